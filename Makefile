@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: ISC
+# Aumbry: `make help` lists what can be made.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/sh
+
+MODE ?= release
+B := build/$(MODE)
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '%-6s %s\n' '$1' '$2')
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
+PREFIX ?= /usr/local
+
+ifeq ($(origin CC),default)
+CC := $(if $(filter fuzz,$(MODE)),clang-14,gcc)
+endif
+
+# ---- flags ---------------------------------------------------------------
+
+PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd jansson \
+	fuse3 liboath libqrencode
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \
+	$(if $(findstring gcc,$(CC)),-Wno-format-truncation)
+
+SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+FLAGS_debug := -O0
+FLAGS_asan := -O1 -fno-omit-frame-pointer $(SAN_address)
+FLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_cov := -O0 --coverage -fprofile-update=atomic
+FLAGS_fuzz := -O1 -fno-omit-frame-pointer $(SAN_address) \
+	-fsanitize=fuzzer-no-link
+MODES := release debug asan tsan cov fuzz
+ifeq ($(filter $(MODE),$(MODES)),)
+$(error MODE=$(MODE): choose one of $(MODES))
+endif
+
+CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) -g -fstack-protector-strong \
+	-fPIE $(FLAGS_$(MODE)) -Isrc $(PKG_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL := $(FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LIBS := -Wl,--as-needed $(PKG_LIBS) -linih -lpthread -lm
+
+# ---- what there is -------------------------------------------------------
+
+LAYERS := base wire store vault client apps server
+objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
+libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
+group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/shared*.c)
+DAEMON_OBJS := $(call objs,src/cmd/daemon*.c src/cmd/shared*.c)
+ARCHIVES := $(call libs,$(LAYERS))
+PROGRAMS := $(if $(wildcard src/cmd/cli.c),$(B)/aumbry) \
+	$(if $(wildcard src/cmd/daemon.c),$(B)/aumbryd)
+names = $(patsubst $1/%.c,%,$(wildcard $1/$2.c))
+UNIT := $(patsubst %,$(B)/tests/%,$(call names,tests/unit,test_*))
+TEST_TOOLS := $(patsubst %,$(B)/tests/%,$(call names,tests/tools,*))
+BENCHES := $(patsubst %,$(B)/bench/%,$(call names,tests/bench,*))
+FUZZERS := $(patsubst fuzz_%,%,$(call names,tests/fuzz,fuzz_*))
+REPLAYS := $(patsubst %,$(B)/fuzz/replay_%,$(FUZZERS))
+E2E := $(sort $(wildcard tests/e2e/*.t))
+
+# ---- targets -------------------------------------------------------------
+
+.PHONY: all programs tests replays benches fuzzers archives check check-all \
+	demo demo-run bench bench-peers lint fuzz fuzz-run soak cov format \
+	docs install clean help
+
+all: programs
+ifeq ($(MODE),release)
+	@mkdir -p bin; for p in $(notdir $(PROGRAMS)); do \
+		ln -sfn "../$(B)/$$p" "bin/$$p"; done
+endif
+programs: $(PROGRAMS)
+tests: $(UNIT) $(TEST_TOOLS)
+replays: $(REPLAYS)
+benches: $(BENCHES)
+fuzzers: $(patsubst %,$(B)/fuzz/fuzz_%,$(FUZZERS))
+archives: $(ARCHIVES)
+
+help:
+	@echo 'make              build/release/, linked from bin/'
+	@echo 'make demo         set up, build, and show everything once'
+	@echo 'make check        set up, build, run every test'
+	@echo 'make lint         formatting, clang-tidy, layers and the rest'
+	@echo 'make format       clang-format over all C files'
+	@echo 'make fuzz         each fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make soak         end-to-end tests for SOAK_SECONDS ($(SOAK_SECONDS))'
+	@echo 'make bench        our own stages in MB/s'
+	@echo 'make bench-peers  us and the peers in one session'
+	@echo 'make cov          lines of each file that the unit tests reach'
+	@echo 'make docs         docs/ERRORS.md from the error table'
+	@echo 'make install      into $$(DESTDIR)$$(PREFIX) ($(PREFIX))'
+	@echo 'make clean        remove build/ and bin/'
+	@echo 'MODE=release|debug|asan|tsan|cov chooses build/MODE/; V=1 shows commands'
+
+# A second make, so that pkg-config sees what the first line installed.
+check:
+	@tools/setup.sh check
+	@$(MAKE) --no-print-directory MODE=release check-all
+
+# Everything is built before anything is run; one summary line ends it.
+check-all:
+	@$(MAKE) --no-print-directory MODE=release all archives tests
+	@$(MAKE) --no-print-directory MODE=asan tests replays
+	@tools/lint.sh light
+	@BUILD=build/release prove -j2 --timer --exec '' \
+		--rules 'seq=tests/e2e/*' --rules 'par=**' \
+		$(patsubst $(B)/%,build/asan/%,$(REPLAYS)) $(UNIT) \
+		$(patsubst $(B)/%,build/asan/%,$(UNIT)) $(E2E) </dev/null
+
+demo:
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory MODE=release demo-run
+demo-run: all
+	@if [ -f tools/demo.sh ]; then BUILD=$(B) sh tools/demo.sh; \
+		else echo 'tools/demo.sh is missing' >&2; exit 1; fi
+
+bench: all benches
+	@for b in $(BENCHES); do "$$b" || exit 1; done
+bench-peers: all
+	@if [ -f tests/bench/peers.sh ]; then BUILD=$(B) sh tests/bench/peers.sh; \
+		else echo 'tests/bench/peers.sh is missing' >&2; exit 1; fi
+
+lint:
+	@tools/setup.sh lint
+	@$(MAKE) --no-print-directory MODE=release all archives
+	@tools/lint.sh
+
+fuzz:
+	@tools/setup.sh fuzz
+	@$(MAKE) --no-print-directory MODE=fuzz fuzz-run
+fuzz-run: fuzzers
+	@for f in $(FUZZERS); do \
+		mkdir -p "$(B)/found/$$f"; echo "FUZZ   $$f"; \
+		"$(B)/fuzz/fuzz_$$f" -max_total_time=$(FUZZ_SECONDS) \
+		    -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		    -verbosity=0 -artifact_prefix="$(B)/found/$$f-" \
+		    "$(B)/found/$$f" "tests/fuzz/corpus/$$f" </dev/null || exit 1; \
+	done
+
+soak: all tests
+	@end=$$(($$(date +%s) + $(SOAK_SECONDS))); round=0; \
+	while [ "$$(date +%s)" -lt "$$end" ]; do \
+		round=$$((round + 1)); echo "round $$round"; \
+		BUILD=$(B) prove --exec '' $(E2E) || exit 1; \
+	done
+
+cov:
+	@$(MAKE) --no-print-directory MODE=cov tests
+	@find build/cov -name '*.gcda' -delete
+	@prove -j2 --exec '' $(patsubst $(B)/%,build/cov/%,$(UNIT)) </dev/null
+	@find build/cov/obj/src -name '*.gcda' -exec gcov -n {} + 2>/dev/null | \
+		awk -F"'" '/^File .src\//{f=$$2} /^Lines/{if(f)print f, $$0; f=""}' | \
+		sort
+
+format:
+	@find src tests tools -name '*.[ch]' -exec clang-format-14 -i {} +
+
+docs: $(B)/tools/errors
+	@$< > docs/ERRORS.md.new && mv docs/ERRORS.md.new docs/ERRORS.md
+
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	for p in $(PROGRAMS); do \
+		install -m 755 "$$p" '$(DESTDIR)$(PREFIX)/bin/' || exit 1; done
+	for m in docs/man/*.[158]; do [ -f "$$m" ] || continue; \
+		install -D -m 644 "$$m" \
+		    '$(DESTDIR)$(PREFIX)/share/man/man'"$${m##*.}/$${m##*/}" || exit 1; \
+	done
+
+clean:
+	rm -rf build bin
+
+# ---- rules ---------------------------------------------------------------
+
+$(B)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p '$(@D)'
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c '$<' -o '$@'
+
+define archive_rule
+$(B)/lib$1.a: $(call objs,src/$1/*.c)
+	$$(call say,AR,$$@)
+	@rm -f '$$@'
+	$(Q)ar rcs '$$@' $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
+
+$(B)/aumbry: $(CLI_OBJS) $(call libs,base wire store vault client apps)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
+
+# The daemon never sees a key: no vault, no client.
+$(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store server)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
+
+# One program per file, linked with everything; NAME.flags beside it adds
+# linker flags such as -Wl,--wrap=fsync.
+link_test = $(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) \
+	$$(cat '$(<:$(B)/obj/%.o=%).flags' 2>/dev/null) $1 $(LIBS)
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,-lcmocka)
+
+$(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,)
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,)
+
+$(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o \
+    $(B)/obj/tests/fuzz/replay.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,)
+
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,-fsanitize=fuzzer)
+
+$(B)/tools/%: $(B)/obj/tools/%.o $(call libs,base)
+	$(call say,LINK,$@)
+	@mkdir -p '$(@D)'
+	$(Q)$(call link_test,)
+
+.SECONDARY:
+-include $(patsubst %.c,$(B)/obj/%.d,$(wildcard src/*/*.c tests/unit/*.c \
+	tests/tools/*.c tests/bench/*.c tests/fuzz/*.c tools/*.c))

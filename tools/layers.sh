@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# layers.sh: includes only point down, and each library has one home.
+set -eu
+cd "$(dirname "$0")/.."
+bad=$(mktemp)
+trap 'rm -f "$bad"' EXIT
+
+# What a layer may include besides itself.
+may_use() {
+	case $1 in
+	base) echo '' ;;
+	wire) echo 'base' ;;
+	store | vault) echo 'base wire' ;;
+	client) echo 'base wire store vault' ;;
+	apps) echo 'base wire store vault client' ;;
+	server) echo 'base wire store' ;;
+	cmd) echo 'base wire store vault client apps server' ;;
+	*) return 1 ;;
+	esac
+}
+
+# Where a library's header may stand; anything else is free.
+at_home() {
+	case $1 in
+	sqlite3.h) homes='src/store/db*.c' ;;
+	curl/*) homes='src/client/remote.c' ;;
+	microhttpd.h) homes='src/server/http.c' ;;
+	sodium.h | sodium/* | openssl/*)
+		homes='src/vault/*.c src/wire/digest.c src/wire/id.c
+		    src/wire/sig.c src/wire/oprf.c src/server/*.c
+		    src/client/self*.c src/cmd/*.c'
+		;;
+	*) return 0 ;;
+	esac
+	set -f
+	for home in $homes; do
+		# shellcheck disable=SC2254 # a pattern on purpose
+		case $2 in $home) set +f && return 0 ;; esac
+	done
+	set +f
+	return 1
+}
+
+for file in src/*/*.[ch]; do
+	[ -f "$file" ] || continue
+	layer=${file#src/} layer=${layer%%/*}
+	if ! allowed=$(may_use "$layer"); then
+		echo "$file: no such layer: $layer" >>"$bad"
+		continue
+	fi
+	case $file in
+	src/cmd/daemon*) allowed='base wire store server' ;;
+	src/cmd/shared*) allowed='base wire store' ;;
+	src/cmd/cli*) allowed='base wire store vault client apps' ;;
+	esac
+	sed -n 's/^#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file" |
+		while read -r header; do
+			to=${header%%/*}
+			case " $layer $allowed " in
+			*" $to "*) ;;
+			*) echo "$file: $layer may not include $header" ;;
+			esac
+			[ -f "src/$header" ] ||
+				echo "$file: there is no src/$header"
+		done >>"$bad"
+	sed -n 's/^#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file" |
+		while read -r header; do
+			at_home "$header" "$file" ||
+				echo "$file: <$header> is at home elsewhere"
+		done >>"$bad"
+done
+
+if [ -s "$bad" ]; then
+	cat "$bad" >&2
+	exit 1
+fi

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# lint.sh [light]: every rule of STYLE.md that a tool can check.
+#
+# light: what needs no tools of its own; part of `make check`.
+# Expects `make MODE=release all archives` to have run.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=build/release
+failed=0
+
+# check NAME COMMAND…: run it, show what it says only when it fails.
+check() {
+	local name=$1 said
+	shift
+	if said=$("$@" 2>&1); then
+		echo "lint: $name: ok" >&2
+	else
+		printf '%s\n' "$said" >&2
+		echo "lint: $name: FAILED" >&2
+		failed=1
+	fi
+}
+
+# ---- light ----
+
+# The daemon never holds what opens data: no symbol of the vault is in it.
+no_vault_in_daemon() {
+	[ -f $build/aumbryd ] && [ -f $build/libvault.a ] || return 0
+	local both
+	both=$(comm -12 \
+		<(nm --defined-only -g $build/libvault.a | awk 'NF == 3 {print $3}' | sort -u) \
+		<(nm $build/aumbryd | awk '{print $NF}' | sed 's/@.*//' | sort -u))
+	[ -z "$both" ] || { echo "aumbryd holds symbols of the vault: $both" && return 1; }
+}
+
+errors_fresh() {
+	make --no-print-directory MODE=release $build/tools/errors >/dev/null &&
+		$build/tools/errors | diff -u docs/ERRORS.md - ||
+		{ echo 'docs/ERRORS.md is old; run: make docs' && return 1; }
+}
+
+banned() {
+	local words='strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|alloca|system'
+	# Comments and strings may say what they like.
+	find src tests tools -name '*.[ch]' | sort | while read -r f; do
+		sed -E 's://.*$::; s:"([^"\\]|\\.)*":"":g; s:/\*.*\*/::; s:^[[:space:]]*/?\*([^/].*)?$::' "$f" |
+			grep -nE "(^|[^_[:alnum:]])($words)[[:space:]]*\(|(^|[^_[:alnum:]])goto[[:space:]]" |
+			sed "s|^|$f:|"
+	done | { ! grep .; }
+}
+
+spdx() {
+	find src tests tools .ci -type f \( -name '*.[ch]' -o -name '*.sh' \
+		-o -name '*.t' -o -path '.ci/run' \) \
+		-not -path '*/node_modules/*' | sort | while read -r f; do
+		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ISC' ||
+			echo "$f: no SPDX line"
+	done | { ! grep .; }
+}
+
+# ---- full ----
+
+c_files() {
+	find src tests tools -name "$1" -not -path '*/node_modules/*' | sort
+}
+
+formatted() {
+	c_files '*.[ch]' | tr '\n' '\0' |
+		xargs -0 clang-format-14 --dry-run -Werror
+}
+
+headers_alone() {
+	local flags
+	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
+		sqlite3 libzstd jansson fuse3)
+	c_files '*.h' | grep '^src/' | while read -r h; do
+		# shellcheck disable=SC2086 # a list of flags
+		gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Isrc $flags \
+			-fsyntax-only -x c -include "$h" /dev/null || exit 1
+	done
+}
+
+# One file per process: several at once give false findings.
+tidy() {
+	local flags
+	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
+		sqlite3 libzstd jansson fuse3 liboath libqrencode)
+	export flags
+	# shellcheck disable=SC2016 # the inner shell expands
+	c_files '*.c' | grep -E '^(src|tools)/' | tr '\n' '\0' |
+		xargs -0 -P 2 -I {} sh -c 'clang-tidy-14 --quiet "$1" -- -std=c11 \
+			-D_GNU_SOURCE -Isrc $flags 2>/dev/null' sh {} |
+		{ ! grep -E 'warning:|error:' -A3; }
+}
+
+shells() {
+	find tools tests .ci -type f \( -name '*.sh' -o -name '*.t' \
+		-o -path '.ci/run' \) -not -path '*/node_modules/*' -print0 |
+		xargs -0 shellcheck -S warning -x -e SC1091
+}
+
+# What we aim at; a file beyond is usually two modules.
+sizes() {
+	find src -name '*.[ch]' -exec wc -l {} + |
+		awk '$2 != "total" && $1 > 1300 { print $2 ": " $1 " lines"; bad = 1 }
+		    END { exit bad }'
+}
+
+check layers tools/layers.sh
+check 'no vault in aumbryd' no_vault_in_daemon
+check docs/ERRORS.md errors_fresh
+check 'banned functions' banned
+check 'license lines' spdx
+if [ "${1-}" != light ]; then
+	check sizes sizes
+	check clang-format formatted
+	check 'headers alone' headers_alone
+	check shellcheck shells
+	check clang-tidy tidy
+fi
+exit $failed

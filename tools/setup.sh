@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# setup.sh demo|check|lint|fuzz: install what is missing, and nothing else.
+#
+# Offline and silent when all is there. As root, or by sudo.
+set -eu
+cd "$(dirname "$0")/.."
+
+usage() {
+	echo 'usage: tools/setup.sh demo|check|lint|fuzz' >&2
+	exit 2
+}
+
+# package                  why
+packages_demo='
+gcc                        # compiles everything
+libc6-dev                  # the headers of libc
+make                       # runs the Makefile
+pkg-config                 # finds the libraries below
+ca-certificates            # lets a client check public certificates
+libsodium-dev              # signatures, sealed boxes, locked memory
+libssl-dev                 # SHA-256 and AES-GCM in bulk, certificates
+libmicrohttpd-dev          # the HTTP server
+libcurl4-openssl-dev       # the HTTP client
+libsqlite3-dev             # the database
+libzstd-dev                # compression
+libjansson-dev             # JSON of control calls
+libinih-dev                # aumbryd.conf
+libfuse3-dev               # aumbry mount, compiled
+fuse3                      # aumbry mount, run
+liboath-dev                # one-time codes
+libqrencode-dev            # QR codes on the terminal
+'
+packages_check='
+git                        # lists the files that lint looks at
+libcmocka-dev              # unit tests
+perl                       # prove
+rsync                      # compares trees
+curl                       # speaks to the server by hand
+openssl                    # an independent opinion on certificates
+strace                     # makes system calls fail
+faketime                   # moves the clock
+sqlite3                    # looks into databases
+attr                       # extended attributes
+acl                        # access lists
+'
+packages_lint='
+clang-format-14            # the layout of code
+clang-tidy-14              # what compilers do not say
+shellcheck                 # the same for shell
+'
+packages_fuzz='
+clang-14                   # libFuzzer and its sanitizers
+libclang-rt-14-dev         # their runtime
+'
+
+case ${1-} in
+demo) wanted=$packages_demo ;;
+check) wanted=$packages_demo$packages_check ;;
+lint) wanted=$packages_demo$packages_check$packages_lint ;;
+fuzz) wanted=$packages_demo$packages_check$packages_fuzz ;;
+*) usage ;;
+esac
+wanted=$(printf '%s\n' "$wanted" | sed 's/#.*//')
+# Node may have come from elsewhere; then Debian's would be in its way.
+if [ "$1" != demo ] && [ -f tests/tools/package.json ]; then
+	command -v node >/dev/null && command -v npm >/dev/null ||
+		wanted="$wanted nodejs npm"
+fi
+
+missing() {
+	# shellcheck disable=SC2086 # a list of words
+	for package in $wanted; do
+		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		*' installed') ;;
+		*) printf '%s ' "$package" ;;
+		esac
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		env DEBIAN_FRONTEND=noninteractive "$@"
+	elif command -v sudo >/dev/null; then
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		echo "setup: root or sudo is needed to install: $todo" >&2
+		exit 1
+	fi
+}
+
+apt() {
+	as_root apt-get -q -y -o DPkg::Lock::Timeout=900 \
+		-o Acquire::Retries=3 "$@" </dev/null >&2
+}
+
+if ! command -v dpkg-query >/dev/null; then
+	echo 'setup: not a Debian system; install these by hand:' >&2
+	printf '%s\n' "$wanted" >&2
+	exit 0
+fi
+todo=$(missing)
+if [ -n "$todo" ]; then
+	echo "setup: installing $todo" >&2
+	# The lists may be old or absent: refresh them only when they fail us.
+	# shellcheck disable=SC2086 # a list of words
+	apt install --no-install-recommends $todo || {
+		apt update
+		apt install --no-install-recommends $todo
+	}
+fi
+
+if [ "$1" = check ] && [ -f tests/tools/package.json ] &&
+	[ ! -d tests/tools/node_modules ]; then
+	(cd tests/tools && npm install --no-audit --no-fund \
+		--no-package-lock </dev/null >&2)
+fi

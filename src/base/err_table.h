@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* err_table.h: the error catalogue, the only place where a code is defined. */
+/*
+ * X(enum, code, HTTP status, exit status, what happened, remedy)
+ *
+ * Exit status: 1 failed, 2 wrong usage, 3 done in part, 4 refused by policy,
+ * 5 cannot reach the server, 6 data damaged or the server was caught lying.
+ * `docs/ERRORS.md` is generated from this table.
+ */
+/* clang-format off */
+#define ERR_TABLE(X) \
+X(ERR_NONE, "ok", 200, 0, "Nothing went wrong.", "") \
+/* usage and input */ \
+X(ERR_USAGE, "bad-usage", 400, 2, "The command line was not understood.", "Run: aumbry help") \
+X(ERR_INPUT_MISSING, "input-missing", 400, 2, "Something is needed that only a person or a flag can give.", "Give the flag that the message names.") \
+X(ERR_WRONG_CODE_KIND, "wrong-code-kind", 400, 2, "A code of one kind was given where another kind is needed.", "Codes shown by your device have 8 digits, codes of an authenticator have 6. Check --with.") \
+X(ERR_AMBIGUOUS_REQUEST, "ambiguous-request", 409, 2, "Several devices are asking to join.", "Run: aumbry device requests, then name one by its ID.") \
+X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Use 1 to 64 of the characters a-z, 0-9, dot, dash and underscore.") \
+X(ERR_BAD_REQUEST, "bad-request", 400, 1, "The server did not understand a request.", "Update this program; if it is new, report this with the request id.") \
+X(ERR_TOO_LARGE, "too-large", 413, 1, "Something is larger than its limit.", "The message names the limit.") \
+/* account and sign-in */ \
+X(ERR_NOT_SIGNED_IN, "not-signed-in", 401, 1, "No account is signed in here.", "Run: aumbry signin URL NAME   (or: aumbry signup URL NAME)") \
+X(ERR_ALREADY_SIGNED_IN, "already-signed-in", 409, 1, "An account is already signed in here.", "Use another --home, or run: aumbry signout") \
+X(ERR_WRONG_PASSWORD, "wrong-password-or-name", 401, 1, "The name or the password is wrong.", "Check both and try again. Nothing else is said on purpose.") \
+X(ERR_WRONG_CODE, "wrong-code", 401, 1, "The code is wrong.", "Look at the code again and type it once more.") \
+X(ERR_CODE_EXPIRED, "code-expired", 401, 1, "The code or the request is no longer valid.", "Start again to get a new code.") \
+X(ERR_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, 4, "There were too many attempts.", "Wait as long as the message says, then try again.") \
+X(ERR_REQUEST_REFUSED, "request-refused", 403, 4, "A trusted device refused the request.", "If that was a mistake, ask again and allow it on the trusted device.") \
+X(ERR_INVITATION_REQUIRED, "invitation-required", 403, 4, "This server accepts new accounts by invitation only.", "Ask who runs the server for a code, then add: --invite CODE") \
+X(ERR_INVITATION_USED, "invitation-used", 403, 4, "The invitation is unknown, used up or expired.", "Ask who runs the server for a new one: aumbryd invite") \
+X(ERR_NAME_TAKEN, "name-taken", 409, 1, "That name belongs to another account.", "Choose another name.") \
+X(ERR_SESSION_EXPIRED, "session-expired", 401, 1, "The session has ended.", "Run the command again.") \
+X(ERR_STEP_UP_REQUIRED, "step-up-required", 403, 4, "This needs a factor proven within the last 5 minutes.", "Run: aumbry step-up") \
+X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentication is needed for this, and it is not on.", "Run: aumbry two-factor on") \
+X(ERR_FACTOR_MISSING, "factor-missing", 403, 4, "No fallback factor has been confirmed yet.", "Run: aumbry authenticator add") \
+X(ERR_FACTOR_STRIPPED, "factor-stripped", 403, 6, "The server offered factors that this account's circle has switched off.", "Do not sign in. Tell who runs the server; it may be in wrong hands.") \
+X(ERR_ACCOUNT_SUSPENDED, "account-suspended", 403, 4, "Who runs the server has suspended this account.", "Ask them. Your data stays as it is.") \
+X(ERR_PERMISSION, "permission-denied", 403, 4, "This device may not do that.", "Use a device that has the right, or ask its owner for it.") \
+/* devices and circle */ \
+X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "Run: aumbry signin URL NAME   to join again.") \
+X(ERR_DEVICE_TOO_YOUNG, "device-too-young", 403, 4, "This device joined too recently to do that.", "Use an older device, or wait until the hour that the message names.") \
+X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine.", "Run: aumbry signin URL NAME   so that this machine gets a key of its own.") \
+X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "Sign in again on this device.") \
+X(ERR_CIRCLE_INVALID, "circle-invalid", 400, 6, "The list of devices carries a signature or a link that is wrong.", "Do not go on. Compare with another device: aumbry device list") \
+X(ERR_CIRCLE_ROLLED_BACK, "circle-rolled-back", 409, 6, "The server shows an older list of devices than this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not go on.") \
+X(ERR_CIRCLE_FORKED, "circle-forked", 409, 6, "The server shows another list of devices than the one this device knows.", "Do not go on. Compare with another device: aumbry device list") \
+X(ERR_CIRCLE_NOT_YOURS, "circle-not-yours", 409, 6, "The list of devices is not the one that this account began with.", "Do not go on. The server may be in wrong hands.") \
+X(ERR_CIRCLE_FULL, "circle-full", 409, 4, "The account has as many devices as it can have.", "Remove one: aumbry device remove NAME") \
+X(ERR_KEY_SUBSTITUTED, "key-substituted", 409, 6, "The server handed out a key that the circle does not vouch for.", "Do not go on. The server may be in wrong hands.") \
+X(ERR_COST_LOWERED, "cost-lowered", 400, 6, "The server asked for weaker password hashing than this program accepts.", "Do not type the password again on this server.") \
+X(ERR_CLOCK_WRONG, "clock-wrong", 400, 1, "The clock of this machine and of the server differ too much.", "Set the clock right, then try again.") \
+X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer version of the program.", "Update aumbry on this machine.") \
+/* server */ \
+X(ERR_SERVER_UNREACHABLE, "server-unreachable", 503, 5, "The server cannot be reached.", "Check the network and the address, then run the command again: it continues where it stopped.") \
+X(ERR_SERVER_BUSY, "server-busy", 503, 5, "The server is stopping or has too much to do.", "Try again in a minute.") \
+X(ERR_CERTIFICATE_CHANGED, "certificate-changed", 495, 6, "The server's certificate is not the one that was pinned.", "If the server really has a new key, get the new URL from who runs it and sign in with it. Otherwise somebody is in between.") \
+X(ERR_SERVER_FULL, "server-full", 507, 1, "The server's disk is full.", "Tell who runs the server. What was stored stays; run the command again then.") \
+X(ERR_QUOTA_EXCEEDED, "quota-exceeded", 413, 4, "The account's storage is used up.", "Forget old snapshots and prune, or ask for a larger quota.") \
+X(ERR_INTERNAL, "internal-error", 500, 1, "Something failed that should not.", "Try again; if it stays, report the message.") \
+/* zones and blobs */ \
+X(ERR_NOT_FOUND, "not-found", 404, 1, "There is no such thing.", "Check the name or the ID.") \
+X(ERR_CONFLICT, "conflict", 409, 1, "Another device was faster.", "Run the command again.") \
+X(ERR_RESYNC, "resync", 410, 1, "Old deletions were dropped; the whole zone must be read again.", "Nothing to do: the program does so by itself.") \
+X(ERR_BLOB_MISSING, "blob-missing", 409, 6, "A stored object that is needed is not there.", "Run: aumbry check, then aumbry repair") \
+X(ERR_BLOB_CORRUPT, "blob-corrupt", 422, 6, "A stored object is not what was stored.", "Run: aumbry check --read, then aumbry repair") \
+X(ERR_BLOB_TRUNCATED, "blob-truncated", 422, 6, "A stored object is shorter than what was stored.", "Run: aumbry check --read, then aumbry repair") \
+X(ERR_RECORD_CORRUPT, "record-corrupt", 422, 6, "A record is not what was stored.", "Run: aumbry check, then aumbry repair") \
+X(ERR_RECORD_MISPLACED, "record-misplaced", 409, 6, "The server handed out one record in the place of another.", "Do not trust this server until it is explained.") \
+X(ERR_RECORD_REPLAYED, "record-replayed", 409, 6, "The server handed out an old version of a record.", "Do not trust this server until it is explained.") \
+X(ERR_HISTORY_ROLLED_BACK, "history-rolled-back", 409, 6, "The server hides changes that this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
+X(ERR_HISTORY_FORKED, "history-forked", 409, 6, "The server shows another history than the one this device knows.", "Do not trust this server until it is explained.") \
+X(ERR_CATEGORY_CLOSED, "category-closed", 403, 3, "The key of a category is not held here.", "Use a device that holds it; the message lists what was left out.") \
+/* this machine */ \
+X(ERR_DISK_FULL_HERE, "disk-full-here", 507, 1, "The disk of this machine is full.", "Make room, then run the command again: it continues where it stopped.") \
+X(ERR_HOME_BUSY, "home-busy", 409, 1, "Another aumbry is doing the same here.", "Wait for it to end.") \
+X(ERR_READ_INCOMPLETE, "read-incomplete", 500, 3, "Some files could not be read and are not in the backup.", "See the list above; give this user the right to read them, or leave them out with --exclude.") \
+X(ERR_WRITE_INCOMPLETE, "write-incomplete", 500, 3, "Some files could not be restored in full.", "See the list above; as root, owners and devices can be restored too.") \
+X(ERR_SNAPSHOT_DAMAGED, "snapshot-damaged", 422, 6, "A snapshot needs content that is lost.", "Restore what is whole, then run: aumbry repair; the next backup stores again what is still on disk.") \
+X(ERR_STATE_DAMAGED, "state-damaged", 500, 1, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
+X(ERR_IO, "io-error", 500, 1, "A file could not be read or written.", "The message says which and why.") \
+X(ERR_REPO_EXISTS, "repository-exists", 409, 1, "There is something else where the repository would be made.", "Name an empty folder.") \
+X(ERR_PROTECTION_BLOCKED, "protection-blocked", 403, 4, "That protection level cannot be had here.", "The message says why.") \
+/* clang-format on */

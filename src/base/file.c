@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/* file.c: crash-safe replacing, whole reads and writes, locks. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+fd_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+char *
+file_join(const char *dir, const char *name)
+{
+	size_t n = strlen(dir), m = strlen(name);
+	char *s = mem_new(n + m + 2);
+
+	memcpy(s, dir, n);
+	if (n > 0 && s[n - 1] != '/')
+		s[n++] = '/';
+	memcpy(s + n, name, m);
+	return s;
+}
+
+bool
+file_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+int
+file_read_full(int fd, void *p, size_t n, size_t *got, struct err *e)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t r = read(fd, (char *)p + have, n - have);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_sys(e, "read");
+		if (r == 0)
+			break;
+		have += (size_t)r;
+	}
+	*got = have;
+	return 0;
+}
+
+int
+file_pread_full(
+    int fd, void *p, size_t n, uint64_t at, size_t *got, struct err *e)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t r =
+		    pread(fd, (char *)p + have, n - have, (off_t)(at + have));
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_sys(e, "read");
+		if (r == 0)
+			break;
+		have += (size_t)r;
+	}
+	*got = have;
+	return 0;
+}
+
+int
+file_write_all(int fd, struct bytes x, struct err *e)
+{
+	while (x.n > 0) {
+		ssize_t w = write(fd, x.p, x.n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return err_sys(e, "write");
+		x.p += w;
+		x.n -= (size_t)w;
+	}
+	return 0;
+}
+
+int
+file_pwrite_all(int fd, struct bytes x, uint64_t at, struct err *e)
+{
+	while (x.n > 0) {
+		ssize_t w = pwrite(fd, x.p, x.n, (off_t)at);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return err_sys(e, "write");
+		x.p += w;
+		x.n -= (size_t)w;
+		at += (size_t)w;
+	}
+	return 0;
+}
+
+int
+file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	OWN(buf_free) struct buf all = { 0 };
+	size_t got;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	do {
+		size_t step = 65536;
+		uint8_t *p = buf_grow(&all, step);
+		if (file_read_full(fd, p, step, &got, e) < 0)
+			return err_in(e, "%s", path);
+		all.n -= step - got;
+		if (all.n > limit)
+			return err_set(e, ERR_TOO_LARGE,
+			    "%s is larger than %zu bytes", path, limit);
+	} while (got == 65536);
+	buf_put_bytes(out, buf_bytes(&all));
+	return 0;
+}
+
+int
+file_sync_dir(const char *path, struct err *e)
+{
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(e, "fsync %s", path);
+	return 0;
+}
+
+static char *
+dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return mem_text(".");
+	char *d = mem_text(path);
+	d[slash == path ? 1 : slash - path] = '\0';
+	return d;
+}
+
+int
+file_write(const char *path, struct bytes x, mode_t mode, struct err *e)
+{
+	OWN(mem_free) char *dir = dir_of(path);
+	OWN(buf_free) struct buf tmp = { 0 };
+
+	buf_printf(&tmp, "%s.new-XXXXXX", path);
+	OWN(fd_close) int fd = mkostemp((char *)tmp.p, O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	if (file_write_all(fd, x, e) < 0) {
+		(void)unlink(buf_text(&tmp));
+		return err_in(e, "%s", path);
+	}
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+	    rename(buf_text(&tmp), path) < 0) {
+		(void)err_sys(e, "%s", path);
+		(void)unlink(buf_text(&tmp));
+		return -1;
+	}
+	return file_sync_dir(dir, e);
+}
+
+int
+file_mkdirs(const char *path, mode_t mode, struct err *e)
+{
+	OWN(mem_free) char *p = mem_text(path);
+	struct stat st;
+
+	for (char *s = p; *s != '\0'; s++) {
+		if (*s != '/' || s == p)
+			continue;
+		*s = '\0';
+		if (mkdir(p, mode) < 0 && errno != EEXIST)
+			return err_sys(e, "%s", p);
+		*s = '/';
+	}
+	if (mkdir(p, mode) < 0 && errno != EEXIST)
+		return err_sys(e, "%s", p);
+	if (stat(p, &st) < 0)
+		return err_sys(e, "%s", p);
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	errno = ENOTDIR;
+	return err_sys(e, "%s", p);
+}
+
+int
+file_lock(const char *path, int *fd, struct err *e)
+{
+	OWN(fd_close) int f = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (f < 0)
+		return err_sys(e, "%s", path);
+	if (flock(f, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(
+			    e, ERR_HOME_BUSY, "another process holds %s", path);
+		return err_sys(e, "%s", path);
+	}
+	*fd = f;
+	f = -1;
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* file.h: files that are old or new after a crash, never between; locks. */
+#pragma once
+
+#include "base/buf.h"
+
+#include <sys/types.h>
+
+void fd_close(int *fd); /* for OWN; leaves -1 */
+
+/* Read all of a regular file. errors: too-large beyond `limit` bytes. */
+MUST_CHECK int file_read(
+    const char *path, size_t limit, struct buf *out, struct err *e);
+
+/*
+ * Replace `path` by `x`: temporary name beside it, write, fsync, rename, fsync
+ * of the folder. Whoever reads it sees the old or the new.
+ */
+MUST_CHECK int file_write(
+    const char *path, struct bytes x, mode_t mode, struct err *e);
+
+/* Write or read everything, over short counts and EINTR. */
+MUST_CHECK int file_write_all(int fd, struct bytes x, struct err *e);
+MUST_CHECK int file_pwrite_all(
+    int fd, struct bytes x, uint64_t at, struct err *e);
+/* Read up to n bytes; *got < n only at the end of the file. */
+MUST_CHECK int file_read_full(
+    int fd, void *p, size_t n, size_t *got, struct err *e);
+MUST_CHECK int file_pread_full(
+    int fd, void *p, size_t n, uint64_t at, size_t *got, struct err *e);
+
+/* fsync the folder at `path`. */
+MUST_CHECK int file_sync_dir(const char *path, struct err *e);
+
+/* Make `path` and what is missing above it, each with `mode`. */
+MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *e);
+
+bool file_exists(const char *path);
+
+/* "dir/name" in new memory. */
+char *file_join(const char *dir, const char *name);
+
+/*
+ * Take an exclusive lock on `path`, made when it is not there.
+ *
+ * fd      the lock, held until it is closed.
+ * errors  home-busy at once when another process holds it.
+ */
+MUST_CHECK int file_lock(const char *path, int *fd, struct err *e);

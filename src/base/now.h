@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: ISC */
+/* now.h: the two clocks. */
+#pragma once
+
+#include <stdint.h>
+
+int64_t now_ms(void); /* UTC, milliseconds since 1970 */
+int64_t now_mono_ns(void); /* never steps; only differences mean something */

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: ISC */
+/* text.c: bytes as text and back. */
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char b64_std[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char b64_url[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char b32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+void
+text_hex(struct buf *out, struct bytes x)
+{
+	uint8_t *p = buf_grow(out, 2 * x.n);
+
+	for (size_t i = 0; i < x.n; i++) {
+		p[2 * i] = (uint8_t)hex_digits[x.p[i] >> 4];
+		p[2 * i + 1] = (uint8_t)hex_digits[x.p[i] & 15];
+	}
+}
+
+static int
+nibble(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+text_unhex(struct buf *out, struct bytes hex)
+{
+	size_t before = out->n;
+
+	if (hex.n % 2 != 0)
+		return -1;
+	for (size_t i = 0; i < hex.n; i += 2) {
+		int hi = nibble(hex.p[i]), lo = nibble(hex.p[i + 1]);
+		if (hi < 0 || lo < 0) {
+			out->n = before;
+			return -1;
+		}
+		buf_put_u8(out, (uint8_t)(hi << 4 | lo));
+	}
+	return 0;
+}
+
+/* Encode in groups of `bits`; `pad_to` 0 writes no padding. */
+static void
+encode(struct buf *out, struct bytes x, const char *alphabet, unsigned bits,
+    size_t pad_to)
+{
+	uint32_t acc = 0;
+	unsigned have = 0;
+	size_t wrote = 0;
+
+	for (size_t i = 0; i < x.n; i++) {
+		acc = acc << 8 | x.p[i];
+		have += 8;
+		while (have >= bits) {
+			have -= bits;
+			buf_put_u8(out,
+			    (uint8_t)
+				alphabet[acc >> have & ((1U << bits) - 1)]);
+			wrote++;
+		}
+		acc &= (1U << have) - 1;
+	}
+	if (have > 0) {
+		buf_put_u8(out,
+		    (uint8_t)
+			alphabet[acc << (bits - have) & ((1U << bits) - 1)]);
+		wrote++;
+	}
+	while (pad_to != 0 && wrote % pad_to != 0) {
+		buf_put_u8(out, '=');
+		wrote++;
+	}
+}
+
+void
+text_base64(struct buf *out, struct bytes x)
+{
+	encode(out, x, b64_std, 6, 4);
+}
+
+void
+text_base64url(struct buf *out, struct bytes x)
+{
+	encode(out, x, b64_url, 6, 0);
+}
+
+void
+text_base32(struct buf *out, struct bytes x)
+{
+	encode(out, x, b32, 5, 0);
+}
+
+static int
+decode(struct buf *out, struct bytes x, unsigned bits, int (*value)(uint8_t))
+{
+	size_t before = out->n;
+	uint32_t acc = 0;
+	unsigned have = 0;
+
+	while (x.n > 0 && x.p[x.n - 1] == '=')
+		x.n--;
+	for (size_t i = 0; i < x.n; i++) {
+		int v = value(x.p[i]);
+		if (v < 0) {
+			out->n = before;
+			return -1;
+		}
+		acc = acc << bits | (uint32_t)v;
+		have += bits;
+		if (have >= 8) {
+			have -= 8;
+			buf_put_u8(out, (uint8_t)(acc >> have));
+			acc &= (1U << have) - 1;
+		}
+	}
+	/* Left-over bits must be zero and fewer than one character. */
+	if (have >= bits || acc != 0) {
+		out->n = before;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+value64(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	if (c == '/' || c == '_')
+		return 63;
+	return -1;
+}
+
+static int
+value32(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a';
+	if (c >= '2' && c <= '7')
+		return c - '2' + 26;
+	return -1;
+}
+
+int
+text_unbase64(struct buf *out, struct bytes b64)
+{
+	return decode(out, b64, 6, value64);
+}
+
+int
+text_unbase32(struct buf *out, struct bytes x)
+{
+	return decode(out, x, 5, value32);
+}
+
+/* Length of the well-formed UTF-8 sequence at p, 0 when there is none. */
+static size_t
+utf8_length(const uint8_t *p, size_t n)
+{
+	static const struct {
+		uint8_t lo, hi, lo2, hi2;
+		size_t n;
+	} rows[] = {
+		/* RFC 3629, section 4 */
+		{ 0x00, 0x7f, 0, 0, 1 },
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (p[0] < rows[i].lo || p[0] > rows[i].hi)
+			continue;
+		if (n < rows[i].n)
+			return 0;
+		if (rows[i].n > 1 && (p[1] < rows[i].lo2 || p[1] > rows[i].hi2))
+			return 0;
+		for (size_t k = 2; k < rows[i].n; k++)
+			if ((p[k] & 0xc0) != 0x80)
+				return 0;
+		return rows[i].n;
+	}
+	return 0;
+}
+
+bool
+text_is_utf8(struct bytes x)
+{
+	for (size_t i = 0; i < x.n;) {
+		size_t step = utf8_length(x.p + i, x.n - i);
+		if (step == 0)
+			return false;
+		i += step;
+	}
+	return true;
+}
+
+void
+text_show(struct buf *out, struct bytes x)
+{
+	for (size_t i = 0; i < x.n;) {
+		uint8_t c = x.p[i];
+		size_t step = utf8_length(x.p + i, x.n - i);
+		/* U+0080..U+009F are control characters too. */
+		bool control = c < 0x20 || c == 0x7f ||
+		    (step == 2 && c == 0xc2 && x.p[i + 1] < 0xa0);
+		if (c == '\n') {
+			buf_put_str(out, "\\n");
+		} else if (c == '\t') {
+			buf_put_str(out, "\\t");
+		} else if (c == '\\') {
+			buf_put_str(out, "\\\\");
+		} else if (step == 0 || control) {
+			step = step == 0 ? 1 : step;
+			for (size_t k = 0; k < step; k++)
+				buf_printf(out, "\\x%02x", x.p[i + k]);
+		} else {
+			buf_put(out, x.p + i, step);
+		}
+		i += step;
+	}
+}
+
+void
+text_size(struct buf *out, uint64_t bytes)
+{
+	static const char *unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double v = (double)bytes;
+	size_t u = 0;
+
+	while (v >= 1024 && u + 1 < ARRAY_SIZE(unit)) {
+		v /= 1024;
+		u++;
+	}
+	if (u == 0)
+		buf_printf(out, "%llu B", (unsigned long long)bytes);
+	else
+		buf_printf(out, v < 10 ? "%.2f %s" : "%.1f %s", v, unit[u]);
+}
+
+int
+text_parse_size(const char *s, uint64_t *bytes)
+{
+	static const char units[] = "KMGTP";
+	char *end;
+
+	/* strtod takes hexadecimal and exponents too; people do not mean it. */
+	size_t digits = strspn(s, "0123456789.");
+	if (*s < '0' || *s > '9')
+		return -1;
+	double v = strtod(s, &end);
+	if (end != s + digits)
+		return -1;
+	if (*end != '\0') {
+		const char *u = strchr(units, *end >= 'a' ? *end - 32 : *end);
+		if (u == NULL || *u == '\0')
+			return -1;
+		for (const char *k = units; k <= u; k++)
+			v *= 1024;
+		end++;
+		if (strcmp(end, "iB") != 0 && strcmp(end, "B") != 0 &&
+		    *end != '\0')
+			return -1;
+	}
+	if (!(v >= 0 && v < 9e18))
+		return -1;
+	*bytes = (uint64_t)v;
+	return 0;
+}
+
+int
+text_parse_span(const char *s, int64_t *seconds)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 },
+		{ 'd', 86400 }, { 'w', 604800 }, { 'y', 31536000 } };
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	long long v = strtoll(s, &end, 10);
+	if (errno != 0 || v > 1000000000)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (*end == units[i].unit && (*end == '\0' || end[1] == '\0')) {
+			*seconds = v * units[i].seconds;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int
+text_parse_u64(const char *s, uint64_t lo, uint64_t hi, uint64_t *out)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	unsigned long long v = strtoull(s, &end, 10);
+	if (errno != 0 || *end != '\0' || v < lo || v > hi)
+		return -1;
+	*out = v;
+	return 0;
+}
+
+void
+text_time(struct buf *out, int64_t time_ms)
+{
+	time_t t = (time_t)(time_ms / 1000);
+	struct tm tm;
+	char s[32];
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(s, sizeof s, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(s, sizeof s, "?");
+	buf_put_str(out, s);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* category.h: the units of keys and of protection, as stored numbers. */
+#pragma once
+
+#include "base/buf.h"
+
+enum category {
+	CATEGORY_STATE = 1, /* the account's own state, always end-to-end */
+	CATEGORY_BACKUP = 2,
+	CATEGORY_DRIVE = 3,
+	CATEGORY_PHOTOS = 4,
+	CATEGORY_KEYCHAIN = 5, /* always end-to-end */
+	CATEGORY_NOTES = 6,
+	CATEGORY_MESSAGES = 7, /* always end-to-end */
+	CATEGORY_HEALTH = 8, /* always end-to-end */
+	CATEGORY_END
+};
+
+const char *category_name(enum category c); /* "?" when unknown */
+bool category_known(unsigned c);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/* change.c: bytes of records, commits and the stream of changes. */
+#include "wire/change.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+change_put(struct buf *out, const struct change *c)
+{
+	assert(c->refs.n % ID_BYTES == 0 && c->refs.n <= LIMIT_REFS * ID_BYTES);
+	id_put(out, &c->id);
+	buf_put_u64(out, c->version);
+	buf_put_u8(out, c->flags);
+	buf_put_u32(out, c->key_epoch);
+	buf_put_u16(out, (uint16_t)(c->refs.n / ID_BYTES));
+	buf_put_bytes(out, c->refs);
+	buf_put_v32(out, c->ct);
+}
+
+int
+change_take(struct scan *s, struct change *out, struct err *e)
+{
+	struct change c;
+
+	c.id = id_take(s);
+	c.version = scan_u64(s);
+	c.flags = scan_u8(s);
+	c.key_epoch = scan_u32(s);
+	uint16_t n_refs = scan_u16(s);
+	if (n_refs > LIMIT_REFS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a record names more than %d blobs", LIMIT_REFS);
+	c.refs = scan_take(s, (size_t)n_refs * ID_BYTES);
+	c.ct = scan_v32(s);
+	if (!scan_ok(s) || c.version == 0 || (c.flags & ~CHANGE_DELETED) != 0)
+		return err_set(
+		    e, ERR_RECORD_CORRUPT, "a record is not well-formed");
+	if (c.ct.n > LIMIT_RECORD_BYTES)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a record is larger than %d bytes", LIMIT_RECORD_BYTES);
+	bool deleted = (c.flags & CHANGE_DELETED) != 0;
+	if (deleted ? c.ct.n + c.refs.n != 0 : c.ct.n == 0)
+		return err_set(e, ERR_RECORD_CORRUPT,
+		    "a record's content and its deletion flag disagree");
+	*out = c;
+	return 0;
+}
+
+void
+change_line(const struct change *c, uint8_t out[static CHANGE_LINE_BYTES])
+{
+	struct digest d;
+
+	memcpy(out, c->id.b, ID_BYTES);
+	be64_put(out + 16, c->version);
+	out[24] = c->flags;
+	be32_put(out + 25, c->key_epoch);
+	digest_of(c->refs, &d);
+	memcpy(out + 29, d.b, DIGEST_BYTES);
+	digest_of(c->ct, &d);
+	memcpy(out + 61, d.b, DIGEST_BYTES);
+}
+
+void
+change_hash(const struct change *list, size_t n, struct digest *out)
+{
+	OWN(digest_free) struct digest_state *s = digest_new();
+	uint8_t line[CHANGE_LINE_BYTES];
+
+	for (size_t i = 0; i < n; i++) {
+		change_line(&list[i], line);
+		digest_add(s, bytes_of(line, sizeof line));
+	}
+	digest_end(s, out);
+}
+
+void
+commit_free(struct commit *c)
+{
+	free(c->changes);
+	c->changes = NULL;
+	c->n = 0;
+}
+
+int
+commit_parse(struct bytes x, struct commit *out, struct err *e)
+{
+	struct scan s = scan_of(x);
+	OWN(commit_free) struct commit c = { .changes = NULL };
+	struct digest hash;
+
+	struct bytes h = scan_take(&s, HEAD_BYTES);
+	uint32_t n = scan_u32(&s);
+	if (!scan_ok(&s) || head_parse(h, &c.head, e) < 0)
+		return err_set(
+		    e, ERR_RECORD_CORRUPT, "a commit is not well-formed");
+	if (n > LIMIT_COMMIT_RECORDS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a commit changes more than %d records",
+		    LIMIT_COMMIT_RECORDS);
+	c.changes = mem_array(n, sizeof *c.changes);
+	for (c.n = 0; c.n < n; c.n++) {
+		if (change_take(&s, &c.changes[c.n], e) < 0)
+			return -1;
+		if (c.n > 0 &&
+		    id_cmp(&c.changes[c.n - 1].id, &c.changes[c.n].id) >= 0)
+			return err_set(e, ERR_RECORD_CORRUPT,
+			    "a commit's records are not sorted by id");
+	}
+	if (!scan_done(&s))
+		return err_set(
+		    e, ERR_RECORD_CORRUPT, "a commit has bytes behind its end");
+	change_hash(c.changes, c.n, &hash);
+	if (!digest_equal(&hash, &c.head.changes_hash))
+		return err_set(e, ERR_RECORD_CORRUPT,
+		    "a commit's records are not those its head names");
+	*out = c;
+	c.changes = NULL;
+	return 0;
+}
+
+void
+commit_put(
+    struct buf *out, const struct head *h, const struct change *list, size_t n)
+{
+	assert(n <= LIMIT_COMMIT_RECORDS);
+	head_put(out, h);
+	buf_put_u32(out, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		change_put(out, &list[i]);
+}

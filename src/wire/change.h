@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* change.h: records as they travel, commits, and the stream of changes. */
+/*
+ * A change is the newest version of one record:
+ *
+ *   id[16] | u64 version | u8 flags | u32 key epoch | u16 n | n * blob id[16]
+ *   | v32 ciphertext
+ *
+ * A commit is head[364] | u32 n | n changes, sorted by id, each id once.
+ * The answer to "changes since" is a sequence of frames, u8 kind first:
+ *   1 head[364]                  every head after `since`, in order
+ *   2 u64 seq | change           the newest version of each changed record
+ *   3 u64 seq | head hash[32]    the end; without it the answer was cut short
+ * source  docs/PROTOCOL.md "Zones".
+ */
+#pragma once
+
+#include "wire/head.h"
+#include "wire/limits.h"
+
+#define CHANGE_DELETED 0x01 /* a tombstone: no ciphertext, no refs */
+#define CHANGE_LINE_BYTES 93
+
+enum change_frame { FRAME_HEAD = 1, FRAME_RECORD = 2, FRAME_END = 3 };
+
+struct change {
+	struct id id;
+	uint64_t version; /* from 1, +1 for each change */
+	uint8_t flags;
+	uint32_t key_epoch; /* of the category key that seals it */
+	struct bytes refs; /* blob ids, 16 bytes each */
+	struct bytes ct;
+};
+
+void change_put(struct buf *out, const struct change *c);
+
+/* Take one change; borrows from what s scans. errors: record-corrupt. */
+MUST_CHECK int change_take(struct scan *s, struct change *out, struct err *e);
+
+/*
+ * What a head's changes_hash and live sum cover of one record:
+ *   id | version | flags | key epoch | SHA-256(refs) | SHA-256(ciphertext)
+ */
+void change_line(const struct change *c, uint8_t out[static CHANGE_LINE_BYTES]);
+
+/* SHA-256 over the lines of n changes sorted by id. */
+void change_hash(const struct change *list, size_t n, struct digest *out);
+
+/* A parsed commit; borrows from the bytes it was parsed from. */
+struct commit {
+	struct head head;
+	struct change *changes; /* owned array */
+	size_t n;
+};
+
+void commit_free(struct commit *c);
+
+/*
+ * errors  record-corrupt: not well-formed, not sorted, a hash that differs;
+ *         too-large: over LIMIT_COMMIT_RECORDS or a record's limits.
+ */
+MUST_CHECK int commit_parse(struct bytes x, struct commit *out, struct err *e);
+void commit_put(
+    struct buf *out, const struct head *h, const struct change *list, size_t n);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* limits.h: every maximum that both sides must agree on: unit and reason. */
+#pragma once
+
+#include <stdint.h>
+
+/* A record is metadata; what is bigger belongs into a blob. Bytes. */
+#define LIMIT_RECORD_BYTES (256 * 1024)
+/* Blobs one record may name; a snapshot with more spills to refs records. */
+#define LIMIT_REFS 4096
+/* Records in one commit: one transaction stays under 10 ms. */
+#define LIMIT_COMMIT_RECORDS 1000
+/* One commit's body in bytes; a client splits earlier. */
+#define LIMIT_COMMIT_BYTES (32 * 1024 * 1024)
+/* One blob in bytes: four times a pack, so that formats can grow. */
+#define LIMIT_BLOB_BYTES (64 * 1024 * 1024)
+/* Blob ids in one existence check. */
+#define LIMIT_EXISTS_IDS 4096
+/* Longest wait of a long poll, seconds: below the usual proxy's 60. */
+#define LIMIT_POLL_S 55
+/* Active devices in one circle: each removal seals to all of them. */
+#define LIMIT_MEMBERS 32
+/* Entries in one circle: bounds what a client reads before it verified. */
+#define LIMIT_CIRCLE_ENTRIES 65536
+/* One entry of the circle, bytes. */
+#define LIMIT_CIRCLE_ENTRY 4096
+/* Recovery keys in one set. */
+#define LIMIT_RECOVERY_KEYS 16
+/* Device ids in one REMOVE or RECOVER. */
+#define LIMIT_REMOVE_IDS 31
+/* One envelope: a wrapped or sealed 32-byte key and its header, bytes. */
+#define LIMIT_ENVELOPE 512
+/* Envelopes in one bundle: members, recovery keys, categories. */
+#define LIMIT_BUNDLE_ENVELOPES 256
+/* A JSON body of a control call, bytes. */
+#define LIMIT_JSON_BYTES (256 * 1024)
+/* An account's or device's name, bytes. */
+#define LIMIT_NAME_BYTES 64
+/* A clock may be this far off the server's, milliseconds (ruling: 5 min). */
+#define LIMIT_CLOCK_SKEW_MS (5 * 60 * 1000)
+/* A session token lives this long, seconds. */
+#define LIMIT_SESSION_S (15 * 60)
+/* A proven factor counts this long for sensitive acts, seconds. */
+#define LIMIT_STEP_UP_S (5 * 60)
+/* Default age at which a device is mature, hours. */
+#define LIMIT_MATURE_HOURS 72
+/* A recovery change waits this long, milliseconds. */
+#define LIMIT_RECOVERY_WAIT_MS (72LL * 3600 * 1000)

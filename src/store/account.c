@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: ISC */
+/* account.c: the tables of accounts. */
+#include "store/account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const schema[] = {
+	"CREATE TABLE account (uid BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" created_ms INTEGER NOT NULL, suspended INTEGER NOT NULL,"
+	" two_factor INTEGER NOT NULL, record BLOB NOT NULL,"
+	" birth_pin BLOB NOT NULL);"
+	"CREATE TABLE circle_entry (uid BLOB NOT NULL, seq INTEGER NOT NULL,"
+	" bytes BLOB NOT NULL, PRIMARY KEY (uid, seq));"
+	"CREATE TABLE envelope (uid BLOB NOT NULL, epoch INTEGER NOT NULL,"
+	" purpose INTEGER NOT NULL, category INTEGER NOT NULL,"
+	" receiver BLOB NOT NULL, bytes BLOB NOT NULL,"
+	" PRIMARY KEY (uid, epoch, purpose, category, receiver));"
+	"CREATE TABLE session (token BLOB PRIMARY KEY, uid BLOB NOT NULL,"
+	" dev_id BLOB NOT NULL, nonce BLOB NOT NULL UNIQUE,"
+	" expires_ms INTEGER NOT NULL, step_up_ms INTEGER NOT NULL);"
+	"CREATE INDEX session_uid ON session (uid, dev_id);"
+	"CREATE TABLE login (id BLOB PRIMARY KEY, uid BLOB NOT NULL,"
+	" known INTEGER NOT NULL, state BLOB NOT NULL,"
+	" done INTEGER NOT NULL, expires_ms INTEGER NOT NULL);"
+	"CREATE TABLE invite (code BLOB PRIMARY KEY, uses INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL);"
+	"CREATE TABLE joining (id BLOB PRIMARY KEY, uid BLOB NOT NULL,"
+	" token BLOB NOT NULL UNIQUE, created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL, device BLOB NOT NULL,"
+	" nonce BLOB NOT NULL, os TEXT NOT NULL, address TEXT NOT NULL,"
+	" state INTEGER NOT NULL, by_device BLOB NOT NULL);"
+	"CREATE INDEX joining_uid ON joining (uid);"
+	"CREATE TABLE joining_message (joining BLOB NOT NULL,"
+	" n INTEGER NOT NULL, side INTEGER NOT NULL, body BLOB NOT NULL,"
+	" PRIMARY KEY (joining, n));"
+	"CREATE TABLE factor (uid BLOB NOT NULL, kind TEXT NOT NULL,"
+	" secret BLOB NOT NULL, confirmed INTEGER NOT NULL,"
+	" counter INTEGER NOT NULL, PRIMARY KEY (uid, kind));"
+	"CREATE TABLE throttle (name TEXT PRIMARY KEY,"
+	" tries INTEGER NOT NULL, since_ms INTEGER NOT NULL);"
+	"CREATE TABLE event (uid BLOB NOT NULL, n INTEGER NOT NULL,"
+	" time_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+	" dev_id BLOB NOT NULL, address TEXT NOT NULL, detail TEXT NOT NULL,"
+	" PRIMARY KEY (uid, n));"
+	"CREATE TABLE device_seen (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
+	" time_ms INTEGER NOT NULL, address TEXT NOT NULL,"
+	" PRIMARY KEY (uid, dev_id));",
+};
+
+int
+account_open(struct db *db, struct err *e)
+{
+	return db_migrate(db, "account", schema, ARRAY_SIZE(schema), e);
+}
+
+const char *
+account_two_factor_name(enum account_two_factor t)
+{
+	return t == TWO_FACTOR_ON ? "on"
+	    : t == TWO_FACTOR_OFF ? "off"
+				  : "pending";
+}
+
+bool
+account_name_ok(char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (name[i] >= 'A' && name[i] <= 'Z')
+			name[i] = (char)(name[i] + 32);
+		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789._-",
+			name[i]) == NULL)
+			return false;
+	}
+	return n >= 1 && n <= LIMIT_NAME_BYTES;
+}
+
+int
+account_insert(struct tx *tx, const struct account *a, struct err *e)
+{
+	struct account other;
+	bool found;
+
+	if (account_by_name(tx, a->name, &other, &found, e) < 0)
+		return -1;
+	if (found)
+		return err_set(e, ERR_NAME_TAKEN,
+		    "the name \"%s\" belongs to another account", a->name);
+	return sql_run(tx, e,
+	    "INSERT INTO account (uid, name, created_ms, suspended,"
+	    " two_factor, record, birth_pin) VALUES (?, ?, ?, 0, ?, ?, ?)",
+	    "isnubd", &a->uid, a->name, a->created_ms,
+	    (uint64_t)a->two_factor, bytes_of(a->record, OPAQUE_RECORD),
+	    &a->birth_pin);
+}
+
+#define COLUMNS \
+	"uid, name, created_ms, suspended, two_factor, record, birth_pin"
+
+static void
+take(struct stmt *s, struct account *out)
+{
+	struct bytes name = bytes_str(stmt_got_text(s, 1));
+
+	memset(out, 0, sizeof *out);
+	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+	memcpy(out->name, name.p,
+	    name.n < sizeof out->name ? name.n : sizeof out->name - 1);
+	out->created_ms = stmt_got_i64(s, 2);
+	out->suspended = stmt_got_u64(s, 3) != 0;
+	out->two_factor = (enum account_two_factor)stmt_got_u64(s, 4);
+	stmt_got_copy(s, 5, out->record, OPAQUE_RECORD);
+	stmt_got_copy(s, 6, out->birth_pin.b, DIGEST_BYTES);
+}
+
+int
+account_by_name(struct tx *tx, const char *name, struct account *out,
+    bool *found, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, found,
+		"SELECT " COLUMNS " FROM account WHERE name = ?", "s",
+		name) < 0)
+		return -1;
+	if (*found)
+		take(s, out);
+	return 0;
+}
+
+int
+account_by_uid(struct tx *tx, const struct id *uid, struct account *out,
+    bool *found, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, found,
+		"SELECT " COLUMNS " FROM account WHERE uid = ?", "i",
+		uid) < 0)
+		return -1;
+	if (*found)
+		take(s, out);
+	return 0;
+}
+
+int
+account_set_record(struct tx *tx, const struct id *uid, const uint8_t *record,
+    const struct digest *birth_pin, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE account SET record = ?, birth_pin = ? WHERE uid = ?",
+	    "bdi", bytes_of(record, OPAQUE_RECORD), birth_pin, uid);
+}
+
+int
+account_set_two_factor(struct tx *tx, const struct id *uid,
+    enum account_two_factor t, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE account SET two_factor = ? WHERE uid = ?", "ui",
+	    (uint64_t)t, uid);
+}
+
+/* ---- circle ---- */
+
+int
+account_circle(struct tx *tx, const struct id *uid, struct circle *out,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(circle_free) struct circle c = { 0 };
+
+	if (sql_ask(tx, e, &s,
+		"SELECT bytes FROM circle_entry WHERE uid = ? ORDER BY seq",
+		"i", uid) < 0)
+		return -1;
+	for (;;) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		if (circle_apply(&c, stmt_got_bytes(s, 0), e) < 0)
+			return -1;
+	}
+	*out = c;
+	c = (struct circle){ 0 };
+	return 0;
+}
+
+int
+account_add_entry(struct tx *tx, const struct id *uid, uint32_t seq,
+    struct bytes entry, struct err *e)
+{
+	return sql_run(tx, e,
+	    "INSERT INTO circle_entry (uid, seq, bytes) VALUES (?, ?, ?)",
+	    "iub", uid, (uint64_t)seq, entry);
+}
+
+int
+account_entries(struct tx *tx, const struct id *uid, uint32_t since,
+    struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT bytes FROM circle_entry WHERE uid = ? AND seq > ?"
+		" ORDER BY seq",
+		"iu", uid, (uint64_t)since) < 0)
+		return -1;
+	for (;;) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		buf_put_v16(out, stmt_got_bytes(s, 0));
+	}
+}
+
+int
+account_entry(struct tx *tx, const struct id *uid, uint32_t seq,
+    struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT bytes FROM circle_entry WHERE uid = ? AND seq = ?",
+		"iu", uid, (uint64_t)seq) < 0)
+		return -1;
+	if (row)
+		buf_put_bytes(out, stmt_got_bytes(s, 0));
+	return 0;
+}
+
+int
+account_envelope_parse(struct bytes x, struct account_envelope *out,
+    struct err *e)
+{
+	struct scan s = scan_of(x);
+
+	uint8_t format = scan_u8(&s);
+	out->purpose = scan_u8(&s);
+	(void)id_take(&s);
+	out->epoch = scan_u32(&s);
+	out->category = scan_u8(&s);
+	out->sender = id_take(&s);
+	out->receiver = id_take(&s);
+	(void)scan_v16(&s);
+	out->signed_part = bytes_of(x.p, x.n - s.n);
+	out->bytes = x;
+	out->sig = scan_take(&s, SIG_BYTES).p;
+	if (!scan_done(&s) || format != 1 || x.n > LIMIT_ENVELOPE)
+		return err_set(e, ERR_KEY_SUBSTITUTED,
+		    "a key envelope is not well-formed");
+	return 0;
+}
+
+int
+account_add_envelope(struct tx *tx, const struct id *uid,
+    const struct account_envelope *v, struct err *e)
+{
+	return sql_run(tx, e,
+	    "INSERT INTO envelope (uid, epoch, purpose, category, receiver,"
+	    " bytes) VALUES (?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT (uid, epoch, purpose, category, receiver)"
+	    " DO UPDATE SET bytes = excluded.bytes",
+	    "iuuuib", uid, (uint64_t)v->epoch, (uint64_t)v->purpose,
+	    (uint64_t)v->category, &v->receiver, v->bytes);
+}
+
+int
+account_keyring(struct tx *tx, const struct id *uid, const struct id *dev_id,
+    uint32_t epoch, struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT bytes FROM envelope WHERE uid = ? AND (purpose > 1 OR"
+		" (purpose = 1 AND epoch = ? AND receiver = ?))"
+		" ORDER BY epoch, purpose, category",
+		"iui", uid, (uint64_t)epoch, dev_id) < 0)
+		return -1;
+	for (;;) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		buf_put_v16(out, stmt_got_bytes(s, 0));
+	}
+}
+
+/* ---- sessions ---- */
+
+int
+account_add_session(struct tx *tx, const struct digest *token,
+    const struct account_session *x, struct bytes nonce, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT 1 FROM session WHERE nonce = ?", "b", nonce) < 0)
+		return -1;
+	if (row)
+		return err_set(e, ERR_CONFLICT,
+		    "this challenge was answered before");
+	return sql_run(tx, e,
+	    "INSERT INTO session (token, uid, dev_id, nonce, expires_ms,"
+	    " step_up_ms) VALUES (?, ?, ?, ?, ?, ?)",
+	    "diibnn", token, &x->uid, &x->dev_id, nonce, x->expires_ms,
+	    x->step_up_ms);
+}
+
+int
+account_session(struct tx *tx, const struct digest *token, int64_t now_ms,
+    struct account_session *out, bool *found, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, found,
+		"SELECT uid, dev_id, expires_ms, step_up_ms FROM session"
+		" WHERE token = ? AND expires_ms > ?",
+		"dn", token, now_ms) < 0)
+		return -1;
+	if (!*found)
+		return 0;
+	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+	stmt_got_copy(s, 1, out->dev_id.b, ID_BYTES);
+	out->expires_ms = stmt_got_i64(s, 2);
+	out->step_up_ms = stmt_got_i64(s, 3);
+	return 0;
+}
+
+int
+account_step_up(struct tx *tx, const struct digest *token, int64_t now_ms,
+    struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE session SET step_up_ms = ? WHERE token = ?", "nd", now_ms,
+	    token);
+}
+
+int
+account_end_sessions(struct tx *tx, const struct id *uid,
+    const struct id *dev_id, struct err *e)
+{
+	if (dev_id == NULL)
+		return sql_run(tx, e, "DELETE FROM session WHERE uid = ?",
+		    "i", uid);
+	return sql_run(tx, e,
+	    "DELETE FROM session WHERE uid = ? AND dev_id = ?", "ii", uid,
+	    dev_id);
+}
+
+/* ---- events, limits ---- */
+
+int
+account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
+    const char *event, const struct id *dev_id, const char *address,
+    const char *detail, struct err *e)
+{
+	static const struct id nobody;
+
+	return sql_run(tx, e,
+	    "INSERT INTO event (uid, n, time_ms, event, dev_id, address,"
+	    " detail) VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM event"
+	    " WHERE uid = ?), ?, ?, ?, ?, ?)",
+	    "iinsiss", uid, uid, now_ms, event,
+	    dev_id != NULL ? dev_id : &nobody, address, detail);
+}
+
+#define DOUBLINGS_MAX 7 /* the longest wait is 128 windows */
+
+int
+account_throttle(struct tx *tx, const char *key, uint64_t limit,
+    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	uint64_t tries = 0;
+	int64_t since = now_ms;
+	bool row;
+
+	*retry_ms = 0;
+	if (sql_first(tx, e, &s, &row,
+		"SELECT tries, since_ms FROM throttle WHERE name = ?", "s",
+		key) < 0)
+		return -1;
+	if (row) {
+		tries = stmt_got_u64(s, 0);
+		since = stmt_got_i64(s, 1);
+	}
+	uint64_t over = tries > limit ? tries - limit : 0;
+	int64_t span = window_ms
+	    << (over < DOUBLINGS_MAX ? over : DOUBLINGS_MAX);
+	if (now_ms - since >= span || now_ms < since) {
+		tries = 0;
+		since = now_ms;
+	}
+	if (tries >= limit) {
+		*retry_ms = since + span - now_ms;
+		/* Only what comes while it waits makes the wait longer. */
+		if (tries < limit + DOUBLINGS_MAX)
+			tries++;
+	} else {
+		tries++;
+	}
+	return sql_run(tx, e,
+	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, ?, ?)"
+	    " ON CONFLICT (name) DO UPDATE SET tries = excluded.tries,"
+	    " since_ms = excluded.since_ms",
+	    "sun", key, tries, since);
+}
+
+int
+account_unthrottle(struct tx *tx, const char *key, struct err *e)
+{
+	return sql_run(tx, e, "DELETE FROM throttle WHERE name = ?", "s", key);
+}

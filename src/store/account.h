@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* account.h: accounts, circles, envelopes, sessions, joins, limits, events. */
+/*
+ * What the server knows of people, in tables whose first column is the
+ * account. Everything here runs inside a transaction of the caller. Tokens and
+ * codes are stored as digests. Times are UTC milliseconds.
+ */
+#pragma once
+
+#include "store/sql.h"
+#include "wire/circle.h"
+#include "wire/oprf.h"
+
+enum account_two_factor { TWO_FACTOR_OFF, TWO_FACTOR_PENDING, TWO_FACTOR_ON };
+
+const char *account_two_factor_name(enum account_two_factor t);
+
+MUST_CHECK int account_open(struct db *db, struct err *e);
+
+struct account {
+	struct id uid;
+	char name[LIMIT_NAME_BYTES + 1];
+	int64_t created_ms;
+	bool suspended;
+	enum account_two_factor two_factor;
+	uint8_t record[OPAQUE_RECORD];
+	struct digest birth_pin;
+};
+
+/* 1 to 64 of a-z 0-9 . _ -; upper case is lowered in place. */
+bool account_name_ok(char *name);
+
+/* errors: name-taken. */
+MUST_CHECK int account_insert(struct tx *tx, const struct account *a,
+    struct err *e);
+/* *found false when there is none. */
+MUST_CHECK int account_by_name(struct tx *tx, const char *name,
+    struct account *out, bool *found, struct err *e);
+MUST_CHECK int account_by_uid(struct tx *tx, const struct id *uid,
+    struct account *out, bool *found, struct err *e);
+MUST_CHECK int account_set_record(struct tx *tx, const struct id *uid,
+    const uint8_t *record, const struct digest *birth_pin, struct err *e);
+MUST_CHECK int account_set_two_factor(struct tx *tx, const struct id *uid,
+    enum account_two_factor t, struct err *e);
+
+/* ---- circle ---- */
+
+/* All entries applied, from the tables. */
+MUST_CHECK int account_circle(struct tx *tx, const struct id *uid,
+    struct circle *out, struct err *e);
+MUST_CHECK int account_add_entry(struct tx *tx, const struct id *uid,
+    uint32_t seq, struct bytes entry, struct err *e);
+/* Append v16 entries after `since`. */
+MUST_CHECK int account_entries(struct tx *tx, const struct id *uid,
+    uint32_t since, struct buf *out, struct err *e);
+/* The stored entry of that seq, appended; nothing when there is none. */
+MUST_CHECK int account_entry(struct tx *tx, const struct id *uid, uint32_t seq,
+    struct buf *out, struct err *e);
+
+struct account_envelope {
+	uint8_t purpose;
+	uint32_t epoch;
+	uint8_t category;
+	struct id sender, receiver;
+	struct bytes bytes; /* all of it */
+	struct bytes signed_part;
+	const uint8_t *sig;
+};
+
+/* Header of an envelope. errors: key-substituted. */
+MUST_CHECK int account_envelope_parse(struct bytes x,
+    struct account_envelope *out, struct err *e);
+MUST_CHECK int account_add_envelope(struct tx *tx, const struct id *uid,
+    const struct account_envelope *v, struct err *e);
+/* v16 each: S of the newest epoch for dev_id, and every wrapped key. */
+MUST_CHECK int account_keyring(struct tx *tx, const struct id *uid,
+    const struct id *dev_id, uint32_t epoch, struct buf *out, struct err *e);
+
+/* ---- sessions ---- */
+
+struct account_session {
+	struct id uid, dev_id;
+	int64_t expires_ms, step_up_ms;
+};
+
+/* nonce: refused when it was used before (conflict). */
+MUST_CHECK int account_add_session(struct tx *tx, const struct digest *token,
+    const struct account_session *s, struct bytes nonce, struct err *e);
+MUST_CHECK int account_session(struct tx *tx, const struct digest *token,
+    int64_t now_ms, struct account_session *out, bool *found, struct err *e);
+MUST_CHECK int account_step_up(struct tx *tx, const struct digest *token,
+    int64_t now_ms, struct err *e);
+/* All sessions of a device; dev_id NULL: of the account. */
+MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
+    const struct id *dev_id, struct err *e);
+
+/* ---- events, limits ---- */
+
+MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
+    int64_t now_ms, const char *event, const struct id *dev_id,
+    const char *address, const char *detail, struct err *e);
+
+/*
+ * Count one try under `key`. When there were `limit` in `window_ms` already,
+ * *retry_ms says how long to wait (doubling), else it is 0.
+ */
+MUST_CHECK int account_throttle(struct tx *tx, const char *key,
+    uint64_t limit, int64_t window_ms, int64_t now_ms, int64_t *retry_ms,
+    struct err *e);
+MUST_CHECK int account_unthrottle(struct tx *tx, const char *key,
+    struct err *e);

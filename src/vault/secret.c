@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/* secret.c: key memory over libsodium's guarded heap. */
+#include "vault/secret.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct secret {
+	uint8_t *p;
+	size_t n;
+};
+
+struct secret *
+secret_new(size_t n)
+{
+	struct secret *s = mem_new(sizeof *s);
+
+	if (sodium_init() < 0)
+		abort();
+	s->p = sodium_malloc(n > 0 ? n : 1);
+	if (s->p == NULL)
+		abort();
+	memset(s->p, 0, n);
+	s->n = n;
+	return s;
+}
+
+struct secret *
+secret_of(struct bytes x)
+{
+	struct secret *s = secret_new(x.n);
+
+	if (x.n > 0)
+		memcpy(s->p, x.p, x.n);
+	return s;
+}
+
+struct secret *
+secret_random(size_t n)
+{
+	struct secret *s = secret_new(n);
+
+	randombytes_buf(s->p, n);
+	return s;
+}
+
+struct secret *
+secret_copy(const struct secret *s)
+{
+	return secret_of(secret_bytes(s));
+}
+
+void
+secret_free(struct secret **s)
+{
+	if (*s != NULL)
+		sodium_free((*s)->p);
+	free(*s);
+	*s = NULL;
+}
+
+struct bytes
+secret_bytes(const struct secret *s)
+{
+	return bytes_of(s->p, s->n);
+}
+
+uint8_t *
+secret_room(struct secret *s)
+{
+	return s->p;
+}
+
+bool
+secret_equal(const struct secret *a, const struct secret *b)
+{
+	return a->n == b->n && sodium_memcmp(a->p, b->p, a->n) == 0;
+}
+
+struct secret *
+secret_derive(const struct secret *s, const char *label, struct bytes context)
+{
+	OWN(buf_free) struct buf info = { 0 };
+	struct secret *out = secret_new(SECRET_KEY);
+
+	buf_put(&info, label, strlen(label) + 1);
+	buf_put_bytes(&info, context);
+	hkdf(secret_bytes(s), (struct bytes){ NULL, 0 }, buf_bytes(&info),
+	    out->p, out->n);
+	return out;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* secret.h: memory for keys and passphrases, and the keys made from them. */
+/*
+ * Guarded, locked, never dumped, wiped when freed. One key serves one purpose
+ * and is derived by label. secret_bytes may be called in `vault` alone (and in
+ * the mains' reading of passwords).
+ */
+#pragma once
+
+#include "wire/digest.h"
+
+#define SECRET_KEY 32 /* bytes in every symmetric key of ours */
+
+struct secret;
+
+struct secret *secret_new(size_t n); /* n zero bytes */
+struct secret *secret_of(struct bytes x); /* copies */
+struct secret *secret_random(size_t n);
+struct secret *secret_copy(const struct secret *s);
+void secret_free(struct secret **s);
+struct bytes secret_bytes(const struct secret *s); /* borrowed */
+uint8_t *secret_room(struct secret *s); /* to be filled, secret_bytes(s).n */
+bool secret_equal(const struct secret *a, const struct secret *b);
+
+/*
+ * HKDF-SHA-256(ikm = s, salt empty, info = label | NUL | context), 32 bytes.
+ *
+ * label  a fixed text that names the purpose.
+ */
+struct secret *secret_derive(
+    const struct secret *s, const char *label, struct bytes context);

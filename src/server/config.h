@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* config.h: aumbryd.conf, every key with its default in one table. */
+#pragma once
+
+#include "base/buf.h"
+
+enum config_invitations {
+	CONFIG_INVITATIONS_REQUIRED, /* a new account needs a code */
+	CONFIG_INVITATIONS_OPEN, /* anybody may sign up */
+	CONFIG_INVITATIONS_CLOSED /* nobody may */
+};
+
+/* Texts are never NULL; "" where nothing is set. */
+struct config {
+	/* [server] */
+	char *host; /* in name@host, and in the certificate */
+	char *listen; /* ADDR:PORT */
+	char *url; /* what init and invite print; "" = from host and listen */
+	char *tls_cert, *tls_key; /* paths; "" = data/keys/ */
+	uint64_t threads;
+	char *trusted_proxy; /* address, or "" */
+	char *metrics_listen; /* ADDR:PORT on loopback, or "" */
+	/* [storage] */
+	char *database, *blobs;
+	/* [accounts] */
+	uint64_t invitations; /* enum config_invitations */
+	uint64_t default_quota_bytes; /* 0: none */
+	/* [limits] */
+	uint64_t password_tries; /* in 10 minutes, per account and source */
+	uint64_t code_tries; /* per challenge */
+	uint64_t prompts_per_hour; /* per account */
+	uint64_t signups_per_hour; /* per source */
+	uint64_t commit_bytes, blob_bytes; /* longest bodies */
+	uint64_t connections, connections_per_address;
+	uint64_t idle_s, drain_s;
+	uint64_t mature_hours;
+};
+
+/* Every key at its default. c: replaced, not freed before. */
+void config_defaults(struct config *c);
+void config_free(struct config *c);
+
+/*
+ * Set one key from text.
+ *
+ * errors  bad-usage: no such key, or a value it does not take. c is unchanged.
+ */
+MUST_CHECK int config_set(struct config *c, const char *section,
+    const char *key, const char *value, struct err *e);
+
+/*
+ * Read a file's text over the defaults.
+ *
+ * c       made anew; empty when it fails.
+ * name    of the file, for messages.
+ * errors  bad-usage with "name:line: key: why": unknown key, wrong value, a
+ *         key given twice, a line that is none.
+ */
+MUST_CHECK int config_parse(
+    struct bytes text, const char *name, struct config *c, struct err *e);
+
+/* Read the file at `path`. errors: also not-found, io-error, too-large. */
+MUST_CHECK int config_load(const char *path, struct config *c, struct err *e);
+
+/* Append the file that config_parse reads back as c, every key explained. */
+void config_text(const struct config *c, struct buf *out);
+void config_default_text(struct buf *out);

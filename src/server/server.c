@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/* server.c: running JSON calls, tokens, throttles, invitations, sweeping. */
+#include "server/server.h"
+
+#include "base/now.h"
+#include "base/text.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN_BYTES 32
+#define KSF_MEMORY_KIB 65536 /* Argon2id of the password, see vault/opaque.h */
+#define KSF_PASSES 3
+#define INVITE_LETTERS 16 /* 80 bits of base32 */
+
+struct json_job {
+	struct call *call;
+	server_call_fn *fn;
+};
+
+static int
+json_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct json_job *j = arg;
+
+	return j->fn(tx, j->call, e);
+}
+
+int
+server_json(void *app, const struct request *q, struct response *r,
+    server_call_fn *fn, enum server_mode mode, struct err *e)
+{
+	OWN(jsonio_free) json_t *in = NULL;
+	OWN(jsonio_free) json_t *out = json_object();
+	struct call c = { .s = app,
+		.q = q,
+		.me = q->user,
+		.out = out,
+		.now_ms = now_ms() };
+	struct json_job j = { &c, fn };
+
+	if (q->body.n == 0)
+		in = json_object();
+	else if (jsonio_parse(q->body, &in, e) < 0)
+		return -1;
+	c.in = in;
+	int rc = mode == SERVER_WRITE ? db_write(c.s->db, json_job, &j, e)
+				      : db_read(c.s->db, json_job, &j, e);
+	OWN(jsonio_free) json_t *detail = c.detail;
+	if (detail != NULL)
+		jsonio_put(&r->detail, detail);
+	if (rc < 0)
+		return -1;
+	if (!id_zero(&c.wake))
+		http_wake(c.s->http, &c.wake);
+	if (c.refused) {
+		*e = c.refusal;
+		return -1;
+	}
+	jsonio_put(&r->body, out);
+	return 0;
+}
+
+int
+server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	(void)err_set(&c->refusal, code, "%s", text);
+	c->refused = true;
+	return 0;
+}
+
+int
+server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
+    int64_t window_ms, bool *ok, struct err *e)
+{
+	int64_t retry_ms;
+
+	if (account_throttle(tx, key, limit, window_ms, c->now_ms, &retry_ms,
+		e) < 0)
+		return -1;
+	*ok = retry_ms == 0;
+	if (*ok)
+		return 0;
+	int64_t retry_s = (retry_ms + 999) / 1000;
+	c->detail = json_object();
+	jsonio_put_u64(c->detail, "retry_s", (uint64_t)retry_s);
+	return server_refuse(c, ERR_TOO_MANY_ATTEMPTS,
+	    "too many attempts; try again in %lld %s",
+	    (long long)(retry_s > 90 ? (retry_s + 59) / 60 : retry_s),
+	    retry_s > 90 ? "minutes" : "seconds");
+}
+
+int
+server_event(struct tx *tx, struct call *c, const struct id *uid,
+    const char *event, const struct id *dev_id, const char *detail,
+    struct err *e)
+{
+	return account_event(tx, uid, c->now_ms, event, dev_id, c->q->peer,
+	    detail, e);
+}
+
+void
+server_token(struct buf *text, struct digest *stored)
+{
+	uint8_t raw[TOKEN_BYTES];
+	size_t before = text->n;
+
+	randombytes_buf(raw, sizeof raw);
+	text_base64url(text, bytes_of(raw, sizeof raw));
+	digest_of(bytes_of(text->p + before, text->n - before), stored);
+	sodium_memzero(raw, sizeof raw);
+}
+
+void
+server_mac(const struct server *s, const char *label, struct bytes x,
+    struct digest *out)
+{
+	OWN(mac_free) struct mac *m = mac_new(keys_token(s->keys));
+
+	mac_add(m, bytes_of(label, strlen(label) + 1));
+	mac_add(m, x);
+	mac_end(m, out);
+}
+
+void
+server_put_ksf(json_t *out)
+{
+	json_t *ksf = json_object();
+
+	jsonio_put_u64(ksf, "memory_kib", KSF_MEMORY_KIB);
+	jsonio_put_u64(ksf, "passes", KSF_PASSES);
+	(void)json_object_set_new(out, "ksf", ksf);
+}
+
+/* ---- who calls ---- */
+
+struct auth_job {
+	struct server *s;
+	struct digest token;
+	enum server_who who;
+	struct caller *caller;
+	bool found;
+};
+
+static int
+auth_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct auth_job *j = arg;
+	struct account_session session;
+	OWN(stmt_done) struct stmt *s = NULL;
+	int64_t now = now_ms();
+
+	if (account_session(tx, &j->token, now, &session, &j->found, e) < 0)
+		return -1;
+	if (j->found) {
+		j->caller->session = true;
+		j->caller->uid = session.uid;
+		j->caller->dev_id = session.dev_id;
+		j->caller->step_up_ms = session.step_up_ms;
+		return 0;
+	}
+	if (j->who != WHO_JOIN && j->who != WHO_BOTH)
+		return 0;
+	if (sql_first(tx, e, &s, &j->found,
+		"SELECT id, uid FROM joining WHERE token = ? AND"
+		" expires_ms > ?",
+		"dn", &j->token, now) < 0)
+		return -1;
+	if (j->found) {
+		stmt_got_copy(s, 0, j->caller->join.b, ID_BYTES);
+		stmt_got_copy(s, 1, j->caller->uid.b, ID_BYTES);
+	}
+	return 0;
+}
+
+int
+server_authorize(void *app, const struct http_route *route, struct request *q,
+    struct err *e)
+{
+	struct server *s = app;
+	enum server_who who = (enum server_who)route->who;
+	struct auth_job j = { .s = s, .who = who };
+
+	if (who == WHO_ANYBODY)
+		return 0;
+	OWN(mem_free) struct caller *caller = mem_new(sizeof *caller);
+	digest_of(bytes_str(q->bearer), &j.token);
+	caller->token = j.token;
+	j.caller = caller;
+	if (q->bearer[0] != '\0' && db_read(s->db, auth_job, &j, e) < 0)
+		return -1;
+	if (!j.found)
+		return err_set(e, ERR_SESSION_EXPIRED,
+		    "the session has ended");
+	if (who == WHO_STEP_UP &&
+	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "this needs the password, and a factor, proven within the "
+		    "last 5 minutes");
+	q->user = TAKE(caller);
+	return 0;
+}
+
+void
+server_release(void *app, void *user)
+{
+	(void)app;
+	free(user);
+}
+
+/* ---- invitations ---- */
+
+/* Lower case, without what people add to read it. */
+static void
+invite_digest(const struct server *s, const char *code, struct digest *out)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+
+	for (; *code != '\0'; code++)
+		if (*code != '-' && *code != ' ')
+			buf_put_u8(&plain,
+			    (uint8_t)(*code >= 'A' && *code <= 'Z'
+				    ? *code + 32
+				    : *code));
+	server_mac(s, "invite", buf_bytes(&plain), out);
+}
+
+int
+server_use_invite(struct tx *tx, struct call *c, const char *code,
+    struct err *e)
+{
+	struct digest d;
+
+	invite_digest(c->s, code, &d);
+	if (sql_run(tx, e,
+		"UPDATE invite SET uses = uses - 1 WHERE code = ? AND uses > 0"
+		" AND expires_ms > ?",
+		"dn", &d, c->now_ms) < 0)
+		return -1;
+	if (tx_changes(tx) != 1)
+		return err_set(e, ERR_INVITATION_USED,
+		    "the invitation is unknown, used up or expired");
+	return 0;
+}
+
+struct invite_job {
+	struct digest code;
+	uint64_t uses;
+	int64_t expires_ms;
+};
+
+static int
+invite_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct invite_job *j = arg;
+
+	return sql_run(tx, e,
+	    "INSERT INTO invite (code, uses, expires_ms) VALUES (?, ?, ?)",
+	    "dun", &j->code, j->uses, j->expires_ms);
+}
+
+int
+server_new_invite(struct server *s, uint64_t uses, int64_t span_ms,
+    int64_t at_ms, struct buf *code, struct err *e)
+{
+	OWN(buf_free) struct buf letters = { 0 };
+	struct invite_job j = { .uses = uses, .expires_ms = at_ms + span_ms };
+	uint8_t raw[INVITE_LETTERS * 5 / 8];
+
+	randombytes_buf(raw, sizeof raw);
+	text_base32(&letters, bytes_of(raw, sizeof raw));
+	size_t start = code->n;
+	for (size_t i = 0; i < letters.n; i++) {
+		if (i > 0 && i % 4 == 0)
+			buf_put_u8(code, '-');
+		buf_put_u8(code,
+		    letters.p[i] >= 'A' ? (uint8_t)(letters.p[i] + 32)
+					: letters.p[i]);
+	}
+	invite_digest(s, (const char *)code->p + start, &j.code);
+	return db_write(s->db, invite_job, &j, e);
+}
+
+/* ---- sweeping ---- */
+
+static int
+sweep_job(struct tx *tx, void *arg, struct err *e)
+{
+	static const char *const scripts[] = {
+		"DELETE FROM session WHERE expires_ms < ?",
+		"DELETE FROM login WHERE expires_ms < ?",
+		"DELETE FROM invite WHERE expires_ms < ?",
+		"DELETE FROM joining_message WHERE joining IN"
+		" (SELECT id FROM joining WHERE expires_ms < ?)",
+		"DELETE FROM joining WHERE expires_ms < ?",
+		"DELETE FROM throttle WHERE since_ms < ?",
+	};
+	/* What has just expired still explains itself for a day. */
+	int64_t before = *(int64_t *)arg - 24 * 3600 * 1000LL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
+		if (sql_run(tx, e, scripts[i], "n", before) < 0)
+			return -1;
+	return 0;
+}
+
+int
+server_sweep(struct server *s, int64_t at_ms, struct err *e)
+{
+	struct zone_gc gc;
+
+	if (db_write(s->db, sweep_job, &at_ms, e) < 0)
+		return -1;
+	return zone_gc(&s->store, at_ms, &gc, e);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* server.h: what all handlers share, and how a JSON call is run. */
+#pragma once
+
+#include "server/config.h"
+#include "server/http.h"
+#include "server/keys.h"
+#include "server/opaque_server.h"
+#include "server/ring.h"
+#include "store/account.h"
+#include "store/usage.h"
+#include "store/zone_blob.h"
+#include "wire/jsonio.h"
+
+#define SERVER_VERSION "0.1.0"
+
+/* Read-only once started. */
+struct server {
+	struct config config;
+	struct keys *keys;
+	struct opsrv_keys opaque;
+	struct db *db;
+	struct blob_store *blobs;
+	struct zone_store store;
+	struct http_server *http;
+	bool plain; /* loopback HTTP: no TLS key in session proofs */
+};
+
+/* Who may call a route. */
+enum server_who { WHO_ANYBODY, WHO_JOIN, WHO_SESSION, WHO_STEP_UP, WHO_BOTH };
+
+/* Who calls: q->user. */
+struct caller {
+	bool session; /* else a join token, or nobody */
+	struct id uid, dev_id;
+	struct id join;
+	struct digest token;
+	int64_t step_up_ms;
+};
+
+/* One JSON call inside its transaction. */
+struct call {
+	struct server *s;
+	const struct request *q;
+	const struct caller *me; /* NULL for anybody */
+	const json_t *in; /* the body; an empty object when there is none */
+	json_t *out; /* the answer */
+	int64_t now_ms;
+	struct id wake; /* not zero: wake who waits for it, after commit */
+	/* A refusal that must keep what the transaction wrote. */
+	bool refused;
+	struct err refusal;
+	json_t *detail; /* of the refusal; owned */
+};
+
+typedef int server_call_fn(struct tx *tx, struct call *c, struct err *e);
+
+enum server_mode { SERVER_READ, SERVER_WRITE };
+
+/* Parse the body, run fn in a transaction, answer with c->out. */
+MUST_CHECK int server_json(void *app, const struct request *q,
+    struct response *r, server_call_fn *fn, enum server_mode mode,
+    struct err *e);
+
+/* Refuse, but commit: counters and events stay. Returns 0. */
+int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
+    PRINTF(3, 4);
+
+/* Count a try; refuses with too-many-attempts. *ok false: refused. */
+MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
+    uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
+
+MUST_CHECK int server_event(struct tx *tx, struct call *c,
+    const struct id *uid, const char *event, const struct id *dev_id,
+    const char *detail, struct err *e);
+
+/* Draw a token: base64url text for the caller, digest for the tables. */
+void server_token(struct buf *text, struct digest *stored);
+/* HMAC under the server's token key: invitations, tickets. */
+void server_mac(const struct server *s, const char *label, struct bytes x,
+    struct digest *out);
+
+/* The cost of password stretching, as "ksf". */
+void server_put_ksf(json_t *out);
+
+/* The table of routes, and the callbacks of the HTTP shell. */
+extern const struct http_route server_routes[];
+extern const size_t server_n_routes;
+int server_authorize(void *app, const struct http_route *route,
+    struct request *q, struct err *e);
+void server_release(void *app, void *user);
+
+/* errors: invitation-used. Called at sign-up. */
+MUST_CHECK int server_use_invite(struct tx *tx, struct call *c,
+    const char *code, struct err *e);
+/* A fresh code of `uses` uses, valid for `span_ms`; the text is appended. */
+MUST_CHECK int server_new_invite(struct server *s, uint64_t uses,
+    int64_t span_ms, int64_t now_ms, struct buf *code, struct err *e);
+
+/* Drop what has expired; called now and then. */
+MUST_CHECK int server_sweep(struct server *s, int64_t now_ms, struct err *e);
+
+/* Check a login's KE3. *ok false: refused with wrong-password-or-name. */
+MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
+    struct id *login, struct id *uid, uint8_t session_key[static OPRF_HASH],
+    bool *ok, struct err *e);
+
+/* Handlers, one module each: signup, session, signin, join, ring, factor,
+ * zones. */
+http_handle_fn signup_info, signup_start, signup_finish;
+http_handle_fn session_challenge, session_open, session_end, session_account,
+    session_log;
+http_handle_fn signin_start, signin_finish, signin_step_start,
+    signin_step_finish, signin_password_start, signin_password_finish;
+http_handle_fn join_list, join_allow, join_refuse, join_fail, join_post,
+    join_messages;
+http_handle_fn ring_list, ring_submit, ring_keyring;
+http_handle_fn factor_add, factor_confirm, factor_remove, factor_two_factor;
+http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
+    zones_blob_delete, zones_blob_exists;
+extern const struct http_sink zones_blob_put;
+
+/* A confirmed factor's code. *ok false: refused. */
+MUST_CHECK int factor_check(struct tx *tx, struct call *c,
+    const struct id *uid, const char *code, bool *ok, struct err *e);
+/* Has the account a confirmed factor? */
+MUST_CHECK int factor_has(struct tx *tx, const struct id *uid, bool *has,
+    struct err *e);

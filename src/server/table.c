@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* table.c: the one table of routes; docs/PROTOCOL.md says what each does. */
+#include "server/server.h"
+
+#define SMALL LIMIT_JSON_BYTES
+#define MESSAGE (8 * 1024)
+
+/* clang-format off */
+const struct http_route server_routes[] = {
+	{ "GET", "/v1/server", WHO_ANYBODY, 0, signup_info, NULL },
+	{ "POST", "/v1/signup/start", WHO_ANYBODY, SMALL, signup_start, NULL },
+	{ "POST", "/v1/signup/finish", WHO_ANYBODY, SMALL, signup_finish, NULL },
+	{ "POST", "/v1/session/challenge", WHO_ANYBODY, SMALL, session_challenge, NULL },
+	{ "POST", "/v1/session", WHO_ANYBODY, SMALL, session_open, NULL },
+	{ "DELETE", "/v1/session", WHO_SESSION, 0, session_end, NULL },
+	{ "POST", "/v1/signin/start", WHO_ANYBODY, SMALL, signin_start, NULL },
+	{ "POST", "/v1/signin/finish", WHO_ANYBODY, SMALL, signin_finish, NULL },
+	{ "GET", "/v1/joins", WHO_SESSION, 0, join_list, NULL },
+	{ "POST", "/v1/joins/{}/allow", WHO_SESSION, SMALL, join_allow, NULL },
+	{ "POST", "/v1/joins/{}/refuse", WHO_SESSION, SMALL, join_refuse, NULL },
+	{ "POST", "/v1/joins/{}/fail", WHO_SESSION, SMALL, join_fail, NULL },
+	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE, join_post, NULL },
+	{ "GET", "/v1/joins/{}/messages", WHO_BOTH, 0, join_messages, NULL },
+	{ "GET", "/v1/circle", WHO_BOTH, 0, ring_list, NULL },
+	{ "POST", "/v1/circle", WHO_SESSION, SMALL, ring_submit, NULL },
+	{ "GET", "/v1/keyring", WHO_SESSION, 0, ring_keyring, NULL },
+	{ "GET", "/v1/account", WHO_SESSION, 0, session_account, NULL },
+	{ "GET", "/v1/log", WHO_SESSION, 0, session_log, NULL },
+	{ "POST", "/v1/step-up/start", WHO_SESSION, SMALL, signin_step_start, NULL },
+	{ "POST", "/v1/step-up/finish", WHO_SESSION, SMALL, signin_step_finish, NULL },
+	{ "POST", "/v1/password/start", WHO_STEP_UP, SMALL, signin_password_start, NULL },
+	{ "POST", "/v1/password/finish", WHO_STEP_UP, SMALL, signin_password_finish, NULL },
+	{ "POST", "/v1/authenticator", WHO_STEP_UP, SMALL, factor_add, NULL },
+	{ "DELETE", "/v1/authenticator", WHO_STEP_UP, 0, factor_remove, NULL },
+	{ "POST", "/v1/authenticator/confirm", WHO_SESSION, SMALL, factor_confirm, NULL },
+	{ "POST", "/v1/two-factor", WHO_STEP_UP, SMALL, factor_two_factor, NULL },
+	{ "GET", "/v1/zones", WHO_SESSION, 0, zones_list, NULL },
+	{ "POST", "/v1/zones/{}/commits", WHO_SESSION, LIMIT_COMMIT_BYTES, zones_commit, NULL },
+	{ "GET", "/v1/zones/{}/changes", WHO_SESSION, 0, zones_changes, NULL },
+	{ "PUT", "/v1/zones/{}/blobs/{}", WHO_SESSION, LIMIT_BLOB_BYTES, NULL, &zones_blob_put },
+	{ "GET", "/v1/zones/{}/blobs/{}", WHO_SESSION, 0, zones_blob_get, NULL },
+	{ "DELETE", "/v1/zones/{}/blobs/{}", WHO_SESSION, 0, zones_blob_delete, NULL },
+	{ "POST", "/v1/zones/{}/blobs/exists", WHO_SESSION, LIMIT_EXISTS_IDS * ID_BYTES, zones_blob_exists, NULL },
+};
+/* clang-format on */
+
+const size_t server_n_routes = ARRAY_SIZE(server_routes);

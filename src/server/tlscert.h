@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* tlscert.h: the self-signed certificate that clients pin. */
+/*
+ * What is pinned is the key: SHA-256 over the certificate's
+ * SubjectPublicKeyInfo (as in RFC 7469), so a renewed certificate with the same
+ * key keeps the pin.
+ */
+#pragma once
+
+#include "wire/digest.h"
+
+/*
+ * Make a P-256 key and a certificate signed by itself, valid for 20 years
+ * from a day ago.
+ *
+ * names   host names and IP addresses, for SubjectAltName; the first is the
+ *         common name. At least one.
+ * cert    appended: PEM.
+ * key     appended: PEM, PKCS #8, not encrypted.
+ * errors  bad-request for a name that is neither.
+ */
+MUST_CHECK int tlscert_make(const char *const *names, size_t n,
+    struct buf *cert, struct buf *key, struct err *e);
+
+/*
+ * SHA-256 over the SubjectPublicKeyInfo of the first certificate in `pem`.
+ *
+ * errors  bad-request.
+ */
+MUST_CHECK int tlscert_spki(
+    struct bytes pem, struct digest *out, struct err *e);
+
+/* Append the pin as URLs carry it: base64url without padding. */
+void tlscert_pin(const struct digest *spki, struct buf *out);

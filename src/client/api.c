@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* api.c: JSON over remote_call. */
+#include "client/api.h"
+
+static int
+call(struct remote *r, const struct remote_call *c, json_t **out, struct err *e)
+{
+	OWN(buf_free) struct buf answer = { 0 };
+
+	if (remote_call(r, c, &answer, e) < 0)
+		return -1;
+	if (out == NULL)
+		return 0;
+	return jsonio_parse(buf_bytes(&answer), out, e);
+}
+
+int
+api_call(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e)
+{
+	struct remote_call c = { .method = method,
+		.path = path,
+		.type = "application/json",
+		.bare = bare };
+	OWN(buf_free) struct buf text = { 0 };
+
+	if (in != NULL)
+		jsonio_put(&text, in);
+	c.body = buf_bytes(&text);
+	return call(r, &c, out, e);
+}
+
+int
+api_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
+    struct err *e)
+{
+	struct remote_call c = {
+		.method = "GET", .path = path, .timeout_s = wait_s + 30
+	};
+
+	return call(r, &c, out, e);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* depot.h: where zones and blobs are kept: a server, or a folder. */
+/*
+ * Everything above works on a depot and does not know which of the two it is.
+ * Blob calls may come from several threads at once; the others from one.
+ */
+#pragma once
+
+#include "wire/category.h"
+#include "wire/change.h"
+
+struct depot;
+
+struct depot_ops {
+	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
+	int (*commit)(struct depot *d, const struct id *zone, enum category c,
+	    struct bytes commit, struct err *e);
+	/* Append the frames after `since`; waits up to wait_s when there are
+	 * none. errors: not-found when there is no such zone, resync. */
+	int (*changes)(struct depot *d, const struct id *zone, uint64_t since,
+	    unsigned wait_s, struct buf *out, struct err *e);
+	int (*blob_put)(struct depot *d, const struct id *zone,
+	    const struct id *id, struct bytes body, const struct digest *sha,
+	    struct err *e);
+	/* Append bytes [offset, offset + n) of a blob; n 0: all of it. */
+	int (*blob_get)(struct depot *d, const struct id *zone,
+	    const struct id *id, uint64_t offset, size_t n, struct buf *out,
+	    struct err *e);
+	int (*blob_delete)(struct depot *d, const struct id *zone,
+	    const struct id *id, struct err *e);
+	/* One byte each into `there`: 1 when the blob is complete. */
+	int (*blob_exists)(struct depot *d, const struct id *zone,
+	    const struct id *ids, size_t n, uint8_t *there, struct err *e);
+	/* Append v16 entries after `since`. */
+	int (*circle)(
+	    struct depot *d, uint32_t since, struct buf *out, struct err *e);
+	/* Entry and its envelopes (v16 each), one transaction. */
+	int (*circle_submit)(struct depot *d, struct bytes entry,
+	    struct bytes envelopes, struct err *e);
+	/* Append v16 envelopes. */
+	int (*keyring)(struct depot *d, struct buf *out, struct err *e);
+	void (*free)(struct depot *d);
+};
+
+/* The first member of every implementation. */
+struct depot {
+	const struct depot_ops *ops;
+};
+
+void depot_free(struct depot **d);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* home.h: the folder where this device keeps its key and its memory. */
+/*
+ *   aumbry-home   marker: backups leave the folder out by its content
+ *   device.key    the device's private keys, bound to this machine
+ *   state.db      see local.h
+ *   index/ cache/ see apps/repo.h
+ *
+ * device.key: "aumbry-secret-file v1\n" | u8 1 | uid[16] | dev_id[16]
+ * | machine[32] | device keys[64], mode 0600 in a 0700 folder. machine is
+ * SHA-256("aumbry machine v1" | machine-id), or zeros where there is none.
+ */
+#pragma once
+
+#include "client/local.h"
+#include "vault/devkey.h"
+
+#define HOME_MARKER "aumbry-home"
+#define HOME_MARKER_TEXT "aumbry-home v1\n"
+#define HOME_SECRET_MAGIC "aumbry-secret-file v1\n"
+
+/* $AUMBRY_HOME, else $XDG_DATA_HOME/aumbry, else ~/.local/share/aumbry. */
+char *home_default(void);
+
+/* Make the folder, its marker, and open state.db. */
+MUST_CHECK int home_open(const char *dir, struct local **local, struct err *e);
+
+bool home_has_key(const char *dir);
+MUST_CHECK int home_write_key(const char *dir, const struct id *uid,
+    const struct id *dev_id, const struct devkey *key, struct err *e);
+/* errors: not-signed-in without one; device-copied; state-damaged. */
+MUST_CHECK int home_read_key(const char *dir, struct id *uid, struct id *dev_id,
+    struct devkey **key, struct err *e);
+/* Forget account and key; indexes, caches and copies go too. */
+MUST_CHECK int home_erase(const char *dir, struct err *e);
+
+/* One activity at a time: a lock file by that name. errors: home-busy. */
+MUST_CHECK int home_lock(
+    const char *dir, const char *activity, int *fd, struct err *e);

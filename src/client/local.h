@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/* local.h: what this device remembers: state.db. */
+/*
+ * Values by key, and the verified copies of zones. Each write is one
+ * transaction: after a crash the old or the new is there. Any thread.
+ */
+#pragma once
+
+#include "wire/change.h"
+
+struct local;
+
+/* errors: state-damaged, disk-full-here. */
+MUST_CHECK int local_open(const char *path, struct local **out, struct err *e);
+void local_free(struct local **l);
+
+/* Append the value; nothing when there is none. */
+MUST_CHECK int local_get(
+    struct local *l, const char *key, struct buf *out, struct err *e);
+/* n 0 removes it. */
+MUST_CHECK int local_put(
+    struct local *l, const char *key, struct bytes value, struct err *e);
+/* Several at once, in one transaction. */
+struct local_pair {
+	const char *key;
+	struct bytes value;
+};
+MUST_CHECK int local_put_all(
+    struct local *l, const struct local_pair *pairs, size_t n, struct err *e);
+
+/* A record as it was received, and the commit that brought it. */
+struct local_record {
+	struct change change; /* borrows */
+	uint64_t seq;
+};
+
+struct local_zone {
+	struct head head; /* seq 0: nothing yet */
+	struct digest sum; /* the live sum under the head's integrity key */
+};
+
+MUST_CHECK int local_zone_get(struct local *l, const struct id *zone,
+    struct local_zone *out, struct err *e);
+
+/*
+ * Take in records and the head they lead to, in one transaction.
+ *
+ * all    true: `records` is the whole live set; what else is there goes.
+ */
+MUST_CHECK int local_zone_put(struct local *l, const struct id *zone,
+    const struct local_zone *z, const struct local_record *records, size_t n,
+    bool all, struct err *e);
+
+/* One record's newest version. *found false when there is none. */
+typedef int (*local_record_fn)(
+    void *ctx, const struct local_record *r, struct err *e);
+MUST_CHECK int local_record_get(struct local *l, const struct id *zone,
+    const struct id *id, local_record_fn fn, void *ctx, bool *found,
+    struct err *e);
+
+/* Every record with seq > since, tombstones too, in order of seq. */
+MUST_CHECK int local_records_each(struct local *l, const struct id *zone,
+    uint64_t since, local_record_fn fn, void *ctx, struct err *e);

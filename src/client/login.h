@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/* login.h: one run of OPAQUE against the server, for sign-in and step-up. */
+#pragma once
+
+#include "client/api.h"
+#include "vault/opaque.h"
+
+/* What a run left: the key that both sides now share. */
+struct login {
+	struct id id; /* the server's name for this run */
+	struct secret *session_key; /* 64 bytes */
+	struct secret *export_key;
+	uint8_t ke3[OPAQUE_KE3];
+};
+
+void login_free(struct login *l);
+
+/* GET /v1/server; checks clocks. errors: clock-wrong, bad-request. */
+MUST_CHECK int login_server(
+    struct remote *r, json_t **server, uint16_t *mature_hours, struct err *e);
+
+/* The cost that the answer asks for; opaque_* refuse what is out of bounds. */
+MUST_CHECK int login_ksf(
+    const json_t *answer, struct opaque_ksf *out, struct err *e);
+
+/*
+ * KE1 to `path`, KE2 back, KE3 made but not sent.
+ *
+ * name  for sign-in; NULL for step-up.
+ * errors  wrong-password-or-name, too-many-attempts, cost-lowered.
+ */
+MUST_CHECK int login_start(struct remote *r, const char *path, const char *name,
+    struct bytes password, bool bare, struct login *out, struct err *e);
+
+/* Both halves of step-up. */
+MUST_CHECK int login_step_up(struct remote *r, struct bytes password,
+    const char *code, struct login *out, struct err *e);
+
+/* HMAC under HKDF(session key, label | NUL). */
+void login_mac(const struct login *l, const char *label, struct bytes message,
+    struct digest *out);

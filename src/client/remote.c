@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: ISC */
+/* remote.c: libcurl behind one call. */
+#include "client/remote.h"
+
+#include "base/text.h"
+#include "wire/errjson.h"
+#include "wire/limits.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POOL 16 /* idle connections kept */
+#define TRIES 3 /* of a call whose connection broke */
+#define BUFFER_BYTES (512 * 1024L) /* curl's largest receive buffer */
+#define CONNECT_S 15L
+
+struct remote {
+	char *url; /* as given */
+	char *base; /* scheme://authority */
+	char *curl_pin; /* NULL over plain HTTP */
+	struct digest pin;
+	pthread_mutex_t lock;
+	CURL *idle[POOL];
+	size_t n_idle;
+	struct buf token;
+	unsigned generation; /* of the token */
+	remote_renew_fn renew;
+	void *renew_ctx;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+init_curl(void)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		abort();
+}
+
+static bool
+loopback(const char *authority)
+{
+	return strncmp(authority, "127.", 4) == 0 ||
+	    strncmp(authority, "localhost", 9) == 0 ||
+	    strncmp(authority, "[::1]", 5) == 0;
+}
+
+static int
+bad_url(struct err *e, const char *why)
+{
+	(void)err_set(e, ERR_USAGE, "the server's address %s", why);
+	return err_remedy(e,
+	    "Use the address that `aumbryd init` or `aumbryd invite` printed, "
+	    "with #pin=… at its end and in quotes.");
+}
+
+static int
+parse_pin(struct remote *r, const char *fragment, struct err *e)
+{
+	OWN(buf_free) struct buf raw = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+
+	if (strncmp(fragment, "pin=", 4) != 0)
+		return bad_url(e, "has no pin");
+	size_t n = strcspn(fragment + 4, "&");
+	if (text_unbase64(&raw, bytes_of(fragment + 4, n)) < 0 ||
+	    raw.n != DIGEST_BYTES)
+		return bad_url(e, "has a pin that is not 32 bytes");
+	memcpy(r->pin.b, raw.p, DIGEST_BYTES);
+	buf_put_str(&pin, "sha256//");
+	text_base64(&pin, buf_bytes(&raw));
+	r->curl_pin = mem_text(buf_text(&pin));
+	return 0;
+}
+
+int
+remote_new(const char *url, struct remote **out, struct err *e)
+{
+	OWN(remote_free) struct remote *r = mem_new(sizeof *r);
+	const char *hash = strchr(url, '#');
+	size_t n = hash != NULL ? (size_t)(hash - url) : strlen(url);
+
+	(void)pthread_once(&once, init_curl);
+	(void)pthread_mutex_init(&r->lock, NULL);
+	r->url = mem_text(url);
+	r->base = mem_text(url);
+	r->base[n] = '\0';
+	char *authority = strstr(r->base, "://");
+	if (authority == NULL)
+		return bad_url(e, "does not begin with https://");
+	authority += 3;
+	char *slash = strchr(authority, '/');
+	if (slash != NULL && slash[1] != '\0')
+		return bad_url(e, "has a path");
+	if (slash != NULL)
+		*slash = '\0';
+	if (strncmp(r->base, "http://", 7) == 0) {
+		if (!loopback(authority))
+			return bad_url(e, "is plain HTTP and not loopback");
+	} else if (strncmp(r->base, "https://", 8) != 0) {
+		return bad_url(e, "does not begin with https://");
+	} else if (parse_pin(r, hash != NULL ? hash + 1 : "", e) < 0) {
+		return -1;
+	}
+	*out = TAKE(r);
+	return 0;
+}
+
+void
+remote_free(struct remote **r)
+{
+	if (*r == NULL)
+		return;
+	for (size_t i = 0; i < (*r)->n_idle; i++)
+		curl_easy_cleanup((*r)->idle[i]);
+	(void)pthread_mutex_destroy(&(*r)->lock);
+	buf_free(&(*r)->token);
+	free((*r)->url);
+	free((*r)->base);
+	free((*r)->curl_pin);
+	free(*r);
+	*r = NULL;
+}
+
+const char *
+remote_url(const struct remote *r)
+{
+	return r->url;
+}
+
+const struct digest *
+remote_pin(const struct remote *r)
+{
+	return &r->pin;
+}
+
+void
+remote_set_token(struct remote *r, const char *token)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	buf_clear(&r->token);
+	if (token != NULL)
+		buf_put_str(&r->token, token);
+	r->generation++;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+void
+remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
+{
+	r->renew = fn;
+	r->renew_ctx = ctx;
+}
+
+static CURL *
+take_handle(struct remote *r)
+{
+	CURL *h = NULL;
+
+	(void)pthread_mutex_lock(&r->lock);
+	if (r->n_idle > 0)
+		h = r->idle[--r->n_idle];
+	(void)pthread_mutex_unlock(&r->lock);
+	if (h == NULL)
+		h = curl_easy_init();
+	if (h == NULL)
+		abort();
+	return h;
+}
+
+static void
+give_handle(struct remote *r, CURL *h)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	bool keep = r->n_idle < POOL;
+	if (keep)
+		r->idle[r->n_idle++] = h;
+	(void)pthread_mutex_unlock(&r->lock);
+	if (!keep)
+		curl_easy_cleanup(h);
+}
+
+struct sink {
+	struct buf *out;
+	size_t start, limit;
+	bool over;
+};
+
+static size_t
+on_data(char *p, size_t size, size_t n, void *arg)
+{
+	struct sink *s = arg;
+
+	n *= size;
+	if (s->out->n - s->start + n > s->limit) {
+		s->over = true;
+		return 0;
+	}
+	buf_put(s->out, p, n);
+	return n;
+}
+
+static int
+transport_error(
+    CURLcode rc, const struct sink *s, const char *detail, struct err *e)
+{
+	if (s->over)
+		return err_set(e, ERR_TOO_LARGE,
+		    "the server's answer is longer than %zu bytes", s->limit);
+	if (rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return err_set(e, ERR_CERTIFICATE_CHANGED,
+		    "the server shows another key than the one that was "
+		    "pinned");
+	return err_set(e, ERR_SERVER_UNREACHABLE,
+	    "the server cannot be reached (%s)",
+	    detail[0] != '\0' ? detail : curl_easy_strerror(rc));
+}
+
+static int
+answer_error(long status, struct buf *out, size_t start, struct err *e)
+{
+	struct bytes body = bytes_of(out->p + start, out->n - start);
+
+	OWN(buf_free) struct buf detail = { 0 };
+	struct err said, wrong;
+	if (errjson_parse(body, &said, &detail, &wrong) == 0)
+		*e = said;
+	else
+		(void)err_set(e,
+		    status == 502 || status == 503 || status == 504
+			? ERR_SERVER_UNREACHABLE
+			: ERR_INTERNAL,
+		    "the server answered with status %ld", status);
+	out->n = start;
+	return -1;
+}
+
+static void
+set_options(CURL *h, const struct remote *r, const struct remote_call *c,
+    struct sink *sink, const char *url, char *detail)
+{
+	unsigned stall = c->timeout_s != 0 ? c->timeout_s : 60;
+
+	curl_easy_reset(h);
+	curl_easy_setopt(h, CURLOPT_URL, url);
+	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h, CURLOPT_PROXY, "");
+	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, detail);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)stall);
+	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES);
+	curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(h, CURLOPT_WRITEDATA, sink);
+	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->method);
+	if (r->curl_pin != NULL) {
+		/* The pin is the trust; the chain and the name are not. */
+		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
+		curl_easy_setopt(h, CURLOPT_PINNEDPUBLICKEY, r->curl_pin);
+		curl_easy_setopt(
+		    h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	}
+	if (c->body.n > 0 || strcmp(c->method, "GET") != 0) {
+		curl_easy_setopt(
+		    h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.n);
+		curl_easy_setopt(h, CURLOPT_POSTFIELDS,
+		    c->body.n > 0 ? (const void *)c->body.p : "");
+	}
+}
+
+static void
+add_header(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *next = curl_slist_append(*list, line);
+
+	if (next == NULL)
+		abort();
+	*list = next;
+}
+
+static void
+free_headers(struct curl_slist **list)
+{
+	curl_slist_free_all(*list);
+	*list = NULL;
+}
+
+static struct curl_slist *
+headers(struct remote *r, const struct remote_call *c, unsigned *generation)
+{
+	OWN(buf_free) struct buf line = { 0 };
+	struct curl_slist *list = NULL;
+
+	add_header(&list, "Expect:");
+	add_header(&list, "Accept:");
+	buf_printf(&line, "Content-Type: %s",
+	    c->type != NULL ? c->type : "application/octet-stream");
+	add_header(&list, buf_text(&line));
+	if (c->header != NULL)
+		add_header(&list, c->header);
+	if (c->range_n > 0) {
+		buf_clear(&line);
+		buf_printf(&line, "Range: bytes=%llu-%llu",
+		    (unsigned long long)c->range_from,
+		    (unsigned long long)(c->range_from + c->range_n - 1));
+		add_header(&list, buf_text(&line));
+	}
+	(void)pthread_mutex_lock(&r->lock);
+	*generation = r->generation;
+	if (!c->bare && r->token.n > 0) {
+		buf_clear(&line);
+		buf_printf(
+		    &line, "Authorization: Bearer %s", buf_text(&r->token));
+		add_header(&list, buf_text(&line));
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	return list;
+}
+
+/* One attempt. *broke: the connection failed, the server said nothing. */
+static int
+attempt(struct remote *r, const struct remote_call *c, struct buf *out,
+    unsigned *generation, bool *broke, struct err *e)
+{
+	OWN(buf_free) struct buf url = { 0 };
+	OWN(free_headers) struct curl_slist *list = headers(r, c, generation);
+	struct sink sink = { out, out->n,
+		c->limit != 0 ? c->limit : LIMIT_JSON_BYTES, false };
+	char detail[CURL_ERROR_SIZE] = "";
+	CURL *h = take_handle(r);
+	long status = 0;
+
+	buf_printf(&url, "%s%s", r->base, c->path);
+	set_options(h, r, c, &sink, buf_text(&url), detail);
+	curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
+	CURLcode rc = curl_easy_perform(h);
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	give_handle(r, h);
+	*broke = rc != CURLE_OK && !sink.over && rc != CURLE_COULDNT_CONNECT &&
+	    rc != CURLE_COULDNT_RESOLVE_HOST;
+	if (rc != CURLE_OK) {
+		out->n = sink.start;
+		return transport_error(rc, &sink, detail, e);
+	}
+	if (status < 200 || status > 299)
+		return answer_error(status, out, sink.start, e);
+	return 0;
+}
+
+static int
+renew(struct remote *r, unsigned seen, struct err *e)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	bool already = r->generation != seen;
+	(void)pthread_mutex_unlock(&r->lock);
+	return already ? 0 : r->renew(r->renew_ctx, e);
+}
+
+int
+remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
+    struct err *e)
+{
+	bool renewed = false;
+
+	for (int i = 1;; i++) {
+		unsigned generation;
+		bool broke;
+		if (attempt(r, c, out, &generation, &broke, e) == 0)
+			return 0;
+		if (e->code == ERR_SESSION_EXPIRED && r->renew != NULL &&
+		    !c->bare && !renewed) {
+			renewed = true;
+			if (renew(r, generation, e) < 0)
+				return -1;
+			continue;
+		}
+		if (!broke || i >= TRIES || strcmp(c->method, "POST") == 0 ||
+		    e->code != ERR_SERVER_UNREACHABLE)
+			return -1;
+		struct timespec pause = { 0, 100000000L << i };
+		(void)nanosleep(&pause, NULL);
+	}
+}

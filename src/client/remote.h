@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* remote.h: HTTP calls to one server, over libcurl. */
+/*
+ * One remote serves many threads: each call takes a connection from a pool.
+ * Errors that the server names come back with its code; a server that cannot
+ * be reached is server-unreachable, another key than the pinned one is
+ * certificate-changed.
+ */
+#pragma once
+
+#include "wire/digest.h"
+
+struct remote;
+
+/*
+ * url  "https://host:port/#pin=…" as `aumbryd init` prints it, or
+ *      "http://…" on loopback.
+ * errors  bad-usage: not such a URL, or https without a pin.
+ */
+MUST_CHECK int remote_new(const char *url, struct remote **out, struct err *e);
+void remote_free(struct remote **r);
+
+const char *remote_url(const struct remote *r); /* with the pin */
+/* SHA-256 of the server key's SPKI; zeros over plain HTTP. */
+const struct digest *remote_pin(const struct remote *r);
+
+/* Token sent as bearer from now on; NULL for none. */
+void remote_set_token(struct remote *r, const char *token);
+
+/* Called once when the server says session-expired; then the call is made
+ * again. It sets a new token. */
+typedef int (*remote_renew_fn)(void *ctx, struct err *e);
+void remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx);
+
+struct remote_call {
+	const char *method; /* "GET", "PUT", … */
+	const char *path; /* from "/v1/…" on */
+	struct bytes body; /* n 0: none */
+	const char *type; /* of the body; NULL: application/octet-stream */
+	const char *header; /* one more header line, or NULL */
+	uint64_t range_from; /* with range_n: a Range header */
+	size_t range_n;
+	size_t limit; /* bytes of answer accepted; 0: LIMIT_JSON_BYTES */
+	unsigned timeout_s; /* without progress; 0: 60 */
+	bool bare; /* no token, no renewal */
+};
+
+/* Appends the answer's body to out. */
+MUST_CHECK int remote_call(struct remote *r, const struct remote_call *c,
+    struct buf *out, struct err *e);

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: ISC */
+/* self.c: sessions, circle, keyring, state zone of one device. */
+#include "client/self.h"
+
+#include "base/file.h"
+#include "base/now.h"
+#include "base/text.h"
+#include "client/depot_remote.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND_ZONES 16 /* u8 kind | u8 1 | varint n | n * (u8 category | id) */
+#define KIND_NAME 17 /* u8 kind | u8 1 | dev_id | opening[16] | v8 name */
+#define FORMAT 1
+#define TOKEN_SPARE_MS 30000 /* a token this close to its end is not used */
+
+void
+self_free(struct self **sp)
+{
+	struct self *s = *sp;
+
+	if (s == NULL)
+		return;
+	zcopy_free(&s->state);
+	depot_free(&s->depot);
+	remote_free(&s->remote);
+	keyring_free(&s->keyring);
+	devkey_free(&s->key);
+	circle_free(&s->circle);
+	buf_free(&s->entries);
+	buf_free(&s->two_factor);
+	local_free(&s->local);
+	free(s->dir);
+	free(s->name);
+	free(s->host);
+	free(s);
+	*sp = NULL;
+}
+
+/* ---- opening ---- */
+
+static int
+damaged(struct err *e)
+{
+	return err_in(e, "what this device remembers of its account");
+}
+
+static int
+apply_entries(struct circle *c, struct bytes entries, struct err *e)
+{
+	struct scan s = scan_of(entries);
+
+	while (s.n > 0) {
+		struct bytes entry = scan_v16(&s);
+		if (!scan_ok(&s))
+			return err_set(e, ERR_CIRCLE_INVALID,
+			    "the list of devices was cut short");
+		if (circle_apply(c, entry, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_keyring(struct self *s, struct bytes envelopes, struct err *e)
+{
+	OWN(keyring_free) struct keyring *k = keyring_new(&s->uid);
+
+	if (keyring_open(k, &s->circle, s->key, &s->dev_id, envelopes, e) < 0)
+		return -1;
+	/* In place: others hold the address. */
+	if (s->keyring == NULL)
+		s->keyring = TAKE(k);
+	else
+		keyring_absorb(s->keyring, k);
+	s->writer.keyring = s->keyring;
+	return 0;
+}
+
+static int
+get_text(struct self *s, const char *key, char **out, struct err *e)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	if (local_get(s->local, key, &b, e) < 0)
+		return -1;
+	if (b.n == 0)
+		return err_set(e, ERR_STATE_DAMAGED, "\"%s\" is missing", key);
+	*out = mem_text(buf_text(&b));
+	return 0;
+}
+
+static int refresh(void *ctx, struct err *e);
+static int renew(void *ctx, struct err *e);
+
+static int
+load(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf envelopes = { 0 };
+	OWN(mem_free) char *url = NULL;
+
+	if (get_text(s, "url", &url, e) < 0 ||
+	    get_text(s, "name", &s->name, e) < 0 ||
+	    get_text(s, "host", &s->host, e) < 0 ||
+	    local_get(s->local, "circle", &s->entries, e) < 0 ||
+	    local_get(s->local, "keyring", &envelopes, e) < 0 ||
+	    apply_entries(&s->circle, buf_bytes(&s->entries), e) < 0)
+		return damaged(e);
+	if (!id_equal(&s->circle.uid, &s->uid)) {
+		(void)err_set(e, ERR_STATE_DAMAGED,
+		    "key and circle belong to two accounts");
+		return damaged(e);
+	}
+	if (open_keyring(s, buf_bytes(&envelopes), e) < 0)
+		return damaged(e);
+	return remote_new(url, &s->remote, e);
+}
+
+int
+self_open(const char *dir, struct self **out, struct err *e)
+{
+	OWN(self_free) struct self *s = mem_new(sizeof *s);
+
+	s->dir = mem_text(dir);
+	if (home_read_key(dir, &s->uid, &s->dev_id, &s->key, e) < 0 ||
+	    home_open(dir, &s->local, e) < 0 || load(s, e) < 0)
+		return -1;
+	s->depot = depot_remote_new(s->remote);
+	remote_on_expiry(s->remote, renew, s);
+	s->writer = (struct zcopy_self){ .uid = s->uid,
+		.dev_id = s->dev_id,
+		.key = s->key,
+		.keyring = s->keyring,
+		.circle = &s->circle,
+		.refresh = refresh,
+		.ctx = s };
+	if (zcopy_open(&s->writer, s->local, s->depot, &s->circle.state_zone,
+		CATEGORY_STATE, &s->state, e) < 0)
+		return -1;
+	*out = TAKE(s);
+	return 0;
+}
+
+int
+self_save_account(const char *dir, const char *url, const char *name,
+    const char *host, struct bytes entries, struct bytes envelopes,
+    struct err *e)
+{
+	OWN(local_free) struct local *local = NULL;
+	struct local_pair pairs[] = { { "url", bytes_str(url) },
+		{ "name", bytes_str(name) }, { "host", bytes_str(host) },
+		{ "circle", entries }, { "keyring", envelopes } };
+
+	return home_open(dir, &local, e) < 0 ||
+		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- sessions ---- */
+
+static void
+session_proof(struct self *s, struct bytes nonce, struct bytes device_nonce,
+    uint64_t time_ms, uint8_t sig[static SIG_BYTES])
+{
+	OWN(buf_free) struct buf m = { 0 };
+
+	buf_put_v8(&m, bytes_str(s->host));
+	id_put(&m, &s->uid);
+	id_put(&m, &s->dev_id);
+	buf_put_bytes(&m, nonce);
+	buf_put_bytes(&m, device_nonce);
+	buf_put_u64(&m, time_ms);
+	digest_put(&m, remote_pin(s->remote));
+	devkey_sign(s->key, SIG_SESSION, buf_bytes(&m), sig);
+}
+
+/* What the server says of the circle must fit what this device has seen. */
+static int
+compare_circle(struct self *s, const json_t *answer, struct err *e)
+{
+	uint64_t seq;
+	OWN(buf_free) struct buf head = { 0 };
+	const char *hex = "";
+
+	if (jsonio_u64(answer, "circle_seq", &seq, e) < 0 ||
+	    jsonio_text(answer, "circle_head", &hex, e) < 0 ||
+	    text_unhex(&head, bytes_str(hex)) < 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the server's answer to a session is not well-formed");
+	if (seq < s->circle.seq)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "the server's list of devices ends at %llu, but this "
+		    "device has seen %u",
+		    (unsigned long long)seq, (unsigned)s->circle.seq);
+	if (seq > s->circle.seq)
+		return self_refresh(s, e);
+	if (!bytes_equal(
+		buf_bytes(&head), bytes_of(s->circle.head.b, DIGEST_BYTES)))
+		return err_set(e, ERR_CIRCLE_FORKED,
+		    "the server's list of devices differs at %u from what "
+		    "this device has seen",
+		    (unsigned)s->circle.seq);
+	return 0;
+}
+
+static int
+keep_token(struct self *s, const json_t *answer, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+	const char *token = "";
+	uint64_t expires_s;
+
+	if (jsonio_text(answer, "token", &token, e) < 0 ||
+	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
+		return -1;
+	buf_put_u64(&kept, (uint64_t)now_ms() + expires_s * 1000);
+	buf_put_str(&kept, token);
+	remote_set_token(s->remote, token);
+	return local_put(s->local, "token", buf_bytes(&kept), e);
+}
+
+static int
+open_session(struct self *s, json_t **answer, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *challenge = NULL;
+	OWN(buf_free) struct buf nonce = { 0 };
+	uint8_t device_nonce[16], sig[SIG_BYTES];
+	uint64_t now = (uint64_t)now_ms();
+
+	jsonio_put_id(ask, "uid", &s->uid);
+	jsonio_put_id(ask, "dev_id", &s->dev_id);
+	if (api_call(s->remote, "POST", "/v1/session/challenge", ask, true,
+		&challenge, e) < 0 ||
+	    jsonio_bytes(challenge, "nonce", 32, &nonce, e) < 0)
+		return -1;
+	randombytes_buf(device_nonce, sizeof device_nonce);
+	session_proof(s, buf_bytes(&nonce),
+	    bytes_of(device_nonce, sizeof device_nonce), now, sig);
+	jsonio_put_bytes(ask, "nonce", buf_bytes(&nonce));
+	jsonio_put_bytes(
+	    ask, "device_nonce", bytes_of(device_nonce, sizeof device_nonce));
+	jsonio_put_u64(ask, "time_ms", now);
+	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
+	return api_call(s->remote, "POST", "/v1/session", ask, true, answer, e);
+}
+
+static int
+renew(void *ctx, struct err *e)
+{
+	struct self *s = ctx;
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *two_factor = "";
+
+	if (open_session(s, &answer, e) < 0 || keep_token(s, answer, e) < 0 ||
+	    jsonio_text(answer, "two_factor", &two_factor, e) < 0)
+		return -1;
+	buf_clear(&s->two_factor);
+	buf_put_str(&s->two_factor, two_factor);
+	s->connected = true;
+	return compare_circle(s, answer, e);
+}
+
+int
+self_connect(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+
+	if (s->connected)
+		return 0;
+	if (local_get(s->local, "token", &kept, e) < 0)
+		return -1;
+	struct scan t = scan_of(buf_bytes(&kept));
+	uint64_t until = scan_u64(&t);
+	if (scan_ok(&t) && t.n > 0 &&
+	    until > (uint64_t)now_ms() + TOKEN_SPARE_MS) {
+		remote_set_token(s->remote, (const char *)t.p);
+		s->connected = true;
+		return 0;
+	}
+	return renew(s, e);
+}
+
+/* ---- circle and keyring ---- */
+
+static int
+fetch_keyring(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf envelopes = { 0 };
+
+	if (s->depot->ops->keyring(s->depot, &envelopes, e) < 0 ||
+	    open_keyring(s, buf_bytes(&envelopes), e) < 0)
+		return -1;
+	return local_put(s->local, "keyring", buf_bytes(&envelopes), e);
+}
+
+int
+self_refresh(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf more = { 0 };
+	OWN(circle_free) struct circle next = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+
+	if (s->depot->ops->circle(s->depot, s->circle.seq, &more, e) < 0)
+		return -1;
+	if (more.n == 0)
+		return 0;
+	circle_copy(&next, &s->circle);
+	if (apply_entries(&next, buf_bytes(&more), e) < 0) {
+		if (e->code == ERR_CONFLICT)
+			return err_set(e, ERR_CIRCLE_FORKED,
+			    "the server's list of devices does not continue "
+			    "the one this device has seen");
+		return -1;
+	}
+	if (!circle_active(&next, &s->dev_id))
+		return err_set(e, ERR_DEVICE_REMOVED,
+		    "this device was removed from the account");
+	buf_put_bytes(&all, buf_bytes(&s->entries));
+	buf_put_bytes(&all, buf_bytes(&more));
+	struct circle before = s->circle;
+	s->circle = next;
+	next = before; /* freed on the way out */
+	if (s->circle.key.epoch != keyring_epoch(s->keyring) &&
+	    fetch_keyring(s, e) < 0) {
+		struct circle failed = s->circle;
+		s->circle = next;
+		next = failed;
+		return -1;
+	}
+	buf_clear(&s->entries);
+	buf_put_bytes(&s->entries, buf_bytes(&all));
+	return local_put(s->local, "circle", buf_bytes(&s->entries), e);
+}
+
+static int
+refresh(void *ctx, struct err *e)
+{
+	return self_refresh(ctx, e);
+}
+
+/* ---- state zone ---- */
+
+static struct id
+state_id(const char *what, const struct id *about)
+{
+	OWN(digest_free) struct digest_state *d = digest_new();
+	struct digest hash;
+	struct id id;
+
+	digest_add(d, bytes_str("aumbry state v1 "));
+	digest_add(d, bytes_of(what, strlen(what) + 1));
+	if (about != NULL)
+		digest_add(d, bytes_of(about->b, ID_BYTES));
+	digest_end(d, &hash);
+	memcpy(id.b, hash.b, ID_BYTES);
+	return id;
+}
+
+static int
+take_zones(struct self *s, struct bytes plain, struct err *e)
+{
+	struct scan p = scan_of(plain);
+	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+	uint64_t n = scan_varint(&p);
+
+	if (kind != KIND_ZONES)
+		return 0;
+	if (format > FORMAT)
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "the list of zones is of a newer version");
+	for (uint64_t i = 0; i < n && scan_ok(&p); i++) {
+		uint8_t c = scan_u8(&p);
+		struct id zone = id_take(&p);
+		if (category_known(c))
+			s->zones[c] = zone;
+	}
+	return scan_done(&p) ? 0
+			     : err_set(e, ERR_RECORD_CORRUPT,
+				   "the list of zones is not well-formed");
+}
+
+static int
+load_zones(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = state_id("zones", NULL);
+
+	memset(s->zones, 0, sizeof s->zones);
+	if (zcopy_get(s->state, &id, &plain, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	return take_zones(s, buf_bytes(&plain), e);
+}
+
+int
+self_state(struct self *s, struct err *e)
+{
+	return zcopy_pull(s->state, 0, e) < 0 ? -1 : load_zones(s, e);
+}
+
+int
+self_zone(struct self *s, enum category c, struct id *out, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	uint64_t n = 0;
+
+	if (!id_zero(&s->zones[c])) {
+		*out = s->zones[c];
+		return 0;
+	}
+	/* Another device may be doing the same: look again before writing. */
+	if (self_state(s, e) < 0)
+		return -1;
+	if (id_zero(&s->zones[c])) {
+		id_random(&s->zones[c]);
+		for (unsigned k = 1; k < CATEGORY_END; k++)
+			n += !id_zero(&s->zones[k]);
+		buf_put_u8(&plain, KIND_ZONES);
+		buf_put_u8(&plain, FORMAT);
+		buf_put_varint(&plain, n);
+		for (unsigned k = 1; k < CATEGORY_END; k++)
+			if (!id_zero(&s->zones[k])) {
+				buf_put_u8(&plain, (uint8_t)k);
+				id_put(&plain, &s->zones[k]);
+			}
+		struct zcopy_edit edit = { .id = state_id("zones", NULL),
+			.plain = buf_bytes(&plain) };
+		if (zcopy_commit(s->state, &edit, 1, NULL, NULL, e) < 0)
+			return -1;
+	}
+	*out = s->zones[c];
+	return 0;
+}
+
+/* ---- devices ---- */
+
+int
+self_put_name(struct self *s, const struct id *dev_id, const struct id *opening,
+    const char *name, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = state_id("name", dev_id) };
+
+	buf_put_u8(&plain, KIND_NAME);
+	buf_put_u8(&plain, FORMAT);
+	id_put(&plain, dev_id);
+	id_put(&plain, opening);
+	buf_put_v8(&plain, bytes_str(name));
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+static void
+take_name(struct self *s, struct self_device *d)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = state_id("name", &d->dev_id);
+	struct err ignored;
+
+	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+		return;
+	struct scan p = scan_of(buf_bytes(&plain));
+	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+	struct id about = id_take(&p);
+	(void)id_take(&p);
+	struct bytes name = scan_v8(&p);
+	if (!scan_done(&p) || kind != KIND_NAME || format != FORMAT ||
+	    !id_equal(&about, &d->dev_id) || name.n > LIMIT_NAME_BYTES)
+		return;
+	memcpy(d->name, name.p, name.n);
+	d->name[name.n] = '\0';
+}
+
+int
+self_devices(struct self *s, struct self_device **out, size_t *n, struct err *e)
+{
+	(void)e;
+	*n = s->circle.n_members;
+	*out = mem_array(*n, sizeof **out);
+	for (size_t i = 0; i < *n; i++) {
+		const struct member *m = &s->circle.members[i];
+		struct self_device *d = &(*out)[i];
+		d->dev_id = m->device.dev_id;
+		d->class = m->device.class;
+		d->active = m->active;
+		d->self = id_equal(&d->dev_id, &s->dev_id);
+		d->added_ms = m->added_ms;
+		take_name(s, d);
+	}
+	return 0;
+}
+
+/* ---- removal ---- */
+
+static void
+sign_entry(const struct self *s, struct buf *entry)
+{
+	struct circle_sig sig = { .kind = 1, .keyref = s->dev_id };
+
+	devkey_sign(s->key, SIG_CIRCLE, buf_bytes(entry), sig.sig);
+	circle_entry_end(entry, &sig, 1);
+}
+
+static int
+remove_once(struct self *s, const struct id *ids, size_t n, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	OWN(buf_free) struct buf bundle = { 0 };
+	OWN(circle_free) struct circle next = { 0 };
+	struct key_change kc;
+
+	buf_put_u8(&body, (uint8_t)n);
+	for (size_t i = 0; i < n; i++)
+		id_put(&body, &ids[i]);
+	buf_put_u8(&body, 0);
+	keyring_next_epoch(s->keyring, &kc);
+	key_change_put(&body, &kc);
+	circle_entry_begin(&entry, &s->circle, &s->uid, (uint64_t)now_ms(),
+	    CIRCLE_REMOVE, buf_bytes(&body));
+	sign_entry(s, &entry);
+	circle_copy(&next, &s->circle);
+	int rc = circle_apply(&next, buf_bytes(&entry), e);
+	if (rc == 0) {
+		keyring_bundle(s->keyring, &next, s->key, &s->dev_id, &bundle);
+		rc = s->depot->ops->circle_submit(
+		    s->depot, buf_bytes(&entry), buf_bytes(&bundle), e);
+	}
+	/* The server's copy of the keys is the one that counts. */
+	keyring_drop_epoch(s->keyring);
+	return rc;
+}
+
+/* An empty head in every zone names the newest circle. */
+static int
+head_everywhere(struct self *s, struct err *e)
+{
+	if (zcopy_pull(s->state, 0, e) < 0 ||
+	    zcopy_commit(s->state, NULL, 0, NULL, NULL, e) < 0 ||
+	    load_zones(s, e) < 0)
+		return -1;
+	for (unsigned c = CATEGORY_STATE + 1; c < CATEGORY_END; c++) {
+		OWN(zcopy_free) struct zcopy *z = NULL;
+		if (id_zero(&s->zones[c]))
+			continue;
+		if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[c],
+			(enum category)c, &z, e) < 0 ||
+		    zcopy_pull(z, 0, e) < 0)
+			return -1;
+		if (zcopy_seq(z) > 0 &&
+		    zcopy_commit(z, NULL, 0, NULL, NULL, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+self_remove(struct self *s, const struct id *ids, size_t n, struct err *e)
+{
+	for (int tries = 0;; tries++) {
+		if (remove_once(s, ids, n, e) == 0)
+			break;
+		if (e->code != ERR_CONFLICT || tries >= 8 ||
+		    self_refresh(s, e) < 0)
+			return -1;
+	}
+	if (self_refresh(s, e) < 0)
+		return -1;
+	return head_everywhere(s, e);
+}

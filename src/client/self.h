@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* self.h: this device as a member of its account. */
+/*
+ * Opened from what it remembers, without the network; self_connect begins a
+ * session. The circle and the keyring are kept in state.db and extended when
+ * the server has more; what contradicts the memory is refused by name.
+ */
+#pragma once
+
+#include "client/api.h"
+#include "client/home.h"
+#include "client/zcopy.h"
+
+struct self {
+	char *dir;
+	struct local *local;
+	struct remote *remote;
+	struct depot *depot;
+	struct devkey *key;
+	struct id uid, dev_id;
+	char *name, *host; /* name@host */
+	struct buf two_factor; /* as the session last said */
+	struct circle circle;
+	struct buf entries; /* v16 each: the whole circle */
+	struct keyring *keyring;
+	struct zcopy_self writer; /* for zcopy_open */
+	struct zcopy *state;
+	struct id zones[CATEGORY_END]; /* zeros: not known yet */
+	bool connected;
+};
+
+/* errors: not-signed-in, device-copied, state-damaged. */
+MUST_CHECK int self_open(const char *dir, struct self **out, struct err *e);
+void self_free(struct self **s);
+
+/* Begin a session, or go on with the one that is kept. */
+MUST_CHECK int self_connect(struct self *s, struct err *e);
+
+/* Fetch what is new in the circle and, if need be, the keyring. */
+MUST_CHECK int self_refresh(struct self *s, struct err *e);
+
+/* Pull the state zone and learn the zones' ids. */
+MUST_CHECK int self_state(struct self *s, struct err *e);
+
+/*
+ * The zone of a category; its id is drawn and noted in the state zone when the
+ * account has none. The state must have been pulled.
+ */
+MUST_CHECK int self_zone(
+    struct self *s, enum category c, struct id *out, struct err *e);
+
+struct self_signup {
+	const char *dir, *url, *name, *invite, *device_name;
+	struct bytes password;
+	bool no_two_factor;
+};
+
+/* Make an account. What it leaves in `dir` is ready for self_open. */
+MUST_CHECK int self_signup(const struct self_signup *a, struct err *e);
+
+/*
+ * After joining or signing up: keep what the device needs from now on.
+ *
+ * entries, envelopes  v16 each.
+ */
+MUST_CHECK int self_save_account(const char *dir, const char *url,
+    const char *name, const char *host, struct bytes entries,
+    struct bytes envelopes, struct err *e);
+
+/* A device as people see it. */
+struct self_device {
+	struct id dev_id;
+	char name[LIMIT_NAME_BYTES + 1]; /* "" when unknown */
+	uint8_t class;
+	bool active, self;
+	uint64_t added_ms;
+};
+
+/* All devices there ever were; free with mem_free. The state was pulled. */
+MUST_CHECK int self_devices(
+    struct self *s, struct self_device **out, size_t *n, struct err *e);
+/* Note this device's name, whose commitment the circle carries. */
+MUST_CHECK int self_put_name(struct self *s, const struct id *dev_id,
+    const struct id *opening, const char *name, struct err *e);
+
+/*
+ * Remove devices: new keys for all that remain, then a head in every zone.
+ * errors  device-too-young, step-up-required, not-found, conflict.
+ */
+MUST_CHECK int self_remove(
+    struct self *s, const struct id *ids, size_t n, struct err *e);
+
+/* Prove the password (and code, if the account has a factor) again. */
+MUST_CHECK int self_step_up(
+    struct self *s, struct bytes password, const char *code, struct err *e);
+
+/* errors: wrong-password-or-name, wrong-code, step-up-required. */
+MUST_CHECK int self_change_password(struct self *s, struct bytes old,
+    struct bytes fresh, const char *code, struct err *e);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* zcopy.h: this device's verified copy of one zone. */
+/*
+ * A pull takes the server's new heads and records in only when every link,
+ * signature and the live sum hold; a commit signs the next head on top of it.
+ * What the server cannot do unnoticed is listed in docs/THREATS.md; each lie
+ * has its code. All calls lock inside: several threads may share a copy.
+ */
+#pragma once
+
+#include "client/depot.h"
+#include "client/local.h"
+#include "vault/keyring.h"
+
+/* Who writes. Borrowed; must outlive the copies. */
+struct zcopy_self {
+	struct id uid;
+	struct id dev_id;
+	const struct devkey *key;
+	const struct keyring *keyring;
+	const struct circle *circle; /* verified up to now */
+	/* Fetch newer circle entries and keys: a head names some we lack. */
+	int (*refresh)(void *ctx, struct err *e);
+	void *ctx;
+};
+
+struct zcopy;
+
+/* zone  id of the zone; it may not exist on the server yet. */
+MUST_CHECK int zcopy_open(const struct zcopy_self *self, struct local *local,
+    struct depot *depot, const struct id *zone, enum category c,
+    struct zcopy **out, struct err *e);
+void zcopy_free(struct zcopy **z);
+
+const struct id *zcopy_zone(const struct zcopy *z);
+enum category zcopy_category(const struct zcopy *z);
+uint64_t zcopy_seq(struct zcopy *z);
+/* The newest head taken in; seq 0 when there is none. */
+struct head zcopy_head(struct zcopy *z);
+
+/*
+ * Fetch and verify what is new.
+ *
+ * wait_s  0: answer at once; else wait that long for a change.
+ * errors  history-rolled-back, history-forked, record-corrupt,
+ *         record-misplaced, record-replayed, not-a-member, …
+ */
+MUST_CHECK int zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e);
+
+struct zcopy_edit {
+	struct id id;
+	bool deleted;
+	struct bytes refs; /* blob ids */
+	struct bytes plain; /* sealed here */
+};
+
+/*
+ * Commit n edits (n 0: a head that only names the newest circle). A lost race
+ * is pulled and tried again; `check`, when not NULL, is asked before each try.
+ */
+typedef int (*zcopy_check_fn)(void *ctx, struct err *e);
+MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
+    size_t n, zcopy_check_fn check, void *ctx, struct err *e);
+
+struct zcopy_record {
+	struct id id;
+	uint64_t seq; /* of the commit that brought it */
+	struct bytes refs;
+	struct bytes plain;
+};
+
+/*
+ * Visit every live record with seq > since, in order of seq; -1 from fn stops.
+ * fn must not call into the copy.
+ */
+typedef int (*zcopy_visit_fn)(
+    void *ctx, const struct zcopy_record *r, struct err *e);
+MUST_CHECK int zcopy_each(struct zcopy *z, uint64_t since, zcopy_visit_fn fn,
+    void *ctx, struct err *e);
+
+/* One live record's plaintext, appended. errors: not-found. */
+MUST_CHECK int zcopy_get(
+    struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
+
+/*
+ * Heads this device should find again: refuse a copy that is older.
+ * errors  history-rolled-back.
+ */
+MUST_CHECK int zcopy_expect(
+    struct zcopy *z, uint64_t seq, const struct digest *hash, struct err *e);

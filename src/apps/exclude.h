@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* exclude.h: patterns in gitignore syntax, and folders that opt out. */
+/*
+ * Syntax as of gitignore(5): one pattern a line, "#" comments, "!" takes back,
+ * "\" escapes, trailing spaces go unless escaped. A slash at the start or in the
+ * middle anchors at the folder that paths are relative to; one at the end
+ * matches directories only. "*" and "?" and "[a-z]" stay within a component, "**"
+ * as a component stands for any number of them. The last match wins. A pattern
+ * that cannot match (a bracket or escape left open) matches nothing.
+ *
+ * What is below an excluded directory is excluded: the caller does not go
+ * there. Matching takes time in proportion to pattern times path at most, and
+ * any number of threads once all patterns are in.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+#define EXCLUDE_PATTERN_MAX 4096 /* bytes: PATH_MAX of Linux */
+#define EXCLUDE_PATTERNS_MAX 100000 /* a sane list has some dozens */
+
+struct exclude;
+
+struct exclude *exclude_new(void);
+void exclude_free(struct exclude **x);
+
+/* Add one line. errors ERR_TOO_LARGE by the limits above. */
+MUST_CHECK int exclude_add(struct exclude *x, struct bytes line, struct err *e);
+
+/* Add the lines of a file; a line that fails is named by its number. */
+MUST_CHECK int exclude_add_lines(
+    struct exclude *x, struct bytes text, struct err *e);
+
+/* Add the default list: caches and trash. Patterns added later win. */
+void exclude_add_defaults(struct exclude *x);
+
+/* One pattern of the default list, for the manual; NULL at the end. */
+const char *exclude_default(size_t i);
+
+/* What the last pattern that matches says. */
+enum exclude_answer { EXCLUDE_SILENT, EXCLUDE_YES, EXCLUDE_NO };
+
+/* Ask about a path: relative, without a slash at the start or the end. */
+enum exclude_answer exclude_ask(
+    const struct exclude *x, struct bytes path, bool is_dir);
+
+/* Is the answer EXCLUDE_YES? */
+bool exclude_match(const struct exclude *x, struct bytes path, bool is_dir);
+
+/*
+ * Does this directory ask to be left out? It does when it holds ".nobackup", or
+ * a CACHEDIR.TAG that begins as https://bford.info/cachedir/ prescribes.
+ */
+bool exclude_by_tag(int dirfd);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* place_meta.h: owner, mode, attributes and times for a restored object. */
+/*
+ * Works on descriptors only. What this user, the kernel or the file system
+ * cannot give is counted and is no failure. Any thread.
+ */
+#pragma once
+
+#include "apps/place.h"
+
+struct place_meta; /* counts, and the ids of names of users and groups */
+
+struct place_meta *place_meta_new(void);
+void place_meta_free(struct place_meta **m);
+struct place_counts place_meta_counts(struct place_meta *m);
+
+/*
+ * Give an open file or directory all but its flags: owner, attributes, time,
+ * mode last. Set-user-id and set-group-id bits only with the owner they had.
+ *
+ * inherited  it may have an ACL from its parent, which goes unless x has one.
+ */
+MUST_CHECK int place_meta_give(struct place_meta *m, int fd,
+    const struct entry *x, bool inherited, struct err *e);
+
+/* The same for an O_PATH descriptor of a link, fifo, socket or device. */
+MUST_CHECK int place_meta_give_path(
+    struct place_meta *m, int fd, const struct entry *x, struct err *e);
+
+/* Flags; after this an immutable file cannot be renamed any more. */
+void place_meta_flags(struct place_meta *m, int fd, const struct entry *x);
+
+/* chmod by an O_PATH descriptor. Sets errno. */
+MUST_CHECK int place_meta_chmod(int fd, mode_t mode);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/* repo.c: opening zones, keys and indexes. */
+#include "apps/repo.h"
+
+#include "base/file.h"
+#include "vault/ptable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+part_free(struct repo_part *p)
+{
+	zcopy_free(&p->zone);
+	chunkmap_free(&p->map);
+	chunker_free(&p->chunker);
+	free(p->map_path);
+	*p = (struct repo_part){ 0 };
+}
+
+void
+repo_free(struct repo **r)
+{
+	if (*r == NULL)
+		return;
+	part_free(&(*r)->backup);
+	part_free(&(*r)->keychain);
+	free((*r)->cache_dir);
+	free(*r);
+	*r = NULL;
+}
+
+struct repo_part *
+repo_part(struct repo *r, enum category c)
+{
+	return c == CATEGORY_KEYCHAIN ? &r->keychain : &r->backup;
+}
+
+static int
+part_open(struct repo *r, struct repo_part *p, struct local *local,
+    const struct id *zone, enum category c, const char *dir, struct err *e)
+{
+	OWN(buf_free) struct buf name = { 0 };
+
+	if (zcopy_open(&r->self, local, r->depot, zone, c, &p->zone, e) < 0)
+		return -1;
+	p->names = keyring_names(r->self.keyring, c);
+	if (p->names == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the keys of %s are not held here", category_name(c));
+	OWN(secret_free)
+	struct secret *seed = secret_derive(p->names, "chunker", bytes_str(""));
+	p->chunker = chunker_new(seed);
+	buf_printf(&name, "%s/index/%s", dir, id_text(zone).s);
+	p->map_path = mem_text(buf_text(&name));
+	return chunkmap_open(p->map_path, zone, &p->map, e);
+}
+
+int
+repo_open(const struct zcopy_self *self, struct local *local,
+    struct depot *depot, const struct id *backup, const struct id *keychain,
+    const char *dir, struct repo **out, struct err *e)
+{
+	OWN(repo_free) struct repo *r = mem_new(sizeof *r);
+	OWN(mem_free) char *index = file_join(dir, "index");
+
+	r->self = *self;
+	r->depot = depot;
+	r->cache_dir = file_join(dir, "cache");
+	if (file_mkdirs(index, 0700, e) < 0 ||
+	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||
+	    part_open(r, &r->backup, local, backup, CATEGORY_BACKUP, dir, e) <
+		0 ||
+	    part_open(r, &r->keychain, local, keychain, CATEGORY_KEYCHAIN, dir,
+		e) < 0 ||
+	    repo_refresh(r, e) < 0)
+		return -1;
+	r->keychain_open = true;
+	*out = TAKE(r);
+	return 0;
+}
+
+/* ---- bringing an index up to date ---- */
+
+struct index_job {
+	struct chunkmap *map;
+	struct ptable table;
+};
+
+static void
+index_free(struct index_job *j)
+{
+	ptable_free(&j->table);
+}
+
+static int
+index_one(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct index_job *j = ctx;
+
+	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND ||
+	    chunkmap_has_pack(j->map, &r->id))
+		return 0;
+	ptable_free(&j->table);
+	if (ptable_parse(r->plain, &j->table, e) < 0)
+		return -1;
+	OWN(mem_free)
+	uint8_t(*names)[DIGEST_BYTES] =
+	    mem_array(j->table.n_entries, DIGEST_BYTES);
+	for (uint32_t i = 0; i < j->table.n_entries; i++)
+		memcpy(names[i], j->table.entries[i].name.b, DIGEST_BYTES);
+	chunkmap_add(j->map, &r->id, (const uint8_t(*)[DIGEST_BYTES])names,
+	    j->table.n_entries);
+	return 0;
+}
+
+static int
+part_refresh(struct repo_part *p, struct err *e)
+{
+	OWN(index_free) struct index_job j = { .map = p->map };
+
+	if (zcopy_pull(p->zone, 0, e) < 0)
+		return -1;
+	uint64_t seq = zcopy_seq(p->zone);
+	if (seq == chunkmap_seq(p->map))
+		return 0;
+	if (zcopy_each(p->zone, chunkmap_seq(p->map), index_one, &j, e) < 0)
+		return -1;
+	chunkmap_set_seq(p->map, seq);
+	return 0;
+}
+
+int
+repo_refresh(struct repo *r, struct err *e)
+{
+	return part_refresh(&r->backup, e) < 0 ||
+		part_refresh(&r->keychain, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+repo_save(struct repo *r, struct err *e)
+{
+	chunkmap_set_seq(r->backup.map, zcopy_seq(r->backup.zone));
+	chunkmap_set_seq(r->keychain.map, zcopy_seq(r->keychain.zone));
+	return chunkmap_save(r->backup.map, e) < 0 ||
+		chunkmap_save(r->keychain.map, e) < 0
+	    ? -1
+	    : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* repo.h: an opened backup repository: zones, keys and index by category. */
+#pragma once
+
+#include "client/chunkmap.h"
+#include "client/zcopy.h"
+#include "vault/chunker.h"
+
+/* One category's half of a repository. */
+struct repo_part {
+	struct zcopy *zone;
+	struct chunkmap *map; /* which pack holds which chunk */
+	const struct secret *names; /* N */
+	struct chunker *chunker;
+	char *map_path;
+};
+
+struct repo {
+	struct zcopy_self self;
+	struct depot *depot; /* borrowed */
+	struct repo_part backup;
+	struct repo_part keychain;
+	bool keychain_open; /* its keys are held */
+	char *cache_dir;
+};
+
+/*
+ * Open what `aumbry backup` and its family work on: pull both zones and bring
+ * the indexes up to date.
+ *
+ * backup, keychain  zone ids.
+ * dir               this device's folder for indexes and caches.
+ */
+MUST_CHECK int repo_open(const struct zcopy_self *self, struct local *local,
+    struct depot *depot, const struct id *backup, const struct id *keychain,
+    const char *dir, struct repo **out, struct err *e);
+void repo_free(struct repo **r);
+
+/* Pull again and take new pack records into the indexes. */
+MUST_CHECK int repo_refresh(struct repo *r, struct err *e);
+
+/* Write the indexes, after packs were stored and recorded. */
+MUST_CHECK int repo_save(struct repo *r, struct err *e);
+
+struct repo_part *repo_part(struct repo *r, enum category c);

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: ISC */
+/* sink.c: workers, packs and the uploader. */
+#include "apps/sink.h"
+
+#include "base/idset.h"
+#include "vault/codec.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCKS_EACH \
+	3 /* blocks per worker: one in work, one ready, one filled */
+#define LEVEL 1 /* zstd: 3 costs 40 % more time for 11 % less size on text */
+#define MAX_THREADS 64
+
+/* A pack being filled, and the table of what is in it. */
+struct open_pack {
+	struct pack_out *out; /* NULL until the first block */
+	struct ptable table;
+};
+
+struct lane {
+	struct repo_part *part;
+	enum ptable_stream stream;
+	pthread_mutex_t lock;
+	struct open_pack pack;
+};
+
+struct sink {
+	struct repo *repo;
+	unsigned n_threads;
+	pthread_t workers[MAX_THREADS];
+	pthread_t uploader;
+
+	pthread_mutex_t lock; /* everything below, down to `names` */
+	pthread_cond_t some_free, some_todo, settled, pack_moved;
+	struct sink_block *blocks;
+	struct sink_block **free_list;
+	struct sink_block **todo; /* ring of n_blocks */
+	size_t n_blocks, n_free, todo_first, n_todo, in_flight;
+	bool stop;
+	/* The full pack that waits for the uploader, and a spare buffer. */
+	struct open_pack full;
+	enum sink_lane full_lane;
+	bool has_full, uploading;
+	struct pack_out *spare;
+	struct err err; /* the first failure */
+	struct sink_totals totals;
+	struct idset used[CATEGORY_END]; /* pack ids */
+
+	pthread_mutex_t names_lock;
+	struct idset pending[CATEGORY_END]; /* names on their way */
+
+	atomic_bool failed;
+	struct lane lanes[SINK_LANES];
+};
+
+struct worker {
+	struct sink *sink;
+	struct codec *codec;
+	struct mac *mac[CATEGORY_END];
+	struct buf packed;
+	struct sink_piece fresh[PACK_ENTRIES / 4];
+};
+
+static void
+fail(struct sink *s, const struct err *e)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	if (!atomic_load(&s->failed))
+		s->err = *e;
+	atomic_store(&s->failed, true);
+	(void)pthread_cond_broadcast(&s->some_free);
+	(void)pthread_cond_broadcast(&s->pack_moved);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+bool
+sink_failed(struct sink *s)
+{
+	return atomic_load(&s->failed);
+}
+
+/* ---- names ---- */
+
+static void
+use_pack(struct sink *s, const struct repo_part *part, const struct id *pack)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	(void)idset_add(&s->used[zcopy_category(part->zone)], pack->b);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static bool
+stored(struct sink *s, const struct repo_part *part, const struct digest *name)
+{
+	struct id pack;
+	uint32_t entry;
+
+	if (!chunkmap_find(part->map, name->b, &pack, &entry))
+		return false;
+	use_pack(s, part, &pack);
+	return true;
+}
+
+bool
+sink_known(struct sink *s, enum sink_lane lane, const struct digest *name)
+{
+	return stored(s, s->lanes[lane].part, name);
+}
+
+static bool
+claim(struct sink *s, enum category c, const struct digest *name)
+{
+	(void)pthread_mutex_lock(&s->names_lock);
+	bool fresh = idset_add(&s->pending[c], name->b);
+	(void)pthread_mutex_unlock(&s->names_lock);
+	return fresh;
+}
+
+/* ---- packs ---- */
+
+/* Hand the lane's pack to the uploader. Called with the lane's lock. */
+static void
+close_pack(struct sink *s, enum sink_lane l)
+{
+	struct lane *lane = &s->lanes[l];
+
+	if (lane->pack.out == NULL || pack_out_empty(lane->pack.out))
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->has_full && !atomic_load(&s->failed))
+		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+	if (!atomic_load(&s->failed)) {
+		s->full = lane->pack;
+		s->full_lane = l;
+		s->has_full = true;
+		lane->pack = (struct open_pack){ 0 };
+		(void)pthread_cond_broadcast(&s->pack_moved);
+	} else {
+		pack_out_reset(lane->pack.out);
+		ptable_clear(&lane->pack.table);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* A buffer for the lane's next pack: the spare one, or one more. */
+static void
+open_pack(struct sink *s, struct lane *lane)
+{
+	if (lane->pack.out != NULL)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	/* One is filled while one is sent; rather wait than hold a third. */
+	while (s->spare == NULL && s->uploading && s->has_full &&
+	    !atomic_load(&s->failed))
+		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+	lane->pack.out = TAKE(s->spare);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (lane->pack.out == NULL)
+		lane->pack.out = pack_out_new();
+}
+
+static void
+lay_in_pack(struct worker *w, enum sink_lane l, struct bytes data,
+    uint32_t plain, unsigned method, size_t n)
+{
+	struct sink *s = w->sink;
+	struct lane *lane = &s->lanes[l];
+
+	(void)pthread_mutex_lock(&lane->lock);
+	if (lane->pack.out != NULL &&
+	    (!pack_out_fits(lane->pack.out, data.n) ||
+		lane->pack.table.n_entries + n > PACK_ENTRIES))
+		close_pack(s, l);
+	open_pack(s, lane);
+	pack_out_add(lane->pack.out, data);
+	ptable_add_block(
+	    &lane->pack.table, (uint8_t)method, (uint32_t)data.n, plain);
+	for (size_t i = 0; i < n; i++)
+		ptable_add_entry(
+		    &lane->pack.table, w->fresh[i].name, w->fresh[i].length);
+	(void)pthread_mutex_unlock(&lane->lock);
+}
+
+/* ---- workers ---- */
+
+/* Name all chunks; move the new ones together at the front of the block. */
+static size_t
+name_chunks(struct worker *w, struct sink_block *b, uint32_t *keep)
+{
+	struct sink *s = w->sink;
+	const struct repo_part *part = s->lanes[b->lane].part;
+	enum category c = zcopy_category(part->zone);
+	uint32_t at = 0;
+	size_t n = 0;
+
+	*keep = 0;
+	if (w->mac[c] == NULL)
+		w->mac[c] = mac_new(secret_bytes(part->names));
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct sink_piece *p = &b->pieces[i];
+		mac_of(w->mac[c], bytes_of(b->data + at, p->length), p->name);
+		if (!stored(s, part, p->name) && claim(s, c, p->name)) {
+			if (*keep != at)
+				memmove(
+				    b->data + *keep, b->data + at, p->length);
+			w->fresh[n++] = *p;
+			*keep += p->length;
+		}
+		at += p->length;
+	}
+	return n;
+}
+
+static void
+process(struct worker *w, struct sink_block *b)
+{
+	struct sink *s = w->sink;
+	uint32_t keep;
+	size_t n = name_chunks(w, b, &keep);
+
+	if (n > 0 && !atomic_load(&s->failed)) {
+		struct bytes plain = bytes_of(b->data, keep);
+		buf_clear(&w->packed);
+		enum codec_method m = codec_pack(w->codec, plain, &w->packed);
+		lay_in_pack(w, b->lane,
+		    m == CODEC_RAW ? plain : buf_bytes(&w->packed), keep,
+		    (unsigned)m, n);
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	s->totals.chunks += b->n;
+	s->totals.new_chunks += n;
+	s->totals.new_bytes += keep;
+	(void)pthread_mutex_unlock(&s->lock);
+	for (uint32_t i = 0; i < b->n; i++)
+		(void)atomic_fetch_sub(b->pieces[i].pending, 1);
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+	struct sink *s = w->sink;
+
+	(void)pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while (s->n_todo == 0 && !s->stop)
+			(void)pthread_cond_wait(&s->some_todo, &s->lock);
+		if (s->n_todo == 0)
+			break;
+		struct sink_block *b = s->todo[s->todo_first];
+		s->todo_first = (s->todo_first + 1) % s->n_blocks;
+		s->n_todo--;
+		(void)pthread_mutex_unlock(&s->lock);
+		process(w, b);
+		(void)pthread_mutex_lock(&s->lock);
+		s->free_list[s->n_free++] = b;
+		s->in_flight--;
+		(void)pthread_cond_signal(&s->some_free);
+		if (s->in_flight == 0)
+			(void)pthread_cond_broadcast(&s->settled);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	codec_free(&w->codec);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		mac_free(&w->mac[c]);
+	buf_free(&w->packed);
+	free(w);
+	return NULL;
+}
+
+/* ---- uploader ---- */
+
+/* The pack is on the server: write its record, then let others find it. */
+static int
+record_pack(
+    struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .refs = bytes_of(t->pack.b, ID_BYTES) };
+	enum category c = zcopy_category(part->zone);
+
+	ptable_put(&plain, t);
+	edit.id = t->pack; /* so that the record is found by the pack */
+	edit.plain = buf_bytes(&plain);
+	if (zcopy_commit(part->zone, &edit, 1, NULL, NULL, e) < 0)
+		return -1;
+	OWN(mem_free)
+	uint8_t(*names)[DIGEST_BYTES] = mem_array(t->n_entries, DIGEST_BYTES);
+	for (uint32_t i = 0; i < t->n_entries; i++)
+		memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
+	chunkmap_add(part->map, &t->pack, (const uint8_t(*)[DIGEST_BYTES])names,
+	    t->n_entries);
+	(void)pthread_mutex_lock(&s->names_lock);
+	for (uint32_t i = 0; i < t->n_entries; i++)
+		idset_remove(&s->pending[c], names[i]);
+	(void)pthread_mutex_unlock(&s->names_lock);
+	use_pack(s, part, &t->pack);
+	return 0;
+}
+
+static int
+upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
+{
+	struct repo_part *part = lane->part;
+	struct pack_place place = { .uid = s->repo->self.uid,
+		.category = (uint8_t)zcopy_category(part->zone) };
+	struct digest sha;
+
+	const struct keyring *keys = s->repo->self.keyring;
+	uint32_t epoch = keyring_epoch(keys);
+	const struct secret *key =
+	    keyring_category(keys, zcopy_category(part->zone), epoch);
+	if (key == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the key of %s is not held here",
+		    category_name(zcopy_category(part->zone)));
+	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
+	struct bytes blob = pack_out_blob(p->out);
+	digest_of(blob, &sha);
+	struct depot *d = s->repo->depot;
+	if (d->ops->blob_put(
+		d, zcopy_zone(part->zone), &place.pack, blob, &sha, e) < 0)
+		return err_in(e, "storing a pack");
+	p->table.pack = place.pack;
+	p->table.stream = (uint8_t)lane->stream;
+	p->table.blob_bytes = (uint32_t)blob.n;
+	if (record_pack(s, part, &p->table, e) < 0)
+		return -1;
+	(void)pthread_mutex_lock(&s->lock);
+	s->totals.stored_bytes += blob.n;
+	s->totals.packs++;
+	(void)pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static void *
+upload_all(void *arg)
+{
+	struct sink *s = arg;
+
+	(void)pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while (!s->has_full && !s->stop)
+			(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+		if (!s->has_full)
+			break;
+		struct open_pack p = s->full;
+		struct lane *lane = &s->lanes[s->full_lane];
+		struct err e = { 0 };
+		s->has_full = false;
+		s->uploading = true;
+		(void)pthread_cond_broadcast(&s->pack_moved);
+		(void)pthread_mutex_unlock(&s->lock);
+		if (!atomic_load(&s->failed) && upload(s, &p, lane, &e) < 0)
+			fail(s, &e);
+		ptable_free(&p.table);
+		pack_out_reset(p.out);
+		(void)pthread_mutex_lock(&s->lock);
+		s->uploading = false;
+		if (s->spare == NULL)
+			s->spare = TAKE(p.out);
+		(void)pthread_cond_broadcast(&s->pack_moved);
+		pack_out_free(&p.out);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- outside ---- */
+
+static void
+make_lane(struct sink *s, enum sink_lane l, struct repo_part *part,
+    enum ptable_stream stream)
+{
+	s->lanes[l].part = part;
+	s->lanes[l].stream = stream;
+	(void)pthread_mutex_init(&s->lanes[l].lock, NULL);
+}
+
+struct sink *
+sink_new(struct repo *repo, unsigned threads)
+{
+	struct sink *s = mem_new(sizeof *s);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	s->repo = repo;
+	s->n_threads = threads != 0 ? threads : cores > 0 ? (unsigned)cores : 1;
+	if (s->n_threads > MAX_THREADS)
+		s->n_threads = MAX_THREADS;
+	make_lane(s, SINK_DATA, &repo->backup, PTABLE_DATA);
+	make_lane(s, SINK_TREE, &repo->backup, PTABLE_TREE);
+	make_lane(s, SINK_KEYCHAIN, &repo->keychain, PTABLE_DATA);
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_mutex_init(&s->names_lock, NULL);
+	(void)pthread_cond_init(&s->some_free, NULL);
+	(void)pthread_cond_init(&s->some_todo, NULL);
+	(void)pthread_cond_init(&s->settled, NULL);
+	(void)pthread_cond_init(&s->pack_moved, NULL);
+	s->n_blocks = BLOCKS_EACH * (size_t)s->n_threads + SINK_LANES;
+	s->blocks = mem_array(s->n_blocks, sizeof *s->blocks);
+	s->free_list = mem_array(s->n_blocks, sizeof *s->free_list);
+	s->todo = mem_array(s->n_blocks, sizeof *s->todo);
+	for (size_t i = 0; i < s->n_blocks; i++)
+		s->free_list[s->n_free++] = &s->blocks[i];
+	for (unsigned i = 0; i < s->n_threads; i++) {
+		struct worker *w = mem_new(sizeof *w);
+		w->sink = s;
+		w->codec = codec_new(LEVEL);
+		if (pthread_create(&s->workers[i], NULL, work, w) != 0)
+			abort();
+	}
+	if (pthread_create(&s->uploader, NULL, upload_all, s) != 0)
+		abort();
+	return s;
+}
+
+void
+sink_free(struct sink **sp)
+{
+	struct sink *s = *sp;
+
+	if (s == NULL)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	(void)pthread_cond_broadcast(&s->some_todo);
+	(void)pthread_cond_broadcast(&s->pack_moved);
+	(void)pthread_mutex_unlock(&s->lock);
+	for (unsigned i = 0; i < s->n_threads; i++)
+		(void)pthread_join(s->workers[i], NULL);
+	(void)pthread_join(s->uploader, NULL);
+	for (size_t l = 0; l < SINK_LANES; l++) {
+		pack_out_free(&s->lanes[l].pack.out);
+		ptable_free(&s->lanes[l].pack.table);
+		(void)pthread_mutex_destroy(&s->lanes[l].lock);
+	}
+	for (size_t i = 0; i < s->n_blocks; i++)
+		free(s->blocks[i].data);
+	for (size_t c = 0; c < CATEGORY_END; c++) {
+		idset_free(&s->used[c]);
+		idset_free(&s->pending[c]);
+	}
+	pack_out_free(&s->spare);
+	free(s->blocks);
+	free(s->free_list);
+	free(s->todo);
+	free(s);
+	*sp = NULL;
+}
+
+struct sink_block *
+sink_take(struct sink *s, enum sink_lane lane)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->n_free == 0 && !atomic_load(&s->failed))
+		(void)pthread_cond_wait(&s->some_free, &s->lock);
+	struct sink_block *b = s->n_free > 0 ? s->free_list[--s->n_free] : NULL;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (b == NULL)
+		return NULL;
+	if (b->data == NULL)
+		b->data = mem_new(PACK_BLOCK);
+	b->used = 0;
+	b->n = 0;
+	b->lane = lane;
+	return b;
+}
+
+void
+sink_give_back(struct sink *s, struct sink_block *b)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->free_list[s->n_free++] = b;
+	(void)pthread_cond_signal(&s->some_free);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+sink_submit(struct sink *s, struct sink_block *b)
+{
+	if (b->n == 0) {
+		sink_give_back(s, b);
+		return;
+	}
+	assert(b->used <= PACK_BLOCK);
+	(void)pthread_mutex_lock(&s->lock);
+	s->todo[(s->todo_first + s->n_todo++) % s->n_blocks] = b;
+	s->in_flight++;
+	(void)pthread_cond_signal(&s->some_todo);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static int
+result(struct sink *s, struct err *e)
+{
+	if (!atomic_load(&s->failed))
+		return 0;
+	*e = s->err;
+	return -1;
+}
+
+int
+sink_settle(struct sink *s, struct err *e)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->in_flight > 0)
+		(void)pthread_cond_wait(&s->settled, &s->lock);
+	int rc = result(s, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int
+sink_flush(struct sink *s, struct err *e)
+{
+	if (sink_settle(s, e) < 0)
+		return -1;
+	for (int l = 0; l < SINK_LANES; l++) {
+		(void)pthread_mutex_lock(&s->lanes[l].lock);
+		close_pack(s, (enum sink_lane)l);
+		(void)pthread_mutex_unlock(&s->lanes[l].lock);
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	while ((s->has_full || s->uploading) && !atomic_load(&s->failed))
+		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+	int rc = result(s, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+struct sink_totals
+sink_totals(struct sink *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	struct sink_totals t = s->totals;
+	(void)pthread_mutex_unlock(&s->lock);
+	return t;
+}
+
+void
+sink_packs(struct sink *s, enum category c, struct buf *out)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	idset_put_sorted(&s->used[c], out);
+	(void)pthread_mutex_unlock(&s->lock);
+}

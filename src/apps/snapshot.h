@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/* snapshot.h: the record of one completed backup, and finding one. */
+/*
+ *   u8 kind 1 | u8 format 1 | u64 time_ms | u64 duration_ms | dev_id[16]
+ *   | u8 flags (1 partial) | v16 host | v16 user | v16 program version
+ *   | varint n | n * vv(path) | varint n | n * v8(tag)
+ *   | varint files, dirs, others, bytes, new_bytes, stored_bytes, errors
+ *   | stream reference of the tree | stream reference of its index
+ *   | varint n | n * id[16] of further records that carry refs
+ *   | varint packs of the keychain category | n * id[16]
+ *
+ * vv(x) = varint length | x. The refs of the record are the packs of the
+ * backup category that the snapshot uses, sorted; what exceeds 4,096 goes into
+ * refs records (u8 kind 4 | snapshot id[16]) of the same commit.
+ * source  docs/FORMAT.md "Snapshot".
+ */
+#pragma once
+
+#include "apps/stream.h"
+
+#define SNAPSHOT_KIND 1
+#define SNAPSHOT_RUN_KIND 3
+#define SNAPSHOT_REFS_KIND 4
+#define SNAPSHOT_PATHS_MAX 4096
+#define SNAPSHOT_TAGS_MAX 64
+
+struct snapshot {
+	struct id id;
+	uint64_t seq; /* of its commit */
+	uint64_t time_ms, duration_ms;
+	struct id dev_id;
+	bool partial;
+	struct buf host, user, version;
+	struct buf *paths; /* absolute, raw bytes */
+	size_t n_paths;
+	struct buf *tags;
+	size_t n_tags;
+	uint64_t files, dirs, others, bytes, new_bytes, stored_bytes, errors;
+	struct stream_ref tree, index;
+	struct buf more_refs; /* ids */
+	struct buf keychain_packs; /* ids */
+};
+
+void snapshot_free(struct snapshot *s);
+void snapshot_put(struct buf *out, const struct snapshot *s);
+/* errors: record-corrupt, update-needed. */
+MUST_CHECK int snapshot_parse(
+    struct bytes plain, struct snapshot *out, struct err *e);
+void snapshot_add_path(struct snapshot *s, struct bytes path);
+void snapshot_add_tag(struct snapshot *s, struct bytes tag);
+
+/* All snapshots of a repository, oldest first. */
+struct snapshot_list {
+	struct snapshot *list;
+	size_t n;
+};
+
+void snapshot_list_free(struct snapshot_list *l);
+MUST_CHECK int snapshot_load(
+    struct repo *r, struct snapshot_list *out, struct err *e);
+
+/*
+ * The snapshot that `text` means: "latest", or the first hex digits of an id.
+ *
+ * errors  not-found; bad-usage when several begin so.
+ */
+MUST_CHECK int snapshot_find(const struct snapshot_list *l, const char *text,
+    const struct snapshot **out, struct err *e);

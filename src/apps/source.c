@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+/* source.c: fetching, opening, expanding and verifying. */
+#include "apps/source.h"
+
+#include "vault/codec.h"
+#include "vault/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The last block that source_chunk opened: neighbors follow each other. */
+struct held_block {
+	struct id pack;
+	uint32_t block;
+	bool valid;
+	struct buf plain;
+};
+
+struct source {
+	struct repo *repo;
+	struct codec *codec;
+	struct mac *mac[CATEGORY_END];
+	struct ptable table; /* of table_pack */
+	struct id table_pack;
+	bool has_table;
+	struct pack_in *reader; /* of reader_pack */
+	struct id reader_pack;
+	struct buf sealed, plain, block;
+	struct held_block held;
+};
+
+struct source *
+source_new(struct repo *repo)
+{
+	struct source *s = mem_new(sizeof *s);
+
+	s->repo = repo;
+	s->codec = codec_new(1);
+	return s;
+}
+
+void
+source_free(struct source **sp)
+{
+	struct source *s = *sp;
+
+	if (s == NULL)
+		return;
+	codec_free(&s->codec);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		mac_free(&s->mac[c]);
+	ptable_free(&s->table);
+	pack_in_free(&s->reader);
+	buf_free(&s->sealed);
+	buf_free(&s->plain);
+	buf_free(&s->block);
+	buf_free(&s->held.plain);
+	free(s);
+	*sp = NULL;
+}
+
+int
+source_table(struct source *s, enum category c, const struct id *pack,
+    const struct ptable **out, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+
+	if (!s->has_table || !id_equal(pack, &s->table_pack)) {
+		struct ptable t;
+		if (zcopy_get(repo_part(s->repo, c)->zone, pack, &plain, e) <
+			0 ||
+		    ptable_parse(buf_bytes(&plain), &t, e) < 0)
+			return err_in(e, "pack %s", id_short(pack).s);
+		ptable_free(&s->table);
+		s->table = t;
+		s->table_pack = *pack;
+		s->has_table = true;
+	}
+	*out = &s->table;
+	return 0;
+}
+
+static int
+check_name(struct source *s, enum category c, const struct ptable *t,
+    uint32_t entry, struct bytes plain, struct err *e)
+{
+	struct digest name;
+
+	if (s->mac[c] == NULL)
+		s->mac[c] = mac_new(secret_bytes(repo_part(s->repo, c)->names));
+	mac_of(s->mac[c], plain, &name);
+	if (!digest_equal(&name, &t->entries[entry].name))
+		return err_set(e, ERR_BLOB_CORRUPT,
+		    "chunk %u of pack %s is not what was stored",
+		    (unsigned)entry, id_short(&t->pack).s);
+	return 0;
+}
+
+/* Open the reader of a pack; `header` is the blob's beginning. */
+static int
+open_reader(struct source *s, enum category c, const struct ptable *t,
+    struct bytes header, struct err *e)
+{
+	struct pack_place place = { s->repo->self.uid, (uint8_t)c, t->pack };
+	uint32_t epoch;
+
+	if (pack_header_epoch(header, &epoch, e) < 0)
+		return -1;
+	const struct secret *key =
+	    keyring_category(s->repo->self.keyring, c, epoch);
+	if (key == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the key of %s, epoch %u, is not held here",
+		    category_name(c), (unsigned)epoch);
+	pack_in_free(&s->reader);
+	if (pack_in_open(key, &place, header, t->blob_bytes, &s->reader, e) < 0)
+		return -1;
+	s->reader_pack = t->pack;
+	return 0;
+}
+
+static int
+fetch(struct source *s, enum category c, const struct ptable *t,
+    uint64_t offset, size_t n, struct err *e)
+{
+	struct depot *d = s->repo->depot;
+
+	buf_clear(&s->sealed);
+	return d->ops->blob_get(d, zcopy_zone(repo_part(s->repo, c)->zone),
+	    &t->pack, offset, n, &s->sealed, e);
+}
+
+/* Put the plaintext of segments a..b into s->plain. */
+static int
+open_segments(struct source *s, enum category c, const struct ptable *t,
+    uint32_t a, uint32_t b, struct err *e)
+{
+	size_t skip = 0, length;
+	uint64_t from, to;
+
+	if (s->reader == NULL || !id_equal(&s->reader_pack, &t->pack)) {
+		/* From the start the header comes along. */
+		if (fetch(s, c, t, 0, PACK_HEADER, e) < 0 ||
+		    open_reader(s, c, t, buf_bytes(&s->sealed), e) < 0)
+			return -1;
+	}
+	if (b >= pack_in_segments(s->reader))
+		return err_set(e, ERR_BLOB_TRUNCATED,
+		    "pack %s is shorter than its record says",
+		    id_short(&t->pack).s);
+	pack_in_where(s->reader, a, &from, &length);
+	pack_in_where(s->reader, b, &to, &length);
+	if (fetch(s, c, t, from, (size_t)(to + length - from), e) < 0)
+		return -1;
+	buf_clear(&s->plain);
+	for (uint32_t i = a; i <= b; i++) {
+		pack_in_where(s->reader, i, &to, &length);
+		if (pack_in_segment(s->reader, i,
+			bytes_of(s->sealed.p + skip, length), &s->plain, e) < 0)
+			return -1;
+		skip += length;
+	}
+	return 0;
+}
+
+/* Expand block i, whose pack plaintext from segment `a` on is in s->plain. */
+static int
+expand(struct source *s, const struct ptable *t, uint32_t i, uint32_t a,
+    struct buf *out, struct err *e)
+{
+	const struct ptable_block *b = &t->blocks[i];
+	size_t at = b->offset - (size_t)a * PACK_SEGMENT;
+
+	buf_clear(out);
+	if (at + b->stored > s->plain.n)
+		return err_set(e, ERR_BLOB_CORRUPT,
+		    "pack %s is shorter than its record says",
+		    id_short(&t->pack).s);
+	return codec_expand(s->codec, b->method,
+	    bytes_of(s->plain.p + at, b->stored), b->plain, out, e);
+}
+
+static void
+segments_of(const struct ptable *t, uint32_t first, uint32_t last, uint32_t *a,
+    uint32_t *b)
+{
+	uint32_t end = t->blocks[last].offset + t->blocks[last].stored;
+
+	*a = t->blocks[first].offset / PACK_SEGMENT;
+	*b = (end > 0 ? end - 1 : 0) / PACK_SEGMENT;
+}
+
+int
+source_run(struct source *s, enum category c, const struct ptable *t,
+    uint32_t first, uint32_t last, const uint32_t *wanted, size_t n,
+    source_fn fn, void *ctx, struct err *e)
+{
+	uint32_t a, b, open = UINT32_MAX;
+
+	segments_of(t, first, last, &a, &b);
+	if (open_segments(s, c, t, a, b, e) < 0)
+		return err_in(e, "pack %s", id_short(&t->pack).s);
+	for (size_t i = 0; i < n; i++) {
+		const struct ptable_entry *x = &t->entries[wanted[i]];
+		if (x->block != open &&
+		    expand(s, t, x->block, a, &s->block, e) < 0)
+			return err_in(e, "pack %s, block %u",
+			    id_short(&t->pack).s, (unsigned)x->block);
+		open = x->block;
+		struct bytes plain =
+		    bytes_of(s->block.p + x->offset, x->length);
+		if (check_name(s, c, t, wanted[i], plain, e) < 0 ||
+		    fn(ctx, wanted[i], plain, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+source_chunk(struct source *s, enum category c, const struct digest *name,
+    uint32_t length, struct buf *out, struct err *e)
+{
+	const struct ptable *t;
+	struct id pack;
+	uint32_t entry, a, b;
+
+	if (!chunkmap_find(repo_part(s->repo, c)->map, name->b, &pack, &entry))
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "a chunk that the snapshot needs is in no pack");
+	if (source_table(s, c, &pack, &t, e) < 0)
+		return -1;
+	if (entry >= t->n_entries ||
+	    !digest_equal(&t->entries[entry].name, name) ||
+	    t->entries[entry].length != length)
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "a chunk that the snapshot needs is in no pack");
+	const struct ptable_entry *x = &t->entries[entry];
+	struct held_block *h = &s->held;
+	if (!h->valid || h->block != x->block || !id_equal(&h->pack, &pack)) {
+		h->valid = false;
+		segments_of(t, x->block, x->block, &a, &b);
+		if (open_segments(s, c, t, a, b, e) < 0 ||
+		    expand(s, t, x->block, a, &h->plain, e) < 0)
+			return err_in(e, "pack %s", id_short(&pack).s);
+		h->pack = pack;
+		h->block = x->block;
+		h->valid = true;
+	}
+	struct bytes plain = bytes_of(h->plain.p + x->offset, x->length);
+	if (check_name(s, c, t, entry, plain, e) < 0)
+		return -1;
+	buf_put_bytes(out, plain);
+	return 0;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/* cli.c: aumbry: the table of commands, global flags, errors, exit status. */
+#include "cmd/cli.h"
+
+#include "wire/errjson.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static const struct command {
+	const char *name, *usage, *about;
+	cli_fn *run;
+} commands[] = {
+	{ "signup",
+	    "URL NAME [--invite CODE] [--device-name N] "
+	    "[--no-two-factor]",
+	    "make an account on a server", cli_signup },
+	{ "signin",
+	    "URL NAME [--device-name N] [--code CODE] "
+	    "[--with device|authenticator]",
+	    "join an account with this device", cli_signin },
+	{ "signout", "[--erase]", "forget the account on this device",
+	    cli_signout },
+	{ "status", "", "account, device, two-factor, storage, last backup",
+	    cli_status },
+	{ "step-up", "[--code CODE]",
+	    "prove the password, and a factor, for the next 5 minutes",
+	    cli_step_up },
+	{ "password", "change [--new-password-file F] [--code CODE]",
+	    "change the account's password", cli_password_change },
+	{ "two-factor", "status | on | off", "the account's second factor",
+	    cli_two_factor },
+	{ "authenticator", "add [--secret-file F] | confirm CODE | remove",
+	    "codes from an app", cli_authenticator },
+	{ "device",
+	    "list | requests | approve [ID] [--print-code] | "
+	    "refuse [ID] | rename NAME | remove NAME|ID",
+	    "the account's devices", cli_device },
+	{ "log", "[--since SPAN]", "the account's security log", cli_log },
+	{ "backup",
+	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "
+	    "[--one-file-system] [--secret P] [--dry-run] [--verify]",
+	    "back up files (your home without PATH)", cli_backup },
+	{ "snapshot", "list [--host H] [--tag T] | show ID",
+	    "the backups there are", cli_snapshot },
+	{ "restore",
+	    "ID[:PATH] --to DIR [--include P] [--dry-run] "
+	    "[--overwrite never|older|always]",
+	    "give back a snapshot or a part of it", cli_restore },
+	{ "ls", "ID[:PATH]", "list a directory of a snapshot", cli_ls },
+	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
+	    cli_cat },
+	{ "find", "PATTERN", "find files in all snapshots", cli_find },
+};
+
+static void
+help(FILE *to)
+{
+	(void)fprintf(to,
+	    "usage: aumbry [--home DIR] [--json] [--quiet] [--yes] "
+	    "[--password-file FILE] COMMAND …\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(
+		    to, "  %-14s %s\n", commands[i].name, commands[i].about);
+	(void)fprintf(to, "\nHelp on one: aumbry COMMAND --help\n");
+}
+
+static void
+help_on(const struct command *c)
+{
+	(void)printf(
+	    "usage: aumbry %s %s\n\n%s\n", c->name, c->usage, c->about);
+}
+
+static const struct command *
+find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int
+report(const struct cli *cli, const struct err *e)
+{
+	if (cli->json) {
+		OWN(buf_free) struct buf b = { 0 };
+		errjson_make(e, bytes_str(""), &b);
+		(void)printf("%s\n", buf_text(&b));
+	}
+	(void)fprintf(stderr, "aumbry: %s\n%s\n(%s)\n", e->msg, err_fix(e),
+	    err_name(e->code));
+	return err_exit(e->code);
+}
+
+/* Nothing secret reaches a core file; a closed pipe is an error, no death. */
+static void
+harden(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+take_value(int argc, char **argv, int *i, const char **out, struct err *e)
+{
+	if (*i + 1 >= argc)
+		return err_set(e, ERR_USAGE, "%s needs a value", argv[*i]);
+	*out = argv[++*i];
+	return 0;
+}
+
+/* Global flags may stand anywhere; the rest is the command's. */
+static int
+split_globals(struct cli *cli, int argc, char **argv, const char **name,
+    bool *wants_help, struct err *e)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+		int rc = 0;
+		if (strcmp(a, "--home") == 0)
+			rc = take_value(argc, argv, &i, &cli->home, e);
+		else if (strcmp(a, "--password-file") == 0)
+			rc = take_value(argc, argv, &i, &cli->password_file, e);
+		else if (strcmp(a, "--json") == 0)
+			cli->json = true;
+		else if (strcmp(a, "--quiet") == 0)
+			cli->quiet = true;
+		else if (strcmp(a, "--yes") == 0)
+			cli->yes = true;
+		else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0)
+			*wants_help = true;
+		else if (*name == NULL && a[0] != '-')
+			*name = a;
+		else
+			cli->args[cli->n_args++] = argv[i];
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+run(struct cli *cli, int argc, char **argv)
+{
+	const char *name = NULL;
+	bool wants_help = false;
+	struct err e = { 0 };
+
+	if (split_globals(cli, argc, argv, &name, &wants_help, &e) < 0)
+		return report(cli, &e);
+	if (name == NULL && cli->n_args > 0 &&
+	    strcmp(cli->args[0], "--version") == 0) {
+		(void)printf("aumbry %s\n", VERSION);
+		return 0;
+	}
+	const struct command *c = name != NULL ? find(name) : NULL;
+	if (c == NULL && (name == NULL || strcmp(name, "help") == 0)) {
+		help(wants_help || name != NULL ? stdout : stderr);
+		return wants_help || name != NULL ? 0 : 2;
+	}
+	if (c == NULL) {
+		(void)err_set(
+		    &e, ERR_USAGE, "there is no command \"%s\"", name);
+		return report(cli, &e);
+	}
+	if (wants_help) {
+		help_on(c);
+		return 0;
+	}
+	if (c->run(cli, &e) < 0) {
+		if (e.code == ERR_USAGE && e.remedy[0] == '\0')
+			(void)err_remedy(
+			    &e, "usage: aumbry %s %s", c->name, c->usage);
+		return report(cli, &e);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		(void)err_set(&e, ERR_IO, "standard output was closed");
+		return report(cli, &e);
+	}
+	return cli->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+
+	harden();
+	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
+	int status = run(&cli, argc, argv);
+	free(cli.args);
+	return status;
+}

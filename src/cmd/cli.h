@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/* cli.h: what the commands of `aumbry` share. */
+/*
+ * Data goes to standard output, words to standard error. A command returns 0
+ * or -1 with the error; main prints it and makes the exit status of it. A
+ * command that was done in part sets cli->status and returns 0.
+ */
+#pragma once
+
+#include "apps/repo.h"
+#include "client/self.h"
+
+#define VERSION "0.1.0"
+
+struct cli {
+	const char *home; /* --home */
+	bool json, quiet, yes;
+	const char *password_file; /* --password-file */
+	int status; /* exit status of a command that did not fail */
+	/* The command's own words, after its name; options are taken out. */
+	char **args;
+	int n_args;
+};
+
+enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };
+
+/* A list option may be given several times. */
+struct cli_list {
+	const char **items;
+	size_t n;
+};
+
+struct cli_option {
+	const char *name; /* without the dashes */
+	enum cli_kind kind;
+	void *to; /* bool *, const char **, struct cli_list * */
+};
+
+/*
+ * Take the options out of cli->args; what is left are operands.
+ *
+ * errors  bad-usage: unknown option, missing value, too few or too many
+ *         operands.
+ */
+MUST_CHECK int cli_parse(struct cli *cli, const struct cli_option *options,
+    size_t n, int min, int max, struct err *e);
+void cli_list_free(struct cli_list *l);
+
+/* Words on standard error, unless --quiet. */
+void cli_say(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
+/* Raw bytes as a terminal can take them, in new memory. */
+char *cli_shown(struct bytes x);
+/* "1.5 GiB", "2 min 3 s", local time: in new memory. */
+char *cli_size(uint64_t bytes);
+char *cli_time(uint64_t time_ms);
+
+/*
+ * The password: from --password-file (or - or AUMBRY_PASSWORD_FILE), else
+ * typed. twice: ask again to compare.
+ * errors  input-missing without a terminal.
+ */
+MUST_CHECK int cli_password(const struct cli *cli, const char *prompt,
+    bool twice, struct secret **out, struct err *e);
+/* One line typed or piped in, without its end. errors: input-missing. */
+MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
+    const char *flag, struct buf *out, struct err *e);
+
+/* This device, with a session. */
+MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
+
+/* The repository a backup command works on. */
+struct cli_repo {
+	struct self *self;
+	struct repo *repo;
+	int lock;
+};
+
+void cli_repo_free(struct cli_repo *r);
+MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);
+
+/* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
+void cli_split(const char *spec, char **id, const char **path);
+
+/* errors: bad-name. */
+MUST_CHECK int cli_check_name(const char *name, struct err *e);
+
+typedef int cli_fn(struct cli *cli, struct err *e);
+cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
+    cli_password_change;
+cli_fn cli_two_factor, cli_authenticator, cli_device;
+cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

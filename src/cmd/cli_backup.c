@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_backup.c: aumbry backup, aumbry restore. */
+#include "cmd/cli.h"
+
+#include "apps/backup.h"
+#include "apps/restore.h"
+#include "base/file.h"
+#include "base/now.h"
+
+#include <jansson.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TERMINAL_NS 200000000LL /* between two updates of a terminal */
+#define PIPE_NS 10000000000LL /* between two lines elsewhere */
+
+struct show {
+	const struct cli *cli;
+	int64_t started, last;
+	bool terminal, drawn;
+};
+
+static void
+show_begin(struct show *s, const struct cli *cli)
+{
+	s->cli = cli;
+	s->started = s->last = now_mono_ns();
+	s->terminal = isatty(STDERR_FILENO) != 0;
+}
+
+/* Is it time to say something? */
+static bool
+due(struct show *s)
+{
+	int64_t now = now_mono_ns();
+
+	if (s->cli->quiet || s->cli->json ||
+	    now - s->last < (s->terminal ? TERMINAL_NS : PIPE_NS))
+		return false;
+	s->last = now;
+	return true;
+}
+
+static void
+erase(struct show *s)
+{
+	if (s->drawn)
+		(void)fprintf(stderr, "\033[A\r\033[J");
+	s->drawn = false;
+}
+
+static void
+warn(void *ctx, struct bytes path, const struct err *why)
+{
+	struct show *s = ctx;
+	OWN(mem_free) char *shown = cli_shown(path);
+
+	erase(s);
+	(void)fprintf(stderr, "aumbry: /%s: %s (%s)\n", shown, why->msg,
+	    err_name(why->code));
+}
+
+static void
+progress(void *ctx, const struct backup_progress *p)
+{
+	struct show *s = ctx;
+
+	if (!due(s))
+		return;
+	double seconds = (double)(s->last - s->started) / 1e9;
+	OWN(mem_free) char *bytes = cli_size(p->bytes);
+	OWN(mem_free) char *fresh = cli_size(p->new_bytes);
+	OWN(mem_free)
+	char *rate = cli_size((uint64_t)((double)p->bytes / (seconds + 0.001)));
+	OWN(mem_free) char *path = cli_shown(bytes_str(p->path));
+	erase(s);
+	(void)fprintf(stderr, "%llu files, %s, %s new, %s/s%s",
+	    (unsigned long long)p->files, bytes, fresh, rate,
+	    s->terminal ? "\n" : "");
+	(void)fprintf(stderr, s->terminal ? "  /%.70s" : "  /%s\n", path);
+	s->drawn = s->terminal;
+}
+
+static int
+two_factor_gate(struct self *s, struct err *e)
+{
+	if (s->two_factor.n == 0 || strcmp(buf_text(&s->two_factor), "on") == 0)
+		return 0; /* the server knows, and says so itself */
+	return err_set(e, ERR_TWO_FACTOR_REQUIRED,
+	    "Backup needs two-factor authentication, and it is %s for %s@%s.",
+	    buf_text(&s->two_factor), s->name, s->host);
+}
+
+static void
+print_done(const struct cli *cli, const struct backup_result *r)
+{
+	const struct backup_progress *t = &r->totals;
+
+	if (cli->json) {
+		json_t *j = json_pack(
+		    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
+		    "done", "snapshot", id_text(&r->snapshot).s, "files",
+		    (json_int_t)t->files, "dirs", (json_int_t)t->dirs, "bytes",
+		    (json_int_t)t->bytes, "new_bytes", (json_int_t)t->new_bytes,
+		    "stored_bytes", (json_int_t)t->stored_bytes, "errors",
+		    (json_int_t)t->errors, "duration_ms",
+		    (json_int_t)r->duration_ms);
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+		return;
+	}
+	OWN(mem_free) char *bytes = cli_size(t->bytes);
+	OWN(mem_free) char *fresh = cli_size(t->new_bytes);
+	OWN(mem_free) char *stored = cli_size(t->stored_bytes);
+	cli_say(cli,
+	    "%llu files, %llu directories, %s; %s new, %s stored, %.1f s",
+	    (unsigned long long)t->files, (unsigned long long)t->dirs, bytes,
+	    fresh, stored, (double)r->duration_ms / 1000);
+	if (!id_zero(&r->snapshot))
+		(void)printf("%s\n", id_short(&r->snapshot).s);
+}
+
+static const char *
+home_of_user(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *p = getpwuid(getuid());
+
+	if (home != NULL && home[0] == '/')
+		return home;
+	return p != NULL ? p->pw_dir : "/";
+}
+
+int
+cli_backup(struct cli *cli, struct err *e)
+{
+	OWN(cli_list_free) struct cli_list tags = { 0 };
+	OWN(cli_list_free) struct cli_list excludes = { 0 };
+	OWN(cli_list_free) struct cli_list files = { 0 };
+	OWN(cli_list_free) struct cli_list secrets = { 0 };
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(fd_close) int lock = -1;
+	struct backup_options o = { .version = VERSION };
+	const struct cli_option options[] = { { "tag", CLI_LIST, &tags },
+		{ "exclude", CLI_LIST, &excludes },
+		{ "exclude-from", CLI_LIST, &files },
+		{ "secret", CLI_LIST, &secrets },
+		{ "one-file-system", CLI_FLAG, &o.one_file_system },
+		{ "dry-run", CLI_FLAG, &o.dry_run },
+		{ "verify", CLI_FLAG, &o.verify } };
+	struct show show = { 0 };
+	struct backup_result result;
+	char host[256] = "";
+	const char *home = home_of_user();
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
+	    cli_repo(cli, &r, e) < 0 || two_factor_gate(r.self, e) < 0 ||
+	    home_lock(r.self->dir, "backup", &lock, e) < 0)
+		return -1;
+	(void)gethostname(host, sizeof host - 1);
+	const struct passwd *p = getpwuid(getuid());
+	o.paths = cli->n_args > 0 ? (const char *const *)cli->args : &home;
+	o.n_paths = cli->n_args > 0 ? (size_t)cli->n_args : 1;
+	o.tags = tags.items;
+	o.n_tags = tags.n;
+	o.excludes = excludes.items;
+	o.n_excludes = excludes.n;
+	o.exclude_files = files.items;
+	o.n_exclude_files = files.n;
+	o.secrets = secrets.items;
+	o.n_secrets = secrets.n;
+	o.host = host;
+	o.user = p != NULL ? p->pw_name : "";
+	o.warn = warn;
+	o.progress = progress;
+	o.ctx = &show;
+	show_begin(&show, cli);
+	int rc = backup_run(r.repo, &o, &result, e);
+	erase(&show);
+	if (rc < 0)
+		return -1;
+	print_done(cli, &result);
+	if (result.partial) {
+		cli_say(cli,
+		    "aumbry: %llu files could not be read and are not in the "
+		    "backup\n%s\n(%s)",
+		    (unsigned long long)result.totals.errors,
+		    err_fix(&(struct err){ .code = ERR_READ_INCOMPLETE }),
+		    err_name(ERR_READ_INCOMPLETE));
+		cli->status = err_exit(ERR_READ_INCOMPLETE);
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static void
+restore_progress(void *ctx, const struct restore_progress *p)
+{
+	struct show *s = ctx;
+
+	if (!due(s))
+		return;
+	OWN(mem_free) char *done = cli_size(p->bytes);
+	OWN(mem_free) char *all = cli_size(p->all_bytes);
+	erase(s);
+	(void)fprintf(stderr, "%llu of %llu files, %s of %s\n",
+	    (unsigned long long)p->files, (unsigned long long)p->all_files,
+	    done, all);
+	s->drawn = s->terminal;
+}
+
+static void
+list_path(void *ctx, struct bytes path, const struct entry *x)
+{
+	OWN(mem_free) char *shown = cli_shown(path);
+
+	(void)ctx;
+	(void)printf("%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
+}
+
+static int
+overwrite_rule(const char *word, enum place_rule *rule, struct err *e)
+{
+	static const struct {
+		const char *word;
+		enum place_rule rule;
+	} rules[] = { { "never", PLACE_NEVER }, { "older", PLACE_OLDER },
+		{ "always", PLACE_ALWAYS } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (strcmp(word, rules[i].word) == 0) {
+			*rule = rules[i].rule;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE,
+	    "--overwrite is never, older or always, not %s", word);
+}
+
+static void
+print_restored(struct cli *cli, const struct restore_result *r)
+{
+	OWN(mem_free) char *bytes = cli_size(r->totals.bytes);
+
+	if (cli->json) {
+		json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "event",
+		    "done", "files", (json_int_t)r->totals.files, "bytes",
+		    (json_int_t)r->totals.bytes, "errors",
+		    (json_int_t)r->errors, "damaged", (json_int_t)r->damaged,
+		    "duration_ms", (json_int_t)r->duration_ms);
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+	} else {
+		cli_say(cli, "%llu files, %s, %.1f s",
+		    (unsigned long long)r->totals.files, bytes,
+		    (double)r->duration_ms / 1000);
+	}
+	if (r->counts.owners > 0)
+		cli_say(cli,
+		    "%llu objects belong to you: only root can give "
+		    "them to their owners",
+		    (unsigned long long)r->counts.owners);
+	if (r->counts.xattrs > 0)
+		cli_say(cli, "%llu attributes could not be set here",
+		    (unsigned long long)r->counts.xattrs);
+}
+
+static void
+restore_status(struct cli *cli, const struct restore_result *r)
+{
+	enum err_code code = ERR_WRITE_INCOMPLETE;
+
+	if (r->errors == 0)
+		return;
+	if (r->damaged > 0)
+		code = ERR_SNAPSHOT_DAMAGED;
+	else if (r->closed == r->errors)
+		code = ERR_CATEGORY_CLOSED;
+	struct err e = { .code = code };
+	(void)fprintf(stderr,
+	    "aumbry: %llu objects were not restored: %s\n"
+	    "%s\n(%s)\n",
+	    (unsigned long long)r->errors, err_what(code), err_fix(&e),
+	    err_name(code));
+	cli->status = err_exit(code);
+}
+
+int
+cli_restore(struct cli *cli, struct err *e)
+{
+	OWN(cli_list_free) struct cli_list includes = { 0 };
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
+	OWN(mem_free) char *id = NULL;
+	struct restore_options o = { 0 };
+	const char *overwrite = "never";
+	const struct cli_option options[] = { { "to", CLI_TEXT, &o.to },
+		{ "include", CLI_LIST, &includes },
+		{ "dry-run", CLI_FLAG, &o.dry_run },
+		{ "overwrite", CLI_TEXT, &overwrite } };
+	const struct snapshot *snap;
+	struct restore_result result;
+	struct show show = { 0 };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
+	    overwrite_rule(overwrite, &o.rule, e) < 0)
+		return -1;
+	if (o.to == NULL && !o.dry_run)
+		return err_set(e, ERR_USAGE, "--to DIR is missing");
+	cli_split(cli->args[0], &id, &o.path);
+	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
+	    snapshot_find(&list, id, &snap, e) < 0)
+		return -1;
+	o.includes = includes.items;
+	o.n_includes = includes.n;
+	o.warn = warn;
+	o.list = o.dry_run ? list_path : NULL;
+	o.progress = restore_progress;
+	o.ctx = &show;
+	show_begin(&show, cli);
+	int rc = restore_run(r.repo, snap, &o, &result, e);
+	erase(&show);
+	if (rc < 0)
+		return -1;
+	if (o.dry_run)
+		return 0;
+	print_restored(cli, &result);
+	restore_status(cli, &result);
+	return 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_common.c: options, passwords, text, and opening what commands need. */
+#include "cmd/cli.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PASSWORD_MAX 1024 /* bytes */
+
+void
+cli_list_free(struct cli_list *l)
+{
+	free(l->items);
+	*l = (struct cli_list){ 0 };
+}
+
+static const struct cli_option *
+find_option(
+    const struct cli_option *options, size_t n, const char *word, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(options[i].name) == len &&
+		    strncmp(options[i].name, word, len) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static void
+set_option(const struct cli_option *o, const char *value)
+{
+	if (o->kind == CLI_FLAG) {
+		*(bool *)o->to = true;
+	} else if (o->kind == CLI_TEXT) {
+		*(const char **)o->to = value;
+	} else {
+		struct cli_list *l = o->to;
+		l->items = mem_resize(l->items, l->n + 1, sizeof *l->items);
+		l->items[l->n++] = value;
+	}
+}
+
+int
+cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
+    int max, struct err *e)
+{
+	int kept = 0;
+	bool only_operands = false;
+
+	for (int i = 0; i < cli->n_args; i++) {
+		char *a = cli->args[i];
+		if (only_operands || strncmp(a, "--", 2) != 0) {
+			cli->args[kept++] = a;
+			continue;
+		}
+		if (a[2] == '\0') {
+			only_operands = true;
+			continue;
+		}
+		size_t len = strcspn(a + 2, "=");
+		const struct cli_option *o =
+		    find_option(options, n, a + 2, len);
+		if (o == NULL)
+			return err_set(
+			    e, ERR_USAGE, "there is no option %s", a);
+		const char *value = NULL;
+		if (a[2 + len] == '=')
+			value = a + 3 + len;
+		else if (o->kind != CLI_FLAG && i + 1 < cli->n_args)
+			value = cli->args[++i];
+		if ((value == NULL) != (o->kind == CLI_FLAG))
+			return err_set(e, ERR_USAGE,
+			    o->kind == CLI_FLAG ? "--%s takes no value"
+						: "--%s needs a value",
+			    o->name);
+		set_option(o, value);
+	}
+	cli->n_args = kept;
+	if (kept < min)
+		return err_set(e, ERR_USAGE, "something is missing");
+	if (max >= 0 && kept > max)
+		return err_set(e, ERR_USAGE, "\"%s\" is one word too many",
+		    cli->args[max]);
+	return 0;
+}
+
+void
+cli_say(const struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cli->quiet)
+		return;
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+}
+
+char *
+cli_shown(struct bytes x)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	text_show(&b, x);
+	return mem_text(buf_text(&b));
+}
+
+char *
+cli_size(uint64_t bytes)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	text_size(&b, bytes);
+	return mem_text(buf_text(&b));
+}
+
+char *
+cli_time(uint64_t time_ms)
+{
+	time_t t = (time_t)(time_ms / 1000);
+	struct tm tm;
+	char s[32];
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(s, sizeof s, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		return mem_text("?");
+	return mem_text(s);
+}
+
+/* ---- passwords ---- */
+
+static int
+password_from(FILE *in, struct secret **out, struct err *e)
+{
+	char line[PASSWORD_MAX + 2];
+
+	/* No second copy in a stream's buffer. */
+	(void)setvbuf(in, NULL, _IONBF, 0);
+	if (fgets(line, sizeof line, in) == NULL)
+		line[0] = '\0';
+	size_t n = strcspn(line, "\r\n");
+	int rc = 0;
+	if (n == 0)
+		rc = err_set(e, ERR_INPUT_MISSING, "the password is empty");
+	else if (n > PASSWORD_MAX)
+		rc = err_set(e, ERR_TOO_LARGE,
+		    "a password has at most %d bytes", PASSWORD_MAX);
+	else
+		*out = secret_of(bytes_of(line, n));
+	mem_wipe(line, sizeof line);
+	return rc;
+}
+
+static int
+typed_once(const char *prompt, struct secret **out, struct err *e)
+{
+	struct termios old, quiet;
+
+	(void)fprintf(stderr, "%s: ", prompt);
+	(void)fflush(stderr);
+	if (tcgetattr(STDIN_FILENO, &old) < 0)
+		return err_sys(e, "terminal");
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	int rc = password_from(stdin, out, e);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	(void)fputc('\n', stderr);
+	return rc;
+}
+
+static int
+typed(const char *prompt, bool twice, struct secret **out, struct err *e)
+{
+	OWN(secret_free) struct secret *a = NULL;
+	OWN(secret_free) struct secret *b = NULL;
+
+	if (typed_once(prompt, &a, e) < 0)
+		return -1;
+	if (twice) {
+		if (typed_once("Once more", &b, e) < 0)
+			return -1;
+		if (!secret_equal(a, b))
+			return err_set(
+			    e, ERR_INPUT_MISSING, "the two passwords differ");
+	}
+	*out = TAKE(a);
+	return 0;
+}
+
+static void
+close_file(FILE **f)
+{
+	if (*f != NULL)
+		(void)fclose(*f);
+}
+
+int
+cli_password(const struct cli *cli, const char *prompt, bool twice,
+    struct secret **out, struct err *e)
+{
+	const char *file = cli->password_file;
+
+	if (file == NULL)
+		file = getenv("AUMBRY_PASSWORD_FILE");
+	if (file != NULL && strcmp(file, "-") == 0)
+		return password_from(stdin, out, e);
+	if (file != NULL) {
+		OWN(close_file) FILE *in = fopen(file, "re");
+		if (in == NULL)
+			return err_sys(e, "%s", file);
+		return password_from(in, out, e);
+	}
+	if (isatty(STDIN_FILENO))
+		return typed(prompt, twice, out, e);
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "the password is needed, and there is no terminal to ask for it");
+	return err_remedy(e, "Add: --password-file FILE");
+}
+
+int
+cli_line(const struct cli *cli, const char *prompt, const char *flag,
+    struct buf *out, struct err *e)
+{
+	char line[512];
+
+	(void)cli;
+	if (isatty(STDIN_FILENO)) {
+		(void)fprintf(stderr, "%s: ", prompt);
+		(void)fflush(stderr);
+	}
+	if (fgets(line, sizeof line, stdin) == NULL) {
+		(void)err_set(e, ERR_INPUT_MISSING, "%s is needed", prompt);
+		return err_remedy(e, "Add: %s", flag);
+	}
+	buf_put(out, line, strcspn(line, "\r\n"));
+	return 0;
+}
+
+/* ---- opening ---- */
+
+int
+cli_self(struct cli *cli, struct self **out, struct err *e)
+{
+	OWN(mem_free)
+	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	OWN(self_free) struct self *s = NULL;
+
+	if (self_open(dir, &s, e) < 0 || self_connect(s, e) < 0)
+		return -1;
+	*out = TAKE(s);
+	return 0;
+}
+
+void
+cli_repo_free(struct cli_repo *r)
+{
+	repo_free(&r->repo);
+	self_free(&r->self);
+	fd_close(&r->lock);
+}
+
+int
+cli_repo(struct cli *cli, struct cli_repo *out, struct err *e)
+{
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	struct id backup, keychain;
+
+	if (cli_self(cli, &r.self, e) < 0 || self_state(r.self, e) < 0 ||
+	    self_zone(r.self, CATEGORY_BACKUP, &backup, e) < 0 ||
+	    self_zone(r.self, CATEGORY_KEYCHAIN, &keychain, e) < 0 ||
+	    repo_open(&r.self->writer, r.self->local, r.self->depot, &backup,
+		&keychain, r.self->dir, &r.repo, e) < 0)
+		return -1;
+	*out = r;
+	r = (struct cli_repo){ .lock = -1 };
+	return 0;
+}
+
+void
+cli_split(const char *spec, char **id, const char **path)
+{
+	const char *colon = strchr(spec, ':');
+
+	*id = colon != NULL ? strndup(spec, (size_t)(colon - spec))
+			    : mem_text(spec);
+	if (*id == NULL)
+		abort();
+	*path = colon != NULL ? colon + 1 : "";
+}

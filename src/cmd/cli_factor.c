@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_factor.c: two-factor, authenticator, and the step-up they need. */
+#include "cmd/cli.h"
+
+#include "base/file.h"
+
+#include <qrencode.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Make a call that needs a step-up; when there is none, prove the password
+ * (and the code) now and try again.
+ */
+static int
+call_stepped(struct cli *cli, struct self *s, const char *method,
+    const char *path, const json_t *in, const char *code, json_t **out,
+    struct err *e)
+{
+	OWN(secret_free) struct secret *password = NULL;
+
+	if (api_call(s->remote, method, path, in, false, out, e) == 0)
+		return 0;
+	if (e->code != ERR_STEP_UP_REQUIRED)
+		return -1;
+	if (cli->password_file == NULL && !isatty(STDIN_FILENO) &&
+	    code == NULL)
+		return -1;
+	if (cli_password(cli, "Password", false, &password, e) < 0 ||
+	    self_step_up(s, secret_bytes(password), code, e) < 0)
+		return -1;
+	return api_call(s->remote, method, path, in, false, out, e);
+}
+
+int
+cli_two_factor(struct cli *cli, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *code = NULL, *state = "";
+	const struct cli_option options[] = { { "code", CLI_TEXT, &code } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	bool set = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
+	if (!set && strcmp(verb, "status") != 0)
+		return err_set(e, ERR_USAGE,
+		    "aumbry two-factor status | on | off");
+	if (cli_self(cli, &s, e) < 0)
+		return -1;
+	jsonio_put_text(ask, "state", verb);
+	if ((set ? call_stepped(cli, s, "POST", "/v1/two-factor", ask, code,
+		       &answer, e)
+		 : api_call(s->remote, "GET", "/v1/account", NULL, false,
+		       &answer, e)) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	if (cli->json)
+		(void)printf("{\"two_factor\":\"%s\"}\n", state);
+	else
+		(void)printf("two-factor is %s\n", state);
+	return 0;
+}
+
+/* Two modules to a character, dark on light, with its quiet zone. */
+static void
+print_qr(const char *text)
+{
+	QRcode *q = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
+
+	if (q == NULL)
+		return;
+	for (int y = -2; y < q->width + 2; y += 2) {
+		(void)fputs("\033[47m\033[30m", stderr);
+		for (int x = -2; x < q->width + 2; x++) {
+			bool up = x >= 0 && x < q->width && y >= 0 &&
+			    y < q->width &&
+			    (q->data[y * q->width + x] & 1) != 0;
+			bool down = x >= 0 && x < q->width && y + 1 >= 0 &&
+			    y + 1 < q->width &&
+			    (q->data[(y + 1) * q->width + x] & 1) != 0;
+			(void)fputs(up && down ? "█"
+				: up           ? "▀"
+				: down         ? "▄"
+					       : " ",
+			    stderr);
+		}
+		(void)fputs("\033[0m\n", stderr);
+	}
+	QRcode_free(q);
+}
+
+static int
+add(struct cli *cli, struct self *s, const char *code, const char *file,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf line = { 0 };
+	const char *secret = "", *uri = "";
+
+	if (call_stepped(cli, s, "POST", "/v1/authenticator", NULL, code,
+		&answer, e) < 0 ||
+	    jsonio_text(answer, "secret", &secret, e) < 0 ||
+	    jsonio_text(answer, "uri", &uri, e) < 0)
+		return -1;
+	if (file != NULL) {
+		buf_put_str(&line, secret);
+		buf_put_u8(&line, '\n');
+		if (file_write(file, buf_bytes(&line), 0600, e) < 0)
+			return -1;
+	}
+	if (isatty(STDERR_FILENO))
+		print_qr(uri);
+	(void)printf("%s\n", secret);
+	cli_say(cli, "Scan or type this into an authenticator app, then: "
+		     "aumbry authenticator confirm CODE");
+	return 0;
+}
+
+int
+cli_authenticator(struct cli *cli, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *code = NULL, *file = NULL, *state = "";
+	const struct cli_option options[] = { { "code", CLI_TEXT, &code },
+		{ "secret-file", CLI_TEXT, &file } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	if (strcmp(verb, "add") == 0 && cli->n_args == 1)
+		return cli_self(cli, &s, e) < 0 ? -1
+						: add(cli, s, code, file, e);
+	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
+		return cli_self(cli, &s, e) < 0
+		    ? -1
+		    : call_stepped(cli, s, "DELETE", "/v1/authenticator",
+			  NULL, code, &answer, e);
+	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
+		return err_set(e, ERR_USAGE,
+		    "aumbry authenticator add | confirm CODE | remove");
+	if (cli_self(cli, &s, e) < 0)
+		return -1;
+	jsonio_put_text(ask, "code", cli->args[1]);
+	if (api_call(s->remote, "POST", "/v1/authenticator/confirm", ask,
+		false, &answer, e) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	cli_say(cli, "The authenticator is confirmed; two-factor is %s.",
+	    state);
+	return 0;
+}

@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: ISC */
+/* daemon.c: aumbryd: init, serve, invite, account, status, check. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/now.h"
+#include "base/text.h"
+#include "server/server.h"
+#include "server/tlscert.h"
+#include "store/blob_dir.h"
+#include "store/zone_check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INVITE_MS (7 * 24 * 3600 * 1000LL)
+#define SWEEP_S 600
+#define CONFIG_FILE "aumbryd.conf"
+
+struct options {
+	const char *data, *host, *listen, *expires, *to;
+	uint64_t uses;
+	const char *mature_hours;
+	bool http, open, json, read, yes, check_config;
+	char **args;
+	int n_args;
+};
+
+typedef int command_fn(const struct options *o, struct err *e);
+
+/* ---- the server's parts ---- */
+
+static void
+server_free(struct server *s)
+{
+	http_free(&s->http);
+	blob_store_free(&s->blobs);
+	db_free(&s->db);
+	keys_free(&s->keys);
+	opsrv_keys_wipe(&s->opaque);
+	config_free(&s->config);
+}
+
+static char *
+in_data(const char *data, const char *path)
+{
+	return path[0] == '/' ? mem_text(path) : file_join(data, path);
+}
+
+static bool
+is_plain(const struct config *c)
+{
+	return strncmp(c->url, "http://", 7) == 0;
+}
+
+/* Config, keys and database; enough for every command but serve. */
+static int
+open_data(const char *data, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *conf = file_join(data, CONFIG_FILE);
+	OWN(mem_free) char *keys = file_join(data, "keys");
+
+	if (config_load(conf, &s->config, e) < 0)
+		return e->code == ERR_NOT_FOUND
+		    ? (err_set(e, ERR_NOT_FOUND,
+			   "there is no server's data at %s", data),
+			  err_remedy(e, "Run: aumbryd init --data %s", data))
+		    : -1;
+	const char *database = s->config.database;
+	if (strncmp(database, "sqlite:", 7) == 0)
+		database += 7;
+	const char *blobs = s->config.blobs;
+	if (strncmp(blobs, "dir:", 4) == 0)
+		blobs += 4;
+	OWN(mem_free) char *db = in_data(data, database);
+	OWN(mem_free) char *dir = in_data(data, blobs);
+	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
+	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
+		key[0] != '\0' ? key : NULL, &s->keys, e) < 0 ||
+	    db_open(db, ERR_SERVER_FULL, &s->db, e) < 0 ||
+	    zone_open(s->db, e) < 0 || account_open(s->db, e) < 0 ||
+	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
+		return -1;
+	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);
+	s->store = (struct zone_store){ s->db, s->blobs };
+	s->plain = is_plain(&s->config);
+	return 0;
+}
+
+/* Who clients connect to: config's url, or host and port. */
+static void
+put_url(const struct server *s, uint16_t port, struct buf *out)
+{
+	const struct config *c = &s->config;
+
+	if (c->url[0] != '\0' && port == 0) {
+		buf_put_str(out, c->url);
+	} else {
+		const char *colon = strrchr(c->listen, ':');
+		size_t n = (size_t)(colon - c->listen);
+		bool any = strncmp(c->listen, "0.0.0.0", n) == 0 ||
+		    strncmp(c->listen, "[::]", n) == 0;
+		buf_put_str(out, s->plain ? "http://" : "https://");
+		if (any)
+			buf_put_str(out, c->host);
+		else
+			buf_put(out, c->listen, n);
+		if (port != 0)
+			buf_printf(out, ":%u", (unsigned)port);
+		else
+			buf_put_str(out, colon);
+	}
+	if (s->plain)
+		return;
+	buf_put_str(out, "/#pin=");
+	tlscert_pin(keys_spki(s->keys), out);
+}
+
+/* ---- init ---- */
+
+/* "ADDR:0" becomes a port that is free now: it must stay the same. */
+static int
+settle_port(const char *listen, struct buf *out, struct err *e)
+{
+	const char *colon = strrchr(listen, ':');
+
+	if (colon == NULL || strcmp(colon, ":0") != 0) {
+		buf_put_str(out, listen);
+		return 0;
+	}
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof a;
+	OWN(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+		return err_sys(e, "looking for a free port");
+	buf_put(out, listen, (size_t)(colon - listen));
+	buf_printf(out, ":%u", (unsigned)ntohs(a.sin_port));
+	return 0;
+}
+
+static int
+write_config(const struct options *o, struct config *c, struct err *e)
+{
+	OWN(mem_free) char *path = file_join(o->data, CONFIG_FILE);
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf listen = { 0 };
+	OWN(buf_free) struct buf url = { 0 };
+
+	if (file_exists(path)) {
+		(void)err_set(e, ERR_REPO_EXISTS,
+		    "%s is a server's data already", o->data);
+		return -1;
+	}
+	config_defaults(c);
+	if (o->host != NULL && config_set(c, "server", "host", o->host, e) < 0)
+		return -1;
+	if (o->listen != NULL &&
+	    (settle_port(o->listen, &listen, e) < 0 ||
+		config_set(c, "server", "listen", buf_text(&listen), e) < 0))
+		return -1;
+	if (o->http) {
+		buf_printf(&url, "http://%s", c->listen);
+		if (config_set(c, "server", "url", buf_text(&url), e) < 0)
+			return -1;
+	}
+	if (o->mature_hours != NULL &&
+	    config_set(c, "limits", "mature_hours", o->mature_hours, e) < 0)
+		return -1;
+	if (o->open &&
+	    config_set(c, "accounts", "invitations", "open", e) < 0)
+		return -1;
+	config_text(c, &text);
+	return file_write(path, buf_bytes(&text), 0600, e);
+}
+
+static int
+print_invite(struct server *s, uint64_t uses, int64_t span_ms, struct err *e)
+{
+	OWN(buf_free) struct buf code = { 0 };
+
+	if (server_new_invite(s, uses, span_ms, now_ms(), &code, e) < 0)
+		return -1;
+	(void)printf("%s\n", buf_text(&code));
+	return 0;
+}
+
+static int
+run_init(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	OWN(config_free) struct config c = { 0 };
+	OWN(mem_free) char *keys = file_join(o->data, "keys");
+	OWN(buf_free) struct buf url = { 0 };
+	uint8_t opaque[OPSRV_KEYS];
+	const char *names[] = { NULL, "localhost", "127.0.0.1" };
+
+	if (file_mkdirs(o->data, 0700, e) < 0 || write_config(o, &c, e) < 0)
+		return -1;
+	names[0] = c.host;
+	opsrv_keys_make(opaque);
+	int rc = keys_make(keys, opaque, names, ARRAY_SIZE(names), e);
+	mem_wipe(opaque, sizeof opaque);
+	if (rc < 0 || open_data(o->data, &s, e) < 0)
+		return -1;
+	put_url(&s, 0, &url);
+	(void)printf("%s\n", buf_text(&url));
+	return print_invite(&s, 1, INVITE_MS, e);
+}
+
+static int
+run_invite(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	int64_t span = INVITE_MS / 1000;
+
+	if (o->expires != NULL && text_parse_span(o->expires, &span) < 0)
+		return err_set(e, ERR_USAGE,
+		    "--expires is a span as 7d, not %s", o->expires);
+	return open_data(o->data, &s, e) < 0
+	    ? -1
+	    : print_invite(&s, o->uses, span * 1000, e);
+}
+
+/* ---- serve ---- */
+
+static int
+ready(void *app, struct err *e)
+{
+	struct server *s = app;
+	OWN(mem_free) struct zone_info *list = NULL;
+	struct id nobody = { { 0 } };
+	size_t n;
+
+	return zone_list(s->db, &nobody, &list, &n, e);
+}
+
+static int
+start(struct server *s, struct err *e)
+{
+	const struct config *c = &s->config;
+	struct http_config h = { .listen = c->listen,
+		.cert_pem = s->plain ? NULL : keys_cert_pem(s->keys),
+		.key_pem = s->plain ? NULL : keys_key_pem(s->keys),
+		.metrics_listen =
+		    c->metrics_listen[0] != '\0' ? c->metrics_listen : NULL,
+		.trusted_proxy =
+		    c->trusted_proxy[0] != '\0' ? c->trusted_proxy : NULL,
+		.threads = (unsigned)c->threads,
+		.connections = (unsigned)c->connections,
+		.per_address = (unsigned)c->connections_per_address,
+		.idle_s = (unsigned)c->idle_s,
+		.drain_s = (unsigned)c->drain_s };
+	struct http_app app = { .app = s,
+		.routes = server_routes,
+		.n_routes = server_n_routes,
+		.authorize = server_authorize,
+		.release = server_release,
+		.ready = ready };
+
+	return http_start(&h, &app, &s->http, e);
+}
+
+/* Until SIGTERM or SIGINT; now and then drop what has expired. */
+static void
+serve_until_told(struct server *s, const sigset_t *set)
+{
+	struct timespec pause = { SWEEP_S, 0 };
+
+	for (;;) {
+		struct err e = { 0 };
+		int sig = sigtimedwait(set, NULL, &pause);
+		if (sig == SIGTERM || sig == SIGINT)
+			return;
+		if (sig < 0 && errno == EAGAIN &&
+		    server_sweep(s, now_ms(), &e) < 0)
+			log_error("sweep_failed", "code=%s why=\"%s\"",
+			    err_name(e.code), e.msg);
+	}
+}
+
+static int
+run_serve(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	OWN(mem_free) char *lock_path = file_join(o->data, "serve.lock");
+	OWN(fd_close) int lock = -1;
+	OWN(buf_free) struct buf url = { 0 };
+	struct err sweep;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (open_data(o->data, &s, e) < 0)
+		return -1;
+	if (o->listen != NULL &&
+	    config_set(&s.config, "server", "listen", o->listen, e) < 0)
+		return -1;
+	if (o->check_config)
+		return 0;
+	if (file_lock(lock_path, &lock, e) < 0)
+		return e->code == ERR_HOME_BUSY
+		    ? err_set(e, ERR_HOME_BUSY,
+			  "another aumbryd serves %s", o->data)
+		    : -1;
+	/* What a crash left is dealt with before anybody comes. */
+	if (server_sweep(&s, now_ms(), &sweep) < 0)
+		log_error("sweep_failed", "code=%s why=\"%s\"",
+		    err_name(sweep.code), sweep.msg);
+	if (start(&s, e) < 0)
+		return -1;
+	put_url(&s, http_port(s.http), &url);
+	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
+	serve_until_told(&s, &set);
+	log_info("stopping", "signal=term");
+	http_free(&s.http);
+	return 0;
+}
+
+/* ---- account, status, check ---- */
+
+struct list_job {
+	bool json;
+	const char *name; /* one, or NULL */
+	bool found;
+};
+
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct list_job *j = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT uid, name, created_ms, suspended, two_factor"
+		" FROM account ORDER BY name",
+		"") < 0)
+		return -1;
+	for (;;) {
+		struct usage u;
+		struct id uid;
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		const char *name = stmt_got_text(s, 1);
+		if (j->name != NULL && strcmp(name, j->name) != 0)
+			continue;
+		j->found = true;
+		stmt_got_copy(s, 0, uid.b, ID_BYTES);
+		if (usage_get(tx, &uid, &u, e) < 0)
+			return -1;
+		OWN(buf_free) struct buf used = { 0 };
+		text_size(&used, u.bytes);
+		(void)printf("%-20s %s  %10s  two-factor %s%s\n", name,
+		    id_text(&uid).s, buf_text(&used),
+		    account_two_factor_name(
+			(enum account_two_factor)stmt_got_u64(s, 4)),
+		    stmt_got_u64(s, 3) != 0 ? "  suspended" : "");
+	}
+}
+
+struct edit_job {
+	const char *name;
+	const char *verb;
+	uint64_t quota;
+};
+
+static int
+edit_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct edit_job *j = arg;
+	struct account a;
+	bool found;
+
+	if (account_by_name(tx, j->name, &a, &found, e) < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "there is no account %s",
+		    j->name);
+	if (strcmp(j->verb, "quota") == 0)
+		return usage_set_quota(tx, &a.uid,
+		    j->quota == 0 ? USAGE_NO_QUOTA : j->quota, e);
+	bool suspend = strcmp(j->verb, "suspend") == 0;
+	if (sql_run(tx, e, "UPDATE account SET suspended = ? WHERE uid = ?",
+		"ui", (uint64_t)suspend, &a.uid) < 0)
+		return -1;
+	return suspend ? account_end_sessions(tx, &a.uid, NULL, e) : 0;
+}
+
+static int
+run_account(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	const char *verb = o->n_args > 0 ? o->args[0] : "list";
+	const char *name = o->n_args > 1 ? o->args[1] : NULL;
+	struct edit_job edit = { name, verb, 0 };
+
+	if (open_data(o->data, &s, e) < 0)
+		return -1;
+	if (strcmp(verb, "list") == 0 ||
+	    (strcmp(verb, "show") == 0 && name != NULL)) {
+		struct list_job j = { o->json, name, false };
+		if (db_read(s.db, list_job, &j, e) < 0)
+			return -1;
+		return name == NULL || j.found
+		    ? 0
+		    : err_set(e, ERR_NOT_FOUND, "there is no account %s",
+			  name);
+	}
+	bool quota = strcmp(verb, "quota") == 0;
+	if (name == NULL ||
+	    (!quota && strcmp(verb, "suspend") != 0 &&
+		strcmp(verb, "resume") != 0) ||
+	    (quota &&
+		(o->n_args < 3 ||
+		    text_parse_size(o->args[2], &edit.quota) < 0)))
+		return err_set(e, ERR_USAGE,
+		    "aumbryd account list | show NAME | suspend NAME | resume "
+		    "NAME | quota NAME SIZE (0: none)");
+	return db_write(s.db, edit_job, &edit, e);
+}
+
+static int
+count_job(struct tx *tx, void *arg, struct err *e)
+{
+	uint64_t *n = arg;
+	static const char *const sql[] = { "SELECT COUNT(*) FROM account",
+		"SELECT COUNT(*) FROM blob",
+		"SELECT COALESCE(SUM(bytes), 0) FROM usage" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sql); i++) {
+		OWN(stmt_done) struct stmt *s = NULL;
+		bool row;
+		if (sql_first(tx, e, &s, &row, sql[i], "") < 0)
+			return -1;
+		n[i] = row ? stmt_got_u64(s, 0) : 0;
+	}
+	return 0;
+}
+
+static int
+run_status(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	OWN(buf_free) struct buf url = { 0 };
+	OWN(buf_free) struct buf used = { 0 };
+	uint64_t n[3];
+
+	if (open_data(o->data, &s, e) < 0 ||
+	    db_read(s.db, count_job, n, e) < 0)
+		return -1;
+	put_url(&s, 0, &url);
+	if (o->json) {
+		json_t *j = json_pack("{s:s, s:I, s:I, s:I}", "url",
+		    buf_text(&url), "accounts", (json_int_t)n[0], "blobs",
+		    (json_int_t)n[1], "bytes", (json_int_t)n[2]);
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+		return 0;
+	}
+	text_size(&used, n[2]);
+	(void)printf("url       %s\naccounts  %llu\nblobs     %llu\n"
+		     "stored    %s\n",
+	    buf_text(&url), (unsigned long long)n[0],
+	    (unsigned long long)n[1], buf_text(&used));
+	return 0;
+}
+
+static void
+finding(void *arg, const struct zone_finding *f)
+{
+	uint64_t *n = arg;
+
+	if (f->what != ERR_NONE)
+		(*n)++;
+	(void)printf("%s zone=%s id=%s %s\n", err_name(f->what),
+	    id_short(&f->key.zone).s, id_text(&f->id).s, f->text);
+}
+
+static int
+run_check(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	uint64_t n = 0;
+
+	if (open_data(o->data, &s, e) < 0 ||
+	    zone_check(&s.store, o->read ? ZONE_CHECK_READ : ZONE_CHECK_LOOK,
+		finding, &n, e) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	return err_set(e, ERR_BLOB_CORRUPT, "%llu damages were found",
+	    (unsigned long long)n);
+}
+
+/* ---- main ---- */
+
+static const struct command {
+	const char *name, *usage;
+	command_fn *run;
+} commands[] = {
+	{ "init", "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
+		  "[--mature-hours N] [--open]",
+	    run_init },
+	{ "serve", "--data DIR [--listen ADDR:PORT] [--check-config]",
+	    run_serve },
+	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
+	{ "account", "--data DIR list | show NAME | suspend NAME | resume "
+		     "NAME | quota NAME SIZE",
+	    run_account },
+	{ "status", "--data DIR [--json]", run_status },
+	{ "check", "--data DIR [--read]", run_check },
+};
+
+static int
+usage(FILE *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(to, "aumbryd %s %s\n", commands[i].name,
+		    commands[i].usage);
+	return to == stdout ? 0 : 2;
+}
+
+static int
+report(const struct err *e)
+{
+	(void)fprintf(stderr, "aumbryd: %s\n%s\n(%s)\n", e->msg, err_fix(e),
+	    err_name(e->code));
+	return err_exit(e->code);
+}
+
+enum { OPT_HTTP = 256, OPT_OPEN, OPT_MATURE, OPT_READ, OPT_CHECK_CONFIG };
+
+static int
+parse(int argc, char **argv, struct options *o, struct err *e)
+{
+	static const struct option longs[] = {
+		{ "data", required_argument, NULL, 'd' },
+		{ "host", required_argument, NULL, 'h' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "uses", required_argument, NULL, 'u' },
+		{ "expires", required_argument, NULL, 'x' },
+		{ "http", no_argument, NULL, OPT_HTTP },
+		{ "open", no_argument, NULL, OPT_OPEN },
+		{ "mature-hours", required_argument, NULL, OPT_MATURE },
+		{ "json", no_argument, NULL, 'j' },
+		{ "read", no_argument, NULL, OPT_READ },
+		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+		switch (c) {
+		case 'd': o->data = optarg; break;
+		case 'h': o->host = optarg; break;
+		case 'l': o->listen = optarg; break;
+		case 'x': o->expires = optarg; break;
+		case 'j': o->json = true; break;
+		case OPT_HTTP: o->http = true; break;
+		case OPT_OPEN: o->open = true; break;
+		case OPT_MATURE: o->mature_hours = optarg; break;
+		case OPT_READ: o->read = true; break;
+		case OPT_CHECK_CONFIG: o->check_config = true; break;
+		case 'u':
+			if (text_parse_u64(optarg, 1, 100000, &o->uses) == 0)
+				break;
+			/* fall through */
+		default:
+			return err_set(e, ERR_USAGE,
+			    "%s is not understood", argv[optind - 1]);
+		}
+	}
+	o->args = argv + optind;
+	o->n_args = argc - optind;
+	if (o->data == NULL)
+		return err_set(e, ERR_USAGE, "--data DIR is missing");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .uses = 1 };
+	struct rlimit none = { 0, 0 }, files;
+	struct err e = { 0 };
+
+	/* Before anything is read: no secret reaches a core file. */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0)
+		return usage(argc < 2 ? stderr : stdout);
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return usage(stdout);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (parse(argc - 1, argv + 1, &o, &e) < 0) {
+			(void)err_remedy(&e, "usage: aumbryd %s %s",
+			    commands[i].name, commands[i].usage);
+			return report(&e);
+		}
+		return commands[i].run(&o, &e) < 0 ? report(&e) : 0;
+	}
+	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
+	return report(&e);
+}

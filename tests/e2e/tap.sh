@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# tap.sh: what every end-to-end test begins with:
+#
+#     . "$(dirname "$0")/tap.sh"
+#     start_server
+#     ok 'signs up' aumbry signup "$URL" ana --invite "$INVITE" …
+#     says 'names the account' 'ana' aumbry status
+#     not 'refuses a second one' aumbry signup "$URL" ana …
+#     finish
+#
+# $T is a fresh folder, removed at exit; every process started here ends then.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+BUILD=${BUILD:-build/release}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+PATH=$BUILD:$PATH
+export PATH LC_ALL=C.UTF-8
+unset AUMBRY_HOME AUMBRY_PASSWORD_FILE
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/aumbry-test.XXXXXX") || exit 1
+DATA=$T/data
+URL='' INVITE='' SERVER=''
+tests=0 failures=0
+
+cleanup() {
+	status=$?
+	trap - EXIT
+	stop_server
+	chmod -R u+rwX "$T" 2>/dev/null
+	rm -rf "$T"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# pass NAME, fail NAME: one TAP line; a failure shows the last command's words.
+pass() {
+	tests=$((tests + 1))
+	echo "ok $tests - $1"
+}
+fail() {
+	tests=$((tests + 1)) failures=$((failures + 1))
+	echo "not ok $tests - $1"
+	sed 's/^/# /' "$T/out" "$T/err" 2>/dev/null
+}
+
+# run COMMAND…: its output in $T/out and $T/err, its exit status returned.
+run() {
+	"$@" >"$T/out" 2>"$T/err" </dev/null
+}
+
+# ok NAME COMMAND…: it must succeed.
+ok() {
+	name=$1
+	shift
+	if run "$@"; then pass "$name"; else fail "$name (exit $?)"; fi
+}
+
+# not NAME COMMAND…: it must fail, by an exit and not by a signal.
+not() {
+	name=$1
+	shift
+	run "$@"
+	status=$?
+	if [ $status -gt 0 ] && [ $status -lt 126 ]; then
+		pass "$name"
+	else
+		fail "$name (exit $status)"
+	fi
+}
+
+# exits NAME STATUS COMMAND…: it must end with that exit status.
+exits() {
+	name=$1 wanted=$2
+	shift 2
+	run "$@"
+	status=$?
+	if [ $status -eq "$wanted" ]; then
+		pass "$name"
+	else
+		fail "$name (exit $status, not $wanted)"
+	fi
+}
+
+# says NAME PATTERN COMMAND…: output or words hold PATTERN (grep -E),
+# whatever the exit status.
+says() {
+	name=$1 pattern=$2
+	shift 2
+	run "$@"
+	if cat "$T/out" "$T/err" | grep -Eq -e "$pattern"; then
+		pass "$name"
+	else
+		fail "$name (does not say: $pattern)"
+	fi
+}
+
+# until_true SECONDS COMMAND…: try again until it succeeds or time is up.
+until_true() {
+	end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+server_answered() {
+	grep -q '^aumbryd: ready ' "$T/server.err" ||
+		! kill -0 "$SERVER" 2>/dev/null
+}
+
+# start_server [FLAGS…]: init at the first call, serve, wait until it accepts.
+# Sets URL, INVITE (first call) and SERVER.
+start_server() {
+	if [ ! -d "$DATA" ]; then
+		aumbryd init --data "$DATA" --listen 127.0.0.1:0 \
+			>"$T/init.out" 2>"$T/init.err" </dev/null || {
+			sed 's/^/# /' "$T/init.err"
+			echo 'Bail out! aumbryd init failed'
+			exit 1
+		}
+		URL=$(sed -n 1p "$T/init.out")
+		INVITE=$(sed -n 2p "$T/init.out")
+	fi
+	: >"$T/server.err"
+	aumbryd serve --data "$DATA" "$@" >"$T/server.out" \
+		2>"$T/server.err" </dev/null &
+	SERVER=$!
+	until_true 30 server_answered
+	ready=$(sed -n 's/^aumbryd: ready //p' "$T/server.err" | head -n 1)
+	if [ -z "$ready" ]; then
+		sed 's/^/# /' "$T/server.err"
+		echo 'Bail out! aumbryd did not become ready'
+		exit 1
+	fi
+	# The port is chosen at start; the pin stays what init printed.
+	case $ready in
+	*'#'*) URL=$ready ;;
+	*) case $URL in
+		*'#'*) URL=$ready#${URL#*#} ;;
+		*) URL=$ready ;;
+		esac ;;
+	esac
+	export URL INVITE
+}
+
+# stop_server [SIGNAL]: TERM unless said otherwise; waits for its end.
+# shellcheck disable=SC2120 # tests give the signal
+stop_server() {
+	[ -n "$SERVER" ] || return 0
+	kill -"${1:-TERM}" "$SERVER" 2>/dev/null
+	wait "$SERVER" 2>/dev/null
+	stopped=$?
+	SERVER=''
+	return $stopped
+}
+
+# finish: the plan; the exit status says whether all passed.
+finish() {
+	echo "1..$tests"
+	[ $failures -eq 0 ]
+	exit
+}

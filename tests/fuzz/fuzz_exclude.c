@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* fuzz_exclude.c: any patterns against any path: first NUL parts the two. */
+#include "apps/secretfile.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	OWN(exclude_free) struct exclude *x = exclude_new();
+	const uint8_t *nul = size == 0 ? NULL : memchr(data, '\0', size);
+	size_t n = nul == NULL ? size : (size_t)(nul - data);
+	struct bytes path =
+	    nul == NULL ? bytes_of(data, 0) : bytes_of(nul + 1, size - n - 1);
+	struct err e;
+
+	if (exclude_add_lines(x, bytes_of(data, n), &e) < 0)
+		return 0;
+	(void)exclude_match(x, path, true);
+	(void)exclude_match(x, path, false);
+	(void)secretfile_by_path(path, x);
+	(void)secretfile_by_content(path, path.n);
+	return 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+/* test_change.c: records as they travel, and commits. */
+#include "wire/change.h"
+
+#include <string.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const uint8_t refs[2 * ID_BYTES] = { 1, 2, 3 };
+
+static struct change
+record(uint8_t first)
+{
+	return (struct change){
+		.id = { { first, 9 } },
+		.version = 3,
+		.key_epoch = 2,
+		.refs = bytes_of(refs, sizeof refs),
+		.ct = bytes_str("ciphertext"),
+	};
+}
+
+static struct change
+tombstone(uint8_t first)
+{
+	return (struct change){
+		.id = { { first } },
+		.version = 4,
+		.flags = CHANGE_DELETED,
+	};
+}
+
+static int
+take(const struct buf *b, struct change *out, struct err *e)
+{
+	struct scan s = scan_of(buf_bytes(b));
+
+	if (change_take(&s, out, e) < 0)
+		return -1;
+	assert_true(scan_done(&s));
+	return 0;
+}
+
+static void
+a_record_survives_a_round_trip(void **state)
+{
+	const struct change both[] = { record(1), tombstone(2) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		OWN(buf_free) struct buf b = { 0 };
+		struct err e = { 0 };
+		struct change c;
+		change_put(&b, &both[i]);
+		assert_int_equal(take(&b, &c, &e), 0);
+		assert_true(id_equal(&c.id, &both[i].id));
+		assert_true(c.version == both[i].version);
+		assert_int_equal(c.flags, both[i].flags);
+		assert_int_equal(c.key_epoch, both[i].key_epoch);
+		assert_true(bytes_equal(c.refs, both[i].refs));
+		assert_true(bytes_equal(c.ct, both[i].ct));
+	}
+}
+
+static void
+every_truncation_is_refused(void **state)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	const struct change c = record(1);
+
+	(void)state;
+	change_put(&b, &c);
+	for (size_t n = 0; n < b.n; n++) {
+		struct scan s = scan_of(bytes_of(b.p, n));
+		struct err e = { 0 };
+		struct change out;
+		assert_int_equal(change_take(&s, &out, &e), -1);
+		assert_int_equal(e.code, ERR_RECORD_CORRUPT);
+	}
+}
+
+static void
+refuses_what_cannot_be(void **state)
+{
+	OWN(buf_free) struct buf much = { 0 };
+	struct change cases[5];
+	static const enum err_code codes[] = { ERR_RECORD_CORRUPT,
+		ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT,
+		ERR_TOO_LARGE };
+
+	(void)state;
+	memset(
+	    buf_grow(&much, LIMIT_RECORD_BYTES + 1), 1, LIMIT_RECORD_BYTES + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		cases[i] = record(1);
+	cases[0].version = 0;
+	cases[1].flags = 0x02;
+	cases[2].flags = CHANGE_DELETED; /* yet with content */
+	cases[3].ct.n = 0; /* not deleted, yet empty */
+	cases[4].ct = buf_bytes(&much);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OWN(buf_free) struct buf b = { 0 };
+		struct err e = { 0 };
+		struct change out;
+		change_put(&b, &cases[i]);
+		assert_int_equal(take(&b, &out, &e), -1);
+		assert_int_equal(e.code, codes[i]);
+	}
+}
+
+static void
+refuses_too_many_refs_before_reading_them(void **state)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct err e = { 0 };
+	struct change c = tombstone(1), out;
+
+	(void)state;
+	change_put(&b, &c);
+	be16_put(b.p + 29, LIMIT_REFS + 1);
+	assert_int_equal(take(&b, &out, &e), -1);
+	assert_int_equal(e.code, ERR_TOO_LARGE);
+}
+
+static void
+the_line_covers_every_field(void **state)
+{
+	struct change base = record(1), variants[6];
+	uint8_t line[CHANGE_LINE_BYTES], other[CHANGE_LINE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		variants[i] = base;
+	variants[0].id.b[15] ^= 1;
+	variants[1].version++;
+	variants[2].flags ^= 1;
+	variants[3].key_epoch++;
+	variants[4].refs.n -= ID_BYTES;
+	variants[5].ct.n--;
+	change_line(&base, line);
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+		change_line(&variants[i], other);
+		assert_memory_not_equal(line, other, sizeof line);
+	}
+}
+
+/* A commit of n changes under a head that names them. */
+static void
+commit_of(struct buf *out, const struct change *list, size_t n)
+{
+	struct head h = { .seq = 5 };
+
+	change_hash(list, n, &h.changes_hash);
+	commit_put(out, &h, list, n);
+}
+
+static void
+a_commit_survives_a_round_trip(void **state)
+{
+	const struct change list[] = { record(1), tombstone(2), record(3) };
+
+	(void)state;
+	for (size_t n = 0; n <= ARRAY_SIZE(list); n++) {
+		OWN(buf_free) struct buf b = { 0 };
+		OWN(commit_free) struct commit c = { .n = 0 };
+		struct err e = { 0 };
+		commit_of(&b, list, n);
+		assert_int_equal(commit_parse(buf_bytes(&b), &c, &e), 0);
+		assert_int_equal(c.n, n);
+		assert_int_equal(c.head.seq, 5);
+		for (size_t i = 0; i < n; i++)
+			assert_true(id_equal(&c.changes[i].id, &list[i].id));
+	}
+}
+
+static void
+expect_refused(struct bytes x, enum err_code code)
+{
+	OWN(commit_free) struct commit c = { .n = 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(commit_parse(x, &c, &e), -1);
+	assert_int_equal(e.code, code);
+	assert_null(c.changes);
+}
+
+static void
+refuses_disorder_and_doubles(void **state)
+{
+	const struct change falling[] = { record(2), record(1) };
+	const struct change twice[] = { record(1), record(1) };
+	OWN(buf_free) struct buf a = { 0 };
+	OWN(buf_free) struct buf b = { 0 };
+
+	(void)state;
+	commit_of(&a, falling, 2);
+	expect_refused(buf_bytes(&a), ERR_RECORD_CORRUPT);
+	commit_of(&b, twice, 2);
+	expect_refused(buf_bytes(&b), ERR_RECORD_CORRUPT);
+}
+
+static void
+every_flipped_byte_of_the_records_is_seen(void **state)
+{
+	const struct change list[] = { record(1), tombstone(2) };
+	OWN(buf_free) struct buf b = { 0 };
+
+	(void)state;
+	commit_of(&b, list, 2);
+	for (size_t i = HEAD_BYTES; i < b.n; i++) {
+		OWN(commit_free) struct commit c = { .n = 0 };
+		struct err e = { 0 };
+		b.p[i] ^= 0x01;
+		assert_int_equal(commit_parse(buf_bytes(&b), &c, &e), -1);
+		b.p[i] ^= 0x01;
+	}
+}
+
+static void
+every_length_but_its_own_is_refused(void **state)
+{
+	const struct change list[] = { record(1), tombstone(2) };
+	OWN(buf_free) struct buf b = { 0 };
+
+	(void)state;
+	commit_of(&b, list, 2);
+	size_t whole = b.n;
+	for (size_t n = 0; n < whole; n++)
+		expect_refused(bytes_of(b.p, n), ERR_RECORD_CORRUPT);
+	buf_put_u8(&b, 0);
+	expect_refused(buf_bytes(&b), ERR_RECORD_CORRUPT);
+}
+
+static void
+refuses_too_many_records_before_making_room(void **state)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	(void)state;
+	commit_of(&b, NULL, 0);
+	be32_put(b.p + HEAD_BYTES, LIMIT_COMMIT_RECORDS + 1);
+	expect_refused(buf_bytes(&b), ERR_TOO_LARGE);
+	be32_put(b.p + HEAD_BYTES, UINT32_MAX);
+	expect_refused(buf_bytes(&b), ERR_TOO_LARGE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_survives_a_round_trip),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(refuses_what_cannot_be),
+		cmocka_unit_test(refuses_too_many_refs_before_reading_them),
+		cmocka_unit_test(the_line_covers_every_field),
+		cmocka_unit_test(a_commit_survives_a_round_trip),
+		cmocka_unit_test(refuses_disorder_and_doubles),
+		cmocka_unit_test(every_flipped_byte_of_the_records_is_seen),
+		cmocka_unit_test(every_length_but_its_own_is_refused),
+		cmocka_unit_test(refuses_too_many_records_before_making_room),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

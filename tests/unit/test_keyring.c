@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: ISC */
+/* test_keyring.c: epochs of keys between members of a circle. */
+#include "vault/keyring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const struct id uid = { { 0xaa } }, zone = { { 0x20 } };
+
+/* An account of three devices; the third is removed at epoch 2. */
+struct world {
+	struct devkey *keys[3];
+	struct device devices[3];
+	struct circle circle; /* of epoch 2 */
+	struct circle before; /* of epoch 1, all three */
+	struct keyring *own; /* of device 0: both epochs */
+	struct buf first, second; /* bundles of the epochs */
+};
+
+static void
+apply(struct world *w, int type, const struct buf *body, int a, int b)
+{
+	OWN(buf_free) struct buf entry = { 0 };
+	const int who[] = { a, b };
+	struct circle_sig sigs[2] = { 0 };
+	size_t n = 0;
+	struct err e = { 0 };
+
+	circle_entry_begin(&entry, &w->circle, &uid, 1000,
+	    (enum circle_type)type, buf_bytes(body));
+	for (size_t i = 0; i < 2; i++) {
+		if (who[i] < 0)
+			continue;
+		sigs[n].kind = 1;
+		sigs[n].keyref = w->devices[who[i]].dev_id;
+		devkey_sign(w->keys[who[i]], SIG_CIRCLE, buf_bytes(&entry),
+		    sigs[n++].sig);
+	}
+	circle_entry_end(&entry, sigs, n);
+	if (circle_apply(&w->circle, buf_bytes(&entry), &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void
+begin(struct world *w)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	struct recovery_set none = { 0 };
+	struct key_change kc;
+
+	keyring_next_epoch(w->own, &kc);
+	device_put(&body, &w->devices[0]);
+	recovery_set_put(&body, &none);
+	buf_put_u8(&body, 1);
+	buf_put_u16(&body, 0);
+	buf_put_u8(&body, PROTECTION_ADVANCED);
+	id_put(&body, &zone);
+	key_change_put(&body, &kc);
+	apply(w, CIRCLE_GENESIS, &body, 0, -1);
+	for (int i = 1; i < 3; i++) {
+		buf_clear(&body);
+		device_put(&body, &w->devices[i]);
+		apply(w, CIRCLE_ADD, &body, 0, i);
+	}
+}
+
+static int
+world_new(void **state)
+{
+	struct world *w = mem_new(sizeof *w);
+	OWN(buf_free) struct buf body = { 0 };
+	struct key_change kc;
+
+	*state = w;
+	for (size_t i = 0; i < 3; i++) {
+		w->keys[i] = devkey_new(&w->devices[i]);
+		w->devices[i].class = CLASS_COMPUTER;
+		w->devices[i].rights = RIGHT_APPROVE;
+	}
+	w->own = keyring_new(&uid);
+	begin(w);
+	circle_copy(&w->before, &w->circle);
+	keyring_bundle(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &w->first);
+	keyring_next_epoch(w->own, &kc);
+	buf_put_u8(&body, 1);
+	id_put(&body, &w->devices[2].dev_id);
+	buf_put_u8(&body, 0);
+	key_change_put(&body, &kc);
+	apply(w, CIRCLE_REMOVE, &body, 0, -1);
+	keyring_bundle(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &w->second);
+	return 0;
+}
+
+static int
+world_free(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < 3; i++)
+		devkey_free(&w->keys[i]);
+	circle_free(&w->circle);
+	circle_free(&w->before);
+	keyring_free(&w->own);
+	buf_free(&w->first);
+	buf_free(&w->second);
+	free(w);
+	return 0;
+}
+
+static int
+open_as(const struct world *w, const struct circle *c, int device,
+    struct bytes envelopes, struct keyring **out, struct err *e)
+{
+	*out = keyring_new(&uid);
+	return keyring_open(
+	    *out, c, w->keys[device], &w->devices[device].dev_id, envelopes, e);
+}
+
+static void
+expect_same(const struct secret *a, const struct secret *b)
+{
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_true(secret_equal(a, b));
+}
+
+static void
+a_member_opens_both_epochs(void **state)
+{
+	const struct world *w = *state;
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(keyring_free) struct keyring *k = NULL;
+	struct err e = { 0 };
+
+	/* The order of the envelopes does not matter. */
+	buf_put_bytes(&all, buf_bytes(&w->second));
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	assert_int_equal(keyring_epoch(k), 2);
+	expect_same(keyring_circle_secret(k), keyring_circle_secret(w->own));
+	for (uint32_t n = 1; n <= 2; n++)
+		for (enum category c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+			OWN(secret_free)
+			struct secret *a = keyring_record(k, c, &zone, n);
+			OWN(secret_free)
+			struct secret *b = keyring_record(w->own, c, &zone, n);
+			expect_same(a, b);
+			expect_same(keyring_integrity(k, c, n),
+			    keyring_integrity(w->own, c, n));
+			if (c != CATEGORY_STATE)
+				expect_same(keyring_category(k, c, n),
+				    keyring_category(w->own, c, n));
+			if (c != CATEGORY_STATE)
+				expect_same(keyring_names(k, c),
+				    keyring_names(w->own, c));
+		}
+	assert_null(keyring_category(k, CATEGORY_STATE, 1));
+	assert_null(keyring_category(k, CATEGORY_BACKUP, 3));
+	assert_null(keyring_category(k, CATEGORY_BACKUP, 0));
+	assert_null(keyring_record(k, CATEGORY_END, &zone, 1));
+}
+
+static void
+no_two_keys_are_the_same(void **state)
+{
+	const struct world *w = *state;
+
+	for (enum category c = CATEGORY_BACKUP; c < CATEGORY_END; c++) {
+		const struct secret *keys[] = {
+			keyring_category(w->own, c, 1),
+			keyring_category(w->own, c, 2),
+			keyring_integrity(w->own, c, 1),
+			keyring_integrity(w->own, c, 2),
+			keyring_names(w->own, c),
+			keyring_names(w->own, CATEGORY_BACKUP),
+		};
+		size_t n = c == CATEGORY_BACKUP ? 5 : 6;
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = 0; j < i; j++)
+				assert_false(secret_equal(keys[i], keys[j]));
+	}
+}
+
+static void
+a_removed_member_opens_its_time_alone(void **state)
+{
+	const struct world *w = *state;
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(keyring_free) struct keyring *then = NULL;
+	OWN(keyring_free) struct keyring *now = NULL;
+	struct err e = { 0 };
+
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	buf_put_bytes(&all, buf_bytes(&w->second));
+	assert_int_equal(
+	    open_as(w, &w->before, 2, buf_bytes(&w->first), &then, &e), 0);
+	assert_int_equal(
+	    open_as(w, &w->circle, 2, buf_bytes(&all), &now, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+}
+
+static void
+every_changed_byte_is_a_substituted_key(void **state)
+{
+	const struct world *w = *state;
+	OWN(buf_free) struct buf all = { 0 };
+
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	for (size_t i = 0; i < all.n; i += 3) {
+		OWN(keyring_free) struct keyring *k = NULL;
+		struct err e = { 0 };
+		all.p[i] ^= 0x01;
+		assert_int_equal(
+		    open_as(w, &w->before, 1, buf_bytes(&all), &k, &e), -1);
+		assert_true(e.code == ERR_KEY_SUBSTITUTED ||
+		    e.code == ERR_UPDATE_NEEDED);
+		all.p[i] ^= 0x01;
+	}
+}
+
+static void
+a_ring_cut_short_is_refused(void **state)
+{
+	const struct world *w = *state;
+
+	for (size_t n = 0; n < w->first.n; n += 13) {
+		OWN(keyring_free) struct keyring *k = NULL;
+		struct err e = { 0 };
+		int got =
+		    open_as(w, &w->before, 1, bytes_of(w->first.p, n), &k, &e);
+		/* A cut between two envelopes only holds fewer keys. */
+		if (got == 0)
+			assert_non_null(keyring_circle_secret(k));
+		else
+			assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+	}
+}
+
+/* One envelope: S of `k`, from device `from` to device `to`. */
+static void
+envelope(const struct world *w, const struct keyring *k, int from, int to,
+    struct buf *out)
+{
+	keyring_envelope(
+	    k, &w->devices[to], w->keys[from], &w->devices[from].dev_id, out);
+}
+
+static void
+a_secret_the_circle_did_not_commit_to_is_refused(void **state)
+{
+	const struct world *w = *state;
+	OWN(keyring_free) struct keyring *forged = keyring_new(&uid);
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(buf_free) struct buf b = { 0 };
+	struct key_change kc;
+	struct err e = { 0 };
+
+	keyring_next_epoch(forged, &kc);
+	envelope(w, forged, 0, 1, &b);
+	assert_int_equal(open_as(w, &w->before, 1, buf_bytes(&b), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+}
+
+static void
+an_envelope_from_outside_the_circle_is_refused(void **state)
+{
+	const struct world *w = *state;
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(buf_free) struct buf b = { 0 };
+	struct device stranger = { 0 };
+	OWN(devkey_free) struct devkey *key = devkey_new(&stranger);
+	struct err e = { 0 };
+
+	keyring_envelope(w->own, &w->devices[1], key, &stranger.dev_id, &b);
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+	keyring_free(&k);
+	/* Nor may a stranger sign as a member. */
+	buf_clear(&b);
+	keyring_envelope(
+	    w->own, &w->devices[1], key, &w->devices[0].dev_id, &b);
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+}
+
+static void
+an_older_epoch_left_out_is_refused(void **state)
+{
+	const struct world *w = *state;
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(buf_free) struct buf b = { 0 };
+	struct err e = { 0 };
+
+	envelope(w, w->own, 0, 1, &b); /* S of epoch 2 and nothing else */
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+}
+
+static void
+an_epoch_that_lost_its_race_is_dropped(void **state)
+{
+	struct world *w = *state;
+	OWN(secret_free)
+	struct secret *s = secret_copy(keyring_circle_secret(w->own));
+	struct key_change kc;
+
+	keyring_next_epoch(w->own, &kc);
+	assert_int_equal(kc.epoch, 3);
+	assert_false(secret_equal(s, keyring_circle_secret(w->own)));
+	keyring_drop_epoch(w->own);
+	assert_int_equal(keyring_epoch(w->own), 2);
+	assert_true(secret_equal(s, keyring_circle_secret(w->own)));
+}
+
+static void
+absorbs_what_it_lacks_and_keeps_what_it_has(void **state)
+{
+	const struct world *w = *state;
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(keyring_free) struct keyring *more = NULL;
+	struct err e = { 0 };
+
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	assert_int_equal(open_as(w, &w->before, 1, buf_bytes(&all), &k, &e), 0);
+	const struct secret *held = keyring_category(k, CATEGORY_BACKUP, 1);
+	buf_put_bytes(&all, buf_bytes(&w->second));
+	assert_int_equal(
+	    open_as(w, &w->circle, 1, buf_bytes(&all), &more, &e), 0);
+	keyring_absorb(k, more);
+	assert_int_equal(keyring_epoch(k), 2);
+	assert_ptr_equal(held, keyring_category(k, CATEGORY_BACKUP, 1));
+	expect_same(keyring_category(k, CATEGORY_BACKUP, 2),
+	    keyring_category(w->own, CATEGORY_BACKUP, 2));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    a_member_opens_both_epochs, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    no_two_keys_are_the_same, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    a_removed_member_opens_its_time_alone, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    every_changed_byte_is_a_substituted_key, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    a_ring_cut_short_is_refused, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    a_secret_the_circle_did_not_commit_to_is_refused, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    an_envelope_from_outside_the_circle_is_refused, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    an_older_epoch_left_out_is_refused, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    an_epoch_that_lost_its_race_is_dropped, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    absorbs_what_it_lacks_and_keeps_what_it_has, world_new,
+		    world_free),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

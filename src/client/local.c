@@ -169,6 +169,7 @@ local_zone_get(struct local *l, const struct id *zone, struct local_zone *out,
 
 struct zone_put_job {
 	const struct id *zone;
+	uint64_t before;
 	const struct local_zone *z;
 	const struct local_record *records;
 	size_t n;
@@ -212,7 +213,14 @@ zone_put_job(struct tx *tx, void *arg, struct err *e)
 	OWN(stmt_done) struct stmt *wipe = NULL;
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf head = { 0 };
+	struct local_zone now;
+	struct zone_get_job get = { j->zone, &now };
 
+	if (zone_get_job(tx, &get, e) < 0)
+		return -1;
+	if (now.head.seq != j->before)
+		return err_set(
+		    e, ERR_CONFLICT, "another process has moved this copy");
 	if (j->all) {
 		if (stmt_new(
 			tx, "DELETE FROM record WHERE zone = ?", &wipe, e) < 0)
@@ -236,11 +244,11 @@ zone_put_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-local_zone_put(struct local *l, const struct id *zone,
+local_zone_put(struct local *l, const struct id *zone, uint64_t before,
     const struct local_zone *z, const struct local_record *records, size_t n,
     bool all, struct err *e)
 {
-	struct zone_put_job j = { zone, z, records, n, all };
+	struct zone_put_job j = { zone, before, z, records, n, all };
 
 	return db_write(l->db, zone_put_job, &j, e);
 }

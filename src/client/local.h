@@ -45,11 +45,13 @@ MUST_CHECK int local_zone_get(struct local *l, const struct id *zone,
 /*
  * Take in records and the head they lead to, in one transaction.
  *
- * all    true: `records` is the whole live set; what else is there goes.
+ * before  seq of the head that is there now.
+ * all     true: `records` is the whole live set; what else is there goes.
+ * errors  conflict: another process has moved the copy meanwhile.
  */
 MUST_CHECK int local_zone_put(struct local *l, const struct id *zone,
-    const struct local_zone *z, const struct local_record *records, size_t n,
-    bool all, struct err *e);
+    uint64_t before, const struct local_zone *z,
+    const struct local_record *records, size_t n, bool all, struct err *e);
 
 /* One record's newest version. *found false when there is none. */
 typedef int (*local_record_fn)(

@@ -71,11 +71,7 @@ open_keyring(struct self *s, struct bytes envelopes, struct err *e)
 	if (keyring_open(k, &s->circle, s->key, &s->dev_id, envelopes, e) < 0)
 		return -1;
 	/* In place: others hold the address. */
-	if (s->keyring == NULL)
-		s->keyring = TAKE(k);
-	else
-		keyring_absorb(s->keyring, k);
-	s->writer.keyring = s->keyring;
+	keyring_absorb(s->keyring, k);
 	return 0;
 }
 
@@ -113,7 +109,9 @@ load(struct self *s, struct err *e)
 		    "key and circle belong to two accounts");
 		return damaged(e);
 	}
-	if (open_keyring(s, buf_bytes(&envelopes), e) < 0)
+	s->keyring = keyring_new(&s->uid);
+	/* Just joined: the keys come with the first session. */
+	if (envelopes.n > 0 && open_keyring(s, buf_bytes(&envelopes), e) < 0)
 		return damaged(e);
 	return remote_new(url, &s->remote, e);
 }
@@ -248,6 +246,8 @@ open_session(struct self *s, json_t **answer, struct err *e)
 	return api_call(s->remote, "POST", "/v1/session", ask, true, answer, e);
 }
 
+static int fetch_keyring(struct self *s, struct err *e);
+
 static int
 renew(void *ctx, struct err *e)
 {
@@ -261,7 +261,11 @@ renew(void *ctx, struct err *e)
 	buf_clear(&s->two_factor);
 	buf_put_str(&s->two_factor, two_factor);
 	s->connected = true;
-	return compare_circle(s, answer, e);
+	if (compare_circle(s, answer, e) < 0)
+		return -1;
+	return keyring_epoch(s->keyring) < s->circle.key.epoch
+	    ? fetch_keyring(s, e)
+	    : 0;
 }
 
 int

@@ -21,6 +21,8 @@ struct zcopy {
 	pthread_mutex_t lock;
 	struct local_zone at; /* as in state.db */
 	struct digest hash; /* of at.head */
+	uint64_t expect_seq; /* 0: nothing is expected */
+	struct digest expect_hash;
 	/* The record key of one epoch, kept: most records share it. */
 	struct secret *key;
 	uint32_t key_epoch;
@@ -405,7 +407,16 @@ check_chain(struct zcopy *z, const struct pull *p, struct err *e)
 			return -1;
 		head_hash(h, &prev);
 		before = h;
+		if (h->seq == z->expect_seq &&
+		    !digest_equal(&prev, &z->expect_hash))
+			return forked(z, h->seq, e);
 	}
+	if (before->seq < z->expect_seq)
+		return err_set(e, ERR_HISTORY_ROLLED_BACK,
+		    "the server shows the %s zone at %llu, but another device "
+		    "of this account has seen %llu",
+		    category_name(z->category), (unsigned long long)before->seq,
+		    (unsigned long long)z->expect_seq);
 	if (p->end_seq < before->seq)
 		return rolled_back(z, p->end_seq, e);
 	if (p->end_seq != before->seq ||
@@ -574,8 +585,21 @@ skip_known(struct zcopy *z, struct pull *p, struct err *e)
 	return 0;
 }
 
+/* Another process of this home may have moved the copy. */
 static int
-pull(struct zcopy *z, unsigned wait_s, struct err *e)
+reload(struct zcopy *z, struct err *e)
+{
+	if (local_zone_get(z->local, &z->zone, &z->at, e) < 0)
+		return -1;
+	z->hash = (struct digest){ { 0 } };
+	if (z->at.head.seq > 0)
+		head_hash(&z->at.head, &z->hash);
+	return 0;
+}
+
+/* *moved: another process took something in meanwhile; nothing was done. */
+static int
+pull_once(struct zcopy *z, unsigned wait_s, bool *moved, struct err *e)
 {
 	OWN(pull_free) struct pull p = { 0 };
 	struct local_zone next;
@@ -590,13 +614,30 @@ pull(struct zcopy *z, unsigned wait_s, struct err *e)
 	if (p.n_heads == 0 && !p.all)
 		return p.n_records == 0 ? 0 : name_the_lie(z, &p, e);
 	next.head = p.n_heads > 0 ? p.heads[p.n_heads - 1] : z->at.head;
-	if (check_sum(z, &p, &next.head, &next.sum, e) < 0 ||
-	    local_zone_put(z->local, &z->zone, &next, p.records, p.n_records,
-		p.all, e) < 0)
+	if (check_sum(z, &p, &next.head, &next.sum, e) < 0)
 		return -1;
+	if (local_zone_put(z->local, &z->zone, z->at.head.seq, &next, p.records,
+		p.n_records, p.all, e) < 0) {
+		*moved = e->code == ERR_CONFLICT;
+		return -1;
+	}
 	z->at = next;
 	head_hash(&z->at.head, &z->hash);
 	return 0;
+}
+
+static int
+pull(struct zcopy *z, unsigned wait_s, struct err *e)
+{
+	for (int i = 0;; i++) {
+		bool moved = false;
+		if (reload(z, e) < 0)
+			return -1;
+		if (pull_once(z, wait_s, &moved, e) == 0)
+			return 0;
+		if (!moved || i >= COMMIT_TRIES)
+			return -1;
+	}
 }
 
 int
@@ -606,21 +647,12 @@ zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e)
 	return pull(z, wait_s, e);
 }
 
-int
-zcopy_expect(
-    struct zcopy *z, uint64_t seq, const struct digest *hash, struct err *e)
+void
+zcopy_expect(struct zcopy *z, uint64_t seq, const struct digest *hash)
 {
 	LOCKED(z);
-	if (z->at.head.seq < seq)
-		return err_set(e, ERR_HISTORY_ROLLED_BACK,
-		    "the server shows the %s zone at %llu, but another device "
-		    "of this account has seen %llu",
-		    category_name(z->category),
-		    (unsigned long long)z->at.head.seq,
-		    (unsigned long long)seq);
-	if (z->at.head.seq == seq && !digest_equal(hash, &z->hash))
-		return forked(z, seq, e);
-	return 0;
+	z->expect_seq = seq;
+	z->expect_hash = *hash;
 }
 
 /* ---- committing ---- */
@@ -754,7 +786,8 @@ commit_once(
 {
 	OWN(draft_free) struct draft d = { 0 };
 
-	if (seal_edits(z, edits, n, &d, e) < 0 || sign_head(z, &d, e) < 0)
+	if (reload(z, e) < 0 || seal_edits(z, edits, n, &d, e) < 0 ||
+	    sign_head(z, &d, e) < 0)
 		return -1;
 	if (z->depot->ops->commit(
 		z->depot, &z->zone, z->category, buf_bytes(&d.body), e) < 0) {
@@ -762,12 +795,12 @@ commit_once(
 			return 0;
 		return -1;
 	}
-	if (local_zone_put(
-		z->local, &z->zone, &d.next, d.records, d.n, false, e) < 0)
+	/* Another process may have pulled what we just committed. */
+	if (local_zone_put(z->local, &z->zone, z->at.head.seq, &d.next,
+		d.records, d.n, false, e) < 0 &&
+	    e->code != ERR_CONFLICT)
 		return -1;
-	z->at = d.next;
-	head_hash(&z->at.head, &z->hash);
-	return 0;
+	return reload(z, e);
 }
 
 int

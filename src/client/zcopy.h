@@ -83,8 +83,7 @@ MUST_CHECK int zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
 
 /*
- * Heads this device should find again: refuse a copy that is older.
- * errors  history-rolled-back.
+ * What another device vouched for: the next pull refuses a history that ends
+ * before seq (history-rolled-back) or has another head there (history-forked).
  */
-MUST_CHECK int zcopy_expect(
-    struct zcopy *z, uint64_t seq, const struct digest *hash, struct err *e);
+void zcopy_expect(struct zcopy *z, uint64_t seq, const struct digest *hash);

@@ -45,8 +45,7 @@ cli_signup(struct cli *cli, struct err *e)
 	char name[LIMIT_NAME_BYTES + 1];
 	const char *protection = "advanced";
 	struct self_signup a = { .dir = dir, .device_name = name };
-	const struct cli_option options[] = { { "invite", CLI_TEXT,
-						  &a.invite },
+	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
 		{ "device-name", CLI_TEXT, &a.device_name },
 		{ "no-two-factor", CLI_FLAG, &a.no_two_factor },
 		{ "protection", CLI_TEXT, &protection } };
@@ -61,8 +60,7 @@ cli_signup(struct cli *cli, struct err *e)
 		    "none");
 	if (strcmp(protection, "advanced") != 0)
 		return err_set(e, ERR_USAGE,
-		    "--protection is standard or advanced, not %s",
-		    protection);
+		    "--protection is standard or advanced, not %s", protection);
 	if (home_has_key(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
@@ -73,11 +71,12 @@ cli_signup(struct cli *cli, struct err *e)
 	a.password = secret_bytes(password);
 	if (self_signup(&a, e) < 0)
 		return -1;
-	cli_say(cli, "%s has an account, and this device is its first.",
-	    a.name);
+	cli_say(
+	    cli, "%s has an account, and this device is its first.", a.name);
 	if (!a.no_two_factor)
-		cli_say(cli, "Two-factor is not on yet. "
-			     "Next: aumbry authenticator add");
+		cli_say(cli,
+		    "Two-factor is not on yet. "
+		    "Next: aumbry authenticator add");
 	return 0;
 }
 
@@ -91,15 +90,16 @@ cli_signout(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
 		return -1;
 	if (!home_has_key(dir))
-		return err_set(e, ERR_NOT_SIGNED_IN,
-		    "no account is signed in at %s", dir);
+		return err_set(
+		    e, ERR_NOT_SIGNED_IN, "no account is signed in at %s", dir);
 	if (!erase && !cli->yes) {
 		(void)err_set(e, ERR_INPUT_MISSING,
 		    "signing out forgets this device's keys: to come back it "
 		    "must be let in again");
-		return err_remedy(e, "Add --erase (or --yes) if that is "
-				     "meant. If this is the only device, "
-				     "nobody can read the data any more.");
+		return err_remedy(e,
+		    "Add --erase (or --yes) if that is "
+		    "meant. If this is the only device, "
+		    "nobody can read the data any more.");
 	}
 	return home_erase(dir, e);
 }
@@ -147,8 +147,8 @@ cli_status(struct cli *cli, struct err *e)
 	uint64_t used, quota;
 	size_t n;
 
-	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 ||
-	    cli_self(cli, &s, e) < 0 || self_state(s, e) < 0 ||
+	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 || cli_self(cli, &s, e) < 0 ||
+	    self_state(s, e) < 0 ||
 	    api_call(s->remote, "GET", "/v1/account", NULL, false, &account,
 		e) < 0 ||
 	    jsonio_text(account, "two_factor", &two_factor, e) < 0 ||
@@ -156,9 +156,9 @@ cli_status(struct cli *cli, struct err *e)
 	    jsonio_u64(account, "quota_bytes", &quota, e) < 0 ||
 	    self_devices(s, &devices, &n, e) < 0)
 		return -1;
-	const char *protection =
-	    s->circle.protection == PROTECTION_ADVANCED ? "advanced"
-							: "standard";
+	const char *protection = s->circle.protection == PROTECTION_ADVANCED
+	    ? "advanced"
+	    : "standard";
 	buf_printf(&address, "%s@%s", s->name, s->host);
 	put_last_backup(j, s);
 	if (cli->json) {
@@ -177,15 +177,15 @@ cli_status(struct cli *cli, struct err *e)
 	OWN(mem_free) char *used_text = cli_size(used);
 	OWN(mem_free) char *quota_text = cli_size(quota);
 	const json_t *last = json_object_get(j, "last_backup");
-	OWN(mem_free) char *when = json_is_integer(last)
-	    ? cli_time((uint64_t)json_integer_value(last))
-	    : mem_text("never");
+	OWN(mem_free)
+	char *when =
+	    json_is_integer(last) ? cli_time((uint64_t)json_integer_value(last))
+				  : mem_text("never");
 	(void)printf("account      %s\nserver       %s\ndevice       %s\n"
 		     "devices      %zu\ntwo-factor   %s\nprotection   %s\n"
 		     "storage      %s of %s\nlast backup  %s\n",
-	    buf_text(&address), remote_url(s->remote),
-	    own_name(s, devices, n), circle_active_count(&s->circle),
-	    two_factor, protection, used_text,
+	    buf_text(&address), remote_url(s->remote), own_name(s, devices, n),
+	    circle_active_count(&s->circle), two_factor, protection, used_text,
 	    quota != 0 ? quota_text : "no limit", when);
 	if (strcmp(two_factor, "on") != 0)
 		(void)printf("\nTwo-factor is %s, so Backup refuses. "
@@ -229,15 +229,15 @@ cli_password_change(struct cli *cli, struct err *e)
 	if (file != NULL)
 		second.password_file = file;
 	else if (cli->password_file != NULL) {
-		(void)err_set(e, ERR_INPUT_MISSING,
-		    "the new password is needed");
+		(void)err_set(
+		    e, ERR_INPUT_MISSING, "the new password is needed");
 		return err_remedy(e, "Add: --new-password-file FILE");
 	}
 	if (cli_self(cli, &s, e) < 0 ||
 	    cli_password(cli, "Old password", false, &old, e) < 0 ||
 	    cli_password(&second, "New password", true, &fresh, e) < 0 ||
-	    self_change_password(s, secret_bytes(old), secret_bytes(fresh),
-		code, e) < 0)
+	    self_change_password(
+		s, secret_bytes(old), secret_bytes(fresh), code, e) < 0)
 		return -1;
 	cli_say(cli, "The password is changed.");
 	return 0;
@@ -258,13 +258,13 @@ cli_log(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
 		return -1;
 	if (since != NULL && text_parse_span(since, &span) < 0)
-		return err_set(e, ERR_USAGE, "--since is a span as 7d, not %s",
-		    since);
+		return err_set(
+		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
 	buf_printf(&path, "/v1/log?since=%lld",
 	    (long long)(since != NULL ? now_ms() - span * 1000 : 0));
 	if (cli_self(cli, &s, e) < 0 ||
-	    api_call(s->remote, "GET", buf_text(&path), NULL, false, &answer,
-		e) < 0)
+	    api_call(
+		s->remote, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *list = json_object_get(answer, "events");
 	for (size_t i = json_array_size(list); i-- > 0;) {

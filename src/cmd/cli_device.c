@@ -2,16 +2,405 @@
 /* cli_device.c: aumbry device, aumbry signin. */
 #include "cmd/cli.h"
 
+#include "base/text.h"
+#include "client/pair.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_S 300 /* how long what waits does so by itself */
+
+static const char *
+class_name(uint8_t class)
+{
+	static const char *const names[CLASS_END] = {
+		[CLASS_COMPUTER] = "computer",
+		[CLASS_PHONE] = "phone",
+		[CLASS_BROWSER] = "browser",
+		[CLASS_SECURITY_KEY] = "security key",
+	};
+
+	return class < CLASS_END && names[class] != NULL ? names[class] : "?";
+}
+
+static int
+parse_timeout(const char *text, unsigned *out, struct err *e)
+{
+	int64_t s = TIMEOUT_S;
+
+	if (text != NULL &&
+	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
+		return err_set(e, ERR_USAGE,
+		    "--timeout is a number of seconds, not %s", text);
+	*out = (unsigned)s;
+	return 0;
+}
+
+/* ---- list ---- */
+
+static int
+list(struct cli *cli, struct self *s, struct err *e)
+{
+	OWN(mem_free) struct self_device *d = NULL;
+	size_t n;
+
+	if (self_devices(s, &d, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!d[i].active)
+			continue;
+		OWN(mem_free) char *when = cli_time(d[i].added_ms);
+		OWN(mem_free) char *name = cli_shown(bytes_str(d[i].name));
+		if (cli->json) {
+			json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id",
+			    id_text(&d[i].dev_id).s, "name", d[i].name, "class",
+			    class_name(d[i].class), "added_ms",
+			    (json_int_t)d[i].added_ms, "this",
+			    d[i].self ? 1 : 0);
+			(void)json_dumpf(j, stdout, JSON_COMPACT);
+			(void)putchar('\n');
+			json_decref(j);
+			continue;
+		}
+		(void)printf("%s  %-20s %-10s since %s%s\n",
+		    id_short(&d[i].dev_id).s, name[0] != '\0' ? name : "?",
+		    class_name(d[i].class), when,
+		    d[i].self ? "  (this device)" : "");
+	}
+	return 0;
+}
+
+/* ---- requests ---- */
+
+struct requests {
+	struct pair_request *list;
+	size_t n;
+};
+
+static void
+requests_free(struct requests *r)
+{
+	if (r->list != NULL)
+		pair_requests_free(&r->list, r->n);
+}
+
+static void
+print_request(const struct cli *cli, const struct pair_request *r)
+{
+	OWN(mem_free) char *when = cli_time(r->created_ms);
+	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
+	OWN(mem_free) char *from = cli_shown(bytes_str(r->address));
+
+	if (cli->json) {
+		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
+		    id_text(&r->join).s, "class", class_name(r->device.class),
+		    "os", r->os, "address", r->address, "time",
+		    (json_int_t)r->created_ms);
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+		return;
+	}
+	(void)printf("%s  %s  %s, %s, from %s\n", id_short(&r->join).s, when,
+	    class_name(r->device.class), os, from);
+}
+
+/*
+ * The request that is meant: the one named, else the only one; waits for one.
+ */
+static int
+choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
+    const struct pair_request **out, struct err *e)
+{
+	for (unsigned waited = 0;;) {
+		unsigned wait =
+		    timeout_s - waited < 25 ? timeout_s - waited : 25;
+		if (pair_requests(s, wait, &all->list, &all->n, e) < 0)
+			return -1;
+		for (size_t i = 0; i < all->n; i++) {
+			const struct pair_request *r = &all->list[i];
+			if (id != NULL &&
+			    strncmp(id_text(&r->join).s, id, strlen(id)) == 0) {
+				*out = r;
+				return 0;
+			}
+		}
+		if (id != NULL)
+			return err_set(
+			    e, ERR_NOT_FOUND, "no request %s waits", id);
+		if (all->n > 1)
+			return err_set(e, ERR_AMBIGUOUS_REQUEST,
+			    "%zu devices ask to join", all->n);
+		if (all->n == 1) {
+			*out = &all->list[0];
+			return 0;
+		}
+		requests_free(all);
+		waited += wait;
+		if (waited >= timeout_s)
+			return err_set(e, ERR_CODE_EXPIRED,
+			    "no device asked to join within %u seconds",
+			    timeout_s);
+	}
+}
+
+struct showing {
+	const struct cli *cli;
+	bool bare; /* --print-code: the code alone */
+	bool again;
+};
+
+static void
+show_code(void *ctx, const char *code)
+{
+	struct showing *s = ctx;
+
+	if (!s->bare) {
+		if (s->again)
+			cli_say(s->cli, "That code was wrong, and is burnt.");
+		cli_say(s->cli,
+		    "Type this code into Aumbry on the new device, and "
+		    "nowhere else:");
+	}
+	(void)printf("%s\n", code);
+	(void)fflush(stdout);
+	s->again = true;
+}
+
+static int
+approve(struct cli *cli, struct self *s, const char *id, bool print_code,
+    unsigned timeout_s, struct err *e)
+{
+	OWN(requests_free) struct requests all = { NULL, 0 };
+	struct showing showing = { cli, print_code, false };
+	const struct pair_request *r;
+
+	if (choose(s, id, timeout_s, &all, &r, e) < 0)
+		return -1;
+	if (!print_code) {
+		OWN(mem_free) char *from = cli_shown(bytes_str(r->address));
+		cli_say(cli,
+		    "A %s asks to join from %s. If that is not you: "
+		    "aumbry device refuse",
+		    class_name(r->device.class), from);
+		if (isatty(STDIN_FILENO) && !cli->yes) {
+			OWN(buf_free) struct buf yes = { 0 };
+			if (cli_line(cli, "Allow it? (yes/no)", "--yes", &yes,
+				e) < 0)
+				return -1;
+			if (strcmp(buf_text(&yes), "yes") != 0)
+				return pair_refuse(s, &r->join, e);
+		}
+	}
+	if (pair_approve(s, r, timeout_s, show_code, &showing, e) < 0)
+		return -1;
+	cli_say(cli, "The device is in.");
+	return 0;
+}
+
+static int
+refuse(struct self *s, const char *id, struct err *e)
+{
+	OWN(requests_free) struct requests all = { NULL, 0 };
+	const struct pair_request *r;
+
+	if (choose(s, id, 1, &all, &r, e) < 0)
+		return e->code == ERR_CODE_EXPIRED
+		    ? err_set(e, ERR_NOT_FOUND, "no device asks to join")
+		    : -1;
+	return pair_refuse(s, &r->join, e);
+}
+
+/* ---- rename, remove ---- */
+
+static int
+find_device(struct self *s, const char *word, struct id *out, struct err *e)
+{
+	OWN(mem_free) struct self_device *d = NULL;
+	size_t n, found = 0;
+
+	if (self_devices(s, &d, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!d[i].active ||
+		    (strcmp(d[i].name, word) != 0 &&
+			(strlen(word) < 4 ||
+			    strncmp(id_text(&d[i].dev_id).s, word,
+				strlen(word)) != 0)))
+			continue;
+		*out = d[i].dev_id;
+		found++;
+	}
+	if (found == 1)
+		return 0;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(word));
+	(void)err_set(e, found == 0 ? ERR_NOT_FOUND : ERR_USAGE,
+	    found == 0 ? "there is no device %s"
+		       : "several devices are called %s; use the ID",
+	    shown);
+	return err_remedy(e, "Run: aumbry device list");
+}
+
+static int
+remove_device(struct cli *cli, struct self *s, const char *word,
+    const char *code, struct err *e)
+{
+	OWN(secret_free) struct secret *password = NULL;
+	struct id id;
+
+	if (find_device(s, word, &id, e) < 0)
+		return -1;
+	if (self_remove(s, &id, 1, e) == 0)
+		return 0;
+	if (e->code != ERR_STEP_UP_REQUIRED ||
+	    (cli->password_file == NULL && !isatty(STDIN_FILENO)))
+		return -1;
+	if (cli_password(cli, "Password", false, &password, e) < 0 ||
+	    self_step_up(s, secret_bytes(password), code, e) < 0)
+		return -1;
+	return self_remove(s, &id, 1, e);
+}
+
+static int
+rename_device(struct self *s, const char *name, struct err *e)
+{
+	struct id none;
+
+	/* The circle's commitment is to the first name; later names are the
+	 * members' own business and live in the state zone alone. */
+	id_random(&none);
+	return cli_check_name(name, e) < 0
+	    ? -1
+	    : self_put_name(s, &s->dev_id, &none, name, e);
+}
+
 int
 cli_device(struct cli *cli, struct err *e)
 {
-	(void)cli;
-	return err_set(e, ERR_USAGE, "not yet");
+	OWN(self_free) struct self *s = NULL;
+	OWN(requests_free) struct requests all = { NULL, 0 };
+	const char *timeout = NULL, *code = NULL;
+	bool print_code = false;
+	const struct cli_option options[] = {
+		{ "print-code", CLI_FLAG, &print_code },
+		{ "timeout", CLI_TEXT, &timeout }, { "code", CLI_TEXT, &code }
+	};
+	unsigned timeout_s;
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0 ||
+	    parse_timeout(timeout, &timeout_s, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	const char *word = cli->n_args > 1 ? cli->args[1] : NULL;
+	bool wants_word =
+	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
+	bool known = wants_word || strcmp(verb, "list") == 0 ||
+	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
+	    strcmp(verb, "refuse") == 0;
+	if (!known || (wants_word && word == NULL))
+		return err_set(e, ERR_USAGE,
+		    known ? "a name is missing"
+			  : "aumbry device does not understand \"%s\"",
+		    verb);
+	if (cli_self(cli, &s, e) < 0 || self_refresh(s, e) < 0 ||
+	    self_state(s, e) < 0)
+		return -1;
+	if (strcmp(verb, "list") == 0)
+		return list(cli, s, e);
+	if (strcmp(verb, "approve") == 0)
+		return approve(cli, s, word, print_code, timeout_s, e);
+	if (strcmp(verb, "refuse") == 0)
+		return refuse(s, word, e);
+	if (strcmp(verb, "rename") == 0)
+		return rename_device(s, word, e);
+	if (strcmp(verb, "remove") == 0)
+		return remove_device(cli, s, word, code, e);
+	if (pair_requests(s, 0, &all.list, &all.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		print_request(cli, &all.list[i]);
+	return 0;
+}
+
+/* ---- signin ---- */
+
+struct asking {
+	const struct cli *cli;
+	const char *code; /* --code, for the first try */
+};
+
+static void
+waiting(void *ctx)
+{
+	const struct asking *a = ctx;
+
+	cli_say(a->cli,
+	    "This device asks to join. On a device that is in, "
+	    "run: aumbry device approve");
+}
+
+static int
+ask_code(void *ctx, struct buf *code, struct err *e)
+{
+	struct asking *a = ctx;
+
+	if (a->code != NULL) {
+		buf_put_str(code, a->code);
+		return 0;
+	}
+	return cli_line(
+	    a->cli, "Code shown by the other device", "--code CODE", code, e);
 }
 
 int
 cli_signin(struct cli *cli, struct err *e)
 {
-	(void)cli;
-	return err_set(e, ERR_USAGE, "not yet");
+	OWN(mem_free)
+	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	OWN(secret_free) struct secret *password = NULL;
+	char name[LIMIT_NAME_BYTES + 1] = "";
+	const char *with = "device", *timeout = NULL;
+	struct asking asking = { cli, NULL };
+	struct pair_join a = { .dir = dir,
+		.device_name = name,
+		.ask = ask_code,
+		.waiting = waiting,
+		.ctx = &asking };
+	const struct cli_option options[] = { { "device-name", CLI_TEXT,
+						  &a.device_name },
+		{ "code", CLI_TEXT, &asking.code }, { "with", CLI_TEXT, &with },
+		{ "timeout", CLI_TEXT, &timeout } };
+
+	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
+		(void)snprintf(name, sizeof name, "computer");
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
+	    cli_check_name(a.device_name, e) < 0 ||
+	    parse_timeout(timeout, &a.timeout_s, e) < 0)
+		return -1;
+	if (strcmp(with, "device") != 0)
+		return err_set(e, ERR_USAGE,
+		    "only --with device can be used yet, not %s: under "
+		    "advanced protection no other factor opens the data",
+		    with);
+	if (home_has_key(dir))
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "an account is signed in at %s", dir);
+	/* A code of the wrong kind is told before anything is asked. */
+	if (asking.code != NULL) {
+		char digits[PAIR_CODE_DIGITS + 1];
+		if (pair_parse_code(bytes_str(asking.code), digits, e) < 0)
+			return -1;
+	}
+	a.url = cli->args[0];
+	a.name = cli->args[1];
+	if (cli_password(cli, "Password", false, &password, e) < 0)
+		return -1;
+	a.password = secret_bytes(password);
+	if (pair_join(&a, e) < 0)
+		return -1;
+	cli_say(cli, "This device is in.");
+	return 0;
 }

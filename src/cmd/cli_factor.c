@@ -24,8 +24,7 @@ call_stepped(struct cli *cli, struct self *s, const char *method,
 		return 0;
 	if (e->code != ERR_STEP_UP_REQUIRED)
 		return -1;
-	if (cli->password_file == NULL && !isatty(STDIN_FILENO) &&
-	    code == NULL)
+	if (cli->password_file == NULL && !isatty(STDIN_FILENO) && code == NULL)
 		return -1;
 	if (cli_password(cli, "Password", false, &password, e) < 0 ||
 	    self_step_up(s, secret_bytes(password), code, e) < 0)
@@ -47,13 +46,13 @@ cli_two_factor(struct cli *cli, struct err *e)
 	const char *verb = cli->args[0];
 	bool set = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
 	if (!set && strcmp(verb, "status") != 0)
-		return err_set(e, ERR_USAGE,
-		    "aumbry two-factor status | on | off");
+		return err_set(
+		    e, ERR_USAGE, "aumbry two-factor status | on | off");
 	if (cli_self(cli, &s, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "state", verb);
-	if ((set ? call_stepped(cli, s, "POST", "/v1/two-factor", ask, code,
-		       &answer, e)
+	if ((set ? call_stepped(
+		       cli, s, "POST", "/v1/two-factor", ask, code, &answer, e)
 		 : api_call(s->remote, "GET", "/v1/account", NULL, false,
 		       &answer, e)) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
@@ -83,8 +82,8 @@ print_qr(const char *text)
 			    y + 1 < q->width &&
 			    (q->data[(y + 1) * q->width + x] & 1) != 0;
 			(void)fputs(up && down ? "█"
-				: up           ? "▀"
-				: down         ? "▄"
+				: up	       ? "▀"
+				: down	       ? "▄"
 					       : " ",
 			    stderr);
 		}
@@ -115,8 +114,9 @@ add(struct cli *cli, struct self *s, const char *code, const char *file,
 	if (isatty(STDERR_FILENO))
 		print_qr(uri);
 	(void)printf("%s\n", secret);
-	cli_say(cli, "Scan or type this into an authenticator app, then: "
-		     "aumbry authenticator confirm CODE");
+	cli_say(cli,
+	    "Scan or type this into an authenticator app, then: "
+	    "aumbry authenticator confirm CODE");
 	return 0;
 }
 
@@ -139,19 +139,19 @@ cli_authenticator(struct cli *cli, struct err *e)
 	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
 		return cli_self(cli, &s, e) < 0
 		    ? -1
-		    : call_stepped(cli, s, "DELETE", "/v1/authenticator",
-			  NULL, code, &answer, e);
+		    : call_stepped(cli, s, "DELETE", "/v1/authenticator", NULL,
+			  code, &answer, e);
 	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
 		return err_set(e, ERR_USAGE,
 		    "aumbry authenticator add | confirm CODE | remove");
 	if (cli_self(cli, &s, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "code", cli->args[1]);
-	if (api_call(s->remote, "POST", "/v1/authenticator/confirm", ask,
-		false, &answer, e) < 0 ||
+	if (api_call(s->remote, "POST", "/v1/authenticator/confirm", ask, false,
+		&answer, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
-	cli_say(cli, "The authenticator is confirmed; two-factor is %s.",
-	    state);
+	cli_say(
+	    cli, "The authenticator is confirmed; two-factor is %s.", state);
 	return 0;
 }

@@ -178,8 +178,7 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	if (o->mature_hours != NULL &&
 	    config_set(c, "limits", "mature_hours", o->mature_hours, e) < 0)
 		return -1;
-	if (o->open &&
-	    config_set(c, "accounts", "invitations", "open", e) < 0)
+	if (o->open && config_set(c, "accounts", "invitations", "open", e) < 0)
 		return -1;
 	config_text(c, &text);
 	return file_write(path, buf_bytes(&text), 0600, e);
@@ -314,8 +313,8 @@ run_serve(const struct options *o, struct err *e)
 		return 0;
 	if (file_lock(lock_path, &lock, e) < 0)
 		return e->code == ERR_HOME_BUSY
-		    ? err_set(e, ERR_HOME_BUSY,
-			  "another aumbryd serves %s", o->data)
+		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
+			  o->data)
 		    : -1;
 	/* What a crash left is dealt with before anybody comes. */
 	if (server_sweep(&s, now_ms(), &sweep) < 0)
@@ -391,11 +390,11 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 	if (account_by_name(tx, j->name, &a, &found, e) < 0)
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "there is no account %s",
-		    j->name);
+		return err_set(
+		    e, ERR_NOT_FOUND, "there is no account %s", j->name);
 	if (strcmp(j->verb, "quota") == 0)
-		return usage_set_quota(tx, &a.uid,
-		    j->quota == 0 ? USAGE_NO_QUOTA : j->quota, e);
+		return usage_set_quota(
+		    tx, &a.uid, j->quota == 0 ? USAGE_NO_QUOTA : j->quota, e);
 	bool suspend = strcmp(j->verb, "suspend") == 0;
 	if (sql_run(tx, e, "UPDATE account SET suspended = ? WHERE uid = ?",
 		"ui", (uint64_t)suspend, &a.uid) < 0)
@@ -420,8 +419,7 @@ run_account(const struct options *o, struct err *e)
 			return -1;
 		return name == NULL || j.found
 		    ? 0
-		    : err_set(e, ERR_NOT_FOUND, "there is no account %s",
-			  name);
+		    : err_set(e, ERR_NOT_FOUND, "there is no account %s", name);
 	}
 	bool quota = strcmp(verb, "quota") == 0;
 	if (name == NULL ||
@@ -462,8 +460,7 @@ run_status(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf used = { 0 };
 	uint64_t n[3];
 
-	if (open_data(o->data, &s, e) < 0 ||
-	    db_read(s.db, count_job, n, e) < 0)
+	if (open_data(o->data, &s, e) < 0 || db_read(s.db, count_job, n, e) < 0)
 		return -1;
 	put_url(&s, 0, &url);
 	if (o->json) {
@@ -478,8 +475,8 @@ run_status(const struct options *o, struct err *e)
 	text_size(&used, n[2]);
 	(void)printf("url       %s\naccounts  %llu\nblobs     %llu\n"
 		     "stored    %s\n",
-	    buf_text(&url), (unsigned long long)n[0],
-	    (unsigned long long)n[1], buf_text(&used));
+	    buf_text(&url), (unsigned long long)n[0], (unsigned long long)n[1],
+	    buf_text(&used));
 	return 0;
 }
 
@@ -516,14 +513,16 @@ static const struct command {
 	const char *name, *usage;
 	command_fn *run;
 } commands[] = {
-	{ "init", "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
-		  "[--mature-hours N] [--open]",
+	{ "init",
+	    "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
+	    "[--mature-hours N] [--open]",
 	    run_init },
 	{ "serve", "--data DIR [--listen ADDR:PORT] [--check-config]",
 	    run_serve },
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
-	{ "account", "--data DIR list | show NAME | suspend NAME | resume "
-		     "NAME | quota NAME SIZE",
+	{ "account",
+	    "--data DIR list | show NAME | suspend NAME | resume "
+	    "NAME | quota NAME SIZE",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },
@@ -533,8 +532,8 @@ static int
 usage(FILE *to)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void)fprintf(to, "aumbryd %s %s\n", commands[i].name,
-		    commands[i].usage);
+		(void)fprintf(
+		    to, "aumbryd %s %s\n", commands[i].name, commands[i].usage);
 	return to == stdout ? 0 : 2;
 }
 
@@ -569,23 +568,43 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		switch (c) {
-		case 'd': o->data = optarg; break;
-		case 'h': o->host = optarg; break;
-		case 'l': o->listen = optarg; break;
-		case 'x': o->expires = optarg; break;
-		case 'j': o->json = true; break;
-		case OPT_HTTP: o->http = true; break;
-		case OPT_OPEN: o->open = true; break;
-		case OPT_MATURE: o->mature_hours = optarg; break;
-		case OPT_READ: o->read = true; break;
-		case OPT_CHECK_CONFIG: o->check_config = true; break;
+		case 'd':
+			o->data = optarg;
+			break;
+		case 'h':
+			o->host = optarg;
+			break;
+		case 'l':
+			o->listen = optarg;
+			break;
+		case 'x':
+			o->expires = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case OPT_HTTP:
+			o->http = true;
+			break;
+		case OPT_OPEN:
+			o->open = true;
+			break;
+		case OPT_MATURE:
+			o->mature_hours = optarg;
+			break;
+		case OPT_READ:
+			o->read = true;
+			break;
+		case OPT_CHECK_CONFIG:
+			o->check_config = true;
+			break;
 		case 'u':
 			if (text_parse_u64(optarg, 1, 100000, &o->uses) == 0)
 				break;
 			/* fall through */
 		default:
-			return err_set(e, ERR_USAGE,
-			    "%s is not understood", argv[optind - 1]);
+			return err_set(e, ERR_USAGE, "%s is not understood",
+			    argv[optind - 1]);
 		}
 	}
 	o->args = argv + optind;

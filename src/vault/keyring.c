@@ -321,6 +321,14 @@ take_envelope(struct bytes x, const struct keyring *k,
 	if (m == NULL)
 		return substituted(
 		    e, "a key envelope comes from outside the circle");
+	/* Wrapped keys come from a member of their epoch: who was removed by
+	 * then, or came later, made none of them. */
+	if (v.purpose != PURPOSE_S &&
+	    !circle_active_at(circle, &v.sender,
+		circle->epochs[v.epoch - 1].seq))
+		return substituted(e,
+		    "a key envelope comes from a device that was not in the "
+		    "circle of its epoch");
 	if (!sig_valid(SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
 		return substituted(e, "a key envelope's signature is wrong");
 	*out = v;
@@ -337,7 +345,7 @@ accept_s(struct keyring *k, const struct circle *circle, uint32_t epoch,
 	if (secret_bytes(*s).n != SECRET_KEY)
 		return substituted(e, "a circle secret has a wrong length");
 	key_change_commit(&k->uid, epoch, secret_bytes(*s), &d);
-	if (!digest_equal(&d, &circle->commitments[epoch - 1]))
+	if (!digest_equal(&d, &circle->epochs[epoch - 1].commitment))
 		return substituted(e,
 		    "a circle secret is not the one the circle committed to");
 	struct epoch *p = epoch_room(k, epoch);
@@ -424,6 +432,8 @@ parse_all(const struct keyring *k, const struct circle *circle,
 
 	while (s.n > 0 && scan_ok(&s)) {
 		struct bytes x = scan_v16(&s);
+		if (*n >= (size_t)LIMIT_BUNDLE_ENVELOPES * circle->key.epoch)
+			return substituted(e, "the keyring is too long");
 		*list = mem_resize(*list, *n + 1, sizeof **list);
 		if (take_envelope(x, k, circle, *list + *n, e) < 0)
 			return -1;

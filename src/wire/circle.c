@@ -214,7 +214,7 @@ circle_free(struct circle *c)
 {
 	free(c->members);
 	free(c->hashes);
-	free(c->commitments);
+	free(c->epochs);
 	*c = (struct circle){ 0 };
 }
 
@@ -224,10 +224,10 @@ circle_copy(struct circle *to, const struct circle *from)
 	*to = *from;
 	to->members = mem_array(from->n_members, sizeof *to->members);
 	to->hashes = mem_array(from->n_hashes, sizeof *to->hashes);
-	to->commitments = mem_array(from->key.epoch, sizeof *to->commitments);
+	to->epochs = mem_array(from->key.epoch, sizeof *to->epochs);
 	if (from->key.epoch > 0)
-		memcpy(to->commitments, from->commitments,
-		    from->key.epoch * sizeof *to->commitments);
+		memcpy(to->epochs, from->epochs,
+		    from->key.epoch * sizeof *to->epochs);
 	if (from->n_members > 0)
 		memcpy(to->members, from->members,
 		    from->n_members * sizeof *to->members);
@@ -439,9 +439,9 @@ take_key_change(struct circle *c, struct scan *s, struct err *e)
 
 	if (!scan_ok(s) || kc.epoch != c->key.epoch + 1)
 		return invalid(e, "does not begin the next key epoch");
-	c->commitments =
-	    mem_resize(c->commitments, kc.epoch, sizeof *c->commitments);
-	c->commitments[kc.epoch - 1] = kc.commitment;
+	c->epochs = mem_resize(c->epochs, kc.epoch, sizeof *c->epochs);
+	c->epochs[kc.epoch - 1] =
+	    (struct circle_epoch){ kc.commitment, c->seq + 1 };
 	c->key = kc;
 	c->epoch_due = false;
 	return 0;
@@ -557,6 +557,10 @@ apply_remove(
 	if (!self && !others_only_browsers &&
 	    need_mature(c, v, c->policy_k, e) < 0)
 		return -1;
+	/* Any member may remove browsers, but a member it must be. */
+	const struct member *young = NULL;
+	if (!self && mature_signers(c, v, &young) == 0 && young == NULL)
+		return need_mature(c, v, 1, e);
 	list = scan_of(ids);
 	for (size_t i = 0; i < n; i++) {
 		struct id id = id_take(&list);

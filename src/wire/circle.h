@@ -90,6 +90,12 @@ struct key_change {
 	struct digest commitment;
 };
 
+/* One epoch of the circle secret. */
+struct circle_epoch {
+	struct digest commitment;
+	uint32_t seq; /* of the entry that began it */
+};
+
 struct member {
 	struct device device;
 	uint32_t added_seq;
@@ -116,7 +122,7 @@ struct circle {
 	uint8_t keys_only;
 	bool closed;
 	struct key_change key; /* in force */
-	struct digest *commitments; /* of epoch i + 1, key.epoch of them */
+	struct circle_epoch *epochs; /* of epoch i + 1, key.epoch of them */
 	bool epoch_due; /* a device removed itself: a new epoch is wanted */
 	struct recovery_set recovery; /* in force */
 	bool pending;

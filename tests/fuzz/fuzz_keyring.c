@@ -28,12 +28,13 @@ prepare(void)
 	circle.members = m;
 	circle.n_members = 1;
 	circle.key.epoch = 2;
-	circle.commitments = mem_array(2, sizeof *circle.commitments);
+	circle.epochs = mem_array(2, sizeof *circle.epochs);
 	for (uint32_t n = 1; n <= 2; n++) {
 		uint8_t s[SECRET_KEY];
 		memset(s, (int)n, sizeof s);
+		circle.epochs[n - 1].seq = 1;
 		key_change_commit(
-		    &uid, n, bytes_of(s, sizeof s), &circle.commitments[n - 1]);
+		    &uid, n, bytes_of(s, sizeof s), &circle.epochs[n - 1].commitment);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,59 @@
 #include <cmocka.h>
 
 static char folder[32];
+
+/* The disk: test_file.flags leads these calls of file.c here. */
+enum trouble { NO_TROUBLE, CALL_FAILS, DISK_STAYS_FULL, PROCESS_DIES };
+
+static enum trouble trouble;
+static int calls, fail_at; /* calls so far; the first with trouble, from 1 */
+static size_t most_at_once = SIZE_MAX; /* bytes that one write takes */
+
+static bool
+fails(void)
+{
+	if (trouble == NO_TROUBLE || ++calls < fail_at)
+		return false;
+	if (trouble == PROCESS_DIES)
+		_exit(0);
+	errno = trouble == DISK_STAYS_FULL ? ENOSPC : EIO;
+	return trouble == DISK_STAYS_FULL || calls == fail_at;
+}
+
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+ssize_t
+__wrap_write(int fd, const void *p, size_t n)
+{
+	if (fails())
+		return -1;
+	return __real_write(fd, p, n < most_at_once ? n : most_at_once);
+}
+
+int
+__wrap_fsync(int fd)
+{
+	return fails() ? -1 : __real_fsync(fd);
+}
+
+int
+__wrap_fchmod(int fd, mode_t mode)
+{
+	return fails() ? -1 : __real_fchmod(fd, mode);
+}
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+	return fails() ? -1 : __real_rename(from, to);
+}
 
 /* Each test has an empty folder of its own as working directory's child. */
 static int
@@ -127,6 +181,93 @@ a_failed_write_leaves_the_old_and_no_stray(void **state)
 	assert_int_equal(count_names(false), 1);
 	assert_int_equal(file_write(away, bytes_str("x"), 0600, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+/* file_write with trouble at call `at`; says whether it came through. */
+static bool
+write_in_trouble(const char *path, const char *text, enum trouble kind, int at)
+{
+	struct err e = { 0 };
+
+	trouble = kind;
+	calls = 0;
+	fail_at = at;
+	most_at_once = 2; /* so that one content takes several writes */
+	int result = file_write(path, bytes_str(text), 0600, &e);
+	trouble = NO_TROUBLE;
+	most_at_once = SIZE_MAX;
+	if (result < 0) {
+		assert_int_equal(e.code,
+		    kind == DISK_STAYS_FULL ? ERR_DISK_FULL_HERE : ERR_IO);
+		assert_non_null(strstr(e.msg, folder));
+	}
+	return result == 0;
+}
+
+/* The content at `path` is one of the two; returns whether it is `b`. */
+static bool
+holds_second(const char *path, const char *a, const char *b)
+{
+	OWN(buf_free) struct buf now = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(file_read(path, 1000, &now, &e), 0);
+	if (strcmp(buf_text(&now), b) == 0)
+		return true;
+	assert_string_equal(buf_text(&now), a);
+	return false;
+}
+
+static void
+each_failing_call_leaves_the_old_or_the_new(void **state)
+{
+	static const enum trouble kinds[] = { CALL_FAILS, DISK_STAYS_FULL };
+	OWN(mem_free) char *path = in_folder("x");
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int at = 1, new_ones = 0;
+		for (;; at++) {
+			assert_int_equal(
+			    file_write(path, bytes_str("old"), 0600, &e), 0);
+			bool good =
+			    write_in_trouble(path, "newer", kinds[i], at);
+			new_ones += holds_second(path, "old", "newer");
+			assert_int_equal(count_names(false), 1);
+			if (good)
+				break;
+		}
+		/* 3 writes, fchmod, fsync, rename, fsync of the folder. */
+		assert_int_equal(at, 8);
+		/* New after the rename alone: its folder's fsync failed. */
+		assert_int_equal(new_ones, 2);
+		expect_content(path, "newer");
+	}
+}
+
+static void
+dying_at_any_call_leaves_the_old_or_the_new(void **state)
+{
+	OWN(mem_free) char *path = in_folder("x");
+	struct err e = { 0 };
+	int new_ones = 0;
+
+	(void)state;
+	for (int at = 1; at <= 8; at++) {
+		int status = 0;
+		assert_int_equal(
+		    file_write(path, bytes_str("old"), 0600, &e), 0);
+		pid_t child = fork();
+		if (child == 0)
+			_exit(write_in_trouble(path, "newer", PROCESS_DIES, at)
+				? 7
+				: 1);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(WEXITSTATUS(status), at == 8 ? 7 : 0);
+		new_ones += holds_second(path, "old", "newer");
+	}
+	assert_int_equal(new_ones, 2);
 }
 
 static void
@@ -287,6 +428,12 @@ main(void)
 		    writes_and_replaces, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(
 		    a_failed_write_leaves_the_old_and_no_stray, folder_new,
+		    folder_free),
+		cmocka_unit_test_setup_teardown(
+		    each_failing_call_leaves_the_old_or_the_new, folder_new,
+		    folder_free),
+		cmocka_unit_test_setup_teardown(
+		    dying_at_any_call_leaves_the_old_or_the_new, folder_new,
 		    folder_free),
 		cmocka_unit_test_setup_teardown(
 		    reads_up_to_the_limit, folder_new, folder_free),

@@ -21,9 +21,11 @@ endif
 # ---- flags ---------------------------------------------------------------
 
 PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd jansson \
-	fuse3 liboath libqrencode
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+	inih fuse3 liboath libqrencode
+# Asked at first use, and once: `check` and `demo` install them first.
+once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
+PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags)
+PKG_LIBS = $(call once,PKG_LIBS,--libs)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \
@@ -42,10 +44,10 @@ ifeq ($(filter $(MODE),$(MODES)),)
 $(error MODE=$(MODE): choose one of $(MODES))
 endif
 
-CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) -g -fstack-protector-strong \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(WARN) -g -fstack-protector-strong \
 	-fPIE $(FLAGS_$(MODE)) -Isrc $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL := $(FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS := -Wl,--as-needed $(PKG_LIBS) -linih -lpthread -lm
+LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
 
 # ---- what there is -------------------------------------------------------
 

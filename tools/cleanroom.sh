@@ -3,9 +3,10 @@
 # cleanroom.sh DIR: does a fresh Debian 12 build and pass?
 #
 # Makes a minimal system in DIR (git and make added), clones this repository's
-# HEAD into it and runs `make demo` and `make check` there, twice each. Needs
-# root and debootstrap. Mirror and proxy are those this machine's apt and npm
-# are set up for. DIR must not exist, and stays afterwards.
+# HEAD into it and runs `make demo` and `make check` there, twice, and once more
+# where the path has spaces. Needs root and debootstrap. Mirror and proxy are
+# those this machine's apt and npm are set up for. DIR must not exist, and stays
+# afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

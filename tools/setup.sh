@@ -110,8 +110,16 @@ if [ -n "$todo" ]; then
 	}
 fi
 
-if [ "$1" = check ] && [ -f tests/tools/package.json ] &&
-	[ ! -d tests/tools/node_modules ]; then
-	(cd tests/tools && npm install --no-audit --no-fund \
-		--no-package-lock </dev/null >&2)
+# npm's folder is as new as what was asked of it, or it is asked again.
+npm_is_stale() {
+	[ ! -d node_modules ] ||
+		[ -n "$(find package.json -newer node_modules)" ]
+}
+if [ "$1" = check ] && [ -f tests/tools/package.json ]; then
+	cd tests/tools
+	if npm_is_stale; then
+		npm install --no-audit --no-fund --no-package-lock \
+			</dev/null >&2
+		touch node_modules
+	fi
 fi

@@ -8,15 +8,19 @@
 # those this machine's apt and npm are set up for. DIR must not exist, and stays
 # afterwards.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 if [ $# -ne 1 ] || [ -e "$1" ]; then
 	echo 'usage: tools/cleanroom.sh DIR     (a folder that does not exist)' >&2
 	exit 2
 fi
 [ "$(id -u)" -eq 0 ] || { echo 'cleanroom: root is needed' >&2 && exit 1; }
+# Mounts of a namespace of our own are gone when we are, however we end.
+if [ -z "${CLEANROOM_APART-}" ]; then
+	CLEANROOM_APART=1 exec unshare --mount --propagation private -- "$0" "$1"
+fi
 mkdir -p "$1"
 root=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
 
 # The first address that apt takes packages from.
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' |
@@ -33,7 +37,7 @@ debootstrap --variant=minbase --include=git,make,ca-certificates \
 keep() {
 	if [ -e "$1" ]; then
 		mkdir -p "$root$(dirname "$1")"
-		cp -aL "$1" "$root$1"
+		cp -aL "$1" "$root$(dirname "$1")/"
 	fi
 }
 for file in /etc/resolv.conf /etc/hosts /etc/npmrc /root/.npmrc \
@@ -53,16 +57,15 @@ if [ -d /usr/local/share/ca-certificates ]; then
 		"$root/usr/local/share/ca-certificates/"
 fi
 
-git clone --quiet --no-hardlinks . "$root/root/a u m b r y"
+# A path as most people have it, and one with spaces.
+places=(/root/aumbry '/root/a u m b r y')
+for place in "${places[@]}"; do
+	git clone --quiet --no-hardlinks . "$root$place"
+done
 
 mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sys "$root/sys"
 mount --rbind /dev "$root/dev"
-mount --make-rslave "$root/dev"
-leave() {
-	umount -R "$root/dev" || true
-	umount "$root/proc" || true
-}
-trap leave EXIT
 
 # Proxy settings that npm or others take from the environment go along.
 settings=()
@@ -71,14 +74,13 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY \
 	[ -z "${!name-}" ] || settings+=("$name=${!name}")
 done
 inside() {
-	echo "cleanroom: $*" >&2
+	echo "cleanroom: $1: ${*:2}" >&2
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=true \
-		"${settings[@]}" chroot "$root" /bin/sh -c \
-		"cd '/root/a u m b r y' && $*" </dev/null
+		"${settings[@]}" chroot "$root" \
+		/bin/sh -c 'cd "$1" && shift && "$@"' sh "$@" </dev/null
 }
-inside apt-get -q update
-for round in first second; do
-	inside make demo
-	inside make check
-	echo "cleanroom: $round round passed" >&2
+for place in "${places[0]}" "${places[@]}"; do
+	inside "$place" make demo
+	inside "$place" make check
 done
+echo 'cleanroom: passed' >&2

@@ -39,6 +39,7 @@ rsync                      # compares trees
 curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail
+oathtool                   # the codes an app would show
 faketime                   # moves the clock
 sqlite3                    # looks into databases
 attr                       # extended attributes

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_chunker.c: cutting random data, a repeated byte and text. */
-#include "vault/chunker.h"
+#include "vault/chunker_test.h"
 
 #include "base/now.h"
 
@@ -9,19 +9,28 @@
 #include <string.h>
 
 #define DATA_BYTES ((size_t)64 << 20)
-#define ROUNDS 8
+#define ROUNDS 5
 
+/* The best of ROUNDS, for each variant that this CPU runs. */
 static void
-measure(const char *name, const struct chunker *c, const uint8_t *p)
+measure(const char *name, struct chunker *c, const uint8_t *p)
 {
-	int64_t start = now_mono_ns();
-
-	for (int round = 0; round < ROUNDS; round++)
-		for (size_t at = 0; at < DATA_BYTES;)
-			at += chunker_cut(c, p + at, DATA_BYTES - at, true);
-	int64_t took = now_mono_ns() - start;
-	printf("%s\t%.0f\n", name,
-	    (double)DATA_BYTES * ROUNDS * 1e9 / (double)(took + 1));
+	for (int v = 0; v < CHUNKER_VARIANTS; v++) {
+		int64_t best = INT64_MAX;
+		if (!chunker_choose(c, (enum chunker_variant)v))
+			continue;
+		for (int round = 0; round < ROUNDS; round++) {
+			int64_t start = now_mono_ns();
+			for (size_t at = 0; at < DATA_BYTES;)
+				at += chunker_cut(
+				    c, p + at, DATA_BYTES - at, true);
+			int64_t took = now_mono_ns() - start + 1;
+			best = took < best ? took : best;
+		}
+		printf("chunker_%s_%s\t%.0f\n", name,
+		    chunker_name((enum chunker_variant)v),
+		    (double)DATA_BYTES * 1e9 / (double)best);
+	}
 }
 
 int
@@ -34,11 +43,11 @@ main(void)
 	uint8_t *p = buf_grow(&data, DATA_BYTES);
 
 	randombytes_buf_deterministic(p, DATA_BYTES, secret_bytes(seed).p);
-	measure("chunker_random", c, p);
+	measure("random", c, p);
 	memset(p, 'x', DATA_BYTES);
-	measure("chunker_constant", c, p);
+	measure("constant", c, p);
 	for (size_t i = 0; i < DATA_BYTES; i++)
 		p[i] = (uint8_t)text[i % (sizeof text - 1)];
-	measure("chunker_text", c, p);
+	measure("text", c, p);
 	return 0;
 }

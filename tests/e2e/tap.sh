@@ -44,7 +44,7 @@ pass() {
 fail() {
 	tests=$((tests + 1)) failures=$((failures + 1))
 	echo "not ok $tests - $1"
-	sed 's/^/# /' "$T/out" "$T/err" 2>/dev/null
+	awk '{ print "# " $0 }' "$T/out" "$T/err" 2>/dev/null
 }
 
 # run COMMAND…: its output in $T/out and $T/err, its exit status returned.

@@ -4,7 +4,7 @@
  * The first two bytes say how the rest repeats: its length in units of 16
  * bytes, and by how much each repetition differs from the one before.
  */
-#include "vault/chunker.h"
+#include "vault/chunker_test.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -21,32 +21,49 @@ cut_by_rule(const uint64_t *table, const uint8_t *p, size_t n)
 	uint64_t h = 0;
 
 	for (size_t i = CHUNKER_MIN - 64; i < end; i++) {
-		unsigned bits =
-		    i < CHUNKER_AVG ? CHUNKER_BITS_BEFORE : CHUNKER_BITS_BEHIND;
+		unsigned top = i < CHUNKER_AVG ? 7 : 2;
 		h = (h << 1) + table[p[i]];
-		if (i >= CHUNKER_MIN && h >> (64 - bits) == 0)
+		if (i >= CHUNKER_MIN && (h & 0xffe0) == 0 &&
+		    h >> (64 - top) == 0)
 			return i + 1;
 	}
 	return end;
 }
 
+/* Every variant that this CPU runs gives `want`. */
+static void
+must_cut(struct chunker *c, const uint8_t *p, size_t n, bool last, size_t want)
+{
+	for (int v = 0; v < CHUNKER_VARIANTS; v++)
+		if (chunker_choose(c, (enum chunker_variant)v) &&
+		    chunker_cut(c, p, n, last) != want)
+			abort();
+}
+
+static struct chunker *
+make(uint64_t *table)
+{
+	static const uint8_t nonce[12];
+	OWN(secret_free) struct secret *seed = secret_new(SECRET_KEY);
+	uint8_t stream[256];
+
+	(void)crypto_stream_chacha20_ietf(
+	    stream, sizeof stream, nonce, secret_bytes(seed).p);
+	for (size_t i = 0; i < 256; i++)
+		table[i] = be64(stream + 8 * (i >> 4)) +
+		    be64(stream + 128 + 8 * (i & 15));
+	return chunker_new(seed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t nonce[12];
 	static uint8_t content[CONTENT];
 	static uint64_t table[256];
 	static struct chunker *c;
 
-	if (c == NULL) {
-		OWN(secret_free) struct secret *seed = secret_new(SECRET_KEY);
-		uint8_t stream[2048];
-		(void)crypto_stream_chacha20_ietf(
-		    stream, sizeof stream, nonce, secret_bytes(seed).p);
-		for (size_t i = 0; i < 256; i++)
-			table[i] = be64(stream + 8 * i);
-		c = chunker_new(seed);
-	}
+	if (c == NULL)
+		c = make(table);
 	if (size < 3)
 		return 0;
 	size_t period = ((size_t)data[0] + 1) * 16;
@@ -56,16 +73,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < CONTENT; i++)
 		content[i] =
 		    (uint8_t)(data[i % period % size] + step * (i / period));
-	size_t n = CONTENT - data[0] * (size_t)997;
-	for (size_t at = 0; at < n;) {
-		size_t want = cut_by_rule(table, content + at, n - at);
-		if (chunker_cut(c, content + at, n - at, true) != want)
+	size_t n = CONTENT - period / 16 * 997, at = 0;
+	while (at < n) {
+		const uint8_t *p = content + at;
+		size_t want = cut_by_rule(table, p, n - at);
+		if (want == 0 || want > CHUNKER_MAX)
 			abort();
-		/* Without `last`, only what the end alone cut may be missing. */
-		size_t open = chunker_cut(c, content + at, n - at, false);
-		if (open != want && (open != 0 || want != n - at))
-			abort();
+		must_cut(c, p, n - at, true, want);
+		/* Without `last`, the end alone is no reason to cut. */
+		bool ends = want == n - at && want < CHUNKER_MAX &&
+		    cut_by_rule(table, p, n - at + 1) != want;
+		must_cut(c, p, n - at, false, ends ? 0 : want);
 		at += want;
 	}
+	if (at != n)
+		abort();
 	return 0;
 }

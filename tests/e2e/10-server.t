@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 10-server.t: aumbryd from init to its end.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+lines() {
+	wc -l <"$1" | tr -d ' '
+}
+
+healthy() {
+	curl -sS --max-time 10 --cacert "$DATA/keys/tls.crt" \
+		"${URL%%/#*}/$1" -o "$T/body" -w '%{http_code}\n'
+}
+
+start_server
+equal 'init prints two lines' 2 "$(lines "$T/init.out")"
+says 'the first is the URL with its pin' \
+	'^https://127\.0\.0\.1:[0-9]+/#pin=[A-Za-z0-9_-]{43}$' \
+	sed -n 1p "$T/init.out"
+says 'the second is an invitation' \
+	'^[a-z0-9]{4}(-[a-z0-9]{4}){3}$' sed -n 2p "$T/init.out"
+pin=$(openssl x509 -in "$DATA/keys/tls.crt" -noout -pubkey |
+	openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary |
+	base64 | tr '+/' '-_' | tr -d =)
+equal 'the pin is the hash of the public key of the certificate' \
+	"$pin" "${URL##*pin=}"
+equal 'serve says the same URL as init' "$(sed -n 1p "$T/init.out")" \
+	"$(sed -n 's/^aumbryd: ready //p' "$T/server.err")"
+equal 'only its owner may read the configuration' 600 \
+	"$(stat -c %a "$DATA/aumbryd.conf")"
+equal 'only its owner may read the keys' '' \
+	"$(find "$DATA/keys" -type f -name '*.key' -perm /077)"
+refused 'init on a server that exists' 1 repository-exists \
+	aumbryd init --data "$DATA"
+
+says '/healthz answers over the certificate that init made' \
+	'^200$' healthy healthz
+says '/readyz answers' '^200$' healthy readyz
+says 'what does not exist is 404' '^404$' healthy nothing
+says 'that answer names its code' '"not-found"' cat "$T/body"
+says 'a call without a session is 401' '^401$' healthy v1/account
+says 'that answer names its code too' '"session-expired"' cat "$T/body"
+
+refused 'a second server on the same data' 1 home-busy \
+	aumbryd serve --data "$DATA" --listen 127.0.0.1:0
+says 'the first still answers' '^200$' healthy healthz
+
+two=$(aumbryd invite --data "$DATA" --uses 2)
+ok 'an invitation for two lets in one' \
+	at one signup "$URL" one --invite "$two" --no-two-factor
+ok 'and another' \
+	at two signup "$URL" two --invite "$two" --no-two-factor
+refused 'and not a third' 4 invitation-used \
+	at three signup "$URL" three --invite "$two" --no-two-factor
+says 'status counts the accounts' '^accounts +2$' \
+	aumbryd status --data "$DATA"
+says 'account list names them' '^two ' aumbryd account --data "$DATA" list
+refused 'an account nobody has' 1 not-found \
+	aumbryd account --data "$DATA" show nobody
+ok 'suspend closes an account' aumbryd account --data "$DATA" suspend two
+refused 'a suspended account' 4 account-suspended at two status
+ok 'resume opens it' aumbryd account --data "$DATA" resume two
+ok 'a resumed account works' at two status
+
+stop_server
+equal 'SIGTERM ends the server with 0' 0 $?
+says 'it says that it stops' ' stopping ' cat "$T/server.err"
+refused 'the stopped server' 5 server-unreachable at one status
+old=$URL
+start_server
+equal 'it comes back at the same address' "$old" "$URL"
+ok 'a device from before goes on' at one status
+stop_server INT
+equal 'SIGINT ends it as well' 0 $?
+
+start_server
+stop_server KILL
+start_server
+ok 'after kill -9 it starts again, and devices go on' at two status
+stop_server
+
+ok 'serve --check-config accepts what init wrote' \
+	aumbryd serve --data "$DATA" --check-config
+line=$(($(lines "$DATA/aumbryd.conf") + 2))
+printf '[server]\nnonsense = 1\n' >>"$DATA/aumbryd.conf"
+refused 'an unknown key in aumbryd.conf' 2 bad-usage \
+	aumbryd serve --data "$DATA" --check-config
+also 'that names file, line and key' "/aumbryd\.conf:$line: nonsense: "
+refused 'no data at all' 1 not-found aumbryd serve --data "$T/nowhere"
+refused 'an unknown flag' 2 bad-usage aumbryd serve --data "$DATA" --nonsense
+exits 'an unknown command' 2 aumbryd nonsense
+finish

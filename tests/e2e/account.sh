@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# account.sh: what tests with accounts and files read after tap.sh.
+
+PW=$T/pw
+echo 'correct horse battery' >"$PW"
+
+# at HOME COMMAND…: aumbry on the device that lives at $T/HOME.
+at() {
+	device=$1
+	shift
+	aumbry --home "$T/$device" --password-file "$PW" "$@"
+}
+
+# refused NAME STATUS CODE COMMAND…: it must end with that exit status, and
+# the last of its words must be that error code.
+refused() {
+	name=$1 wanted=$2 code=$3
+	shift 3
+	run "$@"
+	status=$?
+	if [ $status -eq "$wanted" ] &&
+		[ "$(tail -n 1 "$T/err")" = "($code)" ]; then
+		pass "$name"
+	else
+		fail "$name (exit $status, wanted $wanted and $code)"
+	fi
+}
+
+# also NAME PATTERN: the last command's output or words hold PATTERN as well.
+also() {
+	if cat "$T/out" "$T/err" | grep -Eq -e "$2"; then
+		pass "$1"
+	else
+		fail "$1 (does not say: $2)"
+	fi
+}
+
+# equal NAME WANTED GOT: two texts must be the same.
+equal() {
+	printf 'wanted: %s\ngot:    %s\n' "$2" "$3" >"$T/out"
+	: >"$T/err"
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1"; fi
+}
+
+# totp [NOW]: what an authenticator app shows now, or at another time.
+totp() {
+	oathtool --totp --base32 --now "${1:-now}" "@$T/secret"
+}
+
+# sign_up HOME NAME [FLAGS…]: an account, and its two-factor on.
+sign_up() {
+	home=$1 user=$2
+	shift 2
+	at "$home" signup "$URL" "$user" "$@" &&
+		at "$home" authenticator add --secret-file "$T/secret" &&
+		at "$home" authenticator confirm "$(totp)"
+}
+
+# pair OLD NEW NAME [FLAGS…]: let $T/NEW into the account of $T/OLD by a code.
+pair() {
+	old=$1 new=$2 user=$3
+	shift 3
+	rm -f "$T/pipe"
+	mkfifo "$T/pipe"
+	at "$new" signin "$URL" "$user" "$@" <"$T/pipe" &
+	joining=$!
+	at "$old" device approve --print-code >"$T/pipe"
+	approved=$?
+	wait $joining && [ $approved -eq 0 ]
+}
+
+# trees_equal A B: nothing that rsync can see differs, either way.
+trees_equal() {
+	rsync -aHAXn --checksum --itemize-changes --delete "$1/" "$2/" \
+		>"$T/rsync.out" 2>&1 && ! grep '' "$T/rsync.out"
+}

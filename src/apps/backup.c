@@ -7,6 +7,7 @@
 #include "apps/backup.h"
 
 #include "apps/exclude.h"
+#include "apps/prune.h"
 #include "apps/seen.h"
 #include "apps/secretfile.h"
 #include "apps/tree.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define WHOLE_BYTES (64 * 1024) /* smaller files are one chunk */
+#define TRIES 3 /* of a backup whose packs are pruned meanwhile */
 #define PART 64 /* chunk names allocated at once; they never move */
 
 struct part {
@@ -64,6 +66,8 @@ struct run {
 	size_t root_n; /* bytes of path that are the root's parent */
 	uint64_t root_dev;
 	struct buf scratch, content;
+	struct id run; /* the record that says a backup goes on */
+	uint64_t run_seq, run_keychain_seq;
 	char **roots; /* sorted, absolute, none within another */
 	size_t n_roots;
 };
@@ -896,19 +900,70 @@ describe(struct run *r, struct snapshot *s, int64_t started_ms)
 	sink_packs(r->sink, CATEGORY_KEYCHAIN, &s->keychain_packs);
 }
 
-/* The snapshot and, when it needs many packs, its refs records. */
+static bool
+used(void *ctx, enum category c, const struct id *pack)
+{
+	struct run *r = ctx;
+
+	return sink_uses(r->sink, c, pack);
+}
+
+struct gone_check {
+	struct run *r;
+	enum category category;
+};
+
+static int
+gone_one(void *ctx, const struct id *id, struct err *e)
+{
+	struct gone_check *g = ctx;
+
+	if (!sink_uses(g->r->sink, g->category, id))
+		return 0;
+	return err_set(
+	    e, ERR_CONFLICT, "another device pruned what this backup uses");
+}
+
+/* Asked before each try to commit: is all that the snapshot uses there? */
+static int
+nothing_gone(void *ctx, struct err *e)
+{
+	struct run *r = ctx;
+	struct gone_check backup = { r, CATEGORY_BACKUP };
+	struct gone_check keychain = { r, CATEGORY_KEYCHAIN };
+
+	return zcopy_pull(r->repo->keychain.zone, 0, e) < 0 ||
+		zcopy_gone(r->repo->backup.zone, r->run_seq, gone_one, &backup,
+		    e) < 0 ||
+		zcopy_gone(r->repo->keychain.zone, r->run_keychain_seq,
+		    gone_one, &keychain, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/*
+ * The snapshot, its refs records when it needs many packs, the end of the run,
+ * and the pardon of what was condemned and is used again: one commit.
+ */
 static int
 commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 {
 	OWN(buf_free) struct buf packs = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
 	OWN(buf_free) struct buf more = { 0 };
+	OWN(buf_free) struct buf pardoned = { 0 };
 
 	sink_packs(r->sink, CATEGORY_BACKUP, &packs);
+	if (prune_condemned(r->repo, used, r, &pardoned, e) < 0)
+		return -1;
 	size_t n = packs.n / ID_BYTES;
 	size_t extra = n > LIMIT_REFS ? (n - 1) / LIMIT_REFS : 0;
+	size_t free_ids = pardoned.n / ID_BYTES;
+	if (free_ids > LIMIT_COMMIT_RECORDS / 2)
+		free_ids = LIMIT_COMMIT_RECORDS / 2; /* prune does the rest */
 	OWN(mem_free)
-	struct zcopy_edit *edits = mem_array(1 + extra, sizeof *edits);
+	struct zcopy_edit *edits =
+	    mem_array(2 + extra + free_ids, sizeof *edits);
 	buf_put_u8(&more, SNAPSHOT_REFS_KIND);
 	id_put(&more, &s->id);
 	for (size_t i = 0; i <= extra; i++) {
@@ -924,8 +979,14 @@ commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 	snapshot_put(&plain, s);
 	edits[0].id = s->id;
 	edits[0].plain = buf_bytes(&plain);
+	size_t at = 1 + extra;
+	edits[at++] = (struct zcopy_edit){ .id = r->run, .deleted = true };
+	for (size_t i = 0; i < free_ids; i++, at++) {
+		memcpy(edits[at].id.b, pardoned.p + i * ID_BYTES, ID_BYTES);
+		edits[at].deleted = true;
+	}
 	return zcopy_commit(
-	    r->repo->backup.zone, edits, 1 + extra, NULL, NULL, e);
+	    r->repo->backup.zone, edits, at, nothing_gone, r, e);
 }
 
 static int
@@ -951,8 +1012,8 @@ finish(struct run *r, struct snapshot *s, int64_t started_ms, struct err *e)
 	return 0;
 }
 
-int
-backup_run(struct repo *repo, const struct backup_options *o,
+static int
+run_once(struct repo *repo, const struct backup_options *o,
     struct backup_result *out, struct err *e)
 {
 	OWN(run_free)
@@ -972,6 +1033,9 @@ backup_run(struct repo *repo, const struct backup_options *o,
 	r.seen = seen_open(cache);
 	r.capture = capture_new();
 	if (!o->dry_run) {
+		if (prune_run_begin(repo, &r.run, &r.run_seq, e) < 0)
+			return -1;
+		r.run_keychain_seq = zcopy_seq(repo->keychain.zone);
 		r.sink = sink_new(repo, o->threads);
 		r.tree = tree_out_new(r.sink, repo->backup.chunker);
 		if (seen_out_new(cache, &r.seen_out, e) < 0)
@@ -993,4 +1057,18 @@ backup_run(struct repo *repo, const struct backup_options *o,
 	    seen_out_end(r.seen_out, &ignored) < 0)
 		return 0;
 	return 0;
+}
+
+int
+backup_run(struct repo *repo, const struct backup_options *o,
+    struct backup_result *out, struct err *e)
+{
+	for (int tries = 0;; tries++) {
+		if (run_once(repo, o, out, e) == 0)
+			return 0;
+		/* Pruned under our feet: what is gone is stored again. */
+		if (e->code != ERR_CONFLICT || tries >= TRIES ||
+		    repo_refresh(repo, e) < 0)
+			return -1;
+	}
 }

@@ -115,6 +115,14 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 }
 
 static int
+drop_one(void *ctx, const struct id *id, struct err *e)
+{
+	(void)e;
+	chunkmap_drop_pack(ctx, id);
+	return 0;
+}
+
+static int
 part_refresh(struct repo_part *p, struct err *e)
 {
 	OWN(index_free) struct index_job j = { .map = p->map };
@@ -124,7 +132,9 @@ part_refresh(struct repo_part *p, struct err *e)
 	uint64_t seq = zcopy_seq(p->zone);
 	if (seq == chunkmap_seq(p->map))
 		return 0;
-	if (zcopy_each(p->zone, chunkmap_seq(p->map), index_one, &j, e) < 0)
+	uint64_t since = chunkmap_seq(p->map);
+	if (zcopy_each(p->zone, since, index_one, &j, e) < 0 ||
+	    zcopy_gone(p->zone, since, drop_one, p->map, e) < 0)
 		return -1;
 	chunkmap_set_seq(p->map, seq);
 	return 0;

@@ -622,16 +622,20 @@ take_chunk(void *ctx, uint32_t entry, struct bytes plain, struct err *e)
 	return err_set(e, ERR_INTERNAL, "stopped");
 }
 
-/* Tasks [from, to) lie in neighboring blocks of one pack. */
-static void
-fetch_run(struct worker *w, const struct ptable *t, enum category c,
-    size_t from, size_t to)
+static uint32_t
+block_of(const struct restore *r, const struct ptable *t, size_t task)
 {
-	struct restore *r = w->r;
-	const struct task *tasks = &r->tasks[from];
+	return t->entries[r->tasks[task].entry].block;
+}
+
+/* Tasks [from, to) lie in blocks of one pack that are fetched at once. */
+static int
+try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
+    size_t to, struct err *e)
+{
+	const struct task *tasks = &w->r->tasks[from];
 	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
 	size_t n = 0;
-	struct err why;
 
 	for (size_t i = 0; i < to - from; i++)
 		if (n == 0 || list[n - 1] != tasks[i].entry)
@@ -639,19 +643,47 @@ fetch_run(struct worker *w, const struct ptable *t, enum category c,
 	w->tasks = tasks;
 	w->at = 0;
 	w->n = to - from;
-	if (source_run(w->src, c, t, t->entries[list[0]].block,
-		t->entries[list[n - 1]].block, list, n, take_chunk, w,
-		&why) == 0)
-		return;
-	/* What was not reached fails, each file once. */
-	for (; w->at < w->n; w->at++) {
-		struct file *f = &r->files[w->tasks[w->at].file];
+	return source_run(w->src, c, t, block_of(w->r, t, from),
+	    block_of(w->r, t, to - 1), list, n, take_chunk, w, e);
+}
+
+/* What could not be reached fails, each file once. */
+static void
+chunks_fail(struct worker *w, size_t from, size_t to, const struct err *why)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct task *t = &w->r->tasks[i];
+		struct file *f = &w->r->files[t->file];
 		struct entry x;
 		struct err ignored;
-		file_fails(r, f, &why);
-		if (!w->tasks[w->at].chunk_first &&
-		    entry_of(f->raw, &x, &ignored) == 0)
-			chunk_over(r, f, &x);
+		file_fails(w->r, f, why);
+		if (!t->chunk_first && entry_of(f->raw, &x, &ignored) == 0)
+			chunk_over(w->r, f, &x);
+	}
+}
+
+/* A damage costs its own block, not what was fetched with it. */
+static void
+fetch_run(struct worker *w, const struct ptable *t, enum category c,
+    size_t from, size_t to)
+{
+	struct err why;
+
+	if (try_run(w, t, c, from, to, &why) == 0)
+		return;
+	from += w->at; /* these are done */
+	if (fatal(&why) || atomic_load(&w->r->stopped)) {
+		chunks_fail(w, from, to, &why);
+		return;
+	}
+	while (from < to) {
+		size_t end = from + 1;
+		while (end < to &&
+		    block_of(w->r, t, end) == block_of(w->r, t, from))
+			end++;
+		if (try_run(w, t, c, from, end, &why) < 0)
+			chunks_fail(w, from + w->at, end, &why);
+		from = end;
 	}
 }
 

@@ -549,3 +549,12 @@ sink_packs(struct sink *s, enum category c, struct buf *out)
 	idset_put_sorted(&s->used[c], out);
 	(void)pthread_mutex_unlock(&s->lock);
 }
+
+bool
+sink_uses(struct sink *s, enum category c, const struct id *pack)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	bool uses = idset_has(&s->used[c], pack->b);
+	(void)pthread_mutex_unlock(&s->lock);
+	return uses;
+}

@@ -65,5 +65,8 @@ struct sink_totals sink_totals(struct sink *s);
 /* Did something fail? Cheap; the reason comes from settle and flush. */
 bool sink_failed(struct sink *s);
 
+/* Is this pack among those used so far? */
+bool sink_uses(struct sink *s, enum category c, const struct id *pack);
+
 /* Ids of all packs used so far, 16 bytes each, sorted; of one category. */
 void sink_packs(struct sink *s, enum category c, struct buf *out);

@@ -12,6 +12,13 @@
  * vv(x) = varint length | x. The refs of the record are the packs of the
  * backup category that the snapshot uses, sorted; what exceeds 4,096 goes into
  * refs records (u8 kind 4 | snapshot id[16]) of the same commit.
+ *
+ * Beside snapshots and pack records the backup zone holds:
+ *   run        u8 kind 3 | u8 format 1 | dev_id[16] | u64 time_ms
+ *              a backup goes on: prune deletes nothing while it is young
+ *   condemned  u8 kind 5 | u8 format 1 | u8 category | pack[16] | u64 time_ms
+ *              no snapshot used this pack then; its id is
+ *              SHA-256("aumbry condemned v1" | pack)[0..16]
  * source  docs/FORMAT.md "Snapshot".
  */
 #pragma once
@@ -21,6 +28,7 @@
 #define SNAPSHOT_KIND 1
 #define SNAPSHOT_RUN_KIND 3
 #define SNAPSHOT_REFS_KIND 4
+#define SNAPSHOT_CONDEMNED_KIND 5
 #define SNAPSHOT_PATHS_MAX 4096
 #define SNAPSHOT_TAGS_MAX 64
 

@@ -10,7 +10,6 @@
 #include "vault/cpace.h"
 #include "vault/seal.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +62,7 @@ static void
 draw_code(char out[static PAIR_CODE_DIGITS + 1])
 {
 	(void)snprintf(
-	    out, PAIR_CODE_DIGITS + 1, "%07u", randombytes_uniform(10000000));
+	    out, PAIR_CODE_DIGITS + 1, "%07u", secret_number(10000000));
 	out[PAIR_CODE_DIGITS - 1] = (char)('0' + check_digit(out));
 	out[PAIR_CODE_DIGITS] = '\0';
 }

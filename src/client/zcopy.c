@@ -895,3 +895,61 @@ zcopy_get(
 		    e, ERR_NOT_FOUND, "there is no record %s", id_short(id).s);
 	return 0;
 }
+
+struct gone_job {
+	zcopy_gone_fn fn;
+	void *ctx;
+};
+
+static int
+gone_one(void *ctx, const struct local_record *r, struct err *e)
+{
+	struct gone_job *j = ctx;
+
+	if ((r->change.flags & CHANGE_DELETED) == 0)
+		return 0;
+	return j->fn(j->ctx, &r->change.id, e);
+}
+
+int
+zcopy_gone(
+    struct zcopy *z, uint64_t since, zcopy_gone_fn fn, void *ctx, struct err *e)
+{
+	struct gone_job j = { fn, ctx };
+
+	LOCKED(z);
+	return local_records_each(z->local, &z->zone, since, gone_one, &j, e);
+}
+
+static int
+open_one(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	(void)ctx;
+	(void)r;
+	(void)e;
+	return 0;
+}
+
+int
+zcopy_verify(struct zcopy *z, struct err *e)
+{
+	OWN(visit_free) struct visit_job j = { z, open_one, NULL, { 0 } };
+	struct digest sum;
+
+	LOCKED(z);
+	if (reload(z, e) < 0)
+		return -1;
+	if (z->at.head.seq == 0)
+		return 0;
+	OWN(mac_free)
+	struct mac *key = sum_key(z, z->at.head.integrity_epoch, e);
+	if (key == NULL ||
+	    local_records_each(z->local, &z->zone, 0, visit_one, &j, e) < 0 ||
+	    sum_held(z, key, &sum, e) < 0)
+		return -1;
+	if (!digest_equal(&sum, &z->at.sum))
+		return err_set(e, ERR_RECORD_CORRUPT,
+		    "this device's copy of the %s zone is damaged",
+		    category_name(z->category));
+	return 0;
+}

@@ -78,6 +78,18 @@ typedef int (*zcopy_visit_fn)(
 MUST_CHECK int zcopy_each(struct zcopy *z, uint64_t since, zcopy_visit_fn fn,
     void *ctx, struct err *e);
 
+/* Visit the ids of records that were deleted by commits after `since`. */
+typedef int (*zcopy_gone_fn)(void *ctx, const struct id *id, struct err *e);
+MUST_CHECK int zcopy_gone(struct zcopy *z, uint64_t since, zcopy_gone_fn fn,
+    void *ctx, struct err *e);
+
+/*
+ * Open every record held and compare the live sum with the last head's.
+ *
+ * errors  record-corrupt, record-replayed: the copy here is damaged.
+ */
+MUST_CHECK int zcopy_verify(struct zcopy *z, struct err *e);
+
 /* One live record's plaintext, appended. errors: not-found. */
 MUST_CHECK int zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);

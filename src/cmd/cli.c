@@ -55,6 +55,12 @@ static const struct command {
 	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
 	    cli_cat },
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },
+	{ "prune", "[--grace SPAN] [--dry-run]",
+	    "delete what no snapshot needs", cli_prune },
+	{ "check", "[--read[=PERCENT]]", "are all snapshots there and whole?",
+	    cli_check },
+	{ "repair", "[--read[=PERCENT]] [--yes]",
+	    "take what is lost out of the index, keep all else", cli_repair },
 };
 
 static void

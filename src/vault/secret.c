@@ -72,6 +72,12 @@ secret_room(struct secret *s)
 	return s->p;
 }
 
+uint32_t
+secret_number(uint32_t limit)
+{
+	return randombytes_uniform(limit);
+}
+
 bool
 secret_equal(const struct secret *a, const struct secret *b)
 {

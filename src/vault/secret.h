@@ -20,6 +20,8 @@ struct secret *secret_copy(const struct secret *s);
 void secret_free(struct secret **s);
 struct bytes secret_bytes(const struct secret *s); /* borrowed */
 uint8_t *secret_room(struct secret *s); /* to be filled, secret_bytes(s).n */
+/* A uniformly random number below `limit`, for codes shown to people. */
+uint32_t secret_number(uint32_t limit);
 bool secret_equal(const struct secret *a, const struct secret *b);
 
 /*

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* prune.h: giving back the space that no snapshot needs, beside backups. */
+/*
+ * Two phases, no lock. A pack that no snapshot uses is condemned by a record;
+ * when it still is after the grace, and no backup goes on, its record is
+ * deleted by a commit, and only then its blob. A backup opens with a run
+ * record; its snapshot's commit revives what it uses and is refused when
+ * something it uses has gone meanwhile: then it stores that again.
+ */
+#pragma once
+
+#include "apps/snapshot.h"
+
+#define PRUNE_GRACE_S (14 * 24 * 3600LL) /* also: a run older is dead */
+
+struct prune_options {
+	int64_t grace_s;
+	bool dry_run;
+};
+
+struct prune_result {
+	uint64_t packs; /* all there are */
+	uint64_t condemned; /* newly */
+	uint64_t revived;
+	uint64_t deleted, deleted_bytes;
+	uint64_t waiting; /* condemned, still in their grace */
+	uint64_t runs; /* backups that go on and hold deletion up */
+};
+
+MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
+    struct prune_result *out, struct err *e);
+
+/* ---- for backups ---- */
+
+/* Note that a backup goes on; drops what this device's dead runs left. */
+MUST_CHECK int prune_run_begin(
+    struct repo *r, struct id *run, uint64_t *seq, struct err *e);
+
+/* Ids of condemned records of packs for which `used` says true; appended. */
+typedef bool (*prune_used_fn)(
+    void *ctx, enum category c, const struct id *pack);
+MUST_CHECK int prune_condemned(struct repo *r, prune_used_fn used, void *ctx,
+    struct buf *ids, struct err *e);

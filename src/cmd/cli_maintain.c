@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_maintain.c: aumbry prune, check, repair. */
+#include "cmd/cli.h"
+
+#include "apps/prune.h"
+#include "apps/verify.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+print_json(json_t *j)
+{
+	(void)json_dumpf(j, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(j);
+}
+
+int
+cli_prune(struct cli *cli, struct err *e)
+{
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	struct prune_options o = { .grace_s = PRUNE_GRACE_S };
+	const char *grace = NULL;
+	const struct cli_option options[] = { { "grace", CLI_TEXT, &grace },
+		{ "dry-run", CLI_FLAG, &o.dry_run } };
+	struct prune_result p;
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
+		return -1;
+	if (grace != NULL && text_parse_span(grace, &o.grace_s) < 0)
+		return err_set(
+		    e, ERR_USAGE, "--grace is a span as 14d, not %s", grace);
+	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
+		return -1;
+	if (cli->json) {
+		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		    "packs", (json_int_t)p.packs, "condemned",
+		    (json_int_t)p.condemned, "revived", (json_int_t)p.revived,
+		    "deleted", (json_int_t)p.deleted, "deleted_bytes",
+		    (json_int_t)p.deleted_bytes, "waiting",
+		    (json_int_t)p.waiting, "runs", (json_int_t)p.runs));
+		return 0;
+	}
+	OWN(mem_free) char *freed = cli_size(p.deleted_bytes);
+	(void)printf("%llu packs, %llu deleted (%s), %llu unused and waiting\n",
+	    (unsigned long long)p.packs, (unsigned long long)p.deleted, freed,
+	    (unsigned long long)p.waiting);
+	if (p.runs > 0)
+		cli_say(cli,
+		    "A backup is running, or was cut off less than "
+		    "14 days ago: nothing is deleted until it ends.");
+	else if (p.waiting > 0)
+		cli_say(cli,
+		    "What waits is deleted %lld days after it was "
+		    "first found unused; --grace 0s does it now.",
+		    (long long)(o.grace_s / 86400));
+	return 0;
+}
+
+static void
+found(void *ctx, const struct snapshot *snap, const struct err *why)
+{
+	const struct cli *cli = ctx;
+
+	if (cli->json) {
+		print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "damage",
+		    "code", err_name(why->code), "message", why->msg,
+		    "snapshot", snap != NULL ? id_text(&snap->id).s : ""));
+		return;
+	}
+	(void)printf("%s%s%s: %s (%s)\n", snap != NULL ? "snapshot " : "damage",
+	    snap != NULL ? id_short(&snap->id).s : "", "", why->msg,
+	    err_name(why->code));
+}
+
+static int
+check(struct cli *cli, const char *read, struct cli_repo *r,
+    struct verify_result *v, struct err *e)
+{
+	struct verify_options o = { .found = found, .ctx = cli };
+	uint64_t percent = 100;
+
+	if (read != NULL && read[0] != '\0' &&
+	    text_parse_u64(read, 1, 100, &percent) < 0)
+		return err_set(
+		    e, ERR_USAGE, "--read=PERCENT is 1 to 100, not %s", read);
+	o.read_percent = read != NULL ? (unsigned)percent : 0;
+	return cli_repo(cli, r, e) < 0 ? -1 : verify_run(r->repo, &o, v, e);
+}
+
+static void
+summary(const struct cli *cli, const struct verify_result *v)
+{
+	if (cli->json) {
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "event",
+		    "done", "snapshots", (json_int_t)v->snapshots, "packs",
+		    (json_int_t)v->packs, "packs_read",
+		    (json_int_t)v->packs_read, "damages",
+		    (json_int_t)v->damages, "snapshots_damaged",
+		    (json_int_t)v->snapshots_damaged));
+		return;
+	}
+	OWN(mem_free) char *bytes = cli_size(v->bytes_read);
+	(void)printf("%llu snapshots, %llu packs, %llu of them read (%s): "
+		     "%llu damages\n",
+	    (unsigned long long)v->snapshots, (unsigned long long)v->packs,
+	    (unsigned long long)v->packs_read, bytes,
+	    (unsigned long long)v->damages);
+}
+
+/* "--read" alone means all of it; "--read=10" a tenth. */
+static void
+read_alone(struct cli *cli)
+{
+	for (int i = 0; i < cli->n_args; i++)
+		if (strcmp(cli->args[i], "--read") == 0)
+			cli->args[i] = "--read=100";
+}
+
+static int
+verdict(struct cli *cli, const struct verify_result *v, struct err *e)
+{
+	if (v->damages == 0)
+		return 0;
+	(void)cli;
+	return err_set(e,
+	    v->snapshots_damaged > 0 ? ERR_SNAPSHOT_DAMAGED : ERR_BLOB_CORRUPT,
+	    "%llu damages; %llu of %llu snapshots need what is lost",
+	    (unsigned long long)v->damages,
+	    (unsigned long long)v->snapshots_damaged,
+	    (unsigned long long)v->snapshots);
+}
+
+int
+cli_check(struct cli *cli, struct err *e)
+{
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(verify_result_free) struct verify_result v = { 0 };
+	const char *read = NULL;
+	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
+
+	read_alone(cli);
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
+	    check(cli, read, &r, &v, e) < 0)
+		return -1;
+	summary(cli, &v);
+	return verdict(cli, &v, e);
+}
+
+int
+cli_repair(struct cli *cli, struct err *e)
+{
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(verify_result_free) struct verify_result v = { 0 };
+	const char *read = NULL;
+	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
+
+	read_alone(cli);
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
+	    check(cli, read, &r, &v, e) < 0)
+		return -1;
+	summary(cli, &v);
+	if (v.bad.n == 0)
+		return 0;
+	if (!cli->yes && !isatty(STDIN_FILENO)) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "repair takes the lost packs out of the index; what is "
+		    "still on disk is stored again by the next backup");
+		return err_remedy(e, "Add --yes if that is meant.");
+	}
+	if (!cli->yes) {
+		OWN(buf_free) struct buf answer = { 0 };
+		if (cli_line(cli,
+			"Take the lost packs out of the index? "
+			"(yes/no)",
+			"--yes", &answer, e) < 0)
+			return -1;
+		if (strcmp(buf_text(&answer), "yes") != 0)
+			return 0;
+	}
+	if (verify_repair(r.repo, &v, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "%zu packs are out of the index. Back up again from "
+	    "where the files are: what is there is stored again.",
+	    v.bad.n / 17);
+	return 0;
+}

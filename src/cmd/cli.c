@@ -43,7 +43,8 @@ static const struct command {
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",
 	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "
-	    "[--one-file-system] [--secret P] [--dry-run] [--verify]",
+	    "[--one-file-system] [--secret P] [--dry-run] [--verify] "
+	    "[--to DIR]",
 	    "back up files (your home without PATH)", cli_backup },
 	{ "snapshot", "list [--host H] [--tag T] | show ID",
 	    "the backups there are", cli_snapshot },
@@ -68,7 +69,8 @@ help(FILE *to)
 {
 	(void)fprintf(to,
 	    "usage: aumbry [--home DIR] [--json] [--quiet] [--yes] "
-	    "[--password-file FILE] COMMAND …\n\n");
+	    "[--password-file FILE]\n              [--repo DIR "
+	    "[--repo-password-file FILE]] COMMAND …\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		(void)fprintf(
 		    to, "  %-14s %s\n", commands[i].name, commands[i].about);
@@ -136,6 +138,11 @@ split_globals(struct cli *cli, int argc, char **argv, const char **name,
 			rc = take_value(argc, argv, &i, &cli->home, e);
 		else if (strcmp(a, "--password-file") == 0)
 			rc = take_value(argc, argv, &i, &cli->password_file, e);
+		else if (strcmp(a, "--repo") == 0)
+			rc = take_value(argc, argv, &i, &cli->repo, e);
+		else if (strcmp(a, "--repo-password-file") == 0)
+			rc = take_value(
+			    argc, argv, &i, &cli->repo_password_file, e);
 		else if (strcmp(a, "--json") == 0)
 			cli->json = true;
 		else if (strcmp(a, "--quiet") == 0)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "apps/repo.h"
+#include "client/depot_local.h"
 #include "client/self.h"
 
 #define VERSION "0.1.0"
@@ -16,6 +17,9 @@ struct cli {
 	const char *home; /* --home */
 	bool json, quiet, yes;
 	const char *password_file; /* --password-file */
+	const char
+	    *repo; /* --repo: a local repository instead of the account */
+	const char *repo_password_file; /* --repo-password-file */
 	int status; /* exit status of a command that did not fail */
 	/* The command's own words, after its name; options are taken out. */
 	char **args;
@@ -70,13 +74,18 @@ MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 
 /* The repository a backup command works on. */
 struct cli_repo {
-	struct self *self;
+	struct self *self; /* NULL with --repo */
+	struct depot_local_repo *folder; /* NULL without */
+	struct local *local; /* of the folder's copy */
+	char *dir; /* this device's folder for it */
 	struct repo *repo;
 	int lock;
 };
 
 void cli_repo_free(struct cli_repo *r);
 MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);
+/* Make the folder of --repo a repository when it is none yet. */
+MUST_CHECK int cli_make_repo(struct cli *cli, struct err *e);
 
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);

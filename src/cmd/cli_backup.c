@@ -87,7 +87,8 @@ progress(void *ctx, const struct backup_progress *p)
 static int
 two_factor_gate(struct self *s, struct err *e)
 {
-	if (s->two_factor.n == 0 || strcmp(buf_text(&s->two_factor), "on") == 0)
+	if (s == NULL || s->two_factor.n == 0 ||
+	    strcmp(buf_text(&s->two_factor), "on") == 0)
 		return 0; /* the server knows, and says so itself */
 	return err_set(e, ERR_TWO_FACTOR_REQUIRED,
 	    "Backup needs two-factor authentication, and it is %s for %s@%s.",
@@ -151,15 +152,17 @@ cli_backup(struct cli *cli, struct err *e)
 		{ "secret", CLI_LIST, &secrets },
 		{ "one-file-system", CLI_FLAG, &o.one_file_system },
 		{ "dry-run", CLI_FLAG, &o.dry_run },
-		{ "verify", CLI_FLAG, &o.verify } };
+		{ "verify", CLI_FLAG, &o.verify },
+		{ "to", CLI_TEXT, &cli->repo } };
 	struct show show = { 0 };
 	struct backup_result result;
 	char host[256] = "";
 	const char *home = home_of_user();
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
+	    (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
 	    cli_repo(cli, &r, e) < 0 || two_factor_gate(r.self, e) < 0 ||
-	    home_lock(r.self->dir, "backup", &lock, e) < 0)
+	    home_lock(r.dir, "backup", &lock, e) < 0)
 		return -1;
 	(void)gethostname(host, sizeof host - 1);
 	const struct passwd *p = getpwuid(getuid());

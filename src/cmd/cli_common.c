@@ -264,21 +264,99 @@ void
 cli_repo_free(struct cli_repo *r)
 {
 	repo_free(&r->repo);
+	local_free(&r->local);
+	depot_local_free(&r->folder);
 	self_free(&r->self);
+	free(r->dir);
+	r->dir = NULL;
 	fd_close(&r->lock);
+}
+
+static int
+repo_password(const struct cli *cli, const char *prompt, bool twice,
+    struct secret **out, struct err *e)
+{
+	struct cli with = *cli;
+
+	if (cli->repo_password_file != NULL)
+		with.password_file = cli->repo_password_file;
+	if (cli_password(&with, prompt, twice, out, e) == 0)
+		return 0;
+	if (e->code == ERR_INPUT_MISSING && with.password_file == NULL)
+		return err_remedy(e, "Add: --repo-password-file FILE");
+	return -1;
+}
+
+int
+cli_make_repo(struct cli *cli, struct err *e)
+{
+	OWN(secret_free) struct secret *password = NULL;
+
+	if (depot_local_there(cli->repo))
+		return 0;
+	cli_say(cli,
+	    "A new repository at %s. Its password cannot be "
+	    "recovered: without it, all that is in it is lost.",
+	    cli->repo);
+	return repo_password(cli, "New password of the repository", true,
+		   &password, e) < 0 ||
+		depot_local_create(cli->repo, secret_bytes(password), e) < 0
+	    ? -1
+	    : 0;
+}
+
+static int
+open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	OWN(mem_free)
+	char *home = cli->home != NULL ? mem_text(cli->home) : home_default();
+	OWN(secret_free) struct secret *password = NULL;
+	OWN(buf_free) struct buf dir = { 0 };
+
+	if (!depot_local_there(cli->repo)) {
+		(void)err_set(e, ERR_NOT_FOUND, "there is no repository at %s",
+		    cli->repo);
+		return err_remedy(
+		    e, "Make one: aumbry backup --to %s PATH", cli->repo);
+	}
+	if (repo_password(
+		cli, "Password of the repository", false, &password, e) < 0 ||
+	    depot_local_open(cli->repo, secret_bytes(password), &r->folder, e) <
+		0)
+		return -1;
+	buf_printf(&dir, "%s/repos/%s", home, id_text(&r->folder->uid).s);
+	r->dir = mem_text(buf_text(&dir));
+	if (home_open(home, &r->local, e) < 0)
+		return -1;
+	local_free(&r->local);
+	return home_open(r->dir, &r->local, e) < 0
+	    ? -1
+	    : repo_open(&r->folder->writer, r->local, r->folder->depot,
+		  &r->folder->backup, &r->folder->keychain, r->dir, &r->repo,
+		  e);
+}
+
+static int
+open_account(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	struct id backup, keychain;
+
+	if (cli_self(cli, &r->self, e) < 0 || self_state(r->self, e) < 0 ||
+	    self_zone(r->self, CATEGORY_BACKUP, &backup, e) < 0 ||
+	    self_zone(r->self, CATEGORY_KEYCHAIN, &keychain, e) < 0)
+		return -1;
+	r->dir = mem_text(r->self->dir);
+	return repo_open(&r->self->writer, r->self->local, r->self->depot,
+	    &backup, &keychain, r->dir, &r->repo, e);
 }
 
 int
 cli_repo(struct cli *cli, struct cli_repo *out, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	struct id backup, keychain;
 
-	if (cli_self(cli, &r.self, e) < 0 || self_state(r.self, e) < 0 ||
-	    self_zone(r.self, CATEGORY_BACKUP, &backup, e) < 0 ||
-	    self_zone(r.self, CATEGORY_KEYCHAIN, &keychain, e) < 0 ||
-	    repo_open(&r.self->writer, r.self->local, r.self->depot, &backup,
-		&keychain, r.self->dir, &r.repo, e) < 0)
+	if ((cli->repo != NULL ? open_folder(cli, &r, e)
+			       : open_account(cli, &r, e)) < 0)
 		return -1;
 	*out = r;
 	r = (struct cli_repo){ .lock = -1 };

@@ -96,3 +96,19 @@ secret_derive(const struct secret *s, const char *label, struct bytes context)
 	    out->p, out->n);
 	return out;
 }
+
+int
+secret_stretch(struct bytes password, const uint8_t salt[static 16],
+    uint32_t memory_kib, uint32_t passes, struct secret **out, struct err *e)
+{
+	OWN(secret_free) struct secret *key = secret_new(SECRET_KEY);
+
+	if (crypto_pwhash(key->p, key->n, (const char *)password.p, password.n,
+		salt, passes, (size_t)memory_kib * 1024,
+		crypto_pwhash_ALG_ARGON2ID13) < 0)
+		return err_set(e, ERR_TOO_LARGE,
+		    "there are no %u KiB of memory to stretch the password",
+		    (unsigned)memory_kib);
+	*out = TAKE(key);
+	return 0;
+}

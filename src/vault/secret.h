@@ -31,3 +31,12 @@ bool secret_equal(const struct secret *a, const struct secret *b);
  */
 struct secret *secret_derive(
     const struct secret *s, const char *label, struct bytes context);
+
+/*
+ * Argon2id (RFC 9106), p = 1: 32 bytes from a password.
+ *
+ * errors  too-large when there is not that much memory.
+ */
+MUST_CHECK int secret_stretch(struct bytes password,
+    const uint8_t salt[static 16], uint32_t memory_kib, uint32_t passes,
+    struct secret **out, struct err *e);

@@ -24,6 +24,7 @@
 
 #define WHOLE_BYTES (64 * 1024) /* smaller files are one chunk */
 #define TRIES 3 /* of a backup whose packs are pruned meanwhile */
+#define QUEUE_MAX 2048 /* nodes that wait before slow lanes are pushed */
 #define PART 64 /* chunk names allocated at once; they never move */
 
 struct part {
@@ -61,6 +62,7 @@ struct run {
 	struct seen *seen;
 	struct seen_out *seen_out;
 	struct node *head, *tail;
+	size_t queued; /* nodes */
 	struct sink_block *block[SINK_LANES];
 	struct buf path; /* absolute, without leading slash */
 	size_t root_n; /* bytes of path that are the root's parent */
@@ -136,6 +138,7 @@ node_new(struct run *r, enum node_kind kind, struct bytes bytes)
 	else
 		r->head = x;
 	r->tail = x;
+	r->queued++;
 	return x;
 }
 
@@ -194,6 +197,16 @@ emit(struct run *r, const struct node *x, struct err *e)
 	}
 }
 
+static void
+submit_lane(struct run *r, enum sink_lane lane)
+{
+	struct sink_block *b = r->block[lane];
+
+	r->block[lane] = NULL;
+	if (b != NULL)
+		sink_submit(r->sink, b);
+}
+
 /* Let everything out that is complete, in order. */
 static int
 drain(struct run *r, struct err *e)
@@ -205,8 +218,12 @@ drain(struct run *r, struct err *e)
 		r->head = x->next;
 		if (r->head == NULL)
 			r->tail = NULL;
+		r->queued--;
 		node_free(x);
 	}
+	/* The lane of secrets fills slowly: it must not hold all others up. */
+	if (r->queued >= QUEUE_MAX && r->block[SINK_KEYCHAIN] != NULL)
+		submit_lane(r, SINK_KEYCHAIN);
 	return 0;
 }
 
@@ -992,12 +1009,8 @@ commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 static int
 finish(struct run *r, struct snapshot *s, int64_t started_ms, struct err *e)
 {
-	for (int l = 0; l < SINK_LANES; l++) {
-		struct sink_block *b = r->block[l];
-		r->block[l] = NULL;
-		if (b != NULL)
-			sink_submit(r->sink, b);
-	}
+	for (int l = 0; l < SINK_LANES; l++)
+		submit_lane(r, (enum sink_lane)l);
 	if (sink_settle(r->sink, e) < 0 || drain(r, e) < 0 ||
 	    tree_out_end(r->tree, &s->tree, &s->index, e) < 0 ||
 	    sink_flush(r->sink, e) < 0)

@@ -25,6 +25,8 @@
 #define NO_PACK UINT32_MAX
 #define LANES 8
 #define SUM_BYTES (LANES * sizeof(uint64_t))
+/* New entries that memory holds: 12 MiB of slots, three quarters full. */
+#define ADDED_MAX ((size_t)3 << 17)
 /* Whole entries and whole groups of lanes. */
 #define WRITE_BYTES (ENTRY_BYTES * SUM_BYTES * 512)
 
@@ -59,7 +61,7 @@ struct chunkmap {
 	size_t cap_by_id; /* power of two, or 0 */
 	size_t live; /* entries of packs that are not dropped */
 
-	uint8_t *map; /* the file, or NULL */
+	uint8_t *map; /* the file, or its nameless successor, or NULL */
 	size_t map_n;
 	const uint8_t *sorted; /* its entries */
 	size_t n_sorted;
@@ -67,6 +69,7 @@ struct chunkmap {
 	struct entry *slots; /* what was added since: linear probing */
 	size_t cap_slots; /* power of two, or 0 */
 	size_t n_slots;
+	size_t max_slots; /* what makes the next spill */
 };
 
 /* ---- sum ----------------------------------------------------------------- */
@@ -326,6 +329,7 @@ forget_all(struct chunkmap *m)
 	m->n_packs = m->cap_packs = 0;
 	m->map_n = m->n_sorted = 0;
 	m->cap_by_id = m->cap_slots = m->n_slots = m->live = 0;
+	m->max_slots = ADDED_MAX;
 	m->seq = 0;
 	m->changed = false;
 }
@@ -419,6 +423,7 @@ chunkmap_open(const char *path, const struct id *zone, struct chunkmap **out,
 		abort();
 	m->path = mem_text(path);
 	m->zone = *zone;
+	m->max_slots = ADDED_MAX;
 	if (fd >= 0 && take_fd(m, fd, e) < 0)
 		return -1;
 	*out = TAKE(m);
@@ -614,6 +619,27 @@ save(struct chunkmap *m, struct err *e)
 	return take_fd(m, w.fd, e);
 }
 
+/*
+ * Merge what is new into a file without a name, so that it takes no more of
+ * the memory than the file does. Where the disk has no room it stays, and the
+ * next attempt comes when there is twice as much.
+ */
+static void
+spill(struct chunkmap *m)
+{
+	OWN(writer_drop) struct writer w = { .fd = -1 };
+	struct err e;
+
+	m->max_slots = 2 * m->n_slots;
+	if (writer_open(&w, m->path, &e) < 0 || write_all(m, &w, &e) < 0)
+		return;
+	forget_all(m);
+	/* A file that cannot be read back is a cache that is lost. */
+	if (take_fd(m, w.fd, &e) < 0)
+		forget_all(m);
+	m->changed = true;
+}
+
 /* ---- what callers see ---------------------------------------------------- */
 
 static void
@@ -668,6 +694,8 @@ chunkmap_add(struct chunkmap *m, const struct id *pack,
 			    &(struct entry){ name_of(names[i]), number, i });
 		m->n_slots += n;
 		m->changed = true;
+		if (m->n_slots > m->max_slots)
+			spill(m);
 	}
 	unlock(m);
 }

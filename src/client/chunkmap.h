@@ -45,11 +45,20 @@ void chunkmap_set_seq(struct chunkmap *m, uint64_t seq);
 /*
  * Add all entries of one pack, which get the numbers 0..n-1. A pack that the
  * map has stays as it is.
+ *
+ * n       0..CHUNKMAP_PACK_MAX.
+ * cost    every 393,216 new entries are merged with the file into one without
+ *         a name beside it, which holds up all other calls meanwhile: 30 MiB
+ *         of memory are enough, however much is added.
  */
 void chunkmap_add(struct chunkmap *m, const struct id *pack,
     const uint8_t (*names)[CHUNKMAP_NAME], size_t n);
 
-/* Where the chunk is; false, and nothing written, when it is in no pack. */
+/*
+ * Where the chunk is; false, and nothing written, when it is in no pack. Only
+ * the first 16 bytes of the name are compared: the caller compares the whole
+ * name with the pack's own list before relying on it.
+ */
 bool chunkmap_find(
     struct chunkmap *m, const uint8_t *name, struct id *pack, uint32_t *entry);
 

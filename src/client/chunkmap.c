@@ -601,6 +601,34 @@ sync_parent(const char *path, struct err *e)
 	return file_sync_dir(dir, e);
 }
 
+/* Go over to the file that was just written, once it proves whole. */
+static int
+adopt(struct chunkmap *m, int fd, struct err *e)
+{
+	struct chunkmap next = { .path = m->path, .zone = m->zone };
+
+	if (take_fd(&next, fd, e) < 0) {
+		forget_all(&next);
+		return -1;
+	}
+	if (next.map == NULL)
+		return err_set(e, ERR_IO,
+		    "%s: what was written does not read back", m->path);
+	forget_all(m);
+	m->packs = next.packs;
+	m->n_packs = next.n_packs;
+	m->cap_packs = next.cap_packs;
+	m->by_id = next.by_id;
+	m->cap_by_id = next.cap_by_id;
+	m->live = next.live;
+	m->map = next.map;
+	m->map_n = next.map_n;
+	m->sorted = next.sorted;
+	m->n_sorted = next.n_sorted;
+	m->seq = next.seq;
+	return 0;
+}
+
 static int
 save(struct chunkmap *m, struct err *e)
 {
@@ -615,8 +643,7 @@ save(struct chunkmap *m, struct err *e)
 	mem_free(&w.path);
 	if (sync_parent(m->path, e) < 0)
 		return -1;
-	forget_all(m);
-	return take_fd(m, w.fd, e);
+	return adopt(m, w.fd, e);
 }
 
 /*
@@ -631,12 +658,12 @@ spill(struct chunkmap *m)
 	struct err e;
 
 	m->max_slots = 2 * m->n_slots;
-	if (writer_open(&w, m->path, &e) < 0 || write_all(m, &w, &e) < 0)
+	if (writer_open(&w, m->path, &e) < 0)
 		return;
-	forget_all(m);
-	/* A file that cannot be read back is a cache that is lost. */
-	if (take_fd(m, w.fd, &e) < 0)
-		forget_all(m);
+	(void)unlink(w.path);
+	mem_free(&w.path);
+	if (write_all(m, &w, &e) < 0 || adopt(m, w.fd, &e) < 0)
+		return;
 	m->changed = true;
 }
 

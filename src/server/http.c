@@ -1103,12 +1103,16 @@ http_start(const struct http_config *config, const struct http_app *app,
 	assert(config->connections >= config->threads && config->idle_s > 0);
 	assert((config->cert_pem == NULL) == (config->key_pem == NULL));
 	s = server_new(config, app);
+	/* Handlers may ask for it as soon as the first thread runs. */
+	*out = s;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = start_all(s, config, e);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
-		*out = TAKE(s);
+		(void)TAKE(s);
+	else
+		*out = NULL;
 	return rc;
 }
 

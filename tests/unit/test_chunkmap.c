@@ -18,6 +18,18 @@
 #define PACKS 50
 #define PER_PACK 2000
 #define HEADER_BYTES 88
+#define MILLION 1000000
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define QUARANTINE
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(QUARANTINE)
+/* What is freed stays for a while: 256 MiB of it. */
+#define MEMORY_KIB ((size_t)(256 + 64) << 10)
+#else
+#define MEMORY_KIB ((size_t)40 << 10)
+#endif
 
 static const struct id zone = { { 'z', 1 } };
 
@@ -157,6 +169,107 @@ finds_100000_entries_before_and_after_saving(void **state)
 	}
 	for (uint32_t i = 0; i < 1000; i++)
 		assert_false(is_known(m, PACKS * PER_PACK + i));
+}
+
+static size_t
+anonymous_kib(void)
+{
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(fd_close) int fd = open("/proc/self/status", O_RDONLY);
+	size_t got = 0, kib = 0;
+	struct err e;
+
+	assert_int_equal(
+	    file_read_full(fd, buf_grow(&text, 8192), 8192, &got, &e), 0);
+	const char *line = strstr(buf_text(&text), "RssAnon:");
+	assert_non_null(line);
+	assert_int_equal(sscanf(line, "RssAnon: %zu", &kib), 1);
+	return kib;
+}
+
+/* Names that cost less than a digest: a mix that is one to one. */
+static void
+cheap_name(uint64_t i, uint8_t *name)
+{
+	for (size_t k = 0; k < 4; k++) {
+		uint64_t x = (i + k + 1) * UINT64_C(0x9e3779b97f4a7c15);
+		x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+		be64_put(name + 8 * k, x ^ x >> 31);
+	}
+}
+
+static void
+add_cheap(struct chunkmap *m, uint32_t pack)
+{
+	uint8_t names[PER_PACK][CHUNKMAP_NAME];
+	struct id id = pack_of(pack);
+
+	for (uint32_t i = 0; i < PER_PACK; i++)
+		cheap_name((uint64_t)pack * PER_PACK + i, names[i]);
+	chunkmap_add(m, &id, (const uint8_t(*)[CHUNKMAP_NAME])names, PER_PACK);
+}
+
+static void
+finds_million(struct chunkmap *m, size_t step)
+{
+	for (uint32_t i = 0; i < MILLION; i += (uint32_t)step) {
+		uint8_t name[CHUNKMAP_NAME];
+		struct id id, want = pack_of(i / PER_PACK);
+		uint32_t entry;
+		cheap_name(i, name);
+		assert_true(chunkmap_find(m, name, &id, &entry));
+		assert_int_equal(entry, i % PER_PACK);
+		assert_true(id_equal(&id, &want));
+	}
+}
+
+/* Several spills on the way, and nothing under the path before the save. */
+static void
+holds_a_million_entries_in_little_memory(void **state)
+{
+	OWN(place_free) struct place p = place_new();
+	OWN(chunkmap_free) struct chunkmap *m = open_map(p.path);
+	size_t most = 0, before = anonymous_kib();
+
+	(void)state;
+	chunkmap_set_seq(m, 4);
+	for (uint32_t pack = 0; pack < MILLION / PER_PACK; pack++) {
+		add_cheap(m, pack);
+		size_t now = anonymous_kib();
+		most = now > most ? now : most;
+	}
+	assert_in_range(most - before, 1, MEMORY_KIB);
+	assert_false(file_exists(p.path));
+	assert_int_equal(chunkmap_seq(m), 4);
+	finds_million(m, 1);
+	struct id first = pack_of(0);
+	chunkmap_drop_pack(m, &first);
+	assert_int_equal(chunkmap_size(m), MILLION - PER_PACK);
+	chunkmap_add(m, &first, NULL, 0); /* it is new again, and empty */
+	assert_int_equal(chunkmap_size(m), MILLION - PER_PACK);
+	chunkmap_free(&m);
+	m = open_map(p.path); /* nothing of it was kept */
+	assert_int_equal(chunkmap_size(m), 0);
+}
+
+static void
+finds_a_million_entries_after_saving(void **state)
+{
+	OWN(place_free) struct place p = place_new();
+	OWN(chunkmap_free) struct chunkmap *m = open_map(p.path);
+
+	(void)state;
+	chunkmap_set_seq(m, 4);
+	for (uint32_t pack = 0; pack < MILLION / PER_PACK; pack++)
+		add_cheap(m, pack);
+	save_map(m);
+	finds_million(m, 7);
+	chunkmap_free(&m);
+	m = open_map(p.path);
+	assert_int_equal(chunkmap_seq(m), 4);
+	assert_int_equal(chunkmap_size(m), MILLION);
+	finds_million(m, 1);
 }
 
 static void
@@ -459,6 +572,24 @@ keeps_the_old_file_when_saving_fails(void **state)
 	assert_true(is_at(m, 4, 1, 4));
 }
 
+static void
+keeps_all_in_memory_where_no_file_can_be_made(void **state)
+{
+	OWN(place_free) struct place p = place_new();
+	OWN(mem_free) char *gone = file_join(p.dir.path, "sub/map");
+	OWN(chunkmap_free) struct chunkmap *m = open_map(gone);
+
+	(void)state;
+	for (uint32_t pack = 0; pack < MILLION / PER_PACK; pack++)
+		add_cheap(m, pack);
+	finds_million(m, 7);
+	assert_int_equal(mkdirat(p.dir.fd, "sub", 0700), 0);
+	save_map(m);
+	chunkmap_free(&m);
+	m = open_map(gone);
+	finds_million(m, 7);
+}
+
 static void *
 find_all(void *arg)
 {
@@ -508,6 +639,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_100000_entries_before_and_after_saving),
+		cmocka_unit_test(holds_a_million_entries_in_little_memory),
+		cmocka_unit_test(finds_a_million_entries_after_saving),
 		cmocka_unit_test(finds_the_smallest_and_the_largest_name),
 		cmocka_unit_test(starts_empty_where_no_file_of_this_zone_is),
 		cmocka_unit_test(writes_only_what_changed),
@@ -517,6 +650,7 @@ main(void)
 		cmocka_unit_test(counts_a_damaged_file_as_empty),
 		cmocka_unit_test(never_leaves_the_packs_it_has),
 		cmocka_unit_test(keeps_the_old_file_when_saving_fails),
+		cmocka_unit_test(keeps_all_in_memory_where_no_file_can_be_made),
 		cmocka_unit_test(finds_beside_adds_and_saves),
 	};
 

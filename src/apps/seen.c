@@ -73,11 +73,13 @@ load(struct seen *s)
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest sum;
 
-	if (s->size < MAGIC + DIGEST_BYTES || memcmp(s->map, magic, MAGIC) != 0)
+	if (s->size < MAGIC + DIGEST_BYTES ||
+	    !bytes_equal(bytes_of(s->map, MAGIC), bytes_of(magic, MAGIC)))
 		return false;
 	digest_add(d, bytes_of(s->map, s->size - DIGEST_BYTES));
 	digest_end(d, &sum);
-	if (memcmp(sum.b, s->map + s->size - DIGEST_BYTES, DIGEST_BYTES) != 0)
+	if (!bytes_equal(bytes_of(sum.b, DIGEST_BYTES),
+		bytes_of(s->map + s->size - DIGEST_BYTES, DIGEST_BYTES)))
 		return false;
 	struct scan all =
 	    scan_of(bytes_of(s->map + MAGIC, s->size - MAGIC - DIGEST_BYTES));

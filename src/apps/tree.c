@@ -122,7 +122,7 @@ is_below(struct bytes path, struct bytes dir)
 {
 	return dir.n == 0 ||
 	    (path.n > dir.n && path.p[dir.n] == '/' &&
-		memcmp(path.p, dir.p, dir.n) == 0);
+		bytes_equal(bytes_of(path.p, dir.n), dir));
 }
 
 struct walk {

@@ -13,7 +13,8 @@
 #define STEP_S 30
 #define DIGITS 6
 #define WINDOW 1 /* steps to either side */
-#define SEALED (crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + SECRET)
+#define SEALED \
+	(crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + SECRET)
 #define TRIES_MS (10 * 60 * 1000)
 #define KIND "authenticator"
 
@@ -36,8 +37,8 @@ seal(const struct server *s, const struct id *uid, const uint8_t *secret,
 
 	box_key(s, uid, key);
 	randombytes_buf(out, crypto_secretbox_NONCEBYTES);
-	(void)crypto_secretbox_easy(out + crypto_secretbox_NONCEBYTES, secret,
-	    SECRET, out, key);
+	(void)crypto_secretbox_easy(
+	    out + crypto_secretbox_NONCEBYTES, secret, SECRET, out, key);
 	sodium_memzero(key, sizeof key);
 }
 
@@ -98,8 +99,8 @@ add(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-factor_add(void *app, const struct request *q, struct response *r,
-    struct err *e)
+factor_add(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, add, SERVER_WRITE, e);
 }
@@ -108,8 +109,8 @@ factor_add(void *app, const struct request *q, struct response *r,
 
 /* The step whose code this is, later than `after`; 0 for none. */
 static uint64_t
-find_step(const uint8_t *secret, const char *code, int64_t now_ms,
-    uint64_t after)
+find_step(
+    const uint8_t *secret, const char *code, int64_t now_ms, uint64_t after)
 {
 	uint64_t now = (uint64_t)now_ms / 1000 / STEP_S;
 	uint64_t hit = 0;
@@ -129,8 +130,7 @@ find_step(const uint8_t *secret, const char *code, int64_t now_ms,
 static bool
 six_digits(const char *code)
 {
-	return strlen(code) == DIGITS &&
-	    strspn(code, "0123456789") == DIGITS;
+	return strlen(code) == DIGITS && strspn(code, "0123456789") == DIGITS;
 }
 
 static int
@@ -163,15 +163,14 @@ check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 		    "no authenticator waits to be confirmed");
 	if (unseal(c->s, uid, stmt_got_bytes(s, 0), secret, e) < 0)
 		return -1;
-	uint64_t step =
-	    find_step(secret, code, c->now_ms, stmt_got_u64(s, 1));
+	uint64_t step = find_step(secret, code, c->now_ms, stmt_got_u64(s, 1));
 	stmt_done(&s);
 	sodium_memzero(secret, sizeof secret);
 	if (step == 0) {
 		if (server_event(tx, c, uid, "code_wrong", NULL, KIND, e) < 0)
 			return -1;
-		return server_refuse(c, ERR_WRONG_CODE,
-		    "the code is wrong, or was used before");
+		return server_refuse(
+		    c, ERR_WRONG_CODE, "the code is wrong, or was used before");
 	}
 	*ok = true;
 	if (account_unthrottle(tx, buf_text(&key), e) < 0)
@@ -212,26 +211,26 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 	if (sql_run(tx, e,
 		"UPDATE factor SET confirmed = 1 WHERE uid = ? AND kind = ?",
 		"is", &c->me->uid, KIND) < 0 ||
-	    server_event(tx, c, &c->me->uid, "factor_confirmed",
-		&c->me->dev_id, KIND, e) < 0 ||
+	    server_event(tx, c, &c->me->uid, "factor_confirmed", &c->me->dev_id,
+		KIND, e) < 0 ||
 	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
 		return -1;
 	if (found && a.two_factor == TWO_FACTOR_PENDING) {
 		a.two_factor = TWO_FACTOR_ON;
-		if (account_set_two_factor(tx, &c->me->uid, TWO_FACTOR_ON,
-			e) < 0 ||
+		if (account_set_two_factor(tx, &c->me->uid, TWO_FACTOR_ON, e) <
+			0 ||
 		    server_event(tx, c, &c->me->uid, "two_factor_on",
 			&c->me->dev_id, "", e) < 0)
 			return -1;
 	}
-	jsonio_put_text(c->out, "two_factor",
-	    account_two_factor_name(a.two_factor));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	return 0;
 }
 
 int
-factor_confirm(void *app, const struct request *q, struct response *r,
-    struct err *e)
+factor_confirm(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, confirm, SERVER_WRITE, e);
 }
@@ -257,8 +256,8 @@ drop(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-factor_remove(void *app, const struct request *q, struct response *r,
-    struct err *e)
+factor_remove(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, drop, SERVER_WRITE, e);
 }
@@ -286,8 +285,7 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	bool on = strcmp(state, "on") == 0;
 	if (!on && strcmp(state, "off") != 0)
-		return err_set(e, ERR_BAD_REQUEST,
-		    "two-factor is on or off");
+		return err_set(e, ERR_BAD_REQUEST, "two-factor is on or off");
 	if (factor_has(tx, &c->me->uid, &has, e) < 0 ||
 	    guarded_data(tx, &c->me->uid, &any, e) < 0)
 		return -1;
@@ -298,8 +296,8 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 	if (!on && any)
 		return err_set(e, ERR_PERMISSION,
 		    "two-factor stays on while Backup or Drive hold data");
-	if (account_set_two_factor(tx, &c->me->uid,
-		on ? TWO_FACTOR_ON : TWO_FACTOR_OFF, e) < 0)
+	if (account_set_two_factor(
+		tx, &c->me->uid, on ? TWO_FACTOR_ON : TWO_FACTOR_OFF, e) < 0)
 		return -1;
 	jsonio_put_text(c->out, "two_factor", state);
 	return server_event(tx, c, &c->me->uid,
@@ -307,8 +305,8 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-factor_two_factor(void *app, const struct request *q, struct response *r,
-    struct err *e)
+factor_two_factor(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, two_factor, SERVER_WRITE, e);
 }

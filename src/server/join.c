@@ -122,8 +122,7 @@ wait_of(const struct request *q, uint64_t *wait_s, struct err *e)
 }
 
 int
-join_list(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_list(void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	const struct caller *me = q->user;
@@ -172,17 +171,16 @@ allow(struct tx *tx, struct call *c, struct err *e)
 	if (j.state == JOIN_ALLOWED && id_equal(&j.by, &c->me->dev_id))
 		return 0;
 	if (j.state == JOIN_ALLOWED)
-		return err_set(e, ERR_CONFLICT,
-		    "another device is letting this one in");
+		return err_set(
+		    e, ERR_CONFLICT, "another device is letting this one in");
 	if (j.state != JOIN_WAITING)
-		return err_set(e, ERR_CODE_EXPIRED,
-		    "the request is over");
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
 	return set_state(tx, c, &j, JOIN_ALLOWED, "join_allowed", e);
 }
 
 int
-join_allow(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_allow(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }
@@ -209,8 +207,8 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_refuse(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_refuse(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, refuse, SERVER_WRITE, e);
 }
@@ -229,8 +227,7 @@ fail(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_fail(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_fail(void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, fail, SERVER_WRITE, e);
 }
@@ -263,8 +260,8 @@ post_job(struct tx *tx, void *arg, struct err *e)
 					    : ERR_CODE_EXPIRED,
 		    "the request is not open");
 	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
-		return err_set(e, ERR_CONFLICT,
-		    "another device is letting this one in");
+		return err_set(
+		    e, ERR_CONFLICT, "another device is letting this one in");
 	if (sql_first(tx, e, &s, &row,
 		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
 		&m->join) < 0)
@@ -282,8 +279,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-join_post(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_post(void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
@@ -330,8 +326,8 @@ messages_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-join_messages(void *app, const struct request *q, struct response *r,
-    struct err *e)
+join_messages(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };

@@ -96,9 +96,10 @@ ring_take_bundle(struct tx *tx, const struct circle *circle,
 			return -1;
 		if (m == NULL || !id_equal(&v.sender, sender) ||
 		    v.epoch != circle->key.epoch ||
-		    !sig_valid(SIG_ENVELOPE, m->device.sign_pk, v.signed_part,
-			v.sig))
-			return incomplete(e, "are not signed by who sends them");
+		    !sig_valid(
+			SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
+			return incomplete(
+			    e, "are not signed by who sends them");
 		if (kind == RING_NONE ||
 		    (kind == RING_ONE &&
 			(v.purpose != 1 || !id_equal(&v.receiver, to))))
@@ -129,8 +130,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-ring_list(void *app, const struct request *q, struct response *r,
-    struct err *e)
+ring_list(void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct list_job j = { .me = q->user, .out = &r->body };
@@ -152,13 +152,13 @@ keyring_job(struct tx *tx, void *arg, struct err *e)
 
 	if (account_circle(tx, &j->me->uid, &c, e) < 0)
 		return -1;
-	return account_keyring(tx, &j->me->uid, &j->me->dev_id, c.key.epoch,
-	    j->out, e);
+	return account_keyring(
+	    tx, &j->me->uid, &j->me->dev_id, c.key.epoch, j->out, e);
 }
 
 int
-ring_keyring(void *app, const struct request *q, struct response *r,
-    struct err *e)
+ring_keyring(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct list_job j = { .me = q->user, .out = &r->body };
@@ -176,8 +176,8 @@ struct submit_job {
 
 /* An entry that was taken before is answered as the first time. */
 static int
-seen_before(struct tx *tx, const struct submit_job *j, bool *seen,
-    struct err *e)
+seen_before(
+    struct tx *tx, const struct submit_job *j, bool *seen, struct err *e)
 {
 	OWN(buf_free) struct buf have = { 0 };
 	struct entry_view v;
@@ -194,12 +194,13 @@ own_removal(const struct entry_view *v, const struct id *dev_id)
 {
 	return v->type == CIRCLE_REMOVE && v->body.n >= 1 + ID_BYTES &&
 	    v->body.p[0] == 1 &&
-	    memcmp(v->body.p + 1, dev_id->b, ID_BYTES) == 0;
+	    bytes_equal(bytes_of(v->body.p + 1, ID_BYTES),
+		bytes_of(dev_id->b, ID_BYTES));
 }
 
 static int
-check_rights(const struct submit_job *j, const struct entry_view *v,
-    struct err *e)
+check_rights(
+    const struct submit_job *j, const struct entry_view *v, struct err *e)
 {
 	const struct caller *me = j->c->me;
 	int64_t skew = j->c->now_ms - (int64_t)v->time_ms;
@@ -214,8 +215,7 @@ check_rights(const struct submit_job *j, const struct entry_view *v,
 	if (!signs)
 		return err_set(e, ERR_PERMISSION,
 		    "a device submits only entries it has signed");
-	bool fresh =
-	    j->c->now_ms - me->step_up_ms <= LIMIT_STEP_UP_S * 1000LL;
+	bool fresh = j->c->now_ms - me->step_up_ms <= LIMIT_STEP_UP_S * 1000LL;
 	if (v->type != CIRCLE_ADD && v->type != CIRCLE_EPOCH &&
 	    !own_removal(v, &me->dev_id) && !fresh)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
@@ -234,8 +234,8 @@ end_removed(struct tx *tx, struct call *c, const struct circle *before,
 		if (!before->members[i].active || circle_active(after, id))
 			continue;
 		if (account_end_sessions(tx, &after->uid, id, e) < 0 ||
-		    server_event(tx, c, &after->uid, "device_removed", id, "",
-			e) < 0)
+		    server_event(
+			tx, c, &after->uid, "device_removed", id, "", e) < 0)
 			return -1;
 	}
 	return 0;
@@ -259,10 +259,10 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 		return err_set(e, ERR_REQUEST_REFUSED,
 		    "no request of this device was allowed");
 	stmt_got_copy(s, 0, c->wake.b, ID_BYTES);
-	return sql_run(tx, e, "UPDATE joining SET state = 3 WHERE id = ?",
-		   "i", &c->wake) < 0 ||
-		server_event(tx, c, &after->uid, "device_added", &d->dev_id,
-		    "", e) < 0
+	return sql_run(tx, e, "UPDATE joining SET state = 3 WHERE id = ?", "i",
+		   &c->wake) < 0 ||
+		server_event(
+		    tx, c, &after->uid, "device_added", &d->dev_id, "", e) < 0
 	    ? -1
 	    : 0;
 }
@@ -293,7 +293,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	    add ? &after.members[after.n_members - 1].device : NULL;
 	if (account_add_entry(tx, &after.uid, after.seq, j->entry, e) < 0 ||
 	    ring_take_bundle(tx, &after, &j->c->me->dev_id, j->envelopes,
-		epoch    ? RING_WHOLE
+		epoch	  ? RING_WHOLE
 		    : add ? RING_ONE
 			  : RING_NONE,
 		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
@@ -303,8 +303,8 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-ring_submit(void *app, const struct request *q, struct response *r,
-    struct err *e)
+ring_submit(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	OWN(jsonio_free) json_t *out = json_object();
@@ -316,8 +316,8 @@ ring_submit(void *app, const struct request *q, struct response *r,
 	(void)scan_u16(&body);
 	j.envelopes = bytes_of(body.p, body.n);
 	if (!scan_ok(&body))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "the entry is not well-formed");
+		return err_set(
+		    e, ERR_BAD_REQUEST, "the entry is not well-formed");
 	if (db_write(s->db, submit_job, &j, e) < 0)
 		return -1;
 	if (!id_zero(&c.wake))

@@ -35,11 +35,9 @@ server_json(void *app, const struct request *q, struct response *r,
 {
 	OWN(jsonio_free) json_t *in = NULL;
 	OWN(jsonio_free) json_t *out = json_object();
-	struct call c = { .s = app,
-		.q = q,
-		.me = q->user,
-		.out = out,
-		.now_ms = now_ms() };
+	struct call c = {
+		.s = app, .q = q, .me = q->user, .out = out, .now_ms = now_ms()
+	};
 	struct json_job j = { &c, fn };
 
 	if (q->body.n == 0)
@@ -84,8 +82,8 @@ server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
 {
 	int64_t retry_ms;
 
-	if (account_throttle(tx, key, limit, window_ms, c->now_ms, &retry_ms,
-		e) < 0)
+	if (account_throttle(
+		tx, key, limit, window_ms, c->now_ms, &retry_ms, e) < 0)
 		return -1;
 	*ok = retry_ms == 0;
 	if (*ok)
@@ -104,8 +102,8 @@ server_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const struct id *dev_id, const char *detail,
     struct err *e)
 {
-	return account_event(tx, uid, c->now_ms, event, dev_id, c->q->peer,
-	    detail, e);
+	return account_event(
+	    tx, uid, c->now_ms, event, dev_id, c->q->peer, detail, e);
 }
 
 void
@@ -183,8 +181,8 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-server_authorize(void *app, const struct http_route *route, struct request *q,
-    struct err *e)
+server_authorize(
+    void *app, const struct http_route *route, struct request *q, struct err *e)
 {
 	struct server *s = app;
 	enum server_who who = (enum server_who)route->who;
@@ -199,8 +197,7 @@ server_authorize(void *app, const struct http_route *route, struct request *q,
 	if (q->bearer[0] != '\0' && db_read(s->db, auth_job, &j, e) < 0)
 		return -1;
 	if (!j.found)
-		return err_set(e, ERR_SESSION_EXPIRED,
-		    "the session has ended");
+		return err_set(e, ERR_SESSION_EXPIRED, "the session has ended");
 	if (who == WHO_STEP_UP &&
 	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
@@ -228,15 +225,14 @@ invite_digest(const struct server *s, const char *code, struct digest *out)
 	for (; *code != '\0'; code++)
 		if (*code != '-' && *code != ' ')
 			buf_put_u8(&plain,
-			    (uint8_t)(*code >= 'A' && *code <= 'Z'
-				    ? *code + 32
-				    : *code));
+			    (uint8_t)(*code >= 'A' && *code <= 'Z' ? *code + 32
+								   : *code));
 	server_mac(s, "invite", buf_bytes(&plain), out);
 }
 
 int
-server_use_invite(struct tx *tx, struct call *c, const char *code,
-    struct err *e)
+server_use_invite(
+    struct tx *tx, struct call *c, const char *code, struct err *e)
 {
 	struct digest d;
 
@@ -299,8 +295,8 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		"DELETE FROM session WHERE expires_ms < ?",
 		"DELETE FROM login WHERE expires_ms < ?",
 		"DELETE FROM invite WHERE expires_ms < ?",
-		"DELETE FROM joining_message WHERE joining IN"
-		" (SELECT id FROM joining WHERE expires_ms < ?)",
+		("DELETE FROM joining_message WHERE joining IN"
+		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
 		"DELETE FROM joining WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};

@@ -70,9 +70,9 @@ int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
 MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
     uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
 
-MUST_CHECK int server_event(struct tx *tx, struct call *c,
-    const struct id *uid, const char *event, const struct id *dev_id,
-    const char *detail, struct err *e);
+MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
+    const char *event, const struct id *dev_id, const char *detail,
+    struct err *e);
 
 /* Draw a token: base64url text for the caller, digest for the tables. */
 void server_token(struct buf *text, struct digest *stored);
@@ -91,8 +91,8 @@ int server_authorize(void *app, const struct http_route *route,
 void server_release(void *app, void *user);
 
 /* errors: invitation-used. Called at sign-up. */
-MUST_CHECK int server_use_invite(struct tx *tx, struct call *c,
-    const char *code, struct err *e);
+MUST_CHECK int server_use_invite(
+    struct tx *tx, struct call *c, const char *code, struct err *e);
 /* A fresh code of `uses` uses, valid for `span_ms`; the text is appended. */
 MUST_CHECK int server_new_invite(struct server *s, uint64_t uses,
     int64_t span_ms, int64_t now_ms, struct buf *code, struct err *e);
@@ -121,8 +121,8 @@ http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
 extern const struct http_sink zones_blob_put;
 
 /* A confirmed factor's code. *ok false: refused. */
-MUST_CHECK int factor_check(struct tx *tx, struct call *c,
-    const struct id *uid, const char *code, bool *ok, struct err *e);
+MUST_CHECK int factor_check(struct tx *tx, struct call *c, const struct id *uid,
+    const char *code, bool *ok, struct err *e);
 /* Has the account a confirmed factor? */
-MUST_CHECK int factor_has(struct tx *tx, const struct id *uid, bool *has,
-    struct err *e);
+MUST_CHECK int factor_has(
+    struct tx *tx, const struct id *uid, bool *has, struct err *e);

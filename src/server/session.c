@@ -46,8 +46,8 @@ challenge(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_challenge(void *app, const struct request *q, struct response *r,
-    struct err *e)
+session_challenge(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, challenge, SERVER_READ, e);
 }
@@ -99,8 +99,8 @@ check_sig(struct call *c, const struct proof *p, const struct member *m,
 	OWN(buf_free) struct buf b = { 0 };
 
 	if (m == NULL)
-		return err_set(e, ERR_NOT_A_MEMBER,
-		    "this device is not in the account");
+		return err_set(
+		    e, ERR_NOT_A_MEMBER, "this device is not in the account");
 	buf_put_v8(&b, bytes_str(c->s->config.host));
 	id_put(&b, &p->uid);
 	id_put(&b, &p->dev_id);
@@ -108,10 +108,9 @@ check_sig(struct call *c, const struct proof *p, const struct member *m,
 	buf_put_bytes(&b, buf_bytes(&p->device_nonce));
 	buf_put_u64(&b, p->time_ms);
 	digest_put(&b, c->s->plain ? &none : keys_spki(c->s->keys));
-	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b),
-		p->sig.p))
-		return err_set(e, ERR_NOT_A_MEMBER,
-		    "the device's proof does not hold");
+	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p))
+		return err_set(
+		    e, ERR_NOT_A_MEMBER, "the device's proof does not hold");
 	if (!m->active)
 		return err_set(e, ERR_DEVICE_REMOVED,
 		    "this device was removed from the account");
@@ -140,8 +139,8 @@ note_seen(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 		return -1;
 	if (c->now_ms - before < DAY_MS)
 		return 0;
-	return server_event(tx, c, &p->uid, "session_opened", &p->dev_id, "",
-	    e);
+	return server_event(
+	    tx, c, &p->uid, "session_opened", &p->dev_id, "", e);
 }
 
 /* A sign-up or a pairing of the last minutes counts as a step-up. */
@@ -188,16 +187,16 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_u64(c->out, "expires_s", LIMIT_SESSION_S);
 	jsonio_put_text(c->out, "name", a.name);
 	jsonio_put_text(c->out, "host", c->s->config.host);
-	jsonio_put_text(c->out, "two_factor",
-	    account_two_factor_name(a.two_factor));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	jsonio_put_u64(c->out, "circle_seq", circle.seq);
 	jsonio_put_text(c->out, "circle_head", buf_text(&head));
 	return 0;
 }
 
 int
-session_open(void *app, const struct request *q, struct response *r,
-    struct err *e)
+session_open(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, open_session, SERVER_WRITE, e);
 }
@@ -205,13 +204,13 @@ session_open(void *app, const struct request *q, struct response *r,
 static int
 end_session(struct tx *tx, struct call *c, struct err *e)
 {
-	return sql_run(tx, e, "DELETE FROM session WHERE token = ?", "d",
-	    &c->me->token);
+	return sql_run(
+	    tx, e, "DELETE FROM session WHERE token = ?", "d", &c->me->token);
 }
 
 int
-session_end(void *app, const struct request *q, struct response *r,
-    struct err *e)
+session_end(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, end_session, SERVER_WRITE, e);
 }
@@ -262,23 +261,23 @@ account_status(struct tx *tx, struct call *c, struct err *e)
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (has)
-		(void)json_array_append_new(factors,
-		    json_string("authenticator"));
+		(void)json_array_append_new(
+		    factors, json_string("authenticator"));
 	jsonio_put_id(c->out, "uid", &a.uid);
 	jsonio_put_text(c->out, "name", a.name);
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	jsonio_put_u64(c->out, "created_ms", (uint64_t)a.created_ms);
-	jsonio_put_text(c->out, "two_factor",
-	    account_two_factor_name(a.two_factor));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	jsonio_put_u64(c->out, "used_bytes", u.bytes);
-	jsonio_put_u64(c->out, "quota_bytes",
-	    u.quota == USAGE_NO_QUOTA ? 0 : u.quota);
+	jsonio_put_u64(
+	    c->out, "quota_bytes", u.quota == USAGE_NO_QUOTA ? 0 : u.quota);
 	return put_devices(tx, c, e);
 }
 
 int
-session_account(void *app, const struct request *q, struct response *r,
-    struct err *e)
+session_account(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, account_status, SERVER_READ, e);
 }
@@ -319,8 +318,8 @@ list_events(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_log(void *app, const struct request *q, struct response *r,
-    struct err *e)
+session_log(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, list_events, SERVER_READ, e);
 }

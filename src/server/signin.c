@@ -17,8 +17,8 @@
 /* ---- KE1 → KE2: the same work and answer whether the name exists ---- */
 
 static int
-answer(struct tx *tx, struct call *c, const char *name,
-    const struct account *a, struct err *e)
+answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
+    struct err *e)
 {
 	OWN(buf_free) struct buf ke1 = { 0 };
 	struct opsrv_random random;
@@ -54,8 +54,8 @@ answer(struct tx *tx, struct call *c, const char *name,
 }
 
 static int
-throttle_password(struct tx *tx, struct call *c, const char *name, bool *ok,
-    struct err *e)
+throttle_password(
+    struct tx *tx, struct call *c, const char *name, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 
@@ -88,8 +88,8 @@ start(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signin_start(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, start, SERVER_WRITE, e);
 }
@@ -125,14 +125,14 @@ server_check_login(struct tx *tx, struct call *c, struct id *login,
 	int wrong = opsrv_finish(state, ke3.p, session_key, &why);
 	sodium_memzero(state, sizeof state);
 	if (wrong < 0 || !known) {
-		if (known && server_event(tx, c, uid, "signin_failed", NULL,
-				 "", e) < 0)
+		if (known &&
+		    server_event(tx, c, uid, "signin_failed", NULL, "", e) < 0)
 			return -1;
 		if (sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
 			login) < 0)
 			return -1;
-		return server_refuse(c, ERR_WRONG_PASSWORD,
-		    "the name or the password is wrong");
+		return server_refuse(
+		    c, ERR_WRONG_PASSWORD, "the name or the password is wrong");
 	}
 	*ok = true;
 	/* The session key stays for a while: what follows is bound to it. */
@@ -162,8 +162,8 @@ mac_holds(const uint8_t *session_key, const char *label, struct bytes message,
 /* ---- a join request ---- */
 
 static int
-throttle_prompts(struct tx *tx, struct call *c, const struct id *uid,
-    bool *ok, struct err *e)
+throttle_prompts(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+    struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
 	OWN(buf_free) struct buf key = { 0 };
@@ -172,8 +172,8 @@ throttle_prompts(struct tx *tx, struct call *c, const struct id *uid,
 
 	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, c->q->peer);
 	if (sql_first(tx, e, &s, &row,
-		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?",
-		"sn", buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
+		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?", "sn",
+		buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
 		return -1;
 	*ok = !row;
 	if (row)
@@ -197,8 +197,7 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 	struct id join;
 	bool found;
 
-	if (os == NULL || strlen(os) > 32 ||
-	    !text_is_utf8(bytes_str(os)))
+	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
 		os = "";
 	id_random(&join);
 	server_token(&token, &stored);
@@ -218,8 +217,8 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 	jsonio_put_id(c->out, "uid", uid);
 	jsonio_put_id(c->out, "join", &join);
 	jsonio_put_text(c->out, "token", buf_text(&token));
-	jsonio_put_text(c->out, "two_factor",
-	    account_two_factor_name(a.two_factor));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	jsonio_put_u64(c->out, "expires_ms", (uint64_t)(c->now_ms + JOIN_MS));
 	c->wake = *uid; /* who waits for requests of this account */
 	return 0;
@@ -259,14 +258,14 @@ finish(struct tx *tx, struct call *c, struct err *e)
 		    "the device's record is not the one that was proven");
 	if (throttle_prompts(tx, c, &uid, &ok, e) < 0)
 		return -1;
-	return ok ? open_join(tx, c, &uid, buf_bytes(&device),
-			buf_bytes(&nonce), e)
-		  : 0;
+	return ok
+	    ? open_join(tx, c, &uid, buf_bytes(&device), buf_bytes(&nonce), e)
+	    : 0;
 }
 
 int
-signin_finish(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, finish, SERVER_WRITE, e);
 }
@@ -289,8 +288,8 @@ step_start(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signin_step_start(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_step_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, step_start, SERVER_WRITE, e);
 }
@@ -309,8 +308,8 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 	if (!ok)
 		return 0;
 	if (!id_equal(&uid, &c->me->uid))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "this proof is another account's");
+		return err_set(
+		    e, ERR_BAD_REQUEST, "this proof is another account's");
 	if (factor_has(tx, &uid, &has, e) < 0)
 		return -1;
 	if (has && code == NULL)
@@ -330,8 +329,8 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signin_step_finish(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_step_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, step_finish, SERVER_WRITE, e);
 }
@@ -349,15 +348,15 @@ password_start(struct tx *tx, struct call *c, struct err *e)
 	    opsrv_register(&c->s->opaque, bytes_of(c->me->uid.b, ID_BYTES),
 		request.p, response, e) < 0)
 		return -1;
-	jsonio_put_bytes(c->out, "response",
-	    bytes_of(response, sizeof response));
+	jsonio_put_bytes(
+	    c->out, "response", bytes_of(response, sizeof response));
 	server_put_ksf(c->out);
 	return 0;
 }
 
 int
-signin_password_start(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_password_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, password_start, SERVER_READ, e);
 }
@@ -398,8 +397,8 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 		    "the new record is not the one that was proven");
 	memcpy(birth.b, pin.p, DIGEST_BYTES);
 	return account_set_record(tx, &c->me->uid, record.p, &birth, e) < 0 ||
-		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
-		    &login) < 0 ||
+		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
+		    0 ||
 		server_event(tx, c, &c->me->uid, "password_changed",
 		    &c->me->dev_id, "", e) < 0
 	    ? -1
@@ -407,8 +406,8 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signin_password_finish(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signin_password_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, password_finish, SERVER_WRITE, e);
 }

@@ -24,8 +24,8 @@ info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "product", "aumbry");
 	jsonio_put_text(c->out, "version", SERVER_VERSION);
 	jsonio_put_text(c->out, "host", c->s->config.host);
-	jsonio_put_text(c->out, "invitations",
-	    invitations[c->s->config.invitations]);
+	jsonio_put_text(
+	    c->out, "invitations", invitations[c->s->config.invitations]);
 	jsonio_put_true(c->out, "escrow", false);
 	jsonio_put_u64(c->out, "mature_hours", c->s->config.mature_hours);
 	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
@@ -34,8 +34,8 @@ info(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signup_info(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signup_info(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, info, SERVER_READ, e);
 }
@@ -75,23 +75,23 @@ start(struct tx *tx, struct call *c, struct err *e)
 		    "this server takes no new accounts");
 	id_random(&uid);
 	if (jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
-	    opsrv_register(&c->s->opaque, bytes_of(uid.b, ID_BYTES),
-		request.p, response, e) < 0)
+	    opsrv_register(&c->s->opaque, bytes_of(uid.b, ID_BYTES), request.p,
+		response, e) < 0)
 		return -1;
 	ticket_mac(c, &uid, expires, &mac);
 	buf_put_u64(&ticket, expires);
 	digest_put(&ticket, &mac);
 	jsonio_put_id(c->out, "uid", &uid);
 	jsonio_put_bytes(c->out, "ticket", buf_bytes(&ticket));
-	jsonio_put_bytes(c->out, "response",
-	    bytes_of(response, sizeof response));
+	jsonio_put_bytes(
+	    c->out, "response", bytes_of(response, sizeof response));
 	server_put_ksf(c->out);
 	return 0;
 }
 
 int
-signup_start(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signup_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, start, SERVER_WRITE, e);
 }
@@ -111,8 +111,8 @@ check_ticket(struct call *c, const struct id *uid, struct err *e)
 	struct digest given = digest_take(&s);
 	ticket_mac(c, uid, expires, &mac);
 	if (!digest_equal(&mac, &given))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "the sign-up did not begin here");
+		return err_set(
+		    e, ERR_BAD_REQUEST, "the sign-up did not begin here");
 	if ((int64_t)expires < c->now_ms)
 		return err_set(e, ERR_CODE_EXPIRED,
 		    "the sign-up took longer than 10 minutes");
@@ -122,8 +122,7 @@ check_ticket(struct call *c, const struct id *uid, struct err *e)
 static int
 check_invite(struct tx *tx, struct call *c, struct err *e)
 {
-	const char *code =
-	    json_string_value(json_object_get(c->in, "invite"));
+	const char *code = json_string_value(json_object_get(c->in, "invite"));
 
 	if (c->s->config.invitations == CONFIG_INVITATIONS_OPEN)
 		return 0;
@@ -186,14 +185,13 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
 	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
 	    jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
-	    jsonio_list(c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES,
-		&envelopes, e) < 0)
+	    jsonio_list(
+		c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &envelopes, e) < 0)
 		return -1;
 	memcpy(a.record, record.p, OPAQUE_RECORD);
 	memcpy(a.birth_pin.b, pin.p, DIGEST_BYTES);
-	a.two_factor = jsonio_true(c->in, "no_two_factor")
-	    ? TWO_FACTOR_OFF
-	    : TWO_FACTOR_PENDING;
+	a.two_factor = jsonio_true(c->in, "no_two_factor") ? TWO_FACTOR_OFF
+							   : TWO_FACTOR_PENDING;
 	if (account_insert(tx, &a, e) < 0 ||
 	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
 	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
@@ -210,14 +208,14 @@ finish(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	buf_printf(&address, "%s@%s", a.name, c->s->config.host);
 	jsonio_put_text(c->out, "account", buf_text(&address));
-	jsonio_put_text(c->out, "two_factor",
-	    account_two_factor_name(a.two_factor));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	return 0;
 }
 
 int
-signup_finish(void *app, const struct request *q, struct response *r,
-    struct err *e)
+signup_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, finish, SERVER_WRITE, e);
 }

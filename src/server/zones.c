@@ -6,7 +6,6 @@
 #include "base/now.h"
 #include "base/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +21,8 @@ zone_of(const struct request *q, struct zone_key *key, struct err *e)
 }
 
 static int
-blob_of(const struct request *q, struct zone_key *key, struct id *id,
-    struct err *e)
+blob_of(
+    const struct request *q, struct zone_key *key, struct id *id, struct err *e)
 {
 	if (zone_of(q, key, e) < 0)
 		return -1;
@@ -35,8 +34,8 @@ blob_of(const struct request *q, struct zone_key *key, struct id *id,
 /* ---- listing ---- */
 
 int
-zones_list(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	const struct caller *me = q->user;
@@ -51,8 +50,7 @@ zones_list(void *app, const struct request *q, struct response *r,
 	for (size_t i = 0; i < n; i++) {
 		json_t *z = json_object();
 		jsonio_put_id(z, "zone", &list[i].zone);
-		jsonio_put_text(z, "category",
-		    category_name(list[i].category));
+		jsonio_put_text(z, "category", category_name(list[i].category));
 		jsonio_put_u64(z, "seq", list[i].seq);
 		(void)json_array_append_new(zones, z);
 	}
@@ -67,8 +65,7 @@ parse_category(const struct request *q, enum category *out, struct err *e)
 {
 	const char *name = http_query(q, "category");
 
-	for (unsigned c = CATEGORY_STATE; name != NULL && c < CATEGORY_END;
-	     c++)
+	for (unsigned c = CATEGORY_STATE; name != NULL && c < CATEGORY_END; c++)
 		if (strcmp(name, category_name((enum category)c)) == 0) {
 			*out = (enum category)c;
 			return 0;
@@ -94,8 +91,8 @@ gate(struct tx *tx, const struct server *s, const struct id *uid,
 	if (found && a.two_factor == TWO_FACTOR_ON)
 		return 0;
 	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
-	    "%s needs two-factor authentication, and it is %s for %s@%s.",
-	    what, found ? account_two_factor_name(a.two_factor) : "off",
+	    "%s needs two-factor authentication, and it is %s for %s@%s.", what,
+	    found ? account_two_factor_name(a.two_factor) : "off",
 	    found ? a.name : "?", s->config.host);
 	return -1;
 }
@@ -139,8 +136,7 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 		    "the commit is not signed by the device that sends it");
 	if ((m->device.rights & RIGHT_APPEND_ONLY) != 0 &&
 	    deletes(j->in.commit))
-		return err_set(e, ERR_PERMISSION,
-		    "this device may only add");
+		return err_set(e, ERR_PERMISSION, "this device may only add");
 	if (zone_find(tx, &j->in.key, &before, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
@@ -162,15 +158,14 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 
 	if (guarded(j->in.category) &&
 	    gate(tx, j->s, &j->me->uid,
-		j->in.category == CATEGORY_BACKUP ? "Backup" : "Drive",
-		e) < 0)
+		j->in.category == CATEGORY_BACKUP ? "Backup" : "Drive", e) < 0)
 		return -1;
 	return zone_commit(tx, &j->in, e);
 }
 
 int
-zones_commit(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_commit(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	OWN(commit_free) struct commit commit = { .changes = NULL };
@@ -204,8 +199,8 @@ append(void *arg, struct bytes x, struct err *e)
 }
 
 int
-zones_changes(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_changes(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct zone_key key;
@@ -216,9 +211,10 @@ zones_changes(void *app, const struct request *q, struct response *r,
 	if (zone_of(q, &key, e) < 0)
 		return -1;
 	if ((since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0) ||
-	    (wait != NULL && text_parse_u64(wait, 0, LIMIT_POLL_S, &wait_s) < 0))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "since or wait is no number");
+	    (wait != NULL &&
+		text_parse_u64(wait, 0, LIMIT_POLL_S, &wait_s) < 0))
+		return err_set(
+		    e, ERR_BAD_REQUEST, "since or wait is no number");
 	r->type = "application/octet-stream";
 	r->wait = http_watch(s->http, &key.zone);
 	int rc = zone_changes(s->db, &key, from, append, &r->body, e);
@@ -283,11 +279,9 @@ put_begin(void *app, const struct request *q, void **state, struct err *e)
 	if (zone_blob_begin(&s->store, &up->u, now_ms(), e) < 0)
 		return -1;
 	if (!up->u.have &&
-	    blob_begin(s->blobs, &up->u.name, &up->u.sum, &up->writer,
-		e) < 0) {
+	    blob_begin(s->blobs, &up->u.name, &up->u.sum, &up->writer, e) < 0) {
 		struct err ignored;
-		(void)!zone_blob_cancel(&s->store, &up->u, now_ms(),
-		    &ignored);
+		(void)!zone_blob_cancel(&s->store, &up->u, now_ms(), &ignored);
 		return -1;
 	}
 	*state = TAKE(up);
@@ -313,8 +307,7 @@ put_abort(void *app, void *state)
 	if (!up->u.have) {
 		blob_abort(&up->writer);
 		/* When this fails too, the collection does it. */
-		(void)!zone_blob_cancel(&s->store, &up->u, now_ms(),
-		    &ignored);
+		(void)!zone_blob_cancel(&s->store, &up->u, now_ms(), &ignored);
 	}
 	free(up);
 }
@@ -350,31 +343,28 @@ const struct http_sink zones_blob_put = { put_begin, put_data, put_end,
 static bool
 parse_range(const char *text, uint64_t size, uint64_t *from, uint64_t *n)
 {
-	unsigned long long a, b;
-	int used = 0;
+	OWN(mem_free) char *first = NULL;
+	uint64_t a, b = UINT64_MAX;
 
-	if (text == NULL)
+	if (text == NULL || strncmp(text, "bytes=", 6) != 0)
 		return false;
-	if (sscanf(text, "bytes=%llu-%llu%n", &a, &b, &used) == 2 &&
-	    text[used] == '\0') {
-		if (a > b || a >= size)
-			return false;
-		*from = a;
-		*n = (b < size ? b + 1 : size) - a;
-		return true;
-	}
-	if (sscanf(text, "bytes=%llu-%n", &a, &used) == 1 &&
-	    text[used] == '\0' && a < size) {
-		*from = a;
-		*n = size - a;
-		return true;
-	}
-	return false;
+	first = mem_text(text + 6);
+	char *dash = strchr(first, '-');
+	if (dash == NULL)
+		return false;
+	*dash = '\0';
+	if (text_parse_u64(first, 0, UINT64_MAX, &a) < 0 || a >= size ||
+	    (dash[1] != '\0' &&
+		text_parse_u64(dash + 1, a, UINT64_MAX, &b) < 0))
+		return false;
+	*from = a;
+	*n = (b < size ? b + 1 : size) - a;
+	return true;
 }
 
 int
-zones_blob_get(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_blob_get(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct zone_key key;
@@ -400,8 +390,8 @@ zones_blob_get(void *app, const struct request *q, struct response *r,
 }
 
 int
-zones_blob_delete(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_blob_delete(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct zone_key key;
@@ -415,8 +405,8 @@ zones_blob_delete(void *app, const struct request *q, struct response *r,
 }
 
 int
-zones_blob_exists(void *app, const struct request *q, struct response *r,
-    struct err *e)
+zones_blob_exists(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	uint8_t bits[(LIMIT_EXISTS_IDS + 7) / 8];
@@ -424,8 +414,7 @@ zones_blob_exists(void *app, const struct request *q, struct response *r,
 	size_t n = q->body.n / ID_BYTES;
 
 	if (zone_of(q, &key, e) < 0 ||
-	    zone_blob_exists(&s->store, &key, q->body, now_ms(), bits,
-		e) < 0)
+	    zone_blob_exists(&s->store, &key, q->body, now_ms(), bits, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		buf_put_u8(&r->body, bits[i / 8] >> (i % 8) & 1);

@@ -91,9 +91,8 @@ account_insert(struct tx *tx, const struct account *a, struct err *e)
 	return sql_run(tx, e,
 	    "INSERT INTO account (uid, name, created_ms, suspended,"
 	    " two_factor, record, birth_pin) VALUES (?, ?, ?, 0, ?, ?, ?)",
-	    "isnubd", &a->uid, a->name, a->created_ms,
-	    (uint64_t)a->two_factor, bytes_of(a->record, OPAQUE_RECORD),
-	    &a->birth_pin);
+	    "isnubd", &a->uid, a->name, a->created_ms, (uint64_t)a->two_factor,
+	    bytes_of(a->record, OPAQUE_RECORD), &a->birth_pin);
 }
 
 #define COLUMNS \
@@ -137,8 +136,7 @@ account_by_uid(struct tx *tx, const struct id *uid, struct account *out,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (sql_first(tx, e, &s, found,
-		"SELECT " COLUMNS " FROM account WHERE uid = ?", "i",
-		uid) < 0)
+		"SELECT " COLUMNS " FROM account WHERE uid = ?", "i", uid) < 0)
 		return -1;
 	if (*found)
 		take(s, out);
@@ -150,24 +148,23 @@ account_set_record(struct tx *tx, const struct id *uid, const uint8_t *record,
     const struct digest *birth_pin, struct err *e)
 {
 	return sql_run(tx, e,
-	    "UPDATE account SET record = ?, birth_pin = ? WHERE uid = ?",
-	    "bdi", bytes_of(record, OPAQUE_RECORD), birth_pin, uid);
+	    "UPDATE account SET record = ?, birth_pin = ? WHERE uid = ?", "bdi",
+	    bytes_of(record, OPAQUE_RECORD), birth_pin, uid);
 }
 
 int
 account_set_two_factor(struct tx *tx, const struct id *uid,
     enum account_two_factor t, struct err *e)
 {
-	return sql_run(tx, e,
-	    "UPDATE account SET two_factor = ? WHERE uid = ?", "ui",
-	    (uint64_t)t, uid);
+	return sql_run(tx, e, "UPDATE account SET two_factor = ? WHERE uid = ?",
+	    "ui", (uint64_t)t, uid);
 }
 
 /* ---- circle ---- */
 
 int
-account_circle(struct tx *tx, const struct id *uid, struct circle *out,
-    struct err *e)
+account_circle(
+    struct tx *tx, const struct id *uid, struct circle *out, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(circle_free) struct circle c = { 0 };
@@ -237,8 +234,8 @@ account_entry(struct tx *tx, const struct id *uid, uint32_t seq,
 }
 
 int
-account_envelope_parse(struct bytes x, struct account_envelope *out,
-    struct err *e)
+account_envelope_parse(
+    struct bytes x, struct account_envelope *out, struct err *e)
 {
 	struct scan s = scan_of(x);
 
@@ -303,12 +300,12 @@ account_add_session(struct tx *tx, const struct digest *token,
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
 
-	if (sql_first(tx, e, &s, &row,
-		"SELECT 1 FROM session WHERE nonce = ?", "b", nonce) < 0)
+	if (sql_first(tx, e, &s, &row, "SELECT 1 FROM session WHERE nonce = ?",
+		"b", nonce) < 0)
 		return -1;
 	if (row)
-		return err_set(e, ERR_CONFLICT,
-		    "this challenge was answered before");
+		return err_set(
+		    e, ERR_CONFLICT, "this challenge was answered before");
 	return sql_run(tx, e,
 	    "INSERT INTO session (token, uid, dev_id, nonce, expires_ms,"
 	    " step_up_ms) VALUES (?, ?, ?, ?, ?, ?)",
@@ -337,8 +334,8 @@ account_session(struct tx *tx, const struct digest *token, int64_t now_ms,
 }
 
 int
-account_step_up(struct tx *tx, const struct digest *token, int64_t now_ms,
-    struct err *e)
+account_step_up(
+    struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e)
 {
 	return sql_run(tx, e,
 	    "UPDATE session SET step_up_ms = ? WHERE token = ?", "nd", now_ms,
@@ -346,12 +343,12 @@ account_step_up(struct tx *tx, const struct digest *token, int64_t now_ms,
 }
 
 int
-account_end_sessions(struct tx *tx, const struct id *uid,
-    const struct id *dev_id, struct err *e)
+account_end_sessions(
+    struct tx *tx, const struct id *uid, const struct id *dev_id, struct err *e)
 {
 	if (dev_id == NULL)
-		return sql_run(tx, e, "DELETE FROM session WHERE uid = ?",
-		    "i", uid);
+		return sql_run(
+		    tx, e, "DELETE FROM session WHERE uid = ?", "i", uid);
 	return sql_run(tx, e,
 	    "DELETE FROM session WHERE uid = ? AND dev_id = ?", "ii", uid,
 	    dev_id);

@@ -31,8 +31,8 @@ struct account {
 bool account_name_ok(char *name);
 
 /* errors: name-taken. */
-MUST_CHECK int account_insert(struct tx *tx, const struct account *a,
-    struct err *e);
+MUST_CHECK int account_insert(
+    struct tx *tx, const struct account *a, struct err *e);
 /* *found false when there is none. */
 MUST_CHECK int account_by_name(struct tx *tx, const char *name,
     struct account *out, bool *found, struct err *e);
@@ -46,8 +46,8 @@ MUST_CHECK int account_set_two_factor(struct tx *tx, const struct id *uid,
 /* ---- circle ---- */
 
 /* All entries applied, from the tables. */
-MUST_CHECK int account_circle(struct tx *tx, const struct id *uid,
-    struct circle *out, struct err *e);
+MUST_CHECK int account_circle(
+    struct tx *tx, const struct id *uid, struct circle *out, struct err *e);
 MUST_CHECK int account_add_entry(struct tx *tx, const struct id *uid,
     uint32_t seq, struct bytes entry, struct err *e);
 /* Append v16 entries after `since`. */
@@ -68,8 +68,8 @@ struct account_envelope {
 };
 
 /* Header of an envelope. errors: key-substituted. */
-MUST_CHECK int account_envelope_parse(struct bytes x,
-    struct account_envelope *out, struct err *e);
+MUST_CHECK int account_envelope_parse(
+    struct bytes x, struct account_envelope *out, struct err *e);
 MUST_CHECK int account_add_envelope(struct tx *tx, const struct id *uid,
     const struct account_envelope *v, struct err *e);
 /* v16 each: S of the newest epoch for dev_id, and every wrapped key. */
@@ -88,8 +88,8 @@ MUST_CHECK int account_add_session(struct tx *tx, const struct digest *token,
     const struct account_session *s, struct bytes nonce, struct err *e);
 MUST_CHECK int account_session(struct tx *tx, const struct digest *token,
     int64_t now_ms, struct account_session *out, bool *found, struct err *e);
-MUST_CHECK int account_step_up(struct tx *tx, const struct digest *token,
-    int64_t now_ms, struct err *e);
+MUST_CHECK int account_step_up(
+    struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);
 /* All sessions of a device; dev_id NULL: of the account. */
 MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
     const struct id *dev_id, struct err *e);
@@ -104,8 +104,7 @@ MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
  * Count one try under `key`. When there were `limit` in `window_ms` already,
  * *retry_ms says how long to wait (doubling), else it is 0.
  */
-MUST_CHECK int account_throttle(struct tx *tx, const char *key,
-    uint64_t limit, int64_t window_ms, int64_t now_ms, int64_t *retry_ms,
-    struct err *e);
-MUST_CHECK int account_unthrottle(struct tx *tx, const char *key,
-    struct err *e);
+MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
+    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
+MUST_CHECK int account_unthrottle(
+    struct tx *tx, const char *key, struct err *e);

@@ -12,8 +12,8 @@ bind(struct stmt *s, const char *kinds, va_list ap)
 		switch (*kinds) {
 		case 'i':
 			stmt_bytes(s, i,
-			    bytes_of(va_arg(ap, const struct id *)->b,
-				ID_BYTES));
+			    bytes_of(
+				va_arg(ap, const struct id *)->b, ID_BYTES));
 			break;
 		case 'd':
 			stmt_bytes(s, i,

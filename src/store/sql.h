@@ -11,8 +11,8 @@
 #include "wire/id.h"
 
 /* Run a statement that yields no rows. */
-MUST_CHECK int sql_run(struct tx *tx, struct err *e, const char *sql,
-    const char *kinds, ...);
+MUST_CHECK int sql_run(
+    struct tx *tx, struct err *e, const char *sql, const char *kinds, ...);
 
 /* Prepare and bind; rows by stmt_next. What is bound must live as long. */
 MUST_CHECK int sql_ask(struct tx *tx, struct err *e, struct stmt **out,

@@ -65,6 +65,8 @@ search_plain(const struct tables *t, const uint8_t *p, size_t from, size_t to,
 {
 	uint64_t h = hash_before(t, p + from);
 
+	/* Unrolled, so that it matters less where the loop is laid. */
+#pragma GCC unroll 8
 	for (size_t i = from; i < to; i++) {
 		h = (h << 1) + t->of[p[i]];
 		if ((h & mask) == 0)

@@ -324,8 +324,8 @@ take_envelope(struct bytes x, const struct keyring *k,
 	/* Wrapped keys come from a member of their epoch: who was removed by
 	 * then, or came later, made none of them. */
 	if (v.purpose != PURPOSE_S &&
-	    !circle_active_at(circle, &v.sender,
-		circle->epochs[v.epoch - 1].seq))
+	    !circle_active_at(
+		circle, &v.sender, circle->epochs[v.epoch - 1].seq))
 		return substituted(e,
 		    "a key envelope comes from a device that was not in the "
 		    "circle of its epoch");

@@ -240,7 +240,8 @@ pack_header_epoch(struct bytes header, uint32_t *epoch, struct err *e)
 	if (header.n < PACK_HEADER)
 		return err_set(
 		    e, ERR_BLOB_TRUNCATED, "a pack is shorter than its header");
-	if (memcmp(header.p, magic, sizeof magic) != 0)
+	if (!bytes_equal(bytes_of(header.p, sizeof magic),
+		bytes_of(magic, sizeof magic)))
 		return err_set(e, ERR_BLOB_CORRUPT, "a blob is not a pack");
 	if (header.p[4] > FORMAT || header.p[5] != PACK_ALG_CHACHA20_POLY1305)
 		return err_set(e, ERR_UPDATE_NEEDED,

@@ -15,6 +15,7 @@
 	3 /* blocks per worker: one in work, one ready, one filled */
 #define LEVEL 1 /* zstd: 3 costs 40 % more time for 11 % less size on text */
 #define MAX_THREADS 64
+#define UPLOADERS 2 /* one seals while the other's pack is on its way */
 
 /* A pack being filled, and the table of what is in it. */
 struct open_pack {
@@ -33,7 +34,7 @@ struct sink {
 	struct repo *repo;
 	unsigned n_threads;
 	pthread_t workers[MAX_THREADS];
-	pthread_t uploader;
+	pthread_t uploaders[UPLOADERS];
 
 	pthread_mutex_t lock; /* everything below, down to `names` */
 	pthread_cond_t some_free, some_todo, settled, pack_moved;
@@ -45,7 +46,8 @@ struct sink {
 	/* The full pack that waits for the uploader, and a spare buffer. */
 	struct open_pack full;
 	enum sink_lane full_lane;
-	bool has_full, uploading;
+	bool has_full;
+	unsigned uploading; /* packs being sealed or sent */
 	struct pack_out *spare;
 	struct err err; /* the first failure */
 	struct sink_totals totals;
@@ -154,8 +156,8 @@ open_pack(struct sink *s, struct lane *lane)
 	if (lane->pack.out != NULL)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
-	/* One is filled while one is sent; rather wait than hold a third. */
-	while (s->spare == NULL && s->uploading && s->has_full &&
+	/* Rather wait than hold more buffers than these. */
+	while (s->spare == NULL && s->uploading + s->has_full > UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
 	lane->pack.out = TAKE(s->spare);
@@ -353,7 +355,7 @@ upload_all(void *arg)
 		struct lane *lane = &s->lanes[s->full_lane];
 		struct err e = { 0 };
 		s->has_full = false;
-		s->uploading = true;
+		s->uploading++;
 		(void)pthread_cond_broadcast(&s->pack_moved);
 		(void)pthread_mutex_unlock(&s->lock);
 		if (!atomic_load(&s->failed) && upload(s, &p, lane, &e) < 0)
@@ -361,7 +363,7 @@ upload_all(void *arg)
 		ptable_free(&p.table);
 		pack_out_reset(p.out);
 		(void)pthread_mutex_lock(&s->lock);
-		s->uploading = false;
+		s->uploading--;
 		if (s->spare == NULL)
 			s->spare = TAKE(p.out);
 		(void)pthread_cond_broadcast(&s->pack_moved);
@@ -414,8 +416,9 @@ sink_new(struct repo *repo, unsigned threads)
 		if (pthread_create(&s->workers[i], NULL, work, w) != 0)
 			abort();
 	}
-	if (pthread_create(&s->uploader, NULL, upload_all, s) != 0)
-		abort();
+	for (unsigned i = 0; i < UPLOADERS; i++)
+		if (pthread_create(&s->uploaders[i], NULL, upload_all, s) != 0)
+			abort();
 	return s;
 }
 
@@ -433,7 +436,8 @@ sink_free(struct sink **sp)
 	(void)pthread_mutex_unlock(&s->lock);
 	for (unsigned i = 0; i < s->n_threads; i++)
 		(void)pthread_join(s->workers[i], NULL);
-	(void)pthread_join(s->uploader, NULL);
+	for (unsigned i = 0; i < UPLOADERS; i++)
+		(void)pthread_join(s->uploaders[i], NULL);
 	for (size_t l = 0; l < SINK_LANES; l++) {
 		pack_out_free(&s->lanes[l].pack.out);
 		ptable_free(&s->lanes[l].pack.table);
@@ -526,7 +530,7 @@ sink_flush(struct sink *s, struct err *e)
 		(void)pthread_mutex_unlock(&s->lanes[l].lock);
 	}
 	(void)pthread_mutex_lock(&s->lock);
-	while ((s->has_full || s->uploading) && !atomic_load(&s->failed))
+	while ((s->has_full || s->uploading > 0) && !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
 	int rc = result(s, e);
 	(void)pthread_mutex_unlock(&s->lock);

@@ -36,11 +36,11 @@ step() {
 typed() {
 	printf '   $ %s\n' "$1"
 }
-# shown COMMAND…: its output, indented and cut at the edge.
+# shown COMMAND…: its output, indented.
 shown() {
 	said=0
 	"$@" >"$D/said" 2>&1 </dev/null || said=$?
-	cut -c1-72 "$D/said" | sed 's/^/     /'
+	fold -s -w 75 "$D/said" | sed 's/^/     /'
 	if [ $said -ne 0 ]; then
 		echo "   That failed, with exit status $said."
 		exit 1
@@ -92,22 +92,9 @@ typed 'aumbry authenticator add'
 aumbry --home laptop --password-file password authenticator add \
 	--secret-file totp >said 2>&1
 echo '     (a secret for the app on your phone)'
-# The app: the code of this half minute, by RFC 6238.
-totp() {
-	key=$(base32 -d totp | od -An -v -tx1 | tr -d ' \n')
-	mac=$(printf '%016x' $(($(date +%s) / 30)) | sed 's/../\\x&/g' |
-		xargs -0 printf '%b' 2>/dev/null |
-		openssl dgst -sha1 -mac HMAC -macopt "hexkey:$key" -binary |
-		od -An -v -tu1 | tr -s ' \n' '  ')
-	# shellcheck disable=SC2086 # twenty numbers
-	set -- $mac
-	shift $((${20} & 15))
-	printf '%06d' $((((($1 & 127) << 24) + ($2 << 16) + ($3 << 8) + $4) \
-		% 1000000))
-}
 typed 'aumbry authenticator confirm 123456'
-code=$(totp)
-shown aumbry --home laptop authenticator confirm "$code"
+shown aumbry --home laptop authenticator confirm \
+	"$(oathtool --totp --base32 @totp)"
 
 step '4. A backup of the source code and documentation of Aumbry'
 typed 'aumbry backup files'
@@ -151,7 +138,10 @@ for word in 'blue heron' 'diary.txt' 'SPDX-License-Identifier' 'laptop'; do
 		plain=1
 	fi
 done
-[ $plain -eq 0 ] && [ "$found" = files/diary.txt ]
+if [ $plain -ne 0 ] || [ "$found" != files/diary.txt ]; then
+	echo '   That must not be.'
+	exit 1
+fi
 echo '   Only your own copy: no sentence, no name of a file or of a device'
 echo '   can be found on the server.'
 

@@ -29,6 +29,7 @@ libinih-dev                # aumbryd.conf
 libfuse3-dev               # aumbry mount, compiled
 fuse3                      # aumbry mount, run
 liboath-dev                # one-time codes
+oathtool                   # the codes an app on a phone would show
 libqrencode-dev            # QR codes on the terminal
 '
 packages_check='
@@ -39,7 +40,6 @@ rsync                      # compares trees
 curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail
-oathtool                   # the codes an app would show
 faketime                   # moves the clock
 sqlite3                    # looks into databases
 attr                       # extended attributes

@@ -68,6 +68,7 @@ struct run {
 	size_t root_n; /* bytes of path that are the root's parent */
 	uint64_t root_dev;
 	struct buf scratch, content;
+	bool passage; /* above the roots: what listing tells is enough */
 	struct id run; /* the record that says a backup goes on */
 	uint64_t run_seq, run_keychain_seq;
 	char **roots; /* sorted, absolute, none within another */
@@ -448,8 +449,11 @@ take_object(struct run *r, int dirfd, struct capture_item item, struct err *e)
 			if (why.code == ERR_CONFLICT && attempt < 2 &&
 			    capture_stat(dirfd, item.name, &item, &why) == 0)
 				continue;
-			warn(r, &why, why.code != ERR_NOT_FOUND);
-			return 0;
+			if (!r->passage || why.code != ERR_IO) {
+				warn(r, &why, why.code != ERR_NOT_FOUND);
+				return 0;
+			}
+			capture_entry(r->capture, &item, &r->detail.entry);
 		}
 		struct node *x = node_for_detail(r);
 		struct entry *entry = &r->detail.entry;
@@ -699,11 +703,84 @@ walk(struct run *r, int at, const char *name, struct err *e)
 
 /* ---- roots ---- */
 
-/* Length of the first component of s. */
-static size_t
-component(const char *s)
+/* A directory that may be passed need not be readable. */
+static int
+open_passage(int at, const char *name, int *fd, struct err *e)
 {
-	return strcspn(s, "/");
+	*fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *fd < 0 ? err_sys(e, "cannot pass") : 0;
+}
+
+/* Roots [lo, hi) that go through one child of a directory, or are it. */
+struct passage {
+	size_t hi;
+	char *name;
+	size_t n; /* bytes of it */
+	bool root;
+	struct capture_item item;
+};
+
+static void
+passage_free(struct passage *p)
+{
+	free(p->name);
+	p->name = NULL;
+}
+
+static int
+find_passage(const struct run *r, int fd, size_t lo, size_t hi, size_t skip,
+    struct passage *p, struct err *e)
+{
+	const char *name = r->roots[lo] + 1 + skip;
+
+	p->n = strcspn(name, "/");
+	p->name = strndup(name, p->n);
+	p->root = name[p->n] == '\0';
+	for (p->hi = lo + 1; p->hi < hi; p->hi++) {
+		const char *other = r->roots[p->hi] + 1 + skip;
+		if (strncmp(other, name, p->n) != 0 ||
+		    (other[p->n] != '/' && other[p->n] != '\0'))
+			break;
+	}
+	if (capture_stat(fd, p->name, &p->item, e) < 0)
+		return err_in(e, "%s", r->roots[lo]);
+	return 0;
+}
+
+static int walk_above(
+    struct run *r, int fd, size_t lo, size_t hi, size_t skip, struct err *e);
+
+static int
+go_through(struct run *r, int fd, size_t lo, size_t skip,
+    const struct passage *p, struct err *e)
+{
+	OWN(fd_close) int sub = -1;
+
+	if (p->item.type != ENTRY_DIRECTORY)
+		return 0;
+	r->root_dev = p->item.dev;
+	if (!p->root)
+		return open_passage(fd, p->name, &sub, e) < 0
+		    ? err_in(e, "%s", r->roots[lo])
+		    : walk_above(r, sub, lo, p->hi, skip + p->n + 1, e);
+	r->root_n = r->path.n + 1;
+	if (capture_open_dir(fd, p->name, &sub, e) < 0)
+		return err_in(e, "%s", r->roots[lo]);
+	return walk_open(r, sub, e);
+}
+
+static int
+walk_root(struct run *r, int fd, struct err *e)
+{
+	OWN(fd_close) int sub = -1;
+	struct capture_item item;
+
+	if (capture_stat(fd, ".", &item, e) < 0 ||
+	    capture_open_dir(fd, ".", &sub, e) < 0)
+		return -1;
+	r->root_n = 0;
+	r->root_dev = item.dev;
+	return walk_open(r, sub, e);
 }
 
 /*
@@ -717,67 +794,34 @@ walk_above(
 {
 	struct seen_dir old;
 
-	if (hi - lo == 1 && r->roots[lo][1 + skip] == '\0') {
-		struct capture_item item; /* the root "/" itself */
-		if (capture_stat(fd, ".", &item, e) < 0)
-			return -1;
-		r->root_n = 0;
-		r->root_dev = item.dev;
-		return walk_open(r, fd, e);
-	}
+	if (hi - lo == 1 && r->roots[lo][1 + skip] == '\0')
+		return walk_root(r, fd, e); /* "/" itself */
 	(void)node_new(r, NODE_DIR, buf_bytes(&r->path));
 	seen_dir_find(r->seen, buf_bytes(&r->path), &old);
 	for (size_t i = lo, next; i < hi; i = next) {
-		const char *name = r->roots[i] + 1 + skip;
-		size_t n = component(name);
-		OWN(mem_free) char *child = strndup(name, n);
-		struct capture_item item;
-		for (next = i + 1; next < hi &&
-		     strncmp(r->roots[next] + 1 + skip, name, n) == 0 &&
-		     (r->roots[next][1 + skip + n] == '/' ||
-			 r->roots[next][1 + skip + n] == '\0');
-		     next++)
-			;
-		if (capture_stat(fd, child, &item, e) < 0)
-			return err_in(e, "%s", r->roots[i]);
-		size_t before = path_push(r, child, n);
-		int rc = take_item(r, fd, &item, &old, e);
+		OWN(passage_free) struct passage p = { .name = NULL };
+		if (find_passage(r, fd, i, hi, skip, &p, e) < 0)
+			return -1;
+		size_t before = path_push(r, p.name, p.n);
+		r->passage = !p.root;
+		int rc = take_item(r, fd, &p.item, &old, e);
+		r->passage = false;
 		path_pop(r, before);
 		if (rc < 0)
 			return -1;
+		next = p.hi;
 	}
 	(void)node_new(r, NODE_END, bytes_str(""));
 	for (size_t i = lo, next; i < hi; i = next) {
-		const char *name = r->roots[i] + 1 + skip;
-		size_t n = component(name);
-		OWN(mem_free) char *child = strndup(name, n);
-		OWN(fd_close) int sub = -1;
-		struct capture_item item;
-		for (next = i + 1; next < hi &&
-		     strncmp(r->roots[next] + 1 + skip, name, n) == 0 &&
-		     (r->roots[next][1 + skip + n] == '/' ||
-			 r->roots[next][1 + skip + n] == '\0');
-		     next++)
-			;
-		if (capture_stat(fd, child, &item, e) < 0)
-			return err_in(e, "%s", r->roots[i]);
-		if (item.type != ENTRY_DIRECTORY)
-			continue;
-		bool root = name[n] == '\0';
-		size_t before = path_push(r, child, n);
-		int rc;
-		r->root_dev = item.dev;
-		if (root)
-			r->root_n = r->path.n + 1;
-		if (capture_open_dir(fd, child, &sub, e) < 0)
-			rc = err_in(e, "%s", r->roots[i]);
-		else if (root)
-			rc = walk_open(r, sub, e);
-		else
-			rc = walk_above(r, sub, i, next, skip + n + 1, e);
+		OWN(passage_free) struct passage p = { .name = NULL };
+		if (find_passage(r, fd, i, hi, skip, &p, e) < 0)
+			return -1;
+		size_t before = path_push(r, p.name, p.n);
+		int rc = go_through(r, fd, i, skip, &p, e);
 		path_pop(r, before);
 		if (rc < 0)
 			return -1;
+		next = p.hi;
 	}
 	return drain(r, e);
 }
@@ -1054,7 +1098,7 @@ run_once(struct repo *repo, const struct backup_options *o,
 		if (seen_out_new(cache, &r.seen_out, e) < 0)
 			return -1;
 	}
-	if (capture_open_dir(AT_FDCWD, "/", &root, e) < 0 ||
+	if (open_passage(AT_FDCWD, "/", &root, e) < 0 ||
 	    walk_above(&r, root, 0, r.n_roots, 0, e) < 0)
 		return -1;
 	out->totals.path = "";

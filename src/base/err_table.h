@@ -25,7 +25,7 @@ X(ERR_WRONG_PASSWORD, "wrong-password-or-name", 401, 1, "The name or the passwor
 X(ERR_WRONG_CODE, "wrong-code", 401, 1, "The code is wrong.", "Look at the code again and type it once more.") \
 X(ERR_CODE_EXPIRED, "code-expired", 401, 1, "The code or the request is no longer valid.", "Start again to get a new code.") \
 X(ERR_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, 4, "There were too many attempts.", "Wait as long as the message says, then try again.") \
-X(ERR_REQUEST_REFUSED, "request-refused", 403, 4, "A trusted device refused the request.", "If that was a mistake, ask again and allow it on the trusted device.") \
+X(ERR_REQUEST_REFUSED, "request-refused", 403, 4, "A trusted device refused the request.", "If that was a mistake: ask again tomorrow, or from another address, and allow it.") \
 X(ERR_INVITATION_REQUIRED, "invitation-required", 403, 4, "This server accepts new accounts by invitation only.", "Ask who runs the server for a code, then add: --invite CODE") \
 X(ERR_INVITATION_USED, "invitation-used", 403, 4, "The invitation is unknown, used up or expired.", "Ask who runs the server for a new one: aumbryd invite") \
 X(ERR_NAME_TAKEN, "name-taken", 409, 1, "That name belongs to another account.", "Choose another name.") \

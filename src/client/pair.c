@@ -886,12 +886,49 @@ settle_in(struct newcomer *n, struct bytes welcome_plain, struct err *e)
 	    s, &n->device.dev_id, &n->opening, a->device_name, e);
 }
 
+/* Answer codes until one is right. */
+static int
+prove(struct newcomer *n, struct err *e)
+{
+	for (;;) {
+		OWN(keys_free) struct keys k = { 0 };
+		OWN(buf_free) struct buf offer = { 0 };
+		OWN(buf_free) struct buf heads = { 0 };
+		bool right = false;
+		uint8_t kind;
+		do {
+			if (receive(&n->c, &kind, e) < 0)
+				return -1;
+		} while (kind != KIND_OPEN);
+		if (answer_code(n, &k, &offer, &right, e) < 0)
+			return -1;
+		if (right)
+			return be_let_in(n, &k, &offer, &heads, e) < 0
+			    ? -1
+			    : settle_in(n, buf_bytes(&heads), e);
+		if (!n->a->again)
+			return err_set(
+			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
+	}
+}
+
+/* Nobody should be asked about a request that nobody waits for. */
+static void
+give_up(struct newcomer *n)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct err ignored;
+
+	buf_printf(&path, "/v1/joins/%s", id_text(&n->c.join).s);
+	if (api_call(n->remote, "DELETE", buf_text(&path), NULL, false, NULL,
+		&ignored) < 0)
+		return;
+}
+
 int
 pair_join(const struct pair_join *a, struct err *e)
 {
 	OWN(newcomer_free) struct newcomer n = { .a = a };
-	OWN(buf_free) struct buf heads = { 0 };
-	uint8_t kind;
 
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
@@ -904,21 +941,8 @@ pair_join(const struct pair_join *a, struct err *e)
 	n.c.deadline_ms = now_ms() + a->timeout_s * 1000LL;
 	if (a->waiting != NULL)
 		a->waiting(a->ctx);
-	for (;;) {
-		OWN(keys_free) struct keys k = { 0 };
-		OWN(buf_free) struct buf offer = { 0 };
-		bool right = false;
-		do {
-			if (receive(&n.c, &kind, e) < 0)
-				return -1;
-		} while (kind != KIND_OPEN);
-		if (answer_code(&n, &k, &offer, &right, e) < 0)
-			return -1;
-		if (!right)
-			return err_set(
-			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
-		if (be_let_in(&n, &k, &offer, &heads, e) < 0)
-			return -1;
-		return settle_in(&n, buf_bytes(&heads), e);
-	}
+	if (prove(&n, e) == 0)
+		return 0;
+	give_up(&n);
+	return -1;
 }

@@ -69,6 +69,7 @@ struct pair_join {
 	struct bytes password;
 	unsigned timeout_s;
 	pair_ask_fn ask;
+	bool again; /* ask for the next code after a wrong one */
 	void (*waiting)(void *ctx); /* the request is open */
 	void *ctx;
 };

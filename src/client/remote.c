@@ -184,6 +184,7 @@ give_handle(struct remote *r, CURL *h)
 }
 
 struct sink {
+	CURL *handle;
 	struct buf *out;
 	size_t start, limit;
 	bool over;
@@ -193,9 +194,15 @@ static size_t
 on_data(char *p, size_t size, size_t n, void *arg)
 {
 	struct sink *s = arg;
+	size_t limit = s->limit;
+	long status = 0;
 
 	n *= size;
-	if (s->out->n - s->start + n > s->limit) {
+	/* An error explains itself at a length of its own. */
+	curl_easy_getinfo(s->handle, CURLINFO_RESPONSE_CODE, &status);
+	if (status > 299 && limit < ERRJSON_MAX)
+		limit = ERRJSON_MAX;
+	if (s->out->n - s->start + n > limit) {
 		s->over = true;
 		return 0;
 	}
@@ -331,10 +338,10 @@ attempt(struct remote *r, const struct remote_call *c, struct buf *out,
 {
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(free_headers) struct curl_slist *list = headers(r, c, generation);
-	struct sink sink = { out, out->n,
+	CURL *h = take_handle(r);
+	struct sink sink = { h, out, out->n,
 		c->limit != 0 ? c->limit : LIMIT_JSON_BYTES, false };
 	char detail[CURL_ERROR_SIZE] = "";
-	CURL *h = take_handle(r);
 	long status = 0;
 
 	buf_printf(&url, "%s%s", r->base, c->path);

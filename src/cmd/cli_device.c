@@ -396,6 +396,7 @@ cli_signin(struct cli *cli, struct err *e)
 	}
 	a.url = cli->args[0];
 	a.name = cli->args[1];
+	a.again = asking.code == NULL && isatty(STDIN_FILENO) != 0;
 	if (cli_password(cli, "Password", false, &password, e) < 0)
 		return -1;
 	a.password = secret_bytes(password);

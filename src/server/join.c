@@ -232,6 +232,27 @@ join_fail(void *app, const struct request *q, struct response *r, struct err *e)
 	return server_json(app, q, r, fail, SERVER_WRITE, e);
 }
 
+/* The new device gives up, or the trusted one is done with it. */
+static int
+cancel(struct tx *tx, struct call *c, struct err *e)
+{
+	struct joining j;
+	struct id id;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state > JOIN_ALLOWED)
+		return 0;
+	return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
+}
+
+int
+join_cancel(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, cancel, SERVER_WRITE, e);
+}
+
 /* ---- messages ---- */
 
 struct message_job {

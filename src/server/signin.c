@@ -313,7 +313,7 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 	if (factor_has(tx, &uid, &has, e) < 0)
 		return -1;
 	if (has && code == NULL)
-		return server_refuse(c, ERR_STEP_UP_REQUIRED,
+		return server_refuse(c, ERR_INPUT_MISSING,
 		    "a code of the authenticator is needed beside the "
 		    "password: add --code CODE");
 	if (has && factor_check(tx, c, &uid, code, &ok, e) < 0)

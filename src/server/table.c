@@ -19,6 +19,7 @@ const struct http_route server_routes[] = {
 	{ "POST", "/v1/joins/{}/allow", WHO_SESSION, SMALL, join_allow, NULL },
 	{ "POST", "/v1/joins/{}/refuse", WHO_SESSION, SMALL, join_refuse, NULL },
 	{ "POST", "/v1/joins/{}/fail", WHO_SESSION, SMALL, join_fail, NULL },
+	{ "DELETE", "/v1/joins/{}", WHO_BOTH, 0, join_cancel, NULL },
 	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE, join_post, NULL },
 	{ "GET", "/v1/joins/{}/messages", WHO_BOTH, 0, join_messages, NULL },
 	{ "GET", "/v1/circle", WHO_BOTH, 0, ring_list, NULL },

@@ -5,11 +5,14 @@
 PW=$T/pw
 echo 'correct horse battery' >"$PW"
 
+SECRET=$T/secret # of the authenticator
+AS='' # what stands before aumbry, to run it as another user
+
 # at HOME COMMAND…: aumbry on the device that lives at $T/HOME.
 at() {
 	device=$1
 	shift
-	aumbry --home "$T/$device" --password-file "$PW" "$@"
+	$AS aumbry --home "$T/$device" --password-file "$PW" "$@"
 }
 
 # refused NAME STATUS CODE COMMAND…: it must end with that exit status, and
@@ -38,14 +41,36 @@ also() {
 
 # equal NAME WANTED GOT: two texts must be the same.
 equal() {
-	printf 'wanted: %s\ngot:    %s\n' "$2" "$3" >"$T/out"
-	: >"$T/err"
-	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1"; fi
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		printf 'wanted: %s\ngot:    %s\n' "$2" "$3" >"$T/err"
+		fail "$1"
+	fi
 }
 
-# totp [NOW]: what an authenticator app shows now, or at another time.
+# less NAME LIMIT NUMBER: a number must be below a limit.
+less() {
+	if [ "${3:-none}" -lt "$2" ] 2>/dev/null; then
+		pass "$1"
+	else
+		fail "$1 (not below $2: $3)"
+	fi
+}
+
+# totp NOW: what an authenticator app shows now, or at another time.
 totp() {
-	oathtool --totp --base32 --now "${1:-now}" "@$T/secret"
+	oathtool --totp --base32 --now "$1" "@$SECRET"
+}
+
+# json FIELD FILE: that field of the last line of a file; - for all names.
+json() {
+	tail -n 1 "$2" | node -e '
+		const o = JSON.parse(require("fs").readFileSync(0, "utf8"));
+		const f = process.argv[1];
+		const v = f === "-" ? Object.keys(o).sort().join(" ") : o[f];
+		console.log(typeof v === "string" ? v : JSON.stringify(v));
+	' -- "$1"
 }
 
 # sign_up HOME NAME [FLAGS…]: an account, and its two-factor on.
@@ -53,8 +78,8 @@ sign_up() {
 	home=$1 user=$2
 	shift 2
 	at "$home" signup "$URL" "$user" "$@" &&
-		at "$home" authenticator add --secret-file "$T/secret" &&
-		at "$home" authenticator confirm "$(totp)"
+		at "$home" authenticator add --secret-file "$SECRET" &&
+		at "$home" authenticator confirm "$(totp now)"
 }
 
 # pair OLD NEW NAME [FLAGS…]: let $T/NEW into the account of $T/OLD by a code.

@@ -1,0 +1,201 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 50-pairing.t: a second device joins by a code, and can be put out again.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+mkdir "$T/files"
+echo 'the text of a file' >"$T/files/a"
+echo 'another' >"$T/files/b"
+head -c 300000 /dev/urandom >"$T/files/c"
+
+# has N FILE: it has that many lines.
+has() {
+	[ "$(wc -l <"$2" 2>/dev/null)" -ge "$1" ]
+}
+# ask HOME [FLAGS…]: start to join; codes are written to descriptor 4.
+ask() {
+	home=$1
+	shift
+	rm -f "$T/typed"
+	mkfifo "$T/typed"
+	aumbry --home "$T/$home" --password-file "$PW" signin "$URL" ana "$@" \
+		<"$T/typed" >"$T/in.out" 2>"$T/in.err" &
+	asking=$!
+	exec 4>"$T/typed"
+}
+# allow HOME [FLAGS…]: start to approve; its codes come to $T/codes.
+allow() {
+	home=$1
+	shift
+	: >"$T/codes"
+	aumbry --home "$T/$home" device approve --print-code "$@" \
+		>"$T/codes" 2>"$T/allow.err" </dev/null &
+	allowing=$!
+}
+# requested [N]: that many devices ask to join.
+requested() {
+	[ "$(at laptop device requests | wc -l)" -ge "${1:-1}" ]
+}
+# ends NAME WANTED PID FILE: its exit status and its last words.
+ends() {
+	wait "$3"
+	equal "$1" "$2" "$? $(tail -n 1 "$4")"
+}
+# other_code CODE: a well-formed code that is not this one.
+other_code() {
+	echo "$1" | tr -dc '0-9\n' | awk '{
+		code = (substr($0, 1, 1) + 1) % 10 substr($0, 2, 6)
+		for (i = 1; i <= 7; i++) {
+			d = substr(code, i, 1) * (i % 2 + 1)
+			sum += d > 9 ? d - 9 : d
+		}
+		print code (10 - sum % 10) % 10
+	}'
+}
+# slip CODE: one digit of it typed wrong.
+slip() {
+	echo "$1" | awk '{ print (substr($0, 1, 1) + 1) % 10 substr($0, 2) }'
+}
+
+# forget: as if a day had passed since any device asked.
+forget() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+		'DELETE FROM joining; DELETE FROM throttle;'
+}
+
+start_server
+ok 'signs up, with two-factor' sign_up laptop ana --invite "$INVITE" \
+	--device-name laptop
+ok 'backs up' at laptop backup "$T/files"
+
+ok 'a second device is let in by its code' \
+	pair laptop phone ana --device-name phone
+ok 'it restores what the first backed up' \
+	at phone restore "latest:$T/files" --to "$T/back"
+ok 'the same' trees_equal "$T/files" "$T/back"
+echo 'from the second' >"$T/files/d"
+ok 'it backs up as well' at phone backup "$T/files"
+ok 'and the first restores that' \
+	at laptop restore "latest:$T/files" --to "$T/back2"
+ok 'the same again' trees_equal "$T/files" "$T/back2"
+says 'device list names both' '^[0-9a-f]{8}  laptop .*\(this device\)$' \
+	at laptop device list
+also 'the other' '^[0-9a-f]{8}  phone .*[^)]$'
+ok 'a device gets another name' at phone device rename pocket
+says 'that the other sees' '  pocket ' at laptop device list
+at laptop --json device list >"$T/list"
+equal 'device list --json has these fields' 'added_ms class id name this' \
+	"$(json - "$T/list")"
+says 'the log tells of it' ' device_added ' at laptop log
+
+# ---- codes ----
+
+refused 'a code of 6 digits' 2 wrong-code-kind \
+	at third signin "$URL" ana --with device --code 123456
+refused 'a code for another factor' 2 bad-usage \
+	at third signin "$URL" ana --with authenticator --code 123456
+refused 'no terminal and no password' 2 input-missing \
+	aumbry --home "$T/third" signin "$URL" ana
+echo 'not the password' >"$T/wrong"
+refused 'a wrong password' 1 wrong-password-or-name \
+	aumbry --home "$T/third" --password-file "$T/wrong" signin "$URL" ana
+refused 'a name that nobody has' 1 wrong-password-or-name \
+	at third signin "$URL" nobody
+refused 'nobody asks: nothing to refuse' 1 not-found \
+	at laptop device refuse
+refused 'nobody asks in time' 1 code-expired \
+	at laptop device approve --print-code --timeout 1
+equal 'a device that was refused keeps no key' '' \
+	"$(find "$T/third" -name device.key 2>/dev/null)"
+
+# A wrong code is burnt.
+allow laptop
+ask third --device-name third
+until_true 20 has 1 "$T/codes"
+code=$(sed -n 1p "$T/codes")
+says 'a code has 8 digits' '^[0-9]{4}-?[0-9]{4}$' sed -n 1p "$T/codes"
+other_code "$code" >&4
+exec 4>&-
+ends 'a wrong code' '1 (wrong-code)' \
+	$asking "$T/in.err"
+until_true 20 has 2 "$T/codes"
+not 'is burnt: the next one shown is another' \
+	[ "$code" = "$(sed -n 2p "$T/codes")" ]
+refused 'the new device is not in' 1 not-signed-in at third status
+kill $allowing 2>/dev/null
+wait $allowing
+forget
+ok 'with the right code it is let in' \
+	pair laptop third ana --device-name third
+ok 'and works' at third snapshot list
+
+# A slip of the finger is seen here, and costs nobody a try.
+allow laptop
+ask fourth
+until_true 20 has 1 "$T/codes"
+slip "$(sed -n 1p "$T/codes")" >&4
+exec 4>&-
+ends 'a slip of the finger is told' '1 (wrong-code)' \
+	$asking "$T/in.err"
+equal 'and burns no code' 1 "$(wc -l <"$T/codes")"
+kill $allowing 2>/dev/null
+wait $allowing
+
+# The trusted device says no.
+forget
+ask fourth
+until_true 20 requested
+says 'requests shows who asks' '^[0-9a-f]{8} .* from 127\.0\.0\.1$' \
+	at laptop device requests
+ok 'the trusted device refuses' at laptop device refuse
+exec 4>&-
+ends 'the new one is told' '4 (request-refused)' \
+	$asking "$T/in.err"
+
+# Nobody answers.
+forget
+ask fourth --timeout 1
+exec 4>&-
+ends 'a request that nobody answers expires' '1 (code-expired)' \
+	$asking "$T/in.err"
+
+# Two ask at once.
+forget
+ask fourth
+asking4=$asking
+exec 4>&-
+ask fifth
+exec 4>&-
+until_true 20 requested 2
+refused 'two requests and no name' 2 ambiguous-request \
+	at laptop device approve --print-code
+for id in $(at laptop device requests | cut -d' ' -f1); do
+	ok 'one is named and refused' at laptop device refuse "$id"
+done
+wait $asking $asking4
+refused 'who was refused may not ask again at once' 4 request-refused \
+	at sixth signin "$URL" ana
+forget
+
+# ---- removal ----
+
+ok 'a device is removed' at laptop device remove pocket
+refused 'which ends its session at once' 4 device-removed at phone status
+refused 'it cannot back up' 4 device-removed at phone backup "$T/files"
+refused 'it cannot restore' 4 device-removed \
+	at phone restore latest --to "$T/back3"
+not 'nor is it listed' sh -c \
+	'aumbry --home "$1" device list | grep pocket' sh "$T/laptop"
+says 'the log tells of it' ' device_removed ' at laptop log
+refused 'a device that is not there' 1 not-found \
+	at laptop device remove pocket
+ok 'the others go on' at third backup "$T/files"
+ok 'and read what was before and after' \
+	at laptop restore "latest:$T/files" --to "$T/back4"
+ok 'the same' trees_equal "$T/files" "$T/back4"
+rm -rf "$T/phone"
+ok 'the removed one may join anew' pair laptop phone ana
+ok 'and reads all' at phone restore "latest:$T/files" --to "$T/back5"
+ok 'the same' trees_equal "$T/files" "$T/back5"
+finish

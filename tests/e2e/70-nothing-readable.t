@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 70-nothing-readable.t: what a server stores tells nothing of what it holds.
+#
+# Markers are planted in every place that has text; none may be found below
+# the server's folder, raw, in hex or in base64. Nor may any 16 bytes in a row
+# of the files.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+WINDOWS=$ROOT/tests/e2e/windows.pl
+: >"$T/markers"
+# marker: a word that is nowhere else; also in $T/markers.
+marker() {
+	tr -dc 'a-z' </dev/urandom | head -c 24 >"$T/m"
+	cat "$T/m"
+	echo >>"$T/m"
+	cat "$T/m" >>"$T/markers"
+}
+
+F=$T/$(marker)
+mkdir "$F" "$F/$(marker)"
+secret=$(marker)
+echo "a small file: $secret" >"$F/small"
+{
+	seq 1 20000
+	marker
+	seq 1 20000
+} >"$F/text"
+head -c 3000000 /dev/urandom >"$F/noise"
+marker >>"$F/noise"
+echo content >"$F/$(marker).txt"
+ln -s "/$(marker)/$(marker)" "$F/link"
+setfattr -n "user.$(marker)" -v "$(marker)" "$F/small"
+mkdir "$F/.ssh"
+marker >"$F/.ssh/id_rsa"
+echo "AGE-SECRET-KEY-1$(marker)" >"$F/key"
+echo "my password is $(marker)" >"$PW"
+
+start_server
+ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE" \
+	--device-name "$(marker)"
+ok 'backs up, with a tag' at ana backup "$F" --tag "$(marker)"
+ok 'lets in a second device' pair ana bea ana --device-name "$(marker)"
+ok 'gives itself another name' at bea device rename "$(marker)"
+echo "changed: $(marker)" >>"$F/text"
+ok 'backs up from there' at bea backup "$F"
+ok 'all of it can be restored' at ana restore "latest:$F" --to "$T/back"
+ok 'the same' trees_equal "$F" "$T/back"
+cp "$T/server.err" "$DATA/log"
+stop_server
+equal 'markers were planted' 18 "$(wc -l <"$T/markers")"
+head -n 1 "$SECRET" >"$T/totp"
+
+ok 'no marker is stored, nor 16 bytes of any file' \
+	perl "$WINDOWS" "$DATA" "$T/markers" "$F"
+also 'and the search looked at much' '^searched [3-9][0-9]{6} bytes'
+ok 'nor the secret of the authenticator' \
+	perl "$WINDOWS" "$DATA" "$T/totp"
+
+# The search finds what is there, in each form.
+planted() { # NAME COMMAND…: what the command says is put among the data
+	name=$1
+	shift
+	"$@" >"$DATA/planted"
+	not "it would find $name" perl "$WINDOWS" "$DATA" "$T/markers" "$F"
+	rm "$DATA/planted"
+}
+planted 'a marker' printf 'xx%syy' "$secret"
+planted 'its hex' sh -c 'printf %s "$1" | od -An -tx1 | tr -d " \n"' sh "$secret"
+planted 'its base64' sh -c 'printf "x%s" "$1" | base64 -w0' sh "$secret"
+planted 'some bytes of a file' sh -c \
+	'head -c 1234567 "$1" | tail -c 31' sh "$F/noise"
+finish

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: ISC
+// liar.mjs: a server that lies, and one that writes down what it is given.
+//
+//     node liar.mjs URL LIE LOG [RECORD]
+//
+// Forwards all requests to the plain HTTP server at URL and prints its own
+// address. The file LIE holds the name of the lie to tell now, and words for
+// it; empty: the truth. Each lie that was told adds a line to LOG. RECORD gets
+// a line for every blob that is put: its id, its header, its SHA-256.
+import { createHash } from 'node:crypto';
+import { appendFileSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+
+const [SERVER, LIE, LOG, RECORD] = process.argv.slice(2);
+const PACK_HEADER = 42; // bytes at the start of a blob
+const HEAD = 364;
+
+const sha256 = (x) => createHash('sha256').update(x).digest();
+const hex = (x) => x.toString('hex');
+const flipped = (x, at) => {
+  const y = Buffer.from(x);
+  y[at] ^= 1;
+  return y;
+};
+
+// ---- the bytes that travel ----
+
+class Scan {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 0;
+  }
+  get more() {
+    return this.at < this.bytes.length;
+  }
+  take(n) {
+    if (this.at + n > this.bytes.length) throw new RangeError('cut short');
+    this.at += n;
+    return this.bytes.subarray(this.at - n, this.at);
+  }
+  u(n) {
+    return Number(BigInt(`0x${hex(this.take(n))}`));
+  }
+}
+
+const u = (n, value) => {
+  const x = Buffer.alloc(n);
+  if (n === 8) x.writeBigUInt64BE(BigInt(value));
+  else x.writeUIntBE(value, 0, n);
+  return x;
+};
+const v16 = (x) => Buffer.concat([u(2, x.length), x]);
+const listOf = (bytes) => {
+  const s = new Scan(bytes);
+  const list = [];
+  while (s.more) list.push(s.take(s.u(2)));
+  return list;
+};
+
+const takeChange = (s) => ({
+  id: hex(s.take(16)),
+  version: s.u(8),
+  content: { flags: s.u(1), epoch: s.u(4), refs: s.take(16 * s.u(2)), ct: s.take(s.u(4)) },
+});
+const putChange = (c) =>
+  Buffer.concat([
+    Buffer.from(c.id, 'hex'),
+    u(8, c.version),
+    u(1, c.content.flags),
+    u(4, c.content.epoch),
+    u(2, c.content.refs.length / 16),
+    c.content.refs,
+    u(4, c.content.ct.length),
+    c.content.ct,
+  ]);
+const deleted = (r) => (r.content.flags & 1) !== 0;
+
+const headOf = (raw) => ({ raw, seq: Number(raw.readBigUInt64BE(36)), hash: sha256(raw) });
+
+// The answer to "changes since": { heads, records, end }.
+const takeChanges = (bytes) => {
+  const s = new Scan(bytes);
+  const all = { heads: [], records: [], end: null };
+  while (s.more) {
+    const kind = s.u(1);
+    if (kind === 1) all.heads.push(headOf(s.take(HEAD)));
+    else if (kind === 2) all.records.push({ seq: s.u(8), ...takeChange(s) });
+    else all.end = { seq: s.u(8), hash: s.take(32) };
+  }
+  return all;
+};
+const putChanges = ({ heads, records, end }) =>
+  Buffer.concat([
+    ...heads.map((h) => Buffer.concat([u(1, 1), h.raw])),
+    ...records.map((r) => Buffer.concat([u(1, 2), u(8, r.seq), putChange(r)])),
+    u(1, 3),
+    u(8, end.seq),
+    end.hash,
+  ]);
+
+const entryOf = (raw) => ({
+  raw,
+  uid: hex(raw.subarray(4, 20)),
+  seq: raw.readUInt32BE(20),
+  remove: raw[64] === 3,
+});
+const envelopeOf = (raw) => ({
+  raw,
+  circleSecret: raw[1] === 1,
+  uid: hex(raw.subarray(2, 18)),
+  epoch: raw.readUInt32BE(18),
+  receiver: hex(raw.subarray(39, 55)),
+});
+
+// ---- what went by ----
+
+const seen = {
+  category: {}, // of a zone
+  heads: {}, // of a zone, in order
+  versions: {}, // of a record, in order
+  circles: {}, // entries of an account, in order
+  envelopes: [],
+  joins: {}, // device and nonce of each
+  uids: {}, // whose token it is
+  sessions: new Set(), // tokens of sessions
+};
+
+const seeEntry = (raw) => {
+  const e = entryOf(raw);
+  (seen.circles[e.uid] ??= [])[e.seq - 1] = e;
+};
+const seeEnvelopes = (list) => seen.envelopes.push(...list.map(envelopeOf));
+
+const seeCommit = (zone, category, body) => {
+  const s = new Scan(body);
+  const head = headOf(s.take(HEAD));
+  seen.category[zone] = category;
+  (seen.heads[zone] ??= [])[head.seq - 1] = head;
+  for (let n = s.u(4); n > 0; n--) {
+    const c = takeChange(s);
+    (seen.versions[zone + c.id] ??= []).push({ seq: head.seq, ...c });
+  }
+};
+
+const seeCircle = (body) => {
+  const s = new Scan(body);
+  seeEntry(s.take(s.u(2)));
+  s.take(2);
+  seeEnvelopes(listOf(s.take(body.length - s.at)));
+};
+
+const base64 = (text) => Buffer.from(text, 'base64');
+
+const see = (q, a) => {
+  const said = () => JSON.parse(q.body);
+  if (a.status > 299) return;
+  if (q.is('POST', 'zones/*/commits')) seeCommit(q.zone, q.query.get('category'), q.body);
+  if (q.is('POST', 'circle')) seeCircle(q.body);
+  if (q.is('POST', 'signup/finish')) {
+    seeEntry(base64(said().genesis));
+    seeEnvelopes(said().envelopes.map(base64));
+  }
+  if (q.is('POST', 'session')) {
+    const { token } = JSON.parse(a.body);
+    seen.uids[token] = said().uid;
+    seen.sessions.add(token);
+    begun.add(token);
+  }
+  if (q.is('POST', 'signin/finish')) {
+    const { join, token, uid } = JSON.parse(a.body);
+    seen.joins[join] = { device: said().device, nonce: said().nonce };
+    seen.uids[token] = uid;
+    begun.add(token);
+  }
+};
+
+const record = (q) => {
+  if (!RECORD || !q.is('PUT', 'zones/*/blobs/*')) return;
+  const header = hex(q.body.subarray(0, PACK_HEADER));
+  appendFileSync(RECORD, `${q.blob} ${header} ${hex(sha256(q.body))}\n`);
+};
+
+// ---- lies ----
+
+const newest = (list) => list[list.length - 1];
+const json = (status, value) => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(value)),
+});
+const failure = (status, code) =>
+  json(status, { error: { code, message: code, remedy: '', detail: {} } });
+const html = (status) => ({
+  status,
+  headers: { 'content-type': 'text/html' },
+  body: Buffer.from('<html><body><h1>Welcome</h1></body></html>\n'),
+});
+
+// A lie is { before?, after?, ends? }. Both take (question, words, answer),
+// and give the answer to be sent, or nothing when there is nothing to lie
+// about. `before` keeps the question from the server. `ends`: sessions from
+// before the lie are over, so that the client must begin another.
+const about = (method, path, change) => ({
+  after: (q, words, a) => (q.is(method, path) && a.status < 300 ? change(q, words, a) : undefined),
+});
+const body = (a, bytes) => ({ ...a, body: bytes });
+const edited = (a, edit) => {
+  const value = JSON.parse(a.body);
+  return edit(value) === false ? undefined : body(a, Buffer.from(JSON.stringify(value)));
+};
+
+// Of a zone's changes. The first word is the category; edit gives false when
+// these changes do not lend themselves to the lie.
+const changes = (edit) =>
+  about('GET', 'zones/*/changes', (q, [category, ...words], a) => {
+    if (seen.category[q.zone] !== category) return undefined;
+    const all = takeChanges(a.body);
+    return edit(all, q, words) === false ? undefined : body(a, putChanges(all));
+  });
+const blob = (edit) => about('GET', 'zones/*/blobs/*', (q, words, a) => body(a, edit(a.body)));
+const keyring = (edit) =>
+  about('GET', 'keyring', (q, words, a) => {
+    const list = listOf(a.body).map(envelopeOf);
+    const last = Math.max(...list.map((v) => v.epoch));
+    const own = list.find((v) => v.circleSecret && v.epoch === last);
+    const other = own && edit(own);
+    if (!other) return undefined;
+    return body(a, Buffer.concat(list.map((v) => v16(v === own ? other : v.raw))));
+  });
+
+const lastRemove = (entries) => newest(entries.filter((e) => e.remove))?.seq ?? Infinity;
+
+// The circle as it is told: the entries `keep` lets through.
+const circle = (keep) => ({
+  ends: true,
+  after: (q, words, a) => {
+    const entries = seen.circles[q.uid] ?? [];
+    const kept = entries.filter(keep);
+    if (kept.length === entries.length || a.status > 299) return undefined;
+    if (q.is('GET', 'circle'))
+      return body(
+        a,
+        Buffer.concat(kept.filter((e) => e.seq > Number(q.query.get('since'))).map((e) => v16(e.raw))),
+      );
+    if (!q.is('POST', 'session')) return undefined;
+    return edited(a, (value) => {
+      value.circle_seq = newest(kept).seq;
+      value.circle_head = hex(sha256(newest(kept).raw));
+    });
+  },
+});
+
+// Everything after `seq` never happened; old versions are the newest again.
+const rollBack = (all, q, seq) => {
+  const since = Number(q.query.get('since'));
+  const old = Object.entries(seen.versions)
+    .filter(([key]) => key.startsWith(q.zone))
+    .map(([, list]) => newest(list.filter((r) => r.seq <= seq)))
+    .filter((r) => r && r.seq > since);
+  all.heads = all.heads.filter((h) => h.seq <= seq);
+  all.records = old.sort((x, y) => x.seq - y.seq);
+  all.end = { seq, hash: seen.heads[q.zone][seq - 1].hash };
+};
+
+// The first record of an answer that had another version before.
+const changed = (all, q) => {
+  const r = all.records.find((x) => !deleted(x) && x.version > 1);
+  const old = r && seen.versions[q.zone + r.id]?.find((x) => x.version === r.version - 1);
+  return old && !deleted(old) ? [r, old] : [];
+};
+
+const forks = {}; // by zone: the head of who was told that it was taken
+const forkedCircles = {}; // by account: entries that nobody else gets to see
+
+const lies = {
+  'swap-records': changes((all) => {
+    const [x, y] = all.records.filter((r) => !deleted(r));
+    if (!y) return false;
+    [x.content, y.content] = [y.content, x.content];
+    return true;
+  }),
+  'old-record': changes((all, q) => {
+    const [r, old] = changed(all, q);
+    if (!r) return false;
+    Object.assign(r, { version: old.version, content: old.content });
+    return true;
+  }),
+  'relabeled-record': changes((all, q) => {
+    const [r, old] = changed(all, q);
+    if (!r) return false;
+    r.content = old.content;
+    return true;
+  }),
+  'omit-record': changes((all) => {
+    const at = all.records.findIndex((r) => !deleted(r));
+    if (at < 0) return false;
+    all.records.splice(at, 1);
+    return true;
+  }),
+  'cut-changes': about('GET', 'zones/*/changes', (q, words, a) =>
+    body(a, a.body.subarray(0, -41)),
+  ),
+  'hide-commits': changes((all, q, [n]) => {
+    const seq = all.end.seq - Number(n);
+    return seq < 1 ? false : rollBack(all, q, seq);
+  }),
+  'swap-heads': changes(({ heads }) => {
+    if (heads.length < 2) return false;
+    [heads[0], heads[1]] = [heads[1], heads[0]];
+    return true;
+  }),
+  'omit-head': changes(({ heads }) => {
+    if (heads.length < 2) return false;
+    heads.shift();
+    return true;
+  }),
+  'alter-head': changes(({ heads, end }) => {
+    if (heads.length < 1) return false;
+    const raw = flipped(newest(heads).raw, 227); // in its time
+    heads.splice(-1, 1, headOf(raw));
+    end.hash = sha256(raw);
+    return true;
+  }),
+  'other-end': changes(({ end }) => {
+    end.hash = flipped(end.hash, 0);
+    return true;
+  }),
+  // Commits are taken, but into a history that only their maker sees.
+  'fork-history': {
+    before: (q, [category]) => {
+      if (!q.is('POST', 'zones/*/commits') || seen.category[q.zone] !== category) return undefined;
+      forks[q.zone] = headOf(q.body.subarray(0, HEAD));
+      return json(200, { seq: forks[q.zone].seq });
+    },
+    after: changes((all, q) => {
+      if (!forks[q.zone]) return false;
+      all.heads = [];
+      all.records = [];
+      all.end = forks[q.zone];
+      return true;
+    }).after,
+  },
+
+  'truncate-blob': blob((x) => x.subarray(0, -1)),
+  'flip-blob': blob((x) => flipped(x, x.length >> 1)),
+  'no-blob': {
+    before: (q) => (q.is('GET', 'zones/*/blobs/*') ? failure(404, 'not-found') : undefined),
+  },
+
+  'key-of-other-account': keyring(
+    (own) => seen.envelopes.find((v) => v.circleSecret && v.uid !== own.uid)?.raw,
+  ),
+  'key-of-other-member': keyring((own) => otherMember(own)?.raw),
+  'key-relabeled': keyring((own) => {
+    const other = otherMember(own);
+    if (!other) return undefined;
+    const raw = Buffer.from(other.raw);
+    raw.write(own.receiver, 39, 'hex');
+    return raw;
+  }),
+
+  'low-cost': {
+    after: (q, words, a) =>
+      a.status < 300 && q.method === 'POST' && q.path.endsWith('/start')
+        ? edited(a, (value) => {
+            if (!value.ksf) return false;
+            value.ksf = { memory_kib: 8, passes: 1 };
+            return true;
+          })
+        : undefined,
+  },
+
+  'old-circle': circle((e, i, all) => i < all.length - 1),
+  'hide-remove': circle((e, i, all) => e.seq < lastRemove(all)),
+  'drop-remove': circle((e, i, all) => e.seq !== lastRemove(all)),
+  'other-circle': {
+    ends: true,
+    ...about('POST', 'session', (q, words, a) =>
+      edited(a, (value) => {
+        const last = newest(seen.circles[q.uid]).raw;
+        value.circle_head = hex(sha256(flipped(last, 60))); // in its time
+      }),
+    ),
+  },
+  // One device's entry is taken, and shown to that device alone.
+  'fork-circle': {
+    before: (q) => {
+      if (!q.is('POST', 'circle')) return undefined;
+      const s = new Scan(q.body);
+      const entry = entryOf(s.take(s.u(2)));
+      s.take(2);
+      const envelopes = listOf(s.take(q.body.length - s.at)).map(envelopeOf);
+      forkedCircles[q.uid] = { entry, envelopes };
+      return json(200, { seq: entry.seq });
+    },
+    after: (q, words, a) => {
+      const fork = forkedCircles[q.uid];
+      if (!fork) return undefined;
+      if (q.is('GET', 'circle')) return body(a, Buffer.concat([a.body, v16(fork.entry.raw)]));
+      if (!q.is('GET', 'keyring')) return undefined;
+      const own = listOf(a.body).map(envelopeOf).find((v) => v.circleSecret).receiver;
+      const mine = fork.envelopes.filter((v) => !v.circleSecret || v.receiver === own);
+      return body(a, Buffer.concat([a.body, ...mine.map((v) => v16(v.raw))]));
+    },
+  },
+  'flip-circle': about('GET', 'circle', (q, words, a) =>
+    a.body.length > 0 ? body(a, flipped(a.body, a.body.length - 1)) : undefined,
+  ),
+  'foreign-circle': about('GET', 'circle', (q, words, a) => {
+    const other = Object.values(seen.circles).find((list) => list[0].uid !== q.uid);
+    return other && body(a, Buffer.concat(other.map((e) => v16(e.raw))));
+  }),
+
+  'redirect-join': about('GET', 'joins', (q, words, a) =>
+    edited(a, ({ joins }) => {
+      const other = Object.keys(seen.joins).find((j) => j !== joins[0]?.join);
+      if (!joins[0] || !other) return false;
+      Object.assign(joins[0], seen.joins[other]);
+      return true;
+    }),
+  ),
+
+  html: { before: (q, [status]) => html(Number(status)) },
+  empty: { before: () => ({ status: 200, headers: {}, body: Buffer.alloc(0) }) },
+
+  // The blob is stored, but who put it never hears of it.
+  'lose-answer': {
+    after: (q) => {
+      if (!q.is('PUT', 'zones/*/blobs/*') || lost.has(q.blob)) return undefined;
+      lost.add(q.blob);
+      return 'break';
+    },
+  },
+  'hold-answer': { after: (q) => (q.is('PUT', 'zones/*/blobs/*') ? 'hold' : undefined) },
+};
+const lost = new Set();
+
+function otherMember(own) {
+  return seen.envelopes.find(
+    (v) =>
+      v.circleSecret && v.uid === own.uid && v.epoch === own.epoch && v.receiver !== own.receiver,
+  );
+}
+
+// ---- serving ----
+
+class Question {
+  constructor(request, bytes) {
+    const url = new URL(request.url, SERVER);
+    this.method = request.method;
+    this.url = request.url;
+    this.path = url.pathname;
+    this.query = url.searchParams;
+    this.headers = request.headers;
+    this.body = bytes;
+    const [, , kind, zone, , id] = this.path.split('/');
+    if (kind === 'zones') [this.zone, this.blob] = [zone, id];
+    this.token = request.headers.authorization?.slice('Bearer '.length);
+  }
+  is(method, path) {
+    const pattern = new RegExp(`^/v1/${path.replaceAll('*', '[0-9a-f]{32}')}$`);
+    return this.method === method && pattern.test(this.path);
+  }
+  get uid() {
+    return this.is('POST', 'session') ? JSON.parse(this.body).uid : seen.uids[this.token];
+  }
+}
+
+const collect = async (stream) => {
+  const parts = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts);
+};
+
+// The server counts what goes wrong by address; each lie begins at a new one.
+let localAddress = '127.0.0.1';
+let addresses = 1;
+
+const agent = new http.Agent({ keepAlive: true });
+const forward = (q) =>
+  new Promise((resolve, reject) => {
+    const headers = { ...q.headers, 'content-length': q.body.length };
+    const options = { method: q.method, headers, agent, localAddress };
+    const request = http.request(new URL(q.url, SERVER), options);
+    request.on('error', reject);
+    request.on('response', async (response) => {
+      const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...rest } =
+        response.headers;
+      resolve({ status: response.statusCode, headers: rest, body: await collect(response) });
+    });
+    request.end(q.body);
+  });
+
+let text = ''; // the lie as it stands in the file
+let begun = new Set(); // tokens from after the lie began
+
+const answer = async (q) => {
+  const now = readFileSync(LIE, 'utf8').trim();
+  if (now !== text) {
+    [text, begun] = [now, new Set()];
+    addresses += 1;
+    localAddress = `127.0.${addresses >> 8}.${addresses & 255}`;
+  }
+  const [first, ...rest] = text.split(' ');
+  const [name, ...words] = first === 'new' ? rest : [first, ...rest];
+  const lie = name === '' ? {} : lies[name];
+  const told = (a) => {
+    if (a) appendFileSync(LOG, `${name} ${q.method} ${q.url}\n`);
+    return a;
+  };
+  if (!lie) throw new Error(`there is no lie ${name}`);
+  record(q);
+  if (lie.ends && first !== 'new' && seen.sessions.has(q.token) && !begun.has(q.token))
+    return failure(401, 'session-expired');
+  const spared = first === 'new' && q.token && !begun.has(q.token);
+  const instead = spared ? undefined : told(lie.before?.(q, words));
+  if (instead) return instead;
+  const truth = await forward(q);
+  see(q, truth);
+  return (spared ? undefined : told(lie.after?.(q, words, truth))) ?? truth;
+};
+
+const server = http.createServer(async (request, response) => {
+  try {
+    const a = await answer(new Question(request, await collect(request)));
+    if (a === 'break') request.socket.destroy();
+    if (typeof a === 'string') return;
+    response.writeHead(a.status, { ...a.headers, 'content-length': a.body.length });
+    response.end(a.body);
+  } catch (e) {
+    process.stderr.write(`liar: ${request.method} ${request.url}: ${e.message}\n`);
+    request.socket.destroy();
+  }
+});
+server.requestTimeout = 0;
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`http://127.0.0.1:${server.address().port}\n`);
+});

@@ -752,7 +752,14 @@ fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 			return err_set(e, ERR_CIRCLE_INVALID,
 			    "the list of devices was cut short");
 		if (circle_apply(&n->circle, entry, e) < 0)
-			return -1;
+			return e->code == ERR_CONFLICT
+			    ? err_set(e, ERR_CIRCLE_ROLLED_BACK,
+				  "the server left an entry out of the list of "
+				  "devices")
+			    : -1;
+		if (!id_equal(&n->circle.uid, &n->uid))
+			return err_set(e, ERR_CIRCLE_NOT_YOURS,
+			    "the list of devices is another account's");
 		buf_put_v16(&n->entries, entry);
 		if (n->circle.seq == n->seq &&
 		    !digest_equal(&n->circle.head, &n->head))
@@ -764,8 +771,7 @@ fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
 		    "the server's list of devices is shorter than the one the "
 		    "trusted device vouched for");
-	if (!id_equal(&n->circle.uid, &n->uid) ||
-	    (!with_add && !digest_equal(&n->circle.circle_id, &n->circle_id)))
+	if (!with_add && !digest_equal(&n->circle.circle_id, &n->circle_id))
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
 		    "the list of devices is another account's");
 	return 0;

@@ -47,6 +47,23 @@ damaged(struct err *e)
 	return err_in(e, "what this device remembers of its account");
 }
 
+/* An entry was left out, or it belongs to another chain. */
+static int
+does_not_continue(const struct circle *c, struct bytes entry, struct err *e)
+{
+	struct entry_view v;
+
+	if (circle_entry_parse(entry, &v, e) < 0)
+		return -1;
+	if (v.seq > c->seq + 1)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "the server left entry %u out of the list of devices",
+		    (unsigned)c->seq + 1);
+	return err_set(e, ERR_CIRCLE_FORKED,
+	    "the server's list of devices does not continue the one this "
+	    "device has seen");
+}
+
 static int
 apply_entries(struct circle *c, struct bytes entries, struct err *e)
 {
@@ -58,7 +75,9 @@ apply_entries(struct circle *c, struct bytes entries, struct err *e)
 			return err_set(e, ERR_CIRCLE_INVALID,
 			    "the list of devices was cut short");
 		if (circle_apply(c, entry, e) < 0)
-			return -1;
+			return e->code == ERR_CONFLICT
+			    ? does_not_continue(c, entry, e)
+			    : -1;
 	}
 	return 0;
 }
@@ -204,19 +223,14 @@ compare_circle(struct self *s, const json_t *answer, struct err *e)
 	return 0;
 }
 
+/* Kept only when all that came with it held. */
 static int
-keep_token(struct self *s, const json_t *answer, struct err *e)
+keep_token(struct self *s, const char *token, uint64_t expires_s, struct err *e)
 {
 	OWN(buf_free) struct buf kept = { 0 };
-	const char *token = "";
-	uint64_t expires_s;
 
-	if (jsonio_text(answer, "token", &token, e) < 0 ||
-	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
-		return -1;
 	buf_put_u64(&kept, (uint64_t)now_ms() + expires_s * 1000);
 	buf_put_str(&kept, token);
-	remote_set_token(s->remote, token);
 	return local_put(s->local, "token", buf_bytes(&kept), e);
 }
 
@@ -248,24 +262,37 @@ open_session(struct self *s, json_t **answer, struct err *e)
 
 static int fetch_keyring(struct self *s, struct err *e);
 
+/* The keys of the newest epoch, when they are not here yet. */
+static int
+complete_keyring(struct self *s, struct err *e)
+{
+	return keyring_epoch(s->keyring) < s->circle.key.epoch
+	    ? fetch_keyring(s, e)
+	    : 0;
+}
+
 static int
 renew(void *ctx, struct err *e)
 {
 	struct self *s = ctx;
 	OWN(jsonio_free) json_t *answer = NULL;
-	const char *two_factor = "";
+	const char *two_factor = "", *token = "";
+	uint64_t expires_s;
 
-	if (open_session(s, &answer, e) < 0 || keep_token(s, answer, e) < 0 ||
+	if (open_session(s, &answer, e) < 0 ||
+	    jsonio_text(answer, "token", &token, e) < 0 ||
+	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &two_factor, e) < 0)
 		return -1;
+	remote_set_token(s->remote, token);
+	if (compare_circle(s, answer, e) < 0 || complete_keyring(s, e) < 0) {
+		remote_set_token(s->remote, NULL);
+		return -1;
+	}
 	buf_clear(&s->two_factor);
 	buf_put_str(&s->two_factor, two_factor);
 	s->connected = true;
-	if (compare_circle(s, answer, e) < 0)
-		return -1;
-	return keyring_epoch(s->keyring) < s->circle.key.epoch
-	    ? fetch_keyring(s, e)
-	    : 0;
+	return keep_token(s, token, expires_s, e);
 }
 
 int
@@ -283,7 +310,7 @@ self_connect(struct self *s, struct err *e)
 	    until > (uint64_t)now_ms() + TOKEN_SPARE_MS) {
 		remote_set_token(s->remote, (const char *)t.p);
 		s->connected = true;
-		return 0;
+		return complete_keyring(s, e);
 	}
 	return renew(s, e);
 }
@@ -313,13 +340,8 @@ self_refresh(struct self *s, struct err *e)
 	if (more.n == 0)
 		return 0;
 	circle_copy(&next, &s->circle);
-	if (apply_entries(&next, buf_bytes(&more), e) < 0) {
-		if (e->code == ERR_CONFLICT)
-			return err_set(e, ERR_CIRCLE_FORKED,
-			    "the server's list of devices does not continue "
-			    "the one this device has seen");
+	if (apply_entries(&next, buf_bytes(&more), e) < 0)
 		return -1;
-	}
 	if (!circle_active(&next, &s->dev_id))
 		return err_set(e, ERR_DEVICE_REMOVED,
 		    "this device was removed from the account");

@@ -363,7 +363,12 @@ check_signer(struct zcopy *z, const struct head *h, struct err *e)
 	    self->refresh(self->ctx, e) < 0)
 		return -1;
 	const struct digest *at = circle_hash_at(self->circle, h->circle_seq);
-	if (at == NULL || !digest_equal(at, &h->circle_hash))
+	if (at == NULL)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "a change in the %s zone names entry %u of the list of "
+		    "devices, which the server does not show",
+		    category_name(z->category), (unsigned)h->circle_seq);
+	if (!digest_equal(at, &h->circle_hash))
 		return err_set(e, ERR_CIRCLE_FORKED,
 		    "a change in the %s zone was made under another list of "
 		    "devices",

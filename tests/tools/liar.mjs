@@ -60,7 +60,12 @@ const listOf = (bytes) => {
 const takeChange = (s) => ({
   id: hex(s.take(16)),
   version: s.u(8),
-  content: { flags: s.u(1), epoch: s.u(4), refs: s.take(16 * s.u(2)), ct: s.take(s.u(4)) },
+  content: {
+    flags: s.u(1),
+    epoch: s.u(4),
+    refs: s.take(16 * s.u(2)),
+    ct: s.take(s.u(4)),
+  },
 });
 const putChange = (c) =>
   Buffer.concat([
@@ -75,7 +80,11 @@ const putChange = (c) =>
   ]);
 const deleted = (r) => (r.content.flags & 1) !== 0;
 
-const headOf = (raw) => ({ raw, seq: Number(raw.readBigUInt64BE(36)), hash: sha256(raw) });
+const headOf = (raw) => ({
+  raw,
+  seq: Number(raw.readBigUInt64BE(36)),
+  hash: sha256(raw),
+});
 
 // The answer to "changes since": { heads, records, end }.
 const takeChanges = (bytes) => {
@@ -154,7 +163,8 @@ const base64 = (text) => Buffer.from(text, 'base64');
 const see = (q, a) => {
   const said = () => JSON.parse(q.body);
   if (a.status > 299) return;
-  if (q.is('POST', 'zones/*/commits')) seeCommit(q.zone, q.query.get('category'), q.body);
+  if (q.is('POST', 'zones/*/commits'))
+    seeCommit(q.zone, q.query.get('category'), q.body);
   if (q.is('POST', 'circle')) seeCircle(q.body);
   if (q.is('POST', 'signup/finish')) {
     seeEntry(base64(said().genesis));
@@ -201,12 +211,14 @@ const html = (status) => ({
 // about. `before` keeps the question from the server. `ends`: sessions from
 // before the lie are over, so that the client must begin another.
 const about = (method, path, change) => ({
-  after: (q, words, a) => (q.is(method, path) && a.status < 300 ? change(q, words, a) : undefined),
+  after: (q, words, a) =>
+    q.is(method, path) && a.status < 300 ? change(q, words, a) : undefined,
 });
 const body = (a, bytes) => ({ ...a, body: bytes });
 const edited = (a, edit) => {
   const value = JSON.parse(a.body);
-  return edit(value) === false ? undefined : body(a, Buffer.from(JSON.stringify(value)));
+  if (edit(value) === false) return undefined;
+  return body(a, Buffer.from(JSON.stringify(value)));
 };
 
 // Of a zone's changes. The first word is the category; edit gives false when
@@ -217,7 +229,8 @@ const changes = (edit) =>
     const all = takeChanges(a.body);
     return edit(all, q, words) === false ? undefined : body(a, putChanges(all));
   });
-const blob = (edit) => about('GET', 'zones/*/blobs/*', (q, words, a) => body(a, edit(a.body)));
+const blob = (edit) =>
+  about('GET', 'zones/*/blobs/*', (q, words, a) => body(a, edit(a.body)));
 const keyring = (edit) =>
   about('GET', 'keyring', (q, words, a) => {
     const list = listOf(a.body).map(envelopeOf);
@@ -225,10 +238,12 @@ const keyring = (edit) =>
     const own = list.find((v) => v.circleSecret && v.epoch === last);
     const other = own && edit(own);
     if (!other) return undefined;
-    return body(a, Buffer.concat(list.map((v) => v16(v === own ? other : v.raw))));
+    const told = list.map((v) => v16(v === own ? other : v.raw));
+    return body(a, Buffer.concat(told));
   });
 
-const lastRemove = (entries) => newest(entries.filter((e) => e.remove))?.seq ?? Infinity;
+const lastRemove = (entries) =>
+  newest(entries.filter((e) => e.remove))?.seq ?? Infinity;
 
 // The circle as it is told: the entries `keep` lets through.
 const circle = (keep) => ({
@@ -237,11 +252,10 @@ const circle = (keep) => ({
     const entries = seen.circles[q.uid] ?? [];
     const kept = entries.filter(keep);
     if (kept.length === entries.length || a.status > 299) return undefined;
-    if (q.is('GET', 'circle'))
-      return body(
-        a,
-        Buffer.concat(kept.filter((e) => e.seq > Number(q.query.get('since'))).map((e) => v16(e.raw))),
-      );
+    if (q.is('GET', 'circle')) {
+      const more = kept.filter((e) => e.seq > Number(q.query.get('since')));
+      return body(a, Buffer.concat(more.map((e) => v16(e.raw))));
+    }
     if (!q.is('POST', 'session')) return undefined;
     return edited(a, (value) => {
       value.circle_seq = newest(kept).seq;
@@ -265,7 +279,8 @@ const rollBack = (all, q, seq) => {
 // The first record of an answer that had another version before.
 const changed = (all, q) => {
   const r = all.records.find((x) => !deleted(x) && x.version > 1);
-  const old = r && seen.versions[q.zone + r.id]?.find((x) => x.version === r.version - 1);
+  const versions = (r && seen.versions[q.zone + r.id]) ?? [];
+  const old = versions.find((x) => x.version === r.version - 1);
   return old && !deleted(old) ? [r, old] : [];
 };
 
@@ -328,7 +343,8 @@ const lies = {
   // Commits are taken, but into a history that only their maker sees.
   'fork-history': {
     before: (q, [category]) => {
-      if (!q.is('POST', 'zones/*/commits') || seen.category[q.zone] !== category) return undefined;
+      if (!q.is('POST', 'zones/*/commits')) return undefined;
+      if (seen.category[q.zone] !== category) return undefined;
       forks[q.zone] = headOf(q.body.subarray(0, HEAD));
       return json(200, { seq: forks[q.zone].seq });
     },
@@ -344,11 +360,13 @@ const lies = {
   'truncate-blob': blob((x) => x.subarray(0, -1)),
   'flip-blob': blob((x) => flipped(x, x.length >> 1)),
   'no-blob': {
-    before: (q) => (q.is('GET', 'zones/*/blobs/*') ? failure(404, 'not-found') : undefined),
+    before: (q) =>
+      q.is('GET', 'zones/*/blobs/*') ? failure(404, 'not-found') : undefined,
   },
 
   'key-of-other-account': keyring(
-    (own) => seen.envelopes.find((v) => v.circleSecret && v.uid !== own.uid)?.raw,
+    ({ uid }) =>
+      seen.envelopes.find((v) => v.circleSecret && v.uid !== uid)?.raw,
   ),
   'key-of-other-member': keyring((own) => otherMember(own)?.raw),
   'key-relabeled': keyring((own) => {
@@ -396,10 +414,14 @@ const lies = {
     after: (q, words, a) => {
       const fork = forkedCircles[q.uid];
       if (!fork) return undefined;
-      if (q.is('GET', 'circle')) return body(a, Buffer.concat([a.body, v16(fork.entry.raw)]));
+      if (q.is('GET', 'circle'))
+        return body(a, Buffer.concat([a.body, v16(fork.entry.raw)]));
       if (!q.is('GET', 'keyring')) return undefined;
-      const own = listOf(a.body).map(envelopeOf).find((v) => v.circleSecret).receiver;
-      const mine = fork.envelopes.filter((v) => !v.circleSecret || v.receiver === own);
+      const list = listOf(a.body).map(envelopeOf);
+      const { receiver } = list.find((v) => v.circleSecret);
+      const mine = fork.envelopes.filter(
+        (v) => !v.circleSecret || v.receiver === receiver,
+      );
       return body(a, Buffer.concat([a.body, ...mine.map((v) => v16(v.raw))]));
     },
   },
@@ -407,7 +429,8 @@ const lies = {
     a.body.length > 0 ? body(a, flipped(a.body, a.body.length - 1)) : undefined,
   ),
   'foreign-circle': about('GET', 'circle', (q, words, a) => {
-    const other = Object.values(seen.circles).find((list) => list[0].uid !== q.uid);
+    const circles = Object.values(seen.circles);
+    const other = circles.find((list) => list[0].uid !== q.uid);
     return other && body(a, Buffer.concat(other.map((e) => v16(e.raw))));
   }),
 
@@ -421,7 +444,9 @@ const lies = {
   ),
 
   html: { before: (q, [status]) => html(Number(status)) },
-  empty: { before: () => ({ status: 200, headers: {}, body: Buffer.alloc(0) }) },
+  empty: {
+    before: () => ({ status: 200, headers: {}, body: Buffer.alloc(0) }),
+  },
 
   // The blob is stored, but who put it never hears of it.
   'lose-answer': {
@@ -431,14 +456,17 @@ const lies = {
       return 'break';
     },
   },
-  'hold-answer': { after: (q) => (q.is('PUT', 'zones/*/blobs/*') ? 'hold' : undefined) },
+  'hold-answer': about('PUT', 'zones/*/blobs/*', () => 'hold'),
 };
 const lost = new Set();
 
 function otherMember(own) {
   return seen.envelopes.find(
     (v) =>
-      v.circleSecret && v.uid === own.uid && v.epoch === own.epoch && v.receiver !== own.receiver,
+      v.circleSecret &&
+      v.uid === own.uid &&
+      v.epoch === own.epoch &&
+      v.receiver !== own.receiver,
   );
 }
 
@@ -462,7 +490,8 @@ class Question {
     return this.method === method && pattern.test(this.path);
   }
   get uid() {
-    return this.is('POST', 'session') ? JSON.parse(this.body).uid : seen.uids[this.token];
+    if (this.is('POST', 'session')) return JSON.parse(this.body).uid;
+    return seen.uids[this.token];
   }
 }
 
@@ -484,9 +513,15 @@ const forward = (q) =>
     const request = http.request(new URL(q.url, SERVER), options);
     request.on('error', reject);
     request.on('response', async (response) => {
-      const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...rest } =
-        response.headers;
-      resolve({ status: response.statusCode, headers: rest, body: await collect(response) });
+      const headers = { ...response.headers };
+      for (const hop of ['content-length', 'transfer-encoding', 'connection'])
+        delete headers[hop];
+      const status = response.statusCode;
+      try {
+        resolve({ status, headers, body: await collect(response) });
+      } catch (e) {
+        reject(e);
+      }
     });
     request.end(q.body);
   });
@@ -510,7 +545,8 @@ const answer = async (q) => {
   };
   if (!lie) throw new Error(`there is no lie ${name}`);
   record(q);
-  if (lie.ends && first !== 'new' && seen.sessions.has(q.token) && !begun.has(q.token))
+  const old = seen.sessions.has(q.token) && !begun.has(q.token);
+  if (lie.ends && first !== 'new' && old)
     return failure(401, 'session-expired');
   const spared = first === 'new' && q.token && !begun.has(q.token);
   const instead = spared ? undefined : told(lie.before?.(q, words));
@@ -525,10 +561,12 @@ const server = http.createServer(async (request, response) => {
     const a = await answer(new Question(request, await collect(request)));
     if (a === 'break') request.socket.destroy();
     if (typeof a === 'string') return;
-    response.writeHead(a.status, { ...a.headers, 'content-length': a.body.length });
+    const length = { 'content-length': a.body.length };
+    response.writeHead(a.status, { ...a.headers, ...length });
     response.end(a.body);
   } catch (e) {
-    process.stderr.write(`liar: ${request.method} ${request.url}: ${e.message}\n`);
+    const what = `${request.method} ${request.url}`;
+    process.stderr.write(`liar: ${what}: ${e.message}\n`);
     request.socket.destroy();
   }
 });

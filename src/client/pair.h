@@ -9,7 +9,8 @@
  *   3 A→B  HMAC(k_a, transcript) | box(uid | circle_id | u32 seq | head
  *          | v16 unsigned ADD)
  *   4 B→A  box(signature[64] over the ADD)
- *   5 A→B  box(v8 name | u16 n | n * (zone[16] | u64 seq | head hash[32]))
+ *   5 A→B  box(v8 name | u16 n | n * (u8 category | zone[16]
+ *          | u64 seq | head hash[32]))
  *   6 A→B  nothing: the code was wrong and is burnt
  *
  * CI = "aumbry pair v1" | v8(host) | uid; sid = join id | rb[16] | ra[16]; each

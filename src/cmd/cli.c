@@ -46,7 +46,7 @@ static const struct command {
 	    "[--one-file-system] [--secret P] [--dry-run] [--verify] "
 	    "[--to DIR]",
 	    "back up files (your home without PATH)", cli_backup },
-	{ "snapshot", "list [--host H] [--tag T] | show ID",
+	{ "snapshot", "list [--host H] [--tag T] | show ID | forget ID…",
 	    "the backups there are", cli_snapshot },
 	{ "restore",
 	    "ID[:PATH] --to DIR [--include P] [--dry-run] "

@@ -152,6 +152,42 @@ show_snapshot(struct cli *cli, const struct snapshot *s)
 	}
 }
 
+/* The record of a snapshot and those that carry its further refs. */
+static int
+forget_one(struct opened *o, const struct snapshot *s, struct err *e)
+{
+	size_t n = s->more_refs.n / ID_BYTES;
+	OWN(mem_free)
+	struct zcopy_edit *edits = mem_array(1 + n, sizeof *edits);
+
+	edits[0] = (struct zcopy_edit){ .id = s->id, .deleted = true };
+	for (size_t i = 0; i < n; i++) {
+		memcpy(
+		    edits[1 + i].id.b, s->more_refs.p + i * ID_BYTES, ID_BYTES);
+		edits[1 + i].deleted = true;
+	}
+	return zcopy_commit(
+	    o->repo.repo->backup.zone, edits, 1 + n, NULL, NULL, e);
+}
+
+/* All are looked up before one is forgotten. */
+static int
+forget(struct cli *cli, struct opened *o, struct err *e)
+{
+	size_t n = (size_t)cli->n_args - 1;
+	OWN(mem_free) const struct snapshot **list = mem_array(n, sizeof *list);
+
+	for (size_t i = 0; i < n; i++)
+		if (snapshot_find(&o->list, cli->args[1 + i], &list[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (forget_one(o, list[i], e) < 0)
+			return err_in(
+			    e, "snapshot %s", id_short(&list[i]->id).s);
+	cli_say(cli, "%zu forgotten. aumbry prune gives the space back.", n);
+	return 0;
+}
+
 int
 cli_snapshot(struct cli *cli, struct err *e)
 {
@@ -161,16 +197,19 @@ cli_snapshot(struct cli *cli, struct err *e)
 		{ "tag", CLI_TEXT, &tag } };
 	const struct snapshot *s;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, -1, e) < 0)
 		return -1;
 	bool list = strcmp(cli->args[0], "list") == 0;
 	bool show = strcmp(cli->args[0], "show") == 0;
-	if ((!list && !show) || (list && cli->n_args != 1) ||
-	    (show && cli->n_args != 2))
+	bool drop = strcmp(cli->args[0], "forget") == 0;
+	if ((!list && !show && !drop) || (list && cli->n_args != 1) ||
+	    (show && cli->n_args != 2) || (drop && cli->n_args < 2))
 		return err_set(e, ERR_USAGE,
 		    "aumbry snapshot does not understand \"%s\"", cli->args[0]);
 	if (open_all(cli, &o, e) < 0)
 		return -1;
+	if (drop)
+		return forget(cli, &o, e);
 	if (list)
 		return list_snapshots(cli, &o, host, tag);
 	if (snapshot_find(&o.list, cli->args[1], &s, e) < 0)

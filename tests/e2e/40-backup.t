@@ -222,7 +222,7 @@ if root; then
 	chmod 755 "$T"
 	chown -R 65534:65534 "$T/user"
 	AS="setpriv --reuid 65534 --regid 65534 --clear-groups \
-env PATH=$T/bin:$PATH HOME=$T/user"
+env PATH=$T/bin:/usr/local/bin:/usr/bin:/bin HOME=$T/user"
 fi
 SECRET=$T/user/secret
 ok 'an ordinary user signs up' sign_up user/home zoe --invite "$invite"

@@ -46,7 +46,12 @@ static const struct command {
 	    "[--one-file-system] [--secret P] [--dry-run] [--verify] "
 	    "[--to DIR]",
 	    "back up files (your home without PATH)", cli_backup },
-	{ "snapshot", "list [--host H] [--tag T] | show ID | forget ID…",
+	{ "snapshot",
+	    "list [--host H] [--tag T] | show ID | diff ID ID | "
+	    "tag ID [--add T] [--remove T] | forget ID… | "
+	    "forget --keep-last|hourly|daily|weekly|monthly|yearly N "
+	    "[--keep-within SPAN] [--keep-tag T] [--host H] [--tag T] "
+	    "[--dry-run]",
 	    "the backups there are", cli_snapshot },
 	{ "restore",
 	    "ID[:PATH] --to DIR [--include P] [--dry-run] "
@@ -56,6 +61,8 @@ static const struct command {
 	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
 	    cli_cat },
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },
+	{ "mount", "DIR", "show all snapshots as folders, read-only",
+	    cli_mount },
 	{ "prune", "[--grace SPAN] [--dry-run]",
 	    "delete what no snapshot needs", cli_prune },
 	{ "check", "[--read[=PERCENT]]", "are all snapshots there and whole?",

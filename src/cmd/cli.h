@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "apps/repo.h"
+#include "apps/snapshot.h"
 #include "client/depot_local.h"
 #include "client/self.h"
 
@@ -87,6 +87,22 @@ MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);
 /* Make the folder of --repo a repository when it is none yet. */
 MUST_CHECK int cli_make_repo(struct cli *cli, struct err *e);
 
+/* That repository with its snapshots, and what reads them. */
+struct cli_view {
+	struct cli_repo repo;
+	struct snapshot_list list;
+	struct source *src;
+};
+
+void cli_view_free(struct cli_view *v);
+MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
+
+struct json_t;
+/* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
+struct json_t *cli_json_bytes(struct bytes x);
+/* One line on standard output; takes j. */
+void cli_print_json(struct json_t *j);
+
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);
 
@@ -97,5 +113,7 @@ typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_device;
+cli_fn cli_mount;
+cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;
 cli_fn cli_prune, cli_check, cli_repair;

@@ -178,9 +178,9 @@ cli_status(struct cli *cli, struct err *e)
 	OWN(mem_free) char *quota_text = cli_size(quota);
 	const json_t *last = json_object_get(j, "last_backup");
 	OWN(mem_free)
-	char *when =
-	    json_is_integer(last) ? cli_time((uint64_t)json_integer_value(last))
-				  : mem_text("never");
+	char *when = json_is_integer(last)
+	    ? cli_time((uint64_t)json_integer_value(last))
+	    : mem_text("never");
 	(void)printf("account      %s\nserver       %s\ndevice       %s\n"
 		     "devices      %zu\ntwo-factor   %s\nprotection   %s\n"
 		     "storage      %s of %s\nlast backup  %s\n",

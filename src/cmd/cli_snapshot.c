@@ -11,33 +11,30 @@
 #include <string.h>
 #include <unistd.h>
 
-struct opened {
-	struct cli_repo repo;
-	struct snapshot_list list;
-	struct source *src;
-};
-
-static void
-opened_free(struct opened *o)
+void
+cli_view_free(struct cli_view *v)
 {
-	source_free(&o->src);
-	snapshot_list_free(&o->list);
-	cli_repo_free(&o->repo);
+	source_free(&v->src);
+	snapshot_list_free(&v->list);
+	cli_repo_free(&v->repo);
 }
 
-static int
-open_all(struct cli *cli, struct opened *o, struct err *e)
+int
+cli_view(struct cli *cli, struct cli_view *out, struct err *e)
 {
-	if (cli_repo(cli, &o->repo, e) < 0 ||
-	    snapshot_load(o->repo.repo, &o->list, e) < 0)
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+
+	if (cli_repo(cli, &v.repo, e) < 0 ||
+	    snapshot_load(v.repo.repo, &v.list, e) < 0)
 		return -1;
-	o->src = source_new(o->repo.repo);
+	v.src = source_new(v.repo.repo);
+	*out = v;
+	v = (struct cli_view){ .repo.lock = -1 };
 	return 0;
 }
 
-/* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
-static json_t *
-json_bytes(struct bytes x)
+json_t *
+cli_json_bytes(struct bytes x)
 {
 	OWN(mem_free) char *shown = cli_shown(x);
 	json_t *j = json_stringn((const char *)x.p, x.n);
@@ -51,12 +48,13 @@ json_list(const struct buf *list, size_t n)
 	json_t *j = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(j, json_bytes(buf_bytes(&list[i])));
+		(void)json_array_append_new(
+		    j, cli_json_bytes(buf_bytes(&list[i])));
 	return j;
 }
 
-static void
-print_json(json_t *j)
+void
+cli_print_json(json_t *j)
 {
 	(void)json_dumpf(j, stdout, JSON_COMPACT);
 	(void)putchar('\n');
@@ -66,10 +64,10 @@ print_json(json_t *j)
 static void
 snapshot_json(const struct snapshot *s)
 {
-	print_json(json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o,"
-			     " s:b}",
+	cli_print_json(json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o,"
+				 " s:b}",
 	    "id", id_text(&s->id).s, "time", (json_int_t)s->time_ms, "host",
-	    json_bytes(buf_bytes(&s->host)), "paths",
+	    cli_json_bytes(buf_bytes(&s->host)), "paths",
 	    json_list(s->paths, s->n_paths), "files", (json_int_t)s->files,
 	    "bytes", (json_int_t)s->bytes, "new_bytes",
 	    (json_int_t)s->new_bytes, "duration_ms", (json_int_t)s->duration_ms,
@@ -108,8 +106,8 @@ has_tag(const struct snapshot *s, const char *tag)
 }
 
 static int
-list_snapshots(
-    struct cli *cli, const struct opened *o, const char *host, const char *tag)
+list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
+    const char *tag)
 {
 	for (size_t i = 0; i < o->list.n; i++) {
 		const struct snapshot *s = &o->list.list[i];
@@ -152,64 +150,32 @@ show_snapshot(struct cli *cli, const struct snapshot *s)
 	}
 }
 
-/* The record of a snapshot and those that carry its further refs. */
-static int
-forget_one(struct opened *o, const struct snapshot *s, struct err *e)
-{
-	size_t n = s->more_refs.n / ID_BYTES;
-	OWN(mem_free)
-	struct zcopy_edit *edits = mem_array(1 + n, sizeof *edits);
-
-	edits[0] = (struct zcopy_edit){ .id = s->id, .deleted = true };
-	for (size_t i = 0; i < n; i++) {
-		memcpy(
-		    edits[1 + i].id.b, s->more_refs.p + i * ID_BYTES, ID_BYTES);
-		edits[1 + i].deleted = true;
-	}
-	return zcopy_commit(
-	    o->repo.repo->backup.zone, edits, 1 + n, NULL, NULL, e);
-}
-
-/* All are looked up before one is forgotten. */
-static int
-forget(struct cli *cli, struct opened *o, struct err *e)
-{
-	size_t n = (size_t)cli->n_args - 1;
-	OWN(mem_free) const struct snapshot **list = mem_array(n, sizeof *list);
-
-	for (size_t i = 0; i < n; i++)
-		if (snapshot_find(&o->list, cli->args[1 + i], &list[i], e) < 0)
-			return -1;
-	for (size_t i = 0; i < n; i++)
-		if (forget_one(o, list[i], e) < 0)
-			return err_in(
-			    e, "snapshot %s", id_short(&list[i]->id).s);
-	cli_say(cli, "%zu forgotten. aumbry prune gives the space back.", n);
-	return 0;
-}
-
 int
 cli_snapshot(struct cli *cli, struct err *e)
 {
-	OWN(opened_free) struct opened o = { .repo.lock = -1 };
+	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	const char *host = NULL, *tag = NULL;
 	const struct cli_option options[] = { { "host", CLI_TEXT, &host },
 		{ "tag", CLI_TEXT, &tag } };
 	const struct snapshot *s;
+	const char *verb = cli->n_args > 0 ? cli->args[0] : "";
 
+	if (strcmp(verb, "forget") == 0)
+		return cli_forget(cli, e);
+	if (strcmp(verb, "diff") == 0)
+		return cli_diff(cli, e);
+	if (strcmp(verb, "tag") == 0)
+		return cli_tag(cli, e);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, -1, e) < 0)
 		return -1;
 	bool list = strcmp(cli->args[0], "list") == 0;
 	bool show = strcmp(cli->args[0], "show") == 0;
-	bool drop = strcmp(cli->args[0], "forget") == 0;
-	if ((!list && !show && !drop) || (list && cli->n_args != 1) ||
-	    (show && cli->n_args != 2) || (drop && cli->n_args < 2))
+	if ((!list && !show) || (list && cli->n_args != 1) ||
+	    (show && cli->n_args != 2))
 		return err_set(e, ERR_USAGE,
 		    "aumbry snapshot does not understand \"%s\"", cli->args[0]);
-	if (open_all(cli, &o, e) < 0)
+	if (cli_view(cli, &o, e) < 0)
 		return -1;
-	if (drop)
-		return forget(cli, &o, e);
 	if (list)
 		return list_snapshots(cli, &o, host, tag);
 	if (snapshot_find(&o.list, cli->args[1], &s, e) < 0)
@@ -273,12 +239,12 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	(void)e;
 	mode_text(x, mode);
 	if (l->cli->json) {
-		print_json(json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s}",
-		    "name", json_bytes(x->name), "type",
-		    entry_type_name(x->type), "mode", mode, "uid",
-		    (json_int_t)x->uid, "gid", (json_int_t)x->gid, "size",
-		    (json_int_t)x->size, "mtime", (json_int_t)x->mtime_s,
-		    "category",
+		cli_print_json(json_pack(
+		    "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name",
+		    cli_json_bytes(x->name), "type", entry_type_name(x->type),
+		    "mode", mode, "uid", (json_int_t)x->uid, "gid",
+		    (json_int_t)x->gid, "size", (json_int_t)x->size, "mtime",
+		    (json_int_t)x->mtime_s, "category",
 		    x->category == ENTRY_KEYCHAIN ? "keychain" : "backup"));
 		return 0;
 	}
@@ -302,7 +268,7 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 int
 cli_ls(struct cli *cli, struct err *e)
 {
-	OWN(opened_free) struct opened o = { .repo.lock = -1 };
+	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(mem_free) char *id = NULL;
 	OWN(buf_free) struct buf raw = { 0 };
 	struct listing l = { cli, false };
@@ -318,7 +284,7 @@ cli_ls(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
 	cli_split(cli->args[0], &id, &path);
-	if (open_all(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
 		return -1;
 	struct bytes p = inside(path);
 	if (p.n > 0) {
@@ -385,7 +351,7 @@ cat_data(struct catting *c, struct bytes chunk, struct err *e)
 int
 cli_cat(struct cli *cli, struct err *e)
 {
-	OWN(opened_free) struct opened o = { .repo.lock = -1 };
+	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(mem_free) char *id = NULL;
 	OWN(buf_free) struct buf raw = { 0 };
 	const struct snapshot *s;
@@ -398,7 +364,7 @@ cli_cat(struct cli *cli, struct err *e)
 	struct bytes p = inside(path);
 	if (p.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
-	if (open_all(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
 		return -1;
 	if (tree_find(o.src, s, p, &raw, &x, e) < 0)
 		return err_in(e, "%s", path);
@@ -448,10 +414,10 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	f->n++;
 	OWN(mem_free) char *shown = cli_shown(buf_bytes(&path));
 	if (f->cli->json)
-		print_json(json_pack("{s:s, s:o, s:I, s:I}", "snapshot",
+		cli_print_json(json_pack("{s:s, s:o, s:I, s:I}", "snapshot",
 		    id_text(&f->snap->id).s, "path",
-		    json_bytes(buf_bytes(&path)), "size", (json_int_t)x->size,
-		    "mtime", (json_int_t)x->mtime_s));
+		    cli_json_bytes(buf_bytes(&path)), "size",
+		    (json_int_t)x->size, "mtime", (json_int_t)x->mtime_s));
 	else
 		(void)printf("%s:/%s\n", id_short(&f->snap->id).s, shown);
 	return 0;
@@ -466,13 +432,13 @@ free_pattern(struct exclude **x)
 int
 cli_find(struct cli *cli, struct err *e)
 {
-	OWN(opened_free) struct opened o = { .repo.lock = -1 };
+	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(free_pattern) struct exclude *pattern = exclude_new();
 	struct finding f = { cli, NULL, pattern, 0 };
 
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
 	    exclude_add(pattern, bytes_str(cli->args[0]), e) < 0 ||
-	    open_all(cli, &o, e) < 0)
+	    cli_view(cli, &o, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o.list.n; i++) {
 		f.snap = &o.list.list[i];

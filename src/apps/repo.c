@@ -53,7 +53,9 @@ part_open(struct repo *r, struct repo_part *p, struct local *local,
 	p->chunker = chunker_new(seed);
 	buf_printf(&name, "%s/index/%s", dir, id_text(zone).s);
 	p->map_path = mem_text(buf_text(&name));
-	return chunkmap_open(p->map_path, zone, &p->map, e);
+	return zcopy_base(p->zone, &p->base, e) < 0
+	    ? -1
+	    : chunkmap_open(p->map_path, &p->base, &p->map, e);
 }
 
 int
@@ -127,8 +129,14 @@ part_refresh(struct repo_part *p, struct err *e)
 {
 	OWN(index_free) struct index_job j = { .map = p->map };
 
-	if (zcopy_pull(p->zone, 0, e) < 0)
+	struct id base;
+
+	if (zcopy_pull(p->zone, 0, e) < 0 || zcopy_base(p->zone, &base, e) < 0)
 		return -1;
+	if (!id_equal(&base, &p->base)) {
+		chunkmap_reset(p->map, &base);
+		p->base = base;
+	}
 	uint64_t seq = zcopy_seq(p->zone);
 	if (seq == chunkmap_seq(p->map))
 		return 0;

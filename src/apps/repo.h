@@ -9,6 +9,7 @@
 /* One category's half of a repository. */
 struct repo_part {
 	struct zcopy *zone;
+	struct id base; /* of the zone's copy, which the map follows */
 	struct chunkmap *map; /* which pack holds which chunk */
 	const struct secret *names; /* N */
 	struct chunker *chunker;

@@ -65,10 +65,10 @@ X(ERR_BLOB_MISSING, "blob-missing", 409, 6, "A stored object that is needed is n
 X(ERR_BLOB_CORRUPT, "blob-corrupt", 422, 6, "A stored object is not what was stored.", "Run: aumbry check --read, then aumbry repair") \
 X(ERR_BLOB_TRUNCATED, "blob-truncated", 422, 6, "A stored object is shorter than what was stored.", "Run: aumbry check --read, then aumbry repair") \
 X(ERR_RECORD_CORRUPT, "record-corrupt", 422, 6, "A record is not what was stored.", "Run: aumbry check, then aumbry repair") \
-X(ERR_RECORD_MISPLACED, "record-misplaced", 409, 6, "The server handed out one record in the place of another.", "Do not trust this server until it is explained.") \
-X(ERR_RECORD_REPLAYED, "record-replayed", 409, 6, "The server handed out an old version of a record.", "Do not trust this server until it is explained.") \
+X(ERR_RECORD_MISPLACED, "record-misplaced", 409, 6, "The server handed out one record in the place of another.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
+X(ERR_RECORD_REPLAYED, "record-replayed", 409, 6, "The server handed out an old version of a record.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
 X(ERR_HISTORY_ROLLED_BACK, "history-rolled-back", 409, 6, "The server hides changes that this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
-X(ERR_HISTORY_FORKED, "history-forked", 409, 6, "The server shows another history than the one this device knows.", "Do not trust this server until it is explained.") \
+X(ERR_HISTORY_FORKED, "history-forked", 409, 6, "The server shows another history than the one this device knows.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
 X(ERR_CATEGORY_CLOSED, "category-closed", 403, 3, "The key of a category is not held here.", "Use a device that holds it; the message lists what was left out.") \
 /* this machine */ \
 X(ERR_DISK_FULL_HERE, "disk-full-here", 507, 1, "The disk of this machine is full.", "Make room, then run the command again: it continues where it stopped.") \

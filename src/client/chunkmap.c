@@ -689,6 +689,18 @@ unlock(struct chunkmap *m)
 	(void)pthread_rwlock_unlock(&m->lock);
 }
 
+void
+chunkmap_reset(struct chunkmap *m, const struct id *zone)
+{
+	lock_write(m);
+	forget_all(m);
+	m->zone = *zone;
+	m->seq = 0;
+	m->max_slots = ADDED_MAX;
+	m->changed = true;
+	unlock(m);
+}
+
 uint64_t
 chunkmap_seq(struct chunkmap *m)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* chunkmap.h: which pack holds the chunk of this name; a local cache. */
 /*
- * One file per zone. It can always be made again from the pack records, so a
- * file that is missing, damaged or of another zone counts as empty. Entries
+ * One file per zone, named by the base of the zone's copy (zcopy_base). It can
+ * always be made again from the pack records, so a file that is missing,
+ * damaged or of another base counts as empty. Entries
  * know 16 of a name's 32 bytes: who reads the pack compares the whole name.
  * Names and pack ids are uniformly random, never chosen by an outsider.
  *
  *   "AUMBRYCM" | u32 version 1 | u32 packs | u64 entries | u64 seq
- *   | zone[16] | u64 sum of the entries
+ *   | base[16] | u64 sum of the entries
  *   | SHA-256 of the 56 bytes above and the pack table
  *   | packs * (id[16] | u32 entries)
  *   | entries * (first 16 bytes of the name | u32 pack | u32 entry), sorted
@@ -37,6 +38,9 @@ struct chunkmap;
 MUST_CHECK int chunkmap_open(const char *path, const struct id *zone,
     struct chunkmap **out, struct err *e);
 void chunkmap_free(struct chunkmap **m); /* what is not saved is lost */
+
+/* Begin again, empty, with seq 0, as the map of `zone`. */
+void chunkmap_reset(struct chunkmap *m, const struct id *zone);
 
 /* How far in the zone the map has followed. */
 uint64_t chunkmap_seq(struct chunkmap *m);

@@ -194,6 +194,21 @@ session_proof(struct self *s, struct bytes nonce, struct bytes device_nonce,
 	devkey_sign(s->key, SIG_SESSION, buf_bytes(&m), sig);
 }
 
+static int
+beginning_of_ours(
+    struct self *s, uint32_t seq, struct bytes head, struct err *e)
+{
+	const struct digest *at = circle_hash_at(&s->circle, seq);
+
+	if (at == NULL || !bytes_equal(head, bytes_of(at->b, DIGEST_BYTES)))
+		return err_set(e, ERR_CIRCLE_FORKED,
+		    "since the server lost entries of the list of devices, "
+		    "another one was added at %u",
+		    (unsigned)seq);
+	s->circle_there = seq;
+	return 0;
+}
+
 /* What the server says of the circle must fit what this device has seen. */
 static int
 compare_circle(struct self *s, const json_t *answer, struct err *e)
@@ -207,6 +222,8 @@ compare_circle(struct self *s, const json_t *answer, struct err *e)
 	    text_unhex(&head, bytes_str(hex)) < 0)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the server's answer to a session is not well-formed");
+	if (s->healing && seq < s->circle.seq)
+		return beginning_of_ours(s, (uint32_t)seq, buf_bytes(&head), e);
 	if (seq < s->circle.seq)
 		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
 		    "the server's list of devices ends at %llu, but this "
@@ -315,6 +332,14 @@ self_connect(struct self *s, struct err *e)
 	return renew(s, e);
 }
 
+int
+self_connect_healing(struct self *s, struct err *e)
+{
+	s->healing = true;
+	s->circle_there = s->circle.seq;
+	return renew(s, e);
+}
+
 /* ---- circle and keyring ---- */
 
 static int
@@ -409,8 +434,8 @@ take_zones(struct self *s, struct bytes plain, struct err *e)
 				   "the list of zones is not well-formed");
 }
 
-static int
-load_zones(struct self *s, struct err *e)
+int
+self_load_zones(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	struct id id = state_id("zones", NULL);
@@ -424,7 +449,7 @@ load_zones(struct self *s, struct err *e)
 int
 self_state(struct self *s, struct err *e)
 {
-	return zcopy_pull(s->state, 0, e) < 0 ? -1 : load_zones(s, e);
+	return zcopy_pull(s->state, 0, e) < 0 ? -1 : self_load_zones(s, e);
 }
 
 int
@@ -566,7 +591,7 @@ head_everywhere(struct self *s, struct err *e)
 {
 	if (zcopy_pull(s->state, 0, e) < 0 ||
 	    zcopy_commit(s->state, NULL, 0, NULL, NULL, e) < 0 ||
-	    load_zones(s, e) < 0)
+	    self_load_zones(s, e) < 0)
 		return -1;
 	for (unsigned c = CATEGORY_STATE + 1; c < CATEGORY_END; c++) {
 		OWN(zcopy_free) struct zcopy *z = NULL;

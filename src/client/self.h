@@ -27,6 +27,8 @@ struct self {
 	struct zcopy *state;
 	struct id zones[CATEGORY_END]; /* zeros: not known yet */
 	bool connected;
+	bool healing; /* the server's circle may end before ours */
+	uint32_t circle_there; /* where it ends, when healing */
 };
 
 /* errors: not-signed-in, device-copied, state-damaged. */
@@ -36,11 +38,25 @@ void self_free(struct self **s);
 /* Begin a session, or go on with the one that is kept. */
 MUST_CHECK int self_connect(struct self *s, struct err *e);
 
+/*
+ * Begin a session with a server that was restored from a backup: its circle may
+ * end before ours, if what it has is the beginning of ours.
+ *
+ * errors  circle-forked: it went another way since.
+ */
+MUST_CHECK int self_connect_healing(struct self *s, struct err *e);
+
+/* Submit again what the server's circle has lost, with its keys. */
+MUST_CHECK int self_heal_circle(struct self *s, struct err *e);
+
 /* Fetch what is new in the circle and, if need be, the keyring. */
 MUST_CHECK int self_refresh(struct self *s, struct err *e);
 
 /* Pull the state zone and learn the zones' ids. */
 MUST_CHECK int self_state(struct self *s, struct err *e);
+
+/* Learn the zones' ids from what is held of the state zone. */
+MUST_CHECK int self_load_zones(struct self *s, struct err *e);
 
 /*
  * The zone of a category; its id is drawn and noted in the state zone when the

@@ -95,7 +95,40 @@ MUST_CHECK int zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
 
 /*
+ * What grows with the zone's seq (an index) is true of one base only: it is the
+ * zone's id until the copy was replaced as a whole, then another one.
+ */
+MUST_CHECK int zcopy_base(struct zcopy *z, struct id *out, struct err *e);
+
+/*
  * What another device vouched for: the next pull refuses a history that ends
  * before seq (history-rolled-back) or has another head there (history-forked).
  */
 void zcopy_expect(struct zcopy *z, uint64_t seq, const struct digest *hash);
+
+/* ---- after the server was restored from a backup ---- */
+
+struct zcopy_loss {
+	uint64_t here, there; /* seq of the head seen here, and the server's */
+	bool whole; /* the server's history holds ours: nothing to heal */
+	size_t newer; /* records to bring back */
+	size_t lost; /* of them: blobs are gone (after zcopy_heal) */
+};
+
+/* Compare the server's history, verified from its start, with this copy. */
+MUST_CHECK int zcopy_compare(
+    struct zcopy *z, struct zcopy_loss *out, struct err *e);
+
+/*
+ * Bring back, on top of the server's last head, every record that is newer
+ * here; the last commit's head names the lost head it heals, and a device that
+ * remembers that one goes on without a question. Where both have the same
+ * version, or the server's is newer, the server's stays.
+ *
+ * drop    asked about a record some of whose blobs are gone: true deletes it,
+ *         false keeps it without them. It must not call into the copy.
+ * errors  those of a pull; what was brought back until then stays: run again.
+ */
+typedef bool (*zcopy_drop_fn)(void *ctx, struct bytes plain);
+MUST_CHECK int zcopy_heal(struct zcopy *z, zcopy_drop_fn drop, void *ctx,
+    struct zcopy_loss *out, struct err *e);

@@ -67,7 +67,7 @@ static const struct command {
 	    "delete what no snapshot needs", cli_prune },
 	{ "check", "[--read[=PERCENT]]", "are all snapshots there and whole?",
 	    cli_check },
-	{ "repair", "[--read[=PERCENT]] [--yes]",
+	{ "repair", "[--read[=PERCENT]] [--yes] [--after-server-restore]",
 	    "take what is lost out of the index, keep all else", cli_repair },
 };
 

@@ -117,3 +117,4 @@ cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;
 cli_fn cli_prune, cli_check, cli_repair;
+cli_fn cli_heal; /* aumbry repair --after-server-restore */

@@ -157,11 +157,13 @@ cli_repair(struct cli *cli, struct err *e)
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
-	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
+	bool heal = false;
+	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
+		{ "after-server-restore", CLI_FLAG, &heal } };
 
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    check(cli, read, &r, &v, e) < 0)
+	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
 	if (v.bad.n == 0)

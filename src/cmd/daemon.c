@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* daemon.c: aumbryd: init, serve, invite, account, status, check. */
+/* daemon.c: aumbryd: init, serve, invite, account, status, check, restored. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "server/restored.h"
 #include "server/server.h"
 #include "server/tlscert.h"
 #include "store/blob_dir.h"
@@ -30,7 +31,7 @@
 struct options {
 	const char *data, *host, *listen, *expires, *to;
 	uint64_t uses;
-	const char *mature_hours;
+	const char *mature_hours, *age;
 	bool http, open, json, read, yes, check_config;
 	char **args;
 	int n_args;
@@ -316,6 +317,9 @@ run_serve(const struct options *o, struct err *e)
 		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
 			  o->data)
 		    : -1;
+	if (restored_load(o->data, now_ms(), &s.restored_since_ms,
+		&s.restored_until_ms, e) < 0)
+		return -1;
 	/* What a crash left is dealt with before anybody comes. */
 	if (server_sweep(&s, now_ms(), &sweep) < 0)
 		log_error("sweep_failed", "code=%s why=\"%s\"",
@@ -328,6 +332,20 @@ run_serve(const struct options *o, struct err *e)
 	log_info("stopping", "signal=term");
 	http_free(&s.http);
 	return 0;
+}
+
+static int
+run_restored(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	int64_t age_s;
+
+	if (o->age == NULL || text_parse_span(o->age, &age_s) < 0)
+		return err_set(e, ERR_USAGE,
+		    "--age SPAN is missing: how old the copy is, as 36h or 3d");
+	if (open_data(o->data, &s, e) < 0)
+		return -1;
+	return restored_mark(o->data, now_ms() - age_s * 1000, e);
 }
 
 /* ---- account, status, check ---- */
@@ -526,6 +544,7 @@ static const struct command {
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },
+	{ "restored", "--data DIR --age SPAN", run_restored },
 };
 
 static int
@@ -545,7 +564,14 @@ report(const struct err *e)
 	return err_exit(e->code);
 }
 
-enum { OPT_HTTP = 256, OPT_OPEN, OPT_MATURE, OPT_READ, OPT_CHECK_CONFIG };
+enum {
+	OPT_HTTP = 256,
+	OPT_OPEN,
+	OPT_MATURE,
+	OPT_READ,
+	OPT_CHECK_CONFIG,
+	OPT_AGE
+};
 
 static int
 parse(int argc, char **argv, struct options *o, struct err *e)
@@ -561,6 +587,7 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "mature-hours", required_argument, NULL, OPT_MATURE },
 		{ "json", no_argument, NULL, 'j' },
 		{ "read", no_argument, NULL, OPT_READ },
+		{ "age", required_argument, NULL, OPT_AGE },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -591,6 +618,9 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_MATURE:
 			o->mature_hours = optarg;
+			break;
+		case OPT_AGE:
+			o->age = optarg;
 			break;
 		case OPT_READ:
 			o->read = true;

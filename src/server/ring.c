@@ -198,18 +198,30 @@ own_removal(const struct entry_view *v, const struct id *dev_id)
 		bytes_of(dev_id->b, ID_BYTES));
 }
 
+/* The server was put back to a copy: what it has lost since may come again. */
+static bool
+comes_again(const struct call *c, const struct entry_view *v)
+{
+	const struct server *s = c->s;
+
+	return c->now_ms < s->restored_until_ms &&
+	    (int64_t)v->time_ms >= s->restored_since_ms - LIMIT_CLOCK_SKEW_MS;
+}
+
 static int
 check_rights(
     const struct submit_job *j, const struct entry_view *v, struct err *e)
 {
 	const struct caller *me = j->c->me;
 	int64_t skew = j->c->now_ms - (int64_t)v->time_ms;
+	bool again = comes_again(j->c, v);
 
-	if (skew > LIMIT_CLOCK_SKEW_MS || skew < -LIMIT_CLOCK_SKEW_MS)
+	if ((skew > LIMIT_CLOCK_SKEW_MS && !again) ||
+	    skew < -LIMIT_CLOCK_SKEW_MS)
 		return err_set(e, ERR_CLOCK_WRONG,
 		    "the clocks of client and server are more than 5 minutes "
 		    "apart");
-	bool signs = false;
+	bool signs = again;
 	for (size_t i = 0; i < v->n_sigs; i++)
 		signs |= id_equal(&v->sigs[i].keyref, &me->dev_id);
 	if (!signs)
@@ -255,6 +267,9 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 		" AND state = 1",
 		"ib", &after->uid, buf_bytes(&record)) < 0)
 		return -1;
+	if (!row && c->now_ms < c->s->restored_until_ms)
+		return server_event(
+		    tx, c, &after->uid, "device_added", &d->dev_id, "again", e);
 	if (!row)
 		return err_set(e, ERR_REQUEST_REFUSED,
 		    "no request of this device was allowed");

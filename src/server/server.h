@@ -23,6 +23,8 @@ struct server {
 	struct blob_store *blobs;
 	struct zone_store store;
 	struct http_server *http;
+	/* After a restore: circle entries from `since` on are taken again. */
+	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
 };
 
@@ -112,8 +114,8 @@ http_handle_fn session_challenge, session_open, session_end, session_account,
     session_log;
 http_handle_fn signin_start, signin_finish, signin_step_start,
     signin_step_finish, signin_password_start, signin_password_finish;
-http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel, join_post,
-    join_messages;
+http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
+    join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn factor_add, factor_confirm, factor_remove, factor_two_factor;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,

@@ -242,36 +242,47 @@ put_wrapped(const struct keyring *k, const struct envelope *v,
 }
 
 void
-keyring_envelope(const struct keyring *k, const struct device *to,
-    const struct devkey *device, const struct id *dev_id, struct buf *out)
+keyring_envelope_at(const struct keyring *k, uint32_t epoch,
+    const struct device *to, const struct devkey *device,
+    const struct id *dev_id, struct buf *out)
 {
+	const struct epoch *p = at(k, epoch);
 	OWN(buf_free) struct buf header = { 0 };
 	OWN(buf_free) struct buf ct = { 0 };
 	struct envelope v = { .purpose = PURPOSE_S,
-		.epoch = k->n,
+		.epoch = epoch,
 		.sender = *dev_id,
 		.receiver = to->dev_id };
 
+	assert(p != NULL);
 	put_header(&header, k, &v);
-	devkey_seal(to->kem_pk, secret_bytes(keyring_circle_secret(k)), &ct);
+	devkey_seal(to->kem_pk, secret_bytes(p->s), &ct);
 	put_envelope(out, device, &header, buf_bytes(&ct));
+}
+
+void
+keyring_envelope(const struct keyring *k, const struct device *to,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	keyring_envelope_at(k, k->n, to, device, dev_id, out);
 }
 
 void
 keyring_bundle(const struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id, struct buf *out)
 {
-	const struct epoch *p = at(k, k->n);
-	struct envelope v = { .epoch = k->n, .sender = *dev_id };
+	uint32_t n = circle->key.epoch;
+	const struct epoch *p = at(k, n);
+	struct envelope v = { .epoch = n, .sender = *dev_id };
 
 	assert(p != NULL);
 	for (size_t i = 0; i < circle->n_members; i++)
 		if (circle->members[i].active)
-			keyring_envelope(
-			    k, &circle->members[i].device, device, dev_id, out);
-	if (k->n > 1) {
+			keyring_envelope_at(k, n, &circle->members[i].device,
+			    device, dev_id, out);
+	if (n > 1) {
 		v.purpose = PURPOSE_PREVIOUS;
-		put_wrapped(k, &v, k->epochs[k->n - 2].s, device, out);
+		put_wrapped(k, &v, k->epochs[n - 2].s, device, out);
 	}
 	for (uint8_t c = CATEGORY_STATE; c < CATEGORY_END; c++) {
 		v.category = c;

@@ -46,14 +46,18 @@ void keyring_next_epoch(struct keyring *k, struct key_change *kc);
 void keyring_drop_epoch(struct keyring *k);
 
 /*
- * Append to `out` the whole bundle of the newest epoch, each envelope as v16:
- * S for every active member of `circle` (already with the entry applied), the
- * previous S, and all K, N and I.
+ * Append to `out` the whole bundle of the circle's epoch, which must be held,
+ * each envelope as v16: S for every active member of `circle` (already with the
+ * entry applied), the previous S, and all K, N and I.
  */
 void keyring_bundle(const struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id, struct buf *out);
 
-/* Append one envelope (v16): the newest S for one member. */
+/* Append one envelope (v16): S of an epoch that is held, for one member. */
+void keyring_envelope_at(const struct keyring *k, uint32_t epoch,
+    const struct device *to, const struct devkey *device,
+    const struct id *dev_id, struct buf *out);
+/* The same with the newest S. */
 void keyring_envelope(const struct keyring *k, const struct device *to,
     const struct devkey *device, const struct id *dev_id, struct buf *out);
 

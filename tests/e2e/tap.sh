@@ -23,6 +23,7 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/aumbry-test.XXXXXX") || exit 1
 FAST=$T # in_memory gives another, for very many files
 DATA=$T/data
 URL='' INVITE='' SERVER=''
+SERVE='' # what stands before aumbryd serve
 tests=0 failures=0
 
 cleanup() {
@@ -135,7 +136,7 @@ start_server() {
 		INVITE=$(sed -n 2p "$T/init.out")
 	fi
 	: >"$T/server.err"
-	aumbryd serve --data "$DATA" "$@" >"$T/server.out" \
+	$SERVE aumbryd serve --data "$DATA" "$@" >"$T/server.out" \
 		2>"$T/server.err" </dev/null &
 	SERVER=$!
 	until_true 30 server_answered

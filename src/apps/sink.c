@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BLOCKS_EACH \
-	3 /* blocks per worker: one in work, one ready, one filled */
+#define BLOCKS_EACH 3 /* blocks per worker: in work, ready, being filled */
 #define LEVEL 1 /* zstd: 3 costs 40 % more time for 11 % less size on text */
 #define MAX_THREADS 64
 #define UPLOADERS 2 /* one seals while the other's pack is on its way */
@@ -157,7 +156,7 @@ open_pack(struct sink *s, struct lane *lane)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
 	/* Rather wait than hold more buffers than these. */
-	while (s->spare == NULL && s->uploading + s->has_full > UPLOADERS &&
+	while (s->spare == NULL && s->uploading + s->has_full >= UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
 	lane->pack.out = TAKE(s->spare);

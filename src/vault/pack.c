@@ -100,18 +100,31 @@ aead_segment(struct segment_aead *a, int seal, uint32_t i, bool last)
 
 /* ---- writing ---- */
 
+#define OUT_BYTES \
+	(PACK_HEADER + PACK_FULL + PACK_FULL / PACK_SEGMENT * PACK_TAG)
+
 struct pack_out {
-	uint8_t *blob; /* PACK_BLOB_MAX; segments stand in their slots */
+	uint8_t *blob; /* OUT_BYTES; segments stand in their slots */
 	size_t plain; /* bytes put so far */
 	size_t size; /* of the sealed blob, 0 before */
 };
+
+/* Once sealed it holds no secrets. */
+static void
+wipe(struct pack_out *w)
+{
+	size_t count = (w->plain + PACK_SEGMENT - 1) / PACK_SEGMENT;
+
+	if (w->size == 0 && count > 0)
+		mem_wipe(w->blob, PACK_HEADER + w->plain + count * PACK_TAG);
+}
 
 struct pack_out *
 pack_out_new(void)
 {
 	struct pack_out *w = mem_new(sizeof *w);
 
-	w->blob = mem_new(PACK_BLOB_MAX);
+	w->blob = mem_new(OUT_BYTES);
 	return w;
 }
 
@@ -119,7 +132,7 @@ void
 pack_out_free(struct pack_out **w)
 {
 	if (*w != NULL) {
-		mem_wipe((*w)->blob, PACK_BLOB_MAX);
+		wipe(*w);
 		free((*w)->blob);
 	}
 	free(*w);
@@ -129,7 +142,7 @@ pack_out_free(struct pack_out **w)
 bool
 pack_out_fits(const struct pack_out *w, size_t n)
 {
-	return n <= PACK_PLAIN_MAX - w->plain;
+	return n <= PACK_FULL - w->plain;
 }
 
 bool
@@ -193,7 +206,7 @@ pack_out_seal(struct pack_out *w, const struct secret *key, uint32_t epoch,
 	size_t count = (padded + PACK_SEGMENT - 1) / PACK_SEGMENT;
 	struct segment_aead a;
 
-	assert(w->size == 0 && padded <= PACK_PLAIN_MAX);
+	assert(w->size == 0 && padded <= PACK_FULL);
 	pad(w, padded);
 	id_random(&place->pack);
 	put_header(w->blob, epoch, dev_id);
@@ -222,6 +235,7 @@ pack_out_blob(const struct pack_out *w)
 void
 pack_out_reset(struct pack_out *w)
 {
+	wipe(w);
 	w->plain = 0;
 	w->size = 0;
 }

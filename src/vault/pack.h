@@ -22,6 +22,8 @@
 #include "wire/id.h"
 
 #define PACK_PLAIN_MAX (16 * 1024 * 1024) /* bytes, before sealing */
+/* A writer closes at this: three packs in work are 24 MiB of memory. */
+#define PACK_FULL (8 * 1024 * 1024)
 #define PACK_SEGMENT (128 * 1024) /* plaintext bytes */
 #define PACK_TAG 16
 #define PACK_HEADER 42

@@ -79,11 +79,11 @@ comes_back_at_every_border(void **state)
 	static const size_t sizes[] = { 1, 4095, 4096, 4097, 8192, 8193,
 		PACK_SEGMENT - 1, PACK_SEGMENT, PACK_SEGMENT + 1,
 		2 * PACK_SEGMENT - 1, 2 * PACK_SEGMENT, 2 * PACK_SEGMENT + 1,
-		PACK_PLAIN_MAX };
+		PACK_FULL };
 	OWN(buf_free) struct buf plain = { 0 };
 
 	(void)state;
-	fill(&plain, PACK_PLAIN_MAX);
+	fill(&plain, PACK_FULL);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		OWN(buf_free) struct buf blob = { 0 };
 		OWN(buf_free) struct buf out = { 0 };
@@ -249,8 +249,8 @@ a_writer_is_used_again(void **state)
 
 	(void)state;
 	assert_true(pack_out_empty(w));
-	assert_true(pack_out_fits(w, PACK_PLAIN_MAX));
-	assert_false(pack_out_fits(w, (size_t)PACK_PLAIN_MAX + 1));
+	assert_true(pack_out_fits(w, PACK_FULL));
+	assert_false(pack_out_fits(w, (size_t)PACK_FULL + 1));
 	fill(&big, PACK_SEGMENT + 5);
 	for (size_t round = 0; round < 3; round++) {
 		OWN(buf_free) struct buf out = { 0 };
@@ -260,7 +260,7 @@ a_writer_is_used_again(void **state)
 		size_t n = round == 0 ? big.n : 10;
 		pack_out_add(w, bytes_of(big.p, n));
 		assert_false(pack_out_empty(w));
-		assert_false(pack_out_fits(w, (size_t)PACK_PLAIN_MAX - n + 1));
+		assert_false(pack_out_fits(w, (size_t)PACK_FULL - n + 1));
 		pack_out_seal(w, k, 1, &dev, &place);
 		assert_false(id_equal(&place.pack, &last));
 		last = place.pack;

@@ -40,7 +40,7 @@ ok 'the server agrees' aumbryd check --data "$DATA" --read
 
 # ---- check and repair ----
 
-blob=$(find "$DATA/blobs" -type f -size +10M -not -path '*/trash/*' | head -n 1)
+blob=$(find "$DATA/blobs" -type f -size +6M -not -path '*/trash/*' | head -n 1)
 printf X | dd of="$blob" bs=1 seek=5000000 conv=notrunc 2>/dev/null
 ok 'a plain check does not read' at ana check
 exits 'a reading one does' 6 at ana check --read

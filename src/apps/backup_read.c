@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: ISC */
+/* backup_read.c: reading objects, and writing them down in order. */
+/*
+ * The walk runs ahead of the workers. What it met waits in a queue of nodes, in
+ * the order of the tree; a node leaves once all its chunks have their names.
+ */
+#include "apps/backup_in.h"
+
+#include "apps/secretfile.h"
+#include "base/file.h"
+#include "base/now.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WHOLE_BYTES (64 * 1024) /* smaller files are one chunk */
+#define QUEUE_MAX 2048 /* nodes that wait before slow lanes are pushed */
+#define PART 64 /* chunk names allocated at once; they never move */
+
+struct part {
+	struct part *next;
+	uint32_t n;
+	uint32_t lengths[PART];
+	struct digest names[PART];
+};
+
+struct node {
+	struct node *next;
+	enum node_kind kind;
+	atomic_uint pending; /* chunks without a name yet */
+	bool final; /* bytes are the stored entry, content included */
+	struct capture_item tuple;
+	int64_t opened_s;
+	struct part *first, *last;
+	struct digest one; /* name of the only chunk of a small file */
+	uint32_t one_length;
+	size_t n;
+	uint8_t bytes[]; /* entry, or path of a directory */
+};
+
+/* ---- the queue ---- */
+
+static void
+node_free(struct node *x)
+{
+	while (x->first != NULL) {
+		struct part *next = x->first->next;
+		free(x->first);
+		x->first = next;
+	}
+	free(x);
+}
+
+void
+backup_queue_free(struct run *r)
+{
+	while (r->head != NULL) {
+		struct node *next = r->head->next;
+		node_free(r->head);
+		r->head = next;
+	}
+}
+
+struct node *
+backup_node(struct run *r, enum node_kind kind, struct bytes bytes)
+{
+	struct node *x = mem_new(sizeof *x + bytes.n);
+
+	x->kind = kind;
+	x->n = bytes.n;
+	if (bytes.n > 0)
+		memcpy(x->bytes, bytes.p, bytes.n);
+	if (r->tail != NULL)
+		r->tail->next = x;
+	else
+		r->head = x;
+	r->tail = x;
+	r->queued++;
+	return x;
+}
+
+static void
+put_content(struct buf *out, const struct node *x)
+{
+	if (x->one_length > 0) {
+		digest_put(out, &x->one);
+		buf_put_varint(out, x->one_length);
+	}
+	for (const struct part *p = x->first; p != NULL; p = p->next)
+		for (uint32_t i = 0; i < p->n; i++) {
+			digest_put(out, &p->names[i]);
+			buf_put_varint(out, p->lengths[i]);
+		}
+}
+
+static int
+emit_item(struct run *r, const struct node *x, struct err *e)
+{
+	struct bytes stored = bytes_of(x->bytes, x->n);
+
+	if (!x->final) {
+		struct scan s = scan_of(stored);
+		struct entry entry;
+		if (entry_take(&s, &entry, e) < 0)
+			return -1;
+		buf_clear(&r->content);
+		put_content(&r->content, x);
+		entry.content = buf_bytes(&r->content);
+		buf_clear(&r->scratch);
+		entry_put(&r->scratch, &entry);
+		stored = buf_bytes(&r->scratch);
+	}
+	tree_out_entry(r->tree, stored);
+	seen_out_item(r->seen_out, &x->tuple, x->opened_s, stored);
+	return 0;
+}
+
+static int
+emit(struct run *r, const struct node *x, struct err *e)
+{
+	switch (x->kind) {
+	case NODE_DIR:
+		tree_out_begin(r->tree, bytes_of(x->bytes, x->n));
+		seen_out_begin(r->seen_out, bytes_of(x->bytes, x->n));
+		return 0;
+	case NODE_ITEM:
+		return emit_item(r, x, e);
+	case NODE_END:
+		tree_out_end_dir(r->tree);
+		seen_out_end_dir(r->seen_out);
+		return 0;
+	default: /* NODE_DROPPED */
+		return 0;
+	}
+}
+
+void
+backup_submit(struct run *r, enum sink_lane lane)
+{
+	struct sink_block *b = r->block[lane];
+
+	r->block[lane] = NULL;
+	if (b != NULL)
+		sink_submit(r->sink, b);
+}
+
+int
+backup_drain(struct run *r, struct err *e)
+{
+	while (r->head != NULL && atomic_load(&r->head->pending) == 0) {
+		struct node *x = r->head;
+		if (r->tree != NULL && emit(r, x, e) < 0)
+			return -1;
+		r->head = x->next;
+		if (r->head == NULL)
+			r->tail = NULL;
+		r->queued--;
+		node_free(x);
+	}
+	/* The lane of secrets fills slowly: it must not hold all others up. */
+	if (r->queued >= QUEUE_MAX && r->block[SINK_KEYCHAIN] != NULL)
+		backup_submit(r, SINK_KEYCHAIN);
+	return 0;
+}
+
+/* ---- reading files into blocks ---- */
+
+static int
+sink_error(struct run *r, struct err *e)
+{
+	if (sink_settle(r->sink, e) == 0)
+		return err_set(e, ERR_INTERNAL, "the pipeline stopped");
+	return -1;
+}
+
+/* The lane's block with room for n more bytes and a piece. */
+static struct sink_block *
+block_for(struct run *r, enum sink_lane lane, size_t n)
+{
+	struct sink_block *b = r->block[lane];
+
+	if (b != NULL &&
+	    (PACK_BLOCK - b->used < n || b->n == ARRAY_SIZE(b->pieces))) {
+		sink_submit(r->sink, b);
+		b = NULL;
+	}
+	if (b == NULL)
+		b = sink_take(r->sink, lane);
+	r->block[lane] = b;
+	return b;
+}
+
+static void
+add_piece(struct sink_block *b, uint32_t n, struct node *x, struct digest *name)
+{
+	(void)atomic_fetch_add(&x->pending, 1);
+	b->pieces[b->n++] = (struct sink_piece){ n, name, &x->pending };
+	b->used += n;
+}
+
+static void
+add_chunk(struct sink_block *b, uint32_t n, struct node *x)
+{
+	if (x->last == NULL || x->last->n == PART) {
+		struct part *p = mem_new(sizeof *p);
+		if (x->last != NULL)
+			x->last->next = p;
+		else
+			x->first = p;
+		x->last = p;
+	}
+	struct part *p = x->last;
+	p->lengths[p->n] = n;
+	add_piece(b, n, x, &p->names[p->n]);
+	p->n++;
+}
+
+/* Data of a file in order: all of it, or its extents. */
+struct reader {
+	int fd;
+	struct bytes extents;
+	uint64_t extent_end, at, left; /* of the extent in work */
+	bool sparse, first;
+	uint64_t total; /* bytes read */
+};
+
+static int
+read_some(struct reader *f, uint8_t *p, size_t n, size_t *got, struct err *e)
+{
+	*got = 0;
+	while (f->left == 0) {
+		if (!f->sparse ||
+		    !entry_extent_next(
+			&f->extents, &f->extent_end, &f->at, &f->left))
+			return 0;
+	}
+	size_t want = f->left < n ? (size_t)f->left : n;
+	if (file_pread_full(f->fd, p, want, f->at, got, e) < 0)
+		return -1;
+	if (*got < want && f->sparse) {
+		/* It shrank: keep the map true, the file is reported. */
+		memset(p + *got, 0, want - *got);
+		*got = want;
+	}
+	f->at += *got;
+	f->left = *got < want ? 0 : f->left - *got;
+	f->total += *got;
+	return 0;
+}
+
+static int
+read_small(struct run *r, struct reader *f, struct node *x,
+    enum sink_lane *lane, struct err *e)
+{
+	struct sink_block *b = block_for(r, *lane, WHOLE_BYTES);
+	size_t got = 0, some;
+
+	if (b == NULL)
+		return sink_error(r, e);
+	uint8_t *p = b->data + b->used;
+	do {
+		if (read_some(f, p + got, WHOLE_BYTES - got, &some, e) < 0)
+			return -1;
+		got += some;
+	} while (some > 0 && got < WHOLE_BYTES);
+	if (*lane == SINK_DATA &&
+	    secretfile_by_content(bytes_of(p, got), got)) {
+		*lane = SINK_KEYCHAIN;
+		b = block_for(r, *lane, WHOLE_BYTES);
+		if (b == NULL)
+			return sink_error(r, e);
+		memcpy(b->data + b->used, p, got);
+		mem_wipe(p, got);
+	}
+	if (got > 0) {
+		x->one_length = (uint32_t)got;
+		add_piece(b, (uint32_t)got, x, &x->one);
+	}
+	return 0;
+}
+
+static int
+read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
+    struct err *e)
+{
+	struct chunker *ck = lane == SINK_KEYCHAIN ? r->repo->keychain.chunker
+						   : r->repo->backup.chunker;
+	struct sink_block *b = block_for(r, lane, 1);
+	size_t have = 0; /* bytes behind b->used that are not cut yet */
+	bool end = false;
+
+	if (b == NULL)
+		return sink_error(r, e);
+	for (;;) {
+		size_t got, n;
+		while (!end && b->used + have < PACK_BLOCK) {
+			if (read_some(f, b->data + b->used + have,
+				PACK_BLOCK - b->used - have, &got, e) < 0)
+				return -1;
+			end = got == 0;
+			have += got;
+		}
+		while (have > 0 && b->n < ARRAY_SIZE(b->pieces) &&
+		    (n = chunker_cut(ck, b->data + b->used, have, end)) > 0) {
+			add_chunk(b, (uint32_t)n, x);
+			have -= n;
+		}
+		if (end && have == 0)
+			return 0;
+		struct sink_block *next = sink_take(r->sink, lane);
+		if (next == NULL)
+			return sink_error(r, e);
+		memcpy(next->data, b->data + b->used, have);
+		sink_submit(r->sink, b);
+		r->block[lane] = b = next;
+	}
+}
+
+/* ---- one object ---- */
+
+static int
+read_content(struct run *r, struct node *x, enum sink_lane *lane, struct err *e)
+{
+	struct entry *entry = &r->detail.entry;
+	struct reader f = { .fd = r->detail.fd,
+		.sparse = entry->sparse,
+		.extents = entry->extents,
+		.left = entry->sparse ? 0 : entry->size };
+
+	if (secretfile_by_path(buf_bytes(&r->path), r->secrets))
+		*lane = SINK_KEYCHAIN;
+	if (!entry->sparse && entry->size < WHOLE_BYTES) {
+		if (read_small(r, &f, x, lane, e) < 0)
+			return -1;
+	} else if (read_big(r, &f, x, *lane, e) < 0) {
+		return -1;
+	}
+	if (!entry->sparse)
+		entry->size = f.total;
+	return 0;
+}
+
+/* Put what the detail says into the node, now that it is known. */
+static void
+fill_node(struct run *r, struct node **xp, const struct capture_item *item,
+    int64_t opened_s)
+{
+	struct node *x = *xp;
+
+	buf_clear(&r->scratch);
+	entry_put(&r->scratch, &r->detail.entry);
+	if (r->scratch.n > x->n) /* sized by the caller's guess */
+		abort();
+	memcpy(x->bytes, r->scratch.p, r->scratch.n);
+	x->n = r->scratch.n;
+	x->kind = NODE_ITEM;
+	x->tuple = *item;
+	x->tuple.name = NULL;
+	x->opened_s = opened_s;
+}
+
+static struct node *
+node_for_detail(struct run *r)
+{
+	buf_clear(&r->scratch);
+	entry_put(&r->scratch, &r->detail.entry);
+	/* Size, category and status may still make it a little longer. */
+	(void)buf_grow(&r->scratch, 32);
+	return backup_node(r, NODE_DROPPED, buf_bytes(&r->scratch));
+}
+
+/*
+ * Take in one object that is new or changed: twice when it changes under our
+ * eyes, then as it is, with a warning.
+ */
+static int
+take_object(struct run *r, int dirfd, struct capture_item item, struct err *e)
+{
+	for (int attempt = 0;; attempt++) {
+		struct err why;
+		int64_t opened_s = now_ms() / 1000;
+		if (capture_detail(r->capture, dirfd, &item, &r->detail, &why) <
+		    0) {
+			if (why.code == ERR_CONFLICT && attempt < 2 &&
+			    capture_stat(dirfd, item.name, &item, &why) == 0)
+				continue;
+			if (!r->passage || why.code != ERR_IO) {
+				backup_warn(r, &why, why.code != ERR_NOT_FOUND);
+				return 0;
+			}
+			capture_entry(r->capture, &item, &r->detail.entry);
+		}
+		struct node *x = node_for_detail(r);
+		struct entry *entry = &r->detail.entry;
+		enum sink_lane lane = SINK_DATA;
+		entry->category = ENTRY_BACKUP;
+		entry->status = ENTRY_WHOLE;
+		if (entry->type == ENTRY_REGULAR && r->sink != NULL) {
+			if (read_content(r, x, &lane, &why) < 0) {
+				if (sink_failed(r->sink)) {
+					*e = why;
+					return -1;
+				}
+				backup_warn(r, &why, true);
+				return 0;
+			}
+			if (lane == SINK_KEYCHAIN)
+				entry->category = ENTRY_KEYCHAIN;
+			if (!capture_unchanged(r->detail.fd, entry)) {
+				if (attempt == 0 &&
+				    capture_stat(
+					dirfd, item.name, &item, &why) == 0)
+					continue;
+				entry->status = ENTRY_CHANGED;
+				(void)err_set(&why, ERR_READ_INCOMPLETE,
+				    "it changed while it was read; what is "
+				    "stored may mix old and new");
+				backup_warn(r, &why, false);
+				opened_s = 0; /* racy: read it again */
+			}
+		}
+		fill_node(r, &x, &item, opened_s);
+		if (entry->type == ENTRY_REGULAR)
+			r->result->totals.bytes += entry->size;
+		fd_close(&r->detail.fd);
+		return 0;
+	}
+}
+
+static bool
+all_stored(struct run *r, struct bytes stored)
+{
+	struct scan s = scan_of(stored);
+	struct entry x;
+	struct err ignored;
+
+	if (entry_take(&s, &x, &ignored) < 0)
+		return false;
+	struct scan content = scan_of(x.content);
+	while (content.n > 0) {
+		struct digest name;
+		uint32_t n;
+		if (tree_content(&content, &name, &n, &ignored) < 0 ||
+		    (r->sink != NULL &&
+			!sink_known(r->sink,
+			    x.category == ENTRY_KEYCHAIN ? SINK_KEYCHAIN
+							 : SINK_DATA,
+			    &name)))
+			return false;
+	}
+	return true;
+}
+
+static void
+count(struct run *r, enum entry_type type)
+{
+	struct backup_progress *t = &r->result->totals;
+
+	if (type == ENTRY_REGULAR)
+		t->files++;
+	else if (type == ENTRY_DIRECTORY)
+		t->dirs++;
+	else
+		t->others++;
+	if (r->o->progress != NULL) {
+		struct sink_totals s = { 0 };
+		if (r->sink != NULL)
+			s = sink_totals(r->sink);
+		t->new_bytes = s.new_bytes;
+		t->stored_bytes = s.stored_bytes;
+		t->path = buf_text(&r->path);
+		r->o->progress(r->o->ctx, t);
+	}
+}
+
+int
+backup_take(struct run *r, int dirfd, const struct capture_item *item,
+    struct seen_dir *old, struct err *e)
+{
+	struct bytes stored = { NULL, 0 };
+
+	if (!r->o->verify || item->type != ENTRY_REGULAR)
+		stored = seen_item(old, item);
+	count(r, item->type);
+	if (stored.n > 0 && all_stored(r, stored)) {
+		struct node *x = backup_node(r, NODE_ITEM, stored);
+		x->final = true;
+		x->tuple = *item;
+		x->tuple.name = NULL;
+		/* It was trusted, so its times are old enough. */
+		x->opened_s = INT64_MAX;
+		r->result->totals.bytes += item->size;
+	} else if (r->sink == NULL) {
+		r->result->totals.new_bytes += item->size;
+		r->result->totals.bytes += item->size;
+	} else if (take_object(r, dirfd, *item, e) < 0) {
+		return -1;
+	}
+	return backup_drain(r, e);
+}

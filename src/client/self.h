@@ -99,6 +99,28 @@ MUST_CHECK int self_devices(
 MUST_CHECK int self_put_name(struct self *s, const struct id *dev_id,
     const struct id *opening, const char *name, struct err *e);
 
+/* How far a device has seen the zones beside the state, and when. */
+struct self_seen_zone {
+	enum category category;
+	struct id zone;
+	uint64_t seq;
+	struct digest hash; /* of that head */
+};
+struct self_seen {
+	struct id dev_id;
+	uint64_t time_ms; /* 0: it never said */
+	struct self_seen_zone zones[CATEGORY_END];
+	size_t n;
+};
+
+/* What a device has said last; false when it never did. State was pulled. */
+bool self_seen(struct self *s, const struct id *dev_id, struct self_seen *out);
+/*
+ * Say it for this device, once a day, and when `changes` whenever the zones
+ * have moved. The state was pulled.
+ */
+MUST_CHECK int self_note_seen(struct self *s, bool changes, struct err *e);
+
 /*
  * Remove devices: new keys for all that remain, then a head in every zone.
  * errors  device-too-young, step-up-required, not-found, conflict.

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_account.c: signup, signout, status, step-up, password, log. */
+/* cli_account.c: signup, signout, step-up, password, log. */
 #include "cmd/cli.h"
 
-#include "apps/snapshot.h"
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
@@ -102,96 +101,6 @@ cli_signout(struct cli *cli, struct err *e)
 		    "nobody can read the data any more.");
 	}
 	return home_erase(dir, e);
-}
-
-/* ---- status ---- */
-
-static void
-put_last_backup(json_t *j, struct self *s)
-{
-	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
-	OWN(repo_free) struct repo *repo = NULL;
-	struct err ignored;
-
-	if (id_zero(&s->zones[CATEGORY_BACKUP]) ||
-	    id_zero(&s->zones[CATEGORY_KEYCHAIN]) ||
-	    repo_open(&s->writer, s->local, s->depot,
-		&s->zones[CATEGORY_BACKUP], &s->zones[CATEGORY_KEYCHAIN],
-		s->dir, &repo, &ignored) < 0 ||
-	    snapshot_load(repo, &list, &ignored) < 0 || list.n == 0) {
-		(void)json_object_set_new(j, "last_backup", json_null());
-		return;
-	}
-	jsonio_put_u64(j, "last_backup", list.list[list.n - 1].time_ms);
-}
-
-static const char *
-own_name(struct self *s, const struct self_device *d, size_t n)
-{
-	(void)s;
-	for (size_t i = 0; i < n; i++)
-		if (d[i].self)
-			return d[i].name;
-	return "";
-}
-
-int
-cli_status(struct cli *cli, struct err *e)
-{
-	OWN(self_free) struct self *s = NULL;
-	OWN(jsonio_free) json_t *account = NULL;
-	OWN(jsonio_free) json_t *j = json_object();
-	OWN(mem_free) struct self_device *devices = NULL;
-	OWN(buf_free) struct buf address = { 0 };
-	const char *two_factor = "";
-	uint64_t used, quota;
-	size_t n;
-
-	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 || cli_self(cli, &s, e) < 0 ||
-	    self_state(s, e) < 0 ||
-	    api_call(s->remote, "GET", "/v1/account", NULL, false, &account,
-		e) < 0 ||
-	    jsonio_text(account, "two_factor", &two_factor, e) < 0 ||
-	    jsonio_u64(account, "used_bytes", &used, e) < 0 ||
-	    jsonio_u64(account, "quota_bytes", &quota, e) < 0 ||
-	    self_devices(s, &devices, &n, e) < 0)
-		return -1;
-	const char *protection = s->circle.protection == PROTECTION_ADVANCED
-	    ? "advanced"
-	    : "standard";
-	buf_printf(&address, "%s@%s", s->name, s->host);
-	put_last_backup(j, s);
-	if (cli->json) {
-		jsonio_put_text(j, "account", buf_text(&address));
-		jsonio_put_text(j, "server", remote_url(s->remote));
-		jsonio_put_text(j, "device", own_name(s, devices, n));
-		jsonio_put_text(j, "two_factor", two_factor);
-		jsonio_put_text(j, "protection", protection);
-		jsonio_put_u64(j, "storage_bytes", used);
-		jsonio_put_u64(j, "quota_bytes", quota);
-		(void)json_object_set_new(j, "alerts", json_array());
-		(void)json_dumpf(j, stdout, JSON_COMPACT);
-		(void)putchar('\n');
-		return 0;
-	}
-	OWN(mem_free) char *used_text = cli_size(used);
-	OWN(mem_free) char *quota_text = cli_size(quota);
-	const json_t *last = json_object_get(j, "last_backup");
-	OWN(mem_free)
-	char *when = json_is_integer(last)
-	    ? cli_time((uint64_t)json_integer_value(last))
-	    : mem_text("never");
-	(void)printf("account      %s\nserver       %s\ndevice       %s\n"
-		     "devices      %zu\ntwo-factor   %s\nprotection   %s\n"
-		     "storage      %s of %s\nlast backup  %s\n",
-	    buf_text(&address), remote_url(s->remote), own_name(s, devices, n),
-	    circle_active_count(&s->circle), two_factor, protection, used_text,
-	    quota != 0 ? quota_text : "no limit", when);
-	if (strcmp(two_factor, "on") != 0)
-		(void)printf("\nTwo-factor is %s, so Backup refuses. "
-			     "Run: aumbry authenticator add\n",
-		    two_factor);
-	return 0;
 }
 
 /* ---- step-up, password ---- */

@@ -186,6 +186,10 @@ cli_backup(struct cli *cli, struct err *e)
 	erase(&show);
 	if (rc < 0)
 		return -1;
+	/* The backup stands without it; the next one says it again. */
+	struct err ignored;
+	if (r.self != NULL && !o.dry_run)
+		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
 	if (result.partial) {
 		cli_say(cli,
@@ -332,6 +336,9 @@ cli_restore(struct cli *cli, struct err *e)
 		return -1;
 	if (o.dry_run)
 		return 0;
+	struct err ignored;
+	if (r.self != NULL)
+		(void)!self_note_seen(r.self, false, &ignored);
 	print_restored(cli, &result);
 	restore_status(cli, &result);
 	return 0;

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+/* self_seen.c: telling the other devices how far this one has seen. */
+/*
+ * One record of the state zone for each device:
+ *
+ *   u8 kind 18 | u8 1 | dev_id[16] | u64 time_ms
+ *   | varint n | n * (zone[16] | u64 seq | hash of that head[32])
+ *
+ * A server that hides a zone's newest changes from one device would have to
+ * hide the state zone's from it as well, and then that device hears of nobody
+ * any more, which `status` shows.
+ */
+#include "client/self.h"
+
+#include "base/now.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND_SEEN 18
+#define FORMAT 1
+#define AGAIN_MS (20LL * 3600 * 1000) /* at least once a day */
+
+static struct id
+record_of(const struct id *dev_id)
+{
+	OWN(digest_free) struct digest_state *d = digest_new();
+	static const char label[] = "aumbry state v1 seen";
+	struct digest hash;
+	struct id id;
+
+	digest_add(d, bytes_of(label, sizeof label));
+	digest_add(d, bytes_of(dev_id->b, ID_BYTES));
+	digest_end(d, &hash);
+	memcpy(id.b, hash.b, ID_BYTES);
+	return id;
+}
+
+/* Zones beside the state, as far as they are held here. */
+static int
+heads_here(struct self *s, struct self_seen *out, struct err *e)
+{
+	out->n = 0;
+	for (unsigned c = CATEGORY_STATE + 1; c < CATEGORY_END; c++) {
+		struct self_seen_zone *z = &out->zones[out->n];
+		struct local_zone at;
+		if (id_zero(&s->zones[c]))
+			continue;
+		if (local_zone_get(s->local, &s->zones[c], &at, e) < 0)
+			return -1;
+		if (at.head.seq == 0)
+			continue;
+		z->category = (enum category)c;
+		z->zone = s->zones[c];
+		z->seq = at.head.seq;
+		head_hash(&at.head, &z->hash);
+		out->n++;
+	}
+	return 0;
+}
+
+static int
+parse(const struct self *s, struct bytes plain, struct self_seen *out)
+{
+	struct scan p = scan_of(plain);
+	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+	struct id about = id_take(&p);
+
+	out->time_ms = scan_u64(&p);
+	uint64_t n = scan_varint(&p);
+	if (kind != KIND_SEEN || format != FORMAT || n > CATEGORY_END ||
+	    !id_equal(&about, &out->dev_id))
+		return -1;
+	for (uint64_t i = 0; i < n; i++) {
+		struct self_seen_zone z = { .zone = id_take(&p) };
+		z.seq = scan_u64(&p);
+		z.hash = digest_take(&p);
+		for (unsigned c = 1; c < CATEGORY_END; c++)
+			if (id_equal(&z.zone, &s->zones[c])) {
+				z.category = (enum category)c;
+				out->zones[out->n++] = z;
+			}
+	}
+	return scan_done(&p) ? 0 : -1;
+}
+
+bool
+self_seen(struct self *s, const struct id *dev_id, struct self_seen *out)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = record_of(dev_id);
+	struct err ignored;
+
+	*out = (struct self_seen){ .dev_id = *dev_id };
+	return zcopy_get(s->state, &id, &plain, &ignored) == 0 &&
+	    parse(s, buf_bytes(&plain), out) == 0;
+}
+
+static bool
+same(const struct self_seen *a, const struct self_seen *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!id_equal(&a->zones[i].zone, &b->zones[i].zone) ||
+		    a->zones[i].seq != b->zones[i].seq)
+			return false;
+	return true;
+}
+
+int
+self_note_seen(struct self *s, bool changes, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct self_seen before, now = { .dev_id = s->dev_id };
+	struct zcopy_edit edit = { .id = record_of(&s->dev_id) };
+
+	now.time_ms = (uint64_t)now_ms();
+	if (heads_here(s, &now, e) < 0)
+		return -1;
+	if (self_seen(s, &s->dev_id, &before) &&
+	    before.time_ms + AGAIN_MS > now.time_ms &&
+	    before.time_ms <= now.time_ms && (!changes || same(&before, &now)))
+		return 0;
+	buf_put_u8(&plain, KIND_SEEN);
+	buf_put_u8(&plain, FORMAT);
+	id_put(&plain, &s->dev_id);
+	buf_put_u64(&plain, now.time_ms);
+	buf_put_varint(&plain, now.n);
+	for (size_t i = 0; i < now.n; i++) {
+		id_put(&plain, &now.zones[i].zone);
+		buf_put_u64(&plain, now.zones[i].seq);
+		digest_put(&plain, &now.zones[i].hash);
+	}
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}

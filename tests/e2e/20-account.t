@@ -38,7 +38,7 @@ also 'and the device' '^device +Anas laptop$'
 also 'and that two-factor is pending' '^two-factor +pending$'
 at ana --json status >"$T/status"
 equal 'status --json has these fields' \
-	"account alerts device last_backup protection quota_bytes server \
+	"account alerts device devices last_backup protection quota_bytes server \
 storage_bytes two_factor" "$(json - "$T/status")"
 equal 'its protection' advanced "$(json protection "$T/status")"
 equal 'its last backup' null "$(json last_backup "$T/status")"

@@ -15,6 +15,9 @@ static const char *const schema[] = {
 	" key_epoch INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	" refs BLOB NOT NULL, ct BLOB NOT NULL, PRIMARY KEY (zone, id));"
 	"CREATE INDEX record_seq ON record (zone, seq);",
+	/* The hash of every head that was taken in. */
+	"CREATE TABLE chain (zone BLOB NOT NULL, seq INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, PRIMARY KEY (zone, seq)) WITHOUT ROWID;",
 };
 
 struct local {
@@ -171,9 +174,7 @@ struct zone_put_job {
 	const struct id *zone;
 	uint64_t before;
 	const struct local_zone *z;
-	const struct local_record *records;
-	size_t n;
-	bool all;
+	const struct local_news *news;
 };
 
 static int
@@ -190,8 +191,8 @@ put_records(struct tx *tx, const struct zone_put_job *j, struct err *e)
 		" refs = excluded.refs, ct = excluded.ct",
 		&s, e) < 0)
 		return -1;
-	for (size_t i = 0; i < j->n; i++) {
-		const struct local_record *r = &j->records[i];
+	for (size_t i = 0; i < j->news->n; i++) {
+		const struct local_record *r = &j->news->records[i];
 		stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
 		stmt_bytes(s, 2, bytes_of(r->change.id.b, ID_BYTES));
 		stmt_u64(s, 3, r->change.version);
@@ -200,6 +201,35 @@ put_records(struct tx *tx, const struct zone_put_job *j, struct err *e)
 		stmt_u64(s, 6, r->seq);
 		stmt_bytes(s, 7, r->change.refs);
 		stmt_bytes(s, 8, r->change.ct);
+		if (stmt_run(s, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What is there from the first new head on goes: another history held there. */
+static int
+put_chain(struct tx *tx, const struct zone_put_job *j, struct err *e)
+{
+	OWN(stmt_done) struct stmt *drop = NULL;
+	OWN(stmt_done) struct stmt *s = NULL;
+	uint64_t first = j->z->head.seq - j->news->n_heads + 1;
+
+	if (stmt_new(tx, "DELETE FROM chain WHERE zone = ? AND seq >= ?", &drop,
+		e) < 0)
+		return -1;
+	stmt_bytes(drop, 1, bytes_of(j->zone->b, ID_BYTES));
+	stmt_u64(drop, 2, first);
+	if (stmt_run(drop, e) < 0 ||
+	    stmt_new(tx, "INSERT INTO chain (zone, seq, hash) VALUES (?, ?, ?)",
+		&s, e) < 0)
+		return -1;
+	for (size_t i = 0; i < j->news->n_heads; i++) {
+		struct digest hash;
+		head_hash(&j->news->heads[i], &hash);
+		stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
+		stmt_u64(s, 2, first + i);
+		stmt_bytes(s, 3, bytes_of(hash.b, DIGEST_BYTES));
 		if (stmt_run(s, e) < 0)
 			return -1;
 	}
@@ -221,7 +251,7 @@ zone_put_job(struct tx *tx, void *arg, struct err *e)
 	if (now.head.seq != j->before)
 		return err_set(
 		    e, ERR_CONFLICT, "another process has moved this copy");
-	if (j->all) {
+	if (j->news->all) {
 		if (stmt_new(
 			tx, "DELETE FROM record WHERE zone = ?", &wipe, e) < 0)
 			return -1;
@@ -229,7 +259,7 @@ zone_put_job(struct tx *tx, void *arg, struct err *e)
 		if (stmt_run(wipe, e) < 0)
 			return -1;
 	}
-	if (put_records(tx, j, e) < 0 ||
+	if (put_records(tx, j, e) < 0 || put_chain(tx, j, e) < 0 ||
 	    stmt_new(tx,
 		"INSERT INTO zone (zone, head, sum) VALUES (?, ?, ?)"
 		" ON CONFLICT (zone) DO UPDATE SET head = excluded.head,"
@@ -245,12 +275,46 @@ zone_put_job(struct tx *tx, void *arg, struct err *e)
 
 int
 local_zone_put(struct local *l, const struct id *zone, uint64_t before,
-    const struct local_zone *z, const struct local_record *records, size_t n,
-    bool all, struct err *e)
+    const struct local_zone *z, const struct local_news *news, struct err *e)
 {
-	struct zone_put_job j = { zone, before, z, records, n, all };
+	struct zone_put_job j = { zone, before, z, news };
 
 	return db_write(l->db, zone_put_job, &j, e);
+}
+
+struct chain_job {
+	const struct id *zone;
+	uint64_t seq;
+	struct digest *out;
+};
+
+static int
+chain_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct chain_job *j = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	*j->out = (struct digest){ 0 };
+	if (stmt_new(tx, "SELECT hash FROM chain WHERE zone = ? AND seq = ?",
+		&s, e) < 0)
+		return -1;
+	stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
+	stmt_u64(s, 2, j->seq);
+	if (stmt_next(s, &row, e) < 0)
+		return -1;
+	if (row)
+		stmt_got_copy(s, 0, j->out->b, DIGEST_BYTES);
+	return 0;
+}
+
+int
+local_chain_at(struct local *l, const struct id *zone, uint64_t seq,
+    struct digest *out, struct err *e)
+{
+	struct chain_job j = { zone, seq, out };
+
+	return db_read(l->db, chain_job, &j, e);
 }
 
 struct each_job {

@@ -42,16 +42,28 @@ struct local_zone {
 MUST_CHECK int local_zone_get(struct local *l, const struct id *zone,
     struct local_zone *out, struct err *e);
 
+/* What a zone's copy takes in at once. */
+struct local_news {
+	const struct local_record *records;
+	size_t n;
+	const struct head *heads; /* all new ones; the last is the zone's */
+	size_t n_heads;
+	bool all; /* `records` is the whole live set; what else is there goes */
+};
+
 /*
- * Take in records and the head they lead to, in one transaction.
+ * Take in records and the heads they lead to, in one transaction.
  *
  * before  seq of the head that is there now.
- * all     true: `records` is the whole live set; what else is there goes.
  * errors  conflict: another process has moved the copy meanwhile.
  */
 MUST_CHECK int local_zone_put(struct local *l, const struct id *zone,
-    uint64_t before, const struct local_zone *z,
-    const struct local_record *records, size_t n, bool all, struct err *e);
+    uint64_t before, const struct local_zone *z, const struct local_news *news,
+    struct err *e);
+
+/* The hash of the head that was taken in as seq; zeros when none was. */
+MUST_CHECK int local_chain_at(struct local *l, const struct id *zone,
+    uint64_t seq, struct digest *out, struct err *e);
 
 /* One record's newest version. *found false when there is none. */
 typedef int (*local_record_fn)(

@@ -157,8 +157,10 @@ commit_once(
 		return -1;
 	}
 	/* Another process may have pulled what we just committed. */
-	if (local_zone_put(z->local, &z->zone, z->at.head.seq, &d.next,
-		d.records, d.n, false, e) < 0 &&
+	const struct local_news news = { d.records, d.n, &d.next.head, 1,
+		false };
+	if (local_zone_put(
+		z->local, &z->zone, z->at.head.seq, &d.next, &news, e) < 0 &&
 	    e->code != ERR_CONFLICT)
 		return -1;
 	return zcopy_reload(z, e);

@@ -106,6 +106,36 @@ compare_one(void *ctx, const struct local_record *r, struct err *e)
 	return 0;
 }
 
+/*
+ * A head that is new to us may be signed under an old circle only by who is
+ * still a member: else a removed device and the server could make up a history
+ * from before the removal.
+ */
+static int
+check_new_heads(struct zcopy *z, const struct zcopy_news *p, struct err *e)
+{
+	bool known = true;
+
+	for (size_t i = 0; i < p->n_heads; i++) {
+		const struct head *h = &p->heads[i];
+		struct digest had, is;
+		if (known) {
+			head_hash(h, &is);
+			if (local_chain_at(
+				z->local, &z->zone, h->seq, &had, e) < 0)
+				return -1;
+			known = digest_equal(&had, &is);
+		}
+		if (!known && h->circle_seq < z->at.head.circle_seq &&
+		    !circle_active(z->self->circle, &h->dev_id))
+			return err_set(e, ERR_NOT_A_MEMBER,
+			    "the server's %s zone holds a change, new to this "
+			    "device, by a device that was removed",
+			    category_name(z->category));
+	}
+	return 0;
+}
+
 static int
 survey(struct zcopy *z, struct survey *s, struct err *e)
 {
@@ -117,7 +147,8 @@ survey(struct zcopy *z, struct survey *s, struct err *e)
 		.zone = z->zone,
 		.category = z->category };
 	if (zcopy_fetch_all(z, p, e) < 0 ||
-	    zcopy_check_chain(&s->server, p, e) < 0)
+	    zcopy_check_chain(&s->server, p, e) < 0 ||
+	    check_new_heads(z, p, e) < 0)
 		return -1;
 	if (p->n_heads > 0 &&
 	    zcopy_check_sum(&s->server, p, &p->heads[p->n_heads - 1],
@@ -173,9 +204,11 @@ zcopy_adopt_healed(struct zcopy *z, bool *healed, struct err *e)
 		return -1;
 	if (!s.healed || s.n_newer > 0)
 		return 0;
+	const struct local_news news = { s.news.records, s.news.n_records,
+		s.news.heads, s.news.n_heads, true };
 	if (zcopy_new_base(z, e) < 0 ||
-	    local_zone_put(z->local, &z->zone, z->at.head.seq, &s.server.at,
-		s.news.records, s.news.n_records, true, e) < 0)
+	    local_zone_put(
+		z->local, &z->zone, z->at.head.seq, &s.server.at, &news, e) < 0)
 		return -1;
 	*healed = true;
 	return zcopy_reload(z, e);

@@ -328,9 +328,11 @@ pull_once(struct zcopy *z, unsigned wait_s, bool *moved, struct err *e)
 	next.head = p.n_heads > 0 ? p.heads[p.n_heads - 1] : z->at.head;
 	if (zcopy_check_sum(z, &p, &next.head, &next.sum, e) < 0)
 		return -1;
+	const struct local_news news = { p.records, p.n_records, p.heads,
+		p.n_heads, p.all };
 	if ((p.all && zcopy_new_base(z, e) < 0) ||
-	    local_zone_put(z->local, &z->zone, z->at.head.seq, &next, p.records,
-		p.n_records, p.all, e) < 0) {
+	    local_zone_put(
+		z->local, &z->zone, z->at.head.seq, &next, &news, e) < 0) {
 		*moved = e->code == ERR_CONFLICT;
 		return -1;
 	}

@@ -104,6 +104,24 @@ ok 'byte for byte' trees_equal "$T/files" "$T/cyn4"
 equal 'all go on' 5 "$(snapshots bea)"
 equal 'with the same' 5 "$(snapshots ana)"
 
+# A removed device and the server make up a history from before the removal.
+copy then
+cp -a "$T/cyn" "$T/cyn.then"
+ok 'a device is removed' at ana device remove cyn
+ok 'the others go on' at bea backup "$T/files"
+ok 'all of them' at ana snapshot list
+copy now
+put_back then
+rm -rf "$T/cyn"
+cp -a "$T/cyn.then" "$T/cyn"
+ok 'the removed one writes once more, with the server' \
+	at cyn backup "$T/files" --tag forged
+refused 'that is not taken over by a repair' 4 not-a-member \
+	at ana --yes repair --after-server-restore
+put_back now
+ok 'the true server is as it was' at ana snapshot list
+equal 'without what was forged' '' "$(at ana snapshot list --tag forged)"
+
 # A server that does not know that it was put back refuses what is old.
 copy then
 ok 'a fourth device' pair ana dan ana --device-name dan

@@ -128,8 +128,8 @@ demo-run: all
 bench: all benches
 	@for b in $(BENCHES); do "$$b" || exit 1; done
 bench-peers: all
-	@if [ -f tests/bench/peers.sh ]; then BUILD=$(B) sh tests/bench/peers.sh; \
-		else echo 'tests/bench/peers.sh is missing' >&2; exit 1; fi
+	@tools/setup.sh bench
+	@BUILD=$(B) bash tests/bench/peers.sh
 
 lint:
 	@tools/setup.sh lint

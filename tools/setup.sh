@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# setup.sh demo|check|lint|fuzz: install what is missing, and nothing else.
+# setup.sh demo|check|lint|fuzz|bench: install what is missing, and nothing else.
 #
 # Offline and silent when all is there. As root, or by sudo.
 set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo 'usage: tools/setup.sh demo|check|lint|fuzz' >&2
+	echo 'usage: tools/setup.sh demo|check|lint|fuzz|bench' >&2
 	exit 2
 }
 
@@ -55,11 +55,19 @@ clang-14                   # libFuzzer and its sanitizers
 libclang-rt-14-dev         # their runtime
 '
 
+packages_bench='
+time                       # seconds and memory of a command
+openssl                    # key streams: files that do not compress
+xz-utils                   # unpacks a kernel
+oathtool                   # the codes an app on a phone would show
+'
+
 case ${1-} in
 demo) wanted=$packages_demo ;;
 check) wanted=$packages_demo$packages_check ;;
 lint) wanted=$packages_demo$packages_check$packages_lint ;;
 fuzz) wanted=$packages_demo$packages_check$packages_fuzz ;;
+bench) wanted=$packages_demo$packages_bench ;;
 *) usage ;;
 esac
 wanted=$(printf '%s\n' "$wanted" | sed 's/#.*//')

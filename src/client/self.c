@@ -30,6 +30,7 @@ self_free(struct self **sp)
 	devkey_free(&s->key);
 	circle_free(&s->circle);
 	buf_free(&s->entries);
+	buf_free(&s->envelopes);
 	buf_free(&s->two_factor);
 	local_free(&s->local);
 	free(s->dir);
@@ -83,11 +84,12 @@ apply_entries(struct circle *c, struct bytes entries, struct err *e)
 }
 
 static int
-open_keyring(struct self *s, struct bytes envelopes, struct err *e)
+open_keyring(struct self *s, const struct circle *c, struct bytes envelopes,
+    struct err *e)
 {
 	OWN(keyring_free) struct keyring *k = keyring_new(&s->uid);
 
-	if (keyring_open(k, &s->circle, s->key, &s->dev_id, envelopes, e) < 0)
+	if (keyring_open(k, c, s->key, &s->dev_id, envelopes, e) < 0)
 		return -1;
 	/* In place: others hold the address. */
 	keyring_absorb(s->keyring, k);
@@ -113,14 +115,13 @@ static int renew(void *ctx, struct err *e);
 static int
 load(struct self *s, struct err *e)
 {
-	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(mem_free) char *url = NULL;
 
 	if (get_text(s, "url", &url, e) < 0 ||
 	    get_text(s, "name", &s->name, e) < 0 ||
 	    get_text(s, "host", &s->host, e) < 0 ||
 	    local_get(s->local, "circle", &s->entries, e) < 0 ||
-	    local_get(s->local, "keyring", &envelopes, e) < 0 ||
+	    local_get(s->local, "keyring", &s->envelopes, e) < 0 ||
 	    apply_entries(&s->circle, buf_bytes(&s->entries), e) < 0)
 		return damaged(e);
 	if (!id_equal(&s->circle.uid, &s->uid)) {
@@ -130,7 +131,8 @@ load(struct self *s, struct err *e)
 	}
 	s->keyring = keyring_new(&s->uid);
 	/* Just joined: the keys come with the first session. */
-	if (envelopes.n > 0 && open_keyring(s, buf_bytes(&envelopes), e) < 0)
+	if (s->envelopes.n > 0 &&
+	    open_keyring(s, &s->circle, buf_bytes(&s->envelopes), e) < 0)
 		return damaged(e);
 	return remote_new(url, &s->remote, e);
 }
@@ -168,7 +170,10 @@ self_save_account(const char *dir, const char *url, const char *name,
 	OWN(local_free) struct local *local = NULL;
 	struct local_pair pairs[] = { { "url", bytes_str(url) },
 		{ "name", bytes_str(name) }, { "host", bytes_str(host) },
-		{ "circle", entries }, { "keyring", envelopes } };
+		{ "circle", entries }, { "keyring", envelopes },
+		/* Of an account that was here before, and half erased. */
+		{ "token", bytes_str("") }, { "heads", bytes_str("") },
+		{ "removing", bytes_str("") } };
 
 	return home_open(dir, &local, e) < 0 ||
 		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0
@@ -277,16 +282,7 @@ open_session(struct self *s, json_t **answer, struct err *e)
 	return api_call(s->remote, "POST", "/v1/session", ask, true, answer, e);
 }
 
-static int fetch_keyring(struct self *s, struct err *e);
-
-/* The keys of the newest epoch, when they are not here yet. */
-static int
-complete_keyring(struct self *s, struct err *e)
-{
-	return keyring_epoch(s->keyring) < s->circle.key.epoch
-	    ? fetch_keyring(s, e)
-	    : 0;
-}
+static int complete_keyring(struct self *s, struct err *e);
 
 static int
 renew(void *ctx, struct err *e)
@@ -342,49 +338,90 @@ self_connect_healing(struct self *s, struct err *e)
 
 /* ---- circle and keyring ---- */
 
+/*
+ * Both or neither: keys of an epoch that the circle kept here does not know
+ * would not open. Another process of this home may have kept more already.
+ */
 static int
-fetch_keyring(struct self *s, struct err *e)
+keep(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+	struct local_pair pairs[] = { { "circle", buf_bytes(&s->entries) },
+		{ "keyring", buf_bytes(&s->envelopes) } };
+
+	if (local_get(s->local, "circle", &kept, e) < 0)
+		return -1;
+	return kept.n > s->entries.n
+	    ? 0
+	    : local_put_all(s->local, pairs, ARRAY_SIZE(pairs), e);
+}
+
+static int
+fetch_keyring(struct self *s, const struct circle *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 
 	if (s->depot->ops->keyring(s->depot, &envelopes, e) < 0 ||
-	    open_keyring(s, buf_bytes(&envelopes), e) < 0)
+	    open_keyring(s, c, buf_bytes(&envelopes), e) < 0)
 		return -1;
-	return local_put(s->local, "keyring", buf_bytes(&envelopes), e);
+	buf_clear(&s->envelopes);
+	buf_put_bytes(&s->envelopes, buf_bytes(&envelopes));
+	return 0;
+}
+
+/* The keys of the newest epoch, when they are not here yet. */
+static int
+complete_keyring(struct self *s, struct err *e)
+{
+	if (keyring_epoch(s->keyring) >= s->circle.key.epoch)
+		return 0;
+	return fetch_keyring(s, &s->circle, e) < 0 ? -1 : keep(s, e);
+}
+
+/* Fetch entries after `c` and apply them; they are appended to `entries`. */
+static int
+fetch_entries(
+    struct self *s, struct circle *c, struct buf *entries, struct err *e)
+{
+	OWN(buf_free) struct buf more = { 0 };
+
+	if (s->depot->ops->circle(s->depot, c->seq, &more, e) < 0 ||
+	    apply_entries(c, buf_bytes(&more), e) < 0)
+		return -1;
+	if (more.n > 0 && !circle_active(c, &s->dev_id))
+		return err_set(e, ERR_DEVICE_REMOVED,
+		    "this device was removed from the account");
+	buf_put_bytes(entries, buf_bytes(&more));
+	return 0;
 }
 
 int
 self_refresh(struct self *s, struct err *e)
 {
-	OWN(buf_free) struct buf more = { 0 };
 	OWN(circle_free) struct circle next = { 0 };
 	OWN(buf_free) struct buf all = { 0 };
+	struct err more;
 
-	if (s->depot->ops->circle(s->depot, s->circle.seq, &more, e) < 0)
-		return -1;
-	if (more.n == 0)
-		return 0;
-	circle_copy(&next, &s->circle);
-	if (apply_entries(&next, buf_bytes(&more), e) < 0)
-		return -1;
-	if (!circle_active(&next, &s->dev_id))
-		return err_set(e, ERR_DEVICE_REMOVED,
-		    "this device was removed from the account");
 	buf_put_bytes(&all, buf_bytes(&s->entries));
-	buf_put_bytes(&all, buf_bytes(&more));
+	circle_copy(&next, &s->circle);
+	if (fetch_entries(s, &next, &all, e) < 0)
+		return -1;
+	if (all.n == s->entries.n)
+		return 0;
+	while (next.key.epoch != keyring_epoch(s->keyring) &&
+	    fetch_keyring(s, &next, e) < 0) {
+		/* Do they belong to an entry that came just now? */
+		uint32_t seq = next.seq;
+		if (e->code != ERR_KEY_SUBSTITUTED ||
+		    fetch_entries(s, &next, &all, &more) < 0 || next.seq == seq)
+			return -1;
+	}
 	struct circle before = s->circle;
 	s->circle = next;
 	next = before; /* freed on the way out */
-	if (s->circle.key.epoch != keyring_epoch(s->keyring) &&
-	    fetch_keyring(s, e) < 0) {
-		struct circle failed = s->circle;
-		s->circle = next;
-		next = failed;
-		return -1;
-	}
 	buf_clear(&s->entries);
 	buf_put_bytes(&s->entries, buf_bytes(&all));
-	return local_put(s->local, "circle", buf_bytes(&s->entries), e);
+	return keep(s, e);
 }
 
 static int
@@ -542,83 +579,4 @@ self_devices(struct self *s, struct self_device **out, size_t *n, struct err *e)
 		take_name(s, d);
 	}
 	return 0;
-}
-
-/* ---- removal ---- */
-
-static void
-sign_entry(const struct self *s, struct buf *entry)
-{
-	struct circle_sig sig = { .kind = 1, .keyref = s->dev_id };
-
-	devkey_sign(s->key, SIG_CIRCLE, buf_bytes(entry), sig.sig);
-	circle_entry_end(entry, &sig, 1);
-}
-
-static int
-remove_once(struct self *s, const struct id *ids, size_t n, struct err *e)
-{
-	OWN(buf_free) struct buf body = { 0 };
-	OWN(buf_free) struct buf entry = { 0 };
-	OWN(buf_free) struct buf bundle = { 0 };
-	OWN(circle_free) struct circle next = { 0 };
-	struct key_change kc;
-
-	buf_put_u8(&body, (uint8_t)n);
-	for (size_t i = 0; i < n; i++)
-		id_put(&body, &ids[i]);
-	buf_put_u8(&body, 0);
-	keyring_next_epoch(s->keyring, &kc);
-	key_change_put(&body, &kc);
-	circle_entry_begin(&entry, &s->circle, &s->uid, (uint64_t)now_ms(),
-	    CIRCLE_REMOVE, buf_bytes(&body));
-	sign_entry(s, &entry);
-	circle_copy(&next, &s->circle);
-	int rc = circle_apply(&next, buf_bytes(&entry), e);
-	if (rc == 0) {
-		keyring_bundle(s->keyring, &next, s->key, &s->dev_id, &bundle);
-		rc = s->depot->ops->circle_submit(
-		    s->depot, buf_bytes(&entry), buf_bytes(&bundle), e);
-	}
-	/* The server's copy of the keys is the one that counts. */
-	keyring_drop_epoch(s->keyring);
-	return rc;
-}
-
-/* An empty head in every zone names the newest circle. */
-static int
-head_everywhere(struct self *s, struct err *e)
-{
-	if (zcopy_pull(s->state, 0, e) < 0 ||
-	    zcopy_commit(s->state, NULL, 0, NULL, NULL, e) < 0 ||
-	    self_load_zones(s, e) < 0)
-		return -1;
-	for (unsigned c = CATEGORY_STATE + 1; c < CATEGORY_END; c++) {
-		OWN(zcopy_free) struct zcopy *z = NULL;
-		if (id_zero(&s->zones[c]))
-			continue;
-		if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[c],
-			(enum category)c, &z, e) < 0 ||
-		    zcopy_pull(z, 0, e) < 0)
-			return -1;
-		if (zcopy_seq(z) > 0 &&
-		    zcopy_commit(z, NULL, 0, NULL, NULL, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int
-self_remove(struct self *s, const struct id *ids, size_t n, struct err *e)
-{
-	for (int tries = 0;; tries++) {
-		if (remove_once(s, ids, n, e) == 0)
-			break;
-		if (e->code != ERR_CONFLICT || tries >= 8 ||
-		    self_refresh(s, e) < 0)
-			return -1;
-	}
-	if (self_refresh(s, e) < 0)
-		return -1;
-	return head_everywhere(s, e);
 }

@@ -22,6 +22,7 @@ struct self {
 	struct buf two_factor; /* as the session last said */
 	struct circle circle;
 	struct buf entries; /* v16 each: the whole circle */
+	struct buf envelopes; /* v16 each: the keyring as it was received */
 	struct keyring *keyring;
 	struct zcopy_self writer; /* for zcopy_open */
 	struct zcopy *state;
@@ -122,11 +123,36 @@ bool self_seen(struct self *s, const struct id *dev_id, struct self_seen *out);
 MUST_CHECK int self_note_seen(struct self *s, bool changes, struct err *e);
 
 /*
- * Remove devices: new keys for all that remain, then a head in every zone.
+ * Remove other devices: new keys for all that remain, then a head in every
+ * zone. A kill at any instant leaves it undone or done; self_settle makes the
+ * heads then, and self_removing tells who began it.
  * errors  device-too-young, step-up-required, not-found, conflict.
  */
 MUST_CHECK int self_remove(
     struct self *s, const struct id *ids, size_t n, struct err *e);
+
+/* *begun: this device removed that one, and never said so. */
+MUST_CHECK int self_removing(
+    struct self *s, const struct id *dev_id, bool *begun, struct err *e);
+/* It was said. */
+MUST_CHECK int self_removed(
+    struct self *s, const struct id *dev_id, struct err *e);
+
+/*
+ * Leave the account. Its keys stay as they are until self_settle of another
+ * device: who leaves must not know the next ones.
+ * errors  permission-denied for the only device.
+ */
+MUST_CHECK int self_leave(struct self *s, struct err *e);
+
+/*
+ * Hear of the newest circle, and finish what its last change leaves to whoever
+ * comes next: new keys after a device left, and a head under the newest keys
+ * in every zone. One small call when nothing is due. What cannot be finished
+ * now (a full server, a device too young) waits for the next command; a lie is
+ * an error.
+ */
+MUST_CHECK int self_settle(struct self *s, struct err *e);
 
 /* Prove the password (and code, if the account has a factor) again. */
 MUST_CHECK int self_step_up(

@@ -69,7 +69,7 @@ MUST_CHECK int cli_password(const struct cli *cli, const char *prompt,
 MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
     const char *flag, struct buf *out, struct err *e);
 
-/* This device, with a session. */
+/* This device, with a session, the newest circle, and nothing left undone. */
 MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 
 /* The repository a backup command works on. */

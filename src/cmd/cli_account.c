@@ -79,6 +79,45 @@ cli_signup(struct cli *cli, struct err *e)
 	return 0;
 }
 
+static int
+last_device(struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this is the account's only device: without its keys nobody can "
+	    "read the data any more");
+	return err_remedy(e,
+	    "Let another device in first (there: aumbry signin; here: aumbry "
+	    "device approve), or add --yes if that is meant.");
+}
+
+/* The device leaves the circle if it can, and its home in any case. */
+static int
+leave(const struct cli *cli, const char *dir, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	struct err why;
+
+	/* A copy, or one with a damaged memory, cannot speak for the device. */
+	bool reached = self_open(dir, &s, &why) == 0 &&
+	    self_connect(s, &why) == 0 && self_refresh(s, &why) == 0;
+	if (!reached && why.code == ERR_DEVICE_REMOVED)
+		return 0;
+	bool last = s != NULL && circle_active_count(&s->circle) == 1;
+	if (!last && reached) {
+		if (self_leave(s, &why) == 0)
+			return 0;
+		/* Did the others leave meanwhile? */
+		last = circle_active_count(&s->circle) == 1;
+	}
+	if (last)
+		return cli->yes ? 0 : last_device(e);
+	cli_say(cli,
+	    "The account still lists this device: %s (%s).\n"
+	    "On another device, run: aumbry device remove",
+	    why.msg, err_name(why.code));
+	return 0;
+}
+
 int
 cli_signout(struct cli *cli, struct err *e)
 {
@@ -95,12 +134,10 @@ cli_signout(struct cli *cli, struct err *e)
 		(void)err_set(e, ERR_INPUT_MISSING,
 		    "signing out forgets this device's keys: to come back it "
 		    "must be let in again");
-		return err_remedy(e,
-		    "Add --erase (or --yes) if that is "
-		    "meant. If this is the only device, "
-		    "nobody can read the data any more.");
+		return err_remedy(
+		    e, "Add --erase (or --yes) if that is meant.");
 	}
-	return home_erase(dir, e);
+	return leave(cli, dir, e) < 0 ? -1 : home_erase(dir, e);
 }
 
 /* ---- step-up, password ---- */

@@ -254,7 +254,8 @@ cli_self(struct cli *cli, struct self **out, struct err *e)
 	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
 	OWN(self_free) struct self *s = NULL;
 
-	if (self_open(dir, &s, e) < 0 || self_connect(s, e) < 0)
+	if (self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||
+	    self_settle(s, e) < 0)
 		return -1;
 	*out = TAKE(s);
 	return 0;

@@ -216,25 +216,46 @@ refuse(struct self *s, const char *id, struct err *e)
 
 /* ---- rename, remove ---- */
 
+static bool
+is_called(const struct self_device *d, const char *word)
+{
+	return strcmp(d->name, word) == 0 ||
+	    (strlen(word) >= 4 &&
+		strncmp(id_text(&d->dev_id).s, word, strlen(word)) == 0);
+}
+
+/*
+ * The device that is meant. *gone: it is out already, by a removal from here
+ * that was cut off before it could say so.
+ */
 static int
-find_device(struct self *s, const char *word, struct id *out, struct err *e)
+find_device(
+    struct self *s, const char *word, struct id *out, bool *gone, struct err *e)
 {
 	OWN(mem_free) struct self_device *d = NULL;
-	size_t n, found = 0;
+	size_t n, found = 0, begun = 0;
+	struct id cut;
 
 	if (self_devices(s, &d, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (!d[i].active ||
-		    (strcmp(d[i].name, word) != 0 &&
-			(strlen(word) < 4 ||
-			    strncmp(id_text(&d[i].dev_id).s, word,
-				strlen(word)) != 0)))
+		bool removing;
+		if (!is_called(&d[i], word))
 			continue;
-		*out = d[i].dev_id;
-		found++;
+		if (self_removing(s, &d[i].dev_id, &removing, e) < 0)
+			return -1;
+		if (d[i].active) {
+			*out = d[i].dev_id;
+			found++;
+		} else if (removing) {
+			cut = d[i].dev_id;
+			begun++;
+		}
 	}
-	if (found == 1)
+	*gone = found == 0 && begun > 0;
+	if (*gone)
+		*out = cut;
+	if (found == 1 || *gone)
 		return 0;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(word));
 	(void)err_set(e, found == 0 ? ERR_NOT_FOUND : ERR_USAGE,
@@ -250,9 +271,19 @@ remove_device(struct cli *cli, struct self *s, const char *word,
 {
 	OWN(secret_free) struct secret *password = NULL;
 	struct id id;
+	bool gone;
 
-	if (find_device(s, word, &id, e) < 0)
+	if (find_device(s, word, &id, &gone, e) < 0)
 		return -1;
+	if (gone)
+		return self_removed(s, &id, e);
+	if (id_equal(&id, &s->dev_id)) {
+		(void)err_set(
+		    e, ERR_USAGE, "%s is the device you are at", word);
+		return err_remedy(e,
+		    "To leave the account with it, run: "
+		    "aumbry signout");
+	}
 	if (self_remove(s, &id, 1, e) == 0)
 		return 0;
 	if (e->code != ERR_STEP_UP_REQUIRED ||
@@ -305,8 +336,7 @@ cli_device(struct cli *cli, struct err *e)
 		    known ? "a name is missing"
 			  : "aumbry device does not understand \"%s\"",
 		    verb);
-	if (cli_self(cli, &s, e) < 0 || self_refresh(s, e) < 0 ||
-	    self_state(s, e) < 0)
+	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
 		return -1;
 	if (strcmp(verb, "list") == 0)
 		return list(cli, s, e);

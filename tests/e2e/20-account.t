@@ -85,7 +85,12 @@ refused 'a clock that is an hour ahead' 1 clock-wrong \
 	signup "$URL" carl --invite "$(aumbryd invite --data "$DATA")"
 refused 'sign-out without --erase' 2 input-missing at bob signout
 ok 'and the account is still there' at bob status
-ok 'signs out with --erase' at bob signout --erase
+refused 'the only device does not go without --yes' 2 input-missing \
+	at bob signout --erase
+says 'and says how another comes in' 'aumbry device approve' \
+	at bob signout --erase
+ok 'and the account is still there' at bob status
+ok 'signs out with --yes' at bob --yes signout --erase
 refused 'a command after that' 1 not-signed-in at bob status
 equal 'no key is left behind' '' "$(find "$T/bob" -name 'device.key*')"
 refused 'signing out twice' 1 not-signed-in at bob signout --erase

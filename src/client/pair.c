@@ -734,12 +734,25 @@ answer_code(struct newcomer *n, struct keys *k, struct buf *offer, bool *right,
 	return unbox(k, k->a_to_b, KIND_OFFER, bytes_of(s.p, s.n), offer, e);
 }
 
+/* The circle differs from the vouched one: in a part, or is it another? */
+static int
+differs(const struct newcomer *n, bool ours, enum err_code code,
+    const char *how, struct err *e)
+{
+	if (!ours && n->circle.seq > 0)
+		return err_set(e, ERR_CIRCLE_NOT_YOURS,
+		    "the server's list of devices does not begin as that of "
+		    "the trusted device");
+	return err_set(e, code, "the server's list of devices %s", how);
+}
+
 /* The circle must be whole and end in exactly the vouched head. */
 static int
 fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 {
 	OWN(buf_free) struct buf all = { 0 };
 	uint32_t until = n->seq + (with_add ? 1 : 0);
+	bool ours = false;
 
 	if (n->depot->ops->circle(n->depot, 0, &all, e) < 0)
 		return -1;
@@ -753,27 +766,25 @@ fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 			    "the list of devices was cut short");
 		if (circle_apply(&n->circle, entry, e) < 0)
 			return e->code == ERR_CONFLICT
-			    ? err_set(e, ERR_CIRCLE_ROLLED_BACK,
-				  "the server left an entry out of the list of "
-				  "devices")
+			    ? differs(n, ours, ERR_CIRCLE_ROLLED_BACK,
+				  "lacks an entry", e)
 			    : -1;
+		ours |= digest_equal(&n->circle.circle_id, &n->circle_id);
 		if (!id_equal(&n->circle.uid, &n->uid))
 			return err_set(e, ERR_CIRCLE_NOT_YOURS,
 			    "the list of devices is another account's");
 		buf_put_v16(&n->entries, entry);
 		if (n->circle.seq == n->seq &&
 		    !digest_equal(&n->circle.head, &n->head))
-			return err_set(e, ERR_CIRCLE_FORKED,
-			    "the server's list of devices is not the one the "
-			    "trusted device vouched for");
+			return differs(n, ours, ERR_CIRCLE_FORKED,
+			    "is not the one the trusted device vouched for", e);
 	}
 	if (n->circle.seq < until)
-		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
-		    "the server's list of devices is shorter than the one the "
-		    "trusted device vouched for");
+		return differs(n, ours, ERR_CIRCLE_ROLLED_BACK,
+		    "is shorter than the one the trusted device vouched for",
+		    e);
 	if (!with_add && !digest_equal(&n->circle.circle_id, &n->circle_id))
-		return err_set(e, ERR_CIRCLE_NOT_YOURS,
-		    "the list of devices is another account's");
+		return differs(n, false, ERR_CIRCLE_NOT_YOURS, "", e);
 	return 0;
 }
 

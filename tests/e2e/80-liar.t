@@ -138,7 +138,8 @@ ok '- the invitation is still good' \
 for lie in \
 	'circle-rolled-back new old-circle' \
 	'circle-invalid new flip-circle' \
-	'circle-not-yours new foreign-circle'; do
+	'circle-not-yours new foreign-circle' \
+	'circle-not-yours new forged-circle'; do
 	caught $lie join desk
 	ok '- it joins when the truth is told' join desk
 	well desk

@@ -7,7 +7,7 @@
 // address. The file LIE holds the name of the lie to tell now, and words for
 // it; empty: the truth. Each lie that was told adds a line to LOG. RECORD gets
 // a line for every blob that is put: its id, its header, its SHA-256.
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 
@@ -158,6 +158,8 @@ const seeCircle = (body) => {
   seeEnvelopes(listOf(s.take(body.length - s.at)));
 };
 
+const zeros = Buffer.alloc(32);
+const base64url = (text) => Buffer.from(text, 'base64url');
 const base64 = (text) => Buffer.from(text, 'base64');
 
 const see = (q, a) => {
@@ -434,6 +436,11 @@ const lies = {
     return other && body(a, Buffer.concat(other.map((e) => v16(e.raw))));
   }),
 
+  // A list of devices that the server made up, under the account's own id.
+  'forged-circle': about('GET', 'circle', (q, words, a) =>
+    body(a, v16(forgedGenesis(q.uid))),
+  ),
+
   'redirect-join': about('GET', 'joins', (q, words, a) =>
     edited(a, ({ joins }) => {
       const other = Object.keys(seen.joins).find((j) => j !== joins[0]?.join);
@@ -457,8 +464,41 @@ const lies = {
     },
   },
   'hold-answer': about('PUT', 'zones/*/blobs/*', () => 'hold'),
+  // The same of an entry of the circle; and a question that never arrives.
+  'lose-entry-answer': about('POST', 'circle', () => 'break'),
+  'hold-entry-answer': about('POST', 'circle', () => 'hold'),
+  'lose-entry': {
+    before: (q) => (q.is('POST', 'circle') ? 'break' : undefined),
+  },
+  'hold-commit': {
+    before: (q) => (q.is('POST', 'zones/*/commits') ? 'hold' : undefined),
+  },
 };
 const lost = new Set();
+
+function forgedGenesis(uid) {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const id = Buffer.alloc(16, 7);
+  const x = base64url(publicKey.export({ format: 'jwk' }).x);
+  const device = [id, u(1, 1), x, v16(Buffer.alloc(32, 9)), zeros, u(1, 2)];
+  const content = Buffer.concat([
+    ...device,
+    ...[u(1, 0), u(1, 0)], // no recovery keys
+    ...[u(1, 1), u(2, 0)], // policy
+    u(1, 2),
+    Buffer.alloc(16, 8),
+    ...[u(4, 1), zeros],
+  ]);
+  const signed = Buffer.concat([
+    Buffer.from('PCL1'),
+    Buffer.from(uid, 'hex'),
+    ...[u(4, 1), zeros, u(8, Date.now()), u(1, 1), u(8, 0), zeros],
+    v16(content),
+  ]);
+  const label = Buffer.from('aumbry circle v1\0');
+  const sig = sign(null, Buffer.concat([label, signed]), privateKey);
+  return Buffer.concat([signed, u(1, 1), u(1, 1), id, sig]);
+}
 
 function otherMember(own) {
   return seen.envelopes.find(

@@ -212,6 +212,19 @@ receive(struct channel *c, uint8_t *kind, struct err *e)
 	}
 }
 
+/* One side gives up; the other hears of it. */
+static void
+cancel(struct remote *remote, const struct id *join)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct err ignored;
+
+	buf_printf(&path, "/v1/joins/%s", id_text(join).s);
+	if (api_call(remote, "DELETE", buf_text(&path), NULL, false, NULL,
+		&ignored) < 0)
+		return;
+}
+
 /* ---- keys of one code ---- */
 
 struct keys {
@@ -414,6 +427,28 @@ own_device(const struct self *s)
 	return &circle_member(&s->circle, &s->dev_id)->device;
 }
 
+/* The answer to a code that was just shown; it counts for PAIR_CODE_S. */
+static int
+receive_proof(struct channel *c, struct err *e)
+{
+	int64_t dead_ms = now_ms() + PAIR_CODE_S * 1000LL;
+	int64_t all_ms = c->deadline_ms;
+	uint8_t kind;
+	int rc;
+
+	if (dead_ms < all_ms)
+		c->deadline_ms = dead_ms;
+	do {
+		rc = receive(c, &kind, e);
+	} while (rc == 0 && kind != KIND_PROOF_B);
+	c->deadline_ms = all_ms;
+	if (now_ms() >= dead_ms && (rc == 0 || e->code == ERR_CODE_EXPIRED))
+		return err_set(e, ERR_CODE_EXPIRED,
+		    "a code is good for %d minutes, and they are over",
+		    PAIR_CODE_S / 60);
+	return rc;
+}
+
 /* One code: show it, wait for the other side's proof. *right: it held. */
 static int
 try_code(struct self *s, const struct pair_request *r, struct channel *c,
@@ -424,7 +459,7 @@ try_code(struct self *s, const struct pair_request *r, struct channel *c,
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
 	char code[PAIR_CODE_DIGITS + 1], shown[PAIR_CODE_DIGITS + 2];
-	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE], kind;
+	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE];
 	struct digest want, got;
 	struct id ra;
 
@@ -447,10 +482,8 @@ try_code(struct self *s, const struct pair_request *r, struct channel *c,
 	mem_wipe(code, sizeof code);
 	show(ctx, shown);
 	mem_wipe(shown, sizeof shown);
-	do {
-		if (receive(c, &kind, e) < 0)
-			return -1;
-	} while (kind != KIND_PROOF_B);
+	if (receive_proof(c, e) < 0)
+		return -1;
 	struct scan p = scan_of(c->body);
 	scan_copy(&p, yb, sizeof yb);
 	got = digest_take(&p);
@@ -581,8 +614,12 @@ pair_approve(struct self *s, const struct pair_request *r, unsigned timeout_s,
 	for (int i = 0; i < PAIR_CODES; i++) {
 		OWN(keys_free) struct keys k = { 0 };
 		bool right = false;
-		if (try_code(s, r, &c, show, ctx, &k, &right, e) < 0)
+		if (try_code(s, r, &c, show, ctx, &k, &right, e) < 0) {
+			/* The new device need not wait for what is over. */
+			if (e->code == ERR_CODE_EXPIRED)
+				cancel(s->remote, &r->join);
 			return -1;
+		}
 		if (right)
 			return let_in(s, r, &c, &k, e) < 0
 			    ? -1
@@ -929,19 +966,6 @@ prove(struct newcomer *n, struct err *e)
 	}
 }
 
-/* Nobody should be asked about a request that nobody waits for. */
-static void
-give_up(struct newcomer *n)
-{
-	OWN(buf_free) struct buf path = { 0 };
-	struct err ignored;
-
-	buf_printf(&path, "/v1/joins/%s", id_text(&n->c.join).s);
-	if (api_call(n->remote, "DELETE", buf_text(&path), NULL, false, NULL,
-		&ignored) < 0)
-		return;
-}
-
 int
 pair_join(const struct pair_join *a, struct err *e)
 {
@@ -960,6 +984,7 @@ pair_join(const struct pair_join *a, struct err *e)
 		a->waiting(a->ctx);
 	if (prove(&n, e) == 0)
 		return 0;
-	give_up(&n);
+	/* Nobody should be asked about what nobody waits for. */
+	cancel(n.remote, &n.c.join);
 	return -1;
 }

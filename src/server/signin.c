@@ -13,6 +13,7 @@
 #define JOIN_MS (10 * 60 * 1000) /* a join request */
 #define TRIES_MS (10 * 60 * 1000)
 #define HOUR_MS (3600 * 1000LL)
+#define STARTED_A_DAY 20 /* started sign-ins that the log of an account tells */
 
 /* ---- KE1 → KE2: the same work and answer whether the name exists ---- */
 
@@ -53,6 +54,37 @@ answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
 	return 0;
 }
 
+/*
+ * Only the client learns that a password was wrong, and an attacker's does not
+ * say. So the log tells of every beginning, as `started`; what ended well adds
+ * `done`. Of those that did not, an address adds one in an hour, and all
+ * together STARTED_A_DAY: nobody can fill the log from outside.
+ */
+static int
+log_started(struct tx *tx, struct call *c, const struct id *uid,
+    const struct id *dev_id, const char *started, const char *done,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	/* The newest 500 are all that `aumbry log` shows. */
+	if (sql_first(tx, e, &s, &row,
+		"WITH recent AS (SELECT n, time_ms, event, address FROM event"
+		" WHERE uid = ? ORDER BY n DESC LIMIT 500)"
+		" SELECT COUNT(*), SUM(address = ? AND time_ms > ? AND n >"
+		" (SELECT COALESCE(MAX(n), 0) FROM recent WHERE event = ?"
+		" AND address = ?))"
+		" FROM recent WHERE event = ? AND time_ms > ?",
+		"isnsssn", uid, c->q->peer, c->now_ms - HOUR_MS, done,
+		c->q->peer, started, c->now_ms - 24 * HOUR_MS) < 0)
+		return -1;
+	bool told =
+	    stmt_got_u64(s, 0) >= STARTED_A_DAY || stmt_got_u64(s, 1) > 0;
+	stmt_done(&s);
+	return told ? 0 : server_event(tx, c, uid, started, dev_id, "", e);
+}
+
 static int
 throttle_password(
     struct tx *tx, struct call *c, const char *name, bool *ok, struct err *e)
@@ -84,7 +116,11 @@ start(struct tx *tx, struct call *c, struct err *e)
 		return 0;
 	if (account_by_name(tx, name, &a, &found, e) < 0)
 		return -1;
-	return answer(tx, c, name, found ? &a : NULL, e);
+	if (answer(tx, c, name, found ? &a : NULL, e) < 0)
+		return -1;
+	return found ? log_started(tx, c, &a.uid, NULL, "signin_started",
+			   "join_opened", e)
+		     : 0;
 }
 
 int
@@ -284,7 +320,12 @@ step_start(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (throttle_password(tx, c, a.name, &ok, e) < 0)
 		return -1;
-	return ok ? answer(tx, c, a.name, &a, e) : 0;
+	if (!ok)
+		return 0;
+	return answer(tx, c, a.name, &a, e) < 0
+	    ? -1
+	    : log_started(tx, c, &a.uid, &c->me->dev_id, "step_up_started",
+		  "step_up", e);
 }
 
 int

@@ -70,6 +70,7 @@ ok 'or by the environment' env AUMBRY_HOME="$T/ana" \
 	AUMBRY_PASSWORD_FILE="$T/new" aumbry step-up
 says 'the log tells of the sign-up' ' signup ' at ana log
 also 'of the step-ups' ' step_up '
+also 'of a wrong password' ' step_up_started '
 also 'of the change' ' password_changed '
 ok 'the log of one account' at bob log
 equal 'does not tell of another' '' "$(grep password "$T/out")"

@@ -102,6 +102,17 @@ refused 'a wrong password' 1 wrong-password-or-name \
 	aumbry --home "$T/third" --password-file "$T/wrong" signin "$URL" ana
 refused 'a name that nobody has' 1 wrong-password-or-name \
 	at third signin "$URL" nobody
+# started: how often the log tells of a sign-in that began.
+started() {
+	at laptop log | grep -c ' signin_started '
+}
+equal 'the log tells of a wrong password, beside the sign-in that went well' \
+	2 "$(started)"
+for _ in 1 2; do
+	aumbry --home "$T/third" --password-file "$T/wrong" \
+		signin "$URL" ana 2>"$T/err"
+done
+equal 'and is not filled by more of them' 2 "$(started)"
 refused 'nobody asks: nothing to refuse' 1 not-found \
 	at laptop device refuse
 refused 'nobody asks in time' 1 code-expired \
@@ -159,6 +170,36 @@ ask fourth --timeout 1
 exec 4>&-
 ends 'a request that nobody answers expires' '1 (code-expired)' \
 	$asking "$T/in.err"
+
+# A code is good for 5 minutes, however long the command waits. The trusted
+# device's clock is moved on when the code has been shown.
+moves_on() {
+	forget
+	echo '+0' >"$T/clock"
+	# faketime would keep what it was told first: the library reads a file.
+	FAKETIME_TIMESTAMP_FILE=$T/clock FAKETIME_NO_CACHE=1 LD_PRELOAD=$faketime \
+		aumbry --home "$T/laptop" device approve --print-code \
+		--timeout 3600 >"$T/codes" 2>"$T/allow.err" </dev/null &
+	allowing=$!
+	ask fourth --device-name fourth
+	until_true 20 has 1 "$T/codes"
+	echo "$1" >"$T/clock"
+	sed -n 1p "$T/codes" >&4
+	exec 4>&-
+}
+# shellcheck disable=SC2016 # the inner shell shall expand it
+faketime=$(faketime -f +0 sh -c 'echo "$LD_PRELOAD"')
+moves_on '+240'
+wait $allowing
+equal 'after 4 minutes a code is good' 0 $?
+wait $asking
+equal 'and the device is in' 0 $?
+ok 'it goes again' at laptop device remove fourth
+rm -rf "$T/fourth"
+moves_on '+301'
+ends 'after 5 minutes and a second it is not' '1 (code-expired)' $allowing "$T/allow.err"
+ends 'and the new device is told' '1 (code-expired)' $asking "$T/in.err"
+refused 'and is not in' 1 not-signed-in at fourth status
 
 # Two ask at once.
 forget

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC */
+/* pair_join.c: the new device's side of pairing. */
+#include "client/pair.h"
+
+#include "base/now.h"
+#include "client/depot_remote.h"
+#include "client/login.h"
+#include "client/relay.h"
+#include "vault/cpace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct newcomer {
+	const struct pair_join *a;
+	struct remote *remote;
+	struct depot *depot;
+	struct relay c;
+	struct devkey *key;
+	struct device device;
+	struct buf record;
+	struct id opening, nonce, uid;
+	char *host;
+	/* What the trusted device vouched for. */
+	struct digest circle_id, head;
+	uint32_t seq;
+	struct buf entries; /* v16 each, up to the ADD of this device */
+	struct circle circle;
+};
+
+static void
+newcomer_free(struct newcomer *n)
+{
+	relay_free(&n->c);
+	depot_free(&n->depot);
+	remote_free(&n->remote);
+	devkey_free(&n->key);
+	buf_free(&n->record);
+	buf_free(&n->entries);
+	circle_free(&n->circle);
+	free(n->host);
+}
+
+static int
+open_request(struct newcomer *n, struct err *e)
+{
+	const struct pair_join *a = n->a;
+	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(jsonio_free) json_t *server = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf m = { 0 };
+	const char *host = "", *token = "";
+	struct digest mac;
+	uint16_t mature;
+
+	if (login_server(n->remote, &server, &mature, e) < 0 ||
+	    jsonio_text(server, "host", &host, e) < 0 ||
+	    login_start(n->remote, "/v1/signin/start", a->name, a->password,
+		true, &l, e) < 0)
+		return -1;
+	n->host = mem_text(host);
+	n->key = devkey_new(&n->device);
+	n->device.class = CLASS_COMPUTER;
+	n->device.rights = RIGHT_APPROVE;
+	id_random(&n->opening);
+	id_random(&n->nonce);
+	device_name_commit(&n->opening, a->device_name, &n->device.name_commit);
+	device_put(&n->record, &n->device);
+	id_put(&m, &l.id);
+	id_put(&m, &n->nonce);
+	buf_put_bytes(&m, buf_bytes(&n->record));
+	login_mac(&l, "aumbry signin v1", buf_bytes(&m), &mac);
+	jsonio_put_id(ask, "login", &l.id);
+	jsonio_put_bytes(ask, "ke3", bytes_of(l.ke3, sizeof l.ke3));
+	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
+	jsonio_put_text(ask, "os", "linux");
+	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
+	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
+	if (api_call(n->remote, "POST", "/v1/signin/finish", ask, true, &answer,
+		e) < 0 ||
+	    jsonio_id(answer, "uid", &n->uid, e) < 0 ||
+	    jsonio_id(answer, "join", &n->c.join, e) < 0 ||
+	    jsonio_text(answer, "token", &token, e) < 0)
+		return -1;
+	remote_set_token(n->remote, token);
+	return 0;
+}
+
+/* Answer one code; *right when the trusted device's offer came back. */
+static int
+answer_code(struct newcomer *n, struct relay_keys *k, struct buf *offer,
+    bool *right, struct err *e)
+{
+	OWN(buf_free) struct buf typed = { 0 };
+	OWN(buf_free) struct buf ci = { 0 };
+	OWN(buf_free) struct buf m = { 0 };
+	OWN(buf_free) struct buf other = { 0 };
+	OWN(secret_free) struct secret *isk = NULL;
+	char code[PAIR_CODE_DIGITS + 1];
+	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE], kind;
+	struct digest mac, got;
+
+	struct scan s = scan_of(n->c.body);
+	struct id ra = id_take(&s);
+	scan_copy(&s, ya, sizeof ya);
+	buf_put_bytes(&other, scan_v16(&s));
+	if (!scan_done(&s))
+		return relay_malformed(e);
+	if (n->a->ask(n->a->ctx, &typed, e) < 0 ||
+	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
+		return -1;
+	relay_channel_id(n->host, &n->uid, &ci);
+	relay_session_id(&n->c.join, &n->nonce, &ra, &k->sid);
+	OWN(cpace_free)
+	struct cpace *cp =
+	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS),
+		buf_bytes(&ci), buf_bytes(&k->sid), buf_bytes(&n->record));
+	mem_wipe(code, sizeof code);
+	cpace_share(cp, NULL, yb);
+	if (cpace_finish(cp, ya, buf_bytes(&other), &isk, &k->transcript, e) <
+	    0)
+		return -1;
+	relay_keys_from(k, isk);
+	relay_confirm(k->confirm_b, k, &mac);
+	buf_put(&m, yb, sizeof yb);
+	digest_put(&m, &mac);
+	if (relay_send(&n->c, RELAY_PROOF_B, buf_bytes(&m), e) < 0)
+		return -1;
+	do {
+		if (relay_receive(&n->c, &kind, e) < 0)
+			return -1;
+	} while (kind != RELAY_OFFER && kind != RELAY_BURNT);
+	*right = kind == RELAY_OFFER;
+	if (!*right)
+		return 0;
+	s = scan_of(n->c.body);
+	got = digest_take(&s);
+	relay_confirm(k->confirm_a, k, &mac);
+	if (!scan_ok(&s) || !digest_equal(&mac, &got))
+		return err_set(e, ERR_WRONG_CODE,
+		    "the other device does not know the code");
+	return relay_unbox(
+	    k, k->a_to_b, RELAY_OFFER, bytes_of(s.p, s.n), offer, e);
+}
+
+/* The circle differs from the vouched one: in a part, or is it another? */
+static int
+differs(const struct newcomer *n, bool ours, enum err_code code,
+    const char *how, struct err *e)
+{
+	if (!ours && n->circle.seq > 0)
+		return err_set(e, ERR_CIRCLE_NOT_YOURS,
+		    "the server's list of devices does not begin as that of "
+		    "the trusted device");
+	return err_set(e, code, "the server's list of devices %s", how);
+}
+
+/* The circle must be whole and end in exactly the vouched head. */
+static int
+fetch_circle(struct newcomer *n, bool with_add, struct err *e)
+{
+	OWN(buf_free) struct buf all = { 0 };
+	uint32_t until = n->seq + (with_add ? 1 : 0);
+	bool ours = false;
+
+	if (n->depot->ops->circle(n->depot, 0, &all, e) < 0)
+		return -1;
+	circle_free(&n->circle);
+	buf_clear(&n->entries);
+	struct scan s = scan_of(buf_bytes(&all));
+	while (s.n > 0 && n->circle.seq < until) {
+		struct bytes entry = scan_v16(&s);
+		if (!scan_ok(&s))
+			return err_set(e, ERR_CIRCLE_INVALID,
+			    "the list of devices was cut short");
+		if (circle_apply(&n->circle, entry, e) < 0)
+			return e->code == ERR_CONFLICT
+			    ? differs(n, ours, ERR_CIRCLE_ROLLED_BACK,
+				  "lacks an entry", e)
+			    : -1;
+		ours |= digest_equal(&n->circle.circle_id, &n->circle_id);
+		if (!id_equal(&n->circle.uid, &n->uid))
+			return err_set(e, ERR_CIRCLE_NOT_YOURS,
+			    "the list of devices is another account's");
+		buf_put_v16(&n->entries, entry);
+		if (n->circle.seq == n->seq &&
+		    !digest_equal(&n->circle.head, &n->head))
+			return differs(n, ours, ERR_CIRCLE_FORKED,
+			    "is not the one the trusted device vouched for", e);
+	}
+	if (n->circle.seq < until)
+		return differs(n, ours, ERR_CIRCLE_ROLLED_BACK,
+		    "is shorter than the one the trusted device vouched for",
+		    e);
+	if (!with_add && !digest_equal(&n->circle.circle_id, &n->circle_id))
+		return differs(n, false, ERR_CIRCLE_NOT_YOURS, "", e);
+	return 0;
+}
+
+/* Check what is offered, and sign it. */
+static int
+sign_offer(
+    struct newcomer *n, struct relay_keys *k, struct bytes offer, struct err *e)
+{
+	OWN(buf_free) struct buf m = { 0 };
+	OWN(buf_free) struct buf whole = { 0 };
+	struct circle_sig none = { .kind = 1 };
+	uint8_t sig[SIG_BYTES];
+	struct entry_view v;
+
+	struct scan s = scan_of(offer);
+	struct id uid = id_take(&s);
+	n->circle_id = digest_take(&s);
+	n->seq = scan_u32(&s);
+	n->head = digest_take(&s);
+	struct bytes unsigned_add = scan_v16(&s);
+	if (!scan_done(&s))
+		return relay_malformed(e);
+	if (!id_equal(&uid, &n->uid))
+		return err_set(e, ERR_CIRCLE_NOT_YOURS,
+		    "the trusted device is of another account");
+	if (fetch_circle(n, false, e) < 0)
+		return -1;
+	/* Parsed like any entry, with a signature that does not count. */
+	buf_put_bytes(&whole, unsigned_add);
+	circle_entry_end(&whole, &none, 1);
+	if (circle_entry_parse(buf_bytes(&whole), &v, e) < 0)
+		return -1;
+	if (v.type != CIRCLE_ADD || v.seq != n->seq + 1 ||
+	    !digest_equal(&v.prev, &n->head) || !id_equal(&v.uid, &n->uid) ||
+	    !bytes_equal(v.body, buf_bytes(&n->record)))
+		return err_set(e, ERR_CIRCLE_INVALID,
+		    "the entry to sign does not add this device to that list");
+	devkey_sign(n->key, SIG_CIRCLE, unsigned_add, sig);
+	relay_box(k, k->b_to_a, RELAY_SIGNED, bytes_of(sig, sizeof sig), &m);
+	return relay_send(&n->c, RELAY_SIGNED, buf_bytes(&m), e);
+}
+
+/* Sign until the welcome comes. */
+static int
+be_let_in(struct newcomer *n, struct relay_keys *k, struct buf *offer,
+    struct buf *heads, struct err *e)
+{
+	uint8_t kind = RELAY_OFFER;
+
+	for (;;) {
+		if (kind == RELAY_WELCOME)
+			return relay_unbox(
+			    k, k->a_to_b, RELAY_WELCOME, n->c.body, heads, e);
+		if (kind == RELAY_OFFER &&
+		    sign_offer(n, k, buf_bytes(offer), e) < 0)
+			return -1;
+		if (relay_receive(&n->c, &kind, e) < 0)
+			return -1;
+		if (kind == RELAY_OFFER) {
+			struct scan s = scan_of(n->c.body);
+			(void)digest_take(&s);
+			buf_clear(offer);
+			if (relay_unbox(k, k->a_to_b, RELAY_OFFER,
+				bytes_of(s.p, s.n), offer, e) < 0)
+				return -1;
+		}
+	}
+}
+
+/* No zone may be older than what the trusted device has seen. */
+static int
+check_heads(struct self *s, struct scan *p, struct err *e)
+{
+	uint16_t n = scan_u16(p);
+
+	for (uint16_t i = 0; i < n; i++) {
+		OWN(zcopy_free) struct zcopy *z = NULL;
+		uint8_t c = scan_u8(p);
+		struct id zone = id_take(p);
+		uint64_t seq = scan_u64(p);
+		struct digest hash = digest_take(p);
+		if (!scan_ok(p) || !category_known(c))
+			return relay_malformed(e);
+		if (zcopy_open(&s->writer, s->local, s->depot, &zone,
+			(enum category)c, &z, e) < 0)
+			return -1;
+		zcopy_expect(z, seq, &hash);
+		if (zcopy_pull(z, 0, e) < 0)
+			return -1;
+	}
+	return scan_done(p) ? 0 : relay_malformed(e);
+}
+
+static int
+settle_in(struct newcomer *n, struct bytes welcome_plain, struct err *e)
+{
+	const struct pair_join *a = n->a;
+	struct scan p = scan_of(welcome_plain);
+	struct bytes name = scan_v8(&p);
+	OWN(self_free) struct self *s = NULL;
+	OWN(buf_free) struct buf text = { 0 };
+
+	buf_put_bytes(&text, name);
+	if (fetch_circle(n, true, e) < 0)
+		return -1;
+	if (!circle_active(&n->circle, &n->device.dev_id))
+		return err_set(e, ERR_CIRCLE_INVALID,
+		    "the server's list of devices lacks this device");
+	if (self_save_account(a->dir, a->url, buf_text(&text), n->host,
+		buf_bytes(&n->entries), bytes_str(""), e) < 0 ||
+	    home_write_key(a->dir, &n->uid, &n->device.dev_id, n->key, e) < 0 ||
+	    self_open(a->dir, &s, e) < 0 || self_connect(s, e) < 0 ||
+	    check_heads(s, &p, e) < 0 || self_state(s, e) < 0)
+		return -1;
+	return self_put_name(
+	    s, &n->device.dev_id, &n->opening, a->device_name, e);
+}
+
+/* Answer codes until one is right. */
+static int
+prove(struct newcomer *n, struct err *e)
+{
+	for (;;) {
+		OWN(relay_keys_free) struct relay_keys k = { 0 };
+		OWN(buf_free) struct buf offer = { 0 };
+		OWN(buf_free) struct buf heads = { 0 };
+		bool right = false;
+		uint8_t kind;
+		do {
+			if (relay_receive(&n->c, &kind, e) < 0)
+				return -1;
+		} while (kind != RELAY_OPEN);
+		if (answer_code(n, &k, &offer, &right, e) < 0)
+			return -1;
+		if (right)
+			return be_let_in(n, &k, &offer, &heads, e) < 0
+			    ? -1
+			    : settle_in(n, buf_bytes(&heads), e);
+		if (!n->a->again)
+			return err_set(
+			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
+	}
+}
+
+int
+pair_join(const struct pair_join *a, struct err *e)
+{
+	OWN(newcomer_free) struct newcomer n = { .a = a };
+
+	if (home_has_key(a->dir))
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "an account is signed in at %s", a->dir);
+	if (remote_new(a->url, &n.remote, e) < 0 || open_request(&n, e) < 0)
+		return -1;
+	n.depot = depot_remote_new(n.remote);
+	n.c.remote = n.remote;
+	n.c.side = RELAY_SIDE_NEW;
+	n.c.deadline_ms = now_ms() + a->timeout_s * 1000LL;
+	if (a->waiting != NULL)
+		a->waiting(a->ctx);
+	if (prove(&n, e) == 0)
+		return 0;
+	/* Nobody should be asked about what nobody waits for. */
+	relay_cancel(n.remote, &n.c.join);
+	return -1;
+}

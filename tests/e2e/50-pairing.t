@@ -239,4 +239,15 @@ rm -rf "$T/phone"
 ok 'the removed one may join anew' pair laptop phone ana
 ok 'and reads all' at phone restore "latest:$T/files" --to "$T/back5"
 ok 'the same' trees_equal "$T/files" "$T/back5"
+
+# ---- leaving ----
+
+# Who remains is too young to make new keys, and goes on with those there are.
+ok 'the oldest device leaves' at laptop signout --erase
+echo 'after that' >"$T/files/e"
+ok 'a young one backs up' at third backup "$T/files"
+ok 'and another restores it' \
+	at phone restore "latest:$T/files" --to "$T/back6"
+ok 'the same' trees_equal "$T/files" "$T/back6"
+says 'the log tells of it' ' device_removed ' at third log
 finish

@@ -122,6 +122,18 @@ one_epoch 'and complete' 5
 is_out four
 works tablet
 
+# The heads cannot be made: what only reads goes on.
+ok 'another device is let in' pair laptop six ana --device-name six
+lie lose-commit
+refused 'a removal whose heads do not arrive' 5 server-unreachable \
+	at laptop device remove six
+is_out six
+ok 'the other device reads' at tablet snapshot list
+told lose-commit
+truth
+ok 'the removal is repeated' at laptop device remove six
+one_epoch 'and complete' 6
+
 # ---- a device that leaves ----
 
 refused 'a device does not remove itself' 2 bad-usage \
@@ -130,7 +142,7 @@ also 'but leaves' 'aumbry signout$'
 n=$(members)
 killed_by hold-entry-answer five signout --erase
 equal 'a device leaves, and dies before it hears so' $((n - 1)) "$(members)"
-one_epoch 'who comes next made new keys and heads' 6
+one_epoch 'who comes next made new keys and heads' 7
 refused 'the one that left is out' 4 device-removed at five status
 ok 'and signs out' at five signout --erase
 refused 'and is not signed in' 1 not-signed-in at five status
@@ -148,7 +160,7 @@ ok 'the other removes it' at laptop device remove tablet
 refused 'nobody else is in: the last one stays' 2 input-missing \
 	at laptop signout --erase
 works laptop
-one_epoch 'all is under the newest keys' 7
+one_epoch 'all is under the newest keys' 8
 ok 'all is whole' at laptop check --read
 
 # ---- new keys are made by one ----
@@ -158,11 +170,11 @@ for name in one two; do
 	ok "$name is let in" pair laptop $name ana --device-name $name
 done
 ok 'the founder leaves' at laptop signout --erase
-one_epoch 'and made no keys' 7
+one_epoch 'and made no keys' 8
 works two
-one_epoch 'who came first did' 8
+one_epoch 'who came first did' 9
 works one
 works two
-one_epoch 'and the other did not' 8
+one_epoch 'and the other did not' 9
 equal 'the liar did not stumble' '' "$(cat "$T/liar.err")"
 finish

@@ -36,7 +36,7 @@ kill_at() {
 		wait "$client"
 		status=$?
 	fi
-	[ $status -ne 0 ] && cut=$((cut + 1))
+	[ $status -ne 0 ] && echo "$1" >>"$T/cut"
 	return $status
 }
 
@@ -66,6 +66,7 @@ put_out() {
 	let_in
 	prove
 	kill_at "$most_remove" "$1" device remove $guest
+	listed $guest || through=$((through + 1))
 	for _ in 1 2 3; do
 		# A session that the killed command began has no proof.
 		aumbry --home "$T/ana" status >"$T/out" 2>"$T/err"
@@ -100,7 +101,8 @@ now() { date +%s%3N; }
 mkdir "$FAST/tree"
 start_server
 ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
-n=0 cut=0 guests=0 out=0 last=0
+n=0 guests=0 out=0 last=0 through=0
+: >"$T/cut"
 change
 ok 'a first backup' at ana backup "$FAST/tree"
 ok 'a second device' pair ana bea ana --device-name bea
@@ -142,7 +144,10 @@ for m in "$T"/stored.*; do
 	manifest "$FAST/back" >"$T/back.list" 2>/dev/null
 	cmp -s "$m" "$T/back.list" && same=$((same + 1))
 done
-echo "# $KILLS instants, $cut of them in time; $stored backups were reported" \
-	"as stored; $out devices removed ($last heard only by the list)"
+in_time() { echo "$(grep -c "$1" "$T/cut") $2"; }
+echo "# $KILLS instants; cut off: $(in_time backup backups)," \
+	"$(in_time prune prunes), $(in_time device removals)"
+echo "# $stored backups were reported as stored; of $out removals" \
+	"$through had got through, $last but for the last word"
 equal 'every backup that was reported as stored restores' "$stored" "$same"
 finish

@@ -473,6 +473,9 @@ const lies = {
   'hold-commit': {
     before: (q) => (q.is('POST', 'zones/*/commits') ? 'hold' : undefined),
   },
+  'lose-commit': {
+    before: (q) => (q.is('POST', 'zones/*/commits') ? 'break' : undefined),
+  },
 };
 const lost = new Set();
 

@@ -283,23 +283,5 @@ equal '--overwrite always replaces a newer one' good \
 refused 'another rule' 2 bad-usage \
 	at ana restore "$small" --to "$T/x" --overwrite perhaps
 
-# ---- many ----
-
-in_memory
-M=$FAST/many
-mkdir "$M"
-perl "$TREE" small "$M"
-ok '50,000 small files' at ana --json backup "$M"
-equal 'all of them' 50000 "$(json files "$T/out")"
-ok 'are restored' at ana restore "latest:$M" --to "$FAST/back"
-ok 'as they were' trees_equal "$M" "$FAST/back"
-echo more >>"$M/d7/f7"
-rm -r "$M/d8"
-mv "$M/d9" "$M/moved"
-ok 'a few changes' at ana --json backup "$M"
-less 'store little' 500000 "$(json stored_bytes "$T/out")"
-rm -rf "$FAST/back"
-ok 'are restored' at ana restore "latest:$M" --to "$FAST/back"
-ok 'as they are' trees_equal "$M" "$FAST/back"
 ok 'and what the server holds is whole' aumbryd check --data "$DATA" --read
 finish

@@ -5,6 +5,7 @@
 #     perl tree.pl long DIR          a file whose path is longer than PATH_MAX
 #     perl tree.pl read DIR          what that file holds
 #     perl tree.pl small DIR         50,000 files
+#     perl tree.pl mixed DIR         50,000 files, and what else there is among them
 #     perl tree.pl map FILE          where a sparse file has data, and which
 use strict;
 use warnings;
@@ -114,6 +115,29 @@ sub small {
 	}
 }
 
+# Beside the files of each folder: a second name, links, a sparse file, a FIFO,
+# a socket, and as root a device; odd modes and times.
+sub among {
+	my ($d) = @_;
+	chdir "d$d" or die $!;
+	link 'f0', 'f0.again' or die $!;
+	link "../d0/f1", 'f1.of-d0' or die $! if $d > 0;
+	symlink '../d0/f0', 'link' or die $!;
+	symlink 'loop', 'loop' or die $!;
+	put("sparse", 'begin');
+	open(my $f, '+<:raw', 'sparse') or die $!;
+	seek $f, 1_000_000 + $d * 4096, 0;
+	print $f 'end';
+	close $f;
+	POSIX::mkfifo('fifo', 0620) or die $!;
+	IO::Socket::UNIX->new(Local => 'socket', Listen => 1) or die $!;
+	put("new\nline \xff\xfe", noise(100)) if $d % 5 == 0;
+	system('mknod', 'null', 'c', 1, 3) if $> == 0 && $d % 50 == 0;
+	chmod 04751, 'f2' or die $!;
+	utime 1, $d * 10_000_000, 'f3' or die $!;
+	chdir '..' or die $!;
+}
+
 sub map_of {
 	my ($name) = @_;
 	my ($data, $hole) = (3, 4);
@@ -145,6 +169,9 @@ if ($verb eq 'odd') {
 	odd();
 } elsif ($verb eq 'small') {
 	small();
+} elsif ($verb eq 'mixed') {
+	small();
+	among($_) for 0 .. 249;
 } elsif ($verb eq 'long') {
 	down(30, 'l', 200, 1);
 	put('bottom', 'the bottom of it');

@@ -312,14 +312,10 @@ upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 		.category = (uint8_t)zcopy_category(part->zone) };
 	struct digest sha;
 
-	const struct keyring *keys = s->repo->self.keyring;
-	uint32_t epoch = keyring_epoch(keys);
-	const struct secret *key =
-	    keyring_category(keys, zcopy_category(part->zone), epoch);
+	uint32_t epoch;
+	const struct secret *key = zcopy_write_key(part->zone, &epoch, e);
 	if (key == NULL)
-		return err_set(e, ERR_CATEGORY_CLOSED,
-		    "the key of %s is not held here",
-		    category_name(zcopy_category(part->zone)));
+		return -1;
 	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
 	struct bytes blob = pack_out_blob(p->out);
 	digest_of(blob, &sha);

@@ -107,11 +107,9 @@ open_reader(struct source *s, enum category c, const struct ptable *t,
 	if (pack_header_epoch(header, &epoch, e) < 0)
 		return -1;
 	const struct secret *key =
-	    keyring_category(s->repo->self.keyring, c, epoch);
+	    zcopy_read_key(repo_part(s->repo, c)->zone, epoch, e);
 	if (key == NULL)
-		return err_set(e, ERR_CATEGORY_CLOSED,
-		    "the key of %s, epoch %u, is not held here",
-		    category_name(c), (unsigned)epoch);
+		return -1;
 	pack_in_free(&s->reader);
 	if (pack_in_open(key, &place, header, t->blob_bytes, &s->reader, e) < 0)
 		return -1;

@@ -36,6 +36,7 @@ self_free(struct self **sp)
 	free(s->dir);
 	free(s->name);
 	free(s->host);
+	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 	*sp = NULL;
 }
@@ -137,10 +138,30 @@ load(struct self *s, struct err *e)
 	return remote_new(url, &s->remote, e);
 }
 
+static struct self *
+self_new(void)
+{
+	struct self *s = mem_new(sizeof *s);
+	pthread_mutexattr_t a;
+
+	if (pthread_mutexattr_init(&a) != 0 ||
+	    pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE) != 0 ||
+	    pthread_mutex_init(&s->lock, &a) != 0)
+		abort();
+	(void)pthread_mutexattr_destroy(&a);
+	return s;
+}
+
+static void
+unlock(pthread_mutex_t **m)
+{
+	(void)pthread_mutex_unlock(*m);
+}
+
 int
 self_open(const char *dir, struct self **out, struct err *e)
 {
-	OWN(self_free) struct self *s = mem_new(sizeof *s);
+	OWN(self_free) struct self *s = self_new();
 
 	s->dir = mem_text(dir);
 	if (home_read_key(dir, &s->uid, &s->dev_id, &s->key, e) < 0 ||
@@ -154,7 +175,8 @@ self_open(const char *dir, struct self **out, struct err *e)
 		.keyring = s->keyring,
 		.circle = &s->circle,
 		.refresh = refresh,
-		.ctx = s };
+		.ctx = s,
+		.lock = &s->lock };
 	if (zcopy_open(&s->writer, s->local, s->depot, &s->circle.state_zone,
 		CATEGORY_STATE, &s->state, e) < 0)
 		return -1;
@@ -292,6 +314,9 @@ renew(void *ctx, struct err *e)
 	const char *two_factor = "", *token = "";
 	uint64_t expires_s;
 
+	/* Any thread's call may find that the session has ended. */
+	OWN(unlock) pthread_mutex_t *locked = &s->lock;
+	(void)pthread_mutex_lock(locked);
 	if (open_session(s, &answer, e) < 0 ||
 	    jsonio_text(answer, "token", &token, e) < 0 ||
 	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0 ||

@@ -27,6 +27,7 @@ struct self {
 	struct zcopy_self writer; /* for zcopy_open */
 	struct zcopy *state;
 	struct id zones[CATEGORY_END]; /* zeros: not known yet */
+	pthread_mutex_t lock; /* recursive: see struct zcopy_self */
 	bool connected;
 	bool healing; /* the server's circle may end before ours */
 	uint32_t circle_there; /* where it ends, when healing */

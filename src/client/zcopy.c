@@ -24,7 +24,7 @@ zcopy_open(const struct zcopy_self *self, struct local *local,
 	z->depot = depot;
 	z->zone = *zone;
 	z->category = c;
-	(void)pthread_mutex_init(&z->lock, NULL);
+	(void)pthread_mutex_init(&z->own_lock, NULL);
 	if (local_zone_get(local, zone, &z->at, e) < 0)
 		return -1;
 	if (z->at.head.seq > 0)
@@ -37,7 +37,7 @@ void
 zcopy_free(struct zcopy **z)
 {
 	if (*z != NULL) {
-		(void)pthread_mutex_destroy(&(*z)->lock);
+		(void)pthread_mutex_destroy(&(*z)->own_lock);
 		secret_free(&(*z)->key);
 	}
 	free(*z);
@@ -54,6 +54,34 @@ enum category
 zcopy_category(const struct zcopy *z)
 {
 	return z->category;
+}
+
+static const struct secret *
+key_of(struct zcopy *z, uint32_t epoch, struct err *e)
+{
+	const struct secret *key =
+	    keyring_category(z->self->keyring, z->category, epoch);
+
+	if (key == NULL)
+		(void)err_set(e, ERR_CATEGORY_CLOSED,
+		    "the key of %s, epoch %u, is not held here",
+		    category_name(z->category), (unsigned)epoch);
+	return key;
+}
+
+const struct secret *
+zcopy_write_key(struct zcopy *z, uint32_t *epoch, struct err *e)
+{
+	LOCKED(z);
+	*epoch = keyring_epoch(z->self->keyring);
+	return key_of(z, *epoch, e);
+}
+
+const struct secret *
+zcopy_read_key(struct zcopy *z, uint32_t epoch, struct err *e)
+{
+	LOCKED(z);
+	return key_of(z, epoch, e);
 }
 
 struct head

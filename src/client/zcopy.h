@@ -12,6 +12,8 @@
 #include "client/local.h"
 #include "vault/keyring.h"
 
+#include <pthread.h>
+
 /* Who writes. Borrowed; must outlive the copies. */
 struct zcopy_self {
 	struct id uid;
@@ -22,6 +24,11 @@ struct zcopy_self {
 	/* Fetch newer circle entries and keys: a head names some we lack. */
 	int (*refresh)(void *ctx, struct err *e);
 	void *ctx;
+	/*
+	 * Recursive; held by whoever changes circle or keyring, and by every
+	 * call on a copy. NULL: neither ever changes.
+	 */
+	pthread_mutex_t *lock;
 };
 
 struct zcopy;
@@ -46,6 +53,15 @@ struct head zcopy_head(struct zcopy *z);
  *         record-misplaced, record-replayed, not-a-member, …
  */
 MUST_CHECK int zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e);
+
+/*
+ * The newest key for what belongs to the zone (packs), or one of an epoch.
+ * Borrowed as long as the keyring; NULL with category-closed.
+ */
+const struct secret *zcopy_write_key(
+    struct zcopy *z, uint32_t *epoch, struct err *e);
+const struct secret *zcopy_read_key(
+    struct zcopy *z, uint32_t epoch, struct err *e);
 
 struct zcopy_edit {
 	struct id id;

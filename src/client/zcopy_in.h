@@ -15,7 +15,7 @@ struct zcopy {
 	struct depot *depot;
 	struct id zone;
 	enum category category;
-	pthread_mutex_t lock;
+	pthread_mutex_t own_lock;
 	struct local_zone at; /* as in state.db */
 	struct digest hash; /* of at.head */
 	uint64_t expect_seq; /* 0: nothing is expected */
@@ -27,7 +27,9 @@ struct zcopy {
 
 void zcopy_unlock(pthread_mutex_t **m);
 #define LOCKED(z) \
-	OWN(zcopy_unlock) pthread_mutex_t *locked_ = &(z)->lock; \
+	OWN(zcopy_unlock) \
+	pthread_mutex_t *locked_ = \
+	    (z)->self->lock != NULL ? (z)->self->lock : &(z)->own_lock; \
 	(void)pthread_mutex_lock(locked_)
 
 /* Another process of this home may have moved the copy. */

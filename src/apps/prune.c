@@ -314,6 +314,22 @@ sort_out(struct census *c, const struct prune_options *o,
 	}
 }
 
+/* Not beside a backup: it may be about to use what would be rewritten. */
+static int
+rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
+    struct err *e)
+{
+	OWN(census_free) struct census c = { .packs = NULL };
+
+	if (!o->dry_run && repack_clear(r, e) < 0)
+		return -1;
+	if (count(r, &c, e) < 0) /* refuses unknown kinds of records */
+		return -1;
+	return c.runs > 0
+	    ? 0
+	    : repack_run(r, o->max_unused, o->dry_run, &out->repack, e);
+}
+
 int
 prune_run(struct repo *r, const struct prune_options *o,
     struct prune_result *out, struct err *e)
@@ -326,7 +342,8 @@ prune_run(struct repo *r, const struct prune_options *o,
 	int rc = 0;
 
 	*out = (struct prune_result){ 0 };
-	if (repo_refresh(r, e) < 0 || count(r, &c, e) < 0)
+	if (repo_refresh(r, e) < 0 || rewrite(r, o, out, e) < 0 ||
+	    count(r, &c, e) < 0)
 		return -1;
 	fresh = mem_array(c.n_packs, sizeof *fresh);
 	sort_out(&c, o, out, fresh, &n_fresh, &revived, doomed);

@@ -9,12 +9,14 @@
  */
 #pragma once
 
-#include "apps/snapshot.h"
+#include "apps/repack.h"
 
+#define PRUNE_MAX_UNUSED 5 /* percent */
 #define PRUNE_GRACE_S (14 * 24 * 3600LL) /* also: a run older is dead */
 
 struct prune_options {
 	int64_t grace_s;
+	unsigned max_unused; /* percent of the repository; 100: no repacking */
 	bool dry_run;
 };
 
@@ -24,6 +26,7 @@ struct prune_result {
 	uint64_t revived;
 	uint64_t deleted, deleted_bytes;
 	uint64_t waiting; /* condemned, still in their grace */
+	struct repack_result repack;
 	uint64_t runs; /* backups that go on and hold deletion up */
 };
 

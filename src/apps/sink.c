@@ -56,6 +56,7 @@ struct sink {
 	struct idset pending[CATEGORY_END]; /* names on their way */
 
 	atomic_bool failed;
+	atomic_bool copies; /* store also what is stored */
 	struct lane lanes[SINK_LANES];
 };
 
@@ -205,7 +206,8 @@ name_chunks(struct worker *w, struct sink_block *b, uint32_t *keep)
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct sink_piece *p = &b->pieces[i];
 		mac_of(w->mac[c], bytes_of(b->data + at, p->length), p->name);
-		if (!stored(s, part, p->name) && claim(s, c, p->name)) {
+		if ((atomic_load(&s->copies) || !stored(s, part, p->name)) &&
+		    claim(s, c, p->name)) {
 			if (*keep != at)
 				memmove(
 				    b->data + *keep, b->data + at, p->length);
@@ -450,6 +452,12 @@ sink_free(struct sink **sp)
 	free(s->todo);
 	free(s);
 	*sp = NULL;
+}
+
+void
+sink_copies(struct sink *s)
+{
+	atomic_store(&s->copies, true);
 }
 
 struct sink_block *

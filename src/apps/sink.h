@@ -43,6 +43,12 @@ struct sink_totals {
 struct sink *sink_new(struct repo *repo, unsigned threads);
 void sink_free(struct sink **s);
 
+/*
+ * From now on store every chunk, also those that are stored: for copying out
+ * of packs that shall go.
+ */
+void sink_copies(struct sink *s);
+
 /* An empty block; waits while all are in use. NULL after a failure. */
 struct sink_block *sink_take(struct sink *s, enum sink_lane lane);
 void sink_submit(struct sink *s, struct sink_block *b);

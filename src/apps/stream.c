@@ -245,6 +245,25 @@ read_list(struct source *src, struct bytes list, uint64_t offset,
 	return 0;
 }
 
+/* The list of chunks below one of lists. */
+static int
+descend(struct source *src, struct buf *list, struct err *e)
+{
+	OWN(buf_free) struct buf below = { 0 };
+	uint64_t total = 0;
+	struct scan s = scan_of(buf_bytes(list));
+
+	while (s.n > 0 && scan_ok(&s)) {
+		(void)scan_take(&s, DIGEST_BYTES);
+		total += scan_varint(&s);
+	}
+	if (read_list(src, buf_bytes(list), 0, total, collect, &below, e) < 0)
+		return -1;
+	buf_clear(list);
+	buf_put_bytes(list, buf_bytes(&below));
+	return 0;
+}
+
 int
 stream_read(struct source *src, const struct stream_ref *ref, uint64_t offset,
     uint64_t length, stream_fn fn, void *ctx, struct err *e)
@@ -255,19 +274,33 @@ stream_read(struct source *src, const struct stream_ref *ref, uint64_t offset,
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a place lies outside its stream");
 	buf_put_bytes(&list, buf_bytes(&ref->list));
-	for (unsigned d = 0; d < ref->depth; d++) {
-		OWN(buf_free) struct buf below = { 0 };
-		uint64_t total = 0;
-		struct scan s = scan_of(buf_bytes(&list));
-		while (s.n > 0 && scan_ok(&s)) {
-			(void)scan_take(&s, DIGEST_BYTES);
-			total += scan_varint(&s);
-		}
-		if (read_list(src, buf_bytes(&list), 0, total, collect, &below,
-			e) < 0)
+	for (unsigned d = 0; d < ref->depth; d++)
+		if (descend(src, &list, e) < 0)
 			return -1;
-		buf_clear(&list);
-		buf_put_bytes(&list, buf_bytes(&below));
-	}
 	return read_list(src, buf_bytes(&list), offset, length, fn, ctx, e);
+}
+
+int
+stream_chunks(struct source *src, const struct stream_ref *ref,
+    stream_chunk_fn fn, void *ctx, struct err *e)
+{
+	OWN(buf_free) struct buf list = { 0 };
+
+	buf_put_bytes(&list, buf_bytes(&ref->list));
+	for (unsigned d = 0;; d++) {
+		struct scan s = scan_of(buf_bytes(&list));
+		while (s.n > 0) {
+			struct digest name = digest_take(&s);
+			uint64_t n = scan_varint(&s);
+			if (!scan_ok(&s) || n == 0 || n > PACK_BLOCK)
+				return err_set(e, ERR_RECORD_CORRUPT,
+				    "a list of chunks is not well-formed");
+			if (fn(ctx, &name, (uint32_t)n, e) < 0)
+				return -1;
+		}
+		if (d == ref->depth)
+			return 0;
+		if (descend(src, &list, e) < 0)
+			return -1;
+	}
 }

@@ -52,3 +52,12 @@ typedef int (*stream_fn)(void *ctx, struct bytes x, struct err *e);
  */
 MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
     uint64_t offset, uint64_t length, stream_fn fn, void *ctx, struct err *e);
+
+/*
+ * Visit the chunks of which a stream is made, with those of its lists; what
+ * lies in depth 0 is named, not read. -1 stops.
+ */
+typedef int (*stream_chunk_fn)(
+    void *ctx, const struct digest *name, uint32_t length, struct err *e);
+MUST_CHECK int stream_chunks(struct source *src, const struct stream_ref *ref,
+    stream_chunk_fn fn, void *ctx, struct err *e);

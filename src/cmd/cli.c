@@ -63,7 +63,7 @@ static const struct command {
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },
 	{ "mount", "DIR", "show all snapshots as folders, read-only",
 	    cli_mount },
-	{ "prune", "[--grace SPAN] [--dry-run]",
+	{ "prune", "[--grace SPAN] [--max-unused PERCENT] [--dry-run]",
 	    "delete what no snapshot needs", cli_prune },
 	{ "check", "[--read[=PERCENT]]", "are all snapshots there and whole?",
 	    cli_check },

@@ -19,13 +19,28 @@ print_json(json_t *j)
 	json_decref(j);
 }
 
+static void
+print_repack(const struct repack_result *k, bool dry_run)
+{
+	OWN(mem_free) char *freed = cli_size(k->freed_bytes);
+
+	if (k->packs > 0)
+		(void)printf("%llu partly used packs %s, about %s of them "
+			     "unused\n",
+		    (unsigned long long)k->packs,
+		    dry_run ? "would be rewritten" : "rewritten", freed);
+}
+
 int
 cli_prune(struct cli *cli, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	struct prune_options o = { .grace_s = PRUNE_GRACE_S };
+	const char *unused = NULL;
+	uint64_t percent = PRUNE_MAX_UNUSED;
 	const char *grace = NULL;
 	const struct cli_option options[] = { { "grace", CLI_TEXT, &grace },
+		{ "max-unused", CLI_TEXT, &unused },
 		{ "dry-run", CLI_FLAG, &o.dry_run } };
 	struct prune_result p;
 
@@ -34,17 +49,27 @@ cli_prune(struct cli *cli, struct err *e)
 	if (grace != NULL && text_parse_span(grace, &o.grace_s) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--grace is a span as 14d, not %s", grace);
+	if (unused != NULL && text_parse_u64(unused, 0, 100, &percent) < 0)
+		return err_set(e, ERR_USAGE,
+		    "--max-unused is 0 to 100 percent, not %s", unused);
+	o.max_unused = (unsigned)percent;
 	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
 	if (cli->json) {
-		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+				     "s:I, s:I, s:I}",
 		    "packs", (json_int_t)p.packs, "condemned",
 		    (json_int_t)p.condemned, "revived", (json_int_t)p.revived,
 		    "deleted", (json_int_t)p.deleted, "deleted_bytes",
 		    (json_int_t)p.deleted_bytes, "waiting",
-		    (json_int_t)p.waiting, "runs", (json_int_t)p.runs));
+		    (json_int_t)p.waiting, "runs", (json_int_t)p.runs,
+		    "repacked", (json_int_t)p.repack.packs,
+		    "repack_freed_bytes", (json_int_t)p.repack.freed_bytes,
+		    "repack_written_bytes", (json_int_t)p.repack.written_bytes,
+		    "repack_snapshots", (json_int_t)p.repack.snapshots));
 		return 0;
 	}
+	print_repack(&p.repack, o.dry_run);
 	OWN(mem_free) char *freed = cli_size(p.deleted_bytes);
 	(void)printf("%llu packs, %llu deleted (%s), %llu unused and waiting\n",
 	    (unsigned long long)p.packs, (unsigned long long)p.deleted, freed,

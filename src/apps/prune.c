@@ -325,9 +325,16 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 		return -1;
 	if (count(r, &c, e) < 0) /* refuses unknown kinds of records */
 		return -1;
-	return c.runs > 0
-	    ? 0
-	    : repack_run(r, o->max_unused, o->dry_run, &out->repack, e);
+	if (c.runs > 0 ||
+	    repack_run(r, o->max_unused, o->dry_run, &out->repack, e) == 0)
+		return 0;
+	/* What is unused can be deleted all the same. */
+	if (e->code != ERR_SNAPSHOT_DAMAGED && e->code != ERR_CONFLICT &&
+	    e->code != ERR_CATEGORY_CLOSED)
+		return -1;
+	out->not_repacked = *e;
+	err_clear(e);
+	return 0;
 }
 
 int

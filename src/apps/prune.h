@@ -27,6 +27,7 @@ struct prune_result {
 	uint64_t deleted, deleted_bytes;
 	uint64_t waiting; /* condemned, still in their grace */
 	struct repack_result repack;
+	struct err not_repacked; /* why nothing was rewritten, or code 0 */
 	uint64_t runs; /* backups that go on and hold deletion up */
 };
 

@@ -55,6 +55,9 @@ cli_prune(struct cli *cli, struct err *e)
 	o.max_unused = (unsigned)percent;
 	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
+	if (p.not_repacked.code != 0)
+		cli_say(cli, "aumbry: no pack was rewritten: %s (%s)",
+		    p.not_repacked.msg, err_name(p.not_repacked.code));
 	if (cli->json) {
 		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
 				     "s:I, s:I, s:I}",

@@ -110,7 +110,9 @@ disk() {
 ok 'the same files in a fresh repository' aumbry --home "$T/nobody" \
 	--repo-password-file "$T/fp" backup "$F" --to "$T/disk"
 fresh=$(stored "$T/disk")
-now=$(stored "$DATA")
+# What a killed upload left is not named by any record; the server drops it
+# a day later.
+now=$(sqlite3 "$DATA/aumbryd.db" 'SELECT sum(size) FROM blob WHERE refs > 0')
 echo "# $before bytes before, $now now, $fresh when fresh"
 less 'takes hardly more than that' $((fresh * 106 / 100)) "$now"
 says 'all is whole' '1 snapshots, .*: 0 damages' at ana check --read

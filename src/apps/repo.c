@@ -124,14 +124,14 @@ drop_one(void *ctx, const struct id *id, struct err *e)
 	return 0;
 }
 
+/* Take what the zone's copy has had since into the index. */
 static int
-part_refresh(struct repo_part *p, struct err *e)
+part_follow(struct repo_part *p, struct err *e)
 {
 	OWN(index_free) struct index_job j = { .map = p->map };
-
 	struct id base;
 
-	if (zcopy_pull(p->zone, 0, e) < 0 || zcopy_base(p->zone, &base, e) < 0)
+	if (zcopy_base(p->zone, &base, e) < 0)
 		return -1;
 	if (!id_equal(&base, &p->base)) {
 		chunkmap_reset(p->map, &base);
@@ -148,6 +148,12 @@ part_refresh(struct repo_part *p, struct err *e)
 	return 0;
 }
 
+static int
+part_refresh(struct repo_part *p, struct err *e)
+{
+	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(p, e);
+}
+
 int
 repo_refresh(struct repo *r, struct err *e)
 {
@@ -158,11 +164,20 @@ repo_refresh(struct repo *r, struct err *e)
 }
 
 int
+repo_reindex(struct repo *r, struct err *e)
+{
+	chunkmap_reset(r->backup.map, &r->backup.base);
+	chunkmap_reset(r->keychain.map, &r->keychain.base);
+	return repo_refresh(r, e);
+}
+
+int
 repo_save(struct repo *r, struct err *e)
 {
-	chunkmap_set_seq(r->backup.map, zcopy_seq(r->backup.zone));
-	chunkmap_set_seq(r->keychain.map, zcopy_seq(r->keychain.zone));
-	return chunkmap_save(r->backup.map, e) < 0 ||
+	/* Lost races brought in packs of others, which the index lacks. */
+	return part_follow(&r->backup, e) < 0 ||
+		part_follow(&r->keychain, e) < 0 ||
+		chunkmap_save(r->backup.map, e) < 0 ||
 		chunkmap_save(r->keychain.map, e) < 0
 	    ? -1
 	    : 0;

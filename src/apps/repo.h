@@ -40,6 +40,9 @@ void repo_free(struct repo **r);
 /* Pull again and take new pack records into the indexes. */
 MUST_CHECK int repo_refresh(struct repo *r, struct err *e);
 
+/* Make the indexes anew from the pack records. Reads all of them. */
+MUST_CHECK int repo_reindex(struct repo *r, struct err *e);
+
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
 

@@ -262,6 +262,11 @@ verify_run(struct repo *r, const struct verify_options *o,
 		return -1;
 	if (out->damages > 0)
 		return 0; /* nothing that is built on them can be trusted */
+	/* The index is a cache: what it does not know may be there. */
+	struct err ignored;
+	if (repo_reindex(r, e) < 0)
+		return -1;
+	(void)!repo_save(r, &ignored);
 	v.category = CATEGORY_BACKUP;
 	if (zcopy_each(r->backup.zone, 0, take_pack, &v, e) < 0)
 		return -1;

@@ -4,11 +4,11 @@
 #
 # Markers are planted in every place that has text; none may be found below
 # the server's folder, raw, in hex or in base64. Nor may any 16 bytes in a row
-# of the files.
+# of the files, from any byte on, unless they are in our programs as well.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-WINDOWS=$ROOT/tests/e2e/windows.pl
+MARKERS=$ROOT/tests/e2e/markers.pl
 : >"$T/markers"
 # marker: a word that is nowhere else; also in $T/markers.
 marker() {
@@ -52,23 +52,31 @@ stop_server
 equal 'markers were planted' 18 "$(wc -l <"$T/markers")"
 head -n 1 "$SECRET" >"$T/totp"
 
-ok 'no marker is stored, nor 16 bytes of any file' \
-	perl "$WINDOWS" "$DATA" "$T/markers" "$F"
-also 'and the search looked at much' '^searched [3-9][0-9]{6} bytes'
-ok 'nor the secret of the authenticator' \
-	perl "$WINDOWS" "$DATA" "$T/totp"
+ok 'no marker is stored' perl "$MARKERS" "$DATA" "$T/markers"
+ok 'nor the secret of the authenticator' perl "$MARKERS" "$DATA" "$T/totp"
+windows() {
+	"$BUILD/tests/windows" "$DATA" "$F" "$BUILD/aumbry" "$BUILD/aumbryd" \
+		"$ROOT/docs" "$ROOT/src"
+}
+ok 'nor 16 bytes of any file' windows
+also 'and the search looked at much' \
+	'^searched [3-9][0-9]{6} bytes for 3[0-9]{6} windows'
 
-# The search finds what is there, in each form.
+# The searches find what is there, in each form.
+search() {
+	perl "$MARKERS" "$DATA" "$T/markers" && windows
+}
 planted() { # NAME COMMAND…: what the command says is put among the data
 	name=$1
 	shift
 	"$@" >"$DATA/planted"
-	not "it would find $name" perl "$WINDOWS" "$DATA" "$T/markers" "$F"
+	not "they would find $name" search
 	rm "$DATA/planted"
 }
 planted 'a marker' printf 'xx%syy' "$secret"
 planted 'its hex' sh -c 'printf %s "$1" | od -An -tx1 | tr -d " \n"' sh "$secret"
 planted 'its base64' sh -c 'printf "x%s" "$1" | base64 -w0' sh "$secret"
-planted 'some bytes of a file' sh -c \
-	'head -c 1234567 "$1" | tail -c 31' sh "$F/noise"
+planted '16 bytes of a file' sh -c \
+	'printf odd; head -c 1234567 "$1" | tail -c 16' sh "$F/noise"
+ok 'and nothing when it is gone' search
 finish

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: ISC
-# windows.pl: is anything of the files, or any marker, below a folder?
+# markers.pl: is any marker below a folder, in a file or a name?
 #
-#     perl windows.pl STORE MARKERS [FILES]
+#     perl markers.pl STORE MARKERS
 #
 # MARKERS: a word a line, searched raw, in hex and in base64, whatever stands
-# before it. FILES: every 16 bytes in a row that begin at a multiple of 16 are
-# looked for at every place of the store, so that 31 equal bytes in a row are
-# always found; windows with fewer than 10 distinct bytes count as chance.
+# before it.
 use strict;
 use warnings;
 use File::Find;
 use MIME::Base64;
 
-my ($store, $markers, $files) = @ARGV;
-my $W = 16;
+my ($store, $markers) = @ARGV;
 
 sub slurp {
 	my ($name) = @_;
@@ -36,23 +33,11 @@ sub forms {
 	return @forms;
 }
 
-my (%window, @words);
+my @words;
 for my $word (split /\n/, slurp($markers)) {
 	push @words, forms($word);
 }
 my $words = join '|', map { quotemeta } @words;
-
-if (defined $files) {
-	find({ no_chdir => 1, wanted => sub {
-		return unless -f $_ && !-l $_;
-		my $data = slurp($_);
-		for (my $at = 0; $at + $W <= length $data; $at += $W) {
-			my $w = substr $data, $at, $W;
-			my %distinct = map { $_ => 1 } split //, $w;
-			$window{$w} = $_ if keys %distinct >= 10;
-		}
-	} }, $files);
-}
 
 my ($found, $bytes) = (0, 0);
 find({ no_chdir => 1, wanted => sub {
@@ -68,14 +53,6 @@ find({ no_chdir => 1, wanted => sub {
 		print "$name has the marker $1\n";
 		$found++;
 	}
-	return unless %window;
-	for my $at (0 .. length($data) - $W) {
-		next unless exists $window{substr $data, $at, $W};
-		print "$name has bytes of $window{substr $data, $at, $W}\n";
-		$found++;
-		last;
-	}
 } }, $store);
-print "searched $bytes bytes for ", scalar @words, ' forms and ',
-    scalar keys %window, " windows\n";
+print "searched $bytes bytes for ", scalar @words, " forms\n";
 exit($found != 0);

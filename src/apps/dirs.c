@@ -141,7 +141,9 @@ read_more(struct dirs_reader *r, struct err *e)
 	uint64_t left = r->tree->length - r->at;
 	uint64_t n = left < WINDOW ? left : WINDOW;
 
-	memmove(r->rest.p, r->rest.p + r->used, r->rest.n - r->used);
+	if (r->used > 0)
+		memmove(
+		    r->rest.p, r->rest.p + r->used, r->rest.n - r->used);
 	r->rest.n -= r->used;
 	r->used = 0;
 	if (stream_read(r->src, r->tree, r->at, n, append, &r->rest, e) < 0)

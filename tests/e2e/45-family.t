@@ -137,7 +137,7 @@ one=$(tail -n 1 "$T/out")
 ok 'and again' at ana backup "$S"
 two=$(tail -n 1 "$T/out")
 ok 'diff of two alike' at ana snapshot diff "$one" "$two"
-equal 'prints nothing' '' "$(cat "$T/out")"
+equal 'prints nothing' '' "$(grep -F " $S" "$T/out")"
 rm -r "$S/gone" "$S/turns"
 echo 'a file now' >"$S/turns"
 echo more >>"$S/a/x"
@@ -160,18 +160,21 @@ m $S/a.b/x
 m $S/a/
 m $S/names/
 END
-equal 'diff finds all of it' "$(cat "$T/wanted")" "$(LC_ALL=C sort "$T/diff")"
-says 'and counts' '^1 added \(4 B\), 3 removed \(6 B\), 1 changed in content, 5 in metadata, 1 in type\.$' \
+# Folders above may change too: other programs use them.
+equal 'diff finds all of it' "$(cat "$T/wanted")" \
+	"$(grep -F " $S" "$T/diff" | LC_ALL=C sort)"
+meta=$(grep -c '^m' "$T/diff")
+says 'and counts' "^1 added \(4 B\), 3 removed \(6 B\), 1 changed in content, $meta in metadata, 1 in type\.\$" \
 	cat "$T/words"
 at ana snapshot diff "$three" "$two" >"$T/back" 2>"$T/words"
 equal 'backwards it is the reverse' \
 	"$(sed 's/^+/x/; s/^-/+/; s/^x/-/; s:turns$:turns/:' "$T/diff" |
 		LC_ALL=C sort)" "$(LC_ALL=C sort "$T/back")"
 at ana --json snapshot diff "$two" "$three" >"$T/diff"
-equal '--json ends with the sums' '1 3 1 5 1' "$(for f in added removed \
+equal '--json ends with the sums' "1 3 1 $meta 1" "$(for f in added removed \
 	content metadata type; do json $f "$T/diff"; done | tr '\n' ' ' |
 	sed 's/ $//')"
-equal 'in one line each' 12 "$(wc -l <"$T/diff")"
+equal 'in one line each' $((7 + meta)) "$(wc -l <"$T/diff")"
 refused 'diff of one' 2 bad-usage at ana snapshot diff "$one"
 refused 'diff with none' 1 not-found at ana snapshot diff "$one" 00000000
 

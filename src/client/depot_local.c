@@ -375,8 +375,7 @@ write_file(const char *dir, const struct depot_local_repo *r,
 int
 depot_local_create(const char *dir, struct bytes password, struct err *e)
 {
-	struct depot_local_repo *r = mem_new(sizeof *r);
-	OWN(depot_local_free) struct depot_local_repo *owned = r;
+	OWN(depot_local_free) struct depot_local_repo *r = mem_new(sizeof *r);
 	OWN(buf_free) struct buf genesis = { 0 };
 	OWN(buf_free) struct buf bundle = { 0 };
 

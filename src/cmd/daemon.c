@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* daemon.c: aumbryd: init, serve, invite, account, status, check, restored. */
+/* daemon.c: aumbryd: init, serve, invite, account, status, check, backup,
+ * restored. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "server/copy.h"
 #include "server/restored.h"
 #include "server/server.h"
 #include "server/tlscert.h"
@@ -525,6 +527,33 @@ run_check(const struct options *o, struct err *e)
 	    (unsigned long long)n);
 }
 
+static int
+run_backup(const struct options *o, struct err *e)
+{
+	OWN(server_free) struct server s = { .http = NULL };
+	struct copy_result r;
+
+	if (o->to == NULL)
+		return err_set(e, ERR_USAGE, "--to OUT is missing");
+	if (open_data(o->data, &s, e) < 0 ||
+	    copy_server(&s, o->data, o->to, &r, e) < 0)
+		return -1;
+	(void)printf(o->json ? "{\"blobs\":%llu,\"copied\":%llu,"
+			       "\"copied_bytes\":%llu,\"dropped\":%llu}\n"
+			     : "%llu blobs, %llu of them copied (%llu bytes), "
+			       "%llu dropped\n",
+	    (unsigned long long)r.blobs, (unsigned long long)r.copied,
+	    (unsigned long long)r.copied_bytes, (unsigned long long)r.dropped);
+	if (s.config.database[0] == '/' || s.config.blobs[0] == '/' ||
+	    strcmp(s.config.database, "sqlite:aumbryd.db") != 0 ||
+	    strcmp(s.config.blobs, "dir:blobs") != 0)
+		(void)fprintf(stderr,
+		    "aumbryd: before you serve the copy, take database and "
+		    "blobs out of [storage] in its aumbryd.conf: they are in "
+		    "the copy itself\n");
+	return 0;
+}
+
 /* ---- main ---- */
 
 static const struct command {
@@ -544,6 +573,7 @@ static const struct command {
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },
+	{ "backup", "--data DIR --to OUT [--json]", run_backup },
 	{ "restored", "--data DIR --age SPAN", run_restored },
 };
 
@@ -570,7 +600,8 @@ enum {
 	OPT_MATURE,
 	OPT_READ,
 	OPT_CHECK_CONFIG,
-	OPT_AGE
+	OPT_AGE,
+	OPT_TO
 };
 
 static int
@@ -588,6 +619,7 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "json", no_argument, NULL, 'j' },
 		{ "read", no_argument, NULL, OPT_READ },
 		{ "age", required_argument, NULL, OPT_AGE },
+		{ "to", required_argument, NULL, OPT_TO },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -621,6 +653,9 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_AGE:
 			o->age = optarg;
+			break;
+		case OPT_TO:
+			o->to = optarg;
 			break;
 		case OPT_READ:
 			o->read = true;

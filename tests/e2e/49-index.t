@@ -6,7 +6,7 @@
 . "$(dirname "$0")/account.sh"
 
 fill() {
-	rm -rf "$T/$1"
+	rm -rf "${T:?}/$1"
 	mkdir "$T/$1"
 	for i in $(seq 12); do
 		head -c 3000000 /dev/urandom >"$T/$1/f$i"
@@ -21,7 +21,7 @@ ok 'backs up' at ana backup "$T/ana.files"
 ok 'the other too' at bea backup "$T/ana.files"
 
 lost=0
-for k in 1 2 3 4; do
+for _ in 1 2 3 4; do
 	fill ana.files
 	fill bea.files
 	aumbry --home "$T/bea" --password-file "$PW" backup "$T/bea.files" \

@@ -34,8 +34,8 @@ first=$(tail -n 1 "$T/out")
 ok 'nothing is missing on a server that lost nothing' \
 	at ana repair --after-server-restore
 also 'and it says so' 'has all that this device has seen'
-copy then
-cp -a "$T/bea" "$T/bea.then"
+copy earlier
+cp -a "$T/bea" "$T/bea.earlier"
 
 # What the copy does not have: a snapshot, a tag, a device, one forgotten.
 head -c 3000000 /dev/urandom >"$T/files/two"
@@ -47,7 +47,7 @@ ok 'which restores' at cyn restore "latest:$T/files" --to "$T/cyn1"
 ok 'the first sees all' at ana snapshot list
 equal 'three snapshots' 3 "$(snapshots bea)"
 
-put_back then
+put_back earlier
 exits 'a device sees that the server went back' 6 at ana snapshot list
 also 'names it, and what to do' 'repair --after-server-restore'
 exits 'so does the other' 6 at bea backup "$T/files"
@@ -85,9 +85,9 @@ also 'and says so' 'has all that this device has seen'
 
 # A device with an older view goes on first; the one that knows more heals.
 ok 'a backup that will be lost' at ana backup "$T/files" --tag lost
-put_back then
+put_back earlier
 rm -rf "$T/bea"
-cp -a "$T/bea.then" "$T/bea"
+cp -a "$T/bea.earlier" "$T/bea"
 echo three >"$T/files/three"
 ok 'a device that has seen nothing later goes on' \
 	at bea backup "$T/files" --tag other
@@ -105,15 +105,15 @@ equal 'all go on' 5 "$(snapshots bea)"
 equal 'with the same' 5 "$(snapshots ana)"
 
 # A removed device and the server make up a history from before the removal.
-copy then
-cp -a "$T/cyn" "$T/cyn.then"
+copy earlier
+cp -a "$T/cyn" "$T/cyn.earlier"
 ok 'a device is removed' at ana device remove cyn
 ok 'the others go on' at bea backup "$T/files"
 ok 'all of them' at ana snapshot list
 copy now
-put_back then
+put_back earlier
 rm -rf "$T/cyn"
-cp -a "$T/cyn.then" "$T/cyn"
+cp -a "$T/cyn.earlier" "$T/cyn"
 ok 'the removed one writes once more, with the server' \
 	at cyn backup "$T/files" --tag forged
 refused 'that is not taken over by a repair' 4 not-a-member \
@@ -123,11 +123,11 @@ ok 'the true server is as it was' at ana snapshot list
 equal 'without what was forged' '' "$(at ana snapshot list --tag forged)"
 
 # A server that does not know that it was put back refuses what is old.
-copy then
+copy earlier
 ok 'a fourth device' pair ana dan ana --device-name dan
 stop_server
 rm -rf "$DATA"
-cp -a "$T/then" "$DATA"
+cp -a "$T/earlier" "$DATA"
 rm -f "$DATA/restored"
 later() {
 	faketime -f +1h aumbry --home "$T/ana" --password-file "$PW" "$@"

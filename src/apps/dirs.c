@@ -142,8 +142,7 @@ read_more(struct dirs_reader *r, struct err *e)
 	uint64_t n = left < WINDOW ? left : WINDOW;
 
 	if (r->used > 0)
-		memmove(
-		    r->rest.p, r->rest.p + r->used, r->rest.n - r->used);
+		memmove(r->rest.p, r->rest.p + r->used, r->rest.n - r->used);
 	r->rest.n -= r->used;
 	r->used = 0;
 	if (stream_read(r->src, r->tree, r->at, n, append, &r->rest, e) < 0)

@@ -556,6 +556,7 @@ authorize(struct call *c, struct err *e)
 static int
 too_large(const struct call *c, struct err *e)
 {
+	assert(c->route != NULL);
 	return err_set(e, ERR_TOO_LARGE,
 	    "the body is larger than %" PRIu64 " bytes", c->route->max_body);
 }
@@ -658,6 +659,7 @@ take_body(struct call *c, struct bytes x)
 	if (c->failed)
 		return MHD_YES;
 	int rc = 0;
+	assert(c->route != NULL);
 	if (c->body_seen > most)
 		rc = too_large(c, &e);
 	else if (c->sink_open)
@@ -792,6 +794,7 @@ run_handler(struct call *c, struct response *r, struct err *e)
 		return -1;
 	if (c->sink_open) {
 		c->sink_open = false;
+		assert(c->route->sink != NULL); /* it was opened */
 		return c->route->sink->end(c->app, &c->q, c->sink_state, r, e);
 	}
 	return c->route->handle(c->app, &c->q, r, e);

@@ -5,6 +5,7 @@
 #include "base/now.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ tick_member(struct checklist *l, const struct circle *c, const struct id *to)
 {
 	size_t place = 0;
 
+	assert(c->members != NULL); /* a circle has a founder */
 	for (size_t i = 0; i < c->n_members; i++) {
 		if (!c->members[i].active)
 			continue;

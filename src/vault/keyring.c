@@ -284,8 +284,8 @@ keyring_bundle(const struct keyring *k, const struct circle *circle,
 		v.purpose = PURPOSE_PREVIOUS;
 		put_wrapped(k, &v, k->epochs[n - 2].s, device, out);
 	}
-	for (uint8_t c = CATEGORY_STATE; c < CATEGORY_END; c++) {
-		v.category = c;
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		v.category = (uint8_t)c;
 		v.purpose = PURPOSE_CATEGORY;
 		if (p->category[c] != NULL)
 			put_wrapped(k, &v, p->category[c], device, out);

@@ -33,8 +33,8 @@ prepare(void)
 		uint8_t s[SECRET_KEY];
 		memset(s, (int)n, sizeof s);
 		circle.epochs[n - 1].seq = 1;
-		key_change_commit(
-		    &uid, n, bytes_of(s, sizeof s), &circle.epochs[n - 1].commitment);
+		key_change_commit(&uid, n, bytes_of(s, sizeof s),
+		    &circle.epochs[n - 1].commitment);
 	}
 }
 

@@ -31,8 +31,7 @@ scratch_empty(int dirfd)
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 		    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
-		if (S_ISDIR(st.st_mode) &&
-		    fchmodat(dirfd, name, 0700, 0) != 0)
+		if (S_ISDIR(st.st_mode) && fchmodat(dirfd, name, 0700, 0) != 0)
 			continue;
 		int fd = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)
 		    ? openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)

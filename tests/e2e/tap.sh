@@ -26,12 +26,14 @@ FAST=$T # in_memory gives another, for very many files
 DATA=$T/data
 URL='' INVITE='' SERVER=''
 SERVE='' # what stands before aumbryd serve
+MOUNTS=''
 tests=0 failures=0
 
 cleanup() {
 	status=$?
 	trap - EXIT
 	stop_server
+	for m in $MOUNTS; do umount -l "$m"; done 2>/dev/null
 	chmod -R u+rwX "$T" 2>/dev/null
 	rm -rf "$T" "$FAST"
 	exit "$status"
@@ -46,6 +48,16 @@ in_memory() {
 		2000000 ] 2>/dev/null &&
 		FAST=$(mktemp -d /dev/shm/aumbry-test.XXXXXX) || FAST=$T
 }
+
+# small_disk DIR SIZE: a file system of that size there; needs the right to
+# mount, and fails without. resize_disk DIR SIZE gives it another.
+small_disk() {
+	mkdir -p "$1" &&
+		mount -t tmpfs -o "size=$2,mode=755" tmpfs "$1" 2>/dev/null ||
+		return 1
+	MOUNTS="$MOUNTS $1"
+}
+resize_disk() { mount -o "remount,size=$2" "$1"; }
 
 # pass NAME, fail NAME: one TAP line; a failure shows the last command's words.
 pass() {

@@ -141,7 +141,9 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 		(void)id_take(&s);
 		uint64_t at = scan_u64(&s);
 		c->runs += scan_done(&s) &&
-		    c->now_ms - at < (uint64_t)PRUNE_GRACE_S * 1000;
+		    /* One of the future is of a clock that jumped: young. */
+		    (at > c->now_ms ||
+			c->now_ms - at < (uint64_t)PRUNE_GRACE_S * 1000);
 		return 0;
 	}
 	case SNAPSHOT_CONDEMNED_KIND:

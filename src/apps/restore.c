@@ -8,7 +8,7 @@
  */
 #include "apps/restore.h"
 
-#include "apps/exclude.h"
+#include "apps/include.h"
 #include "apps/tree.h"
 #include "base/file.h"
 #include "base/idset.h"
@@ -67,7 +67,7 @@ struct restore {
 	struct restore_result *result;
 	struct place *place;
 	struct source *src;
-	struct exclude *include;
+	struct include *include; /* NULL: all */
 	struct arena_part *arena;
 	struct bytes strip; /* leading part of paths that is not restored */
 	struct file *files;
@@ -109,7 +109,7 @@ restore_free(struct restore *r)
 	free(r->pack_slots);
 	free(r->dirs);
 	free(r->links);
-	exclude_free(&r->include);
+	include_free(&r->include);
 	source_free(&r->src);
 	place_free(&r->place);
 }
@@ -348,26 +348,43 @@ add_later(struct restore *r, struct later **list, size_t *n, size_t *cap,
 	(*list)[(*n)++] = (struct later){ raw, path };
 }
 
-static bool
-wanted(struct restore *r, struct bytes path, bool is_dir)
-{
-	return r->include == NULL || is_dir ||
-	    exclude_match(r->include, path, is_dir);
-}
+static int entry_of(struct bytes raw, struct entry *x, struct err *e);
 
-/* A directory may have been left out of the plan: make what is above. */
+/* An include_fn, too. */
 static int
-plan_dir(struct restore *r, struct bytes path, const struct entry *x)
+plan_dir(void *ctx, struct bytes path, struct bytes raw, struct err *e)
 {
+	struct restore *r = ctx;
+	struct entry x;
 	struct err why;
 
-	if (place_dir(r->place, path, &why) < 0) {
-		failed(r, path, &why);
-		return 0;
+	if (r->o->list != NULL) {
+		if (entry_of(raw, &x, e) < 0)
+			return -1;
+		r->o->list(r->o->ctx, path, &x);
 	}
-	add_later(
-	    r, &r->dirs, &r->n_dirs, &r->cap_dirs, without_content(r, x), path);
+	if (r->o->dry_run)
+		return 0;
+	if (place_dir(r->place, path, &why) < 0)
+		failed(r, path, &why);
+	else
+		add_later(r, &r->dirs, &r->n_dirs, &r->cap_dirs, raw, path);
 	return 0;
+}
+
+/* Is it asked for? Then what is above it is planned as well. */
+static int
+ask(struct restore *r, struct bytes path, const struct entry *x, bool *wanted,
+    struct err *e)
+{
+	bool is_dir = x->type == ENTRY_DIRECTORY;
+
+	*wanted = r->include == NULL || include_wants(r->include, path, is_dir);
+	if (r->include == NULL)
+		return 0;
+	if (is_dir)
+		include_note(r->include, path, without_content(r, x), *wanted);
+	return *wanted ? include_above(r->include, path, plan_dir, r, e) : 0;
 }
 
 static int
@@ -376,9 +393,14 @@ plan_entry(
 {
 	struct restore *r = p->r;
 	struct err why;
+	bool wanted;
 
-	if (!wanted(r, path, x->type == ENTRY_DIRECTORY))
+	if (ask(r, path, x, &wanted, e) < 0)
+		return -1;
+	if (!wanted)
 		return 0;
+	if (x->type == ENTRY_DIRECTORY)
+		return plan_dir(r, path, without_content(r, x), e);
 	if (r->o->list != NULL)
 		r->o->list(r->o->ctx, path, x);
 	if (r->o->dry_run) {
@@ -386,8 +408,6 @@ plan_entry(
 		r->result->totals.all_bytes += x->size;
 		return 0;
 	}
-	if (x->type == ENTRY_DIRECTORY)
-		return plan_dir(r, path, x);
 	if (x->nlink > 1) {
 		struct bytes first = first_name(p, x, path);
 		if (first.p != NULL) {
@@ -824,9 +844,9 @@ prepare(struct restore *r, struct err *e)
 		(void)pthread_mutex_init(&r->locks[i], NULL);
 	r->src = source_new(r->repo);
 	if (o->n_includes > 0) {
-		r->include = exclude_new();
+		r->include = include_new();
 		for (size_t i = 0; i < o->n_includes; i++)
-			if (exclude_add(
+			if (include_add(
 				r->include, bytes_str(o->includes[i]), e) < 0)
 				return -1;
 	}

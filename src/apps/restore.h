@@ -16,7 +16,9 @@ struct restore_options {
 	 * lands in the target itself, a file under its name. Without a path,
 	 * everything lands under its full path. */
 	const char *path;
-	const char *const *includes; /* gitignore patterns; none: all */
+	const char *const
+	    *includes; /* gitignore patterns; none: all. What leads
+				      * to something included comes too. */
 	size_t n_includes;
 	enum place_rule rule;
 	bool dry_run;

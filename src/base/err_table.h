@@ -20,7 +20,7 @@ X(ERR_BAD_REQUEST, "bad-request", 400, 1, "The server did not understand a reque
 X(ERR_TOO_LARGE, "too-large", 413, 1, "Something is larger than its limit.", "The message names the limit.") \
 /* account and sign-in */ \
 X(ERR_NOT_SIGNED_IN, "not-signed-in", 401, 1, "No account is signed in here.", "Run: aumbry signin URL NAME   (or: aumbry signup URL NAME)") \
-X(ERR_ALREADY_SIGNED_IN, "already-signed-in", 409, 1, "An account is already signed in here.", "Use another --home, or run: aumbry signout") \
+X(ERR_ALREADY_SIGNED_IN, "already-signed-in", 409, 1, "An account is already signed in here.", "Use another --home, or run: aumbry signout --erase") \
 X(ERR_WRONG_PASSWORD, "wrong-password-or-name", 401, 1, "The name or the password is wrong.", "Check both and try again. Nothing else is said on purpose.") \
 X(ERR_WRONG_CODE, "wrong-code", 401, 1, "The code is wrong.", "Look at the code again and type it once more.") \
 X(ERR_CODE_EXPIRED, "code-expired", 401, 1, "The code or the request is no longer valid.", "Start again to get a new code.") \
@@ -31,16 +31,16 @@ X(ERR_INVITATION_USED, "invitation-used", 403, 4, "The invitation is unknown, us
 X(ERR_NAME_TAKEN, "name-taken", 409, 1, "That name belongs to another account.", "Choose another name.") \
 X(ERR_SESSION_EXPIRED, "session-expired", 401, 1, "The session has ended.", "Run the command again.") \
 X(ERR_STEP_UP_REQUIRED, "step-up-required", 403, 4, "This needs a factor proven within the last 5 minutes.", "Run: aumbry step-up") \
-X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentication is needed for this, and it is not on.", "Run: aumbry two-factor on") \
+X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentication is needed for this, and it is not on.", "Run: aumbry two-factor on   (while it is pending: aumbry authenticator add)") \
 X(ERR_FACTOR_MISSING, "factor-missing", 403, 4, "No fallback factor has been confirmed yet.", "Run: aumbry authenticator add") \
 X(ERR_FACTOR_STRIPPED, "factor-stripped", 403, 6, "The server offered factors that this account's circle has switched off.", "Do not sign in. Tell who runs the server; it may be in wrong hands.") \
 X(ERR_ACCOUNT_SUSPENDED, "account-suspended", 403, 4, "Who runs the server has suspended this account.", "Ask them. Your data stays as it is.") \
 X(ERR_PERMISSION, "permission-denied", 403, 4, "This device may not do that.", "Use a device that has the right, or ask its owner for it.") \
 /* devices and circle */ \
-X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "Run: aumbry signin URL NAME   to join again.") \
+X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "To join again, run: aumbry signout --erase, then: aumbry signin URL NAME") \
 X(ERR_DEVICE_TOO_YOUNG, "device-too-young", 403, 4, "This device joined too recently to do that.", "Use an older device, or wait until the hour that the message names.") \
-X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine.", "Run: aumbry signin URL NAME   so that this machine gets a key of its own.") \
-X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "Sign in again on this device.") \
+X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine.", "For a key of this machine's own, run: aumbry signout --erase, then: aumbry signin URL NAME") \
+X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "To join again, run: aumbry signout --erase, then: aumbry signin URL NAME") \
 X(ERR_CIRCLE_INVALID, "circle-invalid", 400, 6, "The list of devices carries a signature or a link that is wrong.", "Do not go on. Compare with another device: aumbry device list") \
 X(ERR_CIRCLE_ROLLED_BACK, "circle-rolled-back", 409, 6, "The server shows an older list of devices than this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not go on.") \
 X(ERR_CIRCLE_FORKED, "circle-forked", 409, 6, "The server shows another list of devices than the one this device knows.", "Do not go on. Compare with another device: aumbry device list") \
@@ -49,13 +49,13 @@ X(ERR_CIRCLE_FULL, "circle-full", 409, 4, "The account has as many devices as it
 X(ERR_KEY_SUBSTITUTED, "key-substituted", 409, 6, "The server handed out a key that the circle does not vouch for.", "Do not go on. The server may be in wrong hands.") \
 X(ERR_COST_LOWERED, "cost-lowered", 400, 6, "The server asked for weaker password hashing than this program accepts.", "Do not type the password again on this server.") \
 X(ERR_CLOCK_WRONG, "clock-wrong", 400, 1, "The clock of this machine and of the server differ too much.", "Set the clock right, then try again.") \
-X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer version of the program.", "Update aumbry on this machine.") \
+X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer version of the program.", "Install the newer version on this machine.") \
 /* server */ \
 X(ERR_SERVER_UNREACHABLE, "server-unreachable", 503, 5, "The server cannot be reached.", "Check the network and the address, then run the command again: it continues where it stopped.") \
 X(ERR_SERVER_BUSY, "server-busy", 503, 5, "The server is stopping or has too much to do.", "Try again in a minute.") \
 X(ERR_CERTIFICATE_CHANGED, "certificate-changed", 495, 6, "The server's certificate is not the one that was pinned.", "If the server really has a new key, get the new URL from who runs it and sign in with it. Otherwise somebody is in between.") \
 X(ERR_SERVER_FULL, "server-full", 507, 1, "The server's disk is full.", "Tell who runs the server. What was stored stays; run the command again then.") \
-X(ERR_QUOTA_EXCEEDED, "quota-exceeded", 413, 4, "The account's storage is used up.", "Forget old snapshots and prune, or ask for a larger quota.") \
+X(ERR_QUOTA_EXCEEDED, "quota-exceeded", 413, 4, "The account's storage is used up.", "Run: aumbry snapshot forget, then: aumbry prune; or ask who runs the server for a larger quota.") \
 X(ERR_INTERNAL, "internal-error", 500, 1, "Something failed that should not.", "Try again; if it stays, report the message.") \
 /* zones and blobs */ \
 X(ERR_NOT_FOUND, "not-found", 404, 1, "There is no such thing.", "Check the name or the ID.") \

@@ -55,14 +55,16 @@ commit(struct depot *d, const struct id *zone, enum category c,
     struct bytes body, struct err *e)
 {
 	OWN(commit_free) struct commit parsed = { .changes = NULL };
-	struct zone_commit in = { .key = key_of(d, zone),
-		.category = c,
-		.now_ms = now_ms(),
-		.judge = judge };
+	struct zone_commit in = {
+		.key = key_of(d, zone), .category = c, .judge = judge
+	};
 
 	if (commit_parse(body, &parsed, e) < 0)
 		return -1;
 	in.commit = &parsed;
+	/* No second clock here; one that jumped once must not close the
+	 * repository until that day. */
+	in.now_ms = (int64_t)parsed.head.time_ms;
 	return zone_commit_now(of(d)->db, &in, e);
 }
 

@@ -343,9 +343,11 @@ self_connect(struct self *s, struct err *e)
 	if (local_get(s->local, "token", &kept, e) < 0)
 		return -1;
 	struct scan t = scan_of(buf_bytes(&kept));
-	uint64_t until = scan_u64(&t);
-	if (scan_ok(&t) && t.n > 0 &&
-	    until > (uint64_t)now_ms() + TOKEN_SPARE_MS) {
+	uint64_t until = scan_u64(&t), now = (uint64_t)now_ms();
+	/* One that would live longer than any does tells of a clock that was
+	 * put back: a new session compares it with the server's. */
+	if (scan_ok(&t) && t.n > 0 && until > now + TOKEN_SPARE_MS &&
+	    until <= now + LIMIT_SESSION_S * 1000) {
 		remote_set_token(s->remote, (const char *)t.p);
 		s->connected = true;
 		return complete_keyring(s, e);

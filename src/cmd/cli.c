@@ -17,11 +17,11 @@ static const struct command {
 } commands[] = {
 	{ "signup",
 	    "URL NAME [--invite CODE] [--device-name N] "
-	    "[--no-two-factor]",
+	    "[--protection advanced] [--no-two-factor]",
 	    "make an account on a server", cli_signup },
 	{ "signin",
 	    "URL NAME [--device-name N] [--code CODE] "
-	    "[--with device|authenticator]",
+	    "[--with device] [--timeout SPAN]",
 	    "join an account with this device", cli_signin },
 	{ "signout", "[--erase]", "forget the account on this device",
 	    cli_signout },
@@ -32,13 +32,16 @@ static const struct command {
 	    cli_step_up },
 	{ "password", "change [--new-password-file F] [--code CODE]",
 	    "change the account's password", cli_password_change },
-	{ "two-factor", "status | on | off", "the account's second factor",
-	    cli_two_factor },
-	{ "authenticator", "add [--secret-file F] | confirm CODE | remove",
+	{ "two-factor", "status | on | off [--code CODE]",
+	    "the account's second factor", cli_two_factor },
+	{ "authenticator",
+	    "add [--secret-file F] [--code CODE] | confirm CODE | "
+	    "remove [--code CODE]",
 	    "codes from an app", cli_authenticator },
 	{ "device",
-	    "list | requests | approve [ID] [--print-code] | "
-	    "refuse [ID] | rename NAME | remove NAME|ID",
+	    "list | requests | approve [ID] [--print-code] "
+	    "[--timeout SPAN] | refuse [ID] | rename NAME | "
+	    "remove NAME|ID [--code CODE]",
 	    "the account's devices", cli_device },
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",
@@ -57,7 +60,8 @@ static const struct command {
 	    "ID[:PATH] --to DIR [--include P] [--dry-run] "
 	    "[--overwrite never|older|always]",
 	    "give back a snapshot or a part of it", cli_restore },
-	{ "ls", "ID[:PATH]", "list a directory of a snapshot", cli_ls },
+	{ "ls", "[-l|--long] ID[:PATH]", "list a directory of a snapshot",
+	    cli_ls },
 	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
 	    cli_cat },
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },

@@ -65,6 +65,13 @@ char *cli_time(uint64_t time_ms);
  */
 MUST_CHECK int cli_password(const struct cli *cli, const char *prompt,
     bool twice, struct secret **out, struct err *e);
+typedef int (*cli_password_fn)(void *ctx, struct bytes password, struct err *e);
+/*
+ * Ask for the password and do what needs it. When it was typed and is wrong,
+ * ask again: PASSWORD_TRIES in all.
+ */
+MUST_CHECK int cli_with_password(const struct cli *cli, const char *prompt,
+    cli_password_fn fn, void *ctx, struct err *e);
 /* One line typed or piped in, without its end. errors: input-missing. */
 MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
     const char *flag, struct buf *out, struct err *e);
@@ -76,6 +83,7 @@ MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 struct cli_repo {
 	struct self *self; /* NULL with --repo */
 	struct depot_local_repo *folder; /* NULL without */
+	const char *path; /* of the folder; borrowed */
 	struct local *local; /* of the folder's copy */
 	char *dir; /* this device's folder for it */
 	struct repo *repo;
@@ -96,6 +104,10 @@ struct cli_view {
 
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
+
+/* Prove the password, and the code when there is one, as typed or given. */
+MUST_CHECK int cli_prove(
+    struct cli *cli, struct self *s, const char *code, struct err *e);
 
 struct json_t;
 /* JSON has no raw bytes: what is not UTF-8 is shown escaped. */

@@ -146,15 +146,13 @@ int
 cli_step_up(struct cli *cli, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
-	OWN(secret_free) struct secret *password = NULL;
 	const char *code = NULL;
 	const struct cli_option options[] = { { "code", CLI_TEXT, &code } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    cli_self(cli, &s, e) < 0 ||
-	    cli_password(cli, "Password", false, &password, e) < 0)
+	    cli_self(cli, &s, e) < 0)
 		return -1;
-	return self_step_up(s, secret_bytes(password), code, e);
+	return cli_prove(cli, s, code, e);
 }
 
 int

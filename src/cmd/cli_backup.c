@@ -90,9 +90,13 @@ two_factor_gate(struct self *s, struct err *e)
 	if (s == NULL || s->two_factor.n == 0 ||
 	    strcmp(buf_text(&s->two_factor), "on") == 0)
 		return 0; /* the server knows, and says so itself */
-	return err_set(e, ERR_TWO_FACTOR_REQUIRED,
+	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
 	    "Backup needs two-factor authentication, and it is %s for %s@%s.",
 	    buf_text(&s->two_factor), s->name, s->host);
+	return err_remedy(e, "Run: aumbry %s",
+	    strcmp(buf_text(&s->two_factor), "pending") == 0
+		? "authenticator add"
+		: "two-factor on");
 }
 
 static void

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PASSWORD_MAX 1024 /* bytes */
+#define PASSWORD_TRIES 3 /* on a terminal */
 
 void
 cli_list_free(struct cli_list *l)
@@ -226,6 +227,30 @@ cli_password(const struct cli *cli, const char *prompt, bool twice,
 	return err_remedy(e, "Add: --password-file FILE");
 }
 
+static bool
+is_typed(const struct cli *cli)
+{
+	return cli->password_file == NULL &&
+	    getenv("AUMBRY_PASSWORD_FILE") == NULL && isatty(STDIN_FILENO);
+}
+
+int
+cli_with_password(const struct cli *cli, const char *prompt, cli_password_fn fn,
+    void *ctx, struct err *e)
+{
+	for (int tries = 1;; tries++) {
+		OWN(secret_free) struct secret *password = NULL;
+		if (cli_password(cli, prompt, false, &password, e) < 0)
+			return -1;
+		if (fn(ctx, secret_bytes(password), e) == 0)
+			return 0;
+		if (e->code != ERR_WRONG_PASSWORD || !is_typed(cli) ||
+		    tries == PASSWORD_TRIES)
+			return -1;
+		cli_say(cli, "%s Try again.", err_what(e->code));
+	}
+}
+
 int
 cli_line(const struct cli *cli, const char *prompt, const char *flag,
     struct buf *out, struct err *e)
@@ -274,18 +299,26 @@ cli_repo_free(struct cli_repo *r)
 }
 
 static int
-repo_password(const struct cli *cli, const char *prompt, bool twice,
-    struct secret **out, struct err *e)
+new_repo_password(const struct cli *cli, struct secret **out, struct err *e)
 {
 	struct cli with = *cli;
 
 	if (cli->repo_password_file != NULL)
 		with.password_file = cli->repo_password_file;
-	if (cli_password(&with, prompt, twice, out, e) == 0)
+	if (cli_password(
+		&with, "New password of the repository", true, out, e) == 0)
 		return 0;
 	if (e->code == ERR_INPUT_MISSING && with.password_file == NULL)
 		return err_remedy(e, "Add: --repo-password-file FILE");
 	return -1;
+}
+
+static int
+enter_folder(void *ctx, struct bytes password, struct err *e)
+{
+	struct cli_repo *r = ctx;
+
+	return depot_local_open(r->path, password, &r->folder, e);
 }
 
 int
@@ -299,8 +332,7 @@ cli_make_repo(struct cli *cli, struct err *e)
 	    "A new repository at %s. Its password cannot be "
 	    "recovered: without it, all that is in it is lost.",
 	    cli->repo);
-	return repo_password(cli, "New password of the repository", true,
-		   &password, e) < 0 ||
+	return new_repo_password(cli, &password, e) < 0 ||
 		depot_local_create(cli->repo, secret_bytes(password), e) < 0
 	    ? -1
 	    : 0;
@@ -311,8 +343,8 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 {
 	OWN(mem_free)
 	char *home = cli->home != NULL ? mem_text(cli->home) : home_default();
-	OWN(secret_free) struct secret *password = NULL;
 	OWN(buf_free) struct buf dir = { 0 };
+	struct cli with = *cli;
 
 	if (!depot_local_there(cli->repo)) {
 		(void)err_set(e, ERR_NOT_FOUND, "there is no repository at %s",
@@ -320,11 +352,15 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 		return err_remedy(
 		    e, "Make one: aumbry backup --to %s PATH", cli->repo);
 	}
-	if (repo_password(
-		cli, "Password of the repository", false, &password, e) < 0 ||
-	    depot_local_open(cli->repo, secret_bytes(password), &r->folder, e) <
-		0)
-		return -1;
+	if (cli->repo_password_file != NULL)
+		with.password_file = cli->repo_password_file;
+	r->path = cli->repo;
+	if (cli_with_password(
+		&with, "Password of the repository", enter_folder, r, e) < 0)
+		return e->code == ERR_INPUT_MISSING &&
+			with.password_file == NULL
+		    ? err_remedy(e, "Add: --repo-password-file FILE")
+		    : -1;
 	buf_printf(&dir, "%s/repos/%s", home, id_text(&r->folder->uid).s);
 	r->dir = mem_text(buf_text(&dir));
 	if (home_open(home, &r->local, e) < 0)
@@ -374,4 +410,25 @@ cli_split(const char *spec, char **id, const char **path)
 	if (*id == NULL)
 		abort();
 	*path = colon != NULL ? colon + 1 : "";
+}
+
+struct proof {
+	struct self *self;
+	const char *code;
+};
+
+static int
+prove(void *ctx, struct bytes password, struct err *e)
+{
+	const struct proof *p = ctx;
+
+	return self_step_up(p->self, password, p->code, e);
+}
+
+int
+cli_prove(struct cli *cli, struct self *s, const char *code, struct err *e)
+{
+	struct proof p = { s, code };
+
+	return cli_with_password(cli, "Password", prove, &p, e);
 }

@@ -269,7 +269,6 @@ static int
 remove_device(struct cli *cli, struct self *s, const char *word,
     const char *code, struct err *e)
 {
-	OWN(secret_free) struct secret *password = NULL;
 	struct id id;
 	bool gone;
 
@@ -289,8 +288,7 @@ remove_device(struct cli *cli, struct self *s, const char *word,
 	if (e->code != ERR_STEP_UP_REQUIRED ||
 	    (cli->password_file == NULL && !isatty(STDIN_FILENO)))
 		return -1;
-	if (cli_password(cli, "Password", false, &password, e) < 0 ||
-	    self_step_up(s, secret_bytes(password), code, e) < 0)
+	if (cli_prove(cli, s, code, e) < 0)
 		return -1;
 	return self_remove(s, &id, 1, e);
 }
@@ -385,12 +383,20 @@ ask_code(void *ctx, struct buf *code, struct err *e)
 	    a->cli, "Code shown by the other device", "--code CODE", code, e);
 }
 
+static int
+join(void *ctx, struct bytes password, struct err *e)
+{
+	struct pair_join *a = ctx;
+
+	a->password = password;
+	return pair_join(a, e);
+}
+
 int
 cli_signin(struct cli *cli, struct err *e)
 {
 	OWN(mem_free)
 	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
-	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *with = "device", *timeout = NULL;
 	struct asking asking = { cli, NULL };
@@ -427,10 +433,7 @@ cli_signin(struct cli *cli, struct err *e)
 	a.url = cli->args[0];
 	a.name = cli->args[1];
 	a.again = asking.code == NULL && isatty(STDIN_FILENO) != 0;
-	if (cli_password(cli, "Password", false, &password, e) < 0)
-		return -1;
-	a.password = secret_bytes(password);
-	if (pair_join(&a, e) < 0)
+	if (cli_with_password(cli, "Password", join, &a, e) < 0)
 		return -1;
 	cli_say(cli, "This device is in.");
 	return 0;

@@ -18,16 +18,13 @@ call_stepped(struct cli *cli, struct self *s, const char *method,
     const char *path, const json_t *in, const char *code, json_t **out,
     struct err *e)
 {
-	OWN(secret_free) struct secret *password = NULL;
-
 	if (api_call(s->remote, method, path, in, false, out, e) == 0)
 		return 0;
 	if (e->code != ERR_STEP_UP_REQUIRED)
 		return -1;
 	if (cli->password_file == NULL && !isatty(STDIN_FILENO) && code == NULL)
 		return -1;
-	if (cli_password(cli, "Password", false, &password, e) < 0 ||
-	    self_step_up(s, secret_bytes(password), code, e) < 0)
+	if (cli_prove(cli, s, code, e) < 0)
 		return -1;
 	return api_call(s->remote, method, path, in, false, out, e);
 }

@@ -94,7 +94,9 @@ gate(struct tx *tx, const struct server *s, const struct id *uid,
 	    "%s needs two-factor authentication, and it is %s for %s@%s.", what,
 	    found ? account_two_factor_name(a.two_factor) : "off",
 	    found ? a.name : "?", s->config.host);
-	return -1;
+	return err_remedy(e, "Run: aumbry %s",
+	    found && a.two_factor == TWO_FACTOR_PENDING ? "authenticator add"
+							: "two-factor on");
 }
 
 struct commit_job {

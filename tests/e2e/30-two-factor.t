@@ -15,14 +15,14 @@ refusal() {
 	printf '%s\n' \
 		"aumbry: Backup needs two-factor authentication, and it is $1 \
 for ana@localhost." \
-		'Run: aumbry two-factor on' '(two-factor-required)'
+		"Run: aumbry $2" '(two-factor-required)'
 }
 
 start_server
 ok 'signs up' at ana signup "$URL" ana --invite "$INVITE"
 refused 'backup while two-factor is pending' 4 two-factor-required \
 	at ana backup "$T/files"
-equal 'that says so in three lines' "$(refusal pending)" "$(cat "$T/err")"
+equal 'that says so in three lines' "$(refusal pending 'authenticator add')" "$(cat "$T/err")"
 equal 'and stores nothing' '' "$(find "$DATA/blobs" -type f)"
 refused 'backup --json then' 4 two-factor-required \
 	at ana --json backup "$T/files"
@@ -53,7 +53,7 @@ says 'two-factor status too' '^two-factor is on$' at ana two-factor status
 ok 'off while there is nothing to guard' at ana two-factor off
 refused 'backup while it is off' 4 two-factor-required \
 	at ana backup "$T/files"
-equal 'that says so in three lines' "$(refusal off)" "$(cat "$T/err")"
+equal 'that says so in three lines' "$(refusal off 'two-factor on')" "$(cat "$T/err")"
 ok 'on again' at ana two-factor on
 ok 'backup' at ana backup "$T/files"
 refused 'off while a backup is there' 4 permission-denied \

@@ -109,10 +109,37 @@ ok 'which is the same' cmp "$S/big" "$T/one/big"
 ok 'restores what a pattern includes' \
 	at ana restore "$first:$S" --to "$T/some" --include 'size*'
 equal 'that and no other file' 6 "$(find "$T/some" -type f -printf x | wc -c)"
+equal 'in no folder but what leads to one' '' \
+	"$(cd "$T/some" && find . -mindepth 1 -type d -empty)"
+equal 'and not below one that has none' '' \
+	"$(find "$T/some" -path '*names*')"
+mkdir -p "$T/parts/a/b" "$T/parts/a/c" "$T/parts/d"
+for f in a/b/x a/b/y a/c/x a/z d/x; do echo "$f" >"$T/parts/$f"; done
+touch -d 2001-01-01 "$T/parts/a"
+run at ana backup "$T/parts"
+parts=$(tail -n 1 "$T/out")
+included() { # PATTERN…: what they give back
+	rm -rf "$T/some"
+	for p in "$@"; do
+		set -- "$@" --include "$p"
+		shift
+	done
+	run at ana restore "$parts:$T/parts" --to "$T/some" "$@"
+	(cd "$T/some" && find . -mindepth 1 | LC_ALL=C sort | tr '\n' ' ')
+}
+equal 'a folder, with all in it' './a ./a/b ./a/b/x ./a/b/y ' \
+	"$(included b)"
+equal 'with the time of what is above' 978307200 \
+	"$(TZ=UTC stat -c %Y "$T/some/a")"
+equal 'but what is taken back' './a ./a/b ./a/b/y ' "$(included b '!x')"
+equal 'nothing' '' "$(included none)"
+equal '--dry-run lists the same' 'a/ a/c/ a/c/x ' "$(at ana restore \
+	"$parts:$T/parts" --dry-run --include /a/c 2>/dev/null |
+	LC_ALL=C sort | tr '\n' ' ')"
 ok 'restore --dry-run lists' at ana restore "$first:$S" --dry-run
 also 'a file' '^names/cafe'
 ok 'backup --dry-run' at ana backup "$S" --dry-run
-equal 'makes no snapshot' 4 "$(at ana snapshot list | wc -l)"
+equal 'makes no snapshot' 5 "$(at ana snapshot list | wc -l)"
 
 # ---- what is long, what is sparse ----
 

@@ -63,7 +63,7 @@ mkdir "$T/over"
 for i in 1 2 3 4; do noise "$T/over/f$i" 8; done
 ok 'a quota of a little more than is used' quota 56M
 refused 'a backup beyond the quota' 4 quota-exceeded at ana backup "$T/over"
-also 'says what to do' '^Forget old snapshots and prune, or ask for a larger'
+also 'says what to do' '^Run: aumbry snapshot forget, then: aumbry prune; or ask who runs'
 ok 'what was there is restored' \
 	at ana restore "$first:$T/files" --to "$T/back3"
 ok 'the same' trees_equal "$T/files" "$T/back3"

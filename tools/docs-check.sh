@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# docs-check.sh: every route, command and relative link is where it should be.
+# docs-check.sh: every route, command, option and relative link is where it
+# should be, and no remedy names a command that is not there.
 set -eu
 cd "$(dirname "$0")/.."
 bad=$(mktemp)
@@ -34,6 +35,45 @@ in_manual() {
 }
 in_manual src/cmd/cli.c docs/man/aumbry.1
 in_manual src/cmd/daemon.c docs/man/aumbryd.8
+
+# Options that are parsed stand in a usage, and those of a usage are parsed.
+# --keep-… is one word there; -l is the short form of --long.
+usages=$(sed -n '/^} commands\[\] = {/,/^};/p' src/cmd/cli.c)
+parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cmd/cli_*.c |
+	sed 's/^{ "//; s/".*//' | sort -u)
+[ -n "$parsed" ] || echo 'src/cmd: no option found' >>"$bad"
+for option in $parsed; do
+	case $option in keep-*ly) continue ;; esac
+	printf '%s\n' "$usages" | grep -q -e "--${option}[^a-z-]" ||
+		echo "src/cmd/cli.c: no usage has --$option" >>"$bad"
+done
+for option in $(printf '%s\n' "$usages" | grep -o -e '--[a-z][a-z-]*' |
+	sed 's/--//' | sort -u); do
+	grep -q "\"\(--\)\{0,1\}$option\"" src/cmd/cli*.c ||
+		echo "src/cmd/cli.c: nothing parses --$option" >>"$bad"
+	grep -q -e "\(--\|Fl Fl \)$option\>" docs/man/aumbry.1 ||
+		echo "docs/man/aumbry.1: --$option is missing" >>"$bad"
+done
+
+# A remedy names commands that are there, and verbs that these have.
+{
+	sed -n 's/^X(.*"\([^"]*\)") \\$/\1/p' src/base/err_table.h
+	grep -ho '"[^"]*: aumbry [^"]*"' src/*/*.c
+} | grep -o 'aumbryd\{0,1\} [a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}' |
+	sort -u >"$bad.remedies"
+[ -s "$bad.remedies" ] || echo 'src/base/err_table.h: no remedy found' >>"$bad"
+while read -r program name verb; do
+	case $program in
+	aumbry) table=src/cmd/cli.c ;;
+	*) table=src/cmd/daemon.c ;;
+	esac
+	[ "$name" = help ] || commands "$table" | grep -qx -e "$name" ||
+		echo "a remedy names: $program $name" >>"$bad"
+	[ -z "$verb" ] || sed -n "/^[[:space:]]*{ \"$name\"/,/}/p" "$table" |
+		grep -q "[\" ]${verb}[\" ]" ||
+		echo "a remedy names: $program $name $verb" >>"$bad"
+done <"$bad.remedies"
+rm -f "$bad.remedies"
 
 # Relative links.
 for file in *.md docs/*.md; do

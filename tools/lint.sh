@@ -128,6 +128,7 @@ sizes() {
 check layers tools/layers.sh
 check 'no vault in aumbryd' no_vault_in_daemon
 check docs/ERRORS.md errors_fresh
+check 'docs and commands' sh tools/docs-check.sh
 check 'banned functions' banned
 check 'license lines' spdx
 if [ "${1-}" != light ]; then

@@ -65,8 +65,7 @@ opsrv_register(const struct opsrv_keys *k, struct bytes credential,
 int
 opsrv_record_check(const uint8_t record[static OPAQUE_RECORD], struct err *e)
 {
-	if (sodium_is_zero(record, OPRF_ELEMENT) ||
-	    !crypto_core_ristretto255_is_valid_point(record))
+	if (!oprf_proper(record))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the registration holds no proper public key");
 	return 0;

@@ -230,8 +230,7 @@ opaque_register_finish(struct opaque *o, const struct opaque_ksf *ksf,
 	assert(o->step == STEP_REGISTER);
 	if (randomize(o, ksf, response, &well_formed, &rp, e) < 0)
 		return -1;
-	if (!well_formed || sodium_is_zero(server_pk, OPRF_ELEMENT) ||
-	    !crypto_core_ristretto255_is_valid_point(server_pk))
+	if (!well_formed || !oprf_proper(server_pk))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the server's answer to the registration is not "
 		    "well-formed");

@@ -144,12 +144,29 @@ oprf_derive(const uint8_t seed[static OPRF_SEED], struct bytes info,
 	(void)crypto_scalarmult_ristretto255_base(pk, sk);
 }
 
+/* libsodium 1.0.18 looks past the top bit, which RFC 9496 4.3.1 refuses. */
+static bool
+top_bit(const uint8_t element[static OPRF_ELEMENT])
+{
+	return (element[OPRF_ELEMENT - 1] & 0x80) != 0;
+}
+
+bool
+oprf_proper(const uint8_t element[static OPRF_ELEMENT])
+{
+	return !top_bit(element) && !sodium_is_zero(element, OPRF_ELEMENT) &&
+	    crypto_core_ristretto255_is_valid_point(element);
+}
+
 int
 oprf_multiply(const uint8_t scalar[static OPRF_ELEMENT],
     const uint8_t element[static OPRF_ELEMENT],
     uint8_t out[static OPRF_ELEMENT])
 {
 	uint8_t product[OPRF_ELEMENT];
+
+	if (top_bit(element))
+		return -1;
 	int rc = crypto_scalarmult_ristretto255(product, scalar, element);
 
 	if (rc == 0)

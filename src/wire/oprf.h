@@ -73,6 +73,9 @@ void oprf_to_group(struct bytes x, uint8_t out[static OPRF_ELEMENT]);
 void oprf_derive(const uint8_t seed[static OPRF_SEED], struct bytes info,
     uint8_t sk[static OPRF_ELEMENT], uint8_t pk[static OPRF_ELEMENT]);
 
+/* An element's only encoding (RFC 9496, section 4.3.1), and not the identity. */
+bool oprf_proper(const uint8_t element[static OPRF_ELEMENT]);
+
 /*
  * Multiply: blinding, BlindEvaluate and Diffie-Hellman alike.
  *

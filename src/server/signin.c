@@ -416,6 +416,7 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 	bool row;
 
 	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
+	    opsrv_record_check(record.p, e) < 0 ||
 	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
 	    jsonio_bytes(c->in, "mac", DIGEST_BYTES, &mac, e) < 0 ||
 	    jsonio_id(c->in, "login", &login, e) < 0 ||

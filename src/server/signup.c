@@ -183,6 +183,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 		    "a name has 1 to %d of the characters a-z 0-9 . _ -",
 		    LIMIT_NAME_BYTES);
 	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
+	    opsrv_record_check(record.p, e) < 0 ||
 	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
 	    jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
 	    jsonio_list(

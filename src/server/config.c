@@ -93,12 +93,6 @@ static const struct row rows[] = {
 { "limits", "signups_per_hour", KIND_COUNT, AT(signups_per_hour), "20",
   1, 1000000,
   "New accounts in an hour from one address." },
-{ "limits", "commit_bytes", KIND_SIZE, AT(commit_bytes), "32M",
-  1024 * 1024, LIMIT_COMMIT_BYTES,
-  "Longest commit. It is held in memory while it is read." },
-{ "limits", "blob_bytes", KIND_SIZE, AT(blob_bytes), "64M",
-  32 * 1024 * 1024, LIMIT_BLOB_BYTES,
-  "Longest stored object. Clients make them of up to 17 MiB." },
 { "limits", "connections", KIND_COUNT, AT(connections), "4096", 64, 100000,
   "Open connections. Each takes up to 32 KiB, and every signed-in device\n"
   "keeps one or two." },

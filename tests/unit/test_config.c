@@ -46,8 +46,8 @@ default_text_has_every_key(void **state)
 		"metrics_listen", "[storage]", "database", "blobs",
 		"[accounts]", "invitations", "default_quota", "[limits]",
 		"password_tries", "code_tries", "prompts_per_hour",
-		"signups_per_hour", "commit_bytes", "blob_bytes", "connections",
-		"connections_per_address", "idle", "drain", "mature_hours" };
+		"signups_per_hour", "connections", "connections_per_address",
+		"idle", "drain", "mature_hours" };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;
 

@@ -32,7 +32,6 @@ default_text_loads_to_the_defaults(void **state)
 	assert_string_equal(b.host, a.host);
 	assert_int_equal(b.threads, 4);
 	assert_int_equal(b.mature_hours, 72);
-	assert_int_equal(b.blob_bytes, 64 * 1024 * 1024);
 	assert_int_equal(b.idle_s, 30);
 	assert_int_equal(b.invitations, CONFIG_INVITATIONS_REQUIRED);
 	assert_string_equal(b.database, "sqlite:aumbryd.db");
@@ -119,7 +118,6 @@ names_file_line_and_key_of_what_is_wrong(void **state)
 		{ "[server\nhost = a\n", "f:1: " },
 		{ "[accounts]\ninvitations = yes\n", "f:2: invitations: " },
 		{ "[accounts]\ndefault_quota = big\n", "f:2: default_quota: " },
-		{ "[limits]\nblob_bytes = 65M\n", "f:2: blob_bytes: " },
 		{ "[limits]\nidle = soon\n", "f:2: idle: " },
 		{ "[storage]\nblobs = \n", "f:2: blobs: " },
 		{ "[server]\nurl = \xff\n", "f:2: url: " },

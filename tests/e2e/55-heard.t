@@ -37,6 +37,7 @@ later() {
 }
 stop_server
 SERVE="env FAKETIME=+8d LD_PRELOAD=$(faketime -f +8d printenv LD_PRELOAD)"
+export SERVE
 start_server
 ok 'a week of silence is no error' later status
 also 'but is said' '^! tablet was last heard 8 days ago'

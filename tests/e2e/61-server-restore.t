@@ -134,6 +134,7 @@ later() {
 }
 # Not faketime itself: it stays, and a signal would reach it alone.
 SERVE="env FAKETIME=+1h LD_PRELOAD=$(faketime -f +1h printenv LD_PRELOAD)"
+export SERVE
 start_server
 refused 'an old entry is not taken' 1 clock-wrong \
 	later --yes repair --after-server-restore
@@ -144,5 +145,6 @@ start_server
 run later --yes repair --after-server-restore
 also 'and it is' ' 1 entries of the list'
 SERVE=''
+export SERVE
 stop_server
 finish

@@ -65,6 +65,7 @@ parse(const struct self *s, struct bytes plain, struct self_seen *out)
 	struct scan p = scan_of(plain);
 	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	struct id about = id_take(&p);
+	bool had[CATEGORY_END] = { false };
 
 	out->time_ms = scan_u64(&p);
 	uint64_t n = scan_varint(&p);
@@ -75,11 +76,16 @@ parse(const struct self *s, struct bytes plain, struct self_seen *out)
 		struct self_seen_zone z = { .zone = id_take(&p) };
 		z.seq = scan_u64(&p);
 		z.hash = digest_take(&p);
-		for (unsigned c = 1; c < CATEGORY_END; c++)
-			if (id_equal(&z.zone, &s->zones[c])) {
-				z.category = (enum category)c;
-				out->zones[out->n++] = z;
-			}
+		for (unsigned c = 1; c < CATEGORY_END; c++) {
+			if (id_zero(&s->zones[c]) ||
+			    !id_equal(&z.zone, &s->zones[c]))
+				continue;
+			if (had[c])
+				return -1;
+			had[c] = true;
+			z.category = (enum category)c;
+			out->zones[out->n++] = z;
+		}
 	}
 	return scan_done(&p) ? 0 : -1;
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* fuzz_state.c: what another device wrote into the account's own state. */
+/* Input: u16 length of the list of zones | list | any other record. */
+#include "client/self.h"
+
+#include "base/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int __wrap_zcopy_get(
+    struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
+
+static struct bytes record;
+
+int
+__wrap_zcopy_get(
+    struct zcopy *z, const struct id *id, struct buf *plain, struct err *e)
+{
+	(void)z;
+	(void)id;
+	(void)e;
+	buf_put_bytes(plain, record);
+	return 0;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct member m = { .active = true };
+	struct self self = { .circle = { .members = &m, .n_members = 1 } };
+	struct self_device *list = NULL;
+	struct self_seen seen;
+	struct err e = { 0 };
+	size_t n = 0;
+
+	struct scan s = scan_of(bytes_of(data, size));
+	record = scan_v16(&s);
+	(void)!self_load_zones(&self, &e);
+	record = bytes_of(s.p, s.n);
+	if (self_seen(&self, &m.device.dev_id, &seen) &&
+	    seen.n > ARRAY_SIZE(seen.zones))
+		abort();
+	if (self_devices(&self, &list, &n, &e) < 0 || n != 1 ||
+	    strlen(list[0].name) >= sizeof list[0].name)
+		abort();
+	free(list);
+	return 0;
+}

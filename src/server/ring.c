@@ -56,7 +56,7 @@ tick(struct checklist *l, const struct circle *c,
 		l->previous = true;
 		return 0;
 	}
-	if (v->purpose > 5 || !category_known(v->category))
+	if (v->purpose < 3 || v->purpose > 5 || !category_known(v->category))
 		return incomplete(e, "are of a kind this server does not know");
 	l->keys[v->purpose - 3][v->category] = true;
 	return 0;

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/* fuzz_bundle.c: key envelopes that a member signed, as a server takes them. */
+/* Input: u8 kind of bundle | v8 (an envelope up to its signature), each. */
+#include "server/ring.h"
+#include "vault/devkey.h"
+#include "wire/category.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int __wrap_account_add_envelope(struct tx *tx, const struct id *uid,
+    const struct account_envelope *v, struct err *e);
+
+static struct devkey *key;
+static struct circle circle;
+static unsigned stored[6]; /* by purpose */
+
+int
+__wrap_account_add_envelope(struct tx *tx, const struct id *uid,
+    const struct account_envelope *v, struct err *e)
+{
+	(void)tx;
+	(void)uid;
+	(void)e;
+	if (v->purpose == 0 || v->purpose >= ARRAY_SIZE(stored))
+		abort();
+	stored[v->purpose]++;
+	return 0;
+}
+
+/* Two devices; the first one signs. */
+static void
+prepare(void)
+{
+	static const uint8_t raw[DEVKEY_BYTES] = { 1, 2, 3, [40] = 4 };
+	struct member *m = mem_array(2, sizeof *m);
+
+	key = devkey_of(bytes_of(raw, sizeof raw));
+	devkey_sign_pk(key, m[0].device.sign_pk);
+	m[0].device.dev_id = (struct id){ { 0xdd } };
+	m[1].device.dev_id = (struct id){ { 0xee } };
+	m[0].active = m[1].active = m[0].founder = true;
+	circle.members = m;
+	circle.n_members = 2;
+	circle.key.epoch = 2;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	OWN(buf_free) struct buf bundle = { 0 };
+	struct scan s = scan_of(bytes_of(data, size));
+	enum ring_bundle kind = scan_u8(&s) % 3;
+	struct err e = { 0 };
+
+	if (key == NULL)
+		prepare();
+	while (s.n > 0 && scan_ok(&s)) {
+		OWN(buf_free) struct buf x = { 0 };
+		uint8_t sig[SIG_BYTES];
+		buf_put_bytes(&x, scan_v8(&s));
+		devkey_sign(key, SIG_ENVELOPE, buf_bytes(&x), sig);
+		buf_put(&x, sig, sizeof sig);
+		buf_put_v16(&bundle, buf_bytes(&x));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(stored); i++)
+		stored[i] = 0;
+	if (ring_take_bundle(NULL, &circle, &circle.members[0].device.dev_id,
+		buf_bytes(&bundle), kind, &circle.members[1].device.dev_id,
+		&e) < 0)
+		return 0;
+	/* What is whole has S for both and each category's keys. */
+	if (kind == RING_NONE	   ? bundle.n > 0
+		: kind == RING_ONE ? stored[1] == 0
+				   : stored[1] < 2 || stored[2] == 0 ||
+		    stored[3] + 2 < CATEGORY_END)
+		abort();
+	return 0;
+}

@@ -7,6 +7,7 @@
 #include "store/account.h"
 #include "store/blob_dir.h"
 #include "store/zone_blob.h"
+#include "vault/opaque.h"
 #include "vault/seal.h"
 
 #include <dirent.h>
@@ -433,6 +434,12 @@ read_file(const char *dir, struct bytes password, struct depot_local_repo *r,
 		return err_set(e, ERR_COST_LOWERED,
 		    "%s asks for weaker password hashing than is accepted",
 		    path);
+	if (memory > OPAQUE_MEMORY_KIB_MAX || passes > OPAQUE_PASSES_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+		    "%s asks for password hashing with %u KiB and %u passes, "
+		    "more than %d and %d",
+		    path, (unsigned)memory, (unsigned)passes,
+		    OPAQUE_MEMORY_KIB_MAX, OPAQUE_PASSES_MAX);
 	if (secret_stretch(password, salt.b, memory, passes, &box, e) < 0)
 		return -1;
 	if (seal_open_secret(box, header, bytes_of(s.p, s.n), &keys, e) < 0 ||

@@ -160,7 +160,8 @@ dirs_next(struct dirs_reader *r, struct dirs_dir *out, bool *end, struct err *e)
 	*end = r->at == r->tree->length && r->used == r->rest.n;
 	while (!*end) {
 		size_t n = r->rest.n - r->used;
-		struct scan s = scan_of(bytes_of(r->rest.p + r->used, n));
+		struct scan s = scan_of(n > 0 ? bytes_of(r->rest.p + r->used, n)
+					      : (struct bytes){ 0 });
 		uint64_t length = scan_varint(&s);
 		if (!scan_ok(&s) && n >= 10)
 			return corrupt(e);

@@ -92,3 +92,25 @@ route_match(const char *pattern, char *path,
 	*captures = n;
 	return true;
 }
+
+bool
+route_range(const char *text, uint64_t size, uint64_t *from, uint64_t *n)
+{
+	OWN(mem_free) char *first = NULL;
+	uint64_t a, b = UINT64_MAX;
+
+	if (text == NULL || strncmp(text, "bytes=", 6) != 0)
+		return false;
+	first = mem_text(text + 6);
+	char *dash = strchr(first, '-');
+	if (dash == NULL)
+		return false;
+	*dash = '\0';
+	if (text_parse_u64(first, 0, UINT64_MAX, &a) < 0 || a >= size ||
+	    (dash[1] != '\0' &&
+		text_parse_u64(dash + 1, a, UINT64_MAX, &b) < 0))
+		return false;
+	*from = a;
+	*n = (b < size ? b + 1 : size) - a;
+	return true;
+}

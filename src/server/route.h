@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ROUTE_CAPTURES 4
 
@@ -29,3 +30,9 @@ bool route_match(const char *pattern, char *path,
  * errors  -1 for a wrong escape, for %00, for bytes that are not UTF-8.
  */
 MUST_CHECK int route_unescape(char *s);
+
+/*
+ * The part of `size` bytes that a Range header asks for: "bytes=A-B" or
+ * "bytes=A-". false for NULL, and for anything that is none: all of it then.
+ */
+bool route_range(const char *text, uint64_t size, uint64_t *from, uint64_t *n);

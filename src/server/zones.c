@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "server/route.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -341,29 +342,6 @@ put_end(void *app, const struct request *q, void *state, struct response *r,
 const struct http_sink zones_blob_put = { put_begin, put_data, put_end,
 	put_abort };
 
-/* "bytes=A-B" and "bytes=A-"; anything else is no range. */
-static bool
-parse_range(const char *text, uint64_t size, uint64_t *from, uint64_t *n)
-{
-	OWN(mem_free) char *first = NULL;
-	uint64_t a, b = UINT64_MAX;
-
-	if (text == NULL || strncmp(text, "bytes=", 6) != 0)
-		return false;
-	first = mem_text(text + 6);
-	char *dash = strchr(first, '-');
-	if (dash == NULL)
-		return false;
-	*dash = '\0';
-	if (text_parse_u64(first, 0, UINT64_MAX, &a) < 0 || a >= size ||
-	    (dash[1] != '\0' &&
-		text_parse_u64(dash + 1, a, UINT64_MAX, &b) < 0))
-		return false;
-	*from = a;
-	*n = (b < size ? b + 1 : size) - a;
-	return true;
-}
-
 int
 zones_blob_get(
     void *app, const struct request *q, struct response *r, struct err *e)
@@ -378,7 +356,7 @@ zones_blob_get(
 	    zone_blob_open(&s->store, &key, &id, &r->fd, &blob, e) < 0)
 		return -1;
 	n = blob.sum.size;
-	if (parse_range(http_header(q, "Range"), blob.sum.size, &from, &n)) {
+	if (route_range(http_header(q, "Range"), blob.sum.size, &from, &n)) {
 		r->status = 206;
 		response_header(r, "Content-Range", "bytes %llu-%llu/%llu",
 		    (unsigned long long)from,

@@ -108,6 +108,16 @@ zcopy_reload(struct zcopy *z, struct err *e)
 	return 0;
 }
 
+bool
+zcopy_moved(struct zcopy *z)
+{
+	struct local_zone now;
+	struct err ignored;
+
+	return local_zone_get(z->local, &z->zone, &now, &ignored) == 0 &&
+	    now.head.seq != z->at.head.seq;
+}
+
 /* ---- the live sum: addition modulo 2^256 of keyed line digests ---- */
 
 static void
@@ -407,13 +417,12 @@ open_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	return 0;
 }
 
-int
-zcopy_verify(struct zcopy *z, struct err *e)
+static int
+verify_once(struct zcopy *z, struct err *e)
 {
 	OWN(visit_free) struct visit_job j = { z, open_one, NULL, { 0 } };
 	struct digest sum;
 
-	LOCKED(z);
 	if (zcopy_reload(z, e) < 0)
 		return -1;
 	if (z->at.head.seq == 0)
@@ -429,4 +438,16 @@ zcopy_verify(struct zcopy *z, struct err *e)
 		    "this device's copy of the %s zone is damaged",
 		    category_name(z->category));
 	return 0;
+}
+
+int
+zcopy_verify(struct zcopy *z, struct err *e)
+{
+	LOCKED(z);
+	for (int i = 0;; i++) {
+		if (verify_once(z, e) == 0)
+			return 0;
+		if (!zcopy_moved(z) || i >= ZCOPY_TRIES)
+			return -1;
+	}
 }

@@ -34,6 +34,8 @@ void zcopy_unlock(pthread_mutex_t **m);
 
 /* Another process of this home may have moved the copy. */
 MUST_CHECK int zcopy_reload(struct zcopy *z, struct err *e);
+/* It did since the copy was loaded: what is held does not belong to z->at. */
+bool zcopy_moved(struct zcopy *z);
 
 /* ---- the live sum ---- */
 

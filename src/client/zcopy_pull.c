@@ -309,9 +309,8 @@ skip_known(struct zcopy *z, struct zcopy_news *p, struct err *e)
 	return 0;
 }
 
-/* *moved: another process took something in meanwhile; nothing was done. */
 static int
-pull_once(struct zcopy *z, unsigned wait_s, bool *moved, struct err *e)
+pull_once(struct zcopy *z, unsigned wait_s, struct err *e)
 {
 	OWN(zcopy_news_free) struct zcopy_news p = { 0 };
 	struct local_zone next;
@@ -332,10 +331,8 @@ pull_once(struct zcopy *z, unsigned wait_s, bool *moved, struct err *e)
 		p.n_heads, p.all };
 	if ((p.all && zcopy_new_base(z, e) < 0) ||
 	    local_zone_put(
-		z->local, &z->zone, z->at.head.seq, &next, &news, e) < 0) {
-		*moved = e->code == ERR_CONFLICT;
+		z->local, &z->zone, z->at.head.seq, &next, &news, e) < 0)
 		return -1;
-	}
 	z->at = next;
 	head_hash(&z->at.head, &z->hash);
 	return 0;
@@ -357,17 +354,18 @@ int
 zcopy_pull_locked(struct zcopy *z, unsigned wait_s, struct err *e)
 {
 	for (int i = 0;; i++) {
-		bool moved = false;
 		if (zcopy_reload(z, e) < 0)
 			return -1;
-		if (pull_once(z, wait_s, &moved, e) == 0)
+		if (pull_once(z, wait_s, e) == 0)
 			return 0;
+		/* News held against records that are newer prove no lie. */
+		if (zcopy_moved(z) && i < ZCOPY_TRIES)
+			continue;
 		if (healed(z, e)) {
 			err_clear(e);
 			return 0;
 		}
-		if (!moved || i >= ZCOPY_TRIES)
-			return -1;
+		return -1;
 	}
 }
 

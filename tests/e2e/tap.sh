@@ -18,10 +18,14 @@ case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 PATH=$BUILD:$PATH
 export PATH LC_ALL=C.UTF-8
 unset AUMBRY_HOME AUMBRY_PASSWORD_FILE
-# What moves the clock is loaded before the sanitizers' runtime.
-export ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/aumbry-test.XXXXXX") || exit 1
+# What moves the clock is loaded before the sanitizers' runtime. What they
+# find goes to files, which finish looks for.
+reports=log_path=$T/sanitizer
+export ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0:$reports" \
+	UBSAN_OPTIONS="${UBSAN_OPTIONS-}:print_stacktrace=1:$reports" \
+	TSAN_OPTIONS="${TSAN_OPTIONS-}:$reports"
 FAST=$T # in_memory gives another, for very many files
 DATA=$T/data
 URL='' INVITE='' SERVER=''
@@ -182,8 +186,16 @@ stop_server() {
 	return $stopped
 }
 
-# finish: the plan; the exit status says whether all passed.
+# finish: the plan; the exit status says whether all passed, and no sanitizer
+# had anything to say of any program, whatever became of its exit status.
 finish() {
+	stop_server
+	for report in "$T"/sanitizer.*; do
+		[ -e "$report" ] || continue
+		cp "$report" "$T/out"
+		: >"$T/err"
+		fail 'a sanitizer found something'
+	done
 	echo "1..$tests"
 	[ $failures -eq 0 ]
 	exit

@@ -20,7 +20,7 @@ endif
 
 # ---- flags ---------------------------------------------------------------
 
-PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd jansson \
+PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd libxxhash jansson \
 	inih fuse3 liboath libqrencode
 # Asked at first use, and once: `check` and `demo` install them first.
 once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)

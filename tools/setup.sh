@@ -24,6 +24,7 @@ libmicrohttpd-dev          # the HTTP server
 libcurl4-openssl-dev       # the HTTP client
 libsqlite3-dev             # the database
 libzstd-dev                # compression
+libxxhash-dev              # checksums of what lies on the disk
 libjansson-dev             # JSON of control calls
 libinih-dev                # aumbryd.conf
 libfuse3-dev               # aumbry mount, compiled

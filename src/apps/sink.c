@@ -149,10 +149,15 @@ close_pack(struct sink *s, enum sink_lane l)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-/* A buffer for the lane's next pack: the spare one, or one more. */
+/*
+ * A buffer for the lane's next pack: the spare one, or one more. The spare is
+ * for content, which fills packs; of a new one only what is filled is memory.
+ */
 static void
 open_pack(struct sink *s, struct lane *lane)
 {
+	bool fills = lane == &s->lanes[SINK_DATA];
+
 	if (lane->pack.out != NULL)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
@@ -160,7 +165,8 @@ open_pack(struct sink *s, struct lane *lane)
 	while (s->spare == NULL && s->uploading + s->has_full >= UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
-	lane->pack.out = TAKE(s->spare);
+	if (fills)
+		lane->pack.out = TAKE(s->spare);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (lane->pack.out == NULL)
 		lane->pack.out = pack_out_new();
@@ -312,18 +318,16 @@ upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 	struct repo_part *part = lane->part;
 	struct pack_place place = { .uid = s->repo->self.uid,
 		.category = (uint8_t)zcopy_category(part->zone) };
-	struct digest sha;
-
 	uint32_t epoch;
+
 	const struct secret *key = zcopy_write_key(part->zone, &epoch, e);
 	if (key == NULL)
 		return -1;
 	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
 	struct bytes blob = pack_out_blob(p->out);
-	digest_of(blob, &sha);
 	struct depot *d = s->repo->depot;
-	if (d->ops->blob_put(
-		d, zcopy_zone(part->zone), &place.pack, blob, &sha, e) < 0)
+	if (d->ops->blob_put(d, zcopy_zone(part->zone), &place.pack, blob, e) <
+	    0)
 		return err_in(e, "storing a pack");
 	p->table.pack = place.pack;
 	p->table.stream = (uint8_t)lane->stream;
@@ -410,6 +414,7 @@ sink_new(struct repo *repo, unsigned threads)
 		struct worker *w = mem_new(sizeof *w);
 		w->sink = s;
 		w->codec = codec_new(LEVEL);
+		buf_room(&w->packed, codec_bound(PACK_BLOCK));
 		if (pthread_create(&s->workers[i], NULL, work, w) != 0)
 			abort();
 	}

@@ -20,8 +20,7 @@ struct depot_ops {
 	int (*changes)(struct depot *d, const struct id *zone, uint64_t since,
 	    unsigned wait_s, struct buf *out, struct err *e);
 	int (*blob_put)(struct depot *d, const struct id *zone,
-	    const struct id *id, struct bytes body, const struct digest *sha,
-	    struct err *e);
+	    const struct id *id, struct bytes body, struct err *e);
 	/* Append bytes [offset, offset + n) of a blob; n 0: all of it. */
 	int (*blob_get)(struct depot *d, const struct id *zone,
 	    const struct id *id, uint64_t offset, size_t n, struct buf *out,

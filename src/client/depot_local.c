@@ -89,11 +89,10 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 
 static int
 blob_put(struct depot *d, const struct id *zone, const struct id *id,
-    struct bytes body, const struct digest *sha, struct err *e)
+    struct bytes body, struct err *e)
 {
 	struct zone_key key = key_of(d, zone);
 
-	(void)sha; /* the store computes it itself */
 	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e);
 }
 
@@ -235,8 +234,8 @@ open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
 	d->base.ops = &ops;
 	d->uid = *uid;
 	d->dev_id = *dev_id;
-	if (db_open(db, ERR_DISK_FULL_HERE, &d->db, e) < 0 ||
-	    zone_open(d->db, e) < 0 || account_open(d->db, e) < 0 ||
+	if (db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0 ||
+	    account_open(d->db, e) < 0 ||
 	    blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e) < 0)
 		return -1;
 	d->store = (struct zone_store){ d->db, d->blobs };

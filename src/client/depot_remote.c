@@ -3,6 +3,7 @@
 #include "client/depot_remote.h"
 
 #include "base/text.h"
+#include "wire/checksum.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,15 +63,17 @@ blob_path(struct buf *path, const struct id *zone, const struct id *id)
 
 static int
 blob_put(struct depot *d, const struct id *zone, const struct id *id,
-    struct bytes body, const struct digest *sha, struct err *e)
+    struct bytes body, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf header = { 0 };
 	OWN(buf_free) struct buf out = { 0 };
+	struct checksum sum;
 
+	checksum_of(body, &sum);
 	blob_path(&path, zone, id);
-	buf_put_str(&header, "X-Aumbry-Sha256: ");
-	text_hex(&header, bytes_of(sha->b, DIGEST_BYTES));
+	buf_put_str(&header, "X-Aumbry-Checksum: ");
+	text_hex(&header, bytes_of(sum.b, CHECKSUM_BYTES));
 	struct remote_call call = { .method = "PUT",
 		.path = buf_text(&path),
 		.body = body,

@@ -29,7 +29,7 @@ local_open(const char *path, struct local **out, struct err *e)
 {
 	OWN(local_free) struct local *l = mem_new(sizeof *l);
 
-	if (db_open(path, ERR_DISK_FULL_HERE, &l->db, e) < 0 ||
+	if (db_open(path, DB_OWN, &l->db, e) < 0 ||
 	    db_migrate(l->db, "local", schema, ARRAY_SIZE(schema), e) < 0)
 		return -1;
 	*out = TAKE(l);

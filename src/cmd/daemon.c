@@ -90,8 +90,8 @@ open_data(const char *data, struct server *s, struct err *e)
 	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
 	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
 		key[0] != '\0' ? key : NULL, &s->keys, e) < 0 ||
-	    db_open(db, ERR_SERVER_FULL, &s->db, e) < 0 ||
-	    zone_open(s->db, e) < 0 || account_open(s->db, e) < 0 ||
+	    db_open(db, DB_SERVER, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
+	    account_open(s->db, e) < 0 ||
 	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
 		return -1;
 	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);

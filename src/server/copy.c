@@ -131,7 +131,7 @@ copy_database(struct copy *c, const char *to, struct err *e)
 	c->now_ms = now_ms();
 	return db_backup(c->from->db, path, e) < 0 ||
 		restored_mark(to, c->now_ms, e) < 0 ||
-		db_open(path, ERR_DISK_FULL_HERE, &c->db, e) < 0
+		db_open(path, DB_OWN, &c->db, e) < 0
 	    ? -1
 	    : 0;
 }
@@ -148,7 +148,7 @@ next_page(struct tx *tx, void *arg, struct err *e)
 
 	c->n = 0;
 	if (sql_ask(tx, e, &s,
-		"SELECT uid, zone, id, file, size, sha256 FROM blob"
+		"SELECT uid, zone, id, file, size, checksum FROM blob"
 		" WHERE (uid, zone, id) > (?, ?, ?)"
 		" ORDER BY uid, zone, id LIMIT 256",
 		"iii", &after->uid, &after->zone, &after->id) < 0)
@@ -164,7 +164,7 @@ next_page(struct tx *tx, void *arg, struct err *e)
 		stmt_got_copy(s, 2, x->name.id.b, ID_BYTES);
 		x->name.file = stmt_got_u64(s, 3);
 		x->sum.size = stmt_got_u64(s, 4);
-		stmt_got_copy(s, 5, x->sum.sha256.b, DIGEST_BYTES);
+		stmt_got_copy(s, 5, x->sum.sum.b, CHECKSUM_BYTES);
 		c->n++;
 	}
 }

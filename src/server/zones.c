@@ -261,24 +261,24 @@ put_begin(void *app, const struct request *q, void **state, struct err *e)
 {
 	struct server *s = app;
 	struct commit_job j = { .s = s, .me = q->user };
-	OWN(buf_free) struct buf sha = { 0 };
+	OWN(buf_free) struct buf sum = { 0 };
 	OWN(mem_free) struct upload *up = mem_new(sizeof *up);
-	const char *hex = http_header(q, "X-Aumbry-Sha256");
+	const char *hex = http_header(q, "X-Aumbry-Checksum");
 	struct id id;
 
 	if (blob_of(q, &j.in.key, &id, e) < 0)
 		return -1;
-	if (hex == NULL || text_unhex(&sha, bytes_str(hex)) < 0 ||
-	    sha.n != DIGEST_BYTES || q->length == UINT64_MAX)
+	if (hex == NULL || text_unhex(&sum, bytes_str(hex)) < 0 ||
+	    sum.n != CHECKSUM_BYTES || q->length == UINT64_MAX)
 		return err_set(e, ERR_BAD_REQUEST,
-		    "a blob needs its length and X-Aumbry-Sha256");
+		    "a blob needs its length and X-Aumbry-Checksum");
 	if (db_read(s->db, gate_job, &j, e) < 0)
 		return -1;
 	up->u.name.uid = j.in.key.uid;
 	up->u.name.zone = j.in.key.zone;
 	up->u.name.id = id;
 	up->u.sum.size = q->length;
-	memcpy(up->u.sum.sha256.b, sha.p, DIGEST_BYTES);
+	memcpy(up->u.sum.sum.b, sum.p, CHECKSUM_BYTES);
 	if (zone_blob_begin(&s->store, &up->u, now_ms(), e) < 0)
 		return -1;
 	if (!up->u.have &&

@@ -12,7 +12,7 @@ struct blob_writer {
 	struct blob_name name;
 	struct blob_sum want;
 	uint64_t size;
-	struct digest_state *sha;
+	struct checksum_state *sum;
 	void *place;
 };
 
@@ -46,7 +46,7 @@ blob_begin(struct blob_store *s, const struct blob_name *name,
 	if (s->ops->begin(s, name, &place, e) < 0)
 		return -1;
 	struct blob_writer *w = mem_new(sizeof *w);
-	*w = (struct blob_writer){ s, *name, *want, 0, digest_new(), place };
+	*w = (struct blob_writer){ s, *name, *want, 0, checksum_new(), place };
 	*out = w;
 	return 0;
 }
@@ -61,7 +61,7 @@ blob_add(struct blob_writer *w, struct bytes x, struct err *e)
 		    (unsigned long long)w->want.size);
 	if (w->s->ops->add(w->place, x, e) < 0)
 		return -1;
-	digest_add(w->sha, x);
+	checksum_add(w->sum, x);
 	w->size += x.n;
 	return 0;
 }
@@ -72,7 +72,7 @@ blob_abort(struct blob_writer **w)
 	if (*w == NULL)
 		return;
 	(*w)->s->ops->drop((*w)->place);
-	digest_free(&(*w)->sha);
+	checksum_free(&(*w)->sum);
 	free(*w);
 	*w = NULL;
 }
@@ -81,17 +81,17 @@ int
 blob_finish(struct blob_writer **writer, struct err *e)
 {
 	OWN(blob_abort) struct blob_writer *w = TAKE(*writer);
-	struct digest sha;
+	struct checksum sum;
 
 	if (w->size != w->want.size)
 		return err_set(e, ERR_BLOB_TRUNCATED,
 		    "a blob ended after %llu of %llu bytes",
 		    (unsigned long long)w->size,
 		    (unsigned long long)w->want.size);
-	digest_end(w->sha, &sha);
-	if (!digest_equal(&sha, &w->want.sha256))
+	checksum_end(w->sum, &sum);
+	if (!checksum_equal(&sum, &w->want.sum))
 		return err_set(e, ERR_BLOB_CORRUPT,
-		    "a blob's bytes do not have the SHA-256 announced");
+		    "a blob's bytes do not have the checksum announced");
 	return w->s->ops->finish(w->s, &w->name, w->place, e);
 }
 

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "wire/digest.h"
+#include "wire/checksum.h"
 #include "wire/id.h"
 
 #define BLOB_TRASH_MS (7LL * 24 * 3600 * 1000) /* ruling: kept 7 days */
@@ -28,7 +28,7 @@ struct blob_name {
 /* What the bytes must be. */
 struct blob_sum {
 	uint64_t size; /* bytes */
-	struct digest sha256;
+	struct checksum sum; /* of what, and to what end: FORMAT.md "Pack" */
 };
 
 struct blob_store;
@@ -74,7 +74,7 @@ struct blob_writer;
 /*
  * Begin to write an object.
  *
- * want    its size and SHA-256, compared in blob_finish.
+ * want    its size and checksum, compared in blob_finish.
  * errors  too-large over LIMIT_BLOB_BYTES; a full disk; io-error.
  */
 MUST_CHECK int blob_begin(struct blob_store *s, const struct blob_name *name,

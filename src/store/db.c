@@ -23,6 +23,7 @@
 #define READERS_IDLE 4 /* kept open when nobody reads */
 /* Page caches in KiB: 6 MiB and four times 1 MiB are what stays when idle. */
 #define WRITER_CACHE "-6144"
+#define OWN_CACHE "-1024"
 #define READER_CACHE "-1024"
 /* The log is folded back at 32 MiB: pages written often move only once. */
 #define LOG_PAGES "8192"
@@ -173,12 +174,12 @@ failed(const struct db *db, struct err *e)
 }
 
 int
-db_open(const char *path, enum err_code full, struct db **out, struct err *e)
+db_open(const char *path, enum db_use use, struct db **out, struct err *e)
 {
 	OWN(db_free) struct db *db = mem_new(sizeof *db);
 
 	db->path = mem_text(path);
-	db->full = full;
+	db->full = use == DB_SERVER ? ERR_SERVER_FULL : ERR_DISK_FULL_HERE;
 	db->last = &db->first;
 	(void)pthread_mutex_init(&db->lock, NULL);
 	(void)pthread_cond_init(&db->turn, NULL);
@@ -192,9 +193,12 @@ db_open(const char *path, enum err_code full, struct db **out, struct err *e)
 		"PRAGMA trusted_schema = OFF;"
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA journal_size_limit = 67108864;"
-		"PRAGMA wal_autocheckpoint = " LOG_PAGES ";"
-		"PRAGMA cache_size = " WRITER_CACHE,
-		&db->writer, e) < 0)
+		"PRAGMA wal_autocheckpoint = " LOG_PAGES,
+		&db->writer, e) < 0 ||
+	    exec(db->writer,
+		use == DB_SERVER ? "PRAGMA cache_size = " WRITER_CACHE
+				 : "PRAGMA cache_size = " OWN_CACHE,
+		e) < 0)
 		return -1;
 	*out = TAKE(db);
 	return 0;

@@ -29,20 +29,26 @@ typedef int db_job_fn(struct tx *tx, void *arg, struct err *e);
 typedef void db_report_fn(void *arg, const char *what);
 
 /*
+ * Whose database it is. On a server a full disk is server-full and 6 MiB of
+ * pages stay in memory; in a folder of the user's own it is disk-full-here,
+ * and 1 MiB.
+ */
+enum db_use { DB_SERVER, DB_OWN };
+
+/*
  * Open the database file, made with mode 0600 when it is not there.
  *
- * full    the code that a full disk gets: on a server server-full, for a
- *         folder of the user's own disk-full-here.
- * errors  state-damaged when it is no database; io-error.
+ * errors  state-damaged when it is no database; io-error; for a full disk the
+ *         code of its use, here and in all that follows.
  */
 MUST_CHECK int db_open(
-    const char *path, enum err_code full, struct db **out, struct err *e);
+    const char *path, enum db_use use, struct db **out, struct err *e);
 void db_free(struct db **db);
 
 /*
  * Run fn in a write transaction and wait until it is durable.
  *
- * errors  fn's own; the code of db_open's `full`, io-error, state-damaged.
+ * errors  fn's own; that of a full disk, io-error, state-damaged.
  */
 MUST_CHECK int db_write(struct db *db, db_job_fn *fn, void *arg, struct err *e);
 

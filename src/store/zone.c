@@ -42,7 +42,7 @@ static const char tables[] =
     " WHERE flags = 1;"
     "CREATE TABLE blob ("
     " uid BLOB NOT NULL, zone BLOB NOT NULL, id BLOB NOT NULL,"
-    " file INTEGER NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL,"
+    " file INTEGER NOT NULL, size INTEGER NOT NULL, checksum BLOB NOT NULL,"
     " refs INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
     " PRIMARY KEY (uid, zone, id)) WITHOUT ROWID;"
     "CREATE INDEX blob_idle ON blob (finished_ms) WHERE refs = 0;"

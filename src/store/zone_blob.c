@@ -44,7 +44,7 @@ find(struct tx *tx, const struct blob_name *name, struct zone_blob *out,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (stmt_new(tx,
-		"SELECT file, size, sha256, refs, finished_ms FROM blob"
+		"SELECT file, size, checksum, refs, finished_ms FROM blob"
 		" WHERE uid = ? AND zone = ? AND id = ?",
 		&s, e) < 0)
 		return -1;
@@ -56,7 +56,7 @@ find(struct tx *tx, const struct blob_name *name, struct zone_blob *out,
 	out->name = *name;
 	out->name.file = stmt_got_u64(s, 0);
 	out->sum.size = stmt_got_u64(s, 1);
-	stmt_got_copy(s, 2, out->sum.sha256.b, DIGEST_BYTES);
+	stmt_got_copy(s, 2, out->sum.sum.b, CHECKSUM_BYTES);
 	out->refs = stmt_got_u64(s, 3);
 	out->finished_ms = stmt_got_i64(s, 4);
 	return 0;
@@ -154,7 +154,7 @@ remove_file(const struct zone_store *s, const struct blob_name *n,
 static bool
 sum_equal(const struct blob_sum *a, const struct blob_sum *b)
 {
-	return a->size == b->size && digest_equal(&a->sha256, &b->sha256);
+	return a->size == b->size && checksum_equal(&a->sum, &b->sum);
 }
 
 /* The file of a complete blob is there in full, so far as a look can tell. */
@@ -228,14 +228,14 @@ put_blob(struct tx *tx, const struct upload *a, struct err *e)
 	const struct zone_upload *u = a->u;
 
 	if (stmt_new(tx,
-		"INSERT INTO blob (uid, zone, id, file, size, sha256, refs,"
+		"INSERT INTO blob (uid, zone, id, file, size, checksum, refs,"
 		" finished_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
 		&s, e) < 0)
 		return -1;
 	bind_blob(s, 1, &u->name);
 	stmt_u64(s, 4, u->name.file);
 	stmt_u64(s, 5, u->sum.size);
-	stmt_bytes(s, 6, bytes_of(u->sum.sha256.b, DIGEST_BYTES));
+	stmt_bytes(s, 6, bytes_of(u->sum.sum.b, CHECKSUM_BYTES));
 	stmt_i64(s, 7, a->now_ms);
 	return stmt_run(s, e);
 }
@@ -367,7 +367,7 @@ zone_blob_put(const struct zone_store *s, const struct zone_key *key,
 	struct err later = { 0 };
 
 	u.sum.size = x.n;
-	digest_of(x, &u.sum.sha256);
+	checksum_of(x, &u.sum.sum);
 	if (zone_blob_begin(s, &u, now_ms, e) < 0)
 		return -1;
 	if (u.have)

@@ -318,11 +318,12 @@ read_page(struct tx *tx, void *arg, struct err *e)
 	bool row;
 
 	if (stmt_new(tx,
-		p->begun ? "SELECT uid, zone, id, file, size, sha256 FROM blob"
-			   " WHERE (uid, zone, id) > (?, ?, ?)"
-			   " ORDER BY uid, zone, id LIMIT ?"
-			 : "SELECT uid, zone, id, file, size, sha256 FROM blob"
-			   " ORDER BY uid, zone, id LIMIT ?",
+		p->begun
+		    ? "SELECT uid, zone, id, file, size, checksum FROM blob"
+		      " WHERE (uid, zone, id) > (?, ?, ?)"
+		      " ORDER BY uid, zone, id LIMIT ?"
+		    : "SELECT uid, zone, id, file, size, checksum FROM blob"
+		      " ORDER BY uid, zone, id LIMIT ?",
 		&s, e) < 0)
 		return -1;
 	stmt_u64(s, p->begun ? 4 : 1, PAGE);
@@ -342,7 +343,7 @@ read_page(struct tx *tx, void *arg, struct err *e)
 		stmt_got_copy(s, 2, b->name.id.b, ID_BYTES);
 		b->name.file = stmt_got_u64(s, 3);
 		b->sum.size = stmt_got_u64(s, 4);
-		stmt_got_copy(s, 5, b->sum.sha256.b, DIGEST_BYTES);
+		stmt_got_copy(s, 5, b->sum.sum.b, CHECKSUM_BYTES);
 	}
 	return 0;
 }
@@ -362,19 +363,19 @@ still(const struct check *c, const struct zone_blob *b)
 static int
 read_all(int fd, const struct zone_blob *b, bool *same, struct err *e)
 {
-	OWN(digest_free) struct digest_state *s = digest_new();
+	OWN(checksum_free) struct checksum_state *s = checksum_new();
 	OWN(buf_free) struct buf x = { 0 };
-	struct digest d;
+	struct checksum sum;
 	size_t got;
 
 	uint8_t *p = buf_grow(&x, READ_BYTES);
 	do {
 		if (file_read_full(fd, p, READ_BYTES, &got, e) < 0)
 			return -1;
-		digest_add(s, bytes_of(p, got));
+		checksum_add(s, bytes_of(p, got));
 	} while (got == READ_BYTES);
-	digest_end(s, &d);
-	*same = digest_equal(&d, &b->sum.sha256);
+	checksum_end(s, &sum);
+	*same = checksum_equal(&sum, &b->sum.sum);
 	return 0;
 }
 

@@ -12,6 +12,9 @@ struct codec;
 struct codec *codec_new(int level); /* zstd level; 1 is our default */
 void codec_free(struct codec **c);
 
+/* The room that compressing n bytes takes, before it is known to be less. */
+size_t codec_bound(size_t n);
+
 /*
  * Compress.
  *

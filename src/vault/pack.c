@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define FORMAT 1
-#define SLOT (PACK_SEGMENT + PACK_TAG)
 #define NONCE 12
 #define PAD_MIN 4096
 
@@ -156,7 +155,7 @@ static uint8_t *
 slot_at(const struct pack_out *w, size_t at, size_t *room)
 {
 	*room = PACK_SEGMENT - at % PACK_SEGMENT;
-	return w->blob + PACK_HEADER + at / PACK_SEGMENT * SLOT +
+	return w->blob + PACK_HEADER + at / PACK_SEGMENT * PACK_SLOT +
 	    at % PACK_SEGMENT;
 }
 
@@ -212,7 +211,7 @@ pack_out_seal(struct pack_out *w, const struct secret *key, uint32_t epoch,
 	put_header(w->blob, epoch, dev_id);
 	aead_begin(&a, key, place, w->blob);
 	for (size_t i = 0; i < count; i++) {
-		uint8_t *p = w->blob + PACK_HEADER + i * SLOT;
+		uint8_t *p = w->blob + PACK_HEADER + i * PACK_SLOT;
 		size_t n =
 		    i + 1 < count ? PACK_SEGMENT : padded - i * PACK_SEGMENT;
 		int out_n;
@@ -280,8 +279,8 @@ pack_in_open(const struct secret *key, const struct pack_place *place,
 		    "a pack has an impossible length of %llu bytes",
 		    (unsigned long long)blob_size);
 	uint64_t body = blob_size - PACK_HEADER;
-	uint64_t count = (body + SLOT - 1) / SLOT;
-	if (body - (count - 1) * SLOT <= PACK_TAG)
+	uint64_t count = (body + PACK_SLOT - 1) / PACK_SLOT;
+	if (body - (count - 1) * PACK_SLOT <= PACK_TAG)
 		return err_set(
 		    e, ERR_BLOB_TRUNCATED, "a pack ends inside a segment");
 	struct pack_in *r = mem_new(sizeof *r);
@@ -311,8 +310,8 @@ void
 pack_in_where(
     const struct pack_in *r, uint32_t i, uint64_t *offset, size_t *length)
 {
-	*offset = PACK_HEADER + (uint64_t)i * SLOT;
-	*length = i + 1 < r->count ? SLOT : (size_t)(r->size - *offset);
+	*offset = PACK_HEADER + (uint64_t)i * PACK_SLOT;
+	*length = i + 1 < r->count ? PACK_SLOT : (size_t)(r->size - *offset);
 }
 
 int

@@ -22,10 +22,11 @@
 #include "wire/id.h"
 
 #define PACK_PLAIN_MAX (16 * 1024 * 1024) /* bytes, before sealing */
-/* A writer closes at this: three packs in work are 24 MiB of memory. */
-#define PACK_FULL (8 * 1024 * 1024)
+/* A writer closes at this: four packs in work are 16 MiB of memory. */
+#define PACK_FULL (4 * 1024 * 1024)
 #define PACK_SEGMENT (128 * 1024) /* plaintext bytes */
 #define PACK_TAG 16
+#define PACK_SLOT (PACK_SEGMENT + PACK_TAG) /* of a segment in the blob */
 #define PACK_HEADER 42
 #define PACK_ENTRIES 4096 /* chunks in one pack: its record fits 256 KiB */
 #define PACK_BLOCK (1024 * 1024) /* plaintext bytes in one block, at most */

@@ -117,7 +117,7 @@ main(void)
 		id_random(&all[i].id);
 		all[i].ct = bytes_of(ct, sizeof ct);
 	}
-	must(db_open(path, ERR_DISK_FULL_HERE, &db, &e), &e);
+	must(db_open(path, DB_SERVER, &db, &e), &e);
 	must(zone_open(db, &e), &e);
 	commits(db, all, n, &h, "zone_commit_1000_new");
 	commits(db, all, n, &h, "zone_commit_1000_changed");

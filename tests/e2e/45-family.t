@@ -254,7 +254,7 @@ refused 'nor over what is there' 1 io-error at ana mount "$S"
 mkdir "$T/two"
 head -c 12000000 /dev/urandom >"$T/two/bad"
 ok 'backs up two files' at ana backup "$T/two"
-blob=$(find "$DATA/blobs" -type f -size +6M -newer "$T/two/bad" | head -n 1)
+blob=$(find "$DATA/blobs" -type f -size +3M -newer "$T/two/bad" | head -n 1)
 head -c 100 /dev/urandom >"$T/two/good"
 ok 'one after the other' at ana backup "$T/two"
 printf X | dd of="$blob" bs=1 seek=3000000 conv=notrunc status=none

@@ -31,7 +31,7 @@ ok 'forgets the first' at ana snapshot forget "$first"
 equal 'one is left' 1 "$(snapshots | wc -l)"
 says 'what it used waits' ' 0 deleted .*, [1-9][0-9]* unused and waiting' \
 	at ana prune
-says 'and goes when told' ' [1-9][0-9]* deleted \(1[0-9]' \
+says 'and goes when told' ' [1-9][0-9]* deleted \([12][0-9]' \
 	at ana prune --grace 0s
 says 'the rest is whole' '1 snapshots, .*: 0 damages' at ana check --read
 ok 'restores' at ana restore "latest:$T/files" --to "$T/back"
@@ -40,8 +40,8 @@ ok 'the server agrees' aumbryd check --data "$DATA" --read
 
 # ---- check and repair ----
 
-blob=$(find "$DATA/blobs" -type f -size +6M -not -path '*/trash/*' | head -n 1)
-printf X | dd of="$blob" bs=1 seek=5000000 conv=notrunc 2>/dev/null
+blob=$(find "$DATA/blobs" -type f -size +3M -not -path '*/trash/*' | head -n 1)
+printf X | dd of="$blob" bs=1 seek=2000000 conv=notrunc 2>/dev/null
 ok 'a plain check does not read' at ana check
 exits 'a reading one does' 6 at ana check --read
 also 'and names the damage' '\(blob-corrupt\)$'

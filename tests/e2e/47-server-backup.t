@@ -57,7 +57,7 @@ ok 'the copy is whole' aumbryd check --data "$T/copy" --read
 
 # A blob that rots is not copied as if it were whole.
 blob=$(find "$DATA/blobs" -path "$DATA/blobs/trash" -prune -o -type f \
-	-size +6M -print | head -n 1)
+	-size +3M -print | head -n 1)
 cp -p "$blob" "$T/blob"
 printf X | dd of="$blob" bs=1 seek=100000 conv=notrunc status=none
 refused 'rot in the server is named' 6 blob-corrupt \

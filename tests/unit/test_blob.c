@@ -74,7 +74,7 @@ sum_of(const char *text)
 {
 	struct blob_sum sum = { .size = strlen(text) };
 
-	digest_of(bytes_str(text), &sum.sha256);
+	checksum_of(bytes_str(text), &sum.sum);
 	return sum;
 }
 

@@ -66,6 +66,33 @@ noise_stays_as_it_is(void **state)
 	}
 }
 
+/* Between media, too: what shrinks in one place only, and what does not. */
+static void
+text_behind_noise_shrinks(void **state)
+{
+	OWN(codec_free) struct codec *c = codec_new(1);
+	OWN(buf_free) struct buf noise = { 0 };
+	OWN(buf_free) struct buf mixed = { 0 };
+	OWN(buf_free) struct buf small = { 0 };
+
+	(void)state;
+	fill(&noise, MIB, true);
+	fill(&mixed, MIB / 2, true);
+	fill(&mixed, MIB / 4, false);
+	fill(&mixed, MIB / 4, true);
+	for (int i = 0; i < 3; i++) {
+		buf_clear(&small);
+		assert_int_equal(
+		    codec_pack(c, buf_bytes(&noise), &small), CODEC_RAW);
+		assert_int_equal(
+		    codec_pack(c, buf_bytes(&noise), &small), CODEC_RAW);
+		assert_int_equal(small.n, 0);
+		assert_int_equal(
+		    codec_pack(c, buf_bytes(&mixed), &small), CODEC_ZSTD);
+		assert_true(small.n < MIB * 4 / 5);
+	}
+}
+
 static void
 raw_is_copied_when_its_length_is_right(void **state)
 {
@@ -135,6 +162,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_shrinks_and_comes_back),
 		cmocka_unit_test(noise_stays_as_it_is),
+		cmocka_unit_test(text_behind_noise_shrinks),
 		cmocka_unit_test(raw_is_copied_when_its_length_is_right),
 		cmocka_unit_test(
 		    refuses_frames_that_are_damaged_or_of_another_length),

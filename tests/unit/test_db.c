@@ -43,7 +43,7 @@ open_all(void **arg)
 	(void)snprintf(s->dir, sizeof s->dir, "/tmp/aumbry-test-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	s->path = file_join(s->dir, "x.db");
-	ok(db_open(s->path, ERR_SERVER_FULL, &s->db, &e), &e);
+	ok(db_open(s->path, DB_SERVER, &s->db, &e), &e);
 	ok(db_migrate(s->db, "t", scripts, 1, &e), &e);
 	*arg = s;
 	return 0;
@@ -281,7 +281,7 @@ a_copy_is_whole(void **arg)
 	ok(db_backup(s->db, copy, &e), &e);
 	p.k = 6;
 	ok(db_write(s->db, put, &p, &e), &e);
-	ok(db_open(copy, ERR_SERVER_FULL, &db, &e), &e);
+	ok(db_open(copy, DB_SERVER, &db, &e), &e);
 	assert_int_equal(rows(db), 1);
 	ok(db_check(db, keep, &damages, &e), &e);
 	assert_int_equal(damages, 0);
@@ -304,7 +304,7 @@ damage_is_found(void **arg)
 	OWN(fd_close) int fd = open(s->path, O_RDWR | O_CLOEXEC);
 	memset(junk, 0xa5, sizeof junk);
 	ok(file_pwrite_all(fd, bytes_of(junk, sizeof junk), 3 * 4096, &e), &e);
-	ok(db_open(s->path, ERR_SERVER_FULL, &s->db, &e), &e);
+	ok(db_open(s->path, DB_SERVER, &s->db, &e), &e);
 	ok(db_check(s->db, keep, &damages, &e), &e);
 	assert_true(damages > 0);
 }
@@ -320,7 +320,7 @@ a_file_that_is_no_database_is_refused(void **arg)
 
 	memset(junk, 'x', sizeof junk);
 	ok(file_write(path, bytes_of(junk, sizeof junk), 0600, &e), &e);
-	assert_int_equal(db_open(path, ERR_SERVER_FULL, &db, &e), -1);
+	assert_int_equal(db_open(path, DB_SERVER, &db, &e), -1);
 	assert_int_equal(e.code, ERR_STATE_DAMAGED);
 	assert_null(db);
 }

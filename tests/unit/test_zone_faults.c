@@ -121,7 +121,7 @@ store_open(struct state *s, struct err *e)
 	OWN(mem_free) char *db = file_join(s->dir, "x.db");
 	OWN(mem_free) char *blobs = file_join(s->dir, "blobs");
 
-	if (db_open(db, ERR_SERVER_FULL, &s->s.db, e) < 0 ||
+	if (db_open(db, DB_SERVER, &s->s.db, e) < 0 ||
 	    zone_open(s->s.db, e) < 0)
 		return -1;
 	return blob_dir_open(blobs, ERR_SERVER_FULL, &s->s.blobs, e);

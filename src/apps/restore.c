@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/idset.h"
 #include "base/now.h"
+#include "vault/pack.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUN_BYTES (2 * 1024 * 1024) /* stored bytes fetched by one request */
+/* Stored bytes fetched by one request. A block is fetched whole: not less. */
+#define RUN_BYTES PACK_BLOCK
 #define MAX_THREADS 16
 #define OPEN_MAX_FILES 512 /* files begun and not done, per restore */
 
@@ -776,9 +778,10 @@ static void
 fetch_all(struct restore *r)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	/* One more than cores: some wait for the server. */
 	unsigned n = r->o->threads != 0 ? r->o->threads
-	    : cores > 0			? (unsigned)cores
-					: 1;
+	    : cores > 0			? (unsigned)cores + 1
+					: 2;
 	pthread_t threads[MAX_THREADS];
 
 	if (n > MAX_THREADS)

@@ -22,7 +22,7 @@ struct restore_options {
 	size_t n_includes;
 	enum place_rule rule;
 	bool dry_run;
-	unsigned threads; /* 0: one per core */
+	unsigned threads; /* 0: one per core, and one */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*list)(void *ctx, struct bytes path, const struct entry *x);
 	void (*progress)(void *ctx, const struct restore_progress *p);

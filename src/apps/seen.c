@@ -15,7 +15,7 @@
 
 static const char magic[] = "aumbry-seen v1\n";
 #define MAGIC (sizeof magic - 1)
-#define FLUSH_BYTES (1024 * 1024)
+#define FLUSH_BYTES (256 * 1024)
 
 struct place_of {
 	uint64_t hash;

@@ -128,28 +128,43 @@ fetch(struct source *s, enum category c, const struct ptable *t,
 	    &t->pack, offset, n, &s->sealed, e);
 }
 
+static int
+too_short(const struct ptable *t, struct err *e)
+{
+	return err_set(e, ERR_BLOB_TRUNCATED,
+	    "pack %s is shorter than its record says", id_short(&t->pack).s);
+}
+
 /* Put the plaintext of segments a..b into s->plain. */
 static int
 open_segments(struct source *s, enum category c, const struct ptable *t,
     uint32_t a, uint32_t b, struct err *e)
 {
 	size_t skip = 0, length;
-	uint64_t from, to;
+	uint64_t from = 0, to;
+	bool opened = s->reader != NULL && id_equal(&s->reader_pack, &t->pack);
 
-	if (s->reader == NULL || !id_equal(&s->reader_pack, &t->pack)) {
-		/* From the start the header comes along. */
-		if (fetch(s, c, t, 0, PACK_HEADER, e) < 0 ||
-		    open_reader(s, c, t, buf_bytes(&s->sealed), e) < 0)
+	/* From the start the header comes along. */
+	if (!opened && a > 0 &&
+	    (fetch(s, c, t, 0, PACK_HEADER, e) < 0 ||
+		open_reader(s, c, t, buf_bytes(&s->sealed), e) < 0))
+		return -1;
+	if (opened || a > 0)
+		from = PACK_HEADER + (uint64_t)a * PACK_SLOT;
+	to = PACK_HEADER + (uint64_t)(b + 1) * PACK_SLOT;
+	if (to > t->blob_bytes)
+		to = t->blob_bytes;
+	if (from >= to)
+		return too_short(t, e);
+	if (fetch(s, c, t, from, (size_t)(to - from), e) < 0)
+		return -1;
+	if (from == 0) {
+		if (open_reader(s, c, t, buf_bytes(&s->sealed), e) < 0)
 			return -1;
+		skip = PACK_HEADER;
 	}
 	if (b >= pack_in_segments(s->reader))
-		return err_set(e, ERR_BLOB_TRUNCATED,
-		    "pack %s is shorter than its record says",
-		    id_short(&t->pack).s);
-	pack_in_where(s->reader, a, &from, &length);
-	pack_in_where(s->reader, b, &to, &length);
-	if (fetch(s, c, t, from, (size_t)(to + length - from), e) < 0)
-		return -1;
+		return too_short(t, e);
 	buf_clear(&s->plain);
 	for (uint32_t i = a; i <= b; i++) {
 		pack_in_where(s->reader, i, &to, &length);
@@ -161,21 +176,30 @@ open_segments(struct source *s, enum category c, const struct ptable *t,
 	return 0;
 }
 
-/* Expand block i, whose pack plaintext from segment `a` on is in s->plain. */
+/*
+ * The plaintext of block i, whose pack plaintext from segment `a` on is in
+ * s->plain: a part of that, or expanded into out.
+ */
 static int
 expand(struct source *s, const struct ptable *t, uint32_t i, uint32_t a,
-    struct buf *out, struct err *e)
+    struct buf *out, struct bytes *plain, struct err *e)
 {
 	const struct ptable_block *b = &t->blocks[i];
 	size_t at = b->offset - (size_t)a * PACK_SEGMENT;
 
 	buf_clear(out);
+	buf_room(out, PACK_BLOCK); /* once, and not half as much again */
 	if (at + b->stored > s->plain.n)
 		return err_set(e, ERR_BLOB_CORRUPT,
 		    "pack %s is shorter than its record says",
 		    id_short(&t->pack).s);
-	return codec_expand(s->codec, b->method,
-	    bytes_of(s->plain.p + at, b->stored), b->plain, out, e);
+	*plain = bytes_of(s->plain.p + at, b->stored);
+	if (b->method == CODEC_RAW && b->stored == b->plain)
+		return 0;
+	if (codec_expand(s->codec, b->method, *plain, b->plain, out, e) < 0)
+		return -1;
+	*plain = buf_bytes(out);
+	return 0;
 }
 
 static void
@@ -194,6 +218,7 @@ source_run(struct source *s, enum category c, const struct ptable *t,
     source_fn fn, void *ctx, struct err *e)
 {
 	uint32_t a, b, open = UINT32_MAX;
+	struct bytes block = { 0 };
 
 	segments_of(t, first, last, &a, &b);
 	if (open_segments(s, c, t, a, b, e) < 0)
@@ -201,12 +226,11 @@ source_run(struct source *s, enum category c, const struct ptable *t,
 	for (size_t i = 0; i < n; i++) {
 		const struct ptable_entry *x = &t->entries[wanted[i]];
 		if (x->block != open &&
-		    expand(s, t, x->block, a, &s->block, e) < 0)
+		    expand(s, t, x->block, a, &s->block, &block, e) < 0)
 			return err_in(e, "pack %s, block %u",
 			    id_short(&t->pack).s, (unsigned)x->block);
 		open = x->block;
-		struct bytes plain =
-		    bytes_of(s->block.p + x->offset, x->length);
+		struct bytes plain = bytes_of(block.p + x->offset, x->length);
 		if (check_name(s, c, t, wanted[i], plain, e) < 0 ||
 		    fn(ctx, wanted[i], plain, e) < 0)
 			return -1;
@@ -234,12 +258,15 @@ source_chunk(struct source *s, enum category c, const struct digest *name,
 		    "a chunk that the snapshot needs is in no pack");
 	const struct ptable_entry *x = &t->entries[entry];
 	struct held_block *h = &s->held;
+	struct bytes block;
 	if (!h->valid || h->block != x->block || !id_equal(&h->pack, &pack)) {
 		h->valid = false;
 		segments_of(t, x->block, x->block, &a, &b);
 		if (open_segments(s, c, t, a, b, e) < 0 ||
-		    expand(s, t, x->block, a, &h->plain, e) < 0)
+		    expand(s, t, x->block, a, &h->plain, &block, e) < 0)
 			return err_in(e, "pack %s", id_short(&pack).s);
+		if (h->plain.n == 0)
+			buf_put_bytes(&h->plain, block);
 		h->pack = pack;
 		h->block = x->block;
 		h->valid = true;

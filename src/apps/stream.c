@@ -156,7 +156,7 @@ stream_out_put(struct stream_out *w, struct bytes x)
 {
 	buf_put_bytes(&w->rest, x);
 	w->length += x.n;
-	if (w->rest.n >= 4 * CHUNKER_MAX)
+	if (w->rest.n >= 2 * CHUNKER_MAX)
 		cut(w, false);
 }
 

@@ -14,7 +14,7 @@
 
 #define POOL 16 /* idle connections kept */
 #define TRIES 3 /* of a call whose connection broke */
-#define BUFFER_BYTES (512 * 1024L) /* curl's largest receive buffer */
+#define BUFFER_BYTES (128 * 1024L) /* curl's largest receive buffer */
 #define CONNECT_S 15L
 
 struct remote {

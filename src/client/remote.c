@@ -16,6 +16,8 @@
 #define TRIES 3 /* of a call whose connection broke */
 #define BUFFER_BYTES (128 * 1024L) /* curl's largest receive buffer */
 #define CONNECT_S 15L
+#define ASKED_BYTES ((size_t)64 * 1024) /* servers read shorter ones anyway */
+#define ASKED_MS 5000L /* then it is sent, for a proxy may swallow the answer */
 
 struct remote {
 	char *url; /* as given */
@@ -262,6 +264,7 @@ set_options(CURL *h, const struct remote *r, const struct remote_call *c,
 	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
 	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES);
 	curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, ASKED_MS);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, sink);
@@ -305,7 +308,10 @@ headers(struct remote *r, const struct remote_call *c, unsigned *generation)
 	OWN(buf_free) struct buf line = { 0 };
 	struct curl_slist *list = NULL;
 
-	add_header(&list, "Expect:");
+	/* A server that refuses a long body would close on what it did not
+	 * read, and the reset could overtake its answer. So it is asked. */
+	add_header(&list,
+	    c->body.n > ASKED_BYTES ? "Expect: 100-continue" : "Expect:");
 	add_header(&list, "Accept:");
 	buf_printf(&line, "Content-Type: %s",
 	    c->type != NULL ? c->type : "application/octet-stream");

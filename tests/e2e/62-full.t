@@ -66,6 +66,9 @@ used=$(json storage_bytes "$T/out")
 ok 'a quota of a little more than is used' quota $((used / 1048576 + 9))M
 refused 'a backup beyond the quota' 4 quota-exceeded at ana backup "$T/over"
 also 'says what to do' '^Run: aumbry snapshot forget, then: aumbry prune; or ask who runs'
+# A body is asked for before it is sent: no reset overtakes the answer.
+less 'each of two uploads is refused once' 3 \
+	"$(grep -c code=quota-exceeded "$T/server.err")"
 ok 'what was there is restored' \
 	at ana restore "$first:$T/files" --to "$T/back3"
 ok 'the same' trees_equal "$T/files" "$T/back3"

@@ -26,6 +26,7 @@ repo_free(struct repo **r)
 	part_free(&(*r)->backup);
 	part_free(&(*r)->keychain);
 	free((*r)->cache_dir);
+	(void)pthread_mutex_destroy(&(*r)->follows);
 	free(*r);
 	*r = NULL;
 }
@@ -66,6 +67,7 @@ repo_open(const struct zcopy_self *self, struct local *local,
 	OWN(repo_free) struct repo *r = mem_new(sizeof *r);
 	OWN(mem_free) char *index = file_join(dir, "index");
 
+	(void)pthread_mutex_init(&r->follows, NULL);
 	r->self = *self;
 	r->depot = depot;
 	r->cache_dir = file_join(dir, "cache");
@@ -154,8 +156,18 @@ part_refresh(struct repo_part *p, struct err *e)
 	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(p, e);
 }
 
-int
-repo_refresh(struct repo *r, struct err *e)
+static void
+unlock(pthread_mutex_t **m)
+{
+	(void)pthread_mutex_unlock(*m);
+}
+
+#define FOLLOWING(r) \
+	OWN(unlock) pthread_mutex_t *following_ = &(r)->follows; \
+	(void)pthread_mutex_lock(following_)
+
+static int
+refresh(struct repo *r, struct err *e)
 {
 	return part_refresh(&r->backup, e) < 0 ||
 		part_refresh(&r->keychain, e) < 0
@@ -164,16 +176,38 @@ repo_refresh(struct repo *r, struct err *e)
 }
 
 int
+repo_refresh(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	return refresh(r, e);
+}
+
+int
+repo_moved(struct repo *r, enum category c, const struct id *pack, bool *moved,
+    struct err *e)
+{
+	struct repo_part *part = repo_part(r, c);
+
+	FOLLOWING(r);
+	if (chunkmap_has_pack(part->map, pack) && part_refresh(part, e) < 0)
+		return -1;
+	*moved = !chunkmap_has_pack(part->map, pack);
+	return 0;
+}
+
+int
 repo_reindex(struct repo *r, struct err *e)
 {
+	FOLLOWING(r);
 	chunkmap_reset(r->backup.map, &r->backup.base);
 	chunkmap_reset(r->keychain.map, &r->keychain.base);
-	return repo_refresh(r, e);
+	return refresh(r, e);
 }
 
 int
 repo_save(struct repo *r, struct err *e)
 {
+	FOLLOWING(r);
 	/* Lost races brought in packs of others, which the index lacks. */
 	return part_follow(&r->backup, e) < 0 ||
 		part_follow(&r->keychain, e) < 0 ||

@@ -23,6 +23,7 @@ struct repo {
 	struct repo_part keychain;
 	bool keychain_open; /* its keys are held */
 	char *cache_dir;
+	pthread_mutex_t follows; /* held by who brings the indexes up to date */
 };
 
 /*
@@ -37,8 +38,19 @@ MUST_CHECK int repo_open(const struct zcopy_self *self, struct local *local,
     const char *dir, struct repo **out, struct err *e);
 void repo_free(struct repo **r);
 
-/* Pull again and take new pack records into the indexes. */
+/* Pull again and take new pack records into the indexes. From any thread. */
 MUST_CHECK int repo_refresh(struct repo *r, struct err *e);
+
+/*
+ * A pack is not where it should be: another device may have rewritten and
+ * deleted it. Refreshes, unless the index knows of no such pack any more.
+ * From any thread.
+ *
+ * *moved  true: it is recorded no more, what it held is elsewhere or needed by
+ *         nobody. false: it should be there.
+ */
+MUST_CHECK int repo_moved(struct repo *r, enum category c,
+    const struct id *pack, bool *moved, struct err *e);
 
 /* Make the indexes anew from the pack records. Reads all of them. */
 MUST_CHECK int repo_reindex(struct repo *r, struct err *e);

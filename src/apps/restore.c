@@ -222,11 +222,9 @@ plan_chunks(struct restore *r, const struct entry *x, uint32_t number,
 		uint32_t length, entry;
 		if (tree_content(&s, &name, &length, e) < 0)
 			return -1;
-		if (!chunkmap_find(
-			repo_part(r->repo, c)->map, name.b, &pack, &entry)) {
+		if (source_find(r->src, c, &name, &pack, &entry, e) < 0) {
 			r->n_tasks = first;
-			return err_set(e, ERR_SNAPSHOT_DAMAGED,
-			    "content of this file is in no pack");
+			return -1;
 		}
 		r->tasks =
 		    room(r->tasks, r->n_tasks, &r->cap_tasks, sizeof *r->tasks);
@@ -650,13 +648,11 @@ block_of(const struct restore *r, const struct ptable *t, size_t task)
 	return t->entries[r->tasks[task].entry].block;
 }
 
-/* Tasks [from, to) lie in blocks of one pack that are fetched at once. */
-static int
-try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
-    size_t to, struct err *e)
+/* Begin tasks [from, to): their entries, each once. */
+static size_t
+take_tasks(struct worker *w, size_t from, size_t to, uint32_t *list)
 {
 	const struct task *tasks = &w->r->tasks[from];
-	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
 	size_t n = 0;
 
 	for (size_t i = 0; i < to - from; i++)
@@ -665,6 +661,17 @@ try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
 	w->tasks = tasks;
 	w->at = 0;
 	w->n = to - from;
+	return n;
+}
+
+/* Tasks [from, to) lie in blocks of one pack that are fetched at once. */
+static int
+try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
+    size_t to, struct err *e)
+{
+	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
+	size_t n = take_tasks(w, from, to, list);
+
 	return source_run(w->src, c, t, block_of(w->r, t, from),
 	    block_of(w->r, t, to - 1), list, n, take_chunk, w, e);
 }
@@ -709,6 +716,29 @@ fetch_run(struct worker *w, const struct ptable *t, enum category c,
 	}
 }
 
+/* The pack was rewritten since: its chunks one by one, by their names. */
+static void
+fetch_moved(struct worker *w, enum category c, const struct id *pack,
+    size_t from, size_t to)
+{
+	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
+	struct err why;
+
+	while (from < to && !atomic_load(&w->r->stopped)) {
+		size_t n = take_tasks(w, from, to, list);
+		if (source_moved(
+			w->src, c, pack, list, n, take_chunk, w, &why) == 0)
+			return;
+		from += w->at;
+		size_t end = from;
+		while (end < to &&
+		    w->r->tasks[end].entry == w->r->tasks[from].entry)
+			end++;
+		chunks_fail(w, from, end, &why);
+		from = end;
+	}
+}
+
 static void
 pack_fails(struct worker *w, size_t from, size_t to, const struct err *why)
 {
@@ -727,6 +757,10 @@ fetch_pack(struct worker *w, size_t from, size_t to)
 	struct err why;
 
 	if (source_table(w->src, c, &p->id, &t, &why) < 0) {
+		if (why.code == ERR_NOT_FOUND) {
+			fetch_moved(w, c, &p->id, from, to);
+			return;
+		}
 		pack_fails(w, from, to, &why);
 		return;
 	}

@@ -16,17 +16,24 @@ struct held_block {
 	struct buf plain;
 };
 
+struct held_table {
+	struct ptable table;
+	struct id pack;
+	bool valid;
+};
+
 struct source {
 	struct repo *repo;
 	struct codec *codec;
 	struct mac *mac[CATEGORY_END];
-	struct ptable table; /* of table_pack */
-	struct id table_pack;
-	bool has_table;
+	struct held_table lent; /* by source_table */
+	struct held_table own; /* what source_chunk read last */
 	struct pack_in *reader; /* of reader_pack */
 	struct id reader_pack;
 	struct buf sealed, plain, block;
 	struct held_block held;
+	struct id lost; /* the last pack that is missing, and not moved */
+	bool looked; /* for a name that the index did not have */
 };
 
 struct source *
@@ -49,7 +56,8 @@ source_free(struct source **sp)
 	codec_free(&s->codec);
 	for (size_t c = 0; c < CATEGORY_END; c++)
 		mac_free(&s->mac[c]);
-	ptable_free(&s->table);
+	ptable_free(&s->lent.table);
+	ptable_free(&s->own.table);
 	pack_in_free(&s->reader);
 	buf_free(&s->sealed);
 	buf_free(&s->plain);
@@ -59,25 +67,32 @@ source_free(struct source **sp)
 	*sp = NULL;
 }
 
-int
-source_table(struct source *s, enum category c, const struct id *pack,
-    const struct ptable **out, struct err *e)
+static int
+table_of(struct source *s, struct held_table *h, enum category c,
+    const struct id *pack, const struct ptable **out, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 
-	if (!s->has_table || !id_equal(pack, &s->table_pack)) {
+	if (!h->valid || !id_equal(pack, &h->pack)) {
 		struct ptable t;
 		if (zcopy_get(repo_part(s->repo, c)->zone, pack, &plain, e) <
 			0 ||
 		    ptable_parse(buf_bytes(&plain), &t, e) < 0)
 			return err_in(e, "pack %s", id_short(pack).s);
-		ptable_free(&s->table);
-		s->table = t;
-		s->table_pack = *pack;
-		s->has_table = true;
+		ptable_free(&h->table);
+		h->table = t;
+		h->pack = *pack;
+		h->valid = true;
 	}
-	*out = &s->table;
+	*out = &h->table;
 	return 0;
+}
+
+int
+source_table(struct source *s, enum category c, const struct id *pack,
+    const struct ptable **out, struct err *e)
+{
+	return table_of(s, &s->lent, c, pack, out, e);
 }
 
 static int
@@ -173,6 +188,7 @@ open_segments(struct source *s, enum category c, const struct ptable *t,
 			return -1;
 		skip += length;
 	}
+	s->lost = (struct id){ { 0 } };
 	return 0;
 }
 
@@ -212,6 +228,26 @@ segments_of(const struct ptable *t, uint32_t first, uint32_t last, uint32_t *a,
 	*b = (end > 0 ? end - 1 : 0) / PACK_SEGMENT;
 }
 
+/*
+ * e says that a pack is not there: may what it held be elsewhere by now? Else
+ * e stays, or says why that cannot be told.
+ */
+static bool
+moved(struct source *s, enum category c, const struct id *pack, struct err *e)
+{
+	struct err why;
+	bool yes = false;
+
+	if ((e->code != ERR_BLOB_MISSING && e->code != ERR_NOT_FOUND) ||
+	    id_equal(&s->lost, pack))
+		return false;
+	if (repo_moved(s->repo, c, pack, &yes, &why) < 0)
+		*e = why;
+	else if (!yes)
+		s->lost = *pack;
+	return yes;
+}
+
 int
 source_run(struct source *s, enum category c, const struct ptable *t,
     uint32_t first, uint32_t last, const uint32_t *wanted, size_t n,
@@ -222,7 +258,9 @@ source_run(struct source *s, enum category c, const struct ptable *t,
 
 	segments_of(t, first, last, &a, &b);
 	if (open_segments(s, c, t, a, b, e) < 0)
-		return err_in(e, "pack %s", id_short(&t->pack).s);
+		return moved(s, c, &t->pack, e)
+		    ? source_moved(s, c, &t->pack, wanted, n, fn, ctx, e)
+		    : err_in(e, "pack %s", id_short(&t->pack).s);
 	for (size_t i = 0; i < n; i++) {
 		const struct ptable_entry *x = &t->entries[wanted[i]];
 		if (x->block != open &&
@@ -238,36 +276,53 @@ source_run(struct source *s, enum category c, const struct ptable *t,
 	return 0;
 }
 
-int
-source_chunk(struct source *s, enum category c, const struct digest *name,
-    uint32_t length, struct buf *out, struct err *e)
-{
-	const struct ptable *t;
-	struct id pack;
-	uint32_t entry, a, b;
+/* ---- by name ---- */
 
-	if (!chunkmap_find(repo_part(s->repo, c)->map, name->b, &pack, &entry))
-		return err_set(e, ERR_SNAPSHOT_DAMAGED,
-		    "a chunk that the snapshot needs is in no pack");
-	if (source_table(s, c, &pack, &t, e) < 0)
+static int
+nowhere(struct err *e)
+{
+	return err_set(e, ERR_SNAPSHOT_DAMAGED,
+	    "a chunk that the snapshot needs is in no pack");
+}
+
+int
+source_find(struct source *s, enum category c, const struct digest *name,
+    struct id *pack, uint32_t *entry, struct err *e)
+{
+	struct chunkmap *map = repo_part(s->repo, c)->map;
+
+	if (chunkmap_find(map, name->b, pack, entry))
+		return 0;
+	/* The snapshot may be younger than the index. */
+	if (s->looked)
+		return nowhere(e);
+	if (repo_refresh(s->repo, e) < 0)
 		return -1;
-	if (entry >= t->n_entries ||
-	    !digest_equal(&t->entries[entry].name, name) ||
-	    t->entries[entry].length != length)
-		return err_set(e, ERR_SNAPSHOT_DAMAGED,
-		    "a chunk that the snapshot needs is in no pack");
+	s->looked = true;
+	return chunkmap_find(map, name->b, pack, entry) ? 0 : nowhere(e);
+}
+
+/* Append an entry of the pack in s->own. */
+static int
+read_entry(struct source *s, enum category c, uint32_t entry, struct buf *out,
+    struct err *e)
+{
+	const struct ptable *t = &s->own.table;
 	const struct ptable_entry *x = &t->entries[entry];
 	struct held_block *h = &s->held;
 	struct bytes block;
-	if (!h->valid || h->block != x->block || !id_equal(&h->pack, &pack)) {
+	uint32_t a, b;
+
+	if (!h->valid || h->block != x->block ||
+	    !id_equal(&h->pack, &t->pack)) {
 		h->valid = false;
 		segments_of(t, x->block, x->block, &a, &b);
 		if (open_segments(s, c, t, a, b, e) < 0 ||
 		    expand(s, t, x->block, a, &h->plain, &block, e) < 0)
-			return err_in(e, "pack %s", id_short(&pack).s);
+			return err_in(e, "pack %s", id_short(&t->pack).s);
 		if (h->plain.n == 0)
 			buf_put_bytes(&h->plain, block);
-		h->pack = pack;
+		h->pack = t->pack;
 		h->block = x->block;
 		h->valid = true;
 	}
@@ -275,5 +330,79 @@ source_chunk(struct source *s, enum category c, const struct digest *name,
 	if (check_name(s, c, t, entry, plain, e) < 0)
 		return -1;
 	buf_put_bytes(out, plain);
+	return 0;
+}
+
+/* A name that is wanted: the first n bytes of it, and the length or 0. */
+struct wanted {
+	const uint8_t *name;
+	size_t n;
+	uint32_t length;
+};
+
+static int
+read_there(struct source *s, enum category c, const struct wanted *w,
+    const struct id *pack, uint32_t entry, struct buf *out, struct err *e)
+{
+	const struct ptable *t;
+
+	if (table_of(s, &s->own, c, pack, &t, e) < 0)
+		return -1;
+	if (entry >= t->n_entries ||
+	    !bytes_equal(bytes_of(t->entries[entry].name.b, w->n),
+		bytes_of(w->name, w->n)) ||
+	    (w->length != 0 && t->entries[entry].length != w->length))
+		return nowhere(e);
+	return read_entry(s, c, entry, out, e);
+}
+
+static int
+read_wanted(struct source *s, enum category c, const struct wanted *w,
+    struct buf *out, struct err *e)
+{
+	struct digest name = { { 0 } };
+	struct id pack;
+	uint32_t entry;
+
+	memcpy(name.b, w->name, w->n);
+	if (source_find(s, c, &name, &pack, &entry, e) < 0)
+		return -1;
+	if (read_there(s, c, w, &pack, entry, out, e) == 0)
+		return 0;
+	return moved(s, c, &pack, e) &&
+		source_find(s, c, &name, &pack, &entry, e) == 0
+	    ? read_there(s, c, w, &pack, entry, out, e)
+	    : -1;
+}
+
+int
+source_chunk(struct source *s, enum category c, const struct digest *name,
+    uint32_t length, struct buf *out, struct err *e)
+{
+	const struct wanted w = { name->b, DIGEST_BYTES, length };
+
+	return read_wanted(s, c, &w, out, e);
+}
+
+/* Names are random: 16 bytes, which is what the index has, tell them apart. */
+int
+source_moved(struct source *s, enum category c, const struct id *pack,
+    const uint32_t *wanted, size_t n, source_fn fn, void *ctx, struct err *e)
+{
+	OWN(mem_free)
+	uint8_t(*names)[CHUNKMAP_NAME] =
+	    mem_array(CHUNKMAP_PACK_MAX, CHUNKMAP_NAME);
+	OWN(buf_free) struct buf plain = { 0 };
+	size_t known = chunkmap_names(repo_part(s->repo, c)->map, pack, names);
+
+	for (size_t i = 0; i < n; i++) {
+		if (wanted[i] >= known)
+			return nowhere(e);
+		const struct wanted w = { names[wanted[i]], CHUNKMAP_KEY, 0 };
+		buf_clear(&plain);
+		if (read_wanted(s, c, &w, &plain, e) < 0 ||
+		    fn(ctx, wanted[i], buf_bytes(&plain), e) < 0)
+			return -1;
+	}
 	return 0;
 }

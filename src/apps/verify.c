@@ -95,9 +95,15 @@ ask_some(struct verify *v, const struct pack_ref *list, size_t n, struct err *e)
 	if (d->ops->blob_exists(d, zcopy_zone(part->zone), ids, n, there, e) <
 	    0)
 		return -1;
+	size_t missing = 0;
+	for (size_t i = 0; i < n; i++)
+		missing += there[i] == 0;
+	/* What another device deleted since is not missed. */
+	if (missing > 0 && repo_refresh(v->repo, e) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct err why;
-		if (there[i] != 0)
+		if (there[i] != 0 || !chunkmap_has_pack(part->map, &ids[i]))
 			continue;
 		(void)err_set(&why, ERR_BLOB_MISSING, "pack %s is not stored",
 		    id_text(&list[i].id).s);
@@ -181,6 +187,13 @@ read_some(struct verify *v, struct err *e)
 		v->out->packs_read++;
 		if (read_pack(v, p, &why) == 0)
 			continue;
+		bool moved = false;
+		if ((why.code == ERR_NOT_FOUND || is_damage(&why)) &&
+		    repo_moved(v->repo, (enum category)p->category, &p->id,
+			&moved, e) < 0)
+			return -1;
+		if (moved) /* deleted by another device since */
+			continue;
 		if (!is_damage(&why)) {
 			*e = why;
 			return -1;
@@ -207,19 +220,39 @@ check_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		uint32_t length, entry;
 		if (tree_content(&s, &name, &length, e) < 0)
 			return -1;
-		if (!chunkmap_find(
-			repo_part(v->repo, c)->map, name.b, &pack, &entry) ||
-		    idset_has(&v->bad, pack.b))
+		bool found =
+		    source_find(v->src, c, &name, &pack, &entry, e) == 0;
+		if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
+			return -1;
+		if (!found || idset_has(&v->bad, pack.b))
 			return err_set(e, ERR_SNAPSHOT_DAMAGED,
 			    "content of at least one file is lost");
 	}
 	return 0;
 }
 
+/* Forgotten by another device since the list was read? */
+static int
+forgotten(
+    struct verify *v, const struct snapshot *snap, bool *yes, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy *z = v->repo->backup.zone;
+
+	*yes = false;
+	if (repo_refresh(v->repo, e) < 0)
+		return -1;
+	if (zcopy_get(z, &snap->id, &plain, e) == 0)
+		return 0;
+	*yes = e->code == ERR_NOT_FOUND;
+	return *yes ? 0 : -1;
+}
+
 static int
 check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 {
 	struct err why;
+	bool gone;
 
 	if (tree_walk(
 		v->src, snap, bytes_str(""), true, check_entry, v, &why) == 0)
@@ -227,6 +260,12 @@ check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 	if (!is_damage(&why)) {
 		*e = why;
 		return -1;
+	}
+	if (forgotten(v, snap, &gone, e) < 0)
+		return -1;
+	if (gone) {
+		v->out->snapshots--;
+		return 0;
 	}
 	v->out->snapshots_damaged++;
 	found(v, snap, &why);

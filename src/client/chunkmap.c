@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY 16 /* bytes of a name that an entry holds */
+#define KEY CHUNKMAP_KEY
 #define VERSION 1
 #define FIXED_BYTES 56 /* of the header, before its digest */
 #define HEADER_BYTES (FIXED_BYTES + DIGEST_BYTES)
@@ -776,6 +776,37 @@ chunkmap_drop_pack(struct chunkmap *m, const struct id *pack)
 		m->changed = true;
 	}
 	unlock(m);
+}
+
+static void
+name_put(const struct entry *x, uint32_t n, uint8_t (*names)[CHUNKMAP_NAME])
+{
+	if (x->number >= n)
+		return;
+	be64_put(names[x->number], x->name.hi);
+	be64_put(names[x->number] + 8, x->name.lo);
+}
+
+size_t
+chunkmap_names(
+    struct chunkmap *m, const struct id *pack, uint8_t (*names)[CHUNKMAP_NAME])
+{
+	lock_read(m);
+	uint32_t p = m->cap_by_id > 0 ? m->by_id[id_slot(m, pack)] : NO_PACK;
+	uint32_t n = p != NO_PACK ? m->packs[p].n : 0;
+	if (n > CHUNKMAP_PACK_MAX)
+		n = 0;
+	memset(names, 0, (size_t)n * CHUNKMAP_NAME);
+	for (size_t i = 0; n > 0 && i < m->n_sorted; i++) {
+		struct entry x = sorted_at(m, i);
+		if (x.pack == p)
+			name_put(&x, n, names);
+	}
+	for (size_t i = 0; n > 0 && i < m->cap_slots; i++)
+		if (m->slots[i].pack == p)
+			name_put(&m->slots[i], n, names);
+	unlock(m);
+	return n;
 }
 
 size_t

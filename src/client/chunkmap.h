@@ -25,6 +25,7 @@
 #include "wire/id.h"
 
 #define CHUNKMAP_NAME 32 /* bytes of a name */
+#define CHUNKMAP_KEY 16 /* of them the map knows the first ones */
 #define CHUNKMAP_PACK_MAX 4096 /* entries of one pack */
 
 struct chunkmap;
@@ -70,6 +71,18 @@ bool chunkmap_has_pack(struct chunkmap *m, const struct id *pack);
 
 /* Forget a pack. Names that another pack holds too are found there. */
 void chunkmap_drop_pack(struct chunkmap *m, const struct id *pack);
+
+/*
+ * What the map knows of the names of a pack's entries: 16 bytes of each, zeros
+ * behind them. Also of a pack that was dropped and not merged away since.
+ *
+ * names   room for CHUNKMAP_PACK_MAX.
+ * cost    reads all entries of all packs.
+ *
+ * Returns how many entries the pack has; 0 when the map never had it.
+ */
+size_t chunkmap_names(
+    struct chunkmap *m, const struct id *pack, uint8_t (*names)[CHUNKMAP_NAME]);
 
 size_t chunkmap_size(struct chunkmap *m); /* entries of all packs */
 

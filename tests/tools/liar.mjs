@@ -479,6 +479,22 @@ const lies = {
 };
 const lost = new Set();
 
+// Not lies, but counted as such: "pause METHOD WHAT FROM [TO]" lets those
+// questions about WHAT (blobs, commits) wait until the lie changes;
+// "watch METHOD WHAT" only counts them.
+let matched = 0; // since the lie began
+const pauses = (name, q, [method, what, from, to = from]) => {
+  if (q.method !== method || !q.path.split('/').includes(what)) return false;
+  matched += 1;
+  appendFileSync(LOG, `${name} ${matched} ${q.method} ${q.url}\n`);
+  return name === 'pause' && matched >= Number(from) && matched <= Number(to);
+};
+const pauseEnds = async () => {
+  const before = text;
+  while (readFileSync(LIE, 'utf8').trim() === before)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
 function forgedGenesis(uid) {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const id = Buffer.alloc(16, 7);
@@ -576,6 +592,7 @@ const answer = async (q) => {
   const now = readFileSync(LIE, 'utf8').trim();
   if (now !== text) {
     [text, begun] = [now, new Set()];
+    matched = 0;
     addresses += 1;
     localAddress = `127.0.${addresses >> 8}.${addresses & 255}`;
   }
@@ -586,8 +603,14 @@ const answer = async (q) => {
     if (a) appendFileSync(LOG, `${name} ${q.method} ${q.url}\n`);
     return a;
   };
-  if (!lie) throw new Error(`there is no lie ${name}`);
   record(q);
+  if (name === 'pause' || name === 'watch') {
+    if (pauses(name, q, words)) await pauseEnds();
+    const truth = await forward(q);
+    see(q, truth);
+    return truth;
+  }
+  if (!lie) throw new Error(`there is no lie ${name}`);
   const old = seen.sessions.has(q.token) && !begun.has(q.token);
   if (lie.ends && first !== 'new' && old)
     return failure(401, 'session-expired');

@@ -634,6 +634,50 @@ finds_beside_adds_and_saves(void **state)
 	holds_packs(m, 0, 20);
 }
 
+static void
+knows(struct chunkmap *m, uint32_t pack, uint32_t from, size_t n)
+{
+	static uint8_t names[CHUNKMAP_PACK_MAX][CHUNKMAP_NAME];
+	uint8_t want[CHUNKMAP_NAME];
+	struct id id = pack_of(pack);
+
+	memset(names, 0xff, sizeof names);
+	assert_int_equal(chunkmap_names(m, &id, names), n);
+	for (uint32_t i = 0; i < n; i++) {
+		name_of(from + i, want);
+		memset(want + CHUNKMAP_KEY, 0, CHUNKMAP_NAME - CHUNKMAP_KEY);
+		assert_memory_equal(names[i], want, CHUNKMAP_NAME);
+	}
+}
+
+/* A reader looks for what a pack held that was deleted meanwhile. */
+static void
+tells_the_names_of_a_pack_also_when_it_was_dropped(void **state)
+{
+	OWN(place_free) struct place p = place_new();
+	OWN(chunkmap_free) struct chunkmap *m = open_map(p.path);
+	struct id stored = pack_of(0), added = pack_of(2);
+
+	(void)state;
+	knows(m, 0, 0, 0);
+	add(m, 0, 0, 100);
+	add(m, 1, 50, 100);
+	save_map(m);
+	add(m, 2, 100, CHUNKMAP_PACK_MAX);
+	knows(m, 0, 0, 100);
+	knows(m, 1, 50, 100);
+	knows(m, 2, 100, CHUNKMAP_PACK_MAX);
+	knows(m, 3, 0, 0);
+	chunkmap_drop_pack(m, &stored);
+	chunkmap_drop_pack(m, &added);
+	knows(m, 0, 0, 100);
+	knows(m, 2, 100, CHUNKMAP_PACK_MAX);
+	add(m, 0, 0, 100);
+	knows(m, 0, 0, 100);
+	save_map(m);
+	knows(m, 2, 0, 0);
+}
+
 int
 main(void)
 {
@@ -652,6 +696,8 @@ main(void)
 		cmocka_unit_test(keeps_the_old_file_when_saving_fails),
 		cmocka_unit_test(keeps_all_in_memory_where_no_file_can_be_made),
 		cmocka_unit_test(finds_beside_adds_and_saves),
+		cmocka_unit_test(
+		    tells_the_names_of_a_pack_also_when_it_was_dropped),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

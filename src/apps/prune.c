@@ -335,6 +335,7 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 	    e->code != ERR_CATEGORY_CLOSED)
 		return -1;
 	out->not_repacked = *e;
+	out->repack = (struct repack_result){ 0 };
 	err_clear(e);
 	return 0;
 }

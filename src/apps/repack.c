@@ -41,6 +41,8 @@ struct repack {
 	struct source *src;
 	struct sink *sink;
 	struct chunkmap *fresh[CATEGORY_END]; /* of the new packs */
+	struct chunkmap *left[CATEGORY_END]; /* of those no snapshot names */
+	uint64_t seq[CATEGORY_END]; /* of the zones, as they were looked at */
 	uint8_t category; /* of the zone being read */
 	struct id run;
 	struct buf run_plain;
@@ -58,9 +60,10 @@ repack_free(struct repack *k)
 		buf_free(&k->refs[i].old);
 		free(k->refs[i].needs);
 	}
-	for (size_t c = 0; c < CATEGORY_END; c++)
-		if (k->fresh[c] != NULL)
-			chunkmap_free(&k->fresh[c]);
+	for (size_t c = 0; c < CATEGORY_END; c++) {
+		chunkmap_free(&k->fresh[c]);
+		chunkmap_free(&k->left[c]);
+	}
 	free(k->packs);
 	free(k->refs);
 	sink_free(&k->sink);
@@ -137,7 +140,9 @@ mark(struct repack *k, enum category c, const struct digest *name,
 	uint32_t entry;
 	struct place *p = NULL;
 
-	if (chunkmap_find(repo_part(k->repo, c)->map, name->b, &id, &entry))
+	/* What a killed repack copied counts, and is not copied again. */
+	if (chunkmap_find(k->left[c], name->b, &id, &entry) ||
+	    chunkmap_find(repo_part(k->repo, c)->map, name->b, &id, &entry))
 		p = pack_of(k, &id);
 	if (p == NULL || entry >= p->n)
 		return err_set(e, ERR_SNAPSHOT_DAMAGED,
@@ -209,6 +214,61 @@ note_named(struct repack *k, const struct buf *ids)
 }
 
 static int
+gone(struct err *e)
+{
+	return err_set(e, ERR_CONFLICT,
+	    "another process or device deleted a pack meanwhile");
+}
+
+static int
+table_of(struct repack *k, enum category c, const struct id *pack,
+    const struct ptable **out, struct err *e)
+{
+	if (source_table(k->src, c, pack, out, e) == 0)
+		return 0;
+	return e->code == ERR_NOT_FOUND ? gone(e) : -1;
+}
+
+/* Make a map of these packs alone. */
+static int
+index_packs(struct repack *k, enum category c, const struct buf *ids,
+    struct chunkmap **out, struct err *e)
+{
+	OWN(mem_free)
+	char *path = file_join(k->repo->cache_dir, "repack");
+	const struct repo_part *part = repo_part(k->repo, c);
+	struct scan s = scan_of(buf_bytes(ids));
+	const struct ptable *t;
+
+	if (chunkmap_open(path, zcopy_zone(part->zone), out, e) < 0)
+		return -1;
+	while (s.n >= ID_BYTES) {
+		struct id id = id_take(&s);
+		if (table_of(k, c, &id, &t, e) < 0)
+			return -1;
+		OWN(mem_free)
+		uint8_t(*names)[DIGEST_BYTES] =
+		    mem_array((size_t)t->n_entries + 1, DIGEST_BYTES);
+		for (uint32_t i = 0; i < t->n_entries; i++)
+			memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
+		chunkmap_add(*out, &id, (const uint8_t(*)[DIGEST_BYTES])names,
+		    t->n_entries);
+	}
+	return 0;
+}
+
+static int
+index_left(struct repack *k, enum category c, struct err *e)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+
+	for (size_t i = 0; i < k->n; i++)
+		if (k->packs[i].category == (uint8_t)c && !k->packs[i].named)
+			id_put(&ids, &k->packs[i].id);
+	return index_packs(k, c, &ids, &k->left[c], e);
+}
+
+static int
 look(struct repack *k, struct err *e)
 {
 	k->category = CATEGORY_BACKUP;
@@ -223,11 +283,16 @@ look(struct repack *k, struct err *e)
 	k->refs = mem_array(k->list.n + 1, sizeof *k->refs);
 	if (zcopy_each(k->repo->backup.zone, 0, take_refs, k, e) < 0)
 		return -1;
+	for (size_t i = 0; i < k->list.n; i++) {
+		note_named(k, &k->refs[i].old);
+		note_named(k, &k->list.list[i].keychain_packs);
+	}
+	if (index_left(k, CATEGORY_BACKUP, e) < 0 ||
+	    index_left(k, CATEGORY_KEYCHAIN, e) < 0)
+		return -1;
 	for (k->at = 0; k->at < k->list.n; k->at++) {
 		const struct snapshot *s = &k->list.list[k->at];
 		k->refs[k->at].needs = mem_new(k->n / 8 + 1);
-		note_named(k, &k->refs[k->at].old);
-		note_named(k, &s->keychain_packs);
 		if (stream_chunks(k->src, &s->tree, mark_chunk, k, e) < 0 ||
 		    stream_chunks(k->src, &s->index, mark_chunk, k, e) < 0 ||
 		    tree_walk(
@@ -285,6 +350,7 @@ choose(struct repack *k, unsigned max_unused)
 			break;
 		list[i]->chosen = true;
 		unused -= w;
+		all -= w;
 		k->out->packs++;
 		k->out->freed_bytes += w;
 	}
@@ -370,7 +436,7 @@ copy_pack(struct repack *k, const struct place *p, struct err *e)
 	c.lane = p->category == CATEGORY_KEYCHAIN ? SINK_KEYCHAIN
 	    : p->stream == PTABLE_TREE		  ? SINK_TREE
 						  : SINK_DATA;
-	if (source_table(k->src, (enum category)p->category, &p->id, &t, e) < 0)
+	if (table_of(k, (enum category)p->category, &p->id, &t, e) < 0)
 		return -1;
 	OWN(mem_free)
 	struct digest *names =
@@ -394,28 +460,9 @@ static int
 index_new(struct repack *k, enum category c, struct err *e)
 {
 	OWN(buf_free) struct buf ids = { 0 };
-	OWN(mem_free)
-	char *path = file_join(k->repo->cache_dir, "repack");
-	const struct repo_part *part = repo_part(k->repo, c);
-	const struct ptable *t;
 
-	if (chunkmap_open(path, zcopy_zone(part->zone), &k->fresh[c], e) < 0)
-		return -1;
 	sink_packs(k->sink, c, &ids);
-	struct scan s = scan_of(buf_bytes(&ids));
-	while (s.n >= ID_BYTES) {
-		struct id id = id_take(&s);
-		if (source_table(k->src, c, &id, &t, e) < 0)
-			return -1;
-		OWN(mem_free)
-		uint8_t(*names)[DIGEST_BYTES] =
-		    mem_array((size_t)t->n_entries + 1, DIGEST_BYTES);
-		for (uint32_t i = 0; i < t->n_entries; i++)
-			memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
-		chunkmap_add(k->fresh[c], &id,
-		    (const uint8_t(*)[DIGEST_BYTES])names, t->n_entries);
-	}
-	return 0;
+	return index_packs(k, c, &ids, &k->fresh[c], e);
 }
 
 static int
@@ -426,7 +473,7 @@ follow(struct repack *k, struct place *p, struct err *e)
 	struct id id;
 	uint32_t entry;
 
-	if (source_table(k->src, (enum category)p->category, &p->id, &t, e) < 0)
+	if (table_of(k, (enum category)p->category, &p->id, &t, e) < 0)
 		return -1;
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		if (!bit(p->bits, i))
@@ -550,9 +597,40 @@ same_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	return 0;
 }
 
+/* All that the snapshots are to name has to be there. */
+static bool
+all_recorded(struct repack *k)
+{
+	OWN(buf_free) struct buf fresh = { 0 };
+	size_t n = 0;
+
+	for (unsigned c = 1; c < CATEGORY_END; c++) {
+		if (k->fresh[c] == NULL)
+			continue;
+		buf_clear(&fresh);
+		sink_packs(k->sink, (enum category)c, &fresh);
+		for (n = 0; n + ID_BYTES <= fresh.n; n += ID_BYTES) {
+			struct id id;
+			memcpy(id.b, fresh.p + n, ID_BYTES);
+			if (!chunkmap_has_pack(
+				repo_part(k->repo, (enum category)c)->map, &id))
+				return false;
+		}
+	}
+	for (n = 0; n < k->n; n++) {
+		const struct place *p = &k->packs[n];
+		enum category c = (enum category)p->category;
+		if (p->live > 0 && !p->chosen &&
+		    !chunkmap_has_pack(repo_part(k->repo, c)->map, &p->id))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Asked before each try: our run record has stood since before the first new
- * pack, so nobody deleted these; and the snapshots are as we read them.
+ * pack, and all packs are there, so nobody deletes them; and the snapshots are
+ * as we read them.
  */
 static int
 still_ours(void *ctx, struct err *e)
@@ -565,10 +643,15 @@ still_ours(void *ctx, struct err *e)
 	b->same = 0;
 	for (size_t i = b->first; i < b->end; i++)
 		wanted += b->changed[i];
+	if (repo_refresh(b->k->repo, e) < 0)
+		return -1;
 	if (zcopy_get(z, &b->k->run, &run, e) < 0 ||
 	    !bytes_equal(buf_bytes(&run), buf_bytes(&b->k->run_plain)))
 		return err_set(e, ERR_CONFLICT,
 		    "another backup or prune of this device began meanwhile");
+	if (!all_recorded(b->k))
+		return err_set(
+		    e, ERR_CONFLICT, "another device deleted a pack meanwhile");
 	if (zcopy_each(z, 0, same_one, b, e) < 0)
 		return -1;
 	return b->same == wanted
@@ -693,6 +776,22 @@ run_id(const struct repo *r)
 	return id;
 }
 
+/* What was chosen is true of the zones as they were looked at only. */
+static int
+as_looked_at(void *ctx, struct err *e)
+{
+	const struct repack *k = ctx;
+	struct repo *r = k->repo;
+
+	if (zcopy_pull(r->keychain.zone, 0, e) < 0)
+		return -1;
+	return zcopy_seq(r->backup.zone) == k->seq[CATEGORY_BACKUP] &&
+		zcopy_seq(r->keychain.zone) == k->seq[CATEGORY_KEYCHAIN]
+	    ? 0
+	    : err_set(e, ERR_CONFLICT,
+		  "another device changed the repository meanwhile");
+}
+
 static int
 run_begin(struct repack *k, struct err *e)
 {
@@ -703,7 +802,7 @@ run_begin(struct repack *k, struct err *e)
 	id_put(&k->run_plain, &k->repo->self.dev_id);
 	buf_put_u64(&k->run_plain, (uint64_t)now_ms());
 	edit.plain = buf_bytes(&k->run_plain);
-	return zcopy_commit(k->repo->backup.zone, &edit, 1, NULL, NULL, e);
+	return zcopy_commit(k->repo->backup.zone, &edit, 1, as_looked_at, k, e);
 }
 
 int
@@ -722,6 +821,19 @@ repack_clear(struct repo *r, struct err *e)
 	return zcopy_commit(r->backup.zone, &edit, 1, NULL, NULL, e);
 }
 
+/* Not the record of another process of this device, which began since. */
+static int
+run_end(struct repack *k, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+
+	if (zcopy_get(k->repo->backup.zone, &k->run, &plain, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	return bytes_equal(buf_bytes(&plain), buf_bytes(&k->run_plain))
+	    ? repack_clear(k->repo, e)
+	    : 0;
+}
+
 int
 repack_run(struct repo *r, unsigned max_unused, bool dry_run,
     struct repack_result *out, struct err *e)
@@ -737,6 +849,10 @@ repack_run(struct repo *r, unsigned max_unused, bool dry_run,
 		    "the key of keychain is not held here: what lives there "
 		    "cannot be told");
 	k.src = source_new(r);
+	if (repo_refresh(r, e) < 0)
+		return -1;
+	k.seq[CATEGORY_BACKUP] = chunkmap_seq(r->backup.map);
+	k.seq[CATEGORY_KEYCHAIN] = chunkmap_seq(r->keychain.map);
 	if (look(&k, e) < 0)
 		return -1;
 	choose(&k, max_unused);
@@ -746,7 +862,7 @@ repack_run(struct repo *r, unsigned max_unused, bool dry_run,
 	if (run_begin(&k, e) < 0)
 		return -1;
 	int rc = copy_all(&k, e) < 0 || rename_all(&k, e) < 0 ? -1 : 0;
-	if (repack_clear(r, rc < 0 ? &why : e) < 0 || rc < 0)
+	if (run_end(&k, rc < 0 ? &why : e) < 0 || rc < 0)
 		return -1;
 	return 0;
 }

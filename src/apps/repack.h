@@ -4,7 +4,8 @@
  * What lives is copied into new packs, these are recorded, and only then the
  * snapshots name them instead: each by one commit that is refused when the
  * snapshot, or the run record that protects the new packs, has changed. The
- * old packs are unused from then on and go by prune's two phases.
+ * old packs are unused from then on and go by prune's two phases. What was
+ * copied by a repack that was cut off is used by the next one.
  */
 #pragma once
 

@@ -72,7 +72,8 @@ struct zcopy_edit {
 
 /*
  * Commit n edits (n 0: a head that only names the newest circle). A lost race
- * is pulled and tried again; `check`, when not NULL, is asked before each try.
+ * is pulled and tried again; `check`, when not NULL, is asked before each try:
+ * what is committed stands right behind the head at which it said yes.
  */
 typedef int (*zcopy_check_fn)(void *ctx, struct err *e);
 MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,

@@ -141,14 +141,20 @@ got_through(struct zcopy *z, const struct draft *d)
 	    digest_equal(&z->hash, &want);
 }
 
+/* checked  the head at which the caller's check said yes, or NULL. */
 static int
-commit_once(
-    struct zcopy *z, const struct zcopy_edit *edits, size_t n, struct err *e)
+commit_once(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
+    const struct digest *checked, struct err *e)
 {
 	OWN(draft_free) struct draft d = { 0 };
 
-	if (zcopy_reload(z, e) < 0 || seal_edits(z, edits, n, &d, e) < 0 ||
-	    sign_draft(z, &d, e) < 0)
+	if (zcopy_reload(z, e) < 0)
+		return -1;
+	if (checked != NULL && !digest_equal(&z->hash, checked))
+		return err_set(e, ERR_CONFLICT,
+		    "the %s zone has moved on since it was looked at",
+		    category_name(z->category));
+	if (seal_edits(z, edits, n, &d, e) < 0 || sign_draft(z, &d, e) < 0)
 		return -1;
 	if (z->depot->ops->commit(
 		z->depot, &z->zone, z->category, buf_bytes(&d.body), e) < 0) {
@@ -166,16 +172,31 @@ commit_once(
 	return zcopy_reload(z, e);
 }
 
+static int
+head_now(struct zcopy *z, struct digest *hash, struct err *e)
+{
+	LOCKED(z);
+	if (zcopy_reload(z, e) < 0)
+		return -1;
+	*hash = z->hash;
+	return 0;
+}
+
 int
 zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
     zcopy_check_fn check, void *ctx, struct err *e)
 {
+	struct digest checked;
+
 	assert(n <= LIMIT_COMMIT_RECORDS);
 	for (int i = 0; i < ZCOPY_TRIES; i++) {
-		if (check != NULL && check(ctx, e) < 0)
+		/* Another process may move the copy on beside the check. */
+		if (check != NULL &&
+		    (head_now(z, &checked, e) < 0 || check(ctx, e) < 0))
 			return -1;
 		LOCKED(z);
-		if (commit_once(z, edits, n, e) == 0)
+		if (commit_once(
+			z, edits, n, check != NULL ? &checked : NULL, e) == 0)
 			return 0;
 		if (e->code != ERR_CONFLICT || zcopy_pull_locked(z, 0, e) < 0)
 			return -1;

@@ -82,6 +82,7 @@ done
 start_liar
 ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
 URL=$(sed -n 's/^aumbryd: ready //p' "$T/server.err" | head -n 1)
+export URL
 ok 'a second device, which nobody stops' pair ana bea ana --device-name bea
 ok 'it backs up' at bea backup "$F"
 

@@ -54,7 +54,7 @@ gets 'the account' 200 GET /v1/account
 gets 'the list of zones' 200 GET /v1/zones
 zones=$(node -e 'for (const z of JSON.parse(require("fs").readFileSync(
 	process.argv[1])).zones) console.log(z.zone)' "$T/got")
-ok 'five of them' [ "$(echo "$zones" | wc -l)" -ge 2 ]
+ok 'several' [ "$(echo "$zones" | wc -l)" -ge 2 ]
 mkdir "$T/loot"
 for zone in $zones; do
 	thief GET "/v1/zones/$zone/changes?since=0" >/dev/null

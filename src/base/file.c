@@ -81,6 +81,27 @@ file_pread_full(
 }
 
 int
+file_unnamed(int dir_fd, int *fd, struct err *e)
+{
+	char name[32];
+
+	*fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd >= 0)
+		return 0;
+	/* Not every file system can. */
+	for (unsigned i = 0; i < 100 && *fd < 0; i++) {
+		(void)snprintf(
+		    name, sizeof name, ".unnamed-%d-%u", (int)getpid(), i);
+		*fd = openat(
+		    dir_fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	}
+	if (*fd < 0)
+		return err_sys(e, "a file without a name");
+	(void)unlinkat(dir_fd, name, 0);
+	return 0;
+}
+
+int
 file_write_all(int fd, struct bytes x, struct err *e)
 {
 	while (x.n > 0) {

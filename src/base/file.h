@@ -19,6 +19,9 @@ MUST_CHECK int file_read(
 MUST_CHECK int file_write(
     const char *path, struct bytes x, mode_t mode, struct err *e);
 
+/* A file of mode 0600 without a name in the folder dir_fd: gone when closed. */
+MUST_CHECK int file_unnamed(int dir_fd, int *fd, struct err *e);
+
 /* Write or read everything, over short counts and EINTR. */
 MUST_CHECK int file_write_all(int fd, struct bytes x, struct err *e);
 MUST_CHECK int file_pwrite_all(

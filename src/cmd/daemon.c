@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -52,6 +53,7 @@ server_free(struct server *s)
 	keys_free(&s->keys);
 	opsrv_keys_wipe(&s->opaque);
 	config_free(&s->config);
+	fd_close(&s->data_fd);
 }
 
 static char *
@@ -97,7 +99,8 @@ open_data(const char *data, struct server *s, struct err *e)
 	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);
 	s->store = (struct zone_store){ s->db, s->blobs };
 	s->plain = is_plain(&s->config);
-	return 0;
+	s->data_fd = open(data, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
 }
 
 /* Who clients connect to: config's url, or host and port. */
@@ -201,7 +204,7 @@ print_invite(struct server *s, uint64_t uses, int64_t span_ms, struct err *e)
 static int
 run_init(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	OWN(config_free) struct config c = { 0 };
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 	OWN(buf_free) struct buf url = { 0 };
@@ -224,7 +227,7 @@ run_init(const struct options *o, struct err *e)
 static int
 run_invite(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	int64_t span = INVITE_MS / 1000;
 
 	if (o->expires != NULL && text_parse_span(o->expires, &span) < 0)
@@ -295,7 +298,7 @@ serve_until_told(struct server *s, const sigset_t *set)
 static int
 run_serve(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	OWN(mem_free) char *lock_path = file_join(o->data, "serve.lock");
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
@@ -339,7 +342,7 @@ run_serve(const struct options *o, struct err *e)
 static int
 run_restored(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	int64_t age_s;
 
 	if (o->age == NULL || text_parse_span(o->age, &age_s) < 0)
@@ -425,7 +428,7 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 static int
 run_account(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	const char *verb = o->n_args > 0 ? o->args[0] : "list";
 	const char *name = o->n_args > 1 ? o->args[1] : NULL;
 	struct edit_job edit = { name, verb, 0 };
@@ -475,7 +478,7 @@ count_job(struct tx *tx, void *arg, struct err *e)
 static int
 run_status(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(buf_free) struct buf used = { 0 };
 	uint64_t n[3];
@@ -514,7 +517,7 @@ finding(void *arg, const struct zone_finding *f)
 static int
 run_check(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	uint64_t n = 0;
 
 	if (open_data(o->data, &s, e) < 0 ||
@@ -530,7 +533,7 @@ run_check(const struct options *o, struct err *e)
 static int
 run_backup(const struct options *o, struct err *e)
 {
-	OWN(server_free) struct server s = { .http = NULL };
+	OWN(server_free) struct server s = { .data_fd = -1 };
 	struct copy_result r;
 
 	if (o->to == NULL)

@@ -26,6 +26,7 @@ struct server {
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
+	int data_fd; /* the data folder, for files without a name; -1: none */
 };
 
 /* Who may call a route. */

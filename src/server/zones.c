@@ -193,11 +193,41 @@ zones_commit(
 
 /* ---- changes ---- */
 
+/* An answer up to this many bytes is made in memory, a longer one in a file
+ * without a name: a zone of a million records has hundreds of MiB. */
+#define ANSWER_BYTES ((size_t)1 << 20)
+
+struct answer {
+	const struct server *s;
+	struct response *r;
+};
+
+static int
+spill(struct answer *a, struct bytes x, struct err *e)
+{
+	if (a->r->fd < 0 && file_unnamed(a->s->data_fd, &a->r->fd, e) < 0)
+		return -1;
+	if (file_write_all(a->r->fd, x, e) < 0) {
+		if (e->code == ERR_DISK_FULL_HERE)
+			e->code = ERR_SERVER_FULL;
+		return err_in(e, "a long answer");
+	}
+	a->r->fd_length += x.n;
+	return 0;
+}
+
 static int
 append(void *arg, struct bytes x, struct err *e)
 {
-	(void)e;
-	buf_put_bytes(arg, x);
+	struct answer *a = arg;
+	struct buf *body = &a->r->body;
+
+	buf_put_bytes(body, x);
+	if (body->n < ANSWER_BYTES && a->r->fd < 0)
+		return 0;
+	if (spill(a, buf_bytes(body), e) < 0)
+		return -1;
+	buf_clear(body);
 	return 0;
 }
 
@@ -206,6 +236,7 @@ zones_changes(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
+	struct answer a = { s, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
 	const char *wait = http_query(q, "wait");
@@ -220,9 +251,9 @@ zones_changes(
 		    e, ERR_BAD_REQUEST, "since or wait is no number");
 	r->type = "application/octet-stream";
 	r->wait = http_watch(s->http, &key.zone);
-	int rc = zone_changes(s->db, &key, from, append, &r->body, e);
+	int rc = zone_changes(s->db, &key, from, append, &a, e);
 	/* Only an end frame, or no zone yet: nothing to say. */
-	bool nothing = rc == 0 ? r->body.n <= 1 + 8 + DIGEST_BYTES
+	bool nothing = rc == 0 ? r->fd < 0 && r->body.n <= 1 + 8 + DIGEST_BYTES
 			       : e->code == ERR_NOT_FOUND && from == 0;
 	if (nothing && wait_s > 0 && !q->timed_out) {
 		buf_clear(&r->body);

@@ -338,6 +338,29 @@ reads_and_writes_at_a_place(void **state)
 }
 
 static void
+a_file_without_a_name_leaves_none(void **state)
+{
+	OWN(mem_free) char *here = in_folder("");
+	OWN(fd_close) int dir = open(here, O_DIRECTORY | O_RDONLY);
+	OWN(fd_close) int fd = -1;
+	struct err e = { 0 };
+	struct stat st;
+	char room[4];
+	size_t got;
+
+	(void)state;
+	assert_int_equal(file_unnamed(dir, &fd, &e), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(file_write_all(fd, bytes_str("abc"), &e), 0);
+	assert_int_equal(file_pread_full(fd, room, 4, 0, &got, &e), 0);
+	assert_int_equal(got, 3);
+	fd_close(&fd);
+	assert_int_equal(file_unnamed(-1, &fd, &e), -1);
+}
+
+static void
 a_pipe_in_small_pieces_is_read_in_full(void **state)
 {
 	struct err e = { 0 };
@@ -441,6 +464,8 @@ main(void)
 		    reading_nothing_is_not_found, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(
 		    reads_and_writes_at_a_place, folder_new, folder_free),
+		cmocka_unit_test_setup_teardown(
+		    a_file_without_a_name_leaves_none, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(
 		    a_pipe_in_small_pieces_is_read_in_full, folder_new,
 		    folder_free),

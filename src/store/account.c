@@ -356,6 +356,23 @@ account_end_sessions(
 
 /* ---- events, limits ---- */
 
+/*
+ * What somebody outside can cause, as often as he likes from ever new
+ * addresses. Each kind has its own limit, so that none pushes out another.
+ */
+static bool
+is_attempt(const char *event)
+{
+	static const char *const attempts[] = { "signin_started",
+		"signin_failed", "step_up_started", "code_wrong", "join_opened",
+		"join_refused", "join_failed", "join_ended" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
+		if (strcmp(event, attempts[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
     const char *event, const struct id *dev_id, const char *address,
@@ -363,12 +380,20 @@ account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
 {
 	static const struct id nobody;
 
+	if (sql_run(tx, e,
+		"INSERT INTO event (uid, n, time_ms, event, dev_id, address,"
+		" detail) VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM event"
+		" WHERE uid = ?), ?, ?, ?, ?, ?)",
+		"iinsiss", uid, uid, now_ms, event,
+		dev_id != NULL ? dev_id : &nobody, address, detail) < 0)
+		return -1;
+	if (!is_attempt(event))
+		return 0;
 	return sql_run(tx, e,
-	    "INSERT INTO event (uid, n, time_ms, event, dev_id, address,"
-	    " detail) VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM event"
-	    " WHERE uid = ?), ?, ?, ?, ?, ?)",
-	    "iinsiss", uid, uid, now_ms, event,
-	    dev_id != NULL ? dev_id : &nobody, address, detail);
+	    "DELETE FROM event WHERE uid = ? AND event = ? AND n <="
+	    " (SELECT n FROM event WHERE uid = ? AND event = ?"
+	    " ORDER BY n DESC LIMIT 1 OFFSET ?)",
+	    "isisu", uid, event, uid, event, (uint64_t)ACCOUNT_ATTEMPTS);
 }
 
 #define DOUBLINGS_MAX 7 /* the longest wait is 128 windows */

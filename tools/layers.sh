@@ -25,7 +25,7 @@ at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
 	curl/*) homes='src/client/remote.c' ;;
-	microhttpd.h) homes='src/server/http.c' ;;
+	microhttpd.h) homes='src/server/http*.[ch]' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest.c src/wire/id.c

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* http.c: the HTTP shell over libmicrohttpd. */
-#include "server/http.h"
+/* http.c: the HTTP shell over libmicrohttpd: its start, end and callbacks. */
+#include "server/http_in.h"
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
-#include "server/address.h"
 #include "server/meter.h"
-#include "server/route.h"
-#include "wire/errjson.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,105 +20,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
 /* Memory of one connection for headers and body pieces, bytes. */
 #define POOL_BYTES (32 * 1024)
-/* A refused body up to this many bytes is read and dropped, so that the
- * connection lives on; before a longer one it is closed. */
-#define DRAIN_BYTES (64 * 1024)
-/* A body slower than this, measured after idle_s, is cut. Bytes a second. */
-#define SLOWEST_BPS 1024
-#define MAX_QUERIES 8
-#define MAX_HEADERS 48
-/* Generation numbers; keys share them by hash. */
-#define SLOTS 1024
-/* Deadlines are looked at no more often than this. */
-#define TICK_NS 50000000
-
 #define TLS_PRIORITIES \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:" \
 	"-AES-128-CBC:-AES-256-CBC:-SHA1:%SERVER_PRECEDENCE"
-
-enum { ROUTE_METRICS, ROUTE_HEALTHZ, ROUTE_READYZ, ROUTES_OWN };
-
-/* One connection, so that it can be cut when no request comes. */
-struct conn {
-	struct conn *next, *prev;
-	int fd;
-	bool busy; /* a request is being read or answered */
-	int64_t idle_since_ns;
-};
-
-/* One request, from its header to the last byte of the answer. */
-struct call {
-	struct http_server *server;
-	struct MHD_Connection *mhd;
-	struct conn *conn;
-	const struct http_route *route; /* NULL: none */
-	size_t route_no;
-	void *app;
-	char *path;
-	char peer[ADDRESS_TEXT];
-	struct request q;
-	struct http_pair query[MAX_QUERIES], headers[MAX_HEADERS];
-	struct buf body;
-	uint64_t body_seen, out_bytes;
-	void *sink_state;
-	bool bad_query, closing, sink_open, failed, waited, authorized;
-	int status; /* of the answer; 0 before there is one */
-	int status_forced; /* instead of the code's; 0: not */
-	struct err why; /* when failed */
-	int64_t started_ns;
-	/* While parked; under wait_mu. */
-	struct call *next, *prev;
-	struct id key;
-	int64_t deadline_ns;
-};
-
-struct slot {
-	uint64_t generation;
-	struct call *waiting;
-};
-
-struct port {
-	struct http_server *server;
-	size_t first, n; /* its share of the routes */
-	struct MHD_Daemon *daemon;
-	int listen_fd;
-	uint16_t number;
-};
-
-struct http_server {
-	struct http_app app;
-	unsigned idle_s, drain_s;
-	char *trusted_proxy; /* NULL: none */
-	struct http_route *routes; /* ROUTES_OWN, then the app's */
-	size_t n_routes;
-	char **labels;
-	struct meter *meter;
-	struct port main, metrics;
-	pthread_t timer;
-	bool timer_runs;
-	atomic_bool stopping;
-
-	/*
-	 * Lock order: none is taken under another. wait_mu is held while
-	 * connections are suspended and resumed, and never in a callback that
-	 * libmicrohttpd makes under a lock of its own.
-	 */
-	pthread_mutex_t wait_mu;
-	pthread_cond_t wait_changed;
-	struct slot slots[SLOTS];
-	uint64_t waiting;
-	bool timer_stop;
-
-	pthread_mutex_t conn_mu;
-	pthread_cond_t drained;
-	struct conn *conns;
-	uint64_t n_conns;
-	uint64_t running; /* requests that have begun and not ended */
-};
 
 /* ---- requests and responses ---- */
 
@@ -175,146 +76,6 @@ response_header(struct response *r, const char *name, const char *fmt, ...)
 	va_end(ap);
 	assert(n >= 0 && (size_t)n < sizeof r->header[r->headers].value);
 	r->headers++;
-}
-
-/* ---- long polls ---- */
-
-static struct slot *
-slot_of(struct http_server *s, const struct id *key)
-{
-	/* Ids are random already. */
-	return &s->slots[be32(key->b) % SLOTS];
-}
-
-struct http_watch
-http_watch(struct http_server *s, const struct id *key)
-{
-	struct http_watch w = { .key = *key };
-
-	pthread_mutex_lock(&s->wait_mu);
-	w.seen = slot_of(s, key)->generation;
-	pthread_mutex_unlock(&s->wait_mu);
-	return w;
-}
-
-/* Under wait_mu. */
-static void
-unpark(struct http_server *s, struct slot *slot, struct call *c, bool timed_out)
-{
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		slot->waiting = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-	c->next = c->prev = NULL;
-	c->q.timed_out = timed_out;
-	s->waiting--;
-	/* From here on the call belongs to its own thread again. */
-	MHD_resume_connection(c->mhd);
-}
-
-void
-http_wake(struct http_server *s, const struct id *key)
-{
-	struct slot *slot = slot_of(s, key);
-
-	pthread_mutex_lock(&s->wait_mu);
-	slot->generation++;
-	for (struct call *c = slot->waiting, *next; c != NULL; c = next) {
-		next = c->next;
-		if (id_equal(&c->key, key))
-			unpark(s, slot, c, false);
-	}
-	pthread_mutex_unlock(&s->wait_mu);
-}
-
-/* Whether the call now waits; if not, it must run again at once. */
-static bool
-park(struct call *c, const struct response *r)
-{
-	struct http_server *s = c->server;
-	struct slot *slot = slot_of(s, &r->wait.key);
-	int64_t deadline = c->started_ns + r->wait_ms * 1000000;
-	bool parked = false;
-
-	pthread_mutex_lock(&s->wait_mu);
-	c->waited = true;
-	c->q.timed_out = atomic_load(&s->stopping) || now_mono_ns() >= deadline;
-	if (!c->q.timed_out && slot->generation == r->wait.seen) {
-		c->key = r->wait.key;
-		c->deadline_ns = deadline;
-		c->next = slot->waiting;
-		if (c->next != NULL)
-			c->next->prev = c;
-		slot->waiting = c;
-		s->waiting++;
-		MHD_suspend_connection(c->mhd);
-		pthread_cond_signal(&s->wait_changed);
-		parked = true;
-	}
-	pthread_mutex_unlock(&s->wait_mu);
-	return parked;
-}
-
-/* Under wait_mu: resume what is due; returns when to look again. */
-static int64_t
-resume_due(struct http_server *s, int64_t now, bool all)
-{
-	int64_t next_ns = now + 1000000000;
-
-	if (s->waiting == 0)
-		return next_ns;
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct call *c = s->slots[i].waiting, *next; c != NULL;
-		     c = next) {
-			next = c->next;
-			if (all || c->deadline_ns <= now)
-				unpark(s, &s->slots[i], c, true);
-			else if (c->deadline_ns < next_ns)
-				next_ns = c->deadline_ns;
-		}
-	return next_ns < now + TICK_NS ? now + TICK_NS : next_ns;
-}
-
-/* Cut connections on which no request has come for too long: idle ones, and
- * those that send a header byte by byte. */
-static void
-cut_idle(struct http_server *s, int64_t now)
-{
-	int64_t longest = (int64_t)s->idle_s * 1000000000;
-
-	pthread_mutex_lock(&s->conn_mu);
-	for (struct conn *c = s->conns; c != NULL; c = c->next)
-		if (!c->busy && now - c->idle_since_ns > longest)
-			(void)shutdown(c->fd, SHUT_RDWR);
-	pthread_mutex_unlock(&s->conn_mu);
-}
-
-static void *
-timer_main(void *arg)
-{
-	struct http_server *s = arg;
-	int64_t next_cut = 0;
-
-	pthread_mutex_lock(&s->wait_mu);
-	while (!s->timer_stop) {
-		int64_t now = now_mono_ns();
-		if (now >= next_cut) {
-			pthread_mutex_unlock(&s->wait_mu);
-			cut_idle(s, now);
-			pthread_mutex_lock(&s->wait_mu);
-			next_cut = now + 1000000000;
-		}
-		int64_t next = resume_due(s, now, false);
-		struct timespec t = { .tv_sec = next / 1000000000,
-			.tv_nsec = next % 1000000000 };
-		if (!s->timer_stop)
-			(void)pthread_cond_timedwait(
-			    &s->wait_changed, &s->wait_mu, &t);
-	}
-	pthread_mutex_unlock(&s->wait_mu);
-	return NULL;
 }
 
 /* ---- our own routes ---- */
@@ -370,460 +131,7 @@ static const struct http_route own_routes[ROUTES_OWN] = {
 	[ROUTE_READYZ] = { "GET", "/readyz", 0, 0, get_readyz, NULL },
 };
 
-/* ---- reading a request ---- */
-
-static void
-fail(struct call *c, const struct err *why)
-{
-	if (c->failed)
-		return;
-	c->failed = true;
-	c->why = *why;
-	if (c->sink_open)
-		c->route->sink->abort(c->app, c->sink_state);
-	c->sink_open = false;
-}
-
-static enum MHD_Result
-take_header(
-    void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-	struct call *c = cls;
-
-	(void)kind;
-	if (c->q.n_headers == MAX_HEADERS)
-		return MHD_NO;
-	c->headers[c->q.n_headers++] = (struct http_pair){ .name = name,
-		.value = value != NULL ? value : "" };
-	return MHD_YES;
-}
-
-static enum MHD_Result
-take_query(
-    void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-	struct call *c = cls;
-
-	(void)kind;
-	c->bad_query = true;
-	if (c->q.queries == MAX_QUERIES)
-		return MHD_NO;
-	char *n = mem_text(name), *v = mem_text(value != NULL ? value : "");
-	c->query[c->q.queries++] = (struct http_pair){ n, v };
-	if (route_unescape(n) < 0 || route_unescape(v) < 0)
-		return MHD_NO;
-	c->bad_query = false;
-	return MHD_YES;
-}
-
-static size_t
-count_header(const struct request *q, const char *name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < q->n_headers; i++)
-		n += strcasecmp(q->headers[i].name, name) == 0;
-	return n;
-}
-
-/* Two lengths, or a length and chunks: two readers could disagree. */
-static int
-read_length(struct request *q, struct err *e)
-{
-	const char *length = http_header(q, "Content-Length");
-	const char *coding = http_header(q, "Transfer-Encoding");
-
-	if (count_header(q, "Content-Length") > 1 ||
-	    count_header(q, "Transfer-Encoding") > 1 ||
-	    (length != NULL && coding != NULL) ||
-	    (coding != NULL && strcasecmp(coding, "chunked") != 0))
-		return err_set(
-		    e, ERR_BAD_REQUEST, "the length of the body is ambiguous");
-	if (coding != NULL)
-		q->length = UINT64_MAX;
-	else if (length != NULL &&
-	    text_parse_u64(length, 0, UINT64_MAX - 1, &q->length) < 0)
-		return err_set(
-		    e, ERR_BAD_REQUEST, "Content-Length is not a number");
-	return 0;
-}
-
-static int
-read_headers(struct call *c, struct err *e)
-{
-	struct request *q = &c->q;
-
-	q->headers = c->headers;
-	q->query = c->query;
-	int n =
-	    MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, take_header, c);
-	if (n < 0 || (size_t)n > MAX_HEADERS || (size_t)n != q->n_headers)
-		return err_set(
-		    e, ERR_BAD_REQUEST, "there are too many headers");
-	if (read_length(q, e) < 0)
-		return -1;
-	const char *auth = http_header(q, "Authorization");
-	if (count_header(q, "Authorization") > 1)
-		return err_set(
-		    e, ERR_BAD_REQUEST, "there are two Authorization headers");
-	if (auth != NULL && strncasecmp(auth, "Bearer ", 7) == 0)
-		q->bearer = auth + 7 + strspn(auth + 7, " ");
-	n = MHD_get_connection_values(
-	    c->mhd, MHD_GET_ARGUMENT_KIND, take_query, c);
-	if (n < 0 || c->bad_query)
-		return err_set(e, ERR_BAD_REQUEST,
-		    "the query has too many parameters or a wrong escape");
-	return 0;
-}
-
-/* The proxy appends whom it speaks for; what stands before, anybody wrote. */
-static void
-read_peer(struct call *c)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const char *proxy = c->server->trusted_proxy;
-
-	if (info != NULL && info->client_addr != NULL)
-		address_text(info->client_addr, c->peer);
-	const char *via = http_header(&c->q, "X-Forwarded-For");
-	if (proxy == NULL || via == NULL || strcmp(c->peer, proxy) != 0)
-		return;
-	const char *comma = strrchr(via, ',');
-	via = comma != NULL ? comma + 1 : via;
-	via += strspn(via, " \t");
-	size_t n = strcspn(via, " \t");
-	char last[ADDRESS_TEXT] = "";
-	if (n < sizeof last) {
-		memcpy(last, via, n);
-		if (address_is(last))
-			memcpy(c->peer, last, sizeof last);
-	}
-}
-
-static int
-find_route(struct call *c, const struct port *port, struct err *e)
-{
-	struct http_server *s = c->server;
-	bool other_method = false;
-
-	for (size_t i = port->first; i < port->first + port->n; i++) {
-		const struct http_route *route = &s->routes[i];
-		if (strcmp(route->method, c->q.method) != 0 ||
-		    !route_match(
-			route->pattern, c->path, c->q.capture, &c->q.captures))
-			continue;
-		c->route = route;
-		c->route_no = i;
-		c->app = i < ROUTES_OWN ? s : s->app.app;
-		return 0;
-	}
-	for (size_t i = port->first; i < port->first + port->n; i++)
-		other_method |= route_match(s->routes[i].pattern, c->path,
-		    c->q.capture, &c->q.captures);
-	if (!other_method)
-		return err_set(e, ERR_NOT_FOUND, "there is no such address");
-	c->status_forced = MHD_HTTP_METHOD_NOT_ALLOWED;
-	return err_set(e, ERR_BAD_REQUEST,
-	    "this address does not take the method %.16s", c->q.method);
-}
-
-static void
-release(struct call *c)
-{
-	const struct http_app *app = &c->server->app;
-
-	if (c->authorized && app->release != NULL)
-		app->release(app->app, c->q.user);
-	c->authorized = false;
-	c->q.user = NULL;
-}
-
-static int
-authorize(struct call *c, struct err *e)
-{
-	const struct http_app *app = &c->server->app;
-
-	release(c);
-	if (c->route_no < ROUTES_OWN || app->authorize == NULL)
-		return 0;
-	if (app->authorize(app->app, c->route, &c->q, e) < 0)
-		return -1;
-	c->authorized = true;
-	return 0;
-}
-
-static int
-too_large(const struct call *c, struct err *e)
-{
-	assert(c->route != NULL);
-	return err_set(e, ERR_TOO_LARGE,
-	    "the body is larger than %" PRIu64 " bytes", c->route->max_body);
-}
-
-/* Everything that can be said before the body. */
-static int
-admit(struct call *c, const struct port *port, struct err *e)
-{
-	if (read_headers(c, e) < 0) {
-		/* Where the next request would begin is not certain. */
-		c->closing = true;
-		return -1;
-	}
-	read_peer(c);
-	if (find_route(c, port, e) < 0)
-		return -1;
-	if (atomic_load(&c->server->stopping) && c->route_no >= ROUTES_OWN)
-		return err_set(e, ERR_SERVER_BUSY, "the server is stopping");
-	if (c->q.length != UINT64_MAX && c->q.length > c->route->max_body)
-		return too_large(c, e);
-	if (authorize(c, e) < 0)
-		return -1;
-	if (c->route->sink == NULL)
-		return 0;
-	if (c->route->sink->begin(c->app, &c->q, &c->sink_state, e) < 0)
-		return -1;
-	c->sink_open = true;
-	return 0;
-}
-
-static struct call *
-call_new(struct http_server *s, struct MHD_Connection *mhd, const char *url,
-    const char *method)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct call *c = mem_new(sizeof *c);
-	struct id random;
-
-	c->server = s;
-	c->mhd = mhd;
-	c->conn = info != NULL ? info->socket_context : NULL;
-	c->route_no = s->n_routes;
-	c->path = mem_text(url);
-	c->started_ns = now_mono_ns();
-	id_random(&random);
-	memcpy(c->q.id, id_text(&random).s, HTTP_REQUEST_ID);
-	c->q.method = method;
-	c->q.bearer = "";
-	c->q.peer = c->peer;
-	pthread_mutex_lock(&s->conn_mu);
-	s->running++;
-	if (c->conn != NULL)
-		c->conn->busy = true;
-	pthread_mutex_unlock(&s->conn_mu);
-	return c;
-}
-
-static void
-call_free(struct call **call)
-{
-	struct call *c = *call;
-	struct http_server *s = c->server;
-
-	if (c->sink_open)
-		c->route->sink->abort(c->app, c->sink_state);
-	release(c);
-	for (size_t i = 0; i < c->q.queries; i++) {
-		free((char *)(uintptr_t)c->query[i].name);
-		free((char *)(uintptr_t)c->query[i].value);
-	}
-	buf_free(&c->body);
-	free(c->path);
-	pthread_mutex_lock(&s->conn_mu);
-	if (c->conn != NULL) {
-		c->conn->busy = false;
-		c->conn->idle_since_ns = now_mono_ns();
-	}
-	if (--s->running == 0)
-		pthread_cond_broadcast(&s->drained);
-	pthread_mutex_unlock(&s->conn_mu);
-	free(c);
-	*call = NULL;
-}
-
-/* MHD_NO cuts the connection. */
-static enum MHD_Result
-take_body(struct call *c, struct bytes x)
-{
-	uint64_t most = c->route != NULL ? c->route->max_body : 0;
-	int64_t seconds = (now_mono_ns() - c->started_ns) / 1000000000;
-	struct err e = { 0 };
-
-	c->body_seen += x.n;
-	if (c->body_seen > most + DRAIN_BYTES)
-		return MHD_NO;
-	if (seconds > c->server->idle_s &&
-	    c->body_seen < (uint64_t)seconds * SLOWEST_BPS)
-		return MHD_NO;
-	if (c->failed)
-		return MHD_YES;
-	int rc = 0;
-	assert(c->route != NULL);
-	if (c->body_seen > most)
-		rc = too_large(c, &e);
-	else if (c->sink_open)
-		rc = c->route->sink->data(c->app, c->sink_state, x, &e);
-	else
-		buf_put_bytes(&c->body, x);
-	if (rc < 0)
-		fail(c, &e);
-	return MHD_YES;
-}
-
-/* ---- answering ---- */
-
-static void
-free_body(void *cls)
-{
-	struct buf *b = cls;
-
-	buf_free(b);
-	free(b);
-}
-
-static struct MHD_Response *
-make_response(struct response *r)
-{
-	if (r->fd >= 0) {
-		struct MHD_Response *m =
-		    MHD_create_response_from_fd_at_offset64(
-			r->fd_length, r->fd, r->fd_offset);
-		if (m != NULL)
-			r->fd = -1; /* closed with m */
-		return m;
-	}
-	struct buf *body = mem_new(sizeof *body);
-	*body = r->body;
-	memset(&r->body, 0, sizeof r->body);
-	struct MHD_Response *m =
-	    MHD_create_response_from_buffer_with_free_callback_cls(body->n,
-		body->n > 0 ? body->p : (uint8_t *)body, free_body, body);
-	if (m == NULL)
-		free_body(body);
-	return m;
-}
-
-static bool
-has_header(const struct response *r, const char *name)
-{
-	for (size_t i = 0; i < r->headers; i++)
-		if (strcasecmp(r->header[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static enum MHD_Result
-send_response(struct call *c, struct response *r)
-{
-	uint64_t out = r->fd >= 0 ? r->fd_length : r->body.n;
-	const char *type = r->type != NULL ? r->type : "application/json";
-	struct MHD_Response *m = make_response(r);
-
-	if (m == NULL)
-		return MHD_NO;
-	bool ok = MHD_add_response_header(m, "X-Request-Id", c->q.id) &&
-	    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
-	if (ok && c->closing)
-		ok = MHD_add_response_header(m, "Connection", "close");
-	if (ok && out > 0)
-		ok = MHD_add_response_header(m, "Content-Type", type);
-	if (ok && !has_header(r, "Cache-Control"))
-		ok = MHD_add_response_header(m, "Cache-Control", "no-store");
-	for (size_t i = 0; ok && i < r->headers; i++)
-		ok = MHD_add_response_header(
-		    m, r->header[i].name, r->header[i].value);
-	if (ok)
-		ok = MHD_queue_response(c->mhd, (unsigned)r->status, m);
-	MHD_destroy_response(m);
-	if (ok) {
-		c->status = r->status;
-		c->out_bytes = out;
-	}
-	return ok ? MHD_YES : MHD_NO;
-}
-
-static int64_t
-elapsed_ms(const struct call *c)
-{
-	return (now_mono_ns() - c->started_ns) / 1000000;
-}
-
-/*
- * Turn a failure into its answer and its one line in the log. What is the
- * matter with this machine is for who runs it, and not for the peer.
- */
-static void
-answer_error(struct call *c, struct err *why, struct response *r)
-{
-	struct err shown = *why;
-
-	if (why->code == ERR_DISK_FULL_HERE)
-		(void)err_set(&shown, ERR_SERVER_FULL, "%s", "");
-	else if (why->code == ERR_IO || why->code == ERR_STATE_DAMAGED ||
-	    why->code == ERR_INTERNAL || why->code == ERR_NONE)
-		(void)err_set(&shown, ERR_INTERNAL, "%s", "");
-	int status =
-	    c->status_forced != 0 ? c->status_forced : err_http(shown.code);
-	if (shown.msg[0] == '\0')
-		log_error("request_failed",
-		    "request=%s code=%s status=%d ms=%" PRId64 " why=\"%s\"",
-		    c->q.id, err_name(shown.code), status, elapsed_ms(c),
-		    why->msg);
-	else
-		log_warn("request_failed",
-		    "request=%s code=%s status=%d ms=%" PRId64, c->q.id,
-		    err_name(shown.code), status, elapsed_ms(c));
-	fd_close(&r->fd);
-	buf_free(&r->body);
-	r->type = NULL;
-	r->status = status;
-	errjson_make(&shown, buf_bytes(&r->detail), &r->body);
-	if (status == MHD_HTTP_UNAUTHORIZED && r->headers < HTTP_HEADERS)
-		response_header(r, "WWW-Authenticate", "Bearer");
-}
-
-static int
-run_handler(struct call *c, struct response *r, struct err *e)
-{
-	if (c->failed) {
-		*e = c->why;
-		return -1;
-	}
-	if (c->waited && authorize(c, e) < 0)
-		return -1;
-	if (c->sink_open) {
-		c->sink_open = false;
-		assert(c->route->sink != NULL); /* it was opened */
-		return c->route->sink->end(c->app, &c->q, c->sink_state, r, e);
-	}
-	return c->route->handle(c->app, &c->q, r, e);
-}
-
-static enum MHD_Result
-answer(struct call *c)
-{
-	struct err e = { 0 };
-
-	c->q.body = buf_bytes(&c->body);
-	for (;;) {
-		OWN(response_free) struct response r;
-		response_init(&r);
-		int rc = run_handler(c, &r, &e);
-		if (rc == HTTP_WAIT && !c->q.timed_out &&
-		    c->route->sink == NULL) {
-			if (park(c, &r))
-				return MHD_YES;
-			continue;
-		}
-		if (rc == HTTP_WAIT)
-			rc = err_set(&e, ERR_INTERNAL,
-			    "a handler waits where it may not");
-		if (rc < 0)
-			answer_error(c, &e, &r);
-		return send_response(c, &r);
-	}
-}
+/* ---- called by libmicrohttpd ---- */
 
 /* After the header. A refused body that is long is never read. */
 static enum MHD_Result
@@ -831,17 +139,15 @@ begin(struct call *c, const struct port *port)
 {
 	struct err e = { 0 };
 
-	if (admit(c, port, &e) == 0)
+	if (http_admit(c, port, &e) == 0)
 		return MHD_YES;
-	fail(c, &e);
+	http_call_fail(c, &e);
 	if (!c->closing && c->q.length <= DRAIN_BYTES &&
 	    http_header(&c->q, "Expect") == NULL)
 		return MHD_YES;
 	c->closing = true;
-	return answer(c);
+	return http_answer(c);
 }
-
-/* ---- called by libmicrohttpd ---- */
 
 static enum MHD_Result
 on_access(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -853,7 +159,7 @@ on_access(void *cls, struct MHD_Connection *mhd, const char *url,
 
 	(void)version;
 	if (c == NULL) {
-		c = *context = call_new(port->server, mhd, url, method);
+		c = *context = http_call_new(port->server, mhd, url, method);
 		return begin(c, port);
 	}
 	if (c->status != 0) /* answered early; nothing more is read */
@@ -861,9 +167,9 @@ on_access(void *cls, struct MHD_Connection *mhd, const char *url,
 	if (*n > 0) {
 		size_t size = *n;
 		*n = 0;
-		return take_body(c, bytes_of(data, size));
+		return http_take_body(c, bytes_of(data, size));
 	}
-	return answer(c);
+	return http_answer(c);
 }
 
 static void
@@ -888,8 +194,8 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **context,
 	log_debug("request",
 	    "request=%s route=\"%s\" status=%d ms=%" PRId64 "%s", c->q.id,
 	    c->route != NULL ? c->server->labels[c->route_no] : "none",
-	    c->status, elapsed_ms(c), whole ? "" : " cut=true");
-	call_free(&c);
+	    c->status, http_elapsed_ms(c), whole ? "" : " cut=true");
+	http_call_free(&c);
 	*context = NULL;
 }
 
@@ -1086,7 +392,7 @@ start_all(
 	if (config->metrics_listen != NULL &&
 	    open_port(&s->metrics, config->metrics_listen, false, e) < 0)
 		return -1;
-	if ((errno = pthread_create(&s->timer, NULL, timer_main, s)) != 0)
+	if ((errno = pthread_create(&s->timer, NULL, http_timer, s)) != 0)
 		return err_sys(e, "start a thread");
 	s->timer_runs = true;
 	if (s->metrics.listen_fd >= 0 &&
@@ -1138,7 +444,7 @@ drain(struct http_server *s)
 	struct timespec until;
 
 	pthread_mutex_lock(&s->wait_mu);
-	(void)resume_due(s, 0, true);
+	(void)http_resume_due(s, 0, true);
 	pthread_mutex_unlock(&s->wait_mu);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += s->drain_s;

@@ -225,6 +225,15 @@ text_is_utf8(struct bytes x)
 	return true;
 }
 
+bool
+text_is_label(const char *s)
+{
+	for (size_t i = 0; s[i] != '\0'; i++)
+		if ((uint8_t)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return text_is_utf8(bytes_str(s));
+}
+
 void
 text_show(struct buf *out, struct bytes x)
 {

@@ -20,6 +20,8 @@ void text_base32(struct buf *out, struct bytes x);
 MUST_CHECK int text_unbase32(struct buf *out, struct bytes b32);
 
 bool text_is_utf8(struct bytes x); /* well-formed, RFC 3629 */
+/* What a person may name a thing: UTF-8 without control characters. */
+bool text_is_label(const char *s);
 
 /*
  * Append x so that a terminal and a person can take it: control characters,

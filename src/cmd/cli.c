@@ -38,6 +38,11 @@ static const struct command {
 	    "add [--secret-file F] [--code CODE] | confirm CODE | "
 	    "remove [--code CODE]",
 	    "codes from an app", cli_authenticator },
+	{ "app-password",
+	    "create LABEL --scope mail|dav|files[:ro][:/FOLDER] "
+	    "[--expires SPAN] [--code CODE] | list | revoke ID | revoke --all",
+	    "passwords for programs that know no second factor",
+	    cli_app_password },
 	{ "device",
 	    "list | requests | approve [ID] [--print-code] "
 	    "[--timeout SPAN] | refuse [ID] | rename NAME | "

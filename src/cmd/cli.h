@@ -109,6 +109,14 @@ MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 MUST_CHECK int cli_prove(
     struct cli *cli, struct self *s, const char *code, struct err *e);
 
+/*
+ * Make a call that needs a step-up; when there is none, prove the password
+ * (and the code) now and try again.
+ */
+MUST_CHECK int cli_stepped_call(struct cli *cli, struct self *s,
+    const char *method, const char *path, const json_t *in, const char *code,
+    json_t **out, struct err *e);
+
 struct json_t;
 /* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
 struct json_t *cli_json_bytes(struct bytes x);
@@ -124,7 +132,7 @@ MUST_CHECK int cli_check_name(const char *name, struct err *e);
 typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
-cli_fn cli_two_factor, cli_authenticator, cli_device;
+cli_fn cli_two_factor, cli_authenticator, cli_app_password, cli_device;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

@@ -9,12 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Make a call that needs a step-up; when there is none, prove the password
- * (and the code) now and try again.
- */
-static int
-call_stepped(struct cli *cli, struct self *s, const char *method,
+int
+cli_stepped_call(struct cli *cli, struct self *s, const char *method,
     const char *path, const json_t *in, const char *code, json_t **out,
     struct err *e)
 {
@@ -48,7 +44,7 @@ cli_two_factor(struct cli *cli, struct err *e)
 	if (cli_self(cli, &s, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "state", verb);
-	if ((set ? call_stepped(
+	if ((set ? cli_stepped_call(
 		       cli, s, "POST", "/v1/two-factor", ask, code, &answer, e)
 		 : api_call(s->remote, "GET", "/v1/account", NULL, false,
 		       &answer, e)) < 0 ||
@@ -97,7 +93,7 @@ add(struct cli *cli, struct self *s, const char *code, const char *file,
 	OWN(buf_free) struct buf line = { 0 };
 	const char *secret = "", *uri = "";
 
-	if (call_stepped(cli, s, "POST", "/v1/authenticator", NULL, code,
+	if (cli_stepped_call(cli, s, "POST", "/v1/authenticator", NULL, code,
 		&answer, e) < 0 ||
 	    jsonio_text(answer, "secret", &secret, e) < 0 ||
 	    jsonio_text(answer, "uri", &uri, e) < 0)
@@ -136,8 +132,8 @@ cli_authenticator(struct cli *cli, struct err *e)
 	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
 		return cli_self(cli, &s, e) < 0
 		    ? -1
-		    : call_stepped(cli, s, "DELETE", "/v1/authenticator", NULL,
-			  code, &answer, e);
+		    : cli_stepped_call(cli, s, "DELETE", "/v1/authenticator",
+			  NULL, code, &answer, e);
 	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
 		return err_set(e, ERR_USAGE,
 		    "aumbry authenticator add | confirm CODE | remove");

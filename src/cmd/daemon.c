@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "server/copy.h"
 #include "server/restored.h"
-#include "server/server.h"
+#include "server/sasl.h"
 #include "server/tlscert.h"
 #include "store/blob_dir.h"
 #include "store/zone_check.h"
@@ -302,6 +302,7 @@ run_serve(const struct options *o, struct err *e)
 	OWN(mem_free) char *lock_path = file_join(o->data, "serve.lock");
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
+	OWN(sasl_stop) struct sasl *sasl = NULL;
 	struct err sweep;
 	sigset_t set;
 
@@ -329,7 +330,9 @@ run_serve(const struct options *o, struct err *e)
 	if (server_sweep(&s, now_ms(), &sweep) < 0)
 		log_error("sweep_failed", "code=%s why=\"%s\"",
 		    err_name(sweep.code), sweep.msg);
-	if (start(&s, e) < 0)
+	if ((s.config.saslauthd_socket[0] != '\0' &&
+		sasl_start(&s, s.config.saslauthd_socket, &sasl, e) < 0) ||
+	    start(&s, e) < 0)
 		return -1;
 	put_url(&s, http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));

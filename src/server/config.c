@@ -80,6 +80,10 @@ static const struct row rows[] = {
 { "accounts", "default_quota", KIND_SIZE, AT(default_quota_bytes), "0",
   0, INT64_MAX,
   "Storage of a new account, such as 200G. 0: no limit." },
+{ "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
+  "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
+  "about app-specific passwords. Who may open it, its folder decides.\n"
+  "Empty: none." },
 { "limits", "password_tries", KIND_COUNT, AT(password_tries), "10", 1, 1000,
   "Wrong passwords in 10 minutes, per account and address, before each\n"
   "further try has to wait twice as long." },

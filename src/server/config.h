@@ -25,6 +25,8 @@ struct config {
 	/* [accounts] */
 	uint64_t invitations; /* enum config_invitations */
 	uint64_t default_quota_bytes; /* 0: none */
+	/* [auth] */
+	char *saslauthd_socket; /* absolute path, or "" */
 	/* [limits] */
 	uint64_t password_tries; /* in 10 minutes, per account and source */
 	uint64_t code_tries; /* per challenge */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* factor.c: the authenticator app (RFC 6238) and the two-factor state. */
-#include "server/server.h"
+#include "server/apppass.h"
 
 #include "base/text.h"
 
@@ -297,7 +297,8 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_PERMISSION,
 		    "two-factor stays on while Backup or Drive hold data");
 	if (account_set_two_factor(
-		tx, &c->me->uid, on ? TWO_FACTOR_ON : TWO_FACTOR_OFF, e) < 0)
+		tx, &c->me->uid, on ? TWO_FACTOR_ON : TWO_FACTOR_OFF, e) < 0 ||
+	    (!on && apppass_drop_all(tx, c, &c->me->uid, e) < 0))
 		return -1;
 	jsonio_put_text(c->out, "two_factor", state);
 	return server_event(tx, c, &c->me->uid,

@@ -109,7 +109,7 @@ MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
     bool *ok, struct err *e);
 
 /* Handlers, one module each: signup, session, signin, join, ring, factor,
- * zones. */
+ * apppass, zones. */
 http_handle_fn signup_info, signup_start, signup_finish;
 http_handle_fn session_challenge, session_open, session_end, session_account,
     session_log;
@@ -119,6 +119,8 @@ http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
     join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn factor_add, factor_confirm, factor_remove, factor_two_factor;
+http_handle_fn apppass_list, apppass_create, apppass_revoke,
+    apppass_revoke_all;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
     zones_blob_delete, zones_blob_exists;
 extern const struct http_sink zones_blob_put;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* signin.c: proving a password: sign-in, step-up, changing it. */
-#include "server/server.h"
+#include "server/apppass.h"
 
 #include "base/text.h"
 
@@ -441,6 +441,7 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 	return account_set_record(tx, &c->me->uid, record.p, &birth, e) < 0 ||
 		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
 		    0 ||
+		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||
 		server_event(tx, c, &c->me->uid, "password_changed",
 		    &c->me->dev_id, "", e) < 0
 	    ? -1

@@ -46,6 +46,11 @@ static const char *const schema[] = {
 	"CREATE TABLE device_seen (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
 	" time_ms INTEGER NOT NULL, address TEXT NOT NULL,"
 	" PRIMARY KEY (uid, dev_id));",
+	"CREATE TABLE app_password (uid BLOB NOT NULL, mac BLOB NOT NULL,"
+	" id BLOB NOT NULL, label TEXT NOT NULL, scope TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" used_ms INTEGER NOT NULL, used_from TEXT NOT NULL,"
+	" PRIMARY KEY (uid, mac)) WITHOUT ROWID;",
 };
 
 int

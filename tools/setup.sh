@@ -38,6 +38,10 @@ git                        # lists the files that lint looks at
 libcmocka-dev              # unit tests
 perl                       # prove
 rsync                      # compares trees
+cyrus-imapd                # a mail server that asks about passwords
+cyrus-caldav               # and one for calendars
+postfix                    # and one that sends
+libsasl2-modules           # how they ask
 curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail

@@ -5,6 +5,7 @@
 #include "base/now.h"
 #include "server/apppass.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +122,21 @@ by_socket(const char *path)
 	    ASKS * 1e9 / (double)(now_mono_ns() - from));
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	(void)st;
+	(void)type;
+	(void)f;
+	return remove(path);
+}
+
 int
 main(void)
 {
 	static const uint8_t opaque[KEYS_OPAQUE] = { 1 };
 	static const char *const names[] = { "localhost" };
-	char dir[] = "bench-apppass.XXXXXX", path[64];
+	char dir[] = "bench-apppass.XXXXXX";
 	struct server s = { .http = NULL };
 	struct sasl *sasl = NULL;
 	struct err e = { 0 };
@@ -147,6 +157,5 @@ main(void)
 	db_free(&s.db);
 	keys_free(&s.keys);
 	config_free(&s.config);
-	(void)snprintf(path, sizeof path, "rm -r ../%s", dir);
-	return system(path) == 0 ? 0 : 1;
+	return chdir("..") < 0 || nftw(dir, remove_one, 8, FTW_DEPTH) != 0;
 }

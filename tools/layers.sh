@@ -24,7 +24,7 @@ may_use() {
 at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
-	curl/*) homes='src/client/remote.c' ;;
+	curl/*) homes='src/client/remote.c src/server/postman.c' ;;
 	microhttpd.h) homes='src/server/http*.[ch]' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
 	sodium.h | sodium/* | openssl/*)

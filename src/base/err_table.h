@@ -32,6 +32,7 @@ X(ERR_NAME_TAKEN, "name-taken", 409, 1, "That name belongs to another account.",
 X(ERR_SESSION_EXPIRED, "session-expired", 401, 1, "The session has ended.", "Run the command again.") \
 X(ERR_STEP_UP_REQUIRED, "step-up-required", 403, 4, "This needs a factor proven within the last 5 minutes.", "Run: aumbry step-up") \
 X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentication is needed for this, and it is not on.", "Run: aumbry two-factor on   (while it is pending: aumbry authenticator add)") \
+X(ERR_NO_GATEWAY, "no-gateway", 501, 4, "This server has nothing to send that with.", "Ask who runs the server to set it up: [mail] in aumbryd.conf") \
 X(ERR_APP_PASSWORD_SCOPE, "app-password-scope", 403, 4, "This app-specific password is not for this service.", "Make one that is: aumbry app-password create LABEL --scope mail|dav|files") \
 X(ERR_FACTOR_MISSING, "factor-missing", 403, 4, "No fallback factor has been confirmed yet.", "Run: aumbry authenticator add") \
 X(ERR_FACTOR_STRIPPED, "factor-stripped", 403, 6, "The server offered factors that this account's circle has switched off.", "Do not sign in. Tell who runs the server; it may be in wrong hands.") \

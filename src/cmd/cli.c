@@ -38,6 +38,10 @@ static const struct command {
 	    "add [--secret-file F] [--code CODE] | confirm CODE | "
 	    "remove [--code CODE]",
 	    "codes from an app", cli_authenticator },
+	{ "mail",
+	    "add ADDRESS [--code CODE] | confirm CODE | list | "
+	    "remove ADDRESS [--code CODE]",
+	    "where notices of the account's security go", cli_mail },
 	{ "app-password",
 	    "create LABEL --scope mail|dav|files[:ro][:/FOLDER] "
 	    "[--expires SPAN] [--code CODE] | list | revoke ID | revoke --all",

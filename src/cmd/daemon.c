@@ -6,6 +6,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "server/copy.h"
+#include "server/postman.h"
 #include "server/restored.h"
 #include "server/sasl.h"
 #include "server/tlscert.h"
@@ -48,6 +49,7 @@ static void
 server_free(struct server *s)
 {
 	http_free(&s->http);
+	postman_stop(&s->postman);
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
 	keys_free(&s->keys);
@@ -330,7 +332,9 @@ run_serve(const struct options *o, struct err *e)
 	if (server_sweep(&s, now_ms(), &sweep) < 0)
 		log_error("sweep_failed", "code=%s why=\"%s\"",
 		    err_name(sweep.code), sweep.msg);
-	if ((s.config.saslauthd_socket[0] != '\0' &&
+	if ((s.config.smtp_url[0] != '\0' &&
+		postman_start(&s, &s.postman, e) < 0) ||
+	    (s.config.saslauthd_socket[0] != '\0' &&
 		sasl_start(&s, s.config.saslauthd_socket, &sasl, e) < 0) ||
 	    start(&s, e) < 0)
 		return -1;

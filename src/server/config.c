@@ -80,6 +80,12 @@ static const struct row rows[] = {
 { "accounts", "default_quota", KIND_SIZE, AT(default_quota_bytes), "0",
   0, INT64_MAX,
   "Storage of a new account, such as 200G. 0: no limit." },
+{ "mail", "smtp_url", KIND_SECRET, AT(smtp_url), "", 0, 0,
+  "Relay for notices to people, such as smtp://localhost:25 or\n"
+  "smtps://user:password@host:465. @/path reads the value from a file.\n"
+  "Empty: no mail is sent." },
+{ "mail", "from", KIND_TEXT, AT(mail_from), "", 0, 0,
+  "Sender of notices, NAME@DOMAIN." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"
@@ -258,7 +264,9 @@ check_kind(const struct row *row, const char *s, struct err *e)
 		    ? 0
 		    : wrong(e, s, "an absolute path");
 	case KIND_SECRET:
-		return s[0] != '\0' ? 0 : err_set(e, ERR_USAGE, "it is empty");
+		return s[0] != '\0' || row->initial[0] == '\0'
+		    ? 0
+		    : err_set(e, ERR_USAGE, "it is empty");
 	default:
 		return 0;
 	}

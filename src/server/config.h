@@ -25,6 +25,8 @@ struct config {
 	/* [accounts] */
 	uint64_t invitations; /* enum config_invitations */
 	uint64_t default_quota_bytes; /* 0: none */
+	/* [mail] */
+	char *smtp_url, *mail_from; /* or "" */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
 	/* [limits] */

@@ -337,8 +337,7 @@ ring_submit(
 		    e, ERR_BAD_REQUEST, "the entry is not well-formed");
 	if (db_write(s->db, submit_job, &j, e) < 0)
 		return -1;
-	if (!id_zero(&c.wake))
-		http_wake(s->http, &c.wake);
+	server_wake(&c);
 	jsonio_put_true(out, "ok", true);
 	jsonio_put(&r->body, out);
 	return 0;

@@ -4,6 +4,8 @@
 
 #include "base/now.h"
 #include "base/text.h"
+#include "server/notice.h"
+#include "server/postman.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -29,6 +31,15 @@ json_job(struct tx *tx, void *arg, struct err *e)
 	return j->fn(tx, j->call, e);
 }
 
+void
+server_wake(const struct call *c)
+{
+	if (c->posted)
+		postman_wake(c->s->postman);
+	if (!id_zero(&c->wake))
+		http_wake(c->s->http, &c->wake);
+}
+
 int
 server_json(void *app, const struct request *q, struct response *r,
     server_call_fn *fn, enum server_mode mode, struct err *e)
@@ -52,8 +63,7 @@ server_json(void *app, const struct request *q, struct response *r,
 		jsonio_put(&r->detail, detail);
 	if (rc < 0)
 		return -1;
-	if (!id_zero(&c.wake))
-		http_wake(c.s->http, &c.wake);
+	server_wake(&c);
 	if (c.refused) {
 		*e = c.refusal;
 		return -1;
@@ -103,7 +113,9 @@ server_event(struct tx *tx, struct call *c, const struct id *uid,
     struct err *e)
 {
 	return account_event(
-	    tx, uid, c->now_ms, event, dev_id, c->q->peer, detail, e);
+		   tx, uid, c->now_ms, event, dev_id, c->q->peer, detail, e) < 0
+	    ? -1
+	    : notice_event(tx, c, uid, event, detail, e);
 }
 
 void

@@ -23,6 +23,7 @@ struct server {
 	struct blob_store *blobs;
 	struct zone_store store;
 	struct http_server *http;
+	struct postman *postman; /* NULL: no mail is sent */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
@@ -49,6 +50,7 @@ struct call {
 	const json_t *in; /* the body; an empty object when there is none */
 	json_t *out; /* the answer */
 	int64_t now_ms;
+	bool posted; /* the outbox has more: wake the postman, after commit */
 	struct id wake; /* not zero: wake who waits for it, after commit */
 	/* A refusal that must keep what the transaction wrote. */
 	bool refused;
@@ -64,6 +66,9 @@ enum server_mode { SERVER_READ, SERVER_WRITE };
 MUST_CHECK int server_json(void *app, const struct request *q,
     struct response *r, server_call_fn *fn, enum server_mode mode,
     struct err *e);
+
+/* After the commit: wake who waits for what the call did. */
+void server_wake(const struct call *c);
 
 /* Refuse, but commit: counters and events stay. Returns 0. */
 int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
@@ -109,7 +114,7 @@ MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
     bool *ok, struct err *e);
 
 /* Handlers, one module each: signup, session, signin, join, ring, factor,
- * apppass, zones. */
+ * apppass, notice, zones. */
 http_handle_fn signup_info, signup_start, signup_finish;
 http_handle_fn session_challenge, session_open, session_end, session_account,
     session_log;
@@ -119,8 +124,8 @@ http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
     join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn factor_add, factor_confirm, factor_remove, factor_two_factor;
-http_handle_fn apppass_list, apppass_create, apppass_revoke,
-    apppass_revoke_all;
+http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
+http_handle_fn notice_list, notice_add, notice_confirm, notice_remove;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
     zones_blob_delete, zones_blob_exists;
 extern const struct http_sink zones_blob_put;

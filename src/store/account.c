@@ -51,6 +51,15 @@ static const char *const schema[] = {
 	" created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
 	" used_ms INTEGER NOT NULL, used_from TEXT NOT NULL,"
 	" PRIMARY KEY (uid, mac)) WITHOUT ROWID;",
+	"CREATE TABLE mail_address (uid BLOB NOT NULL, address TEXT NOT NULL,"
+	" confirmed INTEGER NOT NULL, code BLOB NOT NULL,"
+	" code_until_ms INTEGER NOT NULL, PRIMARY KEY (uid, address));"
+	"CREATE TABLE outbox (n INTEGER PRIMARY KEY, uid BLOB NOT NULL,"
+	" address TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,"
+	" made_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" next_ms INTEGER NOT NULL);"
+	"CREATE INDEX outbox_next ON outbox (next_ms);"
+	"CREATE INDEX outbox_uid ON outbox (uid);",
 };
 
 int

@@ -68,10 +68,15 @@ start_cyrus() {
 	until_true 30 answers "$IMAP" && until_true 30 answers "$DAV"
 }
 
-# start_postfix: sets SUBMISSION, its port; what it takes goes to Cyrus.
+# start_postfix: sets SUBMISSION and RELAY, its ports, the second for programs
+# of this machine without a password; what it takes goes to Cyrus.
 start_postfix() {
 	postfix=$T/postfix
-	SUBMISSION=$(free_ports 1)
+	[ -n "${SUBMISSION-}" ] || {
+		# shellcheck disable=SC2046 # two words
+		set -- $(free_ports 2)
+		SUBMISSION=$1 RELAY=$2
+	}
 	mkdir -p "$postfix/etc/sasl" "$postfix/spool" "$postfix/data"
 	cat >"$postfix/etc/sasl/smtpd.conf" <<-END
 		pwcheck_method: saslauthd
@@ -101,6 +106,8 @@ start_postfix() {
 	{
 		echo "127.0.0.1:$SUBMISSION inet n - n - - smtpd"
 		echo '  -o smtpd_sasl_auth_enable=yes'
+		echo "127.0.0.1:$RELAY inet n - n - - smtpd"
+		echo '  -o smtpd_relay_restrictions=reject_unauth_destination'
 		echo 'pickup unix n - n 60 1 pickup'
 		echo 'cleanup unix n - n - 0 cleanup'
 		echo 'qmgr unix n - n 300 1 qmgr'
@@ -121,13 +128,17 @@ start_postfix() {
 	until_true 30 answers "$SUBMISSION"
 }
 
-stop_mail() {
-	[ -z "${SUBMISSION-}" ] ||
+stop_postfix() {
+	[ ! -d "$T/postfix" ] ||
 		postfix -c "$T/postfix/etc" stop >/dev/null 2>&1
+}
+
+stop_mail() {
+	stop_postfix
 	if [ -n "${CYRUS-}" ]; then
 		kill "$CYRUS"
 		wait "$CYRUS"
 	fi 2>/dev/null
-	CYRUS='' SUBMISSION=''
+	CYRUS=''
 }
 trap 'stop_mail; cleanup' EXIT

@@ -43,10 +43,11 @@ default_text_has_every_key(void **state)
 	static const char *const keys[] = { "[server]", "host", "listen", "url",
 		"tls_cert", "tls_key", "threads", "trusted_proxy",
 		"metrics_listen", "[storage]", "database", "blobs",
-		"[accounts]", "invitations", "default_quota", "[auth]",
-		"saslauthd_socket", "[limits]", "password_tries", "code_tries",
-		"prompts_per_hour", "signups_per_hour", "connections",
-		"connections_per_address", "idle", "drain", "mature_hours" };
+		"[accounts]", "invitations", "default_quota", "[mail]",
+		"smtp_url", "from", "[auth]", "saslauthd_socket", "[limits]",
+		"password_tries", "code_tries", "prompts_per_hour",
+		"signups_per_hour", "connections", "connections_per_address",
+		"idle", "drain", "mature_hours" };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* notice.h: the mail addresses of an account, and what is mailed to them. */
+/*
+ * What happens to an account's security is in its log and, when its owner has
+ * confirmed an address, in their mail. Mails are rows of a table, written in
+ * the transaction of what they tell and sent later (postman.h), so none tells
+ * of what did not happen, and none is lost with the server.
+ */
+#pragma once
+
+#include "server/server.h"
+
+#define NOTICE_ADDRESSES 3 /* per account */
+#define NOTICE_ADDRESS 254 /* bytes; RFC 5321, section 4.5.3.1.3 */
+#define NOTICE_WAITING 100 /* mails of one account; more are not written */
+
+/* The event as mail to each confirmed address; nothing for what is no news. */
+MUST_CHECK int notice_event(struct tx *tx, struct call *c, const struct id *uid,
+    const char *event, const char *detail, struct err *e);
+
+/* LOCAL@DOMAIN of plain ASCII, nothing that could end a header's line. */
+bool notice_address_ok(const char *s);

@@ -141,7 +141,10 @@ used(void *ctx, enum category c, const struct id *pack)
 {
 	struct run *r = ctx;
 
-	return sink_uses(r->sink, c, pack);
+	if (!sink_uses(r->sink, c, pack))
+		return false;
+	r->uses_condemned[c] = true;
+	return true;
 }
 
 struct gone_check {
@@ -169,10 +172,10 @@ nothing_gone(void *ctx, struct err *e)
 	struct gone_check keychain = { r, CATEGORY_KEYCHAIN };
 
 	return zcopy_pull(r->repo->keychain.zone, 0, e) < 0 ||
-		zcopy_gone(r->repo->backup.zone, r->run_seq, gone_one, &backup,
-		    e) < 0 ||
-		zcopy_gone(r->repo->keychain.zone, r->run_keychain_seq,
-		    gone_one, &keychain, e) < 0
+		zcopy_gone(r->repo->backup.zone, r->backup_seq, gone_one,
+		    &backup, e) < 0 ||
+		zcopy_gone(r->repo->keychain.zone, r->keychain_seq, gone_one,
+		    &keychain, e) < 0
 	    ? -1
 	    : 0;
 }
@@ -190,7 +193,9 @@ commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 	OWN(buf_free) struct buf pardoned = { 0 };
 
 	sink_packs(r->sink, CATEGORY_BACKUP, &packs);
-	if (prune_condemned(r->repo, used, r, &pardoned, e) < 0)
+	if (prune_condemned(r->repo, used, r, &pardoned, e) < 0 ||
+	    (r->uses_condemned[CATEGORY_KEYCHAIN] &&
+		prune_hold_up(r->repo, CATEGORY_KEYCHAIN, e) < 0))
 		return -1;
 	size_t n = packs.n / ID_BYTES;
 	size_t extra = n > LIMIT_REFS ? (n - 1) / LIMIT_REFS : 0;
@@ -265,9 +270,10 @@ run_once(struct repo *repo, const struct backup_options *o,
 	r.seen = seen_open(cache);
 	r.capture = capture_new();
 	if (!o->dry_run) {
-		if (prune_run_begin(repo, &r.run, &r.run_seq, e) < 0)
+		r.backup_seq = chunkmap_seq(repo->backup.map);
+		r.keychain_seq = chunkmap_seq(repo->keychain.map);
+		if (prune_run_begin(repo, &r.run, e) < 0)
 			return -1;
-		r.run_keychain_seq = zcopy_seq(repo->keychain.zone);
 		r.sink = sink_new(repo, o->threads);
 		r.tree = tree_out_new(r.sink, repo->backup.chunker);
 		if (seen_out_new(cache, &r.seen_out, e) < 0)

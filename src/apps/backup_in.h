@@ -40,7 +40,8 @@ struct run {
 	struct buf scratch, content;
 	bool passage; /* above the roots: what listing tells is enough */
 	struct id run; /* the record that says a backup goes on */
-	uint64_t run_seq, run_keychain_seq;
+	uint64_t backup_seq, keychain_seq; /* what the indexes know */
+	bool uses_condemned[CATEGORY_END];
 	char **roots; /* sorted, absolute, none within another */
 	size_t n_roots;
 };

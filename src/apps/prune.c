@@ -407,7 +407,7 @@ own_run(void *ctx, const struct zcopy_record *r, struct err *e)
 }
 
 int
-prune_run_begin(struct repo *r, struct id *run, uint64_t *seq, struct err *e)
+prune_run_begin(struct repo *r, struct id *run, struct err *e)
 {
 	OWN(id_list_free) struct id_list dead = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
@@ -429,10 +429,13 @@ prune_run_begin(struct repo *r, struct id *run, uint64_t *seq, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		edits[1 + i] =
 		    (struct zcopy_edit){ .id = dead.list[i], .deleted = true };
-	if (zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e) < 0)
-		return -1;
-	*seq = zcopy_seq(r->backup.zone);
-	return 0;
+	return zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e);
+}
+
+int
+prune_hold_up(struct repo *r, enum category c, struct err *e)
+{
+	return zcopy_commit(repo_part(r, c)->zone, NULL, 0, NULL, NULL, e);
 }
 
 struct condemned_job {

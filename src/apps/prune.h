@@ -37,8 +37,15 @@ MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
 /* ---- for backups ---- */
 
 /* Note that a backup goes on; drops what this device's dead runs left. */
-MUST_CHECK int prune_run_begin(
-    struct repo *r, struct id *run, uint64_t *seq, struct err *e);
+MUST_CHECK int prune_run_begin(struct repo *r, struct id *run, struct err *e);
+
+/*
+ * Who uses an unused pack of another zone again calls this behind its run
+ * record, and then sees whether the pack is there. A prune that looked before
+ * the run record stood and has not deleted yet must look again: its commit
+ * does not fit that zone any more.
+ */
+MUST_CHECK int prune_hold_up(struct repo *r, enum category c, struct err *e);
 
 /* Ids of condemned records of packs for which `used` says true; appended. */
 typedef bool (*prune_used_fn)(

@@ -802,7 +802,18 @@ run_begin(struct repack *k, struct err *e)
 	id_put(&k->run_plain, &k->repo->self.dev_id);
 	buf_put_u64(&k->run_plain, (uint64_t)now_ms());
 	edit.plain = buf_bytes(&k->run_plain);
-	return zcopy_commit(k->repo->backup.zone, &edit, 1, as_looked_at, k, e);
+	if (zcopy_commit(k->repo->backup.zone, &edit, 1, as_looked_at, k, e) <
+	    0)
+		return -1;
+	/* Whoever is about to delete what is left of secrets looks again. */
+	for (size_t i = 0; i < k->n; i++) {
+		const struct place *p = &k->packs[i];
+		if (p->category == CATEGORY_KEYCHAIN && !p->named &&
+		    p->live > 0)
+			return zcopy_commit(
+			    k->repo->keychain.zone, NULL, 0, NULL, NULL, e);
+	}
+	return 0;
 }
 
 int

@@ -480,11 +480,12 @@ const lies = {
 const lost = new Set();
 
 // Not lies, but counted as such: "pause METHOD WHAT FROM [TO]" lets those
-// questions about WHAT (blobs, commits) wait until the lie changes;
-// "watch METHOD WHAT" only counts them.
+// questions about WHAT (blobs, commits, or the category of a commit) wait
+// until the lie changes; "watch METHOD WHAT" only counts them.
 let matched = 0; // since the lie began
 const pauses = (name, q, [method, what, from, to = from]) => {
-  if (q.method !== method || !q.path.split('/').includes(what)) return false;
+  const about = [...q.path.split('/'), q.query.get('category')];
+  if (q.method !== method || !about.includes(what)) return false;
   matched += 1;
   appendFileSync(LOG, `${name} ${matched} ${q.method} ${q.url}\n`);
   return name === 'pause' && matched >= Number(from) && matched <= Number(to);

@@ -185,7 +185,7 @@ ok 'there is something to rewrite' round 2 3
 ok 'a prune rewrites' halted PUT blobs 1 9999
 # The newest one is used as a whole.
 rm "$(find "$DATA/blobs/" -type f -not -path "$DATA/blobs/tmp/*" \
-	-not -path "$DATA/blobs/trash/*" -size +4M -printf '%T@ %p\n' |
+	-not -path "$DATA/blobs/trash/*" -size +3M -printf '%T@ %p\n' |
 	sort -n | tail -n 1 | sed 's/^[^ ]* //')"
 says 'another device finds a pack lost, and drops it' \
 	'^1 packs are out of the index' at bea --yes repair --read

@@ -39,7 +39,7 @@ in_manual src/cmd/daemon.c docs/man/aumbryd.8
 # Options that are parsed stand in a usage, and those of a usage are parsed.
 # --keep-… is one word there; -l is the short form of --long.
 usages=$(sed -n '/^} commands\[\] = {/,/^};/p' src/cmd/cli.c)
-parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cmd/cli_*.c |
+parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cmd/cli*.[ch] |
 	sed 's/^{ "//; s/".*//' | sort -u)
 [ -n "$parsed" ] || echo 'src/cmd: no option found' >>"$bad"
 for option in $parsed; do
@@ -49,7 +49,7 @@ for option in $parsed; do
 done
 for option in $(printf '%s\n' "$usages" | grep -o -e '--[a-z][a-z-]*' |
 	sed 's/--//' | sort -u); do
-	grep -q "\"\(--\)\{0,1\}$option\"" src/cmd/cli*.c ||
+	grep -q "\"\(--\)\{0,1\}$option\"" src/cmd/cli*.[ch] ||
 		echo "src/cmd/cli.c: nothing parses --$option" >>"$bad"
 	grep -q -e "\(--\|Fl Fl \)$option\>" docs/man/aumbry.1 ||
 		echo "docs/man/aumbry.1: --$option is missing" >>"$bad"

@@ -76,10 +76,11 @@ login_start(struct remote *r, const char *path, const char *name,
 }
 
 int
-login_step_up(struct remote *r, struct bytes password, const char *code,
+login_step_up(struct remote *r, struct bytes password, const struct prove *p,
     struct login *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *half = NULL;
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	if (login_start(r, "/v1/step-up/start", NULL, password, false, out, e) <
@@ -87,10 +88,11 @@ login_step_up(struct remote *r, struct bytes password, const char *code,
 		return -1;
 	jsonio_put_id(ask, "login", &out->id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(out->ke3, sizeof out->ke3));
-	if (code != NULL)
-		jsonio_put_text(ask, "code", code);
-	return api_call(
-	    r, "POST", "/v1/step-up/finish", ask, false, &answer, e);
+	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &half, e) < 0)
+		return -1;
+	return json_object_get(half, "methods") == NULL
+	    ? 0
+	    : prove_factor(r, half, p, &answer, e);
 }
 
 void

@@ -2,7 +2,7 @@
 /* login.h: one run of OPAQUE against the server, for sign-in and step-up. */
 #pragma once
 
-#include "client/api.h"
+#include "client/prove.h"
 #include "vault/opaque.h"
 
 /* What a run left: the key that both sides now share. */
@@ -32,9 +32,9 @@ MUST_CHECK int login_ksf(
 MUST_CHECK int login_start(struct remote *r, const char *path, const char *name,
     struct bytes password, bool bare, struct login *out, struct err *e);
 
-/* Both halves of step-up. */
+/* Password and, when the account has one, a factor. */
 MUST_CHECK int login_step_up(struct remote *r, struct bytes password,
-    const char *code, struct login *out, struct err *e);
+    const struct prove *p, struct login *out, struct err *e);
 
 /* HMAC under HKDF(session key, label | NUL). */
 void login_mac(const struct login *l, const char *label, struct bytes message,

@@ -4,23 +4,18 @@
 
 #include "base/now.h"
 #include "client/depot_remote.h"
-#include "client/login.h"
+#include "client/newcomer.h"
 #include "client/relay.h"
 #include "vault/cpace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct newcomer {
+struct entrant {
 	const struct pair_join *a;
-	struct remote *remote;
+	struct newcomer me;
 	struct depot *depot;
 	struct relay c;
-	struct devkey *key;
-	struct device device;
-	struct buf record;
-	struct id opening, nonce, uid;
-	char *host;
 	/* What the trusted device vouched for. */
 	struct digest circle_id, head;
 	uint32_t seq;
@@ -29,67 +24,18 @@ struct newcomer {
 };
 
 static void
-newcomer_free(struct newcomer *n)
+entrant_free(struct entrant *n)
 {
 	relay_free(&n->c);
 	depot_free(&n->depot);
-	remote_free(&n->remote);
-	devkey_free(&n->key);
-	buf_free(&n->record);
+	newcomer_free(&n->me);
 	buf_free(&n->entries);
 	circle_free(&n->circle);
-	free(n->host);
-}
-
-static int
-open_request(struct newcomer *n, struct err *e)
-{
-	const struct pair_join *a = n->a;
-	OWN(login_free) struct login l = { .session_key = NULL };
-	OWN(jsonio_free) json_t *server = NULL;
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
-	OWN(buf_free) struct buf m = { 0 };
-	const char *host = "", *token = "";
-	struct digest mac;
-	uint16_t mature;
-
-	if (login_server(n->remote, &server, &mature, e) < 0 ||
-	    jsonio_text(server, "host", &host, e) < 0 ||
-	    login_start(n->remote, "/v1/signin/start", a->name, a->password,
-		true, &l, e) < 0)
-		return -1;
-	n->host = mem_text(host);
-	n->key = devkey_new(&n->device);
-	n->device.class = CLASS_COMPUTER;
-	n->device.rights = RIGHT_APPROVE;
-	id_random(&n->opening);
-	id_random(&n->nonce);
-	device_name_commit(&n->opening, a->device_name, &n->device.name_commit);
-	device_put(&n->record, &n->device);
-	id_put(&m, &l.id);
-	id_put(&m, &n->nonce);
-	buf_put_bytes(&m, buf_bytes(&n->record));
-	login_mac(&l, "aumbry signin v1", buf_bytes(&m), &mac);
-	jsonio_put_id(ask, "login", &l.id);
-	jsonio_put_bytes(ask, "ke3", bytes_of(l.ke3, sizeof l.ke3));
-	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
-	jsonio_put_text(ask, "os", "linux");
-	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
-	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
-	if (api_call(n->remote, "POST", "/v1/signin/finish", ask, true, &answer,
-		e) < 0 ||
-	    jsonio_id(answer, "uid", &n->uid, e) < 0 ||
-	    jsonio_id(answer, "join", &n->c.join, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0)
-		return -1;
-	remote_set_token(n->remote, token);
-	return 0;
 }
 
 /* Answer one code; *right when the trusted device's offer came back. */
 static int
-answer_code(struct newcomer *n, struct relay_keys *k, struct buf *offer,
+answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
     bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf typed = { 0 };
@@ -110,12 +56,12 @@ answer_code(struct newcomer *n, struct relay_keys *k, struct buf *offer,
 	if (n->a->ask(n->a->ctx, &typed, e) < 0 ||
 	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
 		return -1;
-	relay_channel_id(n->host, &n->uid, &ci);
-	relay_session_id(&n->c.join, &n->nonce, &ra, &k->sid);
+	relay_channel_id(n->me.host, &n->me.uid, &ci);
+	relay_session_id(&n->c.join, &n->me.nonce, &ra, &k->sid);
 	OWN(cpace_free)
 	struct cpace *cp =
 	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS),
-		buf_bytes(&ci), buf_bytes(&k->sid), buf_bytes(&n->record));
+		buf_bytes(&ci), buf_bytes(&k->sid), buf_bytes(&n->me.record));
 	mem_wipe(code, sizeof code);
 	cpace_share(cp, NULL, yb);
 	if (cpace_finish(cp, ya, buf_bytes(&other), &isk, &k->transcript, e) <
@@ -146,8 +92,8 @@ answer_code(struct newcomer *n, struct relay_keys *k, struct buf *offer,
 
 /* The circle differs from the vouched one: in a part, or is it another? */
 static int
-differs(const struct newcomer *n, bool ours, enum err_code code,
-    const char *how, struct err *e)
+differs(const struct entrant *n, bool ours, enum err_code code, const char *how,
+    struct err *e)
 {
 	if (!ours && n->circle.seq > 0)
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
@@ -158,7 +104,7 @@ differs(const struct newcomer *n, bool ours, enum err_code code,
 
 /* The circle must be whole and end in exactly the vouched head. */
 static int
-fetch_circle(struct newcomer *n, bool with_add, struct err *e)
+fetch_circle(struct entrant *n, bool with_add, struct err *e)
 {
 	OWN(buf_free) struct buf all = { 0 };
 	uint32_t until = n->seq + (with_add ? 1 : 0);
@@ -180,7 +126,7 @@ fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 				  "lacks an entry", e)
 			    : -1;
 		ours |= digest_equal(&n->circle.circle_id, &n->circle_id);
-		if (!id_equal(&n->circle.uid, &n->uid))
+		if (!id_equal(&n->circle.uid, &n->me.uid))
 			return err_set(e, ERR_CIRCLE_NOT_YOURS,
 			    "the list of devices is another account's");
 		buf_put_v16(&n->entries, entry);
@@ -201,7 +147,7 @@ fetch_circle(struct newcomer *n, bool with_add, struct err *e)
 /* Check what is offered, and sign it. */
 static int
 sign_offer(
-    struct newcomer *n, struct relay_keys *k, struct bytes offer, struct err *e)
+    struct entrant *n, struct relay_keys *k, struct bytes offer, struct err *e)
 {
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf whole = { 0 };
@@ -217,7 +163,7 @@ sign_offer(
 	struct bytes unsigned_add = scan_v16(&s);
 	if (!scan_done(&s))
 		return relay_malformed(e);
-	if (!id_equal(&uid, &n->uid))
+	if (!id_equal(&uid, &n->me.uid))
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
 		    "the trusted device is of another account");
 	if (fetch_circle(n, false, e) < 0)
@@ -228,18 +174,18 @@ sign_offer(
 	if (circle_entry_parse(buf_bytes(&whole), &v, e) < 0)
 		return -1;
 	if (v.type != CIRCLE_ADD || v.seq != n->seq + 1 ||
-	    !digest_equal(&v.prev, &n->head) || !id_equal(&v.uid, &n->uid) ||
-	    !bytes_equal(v.body, buf_bytes(&n->record)))
+	    !digest_equal(&v.prev, &n->head) || !id_equal(&v.uid, &n->me.uid) ||
+	    !bytes_equal(v.body, buf_bytes(&n->me.record)))
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the entry to sign does not add this device to that list");
-	devkey_sign(n->key, SIG_CIRCLE, unsigned_add, sig);
+	devkey_sign(n->me.key, SIG_CIRCLE, unsigned_add, sig);
 	relay_box(k, k->b_to_a, RELAY_SIGNED, bytes_of(sig, sizeof sig), &m);
 	return relay_send(&n->c, RELAY_SIGNED, buf_bytes(&m), e);
 }
 
 /* Sign until the welcome comes. */
 static int
-be_let_in(struct newcomer *n, struct relay_keys *k, struct buf *offer,
+be_let_in(struct entrant *n, struct relay_keys *k, struct buf *offer,
     struct buf *heads, struct err *e)
 {
 	uint8_t kind = RELAY_OFFER;
@@ -289,7 +235,7 @@ check_heads(struct self *s, struct scan *p, struct err *e)
 }
 
 static int
-settle_in(struct newcomer *n, struct bytes welcome_plain, struct err *e)
+settle_in(struct entrant *n, struct bytes welcome_plain, struct err *e)
 {
 	const struct pair_join *a = n->a;
 	struct scan p = scan_of(welcome_plain);
@@ -300,22 +246,23 @@ settle_in(struct newcomer *n, struct bytes welcome_plain, struct err *e)
 	buf_put_bytes(&text, name);
 	if (fetch_circle(n, true, e) < 0)
 		return -1;
-	if (!circle_active(&n->circle, &n->device.dev_id))
+	if (!circle_active(&n->circle, &n->me.device.dev_id))
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the server's list of devices lacks this device");
-	if (self_save_account(a->dir, a->url, buf_text(&text), n->host,
+	if (self_save_account(a->dir, a->url, buf_text(&text), n->me.host,
 		buf_bytes(&n->entries), bytes_str(""), e) < 0 ||
-	    home_write_key(a->dir, &n->uid, &n->device.dev_id, n->key, e) < 0 ||
+	    home_write_key(
+		a->dir, &n->me.uid, &n->me.device.dev_id, n->me.key, e) < 0 ||
 	    self_open(a->dir, &s, e) < 0 || self_connect(s, e) < 0 ||
 	    check_heads(s, &p, e) < 0 || self_state(s, e) < 0)
 		return -1;
 	return self_put_name(
-	    s, &n->device.dev_id, &n->opening, a->device_name, e);
+	    s, &n->me.device.dev_id, &n->me.opening, a->device_name, e);
 }
 
 /* Answer codes until one is right. */
 static int
-prove(struct newcomer *n, struct err *e)
+prove(struct entrant *n, struct err *e)
 {
 	for (;;) {
 		OWN(relay_keys_free) struct relay_keys k = { 0 };
@@ -342,15 +289,22 @@ prove(struct newcomer *n, struct err *e)
 int
 pair_join(const struct pair_join *a, struct err *e)
 {
-	OWN(newcomer_free) struct newcomer n = { .a = a };
+	OWN(entrant_free) struct entrant n = { .a = a };
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct newcomer_ask ask = { .url = a->url,
+		.name = a->name,
+		.device_name = a->device_name,
+		.with = "device",
+		.password = a->password };
 
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
-	if (remote_new(a->url, &n.remote, e) < 0 || open_request(&n, e) < 0)
+	if (newcomer_request(&ask, &n.me, &answer, e) < 0)
 		return -1;
-	n.depot = depot_remote_new(n.remote);
-	n.c.remote = n.remote;
+	n.depot = depot_remote_new(n.me.remote);
+	n.c.join = n.me.join;
+	n.c.remote = n.me.remote;
 	n.c.side = RELAY_SIDE_NEW;
 	n.c.deadline_ms = now_ms() + a->timeout_s * 1000LL;
 	if (a->waiting != NULL)
@@ -358,6 +312,6 @@ pair_join(const struct pair_join *a, struct err *e)
 	if (prove(&n, e) == 0)
 		return 0;
 	/* Nobody should be asked about what nobody waits for. */
-	relay_cancel(n.remote, &n.c.join);
+	relay_cancel(n.me.remote, &n.c.join);
 	return -1;
 }

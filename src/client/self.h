@@ -9,6 +9,7 @@
 
 #include "client/api.h"
 #include "client/home.h"
+#include "client/prove.h"
 #include "client/zcopy.h"
 
 struct self {
@@ -155,10 +156,6 @@ MUST_CHECK int self_leave(struct self *s, struct err *e);
  */
 MUST_CHECK int self_settle(struct self *s, struct err *e);
 
-/* Prove the password (and code, if the account has a factor) again. */
-MUST_CHECK int self_step_up(
-    struct self *s, struct bytes password, const char *code, struct err *e);
-
 /* errors: wrong-password-or-name, wrong-code, step-up-required. */
 MUST_CHECK int self_change_password(struct self *s, struct bytes old,
-    struct bytes fresh, const char *code, struct err *e);
+    struct bytes fresh, const struct prove *p, struct err *e);

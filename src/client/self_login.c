@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* self_login.c: what begins with a password: sign-up, step-up, new password. */
+/* self_login.c: what begins with a password: sign-up, a new password. */
 #include "client/self.h"
 
 #include "base/now.h"
@@ -171,22 +171,11 @@ self_signup(const struct self_signup *a, struct err *e)
 	    self, &f.device.dev_id, &f.opening, a->device_name, e);
 }
 
-/* ---- step-up and password ---- */
-
-int
-self_step_up(
-    struct self *s, struct bytes password, const char *code, struct err *e)
-{
-	struct login l = { 0 };
-
-	int rc = login_step_up(s->remote, password, code, &l, e);
-	login_free(&l);
-	return rc;
-}
+/* ---- password ---- */
 
 int
 self_change_password(struct self *s, struct bytes old, struct bytes fresh,
-    const char *code, struct err *e)
+    const struct prove *p, struct err *e)
 {
 	OWN(login_free) struct login l = { 0 };
 	OWN(opaque_free) struct opaque *opaque = opaque_new(fresh);
@@ -202,7 +191,7 @@ self_change_password(struct self *s, struct bytes old, struct bytes fresh,
 
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
-	if (login_step_up(s->remote, old, code, &l, e) < 0 ||
+	if (login_step_up(s->remote, old, p, &l, e) < 0 ||
 	    api_call(s->remote, "POST", "/v1/password/start", ask, false,
 		&started, e) < 0 ||
 	    login_ksf(started, &ksf, e) < 0 ||

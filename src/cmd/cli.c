@@ -21,13 +21,13 @@ static const struct command {
 	    "make an account on a server", cli_signup },
 	{ "signin",
 	    "URL NAME [--device-name N] [--code CODE] "
-	    "[--with device] [--timeout SPAN]",
+	    "[--with device|authenticator] [--timeout SPAN]",
 	    "join an account with this device", cli_signin },
 	{ "signout", "[--erase]", "forget the account on this device",
 	    cli_signout },
 	{ "status", "", "account, device, two-factor, storage, last backup",
 	    cli_status },
-	{ "step-up", "[--code CODE]",
+	{ "step-up", "[--with authenticator] [--code CODE]",
 	    "prove the password, and a factor, for the next 5 minutes",
 	    cli_step_up },
 	{ "password", "change [--new-password-file F] [--code CODE]",
@@ -52,6 +52,7 @@ static const struct command {
 	    "[--timeout SPAN] | refuse [ID] | rename NAME | "
 	    "remove NAME|ID [--code CODE]",
 	    "the account's devices", cli_device },
+	{ "session", "list | end ID", "who is signed in now", cli_session },
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",
 	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "

@@ -10,6 +10,7 @@
 #include "apps/snapshot.h"
 #include "client/depot_local.h"
 #include "client/self.h"
+#include "client/visit.h"
 
 #define VERSION "0.1.0"
 
@@ -105,17 +106,43 @@ struct cli_view {
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 
-/* Prove the password, and the code when there is one, as typed or given. */
-MUST_CHECK int cli_prove(
-    struct cli *cli, struct self *s, const char *code, struct err *e);
+/* The account as a device of it, or as a visitor, reaches it. */
+struct cli_account {
+	struct self *self; /* one of */
+	struct visit *visit; /* these two */
+	struct remote *remote; /* of that one */
+};
+
+void cli_account_free(struct cli_account *a);
+MUST_CHECK int cli_account(
+    struct cli *cli, struct cli_account *out, struct err *e);
+
+/* How a factor is proven: --with WAY --code CODE. */
+struct cli_proof {
+	const char *with, *code; /* NULL: chosen, asked */
+};
+
+/* The rows of its options. */
+#define CLI_PROOF(p) \
+	{ "with", CLI_TEXT, &(p)->with }, \
+	{ \
+		"code", CLI_TEXT, &(p)->code \
+	}
+
+/* For prove_factor: what is not given is asked on the terminal. */
+struct prove cli_asking(struct cli *cli, const struct cli_proof *p);
+
+/* Prove the password, and a factor when there is one, as typed or given. */
+MUST_CHECK int cli_prove(struct cli *cli, struct remote *r,
+    const struct cli_proof *p, struct err *e);
 
 /*
  * Make a call that needs a step-up; when there is none, prove the password
- * (and the code) now and try again.
+ * (and a factor) now and try again.
  */
-MUST_CHECK int cli_stepped_call(struct cli *cli, struct self *s,
-    const char *method, const char *path, const json_t *in, const char *code,
-    json_t **out, struct err *e);
+MUST_CHECK int cli_stepped_call(struct cli *cli, struct remote *r,
+    const char *method, const char *path, const json_t *in,
+    const struct cli_proof *p, json_t **out, struct err *e);
 
 struct json_t;
 /* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
@@ -126,6 +153,9 @@ void cli_print_json(struct json_t *j);
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);
 
+/* --timeout; NULL gives 5 minutes. errors: bad-usage. */
+MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
+
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 
@@ -133,7 +163,7 @@ typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_app_password, cli_mail,
-    cli_device;
+    cli_device, cli_session;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

@@ -118,6 +118,23 @@ leave(const struct cli *cli, const char *dir, struct err *e)
 	return 0;
 }
 
+/* No keys are lost: nothing to ask about. */
+static int
+end_visit(const char *dir, struct err *e)
+{
+	OWN(visit_free) struct visit *v = NULL;
+	struct err over;
+
+	if (visit_open(dir, &v, &over) == 0 &&
+	    api_call(v->remote, "DELETE", "/v1/session", NULL, false, NULL,
+		&over) < 0 &&
+	    over.code != ERR_SESSION_EXPIRED) {
+		*e = over;
+		return -1;
+	}
+	return home_erase(dir, e);
+}
+
 int
 cli_signout(struct cli *cli, struct err *e)
 {
@@ -127,6 +144,8 @@ cli_signout(struct cli *cli, struct err *e)
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
 		return -1;
+	if (visit_there(dir))
+		return end_visit(dir, e);
 	if (!home_has_key(dir))
 		return err_set(
 		    e, ERR_NOT_SIGNED_IN, "no account is signed in at %s", dir);
@@ -145,14 +164,14 @@ cli_signout(struct cli *cli, struct err *e)
 int
 cli_step_up(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
-	const char *code = NULL;
-	const struct cli_option options[] = { { "code", CLI_TEXT, &code } };
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	struct cli_proof proof = { NULL, NULL };
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    cli_self(cli, &s, e) < 0)
+	    cli_account(cli, &a, e) < 0)
 		return -1;
-	return cli_prove(cli, s, code, e);
+	return cli_prove(cli, a.remote, &proof, e);
 }
 
 int
@@ -161,8 +180,9 @@ cli_password_change(struct cli *cli, struct err *e)
 	OWN(self_free) struct self *s = NULL;
 	OWN(secret_free) struct secret *old = NULL;
 	OWN(secret_free) struct secret *fresh = NULL;
-	const char *code = NULL, *file = NULL;
-	const struct cli_option options[] = { { "code", CLI_TEXT, &code },
+	struct cli_proof proof = { NULL, NULL };
+	const char *file = NULL;
+	const struct cli_option options[] = { CLI_PROOF(&proof),
 		{ "new-password-file", CLI_TEXT, &file } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
@@ -179,9 +199,11 @@ cli_password_change(struct cli *cli, struct err *e)
 	}
 	if (cli_self(cli, &s, e) < 0 ||
 	    cli_password(cli, "Old password", false, &old, e) < 0 ||
-	    cli_password(&second, "New password", true, &fresh, e) < 0 ||
-	    self_change_password(
-		s, secret_bytes(old), secret_bytes(fresh), code, e) < 0)
+	    cli_password(&second, "New password", true, &fresh, e) < 0)
+		return -1;
+	struct prove prove = cli_asking(cli, &proof);
+	if (self_change_password(
+		s, secret_bytes(old), secret_bytes(fresh), &prove, e) < 0)
 		return -1;
 	cli_say(cli, "The password is changed.");
 	return 0;
@@ -192,7 +214,7 @@ cli_password_change(struct cli *cli, struct err *e)
 int
 cli_log(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf path = { 0 };
 	const char *since = NULL;
@@ -206,9 +228,9 @@ cli_log(struct cli *cli, struct err *e)
 		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
 	buf_printf(&path, "/v1/log?since=%lld",
 	    (long long)(since != NULL ? now_ms() - span * 1000 : 0));
-	if (cli_self(cli, &s, e) < 0 ||
+	if (cli_account(cli, &a, e) < 0 ||
 	    api_call(
-		s->remote, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
+		a.remote, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *list = json_object_get(answer, "events");
 	for (size_t i = json_array_size(list); i-- > 0;) {

@@ -11,11 +11,12 @@
 #include <string.h>
 
 struct wish {
-	const char *label, *scope, *expires, *code;
+	const char *label, *scope, *expires;
+	struct cli_proof proof;
 };
 
 static int
-create(struct cli *cli, struct self *s, const struct wish *w, struct err *e)
+create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
@@ -32,8 +33,8 @@ create(struct cli *cli, struct self *s, const struct wish *w, struct err *e)
 		jsonio_put_u64(
 		    ask, "expires_ms", (uint64_t)(now_ms() + span * 1000));
 	}
-	if (cli_stepped_call(cli, s, "POST", "/v1/app-passwords", ask, w->code,
-		&answer, e) < 0 ||
+	if (cli_stepped_call(cli, r, "POST", "/v1/app-passwords", ask,
+		&w->proof, &answer, e) < 0 ||
 	    jsonio_text(answer, "password", &password, e) < 0 ||
 	    jsonio_text(answer, "name", &name, e) < 0 ||
 	    jsonio_id(answer, "id", &id, e) < 0)
@@ -91,12 +92,12 @@ print_one(const struct cli *cli, const json_t *x)
 }
 
 static int
-list(const struct cli *cli, struct self *s, struct err *e)
+list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(s->remote, "GET", "/v1/app-passwords", NULL, false,
-		&answer, e) < 0)
+	if (api_call(r, "GET", "/v1/app-passwords", NULL, false, &answer, e) <
+	    0)
 		return -1;
 	const json_t *all = json_object_get(answer, "app_passwords");
 	for (size_t i = 0; i < json_array_size(all); i++)
@@ -106,13 +107,13 @@ list(const struct cli *cli, struct self *s, struct err *e)
 
 /* The one whose ID begins so. */
 static int
-find(struct self *s, const char *start, struct id *out, struct err *e)
+find(struct remote *r, const char *start, struct id *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t hits = 0;
 
-	if (api_call(s->remote, "GET", "/v1/app-passwords", NULL, false,
-		&answer, e) < 0)
+	if (api_call(r, "GET", "/v1/app-passwords", NULL, false, &answer, e) <
+	    0)
 		return -1;
 	const json_t *all = json_object_get(answer, "app_passwords");
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -137,7 +138,7 @@ find(struct self *s, const char *start, struct id *out, struct err *e)
 }
 
 static int
-revoke(const struct cli *cli, struct self *s, const char *id, struct err *e)
+revoke(const struct cli *cli, struct remote *r, const char *id, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf path = { 0 };
@@ -146,12 +147,12 @@ revoke(const struct cli *cli, struct self *s, const char *id, struct err *e)
 
 	buf_put_str(&path, "/v1/app-passwords");
 	if (id != NULL) {
-		if (find(s, id, &which, e) < 0)
+		if (find(r, id, &which, e) < 0)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}
-	if (api_call(s->remote, "DELETE", buf_text(&path), NULL, false, &answer,
-		e) < 0 ||
+	if (api_call(r, "DELETE", buf_text(&path), NULL, false, &answer, e) <
+		0 ||
 	    (id == NULL && jsonio_u64(answer, "revoked", &n, e) < 0))
 		return -1;
 	cli_say(cli, "%llu app-specific %s revoked.", (unsigned long long)n,
@@ -162,13 +163,13 @@ revoke(const struct cli *cli, struct self *s, const char *id, struct err *e)
 int
 cli_app_password(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	struct wish w = { .label = NULL };
 	struct scope scope;
 	bool all = false;
 	const struct cli_option options[] = { { "scope", CLI_TEXT, &w.scope },
-		{ "expires", CLI_TEXT, &w.expires },
-		{ "code", CLI_TEXT, &w.code }, { "all", CLI_FLAG, &all } };
+		{ "expires", CLI_TEXT, &w.expires }, CLI_PROOF(&w.proof),
+		{ "all", CLI_FLAG, &all } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
 		return -1;
@@ -184,12 +185,17 @@ cli_app_password(struct cli *cli, struct err *e)
 			return -1;
 		}
 		w.label = what;
-		return cli_self(cli, &s, e) < 0 ? -1 : create(cli, s, &w, e);
+		return cli_account(cli, &a, e) < 0
+		    ? -1
+		    : create(cli, a.remote, &w, e);
 	}
 	if (strcmp(verb, "list") == 0 && what == NULL)
-		return cli_self(cli, &s, e) < 0 ? -1 : list(cli, s, e);
+		return cli_account(cli, &a, e) < 0 ? -1
+						   : list(cli, a.remote, e);
 	if (strcmp(verb, "revoke") == 0 && all != (what != NULL))
-		return cli_self(cli, &s, e) < 0 ? -1 : revoke(cli, s, what, e);
+		return cli_account(cli, &a, e) < 0
+		    ? -1
+		    : revoke(cli, a.remote, what, e);
 	return err_set(e, ERR_USAGE,
 	    "aumbry app-password create LABEL --scope S | list | revoke ID | "
 	    "revoke --all");

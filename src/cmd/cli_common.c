@@ -15,6 +15,7 @@
 
 #define PASSWORD_MAX 1024 /* bytes */
 #define PASSWORD_TRIES 3 /* on a terminal */
+#define TIMEOUT_S 300 /* how long what waits does so by itself */
 
 void
 cli_list_free(struct cli_list *l)
@@ -279,6 +280,14 @@ cli_self(struct cli *cli, struct self **out, struct err *e)
 	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
 	OWN(self_free) struct self *s = NULL;
 
+	if (visit_there(dir)) {
+		(void)err_set(e, ERR_PERMISSION,
+		    "this sign-in was by a code, which opens the account's "
+		    "settings and none of its data");
+		return err_remedy(e,
+		    "Let this device in: aumbry signin URL NAME, and on a "
+		    "trusted one: aumbry device approve");
+	}
 	if (self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||
 	    self_settle(s, e) < 0)
 		return -1;
@@ -412,23 +421,15 @@ cli_split(const char *spec, char **id, const char **path)
 	*path = colon != NULL ? colon + 1 : "";
 }
 
-struct proof {
-	struct self *self;
-	const char *code;
-};
-
-static int
-prove(void *ctx, struct bytes password, struct err *e)
-{
-	const struct proof *p = ctx;
-
-	return self_step_up(p->self, password, p->code, e);
-}
-
 int
-cli_prove(struct cli *cli, struct self *s, const char *code, struct err *e)
+cli_timeout(const char *text, unsigned *out, struct err *e)
 {
-	struct proof p = { s, code };
+	int64_t s = TIMEOUT_S;
 
-	return cli_with_password(cli, "Password", prove, &p, e);
+	if (text != NULL &&
+	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
+		return err_set(e, ERR_USAGE,
+		    "--timeout is a number of seconds, not %s", text);
+	*out = (unsigned)s;
+	return 0;
 }

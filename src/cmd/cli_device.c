@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_device.c: aumbry device, aumbry signin. */
+/* cli_device.c: aumbry device. */
 #include "cmd/cli.h"
 
 #include "base/text.h"
@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TIMEOUT_S 300 /* how long what waits does so by itself */
 
 static const char *
 class_name(uint8_t class)
@@ -24,19 +22,6 @@ class_name(uint8_t class)
 	};
 
 	return class < CLASS_END && names[class] != NULL ? names[class] : "?";
-}
-
-static int
-parse_timeout(const char *text, unsigned *out, struct err *e)
-{
-	int64_t s = TIMEOUT_S;
-
-	if (text != NULL &&
-	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
-		return err_set(e, ERR_USAGE,
-		    "--timeout is a number of seconds, not %s", text);
-	*out = (unsigned)s;
-	return 0;
 }
 
 /* ---- list ---- */
@@ -267,7 +252,7 @@ find_device(
 
 static int
 remove_device(struct cli *cli, struct self *s, const char *word,
-    const char *code, struct err *e)
+    const struct cli_proof *p, struct err *e)
 {
 	struct id id;
 	bool gone;
@@ -288,7 +273,7 @@ remove_device(struct cli *cli, struct self *s, const char *word,
 	if (e->code != ERR_STEP_UP_REQUIRED ||
 	    (cli->password_file == NULL && !isatty(STDIN_FILENO)))
 		return -1;
-	if (cli_prove(cli, s, code, e) < 0)
+	if (cli_prove(cli, s->remote, p, e) < 0)
 		return -1;
 	return self_remove(s, &id, 1, e);
 }
@@ -311,16 +296,16 @@ cli_device(struct cli *cli, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
 	OWN(requests_free) struct requests all = { NULL, 0 };
-	const char *timeout = NULL, *code = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *timeout = NULL;
 	bool print_code = false;
-	const struct cli_option options[] = {
-		{ "print-code", CLI_FLAG, &print_code },
-		{ "timeout", CLI_TEXT, &timeout }, { "code", CLI_TEXT, &code }
-	};
+	const struct cli_option options[] = { { "print-code", CLI_FLAG,
+						  &print_code },
+		{ "timeout", CLI_TEXT, &timeout }, CLI_PROOF(&proof) };
 	unsigned timeout_s;
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0 ||
-	    parse_timeout(timeout, &timeout_s, e) < 0)
+	    cli_timeout(timeout, &timeout_s, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
 	const char *word = cli->n_args > 1 ? cli->args[1] : NULL;
@@ -345,96 +330,10 @@ cli_device(struct cli *cli, struct err *e)
 	if (strcmp(verb, "rename") == 0)
 		return rename_device(s, word, e);
 	if (strcmp(verb, "remove") == 0)
-		return remove_device(cli, s, word, code, e);
+		return remove_device(cli, s, word, &proof, e);
 	if (pair_requests(s, 0, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
 		print_request(cli, &all.list[i]);
-	return 0;
-}
-
-/* ---- signin ---- */
-
-struct asking {
-	const struct cli *cli;
-	const char *code; /* --code, for the first try */
-};
-
-static void
-waiting(void *ctx)
-{
-	const struct asking *a = ctx;
-
-	cli_say(a->cli,
-	    "This device asks to join. On a device that is in, "
-	    "run: aumbry device approve");
-}
-
-static int
-ask_code(void *ctx, struct buf *code, struct err *e)
-{
-	struct asking *a = ctx;
-
-	if (a->code != NULL) {
-		buf_put_str(code, a->code);
-		return 0;
-	}
-	return cli_line(
-	    a->cli, "Code shown by the other device", "--code CODE", code, e);
-}
-
-static int
-join(void *ctx, struct bytes password, struct err *e)
-{
-	struct pair_join *a = ctx;
-
-	a->password = password;
-	return pair_join(a, e);
-}
-
-int
-cli_signin(struct cli *cli, struct err *e)
-{
-	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
-	char name[LIMIT_NAME_BYTES + 1] = "";
-	const char *with = "device", *timeout = NULL;
-	struct asking asking = { cli, NULL };
-	struct pair_join a = { .dir = dir,
-		.device_name = name,
-		.ask = ask_code,
-		.waiting = waiting,
-		.ctx = &asking };
-	const struct cli_option options[] = { { "device-name", CLI_TEXT,
-						  &a.device_name },
-		{ "code", CLI_TEXT, &asking.code }, { "with", CLI_TEXT, &with },
-		{ "timeout", CLI_TEXT, &timeout } };
-
-	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
-		(void)snprintf(name, sizeof name, "computer");
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
-	    cli_check_name(a.device_name, e) < 0 ||
-	    parse_timeout(timeout, &a.timeout_s, e) < 0)
-		return -1;
-	if (strcmp(with, "device") != 0)
-		return err_set(e, ERR_USAGE,
-		    "only --with device can be used yet, not %s: under "
-		    "advanced protection no other factor opens the data",
-		    with);
-	if (home_has_key(dir))
-		return err_set(e, ERR_ALREADY_SIGNED_IN,
-		    "an account is signed in at %s", dir);
-	/* A code of the wrong kind is told before anything is asked. */
-	if (asking.code != NULL) {
-		char digits[PAIR_CODE_DIGITS + 1];
-		if (pair_parse_code(bytes_str(asking.code), digits, e) < 0)
-			return -1;
-	}
-	a.url = cli->args[0];
-	a.name = cli->args[1];
-	a.again = asking.code == NULL && isatty(STDIN_FILENO) != 0;
-	if (cli_with_password(cli, "Password", join, &a, e) < 0)
-		return -1;
-	cli_say(cli, "This device is in.");
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_factor.c: two-factor, authenticator, and the step-up they need. */
+/* cli_factor.c: two-factor and the authenticator. */
 #include "cmd/cli.h"
 
 #include "base/file.h"
@@ -10,29 +10,14 @@
 #include <unistd.h>
 
 int
-cli_stepped_call(struct cli *cli, struct self *s, const char *method,
-    const char *path, const json_t *in, const char *code, json_t **out,
-    struct err *e)
-{
-	if (api_call(s->remote, method, path, in, false, out, e) == 0)
-		return 0;
-	if (e->code != ERR_STEP_UP_REQUIRED)
-		return -1;
-	if (cli->password_file == NULL && !isatty(STDIN_FILENO) && code == NULL)
-		return -1;
-	if (cli_prove(cli, s, code, e) < 0)
-		return -1;
-	return api_call(s->remote, method, path, in, false, out, e);
-}
-
-int
 cli_two_factor(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	const char *code = NULL, *state = "";
-	const struct cli_option options[] = { { "code", CLI_TEXT, &code } };
+	struct cli_proof proof = { NULL, NULL };
+	const char *state = "";
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
@@ -41,12 +26,12 @@ cli_two_factor(struct cli *cli, struct err *e)
 	if (!set && strcmp(verb, "status") != 0)
 		return err_set(
 		    e, ERR_USAGE, "aumbry two-factor status | on | off");
-	if (cli_self(cli, &s, e) < 0)
+	if (cli_account(cli, &a, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "state", verb);
-	if ((set ? cli_stepped_call(
-		       cli, s, "POST", "/v1/two-factor", ask, code, &answer, e)
-		 : api_call(s->remote, "GET", "/v1/account", NULL, false,
+	if ((set ? cli_stepped_call(cli, a.remote, "POST", "/v1/two-factor",
+		       ask, &proof, &answer, e)
+		 : api_call(a.remote, "GET", "/v1/account", NULL, false,
 		       &answer, e)) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
@@ -86,15 +71,15 @@ print_qr(const char *text)
 }
 
 static int
-add(struct cli *cli, struct self *s, const char *code, const char *file,
-    struct err *e)
+add(struct cli *cli, struct remote *r, const struct cli_proof *p,
+    const char *file, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf line = { 0 };
 	const char *secret = "", *uri = "";
 
-	if (cli_stepped_call(cli, s, "POST", "/v1/authenticator", NULL, code,
-		&answer, e) < 0 ||
+	if (cli_stepped_call(
+		cli, r, "POST", "/v1/authenticator", NULL, p, &answer, e) < 0 ||
 	    jsonio_text(answer, "secret", &secret, e) < 0 ||
 	    jsonio_text(answer, "uri", &uri, e) < 0)
 		return -1;
@@ -116,31 +101,33 @@ add(struct cli *cli, struct self *s, const char *code, const char *file,
 int
 cli_authenticator(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	const char *code = NULL, *file = NULL, *state = "";
-	const struct cli_option options[] = { { "code", CLI_TEXT, &code },
+	struct cli_proof proof = { NULL, NULL };
+	const char *file = NULL, *state = "";
+	const struct cli_option options[] = { CLI_PROOF(&proof),
 		{ "secret-file", CLI_TEXT, &file } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
 	if (strcmp(verb, "add") == 0 && cli->n_args == 1)
-		return cli_self(cli, &s, e) < 0 ? -1
-						: add(cli, s, code, file, e);
-	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
-		return cli_self(cli, &s, e) < 0
+		return cli_account(cli, &a, e) < 0
 		    ? -1
-		    : cli_stepped_call(cli, s, "DELETE", "/v1/authenticator",
-			  NULL, code, &answer, e);
+		    : add(cli, a.remote, &proof, file, e);
+	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
+		return cli_account(cli, &a, e) < 0
+		    ? -1
+		    : cli_stepped_call(cli, a.remote, "DELETE",
+			  "/v1/authenticator", NULL, &proof, &answer, e);
 	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
 		return err_set(e, ERR_USAGE,
 		    "aumbry authenticator add | confirm CODE | remove");
-	if (cli_self(cli, &s, e) < 0)
+	if (cli_account(cli, &a, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "code", cli->args[1]);
-	if (api_call(s->remote, "POST", "/v1/authenticator/confirm", ask, false,
+	if (api_call(a.remote, "POST", "/v1/authenticator/confirm", ask, false,
 		&answer, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;

@@ -7,11 +7,11 @@
 #include <string.h>
 
 static int
-list(const struct cli *cli, struct self *s, struct err *e)
+list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(s->remote, "GET", "/v1/mail", NULL, false, &answer, e) < 0)
+	if (api_call(r, "GET", "/v1/mail", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "addresses");
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -33,16 +33,15 @@ list(const struct cli *cli, struct self *s, struct err *e)
 }
 
 static int
-change(struct cli *cli, struct self *s, bool add, const char *address,
-    const char *code, struct err *e)
+change(struct cli *cli, struct remote *r, bool add, const char *address,
+    const struct cli_proof *p, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	jsonio_put_text(ask, "address", address);
-	if (cli_stepped_call(cli, s, "POST",
-		add ? "/v1/mail" : "/v1/mail/remove", ask, code, &answer,
-		e) < 0)
+	if (cli_stepped_call(cli, r, "POST",
+		add ? "/v1/mail" : "/v1/mail/remove", ask, p, &answer, e) < 0)
 		return -1;
 	if (add)
 		cli_say(cli,
@@ -52,15 +51,16 @@ change(struct cli *cli, struct self *s, bool add, const char *address,
 }
 
 static int
-confirm(const struct cli *cli, struct self *s, const char *code, struct err *e)
+confirm(
+    const struct cli *cli, struct remote *r, const char *code, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
 	const char *address = "";
 
 	jsonio_put_text(ask, "code", code);
-	if (api_call(s->remote, "POST", "/v1/mail/confirm", ask, false, &answer,
-		e) < 0 ||
+	if (api_call(r, "POST", "/v1/mail/confirm", ask, false, &answer, e) <
+		0 ||
 	    jsonio_text(answer, "address", &address, e) < 0)
 		return -1;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(address));
@@ -71,9 +71,9 @@ confirm(const struct cli *cli, struct self *s, const char *code, struct err *e)
 int
 cli_mail(struct cli *cli, struct err *e)
 {
-	OWN(self_free) struct self *s = NULL;
-	const char *code = NULL;
-	const struct cli_option options[] = { { "code", CLI_TEXT, &code } };
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	struct cli_proof proof = { NULL, NULL };
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
 		return -1;
@@ -81,13 +81,16 @@ cli_mail(struct cli *cli, struct err *e)
 	const char *what = cli->n_args == 2 ? cli->args[1] : NULL;
 	bool add = strcmp(verb, "add") == 0;
 	if (strcmp(verb, "list") == 0 && what == NULL)
-		return cli_self(cli, &s, e) < 0 ? -1 : list(cli, s, e);
+		return cli_account(cli, &a, e) < 0 ? -1
+						   : list(cli, a.remote, e);
 	if ((add || strcmp(verb, "remove") == 0) && what != NULL)
-		return cli_self(cli, &s, e) < 0
+		return cli_account(cli, &a, e) < 0
 		    ? -1
-		    : change(cli, s, add, what, code, e);
+		    : change(cli, a.remote, add, what, &proof, e);
 	if (strcmp(verb, "confirm") == 0 && what != NULL)
-		return cli_self(cli, &s, e) < 0 ? -1 : confirm(cli, s, what, e);
+		return cli_account(cli, &a, e) < 0
+		    ? -1
+		    : confirm(cli, a.remote, what, e);
 	return err_set(e, ERR_USAGE,
 	    "aumbry mail add ADDRESS | confirm CODE | list | remove ADDRESS");
 }

@@ -218,15 +218,50 @@ show_text(struct status *t, const char *address)
 		    t->two_factor);
 }
 
+/* What a visitor is told: the account, and nothing that devices know. */
+static int
+visitor(struct cli *cli, const char *dir, struct err *e)
+{
+	OWN(visit_free) struct visit *v = NULL;
+	OWN(jsonio_free) json_t *account = NULL;
+	const char *two_factor = "";
+
+	if (visit_open(dir, &v, e) < 0 ||
+	    api_call(v->remote, "GET", "/v1/account", NULL, false, &account,
+		e) < 0 ||
+	    jsonio_text(account, "two_factor", &two_factor, e) < 0)
+		return -1;
+	if (cli->json) {
+		OWN(buf_free) struct buf address = { 0 };
+		buf_printf(&address, "%s@%s", v->name, v->host);
+		cli_print_json(json_pack("{s:s, s:s, s:n, s:s, s:b, s:I}",
+		    "account", buf_text(&address), "server",
+		    remote_url(v->remote), "device", "two_factor", two_factor,
+		    "limited", 1, "until_ms", (json_int_t)v->until_ms));
+		return 0;
+	}
+	OWN(mem_free) char *until = cli_time(v->until_ms);
+	(void)printf("account      %s@%s\nserver       %s\n"
+		     "device       none: signed in to the settings, until %s\n"
+		     "two-factor   %s\n",
+	    v->name, v->host, remote_url(v->remote), until, two_factor);
+	return 0;
+}
+
 int
 cli_status(struct cli *cli, struct err *e)
 {
+	OWN(mem_free)
+	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
 	OWN(status_free) struct status t = { .cli = cli };
 	OWN(buf_free) struct buf address = { 0 };
 	struct err ignored;
 
-	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 || load(&t, e) < 0 ||
-	    look_around(&t, e) < 0)
+	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0)
+		return -1;
+	if (visit_there(dir))
+		return visitor(cli, dir, e);
+	if (load(&t, e) < 0 || look_around(&t, e) < 0)
 		return -1;
 	buf_printf(&address, "%s@%s", t.self->name, t.self->host);
 	if (cli->json)

@@ -3,6 +3,7 @@
 #include "server/apppass.h"
 
 #include "base/text.h"
+#include "server/factor.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -54,20 +55,6 @@ count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 	return 0;
 }
 
-static int
-needs_two_factor(struct call *c, const struct account *a, struct err *e)
-{
-	if (a->two_factor == TWO_FACTOR_ON)
-		return 0;
-	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
-	    "App-specific passwords need two-factor authentication, and it is "
-	    "%s for %s@%s.",
-	    account_two_factor_name(a->two_factor), a->name, c->s->config.host);
-	return err_remedy(e, "Run: aumbry %s",
-	    a->two_factor == TWO_FACTOR_PENDING ? "authenticator add"
-						: "two-factor on");
-}
-
 struct wish {
 	const char *label, *scope;
 	uint64_t expires_ms; /* 0: never */
@@ -115,7 +102,10 @@ create(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "the account is gone");
-	if (needs_two_factor(c, &a, e) < 0 || count(tx, &a.uid, &n, e) < 0)
+	if (a.two_factor != TWO_FACTOR_ON)
+		return factor_required(
+		    c->s, &a, "App-specific passwords need", e);
+	if (count(tx, &a.uid, &n, e) < 0)
 		return -1;
 	if (n >= APPPASS_MAX) {
 		(void)err_set(e, ERR_TOO_LARGE,

@@ -1,74 +1,183 @@
 /* SPDX-License-Identifier: ISC */
-/* factor.c: the authenticator app (RFC 6238) and the two-factor state. */
+/* factor.c: the table of ways, proving one, and the two-factor state. */
+#include "server/factor.h"
+
 #include "server/apppass.h"
+#include "server/totp.h"
+#include "server/trust.h"
 
-#include "base/text.h"
-
-#include <liboath/oath.h>
-#include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SECRET 20 /* bytes: SHA-1's length, RFC 4226 section 4 */
-#define STEP_S 30
 #define DIGITS 6
-#define WINDOW 1 /* steps to either side */
-#define SEALED \
-	(crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + SECRET)
 #define TRIES_MS (10 * 60 * 1000)
-#define KIND "authenticator"
+#define VISIT_MS (60 * 60 * 1000LL)
 
-/* The database alone must not give codes: sealed under a server key. */
-static void
-box_key(const struct server *s, const struct id *uid,
-    uint8_t out[static crypto_secretbox_KEYBYTES])
+static const struct way {
+	const char *name;
+	bool fallback; /* two-factor can stand on it */
+	int (*has)(
+	    struct tx *tx, const struct id *uid, bool *has, struct err *e);
+	int (*check)(struct tx *tx, struct call *c, const struct id *uid,
+	    bool *ok, struct err *e);
+} ways[FACTOR_WAYS] = {
+	[FACTOR_AUTHENTICATOR] = { "authenticator", true, totp_has,
+	    totp_check },
+	[FACTOR_TRUSTED] = { "trusted", false, trust_has, trust_check },
+};
+
+/* ---- what there is ---- */
+
+int
+factor_of(
+    struct tx *tx, const struct id *uid, struct factors *out, struct err *e)
 {
-	struct digest d;
-
-	server_mac(s, "factor", bytes_of(uid->b, ID_BYTES), &d);
-	memcpy(out, d.b, crypto_secretbox_KEYBYTES);
-}
-
-static void
-seal(const struct server *s, const struct id *uid, const uint8_t *secret,
-    uint8_t out[static SEALED])
-{
-	uint8_t key[crypto_secretbox_KEYBYTES];
-
-	box_key(s, uid, key);
-	randombytes_buf(out, crypto_secretbox_NONCEBYTES);
-	(void)crypto_secretbox_easy(
-	    out + crypto_secretbox_NONCEBYTES, secret, SECRET, out, key);
-	sodium_memzero(key, sizeof key);
-}
-
-static int
-unseal(const struct server *s, const struct id *uid, struct bytes sealed,
-    uint8_t secret[static SECRET], struct err *e)
-{
-	uint8_t key[crypto_secretbox_KEYBYTES];
-	int rc = -1;
-
-	box_key(s, uid, key);
-	if (sealed.n == SEALED)
-		rc = crypto_secretbox_open_easy(secret,
-		    sealed.p + crypto_secretbox_NONCEBYTES,
-		    SEALED - crypto_secretbox_NONCEBYTES, sealed.p, key);
-	sodium_memzero(key, sizeof key);
-	if (rc < 0)
-		return err_set(e, ERR_STATE_DAMAGED,
-		    "the authenticator's secret does not open");
+	for (size_t i = 0; i < FACTOR_WAYS; i++)
+		if (ways[i].has(tx, uid, &out->has[i], e) < 0)
+			return -1;
 	return 0;
 }
 
-/* ---- add ---- */
-
-static int
-add(struct tx *tx, struct call *c, struct err *e)
+bool
+factor_any(const struct factors *f)
 {
-	OWN(buf_free) struct buf text = { 0 };
-	OWN(buf_free) struct buf uri = { 0 };
-	uint8_t secret[SECRET], sealed[SEALED];
+	for (size_t i = 0; i < FACTOR_WAYS; i++)
+		if (ways[i].fallback && f->has[i])
+			return true;
+	return false;
+}
+
+int
+factor_parse(const char *word, enum factor_way *out, struct err *e)
+{
+	for (size_t i = 0; i < FACTOR_WAYS; i++)
+		if (strcmp(ways[i].name, word) == 0) {
+			*out = (enum factor_way)i;
+			return 0;
+		}
+	return err_set(
+	    e, ERR_BAD_REQUEST, "there is no such way to prove who you are");
+}
+
+int
+factor_put_methods(struct tx *tx, struct call *c, const struct id *uid,
+    bool device, struct err *e)
+{
+	json_t *methods = json_array();
+	struct factors f;
+
+	(void)json_object_set_new(c->out, "methods", methods);
+	if (factor_of(tx, uid, &f, e) < 0)
+		return -1;
+	if (device)
+		(void)json_array_append_new(methods, json_string("device"));
+	for (size_t i = 0; i < FACTOR_WAYS; i++)
+		if (ways[i].fallback && f.has[i])
+			(void)json_array_append_new(
+			    methods, json_string(ways[i].name));
+	return 0;
+}
+
+int
+factor_allowed(const struct factors *f, enum factor_way way, struct err *e)
+{
+	if (f->has[way])
+		return 0;
+	(void)err_set(e, ERR_FACTOR_MISSING, "the account has no %s",
+	    way == FACTOR_TRUSTED ? "browser that it trusts" : ways[way].name);
+	return err_remedy(e, "Use another way: --with device");
+}
+
+int
+factor_required(const struct server *s, const struct account *a,
+    const char *what, struct err *e)
+{
+	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
+	    "%s two-factor authentication, and it is %s for %s@%s.", what,
+	    account_two_factor_name(a->two_factor), a->name, s->config.host);
+	return err_remedy(e, "Run: aumbry %s",
+	    a->two_factor == TWO_FACTOR_PENDING ? "authenticator add"
+						: "two-factor on");
+}
+
+/* ---- codes ---- */
+
+bool
+factor_code_shape(struct call *c, const char *code, const char *of)
+{
+	if (strlen(code) == DIGITS && strspn(code, "0123456789") == DIGITS)
+		return true;
+	(void)server_refuse(
+	    c, ERR_WRONG_CODE_KIND, "a code %s has %d digits", of, DIGITS);
+	return false;
+}
+
+static void
+tries_key(struct buf *key, const struct id *uid, const char *what)
+{
+	buf_printf(key, "code|%s|%s", what, id_text(uid).s);
+}
+
+int
+factor_try(struct tx *tx, struct call *c, const struct id *uid,
+    const char *what, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	tries_key(&key, uid, what);
+	return server_throttle(
+	    tx, c, buf_text(&key), c->s->config.code_tries, TRIES_MS, ok, e);
+}
+
+int
+factor_tried_well(
+    struct tx *tx, const struct id *uid, const char *what, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	tries_key(&key, uid, what);
+	return account_unthrottle(tx, buf_text(&key), e);
+}
+
+int
+factor_wrong(struct tx *tx, struct call *c, const struct id *uid,
+    const char *what, struct err *e)
+{
+	if (server_event(tx, c, uid, "code_wrong", NULL, what, e) < 0)
+		return -1;
+	return server_refuse(
+	    c, ERR_WRONG_CODE, "the code is wrong, or was used before");
+}
+
+/* ---- proving ---- */
+
+/* The device that a request to join speaks for. */
+static int
+asking_device(struct tx *tx, struct call *c, struct device *d, struct buf *os,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT device, os FROM joining WHERE id = ? AND state <= 1",
+		"i", &c->me->join) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	struct scan from = scan_of(stmt_got_bytes(s, 0));
+	if (device_take(&from, d, e) < 0)
+		return -1;
+	buf_put_str(os, stmt_got_text(s, 1));
+	return 0;
+}
+
+/* fresh: a factor was shown, which counts as a step-up for a while. */
+static int
+open_visit(struct tx *tx, struct call *c, const struct device *d,
+    const char *os, bool fresh, struct err *e)
+{
+	OWN(buf_free) struct buf token = { 0 };
+	struct digest stored;
 	struct account a;
 	bool found;
 
@@ -76,143 +185,103 @@ add(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "the account is gone");
-	randombytes_buf(secret, sizeof secret);
-	seal(c->s, &c->me->uid, secret, sealed);
-	text_base32(&text, bytes_of(secret, sizeof secret));
-	sodium_memzero(secret, sizeof secret);
-	if (sql_run(tx, e,
-		"INSERT INTO factor (uid, kind, secret, confirmed, counter)"
-		" VALUES (?, ?, ?, 0, 0) ON CONFLICT (uid, kind) DO UPDATE SET"
-		" secret = excluded.secret, confirmed = 0, counter = 0",
-		"isb", &c->me->uid, KIND,
-		bytes_of(sealed, sizeof sealed)) < 0 ||
-	    server_event(tx, c, &c->me->uid, "factor_added", &c->me->dev_id,
-		KIND, e) < 0)
+	if (a.suspended)
+		return err_set(e, ERR_ACCOUNT_SUSPENDED,
+		    "who runs the server has suspended this account");
+	server_token(&token, &stored);
+	struct account_session s = { .uid = a.uid,
+		.dev_id = d->dev_id,
+		.class = d->class,
+		.limited = true,
+		.opened_ms = c->now_ms,
+		.expires_ms = c->now_ms + VISIT_MS,
+		.step_up_ms = fresh ? c->now_ms : 0,
+		.os = os,
+		.address = c->q->peer };
+	id_random(&s.id);
+	if (account_add_session(
+		tx, &stored, &s, bytes_of(stored.b, DIGEST_BYTES), e) < 0 ||
+	    server_event(tx, c, &a.uid, "signin_visit", NULL,
+		json_string_value(json_object_get(c->in, "method")), e) < 0)
 		return -1;
-	buf_printf(&uri,
-	    "otpauth://totp/Aumbry:%s@%s?secret=%s&issuer=Aumbry&digits=%d"
-	    "&period=%d",
-	    a.name, c->s->config.host, buf_text(&text), DIGITS, STEP_S);
-	jsonio_put_text(c->out, "secret", buf_text(&text));
-	jsonio_put_text(c->out, "uri", buf_text(&uri));
+	jsonio_put_text(c->out, "token", buf_text(&token));
+	jsonio_put_u64(c->out, "expires_s", VISIT_MS / 1000);
+	jsonio_put_true(c->out, "limited", true);
+	jsonio_put_text(c->out, "name", a.name);
+	jsonio_put_text(c->out, "host", c->s->config.host);
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	return 0;
 }
 
 int
-factor_add(
-    void *app, const struct request *q, struct response *r, struct err *e)
+factor_step_up(struct tx *tx, struct call *c, struct err *e)
 {
-	return server_json(app, q, r, add, SERVER_WRITE, e);
-}
-
-/* ---- checking codes ---- */
-
-/* The step whose code this is, later than `after`; 0 for none. */
-static uint64_t
-find_step(
-    const uint8_t *secret, const char *code, int64_t now_ms, uint64_t after)
-{
-	uint64_t now = (uint64_t)now_ms / 1000 / STEP_S;
-	uint64_t hit = 0;
-
-	for (uint64_t step = now - WINDOW; step <= now + WINDOW; step++) {
-		char want[DIGITS + 1];
-		if (oath_hotp_generate((const char *)secret, SECRET, step,
-			DIGITS, 0, OATH_HOTP_DYNAMIC_TRUNCATION,
-			want) != OATH_OK)
-			continue;
-		if (sodium_memcmp(want, code, DIGITS) == 0 && step > after)
-			hit = step;
-	}
-	return hit;
-}
-
-static bool
-six_digits(const char *code)
-{
-	return strlen(code) == DIGITS && strspn(code, "0123456789") == DIGITS;
-}
-
-static int
-check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
-    bool confirmed, bool *ok, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-	OWN(buf_free) struct buf key = { 0 };
-	uint8_t secret[SECRET];
-	bool row;
-
-	*ok = false;
-	if (!six_digits(code))
-		return server_refuse(c, ERR_WRONG_CODE_KIND,
-		    "a code of the authenticator has %d digits", DIGITS);
-	buf_printf(&key, "code|%s", id_text(uid).s);
-	if (server_throttle(tx, c, buf_text(&key), c->s->config.code_tries,
-		TRIES_MS, ok, e) < 0)
+	if (account_step_up(tx, &c->me->token, c->now_ms, e) < 0 ||
+	    server_event(tx, c, &c->me->uid, "step_up", &c->me->dev_id, "", e) <
+		0)
 		return -1;
-	if (!*ok)
+	jsonio_put_u64(c->out, "until_ms",
+	    (uint64_t)(c->now_ms + LIMIT_STEP_UP_S * 1000LL));
+	return 0;
+}
+
+/* A step-up begins with the password, and a browser's memory is not enough. */
+static int
+may_step_up(const struct call *c, enum factor_way way, struct err *e)
+{
+	if (ways[way].fallback &&
+	    c->now_ms - c->me->password_ms <= LIMIT_STEP_UP_S * 1000LL)
 		return 0;
-	*ok = false;
-	if (sql_first(tx, e, &s, &row,
-		"SELECT secret, counter FROM factor WHERE uid = ?"
-		" AND kind = ? AND confirmed = ?",
-		"isu", uid, KIND, (uint64_t)confirmed) < 0)
-		return -1;
-	if (!row)
-		return err_set(e, ERR_FACTOR_MISSING,
-		    "no authenticator waits to be confirmed");
-	if (unseal(c->s, uid, stmt_got_bytes(s, 0), secret, e) < 0)
-		return -1;
-	uint64_t step = find_step(secret, code, c->now_ms, stmt_got_u64(s, 1));
-	stmt_done(&s);
-	sodium_memzero(secret, sizeof secret);
-	if (step == 0) {
-		if (server_event(tx, c, uid, "code_wrong", NULL, KIND, e) < 0)
-			return -1;
-		return server_refuse(
-		    c, ERR_WRONG_CODE, "the code is wrong, or was used before");
-	}
-	*ok = true;
-	if (account_unthrottle(tx, buf_text(&key), e) < 0)
-		return -1;
-	return sql_run(tx, e,
-	    "UPDATE factor SET counter = ? WHERE uid = ? AND kind = ?", "uis",
-	    step, uid, KIND);
-}
-
-int
-factor_check(struct tx *tx, struct call *c, const struct id *uid,
-    const char *code, bool *ok, struct err *e)
-{
-	return check(tx, c, uid, code, true, ok, e);
-}
-
-int
-factor_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-
-	return sql_first(tx, e, &s, has,
-	    "SELECT 1 FROM factor WHERE uid = ? AND confirmed = 1", "i", uid);
+	return err_set(e, ERR_STEP_UP_REQUIRED,
+	    "the password must be proven before the factor");
 }
 
 static int
-confirm(struct tx *tx, struct call *c, struct err *e)
+prove(struct tx *tx, struct call *c, struct err *e)
 {
-	const char *code = "";
-	struct account a;
-	bool ok, found;
+	OWN(buf_free) struct buf os = { 0 };
+	const struct id *uid = &c->me->uid;
+	enum factor_way way = FACTOR_WAYS;
+	const char *method = "";
+	struct factors f;
+	struct device d;
+	bool ok;
 
-	if (jsonio_text(c->in, "code", &code, e) < 0 ||
-	    check(tx, c, &c->me->uid, code, false, &ok, e) < 0)
+	if (jsonio_text(c->in, "method", &method, e) < 0 ||
+	    factor_parse(method, &way, e) < 0 ||
+	    (c->me->session ? may_step_up(c, way, e)
+			    : asking_device(tx, c, &d, &os, e)) < 0 ||
+	    factor_of(tx, uid, &f, e) < 0 || factor_allowed(&f, way, e) < 0 ||
+	    ways[way].check(tx, c, uid, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
-	if (sql_run(tx, e,
-		"UPDATE factor SET confirmed = 1 WHERE uid = ? AND kind = ?",
-		"is", &c->me->uid, KIND) < 0 ||
-	    server_event(tx, c, &c->me->uid, "factor_confirmed", &c->me->dev_id,
-		KIND, e) < 0 ||
+	if (jsonio_true(c->in, "trust") && ways[way].fallback &&
+	    trust_make(tx, c, uid, e) < 0)
+		return -1;
+	return c->me->session
+	    ? factor_step_up(tx, c, e)
+	    : open_visit(tx, c, &d, buf_text(&os), ways[way].fallback, e);
+}
+
+int
+factor_prove(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, prove, SERVER_WRITE, e);
+}
+
+/* ---- coming and going ---- */
+
+int
+factor_confirmed(struct tx *tx, struct call *c, const char *what, struct err *e)
+{
+	struct account a;
+	bool found;
+
+	if (server_event(tx, c, &c->me->uid, "factor_confirmed", &c->me->dev_id,
+		what, e) < 0 ||
 	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
 		return -1;
 	if (found && a.two_factor == TWO_FACTOR_PENDING) {
@@ -229,37 +298,23 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-factor_confirm(
-    void *app, const struct request *q, struct response *r, struct err *e)
+factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
+    const char *what, struct err *e)
 {
-	return server_json(app, q, r, confirm, SERVER_WRITE, e);
-}
-
-static int
-drop(struct tx *tx, struct call *c, struct err *e)
-{
+	struct factors f;
 	struct account a;
 	bool found;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0 ||
+	    factor_of(tx, &c->me->uid, &f, e) < 0)
 		return -1;
-	if (found && a.two_factor == TWO_FACTOR_ON)
-		return err_set(e, ERR_PERMISSION,
-		    "two-factor is on, and the authenticator is its only "
-		    "fallback: turn it off first, or add another factor");
-	return sql_run(tx, e, "DELETE FROM factor WHERE uid = ? AND kind = ?",
-		   "is", &c->me->uid, KIND) < 0 ||
-		server_event(tx, c, &c->me->uid, "factor_removed",
-		    &c->me->dev_id, KIND, e) < 0
-	    ? -1
-	    : 0;
-}
-
-int
-factor_remove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, drop, SERVER_WRITE, e);
+	f.has[way] = false;
+	if (!found || a.two_factor != TWO_FACTOR_ON || factor_any(&f))
+		return 0;
+	return err_set(e, ERR_PERMISSION,
+	    "two-factor is on, and %s is its only fallback: turn it off first, "
+	    "or add another factor",
+	    what);
 }
 
 /* ---- the state ---- */
@@ -279,17 +334,18 @@ static int
 two_factor(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *state = "";
-	bool has, any;
+	struct factors f;
+	bool any;
 
 	if (jsonio_text(c->in, "state", &state, e) < 0)
 		return -1;
 	bool on = strcmp(state, "on") == 0;
 	if (!on && strcmp(state, "off") != 0)
 		return err_set(e, ERR_BAD_REQUEST, "two-factor is on or off");
-	if (factor_has(tx, &c->me->uid, &has, e) < 0 ||
+	if (factor_of(tx, &c->me->uid, &f, e) < 0 ||
 	    guarded_data(tx, &c->me->uid, &any, e) < 0)
 		return -1;
-	if (on && !has)
+	if (on && !factor_any(&f))
 		return err_set(e, ERR_FACTOR_MISSING,
 		    "two-factor needs a fallback beside the trusted device, "
 		    "and none is confirmed");

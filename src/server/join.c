@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MESSAGE_MAX (8 * 1024) /* bytes of one relayed message */
+#define HOUR_MS (3600 * 1000LL)
 #define MESSAGES_MAX 64 /* in one request: several codes, each a few */
 
 enum join_state {
@@ -24,6 +25,7 @@ struct joining {
 	struct id id, uid, by;
 	int64_t created_ms, expires_ms;
 	enum join_state state;
+	bool shown; /* to the trusted devices */
 	char address[64];
 };
 
@@ -35,8 +37,8 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 	bool row;
 
 	if (sql_first(tx, e, &s, &row,
-		"SELECT uid, by_device, created_ms, expires_ms, state, address"
-		" FROM joining WHERE id = ?",
+		"SELECT uid, by_device, created_ms, expires_ms, state, address,"
+		" shown FROM joining WHERE id = ?",
 		"i", id) < 0)
 		return -1;
 	memset(out, 0, sizeof *out);
@@ -50,10 +52,12 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 		struct bytes a = stmt_got_bytes(s, 5);
 		memcpy(out->address, a.p,
 		    a.n < sizeof out->address ? a.n : sizeof out->address - 1);
+		out->shown = stmt_got_u64(s, 6) != 0;
 	}
-	/* Another account's, or another request's token: it is not there. */
+	/* Another account's, another request's token, or one that asks no
+	 * device: it is not there. */
 	if (!row || !id_equal(&out->uid, &c->me->uid) ||
-	    (!c->me->session && !id_equal(&c->me->join, id)))
+	    (c->me->session ? !out->shown : !id_equal(&c->me->join, id)))
 		return err_set(e, ERR_NOT_FOUND, "there is no such request");
 	if (out->state <= JOIN_ALLOWED && out->expires_ms <= c->now_ms)
 		out->state = JOIN_EXPIRED;
@@ -84,7 +88,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 	if (sql_ask(tx, e, &s,
 		"SELECT id, created_ms, expires_ms, device, nonce, os, address,"
 		" state FROM joining WHERE uid = ? AND expires_ms > ?"
-		" AND state <= 1 ORDER BY created_ms",
+		" AND state <= 1 AND shown = 1 ORDER BY created_ms",
 		"in", &j->c->me->uid, j->c->now_ms) < 0)
 		return -1;
 	for (;;) {
@@ -143,6 +147,65 @@ join_list(void *app, const struct request *q, struct response *r, struct err *e)
 	}
 	jsonio_put(&r->body, out);
 	return 0;
+}
+
+/* ---- prompts ---- */
+
+int
+join_may_prompt(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+    struct err *e)
+{
+	OWN(buf_free) struct buf silent = { 0 };
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, c->q->peer);
+	if (sql_first(tx, e, &s, &row,
+		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?", "sn",
+		buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
+		return -1;
+	*ok = !row;
+	if (row)
+		return server_refuse(c, ERR_REQUEST_REFUSED,
+		    "a trusted device refused a request from here within the "
+		    "last day");
+	buf_printf(&key, "prompt|%s", id_text(uid).s);
+	return server_throttle(tx, c, buf_text(&key),
+	    c->s->config.prompts_per_hour, HOUR_MS, ok, e);
+}
+
+/* A request that began with another way asks the devices after all. */
+static int
+prompt(struct tx *tx, struct call *c, struct err *e)
+{
+	struct joining j;
+	struct id id;
+	bool ok;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state != JOIN_WAITING)
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	if (j.shown)
+		return 0;
+	if (join_may_prompt(tx, c, &j.uid, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	c->wake = j.uid;
+	return sql_run(tx, e, "UPDATE joining SET shown = 1 WHERE id = ?", "i",
+		   &id) < 0 ||
+		server_event(tx, c, &j.uid, "join_opened", NULL, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+join_prompt(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, prompt, SERVER_WRITE, e);
 }
 
 /* ---- allow, refuse, fail ---- */
@@ -243,7 +306,11 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (j.state > JOIN_ALLOWED)
 		return 0;
-	return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
+	if (j.shown)
+		return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
+	/* Nobody was asked, so nobody is told. */
+	return sql_run(tx, e, "UPDATE joining SET state = ? WHERE id = ?", "ui",
+	    (uint64_t)JOIN_EXPIRED, &id);
 }
 
 int

@@ -46,9 +46,12 @@ server_json(void *app, const struct request *q, struct response *r,
 {
 	OWN(jsonio_free) json_t *in = NULL;
 	OWN(jsonio_free) json_t *out = json_object();
-	struct call c = {
-		.s = app, .q = q, .me = q->user, .out = out, .now_ms = now_ms()
-	};
+	struct call c = { .s = app,
+		.q = q,
+		.me = q->user,
+		.out = out,
+		.r = r,
+		.now_ms = now_ms() };
 	struct json_job j = { &c, fn };
 
 	if (q->body.n == 0)
@@ -172,13 +175,17 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 	if (account_session(tx, &j->token, now, &session, &j->found, e) < 0)
 		return -1;
 	if (j->found) {
-		j->caller->session = true;
-		j->caller->uid = session.uid;
-		j->caller->dev_id = session.dev_id;
-		j->caller->step_up_ms = session.step_up_ms;
+		*j->caller = (struct caller){ .session = true,
+			.limited = session.limited,
+			.session_id = session.id,
+			.uid = session.uid,
+			.dev_id = session.dev_id,
+			.token = j->token,
+			.password_ms = session.password_ms,
+			.step_up_ms = session.step_up_ms };
 		return 0;
 	}
-	if (j->who != WHO_JOIN && j->who != WHO_BOTH)
+	if ((j->who & WHO_JOIN) == 0)
 		return 0;
 	if (sql_first(tx, e, &s, &j->found,
 		"SELECT id, uid FROM joining WHERE token = ? AND"
@@ -190,6 +197,17 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 		stmt_got_copy(s, 1, j->caller->uid.b, ID_BYTES);
 	}
 	return 0;
+}
+
+static int
+is_visitor(struct err *e)
+{
+	(void)err_set(e, ERR_PERMISSION,
+	    "this sign-in was by a code, which opens the account's settings "
+	    "and none of its data");
+	return err_remedy(e,
+	    "Let this device in: aumbry signout --erase, then: aumbry signin "
+	    "URL NAME");
 }
 
 int
@@ -210,7 +228,9 @@ server_authorize(
 		return -1;
 	if (!j.found)
 		return err_set(e, ERR_SESSION_EXPIRED, "the session has ended");
-	if (who == WHO_STEP_UP &&
+	if (caller->limited && (who & WHO_VISITOR) == 0)
+		return is_visitor(e);
+	if ((who & WHO_FRESH) != 0 &&
 	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
@@ -305,6 +325,7 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 {
 	static const char *const scripts[] = {
 		"DELETE FROM session WHERE expires_ms < ?",
+		"DELETE FROM trusted_browser WHERE expires_ms < ?",
 		"DELETE FROM login WHERE expires_ms < ?",
 		"DELETE FROM invite WHERE expires_ms < ?",
 		("DELETE FROM joining_message WHERE joining IN"

@@ -30,16 +30,29 @@ struct server {
 	int data_fd; /* the data folder, for files without a name; -1: none */
 };
 
-/* Who may call a route. */
-enum server_who { WHO_ANYBODY, WHO_JOIN, WHO_SESSION, WHO_STEP_UP, WHO_BOTH };
+/* Who may call a route. A device is one of the circle; a visitor has proven
+ * the password and a factor, and reaches the account but none of its data. */
+enum server_who {
+	WHO_ANYBODY = 0,
+	WHO_JOIN = 1, /* a request to join, by its token */
+	WHO_SESSION = 2, /* a device */
+	WHO_VISITOR = 4,
+	WHO_FRESH = 8, /* and with a step-up of the last minutes */
+	WHO_BOTH = WHO_JOIN | WHO_SESSION,
+	WHO_ACCOUNT = WHO_SESSION | WHO_VISITOR,
+	WHO_STEP_UP = WHO_ACCOUNT | WHO_FRESH,
+	WHO_PROVER = WHO_JOIN | WHO_ACCOUNT
+};
 
 /* Who calls: q->user. */
 struct caller {
-	bool session; /* else a join token, or nobody */
-	struct id uid, dev_id;
+	bool session; /* else a join token */
+	bool limited; /* a session, but a visitor's */
+	struct id session_id;
+	struct id uid, dev_id; /* dev_id zero for a join token */
 	struct id join;
 	struct digest token;
-	int64_t step_up_ms;
+	int64_t password_ms, step_up_ms;
 };
 
 /* One JSON call inside its transaction. */
@@ -49,6 +62,7 @@ struct call {
 	const struct caller *me; /* NULL for anybody */
 	const json_t *in; /* the body; an empty object when there is none */
 	json_t *out; /* the answer */
+	struct response *r; /* its headers */
 	int64_t now_ms;
 	bool posted; /* the outbox has more: wake the postman, after commit */
 	struct id wake; /* not zero: wake who waits for it, after commit */
@@ -77,6 +91,10 @@ int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
 /* Count a try; refuses with too-many-attempts. *ok false: refused. */
 MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
     uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
+
+/* Count one prompt of the trusted devices; *ok false: refused. */
+MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
+    const struct id *uid, bool *ok, struct err *e);
 
 MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const struct id *dev_id, const char *detail,
@@ -113,26 +131,21 @@ MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
     struct id *login, struct id *uid, uint8_t session_key[static OPRF_HASH],
     bool *ok, struct err *e);
 
-/* Handlers, one module each: signup, session, signin, join, ring, factor,
- * apppass, notice, zones. */
+/* Handlers, one module each: signup, session, status, signin, join, ring,
+ * factor, totp, apppass, notice, zones. */
 http_handle_fn signup_info, signup_start, signup_finish;
-http_handle_fn session_challenge, session_open, session_end, session_account,
-    session_log;
+http_handle_fn session_challenge, session_open, session_end, session_list,
+    session_end_one;
+http_handle_fn status_account, status_log;
 http_handle_fn signin_start, signin_finish, signin_step_start,
     signin_step_finish, signin_password_start, signin_password_finish;
 http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
-    join_post, join_messages;
+    join_prompt, join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
-http_handle_fn factor_add, factor_confirm, factor_remove, factor_two_factor;
+http_handle_fn factor_prove, factor_two_factor;
+http_handle_fn totp_add, totp_confirm, totp_remove;
 http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
 http_handle_fn notice_list, notice_add, notice_confirm, notice_remove;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
     zones_blob_delete, zones_blob_exists;
 extern const struct http_sink zones_blob_put;
-
-/* A confirmed factor's code. *ok false: refused. */
-MUST_CHECK int factor_check(struct tx *tx, struct call *c, const struct id *uid,
-    const char *code, bool *ok, struct err *e);
-/* Has the account a confirmed factor? */
-MUST_CHECK int factor_has(
-    struct tx *tx, const struct id *uid, bool *has, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* session.c: sessions of devices, the account's status and its log. */
+/* session.c: opening, listing and ending sessions. */
 #include "server/server.h"
 
 #include "base/text.h"
@@ -9,7 +9,6 @@
 
 #define CHALLENGE_MS 60000
 #define NONCE 32 /* u64 expiry | random[8] | MAC[16] */
-#define EVENTS_MAX 500
 #define DAY_MS (24 * 3600 * 1000LL)
 
 /* ---- challenges carry their own proof: no state until they are answered */
@@ -176,8 +175,13 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 		    "who runs the server has suspended this account");
 	struct account_session s = { .uid = p.uid,
 		.dev_id = p.dev_id,
+		.class = m->device.class,
+		.opened_ms = c->now_ms,
 		.expires_ms = c->now_ms + LIMIT_SESSION_S * 1000LL,
-		.step_up_ms = born_lately(m, c->now_ms) };
+		.step_up_ms = born_lately(m, c->now_ms),
+		.os = "",
+		.address = c->q->peer };
+	id_random(&s.id);
 	server_token(&token, &stored);
 	if (account_add_session(tx, &stored, &s, buf_bytes(&p.nonce), e) < 0 ||
 	    note_seen(tx, c, &p, e) < 0)
@@ -215,111 +219,115 @@ session_end(
 	return server_json(app, q, r, end_session, SERVER_WRITE, e);
 }
 
-/* ---- account ---- */
+/* ---- listing and ending ---- */
 
-static int
-put_devices(struct tx *tx, struct call *c, struct err *e)
+static const char *
+class_word(uint64_t class)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *list = json_array();
-
-	(void)json_object_set_new(c->out, "devices", list);
-	if (sql_ask(tx, e, &s,
-		"SELECT dev_id, time_ms, address FROM device_seen"
-		" WHERE uid = ?",
-		"i", &c->me->uid) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		struct id dev_id;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *d = json_object();
-		stmt_got_copy(s, 0, dev_id.b, ID_BYTES);
-		jsonio_put_id(d, "dev_id", &dev_id);
-		jsonio_put_u64(d, "last_seen_ms", stmt_got_u64(s, 1));
-		jsonio_put_text(d, "address", stmt_got_text(s, 2));
-		(void)json_array_append_new(list, d);
+	switch (class) {
+	case CLASS_COMPUTER:
+		return "computer";
+	case CLASS_PHONE:
+		return "phone";
+	case CLASS_BROWSER:
+		return "browser";
+	case CLASS_SECURITY_KEY:
+		return "security key";
+	default:
+		return "?";
 	}
 }
 
+/*
+ * Rows of: id, dev_id, class, limited, opened, seen, expires, os, address. A
+ * trusted browser is no session: it only needs no factor for its next one.
+ */
 static int
-account_status(struct tx *tx, struct call *c, struct err *e)
+put_sessions(
+    struct stmt *s, struct call *c, json_t *list, bool trusted, struct err *e)
 {
-	struct account a;
-	struct usage u;
-	bool found, has;
-	json_t *factors = json_array();
-
-	(void)json_object_set_new(c->out, "factors", factors);
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0 ||
-	    usage_get(tx, &c->me->uid, &u, e) < 0 ||
-	    factor_has(tx, &c->me->uid, &has, e) < 0)
-		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
-	if (has)
-		(void)json_array_append_new(
-		    factors, json_string("authenticator"));
-	jsonio_put_id(c->out, "uid", &a.uid);
-	jsonio_put_text(c->out, "name", a.name);
-	jsonio_put_text(c->out, "host", c->s->config.host);
-	jsonio_put_u64(c->out, "created_ms", (uint64_t)a.created_ms);
-	jsonio_put_text(
-	    c->out, "two_factor", account_two_factor_name(a.two_factor));
-	jsonio_put_u64(c->out, "used_bytes", u.bytes);
-	jsonio_put_u64(
-	    c->out, "quota_bytes", u.quota == USAGE_NO_QUOTA ? 0 : u.quota);
-	return put_devices(tx, c, e);
-}
-
-int
-session_account(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, account_status, SERVER_READ, e);
-}
-
-static int
-list_events(struct tx *tx, struct call *c, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-	const char *since = http_query(c->q, "since");
-	json_t *list = json_array();
-	uint64_t from = 0;
-
-	(void)json_object_set_new(c->out, "events", list);
-	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
-		return err_set(e, ERR_BAD_REQUEST, "since is no number");
-	if (sql_ask(tx, e, &s,
-		"SELECT time_ms, event, dev_id, address, detail FROM event"
-		" WHERE uid = ? AND time_ms >= ? ORDER BY n DESC LIMIT ?",
-		"iuu", &c->me->uid, from, (uint64_t)EVENTS_MAX) < 0)
-		return -1;
 	for (;;) {
 		bool row;
-		struct id dev_id;
+		struct id id, dev_id;
 		if (stmt_next(s, &row, e) < 0)
 			return -1;
 		if (!row)
 			return 0;
 		json_t *v = json_object();
-		jsonio_put_u64(v, "time_ms", stmt_got_u64(s, 0));
-		jsonio_put_text(v, "event", stmt_got_text(s, 1));
-		stmt_got_copy(s, 2, dev_id.b, ID_BYTES);
+		stmt_got_copy(s, 0, id.b, ID_BYTES);
+		stmt_got_copy(s, 1, dev_id.b, ID_BYTES);
+		jsonio_put_id(v, "id", &id);
 		if (!id_zero(&dev_id))
 			jsonio_put_id(v, "dev_id", &dev_id);
-		jsonio_put_text(v, "address", stmt_got_text(s, 3));
-		jsonio_put_text(v, "detail", stmt_got_text(s, 4));
+		jsonio_put_text(v, "class", class_word(stmt_got_u64(s, 2)));
+		jsonio_put_true(v, "limited", stmt_got_u64(s, 3) != 0);
+		jsonio_put_u64(v, "opened_ms", stmt_got_u64(s, 4));
+		jsonio_put_u64(v, "seen_ms", stmt_got_u64(s, 5));
+		jsonio_put_u64(v, "expires_ms", stmt_got_u64(s, 6));
+		jsonio_put_text(v, "os", stmt_got_text(s, 7));
+		jsonio_put_text(v, "address", stmt_got_text(s, 8));
+		jsonio_put_true(v, "trusted", trusted);
+		jsonio_put_true(v, "this", id_equal(&id, &c->me->session_id));
 		(void)json_array_append_new(list, v);
 	}
 }
 
+static int
+list_sessions(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *open = NULL;
+	OWN(stmt_done) struct stmt *trusted = NULL;
+	json_t *list = json_array();
+
+	(void)json_object_set_new(c->out, "sessions", list);
+	return sql_ask(tx, e, &open,
+		   "SELECT id, dev_id, class, limited, opened_ms, opened_ms,"
+		   " expires_ms, os, address FROM session WHERE uid = ?"
+		   " AND expires_ms > ? ORDER BY opened_ms",
+		   "in", &c->me->uid, c->now_ms) < 0 ||
+		put_sessions(open, c, list, false, e) < 0 ||
+		sql_ask(tx, e, &trusted,
+		    "SELECT id, NULL, 3, 1, opened_ms, seen_ms, expires_ms,"
+		    " os, address FROM trusted_browser WHERE uid = ?"
+		    " AND expires_ms > ? ORDER BY opened_ms",
+		    "in", &c->me->uid, c->now_ms) < 0 ||
+		put_sessions(trusted, c, list, true, e) < 0
+	    ? -1
+	    : 0;
+}
+
 int
-session_log(
+session_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
-	return server_json(app, q, r, list_events, SERVER_READ, e);
+	return server_json(app, q, r, list_sessions, SERVER_READ, e);
+}
+
+static int
+end_one(struct tx *tx, struct call *c, struct err *e)
+{
+	struct id id;
+	uint64_t ended;
+
+	if (id_parse(bytes_str(c->q->capture[0]), &id) < 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such session");
+	if (sql_run(tx, e, "DELETE FROM session WHERE uid = ? AND id = ?", "ii",
+		&c->me->uid, &id) < 0)
+		return -1;
+	ended = tx_changes(tx);
+	if (sql_run(tx, e,
+		"DELETE FROM trusted_browser WHERE uid = ? AND id = ?", "ii",
+		&c->me->uid, &id) < 0)
+		return -1;
+	if (ended + tx_changes(tx) == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such session");
+	return server_event(
+	    tx, c, &c->me->uid, "session_ended", &c->me->dev_id, "", e);
+}
+
+int
+session_end_one(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, end_one, SERVER_WRITE, e);
 }

@@ -3,6 +3,7 @@
 #include "server/apppass.h"
 
 #include "base/text.h"
+#include "server/factor.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -198,32 +199,8 @@ mac_holds(const uint8_t *session_key, const char *label, struct bytes message,
 /* ---- a join request ---- */
 
 static int
-throttle_prompts(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
-    struct err *e)
-{
-	OWN(buf_free) struct buf silent = { 0 };
-	OWN(buf_free) struct buf key = { 0 };
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
-
-	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, c->q->peer);
-	if (sql_first(tx, e, &s, &row,
-		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?", "sn",
-		buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
-		return -1;
-	*ok = !row;
-	if (row)
-		return server_refuse(c, ERR_REQUEST_REFUSED,
-		    "a trusted device refused a request from here within the "
-		    "last day");
-	buf_printf(&key, "prompt|%s", id_text(uid).s);
-	return server_throttle(tx, c, buf_text(&key),
-	    c->s->config.prompts_per_hour, HOUR_MS, ok, e);
-}
-
-static int
 open_join(struct tx *tx, struct call *c, const struct id *uid,
-    struct bytes device, struct bytes nonce, struct err *e)
+    struct bytes device, struct bytes nonce, bool shown, struct err *e)
 {
 	static const struct id nobody;
 	OWN(buf_free) struct buf token = { 0 };
@@ -240,24 +217,44 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 	if (account_by_uid(tx, uid, &a, &found, e) < 0 ||
 	    sql_run(tx, e,
 		"INSERT INTO joining (id, uid, token, created_ms, expires_ms,"
-		" device, nonce, os, address, state, by_device)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-		"iidnnbbssi", &join, uid, &stored, c->now_ms,
-		c->now_ms + JOIN_MS, device, nonce, os, c->q->peer,
-		&nobody) < 0 ||
-	    server_event(tx, c, uid, "join_opened", NULL, os, e) < 0)
+		" device, nonce, os, address, state, by_device, shown)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+		"iidnnbbssiu", &join, uid, &stored, c->now_ms,
+		c->now_ms + JOIN_MS, device, nonce, os, c->q->peer, &nobody,
+		(uint64_t)shown) < 0 ||
+	    (shown &&
+		server_event(tx, c, uid, "join_opened", NULL, os, e) < 0) ||
+	    factor_put_methods(tx, c, uid, true, e) < 0)
 		return -1;
-	json_t *methods = json_array();
-	(void)json_array_append_new(methods, json_string("device"));
-	(void)json_object_set_new(c->out, "methods", methods);
 	jsonio_put_id(c->out, "uid", uid);
 	jsonio_put_id(c->out, "join", &join);
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_text(
 	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	jsonio_put_u64(c->out, "expires_ms", (uint64_t)(c->now_ms + JOIN_MS));
-	c->wake = *uid; /* who waits for requests of this account */
+	if (shown)
+		c->wake = *uid; /* who waits for requests of this account */
 	return 0;
+}
+
+/* Trusted devices are asked only when the person wants that way. */
+static int
+begin_join(struct tx *tx, struct call *c, const struct id *uid,
+    struct bytes device, struct bytes nonce, struct err *e)
+{
+	const char *with = json_string_value(json_object_get(c->in, "with"));
+	enum factor_way way;
+	struct factors f;
+	bool ok = true;
+
+	if (with == NULL || strcmp(with, "device") == 0)
+		return join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
+		    : ok ? open_join(tx, c, uid, device, nonce, true, e)
+			 : 0;
+	if (factor_parse(with, &way, e) < 0 || factor_of(tx, uid, &f, e) < 0 ||
+	    factor_allowed(&f, way, e) < 0)
+		return -1;
+	return open_join(tx, c, uid, device, nonce, false, e);
 }
 
 static int
@@ -292,11 +289,8 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (!ok)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not the one that was proven");
-	if (throttle_prompts(tx, c, &uid, &ok, e) < 0)
-		return -1;
-	return ok
-	    ? open_join(tx, c, &uid, buf_bytes(&device), buf_bytes(&nonce), e)
-	    : 0;
+	return begin_join(
+	    tx, c, &uid, buf_bytes(&device), buf_bytes(&nonce), e);
 }
 
 int
@@ -335,13 +329,14 @@ signin_step_start(
 	return server_json(app, q, r, step_start, SERVER_WRITE, e);
 }
 
+/* The password is half of it, when there is a factor beside it. */
 static int
 step_finish(struct tx *tx, struct call *c, struct err *e)
 {
-	const char *code = json_string_value(json_object_get(c->in, "code"));
 	uint8_t key[OPRF_HASH];
 	struct id login, uid;
-	bool ok, has;
+	struct factors f;
+	bool ok;
 
 	if (server_check_login(tx, c, &login, &uid, key, &ok, e) < 0)
 		return -1;
@@ -351,22 +346,11 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 	if (!id_equal(&uid, &c->me->uid))
 		return err_set(
 		    e, ERR_BAD_REQUEST, "this proof is another account's");
-	if (factor_has(tx, &uid, &has, e) < 0)
+	if (account_password_proven(tx, &c->me->token, c->now_ms, e) < 0 ||
+	    factor_of(tx, &uid, &f, e) < 0)
 		return -1;
-	if (has && code == NULL)
-		return server_refuse(c, ERR_INPUT_MISSING,
-		    "a code of the authenticator is needed beside the "
-		    "password: add --code CODE");
-	if (has && factor_check(tx, c, &uid, code, &ok, e) < 0)
-		return -1;
-	if (has && !ok)
-		return 0;
-	if (account_step_up(tx, &c->me->token, c->now_ms, e) < 0 ||
-	    server_event(tx, c, &uid, "step_up", &c->me->dev_id, "", e) < 0)
-		return -1;
-	jsonio_put_u64(c->out, "until_ms",
-	    (uint64_t)(c->now_ms + LIMIT_STEP_UP_S * 1000LL));
-	return 0;
+	return factor_any(&f) ? factor_put_methods(tx, c, &uid, false, e)
+			      : factor_step_up(tx, c, e);
 }
 
 int
@@ -442,6 +426,7 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
 		    0 ||
 		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||
+		account_end_visits(tx, &c->me->uid, &c->me->token, e) < 0 ||
 		server_event(tx, c, &c->me->uid, "password_changed",
 		    &c->me->dev_id, "", e) < 0
 	    ? -1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zones.c: commits, changes and blobs over HTTP. */
-#include "server/server.h"
+#include "server/factor.h"
 
 #include "base/file.h"
 #include "base/now.h"
@@ -89,15 +89,10 @@ gate(struct tx *tx, const struct server *s, const struct id *uid,
 
 	if (account_by_uid(tx, uid, &a, &found, e) < 0)
 		return -1;
-	if (found && a.two_factor == TWO_FACTOR_ON)
-		return 0;
-	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
-	    "%s needs two-factor authentication, and it is %s for %s@%s.", what,
-	    found ? account_two_factor_name(a.two_factor) : "off",
-	    found ? a.name : "?", s->config.host);
-	return err_remedy(e, "Run: aumbry %s",
-	    found && a.two_factor == TWO_FACTOR_PENDING ? "authenticator add"
-							: "two-factor on");
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "the account is gone");
+	return a.two_factor == TWO_FACTOR_ON ? 0
+					     : factor_required(s, &a, what, e);
 }
 
 struct commit_job {
@@ -161,7 +156,9 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 
 	if (guarded(j->in.category) &&
 	    gate(tx, j->s, &j->me->uid,
-		j->in.category == CATEGORY_BACKUP ? "Backup" : "Drive", e) < 0)
+		j->in.category == CATEGORY_BACKUP ? "Backup needs"
+						  : "Drive needs",
+		e) < 0)
 		return -1;
 	return zone_commit(tx, &j->in, e);
 }
@@ -278,13 +275,13 @@ gate_job(struct tx *tx, void *arg, struct err *e)
 
 	if (zone_find(tx, &j->in.key, &z, e) == 0)
 		return guarded(z.category)
-		    ? gate(tx, j->s, &j->me->uid, "Backup", e)
+		    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
 		    : 0;
 	if (e->code != ERR_NOT_FOUND)
 		return -1;
 	/* The first pack comes before the zone's first commit. */
 	err_clear(e);
-	return gate(tx, j->s, &j->me->uid, "Backup", e);
+	return gate(tx, j->s, &j->me->uid, "Backup needs", e);
 }
 
 static int

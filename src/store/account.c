@@ -60,6 +60,20 @@ static const char *const schema[] = {
 	" next_ms INTEGER NOT NULL);"
 	"CREATE INDEX outbox_next ON outbox (next_ms);"
 	"CREATE INDEX outbox_uid ON outbox (uid);",
+	"DROP TABLE session;"
+	"CREATE TABLE session (token BLOB PRIMARY KEY, id BLOB NOT NULL,"
+	" uid BLOB NOT NULL, dev_id BLOB NOT NULL, nonce BLOB NOT NULL UNIQUE,"
+	" class INTEGER NOT NULL, limited INTEGER NOT NULL,"
+	" opened_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" password_ms INTEGER NOT NULL, step_up_ms INTEGER NOT NULL,"
+	" os TEXT NOT NULL, address TEXT NOT NULL);"
+	"CREATE INDEX session_uid ON session (uid, dev_id);"
+	"CREATE TABLE trusted_browser (token BLOB PRIMARY KEY,"
+	" id BLOB NOT NULL, uid BLOB NOT NULL, opened_ms INTEGER NOT NULL,"
+	" seen_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" os TEXT NOT NULL, address TEXT NOT NULL);"
+	"CREATE INDEX trusted_browser_uid ON trusted_browser (uid);"
+	"ALTER TABLE joining ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;",
 };
 
 int
@@ -321,10 +335,12 @@ account_add_session(struct tx *tx, const struct digest *token,
 		return err_set(
 		    e, ERR_CONFLICT, "this challenge was answered before");
 	return sql_run(tx, e,
-	    "INSERT INTO session (token, uid, dev_id, nonce, expires_ms,"
-	    " step_up_ms) VALUES (?, ?, ?, ?, ?, ?)",
-	    "diibnn", token, &x->uid, &x->dev_id, nonce, x->expires_ms,
-	    x->step_up_ms);
+	    "INSERT INTO session (token, id, uid, dev_id, nonce, class,"
+	    " limited, opened_ms, expires_ms, password_ms, step_up_ms, os,"
+	    " address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+	    "diiibuunnnss", token, &x->id, &x->uid, &x->dev_id, nonce,
+	    (uint64_t)x->class, (uint64_t)x->limited, x->opened_ms,
+	    x->expires_ms, x->step_up_ms, x->os, x->address);
 }
 
 int
@@ -334,16 +350,23 @@ account_session(struct tx *tx, const struct digest *token, int64_t now_ms,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (sql_first(tx, e, &s, found,
-		"SELECT uid, dev_id, expires_ms, step_up_ms FROM session"
+		"SELECT id, uid, dev_id, class, limited, opened_ms,"
+		" expires_ms, password_ms, step_up_ms FROM session"
 		" WHERE token = ? AND expires_ms > ?",
 		"dn", token, now_ms) < 0)
 		return -1;
 	if (!*found)
 		return 0;
-	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
-	stmt_got_copy(s, 1, out->dev_id.b, ID_BYTES);
-	out->expires_ms = stmt_got_i64(s, 2);
-	out->step_up_ms = stmt_got_i64(s, 3);
+	*out = (struct account_session){ .os = "", .address = "" };
+	stmt_got_copy(s, 0, out->id.b, ID_BYTES);
+	stmt_got_copy(s, 1, out->uid.b, ID_BYTES);
+	stmt_got_copy(s, 2, out->dev_id.b, ID_BYTES);
+	out->class = (uint8_t)stmt_got_u64(s, 3);
+	out->limited = stmt_got_u64(s, 4) != 0;
+	out->opened_ms = stmt_got_i64(s, 5);
+	out->expires_ms = stmt_got_i64(s, 6);
+	out->password_ms = stmt_got_i64(s, 7);
+	out->step_up_ms = stmt_got_i64(s, 8);
 	return 0;
 }
 
@@ -354,6 +377,28 @@ account_step_up(
 	return sql_run(tx, e,
 	    "UPDATE session SET step_up_ms = ? WHERE token = ?", "nd", now_ms,
 	    token);
+}
+
+int
+account_password_proven(
+    struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE session SET password_ms = ? WHERE token = ?", "nd", now_ms,
+	    token);
+}
+
+int
+account_end_visits(struct tx *tx, const struct id *uid,
+    const struct digest *but, struct err *e)
+{
+	return sql_run(tx, e,
+		   "DELETE FROM session WHERE uid = ? AND limited = 1"
+		   " AND token <> ?",
+		   "id", uid, but) < 0
+	    ? -1
+	    : sql_run(
+		  tx, e, "DELETE FROM trusted_browser WHERE uid = ?", "i", uid);
 }
 
 int

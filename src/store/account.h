@@ -78,9 +78,17 @@ MUST_CHECK int account_keyring(struct tx *tx, const struct id *uid,
 
 /* ---- sessions ---- */
 
+/* Of a device of the circle; a limited one is of whoever has proven the
+ * password and a factor, and reaches the account but none of its data. */
 struct account_session {
+	struct id id; /* its name in lists; tells nothing of the token */
 	struct id uid, dev_id;
-	int64_t expires_ms, step_up_ms;
+	uint8_t class; /* enum circle_class */
+	bool limited;
+	int64_t opened_ms, expires_ms;
+	int64_t password_ms; /* when the password was proven again; or 0 */
+	int64_t step_up_ms; /* and a factor beside it; or 0 */
+	const char *os, *address; /* borrowed; "" when read */
 };
 
 /* nonce: refused when it was used before (conflict). */
@@ -90,6 +98,12 @@ MUST_CHECK int account_session(struct tx *tx, const struct digest *token,
     int64_t now_ms, struct account_session *out, bool *found, struct err *e);
 MUST_CHECK int account_step_up(
     struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);
+/* The first half of a step-up. */
+MUST_CHECK int account_password_proven(
+    struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);
+/* Limited sessions but one, and browsers that are trusted. */
+MUST_CHECK int account_end_visits(struct tx *tx, const struct id *uid,
+    const struct digest *but, struct err *e);
 /* All sessions of a device; dev_id NULL: of the account. */
 MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
     const struct id *dev_id, struct err *e);

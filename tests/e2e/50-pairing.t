@@ -93,7 +93,7 @@ says 'the log tells of it' ' device_added ' at laptop log
 
 refused 'a code of 6 digits' 2 wrong-code-kind \
 	at third signin "$URL" ana --with device --code 123456
-refused 'a code for another factor' 2 bad-usage \
+refused 'a code for another factor opens nothing' 1 wrong-code \
 	at third signin "$URL" ana --with authenticator --code 123456
 refused 'no terminal and no password' 2 input-missing \
 	aumbry --home "$T/third" signin "$URL" ana

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/* newcomer.c: opening a request to join. */
+#include "client/newcomer.h"
+
+#include <stdlib.h>
+
+void
+newcomer_free(struct newcomer *n)
+{
+	remote_free(&n->remote);
+	devkey_free(&n->key);
+	buf_free(&n->record);
+	free(n->host);
+	n->host = NULL;
+}
+
+static void
+draw(struct newcomer *n, const char *device_name)
+{
+	n->key = devkey_new(&n->device);
+	n->device.class = CLASS_COMPUTER;
+	n->device.rights = RIGHT_APPROVE;
+	id_random(&n->opening);
+	id_random(&n->nonce);
+	device_name_commit(&n->opening, device_name, &n->device.name_commit);
+	device_put(&n->record, &n->device);
+}
+
+int
+newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
+    json_t **answer, struct err *e)
+{
+	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(jsonio_free) json_t *server = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(buf_free) struct buf m = { 0 };
+	const char *host = "", *token = "";
+	struct digest mac;
+	uint16_t mature;
+
+	if (remote_new(a->url, &n->remote, e) < 0 ||
+	    login_server(n->remote, &server, &mature, e) < 0 ||
+	    jsonio_text(server, "host", &host, e) < 0 ||
+	    login_start(n->remote, "/v1/signin/start", a->name, a->password,
+		true, &l, e) < 0)
+		return -1;
+	n->host = mem_text(host);
+	draw(n, a->device_name);
+	id_put(&m, &l.id);
+	id_put(&m, &n->nonce);
+	buf_put_bytes(&m, buf_bytes(&n->record));
+	login_mac(&l, "aumbry signin v1", buf_bytes(&m), &mac);
+	jsonio_put_id(ask, "login", &l.id);
+	jsonio_put_bytes(ask, "ke3", bytes_of(l.ke3, sizeof l.ke3));
+	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
+	jsonio_put_text(ask, "os", "linux");
+	jsonio_put_text(ask, "with", a->with);
+	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
+	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
+	if (api_call(n->remote, "POST", "/v1/signin/finish", ask, true, answer,
+		e) < 0 ||
+	    jsonio_id(*answer, "uid", &n->uid, e) < 0 ||
+	    jsonio_id(*answer, "join", &n->join, e) < 0 ||
+	    jsonio_text(*answer, "token", &token, e) < 0)
+		return -1;
+	remote_set_token(n->remote, token);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* newcomer.h: a device before it is in: its password, keys and request. */
+#pragma once
+
+#include "client/login.h"
+#include "vault/devkey.h"
+
+struct newcomer {
+	struct remote *remote; /* with the request's token, once it is made */
+	char *host;
+	struct devkey *key;
+	struct device device;
+	struct buf record; /* device, encoded */
+	struct id opening, nonce, uid;
+	struct id join; /* the request */
+};
+
+void newcomer_free(struct newcomer *n);
+
+struct newcomer_ask {
+	const char *url, *name, *device_name;
+	const char *with; /* "device": trusted devices are asked at once */
+	struct bytes password;
+};
+
+/*
+ * Prove the password, and open a request for keys drawn here.
+ *
+ * out     zeros before; newcomer_free also when it fails.
+ * answer  what the server says of it: its ways in "methods".
+ * errors  wrong-password-or-name, too-many-attempts, cost-lowered,
+ *         request-refused, factor-missing.
+ */
+MUST_CHECK int newcomer_request(const struct newcomer_ask *a,
+    struct newcomer *out, json_t **answer, struct err *e);

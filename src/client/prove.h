@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* prove.h: showing the server a second factor. */
+#pragma once
+
+#include "client/api.h"
+
+#define PROVE_TRIES 3 /* the server takes 5 */
+
+struct prove {
+	const char *with; /* the way; NULL: the first that is offered */
+	const char *code; /* NULL: the person is asked */
+	/* Ask for the code of that way; text is appended as typed. why: what
+	 * was wrong with the one before, or NULL. */
+	int (*ask)(void *ctx, const char *with, const struct err *why,
+	    struct buf *code, struct err *e);
+	bool
+	    again; /* after a wrong code, ask for another: PROVE_TRIES in all */
+	void *ctx;
+};
+
+/*
+ * Prove a factor, by the token that `r` has.
+ *
+ * offered  an answer with "methods".
+ * answer   of the server: a session for a request to join, the end of the
+ *          step-up for a session.
+ * errors   factor-missing: not offered; wrong-code, wrong-code-kind,
+ *          too-many-attempts.
+ */
+MUST_CHECK int prove_factor(struct remote *r, const json_t *offered,
+    const struct prove *p, json_t **answer, struct err *e);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_prove.c: reaching the account, and the step-up that changes need. */
+#include "cmd/cli.h"
+
+#include "client/login.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void
+cli_account_free(struct cli_account *a)
+{
+	self_free(&a->self);
+	visit_free(&a->visit);
+	a->remote = NULL;
+}
+
+int
+cli_account(struct cli *cli, struct cli_account *out, struct err *e)
+{
+	OWN(mem_free)
+	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+
+	if (visit_there(dir)) {
+		if (visit_open(dir, &out->visit, e) < 0)
+			return -1;
+		out->remote = out->visit->remote;
+		return 0;
+	}
+	if (cli_self(cli, &out->self, e) < 0)
+		return -1;
+	out->remote = out->self->remote;
+	return 0;
+}
+
+/* ---- proving ---- */
+
+static int
+ask(void *ctx, const char *with, const struct err *why, struct buf *code,
+    struct err *e)
+{
+	(void)with;
+	if (why != NULL)
+		cli_say(ctx, "Once more: %s.", why->msg);
+	return cli_line(
+	    ctx, "Code of the authenticator", "--code CODE", code, e);
+}
+
+struct prove
+cli_asking(struct cli *cli, const struct cli_proof *p)
+{
+	return (struct prove){ .with = p->with,
+		.code = p->code,
+		.ask = ask,
+		.again = p->code == NULL && isatty(STDIN_FILENO) != 0,
+		.ctx = cli };
+}
+
+struct stepping {
+	struct remote *remote;
+	struct prove prove;
+};
+
+static int
+step_up(void *ctx, struct bytes password, struct err *e)
+{
+	const struct stepping *p = ctx;
+	struct login l = { 0 };
+
+	int rc = login_step_up(p->remote, password, &p->prove, &l, e);
+	login_free(&l);
+	return rc;
+}
+
+int
+cli_prove(
+    struct cli *cli, struct remote *r, const struct cli_proof *p, struct err *e)
+{
+	struct stepping s = { r, cli_asking(cli, p) };
+
+	return cli_with_password(cli, "Password", step_up, &s, e);
+}
+
+int
+cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
+    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
+    struct err *e)
+{
+	if (api_call(r, method, path, in, false, out, e) == 0)
+		return 0;
+	if (e->code != ERR_STEP_UP_REQUIRED)
+		return -1;
+	if (cli->password_file == NULL && !isatty(STDIN_FILENO) &&
+	    p->code == NULL)
+		return -1;
+	if (cli_prove(cli, r, p, e) < 0)
+		return -1;
+	return api_call(r, method, path, in, false, out, e);
+}

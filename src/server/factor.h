@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/* factor.h: the ways to show that one is more than a password. */
+/*
+ * One table of ways; each way is a module: totp (an authenticator app), trust
+ * (a browser that was told to remember). A way is proven by a request to join,
+ * which gives a visitor's session, or by a session whose password was proven
+ * again, which completes its step-up.
+ */
+#pragma once
+
+#include "server/server.h"
+
+enum factor_way { FACTOR_AUTHENTICATOR, FACTOR_TRUSTED, FACTOR_WAYS };
+
+/* What an account has: a way that was confirmed can be used. */
+struct factors {
+	bool has[FACTOR_WAYS];
+};
+
+MUST_CHECK int factor_of(
+    struct tx *tx, const struct id *uid, struct factors *out, struct err *e);
+/* Is there one that two-factor can fall back on? */
+bool factor_any(const struct factors *f);
+
+/* Add "methods": what the caller can use; `device` is put first when wanted. */
+MUST_CHECK int factor_put_methods(struct tx *tx, struct call *c,
+    const struct id *uid, bool device, struct err *e);
+
+/* May the account's owner go on with this way? errors: factor-missing. */
+MUST_CHECK int factor_allowed(
+    const struct factors *f, enum factor_way way, struct err *e);
+/* errors: bad-request for a word that names none. */
+MUST_CHECK int factor_parse(
+    const char *word, enum factor_way *out, struct err *e);
+
+/* All is proven: the session may change what matters, for a while. */
+MUST_CHECK int factor_step_up(struct tx *tx, struct call *c, struct err *e);
+
+/*
+ * A fallback was confirmed: tells so, and turns pending two-factor on. Adds
+ * "two_factor".
+ */
+MUST_CHECK int factor_confirmed(
+    struct tx *tx, struct call *c, const char *what, struct err *e);
+/*
+ * May this way go? errors: permission-denied when two-factor is on and nothing
+ * else is left to fall back on.
+ */
+MUST_CHECK int factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
+    const char *what, struct err *e);
+
+/* The refusal of what needs two-factor: "%s needs …". Returns -1. */
+int factor_required(const struct server *s, const struct account *a,
+    const char *what, struct err *e);
+
+/* Six digits? Refuses with wrong-code-kind when not. */
+bool factor_code_shape(struct call *c, const char *code, const char *of);
+/* Count a try of a code of the account. *ok false: refused. */
+MUST_CHECK int factor_try(struct tx *tx, struct call *c, const struct id *uid,
+    const char *what, bool *ok, struct err *e);
+/* The tries begin anew. */
+MUST_CHECK int factor_tried_well(
+    struct tx *tx, const struct id *uid, const char *what, struct err *e);
+/* Tells of a wrong code, and refuses. */
+MUST_CHECK int factor_wrong(struct tx *tx, struct call *c, const struct id *uid,
+    const char *what, struct err *e);

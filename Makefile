@@ -21,7 +21,7 @@ endif
 # ---- flags ---------------------------------------------------------------
 
 PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd libxxhash jansson \
-	inih fuse3 liboath libqrencode
+	inih fuse3 liboath libqrencode libsystemd
 # Asked at first use, and once: `check` and `demo` install them first.
 once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
 PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags)
@@ -56,7 +56,7 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
 libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
 group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/shared*.c)
+CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/desktop.c src/cmd/shared*.c)
 DAEMON_OBJS := $(call objs,src/cmd/daemon*.c src/cmd/shared*.c)
 ARCHIVES := $(call libs,$(LAYERS))
 PROGRAMS := $(if $(wildcard src/cmd/cli.c),$(B)/aumbry) \

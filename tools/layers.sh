@@ -26,6 +26,7 @@ at_home() {
 	sqlite3.h) homes='src/store/db*.c' ;;
 	curl/*) homes='src/client/remote.c src/server/postman.c' ;;
 	microhttpd.h) homes='src/server/http*.[ch]' ;;
+	systemd/*) homes='src/cmd/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest.c src/wire/id.c

@@ -32,6 +32,7 @@ fuse3                      # aumbry mount, run
 liboath-dev                # one-time codes
 oathtool                   # the codes an app on a phone would show
 libqrencode-dev            # QR codes on the terminal
+libsystemd-dev             # speaks to the desktop
 '
 packages_check='
 git                        # lists the files that lint looks at
@@ -45,6 +46,8 @@ libsasl2-modules           # how they ask
 curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail
+dbus                       # a desktop session
+libnet-dbus-perl           # and who shows its notifications
 faketime                   # moves the clock
 sqlite3                    # looks into databases
 attr                       # extended attributes

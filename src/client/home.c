@@ -57,6 +57,16 @@ machine(struct digest *out)
 		digest_of(buf_bytes(&text), out);
 }
 
+void
+home_machine_mark(const struct id *nonce, struct digest *out)
+{
+	struct digest here;
+
+	machine(&here);
+	mac_once(
+	    bytes_of(here.b, DIGEST_BYTES), bytes_of(nonce->b, ID_BYTES), out);
+}
+
 bool
 home_has_key(const char *dir)
 {

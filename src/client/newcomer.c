@@ -2,6 +2,8 @@
 /* newcomer.c: opening a request to join. */
 #include "client/newcomer.h"
 
+#include "client/home.h"
+
 #include <stdlib.h>
 
 void
@@ -35,7 +37,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf m = { 0 };
 	const char *host = "", *token = "";
-	struct digest mac;
+	struct digest mac, machine;
 	uint16_t mature;
 
 	if (remote_new(a->url, &n->remote, e) < 0 ||
@@ -55,6 +57,8 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
 	jsonio_put_text(ask, "os", "linux");
 	jsonio_put_text(ask, "with", a->with);
+	home_machine_mark(&n->nonce, &machine);
+	jsonio_put_bytes(ask, "machine", bytes_of(machine.b, DIGEST_BYTES));
 	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
 	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
 	if (api_call(n->remote, "POST", "/v1/signin/finish", ask, true, answer,

@@ -83,17 +83,23 @@ static int
 parse_request(const json_t *v, struct pair_request *r, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
+	OWN(buf_free) struct buf machine = { 0 };
 	const char *os = "", *address = "";
+	struct digest here;
 
 	if (jsonio_id(v, "join", &r->join, e) < 0 ||
 	    jsonio_u64(v, "created_ms", &r->created_ms, e) < 0 ||
 	    jsonio_u64(v, "expires_ms", &r->expires_ms, e) < 0 ||
 	    jsonio_bytes(v, "device", 0, &r->record, e) < 0 ||
 	    jsonio_bytes(v, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    jsonio_bytes(v, "machine", 0, &machine, e) < 0 ||
 	    jsonio_text(v, "os", &os, e) < 0 ||
 	    jsonio_text(v, "address", &address, e) < 0)
 		return -1;
 	memcpy(r->nonce.b, nonce.p, ID_BYTES);
+	home_machine_mark(&r->nonce, &here);
+	r->here =
+	    bytes_equal(buf_bytes(&machine), bytes_of(here.b, DIGEST_BYTES));
 	(void)snprintf(r->os, sizeof r->os, "%s", os);
 	(void)snprintf(r->address, sizeof r->address, "%s", address);
 	struct scan s = scan_of(buf_bytes(&r->record));
@@ -103,15 +109,16 @@ parse_request(const json_t *v, struct pair_request *r, struct err *e)
 }
 
 int
-pair_requests(struct self *s, unsigned wait_s, struct pair_request **list,
-    size_t *n, struct err *e)
+pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
+    struct pair_request **list, size_t *n, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
-	char path[64];
+	char path[80];
 
 	*list = NULL;
 	*n = 0;
-	(void)snprintf(path, sizeof path, "/v1/joins?wait=%u", wait_s);
+	(void)snprintf(path, sizeof path, "/v1/joins?wait=%u&since=%llu",
+	    wait_s, (unsigned long long)since_ms);
 	if (api_wait(s->remote, path, wait_s, &answer, e) < 0)
 		return -1;
 	const json_t *joins = json_object_get(answer, "joins");

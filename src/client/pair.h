@@ -39,13 +39,15 @@ struct pair_request {
 	struct device device;
 	struct id nonce;
 	char os[33], address[64];
+	bool here; /* it says that it comes from this very machine */
 	struct buf record; /* device, encoded */
 };
 
 void pair_requests_free(struct pair_request **list, size_t n);
 
-/* Requests that wait, in order of arrival; waits up to wait_s for one. */
-MUST_CHECK int pair_requests(struct self *s, unsigned wait_s,
+/* Requests that wait and came after since_ms, in order of arrival; waits up to
+ * wait_s for one. */
+MUST_CHECK int pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
     struct pair_request **list, size_t *n, struct err *e);
 MUST_CHECK int pair_refuse(
     struct self *s, const struct id *join, struct err *e);

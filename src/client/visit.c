@@ -59,8 +59,8 @@ over(void *ctx, struct err *e)
 {
 	(void)ctx;
 	(void)err_set(e, ERR_SESSION_EXPIRED, "the sign-in by a code is over");
-	return err_remedy(e,
-	    "Run: aumbry signout, then: aumbry signin URL NAME --with WAY");
+	return err_remedy(
+	    e, "Run: aumbry signout, then: aumbry signin URL NAME --with WAY");
 }
 
 int

@@ -52,6 +52,7 @@ static const struct command {
 	    "[--timeout SPAN] | refuse [ID] | rename NAME | "
 	    "remove NAME|ID [--code CODE]",
 	    "the account's devices", cli_device },
+	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },
 	{ "session", "list | end ID", "who is signed in now", cli_session },
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",

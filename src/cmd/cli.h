@@ -153,6 +153,12 @@ void cli_print_json(struct json_t *j);
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);
 
+/* "computer", "browser", …: a device's class as people say it. */
+const char *cli_class(uint8_t class);
+struct pair_request;
+/* A line, or an object, on standard output. */
+void cli_print_request(const struct cli *cli, const struct pair_request *r);
+
 /* --timeout; NULL gives 5 minutes. errors: bad-usage. */
 MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 
@@ -163,7 +169,7 @@ typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_app_password, cli_mail,
-    cli_device, cli_session;
+    cli_device, cli_session, cli_agent;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

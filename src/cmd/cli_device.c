@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *
-class_name(uint8_t class)
+const char *
+cli_class(uint8_t class)
 {
 	static const char *const names[CLASS_END] = {
 		[CLASS_COMPUTER] = "computer",
@@ -42,7 +42,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 		if (cli->json) {
 			json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id",
 			    id_text(&d[i].dev_id).s, "name", d[i].name, "class",
-			    class_name(d[i].class), "added_ms",
+			    cli_class(d[i].class), "added_ms",
 			    (json_int_t)d[i].added_ms, "this",
 			    d[i].self ? 1 : 0);
 			(void)json_dumpf(j, stdout, JSON_COMPACT);
@@ -52,7 +52,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 		}
 		(void)printf("%s  %-20s %-10s since %s%s\n",
 		    id_short(&d[i].dev_id).s, name[0] != '\0' ? name : "?",
-		    class_name(d[i].class), when,
+		    cli_class(d[i].class), when,
 		    d[i].self ? "  (this device)" : "");
 	}
 	return 0;
@@ -72,8 +72,8 @@ requests_free(struct requests *r)
 		pair_requests_free(&r->list, r->n);
 }
 
-static void
-print_request(const struct cli *cli, const struct pair_request *r)
+void
+cli_print_request(const struct cli *cli, const struct pair_request *r)
 {
 	OWN(mem_free) char *when = cli_time(r->created_ms);
 	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
@@ -81,7 +81,7 @@ print_request(const struct cli *cli, const struct pair_request *r)
 
 	if (cli->json) {
 		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
-		    id_text(&r->join).s, "class", class_name(r->device.class),
+		    id_text(&r->join).s, "class", cli_class(r->device.class),
 		    "os", r->os, "address", r->address, "time",
 		    (json_int_t)r->created_ms);
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
@@ -89,8 +89,9 @@ print_request(const struct cli *cli, const struct pair_request *r)
 		json_decref(j);
 		return;
 	}
-	(void)printf("%s  %s  %s, %s, from %s\n", id_short(&r->join).s, when,
-	    class_name(r->device.class), os, from);
+	(void)printf("%s  %s  %s, %s, from %s%s\n", id_short(&r->join).s, when,
+	    cli_class(r->device.class), os, from,
+	    r->here ? "  (this machine)" : "");
 }
 
 /*
@@ -103,7 +104,7 @@ choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
 	for (unsigned waited = 0;;) {
 		unsigned wait =
 		    timeout_s - waited < 25 ? timeout_s - waited : 25;
-		if (pair_requests(s, wait, &all->list, &all->n, e) < 0)
+		if (pair_requests(s, 0, wait, &all->list, &all->n, e) < 0)
 			return -1;
 		for (size_t i = 0; i < all->n; i++) {
 			const struct pair_request *r = &all->list[i];
@@ -170,7 +171,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 		cli_say(cli,
 		    "A %s asks to join from %s. If that is not you: "
 		    "aumbry device refuse",
-		    class_name(r->device.class), from);
+		    cli_class(r->device.class), from);
 		if (isatty(STDIN_FILENO) && !cli->yes) {
 			OWN(buf_free) struct buf yes = { 0 };
 			if (cli_line(cli, "Allow it? (yes/no)", "--yes", &yes,
@@ -331,9 +332,9 @@ cli_device(struct cli *cli, struct err *e)
 		return rename_device(s, word, e);
 	if (strcmp(verb, "remove") == 0)
 		return remove_device(cli, s, word, &proof, e);
-	if (pair_requests(s, 0, &all.list, &all.n, e) < 0)
+	if (pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
-		print_request(cli, &all.list[i]);
+		cli_print_request(cli, &all.list[i]);
 	return 0;
 }

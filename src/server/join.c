@@ -75,6 +75,7 @@ captured(const struct call *c, struct id *id, struct err *e)
 /* ---- listing ---- */
 
 struct list_job {
+	uint64_t since_ms; /* those that came later */
 	struct call *c;
 	json_t *list;
 };
@@ -87,9 +88,10 @@ list_job(struct tx *tx, void *arg, struct err *e)
 
 	if (sql_ask(tx, e, &s,
 		"SELECT id, created_ms, expires_ms, device, nonce, os, address,"
-		" state FROM joining WHERE uid = ? AND expires_ms > ?"
-		" AND state <= 1 AND shown = 1 ORDER BY created_ms",
-		"in", &j->c->me->uid, j->c->now_ms) < 0)
+		" state, machine FROM joining WHERE uid = ?"
+		" AND expires_ms > ? AND created_ms > ? AND state <= 1"
+		" AND shown = 1 ORDER BY created_ms",
+		"inu", &j->c->me->uid, j->c->now_ms, j->since_ms) < 0)
 		return -1;
 	for (;;) {
 		struct id id;
@@ -108,6 +110,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		jsonio_put_text(v, "os", stmt_got_text(s, 5));
 		jsonio_put_text(v, "address", stmt_got_text(s, 6));
 		jsonio_put_u64(v, "state", stmt_got_u64(s, 7));
+		jsonio_put_bytes(v, "machine", stmt_got_bytes(s, 8));
 		(void)json_array_append_new(j->list, v);
 	}
 }
@@ -132,12 +135,16 @@ join_list(void *app, const struct request *q, struct response *r, struct err *e)
 	const struct caller *me = q->user;
 	struct call c = { .s = s, .q = q, .me = me, .now_ms = now_ms() };
 	OWN(jsonio_free) json_t *out = json_object();
-	struct list_job j = { &c, json_array() };
+	struct list_job j = { .c = &c, .list = json_array() };
+	const char *since = http_query(q, "since");
 	uint64_t wait_s;
 
 	(void)json_object_set_new(out, "joins", j.list);
 	if (wait_of(q, &wait_s, e) < 0)
 		return -1;
+	if (since != NULL &&
+	    text_parse_u64(since, 0, INT64_MAX, &j.since_ms) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
 	r->wait = http_watch(s->http, &me->uid);
 	if (db_read(s->db, list_job, &j, e) < 0)
 		return -1;

@@ -205,6 +205,7 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 	static const struct id nobody;
 	OWN(buf_free) struct buf token = { 0 };
 	const char *os = json_string_value(json_object_get(c->in, "os"));
+	OWN(buf_free) struct buf machine = { 0 };
 	struct digest stored;
 	struct account a;
 	struct id join;
@@ -212,16 +213,19 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 
 	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
 		os = "";
+	if (json_object_get(c->in, "machine") != NULL &&
+	    jsonio_bytes(c->in, "machine", DIGEST_BYTES, &machine, e) < 0)
+		return -1;
 	id_random(&join);
 	server_token(&token, &stored);
 	if (account_by_uid(tx, uid, &a, &found, e) < 0 ||
 	    sql_run(tx, e,
 		"INSERT INTO joining (id, uid, token, created_ms, expires_ms,"
-		" device, nonce, os, address, state, by_device, shown)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-		"iidnnbbssiu", &join, uid, &stored, c->now_ms,
+		" device, nonce, os, address, state, by_device, shown,"
+		" machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+		"iidnnbbssiub", &join, uid, &stored, c->now_ms,
 		c->now_ms + JOIN_MS, device, nonce, os, c->q->peer, &nobody,
-		(uint64_t)shown) < 0 ||
+		(uint64_t)shown, buf_bytes(&machine)) < 0 ||
 	    (shown &&
 		server_event(tx, c, uid, "join_opened", NULL, os, e) < 0) ||
 	    factor_put_methods(tx, c, uid, true, e) < 0)

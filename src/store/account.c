@@ -74,6 +74,7 @@ static const char *const schema[] = {
 	" os TEXT NOT NULL, address TEXT NOT NULL);"
 	"CREATE INDEX trusted_browser_uid ON trusted_browser (uid);"
 	"ALTER TABLE joining ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;",
+	"ALTER TABLE joining ADD COLUMN machine BLOB NOT NULL DEFAULT '';",
 };
 
 int

@@ -28,6 +28,7 @@ shown() {
 # Without a desktop it speaks on its standard output.
 aumbry --home "$T/ana" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
 agent=$!
+HELPERS="$HELPERS $agent"
 ok 'the agent waits' until_true 10 grep -q Ready "$T/agent.err"
 also_in() {
 	ok "$1" until_true 10 grep -Eq "$2" "$3"
@@ -48,14 +49,15 @@ wait $agent 2>/dev/null
 DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
 	--print-pid=3 3>"$T/bus.pid" | head -n 1)
 export DBUS_SESSION_BUS_ADDRESS
-perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$ANSWER" 2>"$T/desktop.err" &
-desktop=$!
+perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$ANSWER" >"$T/desktop.out" 2>&1 &
+HELPERS="$HELPERS $! $(cat "$T/bus.pid")"
 until_true 10 sh -c 'dbus-send --session --print-reply \
 	--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
 	string:org.freedesktop.Notifications | grep -q true'
 sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' 'DELETE FROM throttle'
 aumbry --home "$T/ana" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
 agent=$!
+HELPERS="$HELPERS $agent"
 ok 'the agent waits, with a desktop' \
 	until_true 10 grep -q 'on the desktop' "$T/agent.err"
 echo refuse >"$ANSWER"
@@ -100,7 +102,7 @@ equal 'of six requests three are asked about' 3 \
 	"$(grep -c too-many-attempts "$T/bombs")"
 
 # The server goes and comes.
-port=${URL#*localhost:}
+port=${URL##*:}
 port=${port%%[!0-9]*}
 stop_server
 also_in 'the server is away' 'server-unreachable.*waiting' "$T/agent.err"
@@ -108,5 +110,4 @@ start_server --listen "127.0.0.1:$port"
 ok 'and there again' until_true 30 grep -q 'there again' "$T/agent.err"
 kill $agent
 wait $agent 2>/dev/null
-kill $desktop "$(cat "$T/bus.pid")"
 finish

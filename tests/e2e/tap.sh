@@ -31,12 +31,15 @@ DATA=$T/data
 URL='' INVITE='' SERVER=''
 SERVE='' # what stands before aumbryd serve
 MOUNTS=''
+HELPERS='' # processes that end with the test
 tests=0 failures=0
 
 cleanup() {
 	status=$?
 	trap - EXIT
 	stop_server
+	# shellcheck disable=SC2086 # a list of numbers
+	[ -z "$HELPERS" ] || kill $HELPERS 2>/dev/null
 	for m in $MOUNTS; do umount -l "$m"; done 2>/dev/null
 	chmod -R u+rwX "$T" 2>/dev/null
 	rm -rf "$T" "$FAST"

@@ -105,7 +105,7 @@ equal 'of six requests three are asked about' 3 \
 port=${URL##*:}
 port=${port%%[!0-9]*}
 stop_server
-also_in 'the server is away' 'server-unreachable.*waiting' "$T/agent.err"
+also_in 'the server is away' '(server-(unreachable|busy)).; waiting' "$T/agent.err"
 start_server --listen "127.0.0.1:$port"
 ok 'and there again' until_true 30 grep -q 'there again' "$T/agent.err"
 kill $agent

@@ -146,8 +146,9 @@ stay(struct agent *a, struct err *e)
 	for (;;) {
 		struct pair_request *list;
 		size_t n;
-		if (pair_requests(a->self, a->since_ms, POLL_S, &list, &n, e) <
-		    0) {
+		/* After a failure any answer is news: none is waited for. */
+		if (pair_requests(a->self, a->since_ms,
+			wait_s == 0 ? POLL_S : 0, &list, &n, e) < 0) {
 			if (!passes(e->code))
 				return -1;
 			if (wait_s == 0)

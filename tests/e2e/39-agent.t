@@ -102,6 +102,8 @@ equal 'of six requests three are asked about' 3 \
 	"$(grep -c too-many-attempts "$T/bombs")"
 
 # The server goes and comes.
+ok 'all prompts have gone' until_true 20 sh -c \
+	'[ "$(grep -c "^closed" "$1")" -eq 4 ]' sh "$SHOWN"
 port=${URL##*:}
 port=${port%%[!0-9]*}
 stop_server

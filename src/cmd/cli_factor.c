@@ -9,39 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int
-cli_two_factor(struct cli *cli, struct err *e)
-{
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
-	struct cli_proof proof = { NULL, NULL };
-	const char *state = "";
-	const struct cli_option options[] = { CLI_PROOF(&proof) };
-
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	bool set = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
-	if (!set && strcmp(verb, "status") != 0)
-		return err_set(
-		    e, ERR_USAGE, "aumbry two-factor status | on | off");
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	jsonio_put_text(ask, "state", verb);
-	if ((set ? cli_stepped_call(cli, a.remote, "POST", "/v1/two-factor",
-		       ask, &proof, &answer, e)
-		 : api_call(a.remote, "GET", "/v1/account", NULL, false,
-		       &answer, e)) < 0 ||
-	    jsonio_text(answer, "two_factor", &state, e) < 0)
-		return -1;
-	if (cli->json)
-		(void)printf("{\"two_factor\":\"%s\"}\n", state);
-	else
-		(void)printf("two-factor is %s\n", state);
-	return 0;
-}
-
 /* Two modules to a character, dark on light, with its quiet zone. */
 static void
 print_qr(const char *text)
@@ -92,10 +59,18 @@ add(struct cli *cli, struct remote *r, const struct cli_proof *p,
 	if (isatty(STDERR_FILENO))
 		print_qr(uri);
 	(void)printf("%s\n", secret);
-	cli_say(cli,
-	    "Scan or type this into an authenticator app, then: "
-	    "aumbry authenticator confirm CODE");
 	return 0;
+}
+
+static int
+confirm(struct remote *r, const char *code, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	jsonio_put_text(ask, "code", code);
+	return api_call(
+	    r, "POST", "/v1/authenticator/confirm", ask, false, &answer, e);
 }
 
 int
@@ -112,10 +87,15 @@ cli_authenticator(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
-	if (strcmp(verb, "add") == 0 && cli->n_args == 1)
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : add(cli, a.remote, &proof, file, e);
+	if (strcmp(verb, "add") == 0 && cli->n_args == 1) {
+		if (cli_account(cli, &a, e) < 0 ||
+		    add(cli, a.remote, &proof, file, e) < 0)
+			return -1;
+		cli_say(cli,
+		    "Scan or type this into an authenticator app, then: "
+		    "aumbry authenticator confirm CODE");
+		return 0;
+	}
 	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
 		return cli_account(cli, &a, e) < 0
 		    ? -1
@@ -133,5 +113,86 @@ cli_authenticator(struct cli *cli, struct err *e)
 		return -1;
 	cli_say(
 	    cli, "The authenticator is confirmed; two-factor is %s.", state);
+	return 0;
+}
+
+/* ---- two-factor ---- */
+
+static int
+set(struct cli *cli, struct remote *r, const char *state,
+    const struct cli_proof *p, json_t **answer, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+
+	jsonio_put_text(ask, "state", state);
+	return cli_stepped_call(
+	    cli, r, "POST", "/v1/two-factor", ask, p, answer, e);
+}
+
+/* On a terminal, what is missing is made at once. */
+static int
+walk(struct cli *cli, struct remote *r, const struct cli_proof *p,
+    json_t **answer, struct err *e)
+{
+	cli_say(cli,
+	    "Two-factor needs something to fall back on when no trusted device "
+	    "is at hand.\nAn authenticator app on a phone is one: scan this "
+	    "with it.\n");
+	if (add(cli, r, p, NULL, e) < 0)
+		return -1;
+	for (unsigned i = 1;; i++) {
+		OWN(buf_free) struct buf code = { 0 };
+		if (cli_line(cli, "Code that the app shows",
+			"aumbry authenticator confirm CODE", &code, e) < 0)
+			return -1;
+		if (confirm(r, buf_text(&code), e) == 0)
+			break;
+		bool wrong =
+		    e->code == ERR_WRONG_CODE || e->code == ERR_WRONG_CODE_KIND;
+		if (!wrong || i == PROVE_TRIES)
+			return -1;
+		cli_say(cli, "Once more: %s.", e->msg);
+	}
+	return set(cli, r, "on", p, answer, e);
+}
+
+static int
+turn(struct cli *cli, struct remote *r, const char *state,
+    const struct cli_proof *p, json_t **answer, struct err *e)
+{
+	if (set(cli, r, state, p, answer, e) == 0)
+		return 0;
+	return e->code == ERR_FACTOR_MISSING && isatty(STDIN_FILENO) != 0
+	    ? walk(cli, r, p, answer, e)
+	    : -1;
+}
+
+int
+cli_two_factor(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *state = "";
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	bool change = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
+	if (!change && strcmp(verb, "status") != 0)
+		return err_set(
+		    e, ERR_USAGE, "aumbry two-factor status | on | off");
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	if ((change ? turn(cli, a.remote, verb, &proof, &answer, e)
+		    : api_call(a.remote, "GET", "/v1/account", NULL, false,
+			  &answer, e)) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	if (cli->json)
+		(void)printf("{\"two_factor\":\"%s\"}\n", state);
+	else
+		(void)printf("two-factor is %s\n", state);
 	return 0;
 }

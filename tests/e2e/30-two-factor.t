@@ -89,4 +89,23 @@ refused 'an account that never had it' 4 two-factor-required sh -c '
 	aumbry --home "$1" backup "$5"' sh "$T/bob" "$PW" "$URL" \
 	"$(aumbryd invite --data "$DATA")" "$T/files"
 also 'is told that it is off' 'and it is off for bob@'
+
+# On a terminal `on` walks through it. Codes come from what it showed.
+ok 'a third account' at cat signup "$URL" cat \
+	--invite "$(aumbryd invite --data "$DATA")" --no-two-factor
+mkfifo "$T/wrong-code" "$T/right-code"
+: >"$T/walk"
+(
+	until_true 20 grep -Eq '^[A-Z2-7]{32}' "$T/walk"
+	grep -Eo '^[A-Z2-7]{32}' "$T/walk" >"$T/app"
+	echo 12345 >"$T/wrong-code"
+	oathtool --totp --base32 "@$T/app" >"$T/right-code"
+) &
+perl "$ROOT/tests/e2e/typed.pl" "<$T/wrong-code" "<$T/right-code" -- \
+	aumbry --home "$T/cat" two-factor on >"$T/walk" 2>&1
+equal 'on walks through what is missing' 0 $?
+says 'shows what to scan' '▀|▄|█' cat "$T/walk"
+also 'forgives a slip' 'Once more: a code of the authenticator has 6 digits'
+also 'and ends on' '^two-factor is on'
+says 'which stays' '^two-factor is on$' at cat two-factor status
 finish

@@ -12,6 +12,7 @@ use warnings;
 use Fcntl;
 use POSIX ();
 
+$| = 1;    # a test may read along
 my (@lines, $pid);
 while (@ARGV) {
 	my $word = shift @ARGV;

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/liar.sh"
+. "$(dirname "$0")/beside.sh"
 in_memory
 F=$FAST/files
 
@@ -18,73 +19,21 @@ end_mount() {
 }
 trap end_mount EXIT
 
-# write FIRST STEP: every STEPth of 60 files is new.
-write() {
-	i=$1
-	while [ "$i" -lt 60 ]; do
-		head -c 700000 /dev/urandom >"$F/f$i"
-		i=$((i + $2))
-	done
-}
-oldest() {
-	at bea --json snapshot list |
-		sed -n 's/.*"id": *"\([0-9a-f]*\)".*/\1/p' | head -n 1
-}
-# round FIRST STEP: some files are new, and what stood for them before is
-# needed no more: the next prune rewrites.
-round() {
-	write "$1" "$2"
-	at bea backup "$F" && at bea snapshot forget "$(oldest)"
-}
 # rewritten [FLAGS…]: the other device rewrites and deletes.
 rewritten() {
 	run at bea --json prune --grace 0s "$@" || return 1
 	[ "$(json repacked "$T/out")" -gt 0 ] &&
 		[ "$(json deleted "$T/out")" -gt 0 ]
 }
-paused() {
-	[ "$(lies_told)" -ge "$1" ]
-}
-# halted N COMMAND…: begin it, and be back when it waits with blob N.
-halted() {
-	lie "pause GET blobs $1 9999"
-	halt=$1
+# reading N COMMAND…: begin it, and be back when it waits with blob N.
+reading() {
+	n=$1
 	shift
-	aumbry --home "$T/ana" --password-file "$PW" "$@" \
-		>"$T/halted.out" 2>"$T/halted.err" </dev/null &
-	reader=$!
-	until_true 60 paused "$halt"
-}
-# goes_on: its exit status.
-goes_on() {
-	truth
-	wait "$reader"
-	ended=$?
-	cp "$T/halted.out" "$T/out"
-	cp "$T/halted.err" "$T/err"
-	return $ended
-}
-# Not by ok, whose redirections would take the place of its own.
-went_on() {
-	if goes_on; then pass "$1"; else fail "$1 (exit $ended)"; fi
+	halted GET blobs "$n" 9999 -- "$@"
 }
 
-mkdir "$F"
-write 0 1
-mkdir "$F/.ssh"
-for k in 1 2; do
-	{
-		echo '-----BEGIN OPENSSH PRIVATE KEY-----'
-		head -c 30000 /dev/urandom | base64
-		echo '-----END OPENSSH PRIVATE KEY-----'
-	} >"$F/.ssh/id_$k"
-done
-start_liar
-ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
-URL=$(sed -n 's/^aumbryd: ready //p' "$T/server.err" | head -n 1)
-export URL
-ok 'a second device, which nobody stops' pair ana bea ana --device-name bea
-ok 'it backs up' at bea backup "$F"
+two_devices
+first_backup
 
 # ---- restore ----
 
@@ -93,20 +42,20 @@ lie 'watch GET blobs'
 ok 'reads the tree' at ana restore "latest:$F" --to "$T/none" --dry-run
 tree=$(lies_told)
 not 'by requests' [ "$tree" -eq 0 ]
-ok 'a restore begins' halted $((tree + 2)) restore "latest:$F" --to "$FAST/a"
+ok 'a restore begins' reading $((tree + 2)) restore "latest:$F" --to "$FAST/a"
 ok 'another device rewrites what it reads' rewritten
 went_on 'it goes on'
 ok 'and has all' trees_equal "$F" "$FAST/a"
 
 ok 'there is something to rewrite' round 1 4
-ok 'a restore begins to read the tree' halted 1 restore "latest:$F" \
+ok 'a restore begins to read the tree' reading 1 restore "latest:$F" \
 	--to "$FAST/b"
 ok 'another device rewrites what it reads' rewritten
 went_on 'it goes on'
 ok 'and has all' trees_equal "$F" "$FAST/b"
 
 ok 'there is something to rewrite' round 2 5
-ok 'a restore begins' halted $((tree + 2)) restore "latest:$F" --to "$FAST/c"
+ok 'a restore begins' reading $((tree + 2)) restore "latest:$F" --to "$FAST/c"
 ok 'another device rewrites what it reads' rewritten
 ok 'and another process of this one hears of it' at ana snapshot list
 went_on 'it goes on'
@@ -136,20 +85,20 @@ equal 'and nothing was complained of' "aumbry: mounted at $T/mnt" \
 # ---- cat, diff, check ----
 
 ok 'there is something to rewrite' round 1 3
-ok 'cat begins' halted 1 cat "latest:$F/f8"
+ok 'cat begins' reading 1 cat "latest:$F/f8"
 ok 'another device rewrites what it reads' rewritten
 went_on 'it goes on'
 ok 'and has all' cmp "$F/f8" "$T/halted.out"
 
 ok 'there is something to rewrite' round 3 5
-ok 'check --read begins' halted 4 check --read
+ok 'check --read begins' reading 4 check --read
 ok 'another device rewrites what it reads' rewritten
 went_on 'it goes on'
 also 'and finds no damage' ': 0 damages$'
 
 write 2 4
 ok 'two snapshots' at bea backup "$F"
-ok 'check begins' halted 1 check
+ok 'check begins' reading 1 check
 ok 'another device forgets one' at bea snapshot forget "$(oldest)"
 ok 'and rewrites' rewritten
 went_on 'it goes on'
@@ -158,14 +107,14 @@ also 'and finds no damage' '^1 snapshots, .*: 0 damages$'
 write 1 5
 ok 'two snapshots' at bea backup "$F"
 one=$(oldest)
-ok 'diff begins' halted 1 snapshot diff "$one" latest
+ok 'diff begins' reading 1 snapshot diff "$one" latest
 ok 'another device rewrites what it reads' rewritten --max-unused 0
 went_on 'it goes on'
 also 'and tells what has changed' "$F/f1$"
 
 # ---- what is nowhere ----
 
-ok 'a restore begins' halted $((tree + 2)) restore "$one:$F" --to "$FAST/d"
+ok 'a restore begins' reading $((tree + 2)) restore "$one:$F" --to "$FAST/d"
 ok 'another device forgets that snapshot' at bea snapshot forget "$one"
 ok 'and deletes what only it had' at bea prune --grace 0s
 goes_on

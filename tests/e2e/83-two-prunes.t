@@ -5,85 +5,24 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/liar.sh"
+. "$(dirname "$0")/beside.sh"
 in_memory
 F=$FAST/files
 
-# write FIRST STEP: every STEPth of 60 files is new.
-write() {
-	i=$1
-	while [ "$i" -lt 60 ]; do
-		head -c 700000 /dev/urandom >"$F/f$i"
-		i=$((i + $2))
-	done
-}
-snapshots() {
-	at bea --json snapshot list |
-		sed -n 's/.*"id": *"\([0-9a-f]*\)".*/\1/p'
-}
-# round FIRST STEP: some files are new, and what stood for them before is
-# needed no more: the next prune rewrites.
-round() {
-	write "$1" "$2"
-	at bea backup "$F" &&
-		at bea snapshot forget "$(snapshots | head -n 1)"
-}
-paused() {
-	[ "$(lies_told)" -ge "$1" ]
-}
-# halted METHOD WHAT FROM TO: begin to prune, and be back when it waits there.
-halted() {
-	lie "pause $*"
-	aumbry --home "$T/ana" --password-file "$PW" --json prune --grace 0s \
-		>"$T/halted.out" 2>"$T/halted.err" </dev/null &
-	prune=$!
-	until_true 60 paused "$3"
-}
-goes_on() {
-	truth
-	wait "$prune"
-	ended=$?
-	cp "$T/halted.out" "$T/out"
-	cp "$T/halted.err" "$T/err"
-	return $ended
-}
-# Not by ok, whose redirections would take the place of its own.
-went_on() {
-	if goes_on; then pass "$1"; else fail "$1 (exit $ended)"; fi
+# pruning METHOD WHAT FROM TO: begin to prune, and be back when it waits there.
+pruning() {
+	halted "$@" -- --json prune --grace 0s
 }
 field() {
 	json "$1" "$T/halted.out"
 }
-# whole: both devices find all, and it comes back byte for byte.
-whole() {
-	ok '- it is whole here' at ana check --read
-	also '- without damage' ': 0 damages$'
-	ok '- and there' at bea check --read
-	rm -rf "$FAST/back"
-	ok '- it restores' at bea restore "latest:$F" --to "$FAST/back"
-	ok '- all of it' trees_equal "$F" "$FAST/back"
-}
-
-mkdir "$F"
-write 0 1
-mkdir "$F/.ssh"
-for k in 1 2; do
-	{
-		echo '-----BEGIN OPENSSH PRIVATE KEY-----'
-		head -c 30000 /dev/urandom | base64
-		echo '-----END OPENSSH PRIVATE KEY-----'
-	} >"$F/.ssh/id_$k"
-done
-start_liar
-ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
-URL=$(sed -n 's/^aumbryd: ready //p' "$T/server.err" | head -n 1)
-export URL
-ok 'a second device, which nobody stops' pair ana bea ana --device-name bea
-ok 'it backs up' at bea backup "$F"
+two_devices
+first_backup
 
 # ---- a prune in the middle of a repack ----
 
 ok 'there is something to rewrite' round 0 3
-ok 'one device rewrites' halted PUT blobs 2 9999
+ok 'one device rewrites' pruning PUT blobs 2 9999
 ok 'the other prunes meanwhile' at bea --json prune --grace 0s
 equal 'sees that something goes on' 1 "$(json runs "$T/out")"
 equal 'rewrites nothing' 0 "$(json repacked "$T/out")"
@@ -97,7 +36,7 @@ whole
 # ---- both begin at once ----
 
 ok 'there is something to rewrite' round 1 4
-ok 'one device has chosen what to rewrite' halted POST commits 1 1
+ok 'one device has chosen what to rewrite' pruning POST commits 1 1
 ok 'the other rewrites and deletes just that' at bea --json prune --grace 0s
 less 'it did' 0 "-$(json repacked "$T/out")"
 less 'it did' 0 "-$(json deleted "$T/out")"
@@ -112,7 +51,7 @@ whole
 write 2 5
 ok 'two snapshots' at bea backup "$F"
 ok 'there is something to rewrite' round 3 5
-ok 'one device rewrites' halted PUT blobs 1 9999
+ok 'one device rewrites' pruning PUT blobs 1 9999
 ok 'the other tags a snapshot' at bea snapshot tag latest --add keep
 ok 'and forgets another' at bea snapshot forget "$(snapshots | head -n 1)"
 went_on 'the first one goes on'
@@ -125,14 +64,14 @@ whole
 # ---- another process of the same device ----
 
 ok 'there is something to rewrite' round 0 4
-ok 'one process has stored nothing yet' halted PUT blobs 1 9999
+ok 'one process has stored nothing yet' pruning PUT blobs 1 9999
 ok 'another one of this device begins again' \
 	at ana prune --grace 0s --max-unused 100
 went_on 'the first one goes on'
 also 'and says that it rewrote nothing' \
 	'no pack was rewritten: .*of this device began meanwhile \(conflict\)$'
 whole
-ok 'one process rewrites' halted PUT blobs 1 9999
+ok 'one process rewrites' pruning PUT blobs 1 9999
 aumbry --home "$T/ana" --password-file "$PW" --json prune --grace 0s \
 	>"$T/second.out" 2>"$T/second.err" </dev/null &
 second=$!
@@ -149,7 +88,7 @@ fi
 less 'and has rewritten' 0 "-$(json repacked "$T/second.out")"
 whole
 ok 'there is something to rewrite' round 3 4
-ok 'one process has stored a pack' halted POST commits 3 3
+ok 'one process has stored a pack' pruning POST commits 3 3
 ok 'another one of this device deletes it' \
 	at ana --json prune --grace 0s --max-unused 100
 less 'it did' 0 "-$(json deleted "$T/out")"
@@ -163,9 +102,9 @@ whole
 ok 'what is left is tidied up' at bea prune --grace 0s
 ok 'twice' at bea prune --grace 0s
 ok 'there is something to rewrite' round 1 3
-ok 'a prune has stored a few packs' halted PUT blobs 3 9999
-kill -9 "$prune"
-wait "$prune" 2>/dev/null
+ok 'a prune has stored a few packs' pruning PUT blobs 3 9999
+kill -9 "$HALTED"
+wait "$HALTED" 2>/dev/null
 truth
 whole
 ok 'the next one goes on' at ana --json prune --grace 0s
@@ -182,7 +121,7 @@ whole
 # ---- a pack that goes meanwhile ----
 
 ok 'there is something to rewrite' round 2 3
-ok 'a prune rewrites' halted PUT blobs 1 9999
+ok 'a prune rewrites' pruning PUT blobs 1 9999
 # The newest one is used as a whole.
 rm "$(find "$DATA/blobs/" -type f -not -path "$DATA/blobs/tmp/*" \
 	-not -path "$DATA/blobs/trash/*" -size +3M -printf '%T@ %p\n' |

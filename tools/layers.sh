@@ -28,6 +28,8 @@ at_home() {
 	microhttpd.h) homes='src/server/http*.[ch]' ;;
 	systemd/*) homes='src/cmd/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
+	fido.h | fido/*) homes='src/client/fido.c src/server/webauthn.c' ;;
+	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest.c src/wire/id.c
 		    src/wire/sig.c src/wire/oprf.c src/server/*.c

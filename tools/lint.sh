@@ -98,7 +98,7 @@ headers_alone() {
 tidy() {
 	local flags
 	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
-		sqlite3 libzstd libxxhash jansson fuse3 liboath libqrencode)
+		sqlite3 libzstd libxxhash jansson fuse3 liboath libqrencode libfido2)
 	export flags
 	# err.c defines what tidy.h dresses.
 	# shellcheck disable=SC2016 # the inner shell expands

@@ -33,6 +33,8 @@ liboath-dev                # one-time codes
 oathtool                   # the codes an app on a phone would show
 libqrencode-dev            # QR codes on the terminal
 libsystemd-dev             # speaks to the desktop
+libfido2-dev               # security keys, on both sides
+libcbor-dev                # what security keys speak; libfido2 stands on it
 '
 packages_check='
 git                        # lists the files that lint looks at

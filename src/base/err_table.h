@@ -35,6 +35,16 @@ X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentica
 X(ERR_NO_GATEWAY, "no-gateway", 501, 4, "This server has nothing to send that with.", "Ask who runs the server to set it up: [mail] in aumbryd.conf") \
 X(ERR_APP_PASSWORD_SCOPE, "app-password-scope", 403, 4, "This app-specific password is not for this service.", "Make one that is: aumbry app-password create LABEL --scope mail|dav|files") \
 X(ERR_FACTOR_MISSING, "factor-missing", 403, 4, "No fallback factor has been confirmed yet.", "Run: aumbry authenticator add") \
+X(ERR_KEY_REQUIRED, "security-key-required", 403, 4, "This account is opened by a security key; codes are not accepted.", "Use a security key, add: --with key") \
+X(ERR_KEY_INVALID, "security-key-invalid", 401, 1, "What the security key answered does not hold.", "Try again with a security key of this account; if it stays, tell who runs the server.") \
+X(ERR_KEY_CLONED, "security-key-cloned", 403, 4, "A copy of this security key may exist: its counter did not grow.", "Use another key, and take this one out: aumbry security-key remove NAME") \
+X(ERR_KEY_ORIGIN, "security-key-origin", 403, 6, "The server asked for a security key under another address than this device reached it at.", "Use the URL that who runs the server gave you. If it is that one, [server] url in aumbryd.conf is wrong.") \
+X(ERR_KEY_MISSING, "security-key-missing", 404, 1, "No security key is plugged in.", "Plug it in and run the command again, or name it: --device PATH") \
+X(ERR_KEY_UNKNOWN, "security-key-unknown", 403, 1, "This security key is none of this account's.", "Use one that is: aumbry security-key list") \
+X(ERR_KEY_UNTOUCHED, "security-key-untouched", 408, 1, "The security key was not touched in time.", "Run the command again, and touch the key when it blinks.") \
+X(ERR_KEY_PIN, "security-key-pin", 401, 1, "The security key did not accept the PIN.", "Try again with the right PIN: --pin-file FILE, or typed") \
+X(ERR_KEY_NO_PIN, "security-key-no-pin", 403, 1, "The security key has no PIN, so it cannot tell its owner from a finder.", "Give it one: aumbry security-key pin") \
+X(ERR_KEY_BLOCKED, "security-key-blocked", 403, 1, "The security key takes no PIN any more.", "Unplug it and plug it in again; if that does not help, only a reset does, which forgets all that is on it.") \
 X(ERR_FACTOR_STRIPPED, "factor-stripped", 403, 6, "The server offered factors that this account's circle has switched off.", "Do not sign in. Tell who runs the server; it may be in wrong hands.") \
 X(ERR_ACCOUNT_SUSPENDED, "account-suspended", 403, 4, "Who runs the server has suspended this account.", "Ask them. Your data stays as it is.") \
 X(ERR_PERMISSION, "permission-denied", 403, 4, "This device may not do that.", "Use a device that has the right, or ask its owner for it.") \

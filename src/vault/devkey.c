@@ -29,6 +29,13 @@ devkey_of(struct bytes raw)
 	return k;
 }
 
+void
+devkey_publish(const struct devkey *k, struct device *device)
+{
+	memcpy(device->sign_pk, k->sign_pk, sizeof k->sign_pk);
+	memcpy(device->kem_pk, k->kem_pk, sizeof k->kem_pk);
+}
+
 struct devkey *
 devkey_new(struct device *device)
 {
@@ -36,9 +43,24 @@ devkey_new(struct device *device)
 	struct devkey *k = devkey_of(secret_bytes(raw));
 
 	id_random(&device->dev_id);
-	memcpy(device->sign_pk, k->sign_pk, sizeof k->sign_pk);
-	memcpy(device->kem_pk, k->kem_pk, sizeof k->kem_pk);
+	devkey_publish(k, device);
 	return k;
+}
+
+struct devkey *
+devkey_from_prf(const struct secret *prf)
+{
+	OWN(secret_free)
+	struct secret *sign =
+	    secret_derive(prf, "aumbry key sign", bytes_str(""));
+	OWN(secret_free)
+	struct secret *seal =
+	    secret_derive(prf, "aumbry key seal", bytes_str(""));
+	OWN(secret_free) struct secret *raw = secret_new(DEVKEY_BYTES);
+
+	memcpy(secret_room(raw), secret_bytes(sign).p, SECRET_KEY);
+	memcpy(secret_room(raw) + SECRET_KEY, secret_bytes(seal).p, SECRET_KEY);
+	return devkey_of(secret_bytes(raw));
 }
 
 void

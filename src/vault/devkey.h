@@ -15,6 +15,13 @@ struct devkey;
 struct devkey *devkey_new(struct device *device);
 /* From DEVKEY_BYTES that devkey_secret gave. */
 struct devkey *devkey_of(struct bytes raw);
+/*
+ * The keys of a member that is a security key, from the 32 bytes that its PRF
+ * gives: HKDF-SHA-256 with info "aumbry key sign\0" and "aumbry key seal\0".
+ */
+struct devkey *devkey_from_prf(const struct secret *prf);
+/* The public halves into `device`. */
+void devkey_publish(const struct devkey *k, struct device *device);
 void devkey_free(struct devkey **k);
 /* For writing the key file: DEVKEY_BYTES. */
 struct secret *devkey_secret(const struct devkey *k);

@@ -3,6 +3,7 @@
 #include "server/factor.h"
 
 #include "server/apppass.h"
+#include "server/seckey.h"
 #include "server/totp.h"
 #include "server/trust.h"
 
@@ -22,6 +23,7 @@ static const struct way {
 } ways[FACTOR_WAYS] = {
 	[FACTOR_AUTHENTICATOR] = { "authenticator", true, totp_has,
 	    totp_check },
+	[FACTOR_KEY] = { "key", true, seckey_has, seckey_check },
 	[FACTOR_TRUSTED] = { "trusted", false, trust_has, trust_check },
 };
 
@@ -68,22 +70,34 @@ factor_put_methods(struct tx *tx, struct call *c, const struct id *uid,
 	(void)json_object_set_new(c->out, "methods", methods);
 	if (factor_of(tx, uid, &f, e) < 0)
 		return -1;
-	if (device)
+	bool keys = f.has[FACTOR_KEY];
+	if (device && !keys)
 		(void)json_array_append_new(methods, json_string("device"));
 	for (size_t i = 0; i < FACTOR_WAYS; i++)
-		if (ways[i].fallback && f.has[i])
+		if (ways[i].fallback && f.has[i] && (!keys || i == FACTOR_KEY))
 			(void)json_array_append_new(
 			    methods, json_string(ways[i].name));
 	return 0;
 }
 
 int
+factor_key_required(struct err *e)
+{
+	return err_set(e, ERR_KEY_REQUIRED,
+	    "this account is opened by a security key, and by no code");
+}
+
+int
 factor_allowed(const struct factors *f, enum factor_way way, struct err *e)
 {
+	if (f->has[FACTOR_KEY] && ways[way].fallback && way != FACTOR_KEY)
+		return factor_key_required(e);
 	if (f->has[way])
 		return 0;
 	(void)err_set(e, ERR_FACTOR_MISSING, "the account has no %s",
-	    way == FACTOR_TRUSTED ? "browser that it trusts" : ways[way].name);
+	    way == FACTOR_TRUSTED   ? "browser that it trusts"
+		: way == FACTOR_KEY ? "pair of security keys"
+				    : ways[way].name);
 	return err_remedy(e, "Use another way: --with device");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* factor.h: the ways to show that one is more than a password. */
 /*
- * One table of ways; each way is a module: totp (an authenticator app), trust
+ * One table of ways; each way is a module: totp (an authenticator app), seckey (security keys, in whose presence no
+ * other way counts), trust
  * (a browser that was told to remember). A way is proven by a request to join,
  * which gives a visitor's session, or by a session whose password was proven
  * again, which completes its step-up.
@@ -10,7 +11,12 @@
 
 #include "server/server.h"
 
-enum factor_way { FACTOR_AUTHENTICATOR, FACTOR_TRUSTED, FACTOR_WAYS };
+enum factor_way {
+	FACTOR_AUTHENTICATOR,
+	FACTOR_KEY,
+	FACTOR_TRUSTED,
+	FACTOR_WAYS
+};
 
 /* What an account has: a way that was confirmed can be used. */
 struct factors {
@@ -26,9 +32,12 @@ bool factor_any(const struct factors *f);
 MUST_CHECK int factor_put_methods(struct tx *tx, struct call *c,
     const struct id *uid, bool device, struct err *e);
 
-/* May the account's owner go on with this way? errors: factor-missing. */
+/* May the account's owner go on with this way? errors: factor-missing;
+ * security-key-required for a code while security keys are in force. */
 MUST_CHECK int factor_allowed(
     const struct factors *f, enum factor_way way, struct err *e);
+/* The refusal of what a security key must open. Returns -1. */
+int factor_key_required(struct err *e);
 /* errors: bad-request for a word that names none. */
 MUST_CHECK int factor_parse(
     const char *word, enum factor_way *out, struct err *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* join.c: relaying between a new device and the trusted one that lets it in. */
-#include "server/server.h"
+#include "server/factor.h"
 
 #include "base/now.h"
 #include "base/text.h"
@@ -26,6 +26,7 @@ struct joining {
 	int64_t created_ms, expires_ms;
 	enum join_state state;
 	bool shown; /* to the trusted devices */
+	bool key; /* a security key was proven */
 	char address[64];
 };
 
@@ -38,7 +39,7 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 
 	if (sql_first(tx, e, &s, &row,
 		"SELECT uid, by_device, created_ms, expires_ms, state, address,"
-		" shown FROM joining WHERE id = ?",
+		" shown, LENGTH(proven_key) FROM joining WHERE id = ?",
 		"i", id) < 0)
 		return -1;
 	memset(out, 0, sizeof *out);
@@ -53,6 +54,7 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 		memcpy(out->address, a.p,
 		    a.n < sizeof out->address ? a.n : sizeof out->address - 1);
 		out->shown = stmt_got_u64(s, 6) != 0;
+		out->key = stmt_got_u64(s, 7) != 0;
 	}
 	/* Another account's, another request's token, or one that asks no
 	 * device: it is not there. */
@@ -186,6 +188,7 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
 static int
 prompt(struct tx *tx, struct call *c, struct err *e)
 {
+	struct factors f;
 	struct joining j;
 	struct id id;
 	bool ok;
@@ -196,6 +199,10 @@ prompt(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
 	if (j.shown)
 		return 0;
+	if (factor_of(tx, &j.uid, &f, e) < 0)
+		return -1;
+	if (f.has[FACTOR_KEY] && !j.key)
+		return factor_key_required(e);
 	if (join_may_prompt(tx, c, &j.uid, &ok, e) < 0)
 		return -1;
 	if (!ok)

@@ -39,6 +39,18 @@ static const struct {
 	    "An authenticator was added to the account." },
 	{ "factor_removed", "an authenticator was removed",
 	    "The authenticator was removed from the account." },
+	{ "security_key_added", "a security key was added",
+	    "A security key was added to the account." },
+	{ "security_key_removed", "a security key was removed",
+	    "A security key was removed from the account." },
+	{ "security_key_used", "a security key was used",
+	    "A security key was used to prove who is there." },
+	{ "security_key_refused", "a security key was refused",
+	    "Somebody who knows the password used a security key that was "
+	    "refused." },
+	{ "security_key_cloned", "a security key may have been copied",
+	    "A security key's counter did not grow, so a copy of it may "
+	    "exist. It is blocked." },
 	{ "two_factor_on", "two-factor is on",
 	    "Two-factor authentication was turned on." },
 	{ "two_factor_off", "two-factor is off",

@@ -255,6 +255,22 @@ end_removed(struct tx *tx, struct call *c, const struct circle *before,
 	return 0;
 }
 
+/*
+ * A key joins by a device that has just proven password and factor: it cannot
+ * ask by itself.
+ */
+static int
+key_added(struct tx *tx, struct call *c, const struct circle *after,
+    const struct device *d, struct err *e)
+{
+	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "this needs the password, and a factor, proven within the "
+		    "last 5 minutes");
+	return server_event(tx, c, &after->uid, "device_added", &d->dev_id,
+	    "a security key", e);
+}
+
 static int
 add_done(struct tx *tx, struct call *c, const struct circle *after,
     const struct device *d, struct err *e)
@@ -263,11 +279,17 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 	OWN(buf_free) struct buf record = { 0 };
 	bool row;
 
+	if (d->class == CLASS_SECURITY_KEY)
+		return key_added(tx, c, after, d, e);
 	device_put(&record, d);
+	/* Allowed by a device, or by the key that adds it. */
 	if (sql_first(tx, e, &s, &row,
-		"SELECT id FROM joining WHERE uid = ? AND device = ?"
-		" AND state = 1",
-		"ib", &after->uid, buf_bytes(&record)) < 0)
+		"SELECT id FROM joining j WHERE uid = ? AND device = ?"
+		" AND (state = 1 OR (state = 0 AND expires_ms > ? AND EXISTS"
+		" (SELECT 1 FROM security_key k WHERE k.uid = j.uid"
+		" AND k.id = j.proven_key AND k.member = ?)))",
+		"ibni", &after->uid, buf_bytes(&record), c->now_ms,
+		&c->me->dev_id) < 0)
 		return -1;
 	if (!row && c->now_ms < c->s->restored_until_ms)
 		return server_event(

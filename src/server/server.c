@@ -325,6 +325,7 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 {
 	static const char *const scripts[] = {
 		"DELETE FROM session WHERE expires_ms < ?",
+		"DELETE FROM key_challenge WHERE expires_ms < ?",
 		"DELETE FROM trusted_browser WHERE expires_ms < ?",
 		"DELETE FROM login WHERE expires_ms < ?",
 		"DELETE FROM invite WHERE expires_ms < ?",

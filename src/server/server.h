@@ -132,7 +132,7 @@ MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
     bool *ok, struct err *e);
 
 /* Handlers, one module each: signup, session, status, signin, join, ring,
- * factor, totp, apppass, notice, zones. */
+ * factor, totp, seckey, apppass, notice, zones. */
 http_handle_fn signup_info, signup_start, signup_finish;
 http_handle_fn session_challenge, session_open, session_end, session_list,
     session_end_one;
@@ -143,6 +143,8 @@ http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
     join_prompt, join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn factor_prove, factor_two_factor;
+http_handle_fn seckey_ask, seckey_list, seckey_start, seckey_finish,
+    seckey_remove;
 http_handle_fn totp_add, totp_confirm, totp_remove;
 http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
 http_handle_fn notice_list, notice_add, notice_confirm, notice_remove;

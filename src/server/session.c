@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* session.c: opening, listing and ending sessions. */
-#include "server/server.h"
+#include "server/seckey.h"
 
 #include "base/text.h"
 
@@ -151,6 +151,23 @@ born_lately(const struct member *m, int64_t now_ms)
 	return now_ms - added < LIMIT_STEP_UP_S * 1000LL ? added : 0;
 }
 
+/* A key is there only while somebody signs in with it. */
+static int
+check_key(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
+{
+	const char *token = json_string_value(json_object_get(c->in, "join"));
+	bool proved = false;
+
+	if (token != NULL &&
+	    seckey_proved(tx, c, &p->uid, &p->dev_id, token, &proved, e) < 0)
+		return -1;
+	return proved
+	    ? 0
+	    : err_set(e, ERR_KEY_REQUIRED,
+		  "a security key opens a session only for a sign-in that "
+		  "has proven it");
+}
+
 static int
 open_session(struct tx *tx, struct call *c, struct err *e)
 {
@@ -168,7 +185,9 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	const struct member *m =
 	    found ? circle_member(&circle, &p.dev_id) : NULL;
-	if (check_sig(c, &p, m, e) < 0)
+	if (check_sig(c, &p, m, e) < 0 ||
+	    (m->device.class == CLASS_SECURITY_KEY &&
+		check_key(tx, c, &p, e) < 0))
 		return -1;
 	if (a.suspended)
 		return err_set(e, ERR_ACCOUNT_SUSPENDED,

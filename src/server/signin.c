@@ -251,12 +251,14 @@ begin_join(struct tx *tx, struct call *c, const struct id *uid,
 	struct factors f;
 	bool ok = true;
 
+	if (factor_of(tx, uid, &f, e) < 0)
+		return -1;
 	if (with == NULL || strcmp(with, "device") == 0)
-		return join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
+		return f.has[FACTOR_KEY] ? factor_key_required(e)
+		    : join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
 		    : ok ? open_join(tx, c, uid, device, nonce, true, e)
 			 : 0;
-	if (factor_parse(with, &way, e) < 0 || factor_of(tx, uid, &f, e) < 0 ||
-	    factor_allowed(&f, way, e) < 0)
+	if (factor_parse(with, &way, e) < 0 || factor_allowed(&f, way, e) < 0)
 		return -1;
 	return open_join(tx, c, uid, device, nonce, false, e);
 }

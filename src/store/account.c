@@ -75,6 +75,19 @@ static const char *const schema[] = {
 	"CREATE INDEX trusted_browser_uid ON trusted_browser (uid);"
 	"ALTER TABLE joining ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;",
 	"ALTER TABLE joining ADD COLUMN machine BLOB NOT NULL DEFAULT '';",
+	"CREATE TABLE security_key (uid BLOB NOT NULL, id BLOB NOT NULL,"
+	" credential BLOB NOT NULL, name TEXT NOT NULL, alg INTEGER NOT NULL,"
+	" key BLOB NOT NULL, counter INTEGER NOT NULL,"
+	" added_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL,"
+	" blocked INTEGER NOT NULL, member BLOB NOT NULL,"
+	" birth_pin BLOB NOT NULL, PRIMARY KEY (uid, id));"
+	"CREATE UNIQUE INDEX security_key_credential ON security_key"
+	" (uid, credential);"
+	"CREATE TABLE key_challenge (holder BLOB NOT NULL,"
+	" kind INTEGER NOT NULL, challenge BLOB NOT NULL,"
+	" expires_ms INTEGER NOT NULL, PRIMARY KEY (holder, kind));"
+	"ALTER TABLE joining ADD COLUMN proven_key BLOB NOT NULL DEFAULT"
+	" (x'');",
 };
 
 int
@@ -425,7 +438,8 @@ is_attempt(const char *event)
 {
 	static const char *const attempts[] = { "signin_started",
 		"signin_failed", "step_up_started", "code_wrong", "join_opened",
-		"join_refused", "join_failed", "join_ended" };
+		"join_refused", "join_failed", "join_ended",
+		"security_key_refused" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
 		if (strcmp(event, attempts[i]) == 0)

@@ -110,13 +110,13 @@ MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
 
 /* ---- events, limits ---- */
 
-/* Events kept of each kind that strangers can cause: 8 kinds, so at most 400
+/* Events kept of each kind that strangers can cause: 9 kinds, so at most 450
  * of the 500 that a device is shown. */
 #define ACCOUNT_ATTEMPTS 50
 
 /* Add to the account's log. All is kept, but of attempts (signin_started,
  * signin_failed, step_up_started, code_wrong, join_opened, join_refused,
- * join_failed, join_ended) the newest ACCOUNT_ATTEMPTS of each kind. */
+ * join_failed, join_ended, security_key_refused) the newest ACCOUNT_ATTEMPTS of each kind. */
 MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
     int64_t now_ms, const char *event, const struct id *dev_id,
     const char *address, const char *detail, struct err *e);

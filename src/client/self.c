@@ -6,6 +6,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "client/depot_remote.h"
+#include "client/session.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -205,22 +206,6 @@ self_save_account(const char *dir, const char *url, const char *name,
 
 /* ---- sessions ---- */
 
-static void
-session_proof(struct self *s, struct bytes nonce, struct bytes device_nonce,
-    uint64_t time_ms, uint8_t sig[static SIG_BYTES])
-{
-	OWN(buf_free) struct buf m = { 0 };
-
-	buf_put_v8(&m, bytes_str(s->host));
-	id_put(&m, &s->uid);
-	id_put(&m, &s->dev_id);
-	buf_put_bytes(&m, nonce);
-	buf_put_bytes(&m, device_nonce);
-	buf_put_u64(&m, time_ms);
-	digest_put(&m, remote_pin(s->remote));
-	devkey_sign(s->key, SIG_SESSION, buf_bytes(&m), sig);
-}
-
 static int
 beginning_of_ours(
     struct self *s, uint32_t seq, struct bytes head, struct err *e)
@@ -278,32 +263,6 @@ keep_token(struct self *s, const char *token, uint64_t expires_s, struct err *e)
 	return local_put(s->local, "token", buf_bytes(&kept), e);
 }
 
-static int
-open_session(struct self *s, json_t **answer, struct err *e)
-{
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *challenge = NULL;
-	OWN(buf_free) struct buf nonce = { 0 };
-	uint8_t device_nonce[16], sig[SIG_BYTES];
-	uint64_t now = (uint64_t)now_ms();
-
-	jsonio_put_id(ask, "uid", &s->uid);
-	jsonio_put_id(ask, "dev_id", &s->dev_id);
-	if (api_call(s->remote, "POST", "/v1/session/challenge", ask, true,
-		&challenge, e) < 0 ||
-	    jsonio_bytes(challenge, "nonce", 32, &nonce, e) < 0)
-		return -1;
-	randombytes_buf(device_nonce, sizeof device_nonce);
-	session_proof(s, buf_bytes(&nonce),
-	    bytes_of(device_nonce, sizeof device_nonce), now, sig);
-	jsonio_put_bytes(ask, "nonce", buf_bytes(&nonce));
-	jsonio_put_bytes(
-	    ask, "device_nonce", bytes_of(device_nonce, sizeof device_nonce));
-	jsonio_put_u64(ask, "time_ms", now);
-	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
-	return api_call(s->remote, "POST", "/v1/session", ask, true, answer, e);
-}
-
 static int complete_keyring(struct self *s, struct err *e);
 
 static int
@@ -311,13 +270,17 @@ renew(void *ctx, struct err *e)
 {
 	struct self *s = ctx;
 	OWN(jsonio_free) json_t *answer = NULL;
+	struct session_who who = { .host = s->host,
+		.uid = s->uid,
+		.dev_id = s->dev_id,
+		.key = s->key };
 	const char *two_factor = "", *token = "";
 	uint64_t expires_s;
 
 	/* Any thread's call may find that the session has ended. */
 	OWN(unlock) pthread_mutex_t *locked = &s->lock;
 	(void)pthread_mutex_lock(locked);
-	if (open_session(s, &answer, e) < 0 ||
+	if (session_open(s->remote, &who, &answer, e) < 0 ||
 	    jsonio_text(answer, "token", &token, e) < 0 ||
 	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &two_factor, e) < 0)

@@ -4,27 +4,11 @@
 
 #include "base/now.h"
 #include "client/login.h"
+#include "client/pin.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* "birth pin": what a password alone can later recognize the circle by. */
-static void
-birth_pin(
-    const struct secret *export_key, const struct circle *c, struct digest *out)
-{
-	OWN(secret_free)
-	struct secret *key =
-	    secret_derive(export_key, "birth pin", bytes_str(""));
-	OWN(buf_free) struct buf m = { 0 };
-
-	id_put(&m, &c->uid);
-	digest_put(&m, &c->circle_id);
-	buf_put_u32(&m, c->seq);
-	digest_put(&m, &c->head);
-	mac_once(secret_bytes(key), buf_bytes(&m), out);
-}
 
 /* ---- sign-up ---- */
 
@@ -106,7 +90,7 @@ submit(struct remote *remote, const struct self_signup *a,
 	    opaque_register_finish(
 		opaque, &ksf, response.p, record, &export_key, e) < 0)
 		return -1;
-	birth_pin(export_key, &f->circle, &pin);
+	pin_birth(export_key, &f->circle, &pin);
 	jsonio_put_id(ask, "uid", &f->circle.uid);
 	jsonio_put_text(ask, "ticket", ticket);
 	jsonio_put_text(ask, "name", a->name);
@@ -200,7 +184,7 @@ self_change_password(struct self *s, struct bytes old, struct bytes fresh,
 	    opaque_register_finish(
 		opaque, &ksf, response.p, record, &export_key, e) < 0)
 		return -1;
-	birth_pin(export_key, &s->circle, &pin);
+	pin_birth(export_key, &s->circle, &pin);
 	id_put(&m, &s->uid);
 	buf_put(&m, record, sizeof record);
 	login_mac(&l, "aumbry password v1", buf_bytes(&m), &mac);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* session.h: a member's key opens a session. */
+#pragma once
+
+#include "client/api.h"
+#include "vault/devkey.h"
+
+struct session_who {
+	const char *host; /* of name@host */
+	struct id uid, dev_id;
+	const struct devkey *key;
+	const char *join; /* token of the request that has proven a security
+			     key, for a member that is one; else NULL */
+};
+
+/*
+ * Prove the member's key, over the server's nonce and its TLS key.
+ *
+ * answer  the token, and where the server's circle stands.
+ * errors  not-a-member, device-removed, clock-wrong, account-suspended;
+ *         security-key-required without a join that has proven the key.
+ */
+MUST_CHECK int session_open(struct remote *r, const struct session_who *w,
+    json_t **answer, struct err *e);

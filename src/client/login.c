@@ -91,7 +91,7 @@ login_step_up(struct remote *r, struct bytes password, const struct prove *p,
 	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &half, e) < 0)
 		return -1;
 	return json_object_get(half, "methods") == NULL
-	    ? 0
+	    ? prove_stripped(half, p, e)
 	    : prove_factor(r, half, p, &answer, e);
 }
 

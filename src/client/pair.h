@@ -26,6 +26,7 @@
  */
 #pragma once
 
+#include "client/newcomer.h"
 #include "client/self.h"
 
 #define PAIR_CODE_DIGITS 8
@@ -85,6 +86,13 @@ struct pair_join {
  *         wrong-code-kind, circle-*, history-*.
  */
 MUST_CHECK int pair_join(const struct pair_join *a, struct err *e);
+
+/*
+ * The same for a request that is open, but was kept from the trusted devices:
+ * ask them after all. `me` is used up.
+ */
+MUST_CHECK int pair_prompt(
+    const struct pair_join *a, struct newcomer *me, struct err *e);
 
 /*
  * Digits of a pairing code, without what people add to read it.

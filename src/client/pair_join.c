@@ -286,6 +286,26 @@ prove(struct entrant *n, struct err *e)
 	}
 }
 
+/* The request is open and the devices are asked. */
+static int
+go_in(struct entrant *n, struct err *e)
+{
+	const struct pair_join *a = n->a;
+
+	n->depot = depot_remote_new(n->me.remote);
+	n->c.join = n->me.join;
+	n->c.remote = n->me.remote;
+	n->c.side = RELAY_SIDE_NEW;
+	n->c.deadline_ms = now_ms() + a->timeout_s * 1000LL;
+	if (a->waiting != NULL)
+		a->waiting(a->ctx);
+	if (prove(n, e) == 0)
+		return 0;
+	/* Nobody should be asked about what nobody waits for. */
+	relay_cancel(n->me.remote, &n->c.join);
+	return -1;
+}
+
 int
 pair_join(const struct pair_join *a, struct err *e)
 {
@@ -300,18 +320,23 @@ pair_join(const struct pair_join *a, struct err *e)
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
-	if (newcomer_request(&ask, &n.me, &answer, e) < 0)
+	return newcomer_request(&ask, &n.me, &answer, e) < 0 ? -1
+							     : go_in(&n, e);
+}
+
+int
+pair_prompt(const struct pair_join *a, struct newcomer *me, struct err *e)
+{
+	OWN(entrant_free) struct entrant n = { .a = a };
+	OWN(buf_free) struct buf path = { 0 };
+
+	n.me = *me;
+	*me = (struct newcomer){ .key = NULL };
+	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&n.me.join).s);
+	if (api_call(n.me.remote, "POST", buf_text(&path), NULL, false, NULL,
+		e) < 0) {
+		relay_cancel(n.me.remote, &n.me.join);
 		return -1;
-	n.depot = depot_remote_new(n.me.remote);
-	n.c.join = n.me.join;
-	n.c.remote = n.me.remote;
-	n.c.side = RELAY_SIDE_NEW;
-	n.c.deadline_ms = now_ms() + a->timeout_s * 1000LL;
-	if (a->waiting != NULL)
-		a->waiting(a->ctx);
-	if (prove(&n, e) == 0)
-		return 0;
-	/* Nobody should be asked about what nobody waits for. */
-	relay_cancel(n.me.remote, &n.c.join);
-	return -1;
+	}
+	return go_in(&n, e);
 }

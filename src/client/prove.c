@@ -2,6 +2,8 @@
 /* prove.c: choosing a way, and sending what proves it. */
 #include "client/prove.h"
 
+#include "client/seckey.h"
+
 #include <string.h>
 
 static bool
@@ -15,22 +17,49 @@ offers(const json_t *methods, const char *way)
 	return false;
 }
 
-static int
-choose(const json_t *offered, const char *with, const char **way, struct err *e)
+int
+prove_stripped(const json_t *offered, const struct prove *p, struct err *e)
 {
 	const json_t *methods = json_object_get(offered, "methods");
 
+	if (!p->keys_only ||
+	    (json_array_size(methods) == 1 && offers(methods, "key")))
+		return 0;
+	return err_set(e, ERR_FACTOR_STRIPPED,
+	    "the account's devices have agreed that only a security key "
+	    "counts, and the server %s",
+	    json_array_size(methods) == 0 ? "asks for nothing"
+					  : "takes something else");
+}
+
+static int
+choose(const json_t *offered, const struct prove *p, const char **way,
+    struct err *e)
+{
+	const json_t *methods = json_object_get(offered, "methods");
+	const char *with = p->with;
+
+	if (prove_stripped(offered, p, e) < 0)
+		return -1;
 	for (size_t i = 0; with == NULL && i < json_array_size(methods); i++) {
 		const char *s = json_string_value(json_array_get(methods, i));
 		if (s != NULL && strcmp(s, "device") != 0)
 			with = s;
 	}
+	/* A code where a key is wanted does not even leave this machine. */
+	if (offers(methods, "key") && with != NULL &&
+	    (strcmp(with, "key") != 0 || p->code != NULL))
+		return err_set(e, ERR_KEY_REQUIRED,
+		    "this account is opened by a security key, and by no "
+		    "code");
 	if (with != NULL && offers(methods, with)) {
 		*way = with;
 		return 0;
 	}
 	return err_set(e, ERR_FACTOR_MISSING, "the account has no %s",
-	    with != NULL ? with : "second factor");
+	    with == NULL		   ? "second factor"
+		: strcmp(with, "key") == 0 ? "pair of security keys"
+					   : with);
 }
 
 static int
@@ -56,8 +85,10 @@ prove_factor(struct remote *r, const json_t *offered, const struct prove *p,
 	const char *way = "";
 	struct err why;
 
-	if (choose(offered, p->with, &way, e) < 0)
+	if (choose(offered, p, &way, e) < 0)
 		return -1;
+	if (strcmp(way, "key") == 0)
+		return seckey_prove(r, &p->key, NULL, NULL, answer, e);
 	for (unsigned i = 1;; i++) {
 		if (send_code(r, way, p, i > 1 ? &why : NULL, answer, e) == 0)
 			return 0;

@@ -2,6 +2,7 @@
 /* prove.h: showing the server a second factor. */
 #pragma once
 
+#include "client/fido.h"
 #include "client/api.h"
 
 #define PROVE_TRIES 3 /* the server takes 5 */
@@ -13,10 +14,24 @@ struct prove {
 	 * was wrong with the one before, or NULL. */
 	int (*ask)(void *ctx, const char *with, const struct err *why,
 	    struct buf *code, struct err *e);
+	/* How a security key is reached, for the way "key". */
+	struct fido_ask key;
+	/* The circle says that only security keys count: a server that offers
+	 * anything else is lying. */
+	bool keys_only;
 	bool
 	    again; /* after a wrong code, ask for another: PROVE_TRIES in all */
 	void *ctx;
 };
+
+/*
+ * What the server offers beside what the circle says: called before anything
+ * is proven, also when nothing is to be.
+ *
+ * errors  factor-stripped.
+ */
+MUST_CHECK int prove_stripped(
+    const json_t *offered, const struct prove *p, struct err *e);
 
 /*
  * Prove a factor, by the token that `r` has.
@@ -25,7 +40,8 @@ struct prove {
  * answer   of the server: a session for a request to join, the end of the
  *          step-up for a session.
  * errors   factor-missing: not offered; wrong-code, wrong-code-kind,
- *          too-many-attempts.
+ *          too-many-attempts; security-key-required when a key is offered
+ *          and a code is given; security-key-*; factor-stripped.
  */
 MUST_CHECK int prove_factor(struct remote *r, const json_t *offered,
     const struct prove *p, json_t **answer, struct err *e);

@@ -141,6 +141,21 @@ MUST_CHECK int self_removed(
     struct self *s, const struct id *dev_id, struct err *e);
 
 /*
+ * Let a security key in as a member of the circle, by its own keys.
+ * The newest S is sealed to it.
+ * errors  device-too-young, step-up-required, circle-full, permission-denied.
+ */
+MUST_CHECK int self_add_key(struct self *s, const struct device *device,
+    const struct devkey *key, struct err *e);
+
+/*
+ * Say in the circle whether security keys alone count as a second factor, so
+ * that a server which takes codes is caught. Nothing when it says so already.
+ * errors  device-too-young, step-up-required.
+ */
+MUST_CHECK int self_keys_only(struct self *s, bool only, struct err *e);
+
+/*
  * Leave the account. Its keys stay as they are until self_settle of another
  * device: who leaves must not know the next ones.
  * errors  permission-denied for the only device.

@@ -272,3 +272,61 @@ self_leave(struct self *s, struct err *e)
 			return e->code == ERR_DEVICE_REMOVED ? 0 : -1;
 	}
 }
+
+/* ---- security keys ---- */
+
+/* May it, as far as is known here? Then the server is asked. */
+static int
+submit_plain(
+    struct self *s, struct bytes entry, struct bytes envelopes, struct err *e)
+{
+	OWN(circle_free) struct circle next = { 0 };
+
+	circle_copy(&next, &s->circle);
+	if (circle_apply(&next, entry, e) < 0 ||
+	    s->depot->ops->circle_submit(s->depot, entry, envelopes, e) < 0)
+		return -1;
+	return self_refresh(s, e);
+}
+
+int
+self_add_key(struct self *s, const struct device *device,
+    const struct devkey *key, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+
+	device_put(&body, device);
+	for (int tries = 0;; tries++) {
+		OWN(buf_free) struct buf entry = { 0 };
+		OWN(buf_free) struct buf envelope = { 0 };
+		struct circle_sig sigs[2] = { { 1, s->dev_id, { 0 } },
+			{ 1, device->dev_id, { 0 } } };
+		circle_entry_begin(&entry, &s->circle, &s->uid,
+		    (uint64_t)now_ms(), CIRCLE_ADD, buf_bytes(&body));
+		devkey_sign(s->key, SIG_CIRCLE, buf_bytes(&entry), sigs[0].sig);
+		devkey_sign(key, SIG_CIRCLE, buf_bytes(&entry), sigs[1].sig);
+		circle_entry_end(&entry, sigs, 2);
+		keyring_envelope(
+		    s->keyring, device, s->key, &s->dev_id, &envelope);
+		if (submit_plain(
+			s, buf_bytes(&entry), buf_bytes(&envelope), e) == 0)
+			return 0;
+		if (!again(s, tries, e))
+			return -1;
+	}
+}
+
+int
+self_keys_only(struct self *s, bool only, struct err *e)
+{
+	uint8_t body = only;
+
+	for (int tries = 0; (s->circle.keys_only != 0) != only; tries++) {
+		OWN(buf_free) struct buf entry = { 0 };
+		make_entry(s, CIRCLE_FACTORS, bytes_of(&body, 1), &entry);
+		if (submit_plain(s, buf_bytes(&entry), bytes_str(""), e) < 0 &&
+		    !again(s, tries, e))
+			return -1;
+	}
+	return 0;
+}

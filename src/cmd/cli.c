@@ -21,13 +21,16 @@ static const struct command {
 	    "make an account on a server", cli_signup },
 	{ "signin",
 	    "URL NAME [--device-name N] [--code CODE] "
-	    "[--with device|authenticator] [--timeout SPAN]",
+	    "[--with device|authenticator|key] [--device PATH] "
+	    "[--pin-file F] [--timeout SPAN]",
 	    "join an account with this device", cli_signin },
 	{ "signout", "[--erase]", "forget the account on this device",
 	    cli_signout },
 	{ "status", "", "account, device, two-factor, storage, last backup",
 	    cli_status },
-	{ "step-up", "[--with authenticator] [--code CODE]",
+	{ "step-up",
+	    "[--with authenticator|key] [--code CODE] [--device PATH] "
+	    "[--pin-file F]",
 	    "prove the password, and a factor, for the next 5 minutes",
 	    cli_step_up },
 	{ "password", "change [--new-password-file F] [--code CODE]",
@@ -38,6 +41,11 @@ static const struct command {
 	    "add [--secret-file F] [--code CODE] | confirm CODE | "
 	    "remove [--code CODE]",
 	    "codes from an app", cli_authenticator },
+	{ "security-key",
+	    "add [--name N] | list | remove NAME | remove --all | "
+	    "pin [--new-pin-file F]\n         [--device PATH] "
+	    "[--pin-file F] [--code CODE]",
+	    "keys that take the place of every code", cli_security_key },
 	{ "mail",
 	    "add ADDRESS [--code CODE] | confirm CODE | list | "
 	    "remove ADDRESS [--code CODE]",
@@ -165,6 +173,10 @@ split_globals(struct cli *cli, int argc, char **argv, const char **name,
 		else if (strcmp(a, "--repo-password-file") == 0)
 			rc = take_value(
 			    argc, argv, &i, &cli->repo_password_file, e);
+		else if (strcmp(a, "--device") == 0)
+			rc = take_value(argc, argv, &i, &cli->device, e);
+		else if (strcmp(a, "--pin-file") == 0)
+			rc = take_value(argc, argv, &i, &cli->pin_file, e);
 		else if (strcmp(a, "--json") == 0)
 			cli->json = true;
 		else if (strcmp(a, "--quiet") == 0)

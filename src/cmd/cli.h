@@ -21,6 +21,9 @@ struct cli {
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
 	const char *repo_password_file; /* --repo-password-file */
+	const char *device; /* --device: which security key */
+	const char *pin_file; /* --pin-file: of its PIN */
+	bool keys_only; /* the circle says that only security keys count */
 	int status; /* exit status of a command that did not fail */
 	/* The command's own words, after its name; options are taken out. */
 	char **args;
@@ -66,6 +69,9 @@ char *cli_time(uint64_t time_ms);
  */
 MUST_CHECK int cli_password(const struct cli *cli, const char *prompt,
     bool twice, struct secret **out, struct err *e);
+/* The same for another secret: from cli->password_file alone, or typed. */
+MUST_CHECK int cli_secret(const struct cli *cli, const char *prompt, bool twice,
+    struct secret **out, struct err *e);
 typedef int (*cli_password_fn)(void *ctx, struct bytes password, struct err *e);
 /*
  * Ask for the password and do what needs it. When it was typed and is wrong,
@@ -122,6 +128,9 @@ struct cli_proof {
 	const char *with, *code; /* NULL: chosen, asked */
 };
 
+/* How a security key is reached here. */
+struct fido_ask cli_key(struct cli *cli);
+
 /* The rows of its options. */
 #define CLI_PROOF(p) \
 	{ "with", CLI_TEXT, &(p)->with }, \
@@ -169,7 +178,7 @@ typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_app_password, cli_mail,
-    cli_device, cli_session, cli_agent;
+    cli_device, cli_session, cli_agent, cli_security_key;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

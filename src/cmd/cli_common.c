@@ -209,10 +209,19 @@ int
 cli_password(const struct cli *cli, const char *prompt, bool twice,
     struct secret **out, struct err *e)
 {
+	struct cli with = *cli;
+
+	if (with.password_file == NULL)
+		with.password_file = getenv("AUMBRY_PASSWORD_FILE");
+	return cli_secret(&with, prompt, twice, out, e);
+}
+
+int
+cli_secret(const struct cli *cli, const char *prompt, bool twice,
+    struct secret **out, struct err *e)
+{
 	const char *file = cli->password_file;
 
-	if (file == NULL)
-		file = getenv("AUMBRY_PASSWORD_FILE");
 	if (file != NULL && strcmp(file, "-") == 0)
 		return password_from(stdin, out, e);
 	if (file != NULL) {
@@ -291,6 +300,7 @@ cli_self(struct cli *cli, struct self **out, struct err *e)
 	if (self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||
 	    self_settle(s, e) < 0)
 		return -1;
+	cli->keys_only = s->circle.keys_only != 0;
 	*out = TAKE(s);
 	return 0;
 }

@@ -52,6 +52,8 @@ cli_asking(struct cli *cli, const struct cli_proof *p)
 	return (struct prove){ .with = p->with,
 		.code = p->code,
 		.ask = ask,
+		.key = cli_key(cli),
+		.keys_only = cli->keys_only,
 		.again = p->code == NULL && isatty(STDIN_FILENO) != 0,
 		.ctx = cli };
 }

@@ -2,6 +2,7 @@
 /* cli_signin.c: aumbry signin: by a trusted device, or by another factor. */
 #include "cmd/cli.h"
 
+#include "client/keyjoin.h"
 #include "client/pair.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 struct asking {
 	const struct cli *cli;
 	const char *code; /* --code, for the first try */
+	struct fido_ask key;
 };
 
 static void
@@ -47,11 +49,31 @@ join(void *ctx, struct bytes password, struct err *e)
 	return pair_join(a, e);
 }
 
+static void
+only_factor(void *ctx)
+{
+	const struct asking *a = ctx;
+
+	cli_say(
+	    a->cli, "This security key proves who you are, but opens no data.");
+}
+
+static int
+join_by_key(void *ctx, struct bytes password, struct err *e)
+{
+	struct pair_join *a = ctx;
+	const struct asking *asking = a->ctx;
+
+	a->password = password;
+	return keyjoin(a, &asking->key, only_factor, e);
+}
+
+/* with_key: the key itself lets this device in, or is asked for first. */
 static int
 by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
-    const char *code, const char *timeout, struct err *e)
+    const char *code, const char *timeout, bool with_key, struct err *e)
 {
-	struct asking asking = { cli, code };
+	struct asking asking = { cli, code, cli_key(cli) };
 	struct pair_join a = { .dir = dir,
 		.url = who->url,
 		.name = who->name,
@@ -69,7 +91,8 @@ by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		if (pair_parse_code(bytes_str(code), digits, e) < 0)
 			return -1;
 	}
-	if (cli_with_password(cli, "Password", join, &a, e) < 0)
+	if (cli_with_password(
+		cli, "Password", with_key ? join_by_key : join, &a, e) < 0)
 		return -1;
 	cli_say(cli, "This device is in.");
 	return 0;
@@ -128,13 +151,13 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 static int
 check_way(const char *with, struct err *e)
 {
-	static const char *const ways[] = { "device", "authenticator" };
+	static const char *const ways[] = { "device", "authenticator", "key" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		if (strcmp(ways[i], with) == 0)
 			return 0;
-	return err_set(
-	    e, ERR_USAGE, "--with is device or authenticator, not %s", with);
+	return err_set(e, ERR_USAGE,
+	    "--with is device, authenticator or key, not %s", with);
 }
 
 int
@@ -162,7 +185,8 @@ cli_signin(struct cli *cli, struct err *e)
 	who.url = cli->args[0];
 	who.name = cli->args[1];
 	who.with = proof.with;
-	return strcmp(proof.with, "device") == 0
-	    ? by_device(cli, &who, dir, proof.code, timeout, e)
+	bool key = strcmp(proof.with, "key") == 0;
+	return key || strcmp(proof.with, "device") == 0
+	    ? by_device(cli, &who, dir, proof.code, timeout, key, e)
 	    : by_factor(cli, &who, dir, &proof, e);
 }

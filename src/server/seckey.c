@@ -436,6 +436,8 @@ remove_one(struct tx *tx, struct call *c, struct err *e)
 		    "Add another key first, or: aumbry security-key remove "
 		    "--all");
 	}
+	if (jsonio_true(c->in, "dry_run"))
+		return 0;
 	jsonio_put_u64(c->out, "keys", n - 1);
 	jsonio_put_true(c->out, "on", n - 1 >= SECKEY_LEAST);
 	return sql_run(tx, e,
@@ -457,7 +459,7 @@ remove_all(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	jsonio_put_u64(c->out, "keys", 0);
 	jsonio_put_true(c->out, "on", false);
-	if (n == 0)
+	if (n == 0 || jsonio_true(c->in, "dry_run"))
 		return 0;
 	return sql_run(tx, e, "DELETE FROM security_key WHERE uid = ?", "i",
 		   &c->me->uid) < 0

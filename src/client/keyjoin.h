@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* keyjoin.h: a new device joins by password and security key alone. */
+/*
+ * The key's PRF makes it a member of the circle: as that member it opens a
+ * session, reads the keyring, and lets this device in. What it can recognize
+ * the circle by is its birth pin: an old circle, but no false one, can be shown
+ * to it.
+ */
+#pragma once
+
+#include "client/fido.h"
+#include "client/pair.h"
+
+/*
+ * Join with a key. One that is no member proves who asks, and then `a` goes
+ * on as pair_join does, for a trusted device must let this one in; `only_factor`
+ * is told before that.
+ *
+ * errors  those of pair_join and seckey_prove; circle-not-yours,
+ *         device-too-young.
+ */
+MUST_CHECK int keyjoin(const struct pair_join *a, const struct fido_ask *key,
+    void (*only_factor)(void *ctx), struct err *e);

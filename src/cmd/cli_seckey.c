@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_seckey.c: aumbry security-key, and how commands reach a key. */
+#include "cmd/cli.h"
+
+#include "client/seckey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS "/v1/security-keys"
+#define MEMBERS 16 /* more than an account has keys */
+
+/* ---- reaching a key ---- */
+
+static int
+ask_pin(void *ctx, struct secret **out, struct err *e)
+{
+	struct cli with = *(const struct cli *)ctx;
+
+	/* Not the account's password, wherever that comes from. */
+	if (with.pin_file != NULL)
+		with.password_file = with.pin_file;
+	else
+		with.password_file = NULL;
+	if (cli_secret(&with, "PIN of the security key", false, out, e) == 0)
+		return 0;
+	return e->code == ERR_INPUT_MISSING && with.pin_file == NULL
+	    ? (err_set(e, ERR_INPUT_MISSING,
+		   "the PIN of the security key is needed, and there is no "
+		   "terminal to ask for it"),
+		  err_remedy(e, "Add: --pin-file FILE"))
+	    : -1;
+}
+
+static void
+touch(void *ctx)
+{
+	cli_say(ctx, "Touch the security key.");
+}
+
+struct fido_ask
+cli_key(struct cli *cli)
+{
+	return (struct fido_ask){ .device = cli->device,
+		.pin = ask_pin,
+		.touch = touch,
+		.ctx = cli };
+}
+
+/* ---- list ---- */
+
+static void
+print_key(const json_t *k)
+{
+	const char *name = "";
+	uint64_t added = 0, used = 0;
+	struct err ignored;
+
+	(void)!jsonio_text(k, "name", &name, &ignored);
+	(void)!jsonio_u64(k, "added_ms", &added, &ignored);
+	(void)!jsonio_u64(k, "used_ms", &used, &ignored);
+	OWN(mem_free) char *shown = cli_shown(bytes_str(name));
+	OWN(mem_free) char *made = cli_time(added);
+	OWN(mem_free) char *last = cli_time(used);
+	(void)printf("%-20s added %s, ", shown, made);
+	if (used != 0)
+		(void)printf("last used %s", last);
+	else
+		(void)printf("never used");
+	if (json_object_get(k, "member") != NULL)
+		(void)printf(", opens the data");
+	if (jsonio_true(k, "blocked"))
+		(void)printf(", BLOCKED: a copy may exist");
+	(void)putchar('\n');
+}
+
+static int
+list(struct cli *cli, struct remote *r, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+		return -1;
+	if (cli->json) {
+		cli_print_json(json_incref(answer));
+		return 0;
+	}
+	const json_t *keys = json_object_get(answer, "keys");
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		print_key(json_array_get(keys, i));
+	cli_say(cli,
+	    jsonio_true(answer, "on")
+		? "They are in force: no code is accepted."
+		: "They are not in force: that takes two.");
+	return 0;
+}
+
+/* ---- add ---- */
+
+/* "key 1", "key 2": the first that is free. */
+static int
+free_name(struct remote *r, struct buf *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *keys = json_object_get(answer, "keys");
+	for (unsigned n = 1;; n++) {
+		bool taken = false;
+		buf_clear(out);
+		buf_printf(out, "key %u", n);
+		for (size_t i = 0; i < json_array_size(keys); i++) {
+			const char *s = json_string_value(
+			    json_object_get(json_array_get(keys, i), "name"));
+			taken |= s != NULL && strcmp(s, buf_text(out)) == 0;
+		}
+		if (!taken)
+			return 0;
+	}
+}
+
+static void
+say_added(const struct cli *cli, const struct seckey_added *x, const char *name)
+{
+	cli_say(cli, "The security key \"%s\" is added.", name);
+	if (x->member)
+		cli_say(cli,
+		    "With the password it opens all data on a new device: "
+		    "aumbry signin URL NAME --with key");
+	else
+		cli_say(cli,
+		    "It is a second factor only, and opens no data: %s.",
+		    x->why.msg);
+	if (x->on)
+		cli_say(cli,
+		    "The account has %u keys: from now on no code is accepted.",
+		    (unsigned)x->keys);
+	else
+		cli_say(cli,
+		    "It counts once there is a second: aumbry security-key "
+		    "add");
+}
+
+static int
+add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
+    const char *name, struct err *e)
+{
+	OWN(jsonio_free) json_t *start = NULL;
+	OWN(buf_free) struct buf made = { 0 };
+	struct fido_ask ask = cli_key(cli);
+	struct seckey_new n = {
+		.remote = a->remote, .self = a->self, .ask = &ask
+	};
+	struct seckey_added added;
+
+	if (name == NULL && free_name(a->remote, &made, e) < 0)
+		return -1;
+	n.name = name != NULL ? name : buf_text(&made);
+	if (cli_check_name(n.name, e) < 0 ||
+	    cli_stepped_call(
+		cli, a->remote, "POST", KEYS "/start", NULL, p, &start, e) < 0)
+		return -1;
+	n.start = start;
+	if (seckey_add(&n, &added, e) < 0)
+		return -1;
+	say_added(cli, &added, n.name);
+	if (cli->json)
+		cli_print_json(json_pack("{s:s, s:I, s:b, s:b}", "name", n.name,
+		    "keys", (json_int_t)added.keys, "on", added.on, "member",
+		    added.member));
+	if (!added.on || a->self == NULL)
+		return 0;
+	if (self_keys_only(a->self, true, e) == 0)
+		return 0;
+	if (e->code != ERR_DEVICE_TOO_YOUNG)
+		return -1;
+	cli_say(cli,
+	    "The list of devices does not say so yet, for this device is too "
+	    "young.");
+	return 0;
+}
+
+/* ---- remove ---- */
+
+struct gone {
+	struct id ids[MEMBERS];
+	size_t n;
+};
+
+/* The members that the keys to remove are. name NULL: all. */
+static int
+members_of(struct remote *r, const char *name, struct gone *out, bool *on,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	bool found = false;
+
+	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *keys = json_object_get(answer, "keys");
+	*on = jsonio_true(answer, "on");
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const json_t *k = json_array_get(keys, i);
+		const char *s = "";
+		if (jsonio_text(k, "name", &s, e) < 0)
+			return -1;
+		if (name != NULL && strcmp(s, name) != 0)
+			continue;
+		found = true;
+		if (json_object_get(k, "member") == NULL || out->n == MEMBERS)
+			continue;
+		if (jsonio_id(k, "member", &out->ids[out->n], e) < 0)
+			return -1;
+		out->n++;
+	}
+	if (found)
+		return 0;
+	(void)err_set(e, ERR_NOT_FOUND, "there is no such security key");
+	return err_remedy(e, "See: aumbry security-key list");
+}
+
+/* Those that the circle still has. */
+static void
+keep_active(const struct self *s, struct gone *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (circle_active(&s->circle, &g->ids[i]))
+			g->ids[kept++] = g->ids[i];
+	g->n = kept;
+}
+
+/*
+ * First what the circle says, then the server: in between an account is at
+ * worst stricter than it says, and the command can be run again.
+ */
+static int
+remove_members(struct cli_account *a, struct gone *g, bool all, struct err *e)
+{
+	if (a->self == NULL)
+		return g->n == 0
+		    ? 0
+		    : err_set(e, ERR_PERMISSION,
+			  "the key opens the data, and only a device of the "
+			  "account can end that");
+	keep_active(a->self, g);
+	if (all && self_keys_only(a->self, false, e) < 0)
+		return -1;
+	return g->n > 0 ? self_remove(a->self, g->ids, g->n, e) : 0;
+}
+
+static int
+drop(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
+    const char *name, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *dry = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(jsonio_free) json_t *may = NULL;
+	struct gone gone = { .n = 0 };
+	bool on = false;
+
+	if (name != NULL)
+		jsonio_put_text(ask, "name", name);
+	else
+		jsonio_put_true(ask, "all", true);
+	(void)json_object_update(dry, ask);
+	jsonio_put_true(dry, "dry_run", true);
+	if (members_of(a->remote, name, &gone, &on, e) < 0 ||
+	    cli_stepped_call(
+		cli, a->remote, "POST", KEYS "/remove", dry, p, &may, e) < 0 ||
+	    remove_members(a, &gone, name == NULL, e) < 0 ||
+	    cli_stepped_call(
+		cli, a->remote, "POST", KEYS "/remove", ask, p, &answer, e) < 0)
+		return -1;
+	if (name != NULL)
+		cli_say(cli, "The security key \"%s\" is removed.", name);
+	else
+		cli_say(cli,
+		    on ? "All security keys are removed: codes are accepted "
+			 "again."
+		       : "All security keys are removed.");
+	return 0;
+}
+
+/* ---- its PIN ---- */
+
+static int
+new_pin(struct cli *cli, const char *file, struct err *e)
+{
+	OWN(secret_free) struct secret *old = NULL;
+	OWN(secret_free) struct secret *fresh = NULL;
+	struct cli with = *cli;
+	bool has = false;
+
+	with.password_file = file;
+	if (fido_has_pin(cli->device, &has, e) < 0 ||
+	    (has && ask_pin(cli, &old, e) < 0))
+		return -1;
+	if (cli_secret(&with, "New PIN of the security key", true, &fresh, e) <
+	    0)
+		return e->code == ERR_INPUT_MISSING && file == NULL
+		    ? err_remedy(e, "Add: --new-pin-file FILE")
+		    : -1;
+	if (fido_set_pin(cli->device, old, fresh, e) < 0)
+		return -1;
+	cli_say(cli, "The security key has its PIN.");
+	return 0;
+}
+
+static int
+no_such(struct err *e)
+{
+	return err_set(e, ERR_USAGE,
+	    "aumbry security-key add | list | remove NAME | remove --all | "
+	    "pin");
+}
+
+int
+cli_security_key(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	struct cli_proof proof = { NULL, NULL };
+	const char *name = NULL, *pin_file = NULL;
+	bool all = false;
+	const struct cli_option options[] = { CLI_PROOF(&proof),
+		{ "name", CLI_TEXT, &name }, { "all", CLI_FLAG, &all },
+		{ "new-pin-file", CLI_TEXT, &pin_file } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	bool alone = cli->n_args == 1;
+	if (strcmp(verb, "pin") == 0 && alone)
+		return new_pin(cli, pin_file, e);
+	bool adds = strcmp(verb, "add") == 0 && alone;
+	bool lists = strcmp(verb, "list") == 0 && alone;
+	bool drops = strcmp(verb, "remove") == 0 && alone == all;
+	if (!adds && !lists && !drops)
+		return no_such(e);
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	return adds ? add(cli, &a, &proof, name, e)
+	    : lists ? list(cli, a.remote, e)
+		    : drop(cli, &a, &proof, all ? NULL : cli->args[1], e);
+}

@@ -146,7 +146,7 @@ take_credentials(const json_t *answer, struct buf *ids, struct err *e)
 	}
 	return ids->n > 0 ? 0
 			  : err_set(e, ERR_KEY_UNKNOWN,
-				"all security keys of the account are blocked");
+				"the account has no security key");
 }
 
 static int

@@ -17,7 +17,7 @@ put_credentials(struct tx *tx, struct call *c, struct err *e)
 	(void)json_object_set_new(c->out, "credentials", list);
 	if (sql_ask(tx, e, &s,
 		"SELECT credential, name FROM security_key WHERE uid = ?"
-		" AND blocked = 0 ORDER BY used_ms DESC",
+		" ORDER BY blocked, used_ms DESC",
 		"i", &c->me->uid) < 0)
 		return -1;
 	for (;;) {

@@ -4,6 +4,7 @@
 
 PIN=$T/pin
 echo 246810 >"$PIN"
+NEW_PIN='--pin 246810' # of keys that have no state yet; '' for none
 SOFT='' # processes
 
 # soft NAME [FLAG…]: plug the key NAME in; its state stays in $T/NAME.key.
@@ -13,7 +14,8 @@ soft() {
 	key=$1
 	shift
 	: >"$T/$key.out"
-	"$BUILD/tests/softkey" serve "$T/$key.sock" "$T/$key.key" --pin 246810 \
+	# shellcheck disable=SC2086 # a flag and its value, or nothing
+	"$BUILD/tests/softkey" serve "$T/$key.sock" "$T/$key.key" $NEW_PIN \
 		"$@" >"$T/$key.out" 2>"$T/$key.err" &
 	echo $! >"$T/$key.pid"
 	SOFT="$SOFT $!"

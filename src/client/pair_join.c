@@ -16,6 +16,7 @@ struct entrant {
 	struct newcomer me;
 	struct depot *depot;
 	struct relay c;
+	bool key; /* a security key was proven before */
 	/* What the trusted device vouched for. */
 	struct digest circle_id, head;
 	uint32_t seq;
@@ -168,6 +169,10 @@ sign_offer(
 		    "the trusted device is of another account");
 	if (fetch_circle(n, false, e) < 0)
 		return -1;
+	if (n->circle.keys_only && !n->key)
+		return err_set(e, ERR_FACTOR_STRIPPED,
+		    "the account's devices have agreed that only a security "
+		    "key counts, and the server asked for none");
 	/* Parsed like any entry, with a signature that does not count. */
 	buf_put_bytes(&whole, unsigned_add);
 	circle_entry_end(&whole, &none, 1);
@@ -330,6 +335,7 @@ pair_prompt(const struct pair_join *a, struct newcomer *me, struct err *e)
 	OWN(entrant_free) struct entrant n = { .a = a };
 	OWN(buf_free) struct buf path = { 0 };
 
+	n.key = true;
 	n.me = *me;
 	*me = (struct newcomer){ .key = NULL };
 	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&n.me.join).s);

@@ -263,7 +263,8 @@ static int
 key_added(struct tx *tx, struct call *c, const struct circle *after,
     const struct device *d, struct err *e)
 {
-	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
+	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL &&
+	    c->now_ms >= c->s->restored_until_ms)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");

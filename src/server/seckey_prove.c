@@ -142,6 +142,8 @@ static int
 used(struct tx *tx, struct call *c, const struct id *uid,
     const struct stored *k, uint32_t counter, struct err *e)
 {
+	OWN(circle_free) struct circle circle = { 0 };
+
 	if (sql_run(tx, e,
 		"UPDATE security_key SET counter = ?, used_ms = ?"
 		" WHERE uid = ? AND id = ?",
@@ -151,7 +153,9 @@ used(struct tx *tx, struct call *c, const struct id *uid,
 		return -1;
 	if (c->me->session)
 		return 0;
-	if (!id_zero(&k->member)) {
+	if (account_circle(tx, uid, &circle, e) < 0)
+		return -1;
+	if (circle_active(&circle, &k->member)) {
 		jsonio_put_id(c->out, "member", &k->member);
 		jsonio_put_bytes(c->out, "birth_pin", buf_bytes(&k->birth));
 	}

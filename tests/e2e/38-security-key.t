@@ -231,6 +231,16 @@ ask 'CREATE TABLE stash AS SELECT * FROM security_key;
 forget_proofs
 refused 'a server that lost its mind about keys' 6 factor-stripped \
 	at ana step-up --code "$(totp now)"
+refused 'a sign-in by a code there' 6 factor-stripped \
+	at b signin "$URL" ana --with authenticator --code "$(totp now)"
+rm -f "$T/pipe"
+mkfifo "$T/pipe"
+at b signin "$URL" ana <"$T/pipe" >"$T/b.out" 2>&1 &
+joining=$!
+at ana device approve --print-code --timeout 4s >"$T/pipe" 2>"$T/err"
+wait $joining
+equal 'or by a trusted device' '6 (factor-stripped)' \
+	"$? $(tail -n 1 "$T/b.out")"
 ask "CREATE TABLE stash2 AS SELECT * FROM factor; DELETE FROM factor"
 refused 'or asks for nothing' 6 factor-stripped at ana step-up
 ask 'INSERT INTO security_key SELECT * FROM stash;

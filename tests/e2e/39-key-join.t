@@ -128,5 +128,10 @@ refused 'and a prompt after a key that was not' 4 security-key-required \
 ask 'DROP TRIGGER forgetful'
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e
+calm
+ok 'a key is put out as a device' keyed plain a device remove two
+refused 'then it is a factor alone' 1 code-expired \
+	with_key two e --timeout 1s
+also 'and says so' 'opens no data'
 unplug_all
 finish

@@ -144,9 +144,9 @@ take_credentials(const json_t *answer, struct buf *ids, struct err *e)
 			return -1;
 		buf_put_v16(ids, buf_bytes(&id));
 	}
-	return ids->n > 0 ? 0
-			  : err_set(e, ERR_KEY_UNKNOWN,
-				"the account has no security key");
+	return ids->n > 0
+	    ? 0
+	    : err_set(e, ERR_KEY_UNKNOWN, "the account has no security key");
 }
 
 static int

@@ -339,7 +339,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
 	    end_removed(tx, j->c, &before, &after, e) < 0)
 		return -1;
-	return add ? add_done(tx, j->c, &after, fresh, e) : 0;
+	return fresh != NULL ? add_done(tx, j->c, &after, fresh, e) : 0;
 }
 
 int

@@ -46,6 +46,7 @@ refused 'without a terminal the PIN must be in a file' 2 input-missing \
 also 'which is named' '--pin-file FILE'
 NEW_PIN=''
 soft bare
+# shellcheck disable=SC2034 # key.sh reads it
 NEW_PIN='--pin 246810'
 refused 'a key without a PIN' 1 security-key-no-pin key bare add
 also 'says how it gets one' 'aumbry security-key pin'

@@ -87,7 +87,7 @@ refused 'by name, too' 4 security-key-required \
 refused 'a code at sign-in' 4 security-key-required \
 	at b signin "$URL" ana --with authenticator --code "$(totp now)"
 refused 'asking a trusted device first' 4 security-key-required \
-	at b signin "$URL" ana
+	at b signin "$URL" ana --timeout 2s
 also 'says what to do' '--with key'
 refused 'a code for what needs a step-up' 4 security-key-required \
 	at ana authenticator add --code "$(totp now)"

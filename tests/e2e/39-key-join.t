@@ -124,7 +124,7 @@ ask "CREATE TRIGGER forgetful AFTER UPDATE OF proven_key ON joining BEGIN
 refused 'a key as a member that was not proven' 4 security-key-required \
 	with_key two e
 refused 'and a prompt after a key that was not' 4 security-key-required \
-	with_key plain e
+	with_key plain e --timeout 2s
 ask 'DROP TRIGGER forgetful'
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e

@@ -71,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer = bytes_of(data, size);
 	messages(RELAY_SIDE_NEW);
 	messages(RELAY_SIDE_TRUSTED);
-	if (pair_requests(&self, 0, &list, &n, &e) < 0 && (list || n > 0))
+	if (pair_requests(&self, 0, 0, &list, &n, &e) < 0 && (list || n > 0))
 		abort();
 	pair_requests_free(&list, n);
 	return 0;

@@ -4,6 +4,7 @@
 # a real relay into a real mailbox, also when the relay was away.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/key.sh"
 . "$(dirname "$0")/mail.sh"
 
 MUX=$T/mux
@@ -70,6 +71,11 @@ says 'and listed' '^ana@localhost$' at ana mail list
 ok 'a device comes in' pair ana bea ana
 come 'which is told' 'asks' 1
 come 'at each step' 'let' 1
+soft one
+ok 'a security key is added' keyed one ana security-key add --name mine
+come 'which is told' 'key' 1
+says 'with its name' '^What: +mine$' show key
+unplug_all
 show 'let' >"$T/one"
 says 'with the account' '^Account: ana@localhost$' cat "$T/one"
 says 'the time' '^Time: +20[0-9-]+T[0-9:]+Z$' cat "$T/one"

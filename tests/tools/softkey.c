@@ -15,6 +15,7 @@
  *     --alg eddsa        makes EdDSA keys and nothing else
  *     --no-prf           has no hmac-secret
  *     --attestation A    none, self (default) or x5c
+ *     --protect          adds credProtect, as some browsers ask for
  *     --count N          every use counts N; 0: it never counts
  * and what no right key does:
  *     --no-touch         nobody touches it
@@ -88,7 +89,7 @@ struct credential {
 
 static struct {
 	const char *path, *pin, *attestation;
-	bool uv, eddsa, no_prf, no_touch, no_up, no_uv, wrong_sig;
+	bool uv, eddsa, no_prf, protect, no_touch, no_up, no_uv, wrong_sig;
 	unsigned step;
 	struct credential c[CREDENTIALS];
 	size_t n;
@@ -704,15 +705,19 @@ make(cbor_item_t *q, struct buf *out)
 			 : EVP_EC_gen("P-256");
 	c->count = k.step;
 	k.n++;
-	put_auth(&data, c, uv, c->prf ? 0xc0 : 0x40);
+	put_auth(&data, c, uv, c->prf || k.protect ? 0xc0 : 0x40);
 	buf_put(&data, model, 16);
 	buf_put_u16(&data, sizeof c->id);
 	buf_put(&data, c->id, sizeof c->id);
 	cose_key(&data, c->key);
-	if (c->prf) {
-		head(&data, 5, 1);
-		flag(&data, "hmac-secret", true);
+	if (c->prf || k.protect)
+		head(&data, 5, (size_t)c->prf + k.protect);
+	if (k.protect) {
+		text(&data, "credProtect");
+		number(&data, 2);
 	}
+	if (c->prf)
+		flag(&data, "hmac-secret", true);
 	attest(out, c, buf_bytes(&data), hash);
 	return OK;
 }
@@ -997,8 +1002,9 @@ take_flags(char **argv)
 		const char *name;
 		bool *to;
 	} flags[] = { { "--uv", &k.uv }, { "--no-prf", &k.no_prf },
-		{ "--no-touch", &k.no_touch }, { "--no-up", &k.no_up },
-		{ "--no-uv", &k.no_uv }, { "--wrong-sig", &k.wrong_sig } };
+		{ "--protect", &k.protect }, { "--no-touch", &k.no_touch },
+		{ "--no-up", &k.no_up }, { "--no-uv", &k.no_uv },
+		{ "--wrong-sig", &k.wrong_sig } };
 
 	k.attestation = "self";
 	k.step = 1;

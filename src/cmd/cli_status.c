@@ -141,7 +141,9 @@ look_around(struct status *t, struct err *e)
 	t->alerts = json_array();
 	for (size_t i = 0; i < t->n_devices; i++) {
 		const struct self_device *d = &t->devices[i];
-		if (d->active && !d->self && look_at(t, d, e) < 0)
+		/* A key in a drawer says nothing, and is not missed. */
+		if (d->active && !d->self && d->class != CLASS_SECURITY_KEY &&
+		    look_at(t, d, e) < 0)
 			return -1;
 	}
 	return 0;

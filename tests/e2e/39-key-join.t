@@ -37,6 +37,7 @@ soft two --alg eddsa
 ok 'a key' keyed one a security-key add --name one
 ok 'and another' keyed two a security-key add --name two
 also 'which is a member' 'opens all data on a new device'
+says 'no key is waited for' '"devices":\[\]' at a --json status
 mv "$T/a" "$T/away"
 
 # ---- what does not open it

@@ -7,7 +7,7 @@
 #define FLAGS 32 /* where they stand in authenticator data */
 
 struct sample {
-	const char *name;
+	const char *name, *rp_id, *origin;
 	bool none; /* no attestation: nothing signs the client data */
 	struct buf create_challenge, create_client_data, attestation,
 	    credential, get_challenge, get_client_data, authenticator_data,
@@ -17,7 +17,6 @@ struct sample {
 
 static struct sample samples[16];
 static size_t n_samples;
-static char rp_id[64], origin[64];
 
 static int
 load(void **state)
@@ -25,14 +24,14 @@ load(void **state)
 	json_t *all = vectors_load("tests/vectors/webauthn.json");
 	const json_t *cases = json_object_get(all, "cases");
 
-	(void)snprintf(rp_id, sizeof rp_id, "%s",
-	    json_string_value(json_object_get(all, "rp_id")));
-	(void)snprintf(origin, sizeof origin, "%s",
-	    json_string_value(json_object_get(all, "origin")));
 	for (size_t i = 0; i < json_array_size(cases); i++) {
 		const json_t *j = json_array_get(cases, i);
 		struct sample *s = &samples[n_samples++];
+		const json_t *site =
+		    json_object_get(j, "rp_id") != NULL ? j : all;
 		s->name = json_string_value(json_object_get(j, "name"));
+		s->rp_id = json_string_value(json_object_get(site, "rp_id"));
+		s->origin = json_string_value(json_object_get(site, "origin"));
 		s->none = strstr(s->name, "none") != NULL;
 		s->prf = json_is_true(json_object_get(j, "prf"));
 		vectors_hex(j, "create_challenge", &s->create_challenge);
@@ -67,16 +66,17 @@ unload(void **state)
 }
 
 static struct webauthn_ask
-asked(const struct buf *challenge)
+asked(const struct sample *s, const struct buf *challenge)
 {
-	return (struct webauthn_ask){ rp_id, origin, buf_bytes(challenge) };
+	return (
+	    struct webauthn_ask){ s->rp_id, s->origin, buf_bytes(challenge) };
 }
 
 static int
 enrol(const struct sample *s, struct bytes attestation,
     struct webauthn_key *key, struct err *e)
 {
-	struct webauthn_ask ask = asked(&s->create_challenge);
+	struct webauthn_ask ask = asked(s, &s->create_challenge);
 
 	return webauthn_register(
 	    &ask, buf_bytes(&s->create_client_data), attestation, key, e);
@@ -115,7 +115,7 @@ takes_what_keys_answer(void **state)
 	(void)state;
 	for (size_t i = 0; i < n_samples; i++) {
 		const struct sample *s = &samples[i];
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		struct webauthn_answer answer = answer_of(s);
 		struct webauthn_key key = key_of(s);
 		struct err e = { 0 };
@@ -123,8 +123,8 @@ takes_what_keys_answer(void **state)
 		assert_true(bytes_equal(
 		    bytes_of(key.id, key.id_n), buf_bytes(&s->credential)));
 		assert_int_equal(key.alg,
-		    strncmp(s->name, "EdDSA", 5) == 0 ? WEBAUTHN_EDDSA
-						      : WEBAUTHN_ES256);
+		    strstr(s->name, "EdDSA") != NULL ? WEBAUTHN_EDDSA
+						     : WEBAUTHN_ES256);
 		assert_int_equal(key.prf, s->prf);
 		assert_int_equal(
 		    webauthn_assert(&ask, &key, &answer, &counter, &e), 0);
@@ -142,20 +142,20 @@ refuses_what_was_made_for_another_question(void **state)
 		const struct sample *s = &samples[i];
 		struct webauthn_key key = key_of(s);
 		struct webauthn_answer answer = answer_of(s);
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		struct err e = { 0 };
 		uint32_t counter;
 		ask.origin = "https://cloud.example";
 		refused(webauthn_assert(&ask, &key, &answer, &counter, &e), &e,
 		    "another origin");
-		ask = asked(&s->get_challenge);
+		ask = asked(s, &s->get_challenge);
 		ask.rp_id = "example";
 		refused(webauthn_assert(&ask, &key, &answer, &counter, &e), &e,
 		    "another server");
-		ask = asked(&s->create_challenge);
+		ask = asked(s, &s->create_challenge);
 		refused(webauthn_assert(&ask, &key, &answer, &counter, &e), &e,
 		    "another challenge");
-		ask = asked(&s->create_challenge);
+		ask = asked(s, &s->create_challenge);
 		answer.client_data = buf_bytes(&s->create_client_data);
 		refused(webauthn_assert(&ask, &key, &answer, &counter, &e), &e,
 		    "another purpose");
@@ -171,7 +171,7 @@ refuses_a_wrong_signature(void **state)
 		struct sample *other = &samples[(i + 1) % n_samples];
 		struct webauthn_key key = key_of(s), wrong = key_of(other);
 		struct webauthn_answer answer = answer_of(s);
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		struct err e = { 0 };
 		uint32_t counter;
 		refused(webauthn_assert(&ask, &wrong, &answer, &counter, &e),
@@ -199,7 +199,7 @@ wants_a_touch_and_the_owner(void **state)
 		struct sample *s = &samples[i];
 		struct webauthn_key key = key_of(s);
 		struct webauthn_answer answer = answer_of(s);
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		struct err e = { 0 };
 		uint32_t counter;
 		s->authenticator_data.p[FLAGS] ^= 1;
@@ -225,7 +225,7 @@ refuses_bytes_that_lack_or_are_too_many(void **state)
 		const struct sample *s = &samples[i];
 		OWN(buf_free) struct buf more = { 0 };
 		struct webauthn_key key, fresh;
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		struct err e = { 0 };
 		uint32_t counter;
 		for (size_t n = 0; n < s->attestation.n; n++)
@@ -276,7 +276,7 @@ refuses_an_attestation_that_does_not_hold(void **state)
 		raw.p[6] = 'q'; /* fmt: qacked */
 		refused(enrol(s, buf_bytes(&raw), &key, &e), &e,
 		    "a kind that is not known");
-		struct webauthn_ask ask = asked(&s->get_challenge);
+		struct webauthn_ask ask = asked(s, &s->get_challenge);
 		refused(webauthn_register(&ask, buf_bytes(&s->get_client_data),
 			    buf_bytes(&s->attestation), &key, &e),
 		    &e, "another purpose");
@@ -288,7 +288,7 @@ static int
 enrol_with(const struct sample *s, const char *more, struct err *e)
 {
 	OWN(buf_free) struct buf client = { 0 };
-	struct webauthn_ask ask = asked(&s->create_challenge);
+	struct webauthn_ask ask = asked(s, &s->create_challenge);
 	struct webauthn_key key;
 
 	buf_put(&client, s->create_client_data.p, s->create_client_data.n);

@@ -24,7 +24,8 @@ may_use() {
 at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
-	curl/*) homes='src/client/remote.c src/server/postman.c' ;;
+	curl/*) homes='src/client/remote.c src/server/postman.c
+		    src/server/gateway*.c' ;;
 	microhttpd.h) homes='src/server/http*.[ch]' ;;
 	systemd/*) homes='src/cmd/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;

@@ -13,7 +13,7 @@ X(ERR_NONE, "ok", 200, 0, "Nothing went wrong.", "") \
 /* usage and input */ \
 X(ERR_USAGE, "bad-usage", 400, 2, "The command line was not understood.", "Run: aumbry help") \
 X(ERR_INPUT_MISSING, "input-missing", 400, 2, "Something is needed that only a person or a flag can give.", "Give the flag that the message names.") \
-X(ERR_WRONG_CODE_KIND, "wrong-code-kind", 400, 2, "A code of one kind was given where another kind is needed.", "Codes shown by your device have 8 digits, codes of an authenticator have 6. Check --with.") \
+X(ERR_WRONG_CODE_KIND, "wrong-code-kind", 400, 2, "A code of one kind was given where another kind is needed.", "Codes shown by your device have 8 digits, those of an authenticator, a text or a call have 6. Check --with.") \
 X(ERR_AMBIGUOUS_REQUEST, "ambiguous-request", 409, 2, "Several devices are asking to join.", "Run: aumbry device requests, then name one by its ID.") \
 X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Use 1 to 64 of the characters a-z, 0-9, dot, dash and underscore.") \
 X(ERR_BAD_REQUEST, "bad-request", 400, 1, "The server did not understand a request.", "Update this program; if it is new, report this with the request id.") \
@@ -32,7 +32,8 @@ X(ERR_NAME_TAKEN, "name-taken", 409, 1, "That name belongs to another account.",
 X(ERR_SESSION_EXPIRED, "session-expired", 401, 1, "The session has ended.", "Run the command again.") \
 X(ERR_STEP_UP_REQUIRED, "step-up-required", 403, 4, "This needs a factor proven within the last 5 minutes.", "Run: aumbry step-up") \
 X(ERR_TWO_FACTOR_REQUIRED, "two-factor-required", 403, 4, "Two-factor authentication is needed for this, and it is not on.", "Run: aumbry two-factor on   (while it is pending: aumbry authenticator add)") \
-X(ERR_NO_GATEWAY, "no-gateway", 501, 4, "This server has nothing to send that with.", "Ask who runs the server to set it up: [mail] in aumbryd.conf") \
+X(ERR_NO_GATEWAY, "no-gateway", 501, 4, "This server has nothing to send that with.", "Ask who runs the server to set it up: [mail] and [phone] in aumbryd.conf") \
+X(ERR_GATEWAY_FAILED, "gateway-failed", 502, 5, "The code could not be sent.", "Try again in a minute, or prove it in another way: --with device or --with authenticator") \
 X(ERR_APP_PASSWORD_SCOPE, "app-password-scope", 403, 4, "This app-specific password is not for this service.", "Make one that is: aumbry app-password create LABEL --scope mail|dav|files") \
 X(ERR_FACTOR_MISSING, "factor-missing", 403, 4, "No fallback factor has been confirmed yet.", "Run: aumbry authenticator add") \
 X(ERR_KEY_REQUIRED, "security-key-required", 403, 4, "This account is opened by a security key; codes are not accepted.", "Use a security key, add: --with key") \

@@ -48,7 +48,9 @@ typedef int command_fn(const struct options *o, struct err *e);
 static void
 server_free(struct server *s)
 {
+	gateway_stop(s->gateway);
 	http_free(&s->http);
+	gateway_free(&s->gateway);
 	postman_stop(&s->postman);
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
@@ -318,6 +320,8 @@ run_serve(const struct options *o, struct err *e)
 	if (o->listen != NULL &&
 	    config_set(&s.config, "server", "listen", o->listen, e) < 0)
 		return -1;
+	if (gateway_check(&s.config, e) < 0)
+		return -1;
 	if (o->check_config)
 		return 0;
 	if (file_lock(lock_path, &lock, e) < 0)
@@ -334,6 +338,7 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
+	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&
 		sasl_start(&s, s.config.saslauthd_socket, &sasl, e) < 0) ||
 	    start(&s, e) < 0)
@@ -342,6 +347,7 @@ run_serve(const struct options *o, struct err *e)
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
 	serve_until_told(&s, &set);
 	log_info("stopping", "signal=term");
+	gateway_stop(s.gateway);
 	http_free(&s.http);
 	return 0;
 }

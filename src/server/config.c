@@ -86,6 +86,20 @@ static const struct row rows[] = {
   "Empty: no mail is sent." },
 { "mail", "from", KIND_TEXT, AT(mail_from), "", 0, 0,
   "Sender of notices, NAME@DOMAIN." },
+{ "phone", "text_url", KIND_SECRET, AT(text_url), "", 0, 0,
+  "Gateway for text messages, such as http://localhost:13013/cgi-bin/\n"
+  "sendsms?username=U&password=P&to={number}&text={message} of Kannel.\n"
+  "{number}, {code} and {message} are filled in. @/path reads the value\n"
+  "from a file. Empty: no texts are sent." },
+{ "phone", "text_method", KIND_TEXT, AT(text_method), "GET", 0, 0,
+  "GET or POST." },
+{ "phone", "text_body", KIND_SECRET, AT(text_body), "", 0, 0,
+  "What is posted, filled in as well: a form, or JSON when it begins\n"
+  "with {. @/path reads the value from a file." },
+{ "phone", "call_command", KIND_TEXT, AT(call_command), "", 0, 0,
+  "Program that calls a phone and speaks, with its words; {number} may be\n"
+  "one. It reads {\"number\",\"code\",\"message\"} from its standard input.\n"
+  "Empty: no calls are made." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"

@@ -27,6 +27,9 @@ struct config {
 	uint64_t default_quota_bytes; /* 0: none */
 	/* [mail] */
 	char *smtp_url, *mail_from; /* or "" */
+	/* [phone] */
+	char *text_url, *text_body, *call_command; /* or "" */
+	char *text_method; /* GET or POST */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
 	/* [limits] */

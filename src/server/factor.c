@@ -3,6 +3,7 @@
 #include "server/factor.h"
 
 #include "server/apppass.h"
+#include "server/phone.h"
 #include "server/seckey.h"
 #include "server/totp.h"
 #include "server/trust.h"
@@ -14,17 +15,24 @@
 #define VISIT_MS (60 * 60 * 1000LL)
 
 static const struct way {
-	const char *name;
+	const char *name, *means;
 	bool fallback; /* two-factor can stand on it */
+	bool (*ready)(const struct server *s); /* NULL: always */
 	int (*has)(
 	    struct tx *tx, const struct id *uid, bool *has, struct err *e);
 	int (*check)(struct tx *tx, struct call *c, const struct id *uid,
 	    bool *ok, struct err *e);
 } ways[FACTOR_WAYS] = {
-	[FACTOR_AUTHENTICATOR] = { "authenticator", true, totp_has,
-	    totp_check },
-	[FACTOR_KEY] = { "key", true, seckey_has, seckey_check },
-	[FACTOR_TRUSTED] = { "trusted", false, trust_has, trust_check },
+	[FACTOR_AUTHENTICATOR] = { "authenticator", "authenticator", true, NULL,
+	    totp_has, totp_check },
+	[FACTOR_TEXT] = { "text", "phone number that takes texts", true,
+	    phone_can_text, phone_has_text, phone_check_text },
+	[FACTOR_CALL] = { "call", "phone number", true, phone_can_call,
+	    phone_has_call, phone_check_call },
+	[FACTOR_KEY] = { "key", "pair of security keys", true, NULL, seckey_has,
+	    seckey_check },
+	[FACTOR_TRUSTED] = { "trusted", "browser that it trusts", false, NULL,
+	    trust_has, trust_check },
 };
 
 /* ---- what there is ---- */
@@ -74,10 +82,13 @@ factor_put_methods(struct tx *tx, struct call *c, const struct id *uid,
 	if (device && !keys)
 		(void)json_array_append_new(methods, json_string("device"));
 	for (size_t i = 0; i < FACTOR_WAYS; i++)
-		if (ways[i].fallback && f.has[i] && (!keys || i == FACTOR_KEY))
+		if (ways[i].fallback && f.has[i] &&
+		    (!keys || i == FACTOR_KEY) &&
+		    (ways[i].ready == NULL || ways[i].ready(c->s)))
 			(void)json_array_append_new(
 			    methods, json_string(ways[i].name));
-	return 0;
+	return f.has[FACTOR_CALL] && !keys ? phone_put_numbers(tx, c, uid, e)
+					   : 0;
 }
 
 int
@@ -94,10 +105,8 @@ factor_allowed(const struct factors *f, enum factor_way way, struct err *e)
 		return factor_key_required(e);
 	if (f->has[way])
 		return 0;
-	(void)err_set(e, ERR_FACTOR_MISSING, "the account has no %s",
-	    way == FACTOR_TRUSTED   ? "browser that it trusts"
-		: way == FACTOR_KEY ? "pair of security keys"
-				    : ways[way].name);
+	(void)err_set(
+	    e, ERR_FACTOR_MISSING, "the account has no %s", ways[way].means);
 	return err_remedy(e, "Use another way: --with device");
 }
 
@@ -240,15 +249,33 @@ factor_step_up(struct tx *tx, struct call *c, struct err *e)
 	return 0;
 }
 
-/* A step-up begins with the password, and a browser's memory is not enough. */
+/* A step-up begins with the password. */
 static int
-may_step_up(const struct call *c, enum factor_way way, struct err *e)
+password_is_fresh(const struct call *c, struct err *e)
 {
-	if (ways[way].fallback &&
-	    c->now_ms - c->me->password_ms <= LIMIT_STEP_UP_S * 1000LL)
+	if (c->now_ms - c->me->password_ms <= LIMIT_STEP_UP_S * 1000LL)
 		return 0;
 	return err_set(e, ERR_STEP_UP_REQUIRED,
 	    "the password must be proven before the factor");
+}
+
+int
+factor_may_prove(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf os = { 0 };
+	struct device d;
+
+	return c->me->session ? password_is_fresh(c, e)
+			      : asking_device(tx, c, &d, &os, e);
+}
+
+/* A browser's memory is not enough for a step-up. */
+static int
+may_step_up(const struct call *c, enum factor_way way, struct err *e)
+{
+	return ways[way].fallback
+	    ? password_is_fresh(c, e)
+	    : err_set(e, ERR_STEP_UP_REQUIRED, "this needs a code that is new");
 }
 
 static int
@@ -289,13 +316,14 @@ factor_prove(
 /* ---- coming and going ---- */
 
 int
-factor_confirmed(struct tx *tx, struct call *c, const char *what, struct err *e)
+factor_confirmed(struct tx *tx, struct call *c, const char *event,
+    const char *detail, struct err *e)
 {
 	struct account a;
 	bool found;
 
-	if (server_event(tx, c, &c->me->uid, "factor_confirmed", &c->me->dev_id,
-		what, e) < 0 ||
+	if (server_event(tx, c, &c->me->uid, event, &c->me->dev_id, detail, e) <
+		0 ||
 	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
 		return -1;
 	if (found && a.two_factor == TWO_FACTOR_PENDING) {
@@ -322,7 +350,8 @@ factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
 	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0 ||
 	    factor_of(tx, &c->me->uid, &f, e) < 0)
 		return -1;
-	f.has[way] = false;
+	if (way < FACTOR_WAYS)
+		f.has[way] = false;
 	if (!found || a.two_factor != TWO_FACTOR_ON || factor_any(&f))
 		return 0;
 	return err_set(e, ERR_PERMISSION,

@@ -51,6 +51,16 @@ static const struct {
 	{ "security_key_cloned", "a security key may have been copied",
 	    "A security key's counter did not grow, so a copy of it may "
 	    "exist. It is blocked." },
+	{ "phone_added", "a phone number was added",
+	    "A phone number was added to the account. It counts once its code "
+	    "is confirmed." },
+	{ "phone_confirmed", "a phone number was confirmed",
+	    "Codes by text or call now go to a phone number more." },
+	{ "phone_removed", "a phone number was removed",
+	    "A phone number was removed from the account." },
+	{ "code_sent", "a code was sent",
+	    "Somebody who knows the password had a code sent to a phone of the "
+	    "account." },
 	{ "two_factor_on", "two-factor is on",
 	    "Two-factor authentication was turned on." },
 	{ "two_factor_off", "two-factor is off",

@@ -334,7 +334,8 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 		return 0;
 	return sql_run(tx, e, "DELETE FROM trusted_browser WHERE uid = ?", "i",
 		   &c->me->uid) < 0 ||
-		factor_confirmed(tx, c, "security keys", e) < 0
+		factor_confirmed(
+		    tx, c, "factor_confirmed", "security keys", e) < 0
 	    ? -1
 	    : 0;
 }

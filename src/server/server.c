@@ -62,6 +62,7 @@ server_json(void *app, const struct request *q, struct response *r,
 	int rc = mode == SERVER_WRITE ? db_write(c.s->db, json_job, &j, e)
 				      : db_read(c.s->db, json_job, &j, e);
 	OWN(jsonio_free) json_t *detail = c.detail;
+	OWN(gateway_message_free) struct gateway_message *message = c.message;
 	if (detail != NULL)
 		jsonio_put(&r->detail, detail);
 	if (rc < 0)
@@ -72,7 +73,10 @@ server_json(void *app, const struct request *q, struct response *r,
 		return -1;
 	}
 	jsonio_put(&r->body, out);
-	return 0;
+	if (message == NULL)
+		return 0;
+	jsonio_put(&message->answer, out);
+	return gateway_submit(c.s->gateway, &message, e);
 }
 
 int
@@ -90,6 +94,19 @@ server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
 }
 
 int
+server_too_many(struct call *c, const char *what, int64_t retry_ms)
+{
+	int64_t retry_s = (retry_ms + 999) / 1000;
+
+	c->detail = json_object();
+	jsonio_put_u64(c->detail, "retry_s", (uint64_t)retry_s);
+	return server_refuse(c, ERR_TOO_MANY_ATTEMPTS,
+	    "%s; try again in %lld %s", what,
+	    (long long)(retry_s > 90 ? (retry_s + 59) / 60 : retry_s),
+	    retry_s > 90 ? "minutes" : "seconds");
+}
+
+int
 server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
     int64_t window_ms, bool *ok, struct err *e)
 {
@@ -99,15 +116,7 @@ server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
 		tx, key, limit, window_ms, c->now_ms, &retry_ms, e) < 0)
 		return -1;
 	*ok = retry_ms == 0;
-	if (*ok)
-		return 0;
-	int64_t retry_s = (retry_ms + 999) / 1000;
-	c->detail = json_object();
-	jsonio_put_u64(c->detail, "retry_s", (uint64_t)retry_s);
-	return server_refuse(c, ERR_TOO_MANY_ATTEMPTS,
-	    "too many attempts; try again in %lld %s",
-	    (long long)(retry_s > 90 ? (retry_s + 59) / 60 : retry_s),
-	    retry_s > 90 ? "minutes" : "seconds");
+	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
 }
 
 int

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/config.h"
+#include "server/gateway.h"
 #include "server/http.h"
 #include "server/keys.h"
 #include "server/opaque_server.h"
@@ -24,6 +25,7 @@ struct server {
 	struct zone_store store;
 	struct http_server *http;
 	struct postman *postman; /* NULL: no mail is sent */
+	struct gateway *gateway; /* NULL: neither texts nor calls */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
@@ -66,6 +68,7 @@ struct call {
 	int64_t now_ms;
 	bool posted; /* the outbox has more: wake the postman, after commit */
 	struct id wake; /* not zero: wake who waits for it, after commit */
+	struct gateway_message *message; /* goes out after commit, or NULL */
 	/* A refusal that must keep what the transaction wrote. */
 	bool refused;
 	struct err refusal;
@@ -91,6 +94,9 @@ int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
 /* Count a try; refuses with too-many-attempts. *ok false: refused. */
 MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
     uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
+
+/* Refuse with too-many-attempts: "what; try again in …". Returns 0. */
+int server_too_many(struct call *c, const char *what, int64_t retry_ms);
 
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
@@ -132,7 +138,7 @@ MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
     bool *ok, struct err *e);
 
 /* Handlers, one module each: signup, session, status, signin, join, ring,
- * factor, totp, seckey, apppass, notice, zones. */
+ * factor, totp, phone, seckey, apppass, notice, zones. */
 http_handle_fn signup_info, signup_start, signup_finish;
 http_handle_fn session_challenge, session_open, session_end, session_list,
     session_end_one;
@@ -145,6 +151,7 @@ http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn factor_prove, factor_two_factor;
 http_handle_fn seckey_ask, seckey_list, seckey_start, seckey_finish,
     seckey_remove;
+http_handle_fn phone_list, phone_add, phone_confirm, phone_remove, phone_send;
 http_handle_fn totp_add, totp_confirm, totp_remove;
 http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
 http_handle_fn notice_list, notice_add, notice_confirm, notice_remove;

@@ -55,6 +55,7 @@ account_status(struct tx *tx, struct call *c, struct err *e)
 	(void)json_object_set(
 	    c->out, "factors", json_object_get(c->out, "methods"));
 	(void)json_object_del(c->out, "methods");
+	(void)json_object_del(c->out, "numbers");
 	jsonio_put_id(c->out, "uid", &a.uid);
 	jsonio_put_true(c->out, "limited", c->me->limited);
 	jsonio_put_text(c->out, "name", a.name);

@@ -205,7 +205,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 		    " AND kind = ?",
 		    "sis", KIND, &c->me->uid, NEW) < 0
 	    ? -1
-	    : factor_confirmed(tx, c, KIND, e);
+	    : factor_confirmed(tx, c, "factor_confirmed", KIND, e);
 }
 
 int

@@ -88,6 +88,11 @@ static const char *const schema[] = {
 	" expires_ms INTEGER NOT NULL, PRIMARY KEY (holder, kind));"
 	"ALTER TABLE joining ADD COLUMN proven_key BLOB NOT NULL DEFAULT"
 	" (x'');",
+	"CREATE TABLE phone (uid BLOB NOT NULL, number TEXT NOT NULL,"
+	" id BLOB NOT NULL, call INTEGER NOT NULL, confirmed INTEGER NOT NULL,"
+	" added_ms INTEGER NOT NULL, code BLOB NOT NULL,"
+	" code_call INTEGER NOT NULL, code_until_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (uid, number)) WITHOUT ROWID;",
 };
 
 int
@@ -437,8 +442,8 @@ static bool
 is_attempt(const char *event)
 {
 	static const char *const attempts[] = { "signin_started",
-		"signin_failed", "step_up_started", "code_wrong", "join_opened",
-		"join_refused", "join_failed", "join_ended",
+		"signin_failed", "step_up_started", "code_sent", "code_wrong",
+		"join_opened", "join_refused", "join_failed", "join_ended",
 		"security_key_refused" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
@@ -472,24 +477,44 @@ account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
 
 #define DOUBLINGS_MAX 7 /* the longest wait is 128 windows */
 
-int
-account_throttle(struct tx *tx, const char *key, uint64_t limit,
-    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e)
+/* What was counted under a key, and since when. */
+static int
+counted(struct tx *tx, const char *key, int64_t now_ms, uint64_t *tries,
+    int64_t *since, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	uint64_t tries = 0;
-	int64_t since = now_ms;
 	bool row;
 
-	*retry_ms = 0;
 	if (sql_first(tx, e, &s, &row,
 		"SELECT tries, since_ms FROM throttle WHERE name = ?", "s",
 		key) < 0)
 		return -1;
-	if (row) {
-		tries = stmt_got_u64(s, 0);
-		since = stmt_got_i64(s, 1);
-	}
+	*tries = row ? stmt_got_u64(s, 0) : 0;
+	*since = row ? stmt_got_i64(s, 1) : now_ms;
+	return 0;
+}
+
+static int
+count(struct tx *tx, const char *key, uint64_t tries, int64_t since,
+    struct err *e)
+{
+	return sql_run(tx, e,
+	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, ?, ?)"
+	    " ON CONFLICT (name) DO UPDATE SET tries = excluded.tries,"
+	    " since_ms = excluded.since_ms",
+	    "sun", key, tries, since);
+}
+
+int
+account_throttle(struct tx *tx, const char *key, uint64_t limit,
+    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e)
+{
+	uint64_t tries;
+	int64_t since;
+
+	*retry_ms = 0;
+	if (counted(tx, key, now_ms, &tries, &since, e) < 0)
+		return -1;
 	uint64_t over = tries > limit ? tries - limit : 0;
 	int64_t span = window_ms
 	    << (over < DOUBLINGS_MAX ? over : DOUBLINGS_MAX);
@@ -505,11 +530,25 @@ account_throttle(struct tx *tx, const char *key, uint64_t limit,
 	} else {
 		tries++;
 	}
-	return sql_run(tx, e,
-	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, ?, ?)"
-	    " ON CONFLICT (name) DO UPDATE SET tries = excluded.tries,"
-	    " since_ms = excluded.since_ms",
-	    "sun", key, tries, since);
+	return count(tx, key, tries, since, e);
+}
+
+int
+account_spend(struct tx *tx, const char *key, uint64_t limit, int64_t window_ms,
+    int64_t now_ms, uint64_t *left, int64_t *retry_ms, struct err *e)
+{
+	uint64_t spent;
+	int64_t since;
+
+	if (counted(tx, key, now_ms, &spent, &since, e) < 0)
+		return -1;
+	if (now_ms - since >= window_ms || now_ms < since) {
+		spent = 0;
+		since = now_ms;
+	}
+	*retry_ms = spent >= limit ? since + window_ms - now_ms : 0;
+	*left = spent >= limit ? 0 : limit - spent - 1;
+	return spent >= limit ? 0 : count(tx, key, spent + 1, since, e);
 }
 
 int

@@ -110,13 +110,14 @@ MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
 
 /* ---- events, limits ---- */
 
-/* Events kept of each kind that strangers can cause: 9 kinds, so at most 450
+/* Events kept of each kind that strangers can cause: 10 kinds, so at most 400
  * of the 500 that a device is shown. */
-#define ACCOUNT_ATTEMPTS 50
+#define ACCOUNT_ATTEMPTS 40
 
 /* Add to the account's log. All is kept, but of attempts (signin_started,
- * signin_failed, step_up_started, code_wrong, join_opened, join_refused,
- * join_failed, join_ended, security_key_refused) the newest ACCOUNT_ATTEMPTS of each kind. */
+ * signin_failed, step_up_started, code_sent, code_wrong, join_opened,
+ * join_refused, join_failed, join_ended, security_key_refused) the newest
+ * ACCOUNT_ATTEMPTS of each kind. */
 MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
     int64_t now_ms, const char *event, const struct id *dev_id,
     const char *address, const char *detail, struct err *e);
@@ -127,5 +128,10 @@ MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
  */
 MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
     int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
+/* Spend one of `limit` in a window, which asking in vain does not prolong.
+ * *left: how many there are yet; *retry_ms as above. */
+MUST_CHECK int account_spend(struct tx *tx, const char *key, uint64_t limit,
+    int64_t window_ms, int64_t now_ms, uint64_t *left, int64_t *retry_ms,
+    struct err *e);
 MUST_CHECK int account_unthrottle(
     struct tx *tx, const char *key, struct err *e);

@@ -14,6 +14,9 @@ struct prove {
 	 * was wrong with the one before, or NULL. */
 	int (*ask)(void *ctx, const char *with, const struct err *why,
 	    struct buf *code, struct err *e);
+	/* A code is on its way: `sent` is the server's answer. NULL is fine. */
+	void (*sent)(void *ctx, const char *with, const json_t *offered,
+	    const json_t *sent);
 	/* How a security key is reached, for the way "key". */
 	struct fido_ask key;
 	/* The circle says that only security keys count: a server that offers
@@ -34,14 +37,17 @@ MUST_CHECK int prove_stripped(
     const json_t *offered, const struct prove *p, struct err *e);
 
 /*
- * Prove a factor, by the token that `r` has.
+ * Prove a factor, by the token that `r` has. For a text or a call the server
+ * sends a code first, unless there is one already; then "again" in its place
+ * has another sent, "text" and "call" change the way, "other" the number.
  *
  * offered  an answer with "methods".
  * answer   of the server: a session for a request to join, the end of the
  *          step-up for a session.
  * errors   factor-missing: not offered; wrong-code, wrong-code-kind,
- *          too-many-attempts; security-key-required when a key is offered
- *          and a code is given; security-key-*; factor-stripped.
+ *          too-many-attempts; no-gateway, gateway-failed;
+ *          security-key-required when a key is offered and a code is given;
+ *          security-key-*; factor-stripped.
  */
 MUST_CHECK int prove_factor(struct remote *r, const json_t *offered,
     const struct prove *p, json_t **answer, struct err *e);

@@ -21,7 +21,7 @@ static const struct command {
 	    "make an account on a server", cli_signup },
 	{ "signin",
 	    "URL NAME [--device-name N] [--code CODE] "
-	    "[--with device|authenticator|key] [--device PATH] "
+	    "[--with device|authenticator|text|call|key] [--device PATH] "
 	    "[--pin-file F] [--timeout SPAN]",
 	    "join an account with this device", cli_signin },
 	{ "signout", "[--erase]", "forget the account on this device",
@@ -29,7 +29,8 @@ static const struct command {
 	{ "status", "", "account, device, two-factor, storage, last backup",
 	    cli_status },
 	{ "step-up",
-	    "[--with authenticator|key] [--code CODE] [--device PATH] "
+	    "[--with authenticator|text|call|key] [--code CODE] [--device "
+	    "PATH] "
 	    "[--pin-file F]",
 	    "prove the password, and a factor, for the next 5 minutes",
 	    cli_step_up },
@@ -41,6 +42,10 @@ static const struct command {
 	    "add [--secret-file F] [--code CODE] | confirm CODE | "
 	    "remove [--code CODE]",
 	    "codes from an app", cli_authenticator },
+	{ "phone",
+	    "add NUMBER [--call] [--code CODE] | confirm CODE | list | "
+	    "remove NUMBER [--code CODE]",
+	    "codes by text message or phone call", cli_phone },
 	{ "security-key",
 	    "add [--name N] | list | remove NAME | remove --all | "
 	    "pin [--new-pin-file F]\n         [--device PATH] "

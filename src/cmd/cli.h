@@ -177,7 +177,7 @@ MUST_CHECK int cli_check_name(const char *name, struct err *e);
 typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
-cli_fn cli_two_factor, cli_authenticator, cli_app_password, cli_mail,
+cli_fn cli_two_factor, cli_authenticator, cli_phone, cli_app_password, cli_mail,
     cli_device, cli_session, cli_agent, cli_security_key;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */

@@ -39,11 +39,54 @@ static int
 ask(void *ctx, const char *with, const struct err *why, struct buf *code,
     struct err *e)
 {
-	(void)with;
 	if (why != NULL)
 		cli_say(ctx, "Once more: %s.", why->msg);
-	return cli_line(
-	    ctx, "Code of the authenticator", "--code CODE", code, e);
+	return cli_line(ctx,
+	    strcmp(with, "text") == 0	    ? "Code of the text"
+		: strcmp(with, "call") == 0 ? "Code of the call"
+					    : "Code of the authenticator",
+	    "--code CODE", code, e);
+}
+
+static bool
+has_word(const json_t *offered, const char *way)
+{
+	const json_t *all = json_object_get(offered, "methods");
+
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const char *s = json_string_value(json_array_get(all, i));
+		if (s != NULL && strcmp(s, way) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where it went, and what to do when it does not come. */
+static void
+sent(void *ctx, const char *with, const json_t *offered, const json_t *answer)
+{
+	const char *hint = "",
+		   *other = strcmp(with, "text") == 0 ? "call" : "text";
+	struct err ignored;
+	uint64_t left = 0;
+
+	if (jsonio_text(answer, "hint", &hint, &ignored) < 0 ||
+	    jsonio_u64(answer, "left", &left, &ignored) < 0)
+		return;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(hint));
+	cli_say(ctx,
+	    "A code goes to %s by %s; %llu more can be sent there this hour.",
+	    shown, with, (unsigned long long)left);
+	cli_say(ctx,
+	    "Didn't get it? Type, instead of the code: again%s%s%s\nOr start "
+	    "anew in another way:%s%s",
+	    has_word(offered, other) ? ", " : "",
+	    has_word(offered, other) ? other : "",
+	    json_array_size(json_object_get(offered, "numbers")) > 1
+		? ", other (number)"
+		: "",
+	    has_word(offered, "device") ? " --with device" : "",
+	    has_word(offered, "authenticator") ? " --with authenticator" : "");
 }
 
 struct prove
@@ -52,6 +95,7 @@ cli_asking(struct cli *cli, const struct cli_proof *p)
 	return (struct prove){ .with = p->with,
 		.code = p->code,
 		.ask = ask,
+		.sent = sent,
 		.key = cli_key(cli),
 		.keys_only = cli->keys_only,
 		.again = p->code == NULL && isatty(STDIN_FILENO) != 0,

@@ -151,13 +151,14 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 static int
 check_way(const char *with, struct err *e)
 {
-	static const char *const ways[] = { "device", "authenticator", "key" };
+	static const char *const ways[] = { "device", "authenticator", "text",
+		"call", "key" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		if (strcmp(ways[i], with) == 0)
 			return 0;
 	return err_set(e, ERR_USAGE,
-	    "--with is device, authenticator or key, not %s", with);
+	    "--with is device, authenticator, text, call or key, not %s", with);
 }
 
 int

@@ -175,6 +175,8 @@ gateway_state(
 {
 	enum gateway_state state = GATEWAY_UNKNOWN;
 
+	if (g == NULL)
+		return state;
 	(void)pthread_mutex_lock(&g->lock);
 	struct job **at = place(g, ticket);
 	if (*at != NULL) {

@@ -5,19 +5,6 @@
 
 PATH=$PATH:/usr/sbin:/usr/lib/cyrus/bin
 
-# free_ports N: that many numbers of ports that nobody listens on.
-free_ports() {
-	perl -MIO::Socket::INET -e '
-		my @s = map { IO::Socket::INET->new(Listen => 1,
-		    LocalAddr => "127.0.0.1") } 1 .. shift;
-		print join(" ", map { $_->sockport } @s), "\n"' "$1"
-}
-
-answers() { # PORT
-	perl -MIO::Socket::INET -e 'exit(IO::Socket::INET->new(
-		PeerAddr => "127.0.0.1", PeerPort => shift) ? 0 : 1)' "$1"
-}
-
 # start_cyrus: sets IMAP and DAV, its ports.
 start_cyrus() {
 	cyrus=$T/cyrus

@@ -138,6 +138,20 @@ until_true() {
 	done
 }
 
+# free_ports N: that many numbers of ports that nobody listens on.
+free_ports() {
+	perl -MIO::Socket::INET -e '
+		my @s = map { IO::Socket::INET->new(Listen => 1,
+		    LocalAddr => "127.0.0.1") } 1 .. shift;
+		print join(" ", map { $_->sockport } @s), "\n"' "$1"
+}
+
+# answers PORT: somebody listens there.
+answers() {
+	perl -MIO::Socket::INET -e 'exit(IO::Socket::INET->new(
+		PeerAddr => "127.0.0.1", PeerPort => shift) ? 0 : 1)' "$1"
+}
+
 server_answered() {
 	grep -q '^aumbryd: ready ' "$T/server.err" ||
 		! kill -0 "$SERVER" 2>/dev/null

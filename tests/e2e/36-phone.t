@@ -1,0 +1,253 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 36-phone.t: codes by text through a real gateway: adding a number, proving
+# with it, guessing, limits; gateways that fail or hang.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/phone.sh"
+
+mkdir "$T/files"
+echo text >"$T/files/a"
+NUMBER=+420601234567
+ask() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' "$1"
+}
+# set_phone KEY VALUE: in the configuration, by a file: it takes any text.
+set_phone() {
+	printf '%s\n' "$2" >"$T/$1"
+	sed -i "s|^$1 =.*|$1 = @$T/$1|" "$DATA/aumbryd.conf"
+}
+# restart with what was set.
+restart() {
+	stop_server
+	start_server
+}
+codes() {
+	sed -n "s/.*text \([0-9]\{6\}\) is your Aumbry code.*/\1/p" "$T/phones"
+}
+come() {
+	[ "$(codes | wc -l)" -ge "$1" ]
+}
+# newest N: the N-th code, once it has come.
+newest() {
+	until_true 20 come "$1" && codes | sed -n "$1p"
+}
+wrong_of() {
+	printf %06d $(((1$1 + 1) % 1000000))
+}
+
+start_server
+ok 'an account' at ana signup "$URL" ana --invite "$INVITE"
+refused 'a server without a gateway says so' 4 no-gateway \
+	at ana phone add $NUMBER
+set_phone text_url 'http://127.0.0.1:1/'
+refused 'a gateway needs a number and a message' 2 bad-usage \
+	aumbryd serve --data "$DATA" --check-config
+sed -i 's|^text_url =.*|text_url =|' "$DATA/aumbryd.conf"
+sed -i 's|^call_command =.*|call_command = call {number} {code}|' \
+	"$DATA/aumbryd.conf"
+refused 'a code is no argument' 2 bad-usage \
+	aumbryd serve --data "$DATA" --check-config
+also 'and where it is' 'standard input'
+sed -i 's|^call_command =.*|call_command =|' "$DATA/aumbryd.conf"
+ok 'Kannel runs' start_kannel
+set_phone text_url "$SMS"
+restart
+
+# A number, and its code.
+for number in 601234567 +0601234567 +12345 +1234567890123456 '+420 x' '+' '' \
+	'+420601;34567' '+42060123456７'; do
+	refused "no number is \"$number\"" 1 bad-request \
+		at ana phone add "$number"
+done
+also 'which says how to write it' 'aumbry phone add \+'
+ok 'a number' at ana phone add '+420 (601) 234-567'
+also 'says how many more' '4 more this hour'
+one=$(newest 1)
+says 'the text says what for' "$one is your Aumbry code for localhost\. Nobody" \
+	cat "$T/phones"
+says 'and has the line for phones that fill it in' "@localhost #$one" \
+	cat "$T/phones"
+says 'until then it is not confirmed' "^\\$NUMBER  \(not confirmed\)$" \
+	at ana phone list
+refused 'and no factor' 4 two-factor-required at ana backup "$T/files"
+refused 'a wrong code' 1 wrong-code at ana phone confirm "$(wrong_of "$one")"
+refused 'no code' 2 wrong-code-kind at ana phone confirm 12345
+ok 'once more' at ana phone add $NUMBER
+two=$(newest 2)
+[ "$two" = "$one" ] || refused 'the one before is over' 1 wrong-code \
+	at ana phone confirm "$one"
+ok 'the newest is good' at ana phone confirm "$two"
+also 'and turns two-factor on' 'two-factor is on'
+refused 'a code counts once' 1 wrong-code at ana phone confirm "$two"
+says 'it is listed' "^\\$NUMBER$" at ana phone list
+says 'as an object' '"confirmed":true' at ana --json phone list
+refused 'it is there already' 1 conflict at ana phone add $NUMBER
+ok 'a backup' at ana backup "$T/files"
+at ana log >"$T/log"
+for event in phone_added code_sent code_wrong phone_confirmed two_factor_on; do
+	says "the log has $event" " $event " cat "$T/log"
+done
+says 'with the last digits' 'code_sent .*••• 67, by text' cat "$T/log"
+not 'no log has the number' grep -q 601234567 "$T/log" "$T/server.err"
+
+# Proving.
+ask 'DELETE FROM throttle'
+ask 'UPDATE session SET step_up_ms = 0, password_ms = 0'
+refused 'a step-up without a terminal' 2 input-missing \
+	at ana step-up --with text
+also 'says where the code goes' 'to ••• 67 by text; 4 more'
+also 'and what to do when it does not come' 'again'
+three=$(newest 3)
+refused 'that code in another way' 4 factor-missing \
+	at ana step-up --with call --code "$three"
+ok 'that code' at ana step-up --with text --code "$three"
+refused 'once' 1 wrong-code at ana step-up --with text --code "$three"
+prove() {
+	{
+		newest "$1" >/dev/null
+		echo again
+		newest $(($1 + 1))
+	} | at ana step-up --with text
+}
+ok 'another is sent when one types so' prove 4
+visit() {
+	newest "$1" | at "$2" signin "$URL" ana --with text
+}
+ok 'signing in by text' visit 6 v
+says 'opens the settings' 'signed in to the settings' at v status
+says 'which is logged as such' ' signin_visit .*text' at ana log
+ok 'a text for who has gone' sh -c 'aumbry --home "$1" --password-file "$2" \
+	signin "$3" ana --with text </dev/null; [ $? -eq 2 ]' \
+	sh "$T/w" "$PW" "$URL"
+seven=$(newest 7)
+ask 'UPDATE phone SET code_until_ms = code_until_ms - 600001'
+late() {
+	at x signin "$URL" ana --with text --code "$1"
+}
+refused 'a code that is too old' 1 code-expired late "$seven"
+ask 'UPDATE phone SET code_until_ms = code_until_ms + 600001'
+ok 'which it was not' late "$seven"
+
+# A stolen session cannot have texts sent: the password comes first.
+token=$(sqlite3 -batch "$T/ana/state.db" \
+	"SELECT hex(value) FROM pair WHERE name = 'token'" |
+	perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+api=${URL%%#*}
+api=${api%/}
+post() {
+	curl -sk -H "Authorization: Bearer $token" -d "$2" "$api$1"
+}
+ask 'UPDATE session SET step_up_ms = 0, password_ms = 0'
+says 'a session alone has no code sent' step-up-required \
+	post /v1/factors/send '{"method":"text"}'
+
+# Guessing: 200 at once admit no more than the limit.
+ask 'DELETE FROM throttle'
+at ana step-up --with text >/dev/null 2>&1 </dev/null
+right=$(newest 8)
+wrong=$(wrong_of "$right")
+for i in $(seq 200); do
+	[ "$i" -eq 1 ] || echo next
+	printf '%s\n' "url = $api/v1/factors/prove" insecure \
+		"header = \"Authorization: Bearer $token\"" \
+		"data = \"{\\\"method\\\":\\\"text\\\",\\\"code\\\":\\\"$wrong\\\"}\""
+done >"$T/curl.cfg"
+curl -s -Z --parallel-max 50 -K "$T/curl.cfg" >"$T/guesses" 2>&1
+equal 'of 200 codes at once' 200 \
+	"$(grep -o '"code":"[a-z-]*"' "$T/guesses" | wc -l)"
+equal 'five are looked at' 5 "$(grep -o wrong-code "$T/guesses" | wc -l)"
+refused 'and the right one comes too late' 4 too-many-attempts \
+	at ana step-up --with text --code "$right"
+
+# Five an hour, of all accounts together.
+ask 'DELETE FROM throttle'
+for i in 1 2 3 4 5; do
+	post /v1/factors/send '{"method":"text"}'
+	echo
+done >"$T/five"
+equal 'five texts' '4 3 2 1 0' \
+	"$(sed -n 's/.*"left":\([0-9]*\).*/\1/p' "$T/five" | tr '\n' ' ' |
+		sed 's/ $//')"
+says 'no sixth' '"code":"too-many-attempts".*"retry_s":3[0-9]{3}' \
+	post /v1/factors/send '{"method":"text"}'
+also 'but the last one is good' 'may still be good'
+ok 'which it is' at ana step-up --with text --code "$(newest 13)"
+invite=$(aumbryd invite --data "$DATA" | tail -n 1)
+ok 'another account' at bea signup "$URL" bea --invite "$invite"
+refused 'cannot have more sent there' 4 too-many-attempts \
+	at bea phone add $NUMBER
+for i in 1 2 3 4; do at bea phone add "+42070000000$i"; done >"$T/more" 2>&1
+ok 'but elsewhere' at bea phone add +420700000005
+refused 'to five at most' 1 too-large at bea phone add +420700000006
+
+# Gateways that do not work.
+node "$(dirname "$0")/../tools/gateway.mjs" >"$T/gateway" &
+GATEWAY=$!
+trap 'kill $GATEWAY 2>/dev/null; stop_kannel; cleanup' EXIT
+until_true 20 test -s "$T/gateway"
+port=$(head -n 1 "$T/gateway")
+ask 'DELETE FROM throttle'
+set_phone text_url "http://127.0.0.1:$port/json"
+set_phone text_body '{"to":"{number}","text":"{message}","x":"{y}"}'
+sed -i 's|^text_method =.*|text_method = POST|' "$DATA/aumbryd.conf"
+restart
+ok 'a gateway that takes JSON' at bea phone add +420700000001
+tail -n 1 "$T/gateway" >"$T/got"
+equal 'gets some' application/json "$(json type "$T/got")"
+json body "$T/got" >"$T/body"
+equal 'with the number' +420700000001 "$(json to "$T/body")"
+equal 'and all else as it was' '{y}' "$(json x "$T/body")"
+set_phone text_url "http://127.0.0.1:$port/form?n={number}"
+set_phone text_body 'text={message}'
+restart
+ok 'one that takes a form' at bea phone add +420700000001
+tail -n 1 "$T/gateway" >"$T/got"
+equal 'gets its number' '/form?n=%2B420700000001' "$(json url "$T/got")"
+says 'and its message' '%0A%40localhost%20%23[0-9]{6}"' cat "$T/got"
+set_phone text_url "http://127.0.0.1:$port/fail?n={number}"
+restart
+refused 'one that fails is heard of' 5 gateway-failed \
+	at bea phone add +420700000001
+also 'with another way' '--with'
+says 'and logged without the number' 'text_failed number=..01 .*status=500' \
+	cat "$T/server.err"
+set_phone text_url "http://127.0.0.1:$port/hang?n={number}"
+restart
+at bea phone add +420700000001 >"$T/hanging.out" 2>&1 </dev/null &
+HANGING=$!
+until_true 20 grep -q /hang "$T/gateway"
+ok 'one that hangs holds up nobody else' at ana phone list
+until_true 30 sh -c '! kill -0 "$1" 2>/dev/null' sh $HANGING
+wait $HANGING
+equal 'and is heard of' 5 $?
+says 'as such' gateway-failed cat "$T/hanging.out"
+kill $GATEWAY
+set_phone text_url "http://127.0.0.1:1/?n={number}"
+restart
+refused 'one that is down' 5 gateway-failed at bea phone add +420700000001
+refused 'counts as well: it may have sent it' 4 too-many-attempts \
+	at bea phone add +420700000001
+
+# The number goes.
+ask 'DELETE FROM throttle; UPDATE session SET step_up_ms = password_ms'
+set_phone text_url "$SMS"
+sed -i 's|^text_body =.*|text_body =|; s|^text_method =.*|text_method = GET|' \
+	"$DATA/aumbryd.conf"
+restart
+at ana step-up --with text >/dev/null 2>&1 </dev/null
+ok 'a step-up' at ana step-up --with text --code "$(codes | tail -n 1)"
+refused 'the only factor stays' 4 permission-denied \
+	at ana phone remove $NUMBER
+refused 'what is not there' 1 not-found at ana phone remove +420601234568
+ok 'an authenticator' at ana authenticator add --secret-file "$SECRET"
+ok 'confirmed' at ana authenticator confirm "$(totp now)"
+ok 'then it can go' at ana phone remove "$NUMBER"
+refused 'and is no way any more' 4 factor-missing \
+	at ana step-up --with text --code 123456
+refused 'nor to sign in' 4 factor-missing \
+	at z signin "$URL" ana --with text
+says 'which the log tells' ' phone_removed ' at ana log
+not 'no log has a code' grep -qE "$one|$two|$three|$right" "$T/server.err"
+stop_kannel
+finish

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 200 /* for the end of the server, and the next limit */
+#define TIDY_MS 2000 /* after SIGTERM */
 #define WORDS_KEPT 300 /* bytes of standard error that are logged */
 
 extern char **environ;
@@ -235,7 +236,12 @@ gateway_call(char *const *words, const struct gateway_message *m,
 		return false;
 	bool ended = r.pidfd >= 0 && watch(&r, rings, ctx, stop);
 	/* Not reaped yet, so that the group is still its own: what it left
-	 * behind ends with it. */
+	 * behind ends with it. One that runs may tidy up first. */
+	if (!ended) {
+		struct pollfd fd = { r.pidfd, POLLIN, 0 };
+		(void)kill(-r.pid, SIGTERM);
+		(void)poll(&fd, 1, TIDY_MS);
+	}
 	(void)kill(-r.pid, SIGKILL);
 	while (waitpid(r.pid, &status, 0) < 0 && errno == EINTR)
 		;

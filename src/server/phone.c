@@ -210,12 +210,12 @@ compose(struct buf *out, const char *host, const char *code, bool call)
 		    code, host, host, host, code);
 		return;
 	}
-	buf_printf(out, "This is %s. Your code is:", host);
+	buf_printf(out, "This is %s.", host);
 	for (int times = 0; times < 2; times++) {
-		for (const char *p = code; *p != '\0'; p++)
-			buf_printf(out, " %c.", *p);
-		if (times == 0)
-			buf_put_str(out, " Once more:");
+		buf_put_str(out, times == 0 ? " Your code is:" : " Once more:");
+		for (size_t i = 0; i < DIGITS; i++)
+			buf_printf(out, "%s %c", i > 0 ? "," : "", code[i]);
+		buf_put_str(out, ".");
 	}
 	buf_printf(out, " Nobody from %s will ever ask for it.", host);
 }

@@ -45,6 +45,11 @@ cyrus-imapd                # a mail server that asks about passwords
 cyrus-caldav               # and one for calendars
 postfix                    # and one that sends
 libsasl2-modules           # how they ask
+kannel                     # a gateway for text messages
+kannel-extras              # its fake centre: the phones of the world
+baresip-core               # a phone, and what calls it
+espeak-ng                  # what a call says
+sox                        # and how it sounds over a line
 curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail

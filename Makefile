@@ -52,7 +52,9 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 LAYERS := base wire store vault client apps server
-objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
+# The second back end of digest.h is for WebAssembly alone.
+objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
+	src/wire/digest_sodium.c,$(wildcard $1)))
 libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
 group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
@@ -203,6 +205,8 @@ install: all
 clean:
 	rm -rf build bin
 
+include tools/wasm.mk
+
 # ---- rules ---------------------------------------------------------------
 
 $(B)/obj/%.o: %.c Makefile
@@ -211,7 +215,7 @@ $(B)/obj/%.o: %.c Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c '$<' -o '$@'
 
 define archive_rule
-$(B)/lib$1.a: $(call objs,src/$1/*.c)
+$(B)/lib$1.a: $(call objs,src/$1/*.c) $(if $(filter server,$1),$(B)/obj/page_data.o)
 	$$(call say,AR,$$@)
 	@rm -f '$$@'
 	$(Q)ar rcs '$$@' $$^

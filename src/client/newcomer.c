@@ -17,10 +17,10 @@ newcomer_free(struct newcomer *n)
 }
 
 static void
-draw(struct newcomer *n, const char *device_name)
+draw(struct newcomer *n, const char *device_name, uint8_t class)
 {
 	n->key = devkey_new(&n->device);
-	n->device.class = CLASS_COMPUTER;
+	n->device.class = class;
 	n->device.rights = RIGHT_APPROVE;
 	id_random(&n->opening);
 	id_random(&n->nonce);
@@ -47,7 +47,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 		true, &l, e) < 0)
 		return -1;
 	n->host = mem_text(host);
-	draw(n, a->device_name);
+	draw(n, a->device_name, a->browser ? CLASS_BROWSER : CLASS_COMPUTER);
 	id_put(&m, &l.id);
 	id_put(&m, &n->nonce);
 	buf_put_bytes(&m, buf_bytes(&n->record));
@@ -55,7 +55,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	jsonio_put_id(ask, "login", &l.id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(l.ke3, sizeof l.ke3));
 	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
-	jsonio_put_text(ask, "os", "linux");
+	jsonio_put_text(ask, "os", a->browser ? "browser" : "linux");
 	jsonio_put_text(ask, "with", a->with);
 	home_machine_mark(&n->nonce, &machine);
 	jsonio_put_bytes(ask, "machine", bytes_of(machine.b, DIGEST_BYTES));

@@ -20,6 +20,7 @@ void newcomer_free(struct newcomer *n);
 struct newcomer_ask {
 	const char *url, *name, *device_name;
 	const char *with; /* "device": trusted devices are asked at once */
+	bool browser; /* not a computer */
 	struct bytes password;
 };
 

@@ -95,6 +95,30 @@ MUST_CHECK int pair_prompt(
     const struct pair_join *a, struct newcomer *me, struct err *e);
 
 /*
+ * The same in steps, for who cannot be asked in the middle of a call. The
+ * devices have been asked by the request of `me`, which is taken over.
+ *
+ * a  borrowed until pair_entry_free; ask, again and waiting are not used.
+ */
+struct pair_entry;
+struct pair_entry *pair_entry_new(
+    const struct pair_join *a, struct newcomer *me);
+void pair_entry_free(struct pair_entry **n); /* the request stays */
+/* The request's own calls: another factor may be shown instead. */
+struct remote *pair_entry_remote(struct pair_entry *n);
+/* The request was given up. */
+void pair_entry_cancel(struct pair_entry *n);
+/* *allowed: a trusted device shows a code now. errors: the request is over. */
+MUST_CHECK int pair_entry_look(
+    struct pair_entry *n, bool *allowed, struct err *e);
+/*
+ * Give a code; on success this device is in. After wrong-code the trusted
+ * device shows another, unless the typing was a slip.
+ */
+MUST_CHECK int pair_entry_try(
+    struct pair_entry *n, struct bytes code, struct err *e);
+
+/*
  * Digits of a pairing code, without what people add to read it.
  *
  * errors  wrong-code-kind for 6 digits; wrong-code when it has another length

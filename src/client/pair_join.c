@@ -265,26 +265,38 @@ settle_in(struct entrant *n, struct bytes welcome_plain, struct err *e)
 	    s, &n->me.device.dev_id, &n->me.opening, a->device_name, e);
 }
 
+/* Answer one code, and come in when it is right. */
+static int
+prove_once(struct entrant *n, bool *right, struct err *e)
+{
+	OWN(relay_keys_free) struct relay_keys k = { 0 };
+	OWN(buf_free) struct buf offer = { 0 };
+	OWN(buf_free) struct buf heads = { 0 };
+	uint8_t kind;
+
+	do {
+		if (relay_receive(&n->c, &kind, e) < 0)
+			return -1;
+	} while (kind != RELAY_OPEN);
+	if (answer_code(n, &k, &offer, right, e) < 0)
+		return -1;
+	if (!*right)
+		return 0;
+	return be_let_in(n, &k, &offer, &heads, e) < 0
+	    ? -1
+	    : settle_in(n, buf_bytes(&heads), e);
+}
+
 /* Answer codes until one is right. */
 static int
 prove(struct entrant *n, struct err *e)
 {
 	for (;;) {
-		OWN(relay_keys_free) struct relay_keys k = { 0 };
-		OWN(buf_free) struct buf offer = { 0 };
-		OWN(buf_free) struct buf heads = { 0 };
 		bool right = false;
-		uint8_t kind;
-		do {
-			if (relay_receive(&n->c, &kind, e) < 0)
-				return -1;
-		} while (kind != RELAY_OPEN);
-		if (answer_code(n, &k, &offer, &right, e) < 0)
+		if (prove_once(n, &right, e) < 0)
 			return -1;
 		if (right)
-			return be_let_in(n, &k, &offer, &heads, e) < 0
-			    ? -1
-			    : settle_in(n, buf_bytes(&heads), e);
+			return 0;
 		if (!n->a->again)
 			return err_set(
 			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
@@ -345,4 +357,91 @@ pair_prompt(const struct pair_join *a, struct newcomer *me, struct err *e)
 		return -1;
 	}
 	return go_in(&n, e);
+}
+
+/* ---- in steps ---- */
+
+#define TRY_S 120 /* the other side answers by itself */
+
+struct pair_entry {
+	struct entrant n;
+	struct pair_join a;
+	struct bytes code;
+};
+
+static int
+give_code(void *ctx, struct buf *code, struct err *e)
+{
+	const struct pair_entry *p = ctx;
+
+	(void)e;
+	buf_put_bytes(code, p->code);
+	return 0;
+}
+
+struct pair_entry *
+pair_entry_new(const struct pair_join *a, struct newcomer *me)
+{
+	struct pair_entry *p = mem_new(sizeof *p);
+
+	p->a = *a;
+	p->a.ask = give_code;
+	p->a.ctx = p;
+	p->n.a = &p->a;
+	p->n.me = *me;
+	*me = (struct newcomer){ .key = NULL };
+	p->n.depot = depot_remote_new(p->n.me.remote);
+	p->n.c.join = p->n.me.join;
+	p->n.c.remote = p->n.me.remote;
+	p->n.c.side = RELAY_SIDE_NEW;
+	return p;
+}
+
+void
+pair_entry_free(struct pair_entry **p)
+{
+	if (*p != NULL)
+		entrant_free(&(*p)->n);
+	free(*p);
+	*p = NULL;
+}
+
+struct remote *
+pair_entry_remote(struct pair_entry *p)
+{
+	return p->n.me.remote;
+}
+
+void
+pair_entry_cancel(struct pair_entry *p)
+{
+	relay_cancel(p->n.me.remote, &p->n.c.join);
+}
+
+int
+pair_entry_look(struct pair_entry *p, bool *allowed, struct err *e)
+{
+	if (relay_look(&p->n.c, e) < 0)
+		return -1;
+	*allowed = p->n.c.state == RELAY_ALLOWED;
+	return 0;
+}
+
+int
+pair_entry_try(struct pair_entry *p, struct bytes code, struct err *e)
+{
+	char digits[PAIR_CODE_DIGITS + 1];
+	bool right = false;
+
+	if (pair_parse_code(code, digits, e) < 0)
+		return -1;
+	mem_wipe(digits, sizeof digits);
+	p->code = code;
+	p->n.c.deadline_ms = now_ms() + TRY_S * 1000LL;
+	if (prove_once(&p->n, &right, e) < 0)
+		return -1;
+	return right ? 0
+		     : err_set(e, ERR_WRONG_CODE,
+			   "the code is wrong, and burnt; the other device "
+			   "shows a new one");
 }

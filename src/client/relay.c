@@ -52,15 +52,10 @@ state_error(const struct relay *c, struct err *e)
 }
 
 static int
-poll_relay(struct relay *c, struct err *e)
+fetch(struct relay *c, unsigned wait, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
-	int64_t left = c->deadline_ms - now_ms();
 
-	if (left <= 0)
-		return err_set(e, ERR_CODE_EXPIRED, "nobody answered in time");
-	unsigned wait =
-	    left / 1000 < POLL_S ? (unsigned)(left / 1000) + 1 : POLL_S;
 	buf_printf(&path, "/v1/joins/%s/messages?after=%u&wait=%u&state=%u",
 	    id_text(&c->join).s, (unsigned)c->after, wait, (unsigned)c->state);
 	struct remote_call call = { .method = "GET",
@@ -76,6 +71,31 @@ poll_relay(struct relay *c, struct err *e)
 	c->state = c->queue.p[0];
 	c->at = 2;
 	return 0;
+}
+
+static int
+poll_relay(struct relay *c, struct err *e)
+{
+	int64_t left = c->deadline_ms - now_ms();
+
+	if (left <= 0)
+		return err_set(e, ERR_CODE_EXPIRED, "nobody answered in time");
+	return fetch(
+	    c, left / 1000 < POLL_S ? (unsigned)(left / 1000) + 1 : POLL_S, e);
+}
+
+static bool
+over(const struct relay *c)
+{
+	return c->state != RELAY_WAITING && c->state != RELAY_ALLOWED &&
+	    c->state != RELAY_DONE;
+}
+
+int
+relay_look(struct relay *c, struct err *e)
+{
+	/* What is queued comes again: nothing was taken yet. */
+	return fetch(c, 0, e) < 0 ? -1 : over(c) ? state_error(c, e) : 0;
 }
 
 /* Take one queued message of the other side; false when none is left. */
@@ -106,8 +126,7 @@ relay_receive(struct relay *c, uint8_t *kind, struct err *e)
 	for (;;) {
 		if (c->queue.n > 0 && take_queued(c, kind))
 			return 0;
-		if (c->state != RELAY_WAITING && c->state != RELAY_ALLOWED &&
-		    c->state != RELAY_DONE)
+		if (over(c))
 			return state_error(c, e);
 		if (poll_relay(c, e) < 0)
 			return -1;

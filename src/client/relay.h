@@ -57,6 +57,9 @@ MUST_CHECK int relay_send(
  */
 MUST_CHECK int relay_receive(struct relay *r, uint8_t *kind, struct err *e);
 
+/* Ask for the request's state, without waiting. errors: it is over. */
+MUST_CHECK int relay_look(struct relay *r, struct err *e);
+
 /* Give up; the other side hears of it. */
 void relay_cancel(struct remote *remote, const struct id *join);
 

@@ -72,6 +72,7 @@ struct self_signup {
 	const char *dir, *url, *name, *invite, *device_name;
 	struct bytes password;
 	bool no_two_factor;
+	bool browser; /* not a computer */
 };
 
 /* Make an account. What it leaves in `dir` is ready for self_open. */
@@ -171,6 +172,10 @@ MUST_CHECK int self_leave(struct self *s, struct err *e);
  */
 MUST_CHECK int self_settle(struct self *s, struct err *e);
 
+/* After a step-up, whose run of OPAQUE is `l`. */
+struct login;
+MUST_CHECK int self_new_password(
+    struct self *s, const struct login *l, struct bytes fresh, struct err *e);
 /* errors: wrong-password-or-name, wrong-code, step-up-required. */
 MUST_CHECK int self_change_password(struct self *s, struct bytes old,
     struct bytes fresh, const struct prove *p, struct err *e);

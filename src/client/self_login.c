@@ -33,7 +33,7 @@ founder_free(struct founder *f)
 
 /* The first device, the first keys, and the entry that founds the circle. */
 static int
-found(struct founder *f, const struct id *uid, const char *device_name,
+found(struct founder *f, const struct self_signup *a, const struct id *uid,
     uint16_t mature_hours, struct err *e)
 {
 	static const struct recovery_set none;
@@ -43,10 +43,10 @@ found(struct founder *f, const struct id *uid, const char *device_name,
 	struct id state_zone;
 
 	f->key = devkey_new(&f->device);
-	f->device.class = CLASS_COMPUTER;
+	f->device.class = a->browser ? CLASS_BROWSER : CLASS_COMPUTER;
 	f->device.rights = RIGHT_APPROVE;
 	id_random(&f->opening);
-	device_name_commit(&f->opening, device_name, &f->device.name_commit);
+	device_name_commit(&f->opening, a->device_name, &f->device.name_commit);
 	f->keyring = keyring_new(uid);
 	keyring_next_epoch(f->keyring, &kc);
 	id_random(&state_zone);
@@ -132,7 +132,7 @@ self_signup(const struct self_signup *a, struct err *e)
 	    api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
 		e) < 0 ||
 	    jsonio_id(started, "uid", &uid, e) < 0 ||
-	    found(&f, &uid, a->device_name, mature, e) < 0)
+	    found(&f, a, &uid, mature, e) < 0)
 		return -1;
 	/* Kept before the server is told: a crash must not lose the keys. */
 	buf_put_v16(&framed, buf_bytes(&f.genesis));
@@ -158,10 +158,9 @@ self_signup(const struct self_signup *a, struct err *e)
 /* ---- password ---- */
 
 int
-self_change_password(struct self *s, struct bytes old, struct bytes fresh,
-    const struct prove *p, struct err *e)
+self_new_password(
+    struct self *s, const struct login *l, struct bytes fresh, struct err *e)
 {
-	OWN(login_free) struct login l = { 0 };
 	OWN(opaque_free) struct opaque *opaque = opaque_new(fresh);
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *started = NULL;
@@ -175,8 +174,7 @@ self_change_password(struct self *s, struct bytes old, struct bytes fresh,
 
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
-	if (login_step_up(s->remote, old, p, &l, e) < 0 ||
-	    api_call(s->remote, "POST", "/v1/password/start", ask, false,
+	if (api_call(s->remote, "POST", "/v1/password/start", ask, false,
 		&started, e) < 0 ||
 	    login_ksf(started, &ksf, e) < 0 ||
 	    jsonio_bytes(started, "response", OPAQUE_RESPONSE, &response, e) <
@@ -187,11 +185,22 @@ self_change_password(struct self *s, struct bytes old, struct bytes fresh,
 	pin_birth(export_key, &s->circle, &pin);
 	id_put(&m, &s->uid);
 	buf_put(&m, record, sizeof record);
-	login_mac(&l, "aumbry password v1", buf_bytes(&m), &mac);
-	jsonio_put_id(finish, "login", &l.id);
+	login_mac(l, "aumbry password v1", buf_bytes(&m), &mac);
+	jsonio_put_id(finish, "login", &l->id);
 	jsonio_put_bytes(finish, "record", bytes_of(record, sizeof record));
 	jsonio_put_bytes(finish, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	jsonio_put_bytes(finish, "mac", bytes_of(mac.b, DIGEST_BYTES));
 	return api_call(
 	    s->remote, "POST", "/v1/password/finish", finish, false, NULL, e);
+}
+
+int
+self_change_password(struct self *s, struct bytes old, struct bytes fresh,
+    const struct prove *p, struct err *e)
+{
+	OWN(login_free) struct login l = { 0 };
+
+	return login_step_up(s->remote, old, p, &l, e) < 0
+	    ? -1
+	    : self_new_password(s, &l, fresh, e);
 }

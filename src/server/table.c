@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* table.c: the one table of routes; docs/PROTOCOL.md says what each does. */
+#include "server/page.h"
 #include "server/server.h"
 
 #define SMALL LIMIT_JSON_BYTES
@@ -7,6 +8,12 @@
 
 /* clang-format off */
 const struct http_route server_routes[] = {
+	{ "GET", "/", WHO_ANYBODY, 0, page_root, NULL },
+	{ "GET", "/app.css", WHO_ANYBODY, 0, page_style, NULL },
+	{ "GET", "/app.js", WHO_ANYBODY, 0, page_script, NULL },
+	{ "GET", "/worker.js", WHO_ANYBODY, 0, page_worker, NULL },
+	{ "GET", "/core.wasm", WHO_ANYBODY, 0, page_core, NULL },
+	{ "GET", "/icon.svg", WHO_ANYBODY, 0, page_icon, NULL },
 	{ "GET", "/v1/server", WHO_ANYBODY, 0, signup_info, NULL },
 	{ "POST", "/v1/signup/start", WHO_ANYBODY, SMALL, signup_start, NULL },
 	{ "POST", "/v1/signup/finish", WHO_ANYBODY, SMALL, signup_finish, NULL },

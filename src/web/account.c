@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/* account.c: what the page does once somebody is in. */
+#include "web/core.h"
+
+#include "web/browser.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the server's own routes ---- */
+
+int
+core_call_server(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *method = "", *path = "";
+	struct remote *r;
+
+	if (jsonio_text(in, "method", &method, e) < 0 ||
+	    jsonio_text(in, "path", &path, e) < 0 ||
+	    core_remote(c, &r, e) < 0 ||
+	    api_call(r, method, path, json_object_get(in, "body"), false,
+		&answer, e) < 0)
+		return -1;
+	core_put_all(out, answer);
+	return 0;
+}
+
+/* The password's half; factors/prove does the other, if there is one. */
+int
+core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *password = "";
+	struct remote *r;
+
+	login_free(&c->step);
+	c->step = (struct login){ .session_key = NULL };
+	if (jsonio_text(in, "password", &password, e) < 0 ||
+	    core_remote(c, &r, e) < 0 ||
+	    login_start(r, "/v1/step-up/start", NULL, bytes_str(password),
+		false, &c->step, e) < 0)
+		return -1;
+	jsonio_put_id(ask, "login", &c->step.id);
+	jsonio_put_bytes(ask, "ke3", bytes_of(c->step.ke3, sizeof c->step.ke3));
+	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &answer, e) <
+	    0)
+		return -1;
+	core_put_all(out, answer);
+	return 0;
+}
+
+int
+core_new_password(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const char *password = "";
+	struct self *s;
+
+	(void)out;
+	if (c->step.session_key == NULL)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "the old password was not given yet");
+	return jsonio_text(in, "password", &password, e) < 0 ||
+		core_self(c, &s, e) < 0 ||
+		self_new_password(s, &c->step, bytes_str(password), e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- devices ---- */
+
+int
+core_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(mem_free) struct self_device *d = NULL;
+	json_t *list = json_array();
+	struct self *s;
+	size_t n;
+
+	(void)in;
+	(void)json_object_set_new(out, "devices", list);
+	if (core_self(c, &s, e) < 0 || self_refresh(s, e) < 0 ||
+	    self_state(s, e) < 0 || self_devices(s, &d, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!d[i].active)
+			continue;
+		json_t *v = json_object();
+		jsonio_put_id(v, "dev_id", &d[i].dev_id);
+		jsonio_put_text(v, "name", d[i].name);
+		jsonio_put_u64(v, "class", d[i].class);
+		jsonio_put_u64(v, "added_ms", d[i].added_ms);
+		jsonio_put_true(v, "this", d[i].self);
+		(void)json_array_append_new(list, v);
+	}
+	return 0;
+}
+
+int
+core_rename(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const char *name = "";
+	struct self *s;
+	struct id none;
+
+	(void)out;
+	id_random(&none);
+	return jsonio_text(in, "name", &name, e) < 0 ||
+		core_self(c, &s, e) < 0 || self_state(s, e) < 0 ||
+		self_put_name(s, &s->dev_id, &none, name, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+core_remove(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	struct self *s;
+	struct id id;
+
+	(void)out;
+	return jsonio_id(in, "dev_id", &id, e) < 0 || core_self(c, &s, e) < 0 ||
+		self_state(s, e) < 0 || self_remove(s, &id, 1, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- requests of others ---- */
+
+struct requests {
+	struct pair_request *list;
+	size_t n;
+};
+
+static void
+requests_free(struct requests *r)
+{
+	if (r->list != NULL)
+		pair_requests_free(&r->list, r->n);
+}
+
+int
+core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(requests_free) struct requests all = { NULL, 0 };
+	json_t *list = json_array();
+	struct self *s;
+
+	(void)in;
+	(void)json_object_set_new(out, "requests", list);
+	if (core_self(c, &s, e) < 0 ||
+	    pair_requests(s, 0, &all.list, &all.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct pair_request *r = &all.list[i];
+		json_t *v = json_object();
+		jsonio_put_id(v, "join", &r->join);
+		jsonio_put_u64(v, "created_ms", r->created_ms);
+		jsonio_put_u64(v, "expires_ms", r->expires_ms);
+		jsonio_put_u64(v, "class", r->device.class);
+		jsonio_put_text(v, "os", r->os);
+		jsonio_put_text(v, "address", r->address);
+		(void)json_array_append_new(list, v);
+	}
+	return 0;
+}
+
+static void
+show(void *ctx, const char *code)
+{
+	OWN(jsonio_free) json_t *say = json_object();
+	OWN(buf_free) struct buf text = { 0 };
+
+	(void)ctx;
+	jsonio_put_text(say, "code", code);
+	jsonio_put(&text, say);
+	browser_tell((const char *)text.p, text.n);
+}
+
+/* Blocks until the other device is in, or the request has ended. */
+int
+core_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(requests_free) struct requests all = { NULL, 0 };
+	struct self *s;
+	struct id join;
+
+	(void)out;
+	if (jsonio_id(in, "join", &join, e) < 0 || core_self(c, &s, e) < 0 ||
+	    pair_requests(s, 0, &all.list, &all.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		if (id_equal(&all.list[i].join, &join))
+			return pair_approve(
+			    s, &all.list[i], PAIR_CODE_S, show, NULL, e);
+	return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+}
+
+int
+core_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	struct self *s;
+	struct id join;
+
+	(void)out;
+	return jsonio_id(in, "join", &join, e) < 0 || core_self(c, &s, e) < 0 ||
+		pair_refuse(s, &join, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- leaving ---- */
+
+static int
+leave_circle(struct self *s, bool sure, struct err *e)
+{
+	struct err why;
+
+	if (circle_active_count(&s->circle) > 1)
+		return self_leave(s, e);
+	if (sure)
+		return api_call(s->remote, "DELETE", "/v1/session", NULL, false,
+			   NULL, &why) < 0
+		    ? 0
+		    : 0;
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this is the account's only device: without its keys nobody can "
+	    "read the data any more");
+	return err_remedy(e, "Let another device in first.");
+}
+
+/* sure: also as the account's last device. */
+int
+core_leave(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	struct self *s;
+
+	if (!home_has_key(CORE_HOME)) {
+		struct remote *r;
+		struct err gone;
+		/* It ends within the hour, whatever is answered. */
+		if (core_remote(c, &r, &gone) == 0 &&
+		    api_call(r, "DELETE", "/v1/session", NULL, false, NULL,
+			&gone) < 0)
+			return core_forget(c, in, out, e);
+		return core_forget(c, in, out, e);
+	}
+	if (core_self(c, &s, e) < 0 || self_refresh(s, e) < 0 ||
+	    leave_circle(s, jsonio_true(in, "sure"), e) < 0)
+		return -1;
+	return core_forget(c, in, out, e);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* core.c: the WebAssembly module's exports, and the table of its commands. */
+#include "web/core.h"
+
+#include "web/memory.h"
+#include "wire/errjson.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT(name) __attribute__((export_name(name)))
+
+static const struct {
+	const char *name;
+	core_fn *run;
+} commands[] = {
+	{ "server", core_server },
+	{ "state", core_state },
+	{ "signup", core_signup },
+	{ "signin", core_signin },
+	{ "join_call", core_join_call },
+	{ "prove", core_prove },
+	{ "ask_devices", core_ask_devices },
+	{ "look", core_look },
+	{ "code", core_code },
+	{ "cancel", core_cancel },
+	{ "call", core_call_server },
+	{ "step_up", core_step_up },
+	{ "new_password", core_new_password },
+	{ "devices", core_devices },
+	{ "rename", core_rename },
+	{ "remove", core_remove },
+	{ "requests", core_requests },
+	{ "approve", core_approve },
+	{ "refuse", core_refuse },
+	{ "leave", core_leave },
+	{ "forget", core_forget },
+};
+
+static struct core core;
+static struct buf answer;
+
+void
+core_put_all(json_t *out, const json_t *from)
+{
+	/* Neither side is changed by it. */
+	(void)json_object_update(out, (json_t *)(uintptr_t)from);
+}
+
+static int
+run(struct bytes text, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *in = NULL;
+	const char *name = "";
+
+	if (jsonio_parse(text, &in, e) < 0 ||
+	    jsonio_text(in, "do", &name, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(&core, in, out, e);
+	return err_set(e, ERR_BAD_REQUEST, "the core cannot do \"%s\"", name);
+}
+
+/* ---- exports: memory first, then two calls ---- */
+
+void *core_alloc(size_t n);
+void core_release(void *p, size_t n);
+size_t core_answer_size(void);
+int core_load(const uint8_t *state, size_t n);
+const uint8_t *core_call(const uint8_t *text, size_t n);
+
+EXPORT("alloc") void *core_alloc(size_t n)
+{
+	return mem_array(n > 0 ? n : 1, 1);
+}
+
+EXPORT("release") void core_release(void *p, size_t n)
+{
+	mem_wipe(p, n);
+	free(p);
+}
+
+/* 0, or -1 when the state is damaged; then there is none. */
+EXPORT("load") int core_load(const uint8_t *state, size_t n)
+{
+	struct err e;
+
+	if (sodium_init() < 0)
+		abort();
+	return memory_load(bytes_of(state, n), &e);
+}
+
+EXPORT("answer_size") size_t core_answer_size(void)
+{
+	return answer.n;
+}
+
+EXPORT("call") const uint8_t *core_call(const uint8_t *text, size_t n)
+{
+	OWN(jsonio_free) json_t *out = json_object();
+	struct err e = { 0 };
+
+	buf_free(&answer);
+	if (run(bytes_of(text, n), out, &e) < 0)
+		errjson_make(&e, bytes_str(""), &answer);
+	else
+		jsonio_put(&answer, out);
+	return answer.p;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/* core.h: what the page asks of the core, and what lasts between its calls. */
+/*
+ * The page calls with {"do": NAME, …} and gets {…} or {"error": …}, as from
+ * the server. One call at a time.
+ */
+#pragma once
+
+#include "client/login.h"
+#include "client/newcomer.h"
+#include "client/pair.h"
+
+struct core {
+	struct self *self; /* this browser is a device */
+	struct remote *visit; /* or it visits, by a factor */
+	/* while signing in */
+	bool asking; /* newcomer holds a request */
+	struct newcomer newcomer;
+	char *device_name;
+	struct pair_entry *entry; /* the devices are asked */
+	struct login step; /* of the last step-up */
+};
+
+#define CORE_HOME "" /* home.h's folder: there is one memory */
+
+/* out is an empty object, to be filled. */
+typedef int core_fn(
+    struct core *c, const json_t *in, json_t *out, struct err *e);
+
+/* The session's calls. errors: not-signed-in. */
+MUST_CHECK int core_remote(struct core *c, struct remote **out, struct err *e);
+/* This device. errors: not-signed-in; permission-denied for a visitor. */
+MUST_CHECK int core_self(struct core *c, struct self **out, struct err *e);
+/* Copy what a server has answered. */
+void core_put_all(json_t *out, const json_t *answer);
+
+core_fn core_server, core_state, core_signup, core_signin, core_join_call,
+    core_prove, core_ask_devices, core_look, core_code, core_cancel;
+core_fn core_call_server, core_step_up, core_new_password, core_devices,
+    core_rename, core_remove, core_requests, core_approve, core_refuse,
+    core_leave, core_forget;

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: ISC */
+/* signin.c: coming in: sign-up, sign-in by a device or by another factor. */
+#include "web/core.h"
+
+#include "base/now.h"
+#include "client/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VISIT "visit" /* u64 until | v8 name | v8 host | v8 token */
+
+/* ---- who is here ---- */
+
+int
+core_server(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(remote_free) struct remote *r = NULL;
+	OWN(jsonio_free) json_t *server = NULL;
+	uint16_t mature;
+
+	(void)c;
+	(void)in;
+	if (remote_new("", &r, e) < 0 ||
+	    login_server(r, &server, &mature, e) < 0)
+		return -1;
+	core_put_all(out, server);
+	return 0;
+}
+
+static int
+visit_over(void *ctx, struct err *e)
+{
+	(void)ctx;
+	(void)err_set(e, ERR_SESSION_EXPIRED, "the sign-in by a code is over");
+	return err_remedy(e, "Sign in again.");
+}
+
+struct kept {
+	uint64_t until_ms;
+	struct bytes name, host, token;
+};
+
+static bool
+kept_visit(struct buf *b, struct kept *out)
+{
+	struct err ignored;
+
+	if (local_get(NULL, VISIT, b, &ignored) < 0)
+		return false;
+	struct scan s = scan_of(buf_bytes(b));
+	out->until_ms = scan_u64(&s);
+	out->name = scan_v8(&s);
+	out->host = scan_v8(&s);
+	out->token = scan_v8(&s);
+	return scan_done(&s) && out->until_ms > (uint64_t)now_ms();
+}
+
+static void
+put_text(json_t *out, const char *key, struct bytes x)
+{
+	(void)json_object_set_new(
+	    out, key, json_stringn((const char *)x.p, x.n));
+}
+
+/* Without the network. */
+int
+core_state(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
+	OWN(buf_free) struct buf host = { 0 };
+	struct kept k;
+
+	(void)c;
+	(void)in;
+	if (home_has_key(CORE_HOME)) {
+		if (local_get(NULL, "name", &name, e) < 0 ||
+		    local_get(NULL, "host", &host, e) < 0)
+			return -1;
+		jsonio_put_text(out, "who", "device");
+		put_text(out, "name", buf_bytes(&name));
+		put_text(out, "host", buf_bytes(&host));
+		return 0;
+	}
+	if (!kept_visit(&b, &k)) {
+		jsonio_put_text(out, "who", "nobody");
+		return 0;
+	}
+	jsonio_put_text(out, "who", "visitor");
+	put_text(out, "name", k.name);
+	put_text(out, "host", k.host);
+	jsonio_put_u64(out, "until_ms", k.until_ms);
+	return 0;
+}
+
+int
+core_self(struct core *c, struct self **out, struct err *e)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(self_free) struct self *s = NULL;
+	struct kept k;
+
+	if (c->self == NULL) {
+		if (!home_has_key(CORE_HOME) && kept_visit(&b, &k))
+			return err_set(e, ERR_PERMISSION,
+			    "this browser is not one of the account's "
+			    "devices");
+		if (self_open(CORE_HOME, &s, e) < 0 || self_connect(s, e) < 0 ||
+		    self_settle(s, e) < 0)
+			return -1;
+		c->self = TAKE(s);
+	}
+	*out = c->self;
+	return 0;
+}
+
+int
+core_remote(struct core *c, struct remote **out, struct err *e)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(buf_free) struct buf token = { 0 };
+	struct self *s;
+	struct kept k;
+
+	if (home_has_key(CORE_HOME) || !kept_visit(&b, &k)) {
+		if (core_self(c, &s, e) < 0)
+			return -1;
+		*out = s->remote;
+		return 0;
+	}
+	if (c->visit == NULL) {
+		if (remote_new("", &c->visit, e) < 0)
+			return -1;
+		buf_put_bytes(&token, k.token);
+		remote_set_token(c->visit, buf_text(&token));
+		remote_on_expiry(c->visit, visit_over, NULL);
+	}
+	*out = c->visit;
+	return 0;
+}
+
+/* ---- sign-up ---- */
+
+int
+core_signup(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const char *password = "", *invite = "";
+	struct self_signup a = { .dir = CORE_HOME, .url = "", .browser = true };
+
+	if (jsonio_text(in, "name", &a.name, e) < 0 ||
+	    jsonio_text(in, "password", &password, e) < 0 ||
+	    jsonio_text(in, "invite", &invite, e) < 0 ||
+	    jsonio_text(in, "device_name", &a.device_name, e) < 0)
+		return -1;
+	a.password = bytes_str(password);
+	a.invite = invite[0] != '\0' ? invite : NULL;
+	a.no_two_factor = jsonio_true(in, "no_two_factor");
+	return self_signup(&a, e) < 0 ? -1 : core_state(c, in, out, e);
+}
+
+/* ---- sign-in ---- */
+
+static void
+end_request(struct core *c)
+{
+	pair_entry_free(&c->entry);
+	newcomer_free(&c->newcomer);
+	c->newcomer = (struct newcomer){ .key = NULL };
+	c->asking = false;
+}
+
+int
+core_cancel(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	(void)in;
+	(void)out;
+	(void)e;
+	if (c->entry != NULL)
+		pair_entry_cancel(c->entry);
+	else if (c->asking)
+		relay_cancel(c->newcomer.remote, &c->newcomer.join);
+	end_request(c);
+	return 0;
+}
+
+static int
+none_open(struct err *e)
+{
+	return err_set(e, ERR_CODE_EXPIRED, "no sign-in has been begun");
+}
+
+int
+core_signin(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *password = "", *device_name = "";
+	struct newcomer_ask ask = { .url = "", .browser = true };
+
+	if (core_cancel(c, NULL, NULL, e) < 0 ||
+	    jsonio_text(in, "name", &ask.name, e) < 0 ||
+	    jsonio_text(in, "password", &password, e) < 0 ||
+	    jsonio_text(in, "device_name", &device_name, e) < 0 ||
+	    jsonio_text(in, "with", &ask.with, e) < 0)
+		return -1;
+	if (home_has_key(CORE_HOME))
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "an account is signed in in this browser");
+	free(c->device_name);
+	c->device_name = mem_text(device_name);
+	ask.device_name = c->device_name;
+	ask.password = bytes_str(password);
+	if (newcomer_request(&ask, &c->newcomer, &answer, e) < 0) {
+		end_request(c);
+		return -1;
+	}
+	c->asking = true;
+	core_put_all(out, answer);
+	(void)json_object_del(out, "token");
+	return 0;
+}
+
+static struct remote *
+request_remote(struct core *c)
+{
+	return c->entry != NULL ? pair_entry_remote(c->entry)
+	    : c->asking		? c->newcomer.remote
+				: NULL;
+}
+
+/* A call by the request's token: factors/send, factors/key. */
+int
+core_join_call(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct remote *r = request_remote(c);
+	const char *path = "";
+
+	if (r == NULL)
+		return none_open(e);
+	if (jsonio_text(in, "path", &path, e) < 0 ||
+	    api_call(r, "POST", path, json_object_get(in, "body"), false,
+		&answer, e) < 0)
+		return -1;
+	core_put_all(out, answer);
+	return 0;
+}
+
+static int
+keep_visit(const json_t *answer, struct err *e)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	const char *name = "", *host = "", *token = "";
+	uint64_t expires_s;
+
+	if (jsonio_text(answer, "name", &name, e) < 0 ||
+	    jsonio_text(answer, "host", &host, e) < 0 ||
+	    jsonio_text(answer, "token", &token, e) < 0 ||
+	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
+		return -1;
+	buf_put_u64(&b, (uint64_t)now_ms() + expires_s * 1000);
+	buf_put_v8(&b, bytes_str(name));
+	buf_put_v8(&b, bytes_str(host));
+	buf_put_v8(&b, bytes_str(token));
+	return local_put(NULL, VISIT, buf_bytes(&b), e);
+}
+
+/* Show the server a factor: it opens a visitor's session. */
+int
+core_prove(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct remote *r = request_remote(c);
+
+	if (r == NULL)
+		return none_open(e);
+	if (api_call(r, "POST", "/v1/factors/prove",
+		json_object_get(in, "body"), false, &answer, e) < 0 ||
+	    keep_visit(answer, e) < 0)
+		return -1;
+	(void)core_cancel(c, NULL, NULL, e); /* nobody is to be asked */
+	return core_state(c, in, out, e);
+}
+
+/* The trusted devices show a prompt from now on. */
+int
+core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct pair_join a = {
+		.dir = CORE_HOME, .url = "", .device_name = c->device_name
+	};
+
+	(void)out;
+	if (!c->asking)
+		return none_open(e);
+	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&c->newcomer.join).s);
+	if (!jsonio_true(in, "asked") &&
+	    api_call(c->newcomer.remote, "POST", buf_text(&path), NULL, false,
+		NULL, e) < 0)
+		return -1;
+	c->entry = pair_entry_new(&a, &c->newcomer);
+	c->asking = false;
+	return 0;
+}
+
+int
+core_look(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	bool allowed;
+
+	(void)in;
+	if (c->entry == NULL)
+		return none_open(e);
+	if (pair_entry_look(c->entry, &allowed, e) < 0)
+		return -1;
+	jsonio_put_true(out, "allowed", allowed);
+	return 0;
+}
+
+int
+core_code(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const char *code = "";
+
+	if (c->entry == NULL)
+		return none_open(e);
+	if (jsonio_text(in, "code", &code, e) < 0 ||
+	    pair_entry_try(c->entry, bytes_str(code), e) < 0)
+		return -1;
+	end_request(c);
+	return core_state(c, in, out, e);
+}
+
+int
+core_forget(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	(void)in;
+	(void)out;
+	self_free(&c->self);
+	remote_free(&c->visit);
+	return home_erase(CORE_HOME, e);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/* digest_sodium.c: digest.h over libsodium, for where there is no OpenSSL. */
+/* Not in libwire: digest.c is, and has the machine's own SHA instructions. */
+#include "wire/digest.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 64 /* bytes in a SHA-256 block, FIPS 180-4 */
+
+struct digest_state {
+	crypto_hash_sha256_state c;
+};
+
+struct digest_state *
+digest_new(void)
+{
+	struct digest_state *s = mem_new(sizeof *s);
+
+	(void)crypto_hash_sha256_init(&s->c);
+	return s;
+}
+
+void
+digest_free(struct digest_state **s)
+{
+	if (*s != NULL)
+		mem_wipe(*s, sizeof **s);
+	free(*s);
+	*s = NULL;
+}
+
+void
+digest_add(struct digest_state *s, struct bytes x)
+{
+	if (x.n > 0)
+		(void)crypto_hash_sha256_update(&s->c, x.p, x.n);
+}
+
+void
+digest_add_u32(struct digest_state *s, uint32_t v)
+{
+	uint8_t b[4];
+
+	be32_put(b, v);
+	digest_add(s, bytes_of(b, sizeof b));
+}
+
+void
+digest_add_u64(struct digest_state *s, uint64_t v)
+{
+	uint8_t b[8];
+
+	be64_put(b, v);
+	digest_add(s, bytes_of(b, sizeof b));
+}
+
+void
+digest_end(struct digest_state *s, struct digest *out)
+{
+	(void)crypto_hash_sha256_final(&s->c, out->b);
+	(void)crypto_hash_sha256_init(&s->c);
+}
+
+void
+digest_of(struct bytes x, struct digest *out)
+{
+	(void)crypto_hash_sha256(out->b, x.p, x.n);
+}
+
+bool
+digest_equal(const struct digest *a, const struct digest *b)
+{
+	return sodium_memcmp(a->b, b->b, DIGEST_BYTES) == 0;
+}
+
+bool
+digest_zero(const struct digest *d)
+{
+	return sodium_is_zero(d->b, DIGEST_BYTES) == 1;
+}
+
+void
+digest_put(struct buf *b, const struct digest *d)
+{
+	buf_put(b, d->b, DIGEST_BYTES);
+}
+
+struct digest
+digest_take(struct scan *s)
+{
+	struct digest d;
+
+	scan_copy(s, d.b, DIGEST_BYTES);
+	return d;
+}
+
+struct mac {
+	crypto_hash_sha256_state inner, outer; /* after the key block */
+	crypto_hash_sha256_state run;
+	bool running;
+};
+
+struct mac *
+mac_new(struct bytes key)
+{
+	struct mac *m = mem_new(sizeof *m);
+	uint8_t pad[BLOCK] = { 0 };
+
+	if (key.n > BLOCK) {
+		struct digest d;
+		digest_of(key, &d);
+		memcpy(pad, d.b, sizeof d.b);
+	} else if (key.n > 0) {
+		memcpy(pad, key.p, key.n);
+	}
+	for (size_t i = 0; i < BLOCK; i++)
+		pad[i] ^= 0x36;
+	(void)crypto_hash_sha256_init(&m->inner);
+	(void)crypto_hash_sha256_update(&m->inner, pad, BLOCK);
+	for (size_t i = 0; i < BLOCK; i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	(void)crypto_hash_sha256_init(&m->outer);
+	(void)crypto_hash_sha256_update(&m->outer, pad, BLOCK);
+	mem_wipe(pad, sizeof pad);
+	return m;
+}
+
+void
+mac_free(struct mac **m)
+{
+	if (*m != NULL)
+		mem_wipe(*m, sizeof **m);
+	free(*m);
+	*m = NULL;
+}
+
+void
+mac_add(struct mac *m, struct bytes x)
+{
+	if (!m->running)
+		m->run = m->inner;
+	m->running = true;
+	if (x.n > 0)
+		(void)crypto_hash_sha256_update(&m->run, x.p, x.n);
+}
+
+void
+mac_end(struct mac *m, struct digest *out)
+{
+	struct digest in;
+
+	mac_add(m, (struct bytes){ NULL, 0 });
+	(void)crypto_hash_sha256_final(&m->run, in.b);
+	m->run = m->outer;
+	(void)crypto_hash_sha256_update(&m->run, in.b, sizeof in.b);
+	(void)crypto_hash_sha256_final(&m->run, out->b);
+	m->running = false;
+}
+
+void
+mac_of(struct mac *m, struct bytes x, struct digest *out)
+{
+	mac_add(m, x);
+	mac_end(m, out);
+}
+
+void
+mac_once(struct bytes key, struct bytes x, struct digest *out)
+{
+	OWN(mac_free) struct mac *m = mac_new(key);
+
+	mac_of(m, x, out);
+}
+
+void
+hkdf(struct bytes ikm, struct bytes salt, struct bytes info, void *out,
+    size_t out_n)
+{
+	struct digest prk, t;
+	uint8_t *p = out;
+
+	assert(out_n <= 255 * DIGEST_BYTES);
+	mac_once(salt, ikm, &prk);
+	OWN(mac_free) struct mac *m = mac_new(bytes_of(prk.b, sizeof prk.b));
+	for (uint8_t i = 1; out_n > 0; i++) {
+		size_t n = out_n < DIGEST_BYTES ? out_n : DIGEST_BYTES;
+		if (i > 1)
+			mac_add(m, bytes_of(t.b, sizeof t.b));
+		mac_add(m, info);
+		mac_add(m, bytes_of(&i, 1));
+		mac_end(m, &t);
+		memcpy(p, t.b, n);
+		p += n;
+		out_n -= n;
+	}
+	mem_wipe(&prk, sizeof prk);
+	mem_wipe(&t, sizeof t);
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: ISC
+# The account page: its core as WebAssembly, and all of it as data in aumbryd.
+#
+# With clang-14, lld-14, wasi-libc and the sources of tools/wasm-sources.sh.
+# Without them the programs are built all the same, and `aumbryd` says where
+# its page would be that it has none.
+
+W := build/wasm
+WASM_SRC := $(W)/src
+WASM_CC := clang-14 --target=wasm32-wasi
+WASM_HERE := $(if $(and $(wildcard $(WASM_SRC)/libsodium/src), \
+	$(wildcard $(WASM_SRC)/xxhash),$(wildcard /usr/bin/wasm-ld-14), \
+	$(wildcard /usr/include/wasm32-wasi)),yes)
+
+WASM_LIB_FLAGS := -Oz -w -flto
+WASM_SODIUM_FLAGS := $(WASM_LIB_FLAGS) -DCONFIGURED=1 \
+	-DNATIVE_LITTLE_ENDIAN=1 -DHAVE_GETENTROPY=1 -DHAVE_STDINT_H=1 \
+	-D_WASI_EMULATED_SIGNAL -I$(WASM_SRC)/libsodium/src/libsodium/include \
+	-I$(WASM_SRC)/libsodium/src/libsodium/include/sodium
+WASM_FLAGS := -std=c11 -D_GNU_SOURCE -Oz -Wall -Wextra -Werror \
+	-flto -DXXH_INLINE_ALL -Isrc -Isrc/web/shim \
+	-isystem $(WASM_SRC)/libsodium/src/libsodium/include \
+	-isystem $(WASM_SRC)/jansson/src -isystem $(WASM_SRC)/xxhash
+
+# The same files as the client's, but for what stands on the system.
+WASM_OWN := $(wildcard src/web/*.c) \
+	$(addprefix src/base/,buf.c err.c now.c scan.c text.c) \
+	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
+	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c seal.c secret.c) \
+	$(addprefix src/client/,api.c depot.c depot_remote.c login.c newcomer.c \
+	pair.c pair_join.c prove.c relay.c) \
+	$(wildcard src/client/self*.c src/client/zcopy*.c)
+WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)
+WASM_JANSSON := $(wildcard $(WASM_SRC)/jansson/src/*.c)
+wasm_objs = $(patsubst %.c,$(W)/obj/%.o,$1)
+WASM_OBJS := $(call wasm_objs,$(WASM_OWN) $(WASM_SODIUM) $(WASM_JANSSON))
+
+# Passwords are stretched for as long as a person waits: speed counts there.
+$(W)/obj/$(WASM_SRC)/libsodium/%argon2-core.o \
+$(W)/obj/$(WASM_SRC)/libsodium/%argon2-fill-block-ref.o: SPEED := -O3
+
+$(W)/obj/$(WASM_SRC)/libsodium/%.o: $(WASM_SRC)/libsodium/%.c tools/wasm.mk
+	@mkdir -p '$(@D)'
+	$(Q)$(WASM_CC) $(WASM_SODIUM_FLAGS) $(SPEED) -c '$<' -o '$@'
+$(W)/obj/$(WASM_SRC)/jansson/%.o: $(WASM_SRC)/jansson/%.c tools/wasm.mk
+	@mkdir -p '$(@D)'
+	$(Q)$(WASM_CC) $(WASM_LIB_FLAGS) -DHAVE_CONFIG_H \
+		-I$(WASM_SRC)/jansson/src -c '$<' -o '$@'
+$(W)/obj/src/%.o: src/%.c tools/wasm.mk
+	$(call say,WASM,$<)
+	@mkdir -p '$(@D)'
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -MMD -MP -c '$<' -o '$@'
+
+$(W)/core.wasm: $(WASM_OBJS)
+	$(call say,LINK,$@)
+	@printf '%s\n' $^ >'$(W)/objects'
+	$(Q)$(WASM_CC) -flto -Wl,--lto-O2 -mexec-model=reactor -Wl,--strip-all -Wl,--gc-sections \
+		-Wl,-z,stack-size=262144 -fuse-ld=/usr/bin/wasm-ld-14 \
+		@'$(W)/objects' -lwasi-emulated-signal -o '$@'
+
+# What aumbryd serves; its paths are as seen from here.
+PAGE := $(W)/page
+$(PAGE)/data.c: $(if $(WASM_HERE),$(W)/core.wasm) $(wildcard web/*) \
+    tools/page.sh tools/wasm.mk
+	$(call say,PAGE,$@)
+	$(Q)tools/page.sh '$(PAGE)' $(if $(WASM_HERE),'$(W)/core.wasm')
+$(B)/obj/page_data.o: $(PAGE)/data.c
+	@mkdir -p '$(@D)'
+	$(Q)$(CC) $(CFLAGS_ALL) -c '$<' -o '$@'
+
+-include $(patsubst %.o,%.d,$(call wasm_objs,$(WASM_OWN)))

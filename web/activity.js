@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: ISC
+// activity.js: who is signed in, and what has happened.
+import { core } from "./core.js";
+import { h, row, badge, screen, part, button, announce } from "./dom.js";
+import { eventWords, alarming, when } from "./words.js";
+
+export async function showActivity() {
+	const again = () => showActivity();
+	const [{ sessions }, { events: log }] = await Promise.all([
+		core.call("GET", "/v1/sessions"), core.call("GET", "/v1/log")]);
+	let shown = 25;
+	const list = h("ul", { class: "rows log" });
+	const more = h("button", { type: "button", onclick() {
+		shown += 50;
+		fill();
+	} }, "Show more");
+	const fill = () => {
+		list.replaceChildren(...log.slice(0, shown).map((v) => row({
+			title: eventWords(v.event),
+			badge: alarming(v.event) && badge("Was it you?", "warn"),
+			lines: [[when(v.time_ms), v.address && `from ${v.place ?? v.address}`, v.detail]
+				.filter(Boolean).join(" · ")] })));
+		more.hidden = shown >= log.length;
+	};
+	fill();
+	screen("Activity",
+		part("Signed in now", h("ul", { class: "rows" }, sessions.map((s) => row({
+			title: s.trusted ? "Trusted browser" :
+				s.limited ? "Signed in with a code" : sentenceCase(s.class),
+			badge: s.this && badge("This one", "good"),
+			lines: [[`from ${s.place ?? s.address}`, s.os].filter(Boolean).join(" · "),
+				`Since ${when(s.opened_ms)}, ends ${when(s.expires_ms)}`],
+			actions: !s.this && button("End", async () => {
+				await core.call("DELETE", `/v1/sessions/${s.id}`);
+				announce("It is ended.");
+				await again();
+			}) })))),
+		part("What has happened",
+			h("p", {}, "If you see something that was not you: change your password, and look at your devices."),
+			list, more));
+}
+
+const sentenceCase = (s) => s.charAt(0).toUpperCase() + s.slice(1);

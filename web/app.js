@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: ISC
+// app.js: which screen is shown, and what stands around it.
+import { showOverview } from "./account.js";
+import { showSecurity } from "./security.js";
+import { showDevices } from "./devices.js";
+import { showPasswords } from "./passwords.js";
+import { showActivity } from "./activity.js";
+import { announce, h, screen, troubleBox, button } from "./dom.js";
+import { core, problem } from "./core.js";
+import { showSignup, showSignin } from "./signin.js";
+import { stateWrite } from "./store.js";
+
+const places = [
+	["#/", "Overview", showOverview],
+	["#/security", "Security", showSecurity],
+	["#/devices", "Devices", showDevices],
+	["#/app-passwords", "App passwords", showPasswords],
+	["#/activity", "Activity", showActivity],
+];
+
+let server;
+const main = () => document.getElementById("main");
+
+// Somebody came in, or left: begin at the overview.
+export async function entered(words) {
+	if (location.hash !== "#/")
+		history.replaceState(null, "", "#/");
+	await route();
+	announce(words);
+}
+
+function menu(me) {
+	const at = document.getElementById("menu");
+	at.hidden = me.who === "nobody";
+	at.replaceChildren(h("ul", {}, places.map(([hash, name]) => h("li", {},
+		h("a", { href: hash, "aria-current": here() === hash ? "page" : null }, name)))));
+	document.getElementById("who").textContent = me.who === "nobody" ? server.host : `${me.name}@${me.host}`;
+}
+
+const here = () => {
+	const hash = location.hash.split("?")[0];
+	return hash.startsWith("#/") ? hash : "#/";
+};
+
+let turn = 0;
+async function route() {
+	const mine = ++turn;
+	document.querySelectorAll("dialog").forEach((d) => d.close());
+	main().setAttribute("aria-busy", "true");
+	try {
+		const me = await core.ask("state");
+		menu(me);
+		if (me.who === "nobody") {
+			if (here() === "#/signup")
+				showSignup(server);
+			else
+				showSignin(server);
+			return;
+		}
+		const [, , show] = places.find(([hash]) => hash === here()) ?? places[0];
+		await show(me);
+	} catch (e) {
+		if (mine === turn)
+			over(e);
+	}
+}
+
+// Nothing can be shown: say why, and how one gets out of it.
+const lost = ["device-removed", "not-a-member", "state-damaged"];
+export function over(e) {
+	const title = e.code === "device-removed" ? "This browser was removed" :
+		e.code === "session-expired" ? "Signed out" : "That did not work";
+	const forget = lost.includes(e.code) || e.code === "session-expired";
+	screen(title, troubleBox(e), h("div", { class: "buttons" },
+		forget ? button("Forget and sign in again", async () => {
+			await core.ask("forget");
+			await entered("Forgotten.");
+		}, "primary") : button("Try again", route, "primary")));
+}
+
+// A dialog or button may learn it first.
+export const isOver = (e) => lost.includes(e.code);
+
+async function begin() {
+	if (typeof WebAssembly !== "object")
+		throw problem("update-needed", "this browser runs no WebAssembly, which does the encryption here",
+			"Turn it on, use another browser, or the program: aumbry signin");
+	if (!window.isSecureContext)
+		throw problem("certificate-changed", "this page did not come over a secure connection",
+			"Use the address that begins with https.");
+	// Two pages would overwrite what the other one keeps.
+	const free = await new Promise((resolve) => navigator.locks.request("aumbry",
+		{ ifAvailable: true }, (lock) => {
+			resolve(lock !== null);
+			return lock && new Promise(() => {});
+		}));
+	if (!free)
+		throw problem("home-busy", "Aumbry is open in another tab of this browser", "Go there, or close it and load this page again.");
+	await core.start();
+	server = await core.ask("server");
+	addEventListener("hashchange", route);
+	await route();
+}
+
+begin().catch((e) => {
+	screen("Aumbry cannot start here", troubleBox(e), h("div", { class: "buttons" },
+		e.code === "state-damaged" ? button("Forget what this browser holds", async () => {
+			await stateWrite(new Uint8Array(0));
+			location.reload();
+		}) : button("Load the page again", () => location.reload())));
+});

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: ISC
+// devices.js: the devices of the account; letting others in, removing them.
+import { screen, h, part, row, badge, button, sure, announce, dialog, form, field, box, gaveUp, showTrouble } from "./dom.js";
+import { notForVisitors } from "./account.js";
+import { core } from "./core.js";
+import { over, entered } from "./app.js";
+import { kinds, when, ago } from "./words.js";
+import { stepped } from "./ways.js";
+
+export async function showDevices(me) {
+	if (me.who === "visitor") {
+		screen("Devices", notForVisitors("The list of devices"), leavePart(me));
+		return;
+	}
+	const again = () => showDevices(me);
+	const [{ devices }, account, { requests }] = await Promise.all([core.ask("devices"),
+		core.call("GET", "/v1/account"), core.ask("requests")]);
+	const seen = new Map(account.devices.map((d) => [d.dev_id, d]));
+	const asking = h("div", {});
+	showRequests(asking, requests, again);
+	const main = screen("Devices",
+		h("p", {}, "Each device holds keys of its own. Only a device that is in can let another one in."),
+		asking,
+		part("In the account", h("ul", { class: "rows" },
+			devices.map((d) => deviceRow(d, seen.get(d.dev_id), devices.length, again)))),
+		leavePart(me, devices.length));
+	const look = async () => {
+		if (!main.contains(asking))
+			return;
+		try {
+			const now = await core.ask("requests");
+			if (main.contains(asking) && !document.querySelector("dialog"))
+				showRequests(asking, now.requests, again);
+		} catch (e) {
+			if (e.code !== "server-unreachable")
+				return over(e);
+		}
+		setTimeout(look, 4000);
+	};
+	setTimeout(look, 4000);
+}
+
+function deviceRow(d, seen, n, again) {
+	const name = d.name || "No name";
+	return row({
+		title: name,
+		badge: d.this && badge("This browser", "good"),
+		lines: [`${kinds[d.class] ?? "Device"}, in since ${when(d.added_ms)}`,
+			seen && `Last seen ${ago(seen.last_seen_ms)} from ${seen.place ?? seen.address}`],
+		actions: d.this ? button("Rename", async () => {
+			if (await rename(d.name))
+				await again();
+		}) : n > 1 && button("Remove", async () => {
+			await sure(`Remove ${name}?`, "It loses its access at once, and new keys are made for all " +
+				"that remain. What it has read before it may still have.", "Remove");
+			await stepped(() => core.ask("remove", { dev_id: d.dev_id }));
+			announce(`${name} is removed.`);
+			await again();
+		}) });
+}
+
+const rename = (name) => dialog("Rename this browser", (close) => form({ submit: "Rename",
+	act: async (v) => {
+		await core.ask("rename", { name: v.name.trim() });
+		close(true);
+	} }, field({ label: "Name", name: "name", value: name, maxlength: 64, required: true })));
+
+// ---- others that ask ----
+
+function showRequests(at, requests, again) {
+	const now = requests.map((r) => r.join).join(" ");
+	if (at.dataset.now === now)
+		return;
+	at.dataset.now = now;
+	at.replaceChildren(...requests.map((r) => box("notice",
+		h("p", { class: "what" }, `A ${(kinds[r.class] ?? "device").toLowerCase()} asks to join.`),
+		h("p", {}, `From ${r.address}, ${ago(r.created_ms)}. Somebody typed your password there. `,
+			"If that was not you, refuse, and change your password."),
+		h("div", { class: "buttons" },
+			button("Approve", async () => {
+				await approve(r);
+				await again();
+			}, "primary"),
+			button("Refuse", async () => {
+				await core.ask("refuse", { join: r.join });
+				announce("Refused. That address cannot ask again for a day.");
+				await again();
+			})))));
+}
+
+async function approve(r) {
+	const code = h("p", { class: "shown-code", "aria-live": "assertive" }, "…");
+	const words = h("p", { role: "status" }, "Making a code…");
+	let codes = 0;
+	core.onTell = ({ code: shown }) => {
+		codes++;
+		code.textContent = shown;
+		words.textContent = codes === 1 ?
+			"Type this code into Aumbry on the new device, and nowhere else. It is good for 5 minutes." :
+			"That code was wrong, and is burnt. Here is another.";
+	};
+	const trouble = h("div", { role: "alert" });
+	let ended = false;
+	const shown = dialog("Let it in", (close) => {
+		core.ask("approve", { join: r.join }).then(() => {
+			ended = true;
+			announce("The device is in.");
+			close(true);
+		}, (e) => {
+			ended = true;
+			if (e !== gaveUp)
+				showTrouble(trouble, e);
+		});
+		return [words, code, trouble];
+	});
+	await shown;
+	if (!ended) { // closed before: the core still waits
+		await core.interrupt();
+		await core.ask("refuse", { join: r.join }).catch(() => {});
+	}
+	core.onTell = () => {};
+}
+
+// ---- leaving ----
+
+function leavePart(me, n) {
+	const visitor = me.who === "visitor";
+	return part("Sign out",
+		h("p", {}, visitor ? "Ends this session." :
+			"This browser forgets its keys and leaves the account. To come back it must be let in again."),
+		button("Sign out of this browser", async () => {
+			if (!visitor)
+				await sure("Sign out?", n === 1 ?
+					"This is your only device. Without its keys nobody can read your data any more, " +
+					"not even you. Let another device in first." :
+					"This browser forgets its keys. Another device must let it in again.",
+				n === 1 ? "Give up the data" : "Sign out");
+			await core.ask("leave", { sure: n === 1 });
+			await entered("Signed out.");
+		}, visitor ? "" : "danger"));
+}

@@ -37,7 +37,7 @@ export async function showOverview(me) {
 function twoFactorCard(account) {
 	const on = account.two_factor === "on";
 	return h("li", { class: "card" }, h("h2", {}, "Two-factor authentication"),
-		h("p", {}, badge(on ? "✓ On" : account.two_factor === "pending" ? "! Not finished" : "! Off",
+		h("p", {}, badge(on ? "✓ On" : account.two_factor === "pending" ? "! Not on yet" : "! Off",
 			on ? "good" : "warn")),
 		h("p", { class: "hint" }, on ? "A stolen password alone opens nothing." :
 			"Backup and Drive stay closed until it is on: add an authenticator app or a phone number."),

@@ -41,7 +41,7 @@ function twoFactorPart(account, again) {
 	const on = account.two_factor === "on";
 	const has = account.factors.length > 0;
 	return part("Two-factor authentication",
-		h("p", {}, badge(on ? "✓ On" : account.two_factor === "pending" ? "! Not finished" : "! Off",
+		h("p", {}, badge(on ? "✓ On" : account.two_factor === "pending" ? "! Not on yet" : "! Off",
 			on ? "good" : "warn")),
 		h("p", {}, on ? "Signing in takes your password and something that you have." :
 			has ? "You have a second factor, and it is not asked for." :

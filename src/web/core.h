@@ -22,6 +22,7 @@ struct core {
 };
 
 #define CORE_HOME "" /* home.h's folder: there is one memory */
+#define CORE_URL "self" /* where the page came from */
 
 /* out is an empty object, to be filled. */
 typedef int core_fn(

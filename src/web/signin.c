@@ -21,7 +21,7 @@ core_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)c;
 	(void)in;
-	if (remote_new("", &r, e) < 0 ||
+	if (remote_new(CORE_URL, &r, e) < 0 ||
 	    login_server(r, &server, &mature, e) < 0)
 		return -1;
 	core_put_all(out, server);
@@ -130,7 +130,7 @@ core_remote(struct core *c, struct remote **out, struct err *e)
 		return 0;
 	}
 	if (c->visit == NULL) {
-		if (remote_new("", &c->visit, e) < 0)
+		if (remote_new(CORE_URL, &c->visit, e) < 0)
 			return -1;
 		buf_put_bytes(&token, k.token);
 		remote_set_token(c->visit, buf_text(&token));
@@ -146,7 +146,7 @@ int
 core_signup(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	const char *password = "", *invite = "";
-	struct self_signup a = { .dir = CORE_HOME, .url = "", .browser = true };
+	struct self_signup a = { .dir = CORE_HOME, .url = CORE_URL, .browser = true };
 
 	if (jsonio_text(in, "name", &a.name, e) < 0 ||
 	    jsonio_text(in, "password", &password, e) < 0 ||
@@ -195,7 +195,7 @@ core_signin(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	const char *password = "", *device_name = "";
-	struct newcomer_ask ask = { .url = "", .browser = true };
+	struct newcomer_ask ask = { .url = CORE_URL, .browser = true };
 
 	if (core_cancel(c, NULL, NULL, e) < 0 ||
 	    jsonio_text(in, "name", &ask.name, e) < 0 ||
@@ -288,7 +288,7 @@ core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct pair_join a = {
-		.dir = CORE_HOME, .url = "", .device_name = c->device_name
+		.dir = CORE_HOME, .url = CORE_URL, .device_name = c->device_name
 	};
 
 	(void)out;

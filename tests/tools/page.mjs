@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: ISC
+// page.mjs: walks through the account page in a real browser.
+//
+// Says "+ name" for what held and "- name (why)" for what did not. $T, $URL,
+// $INVITE, $DATA, $MUX are the test's. $SHOTS: a folder for pictures of every
+// state, in two sizes, light and dark.
+import { spawn, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import { origin, startBrowser } from "./browser.mjs";
+
+const { T, DATA, INVITE, INVITE2, MUX, SHOTS } = process.env;
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PASSWORD = "correct horse battery";
+const FRESH = "another horse with a staple";
+const passwords = [PASSWORD, FRESH, "seven77"];
+fs.writeFileSync(`${T}/pw2`, `${FRESH}\n`);
+
+// ---- what is said ----
+
+const held = (name, yes, why = "") =>
+	console.log(yes ? `+ ${name}` : `- ${name} (${String(why).replaceAll("\n", " ").slice(0, 300)})`);
+async function step(name, act) {
+	try {
+		await act();
+		held(name, true);
+	} catch (e) {
+		held(name, false, e.message ?? e);
+	}
+}
+const must = (yes, why) => {
+	if (!yes)
+		throw new Error(why);
+};
+const run = (command, ...args) => {
+	const r = spawnSync(command, args, { encoding: "utf8" });
+	must(r.status === 0, `${command} ${args.join(" ")}: ${r.stderr}`);
+	return r.stdout.trim();
+};
+const sql = (text) => run("sqlite3", "-batch", "-cmd", ".timeout 5000", `${DATA}/aumbryd.db`, text);
+const aumbry = (home, ...args) => ["--home", `${T}/${home}`, "--password-file", `${T}/pw`, ...args];
+
+// A program of ours that goes on beside the page.
+function beside(home, ...args) {
+	const p = spawn("aumbry", aumbry(home, ...args));
+	const said = { out: "", err: "" };
+	p.stdout.on("data", (d) => { said.out += d; });
+	p.stderr.on("data", (d) => { said.err += d; });
+	const end = new Promise((resolve) => p.on("close", resolve));
+	return { said, end, type: (line) => p.stdin.end(`${line}\n`), kill: () => p.kill() };
+}
+async function until(what, act, ms = 20000) {
+	for (const end = Date.now() + ms; Date.now() < end;) {
+		const got = await act();
+		if (got)
+			return got;
+		await new Promise((r) => setTimeout(r, 50));
+	}
+	throw new Error(`waited in vain for ${what}`);
+}
+
+// ---- a browser, watched ----
+
+const faults = { origin: [], secret: [], policy: [], console: [] };
+const browser = await startBrowser();
+
+async function visit(name) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
+	await context.addInitScript(() => document.addEventListener("securitypolicyviolation",
+		(e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`)));
+	context.on("request", (r) => {
+		if (!r.url().startsWith(`${origin}/`) && !/^(data|blob):/.test(r.url()))
+			faults.origin.push(r.url());
+		const sent = `${r.url()} ${r.postDataBuffer()?.toString("latin1") ?? ""}`;
+		if (passwords.some((p) => sent.includes(p) || sent.includes(btoa(p))))
+			faults.secret.push(r.url());
+	});
+	const page = await context.newPage();
+	page.on("console", (m) => {
+		if (m.text().startsWith("policy:") || /Content Security Policy/.test(m.text()))
+			faults.policy.push(m.text());
+		else if (m.type() === "error" && !/Failed to load resource/.test(m.text()))
+			faults.console.push(m.text());
+	});
+	page.on("pageerror", (e) => faults.console.push(String(e)));
+	page.setDefaultTimeout(20000);
+	page.who = name;
+	return page;
+}
+
+const nothing = async () => {};
+const looks = SHOTS ? [["desktop", 1280, 800], ["phone", 390, 844]] : [["phone", 390, 844], ["desktop", 1280, 800]];
+const said = new Set();
+
+// A state of the page: it must be accessible, on a phone too, and is pictured.
+async function state(page, name) {
+	await page.waitForFunction(() => !document.querySelector("main[aria-busy]") &&
+		document.getAnimations().every((a) => a.playState !== "running" || a.effect.getTiming().iterations === Infinity));
+	const bad = [];
+	for (const [size, width, height] of looks) {
+		await page.setViewportSize({ width, height });
+		for (const colorScheme of ["light", "dark"]) {
+			if (!SHOTS && colorScheme === "dark" && size === "phone")
+				continue;
+			await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+			await page.evaluate((code) => window.axe || (0, eval)(code), axe).catch(nothing);
+			const found = await runAxe(page);
+			bad.push(...found.map((f) => `${size} ${colorScheme}: ${f}`));
+			const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+			if (wide > 0)
+				bad.push(`${size}: ${wide} px wider than the screen`);
+			if (SHOTS)
+				await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`,
+					fullPage: !await page.locator("dialog").count() });
+		}
+	}
+	await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
+	said.add(name);
+	held(`${name}: accessible, and no wider than the screen`, bad.length === 0, bad.join("; "));
+}
+
+// axe-core, by the debugger: the page's policy would not let it in.
+async function runAxe(page) {
+	const cdp = await page.context().newCDPSession(page);
+	try {
+		const { result, exceptionDetails } = await cdp.send("Runtime.evaluate", {
+			expression: `${axe};axe.run({resultTypes:["violations"]}).then(r=>JSON.stringify(r.violations
+				.filter(v=>v.impact==="serious"||v.impact==="critical")
+				.map(v=>v.id+" at "+v.nodes.map(n=>n.target.join(" ")).join(", "))))`,
+			awaitPromise: true, allowUnsafeEvalBlockedByCSP: true });
+		must(!exceptionDetails, JSON.stringify(exceptionDetails));
+		return JSON.parse(result.value);
+	} finally {
+		await cdp.detach();
+	}
+}
+
+// An error stands there with its three parts.
+async function trouble(page, code, words = /./) {
+	const at = page.locator(".box.error").last();
+	await at.filter({ hasText: `Code: ${code}` }).waitFor();
+	const parts = await at.locator("p").allInnerTexts();
+	must(parts.length === 3 && parts.every((p) => p.length > 8), `not three parts: ${parts}`);
+	must(words.test(parts.join(" ")), `does not say ${words}: ${parts}`);
+}
+const go = async (page, where, title) => {
+	await page.evaluate((w) => { location.hash = w; }, where);
+	await page.getByRole("heading", { level: 1, name: title }).waitFor();
+};
+const totp = (secret) => {
+	sql("UPDATE factor SET counter = 0"); // codes count once
+	return run("oathtool", "--totp", "--base32", secret);
+};
+const other = (code) => `${(Number(code[0]) + 1) % 10}${code.slice(1)}`;
+const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
+const stale = () => sql("UPDATE session SET step_up_ms = 0, password_ms = 0");
+
+// ---- without what it needs ----
+
+await step("is served with its policy", async () => {
+	const headers = run("curl", "-sk", "-D", "-", "-o", "/dev/null", `${origin}/`);
+	must(/content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval';/i.test(headers), headers);
+	must(/x-content-type-options: nosniff/i.test(headers) && /referrer-policy: no-referrer/i.test(headers), headers);
+});
+await step("is not sent twice", async () => {
+	const headers = run("curl", "-sk", "-D", "-", "-o", `${T}/page`, `${origin}/core.wasm`);
+	const etag = /etag: (\S+)/i.exec(headers)[1];
+	must(fs.statSync(`${T}/page`).size > 100000, "no core.wasm");
+	must(/ 304/.test(run("curl", "-sk", "-D", "-", "-H", `If-None-Match: ${etag}`, `${origin}/core.wasm`)), "sent again");
+});
+await step("a browser without WebAssembly is told so", async () => {
+	const bare = await startBrowser(["--js-flags=--noexpose_wasm"]);
+	try {
+		const page = await (await bare.newContext()).newPage();
+		await page.goto(origin);
+		await trouble(page, "update-needed", /WebAssembly/);
+		await state(page, "no-webassembly");
+	} finally {
+		await bare.close();
+	}
+});
+
+// ---- an account ----
+
+const one = await visit("one");
+await step("opens at the sign-in", async () => {
+	await one.goto(origin);
+	await one.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+});
+await state(one, "sign-in");
+await step("an empty field is named, and gets the focus", async () => {
+	await press(one, "Continue");
+	await trouble(one, "input-missing", /Name/);
+	must(await one.locator("[name=name]").evaluate((e) => e === document.activeElement), "no focus");
+});
+await step("unknown names are refused like wrong passwords", async () => {
+	await one.fill("[name=name]", "nobody");
+	await one.fill("[name=password]", PASSWORD);
+	await press(one, "Continue");
+	await trouble(one, "wrong-password-or-name");
+});
+await state(one, "sign-in-refused");
+await go(one, "#/signup", "Make an account");
+await state(one, "sign-up");
+const fillSignup = async (invite, password) => {
+	await one.fill("[name=invite]", invite);
+	await one.fill("[name=name]", "ana");
+	await one.fill("[name=password]", password);
+	await one.fill("[name=device_name]", "Browser one");
+	await press(one, "Make the account");
+};
+await step("a short password is refused", async () => {
+	await fillSignup(INVITE, "seven77");
+	await trouble(one, "bad-request", /shorter than 8/);
+});
+await step("a wrong invitation is refused", async () => {
+	await fillSignup("aaaa-bbbb-cccc-dddd", PASSWORD);
+	await trouble(one, "invitation-used");
+});
+await state(one, "sign-up-refused");
+await step("signs up", async () => {
+	await fillSignup(INVITE, PASSWORD);
+	await one.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+});
+await state(one, "overview-new");
+await step("is still in after loading the page again", async () => {
+	await one.reload();
+	await one.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+});
+await step("a second tab is sent to the first", async () => {
+	const tab = await one.context().newPage();
+	await tab.goto(origin);
+	await trouble(tab, "home-busy");
+	await state(tab, "second-tab");
+	await tab.close();
+});
+await step("what is kept in the browser is sealed", async () => {
+	const kept = await one.evaluate(async () => {
+		const db = await new Promise((r) => { const o = indexedDB.open("aumbry"); o.onsuccess = () => r(o.result); });
+		const s = db.transaction("kept").objectStore("kept");
+		const get = (k) => new Promise((r) => { const g = s.get(k); g.onsuccess = () => r(g.result); });
+		const [key, state] = [await get("key"), await get("state")];
+		db.close();
+		return { extractable: key.extractable, text: new TextDecoder("latin1").decode(state.data) };
+	});
+	must(kept.extractable === false && kept.text.length > 1000, "no key, or not sealed by it");
+	must(!/device\.key|localhost/.test(kept.text), "readable");
+});
+
+// ---- an authenticator ----
+
+let secret;
+await go(one, "#/security", "Security");
+await state(one, "security-new");
+await step("shows the authenticator's secret, and a QR code of it", async () => {
+	await press(one, "Set up");
+	await one.locator(".qr").waitFor();
+	secret = (await one.locator(".secret").innerText()).replaceAll(/\s/g, "");
+	await one.locator(".qr").screenshot({ path: `${T}/qr.png` });
+	const uri = run("zbarimg", "-q", "--raw", `${T}/qr.png`);
+	must(uri.startsWith("otpauth://totp/") && uri.includes(secret), `read: ${uri}`);
+});
+await state(one, "authenticator");
+await step("a wrong code is refused, with message, remedy and code", async () => {
+	await one.fill("[name=code]", other(totp(secret)));
+	await press(one, "Confirm");
+	await trouble(one, "wrong-code");
+});
+await state(one, "authenticator-refused");
+await step("the right one turns two-factor on", async () => {
+	await one.fill("[name=code]", totp(secret));
+	await press(one, "Confirm");
+	await one.getByText("✓ On").first().waitFor();
+});
+await state(one, "security");
+await step("a secret that is too long for a QR code is no trouble", async () => {
+	const png = await one.evaluate(() => document.querySelectorAll(".qr").length);
+	must(png === 0, "dialog still there");
+});
+
+// ---- devices ----
+
+await go(one, "#/devices", "Devices");
+await state(one, "devices-one");
+await step("lets the program in, by a code", async () => {
+	const cli = beside("cli", "signin", process.env.URL, "ana", "--device-name", "laptop");
+	await one.getByText("A computer asks to join.").waitFor();
+	await state(one, "request");
+	await press(one, "Approve");
+	const code = await until("a code", async () =>
+		/^\d{4}-\d{4}$/.exec(await one.locator(".shown-code").innerText())?.[0]);
+	await state(one, "approve");
+	cli.type(code);
+	must(await cli.end === 0, cli.said.err);
+	await one.getByText("laptop").first().waitFor();
+});
+await step("which is a device like others", async () => {
+	must(/Browser one/.test(run("aumbry", ...aumbry("cli", "device", "list"))), "not listed");
+});
+await step("a request can be refused", async () => {
+	const cli = beside("no", "signin", process.env.URL, "ana", "--device-name", "stranger");
+	await one.getByText("A computer asks to join.").waitFor();
+	await press(one, "Refuse");
+	must(await cli.end === 4 && /request-refused/.test(cli.said.err), cli.said.err);
+	sql("DELETE FROM joining"); // which silences the address for a day
+});
+
+// ---- a second browser, let in by the program ----
+
+const two = await visit("two");
+const typePassword = async (page, password = PASSWORD, name = "ana") => {
+	await page.goto(`${origin}/`);
+	await page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	await page.fill("[name=name]", name);
+	await page.fill("[name=password]", password);
+	await press(page, "Continue");
+};
+await step("the second step offers devices and codes", async () => {
+	await typePassword(two);
+	await two.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
+});
+await state(two, "second-step");
+let approving;
+await step("asks the devices", async () => {
+	await press(two, "Ask my devices");
+	await two.getByText("Waiting for you to approve").waitFor();
+	await state(two, "waiting");
+	approving = beside("cli", "device", "approve", "--print-code");
+	await two.getByText("Approved. Type the code").waitFor();
+});
+const shownCodes = () => approving.said.out.trim().split("\n").filter(Boolean);
+await step("a slip of the finger costs no try", async () => {
+	const code = (await until("a code", shownCodes.bind(null)))[0] ?? await until("a code", () => shownCodes()[0]);
+	await two.fill("[name=code]", other(code));
+	await press(two, "Let this browser in");
+	await trouble(two, "wrong-code", /slip/);
+	must(shownCodes().length === 1, "the code was burnt");
+});
+await state(two, "pairing-refused");
+await step("a code of an authenticator is the wrong kind", async () => {
+	await two.fill("[name=code]", totp(secret));
+	await press(two, "Let this browser in");
+	await trouble(two, "wrong-code-kind");
+});
+await step("a wrong code is burnt, and another is shown", async () => {
+	await two.fill("[name=code]", luhnOther(shownCodes()[0]));
+	await press(two, "Let this browser in");
+	await trouble(two, "wrong-code", /burnt/);
+	await until("the second code", () => shownCodes().length === 2);
+});
+await step("the right one lets the browser in", async () => {
+	await two.fill("[name=code]", shownCodes()[1]);
+	await press(two, "Let this browser in");
+	await two.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+	must(await approving.end === 0, approving.said.err);
+});
+await state(two, "overview");
+
+// Another code of 8 digits whose check digit is right.
+function luhnOther(code) {
+	const d = [...code.replace("-", "")].slice(0, 7).map(Number);
+	d[1] = (d[1] + 1) % 10;
+	const sum = d.reduce((s, x, i) => s + (i % 2 === 0 ? (x * 2 > 9 ? x * 2 - 9 : x * 2) : x), 0);
+	return d.join("") + (10 - sum % 10) % 10;
+}
+
+// ---- a visitor, by a code ----
+
+const three = await visit("three");
+await step("a wrong code of the authenticator is refused", async () => {
+	await typePassword(three);
+	await three.fill("[name=code]", other(totp(secret)));
+	await press(three, "Continue");
+	await trouble(three, "wrong-code");
+});
+await state(three, "code-refused");
+await step("the right one opens the settings", async () => {
+	await three.fill("[name=code]", totp(secret));
+	await three.check("[name=trust]");
+	await press(three, "Continue");
+	await three.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+	await three.getByText("Signed in with a code until").waitFor();
+});
+await state(three, "overview-visitor");
+await step("and no devices", async () => {
+	await go(three, "#/devices", "Devices");
+	await three.getByText("needs a browser that is one of your devices").waitFor();
+});
+await state(three, "devices-visitor");
+await step("sign-in asked no device", async () => {
+	must(await one.getByText("asks to join").count() === 0, "a prompt");
+});
+await step("a trusted browser needs the password alone", async () => {
+	await press(three, "Sign out of this browser");
+	await three.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	await typePassword(three);
+	await three.getByText("this browser is trusted").waitFor();
+});
+
+// ---- app passwords ----
+
+let appPassword;
+await step("changes ask for password and factor", async () => {
+	stale();
+	await go(one, "#/app-passwords", "App passwords");
+	await state(one, "app-passwords-none");
+	await press(one, "Make one");
+	await one.fill("[name=label]", "Mail on my phone");
+	await state(one, "app-password-make");
+	await press(one, "Make it");
+	await one.getByRole("heading", { name: "Confirm that it is you" }).waitFor();
+});
+await state(one, "step-up");
+await step("a wrong password is refused", async () => {
+	await one.locator("dialog").last().locator("[name=password]").fill("wrong horse battery");
+	await press(one, "Continue");
+	await trouble(one, "wrong-password-or-name");
+});
+await step("the right one asks for the factor", async () => {
+	await one.locator("dialog").last().locator("[name=password]").fill(PASSWORD);
+	await press(one, "Continue");
+	await one.locator("dialog").last().locator("[name=code]").waitFor();
+});
+await state(one, "step-up-factor");
+await step("an app password is made", async () => {
+	await one.locator("dialog").last().locator("[name=code]").fill(totp(secret));
+	await press(one, "Continue");
+	appPassword = await one.locator("dialog code").last().innerText();
+	must(/^[a-z0-9]{4}(-[a-z0-9]{4}){3}$/.test(appPassword), appPassword);
+});
+await state(one, "app-password-made");
+await step("and works, for its service alone", async () => {
+	await press(one, "Done");
+	const ask = (service) => spawnSync("perl", [`${import.meta.dirname}/saslask.pl`, MUX, service, "ana", appPassword]).status;
+	must(ask("imap") === 0, "imap refused");
+	must(ask("caldav") === 1, "caldav allowed");
+	await one.getByText("Mail on my phone").waitFor();
+});
+await state(one, "app-passwords");
+await step("revoked, it is over", async () => {
+	await press(one, "Revoke");
+	await state(one, "sure");
+	await one.locator("dialog").getByRole("button", { name: "Revoke" }).click();
+	await one.getByText("There is none yet").waitFor();
+	must(spawnSync("perl", [`${import.meta.dirname}/saslask.pl`, MUX, "imap", "ana", appPassword]).status === 1, "works");
+});
+
+// ---- activity, sessions ----
+
+await step("the log says what happened, in words", async () => {
+	await go(one, "#/activity", "Activity");
+	await one.getByText("Somebody signed in with a code").first().waitFor();
+	await one.getByText("An app password was made").first().waitFor();
+});
+await state(one, "activity");
+await step("a session can be ended from elsewhere", async () => {
+	const visitor = one.locator(".row", { hasText: "Signed in with a code" }).first();
+	await visitor.getByRole("button", { name: "End" }).click();
+	await one.getByText("It is ended.").waitFor();
+	await go(three, "#/security", "Signed out");
+	await trouble(three, "session-expired");
+});
+await state(three, "session-ended");
+
+// ---- mail, names, the password ----
+
+await step("a server that sends no mail says so", async () => {
+	await go(one, "#/security", "Security");
+	await press(one, "Add an address");
+	await one.fill("[name=address]", "ana@example.org");
+	await press(one, "Send a code");
+	await trouble(one, "no-gateway");
+	await one.locator("dialog").getByRole("button", { name: "Close" }).click();
+});
+await step("the browser gets another name", async () => {
+	await go(two, "#/devices", "Devices");
+	await press(two, "Rename");
+	await two.locator("dialog [name=name]").fill("Browser two");
+	await two.locator("dialog").getByRole("button", { name: "Rename" }).click();
+	await two.locator(".row", { hasText: "Browser two" }).waitFor();
+	must(/Browser two/.test(run("aumbry", ...aumbry("cli", "device", "list"))), "not listed");
+});
+await step("the password is changed", async () => {
+	await press(one, "Change the password");
+	await one.fill("[name=fresh]", FRESH);
+	await one.fill("[name=repeated]", FRESH);
+	await state(one, "password");
+	await press(one, "Change it");
+	await one.locator("dialog").last().locator("[name=password]").fill(PASSWORD);
+	await press(one, "Continue");
+	await one.locator("dialog").last().locator("[name=code]").fill(totp(secret));
+	await press(one, "Continue");
+	await one.getByText("The password is changed.").waitFor();
+});
+await step("the old one is refused, the new one holds", async () => {
+	const with_ = (file) => spawnSync("aumbry", ["--home", `${T}/cli`, "--password-file", file,
+		"step-up", "--code", totp(secret)], { encoding: "utf8" });
+	const old = with_(`${T}/pw`);
+	must(/wrong-password-or-name/.test(old.stderr), old.stderr);
+	must(with_(`${T}/pw2`).status === 0, "the new one is refused");
+});
+
+// ---- a device is removed while its page is open ----
+
+await step("removes another browser", async () => {
+	await go(one, "#/devices", "Devices");
+	const row = one.locator(".row", { hasText: "Browser two" });
+	await row.getByRole("button", { name: "Remove" }).click();
+	await one.locator("dialog").getByRole("button", { name: "Remove" }).click();
+	await row.waitFor({ state: "detached" });
+});
+await step("whose open page says so, and what to do", async () => {
+	await go(two, "#/app-passwords", "This browser was removed");
+	await trouble(two, "device-removed", /Forget/);
+});
+await state(two, "removed");
+await step("and forgets", async () => {
+	await press(two, "Forget and sign in again");
+	await two.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	const kept = await two.evaluate(async () => {
+		const db = await new Promise((r) => { const o = indexedDB.open("aumbry"); o.onsuccess = () => r(o.result); });
+		const n = await new Promise((r) => { const g = db.transaction("kept").objectStore("kept").count(); g.onsuccess = () => r(g.result); });
+		db.close();
+		return n;
+	});
+	must(kept === 0, `${kept} things are kept`);
+});
+
+// ---- a server that does not answer ----
+
+await step("a server out of reach is named", async () => {
+	await three.context().setOffline(true);
+	await three.getByRole("button", { name: "Forget and sign in again" }).click();
+	await trouble(three, "server-unreachable");
+	await three.context().setOffline(false);
+});
+
+// ---- by keyboard ----
+
+await step("signs in by the keyboard alone", async () => {
+	await three.goto(origin);
+	await three.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	for (let i = 0; i < 12 && !await three.locator("[name=name]").evaluate((e) => e === document.activeElement); i++)
+		await three.keyboard.press("Tab");
+	await three.keyboard.type("ana");
+	await three.keyboard.press("Tab");
+	await three.keyboard.type(FRESH);
+	await three.keyboard.press("Enter");
+	await three.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
+	must(await three.locator("h1").evaluate((e) => e.getAttribute("tabindex") === "-1"), "no focus on the heading");
+});
+
+held("no request left the origin", faults.origin.length === 0, faults.origin.join(" "));
+held("no password was in any request", faults.secret.length === 0, faults.secret.join(" "));
+held("the policy was never broken", faults.policy.length === 0, faults.policy.join(" "));
+held("the console saw no error", faults.console.length === 0, faults.console.join(" "));
+await browser.close();

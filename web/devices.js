@@ -18,12 +18,12 @@ export async function showDevices(me) {
 	const seen = new Map(account.devices.map((d) => [d.dev_id, d]));
 	const asking = h("div", {});
 	showRequests(asking, requests, again);
+	const list = h("ul", { class: "rows" },
+		devices.map((d) => deviceRow(d, seen.get(d.dev_id), devices.length, again)));
 	const main = screen("Devices",
 		h("p", {}, "Each device holds keys of its own. Only a device that is in can let another one in."),
-		asking,
-		part("In the account", h("ul", { class: "rows" },
-			devices.map((d) => deviceRow(d, seen.get(d.dev_id), devices.length, again)))),
-		leavePart(me, devices.length));
+		asking, part("In the account", list), leavePart(me, devices.length));
+	const nameless = devices.some((d) => !d.name);
 	const look = async () => {
 		if (!main.contains(asking))
 			return;
@@ -31,6 +31,11 @@ export async function showDevices(me) {
 			const now = await core.ask("requests");
 			if (main.contains(asking) && !document.querySelector("dialog"))
 				showRequests(asking, now.requests, again);
+			if (nameless) { // it came in a moment ago
+				const { devices: fuller } = await core.ask("devices");
+				list.replaceChildren(...fuller.map((d) =>
+					deviceRow(d, seen.get(d.dev_id), fuller.length, again)));
+			}
 		} catch (e) {
 			if (e.code !== "server-unreachable")
 				return over(e);

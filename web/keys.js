@@ -24,7 +24,7 @@ async function ceremony(run) {
 	}
 }
 
-const prf = (salt) => salt ? { prf: { eval: { first: fromBase64(salt) } } } : {};
+const prfOf = (salt) => salt ? { prf: { eval: { first: fromBase64(salt) } } } : {};
 
 // What proves a key to `via`, as the body of factors/prove.
 export async function keyAssertion(via) {
@@ -36,13 +36,19 @@ export async function keyAssertion(via) {
 		timeout: 120000,
 		allowCredentials: ask.credentials.map((c) => ({ type: "public-key",
 			id: fromBase64(c.id), transports: c.transports })),
-		extensions: prf(ask.prf_salt),
+		extensions: prfOf(ask.prf_salt),
 	} }));
 	const r = got.response;
-	return { method: "key", credential: toBase64(got.rawId),
+	return { prf: secretOf(got), body: { method: "key", credential: toBase64(got.rawId),
 		client_data: toBase64(r.clientDataJSON),
 		authenticator_data: toBase64(r.authenticatorData),
-		signature: toBase64(r.signature) };
+		signature: toBase64(r.signature) } };
+}
+
+// The secret that a key keeps for this account, if it keeps any.
+function secretOf(credential) {
+	const first = credential.getClientExtensionResults().prf?.results?.first;
+	return first ? toBase64(first) : undefined;
 }
 
 // A new key: {client_data, attestation_object}, and whether it can hold keys.
@@ -56,8 +62,16 @@ export async function keyMake(ask) {
 		authenticatorSelection: { residentKey: "discouraged", userVerification: "required" },
 		attestation: "none",
 		timeout: 120000,
-		extensions: prf(ask.prf_salt),
+		extensions: prfOf(ask.prf_salt),
 	} }));
+	let prf = secretOf(made);
+	if (!prf && made.getClientExtensionResults().prf?.enabled) // it tells only when used
+		prf = secretOf(await ceremony(() => navigator.credentials.get({ publicKey: {
+			challenge: crypto.getRandomValues(new Uint8Array(32)), rpId: ask.rp_id,
+			userVerification: "required", timeout: 120000,
+			allowCredentials: [{ type: "public-key", id: made.rawId }],
+			extensions: prfOf(ask.prf_salt) } })));
 	return { client_data: toBase64(made.response.clientDataJSON),
-		attestation_object: toBase64(made.response.attestationObject) };
+		attestation_object: toBase64(made.response.attestationObject),
+		...(prf && { prf }) };
 }

@@ -2,7 +2,7 @@
 // security.js: password, two-factor and each kind of factor, notices by mail.
 import { core, problem } from "./core.js";
 import { screen, part, h, badge, button, sure, announce, dialog, form, codeField, row, field, choice, gaveUp } from "./dom.js";
-import { change, digits, stepUp } from "./ways.js";
+import { change, digits, stepped, stepUp } from "./ways.js";
 import { qrImage } from "./qr.js";
 import { when, ago } from "./words.js";
 import { keyMake } from "./keys.js";
@@ -157,10 +157,12 @@ function keysPart({ keys, on }, me, again) {
 			keys.length === 1 ? "warn" : "")),
 		keys.length > 0 && h("ul", { class: "rows" }, keys.map((k) => row({
 			title: k.name,
+			badge: k.blocked ? badge("Blocked: it may have been copied", "warn") :
+				k.member && badge("Opens your data", "good"),
 			lines: [`Added ${when(k.added_ms)}`, k.used_ms ? `Used ${ago(k.used_ms)}` : "Not used yet"],
 			actions: keys.length !== 2 && button("Remove", async () => {
 				await sure("Remove this key?", `“${k.name}” stops working for this account.`, "Remove");
-				await change("POST", "/v1/security-keys/remove", { id: k.id });
+				await stepped(() => core.ask("key_remove", { id: k.id }));
 				announce("The key is removed.");
 				await again();
 			}) }))),
@@ -171,7 +173,7 @@ function keysPart({ keys, on }, me, again) {
 			}),
 			keys.length > 1 && button("Remove all keys", async () => {
 				await sure("Remove all keys?", "Codes work again from then on, which is weaker.", "Remove all");
-				await change("POST", "/v1/security-keys/remove", { all: true });
+				await stepped(() => core.ask("key_remove"));
 				announce("All keys are removed; codes work again.");
 				await again();
 			})));
@@ -180,9 +182,10 @@ function keysPart({ keys, on }, me, again) {
 const addKey = () => dialog("Add a security key", (close) => form({ submit: "Continue",
 	act: async ({ name }) => {
 		const ask = await change("POST", "/v1/security-keys/start", {});
-		const a = await core.call("POST", "/v1/security-keys", { name: name.trim(), ...await keyMake(ask) });
-		announce(a.on ? "The key is added. Security keys are on: codes are refused from now on." :
-			"The key is added. Add a second one to turn security keys on.");
+		const a = await core.ask("key_add", { name: name.trim(), ...await keyMake(ask) });
+		announce(`${a.member ? "The key is added, and opens your data on a new device with the password." :
+			`The key is added as a second factor only: ${a.why}.`} ${
+			a.on ? "Codes are refused from now on." : "Add a second one to turn security keys on."}`);
 		close(true);
 	} },
 h("p", {}, "Have the key ready. The browser will ask for it, and for its PIN."),

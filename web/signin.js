@@ -8,7 +8,7 @@ import { factorPanel } from "./ways.js";
 
 const request = {
 	post: (path, body) => core.ask("join_call", { path, body }),
-	prove: (body) => core.ask("prove", { body }),
+	prove: (body, prf) => core.ask("prove", { body, ...(prf && { prf }) }),
 };
 const TRUSTED = "aumbry-trusted"; // names that this browser was trusted for
 
@@ -48,7 +48,9 @@ async function chooseWay(server, name, answer) {
 	const device = answer.methods.includes("device");
 	if (codes.length === 0)
 		return askDevices(server, name, answer);
-	const done = (trust) => async () => {
+	const done = (trust) => async (state) => {
+		if (state.who === "device")
+			return entered("This browser is now one of your devices.");
 		if (trust())
 			localStorage.setItem(TRUSTED, [...trusted, name].join(" ").trim());
 		await entered("Signed in, for an hour.");

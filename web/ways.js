@@ -41,8 +41,10 @@ const panels = {
 	text: (x) => sentCode("text", x),
 	call: (x) => sentCode("call", x),
 	key: ({ via, done, trustable }) => form({ submit: "Use the security key",
-		act: async ({ trust }) => done(await via.prove({ ...await keyAssertion(via),
-			...(trust && { trust: true }) })) },
+		act: async ({ trust }) => {
+			const { body, prf } = await keyAssertion(via);
+			done(await via.prove({ ...body, ...(trust && { trust: true }) }, prf));
+		} },
 	h("p", {}, "Have your security key ready. The browser asks for it, and for its PIN."),
 	trustChoice(trustable)),
 };

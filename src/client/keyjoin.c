@@ -245,6 +245,16 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
 	return rc < 0 ? -1 : settle_in(b, e);
 }
 
+int
+keyjoin_member(const struct pair_join *a, const struct newcomer *me,
+    const struct secret *prf, const json_t *proved, const char *join_token,
+    struct err *e)
+{
+	OWN(bearer_free) struct bearer b = { .a = a, .me = me };
+
+	return as_member(&b, prf, proved, join_token, e);
+}
+
 /* The visitor's session that came with the proof is not needed. */
 static void
 end_visit(const char *url, const json_t *proved)
@@ -265,7 +275,6 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
     void (*only_factor)(void *ctx), struct err *e)
 {
 	OWN(newcomer_free) struct newcomer me = { .key = NULL };
-	OWN(bearer_free) struct bearer b = { .a = a, .me = &me };
 	OWN(jsonio_free) json_t *offered = NULL;
 	OWN(jsonio_free) json_t *proved = NULL;
 	OWN(secret_free) struct secret *prf = NULL;
@@ -291,7 +300,7 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 		only_factor(a->ctx);
 		return pair_prompt(a, &me, e);
 	}
-	int rc = as_member(&b, prf, proved, token, e);
+	int rc = keyjoin_member(a, &me, prf, proved, token, e);
 	if (rc < 0)
 		relay_cancel(me.remote, &me.join);
 	return rc;

@@ -21,3 +21,14 @@
  */
 MUST_CHECK int keyjoin(const struct pair_join *a, const struct fido_ask *key,
     void (*only_factor)(void *ctx), struct err *e);
+
+/*
+ * The second half, for a key that was proven elsewhere: it is a member, and
+ * lets `me` in.
+ *
+ * proved      the server's answer, with "member".
+ * join_token  of the request that has proven it.
+ */
+MUST_CHECK int keyjoin_member(const struct pair_join *a,
+    const struct newcomer *me, const struct secret *prf, const json_t *proved,
+    const char *join_token, struct err *e);

@@ -2,6 +2,8 @@
 /* newcomer.c: opening a request to join. */
 #include "client/newcomer.h"
 
+#include "client/depot_remote.h"
+
 #include "client/home.h"
 
 #include <stdlib.h>
@@ -68,5 +70,27 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	    jsonio_text(*answer, "token", &token, e) < 0)
 		return -1;
 	remote_set_token(n->remote, token);
+	return 0;
+}
+
+int
+newcomer_keys_only(struct newcomer *n, bool *only, struct err *e)
+{
+	OWN(depot_free) struct depot *depot = depot_remote_new(n->remote);
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+
+	if (depot->ops->circle(depot, 0, &all, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&all));
+	while (s.n > 0) {
+		struct bytes entry = scan_v16(&s);
+		if (!scan_ok(&s))
+			return err_set(e, ERR_CIRCLE_INVALID,
+			    "the list of devices was cut short");
+		if (circle_apply(&c, entry, e) < 0)
+			return -1;
+	}
+	*only = c.keys_only != 0;
 	return 0;
 }

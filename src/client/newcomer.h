@@ -34,3 +34,10 @@ struct newcomer_ask {
  */
 MUST_CHECK int newcomer_request(const struct newcomer_ask *a,
     struct newcomer *out, json_t **answer, struct err *e);
+
+/*
+ * Do the account's devices say that keys alone count? The list of devices that
+ * the server shows is not known to be the newest, but what it says is signed.
+ */
+MUST_CHECK int newcomer_keys_only(
+    struct newcomer *n, bool *only, struct err *e);

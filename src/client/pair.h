@@ -98,11 +98,13 @@ MUST_CHECK int pair_prompt(
  * The same in steps, for who cannot be asked in the middle of a call. The
  * devices have been asked by the request of `me`, which is taken over.
  *
- * a  borrowed until pair_entry_free; ask, again and waiting are not used.
+ * a    its texts are borrowed until pair_entry_free; ask, again and waiting
+ *      are not used.
+ * key  the request has proven a security key.
  */
 struct pair_entry;
 struct pair_entry *pair_entry_new(
-    const struct pair_join *a, struct newcomer *me);
+    const struct pair_join *a, struct newcomer *me, bool key);
 void pair_entry_free(struct pair_entry **n); /* the request stays */
 /* The request's own calls: another factor may be shown instead. */
 struct remote *pair_entry_remote(struct pair_entry *n);

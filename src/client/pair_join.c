@@ -380,7 +380,7 @@ give_code(void *ctx, struct buf *code, struct err *e)
 }
 
 struct pair_entry *
-pair_entry_new(const struct pair_join *a, struct newcomer *me)
+pair_entry_new(const struct pair_join *a, struct newcomer *me, bool key)
 {
 	struct pair_entry *p = mem_new(sizeof *p);
 
@@ -388,6 +388,7 @@ pair_entry_new(const struct pair_join *a, struct newcomer *me)
 	p->a.ask = give_code;
 	p->a.ctx = p;
 	p->n.a = &p->a;
+	p->n.key = key;
 	p->n.me = *me;
 	*me = (struct newcomer){ .key = NULL };
 	p->n.depot = depot_remote_new(p->n.me.remote);

@@ -268,18 +268,13 @@ let_in(struct self *s, const struct secret *prf, const char *name,
 
 /* A key that is no member is a factor still: say why, and go on. */
 static int
-try_member(const struct seckey_new *a, struct fido *f,
-    const struct fido_site *site, const struct fido_made *made,
+try_member(const struct seckey_new *a, const struct secret *prf,
     struct member_key *m, struct seckey_added *out, struct err *e)
 {
-	OWN(secret_free) struct secret *prf = NULL;
-
 	if (a->self == NULL)
 		return err_set(&out->why, ERR_PERMISSION,
 			   "this sign-in was by a code, and lets nobody in"),
 		       0;
-	if (made->prf && ask_prf(f, site, made, &a->self->uid, &prf, e) < 0)
-		return -1;
 	if (prf == NULL)
 		return err_set(&out->why, ERR_NOT_FOUND,
 			   "the key cannot keep a secret (it lacks "
@@ -298,17 +293,15 @@ try_member(const struct seckey_new *a, struct fido *f,
 }
 
 static int
-give(const struct seckey_new *a, const struct fido_made *made,
-    struct bytes client, const struct member_key *m, struct seckey_added *out,
-    struct err *e)
+give(const struct seckey_new *a, const struct seckey_made *made,
+    const struct member_key *m, struct seckey_added *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	jsonio_put_text(ask, "name", a->name);
-	jsonio_put_bytes(ask, "client_data", client);
-	jsonio_put_bytes(
-	    ask, "attestation_object", buf_bytes(&made->attestation));
+	jsonio_put_bytes(ask, "client_data", made->client_data);
+	jsonio_put_bytes(ask, "attestation_object", made->attestation);
 	if (out->member) {
 		jsonio_put_id(ask, "member", &m->device.dev_id);
 		jsonio_put_bytes(ask, "birth_pin", buf_bytes(&m->pin));
@@ -321,19 +314,36 @@ give(const struct seckey_new *a, const struct fido_made *made,
 }
 
 int
+seckey_enter(const struct seckey_new *a, const struct seckey_made *made,
+    struct seckey_added *out, struct err *e)
+{
+	OWN(member_key_free) struct member_key m = { .pin = { 0 } };
+	struct err ignored;
+
+	*out = (struct seckey_added){ .keys = 0 };
+	if (try_member(a, made->prf, &m, out, e) < 0)
+		return -1;
+	if (give(a, made, &m, out, e) == 0)
+		return 0;
+	/* A member that the server knows no key of would be of no use. */
+	if (out->member && e->code != ERR_SERVER_UNREACHABLE &&
+	    self_remove(a->self, &m.device.dev_id, 1, &ignored) < 0)
+		return -1;
+	return -1;
+}
+
+int
 seckey_add(const struct seckey_new *a, struct seckey_added *out, struct err *e)
 {
 	OWN(fido_free) struct fido *f = NULL;
 	OWN(fido_made_free) struct fido_made made = { .prf = false };
-	OWN(member_key_free) struct member_key m = { .pin = { 0 } };
+	OWN(secret_free) struct secret *prf = NULL;
 	OWN(buf_free) struct buf client = { 0 };
 	OWN(buf_free) struct buf exclude = { 0 };
 	struct fido_user user = { .name = "" };
 	struct fido_site site;
-	struct err ignored;
 	struct id uid;
 
-	*out = (struct seckey_added){ .keys = 0 };
 	if (take_site(a->remote, a->start, "webauthn.create", &site, &client,
 		e) < 0 ||
 	    jsonio_id(a->start, "user_id", &uid, e) < 0 ||
@@ -342,14 +352,12 @@ seckey_add(const struct seckey_new *a, struct seckey_added *out, struct err *e)
 	    fido_open(a->ask, &f, e) < 0)
 		return -1;
 	user.id = bytes_of(uid.b, ID_BYTES);
-	if (fido_make(f, &site, &user, buf_bytes(&exclude), &made, e) < 0 ||
-	    try_member(a, f, &site, &made, &m, out, e) < 0)
+	if (fido_make(f, &site, &user, buf_bytes(&exclude), &made, e) < 0)
 		return -1;
-	if (give(a, &made, buf_bytes(&client), &m, out, e) == 0)
-		return 0;
-	/* A member that the server knows no key of would be of no use. */
-	if (out->member && e->code != ERR_SERVER_UNREACHABLE &&
-	    self_remove(a->self, &m.device.dev_id, 1, &ignored) < 0)
+	if (a->self != NULL && made.prf &&
+	    ask_prf(f, &site, &made, &a->self->uid, &prf, e) < 0)
 		return -1;
-	return -1;
+	struct seckey_made got = { buf_bytes(&client),
+		buf_bytes(&made.attestation), prf };
+	return seckey_enter(a, &got, out, e);
 }

@@ -54,3 +54,24 @@ struct seckey_added {
  */
 MUST_CHECK int seckey_add(
     const struct seckey_new *a, struct seckey_added *out, struct err *e);
+
+/* A credential that was made elsewhere. */
+struct seckey_made {
+	struct bytes client_data, attestation;
+	const struct secret *prf; /* NULL: it has none */
+};
+
+/* As seckey_add, from there on; `start` and `ask` are not looked at. */
+MUST_CHECK int seckey_enter(const struct seckey_new *a,
+    const struct seckey_made *made, struct seckey_added *out, struct err *e);
+
+/*
+ * Remove one key, by its name or its id, or all of them (NULL): first the
+ * member of the circle that it is, then from the server. A cut in between
+ * leaves an account that is stricter than it says; run it again.
+ *
+ * on      whether keys counted before.
+ * errors  step-up-required, not-found, permission-denied, device-too-young.
+ */
+MUST_CHECK int seckey_drop(struct remote *r, struct self *s, const char *which,
+    bool *on, struct err *e);

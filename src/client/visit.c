@@ -119,32 +119,6 @@ keep(const char *dir, const char *url, const json_t *answer, struct err *e)
 	    : local_put(local, KEY, buf_bytes(&b), e);
 }
 
-/*
- * Do the account's devices say that keys alone count? The list of devices that
- * the server shows is not known to be the newest, but what it says is signed.
- */
-static int
-says_keys_only(struct newcomer *n, bool *only, struct err *e)
-{
-	OWN(depot_free) struct depot *depot = depot_remote_new(n->remote);
-	OWN(circle_free) struct circle c = { 0 };
-	OWN(buf_free) struct buf all = { 0 };
-
-	if (depot->ops->circle(depot, 0, &all, e) < 0)
-		return -1;
-	struct scan s = scan_of(buf_bytes(&all));
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(&c, entry, e) < 0)
-			return -1;
-	}
-	*only = c.keys_only != 0;
-	return 0;
-}
-
 int
 visit_signin(const char *dir, const struct newcomer_ask *a,
     const struct prove *p, struct err *e)
@@ -159,7 +133,7 @@ visit_signin(const char *dir, const struct newcomer_ask *a,
 	if (newcomer_request(a, &n, &offered, e) < 0)
 		return -1;
 	struct prove with = *p;
-	int rc = says_keys_only(&n, &with.keys_only, e);
+	int rc = newcomer_keys_only(&n, &with.keys_only, e);
 	if (rc == 0)
 		rc = prove_factor(n.remote, offered, &with, &answer, e);
 	relay_cancel(n.remote, &n.join); /* nobody is to be asked */

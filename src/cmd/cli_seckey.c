@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define KEYS "/v1/security-keys"
-#define MEMBERS 16 /* more than an account has keys */
 
 /* ---- reaching a key ---- */
 
@@ -184,97 +183,23 @@ add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 
 /* ---- remove ---- */
 
-struct gone {
-	struct id ids[MEMBERS];
-	size_t n;
-};
-
-/* The members that the keys to remove are. name NULL: all. */
-static int
-members_of(struct remote *r, const char *name, struct gone *out, bool *on,
-    struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-	bool found = false;
-
-	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
-		return -1;
-	const json_t *keys = json_object_get(answer, "keys");
-	*on = jsonio_true(answer, "on");
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const json_t *k = json_array_get(keys, i);
-		const char *s = "";
-		if (jsonio_text(k, "name", &s, e) < 0)
-			return -1;
-		if (name != NULL && strcmp(s, name) != 0)
-			continue;
-		found = true;
-		if (json_object_get(k, "member") == NULL || out->n == MEMBERS)
-			continue;
-		if (jsonio_id(k, "member", &out->ids[out->n], e) < 0)
-			return -1;
-		out->n++;
-	}
-	if (found)
-		return 0;
-	(void)err_set(e, ERR_NOT_FOUND, "there is no such security key");
-	return err_remedy(e, "See: aumbry security-key list");
-}
-
-/* Those that the circle still has. */
-static void
-keep_active(const struct self *s, struct gone *g)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < g->n; i++)
-		if (circle_active(&s->circle, &g->ids[i]))
-			g->ids[kept++] = g->ids[i];
-	g->n = kept;
-}
-
-/*
- * First what the circle says, then the server: in between an account is at
- * worst stricter than it says, and the command can be run again.
- */
-static int
-remove_members(struct cli_account *a, struct gone *g, bool all, struct err *e)
-{
-	if (a->self == NULL)
-		return g->n == 0
-		    ? 0
-		    : err_set(e, ERR_PERMISSION,
-			  "the key opens the data, and only a device of the "
-			  "account can end that");
-	keep_active(a->self, g);
-	if (all && self_keys_only(a->self, false, e) < 0)
-		return -1;
-	return g->n > 0 ? self_remove(a->self, g->ids, g->n, e) : 0;
-}
-
 static int
 drop(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
     const char *name, struct err *e)
 {
-	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *dry = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(jsonio_free) json_t *may = NULL;
-	struct gone gone = { .n = 0 };
 	bool on = false;
 
 	if (name != NULL)
-		jsonio_put_text(ask, "name", name);
+		jsonio_put_text(dry, "name", name);
 	else
-		jsonio_put_true(ask, "all", true);
-	(void)json_object_update(dry, ask);
+		jsonio_put_true(dry, "all", true);
 	jsonio_put_true(dry, "dry_run", true);
-	if (members_of(a->remote, name, &gone, &on, e) < 0 ||
-	    cli_stepped_call(
+	/* So that what follows has its step-up. */
+	if (cli_stepped_call(
 		cli, a->remote, "POST", KEYS "/remove", dry, p, &may, e) < 0 ||
-	    remove_members(a, &gone, name == NULL, e) < 0 ||
-	    cli_stepped_call(
-		cli, a->remote, "POST", KEYS "/remove", ask, p, &answer, e) < 0)
+	    seckey_drop(a->remote, a->self, name, &on, e) < 0)
 		return -1;
 	if (name != NULL)
 		cli_say(cli, "The security key \"%s\" is removed.", name);

@@ -2,6 +2,7 @@
 /* account.c: what the page does once somebody is in. */
 #include "web/core.h"
 
+#include "client/seckey.h"
 #include "web/browser.h"
 
 #include <stdlib.h>
@@ -47,6 +48,10 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &answer, e) <
 	    0)
 		return -1;
+	struct prove p = { .keys_only =
+			       c->self != NULL && c->self->circle.keys_only };
+	if (prove_stripped(answer, &p, e) < 0)
+		return -1;
 	core_put_all(out, answer);
 	return 0;
 }
@@ -64,6 +69,71 @@ core_new_password(struct core *c, const json_t *in, json_t *out, struct err *e)
 	return jsonio_text(in, "password", &password, e) < 0 ||
 		core_self(c, &s, e) < 0 ||
 		self_new_password(s, &c->step, bytes_str(password), e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- security keys ---- */
+
+/* This device, or NULL for a visitor. */
+static int
+self_if_any(struct core *c, struct self **out, struct remote **r, struct err *e)
+{
+	*out = NULL;
+	if (core_remote(c, r, e) < 0)
+		return -1;
+	*out = c->self;
+	return 0;
+}
+
+int
+core_key_add(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(buf_free) struct buf client = { 0 };
+	OWN(buf_free) struct buf attestation = { 0 };
+	OWN(buf_free) struct buf raw = { 0 };
+	OWN(secret_free) struct secret *prf = NULL;
+	struct seckey_new n = { .self = NULL };
+	struct seckey_made made;
+	struct seckey_added added;
+
+	if (self_if_any(c, &n.self, &n.remote, e) < 0 ||
+	    jsonio_text(in, "name", &n.name, e) < 0 ||
+	    jsonio_bytes(in, "client_data", 0, &client, e) < 0 ||
+	    jsonio_bytes(in, "attestation_object", 0, &attestation, e) < 0)
+		return -1;
+	if (json_object_get(in, "prf") != NULL) {
+		if (jsonio_bytes(in, "prf", SECRET_KEY, &raw, e) < 0)
+			return -1;
+		prf = secret_of(buf_bytes(&raw));
+	}
+	made = (struct seckey_made){ buf_bytes(&client),
+		buf_bytes(&attestation), prf };
+	if (seckey_enter(&n, &made, &added, e) < 0)
+		return -1;
+	jsonio_put_u64(out, "keys", added.keys);
+	jsonio_put_true(out, "on", added.on);
+	jsonio_put_true(out, "member", added.member);
+	if (!added.member)
+		jsonio_put_text(out, "why", added.why.msg);
+	if (!added.on || n.self == NULL || self_keys_only(n.self, true, e) == 0)
+		return 0;
+	/* An older device says it, when it is the next to look. */
+	return e->code == ERR_DEVICE_TOO_YOUNG ? 0 : -1;
+}
+
+/* id: one; without it all. */
+int
+core_key_remove(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	struct remote *r;
+	struct self *s;
+	bool on;
+
+	(void)out;
+	return self_if_any(c, &s, &r, e) < 0 ||
+		seckey_drop(r, s, json_string_value(json_object_get(in, "id")),
+		    &on, e) < 0
 	    ? -1
 	    : 0;
 }
@@ -150,7 +220,7 @@ core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 	(void)in;
 	(void)json_object_set_new(out, "requests", list);
 	if (core_self(c, &s, e) < 0 ||
-	    pair_requests(s, 0, &all.list, &all.n, e) < 0)
+	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		const struct pair_request *r = &all.list[i];
@@ -188,7 +258,7 @@ core_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)out;
 	if (jsonio_id(in, "join", &join, e) < 0 || core_self(c, &s, e) < 0 ||
-	    pair_requests(s, 0, &all.list, &all.n, e) < 0)
+	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
 		if (id_equal(&all.list[i].join, &join))

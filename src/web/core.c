@@ -34,6 +34,8 @@ static const struct {
 	{ "requests", core_requests },
 	{ "approve", core_approve },
 	{ "refuse", core_refuse },
+	{ "key_add", core_key_add },
+	{ "key_remove", core_key_remove },
 	{ "leave", core_leave },
 	{ "forget", core_forget },
 };

@@ -16,7 +16,8 @@ struct core {
 	/* while signing in */
 	bool asking; /* newcomer holds a request */
 	struct newcomer newcomer;
-	char *device_name;
+	char *device_name, *token; /* of the request */
+	bool key; /* it has proven a security key */
 	struct pair_entry *entry; /* the devices are asked */
 	struct login step; /* of the last step-up */
 };
@@ -39,4 +40,4 @@ core_fn core_server, core_state, core_signup, core_signin, core_join_call,
     core_prove, core_ask_devices, core_look, core_code, core_cancel;
 core_fn core_call_server, core_step_up, core_new_password, core_devices,
     core_rename, core_remove, core_requests, core_approve, core_refuse,
-    core_leave, core_forget;
+    core_leave, core_forget, core_key_add, core_key_remove;

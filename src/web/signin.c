@@ -3,6 +3,7 @@
 #include "web/core.h"
 
 #include "base/now.h"
+#include "client/keyjoin.h"
 #include "client/relay.h"
 
 #include <stdlib.h>
@@ -146,7 +147,9 @@ int
 core_signup(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	const char *password = "", *invite = "";
-	struct self_signup a = { .dir = CORE_HOME, .url = CORE_URL, .browser = true };
+	struct self_signup a = {
+		.dir = CORE_HOME, .url = CORE_URL, .browser = true
+	};
 
 	if (jsonio_text(in, "name", &a.name, e) < 0 ||
 	    jsonio_text(in, "password", &password, e) < 0 ||
@@ -168,6 +171,9 @@ end_request(struct core *c)
 	newcomer_free(&c->newcomer);
 	c->newcomer = (struct newcomer){ .key = NULL };
 	c->asking = false;
+	c->key = false;
+	free(c->token);
+	c->token = NULL;
 }
 
 int
@@ -214,6 +220,10 @@ core_signin(struct core *c, const json_t *in, json_t *out, struct err *e)
 		end_request(c);
 		return -1;
 	}
+	const char *token = "";
+	if (jsonio_text(answer, "token", &token, e) < 0)
+		return -1;
+	c->token = mem_text(token);
 	c->asking = true;
 	core_put_all(out, answer);
 	(void)json_object_del(out, "token");
@@ -265,18 +275,72 @@ keep_visit(const json_t *answer, struct err *e)
 	return local_put(NULL, VISIT, buf_bytes(&b), e);
 }
 
-/* Show the server a factor: it opens a visitor's session. */
+/* A server that forgot the account's keys gets no code. */
+static int
+check_stripped(struct core *c, const char *method, struct err *e)
+{
+	bool only = false;
+
+	if (strcmp(method, "key") == 0 || c->entry != NULL)
+		return 0;
+	if (newcomer_keys_only(&c->newcomer, &only, e) < 0)
+		return -1;
+	return only ? err_set(e, ERR_FACTOR_STRIPPED,
+			  "the account's devices have agreed that only a "
+			  "security key counts, and the server asked for "
+			  "another factor")
+		    : 0;
+}
+
+/* A key that is a member lets this browser in; with its secret alone. */
+static int
+join_by_key(struct core *c, const json_t *in, const json_t *proved,
+    bool *joined, struct err *e)
+{
+	OWN(buf_free) struct buf raw = { 0 };
+	struct pair_join a = {
+		.dir = CORE_HOME, .url = CORE_URL, .device_name = c->device_name
+	};
+
+	*joined = false;
+	if (json_object_get(in, "prf") == NULL ||
+	    json_object_get(proved, "member") == NULL || !c->asking)
+		return 0;
+	if (jsonio_bytes(in, "prf", SECRET_KEY, &raw, e) < 0)
+		return -1;
+	OWN(secret_free) struct secret *prf = secret_of(buf_bytes(&raw));
+	if (keyjoin_member(&a, &c->newcomer, prf, proved, c->token, e) < 0)
+		return -1;
+	*joined = true;
+	end_request(c);
+	return 0;
+}
+
+/* Show the server a factor: it opens a visitor's session, or lets in. */
 int
 core_prove(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
+	const json_t *body = json_object_get(in, "body");
 	struct remote *r = request_remote(c);
+	const char *method = "";
+	bool joined;
 
 	if (r == NULL)
 		return none_open(e);
-	if (api_call(r, "POST", "/v1/factors/prove",
-		json_object_get(in, "body"), false, &answer, e) < 0 ||
-	    keep_visit(answer, e) < 0)
+	if (jsonio_text(body, "method", &method, e) < 0 ||
+	    check_stripped(c, method, e) < 0 ||
+	    api_call(r, "POST", "/v1/factors/prove", body, false, &answer, e) <
+		0 ||
+	    join_by_key(c, in, answer, &joined, e) < 0)
+		return -1;
+	if (joined)
+		return core_state(c, in, out, e);
+	if (jsonio_true(in, "go_on")) { /* to ask the devices */
+		c->key = true;
+		return 0;
+	}
+	if (keep_visit(answer, e) < 0)
 		return -1;
 	(void)core_cancel(c, NULL, NULL, e); /* nobody is to be asked */
 	return core_state(c, in, out, e);
@@ -299,7 +363,7 @@ core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
 	    api_call(c->newcomer.remote, "POST", buf_text(&path), NULL, false,
 		NULL, e) < 0)
 		return -1;
-	c->entry = pair_entry_new(&a, &c->newcomer);
+	c->entry = pair_entry_new(&a, &c->newcomer, c->key);
 	c->asking = false;
 	return 0;
 }

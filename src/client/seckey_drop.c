@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/* seckey_drop.c: removing security keys, and the members that they are. */
+#include "client/seckey.h"
+
+#include <string.h>
+
+#define KEYS "/v1/security-keys"
+#define MEMBERS 16 /* more than an account has keys */
+
+struct gone {
+	struct id ids[MEMBERS];
+	size_t n;
+};
+
+/* The members that the keys to remove are. which NULL: all. */
+static int
+members_of(struct remote *r, const char *which, struct gone *out, bool *on,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	bool found = false;
+
+	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *keys = json_object_get(answer, "keys");
+	*on = jsonio_true(answer, "on");
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const json_t *k = json_array_get(keys, i);
+		const char *name = "", *id = "";
+		if (jsonio_text(k, "name", &name, e) < 0 ||
+		    jsonio_text(k, "id", &id, e) < 0)
+			return -1;
+		if (which != NULL && strcmp(name, which) != 0 &&
+		    strcmp(id, which) != 0)
+			continue;
+		found = true;
+		if (json_object_get(k, "member") == NULL || out->n == MEMBERS)
+			continue;
+		if (jsonio_id(k, "member", &out->ids[out->n], e) < 0)
+			return -1;
+		out->n++;
+	}
+	if (found)
+		return 0;
+	(void)err_set(e, ERR_NOT_FOUND, "there is no such security key");
+	return err_remedy(e, "See: aumbry security-key list");
+}
+
+/* Those that the circle still has. */
+static void
+keep_active(const struct self *s, struct gone *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (circle_active(&s->circle, &g->ids[i]))
+			g->ids[kept++] = g->ids[i];
+	g->n = kept;
+}
+
+/*
+ * First what the circle says, then the server: in between an account is at
+ * worst stricter than it says, and the command can be run again.
+ */
+static int
+remove_members(struct self *s, struct gone *g, bool all, struct err *e)
+{
+	if (s == NULL)
+		return g->n == 0
+		    ? 0
+		    : err_set(e, ERR_PERMISSION,
+			  "the key opens the data, and only a device of the "
+			  "account can end that");
+	keep_active(s, g);
+	if (all && self_keys_only(s, false, e) < 0)
+		return -1;
+	return g->n > 0 ? self_remove(s, g->ids, g->n, e) : 0;
+}
+
+static int
+ask_server(struct remote *r, const char *which, bool dry, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct id id;
+
+	if (which == NULL)
+		jsonio_put_true(ask, "all", true);
+	else if (id_parse(bytes_str(which), &id) == 0)
+		jsonio_put_text(ask, "id", which);
+	else
+		jsonio_put_text(ask, "name", which);
+	if (dry)
+		jsonio_put_true(ask, "dry_run", true);
+	return api_call(r, "POST", KEYS "/remove", ask, false, &answer, e);
+}
+
+int
+seckey_drop(struct remote *r, struct self *s, const char *which, bool *on,
+    struct err *e)
+{
+	struct gone gone = { .n = 0 };
+
+	return members_of(r, which, &gone, on, e) < 0 ||
+		ask_server(r, which, true, e) < 0 ||
+		remove_members(s, &gone, which == NULL, e) < 0 ||
+		ask_server(r, which, false, e) < 0
+	    ? -1
+	    : 0;
+}

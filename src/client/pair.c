@@ -381,10 +381,12 @@ pair_approve(struct self *s, const struct pair_request *r, unsigned timeout_s,
 				relay_cancel(s->remote, &r->join);
 			return -1;
 		}
+		if (right && let_in(s, r, &c, &k, e) < 0) {
+			relay_cancel(s->remote, &r->join);
+			return -1;
+		}
 		if (right)
-			return let_in(s, r, &c, &k, e) < 0
-			    ? -1
-			    : welcome(s, &c, &k, e);
+			return welcome(s, &c, &k, e);
 		if (count_fail(s, true, e) < 0 ||
 		    relay_send(&c, RELAY_BURNT, bytes_str(""), e) < 0)
 			return -1;

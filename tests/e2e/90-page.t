@@ -6,8 +6,11 @@
 
 MUX=$T/mux
 export T DATA MUX
-start_server
-stop_server
+# Devices that have just come in may let others in.
+aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
+	>"$T/init.out" 2>"$T/init.err" </dev/null
+URL=$(sed -n 1p "$T/init.out")
+INVITE=$(sed -n 2p "$T/init.out")
 sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
 start_server
 

@@ -19,15 +19,17 @@ fs.writeFileSync(`${T}/pw2`, `${FRESH}\n`);
 // ---- what is said ----
 
 const held = (name, yes, why = "") =>
-	console.log(yes ? `+ ${name}` : `- ${name} (${String(why).replaceAll("\n", " ").slice(0, 300)})`);
+	console.log(yes ? `+ ${name}` : `- ${name} (${String(why).replaceAll("\n", " ").slice(0, 900)})`);
 async function step(name, act) {
 	try {
 		await act();
 		held(name, true);
 	} catch (e) {
-		held(name, false, e.message ?? e);
+		const seen = await Promise.all(pages.map((p) => p.locator("main").innerText({ timeout: 500 }).catch(() => "")));
+		held(name, false, `${e.message ?? e}; ${seen.map((s) => s.slice(-150)).join(" | ")}`);
 	}
 }
+const pages = [];
 const must = (yes, why) => {
 	if (!yes)
 		throw new Error(why);
@@ -64,7 +66,7 @@ async function until(what, act, ms = 20000) {
 const faults = { origin: [], secret: [], policy: [], console: [] };
 const browser = await startBrowser();
 
-async function visit(name) {
+async function visit() {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
 	await context.addInitScript(() => document.addEventListener("securitypolicyviolation",
 		(e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`)));
@@ -84,7 +86,7 @@ async function visit(name) {
 	});
 	page.on("pageerror", (e) => faults.console.push(String(e)));
 	page.setDefaultTimeout(20000);
-	page.who = name;
+	pages.push(page);
 	return page;
 }
 
@@ -182,7 +184,7 @@ await step("a browser without WebAssembly is told so", async () => {
 
 // ---- an account ----
 
-const one = await visit("one");
+const one = await visit();
 await step("opens at the sign-in", async () => {
 	await one.goto(origin);
 	await one.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
@@ -307,7 +309,7 @@ await step("a request can be refused", async () => {
 
 // ---- a second browser, let in by the program ----
 
-const two = await visit("two");
+const two = await visit();
 const typePassword = async (page, password = PASSWORD, name = "ana") => {
 	await page.goto(`${origin}/`);
 	await page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
@@ -366,7 +368,7 @@ function luhnOther(code) {
 
 // ---- a visitor, by a code ----
 
-const three = await visit("three");
+const three = await visit();
 await step("a wrong code of the authenticator is refused", async () => {
 	await typePassword(three);
 	await three.fill("[name=code]", other(totp(secret)));

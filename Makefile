@@ -75,7 +75,7 @@ E2E := $(sort $(wildcard tests/e2e/*.t))
 
 .PHONY: all programs tests replays benches fuzzers archives check check-all \
 	check-asan check-tsan \
-	demo demo-run bench bench-peers lint fuzz fuzz-run soak cov format \
+	demo demo-run bench bench-page bench-peers screenshots lint fuzz fuzz-run soak cov format \
 	docs install clean help
 
 all: programs
@@ -102,6 +102,7 @@ help:
 	@echo 'make soak         end-to-end tests for SOAK_SECONDS ($(SOAK_SECONDS))'
 	@echo 'make bench        our own stages in MB/s'
 	@echo 'make bench-peers  us and the peers in one session'
+	@echo 'make screenshots  the account page, every state, into build/screenshots/'
 	@echo 'make cov          lines of each file that the unit tests reach'
 	@echo 'make docs         docs/ERRORS.md from the error table'
 	@echo 'make install      into $$(DESTDIR)$$(PREFIX) ($(PREFIX))'
@@ -151,9 +152,19 @@ demo-run: all
 
 bench: all benches
 	@for b in $(BENCHES); do "$$b" || exit 1; done
+	@tools/setup.sh check
+	@$(MAKE) --no-print-directory bench-page
+bench-page: all $(B)/bench/bench_stretch build/wasm/stretch.wasm
+	@BUILD=$(B) sh tests/bench/page.sh
 bench-peers: all
 	@tools/setup.sh bench
 	@BUILD=$(B) bash tests/bench/peers.sh
+
+# Every state of the account page, in two sizes, light and dark.
+screenshots: all
+	@tools/setup.sh check
+	@rm -rf build/screenshots && mkdir -p build/screenshots
+	@BUILD=$(B) SHOTS=$(CURDIR)/build/screenshots sh tests/e2e/90-page.t
 
 lint:
 	@tools/setup.sh lint

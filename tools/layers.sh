@@ -14,6 +14,7 @@ may_use() {
 	store | vault) echo 'base wire' ;;
 	client) echo 'base wire store vault' ;;
 	apps) echo 'base wire store vault client' ;;
+	web) echo 'base wire vault client' ;;
 	server) echo 'base wire store' ;;
 	cmd) echo 'base wire store vault client apps server' ;;
 	*) return 1 ;;
@@ -32,7 +33,7 @@ at_home() {
 	fido.h | fido/*) homes='src/client/fido.c src/server/webauthn.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
-		homes='src/vault/*.c src/wire/digest.c src/wire/id.c
+		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
 		    src/wire/sig.c src/wire/oprf.c src/server/*.c
 		    src/client/self*.c src/cmd/*.c'
 		;;

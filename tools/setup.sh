@@ -32,6 +32,12 @@ fuse3                      # aumbry mount, run
 liboath-dev                # one-time codes
 oathtool                   # the codes an app on a phone would show
 libqrencode-dev            # QR codes on the terminal
+clang-14                   # the account page's core, as WebAssembly
+lld-14                     # its linker
+libclang-rt-14-dev-wasm32  # its runtime
+wasi-libc                  # its libc
+dpkg-dev                   # unpacks the sources of its libraries
+zopfli                     # what browsers load, as small as gzip gets
 libsystemd-dev             # speaks to the desktop
 libfido2-dev               # security keys, on both sides
 libcbor-dev                # what security keys speak; libfido2 stands on it
@@ -57,6 +63,8 @@ dbus                       # a desktop session
 libnet-dbus-perl           # and who shows its notifications
 faketime                   # moves the clock
 sqlite3                    # looks into databases
+chromium                   # the account page is walked through in it
+zbar-tools                 # reads its QR codes
 attr                       # extended attributes
 acl                        # access lists
 '
@@ -133,6 +141,11 @@ if [ -n "$todo" ]; then
 		apt install --no-install-recommends $todo
 	}
 fi
+
+# Without them the programs are built with no account page.
+case $1 in
+demo | check | bench) tools/wasm-sources.sh || echo 'setup: no account page' >&2 ;;
+esac
 
 # npm's folder is as new as what was asked of it, or it is asked again.
 npm_is_stale() {

@@ -52,12 +52,25 @@ $(W)/obj/src/%.o: src/%.c tools/wasm.mk
 	@mkdir -p '$(@D)'
 	$(Q)$(WASM_CC) $(WASM_FLAGS) -MMD -MP -c '$<' -o '$@'
 
+$(W)/obj/tests/%.o: tests/%.c tools/wasm.mk
+	@mkdir -p '$(@D)'
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -c '$<' -o '$@'
+
 $(W)/core.wasm: $(WASM_OBJS)
 	$(call say,LINK,$@)
 	@printf '%s\n' $^ >'$(W)/objects'
 	$(Q)$(WASM_CC) -flto -Wl,--lto-O2 -mexec-model=reactor -Wl,--strip-all -Wl,--gc-sections \
 		-Wl,-z,stack-size=262144 -fuse-ld=/usr/bin/wasm-ld-14 \
 		@'$(W)/objects' -lwasi-emulated-signal -o '$@'
+
+# For the bench: the stretching alone, from the same files.
+$(W)/stretch.wasm: $(W)/obj/tests/bench/bench_stretch.o \
+    $(filter-out $(W)/obj/src/web/% $(W)/obj/src/client/%,$(WASM_OBJS))
+	$(call say,LINK,$@)
+	@printf '%s\n' $^ >'$(W)/objects.bench'
+	$(Q)$(WASM_CC) -flto -Wl,--lto-O2 -mexec-model=reactor -Wl,--strip-all \
+		-Wl,--gc-sections -fuse-ld=/usr/bin/wasm-ld-14 \
+		@'$(W)/objects.bench' -lwasi-emulated-signal -o '$@'
 
 # What aumbryd serves; its paths are as seen from here.
 PAGE := $(W)/page

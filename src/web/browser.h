@@ -9,8 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __wasm__
 #define FROM_WORKER(name) \
 	__attribute__((import_module("browser"), import_name(name)))
+#else /* for tools that only read */
+#define FROM_WORKER(name)
+#endif
 
 /*
  * One HTTP request to where the page came from.

@@ -5,11 +5,14 @@
 #include "web/memory.h"
 #include "wire/errjson.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __wasm__
 #define EXPORT(name) __attribute__((export_name(name)))
+#else /* for tools that only read */
+#define EXPORT(name)
+#endif
 
 static const struct {
 	const char *name;
@@ -89,8 +92,6 @@ EXPORT("load") int core_load(const uint8_t *state, size_t n)
 {
 	struct err e;
 
-	if (sodium_init() < 0)
-		abort();
 	return memory_load(bytes_of(state, n), &e);
 }
 

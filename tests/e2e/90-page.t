@@ -12,6 +12,8 @@ aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
 URL=$(sed -n 1p "$T/init.out")
 INVITE=$(sed -n 2p "$T/init.out")
 sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
+INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
+export INVITE2
 start_server
 
 node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null

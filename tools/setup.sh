@@ -32,7 +32,7 @@ fuse3                      # aumbry mount, run
 liboath-dev                # one-time codes
 oathtool                   # the codes an app on a phone would show
 libqrencode-dev            # QR codes on the terminal
-clang-14                   # the account page's core, as WebAssembly
+clang-14                   # the core of the account page, as WebAssembly
 lld-14                     # its linker
 libclang-rt-14-dev-wasm32  # its runtime
 wasi-libc                  # its libc

@@ -73,7 +73,7 @@ cat >"$T/call.conf" <<-END
 	SPEED=260
 END
 # The test wants to know what was said, too.
-command_is "tee $T/said | $ROOT/docs/examples/call-sip/call-sip $T/call.conf"
+command_is "tee $T/said | '$ROOT/docs/examples/call-sip/call-sip' $T/call.conf"
 ok 'a phone' start_phone
 echo "SIP_DIAL=sip:%s@127.0.0.1:$port" >>"$T/call.conf"
 start_server

@@ -90,25 +90,56 @@ take_proof(struct call *c, struct proof *p, struct err *e)
 	return 0;
 }
 
+/*
+ * A browser's page cannot see which key its connection has; nor can it when a
+ * security key speaks in it, for the request of a browser.
+ */
 static int
-check_sig(struct call *c, const struct proof *p, const struct member *m,
+is_browser(struct tx *tx, struct call *c, const struct member *m, bool *yes,
     struct err *e)
+{
+	const char *token = json_string_value(json_object_get(c->in, "join"));
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct digest stored;
+	struct device d;
+	bool row;
+
+	*yes = m->device.class == CLASS_BROWSER;
+	if (m->device.class != CLASS_SECURITY_KEY || token == NULL)
+		return 0;
+	digest_of(bytes_str(token), &stored);
+	if (sql_first(tx, e, &s, &row,
+		"SELECT device FROM joining WHERE token = ?", "d", &stored) < 0)
+		return -1;
+	if (!row)
+		return 0;
+	struct scan x = scan_of(stmt_got_bytes(s, 0));
+	if (device_take(&x, &d, e) < 0)
+		return -1;
+	*yes = d.class == CLASS_BROWSER;
+	return 0;
+}
+
+static int
+check_sig(struct tx *tx, struct call *c, const struct proof *p,
+    const struct member *m, struct err *e)
 {
 	static const struct digest none;
 	OWN(buf_free) struct buf b = { 0 };
+	bool browser;
 
 	if (m == NULL)
 		return err_set(
 		    e, ERR_NOT_A_MEMBER, "this device is not in the account");
+	if (is_browser(tx, c, m, &browser, e) < 0)
+		return -1;
 	buf_put_v8(&b, bytes_str(c->s->config.host));
 	id_put(&b, &p->uid);
 	id_put(&b, &p->dev_id);
 	buf_put_bytes(&b, buf_bytes(&p->nonce));
 	buf_put_bytes(&b, buf_bytes(&p->device_nonce));
 	buf_put_u64(&b, p->time_ms);
-	/* A browser's page cannot see which key its connection has. */
-	bool unseen = c->s->plain || m->device.class == CLASS_BROWSER;
-	digest_put(&b, unseen ? &none : keys_spki(c->s->keys));
+	digest_put(&b, c->s->plain || browser ? &none : keys_spki(c->s->keys));
 	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p))
 		return err_set(
 		    e, ERR_NOT_A_MEMBER, "the device's proof does not hold");
@@ -187,7 +218,7 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	const struct member *m =
 	    found ? circle_member(&circle, &p.dev_id) : NULL;
-	if (check_sig(c, &p, m, e) < 0 ||
+	if (check_sig(tx, c, &p, m, e) < 0 ||
 	    (m->device.class == CLASS_SECURITY_KEY &&
 		check_key(tx, c, &p, e) < 0))
 		return -1;

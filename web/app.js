@@ -84,7 +84,7 @@ export const isOver = (e) => lost.includes(e.code);
 async function begin() {
 	if (typeof WebAssembly !== "object")
 		throw problem("update-needed", "this browser runs no WebAssembly, which does the encryption here",
-			"Turn it on, use another browser, or the program: aumbry signin");
+			"Turn it on, use another browser, or the program on a computer.");
 	if (!window.isSecureContext)
 		throw problem("certificate-changed", "this page did not come over a secure connection",
 			"Use the address that begins with https.");

@@ -67,7 +67,9 @@ async function chooseWay(server, name, answer) {
 			button("Ask my devices", () => askDevices(server, name, answer), "primary")),
 		h("section", { "aria-labelledby": "by-code" },
 			h("h2", { id: "by-code" }, device ? "Or with a code" : "With another factor"),
-			h("p", { class: "hint" }, "Opens the account’s settings for an hour, and none of its data."),
+			h("p", { class: "hint" }, codes.includes("key") ?
+				"A key that opens your data makes this browser one of your devices. Any other opens the settings for an hour." :
+				"Opens the account’s settings for an hour, and none of its data."),
 			card),
 		startOver(server));
 }

@@ -52,13 +52,13 @@ const panels = {
 export const digits = (code) => code.replace(/[\s-]/g, "");
 
 function sentCode(way, { numbers, via, done, trustable }) {
-	const usable = numbers.filter((n) => way === "text" || n.call !== false);
+	const usable = numbers.filter((n) => way === "call" || !n.call);
 	const said = h("p", { role: "status" });
 	let sent = false;
 	const select = usable.length > 1 && h("div", { class: "field" },
 		h("label", { for: "which-number" }, "Number"),
 		h("select", { id: "which-number", name: "number" },
-			usable.map((n) => h("option", { value: n.id ?? n.number }, n.hint ?? n.number))));
+			usable.map((n) => h("option", { value: n.id }, n.hint))));
 	const send = async () => {
 		const number = select ? select.querySelector("select").value : usable[0]?.id;
 		const a = await via.post("/v1/factors/send", { method: way, ...(number && { number }) });

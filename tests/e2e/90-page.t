@@ -3,6 +3,7 @@
 # 90-page.t: the account page in a real browser, with the program beside it.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/phone.sh"
 
 MUX=$T/mux
 export T DATA MUX
@@ -13,7 +14,11 @@ URL=$(sed -n 1p "$T/init.out")
 INVITE=$(sed -n 2p "$T/init.out")
 sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
-export INVITE2
+INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)
+export INVITE2 INVITE3
+ok 'Kannel runs' start_kannel
+printf '%s\n' "$SMS" >"$T/text_url"
+sed -i "s|^text_url =.*|text_url = @$T/text_url|" "$DATA/aumbryd.conf"
 start_server
 
 node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
@@ -26,5 +31,6 @@ while read -r sign what; do
 	esac
 done <"$T/page.out"
 cp "$T/page.err" "$T/err"
+stop_kannel
 equal 'the walk came to its end' 0 $ended
 finish

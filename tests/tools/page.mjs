@@ -9,7 +9,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import { origin, startBrowser } from "./browser.mjs";
 
-const { T, DATA, INVITE, INVITE2, MUX, SHOTS } = process.env;
+const { T, DATA, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "correct horse battery";
 const FRESH = "another horse with a staple";
@@ -550,6 +550,59 @@ await step("signs in by the keyboard alone", async () => {
 	await three.keyboard.press("Enter");
 	await three.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
 	must(await three.locator("h1").evaluate((e) => e.getAttribute("tabindex") === "-1"), "no focus on the heading");
+});
+
+// ---- codes by text ----
+
+const pia = await visit();
+const texts = () => [...fs.readFileSync(`${T}/phones`, "latin1")
+	.matchAll(/text (\d{6}) is your Aumbry code/g)].map((m) => m[1]);
+await step("an account for a phone", async () => {
+	await pia.goto(`${origin}/#/signup?invite=${INVITE3}`);
+	await pia.getByRole("heading", { level: 1, name: "Make an account" }).waitFor();
+	await pia.fill("[name=name]", "pia");
+	await pia.fill("[name=password]", PASSWORD);
+	await press(pia, "Make the account");
+	await pia.getByRole("heading", { level: 1, name: "pia@localhost" }).waitFor();
+	await go(pia, "#/security", "Security");
+});
+await step("what is no number is refused", async () => {
+	await press(pia, "Add a number");
+	await pia.fill("[name=number]", "601234567");
+	await press(pia, "Send a code");
+	await trouble(pia, "bad-request");
+});
+await state(pia, "phone-refused");
+await step("a number is added and confirmed by a text", async () => {
+	await pia.fill("[name=number]", "+420 601 234 567");
+	await press(pia, "Send a code");
+	const code = await until("a text", () => texts()[0]);
+	await state(pia, "phone-confirm");
+	await pia.fill("[name=code]", code);
+	await press(pia, "Confirm");
+	await pia.locator(".row", { hasText: "+420601234567" }).waitFor();
+	await pia.getByText("✓ On").first().waitFor();
+});
+await state(pia, "phones");
+await step("a text completes a step-up, a used one does not", async () => {
+	stale();
+	await go(pia, "#/app-passwords", "App passwords");
+	await press(pia, "Make one");
+	await pia.fill("[name=label]", "Calendar");
+	await press(pia, "Make it");
+	const dialog = pia.locator("dialog").last();
+	await dialog.locator("[name=password]").fill(PASSWORD);
+	await press(pia, "Continue");
+	await press(pia, "Send me a code");
+	const code = await until("a text", () => texts()[1]);
+	await dialog.getByText("the number ending in 67").waitFor();
+	await state(pia, "step-up-text");
+	await dialog.locator("[name=code]").fill(texts()[0]);
+	await press(pia, "Continue");
+	await trouble(pia, "wrong-code");
+	await dialog.locator("[name=code]").fill(code);
+	await press(pia, "Continue");
+	await pia.getByText("It is not shown again").waitFor();
 });
 
 // ---- security keys ----

@@ -39,6 +39,7 @@ export function explain(e) {
 		return { code: "internal-error", message: sentence(String(e.message ?? e)),
 			remedy: "Load the page again; if it stays, report the message." };
 	let remedy = remedies[e.code] ?? e.remedy ?? "";
+	remedy = remedy.replace("aumbry phone add ", "");
 	if (/\baumbryd? /.test(remedy))
 		remedy = `On a computer that is signed in: ${remedy}`;
 	return { code: e.code, message: sentence(e.message || e.code), remedy };

@@ -12,6 +12,7 @@ aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
 	>"$T/init.out" 2>"$T/init.err" </dev/null
 URL=$(sed -n 1p "$T/init.out")
 INVITE=$(sed -n 2p "$T/init.out")
+export URL INVITE
 sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)
@@ -23,7 +24,8 @@ start_server
 
 node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
 ended=$?
-: >"$T/out" >"$T/err"
+: >"$T/out"
+: >"$T/err"
 while read -r sign what; do
 	case $sign in
 	+) pass "$what" ;;

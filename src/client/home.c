@@ -57,14 +57,16 @@ machine(struct digest *out)
 		digest_of(buf_bytes(&text), out);
 }
 
-void
+bool
 home_machine_mark(const struct id *nonce, struct digest *out)
 {
+	static const struct digest none;
 	struct digest here;
 
 	machine(&here);
 	mac_once(
 	    bytes_of(here.b, DIGEST_BYTES), bytes_of(nonce->b, ID_BYTES), out);
+	return !digest_equal(&here, &none);
 }
 
 bool

@@ -26,8 +26,8 @@ char *home_default(void);
 MUST_CHECK int home_open(const char *dir, struct local **local, struct err *e);
 
 /* What another home of this machine tells it by, and nobody else: HMAC of a
- * request's nonce under the hash of the machine-id. */
-void home_machine_mark(const struct id *nonce, struct digest *out);
+ * request's nonce under the hash of the machine-id; false where there is none. */
+bool home_machine_mark(const struct id *nonce, struct digest *out);
 
 bool home_has_key(const char *dir);
 MUST_CHECK int home_write_key(const char *dir, const struct id *uid,

@@ -59,8 +59,9 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
 	jsonio_put_text(ask, "os", a->browser ? "browser" : "linux");
 	jsonio_put_text(ask, "with", a->with);
-	home_machine_mark(&n->nonce, &machine);
-	jsonio_put_bytes(ask, "machine", bytes_of(machine.b, DIGEST_BYTES));
+	if (home_machine_mark(&n->nonce, &machine))
+		jsonio_put_bytes(
+		    ask, "machine", bytes_of(machine.b, DIGEST_BYTES));
 	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
 	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
 	if (api_call(n->remote, "POST", "/v1/signin/finish", ask, true, answer,

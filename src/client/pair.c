@@ -97,8 +97,7 @@ parse_request(const json_t *v, struct pair_request *r, struct err *e)
 	    jsonio_text(v, "address", &address, e) < 0)
 		return -1;
 	memcpy(r->nonce.b, nonce.p, ID_BYTES);
-	home_machine_mark(&r->nonce, &here);
-	r->here =
+	r->here = home_machine_mark(&r->nonce, &here) &&
 	    bytes_equal(buf_bytes(&machine), bytes_of(here.b, DIGEST_BYTES));
 	(void)snprintf(r->os, sizeof r->os, "%s", os);
 	(void)snprintf(r->address, sizeof r->address, "%s", address);

@@ -11,9 +11,16 @@ ANSWER=$T/answer
 start_server
 ok 'an account' sign_up ana ana --invite "$INVITE"
 
-# Another machine has another machine-id. Only root can pretend.
+# Another machine has another machine-id. Only root can pretend, and where there
+# is none nothing is known to be the same machine.
+same=yes
+[ -s /etc/machine-id ] || same=no
 head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$T/machine"
 elsewhere() {
+	[ $same = yes ] || {
+		"$@"
+		return
+	}
 	unshare -m sh -c 'mount --bind "$1" /etc/machine-id && shift && "$@"' \
 		sh "$T/machine" "$@"
 }
@@ -34,9 +41,12 @@ also_in() {
 	ok "$1" until_true 10 grep -Eq "$2" "$3"
 }
 refused 'one at a time' 1 home-busy aumbry --home "$T/ana" agent
-aumbry --home "$T/same" --password-file "$PW" signin "$URL" ana \
-	--timeout 2s >"$T/same.out" 2>&1 </dev/null
-not 'this machine is not told of itself' grep -q computer "$T/agent.out"
+if [ $same = yes ]; then
+	aumbry --home "$T/same" --password-file "$PW" signin "$URL" ana \
+		--timeout 2s >"$T/same.out" 2>&1 </dev/null
+	not 'this machine is not told of itself' \
+		grep -q computer "$T/agent.out"
+fi
 new_device bea >"$T/bea.out" 2>&1 </dev/null &
 also_in 'another one is told' 'computer, linux, from 127\.0\.0\.1$' "$T/agent.out"
 also_in 'with what to do' 'aumbry device approve [0-9a-f]+$' "$T/agent.err"

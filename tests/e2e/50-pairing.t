@@ -157,7 +157,7 @@ wait $allowing
 forget
 ask fourth
 until_true 20 requested
-says 'requests shows who asks' '^[0-9a-f]{8} .* from 127\.0\.0\.1  \(this machine\)$' \
+says 'requests shows who asks' '^[0-9a-f]{8} .* from 127\.0\.0\.1(  \(this machine\))?$' \
 	at laptop device requests
 ok 'the trusted device refuses' at laptop device refuse
 exec 4>&-

@@ -8,6 +8,9 @@ import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { origin, startBrowser } from "./browser.mjs";
+import { fileURLToPath } from "node:url";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url)); // Debian 12 has Node 18
 
 const { T, DATA, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -426,7 +429,7 @@ await step("an app password is made", async () => {
 await state(one, "app-password-made");
 await step("and works, for its service alone", async () => {
 	await press(one, "Done");
-	const ask = (service) => spawnSync("perl", [`${import.meta.dirname}/saslask.pl`, MUX, service, "ana", appPassword]).status;
+	const ask = (service) => spawnSync("perl", [`${HERE}/saslask.pl`, MUX, service, "ana", appPassword]).status;
 	must(ask("imap") === 0, "imap refused");
 	must(ask("caldav") === 1, "caldav allowed");
 	await one.getByText("Mail on my phone").waitFor();
@@ -437,7 +440,7 @@ await step("revoked, it is over", async () => {
 	await state(one, "sure");
 	await one.locator("dialog").getByRole("button", { name: "Revoke" }).click();
 	await one.getByText("There is none yet").waitFor();
-	must(spawnSync("perl", [`${import.meta.dirname}/saslask.pl`, MUX, "imap", "ana", appPassword]).status === 1, "works");
+	must(spawnSync("perl", [`${HERE}/saslask.pl`, MUX, "imap", "ana", appPassword]).status === 1, "works");
 });
 
 // ---- activity, sessions ----

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define DIGITS 6
-#define TRIES_MS (10 * 60 * 1000)
 #define VISIT_MS (60 * 60 * 1000LL)
 
 static const struct way {
@@ -120,55 +118,6 @@ factor_required(const struct server *s, const struct account *a,
 	return err_remedy(e, "Run: aumbry %s",
 	    a->two_factor == TWO_FACTOR_PENDING ? "authenticator add"
 						: "two-factor on");
-}
-
-/* ---- codes ---- */
-
-bool
-factor_code_shape(struct call *c, const char *code, const char *of)
-{
-	if (strlen(code) == DIGITS && strspn(code, "0123456789") == DIGITS)
-		return true;
-	(void)server_refuse(
-	    c, ERR_WRONG_CODE_KIND, "a code %s has %d digits", of, DIGITS);
-	return false;
-}
-
-static void
-tries_key(struct buf *key, const struct id *uid, const char *what)
-{
-	buf_printf(key, "code|%s|%s", what, id_text(uid).s);
-}
-
-int
-factor_try(struct tx *tx, struct call *c, const struct id *uid,
-    const char *what, bool *ok, struct err *e)
-{
-	OWN(buf_free) struct buf key = { 0 };
-
-	tries_key(&key, uid, what);
-	return server_throttle(
-	    tx, c, buf_text(&key), c->s->config.code_tries, TRIES_MS, ok, e);
-}
-
-int
-factor_tried_well(
-    struct tx *tx, const struct id *uid, const char *what, struct err *e)
-{
-	OWN(buf_free) struct buf key = { 0 };
-
-	tries_key(&key, uid, what);
-	return account_unthrottle(tx, buf_text(&key), e);
-}
-
-int
-factor_wrong(struct tx *tx, struct call *c, const struct id *uid,
-    const char *what, struct err *e)
-{
-	if (server_event(tx, c, uid, "code_wrong", NULL, what, e) < 0)
-		return -1;
-	return server_refuse(
-	    c, ERR_WRONG_CODE, "the code is wrong, or was used before");
 }
 
 /* ---- proving ---- */

@@ -71,15 +71,3 @@ MUST_CHECK int factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
 /* The refusal of what needs two-factor: "%s needs …". Returns -1. */
 int factor_required(const struct server *s, const struct account *a,
     const char *what, struct err *e);
-
-/* Six digits? Refuses with wrong-code-kind when not. */
-bool factor_code_shape(struct call *c, const char *code, const char *of);
-/* Count a try of a code of the account. *ok false: refused. */
-MUST_CHECK int factor_try(struct tx *tx, struct call *c, const struct id *uid,
-    const char *what, bool *ok, struct err *e);
-/* The tries begin anew. */
-MUST_CHECK int factor_tried_well(
-    struct tx *tx, const struct id *uid, const char *what, struct err *e);
-/* Tells of a wrong code, and refuses. */
-MUST_CHECK int factor_wrong(struct tx *tx, struct call *c, const struct id *uid,
-    const char *what, struct err *e);

@@ -24,8 +24,6 @@
 #define TIDY_MS 2000 /* after SIGTERM */
 #define WORDS_KEPT 300 /* bytes of standard error that are logged */
 
-extern char **environ;
-
 /* ---- its words ---- */
 
 void

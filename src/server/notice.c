@@ -3,14 +3,13 @@
 #include "server/notice.h"
 
 #include "base/text.h"
+#include "server/code.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CODE_DIGITS 6
 #define CODE_MS (15 * 60 * 1000LL)
-#define TRIES_MS (10 * 60 * 1000LL)
 #define SENDS 5 /* codes in an hour */
 #define HOUR_MS (3600 * 1000LL)
 
@@ -202,8 +201,7 @@ send_code(struct tx *tx, struct call *c, const char *address, struct err *e)
 	char code[CODE_DIGITS + 1];
 	struct digest mac;
 
-	(void)snprintf(
-	    code, sizeof code, "%06u", (unsigned)randombytes_uniform(1000000));
+	code_draw(code);
 	code_mac(c, address, code, &mac);
 	buf_printf(
 	    &subject, "%s: code to confirm this address", c->s->config.host);
@@ -283,20 +281,15 @@ find(struct tx *tx, struct call *c, const char *code, struct buf *address,
 static int
 confirm(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf address = { 0 };
 	const char *code = "";
 	bool ok;
 
 	if (jsonio_text(c->in, "code", &code, e) < 0)
 		return -1;
-	if (strlen(code) != CODE_DIGITS ||
-	    strspn(code, "0123456789") != CODE_DIGITS)
-		return server_refuse(c, ERR_WRONG_CODE_KIND,
-		    "a code by mail has %d digits", CODE_DIGITS);
-	buf_printf(&key, "mailcode|%s", id_text(&c->me->uid).s);
-	if (server_throttle(tx, c, buf_text(&key), c->s->config.code_tries,
-		TRIES_MS, &ok, e) < 0)
+	if (!code_shape(c, code, "by mail"))
+		return 0;
+	if (code_try(tx, c, &c->me->uid, "mail", &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -306,7 +299,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 		return server_refuse(
 		    c, ERR_WRONG_CODE, "the code is wrong, or too old");
 	jsonio_put_text(c->out, "address", buf_text(&address));
-	return account_unthrottle(tx, buf_text(&key), e) < 0 ||
+	return code_tried_well(tx, &c->me->uid, "mail", e) < 0 ||
 		sql_run(tx, e,
 		    "UPDATE mail_address SET confirmed = 1, code_until_ms = 0"
 		    " WHERE uid = ? AND address = ?",

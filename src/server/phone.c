@@ -3,13 +3,11 @@
 #include "server/phone.h"
 
 #include "base/text.h"
+#include "server/code.h"
 #include "server/factor.h"
 
-#include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
-#define DIGITS 6
 #define CODE_MS (10 * 60 * 1000LL)
 #define HOUR_MS (3600 * 1000LL)
 #define DIGITS_MIN 7
@@ -213,7 +211,7 @@ compose(struct buf *out, const char *host, const char *code, bool call)
 	buf_printf(out, "This is %s.", host);
 	for (int times = 0; times < 2; times++) {
 		buf_put_str(out, times == 0 ? " Your code is:" : " Once more:");
-		for (size_t i = 0; i < DIGITS; i++)
+		for (size_t i = 0; i < CODE_DIGITS; i++)
 			buf_printf(out, "%s %c", i > 0 ? "," : "", code[i]);
 		buf_put_str(out, ".");
 	}
@@ -250,8 +248,7 @@ send_code(struct tx *tx, struct call *c, const struct phone *p, bool call,
 	m->ticket = ticket_of(c->q);
 	m->call = call;
 	memcpy(m->number, p->number, sizeof p->number);
-	(void)snprintf(m->code, sizeof m->code, "%06u",
-	    (unsigned)randombytes_uniform(1000000));
+	code_draw(m->code);
 	compose(&text, c->s->config.host, m->code, call);
 	m->message = mem_text(buf_text(&text));
 	code_mac(c, &c->me->uid, p->number, m->code, &mac);
@@ -470,9 +467,9 @@ check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
 	*ok = false;
 	if (jsonio_text(c->in, "code", &code, e) < 0)
 		return -1;
-	if (!factor_code_shape(c, code, "by text or call"))
+	if (!code_shape(c, code, "by text or call"))
 		return 0;
-	if (factor_try(tx, c, uid, TRIES, ok, e) < 0)
+	if (code_try(tx, c, uid, TRIES, ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
@@ -483,9 +480,9 @@ check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
 		return server_refuse(
 		    c, ERR_CODE_EXPIRED, "that code is older than 10 minutes");
 	if (v == NONE)
-		return factor_wrong(tx, c, uid, way, e);
+		return code_wrong(tx, c, uid, way, e);
 	*ok = true;
-	return factor_tried_well(tx, uid, TRIES, e) < 0
+	return code_tried_well(tx, uid, TRIES, e) < 0
 	    ? -1
 	    : sql_run(tx, e,
 		  "UPDATE phone SET code_until_ms = 0 WHERE uid = ?"

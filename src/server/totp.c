@@ -3,6 +3,7 @@
 #include "server/totp.h"
 
 #include "base/text.h"
+#include "server/code.h"
 #include "server/factor.h"
 
 #include <liboath/oath.h>
@@ -12,7 +13,6 @@
 
 #define SECRET 20 /* bytes: SHA-1's length, RFC 4226 section 4 */
 #define STEP_S 30
-#define DIGITS 6
 #define WINDOW 1 /* steps to either side */
 #define SEALED \
 	(crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + SECRET)
@@ -92,7 +92,7 @@ add(struct tx *tx, struct call *c, struct err *e)
 	buf_printf(&uri,
 	    "otpauth://totp/Aumbry:%s@%s?secret=%s&issuer=Aumbry&digits=%d"
 	    "&period=%d",
-	    a.name, c->s->config.host, buf_text(&text), DIGITS, STEP_S);
+	    a.name, c->s->config.host, buf_text(&text), CODE_DIGITS, STEP_S);
 	jsonio_put_text(c->out, "secret", buf_text(&text));
 	jsonio_put_text(c->out, "uri", buf_text(&uri));
 	return 0;
@@ -115,12 +115,12 @@ find_step(
 	uint64_t hit = 0;
 
 	for (uint64_t step = now - WINDOW; step <= now + WINDOW; step++) {
-		char want[DIGITS + 1];
+		char want[CODE_DIGITS + 1];
 		if (oath_hotp_generate((const char *)secret, SECRET, step,
-			DIGITS, 0, OATH_HOTP_DYNAMIC_TRUNCATION,
+			CODE_DIGITS, 0, OATH_HOTP_DYNAMIC_TRUNCATION,
 			want) != OATH_OK)
 			continue;
-		if (sodium_memcmp(want, code, DIGITS) == 0 && step > after)
+		if (sodium_memcmp(want, code, CODE_DIGITS) == 0 && step > after)
 			hit = step;
 	}
 	return hit;
@@ -135,9 +135,9 @@ check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 	bool row;
 
 	*ok = false;
-	if (!factor_code_shape(c, code, "of the authenticator"))
+	if (!code_shape(c, code, "of the authenticator"))
 		return 0;
-	if (factor_try(tx, c, uid, KIND, ok, e) < 0)
+	if (code_try(tx, c, uid, KIND, ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
@@ -156,9 +156,9 @@ check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 	stmt_done(&s);
 	sodium_memzero(secret, sizeof secret);
 	if (step == 0)
-		return factor_wrong(tx, c, uid, KIND, e);
+		return code_wrong(tx, c, uid, KIND, e);
 	*ok = true;
-	if (factor_tried_well(tx, uid, KIND, e) < 0)
+	if (code_tried_well(tx, uid, KIND, e) < 0)
 		return -1;
 	return sql_run(tx, e,
 	    "UPDATE factor SET counter = ? WHERE uid = ? AND kind = ?", "uis",

@@ -83,6 +83,8 @@ MUST_CHECK int cli_with_password(const struct cli *cli, const char *prompt,
 MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
     const char *flag, struct buf *out, struct err *e);
 
+/* The folder of --home, else the usual one; in new memory. */
+char *cli_home(const struct cli *cli);
 /* This device, with a session, the newest circle, and nothing left undone. */
 MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 
@@ -123,6 +125,17 @@ void cli_account_free(struct cli_account *a);
 MUST_CHECK int cli_account(
     struct cli *cli, struct cli_account *out, struct err *e);
 
+/* Things of the account that are named by the start of their ID. */
+struct cli_things {
+	const char *path; /* of the call that lists them */
+	const char *field; /* of the answer */
+	const char *word; /* one of them; with an s, several */
+	const char *look; /* the remedy: how to see them */
+};
+/* The one whose ID begins so. errors: not-found; bad-usage: several do. */
+MUST_CHECK int cli_find_id(struct remote *r, const struct cli_things *t,
+    const char *start, struct id *out, struct err *e);
+
 /* How a factor is proven: --with WAY --code CODE. */
 struct cli_proof {
 	const char *with, *code; /* NULL: chosen, asked */
@@ -162,8 +175,6 @@ void cli_print_json(struct json_t *j);
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);
 
-/* "computer", "browser", …: a device's class as people say it. */
-const char *cli_class(uint8_t class);
 struct pair_request;
 /* A line, or an object, on standard output. */
 void cli_print_request(const struct cli *cli, const struct pair_request *r);

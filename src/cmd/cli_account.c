@@ -12,12 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *
-home_of(const struct cli *cli)
-{
-	return cli->home != NULL ? mem_text(cli->home) : home_default();
-}
-
 static void
 default_device_name(char out[static LIMIT_NAME_BYTES + 1])
 {
@@ -39,7 +33,7 @@ cli_check_name(const char *name, struct err *e)
 int
 cli_signup(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = home_of(cli);
+	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
 	const char *protection = "advanced";
@@ -138,7 +132,7 @@ end_visit(const char *dir, struct err *e)
 int
 cli_signout(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = home_of(cli);
+	OWN(mem_free) char *dir = cli_home(cli);
 	bool erase = false;
 	const struct cli_option options[] = { { "erase", CLI_FLAG, &erase } };
 

@@ -88,7 +88,7 @@ ask(struct agent *a, const struct pair_request *r)
 	struct err e;
 
 	buf_printf(&title, "A %s asks to join %s@%s",
-	    cli_class(r->device.class), a->self->name, a->self->host);
+	    circle_class_name(r->device.class), a->self->name, a->self->host);
 	buf_printf(&text,
 	    "%s, from %s. Whoever asks knows the password. Allow it only if "
 	    "this is you, now.",

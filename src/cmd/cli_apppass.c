@@ -15,6 +15,10 @@ struct wish {
 	struct cli_proof proof;
 };
 
+static const struct cli_things passwords = { "/v1/app-passwords",
+	"app_passwords", "app-specific password",
+	"Run: aumbry app-password list" };
+
 static int
 create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 {
@@ -105,38 +109,6 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 	return 0;
 }
 
-/* The one whose ID begins so. */
-static int
-find(struct remote *r, const char *start, struct id *out, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-	size_t hits = 0;
-
-	if (api_call(r, "GET", "/v1/app-passwords", NULL, false, &answer, e) <
-	    0)
-		return -1;
-	const json_t *all = json_object_get(answer, "app_passwords");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		struct id id;
-		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
-			return -1;
-		if (start[0] != '\0' &&
-		    strncmp(id_text(&id).s, start, strlen(start)) == 0) {
-			*out = id;
-			hits++;
-		}
-	}
-	if (hits > 1)
-		return err_set(e, ERR_USAGE,
-		    "%s begins the ID of several app-specific passwords",
-		    start);
-	if (hits == 1)
-		return 0;
-	(void)err_set(
-	    e, ERR_NOT_FOUND, "there is no app-specific password %s", start);
-	return err_remedy(e, "Run: aumbry app-password list");
-}
-
 static int
 revoke(const struct cli *cli, struct remote *r, const char *id, struct err *e)
 {
@@ -147,7 +119,7 @@ revoke(const struct cli *cli, struct remote *r, const char *id, struct err *e)
 
 	buf_put_str(&path, "/v1/app-passwords");
 	if (id != NULL) {
-		if (find(r, id, &which, e) < 0)
+		if (cli_find_id(r, &passwords, id, &which, e) < 0)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}

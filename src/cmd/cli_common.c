@@ -282,11 +282,17 @@ cli_line(const struct cli *cli, const char *prompt, const char *flag,
 
 /* ---- opening ---- */
 
+char *
+cli_home(const struct cli *cli)
+{
+	return cli->home != NULL ? mem_text(cli->home) : home_default();
+}
+
 int
 cli_self(struct cli *cli, struct self **out, struct err *e)
 {
 	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *dir = cli_home(cli);
 	OWN(self_free) struct self *s = NULL;
 
 	if (visit_there(dir)) {
@@ -361,7 +367,7 @@ static int
 open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 {
 	OWN(mem_free)
-	char *home = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *home = cli_home(cli);
 	OWN(buf_free) struct buf dir = { 0 };
 	struct cli with = *cli;
 

@@ -11,19 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *
-cli_class(uint8_t class)
-{
-	static const char *const names[CLASS_END] = {
-		[CLASS_COMPUTER] = "computer",
-		[CLASS_PHONE] = "phone",
-		[CLASS_BROWSER] = "browser",
-		[CLASS_SECURITY_KEY] = "security key",
-	};
-
-	return class < CLASS_END && names[class] != NULL ? names[class] : "?";
-}
-
 /* ---- list ---- */
 
 static int
@@ -42,7 +29,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 		if (cli->json) {
 			json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id",
 			    id_text(&d[i].dev_id).s, "name", d[i].name, "class",
-			    cli_class(d[i].class), "added_ms",
+			    circle_class_name(d[i].class), "added_ms",
 			    (json_int_t)d[i].added_ms, "this",
 			    d[i].self ? 1 : 0);
 			(void)json_dumpf(j, stdout, JSON_COMPACT);
@@ -52,7 +39,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 		}
 		(void)printf("%s  %-20s %-10s since %s%s\n",
 		    id_short(&d[i].dev_id).s, name[0] != '\0' ? name : "?",
-		    cli_class(d[i].class), when,
+		    circle_class_name(d[i].class), when,
 		    d[i].self ? "  (this device)" : "");
 	}
 	return 0;
@@ -81,16 +68,16 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 
 	if (cli->json) {
 		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
-		    id_text(&r->join).s, "class", cli_class(r->device.class),
-		    "os", r->os, "address", r->address, "time",
-		    (json_int_t)r->created_ms);
+		    id_text(&r->join).s, "class",
+		    circle_class_name(r->device.class), "os", r->os, "address",
+		    r->address, "time", (json_int_t)r->created_ms);
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(j);
 		return;
 	}
 	(void)printf("%s  %s  %s, %s, from %s%s\n", id_short(&r->join).s, when,
-	    cli_class(r->device.class), os, from,
+	    circle_class_name(r->device.class), os, from,
 	    r->here ? "  (this machine)" : "");
 }
 
@@ -171,7 +158,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 		cli_say(cli,
 		    "A %s asks to join from %s. If that is not you: "
 		    "aumbry device refuse",
-		    cli_class(r->device.class), from);
+		    circle_class_name(r->device.class), from);
 		if (isatty(STDIN_FILENO) && !cli->yes) {
 			OWN(buf_free) struct buf yes = { 0 };
 			if (cli_line(cli, "Allow it? (yes/no)", "--yes", &yes,

@@ -168,7 +168,7 @@ int
 cli_heal(struct cli *cli, struct err *e)
 {
 	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *dir = cli_home(cli);
 	OWN(ward_free) struct ward w = { .self = NULL };
 	bool whole, yes;
 

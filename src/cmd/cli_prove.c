@@ -19,7 +19,7 @@ int
 cli_account(struct cli *cli, struct cli_account *out, struct err *e)
 {
 	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *dir = cli_home(cli);
 
 	if (visit_there(dir)) {
 		if (visit_open(dir, &out->visit, e) < 0)
@@ -31,6 +31,35 @@ cli_account(struct cli *cli, struct cli_account *out, struct err *e)
 		return -1;
 	out->remote = out->self->remote;
 	return 0;
+}
+
+int
+cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
+    struct id *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	size_t hits = 0;
+
+	if (api_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *all = json_object_get(answer, t->field);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		struct id id;
+		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
+			return -1;
+		if (start[0] != '\0' &&
+		    strncmp(id_text(&id).s, start, strlen(start)) == 0) {
+			*out = id;
+			hits++;
+		}
+	}
+	if (hits == 1)
+		return 0;
+	if (hits > 1)
+		return err_set(e, ERR_USAGE, "%s begins the ID of several %ss",
+		    start, t->word);
+	(void)err_set(e, ERR_NOT_FOUND, "there is no %s %s", t->word, start);
+	return err_remedy(e, "%s", t->look);
 }
 
 /* ---- proving ---- */

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct cli_things sessions = { "/v1/sessions", "sessions",
+	"session", "Run: aumbry session list" };
+
 static bool
 is(const json_t *x, const char *what)
 {
@@ -47,52 +50,17 @@ print_one(const struct cli *cli, const json_t *x, struct err *e)
 }
 
 static int
-fetch(struct remote *r, json_t **answer, struct err *e)
-{
-	return api_call(r, "GET", "/v1/sessions", NULL, false, answer, e);
-}
-
-static int
 list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (fetch(r, &answer, e) < 0)
+	if (api_call(r, "GET", "/v1/sessions", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "sessions");
 	for (size_t i = 0; i < json_array_size(all); i++)
 		if (print_one(cli, json_array_get(all, i), e) < 0)
 			return -1;
 	return 0;
-}
-
-/* The one whose ID begins so. */
-static int
-find(struct remote *r, const char *start, struct id *out, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-	size_t hits = 0;
-
-	if (fetch(r, &answer, e) < 0)
-		return -1;
-	const json_t *all = json_object_get(answer, "sessions");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		struct id id;
-		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
-			return -1;
-		if (start[0] != '\0' &&
-		    strncmp(id_text(&id).s, start, strlen(start)) == 0) {
-			*out = id;
-			hits++;
-		}
-	}
-	if (hits == 1)
-		return 0;
-	(void)err_set(e, hits == 0 ? ERR_NOT_FOUND : ERR_USAGE,
-	    hits == 0 ? "there is no session %s"
-		      : "%s begins the ID of several sessions",
-	    start);
-	return err_remedy(e, "Run: aumbry session list");
 }
 
 int
@@ -112,7 +80,7 @@ cli_session(struct cli *cli, struct err *e)
 		return -1;
 	if (!end)
 		return list(cli, a.remote, e);
-	if (find(a.remote, cli->args[1], &id, e) < 0)
+	if (cli_find_id(a.remote, &sessions, cli->args[1], &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/sessions/%s", id_text(&id).s);
 	if (api_call(

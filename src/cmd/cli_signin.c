@@ -165,7 +165,7 @@ int
 cli_signin(struct cli *cli, struct err *e)
 {
 	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *dir = cli_home(cli);
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *timeout = NULL;
 	struct cli_proof proof = { "device", NULL };

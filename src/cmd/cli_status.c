@@ -254,7 +254,7 @@ int
 cli_status(struct cli *cli, struct err *e)
 {
 	OWN(mem_free)
-	char *dir = cli->home != NULL ? mem_text(cli->home) : home_default();
+	char *dir = cli_home(cli);
 	OWN(status_free) struct status t = { .cli = cli };
 	OWN(buf_free) struct buf address = { 0 };
 	struct err ignored;

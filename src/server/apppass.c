@@ -142,24 +142,23 @@ apppass_create(
 
 /* ---- listing, revoking ---- */
 
-static json_t *
-as_json(struct stmt *s)
+static void
+put_one(struct stmt *s, const struct call *c, json_t *row)
 {
-	json_t *x = json_object();
 	struct id id;
 
+	(void)c;
 	stmt_got_copy(s, 0, id.b, ID_BYTES);
-	jsonio_put_id(x, "id", &id);
-	jsonio_put_text(x, "label", stmt_got_text(s, 1));
-	jsonio_put_text(x, "scope", stmt_got_text(s, 2));
-	jsonio_put_u64(x, "created_ms", stmt_got_u64(s, 3));
+	jsonio_put_id(row, "id", &id);
+	jsonio_put_text(row, "label", stmt_got_text(s, 1));
+	jsonio_put_text(row, "scope", stmt_got_text(s, 2));
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 3));
 	if (stmt_got_u64(s, 4) != 0)
-		jsonio_put_u64(x, "expires_ms", stmt_got_u64(s, 4));
+		jsonio_put_u64(row, "expires_ms", stmt_got_u64(s, 4));
 	if (stmt_got_u64(s, 5) != 0) {
-		jsonio_put_u64(x, "used_ms", stmt_got_u64(s, 5));
-		jsonio_put_text(x, "used_from", stmt_got_text(s, 6));
+		jsonio_put_u64(row, "used_ms", stmt_got_u64(s, 5));
+		jsonio_put_text(row, "used_from", stmt_got_text(s, 6));
 	}
-	return x;
 }
 
 static int
@@ -169,20 +168,13 @@ list(struct tx *tx, struct call *c, struct err *e)
 	json_t *all = json_array();
 
 	(void)json_object_set_new(c->out, "app_passwords", all);
-	if (sql_ask(tx, e, &s,
-		"SELECT id, label, scope, created_ms, expires_ms, used_ms,"
-		" used_from FROM app_password WHERE uid = ?"
-		" ORDER BY created_ms, id",
-		"i", &c->me->uid) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		(void)json_array_append_new(all, as_json(s));
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT id, label, scope, created_ms, expires_ms, used_ms,"
+		   " used_from FROM app_password WHERE uid = ?"
+		   " ORDER BY created_ms, id",
+		   "i", &c->me->uid) < 0
+	    ? -1
+	    : server_rows(s, c, all, put_one, e);
 }
 
 int

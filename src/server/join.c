@@ -82,39 +82,38 @@ struct list_job {
 	json_t *list;
 };
 
+static void
+put_request(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id id;
+
+	(void)c;
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	jsonio_put_id(row, "join", &id);
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 1));
+	jsonio_put_u64(row, "expires_ms", stmt_got_u64(s, 2));
+	jsonio_put_bytes(row, "device", stmt_got_bytes(s, 3));
+	jsonio_put_bytes(row, "nonce", stmt_got_bytes(s, 4));
+	jsonio_put_text(row, "os", stmt_got_text(s, 5));
+	jsonio_put_text(row, "address", stmt_got_text(s, 6));
+	jsonio_put_u64(row, "state", stmt_got_u64(s, 7));
+	jsonio_put_bytes(row, "machine", stmt_got_bytes(s, 8));
+}
+
 static int
 list_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct list_job *j = arg;
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	if (sql_ask(tx, e, &s,
-		"SELECT id, created_ms, expires_ms, device, nonce, os, address,"
-		" state, machine FROM joining WHERE uid = ?"
-		" AND expires_ms > ? AND created_ms > ? AND state <= 1"
-		" AND shown = 1 ORDER BY created_ms",
-		"inu", &j->c->me->uid, j->c->now_ms, j->since_ms) < 0)
-		return -1;
-	for (;;) {
-		struct id id;
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *v = json_object();
-		stmt_got_copy(s, 0, id.b, ID_BYTES);
-		jsonio_put_id(v, "join", &id);
-		jsonio_put_u64(v, "created_ms", stmt_got_u64(s, 1));
-		jsonio_put_u64(v, "expires_ms", stmt_got_u64(s, 2));
-		jsonio_put_bytes(v, "device", stmt_got_bytes(s, 3));
-		jsonio_put_bytes(v, "nonce", stmt_got_bytes(s, 4));
-		jsonio_put_text(v, "os", stmt_got_text(s, 5));
-		jsonio_put_text(v, "address", stmt_got_text(s, 6));
-		jsonio_put_u64(v, "state", stmt_got_u64(s, 7));
-		jsonio_put_bytes(v, "machine", stmt_got_bytes(s, 8));
-		(void)json_array_append_new(j->list, v);
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT id, created_ms, expires_ms, device, nonce, os,"
+		   " address, state, machine FROM joining WHERE uid = ?"
+		   " AND expires_ms > ? AND created_ms > ? AND state <= 1"
+		   " AND shown = 1 ORDER BY created_ms",
+		   "inu", &j->c->me->uid, j->c->now_ms, j->since_ms) < 0
+	    ? -1
+	    : server_rows(s, j->c, j->list, put_request, e);
 }
 
 /* ?wait=S of a long poll. */

@@ -352,6 +352,14 @@ notice_remove(
 	return server_json(app, q, r, drop, SERVER_WRITE, e);
 }
 
+static void
+put_address(struct stmt *s, const struct call *c, json_t *row)
+{
+	(void)c;
+	jsonio_put_text(row, "address", stmt_got_text(s, 0));
+	jsonio_put_true(row, "confirmed", stmt_got_u64(s, 1) != 0);
+}
+
 static int
 list(struct tx *tx, struct call *c, struct err *e)
 {
@@ -359,23 +367,12 @@ list(struct tx *tx, struct call *c, struct err *e)
 	json_t *all = json_array();
 
 	(void)json_object_set_new(c->out, "addresses", all);
-	if (sql_ask(tx, e, &s,
-		"SELECT address, confirmed FROM mail_address WHERE uid = ?"
-		" ORDER BY address",
-		"i", &c->me->uid) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *x = json_object();
-		jsonio_put_text(x, "address", stmt_got_text(s, 0));
-		(void)json_object_set_new(
-		    x, "confirmed", json_boolean(stmt_got_u64(s, 1) != 0));
-		(void)json_array_append_new(all, x);
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT address, confirmed FROM mail_address WHERE uid = ?"
+		   " ORDER BY address",
+		   "i", &c->me->uid) < 0
+	    ? -1
+	    : server_rows(s, c, all, put_address, e);
 }
 
 int

@@ -126,23 +126,22 @@ seckey_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
 	return 0;
 }
 
-static json_t *
-key_json(struct stmt *s)
+static void
+put_key(struct stmt *s, const struct call *c, json_t *row)
 {
-	json_t *v = json_object();
 	struct id id, member;
 
+	(void)c;
 	stmt_got_copy(s, 0, id.b, ID_BYTES);
 	stmt_got_copy(s, 5, member.b, ID_BYTES);
-	jsonio_put_id(v, "id", &id);
-	jsonio_put_text(v, "name", stmt_got_text(s, 1));
-	jsonio_put_u64(v, "added_ms", stmt_got_u64(s, 2));
+	jsonio_put_id(row, "id", &id);
+	jsonio_put_text(row, "name", stmt_got_text(s, 1));
+	jsonio_put_u64(row, "added_ms", stmt_got_u64(s, 2));
 	if (stmt_got_u64(s, 3) != 0)
-		jsonio_put_u64(v, "used_ms", stmt_got_u64(s, 3));
-	jsonio_put_true(v, "blocked", stmt_got_u64(s, 4) != 0);
+		jsonio_put_u64(row, "used_ms", stmt_got_u64(s, 3));
+	jsonio_put_true(row, "blocked", stmt_got_u64(s, 4) != 0);
 	if (!id_zero(&member))
-		jsonio_put_id(v, "member", &member);
-	return v;
+		jsonio_put_id(row, "member", &member);
 }
 
 static int
@@ -155,16 +154,9 @@ list(struct tx *tx, struct call *c, struct err *e)
 	if (sql_ask(tx, e, &s,
 		"SELECT id, name, added_ms, used_ms, blocked, member"
 		" FROM security_key WHERE uid = ? ORDER BY added_ms, name",
-		"i", &c->me->uid) < 0)
+		"i", &c->me->uid) < 0 ||
+	    server_rows(s, c, keys, put_key, e) < 0)
 		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		(void)json_array_append_new(keys, key_json(s));
-	}
 	jsonio_put_true(c->out, "on", json_array_size(keys) >= SECKEY_LEAST);
 	return 0;
 }

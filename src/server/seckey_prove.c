@@ -8,6 +8,15 @@
 
 /* ---- asking ---- */
 
+static void
+put_credential(struct stmt *s, const struct call *c, json_t *row)
+{
+	(void)c;
+	jsonio_put_bytes(row, "id", stmt_got_bytes(s, 0));
+	jsonio_put_text(row, "name", stmt_got_text(s, 1));
+	(void)json_object_set_new(row, "transports", json_array());
+}
+
 static int
 put_credentials(struct tx *tx, struct call *c, struct err *e)
 {
@@ -15,23 +24,12 @@ put_credentials(struct tx *tx, struct call *c, struct err *e)
 	json_t *list = json_array();
 
 	(void)json_object_set_new(c->out, "credentials", list);
-	if (sql_ask(tx, e, &s,
-		"SELECT credential, name FROM security_key WHERE uid = ?"
-		" ORDER BY blocked, used_ms DESC",
-		"i", &c->me->uid) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *v = json_object();
-		jsonio_put_bytes(v, "id", stmt_got_bytes(s, 0));
-		jsonio_put_text(v, "name", stmt_got_text(s, 1));
-		(void)json_object_set_new(v, "transports", json_array());
-		(void)json_array_append_new(list, v);
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT credential, name FROM security_key WHERE uid = ?"
+		   " ORDER BY blocked, used_ms DESC",
+		   "i", &c->me->uid) < 0
+	    ? -1
+	    : server_rows(s, c, list, put_credential, e);
 }
 
 static int

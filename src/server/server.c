@@ -107,6 +107,22 @@ server_too_many(struct call *c, const char *what, int64_t retry_ms)
 }
 
 int
+server_rows(struct stmt *s, const struct call *c, json_t *list,
+    server_row_fn *fn, struct err *e)
+{
+	for (;;) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		json_t *v = json_object();
+		fn(s, c, v);
+		(void)json_array_append_new(list, v);
+	}
+}
+
+int
 server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
     int64_t window_ms, bool *ok, struct err *e)
 {

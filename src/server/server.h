@@ -98,6 +98,12 @@ MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
 /* Refuse with too-many-attempts: "what; try again in …". Returns 0. */
 int server_too_many(struct call *c, const char *what, int64_t retry_ms);
 
+/* One row of an answer's list, as an object that is empty. */
+typedef void server_row_fn(struct stmt *s, const struct call *c, json_t *row);
+/* Append an object to `list` for each row that is left. */
+MUST_CHECK int server_rows(struct stmt *s, const struct call *c, json_t *list,
+    server_row_fn *fn, struct err *e);
+
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
     const struct id *uid, bool *ok, struct err *e);

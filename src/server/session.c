@@ -273,79 +273,49 @@ session_end(
 
 /* ---- listing and ending ---- */
 
-static const char *
-class_word(uint64_t class)
+static void
+put_session(struct stmt *s, const struct call *c, json_t *row)
 {
-	switch (class) {
-	case CLASS_COMPUTER:
-		return "computer";
-	case CLASS_PHONE:
-		return "phone";
-	case CLASS_BROWSER:
-		return "browser";
-	case CLASS_SECURITY_KEY:
-		return "security key";
-	default:
-		return "?";
-	}
+	struct id id, dev_id;
+
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	stmt_got_copy(s, 1, dev_id.b, ID_BYTES);
+	jsonio_put_id(row, "id", &id);
+	if (!id_zero(&dev_id))
+		jsonio_put_id(row, "dev_id", &dev_id);
+	jsonio_put_text(
+	    row, "class", circle_class_name((uint8_t)stmt_got_u64(s, 2)));
+	jsonio_put_true(row, "limited", stmt_got_u64(s, 3) != 0);
+	jsonio_put_u64(row, "opened_ms", stmt_got_u64(s, 4));
+	jsonio_put_u64(row, "seen_ms", stmt_got_u64(s, 5));
+	jsonio_put_u64(row, "expires_ms", stmt_got_u64(s, 6));
+	jsonio_put_text(row, "os", stmt_got_text(s, 7));
+	jsonio_put_text(row, "address", stmt_got_text(s, 8));
+	jsonio_put_true(row, "trusted", stmt_got_u64(s, 9) != 0);
+	jsonio_put_true(row, "this", id_equal(&id, &c->me->session_id));
 }
 
-/*
- * Rows of: id, dev_id, class, limited, opened, seen, expires, os, address. A
- * trusted browser is no session: it only needs no factor for its next one.
- */
-static int
-put_sessions(
-    struct stmt *s, struct call *c, json_t *list, bool trusted, struct err *e)
-{
-	for (;;) {
-		bool row;
-		struct id id, dev_id;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *v = json_object();
-		stmt_got_copy(s, 0, id.b, ID_BYTES);
-		stmt_got_copy(s, 1, dev_id.b, ID_BYTES);
-		jsonio_put_id(v, "id", &id);
-		if (!id_zero(&dev_id))
-			jsonio_put_id(v, "dev_id", &dev_id);
-		jsonio_put_text(v, "class", class_word(stmt_got_u64(s, 2)));
-		jsonio_put_true(v, "limited", stmt_got_u64(s, 3) != 0);
-		jsonio_put_u64(v, "opened_ms", stmt_got_u64(s, 4));
-		jsonio_put_u64(v, "seen_ms", stmt_got_u64(s, 5));
-		jsonio_put_u64(v, "expires_ms", stmt_got_u64(s, 6));
-		jsonio_put_text(v, "os", stmt_got_text(s, 7));
-		jsonio_put_text(v, "address", stmt_got_text(s, 8));
-		jsonio_put_true(v, "trusted", trusted);
-		jsonio_put_true(v, "this", id_equal(&id, &c->me->session_id));
-		(void)json_array_append_new(list, v);
-	}
-}
-
+/* A trusted browser is no session: it only needs no factor for its next one. */
 static int
 list_sessions(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(stmt_done) struct stmt *open = NULL;
-	OWN(stmt_done) struct stmt *trusted = NULL;
+	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *list = json_array();
 
 	(void)json_object_set_new(c->out, "sessions", list);
-	return sql_ask(tx, e, &open,
+	return sql_ask(tx, e, &s,
 		   "SELECT id, dev_id, class, limited, opened_ms, opened_ms,"
-		   " expires_ms, os, address FROM session WHERE uid = ?"
-		   " AND expires_ms > ? ORDER BY opened_ms",
-		   "in", &c->me->uid, c->now_ms) < 0 ||
-		put_sessions(open, c, list, false, e) < 0 ||
-		sql_ask(tx, e, &trusted,
-		    "SELECT id, NULL, 3, 1, opened_ms, seen_ms, expires_ms,"
-		    " os, address FROM trusted_browser WHERE uid = ?"
-		    " AND expires_ms > ? ORDER BY opened_ms",
-		    "in", &c->me->uid, c->now_ms) < 0 ||
-		put_sessions(trusted, c, list, true, e) < 0
+		   " expires_ms, os, address, 0 AS trusted FROM session"
+		   " WHERE uid = ? AND expires_ms > ?"
+		   " UNION ALL"
+		   " SELECT id, NULL, ?, 1, opened_ms, seen_ms, expires_ms,"
+		   " os, address, 1 FROM trusted_browser"
+		   " WHERE uid = ? AND expires_ms > ?"
+		   " ORDER BY trusted, opened_ms",
+		   "inuin", &c->me->uid, c->now_ms, (uint64_t)CLASS_BROWSER,
+		   &c->me->uid, c->now_ms) < 0
 	    ? -1
-	    : 0;
+	    : server_rows(s, c, list, put_session, e);
 }
 
 int

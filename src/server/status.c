@@ -10,6 +10,18 @@
 
 /* ---- account ---- */
 
+static void
+put_device(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id dev_id;
+
+	(void)c;
+	stmt_got_copy(s, 0, dev_id.b, ID_BYTES);
+	jsonio_put_id(row, "dev_id", &dev_id);
+	jsonio_put_u64(row, "last_seen_ms", stmt_got_u64(s, 1));
+	jsonio_put_text(row, "address", stmt_got_text(s, 2));
+}
+
 static int
 put_devices(struct tx *tx, struct call *c, struct err *e)
 {
@@ -17,25 +29,12 @@ put_devices(struct tx *tx, struct call *c, struct err *e)
 	json_t *list = json_array();
 
 	(void)json_object_set_new(c->out, "devices", list);
-	if (sql_ask(tx, e, &s,
-		"SELECT dev_id, time_ms, address FROM device_seen"
-		" WHERE uid = ?",
-		"i", &c->me->uid) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		struct id dev_id;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *d = json_object();
-		stmt_got_copy(s, 0, dev_id.b, ID_BYTES);
-		jsonio_put_id(d, "dev_id", &dev_id);
-		jsonio_put_u64(d, "last_seen_ms", stmt_got_u64(s, 1));
-		jsonio_put_text(d, "address", stmt_got_text(s, 2));
-		(void)json_array_append_new(list, d);
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT dev_id, time_ms, address FROM device_seen"
+		   " WHERE uid = ?",
+		   "i", &c->me->uid) < 0
+	    ? -1
+	    : server_rows(s, c, list, put_device, e);
 }
 
 static int
@@ -76,6 +75,21 @@ status_account(
 	return server_json(app, q, r, account_status, SERVER_READ, e);
 }
 
+static void
+put_event(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id dev_id;
+
+	(void)c;
+	jsonio_put_u64(row, "time_ms", stmt_got_u64(s, 0));
+	jsonio_put_text(row, "event", stmt_got_text(s, 1));
+	stmt_got_copy(s, 2, dev_id.b, ID_BYTES);
+	if (!id_zero(&dev_id))
+		jsonio_put_id(row, "dev_id", &dev_id);
+	jsonio_put_text(row, "address", stmt_got_text(s, 3));
+	jsonio_put_text(row, "detail", stmt_got_text(s, 4));
+}
+
 static int
 list_events(struct tx *tx, struct call *c, struct err *e)
 {
@@ -87,28 +101,12 @@ list_events(struct tx *tx, struct call *c, struct err *e)
 	(void)json_object_set_new(c->out, "events", list);
 	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
-	if (sql_ask(tx, e, &s,
-		"SELECT time_ms, event, dev_id, address, detail FROM event"
-		" WHERE uid = ? AND time_ms >= ? ORDER BY n DESC LIMIT ?",
-		"iuu", &c->me->uid, from, (uint64_t)EVENTS_MAX) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		struct id dev_id;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		json_t *v = json_object();
-		jsonio_put_u64(v, "time_ms", stmt_got_u64(s, 0));
-		jsonio_put_text(v, "event", stmt_got_text(s, 1));
-		stmt_got_copy(s, 2, dev_id.b, ID_BYTES);
-		if (!id_zero(&dev_id))
-			jsonio_put_id(v, "dev_id", &dev_id);
-		jsonio_put_text(v, "address", stmt_got_text(s, 3));
-		jsonio_put_text(v, "detail", stmt_got_text(s, 4));
-		(void)json_array_append_new(list, v);
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT time_ms, event, dev_id, address, detail FROM event"
+		   " WHERE uid = ? AND time_ms >= ? ORDER BY n DESC LIMIT ?",
+		   "iuu", &c->me->uid, from, (uint64_t)EVENTS_MAX) < 0
+	    ? -1
+	    : server_rows(s, c, list, put_event, e);
 }
 
 int

@@ -814,3 +814,16 @@ circle_apply(struct circle *c, struct bytes entry, struct err *e)
 	next = (struct circle){ 0 };
 	return 0;
 }
+
+const char *
+circle_class_name(uint8_t class)
+{
+	static const char *const names[CLASS_END] = {
+		[CLASS_COMPUTER] = "computer",
+		[CLASS_PHONE] = "phone",
+		[CLASS_BROWSER] = "browser",
+		[CLASS_SECURITY_KEY] = "security key",
+	};
+
+	return class < CLASS_END && names[class] != NULL ? names[class] : "?";
+}

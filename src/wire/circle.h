@@ -60,6 +60,9 @@ enum circle_class {
 
 enum circle_protection { PROTECTION_STANDARD = 1, PROTECTION_ADVANCED = 2 };
 
+/* "computer", "browser", …: as people say it; "?" for no class. */
+const char *circle_class_name(uint8_t class);
+
 #define RIGHT_APPEND_ONLY 0x01
 #define RIGHT_APPROVE 0x02
 

@@ -164,7 +164,7 @@ bench-peers: all
 screenshots: all
 	@tools/setup.sh check
 	@rm -rf build/screenshots && mkdir -p build/screenshots
-	@BUILD=$(B) SHOTS=$(CURDIR)/build/screenshots sh tests/e2e/90-page.t
+	@BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' sh tests/e2e/90-page.t
 
 lint:
 	@tools/setup.sh lint

@@ -18,7 +18,7 @@ export async function showOverview(me) {
 			h("li", { class: "card" }, h("h2", {}, "This browser"),
 				visitor ?
 					[h("p", {}, "Signed in with a code until ", h("strong", {}, hour(me.until_ms)), "."),
-						h("p", { class: "hint" }, "It can change settings and read none of your data. ",
+						h("p", { class: "hint" }, "It can look at your account and end what is open, and reads none of your data. ",
 							"To make it a device: sign out, sign in again and ask your devices.")] :
 					[h("p", {}, "Is one of your ", h("strong", {}, "devices"), "."),
 						h("p", { class: "hint" }, "It holds keys of its own and can approve others.")],
@@ -47,5 +47,5 @@ function twoFactorCard(account) {
 // A visitor asks for what only a device can do.
 export const notForVisitors = (what) => box("notice",
 	h("p", { class: "what" }, `${what} needs a browser that is one of your devices.`),
-	h("p", {}, "This one is signed in with a code: it can change settings, and holds no keys. ",
+	h("p", {}, "This one is signed in with a code: it can look and end what is open, and holds no keys. ",
 		"Sign out, sign in again, and choose “Ask my devices”."));

@@ -18,8 +18,8 @@ const scopeWords = (scope) => {
 	return (scopes[base]?.[0] ?? base) + (folder ? ` in /${folder}` : "");
 };
 
-export async function showPasswords() {
-	const again = () => showPasswords();
+export async function showPasswords(me) {
+	const again = () => showPasswords(me);
 	const { app_passwords: list } = await core.call("GET", "/v1/app-passwords");
 	screen("App passwords",
 		h("p", {}, "For programs that only know a name and a password, such as mail and calendar apps. ",
@@ -38,7 +38,7 @@ export async function showPasswords() {
 					await again();
 				}) }))),
 		h("div", { class: "buttons" },
-			button("Make one", async () => {
+			me.who !== "visitor" && button("Make one", async () => {
 				if (await make())
 					await again();
 			}, "primary"),

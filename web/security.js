@@ -8,7 +8,12 @@ import { when, ago } from "./words.js";
 import { keyMake } from "./keys.js";
 import { notForVisitors } from "./account.js";
 
+// A visitor looks, and changes nothing that opens the account.
+let visitor = false;
+const changing = (...words) => !visitor && button(...words);
+
 export async function showSecurity(me) {
+	visitor = me.who === "visitor";
 	const again = () => showSecurity(me);
 	const [account, phones, keys, mail] = await Promise.all([
 		core.call("GET", "/v1/account"),
@@ -17,11 +22,12 @@ export async function showSecurity(me) {
 		maybe("/v1/mail", { addresses: [] }),
 	]);
 	screen("Security",
+		visitor && notForVisitors("Changing what opens the account"),
 		twoFactorPart(account, again),
 		authenticatorPart(account, again),
 		phonesPart(phones, again),
 		keys && keysPart(keys, me, again),
-		passwordPart(me),
+		passwordPart(),
 		mailPart(mail, again));
 }
 
@@ -46,13 +52,13 @@ function twoFactorPart(account, again) {
 		h("p", {}, on ? "Signing in takes your password and something that you have." :
 			has ? "You have a second factor, and it is not asked for." :
 				"Add an authenticator app or a phone number below: two-factor is on as soon as it is confirmed."),
-		on ? button("Turn off", async () => {
+		on ? changing("Turn off", async () => {
 			await sure("Turn two-factor off?", "A stolen password is enough to change the account then. " +
 				"All app passwords are revoked. While Backup or Drive hold data it stays on.", "Turn off");
 			await change("POST", "/v1/two-factor", { state: "off" });
 			announce("Two-factor is off.");
 			await again();
-		}) : has && button("Turn on", async () => {
+		}) : has && changing("Turn on", async () => {
 			await change("POST", "/v1/two-factor", { state: "on" });
 			announce("Two-factor is on.");
 			await again();
@@ -67,12 +73,12 @@ function authenticatorPart(account, again) {
 		h("p", {}, has ? "An app on your phone makes a code every 30 seconds. It is set up." :
 			"An app on your phone makes a code every 30 seconds. It works without a network."),
 		h("div", { class: "buttons" },
-			button(has ? "Set up another instead" : "Set up", async () => {
+			changing(has ? "Set up another instead" : "Set up", async () => {
 				const made = await change("POST", "/v1/authenticator");
 				if (await showSecret(made))
 					await again();
 			}, has ? "" : "primary"),
-			has && button("Remove", async () => {
+			has && changing("Remove", async () => {
 				await sure("Remove the authenticator?", "Its codes stop working at once.", "Remove");
 				await change("DELETE", "/v1/authenticator");
 				announce("The authenticator is removed.");
@@ -105,13 +111,13 @@ function phonesPart({ phones, gateways }, again) {
 			title: p.number,
 			badge: !p.confirmed && badge("Not confirmed", "warn"),
 			lines: [p.call ? "By call" : "By text"],
-			actions: button("Remove", async () => {
+			actions: changing("Remove", async () => {
 				await sure("Remove this number?", `Codes no longer go to ${p.number}.`, "Remove");
 				await change("POST", "/v1/phones/remove", { number: p.number });
 				announce("The number is removed.");
 				await again();
 			}) }))),
-		can ? button("Add a number", async () => {
+		can ? changing("Add a number", async () => {
 			if (await addPhone(gateways))
 				await again();
 		}) : h("p", { class: "hint" }, "This server cannot send texts or make calls. ",
@@ -160,18 +166,18 @@ function keysPart({ keys, on }, me, again) {
 			badge: k.blocked ? badge("Blocked: it may have been copied", "warn") :
 				k.member && badge("Opens your data", "good"),
 			lines: [`Added ${when(k.added_ms)}`, k.used_ms ? `Used ${ago(k.used_ms)}` : "Not used yet"],
-			actions: keys.length !== 2 && button("Remove", async () => {
+			actions: keys.length !== 2 && changing("Remove", async () => {
 				await sure("Remove this key?", `“${k.name}” stops working for this account.`, "Remove");
 				await stepped(() => core.ask("key_remove", { id: k.id }));
 				announce("The key is removed.");
 				await again();
 			}) }))),
 		h("div", { class: "buttons" },
-			keys.length < 6 && button("Add a key", async () => {
+			keys.length < 6 && changing("Add a key", async () => {
 				if (await addKey())
 					await again();
 			}),
-			keys.length > 1 && button("Remove all keys", async () => {
+			keys.length > 1 && changing("Remove all keys", async () => {
 				await sure("Remove all keys?", "Codes work again from then on, which is weaker.", "Remove all");
 				await stepped(() => core.ask("key_remove"));
 				announce("All keys are removed; codes work again.");
@@ -194,13 +200,11 @@ field({ label: "Name of the key", name: "name", required: true, maxlength: 64,
 
 // ---- password ----
 
-function passwordPart(me) {
-	if (me.who === "visitor")
-		return part("Password", notForVisitors("Changing the password"));
+function passwordPart() {
 	return part("Password",
 		h("p", {}, "Changing it signs out trusted browsers and revokes all app passwords. ",
 			"Your data stays as it is: it was never locked by the password."),
-		button("Change the password", async () => {
+		changing("Change the password", async () => {
 			await dialog("Change the password", (close) => form({ submit: "Change it",
 				act: async ({ fresh, repeated }) => {
 					if ([...fresh].length < 8)
@@ -230,13 +234,13 @@ function mailPart({ addresses }, again) {
 		addresses.length > 0 && h("ul", { class: "rows" }, addresses.map((a) => row({
 			title: a.address,
 			badge: !a.confirmed && badge("Not confirmed", "warn"),
-			actions: button("Remove", async () => {
+			actions: changing("Remove", async () => {
 				await sure("Remove this address?", `No notices go to ${a.address} any more.`, "Remove");
 				await change("POST", "/v1/mail/remove", { address: a.address });
 				announce("The address is removed.");
 				await again();
 			}) }))),
-		button("Add an address", async () => {
+		changing("Add an address", async () => {
 			if (await addMail())
 				await again();
 		}));

@@ -43,7 +43,7 @@ print_one(const struct cli *cli, const json_t *x, struct err *e)
 	(void)printf("%s  %-10s %-8s from %-15s since %s, until %s%s%s\n",
 	    id_short(&id).s, shown, system, where, since, until,
 	    is(x, "trusted")	   ? "  (trusted browser)"
-		: is(x, "limited") ? "  (settings only)"
+		: is(x, "limited") ? "  (only looks)"
 				   : "",
 	    is(x, "this") ? "  (this one)" : "");
 	return 0;

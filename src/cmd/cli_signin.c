@@ -142,9 +142,9 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 	    cli_with_password(cli, "Password", visit, &v, e) < 0)
 		return -1;
 	cli_say(cli,
-	    "Signed in for an hour, to the account's settings. Its data opens "
-	    "only\non a device that another one has let in: aumbry signin "
-	    "--with device");
+	    "Signed in for an hour, to look at the account and end what is "
+	    "open.\nIts data and its settings take a device that another one "
+	    "has let in:\naumbry signin --with device");
 	return 0;
 }
 

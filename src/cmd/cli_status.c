@@ -244,7 +244,7 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 	}
 	OWN(mem_free) char *until = cli_time(v->until_ms);
 	(void)printf("account      %s@%s\nserver       %s\n"
-		     "device       none: signed in to the settings, until %s\n"
+		     "device       none: signed in by a code, until %s\n"
 		     "two-factor   %s\n",
 	    v->name, v->host, remote_url(v->remote), until, two_factor);
 	return 0;

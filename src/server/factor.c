@@ -143,10 +143,9 @@ asking_device(struct tx *tx, struct call *c, struct device *d, struct buf *os,
 	return 0;
 }
 
-/* fresh: a factor was shown, which counts as a step-up for a while. */
 static int
 open_visit(struct tx *tx, struct call *c, const struct device *d,
-    const char *os, bool fresh, struct err *e)
+    const char *os, struct err *e)
 {
 	OWN(buf_free) struct buf token = { 0 };
 	struct digest stored;
@@ -167,7 +166,6 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 		.limited = true,
 		.opened_ms = c->now_ms,
 		.expires_ms = c->now_ms + VISIT_MS,
-		.step_up_ms = fresh ? c->now_ms : 0,
 		.os = os,
 		.address = c->q->peer };
 	id_random(&s.id);
@@ -250,9 +248,8 @@ prove(struct tx *tx, struct call *c, struct err *e)
 	if (jsonio_true(c->in, "trust") && ways[way].fallback &&
 	    trust_make(tx, c, uid, e) < 0)
 		return -1;
-	return c->me->session
-	    ? factor_step_up(tx, c, e)
-	    : open_visit(tx, c, &d, buf_text(&os), ways[way].fallback, e);
+	return c->me->session ? factor_step_up(tx, c, e)
+			      : open_visit(tx, c, &d, buf_text(&os), e);
 }
 
 int

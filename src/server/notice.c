@@ -19,9 +19,10 @@ static const struct {
 	{ "join_opened", "a device asks to join",
 	    "Somebody who knows the password asks to join the account with a "
 	    "new device. A trusted device must let it in." },
-	{ "signin_visit", "somebody signed in to the settings",
-	    "Somebody signed in to the account's settings with the password "
-	    "and a second factor. This opens none of its data." },
+	{ "signin_visit", "somebody signed in by a code",
+	    "Somebody signed in with the password and a second factor, without "
+	    "one of your devices. This shows the account's settings, changes "
+	    "none of them, and opens none of its data." },
 	{ "browser_trusted", "a browser is trusted",
 	    "A browser needs no second factor for the next 30 days." },
 	{ "join_refused", "a device was refused",

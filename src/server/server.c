@@ -228,8 +228,8 @@ static int
 is_visitor(struct err *e)
 {
 	(void)err_set(e, ERR_PERMISSION,
-	    "this sign-in was by a code, which opens the account's settings "
-	    "and none of its data");
+	    "this sign-in was by a code: it looks at the account and ends "
+	    "what is open, but changes nothing and reaches no data");
 	return err_remedy(e,
 	    "Let this device in: aumbry signout --erase, then: aumbry signin "
 	    "URL NAME");

@@ -33,7 +33,8 @@ struct server {
 };
 
 /* Who may call a route. A device is one of the circle; a visitor has proven
- * the password and a factor, and reaches the account but none of its data. */
+ * the password and a factor: it looks at the account and ends what is open, but
+ * changes nothing that opens it and reaches none of its data. */
 enum server_who {
 	WHO_ANYBODY = 0,
 	WHO_JOIN = 1, /* a request to join, by its token */
@@ -42,8 +43,7 @@ enum server_who {
 	WHO_FRESH = 8, /* and with a step-up of the last minutes */
 	WHO_BOTH = WHO_JOIN | WHO_SESSION,
 	WHO_ACCOUNT = WHO_SESSION | WHO_VISITOR,
-	WHO_STEP_UP = WHO_ACCOUNT | WHO_FRESH,
-	WHO_PROVER = WHO_JOIN | WHO_ACCOUNT
+	WHO_STEP_UP = WHO_SESSION | WHO_FRESH
 };
 
 /* Who calls: q->user. */

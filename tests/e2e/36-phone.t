@@ -115,7 +115,7 @@ visit() {
 	newest "$1" | at "$2" signin "$URL" ana --with text
 }
 ok 'signing in by text' visit 6 v
-says 'opens the settings' 'signed in to the settings' at v status
+says 'opens the settings' 'signed in by a code' at v status
 says 'which is logged as such' ' signin_visit .*text' at ana log
 ok 'a text for who has gone' sh -c 'aumbry --home "$1" --password-file "$2" \
 	signin "$3" ana --with text </dev/null; [ $? -eq 2 ]' \

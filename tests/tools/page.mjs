@@ -372,7 +372,7 @@ await step("a wrong code of the authenticator is refused", async () => {
 	await trouble(three, "wrong-code");
 });
 await state(three, "code-refused");
-await step("the right one opens the settings", async () => {
+await step("the right one lets it look", async () => {
 	await three.fill("[name=code]", totp(secret));
 	await three.check("[name=trust]");
 	await press(three, "Continue");
@@ -385,6 +385,15 @@ await step("and no devices", async () => {
 	await three.getByText("needs a browser that is one of your devices").waitFor();
 });
 await state(three, "devices-visitor");
+await step("nor anything that opens the account", async () => {
+	await go(three, "#/security", "Security");
+	await three.getByText("Changing what opens the account needs").waitFor();
+	await three.getByText("It is set up.").waitFor();
+	must(await three.locator("main button").count() === 0, "a button that changes something");
+	await go(three, "#/app-passwords", "App passwords");
+	must(await three.getByRole("button", { name: "Make one" }).count() === 0, "app passwords are made");
+	await go(three, "#/devices", "Devices");
+});
 await step("sign-in asked no device", async () => {
 	must(sql("SELECT COUNT(*) FROM joining WHERE shown = 1 AND state <= 1") === "0", "a prompt");
 });

@@ -51,7 +51,8 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
 
 # ---- what there is -------------------------------------------------------
 
-LAYERS := base wire store vault client apps server
+SERVER_LAYERS := http server factor api
+LAYERS := base wire store vault client apps $(SERVER_LAYERS)
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
 	src/wire/digest_sodium.c,$(wildcard $1)))
@@ -226,7 +227,7 @@ $(B)/obj/%.o: %.c Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c '$<' -o '$@'
 
 define archive_rule
-$(B)/lib$1.a: $(call objs,src/$1/*.c) $(if $(filter server,$1),$(B)/obj/page_data.o)
+$(B)/lib$1.a: $(call objs,src/$1/*.c) $(if $(filter api,$1),$(B)/obj/page_data.o)
 	$$(call say,AR,$$@)
 	@rm -f '$$@'
 	$(Q)ar rcs '$$@' $$^
@@ -238,7 +239,7 @@ $(B)/aumbry: $(CLI_OBJS) $(call libs,base wire store vault client apps)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
 # The daemon never sees a key: no vault, no client.
-$(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store server)
+$(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store $(SERVER_LAYERS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

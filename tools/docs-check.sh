@@ -10,8 +10,8 @@ trap 'rm -f "$bad"' EXIT
 # Routes of the server, with {} for whatever name the document gives a part.
 protocol=$(sed 's/{[a-z]*}/{}/g' docs/PROTOCOL.md)
 sed -n 's/^[[:space:]]*{ "\([A-Z]*\)", "\([^"]*\)".*/\1 \2/p' \
-	src/server/table.c >"$bad.routes"
-[ -s "$bad.routes" ] || echo 'src/server/table.c: no route found' >>"$bad"
+	src/api/table.c >"$bad.routes"
+[ -s "$bad.routes" ] || echo 'src/api/table.c: no route found' >>"$bad"
 while read -r method path; do
 	# The path ends there: by a backquote, a query, or a space.
 	pattern=$(printf '%s' "$path" | sed 's/[.{}]/[&]/g')

@@ -15,8 +15,11 @@ may_use() {
 	client) echo 'base wire store vault' ;;
 	apps) echo 'base wire store vault client' ;;
 	web) echo 'base wire vault client' ;;
-	server) echo 'base wire store' ;;
-	cmd) echo 'base wire store vault client apps server' ;;
+	http) echo 'base wire' ;;
+	server) echo 'base wire store http' ;;
+	factor) echo 'base wire store http server' ;;
+	api) echo 'base wire store http server factor' ;;
+	cmd) echo 'base wire store vault client apps http server factor api' ;;
 	*) return 1 ;;
 	esac
 }
@@ -27,14 +30,15 @@ at_home() {
 	sqlite3.h) homes='src/store/db*.c' ;;
 	curl/*) homes='src/client/remote.c src/server/postman.c
 		    src/server/gateway*.c' ;;
-	microhttpd.h) homes='src/server/http*.[ch]' ;;
+	microhttpd.h) homes='src/http/http*.[ch]' ;;
 	systemd/*) homes='src/cmd/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
-	fido.h | fido/*) homes='src/client/fido.c src/server/webauthn.c' ;;
+	fido.h | fido/*) homes='src/client/fido.c src/factor/webauthn.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
-		    src/wire/sig.c src/wire/oprf.c src/server/*.c
+		    src/wire/sig.c src/wire/oprf.c src/http/tlscert.c
+		    src/server/*.c src/factor/*.c src/api/*.c
 		    src/client/self*.c src/cmd/*.c'
 		;;
 	*) return 0 ;;
@@ -56,7 +60,7 @@ for file in src/*/*.[ch]; do
 		continue
 	fi
 	case $file in
-	src/cmd/daemon*) allowed='base wire store server' ;;
+	src/cmd/daemon*) allowed='base wire store http server factor api' ;;
 	src/cmd/shared*) allowed='base wire store' ;;
 	src/cmd/cli*) allowed='base wire store vault client apps' ;;
 	esac

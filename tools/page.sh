@@ -37,7 +37,7 @@ fi
 
 {
 	echo '/* Made by tools/page.sh. */'
-	echo '#include "server/page.h"'
+	echo '#include "api/page.h"'
 	n=0
 	for f in $files; do
 		squeeze "$out/$f"

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* daemon.c: aumbryd: init, serve, invite, account, status, check, backup,
  * restored. */
+#include "api/api.h"
+#include "api/sasl.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "http/tlscert.h"
 #include "server/copy.h"
+#include "server/invite.h"
 #include "server/postman.h"
 #include "server/restored.h"
-#include "server/sasl.h"
-#include "server/tlscert.h"
 #include "store/blob_dir.h"
 #include "store/zone_check.h"
 
@@ -199,7 +201,7 @@ print_invite(struct server *s, uint64_t uses, int64_t span_ms, struct err *e)
 {
 	OWN(buf_free) struct buf code = { 0 };
 
-	if (server_new_invite(s, uses, span_ms, now_ms(), &code, e) < 0)
+	if (invite_new(s, uses, span_ms, now_ms(), &code, e) < 0)
 		return -1;
 	(void)printf("%s\n", buf_text(&code));
 	return 0;
@@ -272,8 +274,8 @@ start(struct server *s, struct err *e)
 		.idle_s = (unsigned)c->idle_s,
 		.drain_s = (unsigned)c->drain_s };
 	struct http_app app = { .app = s,
-		.routes = server_routes,
-		.n_routes = server_n_routes,
+		.routes = api_routes,
+		.n_routes = api_n_routes,
 		.authorize = server_authorize,
 		.release = server_release,
 		.ready = ready };

@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "server/address.h"
+#include "http/address.h"
 #include "wire/limits.h"
 
 #include <inttypes.h>

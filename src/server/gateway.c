@@ -3,7 +3,7 @@
 #include "server/gateway_in.h"
 
 #include "base/now.h"
-#include "server/http.h"
+#include "http/http.h"
 #include "server/template.h"
 
 #include <curl/curl.h>

@@ -3,7 +3,7 @@
 #include "server/keys.h"
 
 #include "base/file.h"
-#include "server/tlscert.h"
+#include "http/tlscert.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* notice.h: the mail addresses of an account, and what is mailed to them. */
+/* notice.h: what is mailed to the addresses of an account. */
 /*
  * What happens to an account's security is in its log and, when its owner has
  * confirmed an address, in their mail. Mails are rows of a table, written in
@@ -17,6 +17,9 @@
 /* The event as mail to each confirmed address; nothing for what is no news. */
 MUST_CHECK int notice_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const char *detail, struct err *e);
+/* One mail to one address, confirmed or not. */
+MUST_CHECK int notice_write(struct tx *tx, struct call *c, const struct id *uid,
+    const char *address, const char *subject, const char *text, struct err *e);
 
 /* LOCAL@DOMAIN of plain ASCII, nothing that could end a header's line. */
 bool notice_address_ok(const char *s);

@@ -2,12 +2,11 @@
 /* server.h: what all handlers share, and how a JSON call is run. */
 #pragma once
 
+#include "http/http.h"
 #include "server/config.h"
 #include "server/gateway.h"
-#include "server/http.h"
 #include "server/keys.h"
 #include "server/opaque_server.h"
-#include "server/ring.h"
 #include "store/account.h"
 #include "store/usage.h"
 #include "store/zone_blob.h"
@@ -104,10 +103,6 @@ typedef void server_row_fn(struct stmt *s, const struct call *c, json_t *row);
 MUST_CHECK int server_rows(struct stmt *s, const struct call *c, json_t *list,
     server_row_fn *fn, struct err *e);
 
-/* Count one prompt of the trusted devices; *ok false: refused. */
-MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
-    const struct id *uid, bool *ok, struct err *e);
-
 MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const struct id *dev_id, const char *detail,
     struct err *e);
@@ -121,46 +116,10 @@ void server_mac(const struct server *s, const char *label, struct bytes x,
 /* The cost of password stretching, as "ksf". */
 void server_put_ksf(json_t *out);
 
-/* The table of routes, and the callbacks of the HTTP shell. */
-extern const struct http_route server_routes[];
-extern const size_t server_n_routes;
+/* Callbacks of the HTTP shell: who calls, by the route's `who`. */
 int server_authorize(void *app, const struct http_route *route,
     struct request *q, struct err *e);
 void server_release(void *app, void *user);
 
-/* errors: invitation-used. Called at sign-up. */
-MUST_CHECK int server_use_invite(
-    struct tx *tx, struct call *c, const char *code, struct err *e);
-/* A fresh code of `uses` uses, valid for `span_ms`; the text is appended. */
-MUST_CHECK int server_new_invite(struct server *s, uint64_t uses,
-    int64_t span_ms, int64_t now_ms, struct buf *code, struct err *e);
-
 /* Drop what has expired; called now and then. */
 MUST_CHECK int server_sweep(struct server *s, int64_t now_ms, struct err *e);
-
-/* Check a login's KE3. *ok false: refused with wrong-password-or-name. */
-MUST_CHECK int server_check_login(struct tx *tx, struct call *c,
-    struct id *login, struct id *uid, uint8_t session_key[static OPRF_HASH],
-    bool *ok, struct err *e);
-
-/* Handlers, one module each: signup, session, status, signin, join, ring,
- * factor, totp, phone, seckey, apppass, notice, zones. */
-http_handle_fn signup_info, signup_start, signup_finish;
-http_handle_fn session_challenge, session_open, session_end, session_list,
-    session_end_one;
-http_handle_fn status_account, status_log;
-http_handle_fn signin_start, signin_finish, signin_step_start,
-    signin_step_finish, signin_password_start, signin_password_finish;
-http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
-    join_prompt, join_post, join_messages;
-http_handle_fn ring_list, ring_submit, ring_keyring;
-http_handle_fn factor_prove, factor_two_factor;
-http_handle_fn seckey_ask, seckey_list, seckey_start, seckey_finish,
-    seckey_remove;
-http_handle_fn phone_list, phone_add, phone_confirm, phone_remove, phone_send;
-http_handle_fn totp_add, totp_confirm, totp_remove;
-http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
-http_handle_fn notice_list, notice_add, notice_confirm, notice_remove;
-http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
-    zones_blob_delete, zones_blob_exists;
-extern const struct http_sink zones_blob_put;

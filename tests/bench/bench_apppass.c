@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_apppass.c: checks of app-specific passwords, direct and by socket. */
-#include "server/sasl.h"
-
+#include "api/apppass.h"
+#include "api/sasl.h"
 #include "base/now.h"
-#include "server/apppass.h"
 
 #include <ftw.h>
 #include <stdio.h>

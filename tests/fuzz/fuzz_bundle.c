@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_bundle.c: key envelopes that a member signed, as a server takes them. */
 /* Input: u8 kind of bundle | v8 (an envelope up to its signature), each. */
-#include "server/ring.h"
+#include "api/ring.h"
 #include "vault/devkey.h"
 #include "wire/category.h"
 

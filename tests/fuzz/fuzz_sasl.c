@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_sasl.c: questions in saslauthd's protocol; the login as a scope. */
-#include "server/sasl.h"
+#include "api/sasl.h"
 #include "wire/scope.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 /* fuzz_typed.c: addresses and codes as people type them, paths as they come. */
 #include "client/pair.h"
 #include "client/remote.h"
-#include "server/address.h"
-#include "server/route.h"
+#include "http/address.h"
+#include "http/route.h"
 #include "store/account.h"
 
 #include <stdlib.h>

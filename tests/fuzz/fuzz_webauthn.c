@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_webauthn.c: what a security key answered, to both of its questions. */
-#include "server/webauthn.h"
+#include "factor/webauthn.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "server/http.h"
-#include "server/tlscert.h"
+#include "http/http.h"
+#include "http/tlscert.h"
 #include "wire/errjson.h"
 
 #include <setjmp.h>

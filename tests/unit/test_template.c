@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_template.c: values stay values; numbers of phones. */
-#include "server/phone.h"
+#include "factor/phone.h"
 #include "server/template.h"
 
 #include <setjmp.h>

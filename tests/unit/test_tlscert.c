@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_tlscert.c: the self-signed certificate and its pin. */
-#include "server/tlscert.h"
+#include "http/tlscert.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

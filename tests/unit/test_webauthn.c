@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_webauthn.c: what keys answered, whole, and broken in every way. */
-#include "server/webauthn.h"
-
+#include "factor/webauthn.h"
 #include "vectors.h"
 
 #define FLAGS 32 /* where they stand in authenticator data */

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: ISC */
+/* join.c: relaying between a new device and the trusted one that lets it in. */
+#include "api/api.h"
+
+#include "base/now.h"
+#include "base/text.h"
+#include "factor/factor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_MAX (8 * 1024) /* bytes of one relayed message */
+#define HOUR_MS (3600 * 1000LL)
+#define MESSAGES_MAX 64 /* in one request: several codes, each a few */
+
+enum join_state {
+	JOIN_WAITING,
+	JOIN_ALLOWED,
+	JOIN_REFUSED,
+	JOIN_DONE,
+	JOIN_EXPIRED,
+	JOIN_FAILED
+};
+
+struct joining {
+	struct id id, uid, by;
+	int64_t created_ms, expires_ms;
+	enum join_state state;
+	bool shown; /* to the trusted devices */
+	bool key; /* a security key was proven */
+	char address[64];
+};
+
+static int
+load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT uid, by_device, created_ms, expires_ms, state, address,"
+		" shown, LENGTH(proven_key) FROM joining WHERE id = ?",
+		"i", id) < 0)
+		return -1;
+	memset(out, 0, sizeof *out);
+	out->id = *id;
+	if (row) {
+		stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+		stmt_got_copy(s, 1, out->by.b, ID_BYTES);
+		out->created_ms = stmt_got_i64(s, 2);
+		out->expires_ms = stmt_got_i64(s, 3);
+		out->state = (enum join_state)stmt_got_u64(s, 4);
+		struct bytes a = stmt_got_bytes(s, 5);
+		memcpy(out->address, a.p,
+		    a.n < sizeof out->address ? a.n : sizeof out->address - 1);
+		out->shown = stmt_got_u64(s, 6) != 0;
+		out->key = stmt_got_u64(s, 7) != 0;
+	}
+	/* Another account's, another request's token, or one that asks no
+	 * device: it is not there. */
+	if (!row || !id_equal(&out->uid, &c->me->uid) ||
+	    (c->me->session ? !out->shown : !id_equal(&c->me->join, id)))
+		return err_set(e, ERR_NOT_FOUND, "there is no such request");
+	if (out->state <= JOIN_ALLOWED && out->expires_ms <= c->now_ms)
+		out->state = JOIN_EXPIRED;
+	return 0;
+}
+
+static int
+captured(const struct call *c, struct id *id, struct err *e)
+{
+	if (id_parse(bytes_str(c->q->capture[0]), id) < 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such request");
+	return 0;
+}
+
+/* ---- listing ---- */
+
+struct list_job {
+	uint64_t since_ms; /* those that came later */
+	struct call *c;
+	json_t *list;
+};
+
+static void
+put_request(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id id;
+
+	(void)c;
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	jsonio_put_id(row, "join", &id);
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 1));
+	jsonio_put_u64(row, "expires_ms", stmt_got_u64(s, 2));
+	jsonio_put_bytes(row, "device", stmt_got_bytes(s, 3));
+	jsonio_put_bytes(row, "nonce", stmt_got_bytes(s, 4));
+	jsonio_put_text(row, "os", stmt_got_text(s, 5));
+	jsonio_put_text(row, "address", stmt_got_text(s, 6));
+	jsonio_put_u64(row, "state", stmt_got_u64(s, 7));
+	jsonio_put_bytes(row, "machine", stmt_got_bytes(s, 8));
+}
+
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct list_job *j = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	return sql_ask(tx, e, &s,
+		   "SELECT id, created_ms, expires_ms, device, nonce, os,"
+		   " address, state, machine FROM joining WHERE uid = ?"
+		   " AND expires_ms > ? AND created_ms > ? AND state <= 1"
+		   " AND shown = 1 ORDER BY created_ms",
+		   "inu", &j->c->me->uid, j->c->now_ms, j->since_ms) < 0
+	    ? -1
+	    : server_rows(s, j->c, j->list, put_request, e);
+}
+
+/* ?wait=S of a long poll. */
+static int
+wait_of(const struct request *q, uint64_t *wait_s, struct err *e)
+{
+	const char *text = http_query(q, "wait");
+
+	*wait_s = 0;
+	if (text != NULL && text_parse_u64(text, 0, LIMIT_POLL_S, wait_s) < 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "wait is no number of at most %d", LIMIT_POLL_S);
+	return 0;
+}
+
+int
+join_list(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	const struct caller *me = q->user;
+	struct call c = { .s = s, .q = q, .me = me, .now_ms = now_ms() };
+	OWN(jsonio_free) json_t *out = json_object();
+	struct list_job j = { .c = &c, .list = json_array() };
+	const char *since = http_query(q, "since");
+	uint64_t wait_s;
+
+	(void)json_object_set_new(out, "joins", j.list);
+	if (wait_of(q, &wait_s, e) < 0)
+		return -1;
+	if (since != NULL &&
+	    text_parse_u64(since, 0, INT64_MAX, &j.since_ms) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	r->wait = http_watch(s->http, &me->uid);
+	if (db_read(s->db, list_job, &j, e) < 0)
+		return -1;
+	if (json_array_size(j.list) == 0 && wait_s > 0 && !q->timed_out) {
+		r->wait_ms = (int64_t)wait_s * 1000;
+		return HTTP_WAIT;
+	}
+	jsonio_put(&r->body, out);
+	return 0;
+}
+
+/* ---- prompts ---- */
+
+int
+join_may_prompt(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+    struct err *e)
+{
+	OWN(buf_free) struct buf silent = { 0 };
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, c->q->peer);
+	if (sql_first(tx, e, &s, &row,
+		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?", "sn",
+		buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
+		return -1;
+	*ok = !row;
+	if (row)
+		return server_refuse(c, ERR_REQUEST_REFUSED,
+		    "a trusted device refused a request from here within the "
+		    "last day");
+	buf_printf(&key, "prompt|%s", id_text(uid).s);
+	return server_throttle(tx, c, buf_text(&key),
+	    c->s->config.prompts_per_hour, HOUR_MS, ok, e);
+}
+
+/* A request that began with another way asks the devices after all. */
+static int
+prompt(struct tx *tx, struct call *c, struct err *e)
+{
+	struct factors f;
+	struct joining j;
+	struct id id;
+	bool ok;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state != JOIN_WAITING)
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	if (j.shown)
+		return 0;
+	if (factor_of(tx, &j.uid, &f, e) < 0)
+		return -1;
+	if (f.has[FACTOR_KEY] && !j.key)
+		return factor_key_required(e);
+	if (join_may_prompt(tx, c, &j.uid, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	c->wake = j.uid;
+	return sql_run(tx, e, "UPDATE joining SET shown = 1 WHERE id = ?", "i",
+		   &id) < 0 ||
+		server_event(tx, c, &j.uid, "join_opened", NULL, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+join_prompt(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, prompt, SERVER_WRITE, e);
+}
+
+/* ---- allow, refuse, fail ---- */
+
+static int
+set_state(struct tx *tx, struct call *c, const struct joining *j,
+    enum join_state state, const char *event, struct err *e)
+{
+	c->wake = j->id;
+	return sql_run(tx, e,
+		   "UPDATE joining SET state = ?, by_device = ? WHERE id = ?",
+		   "uii", (uint64_t)state, &c->me->dev_id, &j->id) < 0 ||
+		server_event(tx, c, &j->uid, event, &c->me->dev_id, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+static int
+allow(struct tx *tx, struct call *c, struct err *e)
+{
+	struct joining j;
+	struct id id;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state == JOIN_ALLOWED && id_equal(&j.by, &c->me->dev_id))
+		return 0;
+	if (j.state == JOIN_ALLOWED)
+		return err_set(
+		    e, ERR_CONFLICT, "another device is letting this one in");
+	if (j.state != JOIN_WAITING)
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	return set_state(tx, c, &j, JOIN_ALLOWED, "join_allowed", e);
+}
+
+int
+join_allow(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, allow, SERVER_WRITE, e);
+}
+
+static int
+refuse(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf silent = { 0 };
+	struct joining j;
+	struct id id;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state > JOIN_ALLOWED)
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	buf_printf(&silent, "silent|%s|%s", id_text(&j.uid).s, j.address);
+	if (sql_run(tx, e,
+		"INSERT INTO throttle (name, tries, since_ms) VALUES (?, 1, ?)"
+		" ON CONFLICT (name) DO UPDATE SET since_ms ="
+		" excluded.since_ms",
+		"sn", buf_text(&silent), c->now_ms) < 0)
+		return -1;
+	return set_state(tx, c, &j, JOIN_REFUSED, "join_refused", e);
+}
+
+int
+join_refuse(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, refuse, SERVER_WRITE, e);
+}
+
+static int
+fail(struct tx *tx, struct call *c, struct err *e)
+{
+	struct joining j;
+	struct id id;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state != JOIN_ALLOWED || !id_equal(&j.by, &c->me->dev_id))
+		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	return set_state(tx, c, &j, JOIN_FAILED, "join_failed", e);
+}
+
+int
+join_fail(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, fail, SERVER_WRITE, e);
+}
+
+/* The new device gives up, or the trusted one is done with it. */
+static int
+cancel(struct tx *tx, struct call *c, struct err *e)
+{
+	struct joining j;
+	struct id id;
+
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
+		return -1;
+	if (j.state > JOIN_ALLOWED)
+		return 0;
+	if (j.shown)
+		return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
+	/* Nobody was asked, so nobody is told. */
+	return sql_run(tx, e, "UPDATE joining SET state = ? WHERE id = ?", "ui",
+	    (uint64_t)JOIN_EXPIRED, &id);
+}
+
+int
+join_cancel(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, cancel, SERVER_WRITE, e);
+}
+
+/* ---- messages ---- */
+
+struct message_job {
+	struct call *c;
+	struct id join;
+	uint64_t after;
+	struct buf *out;
+	enum join_state state;
+	size_t n;
+};
+
+static int
+post_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct message_job *m = arg;
+	struct call *c = m->c;
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct joining j;
+	bool row;
+
+	if (load(tx, c, &m->join, &j, e) < 0)
+		return -1;
+	if (j.state != JOIN_ALLOWED && j.state != JOIN_DONE)
+		return err_set(e,
+		    j.state == JOIN_REFUSED ? ERR_REQUEST_REFUSED
+					    : ERR_CODE_EXPIRED,
+		    "the request is not open");
+	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
+		return err_set(
+		    e, ERR_CONFLICT, "another device is letting this one in");
+	if (sql_first(tx, e, &s, &row,
+		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
+		&m->join) < 0)
+		return -1;
+	m->n = row ? (size_t)stmt_got_u64(s, 0) + 1 : 1;
+	stmt_done(&s);
+	if (m->n > MESSAGES_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a request carries at most %d messages", MESSAGES_MAX);
+	return sql_run(tx, e,
+	    "INSERT INTO joining_message (joining, n, side, body)"
+	    " VALUES (?, ?, ?, ?)",
+	    "iuub", &m->join, (uint64_t)m->n, (uint64_t)c->me->session,
+	    c->q->body);
+}
+
+int
+join_post(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct message_job m = { .c = &c };
+	OWN(jsonio_free) json_t *out = json_object();
+
+	if (captured(&c, &m.join, e) < 0 ||
+	    db_write(s->db, post_job, &m, e) < 0)
+		return -1;
+	http_wake(s->http, &m.join);
+	jsonio_put_u64(out, "n", m.n);
+	jsonio_put(&r->body, out);
+	return 0;
+}
+
+static int
+messages_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct message_job *m = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct joining j;
+
+	if (load(tx, m->c, &m->join, &j, e) < 0)
+		return -1;
+	m->state = j.state;
+	buf_clear(m->out);
+	buf_put_u8(m->out, (uint8_t)j.state);
+	buf_put_u8(m->out, 0);
+	if (sql_ask(tx, e, &s,
+		"SELECT n, side, body FROM joining_message WHERE joining = ?"
+		" AND n > ? ORDER BY n",
+		"iu", &m->join, m->after) < 0)
+		return -1;
+	for (m->n = 0;; m->n++) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		buf_put_u32(m->out, (uint32_t)stmt_got_u64(s, 0));
+		buf_put_u8(m->out, (uint8_t)stmt_got_u64(s, 1));
+		buf_put_v16(m->out, stmt_got_bytes(s, 2));
+	}
+}
+
+int
+join_messages(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct message_job m = { .c = &c, .out = &r->body };
+	const char *after = http_query(q, "after");
+	const char *state = http_query(q, "state");
+	uint64_t wait_s, known = UINT64_MAX;
+
+	if (captured(&c, &m.join, e) < 0 || wait_of(q, &wait_s, e) < 0)
+		return -1;
+	if ((after != NULL &&
+		text_parse_u64(after, 0, UINT32_MAX, &m.after) < 0) ||
+	    (state != NULL && text_parse_u64(state, 0, 255, &known) < 0))
+		return err_set(e, ERR_BAD_REQUEST, "after is no number");
+	r->type = "application/octet-stream";
+	r->wait = http_watch(s->http, &m.join);
+	if (db_read(s->db, messages_job, &m, e) < 0)
+		return -1;
+	if (m.n == 0 && wait_s > 0 && !q->timed_out &&
+	    (state == NULL ? m.state <= JOIN_ALLOWED
+			   : (uint64_t)m.state == known)) {
+		buf_clear(&r->body);
+		r->wait_ms = (int64_t)wait_s * 1000;
+		return HTTP_WAIT;
+	}
+	return 0;
+}

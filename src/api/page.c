@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* page.c: handing out the files of the account page. */
+#include "api/page.h"
+
+#include <string.h>
+
+/* Its own files and nothing else; no other page may show it in a frame. */
+#define POLICY \
+	"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; " \
+	"style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
+	"worker-src 'self'; base-uri 'none'; form-action 'none'; " \
+	"frame-ancestors 'none'"
+
+static const struct page_file *
+find(const char *path)
+{
+	for (size_t i = 0; i < page_n_files; i++)
+		if (strcmp(page_files[i].path, path) == 0)
+			return &page_files[i];
+	return NULL;
+}
+
+static int
+serve(const char *path, const struct request *q, struct response *r,
+    struct err *e)
+{
+	const struct page_file *f = find(path);
+	const char *known = http_header(q, "If-None-Match");
+	const char *accepts = http_header(q, "Accept-Encoding");
+
+	if (f == NULL)
+		return err_set(e, ERR_NOT_FOUND,
+		    "this server was built without its account page");
+	response_header(r, "Content-Security-Policy", "%s", POLICY);
+	response_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	response_header(r, "Referrer-Policy", "no-referrer");
+	response_header(r, "Cache-Control", "no-cache");
+	response_header(r, "ETag", "%s", f->etag);
+	response_header(r, "Vary", "Accept-Encoding");
+	r->type = f->type;
+	if (known != NULL && strstr(known, f->etag) != NULL) {
+		r->status = 304;
+		return 0;
+	}
+	if (accepts != NULL && strstr(accepts, "gzip") != NULL) {
+		response_header(r, "Content-Encoding", "gzip");
+		buf_put(&r->body, f->gzip, (size_t)(f->gzip_end - f->gzip));
+	} else {
+		buf_put(&r->body, f->plain, (size_t)(f->plain_end - f->plain));
+	}
+	return 0;
+}
+
+#define PAGE(name, path) \
+	int name(void *app, const struct request *q, struct response *r, \
+	    struct err *e) \
+	{ \
+		(void)app; \
+		return serve(path, q, r, e); \
+	}
+
+PAGE(page_root, "/")
+PAGE(page_style, "/app.css")
+PAGE(page_script, "/app.js")
+PAGE(page_worker, "/worker.js")
+PAGE(page_core, "/core.wasm")
+PAGE(page_icon, "/icon.svg")

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+/* ring.c: the circle and its key envelopes over HTTP. */
+#include "api/ring.h"
+
+#include "api/api.h"
+#include "base/now.h"
+#include "base/text.h"
+#include "server/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY_BODY_MAX (LIMIT_CIRCLE_ENTRY + LIMIT_BUNDLE_ENVELOPES * 1024)
+
+/* ---- bundles ---- */
+
+/* What a bundle must bring, ticked off as it comes. */
+struct checklist {
+	bool s[LIMIT_MEMBERS]; /* by place among the active members */
+	bool previous;
+	bool keys[3][CATEGORY_END]; /* K, N, I */
+};
+
+static int
+incomplete(struct err *e, const char *what)
+{
+	return err_set(e, ERR_KEY_SUBSTITUTED, "the keys %s", what);
+}
+
+static bool
+tick_member(struct checklist *l, const struct circle *c, const struct id *to)
+{
+	size_t place = 0;
+
+	assert(c->members != NULL); /* a circle has a founder */
+	for (size_t i = 0; i < c->n_members; i++) {
+		if (!c->members[i].active)
+			continue;
+		if (id_equal(&c->members[i].device.dev_id, to)) {
+			l->s[place] = true;
+			return true;
+		}
+		place++;
+	}
+	return false;
+}
+
+static int
+tick(struct checklist *l, const struct circle *c,
+    const struct account_envelope *v, struct err *e)
+{
+	if (v->purpose == 1)
+		return tick_member(l, c, &v->receiver)
+		    ? 0
+		    : incomplete(e, "are sealed to a device that is not there");
+	if (v->purpose == 2) {
+		l->previous = true;
+		return 0;
+	}
+	if (v->purpose < 3 || v->purpose > 5 || !category_known(v->category))
+		return incomplete(e, "are of a kind this server does not know");
+	l->keys[v->purpose - 3][v->category] = true;
+	return 0;
+}
+
+static int
+check_whole(const struct checklist *l, const struct circle *c, struct err *e)
+{
+	size_t active = circle_active_count(c);
+
+	for (size_t i = 0; i < active; i++)
+		if (!l->s[i])
+			return incomplete(e, "lack the secret of a device");
+	if (c->key.epoch > 1 && !l->previous)
+		return incomplete(e, "lack the previous secret");
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
+		if (!l->keys[2][k] ||
+		    (k != CATEGORY_STATE && (!l->keys[0][k] || !l->keys[1][k])))
+			return incomplete(e, "lack a category");
+	return 0;
+}
+
+int
+ring_take_bundle(struct tx *tx, const struct circle *circle,
+    const struct id *sender, struct bytes envelopes, enum ring_bundle kind,
+    const struct id *to, struct err *e)
+{
+	struct scan s = scan_of(envelopes);
+	struct checklist list = { 0 };
+	const struct member *m = circle_member(circle, sender);
+	size_t n = 0;
+
+	while (s.n > 0) {
+		struct account_envelope v;
+		struct bytes x = scan_v16(&s);
+		if (!scan_ok(&s) || ++n > LIMIT_BUNDLE_ENVELOPES)
+			return incomplete(e, "are not well-formed");
+		if (account_envelope_parse(x, &v, e) < 0)
+			return -1;
+		if (m == NULL || !id_equal(&v.sender, sender) ||
+		    v.epoch != circle->key.epoch ||
+		    !sig_valid(
+			SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
+			return incomplete(
+			    e, "are not signed by who sends them");
+		if (kind == RING_NONE ||
+		    (kind == RING_ONE &&
+			(v.purpose != 1 || !id_equal(&v.receiver, to))))
+			return incomplete(e, "do not belong to this entry");
+		if (tick(&list, circle, &v, e) < 0 ||
+		    account_add_envelope(tx, &circle->uid, &v, e) < 0)
+			return -1;
+	}
+	if (kind == RING_ONE && n != 1)
+		return incomplete(e, "lack the new device's secret");
+	return kind == RING_WHOLE ? check_whole(&list, circle, e) : 0;
+}
+
+/* ---- listing ---- */
+
+struct list_job {
+	const struct caller *me;
+	uint32_t since;
+	struct buf *out;
+};
+
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct list_job *j = arg;
+
+	return account_entries(tx, &j->me->uid, j->since, j->out, e);
+}
+
+int
+ring_list(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct list_job j = { .me = q->user, .out = &r->body };
+	const char *since = http_query(q, "since");
+	uint64_t n = 0;
+
+	if (since != NULL && text_parse_u64(since, 0, UINT32_MAX, &n) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	j.since = (uint32_t)n;
+	r->type = "application/octet-stream";
+	return db_read(s->db, list_job, &j, e);
+}
+
+static int
+keyring_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct list_job *j = arg;
+	OWN(circle_free) struct circle c = { 0 };
+
+	if (account_circle(tx, &j->me->uid, &c, e) < 0)
+		return -1;
+	return account_keyring(
+	    tx, &j->me->uid, &j->me->dev_id, c.key.epoch, j->out, e);
+}
+
+int
+ring_keyring(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct list_job j = { .me = q->user, .out = &r->body };
+
+	r->type = "application/octet-stream";
+	return db_read(s->db, keyring_job, &j, e);
+}
+
+/* ---- submitting ---- */
+
+struct submit_job {
+	struct call *c;
+	struct bytes entry, envelopes;
+};
+
+/* An entry that was taken before is answered as the first time. */
+static int
+seen_before(
+    struct tx *tx, const struct submit_job *j, bool *seen, struct err *e)
+{
+	OWN(buf_free) struct buf have = { 0 };
+	struct entry_view v;
+
+	if (circle_entry_parse(j->entry, &v, e) < 0 ||
+	    account_entry(tx, &j->c->me->uid, v.seq, &have, e) < 0)
+		return -1;
+	*seen = have.n > 0 && bytes_equal(buf_bytes(&have), j->entry);
+	return 0;
+}
+
+static bool
+own_removal(const struct entry_view *v, const struct id *dev_id)
+{
+	return v->type == CIRCLE_REMOVE && v->body.n >= 1 + ID_BYTES &&
+	    v->body.p[0] == 1 &&
+	    bytes_equal(bytes_of(v->body.p + 1, ID_BYTES),
+		bytes_of(dev_id->b, ID_BYTES));
+}
+
+/* The server was put back to a copy: what it has lost since may come again. */
+static bool
+comes_again(const struct call *c, const struct entry_view *v)
+{
+	const struct server *s = c->s;
+
+	return c->now_ms < s->restored_until_ms &&
+	    (int64_t)v->time_ms >= s->restored_since_ms - LIMIT_CLOCK_SKEW_MS;
+}
+
+static int
+check_rights(
+    const struct submit_job *j, const struct entry_view *v, struct err *e)
+{
+	const struct caller *me = j->c->me;
+	int64_t skew = j->c->now_ms - (int64_t)v->time_ms;
+	bool again = comes_again(j->c, v);
+
+	if ((skew > LIMIT_CLOCK_SKEW_MS && !again) ||
+	    skew < -LIMIT_CLOCK_SKEW_MS)
+		return err_set(e, ERR_CLOCK_WRONG,
+		    "the clocks of client and server are more than 5 minutes "
+		    "apart");
+	bool signs = again;
+	for (size_t i = 0; i < v->n_sigs; i++)
+		signs |= id_equal(&v->sigs[i].keyref, &me->dev_id);
+	if (!signs)
+		return err_set(e, ERR_PERMISSION,
+		    "a device submits only entries it has signed");
+	bool fresh = j->c->now_ms - me->step_up_ms <= LIMIT_STEP_UP_S * 1000LL;
+	if (v->type != CIRCLE_ADD && v->type != CIRCLE_EPOCH &&
+	    !own_removal(v, &me->dev_id) && !fresh)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "this needs the password, and a factor, proven within the "
+		    "last 5 minutes");
+	return 0;
+}
+
+/* Devices that were active before and are not now lose their sessions. */
+static int
+end_removed(struct tx *tx, struct call *c, const struct circle *before,
+    const struct circle *after, struct err *e)
+{
+	for (size_t i = 0; i < before->n_members; i++) {
+		const struct id *id = &before->members[i].device.dev_id;
+		if (!before->members[i].active || circle_active(after, id))
+			continue;
+		if (account_end_sessions(tx, &after->uid, id, e) < 0 ||
+		    server_event(
+			tx, c, &after->uid, "device_removed", id, "", e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * A key joins by a device that has just proven password and factor: it cannot
+ * ask by itself.
+ */
+static int
+key_added(struct tx *tx, struct call *c, const struct circle *after,
+    const struct device *d, struct err *e)
+{
+	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL &&
+	    c->now_ms >= c->s->restored_until_ms)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "this needs the password, and a factor, proven within the "
+		    "last 5 minutes");
+	return server_event(tx, c, &after->uid, "device_added", &d->dev_id,
+	    "a security key", e);
+}
+
+static int
+add_done(struct tx *tx, struct call *c, const struct circle *after,
+    const struct device *d, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf record = { 0 };
+	bool row;
+
+	if (d->class == CLASS_SECURITY_KEY)
+		return key_added(tx, c, after, d, e);
+	device_put(&record, d);
+	/* Allowed by a device, or by the key that adds it. */
+	if (sql_first(tx, e, &s, &row,
+		"SELECT id FROM joining j WHERE uid = ? AND device = ?"
+		" AND (state = 1 OR (state = 0 AND expires_ms > ? AND EXISTS"
+		" (SELECT 1 FROM security_key k WHERE k.uid = j.uid"
+		" AND k.id = j.proven_key AND k.member = ?)))",
+		"ibni", &after->uid, buf_bytes(&record), c->now_ms,
+		&c->me->dev_id) < 0)
+		return -1;
+	if (!row && c->now_ms < c->s->restored_until_ms)
+		return server_event(
+		    tx, c, &after->uid, "device_added", &d->dev_id, "again", e);
+	if (!row)
+		return err_set(e, ERR_REQUEST_REFUSED,
+		    "no request of this device was allowed");
+	stmt_got_copy(s, 0, c->wake.b, ID_BYTES);
+	return sql_run(tx, e, "UPDATE joining SET state = 3 WHERE id = ?", "i",
+		   &c->wake) < 0 ||
+		server_event(
+		    tx, c, &after->uid, "device_added", &d->dev_id, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+static int
+submit_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct submit_job *j = arg;
+	OWN(circle_free) struct circle before = { 0 };
+	OWN(circle_free) struct circle after = { 0 };
+	struct entry_view v;
+	bool seen;
+
+	if (seen_before(tx, j, &seen, e) < 0)
+		return -1;
+	if (seen)
+		return 0;
+	if (circle_entry_parse(j->entry, &v, e) < 0 ||
+	    check_rights(j, &v, e) < 0 ||
+	    account_circle(tx, &j->c->me->uid, &before, e) < 0)
+		return -1;
+	circle_copy(&after, &before);
+	if (circle_apply(&after, j->entry, e) < 0)
+		return -1;
+	bool epoch = after.key.epoch != before.key.epoch;
+	bool add = v.type == CIRCLE_ADD;
+	const struct device *fresh =
+	    add ? &after.members[after.n_members - 1].device : NULL;
+	if (account_add_entry(tx, &after.uid, after.seq, j->entry, e) < 0 ||
+	    ring_take_bundle(tx, &after, &j->c->me->dev_id, j->envelopes,
+		epoch	  ? RING_WHOLE
+		    : add ? RING_ONE
+			  : RING_NONE,
+		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
+	    end_removed(tx, j->c, &before, &after, e) < 0)
+		return -1;
+	return fresh != NULL ? add_done(tx, j->c, &after, fresh, e) : 0;
+}
+
+int
+ring_submit(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	OWN(jsonio_free) json_t *out = json_object();
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct submit_job j = { .c = &c };
+	struct scan body = scan_of(q->body);
+
+	j.entry = scan_v16(&body);
+	(void)scan_u16(&body);
+	j.envelopes = bytes_of(body.p, body.n);
+	if (!scan_ok(&body))
+		return err_set(
+		    e, ERR_BAD_REQUEST, "the entry is not well-formed");
+	if (db_write(s->db, submit_job, &j, e) < 0)
+		return -1;
+	server_wake(&c);
+	jsonio_put_true(out, "ok", true);
+	jsonio_put(&r->body, out);
+	return 0;
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: ISC */
+/* signin.c: proving a password: sign-in, step-up, changing it. */
+#include "api/api.h"
+
+#include "api/apppass.h"
+#include "base/text.h"
+#include "factor/factor.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGIN_MS (5 * 60 * 1000) /* a KE2 waits this long for its KE3 */
+#define DONE_MS (5 * 60 * 1000) /* and its session key for what follows */
+#define JOIN_MS (10 * 60 * 1000) /* a join request */
+#define TRIES_MS (10 * 60 * 1000)
+#define HOUR_MS (3600 * 1000LL)
+#define STARTED_A_DAY 20 /* started sign-ins that the log of an account tells */
+
+/* ---- KE1 → KE2: the same work and answer whether the name exists ---- */
+
+static int
+answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
+    struct err *e)
+{
+	OWN(buf_free) struct buf ke1 = { 0 };
+	struct opsrv_random random;
+	uint8_t fake[OPAQUE_RECORD], ke2[OPAQUE_KE2], state[OPSRV_STATE];
+	struct digest fake_id;
+	struct id login, uid;
+
+	if (jsonio_bytes(c->in, "ke1", OPAQUE_KE1, &ke1, e) < 0)
+		return -1;
+	/* Both are computed for every name. */
+	opsrv_fake_record(keys_fake(c->s->keys), bytes_str(name), fake);
+	mac_once(keys_fake(c->s->keys), bytes_str(name), &fake_id);
+	memcpy(uid.b, a != NULL ? a->uid.b : fake_id.b, ID_BYTES);
+	struct opsrv_login ask = { .credential = bytes_of(uid.b, ID_BYTES),
+		.record = a != NULL ? a->record : fake,
+		.ke1 = ke1.p };
+	opsrv_draw(&random);
+	if (opsrv_answer(&c->s->opaque, &ask, &random, ke2, state, e) < 0)
+		return -1;
+	id_random(&login);
+	int rc = sql_run(tx, e,
+	    "INSERT INTO login (id, uid, known, state, done, expires_ms)"
+	    " VALUES (?, ?, ?, ?, 0, ?)",
+	    "iiubn", &login, &uid, (uint64_t)(a != NULL),
+	    bytes_of(state, sizeof state), c->now_ms + LOGIN_MS);
+	sodium_memzero(state, sizeof state);
+	if (rc < 0)
+		return -1;
+	jsonio_put_id(c->out, "login", &login);
+	jsonio_put_bytes(c->out, "ke2", bytes_of(ke2, sizeof ke2));
+	server_put_ksf(c->out);
+	return 0;
+}
+
+/*
+ * Only the client learns that a password was wrong, and an attacker's does not
+ * say. So the log tells of every beginning, as `started`; what ended well adds
+ * `done`. Of those that did not, an address adds one in an hour, and all
+ * together STARTED_A_DAY: nobody can fill the log from outside.
+ */
+static int
+log_started(struct tx *tx, struct call *c, const struct id *uid,
+    const struct id *dev_id, const char *started, const char *done,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	/* The newest 500 are all that `aumbry log` shows. */
+	if (sql_first(tx, e, &s, &row,
+		"WITH recent AS (SELECT n, time_ms, event, address FROM event"
+		" WHERE uid = ? ORDER BY n DESC LIMIT 500)"
+		" SELECT COUNT(*), SUM(address = ? AND time_ms > ? AND n >"
+		" (SELECT COALESCE(MAX(n), 0) FROM recent WHERE event = ?"
+		" AND address = ?))"
+		" FROM recent WHERE event = ? AND time_ms > ?",
+		"isnsssn", uid, c->q->peer, c->now_ms - HOUR_MS, done,
+		c->q->peer, started, c->now_ms - 24 * HOUR_MS) < 0)
+		return -1;
+	bool told =
+	    stmt_got_u64(s, 0) >= STARTED_A_DAY || stmt_got_u64(s, 1) > 0;
+	stmt_done(&s);
+	return told ? 0 : server_event(tx, c, uid, started, dev_id, "", e);
+}
+
+static int
+throttle_password(
+    struct tx *tx, struct call *c, const char *name, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	buf_printf(&key, "password|%s|%s", name, c->q->peer);
+	return server_throttle(tx, c, buf_text(&key),
+	    c->s->config.password_tries, TRIES_MS, ok, e);
+}
+
+static int
+start(struct tx *tx, struct call *c, struct err *e)
+{
+	char name[LIMIT_NAME_BYTES + 1] = "";
+	const char *given = "";
+	struct account a;
+	bool found = false, ok;
+
+	if (jsonio_text(c->in, "name", &given, e) < 0)
+		return -1;
+	if (strlen(given) < sizeof name)
+		memcpy(name, given, strlen(given) + 1);
+	if (!account_name_ok(name))
+		name[0] = '\0'; /* nobody has it */
+	if (throttle_password(tx, c, name, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	if (account_by_name(tx, name, &a, &found, e) < 0)
+		return -1;
+	if (answer(tx, c, name, found ? &a : NULL, e) < 0)
+		return -1;
+	return found ? log_started(tx, c, &a.uid, NULL, "signin_started",
+			   "join_opened", e)
+		     : 0;
+}
+
+int
+signin_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, start, SERVER_WRITE, e);
+}
+
+/* ---- KE3 ---- */
+
+/* Check a login's KE3. *ok false: refused with wrong-password-or-name. */
+static int
+check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
+    uint8_t session_key[static OPRF_HASH], bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf ke3 = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	uint8_t state[OPSRV_STATE] = { 0 };
+	struct err why;
+	bool row, known = false;
+
+	*ok = false;
+	if (jsonio_id(c->in, "login", login, e) < 0 ||
+	    jsonio_bytes(c->in, "ke3", OPAQUE_KE3, &ke3, e) < 0 ||
+	    sql_first(tx, e, &s, &row,
+		"SELECT uid, known, state FROM login WHERE id = ?"
+		" AND done = 0 AND expires_ms > ?",
+		"in", login, c->now_ms) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_CODE_EXPIRED,
+		    "this sign-in is not waiting any more");
+	stmt_got_copy(s, 0, uid->b, ID_BYTES);
+	known = stmt_got_u64(s, 1) != 0;
+	stmt_got_copy(s, 2, state, sizeof state);
+	stmt_done(&s);
+	int wrong = opsrv_finish(state, ke3.p, session_key, &why);
+	sodium_memzero(state, sizeof state);
+	if (wrong < 0 || !known) {
+		if (known &&
+		    server_event(tx, c, uid, "signin_failed", NULL, "", e) < 0)
+			return -1;
+		if (sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
+			login) < 0)
+			return -1;
+		return server_refuse(
+		    c, ERR_WRONG_PASSWORD, "the name or the password is wrong");
+	}
+	*ok = true;
+	/* The session key stays for a while: what follows is bound to it. */
+	return sql_run(tx, e,
+	    "UPDATE login SET done = 1, state = ?, expires_ms = ?"
+	    " WHERE id = ?",
+	    "bni", bytes_of(session_key, OPRF_HASH), c->now_ms + DONE_MS,
+	    login);
+}
+
+/* HMAC under HKDF(session key, label | NUL), as the client does. */
+static bool
+mac_holds(const uint8_t *session_key, const char *label, struct bytes message,
+    const struct buf *given)
+{
+	uint8_t key[32];
+	struct digest mac;
+
+	hkdf(bytes_of(session_key, OPRF_HASH), bytes_str(""),
+	    bytes_of(label, strlen(label) + 1), key, sizeof key);
+	mac_once(bytes_of(key, sizeof key), message, &mac);
+	sodium_memzero(key, sizeof key);
+	return given->n == DIGEST_BYTES &&
+	    sodium_memcmp(mac.b, given->p, DIGEST_BYTES) == 0;
+}
+
+/* ---- a join request ---- */
+
+static int
+open_join(struct tx *tx, struct call *c, const struct id *uid,
+    struct bytes device, struct bytes nonce, bool shown, struct err *e)
+{
+	static const struct id nobody;
+	OWN(buf_free) struct buf token = { 0 };
+	const char *os = json_string_value(json_object_get(c->in, "os"));
+	OWN(buf_free) struct buf machine = { 0 };
+	struct digest stored;
+	struct account a;
+	struct id join;
+	bool found;
+
+	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
+		os = "";
+	if (json_object_get(c->in, "machine") != NULL &&
+	    jsonio_bytes(c->in, "machine", DIGEST_BYTES, &machine, e) < 0)
+		return -1;
+	id_random(&join);
+	server_token(&token, &stored);
+	if (account_by_uid(tx, uid, &a, &found, e) < 0 ||
+	    sql_run(tx, e,
+		"INSERT INTO joining (id, uid, token, created_ms, expires_ms,"
+		" device, nonce, os, address, state, by_device, shown,"
+		" machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+		"iidnnbbssiub", &join, uid, &stored, c->now_ms,
+		c->now_ms + JOIN_MS, device, nonce, os, c->q->peer, &nobody,
+		(uint64_t)shown, buf_bytes(&machine)) < 0 ||
+	    (shown &&
+		server_event(tx, c, uid, "join_opened", NULL, os, e) < 0) ||
+	    factor_put_methods(tx, c, uid, true, e) < 0)
+		return -1;
+	jsonio_put_id(c->out, "uid", uid);
+	jsonio_put_id(c->out, "join", &join);
+	jsonio_put_text(c->out, "token", buf_text(&token));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
+	jsonio_put_u64(c->out, "expires_ms", (uint64_t)(c->now_ms + JOIN_MS));
+	if (shown)
+		c->wake = *uid; /* who waits for requests of this account */
+	return 0;
+}
+
+/* Trusted devices are asked only when the person wants that way. */
+static int
+begin_join(struct tx *tx, struct call *c, const struct id *uid,
+    struct bytes device, struct bytes nonce, struct err *e)
+{
+	const char *with = json_string_value(json_object_get(c->in, "with"));
+	enum factor_way way;
+	struct factors f;
+	bool ok = true;
+
+	if (factor_of(tx, uid, &f, e) < 0)
+		return -1;
+	if (with == NULL || strcmp(with, "device") == 0)
+		return f.has[FACTOR_KEY] ? factor_key_required(e)
+		    : join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
+		    : ok ? open_join(tx, c, uid, device, nonce, true, e)
+			 : 0;
+	/* Which one is chosen when the ways are known. */
+	if (strcmp(with, "factor") == 0)
+		return open_join(tx, c, uid, device, nonce, false, e);
+	if (factor_parse(with, &way, e) < 0 || factor_allowed(&f, way, e) < 0)
+		return -1;
+	return open_join(tx, c, uid, device, nonce, false, e);
+}
+
+static int
+finish(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf device = { 0 };
+	OWN(buf_free) struct buf nonce = { 0 };
+	OWN(buf_free) struct buf mac = { 0 };
+	OWN(buf_free) struct buf m = { 0 };
+	uint8_t key[OPRF_HASH];
+	struct id login, uid;
+	struct device d;
+	bool ok;
+
+	if (jsonio_bytes(c->in, "device", 0, &device, e) < 0 ||
+	    jsonio_bytes(c->in, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    jsonio_bytes(c->in, "mac", DIGEST_BYTES, &mac, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&device));
+	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the device's record is not well-formed");
+	if (check_login(tx, c, &login, &uid, key, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	id_put(&m, &login);
+	buf_put_bytes(&m, buf_bytes(&nonce));
+	buf_put_bytes(&m, buf_bytes(&device));
+	ok = mac_holds(key, "aumbry signin v1", buf_bytes(&m), &mac);
+	sodium_memzero(key, sizeof key);
+	if (!ok)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the device's record is not the one that was proven");
+	return begin_join(
+	    tx, c, &uid, buf_bytes(&device), buf_bytes(&nonce), e);
+}
+
+int
+signin_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, finish, SERVER_WRITE, e);
+}
+
+/* ---- step-up ---- */
+
+static int
+step_start(struct tx *tx, struct call *c, struct err *e)
+{
+	struct account a;
+	bool found, ok;
+
+	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "the account is gone");
+	if (throttle_password(tx, c, a.name, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	return answer(tx, c, a.name, &a, e) < 0
+	    ? -1
+	    : log_started(tx, c, &a.uid, &c->me->dev_id, "step_up_started",
+		  "step_up", e);
+}
+
+int
+signin_step_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, step_start, SERVER_WRITE, e);
+}
+
+/* The password is half of it, when there is a factor beside it. */
+static int
+step_finish(struct tx *tx, struct call *c, struct err *e)
+{
+	uint8_t key[OPRF_HASH];
+	struct id login, uid;
+	struct factors f;
+	bool ok;
+
+	if (check_login(tx, c, &login, &uid, key, &ok, e) < 0)
+		return -1;
+	sodium_memzero(key, sizeof key);
+	if (!ok)
+		return 0;
+	if (!id_equal(&uid, &c->me->uid))
+		return err_set(
+		    e, ERR_BAD_REQUEST, "this proof is another account's");
+	if (account_password_proven(tx, &c->me->token, c->now_ms, e) < 0 ||
+	    factor_of(tx, &uid, &f, e) < 0)
+		return -1;
+	return factor_any(&f) ? factor_put_methods(tx, c, &uid, false, e)
+			      : factor_step_up(tx, c, e);
+}
+
+int
+signin_step_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, step_finish, SERVER_WRITE, e);
+}
+
+/* ---- password ---- */
+
+static int
+password_start(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf request = { 0 };
+	uint8_t response[OPAQUE_RESPONSE];
+
+	(void)tx;
+	if (jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
+	    opsrv_register(&c->s->opaque, bytes_of(c->me->uid.b, ID_BYTES),
+		request.p, response, e) < 0)
+		return -1;
+	jsonio_put_bytes(
+	    c->out, "response", bytes_of(response, sizeof response));
+	server_put_ksf(c->out);
+	return 0;
+}
+
+int
+signin_password_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, password_start, SERVER_READ, e);
+}
+
+static int
+password_finish(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf record = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf mac = { 0 };
+	OWN(buf_free) struct buf m = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	uint8_t key[OPRF_HASH];
+	struct digest birth;
+	struct id login;
+	bool row;
+
+	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
+	    opsrv_record_check(record.p, e) < 0 ||
+	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(c->in, "mac", DIGEST_BYTES, &mac, e) < 0 ||
+	    jsonio_id(c->in, "login", &login, e) < 0 ||
+	    sql_first(tx, e, &s, &row,
+		"SELECT state FROM login WHERE id = ? AND uid = ? AND done = 1"
+		" AND expires_ms > ?",
+		"iin", &login, &c->me->uid, c->now_ms) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_STEP_UP_REQUIRED,
+		    "the old password must be proven first");
+	stmt_got_copy(s, 0, key, sizeof key);
+	stmt_done(&s);
+	id_put(&m, &c->me->uid);
+	buf_put_bytes(&m, buf_bytes(&record));
+	bool ok = mac_holds(key, "aumbry password v1", buf_bytes(&m), &mac);
+	sodium_memzero(key, sizeof key);
+	if (!ok)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the new record is not the one that was proven");
+	memcpy(birth.b, pin.p, DIGEST_BYTES);
+	return account_set_record(tx, &c->me->uid, record.p, &birth, e) < 0 ||
+		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
+		    0 ||
+		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||
+		account_end_visits(tx, &c->me->uid, &c->me->token, e) < 0 ||
+		server_event(tx, c, &c->me->uid, "password_changed",
+		    &c->me->dev_id, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+signin_password_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, password_finish, SERVER_WRITE, e);
+}

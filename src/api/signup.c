@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/* signup.c: what the server says of itself, and making an account. */
+#include "api/api.h"
+
+#include "api/ring.h"
+#include "base/now.h"
+#include "server/invite.h"
+#include "server/server.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define TICKET_MS (10 * 60 * 1000) /* a sign-up takes a person's minutes */
+#define HOUR_MS (3600 * 1000LL)
+
+static int
+info(struct tx *tx, struct call *c, struct err *e)
+{
+	static const char *const invitations[] = {
+		[CONFIG_INVITATIONS_REQUIRED] = "required",
+		[CONFIG_INVITATIONS_OPEN] = "open",
+		[CONFIG_INVITATIONS_CLOSED] = "closed",
+	};
+
+	(void)tx;
+	(void)e;
+	jsonio_put_text(c->out, "product", "aumbry");
+	jsonio_put_text(c->out, "version", SERVER_VERSION);
+	jsonio_put_text(c->out, "host", c->s->config.host);
+	jsonio_put_text(
+	    c->out, "invitations", invitations[c->s->config.invitations]);
+	jsonio_put_true(c->out, "escrow", false);
+	jsonio_put_u64(c->out, "mature_hours", c->s->config.mature_hours);
+	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
+	server_put_ksf(c->out);
+	return 0;
+}
+
+int
+signup_info(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, info, SERVER_READ, e);
+}
+
+/* ---- start ---- */
+
+static void
+ticket_mac(struct call *c, const struct id *uid, uint64_t expires_ms,
+    struct digest *out)
+{
+	OWN(buf_free) struct buf m = { 0 };
+
+	id_put(&m, uid);
+	buf_put_u64(&m, expires_ms);
+	server_mac(c->s, "signup", buf_bytes(&m), out);
+}
+
+static int
+start(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf request = { 0 };
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf ticket = { 0 };
+	uint8_t response[OPAQUE_RESPONSE];
+	uint64_t expires = (uint64_t)(c->now_ms + TICKET_MS);
+	struct digest mac;
+	struct id uid;
+	bool ok;
+
+	buf_printf(&key, "signup|%s", c->q->peer);
+	if (server_throttle(tx, c, buf_text(&key),
+		c->s->config.signups_per_hour, HOUR_MS, &ok, e) < 0 ||
+	    !ok)
+		return ok ? -1 : 0;
+	if (c->s->config.invitations == CONFIG_INVITATIONS_CLOSED)
+		return err_set(e, ERR_INVITATION_REQUIRED,
+		    "this server takes no new accounts");
+	id_random(&uid);
+	if (jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
+	    opsrv_register(&c->s->opaque, bytes_of(uid.b, ID_BYTES), request.p,
+		response, e) < 0)
+		return -1;
+	ticket_mac(c, &uid, expires, &mac);
+	buf_put_u64(&ticket, expires);
+	digest_put(&ticket, &mac);
+	jsonio_put_id(c->out, "uid", &uid);
+	jsonio_put_bytes(c->out, "ticket", buf_bytes(&ticket));
+	jsonio_put_bytes(
+	    c->out, "response", bytes_of(response, sizeof response));
+	server_put_ksf(c->out);
+	return 0;
+}
+
+int
+signup_start(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, start, SERVER_WRITE, e);
+}
+
+/* ---- finish ---- */
+
+static int
+check_ticket(struct call *c, const struct id *uid, struct err *e)
+{
+	OWN(buf_free) struct buf ticket = { 0 };
+	struct digest mac;
+
+	if (jsonio_bytes(c->in, "ticket", 8 + DIGEST_BYTES, &ticket, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&ticket));
+	uint64_t expires = scan_u64(&s);
+	struct digest given = digest_take(&s);
+	ticket_mac(c, uid, expires, &mac);
+	if (!digest_equal(&mac, &given))
+		return err_set(
+		    e, ERR_BAD_REQUEST, "the sign-up did not begin here");
+	if ((int64_t)expires < c->now_ms)
+		return err_set(e, ERR_CODE_EXPIRED,
+		    "the sign-up took longer than 10 minutes");
+	return 0;
+}
+
+static int
+check_invite(struct tx *tx, struct call *c, struct err *e)
+{
+	const char *code = json_string_value(json_object_get(c->in, "invite"));
+
+	if (c->s->config.invitations == CONFIG_INVITATIONS_OPEN)
+		return 0;
+	if (code == NULL)
+		return err_set(e, ERR_INVITATION_REQUIRED,
+		    "this server accepts new accounts by invitation only");
+	return invite_use(tx, c, code, e);
+}
+
+static int
+check_genesis(struct call *c, const struct id *uid, struct bytes entry,
+    struct circle *circle, struct err *e)
+{
+	if (circle_apply(circle, entry, e) < 0)
+		return -1;
+	if (!id_equal(&circle->uid, uid) || circle->seq != 1)
+		return err_set(e, ERR_CIRCLE_INVALID,
+		    "the first entry is not of this account");
+	if (circle->protection != PROTECTION_ADVANCED)
+		return err_set(e, ERR_PROTECTION_BLOCKED,
+		    "standard protection needs an escrow, and this server has "
+		    "none");
+	if (circle->mature_hours != c->s->config.mature_hours)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the first entry sets another age of maturity than this "
+		    "server's %llu hours",
+		    (unsigned long long)c->s->config.mature_hours);
+	int64_t skew = c->now_ms - (int64_t)circle->time_ms;
+	if (skew > LIMIT_CLOCK_SKEW_MS || skew < -LIMIT_CLOCK_SKEW_MS)
+		return err_set(e, ERR_CLOCK_WRONG,
+		    "the clocks of client and server are more than 5 minutes "
+		    "apart");
+	return 0;
+}
+
+static int
+finish(struct tx *tx, struct call *c, struct err *e)
+{
+	struct account a = { .created_ms = c->now_ms };
+	OWN(buf_free) struct buf record = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf genesis = { 0 };
+	OWN(buf_free) struct buf envelopes = { 0 };
+	OWN(buf_free) struct buf address = { 0 };
+	OWN(circle_free) struct circle circle = { 0 };
+	const char *name = "";
+
+	if (jsonio_id(c->in, "uid", &a.uid, e) < 0 ||
+	    check_ticket(c, &a.uid, e) < 0 || check_invite(tx, c, e) < 0 ||
+	    jsonio_text(c->in, "name", &name, e) < 0)
+		return -1;
+	if (strlen(name) > LIMIT_NAME_BYTES)
+		return err_set(e, ERR_BAD_NAME,
+		    "a name has at most %d characters", LIMIT_NAME_BYTES);
+	memcpy(a.name, name, strlen(name) + 1);
+	if (!account_name_ok(a.name))
+		return err_set(e, ERR_BAD_NAME,
+		    "a name has 1 to %d of the characters a-z 0-9 . _ -",
+		    LIMIT_NAME_BYTES);
+	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
+	    opsrv_record_check(record.p, e) < 0 ||
+	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
+	    jsonio_list(
+		c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &envelopes, e) < 0)
+		return -1;
+	memcpy(a.record, record.p, OPAQUE_RECORD);
+	memcpy(a.birth_pin.b, pin.p, DIGEST_BYTES);
+	a.two_factor = jsonio_true(c->in, "no_two_factor") ? TWO_FACTOR_OFF
+							   : TWO_FACTOR_PENDING;
+	if (account_insert(tx, &a, e) < 0 ||
+	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
+	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
+	    ring_take_bundle(tx, &circle, &circle.members[0].device.dev_id,
+		buf_bytes(&envelopes), RING_WHOLE, NULL, e) < 0)
+		return -1;
+	if (usage_set_quota(tx, &a.uid,
+		c->s->config.default_quota_bytes != 0
+		    ? c->s->config.default_quota_bytes
+		    : USAGE_NO_QUOTA,
+		e) < 0 ||
+	    server_event(tx, c, &a.uid, "signup",
+		&circle.members[0].device.dev_id, "", e) < 0)
+		return -1;
+	buf_printf(&address, "%s@%s", a.name, c->s->config.host);
+	jsonio_put_text(c->out, "account", buf_text(&address));
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
+	return 0;
+}
+
+int
+signup_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, finish, SERVER_WRITE, e);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/* status.c: what an account is told of itself, and its log. */
+#include "api/api.h"
+
+#include "base/text.h"
+#include "factor/factor.h"
+
+#include <string.h>
+
+#define EVENTS_MAX 500
+
+/* ---- account ---- */
+
+static void
+put_device(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id dev_id;
+
+	(void)c;
+	stmt_got_copy(s, 0, dev_id.b, ID_BYTES);
+	jsonio_put_id(row, "dev_id", &dev_id);
+	jsonio_put_u64(row, "last_seen_ms", stmt_got_u64(s, 1));
+	jsonio_put_text(row, "address", stmt_got_text(s, 2));
+}
+
+static int
+put_devices(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	json_t *list = json_array();
+
+	(void)json_object_set_new(c->out, "devices", list);
+	return sql_ask(tx, e, &s,
+		   "SELECT dev_id, time_ms, address FROM device_seen"
+		   " WHERE uid = ?",
+		   "i", &c->me->uid) < 0
+	    ? -1
+	    : server_rows(s, c, list, put_device, e);
+}
+
+static int
+account_status(struct tx *tx, struct call *c, struct err *e)
+{
+	struct account a;
+	struct usage u;
+	bool found;
+
+	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0 ||
+	    usage_get(tx, &c->me->uid, &u, e) < 0 ||
+	    factor_put_methods(tx, c, &c->me->uid, false, e) < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "the account is gone");
+	/* By the name that a status has had from the first. */
+	(void)json_object_set(
+	    c->out, "factors", json_object_get(c->out, "methods"));
+	(void)json_object_del(c->out, "methods");
+	(void)json_object_del(c->out, "numbers");
+	jsonio_put_id(c->out, "uid", &a.uid);
+	jsonio_put_true(c->out, "limited", c->me->limited);
+	jsonio_put_text(c->out, "name", a.name);
+	jsonio_put_text(c->out, "host", c->s->config.host);
+	jsonio_put_u64(c->out, "created_ms", (uint64_t)a.created_ms);
+	jsonio_put_text(
+	    c->out, "two_factor", account_two_factor_name(a.two_factor));
+	jsonio_put_u64(c->out, "used_bytes", u.bytes);
+	jsonio_put_u64(
+	    c->out, "quota_bytes", u.quota == USAGE_NO_QUOTA ? 0 : u.quota);
+	return put_devices(tx, c, e);
+}
+
+int
+status_account(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, account_status, SERVER_READ, e);
+}
+
+static void
+put_event(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id dev_id;
+
+	(void)c;
+	jsonio_put_u64(row, "time_ms", stmt_got_u64(s, 0));
+	jsonio_put_text(row, "event", stmt_got_text(s, 1));
+	stmt_got_copy(s, 2, dev_id.b, ID_BYTES);
+	if (!id_zero(&dev_id))
+		jsonio_put_id(row, "dev_id", &dev_id);
+	jsonio_put_text(row, "address", stmt_got_text(s, 3));
+	jsonio_put_text(row, "detail", stmt_got_text(s, 4));
+}
+
+static int
+list_events(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	const char *since = http_query(c->q, "since");
+	json_t *list = json_array();
+	uint64_t from = 0;
+
+	(void)json_object_set_new(c->out, "events", list);
+	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	return sql_ask(tx, e, &s,
+		   "SELECT time_ms, event, dev_id, address, detail FROM event"
+		   " WHERE uid = ? AND time_ms >= ? ORDER BY n DESC LIMIT ?",
+		   "iuu", &c->me->uid, from, (uint64_t)EVENTS_MAX) < 0
+	    ? -1
+	    : server_rows(s, c, list, put_event, e);
+}
+
+int
+status_log(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, list_events, SERVER_READ, e);
+}

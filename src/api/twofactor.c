@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/* twofactor.c: two-factor authentication, on or off. */
+#include "api/api.h"
+
+#include "api/apppass.h"
+#include "factor/factor.h"
+
+#include <string.h>
+
+/* Does a zone that needs two-factor hold anything? */
+static int
+guarded_data(struct tx *tx, const struct id *uid, bool *any, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	return sql_first(tx, e, &s, any,
+	    "SELECT 1 FROM zone WHERE uid = ? AND category IN (?, ?)", "iuu",
+	    uid, (uint64_t)CATEGORY_BACKUP, (uint64_t)CATEGORY_DRIVE);
+}
+
+static int
+two_factor(struct tx *tx, struct call *c, struct err *e)
+{
+	const char *state = "";
+	struct factors f;
+	bool any;
+
+	if (jsonio_text(c->in, "state", &state, e) < 0)
+		return -1;
+	bool on = strcmp(state, "on") == 0;
+	if (!on && strcmp(state, "off") != 0)
+		return err_set(e, ERR_BAD_REQUEST, "two-factor is on or off");
+	if (factor_of(tx, &c->me->uid, &f, e) < 0 ||
+	    guarded_data(tx, &c->me->uid, &any, e) < 0)
+		return -1;
+	if (on && !factor_any(&f))
+		return err_set(e, ERR_FACTOR_MISSING,
+		    "two-factor needs a fallback beside the trusted device, "
+		    "and none is confirmed");
+	if (!on && any)
+		return err_set(e, ERR_PERMISSION,
+		    "two-factor stays on while Backup or Drive hold data");
+	if (account_set_two_factor(
+		tx, &c->me->uid, on ? TWO_FACTOR_ON : TWO_FACTOR_OFF, e) < 0 ||
+	    (!on && apppass_drop_all(tx, c, &c->me->uid, e) < 0))
+		return -1;
+	jsonio_put_text(c->out, "two_factor", state);
+	return server_event(tx, c, &c->me->uid,
+	    on ? "two_factor_on" : "two_factor_off", &c->me->dev_id, "", e);
+}
+
+int
+twofactor_set(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, two_factor, SERVER_WRITE, e);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: ISC */
+/* phone_code.c: codes by text and by call: sending and checking them. */
+#include "factor/phone_in.h"
+
+#include "base/text.h"
+#include "factor/factor.h"
+#include "server/code.h"
+
+#include <string.h>
+
+#define CODE_MS (10 * 60 * 1000LL)
+#define HOUR_MS (3600 * 1000LL)
+#define TRIES "phone" /* texts and calls share their tries */
+
+/* ---- sending ---- */
+
+static void
+code_mac(struct call *c, const struct id *uid, const char *number,
+    const char *code, struct digest *out)
+{
+	OWN(buf_free) struct buf m = { 0 };
+
+	id_put(&m, uid);
+	buf_put_v8(&m, bytes_str(code));
+	buf_put_str(&m, number);
+	server_mac(c->s, "phone code", buf_bytes(&m), out);
+}
+
+static int
+may_send(struct tx *tx, struct call *c, const char *number, bool *ok,
+    uint64_t *left, struct err *e)
+{
+	OWN(buf_free) struct buf account = { 0 };
+	OWN(buf_free) struct buf phone = { 0 };
+	struct digest d;
+	int64_t retry_ms;
+
+	buf_printf(&account, "sends|%s", id_text(&c->me->uid).s);
+	server_mac(c->s, "phone number", bytes_str(number), &d);
+	buf_put_str(&phone, "send|");
+	text_hex(&phone, bytes_of(d.b, DIGEST_BYTES));
+	if (account_spend(tx, buf_text(&account), PHONE_ACCOUNT_SENDS, HOUR_MS,
+		c->now_ms, left, &retry_ms, e) < 0 ||
+	    (retry_ms == 0 &&
+		account_spend(tx, buf_text(&phone), PHONE_SENDS, HOUR_MS,
+		    c->now_ms, left, &retry_ms, e) < 0))
+		return -1;
+	*ok = retry_ms == 0;
+	return *ok ? 0
+		   : server_too_many(c,
+			 "too many codes were sent, and the last one may still "
+			 "be good",
+			 retry_ms);
+}
+
+/* What is read, and its last line for phones that fill the code in by
+ * themselves; or what is heard, digit by digit. */
+static void
+compose(struct buf *out, const char *host, const char *code, bool call)
+{
+	if (!call) {
+		buf_printf(out,
+		    "%s is your Aumbry code for %s. Nobody from %s will ever "
+		    "ask for it.\n@%s #%s",
+		    code, host, host, host, code);
+		return;
+	}
+	buf_printf(out, "This is %s.", host);
+	for (int times = 0; times < 2; times++) {
+		buf_put_str(out, times == 0 ? " Your code is:" : " Once more:");
+		for (size_t i = 0; i < CODE_DIGITS; i++)
+			buf_printf(out, "%s %c", i > 0 ? "," : "", code[i]);
+		buf_put_str(out, ".");
+	}
+	buf_printf(out, " Nobody from %s will ever ask for it.", host);
+}
+
+static struct id
+ticket_of(const struct request *q)
+{
+	struct id ticket = { { 0 } };
+
+	_Static_assert(ID_BYTES == HTTP_REQUEST_ID, "an id holds one");
+	memcpy(ticket.b, q->id, ID_BYTES);
+	return ticket;
+}
+
+int
+phone_send_code(struct tx *tx, struct call *c, const struct phone *p, bool call,
+    struct err *e)
+{
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf hint = { 0 };
+	OWN(buf_free) struct buf detail = { 0 };
+	struct digest mac;
+	uint64_t left;
+	bool ok;
+
+	if (may_send(tx, c, p->number, &ok, &left, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	OWN(gateway_message_free)
+	struct gateway_message *m = mem_new(sizeof *m);
+	m->ticket = ticket_of(c->q);
+	m->call = call;
+	memcpy(m->number, p->number, sizeof p->number);
+	code_draw(m->code);
+	compose(&text, c->s->config.host, m->code, call);
+	m->message = mem_text(buf_text(&text));
+	code_mac(c, &c->me->uid, p->number, m->code, &mac);
+	phone_hint(&hint, p->number);
+	buf_printf(
+	    &detail, "%s, by %s", buf_text(&hint), call ? "call" : "text");
+	if (sql_run(tx, e,
+		"UPDATE phone SET code = ?, code_call = ?, code_until_ms = ?"
+		" WHERE uid = ? AND number = ?",
+		"dunis", &mac, (uint64_t)call, c->now_ms + CODE_MS, &c->me->uid,
+		p->number) < 0 ||
+	    server_event(tx, c, &c->me->uid, "code_sent", NULL,
+		buf_text(&detail), e) < 0)
+		return -1;
+	jsonio_put_id(c->out, "id", &p->id);
+	jsonio_put_text(c->out, "hint", buf_text(&hint));
+	jsonio_put_u64(c->out, "left", left);
+	jsonio_put_u64(c->out, "expires_ms", (uint64_t)(c->now_ms + CODE_MS));
+	gateway_message_free(&c->message);
+	c->message = TAKE(m);
+	return 0;
+}
+
+int
+phone_gateway(const struct call *c, bool call, struct err *e)
+{
+	if (gateway_can(c->s->gateway, call))
+		return 0;
+	(void)err_set(e, ERR_NO_GATEWAY, "this server %s",
+	    call ? "makes no calls" : "sends no texts");
+	return !call && phone_can_call(c->s)
+	    ? err_remedy(e, "Have it call: --call, or --with call")
+	    : -1;
+}
+
+int
+phone_sending(void *app, const struct request *q, struct response *r,
+    server_call_fn *fn, struct err *e)
+{
+	const struct server *s = app;
+	struct id ticket = ticket_of(q);
+	enum gateway_state state = GATEWAY_UNKNOWN;
+
+	r->wait = http_watch(s->http, &ticket);
+	r->wait_ms = GATEWAY_ANSWER_MS;
+	state = gateway_state(s->gateway, &ticket, q->timed_out, &r->body);
+	if (state == GATEWAY_SENT)
+		return 0;
+	if (state == GATEWAY_UNKNOWN && !q->timed_out) {
+		if (server_json(app, q, r, fn, SERVER_WRITE, e) < 0)
+			return -1;
+		buf_clear(&r->body);
+		return HTTP_WAIT;
+	}
+	if (state == GATEWAY_SENDING && !q->timed_out)
+		return HTTP_WAIT;
+	return err_set(e, ERR_GATEWAY_FAILED,
+	    "the code could not be sent: what sends it %s",
+	    state == GATEWAY_FAILED ? "refused it or cannot be reached"
+				    : "has not answered");
+}
+
+/* ---- checking ---- */
+
+enum verdict { NONE, LATE, RIGHT };
+
+/* Whose code it is, among those (not) confirmed; call < 0: sent in any way. */
+static int
+match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
+    bool confirmed, int call, struct phone *out, enum verdict *v, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	*v = NONE;
+	if (sql_ask(tx, e, &s,
+		"SELECT id, number, call, confirmed, code, code_until_ms,"
+		" code_call FROM phone WHERE uid = ? AND confirmed = ?"
+		" AND code_until_ms > 0",
+		"iu", uid, (uint64_t)confirmed) < 0)
+		return -1;
+	for (;;) {
+		struct digest want, got;
+		struct phone p;
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		phone_take(s, &p);
+		stmt_got_copy(s, 4, want.b, DIGEST_BYTES);
+		code_mac(c, uid, p.number, code, &got);
+		if (!digest_equal(&want, &got) ||
+		    (call >= 0 && stmt_got_u64(s, 6) != (uint64_t)call))
+			continue;
+		*out = p;
+		*v = stmt_got_i64(s, 5) > c->now_ms ? RIGHT : LATE;
+	}
+}
+
+int
+phone_check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
+    int call, struct phone *p, bool *ok, struct err *e)
+{
+	const char *way = call < 0 ? TRIES : call > 0 ? "call" : "text";
+	const char *code = "";
+	enum verdict v;
+
+	*ok = false;
+	if (jsonio_text(c->in, "code", &code, e) < 0)
+		return -1;
+	if (!code_shape(c, code, "by text or call"))
+		return 0;
+	if (code_try(tx, c, uid, TRIES, ok, e) < 0)
+		return -1;
+	if (!*ok)
+		return 0;
+	*ok = false;
+	if (match(tx, c, uid, code, confirmed, call, p, &v, e) < 0)
+		return -1;
+	if (v == LATE)
+		return server_refuse(
+		    c, ERR_CODE_EXPIRED, "that code is older than 10 minutes");
+	if (v == NONE)
+		return code_wrong(tx, c, uid, way, e);
+	*ok = true;
+	return code_tried_well(tx, uid, TRIES, e) < 0
+	    ? -1
+	    : sql_run(tx, e,
+		  "UPDATE phone SET code_until_ms = 0 WHERE uid = ?"
+		  " AND number = ?",
+		  "is", uid, p->number);
+}
+
+int
+phone_check_text(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+    struct err *e)
+{
+	struct phone p;
+
+	return phone_check(tx, c, uid, true, 0, &p, ok, e);
+}
+
+int
+phone_check_call(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+    struct err *e)
+{
+	struct phone p;
+
+	return phone_check(tx, c, uid, true, 1, &p, ok, e);
+}
+
+/* ---- for who proves ---- */
+
+/* The one asked for by its id, else the first that takes it. */
+static int
+choose(
+    struct tx *tx, struct call *c, bool call, struct phone *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct id wanted;
+	bool any = json_object_get(c->in, "number") == NULL, row;
+
+	if (!any && jsonio_id(c->in, "number", &wanted, e) < 0)
+		return -1;
+	if (sql_ask(tx, e, &s,
+		"SELECT id, number, call, confirmed FROM phone WHERE uid = ?"
+		" AND confirmed = 1 AND (? = 1 OR call = 0)"
+		" ORDER BY call = ? DESC, added_ms, number",
+		"iuu", &c->me->uid, (uint64_t)call, (uint64_t)call) < 0)
+		return -1;
+	for (;;) {
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		phone_take(s, out);
+		if (any || id_equal(&out->id, &wanted))
+			return 0;
+	}
+	(void)err_set(e, ERR_FACTOR_MISSING, "the account has no such phone%s",
+	    call ? "" : " that takes texts");
+	return err_remedy(e, "Use another way: --with device");
+}
+
+static int
+send_one(struct tx *tx, struct call *c, struct err *e)
+{
+	const char *method = "";
+	struct factors f;
+	struct phone p;
+
+	if (jsonio_text(c->in, "method", &method, e) < 0)
+		return -1;
+	bool call = strcmp(method, "call") == 0;
+	if (!call && strcmp(method, "text") != 0)
+		return err_set(
+		    e, ERR_BAD_REQUEST, "a code is sent by text or by call");
+	return factor_may_prove(tx, c, e) < 0 ||
+		factor_of(tx, &c->me->uid, &f, e) < 0 ||
+		factor_allowed(&f, call ? FACTOR_CALL : FACTOR_TEXT, e) < 0 ||
+		phone_gateway(c, call, e) < 0 ||
+		choose(tx, c, call, &p, e) < 0 ||
+		phone_send_code(tx, c, &p, call, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+phone_send(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return phone_sending(app, q, r, send_one, e);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* phone_in.h: what phone.c (numbers) and phone_code.c (codes) share. */
+#pragma once
+
+#include "factor/phone.h"
+
+struct phone {
+	struct id id;
+	char number[PHONE_NUMBER + 1];
+	bool call; /* added by a call: it takes no texts */
+	bool confirmed;
+};
+
+/* One row of: id, number, call, confirmed. */
+void phone_take(struct stmt *s, struct phone *out);
+
+/* Is there a way to send? errors: no-gateway. */
+MUST_CHECK int phone_gateway(const struct call *c, bool call, struct err *e);
+
+/* Leave a message with a fresh code; refused when too many were sent. */
+MUST_CHECK int phone_send_code(struct tx *tx, struct call *c,
+    const struct phone *p, bool call, struct err *e);
+
+/* Run fn, which leaves a message, and answer once that is out. */
+MUST_CHECK int phone_sending(void *app, const struct request *q,
+    struct response *r, server_call_fn *fn, struct err *e);
+
+/*
+ * The code in c->in, among numbers that are (not) confirmed.
+ *
+ * call  1: came by call, 0: by text, -1: in any way.
+ * p     whose code it is.
+ * ok    false: refused.
+ */
+MUST_CHECK int phone_check(struct tx *tx, struct call *c, const struct id *uid,
+    bool confirmed, int call, struct phone *p, bool *ok, struct err *e);

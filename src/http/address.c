@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* address.c: socket addresses as text. */
+#include "http/address.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+static void
+set_v4(struct address *a, struct in_addr ip, uint64_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = ip };
+
+	in.sin_port = htons((uint16_t)port);
+	memcpy(&a->sa, &in, sizeof in);
+	a->n = sizeof in;
+}
+
+static void
+set_v6(struct address *a, const struct in6_addr *ip, uint64_t port)
+{
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_addr = *ip };
+
+	in.sin6_port = htons((uint16_t)port);
+	memcpy(&a->sa, &in, sizeof in);
+	a->n = sizeof in;
+}
+
+int
+address_parse(const char *text, struct address *out, struct err *e)
+{
+	const char *colon = strrchr(text, ':');
+	char host[ADDRESS_TEXT] = "";
+	struct address a = { 0 };
+	struct in6_addr v6;
+	struct in_addr v4;
+	uint64_t port;
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof host ||
+	    text_parse_u64(colon + 1, 0, 65535, &port) < 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "\"%.80s\" is not of the form ADDR:PORT", text);
+	size_t n = (size_t)(colon - text);
+	bool brackets = n > 2 && text[0] == '[' && text[n - 1] == ']';
+	memcpy(host, text + brackets, n - 2 * (size_t)brackets);
+	if (strcmp(host, "localhost") == 0)
+		(void)snprintf(host, sizeof host, "127.0.0.1");
+	if (brackets && inet_pton(AF_INET6, host, &v6) == 1)
+		set_v6(&a, &v6, port);
+	else if (!brackets && inet_pton(AF_INET, host, &v4) == 1)
+		set_v4(&a, v4, port);
+	else
+		return err_set(e, ERR_BAD_REQUEST,
+		    "\"%.80s\" does not begin with an IPv4 address or an IPv6 "
+		    "address in brackets",
+		    text);
+	*out = a;
+	return 0;
+}
+
+bool
+address_is_loopback(const struct address *a)
+{
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	if (a->sa.ss_family == AF_INET) {
+		memcpy(&v4, &a->sa, sizeof v4);
+		return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+	}
+	memcpy(&v6, &a->sa, sizeof v6);
+	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+uint16_t
+address_port(const struct address *a)
+{
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	if (a->sa.ss_family == AF_INET) {
+		memcpy(&v4, &a->sa, sizeof v4);
+		return ntohs(v4.sin_port);
+	}
+	memcpy(&v6, &a->sa, sizeof v6);
+	return ntohs(v6.sin6_port);
+}
+
+void
+address_text(const struct sockaddr *sa, char out[static ADDRESS_TEXT])
+{
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	out[0] = '\0';
+	if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof v4);
+		(void)inet_ntop(AF_INET, &v4.sin_addr, out, ADDRESS_TEXT);
+	} else if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof v6);
+		if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+			(void)inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, out,
+			    ADDRESS_TEXT);
+		else
+			(void)inet_ntop(
+			    AF_INET6, &v6.sin6_addr, out, ADDRESS_TEXT);
+	}
+}
+
+bool
+address_is(const char *s)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	return inet_pton(AF_INET, s, &v4) == 1 ||
+	    inet_pton(AF_INET6, s, &v6) == 1;
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: ISC */
+/* http.c: the HTTP shell over libmicrohttpd: its start, end and callbacks. */
+#include "http/http_in.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/now.h"
+#include "base/text.h"
+#include "http/meter.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Memory of one connection for headers and body pieces, bytes. */
+#define POOL_BYTES (32 * 1024)
+#define TLS_PRIORITIES \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:" \
+	"-AES-128-CBC:-AES-256-CBC:-SHA1:%SERVER_PRECEDENCE"
+
+/* ---- requests and responses ---- */
+
+const char *
+http_query(const struct request *q, const char *name)
+{
+	for (size_t i = 0; i < q->queries; i++)
+		if (strcmp(q->query[i].name, name) == 0)
+			return q->query[i].value;
+	return NULL;
+}
+
+const char *
+http_header(const struct request *q, const char *name)
+{
+	for (size_t i = 0; i < q->n_headers; i++)
+		if (strcasecmp(q->headers[i].name, name) == 0)
+			return q->headers[i].value;
+	return NULL;
+}
+
+void
+response_init(struct response *r)
+{
+	memset(r, 0, sizeof *r);
+	r->status = 200;
+	r->fd = -1;
+}
+
+void
+response_free(struct response *r)
+{
+	fd_close(&r->fd);
+	buf_free(&r->body);
+	buf_free(&r->detail);
+	response_init(r);
+}
+
+void
+response_header(struct response *r, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(r->headers < HTTP_HEADERS);
+	r->header[r->headers].name = name;
+	va_start(ap, fmt);
+	int n = vsnprintf(r->header[r->headers].value,
+	    sizeof r->header[r->headers].value, fmt, ap);
+	va_end(ap);
+	assert(n >= 0 && (size_t)n < sizeof r->header[r->headers].value);
+	r->headers++;
+}
+
+/* ---- our own routes ---- */
+
+static int
+get_healthz(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	(void)app;
+	(void)q;
+	(void)e;
+	buf_put_str(&r->body, "{\"ok\":true}");
+	return 0;
+}
+
+static int
+get_readyz(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct http_server *s = app;
+
+	if (atomic_load(&s->stopping))
+		return err_set(e, ERR_SERVER_BUSY, "the server is stopping");
+	if (s->app.ready != NULL && s->app.ready(s->app.app, e) < 0)
+		return -1;
+	return get_healthz(app, q, r, e);
+}
+
+static int
+get_metrics(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct http_server *s = app;
+
+	(void)q;
+	(void)e;
+	pthread_mutex_lock(&s->wait_mu);
+	uint64_t waiting = s->waiting;
+	pthread_mutex_unlock(&s->wait_mu);
+	pthread_mutex_lock(&s->conn_mu);
+	uint64_t conns = s->n_conns;
+	pthread_mutex_unlock(&s->conn_mu);
+	meter_text(s->meter, conns, waiting, &r->body);
+	if (s->app.metrics != NULL)
+		s->app.metrics(s->app.app, &r->body);
+	r->type = "text/plain; version=0.0.4; charset=utf-8";
+	return 0;
+}
+
+static const struct http_route own_routes[ROUTES_OWN] = {
+	[ROUTE_METRICS] = { "GET", "/metrics", 0, 0, get_metrics, NULL },
+	[ROUTE_HEALTHZ] = { "GET", "/healthz", 0, 0, get_healthz, NULL },
+	[ROUTE_READYZ] = { "GET", "/readyz", 0, 0, get_readyz, NULL },
+};
+
+/* ---- called by libmicrohttpd ---- */
+
+/* After the header. A refused body that is long is never read. */
+static enum MHD_Result
+begin(struct call *c, const struct port *port)
+{
+	struct err e = { 0 };
+
+	if (http_admit(c, port, &e) == 0)
+		return MHD_YES;
+	http_call_fail(c, &e);
+	if (!c->closing && c->q.length <= DRAIN_BYTES &&
+	    http_header(&c->q, "Expect") == NULL)
+		return MHD_YES;
+	c->closing = true;
+	return http_answer(c);
+}
+
+static enum MHD_Result
+on_access(void *cls, struct MHD_Connection *mhd, const char *url,
+    const char *method, const char *version, const char *data, size_t *n,
+    void **context)
+{
+	const struct port *port = cls;
+	struct call *c = *context;
+
+	(void)version;
+	if (c == NULL) {
+		c = *context = http_call_new(port->server, mhd, url, method);
+		return begin(c, port);
+	}
+	if (c->status != 0) /* answered early; nothing more is read */
+		return MHD_NO;
+	if (*n > 0) {
+		size_t size = *n;
+		*n = 0;
+		return http_take_body(c, bytes_of(data, size));
+	}
+	return http_answer(c);
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *mhd, void **context,
+    enum MHD_RequestTerminationCode how)
+{
+	struct call *c = *context;
+
+	(void)cls;
+	(void)mhd;
+	if (c == NULL)
+		return;
+	bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+	struct meter_sample sample = { .route = c->route_no,
+		.status = c->status,
+		.in_bytes = c->body_seen,
+		.out_bytes = whole ? c->out_bytes : 0,
+		.ns = c->waited || c->status == 0
+		    ? -1
+		    : now_mono_ns() - c->started_ns };
+	meter_request(c->server->meter, &sample);
+	log_debug("request",
+	    "request=%s route=\"%s\" status=%d ms=%" PRId64 "%s", c->q.id,
+	    c->route != NULL ? c->server->labels[c->route_no] : "none",
+	    c->status, http_elapsed_ms(c), whole ? "" : " cut=true");
+	http_call_free(&c);
+	*context = NULL;
+}
+
+static void
+on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = ((struct port *)cls)->server;
+	struct conn *c = *context;
+
+	pthread_mutex_lock(&s->conn_mu);
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		c = *context = mem_new(sizeof *c);
+		c->fd = MHD_get_connection_info(
+		    mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
+			    ->connect_fd;
+		c->idle_since_ns = now_mono_ns();
+		c->next = s->conns;
+		if (c->next != NULL)
+			c->next->prev = c;
+		s->conns = c;
+		s->n_conns++;
+	} else if (c != NULL) {
+		if (c->prev != NULL)
+			c->prev->next = c->next;
+		else
+			s->conns = c->next;
+		if (c->next != NULL)
+			c->next->prev = c->prev;
+		s->n_conns--;
+		free(c);
+		*context = NULL;
+	}
+	pthread_mutex_unlock(&s->conn_mu);
+}
+
+/* Paths and parameters reach us as they came; route_unescape does the rest. */
+static size_t
+keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+static void PRINTF(2, 0) on_log(void *cls, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	(void)cls;
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("http_library", "text=\"%s\"", text);
+}
+
+/* ---- start and stop ---- */
+
+static int
+open_listener(const struct address *a, const char *text, int *out,
+    uint16_t *number, struct err *e)
+{
+	OWN(fd_close)
+	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct address real = { .n = sizeof real.sa };
+	int on = 1;
+
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    bind(fd, (const struct sockaddr *)&a->sa, a->n) < 0 ||
+	    listen(fd, SOMAXCONN) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&real.sa, &real.n) < 0)
+		return err_sys(e, "listen on %s", text);
+	*number = address_port(&real);
+	*out = fd;
+	fd = -1;
+	return 0;
+}
+
+static int
+start_port(struct port *port, const struct http_config *config, bool tls,
+    struct err *e)
+{
+	unsigned threads = port->first == ROUTE_METRICS ? 1 : config->threads;
+	unsigned per_address =
+	    config->trusted_proxy != NULL ? 0 : config->per_address;
+	struct MHD_OptionItem more[8], *m = more;
+
+	if (threads > 1)
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
+			(intptr_t)threads, NULL };
+	if (per_address > 0)
+		*m++ =
+		    (struct MHD_OptionItem){ MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+			    (intptr_t)per_address, NULL };
+	if (tls) {
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0,
+			(void *)(uintptr_t)config->cert_pem };
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0,
+			(void *)(uintptr_t)config->key_pem };
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
+			(void *)(uintptr_t)TLS_PRIORITIES };
+	}
+	*m = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+	port->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
+		MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		(tls ? MHD_USE_TLS : 0u),
+	    0, NULL, NULL, on_access, port, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+	    NULL, MHD_OPTION_LISTEN_SOCKET, port->listen_fd,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+	    MHD_OPTION_CONNECTION_LIMIT, config->connections,
+	    MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, port, MHD_OPTION_ARRAY,
+	    more, MHD_OPTION_END);
+	if (port->daemon == NULL)
+		return err_set(e, ERR_IO, "the HTTP server did not start%s",
+		    tls ? "; are certificate and key a pair?" : "");
+	return 0;
+}
+
+static int
+open_port(struct port *port, const char *text, bool tls, struct err *e)
+{
+	struct address a;
+
+	if (address_parse(text, &a, e) < 0)
+		return -1;
+	if (!tls && !address_is_loopback(&a))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "plain HTTP is served on a loopback address only, not %s",
+		    text);
+	return open_listener(&a, text, &port->listen_fd, &port->number, e);
+}
+
+static void
+init_locks(struct http_server *s)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&s->wait_mu, NULL);
+	pthread_mutex_init(&s->conn_mu, NULL);
+	pthread_cond_init(&s->wait_changed, &attr);
+	pthread_cond_init(&s->drained, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static struct http_server *
+server_new(const struct http_config *config, const struct http_app *app)
+{
+	struct http_server *s = mem_new(sizeof *s);
+
+	s->app = *app;
+	s->idle_s = config->idle_s;
+	s->drain_s = config->drain_s;
+	if (config->trusted_proxy != NULL)
+		s->trusted_proxy = mem_text(config->trusted_proxy);
+	s->n_routes = ROUTES_OWN + app->n_routes;
+	s->routes = mem_array(s->n_routes, sizeof *s->routes);
+	s->labels = mem_array(s->n_routes, sizeof *s->labels);
+	memcpy(s->routes, own_routes, sizeof own_routes);
+	for (size_t i = 0; i < app->n_routes; i++)
+		s->routes[ROUTES_OWN + i] = app->routes[i];
+	for (size_t i = 0; i < s->n_routes; i++) {
+		OWN(buf_free) struct buf label = { 0 };
+		const struct http_route *route = &s->routes[i];
+		assert((route->handle == NULL) != (route->sink == NULL));
+		buf_printf(&label, "%s %s", route->method, route->pattern);
+		s->labels[i] = mem_text(buf_text(&label));
+	}
+	s->meter = meter_new((const char *const *)s->labels, s->n_routes);
+	s->main = (struct port){ .server = s,
+		.first = ROUTE_HEALTHZ,
+		.n = s->n_routes - ROUTE_HEALTHZ,
+		.listen_fd = -1 };
+	s->metrics = (struct port){ .server = s,
+		.first = ROUTE_METRICS,
+		.n = ROUTES_OWN,
+		.listen_fd = -1 };
+	init_locks(s);
+	return s;
+}
+
+static int
+start_all(
+    struct http_server *s, const struct http_config *config, struct err *e)
+{
+	bool tls = config->cert_pem != NULL;
+
+	if (open_port(&s->main, config->listen, tls, e) < 0)
+		return -1;
+	if (config->metrics_listen != NULL &&
+	    open_port(&s->metrics, config->metrics_listen, false, e) < 0)
+		return -1;
+	if ((errno = pthread_create(&s->timer, NULL, http_timer, s)) != 0)
+		return err_sys(e, "start a thread");
+	s->timer_runs = true;
+	if (s->metrics.listen_fd >= 0 &&
+	    start_port(&s->metrics, config, false, e) < 0)
+		return -1;
+	return start_port(&s->main, config, tls, e);
+}
+
+int
+http_start(const struct http_config *config, const struct http_app *app,
+    struct http_server **out, struct err *e)
+{
+	OWN(http_free) struct http_server *s = NULL;
+	sigset_t all, before;
+
+	assert(config->threads >= 1 && config->threads <= 64);
+	assert(config->connections >= config->threads && config->idle_s > 0);
+	assert((config->cert_pem == NULL) == (config->key_pem == NULL));
+	s = server_new(config, app);
+	/* Handlers may ask for it as soon as the first thread runs. */
+	*out = s;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = start_all(s, config, e);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		(void)TAKE(s);
+	else
+		*out = NULL;
+	return rc;
+}
+
+uint16_t
+http_port(const struct http_server *s)
+{
+	return s->main.number;
+}
+
+uint16_t
+http_metrics_port(const struct http_server *s)
+{
+	return s->metrics.number;
+}
+
+/* Answer all long polls, then wait until no request runs, but not for ever. */
+static void
+drain(struct http_server *s)
+{
+	struct timespec until;
+
+	pthread_mutex_lock(&s->wait_mu);
+	(void)http_resume_due(s, 0, true);
+	pthread_mutex_unlock(&s->wait_mu);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += s->drain_s;
+	pthread_mutex_lock(&s->conn_mu);
+	while (s->running > 0)
+		if (pthread_cond_timedwait(&s->drained, &s->conn_mu, &until) !=
+		    0)
+			break;
+	pthread_mutex_unlock(&s->conn_mu);
+}
+
+static void
+stop_port(struct port *port)
+{
+	if (port->daemon != NULL)
+		MHD_stop_daemon(port->daemon);
+	port->daemon = NULL;
+	fd_close(&port->listen_fd);
+}
+
+void
+http_free(struct http_server **server)
+{
+	struct http_server *s = *server;
+
+	if (s == NULL)
+		return;
+	/* After this no request is parked any more: park looks at it. */
+	atomic_store(&s->stopping, true);
+	if (s->main.daemon != NULL)
+		(void)MHD_quiesce_daemon(s->main.daemon);
+	drain(s);
+	stop_port(&s->main);
+	stop_port(&s->metrics);
+	if (s->timer_runs) {
+		pthread_mutex_lock(&s->wait_mu);
+		s->timer_stop = true;
+		pthread_cond_signal(&s->wait_changed);
+		pthread_mutex_unlock(&s->wait_mu);
+		pthread_join(s->timer, NULL);
+	}
+	assert(s->running == 0 && s->conns == NULL && s->waiting == 0);
+	pthread_mutex_destroy(&s->wait_mu);
+	pthread_mutex_destroy(&s->conn_mu);
+	pthread_cond_destroy(&s->wait_changed);
+	pthread_cond_destroy(&s->drained);
+	meter_free(&s->meter);
+	for (size_t i = 0; i < s->n_routes; i++)
+		free(s->labels[i]);
+	free(s->labels);
+	free(s->routes);
+	free(s->trusted_proxy);
+	free(s);
+	*server = NULL;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/* http_in.h: what the parts of the HTTP shell share; for http*.c only. */
+#pragma once
+
+#include "http/address.h"
+#include "http/http.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <microhttpd.h>
+
+/* A refused body up to this many bytes is read and dropped, so that the
+ * connection lives on; before a longer one it is closed. */
+#define DRAIN_BYTES (64 * 1024)
+#define MAX_QUERIES 8
+#define MAX_HEADERS 48
+/* Generation numbers; keys share them by hash. */
+#define SLOTS 1024
+enum { ROUTE_METRICS, ROUTE_HEALTHZ, ROUTE_READYZ, ROUTES_OWN };
+
+/* One connection, so that it can be cut when no request comes. */
+struct conn {
+	struct conn *next, *prev;
+	int fd;
+	bool busy; /* a request is being read or answered */
+	int64_t idle_since_ns;
+};
+
+/* One request, from its header to the last byte of the answer. */
+struct call {
+	struct http_server *server;
+	struct MHD_Connection *mhd;
+	struct conn *conn;
+	const struct http_route *route; /* NULL: none */
+	size_t route_no;
+	void *app;
+	char *path;
+	char peer[ADDRESS_TEXT];
+	struct request q;
+	struct http_pair query[MAX_QUERIES], headers[MAX_HEADERS];
+	struct buf body;
+	uint64_t body_seen, out_bytes;
+	void *sink_state;
+	bool bad_query, closing, sink_open, failed, waited, authorized;
+	int status; /* of the answer; 0 before there is one */
+	int status_forced; /* instead of the code's; 0: not */
+	struct err why; /* when failed */
+	int64_t started_ns;
+	/* While parked; under wait_mu. */
+	struct call *next, *prev;
+	struct id key;
+	int64_t deadline_ns;
+};
+
+struct slot {
+	uint64_t generation;
+	struct call *waiting;
+};
+
+struct port {
+	struct http_server *server;
+	size_t first, n; /* its share of the routes */
+	struct MHD_Daemon *daemon;
+	int listen_fd;
+	uint16_t number;
+};
+
+struct http_server {
+	struct http_app app;
+	unsigned idle_s, drain_s;
+	char *trusted_proxy; /* NULL: none */
+	struct http_route *routes; /* ROUTES_OWN, then the app's */
+	size_t n_routes;
+	char **labels;
+	struct meter *meter;
+	struct port main, metrics;
+	pthread_t timer;
+	bool timer_runs;
+	atomic_bool stopping;
+
+	/*
+	 * Lock order: none is taken under another. wait_mu is held while
+	 * connections are suspended and resumed, and never in a callback that
+	 * libmicrohttpd makes under a lock of its own.
+	 */
+	pthread_mutex_t wait_mu;
+	pthread_cond_t wait_changed;
+	struct slot slots[SLOTS];
+	uint64_t waiting;
+	bool timer_stop;
+
+	pthread_mutex_t conn_mu;
+	pthread_cond_t drained;
+	struct conn *conns;
+	uint64_t n_conns;
+	uint64_t running; /* requests that have begun and not ended */
+};
+
+/* ---- http_wait.c: long polls, and the thread that ends them ---- */
+
+/* Whether the call now waits; if not, it must run again at once. */
+bool http_park(struct call *c, const struct response *r);
+/* Under wait_mu: resume what is due; returns when to look again. */
+int64_t http_resume_due(struct http_server *s, int64_t now, bool all);
+void *http_timer(void *server);
+
+/* ---- http_call.c: reading a request ---- */
+
+struct call *http_call_new(struct http_server *s, struct MHD_Connection *mhd,
+    const char *url, const char *method);
+void http_call_free(struct call **call);
+/* Keep the first failure; what took the body is told. */
+void http_call_fail(struct call *c, const struct err *why);
+MUST_CHECK int http_authorize(struct call *c, struct err *e);
+/* Everything that can be said before the body. */
+MUST_CHECK int http_admit(
+    struct call *c, const struct port *port, struct err *e);
+/* MHD_NO cuts the connection. */
+enum MHD_Result http_take_body(struct call *c, struct bytes x);
+
+/* ---- http_answer.c ---- */
+
+/* Run the handler, and send what it says or queue the call. */
+enum MHD_Result http_answer(struct call *c);
+int64_t http_elapsed_ms(const struct call *c);

@@ -45,15 +45,8 @@ draw(char letters[static APPPASS_LETTERS + 1], struct buf *shown)
 static int
 count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
-
-	if (sql_first(tx, e, &s, &row,
-		"SELECT COUNT(*) FROM app_password WHERE uid = ?", "i",
-		uid) < 0)
-		return -1;
-	*n = stmt_got_u64(s, 0);
-	return 0;
+	return sql_count(tx, e, n,
+	    "SELECT COUNT(*) FROM app_password WHERE uid = ?", "i", uid);
 }
 
 struct wish {

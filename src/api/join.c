@@ -342,7 +342,7 @@ struct message_job {
 	uint64_t after;
 	struct buf *out;
 	enum join_state state;
-	size_t n;
+	uint64_t n;
 };
 
 static int
@@ -350,9 +350,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct message_job *m = arg;
 	struct call *c = m->c;
-	OWN(stmt_done) struct stmt *s = NULL;
 	struct joining j;
-	bool row;
 
 	if (load(tx, c, &m->join, &j, e) < 0)
 		return -1;
@@ -364,12 +362,11 @@ post_job(struct tx *tx, void *arg, struct err *e)
 	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
 		return err_set(
 		    e, ERR_CONFLICT, "another device is letting this one in");
-	if (sql_first(tx, e, &s, &row,
+	if (sql_count(tx, e, &m->n,
 		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
 		&m->join) < 0)
 		return -1;
-	m->n = row ? (size_t)stmt_got_u64(s, 0) + 1 : 1;
-	stmt_done(&s);
+	m->n++;
 	if (m->n > MESSAGES_MAX)
 		return err_set(e, ERR_TOO_LARGE,
 		    "a request carries at most %d messages", MESSAGES_MAX);

@@ -27,15 +27,14 @@ code_mac(
 static int
 has_room(struct tx *tx, struct call *c, const char *address, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
+	uint64_t n;
 
-	if (sql_first(tx, e, &s, &row,
+	if (sql_count(tx, e, &n,
 		"SELECT COUNT(*) FROM mail_address WHERE uid = ?"
 		" AND address <> ?",
 		"is", &c->me->uid, address) < 0)
 		return -1;
-	if (stmt_got_u64(s, 0) < NOTICE_ADDRESSES)
+	if (n < NOTICE_ADDRESSES)
 		return 0;
 	(void)err_set(e, ERR_TOO_LARGE, "an account has at most %d addresses",
 	    NOTICE_ADDRESSES);

@@ -8,6 +8,8 @@
 void text_hex(struct buf *out, struct bytes x);
 /* Append what hex text stands for; -1 on an odd length or a wrong digit. */
 MUST_CHECK int text_unhex(struct buf *out, struct bytes hex);
+/* The value of one digit, or -1. */
+int text_unhex_digit(uint8_t c);
 
 /* Append base64 with padding (RFC 4648, section 4), base64url without (5). */
 void text_base64(struct buf *out, struct bytes x);

@@ -172,18 +172,17 @@ find(struct tx *tx, struct call *c, const char *number, struct phone *out,
 static int
 has_room(struct tx *tx, struct call *c, const char *number, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
+	uint64_t n;
 
 	if (sql_run(tx, e,
 		"DELETE FROM phone WHERE uid = ? AND number <> ?"
 		" AND confirmed = 0 AND code_until_ms < ?",
 		"isn", &c->me->uid, number, c->now_ms) < 0 ||
-	    sql_first(tx, e, &s, &row,
+	    sql_count(tx, e, &n,
 		"SELECT COUNT(*) FROM phone WHERE uid = ? AND number <> ?",
 		"is", &c->me->uid, number) < 0)
 		return -1;
-	if (stmt_got_u64(s, 0) < PHONE_NUMBERS)
+	if (n < PHONE_NUMBERS)
 		return 0;
 	(void)err_set(e, ERR_TOO_LARGE, "an account has at most %d phones",
 	    PHONE_NUMBERS);

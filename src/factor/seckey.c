@@ -104,15 +104,8 @@ seckey_take(struct tx *tx, struct call *c, enum seckey_kind kind,
 int
 seckey_count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
-
-	if (sql_first(tx, e, &s, &row,
-		"SELECT COUNT(*) FROM security_key WHERE uid = ?", "i",
-		uid) < 0)
-		return -1;
-	*n = row ? stmt_got_u64(s, 0) : 0;
-	return 0;
+	return sql_count(tx, e, n,
+	    "SELECT COUNT(*) FROM security_key WHERE uid = ?", "i", uid);
 }
 
 int

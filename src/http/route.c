@@ -7,18 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int
 route_unescape(char *s)
 {
@@ -29,8 +17,8 @@ route_unescape(char *s)
 			*to++ = *s++;
 			continue;
 		}
-		int high = hex_value(s[1]);
-		int low = high < 0 ? -1 : hex_value(s[2]);
+		int high = text_unhex_digit((uint8_t)s[1]);
+		int low = high < 0 ? -1 : text_unhex_digit((uint8_t)s[2]);
 		if (low < 0 || (high == 0 && low == 0))
 			return -1;
 		*to++ = (char)(high << 4 | low);

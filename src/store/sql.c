@@ -77,3 +77,22 @@ sql_first(struct tx *tx, struct err *e, struct stmt **out, bool *row,
 	va_end(ap);
 	return stmt_next(*out, row, e);
 }
+
+int
+sql_count(struct tx *tx, struct err *e, uint64_t *n, const char *sql,
+    const char *kinds, ...)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	va_list ap;
+	bool row;
+
+	if (stmt_new(tx, sql, &s, e) < 0)
+		return -1;
+	va_start(ap, kinds);
+	bind(s, kinds, ap);
+	va_end(ap);
+	if (stmt_next(s, &row, e) < 0)
+		return -1;
+	*n = row ? stmt_got_u64(s, 0) : 0;
+	return 0;
+}

@@ -21,3 +21,7 @@ MUST_CHECK int sql_ask(struct tx *tx, struct err *e, struct stmt **out,
 /* Ask, and step to the first row. */
 MUST_CHECK int sql_first(struct tx *tx, struct err *e, struct stmt **out,
     bool *row, const char *sql, const char *kinds, ...);
+
+/* The number in the first column of the first row; 0 when there is none. */
+MUST_CHECK int sql_count(struct tx *tx, struct err *e, uint64_t *n,
+    const char *sql, const char *kinds, ...);

@@ -21,7 +21,7 @@ endif
 # ---- flags ---------------------------------------------------------------
 
 PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd libxxhash jansson \
-	inih fuse3 liboath libqrencode libsystemd libfido2 libcbor
+	inih fuse3 liboath libqrencode libsystemd libfido2 libcbor libmaxminddb
 # Asked at first use, and once: `check` and `demo` install them first.
 once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
 PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags)

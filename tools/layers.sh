@@ -34,6 +34,7 @@ at_home() {
 	systemd/*) homes='src/cmd/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido.c src/factor/webauthn.c' ;;
+	maxminddb.h) homes='src/server/geoip.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c

@@ -40,6 +40,7 @@ dpkg-dev                   # unpacks the sources of its libraries
 zopfli                     # what browsers load, as small as gzip gets
 libsystemd-dev             # speaks to the desktop
 libfido2-dev               # security keys, on both sides
+libmaxminddb-dev           # about where an address is
 libcbor-dev                # what security keys speak; libfido2 stands on it
 '
 packages_check='
@@ -65,6 +66,7 @@ faketime                   # moves the clock
 sqlite3                    # looks into databases
 chromium                   # the account page is walked through in it
 zbar-tools                 # reads its QR codes
+libmaxmind-db-writer-perl  # a map of addresses to look into
 attr                       # extended attributes
 acl                        # access lists
 '

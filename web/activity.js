@@ -2,7 +2,7 @@
 // activity.js: who is signed in, and what has happened.
 import { core } from "./core.js";
 import { h, row, badge, screen, part, button, announce } from "./dom.js";
-import { eventWords, alarming, when } from "./words.js";
+import { eventWords, alarming, sentenceCase, when, whence } from "./words.js";
 
 export async function showActivity() {
 	const again = () => showActivity();
@@ -18,7 +18,7 @@ export async function showActivity() {
 		list.replaceChildren(...log.slice(0, shown).map((v) => row({
 			title: eventWords(v.event),
 			badge: alarming(v.event) && badge("Was it you?", "warn"),
-			lines: [[when(v.time_ms), v.address && `from ${v.place ?? v.address}`, v.detail]
+			lines: [[when(v.time_ms), v.address && whence(v), v.detail]
 				.filter(Boolean).join(" · ")] })));
 		more.hidden = shown >= log.length;
 	};
@@ -28,7 +28,7 @@ export async function showActivity() {
 			title: s.trusted ? "Trusted browser" :
 				s.limited ? "Signed in with a code" : sentenceCase(s.class),
 			badge: s.this && badge("This one", "good"),
-			lines: [[`from ${s.place ?? s.address}`, s.os].filter(Boolean).join(" · "),
+			lines: [[whence(s), s.os].filter(Boolean).join(" · "),
 				`Since ${when(s.opened_ms)}, ends ${when(s.expires_ms)}`],
 			actions: !s.this && button("End", async () => {
 				await core.call("DELETE", `/v1/sessions/${s.id}`);
@@ -39,5 +39,3 @@ export async function showActivity() {
 			h("p", {}, "If you see something that was not you: change your password, and look at your devices."),
 			list, more));
 }
-
-const sentenceCase = (s) => s.charAt(0).toUpperCase() + s.slice(1);

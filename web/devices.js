@@ -4,7 +4,7 @@ import { screen, h, part, row, badge, button, sure, announce, dialog, form, fiel
 import { notForVisitors } from "./account.js";
 import { core } from "./core.js";
 import { over, entered } from "./app.js";
-import { kinds, when, ago } from "./words.js";
+import { kinds, sentenceCase, when, whence, ago } from "./words.js";
 import { stepped } from "./ways.js";
 
 export async function showDevices(me) {
@@ -51,7 +51,7 @@ function deviceRow(d, seen, n, again) {
 		title: name,
 		badge: d.this && badge("This browser", "good"),
 		lines: [`${kinds[d.class] ?? "Device"}, in since ${when(d.added_ms)}`,
-			seen && `Last seen ${ago(seen.last_seen_ms)} from ${seen.place ?? seen.address}`],
+			seen && `Last seen ${ago(seen.last_seen_ms)} ${whence(seen)}`],
 		actions: d.this ? button("Rename", async () => {
 			if (await rename(d.name))
 				await again();
@@ -79,7 +79,7 @@ function showRequests(at, requests, again) {
 	at.dataset.now = now;
 	at.replaceChildren(...requests.map((r) => box("notice",
 		h("p", { class: "what" }, `A ${(kinds[r.class] ?? "device").toLowerCase()} asks to join.`),
-		h("p", {}, `From ${r.address}, ${ago(r.created_ms)}. Somebody typed your password there. `,
+		h("p", {}, `${sentenceCase(whence(r))}, ${ago(r.created_ms)}. Somebody typed your password there. `,
 			"If that was not you, refuse, and change your password."),
 		h("div", { class: "buttons" },
 			button("Approve", async () => {

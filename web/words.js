@@ -116,6 +116,11 @@ export function ago(ms) {
 	return s > 0 ? "in a moment" : "just now";
 }
 
+export const sentenceCase = (s) => s.charAt(0).toUpperCase() + s.slice(1);
+
+// Where a network is registered, when the server knows; never without it.
+export const whence = (x) => x.place ? `near ${x.place} (${x.address})` : `from ${x.address}`;
+
 export const when = (ms) => new Date(ms).toLocaleString("en-GB",
 	{ dateStyle: "medium", timeStyle: "short" });
 export const hour = (ms) => new Date(ms).toLocaleTimeString("en-GB",

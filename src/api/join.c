@@ -88,7 +88,6 @@ put_request(struct stmt *s, const struct call *c, json_t *row)
 {
 	struct id id;
 
-	(void)c;
 	stmt_got_copy(s, 0, id.b, ID_BYTES);
 	jsonio_put_id(row, "join", &id);
 	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 1));
@@ -96,7 +95,7 @@ put_request(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_bytes(row, "device", stmt_got_bytes(s, 3));
 	jsonio_put_bytes(row, "nonce", stmt_got_bytes(s, 4));
 	jsonio_put_text(row, "os", stmt_got_text(s, 5));
-	jsonio_put_text(row, "address", stmt_got_text(s, 6));
+	server_put_address(c, row, stmt_got_text(s, 6));
 	jsonio_put_u64(row, "state", stmt_got_u64(s, 7));
 	jsonio_put_bytes(row, "machine", stmt_got_bytes(s, 8));
 }

@@ -291,7 +291,7 @@ put_session(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_u64(row, "seen_ms", stmt_got_u64(s, 5));
 	jsonio_put_u64(row, "expires_ms", stmt_got_u64(s, 6));
 	jsonio_put_text(row, "os", stmt_got_text(s, 7));
-	jsonio_put_text(row, "address", stmt_got_text(s, 8));
+	server_put_address(c, row, stmt_got_text(s, 8));
 	jsonio_put_true(row, "trusted", stmt_got_u64(s, 9) != 0);
 	jsonio_put_true(row, "this", id_equal(&id, &c->me->session_id));
 }

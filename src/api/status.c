@@ -16,11 +16,10 @@ put_device(struct stmt *s, const struct call *c, json_t *row)
 {
 	struct id dev_id;
 
-	(void)c;
 	stmt_got_copy(s, 0, dev_id.b, ID_BYTES);
 	jsonio_put_id(row, "dev_id", &dev_id);
 	jsonio_put_u64(row, "last_seen_ms", stmt_got_u64(s, 1));
-	jsonio_put_text(row, "address", stmt_got_text(s, 2));
+	server_put_address(c, row, stmt_got_text(s, 2));
 }
 
 static int
@@ -81,13 +80,12 @@ put_event(struct stmt *s, const struct call *c, json_t *row)
 {
 	struct id dev_id;
 
-	(void)c;
 	jsonio_put_u64(row, "time_ms", stmt_got_u64(s, 0));
 	jsonio_put_text(row, "event", stmt_got_text(s, 1));
 	stmt_got_copy(s, 2, dev_id.b, ID_BYTES);
 	if (!id_zero(&dev_id))
 		jsonio_put_id(row, "dev_id", &dev_id);
-	jsonio_put_text(row, "address", stmt_got_text(s, 3));
+	server_put_address(c, row, stmt_got_text(s, 3));
 	jsonio_put_text(row, "detail", stmt_got_text(s, 4));
 }
 

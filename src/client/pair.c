@@ -101,6 +101,9 @@ parse_request(const json_t *v, struct pair_request *r, struct err *e)
 	    bytes_equal(buf_bytes(&machine), bytes_of(here.b, DIGEST_BYTES));
 	(void)snprintf(r->os, sizeof r->os, "%s", os);
 	(void)snprintf(r->address, sizeof r->address, "%s", address);
+	const char *place = json_string_value(json_object_get(v, "place"));
+	if (place != NULL && strlen(place) < sizeof r->place)
+		memcpy(r->place, place, strlen(place) + 1);
 	struct scan s = scan_of(buf_bytes(&r->record));
 	if (device_take(&s, &r->device, e) < 0 || !scan_done(&s))
 		return relay_malformed(e);

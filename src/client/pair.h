@@ -40,6 +40,7 @@ struct pair_request {
 	struct device device;
 	struct id nonce;
 	char os[33], address[64];
+	char place[128]; /* about where that is, or "" */
 	bool here; /* it says that it comes from this very machine */
 	struct buf record; /* device, encoded */
 };

@@ -58,6 +58,8 @@ void cli_list_free(struct cli_list *l);
 void cli_say(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
 /* Raw bytes as a terminal can take them, in new memory. */
 char *cli_shown(struct bytes x);
+/* "192.0.2.7 (near Lisbon, Portugal)"; place may be NULL or "". Owned. */
+char *cli_from(const char *address, const char *place);
 /* "1.5 GiB", "2 min 3 s", local time: in new memory. */
 char *cli_size(uint64_t bytes);
 char *cli_time(uint64_t time_ms);

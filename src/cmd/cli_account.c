@@ -243,7 +243,9 @@ cli_log(struct cli *cli, struct err *e)
 		}
 		OWN(mem_free) char *when = cli_time(at);
 		OWN(mem_free) char *what = cli_shown(bytes_str(event));
-		OWN(mem_free) char *from = cli_shown(bytes_str(address));
+		OWN(mem_free)
+		char *from = cli_from(
+		    address, json_string_value(json_object_get(v, "place")));
 		OWN(mem_free) char *more = cli_shown(bytes_str(detail));
 		(void)printf("%s  %-18s  %-15s  %s\n", when, what, from, more);
 	}

@@ -81,7 +81,7 @@ ask(struct agent *a, const struct pair_request *r)
 {
 	static const struct desktop_button buttons[2] = { { "allow", "Allow" },
 		{ "refuse", "Don't allow" } };
-	OWN(mem_free) char *from = cli_shown(bytes_str(r->address));
+	OWN(mem_free) char *from = cli_from(r->address, r->place);
 	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
 	OWN(buf_free) struct buf title = { 0 };
 	OWN(buf_free) struct buf text = { 0 };

@@ -116,6 +116,20 @@ cli_shown(struct bytes x)
 }
 
 char *
+cli_from(const char *address, const char *place)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	text_show(&b, bytes_str(address));
+	if (place != NULL && place[0] != '\0') {
+		buf_put_str(&b, " (near ");
+		text_show(&b, bytes_str(place));
+		buf_put_str(&b, ")");
+	}
+	return mem_text(buf_text(&b));
+}
+
+char *
 cli_size(uint64_t bytes)
 {
 	OWN(buf_free) struct buf b = { 0 };

@@ -64,13 +64,15 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 {
 	OWN(mem_free) char *when = cli_time(r->created_ms);
 	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
-	OWN(mem_free) char *from = cli_shown(bytes_str(r->address));
+	OWN(mem_free) char *from = cli_from(r->address, r->place);
 
 	if (cli->json) {
 		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
 		    id_text(&r->join).s, "class",
 		    circle_class_name(r->device.class), "os", r->os, "address",
 		    r->address, "time", (json_int_t)r->created_ms);
+		if (r->place[0] != '\0')
+			jsonio_put_text(j, "place", r->place);
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(j);
@@ -154,7 +156,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 	if (choose(s, id, timeout_s, &all, &r, e) < 0)
 		return -1;
 	if (!print_code) {
-		OWN(mem_free) char *from = cli_shown(bytes_str(r->address));
+		OWN(mem_free) char *from = cli_from(r->address, r->place);
 		cli_say(cli,
 		    "A %s asks to join from %s. If that is not you: "
 		    "aumbry device refuse",

@@ -39,7 +39,9 @@ print_one(const struct cli *cli, const json_t *x, struct err *e)
 	OWN(mem_free) char *until = cli_time(expires);
 	OWN(mem_free) char *shown = cli_shown(bytes_str(class));
 	OWN(mem_free) char *system = cli_shown(bytes_str(os));
-	OWN(mem_free) char *where = cli_shown(bytes_str(from));
+	OWN(mem_free)
+	char *where =
+	    cli_from(from, json_string_value(json_object_get(x, "place")));
 	(void)printf("%s  %-10s %-8s from %-15s since %s, until %s%s%s\n",
 	    id_short(&id).s, shown, system, where, since, until,
 	    is(x, "trusted")	   ? "  (trusted browser)"

@@ -53,6 +53,7 @@ server_free(struct server *s)
 	gateway_stop(s->gateway);
 	http_free(&s->http);
 	gateway_free(&s->gateway);
+	geoip_free(&s->geoip);
 	postman_stop(&s->postman);
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
@@ -322,7 +323,9 @@ run_serve(const struct options *o, struct err *e)
 	if (o->listen != NULL &&
 	    config_set(&s.config, "server", "listen", o->listen, e) < 0)
 		return -1;
-	if (gateway_check(&s.config, e) < 0)
+	if (gateway_check(&s.config, e) < 0 ||
+	    (s.config.place_database[0] != '\0' &&
+		geoip_open(s.config.place_database, &s.geoip, e) < 0))
 		return -1;
 	if (o->check_config)
 		return 0;

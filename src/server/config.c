@@ -104,6 +104,11 @@ static const struct row rows[] = {
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"
   "Empty: none." },
+{ "place", "database", KIND_PATH, AT(place_database), "", 0, 0,
+  "File of the MaxMind DB format with cities or countries, such as\n"
+  "GeoLite2-City.mmdb. People see about where a sign-in came from, next\n"
+  "to its address. It is read here, and no other machine is asked.\n"
+  "Empty: the address alone." },
 { "limits", "password_tries", KIND_COUNT, AT(password_tries), "10", 1, 1000,
   "Wrong passwords in 10 minutes, per account and address, before each\n"
   "further try has to wait twice as long." },

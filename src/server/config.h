@@ -32,6 +32,8 @@ struct config {
 	char *text_method; /* GET or POST */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
+	/* [place] */
+	char *place_database; /* absolute path, or "" */
 	/* [limits] */
 	uint64_t password_tries; /* in 10 minutes, per account and source */
 	uint64_t code_tries; /* per challenge */

@@ -122,6 +122,7 @@ notice_event(struct tx *tx, struct call *c, const struct id *uid,
 {
 	OWN(buf_free) struct buf subject = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf place = { 0 };
 	struct account a;
 	size_t i = 0;
 	bool found;
@@ -139,7 +140,10 @@ notice_event(struct tx *tx, struct call *c, const struct id *uid,
 	buf_printf(&text, "%s\r\n\r\nAccount: %s@%s\r\nTime:    ", news[i].says,
 	    a.name, c->s->config.host);
 	text_time(&text, c->now_ms);
-	buf_printf(&text, "\r\nFrom:    %s\r\n", c->q->peer);
+	geoip_place(c->s->geoip, c->q->peer, &place);
+	buf_printf(&text, "\r\nFrom:    %s%s%s%s\r\n", c->q->peer,
+	    place.n > 0 ? " (near " : "", buf_text(&place),
+	    place.n > 0 ? ")" : "");
 	if (detail[0] != '\0') {
 		buf_put_str(&text, "What:    ");
 		text_show(&text, bytes_str(detail));

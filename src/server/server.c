@@ -134,6 +134,17 @@ server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
 	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
 }
 
+void
+server_put_address(const struct call *c, json_t *row, const char *address)
+{
+	OWN(buf_free) struct buf place = { 0 };
+
+	jsonio_put_text(row, "address", address);
+	geoip_place(c->s->geoip, address, &place);
+	if (place.n > 0)
+		jsonio_put_text(row, "place", buf_text(&place));
+}
+
 int
 server_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const struct id *dev_id, const char *detail,

@@ -5,6 +5,7 @@
 #include "http/http.h"
 #include "server/config.h"
 #include "server/gateway.h"
+#include "server/geoip.h"
 #include "server/keys.h"
 #include "server/opaque_server.h"
 #include "store/account.h"
@@ -25,6 +26,7 @@ struct server {
 	struct http_server *http;
 	struct postman *postman; /* NULL: no mail is sent */
 	struct gateway *gateway; /* NULL: neither texts nor calls */
+	struct geoip *geoip; /* NULL: places are not known */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
@@ -102,6 +104,9 @@ typedef void server_row_fn(struct stmt *s, const struct call *c, json_t *row);
 /* Append an object to `list` for each row that is left. */
 MUST_CHECK int server_rows(struct stmt *s, const struct call *c, json_t *list,
     server_row_fn *fn, struct err *e);
+
+/* Add "address", and "place" when it is known about where that is. */
+void server_put_address(const struct call *c, json_t *row, const char *address);
 
 MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const struct id *dev_id, const char *detail,

@@ -231,6 +231,8 @@ core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 		jsonio_put_u64(v, "class", r->device.class);
 		jsonio_put_text(v, "os", r->os);
 		jsonio_put_text(v, "address", r->address);
+		if (r->place[0] != '\0')
+			jsonio_put_text(v, "place", r->place);
 		(void)json_array_append_new(list, v);
 	}
 	return 0;

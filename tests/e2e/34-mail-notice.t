@@ -24,6 +24,9 @@ sed -i "s|^;* *smtp_url.*|smtp_url = smtp://127.0.0.1:$RELAY|" \
 	"$DATA/aumbryd.conf"
 refused 'a relay needs a sender' 2 bad-usage aumbryd serve --data "$DATA"
 sed -i 's|^;* *from.*|from = aumbry@localhost|' "$DATA/aumbryd.conf"
+"$ROOT/tests/tools/places.pl" "$T/places.mmdb"
+sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $T/places.mmdb|" \
+	"$DATA/aumbryd.conf"
 start_server
 
 # inbox SEARCH: numbers of the mails, by IMAP.
@@ -79,7 +82,7 @@ unplug_all
 show 'let' >"$T/one"
 says 'with the account' '^Account: ana@localhost$' cat "$T/one"
 says 'the time' '^Time: +20[0-9-]+T[0-9:]+Z$' cat "$T/one"
-says 'the address' '^From: +127\.0\.0\.1$' cat "$T/one"
+says 'the address' '^From: +127\.0\.0\.1 \(near Lisbon, Portugal\)$' cat "$T/one"
 says 'and what to do' '^    aumbry device list$' cat "$T/one"
 says 'from whom it should' '^From: Aumbry <aumbry@localhost>$' cat "$T/one"
 says 'as what no machine answers' '^Auto-Submitted: auto-generated$' \

@@ -20,6 +20,9 @@ export INVITE2 INVITE3
 ok 'Kannel runs' start_kannel
 printf '%s\n' "$SMS" >"$T/text_url"
 sed -i "s|^text_url =.*|text_url = @$T/text_url|" "$DATA/aumbryd.conf"
+"$ROOT/tests/tools/places.pl" "$T/places.mmdb"
+sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $T/places.mmdb|" \
+	"$DATA/aumbryd.conf"
 start_server
 
 node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null

@@ -283,6 +283,7 @@ await state(one, "devices-one");
 await step("lets the program in, by a code", async () => {
 	const cli = beside("cli", "signin", process.env.URL, "ana", "--device-name", "laptop");
 	await one.getByText("A computer asks to join.").waitFor();
+	await one.getByText("Near Lisbon, Portugal (127.0.0.1), ").waitFor();
 	await state(one, "request");
 	await press(one, "Approve");
 	const code = await until("a code", async () =>
@@ -294,6 +295,7 @@ await step("lets the program in, by a code", async () => {
 });
 await step("which is a device like others", async () => {
 	must(/Browser one/.test(run("aumbry", ...aumbry("cli", "device", "list"))), "not listed");
+	await one.getByText(/^Last seen .* near Lisbon, Portugal \(127\.0\.0\.1\)$/).first().waitFor();
 });
 await step("a request can be refused", async () => {
 	const cli = beside("no", "signin", process.env.URL, "ana", "--device-name", "stranger");
@@ -458,6 +460,9 @@ await step("the log says what happened, in words", async () => {
 	await go(one, "#/activity", "Activity");
 	await one.getByText("Somebody signed in with a code").first().waitFor();
 	await one.getByText("An app password was made").first().waitFor();
+	for (const of of [".row:has-text('signed in with a code')", ".row:has-text('Since')"])
+		must(/near Lisbon, Portugal \(127\.0\.0\.1\)/.test(
+			await one.locator(of).first().innerText()), `no place: ${of}`);
 });
 await state(one, "activity");
 await step("a session can be ended from elsewhere", async () => {

@@ -251,9 +251,9 @@ loop(void *arg)
 		if (m == NULL)
 			return NULL;
 		struct ringing r = { g, m };
-		bool sent = s.call
-		    ? gateway_call(g->words, m, rings, &r, &g->stop)
-		    : gateway_text(g->config, m, &g->stop);
+		bool sent = s.call ? gateway_call(g->words, m, GATEWAY_CALL_MS,
+					 rings, &r, &g->stop)
+				   : gateway_text(g->config, m, &g->stop);
 		ended(g, &m->ticket, sent);
 	}
 }

@@ -176,8 +176,8 @@ hear(struct run *r)
 
 /* Until it ends, its time is over, or the server stops. */
 static bool
-watch(
-    struct run *r, void (*rings)(void *ctx), void *ctx, const atomic_bool *stop)
+watch(struct run *r, int64_t limit_ms, void (*rings)(void *ctx), void *ctx,
+    const atomic_bool *stop)
 {
 	int64_t began = now_mono_ns();
 	bool ringing = false;
@@ -186,7 +186,7 @@ watch(
 		struct pollfd fds[] = { { r->pidfd, POLLIN, 0 },
 			{ r->words, POLLIN, 0 } };
 		int64_t ms = (now_mono_ns() - began) / 1000000;
-		if (atomic_load(stop) || ms >= GATEWAY_CALL_MS)
+		if (atomic_load(stop) || ms >= limit_ms)
 			return false;
 		if (!ringing && ms >= GATEWAY_RINGS_MS) {
 			ringing = true;
@@ -203,8 +203,8 @@ watch(
 
 /* It may have said the code in one way or another: no digit is logged. */
 static void
-tell(const struct gateway_message *m, const struct run *r, bool ended,
-    int status)
+tell(const struct gateway_message *m, const struct run *r, int64_t limit_ms,
+    bool ended, int status)
 {
 	OWN(buf_free) struct buf b = { 0 };
 
@@ -212,12 +212,12 @@ tell(const struct gateway_message *m, const struct run *r, bool ended,
 	for (size_t i = 0; i < b.n; i++)
 		if (b.p[i] >= '0' && b.p[i] <= '9')
 			b.p[i] = '#';
-	log_warn("call_failed", "number=..%s %s=%d said=\"%s\"",
+	log_warn("call_failed", "number=..%s %s=%lld said=\"%s\"",
 	    gateway_tail(m),
 	    !ended		      ? "killed_after_ms"
 		: WIFSIGNALED(status) ? "signal"
 				      : "status",
-	    !ended		      ? GATEWAY_CALL_MS
+	    !ended		      ? (long long)limit_ms
 		: WIFSIGNALED(status) ? WTERMSIG(status)
 				      : WEXITSTATUS(status),
 	    buf_text(&b));
@@ -225,14 +225,15 @@ tell(const struct gateway_message *m, const struct run *r, bool ended,
 
 bool
 gateway_call(char *const *words, const struct gateway_message *m,
-    void (*rings)(void *ctx), void *ctx, const atomic_bool *stop)
+    int64_t limit_ms, void (*rings)(void *ctx), void *ctx,
+    const atomic_bool *stop)
 {
 	OWN(run_free) struct run r = { .pidfd = -1, .words = -1 };
 	int status = 0;
 
 	if (!begin(words, m, &r))
 		return false;
-	bool ended = r.pidfd >= 0 && watch(&r, rings, ctx, stop);
+	bool ended = r.pidfd >= 0 && watch(&r, limit_ms, rings, ctx, stop);
 	/* Not reaped yet, so that the group is still its own: what it left
 	 * behind ends with it. One that runs may tidy up first. */
 	if (!ended) {
@@ -246,6 +247,6 @@ gateway_call(char *const *words, const struct gateway_message *m,
 	if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	if (!atomic_load(stop))
-		tell(m, &r, ended, status);
+		tell(m, &r, limit_ms, ended, status);
 	return false;
 }

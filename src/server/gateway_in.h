@@ -15,10 +15,11 @@ char **gateway_words(const char *command);
 void gateway_words_free(char ***words);
 /*
  * Run one. `rings` is called once when it takes long enough that the phone
- * must ring. false, and logged, when it failed.
+ * must ring. false, and logged, when it failed, or was killed after limit_ms.
  */
 bool gateway_call(char *const *words, const struct gateway_message *m,
-    void (*rings)(void *ctx), void *ctx, const atomic_bool *stop);
+    int64_t limit_ms, void (*rings)(void *ctx), void *ctx,
+    const atomic_bool *stop);
 
 /* The last two digits: all of a number that a log may hold. */
 const char *gateway_tail(const struct gateway_message *m);

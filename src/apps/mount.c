@@ -7,7 +7,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse3/fuse.h>
+#include <fuse3/fuse_lowlevel.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -824,13 +828,16 @@ struct session {
 	struct fuse *fuse;
 	struct fuse_args args;
 	bool mounted, signals;
+	sigset_t before; /* what the caller has blocked */
 };
 
 static void
 session_free(struct session *s)
 {
-	if (s->signals)
+	if (s->signals) {
 		fuse_remove_signal_handlers(fuse_get_session(s->fuse));
+		(void)pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+	}
 	if (s->mounted)
 		fuse_unmount(s->fuse);
 	if (s->fuse != NULL)
@@ -864,6 +871,42 @@ session_open(struct session *s, struct mounted *m, struct err *e)
 	return 0;
 }
 
+/*
+ * What fuse_loop does, but signals come only while it waits: one that came
+ * between its look at "ended" and its read would be lost, and it would stay.
+ *
+ * returns 0 when it is to end, else a negative errno.
+ */
+static int
+session_serve(struct session *s)
+{
+	struct fuse_session *se = fuse_get_session(s->fuse);
+	struct pollfd fd = { fuse_session_fd(se), POLLIN, 0 };
+	struct fuse_buf b = { .mem = NULL };
+	sigset_t ends;
+	int rc = 0;
+
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigaddset(&ends, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	/* What poll has seen, the kernel may take back: no read may wait. */
+	if (fcntl(fd.fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	while (rc >= 0 && !fuse_session_exited(se)) {
+		if (ppoll(&fd, 1, NULL, &s->before) < 0)
+			continue; /* a signal */
+		rc = fuse_session_receive_buf(se, &b);
+		if (rc > 0)
+			fuse_session_process_buf(se, &b);
+		else if (rc == -EAGAIN || rc == -EINTR)
+			rc = 0;
+	}
+	free(b.mem);
+	return rc < 0 ? rc : 0;
+}
+
 int
 mount_run(struct repo *r, const struct snapshot_list *list,
     const struct mount_options *o, struct err *e)
@@ -879,11 +922,12 @@ mount_run(struct repo *r, const struct snapshot_list *list,
 		return -1;
 	m.src = source_new(r);
 	name_snapshots(&m);
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &s.before);
 	if (session_open(&s, &m, e) < 0)
 		return -1;
 	if (o->ready != NULL)
 		o->ready(o->ctx);
-	int rc = fuse_loop(s.fuse);
+	int rc = session_serve(&s);
 	return rc < 0
 	    ? err_set(e, ERR_IO, "serving %s: %s", o->dir, strerror(-rc))
 	    : 0;

@@ -184,5 +184,6 @@ main(void)
 		cmocka_unit_test(ends_when_the_server_stops),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -172,5 +172,6 @@ main(void)
 		cmocka_unit_test(refuses_what_is_none),
 		cmocka_unit_test(survives_damage) };
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -49,6 +49,8 @@ async function chooseWay(server, name, answer) {
 	if (codes.length === 0)
 		return askDevices(server, name, answer);
 	const done = (trust) => async (state) => {
+		if (state.choose)
+			return lookOrAsk(server, name);
 		if (state.who === "device")
 			return entered("This browser is now one of your devices.");
 		if (trust())
@@ -71,6 +73,23 @@ async function chooseWay(server, name, answer) {
 				"A key that opens your data makes this browser one of your devices. Any other opens the settings for an hour." :
 				"Opens the account’s settings for an hour, and none of its data."),
 			card),
+		startOver(server));
+}
+
+// A key that proves who one is, and holds nothing that opens the data.
+function lookOrAsk(server, name) {
+	screen("Your key is right",
+		h("section", { class: "card", "aria-labelledby": "by-device" },
+			h("h2", { id: "by-device" }, "Make this browser one of your devices"),
+			h("p", {}, "This key does not open your data. A device of yours can let this browser in."),
+			button("Ask my devices", () => askDevices(server, name, { methods: [] }), "primary")),
+		h("section", { class: "card", "aria-labelledby": "by-look" },
+			h("h2", { id: "by-look" }, "Or only look"),
+			h("p", {}, "Opens the account’s settings for an hour, and none of its data."),
+			button("Only look", async () => {
+				await core.ask("visit");
+				await entered("Signed in, for an hour.");
+			})),
 		startOver(server));
 }
 

@@ -255,9 +255,8 @@ keyjoin_member(const struct pair_join *a, const struct newcomer *me,
 	return as_member(&b, prf, proved, join_token, e);
 }
 
-/* The visitor's session that came with the proof is not needed. */
-static void
-end_visit(const char *url, const json_t *proved)
+void
+keyjoin_end_visit(const char *url, const json_t *proved)
 {
 	OWN(remote_free) struct remote *r = NULL;
 	const char *token = "";
@@ -295,7 +294,7 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 		relay_cancel(me.remote, &me.join);
 		return -1;
 	}
-	end_visit(a->url, proved);
+	keyjoin_end_visit(a->url, proved);
 	if (prf == NULL || json_object_get(proved, "member") == NULL) {
 		only_factor(a->ctx);
 		return pair_prompt(a, &me, e);

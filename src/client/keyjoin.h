@@ -32,3 +32,7 @@ MUST_CHECK int keyjoin(const struct pair_join *a, const struct fido_ask *key,
 MUST_CHECK int keyjoin_member(const struct pair_join *a,
     const struct newcomer *me, const struct secret *prf, const json_t *proved,
     const char *join_token, struct err *e);
+
+/* End the visitor's session that came with the proof, where it is not needed.
+ * That it cannot be ended is no failure: it ends by itself. */
+void keyjoin_end_visit(const char *url, const json_t *proved);

@@ -24,6 +24,7 @@ static const struct {
 	{ "signin", core_signin },
 	{ "join_call", core_join_call },
 	{ "prove", core_prove },
+	{ "visit", core_visit },
 	{ "ask_devices", core_ask_devices },
 	{ "look", core_look },
 	{ "code", core_code },

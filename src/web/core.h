@@ -18,6 +18,7 @@ struct core {
 	struct newcomer newcomer;
 	char *device_name, *token; /* of the request */
 	bool key; /* it has proven a security key */
+	json_t *proved; /* what that opened, until one has chosen */
 	struct pair_entry *entry; /* the devices are asked */
 	struct login step; /* of the last step-up */
 };
@@ -37,7 +38,7 @@ MUST_CHECK int core_self(struct core *c, struct self **out, struct err *e);
 void core_put_all(json_t *out, const json_t *answer);
 
 core_fn core_server, core_state, core_signup, core_signin, core_join_call,
-    core_prove, core_ask_devices, core_look, core_code, core_cancel;
+    core_prove, core_visit, core_ask_devices, core_look, core_code, core_cancel;
 core_fn core_call_server, core_step_up, core_new_password, core_devices,
     core_rename, core_remove, core_requests, core_approve, core_refuse,
     core_leave, core_forget, core_key_add, core_key_remove;

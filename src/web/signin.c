@@ -172,8 +172,19 @@ end_request(struct core *c)
 	c->newcomer = (struct newcomer){ .key = NULL };
 	c->asking = false;
 	c->key = false;
+	jsonio_free(&c->proved);
 	free(c->token);
 	c->token = NULL;
+}
+
+static void
+cancel_request(struct core *c)
+{
+	if (c->entry != NULL)
+		pair_entry_cancel(c->entry);
+	else if (c->asking)
+		relay_cancel(c->newcomer.remote, &c->newcomer.join);
+	end_request(c);
 }
 
 int
@@ -182,11 +193,9 @@ core_cancel(struct core *c, const json_t *in, json_t *out, struct err *e)
 	(void)in;
 	(void)out;
 	(void)e;
-	if (c->entry != NULL)
-		pair_entry_cancel(c->entry);
-	else if (c->asking)
-		relay_cancel(c->newcomer.remote, &c->newcomer.join);
-	end_request(c);
+	if (c->proved != NULL)
+		keyjoin_end_visit(CORE_URL, c->proved);
+	cancel_request(c);
 	return 0;
 }
 
@@ -316,6 +325,23 @@ join_by_key(struct core *c, const json_t *in, const json_t *proved,
 	return 0;
 }
 
+static int
+visit(struct core *c, const json_t *proved, json_t *out, struct err *e)
+{
+	if (keep_visit(proved, e) < 0)
+		return -1;
+	cancel_request(c); /* nobody is to be asked */
+	return core_state(c, NULL, out, e);
+}
+
+/* A key that lets nobody in: does the person only look, or ask the devices? */
+int
+core_visit(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	(void)in;
+	return c->proved == NULL ? none_open(e) : visit(c, c->proved, out, e);
+}
+
 /* Show the server a factor: it opens a visitor's session, or lets in. */
 int
 core_prove(struct core *c, const json_t *in, json_t *out, struct err *e)
@@ -334,16 +360,18 @@ core_prove(struct core *c, const json_t *in, json_t *out, struct err *e)
 		0 ||
 	    join_by_key(c, in, answer, &joined, e) < 0)
 		return -1;
-	if (joined)
+	if (joined) {
+		keyjoin_end_visit(CORE_URL, answer);
 		return core_state(c, in, out, e);
-	if (jsonio_true(in, "go_on")) { /* to ask the devices */
+	}
+	if (strcmp(method, "key") == 0 && c->asking) {
 		c->key = true;
+		jsonio_free(&c->proved);
+		c->proved = TAKE(answer);
+		jsonio_put_true(out, "choose", true);
 		return 0;
 	}
-	if (keep_visit(answer, e) < 0)
-		return -1;
-	(void)core_cancel(c, NULL, NULL, e); /* nobody is to be asked */
-	return core_state(c, in, out, e);
+	return visit(c, answer, out, e);
 }
 
 /* The trusted devices show a prompt from now on. */
@@ -363,6 +391,9 @@ core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
 	    api_call(c->newcomer.remote, "POST", buf_text(&path), NULL, false,
 		NULL, e) < 0)
 		return -1;
+	if (c->proved != NULL)
+		keyjoin_end_visit(CORE_URL, c->proved);
+	jsonio_free(&c->proved);
 	c->entry = pair_entry_new(&a, &c->newcomer, c->key);
 	c->asking = false;
 	return 0;

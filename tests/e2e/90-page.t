@@ -20,6 +20,10 @@ export INVITE2 INVITE3
 ok 'Kannel runs' start_kannel
 printf '%s\n' "$SMS" >"$T/text_url"
 sed -i "s|^text_url =.*|text_url = @$T/text_url|" "$DATA/aumbryd.conf"
+# What is called with a code writes down what it would say.
+printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
+chmod +x "$T/caller"
+sed -i "s|^call_command =.*|call_command = $T/caller|" "$DATA/aumbryd.conf"
 "$ROOT/tests/tools/places.pl" "$T/places.mmdb"
 sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $T/places.mmdb|" \
 	"$DATA/aumbryd.conf"

@@ -622,15 +622,48 @@ await step("a text completes a step-up, a used one does not", async () => {
 	await pia.getByText("It is not shown again").waitFor();
 });
 
+const calls = () => fs.existsSync(`${T}/calls`) ?
+	fs.readFileSync(`${T}/calls`, "utf8").trim().split("\n").map((x) => JSON.parse(x).code) : [];
+const pat = await visit();
+await step("a text that does not come: another number of sends, another way", async () => {
+	await typePassword(pat, PASSWORD, "pia");
+	await press(pat, "Send me a code");
+	await pat.getByText(/ending in 67\. Only its newest code counts; 2 more this hour/).waitFor();
+	await press(pat, "Send another code");
+	await pat.getByText(/1 more this hour/).waitFor();
+	await press(pat, "Phone call");
+	await pat.getByText("We call a phone number of the account and say a code.").waitFor();
+});
+await step("a call signs in, a text's code does not", async () => {
+	const code = await until("two texts", () => texts()[3]);
+	await press(pat, "Call me");
+	await pat.getByText("We are calling the number ending in 67").waitFor();
+	const said = await until("a call", () => calls()[0]);
+	await state(pat, "sign-in-call");
+	await pat.fill("[name=code]", code === said ? other(said) : code);
+	await press(pat, "Continue");
+	await trouble(pat, "wrong-code");
+	await pat.fill("[name=code]", said);
+	await press(pat, "Continue");
+	await pat.getByText("Signed in, for an hour.").waitFor();
+});
+await step("more codes than an hour has are not sent", async () => {
+	const again = await visit();
+	await typePassword(again, PASSWORD, "pia");
+	await press(again, "Send me a code");
+	await trouble(again, "too-many-attempts", /last one may still be good/);
+	await state(again, "too-many-codes");
+});
+
 // ---- security keys ----
 
 const kay = await visit();
 const cdp = await kay.context().newCDPSession(kay);
 await cdp.send("WebAuthn.enable", { enableUI: false });
-const newKey = async () => (await cdp.send("WebAuthn.addVirtualAuthenticator", { options: {
-	protocol: "ctap2", ctap2Version: "ctap2_1", transport: "usb", hasResidentKey: true,
-	hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true,
-	hasPrf: true } })).authenticatorId;
+const newKey = async (at = cdp, hasPrf = true) => (await at.send("WebAuthn.addVirtualAuthenticator", {
+	options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "usb", hasResidentKey: true,
+		hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true,
+		hasPrf } })).authenticatorId;
 const present = (authenticatorId, enabled) =>
 	cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled });
 const addKey = async (name) => {
@@ -695,6 +728,52 @@ await step("password and key alone open the account, data and all", async () => 
 	await kay.getByText("This browser is now one of your devices.").waitFor();
 	await go(kay, "#/devices", "Devices");
 	await kay.locator(".row", { hasText: "This browser" }).waitFor();
+});
+// A key without PRF proves who one is, and opens nothing.
+let grey;
+await step("a key that opens no data is added, and says so", async () => {
+	await go(kay, "#/security", "Security");
+	await present(first, false);
+	await present(second, false);
+	grey = await newKey(cdp, false);
+	await addKey("Grey");
+	await kay.locator(".row", { hasText: "Grey" }).waitFor();
+	await present(grey, false);
+	await present(first, true);
+});
+const kim = await visit();
+await step("with it one only looks, if one likes", async () => {
+	const at = await kim.context().newCDPSession(kim);
+	await at.send("WebAuthn.enable", { enableUI: false });
+	const { credentials } = await cdp.send("WebAuthn.getCredentials", { authenticatorId: grey });
+	await at.send("WebAuthn.addCredential", { authenticatorId: await newKey(at, false),
+		credential: credentials[0] });
+	await typePassword(kim, PASSWORD, "kay");
+	await press(kim, "Use the security key");
+	await kim.getByRole("heading", { level: 1, name: "Your key is right" }).waitFor();
+	await state(kim, "key-only-factor");
+	await press(kim, "Only look");
+	await kim.getByText("Signed in, for an hour.").waitFor();
+	await go(kim, "#/devices", "Devices");
+	await press(kim, "Sign out of this browser");
+	await kim.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+});
+await step("or asks the devices, which let this browser in", async () => {
+	await typePassword(kim, PASSWORD, "kay");
+	await press(kim, "Use the security key");
+	await press(kim, "Ask my devices");
+	await go(kay, "#/devices", "Devices");
+	await press(kay, "Approve");
+	const code = await until("a code", async () =>
+		/^\d{4}-\d{4}$/.exec(await kay.locator(".shown-code").innerText())?.[0]);
+	await kim.fill("[name=code]", code);
+	await press(kim, "Let this browser in");
+	await kim.getByText("This browser is now one of your devices.").waitFor();
+});
+await step("and no session is left that one did not ask for", async () => {
+	await go(kay, "#/activity", "Activity");
+	await kay.getByText("Signed in now").waitFor();
+	must(await kay.getByText("Signed in with a code", { exact: true }).count() === 0, "one is left");
 });
 await step("all keys at once are not removed while nothing else is there", async () => {
 	stale();

@@ -10,7 +10,9 @@ MOUNT=''
 mount_all() {
 	mkdir -p "$T/mnt"
 	: >"$T/mount.err"
-	aumbry --home "$T/$1" --password-file "$PW" mount "$T/mnt" \
+	# Whoever runs this may ignore SIGHUP, and it would be inherited.
+	env --default-signal=HUP,INT \
+		aumbry --home "$T/$1" --password-file "$PW" mount "$T/mnt" \
 		>"$T/mount.out" 2>"$T/mount.err" </dev/null &
 	MOUNT=$!
 	until_true 30 answered && kill -0 "$MOUNT" 2>/dev/null

@@ -89,13 +89,10 @@ create(struct tx *tx, struct call *c, struct err *e)
 	struct digest mac;
 	struct id id;
 	uint64_t n;
-	bool found;
 
 	if (take_wish(c, &w, e) < 0 ||
-	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	    server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (a.two_factor != TWO_FACTOR_ON)
 		return factor_required(
 		    c->s, &a, "App-specific passwords need", e);

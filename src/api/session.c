@@ -83,12 +83,7 @@ take_proof(struct call *c, struct proof *p, struct err *e)
 	    (int64_t)be64(p->nonce.p) < c->now_ms)
 		return err_set(e, ERR_CODE_EXPIRED,
 		    "the challenge is not of the last minute");
-	int64_t skew = c->now_ms - (int64_t)p->time_ms;
-	if (skew > LIMIT_CLOCK_SKEW_MS || skew < -LIMIT_CLOCK_SKEW_MS)
-		return err_set(e, ERR_CLOCK_WRONG,
-		    "the clocks of client and server are more than 5 minutes "
-		    "apart");
-	return 0;
+	return server_clock(c, p->time_ms, e);
 }
 
 /*

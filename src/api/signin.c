@@ -316,12 +316,10 @@ static int
 step_start(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a;
-	bool found, ok;
+	bool ok;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (throttle_password(tx, c, a.name, &ok, e) < 0)
 		return -1;
 	if (!ok)

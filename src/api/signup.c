@@ -5,7 +5,6 @@
 #include "api/ring.h"
 #include "base/now.h"
 #include "server/invite.h"
-#include "server/server.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -153,12 +152,7 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 		    "the first entry sets another age of maturity than this "
 		    "server's %llu hours",
 		    (unsigned long long)c->s->config.mature_hours);
-	int64_t skew = c->now_ms - (int64_t)circle->time_ms;
-	if (skew > LIMIT_CLOCK_SKEW_MS || skew < -LIMIT_CLOCK_SKEW_MS)
-		return err_set(e, ERR_CLOCK_WRONG,
-		    "the clocks of client and server are more than 5 minutes "
-		    "apart");
-	return 0;
+	return server_clock(c, circle->time_ms, e);
 }
 
 static int

@@ -42,14 +42,11 @@ account_status(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a;
 	struct usage u;
-	bool found;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0 ||
+	if (server_account(tx, &c->me->uid, &a, e) < 0 ||
 	    usage_get(tx, &c->me->uid, &u, e) < 0 ||
 	    factor_put_methods(tx, c, &c->me->uid, false, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	/* By the name that a status has had from the first. */
 	(void)json_object_set(
 	    c->out, "factors", json_object_get(c->out, "methods"));

@@ -86,12 +86,9 @@ gate(struct tx *tx, const struct server *s, const struct id *uid,
     const char *what, struct err *e)
 {
 	struct account a;
-	bool found;
 
-	if (account_by_uid(tx, uid, &a, &found, e) < 0)
+	if (server_account(tx, uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	return a.two_factor == TWO_FACTOR_ON ? 0
 					     : factor_required(s, &a, what, e);
 }

@@ -149,12 +149,9 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 	OWN(buf_free) struct buf token = { 0 };
 	struct digest stored;
 	struct account a;
-	bool found;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (a.suspended)
 		return err_set(e, ERR_ACCOUNT_SUSPENDED,
 		    "who runs the server has suspended this account");

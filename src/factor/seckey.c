@@ -187,16 +187,9 @@ put_exclude(struct tx *tx, struct call *c, struct err *e)
 
 	if (sql_ask(tx, e, &s,
 		"SELECT credential FROM security_key WHERE uid = ?", "i",
-		&c->me->uid) < 0)
+		&c->me->uid) < 0 ||
+	    sql_gather(s, &ids, e) < 0)
 		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		buf_put_v16(&ids, stmt_got_bytes(s, 0));
-	}
 	jsonio_put_list(c->out, "exclude", buf_bytes(&ids));
 	return 0;
 }
@@ -209,12 +202,9 @@ start(struct tx *tx, struct call *c, struct err *e)
 	uint8_t challenge[WEBAUTHN_CHALLENGE];
 	struct digest salt;
 	struct account a;
-	bool found;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	if (room_for_more(tx, c, e) < 0 ||
 	    seckey_draw(tx, c, SECKEY_ADD, challenge, e) < 0 ||
 	    put_exclude(tx, c, e) < 0)

@@ -71,12 +71,9 @@ add(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf uri = { 0 };
 	uint8_t secret[SECRET], sealed[SEALED];
 	struct account a;
-	bool found;
 
-	if (account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
+	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "the account is gone");
 	randombytes_buf(secret, sizeof secret);
 	seal(c->s, &c->me->uid, secret, sealed);
 	text_base32(&text, bytes_of(secret, sizeof secret));

@@ -134,6 +134,28 @@ server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
 	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
 }
 
+int
+server_account(
+    struct tx *tx, const struct id *uid, struct account *out, struct err *e)
+{
+	bool found;
+
+	if (account_by_uid(tx, uid, out, &found, e) < 0)
+		return -1;
+	return found ? 0 : err_set(e, ERR_NOT_FOUND, "the account is gone");
+}
+
+int
+server_clock(const struct call *c, uint64_t time_ms, struct err *e)
+{
+	int64_t skew = c->now_ms - (int64_t)time_ms;
+
+	if (skew <= LIMIT_CLOCK_SKEW_MS && skew >= -LIMIT_CLOCK_SKEW_MS)
+		return 0;
+	return err_set(e, ERR_CLOCK_WRONG,
+	    "the clocks of client and server are more than 5 minutes apart");
+}
+
 void
 server_put_address(const struct call *c, json_t *row, const char *address)
 {

@@ -105,6 +105,14 @@ typedef void server_row_fn(struct stmt *s, const struct call *c, json_t *row);
 MUST_CHECK int server_rows(struct stmt *s, const struct call *c, json_t *list,
     server_row_fn *fn, struct err *e);
 
+/* The account of whoever calls. errors: not-found once it is gone. */
+MUST_CHECK int server_account(
+    struct tx *tx, const struct id *uid, struct account *out, struct err *e);
+
+/* Is what the client signed of now? errors: clock-wrong. */
+MUST_CHECK int server_clock(
+    const struct call *c, uint64_t time_ms, struct err *e);
+
 /* Add "address", and "place" when it is known about where that is. */
 void server_put_address(const struct call *c, json_t *row, const char *address);
 

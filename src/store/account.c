@@ -249,19 +249,12 @@ account_entries(struct tx *tx, const struct id *uid, uint32_t since,
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	if (sql_ask(tx, e, &s,
-		"SELECT bytes FROM circle_entry WHERE uid = ? AND seq > ?"
-		" ORDER BY seq",
-		"iu", uid, (uint64_t)since) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		buf_put_v16(out, stmt_got_bytes(s, 0));
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT bytes FROM circle_entry WHERE uid = ? AND seq > ?"
+		   " ORDER BY seq",
+		   "iu", uid, (uint64_t)since) < 0
+	    ? -1
+	    : sql_gather(s, out, e);
 }
 
 int
@@ -322,20 +315,14 @@ account_keyring(struct tx *tx, const struct id *uid, const struct id *dev_id,
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	if (sql_ask(tx, e, &s,
-		"SELECT bytes FROM envelope WHERE uid = ? AND (purpose > 1 OR"
-		" (purpose = 1 AND epoch = ? AND receiver = ?))"
-		" ORDER BY epoch, purpose, category",
-		"iui", uid, (uint64_t)epoch, dev_id) < 0)
-		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		buf_put_v16(out, stmt_got_bytes(s, 0));
-	}
+	return sql_ask(tx, e, &s,
+		   "SELECT bytes FROM envelope WHERE uid = ? AND (purpose > 1 "
+		   "OR"
+		   " (purpose = 1 AND epoch = ? AND receiver = ?))"
+		   " ORDER BY epoch, purpose, category",
+		   "iui", uid, (uint64_t)epoch, dev_id) < 0
+	    ? -1
+	    : sql_gather(s, out, e);
 }
 
 /* ---- sessions ---- */

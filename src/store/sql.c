@@ -96,3 +96,16 @@ sql_count(struct tx *tx, struct err *e, uint64_t *n, const char *sql,
 	*n = row ? stmt_got_u64(s, 0) : 0;
 	return 0;
 }
+
+int
+sql_gather(struct stmt *s, struct buf *out, struct err *e)
+{
+	for (;;) {
+		bool row;
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		buf_put_v16(out, stmt_got_bytes(s, 0));
+	}
+}

@@ -25,3 +25,6 @@ MUST_CHECK int sql_first(struct tx *tx, struct err *e, struct stmt **out,
 /* The number in the first column of the first row; 0 when there is none. */
 MUST_CHECK int sql_count(struct tx *tx, struct err *e, uint64_t *n,
     const char *sql, const char *kinds, ...);
+
+/* Append the first column of each row that is left, as v16. */
+MUST_CHECK int sql_gather(struct stmt *s, struct buf *out, struct err *e);

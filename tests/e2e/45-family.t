@@ -267,6 +267,58 @@ says 'what is damaged gives an error' 'Input/output error' \
 says 'the reason is told' '/bad: .*\(blob-corrupt\)$' cat "$T/mount.err"
 ok 'all else is given' cmp "$T/two/good" "$T/mnt/latest$T/two/good"
 ok 'ends by SIGHUP' unmount_all HUP
+
+# A signal between its look at "ended" and its wait is not lost: this one comes
+# just before the system call that waits, with nothing else to wake it.
+cat >"$T/gap.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/types.h>
+
+static int waits;
+
+ssize_t
+read(int fd, void *p, size_t n)
+{
+	ssize_t (*real)(int, void *, size_t) =
+	    (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+
+	/* Only FUSE reads so much; the first is its greeting. */
+	if (n > 1 << 20 && ++waits == 2)
+		raise(SIGTERM);
+	return real(fd, p, n);
+}
+
+int
+ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t,
+    const sigset_t *mask)
+{
+	int (*real)(struct pollfd *, nfds_t, const struct timespec *,
+	    const sigset_t *) = (int (*)(struct pollfd *, nfds_t,
+	    const struct timespec *, const sigset_t *))dlsym(RTLD_NEXT, "ppoll");
+
+	if (waits == 1)
+		raise(SIGTERM);
+	return real(fds, n, t, mask);
+}
+END
+ok 'a signal comes just before it waits' \
+	cc -shared -fPIC -o "$T/gap.so" "$T/gap.c"
+(
+	LD_PRELOAD=$T/gap.so
+	export LD_PRELOAD
+	exec aumbry --home "$T/ana" --password-file "$PW" mount "$T/mnt" \
+		>"$T/mount.out" 2>"$T/mount.err" </dev/null
+) &
+MOUNT=$!
+ended() {
+	! kill -0 "$MOUNT" 2>/dev/null
+}
+ok 'and it ends' until_true 20 ended
+unmount_all KILL
+umount -l "$T/mnt" 2>/dev/null # what a kill leaves
 ok 'mounts' mount_all ana
 ok 'may be unmounted from outside' fusermount3 -u "$T/mnt"
 ok 'and ends then' wait "$MOUNT"

@@ -22,7 +22,7 @@ raw() { # bytes of standard input
 
 start_server
 stop_server
-sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
+configure auth saslauthd_socket "$MUX"
 start_server
 ok 'the socket is there' test -S "$MUX"
 

@@ -9,7 +9,7 @@
 MUX=$T/mux
 start_server
 stop_server
-sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
+configure auth saslauthd_socket "$MUX"
 start_server
 ok 'an account with two-factor' sign_up ana ana --invite "$INVITE"
 at ana --quiet app-password create Mail --scope mail >"$T/mail"

@@ -13,20 +13,18 @@ ok 'an account with two-factor' sign_up ana ana --invite "$INVITE"
 refused 'a server without a relay says so' 4 no-gateway \
 	at ana mail add ana@localhost
 stop_server
-sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
+configure auth saslauthd_socket "$MUX"
 start_server
 at ana --quiet app-password create Mail --scope mail >"$T/mail"
 mail=$(cat "$T/mail")
 ok 'Cyrus runs' start_cyrus
 ok 'Postfix runs' start_postfix
 stop_server
-sed -i "s|^;* *smtp_url.*|smtp_url = smtp://127.0.0.1:$RELAY|" \
-	"$DATA/aumbryd.conf"
+configure mail smtp_url "smtp://127.0.0.1:$RELAY"
 refused 'a relay needs a sender' 2 bad-usage aumbryd serve --data "$DATA"
-sed -i 's|^;* *from.*|from = aumbry@localhost|' "$DATA/aumbryd.conf"
+configure mail from aumbry@localhost
 "$ROOT/tests/tools/places.pl" "$T/places.mmdb"
-sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $T/places.mmdb|" \
-	"$DATA/aumbryd.conf"
+configure place database "$T/places.mmdb"
 start_server
 
 # inbox SEARCH: numbers of the mails, by IMAP.

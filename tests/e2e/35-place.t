@@ -14,12 +14,7 @@ no_place() {
 ok 'without a database there is the address alone' no_place
 stop_server
 
-# with FILE: the configuration names it.
-with() {
-	sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $1|" \
-		"$DATA/aumbryd.conf"
-}
-with "$T/places.mmdb"
+configure place database "$T/places.mmdb"
 refused 'a database that is not there' 2 bad-usage \
 	aumbryd serve --data "$DATA"
 also 'is named' '\[place\] database: .*/places\.mmdb: '

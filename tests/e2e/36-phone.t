@@ -15,7 +15,7 @@ ask() {
 # set_phone KEY VALUE: in the configuration, by a file: it takes any text.
 set_phone() {
 	printf '%s\n' "$2" >"$T/$1"
-	sed -i "s|^$1 =.*|$1 = @$T/$1|" "$DATA/aumbryd.conf"
+	configure phone "$1" "@$T/$1"
 }
 # restart with what was set.
 restart() {
@@ -43,13 +43,12 @@ refused 'a server without a gateway says so' 4 no-gateway \
 set_phone text_url 'http://127.0.0.1:1/'
 refused 'a gateway needs a number and a message' 2 bad-usage \
 	aumbryd serve --data "$DATA" --check-config
-sed -i 's|^text_url =.*|text_url =|' "$DATA/aumbryd.conf"
-sed -i 's|^call_command =.*|call_command = call {number} {code}|' \
-	"$DATA/aumbryd.conf"
+configure phone text_url ''
+configure phone call_command 'call {number} {code}'
 refused 'a code is no argument' 2 bad-usage \
 	aumbryd serve --data "$DATA" --check-config
 also 'and where it is' 'standard input'
-sed -i 's|^call_command =.*|call_command =|' "$DATA/aumbryd.conf"
+configure phone call_command ''
 ok 'Kannel runs' start_kannel
 set_phone text_url "$SMS"
 restart
@@ -190,7 +189,7 @@ port=$(head -n 1 "$T/gateway")
 ask 'DELETE FROM throttle'
 set_phone text_url "http://127.0.0.1:$port/json"
 set_phone text_body '{"to":"{number}","text":"{message}","x":"{y}"}'
-sed -i 's|^text_method =.*|text_method = POST|' "$DATA/aumbryd.conf"
+configure phone text_method POST
 restart
 ok 'a gateway that takes JSON' at bea phone add +420700000001
 tail -n 1 "$T/gateway" >"$T/got"
@@ -232,8 +231,8 @@ refused 'counts as well: it may have sent it' 4 too-many-attempts \
 # The number goes.
 ask 'DELETE FROM throttle; UPDATE session SET step_up_ms = password_ms'
 set_phone text_url "$SMS"
-sed -i 's|^text_body =.*|text_body =|; s|^text_method =.*|text_method = GET|' \
-	"$DATA/aumbryd.conf"
+configure phone text_body ''
+configure phone text_method GET
 restart
 at ana step-up --with text >/dev/null 2>&1 </dev/null
 ok 'a step-up' at ana step-up --with text --code "$(codes | tail -n 1)"

@@ -64,8 +64,7 @@ processes_show() { # PATTERNS-FILE
 
 start_server
 stop_server
-sed -i "s|^call_command =.*|call_command = $T/call {number}|" \
-	"$DATA/aumbryd.conf"
+configure phone call_command "$T/call {number}"
 cat >"$T/call.conf" <<-END
 	SIP_ACCOUNT='<sip:aumbry@127.0.0.1>;regint=0'
 	SIP_LISTEN=127.0.0.1:0

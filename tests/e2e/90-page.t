@@ -13,20 +13,19 @@ aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
 URL=$(sed -n 1p "$T/init.out")
 INVITE=$(sed -n 2p "$T/init.out")
 export URL INVITE
-sed -i "s|^;* *saslauthd_socket.*|saslauthd_socket = $MUX|" "$DATA/aumbryd.conf"
+configure auth saslauthd_socket "$MUX"
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)
 export INVITE2 INVITE3
 ok 'Kannel runs' start_kannel
 printf '%s\n' "$SMS" >"$T/text_url"
-sed -i "s|^text_url =.*|text_url = @$T/text_url|" "$DATA/aumbryd.conf"
+configure phone text_url "@$T/text_url"
 # What is called with a code writes down what it would say.
 printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
 chmod +x "$T/caller"
-sed -i "s|^call_command =.*|call_command = $T/caller|" "$DATA/aumbryd.conf"
+configure phone call_command "$T/caller"
 "$ROOT/tests/tools/places.pl" "$T/places.mmdb"
-sed -i "/^\[place\]/,/^\[/ s|^;* *database =.*|database = $T/places.mmdb|" \
-	"$DATA/aumbryd.conf"
+configure place database "$T/places.mmdb"
 start_server
 
 node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null

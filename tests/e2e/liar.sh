@@ -22,8 +22,7 @@ start_liar() {
 	}
 	INVITE=$(sed -n 2p "$T/init.out")
 	# Devices join all the time here.
-	sed -i 's/^prompts_per_hour = .*/prompts_per_hour = 1000/' \
-		"$DATA/aumbryd.conf"
+	configure limits prompts_per_hour 1000
 	start_server
 	: >"$T/lie"
 	: >"$T/lies"

@@ -157,6 +157,21 @@ server_answered() {
 		! kill -0 "$SERVER" 2>/dev/null
 }
 
+# configure SECTION KEY VALUE: in aumbryd.conf, for the next start.
+configure() {
+	SECTION=$1 KEY=$2 VALUE=$3 awk '
+		/^\[/ { here = $0 == "[" ENVIRON["SECTION"] "]" }
+		here && index($0, ENVIRON["KEY"] " =") == 1 {
+			$0 = ENVIRON["KEY"] " = " ENVIRON["VALUE"]
+			found = 1
+		}
+		{ print }
+		END { exit !found }' "$DATA/aumbryd.conf" >"$T/configured" &&
+		cat "$T/configured" >"$DATA/aumbryd.conf" && return
+	echo "Bail out! [$1] has no $2"
+	exit 1
+}
+
 # start_server [FLAGS…]: init at the first call, serve, wait until it accepts.
 # Sets URL, INVITE (first call) and SERVER.
 start_server() {

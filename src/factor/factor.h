@@ -4,9 +4,8 @@
  * One table of ways; each way is a module: totp (an authenticator app), phone
  * (a code by text or by call), seckey (security keys, in whose presence no
  * other way counts), trust (a browser that was told to remember). A way is
- * proven by a request to join,
- * which gives a visitor's session, or by a session whose password was proven
- * again, which completes its step-up.
+ * proven by a request to join, which gives a visitor's session, or by a session
+ * whose password was proven again, which completes its step-up.
  */
 #pragma once
 

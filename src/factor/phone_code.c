@@ -136,7 +136,7 @@ phone_gateway(const struct call *c, bool call, struct err *e)
 		return 0;
 	(void)err_set(e, ERR_NO_GATEWAY, "this server %s",
 	    call ? "makes no calls" : "sends no texts");
-	return !call && phone_can_call(c->s)
+	return !call && gateway_can(c->s->gateway, true)
 	    ? err_remedy(e, "Have it call: --call, or --with call")
 	    : -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* phone_in.h: what phone.c (numbers) and phone_code.c (codes) share. */
+/* phone_in.h: what phone.c stands on: phone_number.c, phone_code.c. */
 #pragma once
 
 #include "factor/phone.h"

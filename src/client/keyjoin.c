@@ -169,17 +169,6 @@ let_in(struct bearer *b, struct err *e)
 	}
 }
 
-/* The session was for this alone. */
-static void
-leave(struct remote *r)
-{
-	struct err ignored;
-
-	if (api_call(r, "DELETE", "/v1/session", NULL, false, NULL, &ignored) <
-	    0)
-		return;
-}
-
 /* ---- the home ---- */
 
 /* What any device has seen of a zone must be there. */
@@ -241,7 +230,7 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
 	    open_as_key(b, join_token, e) < 0)
 		return -1;
 	int rc = let_in(b, e);
-	leave(b->remote);
+	session_end(b->remote);
 	return rc < 0 ? -1 : settle_in(b, e);
 }
 
@@ -266,7 +255,7 @@ keyjoin_end_visit(const char *url, const json_t *proved)
 	    remote_new(url, &r, &ignored) < 0)
 		return;
 	remote_set_token(r, token);
-	leave(r);
+	session_end(r);
 }
 
 int

@@ -49,3 +49,13 @@ session_open(struct remote *r, const struct session_who *w, json_t **answer,
 		jsonio_put_text(ask, "join", w->join);
 	return api_call(r, "POST", "/v1/session", ask, true, answer, e);
 }
+
+void
+session_end(struct remote *r)
+{
+	struct err ignored;
+
+	if (api_call(r, "DELETE", "/v1/session", NULL, false, NULL, &ignored) <
+	    0)
+		return;
+}

@@ -22,3 +22,6 @@ struct session_who {
  */
 MUST_CHECK int session_open(struct remote *r, const struct session_who *w,
     json_t **answer, struct err *e);
+
+/* End it. That the server cannot be told is no failure: it ends by itself. */
+void session_end(struct remote *r);

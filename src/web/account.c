@@ -3,6 +3,7 @@
 #include "web/core.h"
 
 #include "client/seckey.h"
+#include "client/session.h"
 #include "web/browser.h"
 
 #include <stdlib.h>
@@ -287,15 +288,12 @@ core_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
 static int
 leave_circle(struct self *s, bool sure, struct err *e)
 {
-	struct err why;
-
 	if (circle_active_count(&s->circle) > 1)
 		return self_leave(s, e);
-	if (sure)
-		return api_call(s->remote, "DELETE", "/v1/session", NULL, false,
-			   NULL, &why) < 0
-		    ? 0
-		    : 0;
+	if (sure) {
+		session_end(s->remote);
+		return 0;
+	}
 	(void)err_set(e, ERR_INPUT_MISSING,
 	    "this is the account's only device: without its keys nobody can "
 	    "read the data any more");
@@ -311,11 +309,8 @@ core_leave(struct core *c, const json_t *in, json_t *out, struct err *e)
 	if (!home_has_key(CORE_HOME)) {
 		struct remote *r;
 		struct err gone;
-		/* It ends within the hour, whatever is answered. */
-		if (core_remote(c, &r, &gone) == 0 &&
-		    api_call(r, "DELETE", "/v1/session", NULL, false, NULL,
-			&gone) < 0)
-			return core_forget(c, in, out, e);
+		if (core_remote(c, &r, &gone) == 0)
+			session_end(r);
 		return core_forget(c, in, out, e);
 	}
 	if (core_self(c, &s, e) < 0 || self_refresh(s, e) < 0 ||

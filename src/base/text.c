@@ -46,7 +46,8 @@ text_unhex(struct buf *out, struct bytes hex)
 	if (hex.n % 2 != 0)
 		return -1;
 	for (size_t i = 0; i < hex.n; i += 2) {
-		int hi = text_unhex_digit(hex.p[i]), lo = text_unhex_digit(hex.p[i + 1]);
+		int hi = text_unhex_digit(hex.p[i]),
+		    lo = text_unhex_digit(hex.p[i + 1]);
 		if (hi < 0 || lo < 0) {
 			out->n = before;
 			return -1;

@@ -110,7 +110,7 @@ ok 'and the prompt goes' until_true 10 shown '^closed '
 
 # Bombing: three prompts an hour, whoever asks.
 sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' 'DELETE FROM throttle'
-for i in 1 2 3 4 5 6; do
+for _ in 1 2 3 4 5 6; do
 	elsewhere aumbry --home "$T/bomb" --password-file "$PW" \
 		signin "$URL" ana --timeout 1s 2>&1 </dev/null | tail -n 1
 done >"$T/bombs"

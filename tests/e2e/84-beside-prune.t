@@ -44,7 +44,7 @@ ok 'a prune is about to delete secrets' \
 	halted POST keychain 1 1 -- prune --grace 0s
 ok 'another device uses them again' at bea backup "$F"
 goes_on
-equal 'the prune gives up' 1 "$ended"
+equal 'the prune gives up' 1 $?
 also 'and says why' '\(conflict\)$'
 whole
 finish

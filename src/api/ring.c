@@ -19,7 +19,9 @@
 struct checklist {
 	bool s[LIMIT_MEMBERS]; /* by place among the active members */
 	bool previous;
+	bool recovery[2 * LIMIT_RECOVERY_KEYS]; /* in force, then waiting */
 	bool keys[3][CATEGORY_END]; /* K, N, I */
+	bool escrow[2][CATEGORY_END]; /* K, N for the escrow */
 };
 
 static int
@@ -46,14 +48,56 @@ tick_member(struct checklist *l, const struct circle *c, const struct id *to)
 	return false;
 }
 
+/* Where a keyref stands in the set; LIMIT_RECOVERY_KEYS when it does not. */
+static size_t
+place_in(const struct recovery_set *set, const struct id *keyref)
+{
+	const struct recovery_key *k = recovery_find(set, keyref);
+
+	return k == NULL ? LIMIT_RECOVERY_KEYS : (size_t)(k - set->keys);
+}
+
+static bool
+tick_recovery(struct checklist *l, const struct circle *c, const struct id *to)
+{
+	size_t now = place_in(&c->recovery, to);
+	size_t next = c->pending ? place_in(&c->next, to) : LIMIT_RECOVERY_KEYS;
+
+	if (now < LIMIT_RECOVERY_KEYS)
+		l->recovery[now] = true;
+	if (next < LIMIT_RECOVERY_KEYS)
+		l->recovery[LIMIT_RECOVERY_KEYS + next] = true;
+	return now < LIMIT_RECOVERY_KEYS || next < LIMIT_RECOVERY_KEYS;
+}
+
+static int
+tick_escrow(struct checklist *l, const struct circle *c,
+    const struct account_envelope *v, struct err *e)
+{
+	struct digest d;
+
+	if (c->protection != PROTECTION_STANDARD ||
+	    !category_known(v->category) || !category_escrowed(v->category))
+		return incomplete(e, "are for an escrow that has no part here");
+	digest_of(bytes_of(c->escrow.kem_pk, CIRCLE_KEM_BYTES), &d);
+	if (!bytes_equal(
+		bytes_of(v->receiver.b, ID_BYTES), bytes_of(d.b, ID_BYTES)))
+		return incomplete(e, "are sealed to another escrow");
+	l->escrow[v->purpose - 6][v->category] = true;
+	return 0;
+}
+
 static int
 tick(struct checklist *l, const struct circle *c,
     const struct account_envelope *v, struct err *e)
 {
 	if (v->purpose == 1)
-		return tick_member(l, c, &v->receiver)
+		return tick_member(l, c, &v->receiver) ||
+			tick_recovery(l, c, &v->receiver)
 		    ? 0
 		    : incomplete(e, "are sealed to a device that is not there");
+	if (v->purpose == 6 || v->purpose == 7)
+		return tick_escrow(l, c, v, e);
 	if (v->purpose == 2) {
 		l->previous = true;
 		return 0;
@@ -65,6 +109,16 @@ tick(struct checklist *l, const struct circle *c,
 }
 
 static int
+check_escrow(const struct checklist *l, struct err *e)
+{
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
+		if (category_escrowed(k) &&
+		    (!l->escrow[0][k] || !l->escrow[1][k]))
+			return incomplete(e, "lack a category for the escrow");
+	return 0;
+}
+
+static int
 check_whole(const struct checklist *l, const struct circle *c, struct err *e)
 {
 	size_t active = circle_active_count(c);
@@ -72,13 +126,19 @@ check_whole(const struct checklist *l, const struct circle *c, struct err *e)
 	for (size_t i = 0; i < active; i++)
 		if (!l->s[i])
 			return incomplete(e, "lack the secret of a device");
-	if (c->key.epoch > 1 && !l->previous)
+	for (size_t i = 0; i < c->recovery.n; i++)
+		if (!l->recovery[i])
+			return incomplete(e, "lack a recovery key's secret");
+	for (size_t i = 0; c->pending && i < c->next.n; i++)
+		if (!l->recovery[LIMIT_RECOVERY_KEYS + i])
+			return incomplete(e, "lack a recovery key's secret");
+	if (c->key.epoch > c->first_epoch && !l->previous)
 		return incomplete(e, "lack the previous secret");
 	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
 		if (!l->keys[2][k] ||
 		    (k != CATEGORY_STATE && (!l->keys[0][k] || !l->keys[1][k])))
 			return incomplete(e, "lack a category");
-	return 0;
+	return c->protection == PROTECTION_STANDARD ? check_escrow(l, e) : 0;
 }
 
 int

@@ -92,5 +92,11 @@ X(ERR_SNAPSHOT_DAMAGED, "snapshot-damaged", 422, 6, "A snapshot needs content th
 X(ERR_STATE_DAMAGED, "state-damaged", 500, 1, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
 X(ERR_IO, "io-error", 500, 1, "A file could not be read or written.", "The message says which and why.") \
 X(ERR_REPO_EXISTS, "repository-exists", 409, 1, "There is something else where the repository would be made.", "Name an empty folder.") \
-X(ERR_PROTECTION_BLOCKED, "protection-blocked", 403, 4, "That protection level cannot be had here.", "The message says why.") \
+/* protection and recovery */ \
+X(ERR_PROTECTION_BLOCKED, "protection-blocked", 403, 4, "That protection level cannot be had now.", "The message says why, and what to do first.") \
+X(ERR_ESCROW_UNREACHABLE, "escrow-unreachable", 503, 5, "The escrow, which holds the keys of standard protection, cannot be reached.", "Try again in a minute; if it stays, tell who runs the server. Nothing was changed.") \
+X(ERR_ESCROW_CHANGED, "escrow-changed", 409, 6, "Another escrow answers than the one that the account's devices chose.", "Do not go on. If who runs the server has a new escrow: aumbry protection advanced, then: aumbry protection standard") \
+X(ERR_JOURNAL_ROLLED_BACK, "journal-rolled-back", 409, 6, "The escrow's journal is not the one that this account has seen.", "Ask who runs the server. Uses of the escrow's keys may have been hidden.") \
+X(ERR_RELEASE_REFUSED, "release-refused", 403, 4, "The escrow does not hand out the keys.", "The message says why.") \
+X(ERR_RECOVERY_WAITING, "recovery-waiting", 403, 4, "The recovery has to wait, so that the owner of the account can stop it.", "Run the same command again after the time that the message names.") \
 /* clang-format on */

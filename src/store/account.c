@@ -316,7 +316,8 @@ account_keyring(struct tx *tx, const struct id *uid, const struct id *dev_id,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	return sql_ask(tx, e, &s,
-		   "SELECT bytes FROM envelope WHERE uid = ? AND (purpose > 1 "
+		   "SELECT bytes FROM envelope WHERE uid = ? AND (purpose IN "
+		   "(2, 3, 4, 5, 8) "
 		   "OR"
 		   " (purpose = 1 AND epoch = ? AND receiver = ?))"
 		   " ORDER BY epoch, purpose, category",

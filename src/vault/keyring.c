@@ -15,7 +15,10 @@ enum purpose {
 	PURPOSE_PREVIOUS = 2,
 	PURPOSE_CATEGORY = 3,
 	PURPOSE_NAMES = 4,
-	PURPOSE_INTEGRITY = 5
+	PURPOSE_INTEGRITY = 5,
+	PURPOSE_ESCROW = 6,
+	PURPOSE_ESCROW_NAMES = 7,
+	PURPOSE_CARRIED = 8
 };
 
 static const char *const wrap_label[] = {
@@ -23,6 +26,7 @@ static const char *const wrap_label[] = {
 	[PURPOSE_CATEGORY] = "category",
 	[PURPOSE_NAMES] = "names",
 	[PURPOSE_INTEGRITY] = "integrity",
+	[PURPOSE_CARRIED] = "carried",
 };
 
 struct epoch {
@@ -87,6 +91,23 @@ take_over(struct secret **to, struct secret **from)
 {
 	if (*to == NULL)
 		*to = TAKE(*from);
+}
+
+void
+keyring_put_category(struct keyring *k, enum category c, uint32_t epoch,
+    const struct secret *key)
+{
+	struct secret **slot = &epoch_room(k, epoch)->category[c];
+
+	if (*slot == NULL)
+		*slot = secret_copy(key);
+}
+
+void
+keyring_put_names(struct keyring *k, enum category c, const struct secret *key)
+{
+	if (k->names[c] == NULL)
+		k->names[c] = secret_copy(key);
 }
 
 void
@@ -228,16 +249,29 @@ put_envelope(struct buf *out, const struct devkey *device, struct buf *header,
 }
 
 static void
-put_wrapped(const struct keyring *k, const struct envelope *v,
-    const struct secret *key, const struct devkey *device, struct buf *out)
+put_wrapped(const struct keyring *k, const struct secret *s,
+    const struct envelope *v, const struct secret *key,
+    const struct devkey *device, struct buf *out)
 {
 	OWN(buf_free) struct buf header = { 0 };
 	OWN(buf_free) struct buf ct = { 0 };
-	OWN(secret_free)
-	struct secret *wrap = wrap_key(k->epochs[v->epoch - 1].s, v);
+	OWN(secret_free) struct secret *wrap = wrap_key(s, v);
 
 	put_header(&header, k, v);
 	seal_make(wrap, buf_bytes(&header), secret_bytes(key), &ct);
+	put_envelope(out, device, &header, buf_bytes(&ct));
+}
+
+static void
+put_sealed(const struct keyring *k, const struct envelope *v,
+    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], const struct secret *key,
+    const struct devkey *device, struct buf *out)
+{
+	OWN(buf_free) struct buf header = { 0 };
+	OWN(buf_free) struct buf ct = { 0 };
+
+	put_header(&header, k, v);
+	devkey_seal(kem_pk, secret_bytes(key), &ct);
 	put_envelope(out, device, &header, buf_bytes(&ct));
 }
 
@@ -247,17 +281,102 @@ keyring_envelope_at(const struct keyring *k, uint32_t epoch,
     const struct id *dev_id, struct buf *out)
 {
 	const struct epoch *p = at(k, epoch);
-	OWN(buf_free) struct buf header = { 0 };
-	OWN(buf_free) struct buf ct = { 0 };
 	struct envelope v = { .purpose = PURPOSE_S,
 		.epoch = epoch,
 		.sender = *dev_id,
 		.receiver = to->dev_id };
 
 	assert(p != NULL);
-	put_header(&header, k, &v);
-	devkey_seal(to->kem_pk, secret_bytes(p->s), &ct);
-	put_envelope(out, device, &header, buf_bytes(&ct));
+	put_sealed(k, &v, to->kem_pk, p->s, device, out);
+}
+
+void
+keyring_envelope_recovery(const struct keyring *k,
+    const struct recovery_key *to, const struct devkey *device,
+    const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = {
+		.purpose = PURPOSE_S, .epoch = k->n, .sender = *dev_id
+	};
+
+	recovery_keyref(to->sign_pk, &v.receiver);
+	put_sealed(k, &v, to->kem_pk, k->epochs[k->n - 1].s, device, out);
+}
+
+/* ---- for the escrow ---- */
+
+static struct id
+escrow_ref(const uint8_t kem_pk[static CIRCLE_KEM_BYTES])
+{
+	struct digest d;
+	struct id ref;
+
+	digest_of(bytes_of(kem_pk, CIRCLE_KEM_BYTES), &d);
+	memcpy(ref.b, d.b, ID_BYTES);
+	return ref;
+}
+
+static void
+put_escrowed(const struct keyring *k, const struct circle *circle,
+    uint32_t epoch, const struct devkey *device, const struct id *dev_id,
+    struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_ESCROW,
+		.epoch = epoch,
+		.sender = *dev_id,
+		.receiver = escrow_ref(circle->escrow.kem_pk) };
+
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		const struct secret *key = k->epochs[epoch - 1].category[c];
+		v.category = (uint8_t)c;
+		if (category_escrowed(c) && key != NULL)
+			put_sealed(
+			    k, &v, circle->escrow.kem_pk, key, device, out);
+	}
+}
+
+static void
+put_escrowed_names(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_ESCROW_NAMES,
+		.epoch = circle->key.epoch,
+		.sender = *dev_id,
+		.receiver = escrow_ref(circle->escrow.kem_pk) };
+
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		v.category = (uint8_t)c;
+		if (category_escrowed(c) && k->names[c] != NULL)
+			put_sealed(k, &v, circle->escrow.kem_pk, k->names[c],
+			    device, out);
+	}
+}
+
+void
+keyring_for_escrow(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	assert(circle->protection == PROTECTION_STANDARD);
+	for (uint32_t epoch = 1; epoch <= k->n; epoch++)
+		put_escrowed(k, circle, epoch, device, dev_id, out);
+	put_escrowed_names(k, circle, device, dev_id, out);
+}
+
+void
+keyring_carried(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_CARRIED, .sender = *dev_id };
+	const struct secret *s = k->epochs[circle->first_epoch - 1].s;
+
+	for (v.epoch = 1; v.epoch < circle->first_epoch; v.epoch++)
+		for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+			const struct secret *key =
+			    k->epochs[v.epoch - 1].category[c];
+			v.category = (uint8_t)c;
+			if (key != NULL)
+				put_wrapped(k, s, &v, key, device, out);
+		}
 }
 
 void
@@ -280,20 +399,34 @@ keyring_bundle(const struct keyring *k, const struct circle *circle,
 		if (circle->members[i].active)
 			keyring_envelope_at(k, n, &circle->members[i].device,
 			    device, dev_id, out);
-	if (n > 1) {
+	for (size_t i = 0; i < circle->recovery.n; i++)
+		keyring_envelope_recovery(
+		    k, &circle->recovery.keys[i], device, dev_id, out);
+	for (size_t i = 0; circle->pending && i < circle->next.n; i++) {
+		struct id ref;
+		recovery_keyref(circle->next.keys[i].sign_pk, &ref);
+		if (recovery_find(&circle->recovery, &ref) == NULL)
+			keyring_envelope_recovery(
+			    k, &circle->next.keys[i], device, dev_id, out);
+	}
+	if (n > circle->first_epoch) {
 		v.purpose = PURPOSE_PREVIOUS;
-		put_wrapped(k, &v, k->epochs[n - 2].s, device, out);
+		put_wrapped(k, p->s, &v, k->epochs[n - 2].s, device, out);
 	}
 	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
 		v.category = (uint8_t)c;
 		v.purpose = PURPOSE_CATEGORY;
 		if (p->category[c] != NULL)
-			put_wrapped(k, &v, p->category[c], device, out);
+			put_wrapped(k, p->s, &v, p->category[c], device, out);
 		v.purpose = PURPOSE_NAMES;
 		if (k->names[c] != NULL)
-			put_wrapped(k, &v, k->names[c], device, out);
+			put_wrapped(k, p->s, &v, k->names[c], device, out);
 		v.purpose = PURPOSE_INTEGRITY;
-		put_wrapped(k, &v, p->integrity[c], device, out);
+		put_wrapped(k, p->s, &v, p->integrity[c], device, out);
+	}
+	if (circle->protection == PROTECTION_STANDARD) {
+		put_escrowed(k, circle, n, device, dev_id, out);
+		put_escrowed_names(k, circle, device, dev_id, out);
 	}
 }
 
@@ -303,9 +436,31 @@ substituted(struct err *e, const char *what)
 	return err_set(e, ERR_KEY_SUBSTITUTED, "%s", what);
 }
 
+/*
+ * Wrapped keys come from a member of their epoch: who was removed by then, or
+ * came later, made none of them. For the escrow any member seals older ones,
+ * and what a RESET carries over its device has wrapped.
+ */
+static bool
+sender_fits(const struct circle *circle, const struct envelope *v)
+{
+	switch (v->purpose) {
+	case PURPOSE_S:
+	case PURPOSE_ESCROW:
+	case PURPOSE_ESCROW_NAMES:
+		return true;
+	case PURPOSE_CARRIED:
+		return circle_active_at(circle, &v->sender,
+		    circle->epochs[circle->first_epoch - 1].seq);
+	default:
+		return circle_active_at(
+		    circle, &v->sender, circle->epochs[v->epoch - 1].seq);
+	}
+}
+
 static int
-take_envelope(struct bytes x, const struct keyring *k,
-    const struct circle *circle, struct envelope *out, struct err *e)
+take_envelope(struct bytes x, const struct circle *circle, struct envelope *out,
+    struct err *e)
 {
 	struct scan s = scan_of(x);
 	struct envelope v;
@@ -321,22 +476,18 @@ take_envelope(struct bytes x, const struct keyring *k,
 	v.ct = scan_v16(&s);
 	v.signed_part = bytes_of(x.p, x.n - s.n);
 	scan_copy(&s, v.sig, sizeof v.sig);
-	if (!scan_done(&s) || !id_equal(&uid, &k->uid) || v.epoch == 0 ||
+	if (!scan_done(&s) || !id_equal(&uid, &circle->uid) || v.epoch == 0 ||
 	    v.epoch > circle->key.epoch || v.category >= CATEGORY_END)
 		return substituted(e, "a key envelope is not well-formed");
 	if (format != FORMAT || v.purpose < PURPOSE_S ||
-	    v.purpose > PURPOSE_INTEGRITY)
+	    v.purpose > PURPOSE_CARRIED)
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "a key envelope is of a kind this version does not know");
 	const struct member *m = circle_member(circle, &v.sender);
 	if (m == NULL)
 		return substituted(
 		    e, "a key envelope comes from outside the circle");
-	/* Wrapped keys come from a member of their epoch: who was removed by
-	 * then, or came later, made none of them. */
-	if (v.purpose != PURPOSE_S &&
-	    !circle_active_at(
-		circle, &v.sender, circle->epochs[v.epoch - 1].seq))
+	if (!sender_fits(circle, &v))
 		return substituted(e,
 		    "a key envelope comes from a device that was not in the "
 		    "circle of its epoch");
@@ -366,11 +517,11 @@ accept_s(struct keyring *k, const struct circle *circle, uint32_t epoch,
 }
 
 static int
-open_wrapped(const struct keyring *k, const struct envelope *v,
+open_wrapped(const struct keyring *k, uint32_t under, const struct envelope *v,
     struct secret **out, struct err *e)
 {
 	OWN(secret_free)
-	struct secret *wrap = wrap_key(k->epochs[v->epoch - 1].s, v);
+	struct secret *wrap = wrap_key(k->epochs[under - 1].s, v);
 
 	if (seal_open_secret(wrap, v->header, v->ct, out, e) < 0 ||
 	    secret_bytes(*out).n != SECRET_KEY)
@@ -393,11 +544,11 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 	OWN(secret_free) struct secret *key = NULL;
 	struct epoch *p = &k->epochs[v->epoch - 1];
 
-	if (open_wrapped(k, v, &key, e) < 0)
+	if (open_wrapped(k, v->epoch, v, &key, e) < 0)
 		return -1;
 	switch (v->purpose) {
 	case PURPOSE_PREVIOUS:
-		return v->epoch > 1
+		return v->epoch > circle->first_epoch
 		    ? accept_s(k, circle, v->epoch - 1, &key, e)
 		    : substituted(e, "a key of epoch 0 was handed out");
 	case PURPOSE_CATEGORY:
@@ -436,8 +587,8 @@ open_sealed(struct keyring *k, const struct circle *circle,
 }
 
 static int
-parse_all(const struct keyring *k, const struct circle *circle,
-    struct bytes envelopes, struct envelope **list, size_t *n, struct err *e)
+parse_all(const struct circle *circle, struct bytes envelopes,
+    struct envelope **list, size_t *n, struct err *e)
 {
 	struct scan s = scan_of(envelopes);
 
@@ -446,12 +597,33 @@ parse_all(const struct keyring *k, const struct circle *circle,
 		if (*n >= (size_t)LIMIT_BUNDLE_ENVELOPES * circle->key.epoch)
 			return substituted(e, "the keyring is too long");
 		*list = mem_resize(*list, *n + 1, sizeof **list);
-		if (take_envelope(x, k, circle, *list + *n, e) < 0)
+		if (take_envelope(x, circle, *list + *n, e) < 0)
 			return -1;
 		(*n)++;
 	}
 	if (!scan_done(&s))
 		return substituted(e, "the keyring is cut short");
+	return 0;
+}
+
+/* Keys from before the newest RESET. */
+static int
+take_carried(struct keyring *k, const struct circle *circle,
+    const struct envelope *list, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		OWN(secret_free) struct secret *key = NULL;
+		const struct envelope *v = &list[i];
+		if (v->purpose != PURPOSE_CARRIED)
+			continue;
+		if (v->epoch >= circle->first_epoch)
+			return substituted(
+			    e, "a carried key is of no epoch before the reset");
+		if (open_wrapped(k, circle->first_epoch, v, &key, e) < 0)
+			return -1;
+		keyring_put_category(
+		    k, (enum category)v->category, v->epoch, key);
+	}
 	return 0;
 }
 
@@ -463,18 +635,48 @@ keyring_open(struct keyring *k, const struct circle *circle,
 	OWN(mem_free) struct envelope *list = NULL;
 	size_t n = 0;
 
-	if (parse_all(k, circle, envelopes, &list, &n, e) < 0 ||
+	if (parse_all(circle, envelopes, &list, &n, e) < 0 ||
 	    open_sealed(k, circle, device, dev_id, list, n, e) < 0)
 		return -1;
-	for (uint32_t epoch = circle->key.epoch; epoch >= 1; epoch--) {
+	for (uint32_t epoch = circle->key.epoch; epoch >= circle->first_epoch;
+	     epoch--) {
 		if (k->epochs[epoch - 1].s == NULL)
 			return substituted(
 			    e, "the key of an older epoch is missing");
 		for (size_t i = 0; i < n; i++)
 			if (list[i].epoch == epoch &&
-			    list[i].purpose != PURPOSE_S &&
+			    list[i].purpose >= PURPOSE_PREVIOUS &&
+			    list[i].purpose <= PURPOSE_INTEGRITY &&
 			    take_wrapped(k, circle, &list[i], e) < 0)
 				return -1;
 	}
+	return take_carried(k, circle, list, n, e);
+}
+
+int
+keyring_escrow_open(struct bytes envelope, const struct circle *circle,
+    const struct devkey *account, enum category *c, uint32_t *epoch,
+    bool *names, struct secret **out, struct err *e)
+{
+	OWN(secret_free) struct secret *key = NULL;
+	struct envelope v;
+	struct device self;
+
+	if (take_envelope(envelope, circle, &v, e) < 0)
+		return -1;
+	devkey_publish(account, &self);
+	struct id ref = escrow_ref(self.kem_pk);
+	if ((v.purpose != PURPOSE_ESCROW &&
+		v.purpose != PURPOSE_ESCROW_NAMES) ||
+	    !category_escrowed(v.category) || !id_equal(&v.receiver, &ref))
+		return substituted(e, "a key envelope is not for the escrow");
+	if (devkey_open(account, v.ct, &key, e) < 0)
+		return -1;
+	if (secret_bytes(key).n != SECRET_KEY)
+		return substituted(e, "an escrowed key has a wrong length");
+	*c = (enum category)v.category;
+	*epoch = v.epoch;
+	*names = v.purpose == PURPOSE_ESCROW_NAMES;
+	*out = TAKE(key);
 	return 0;
 }

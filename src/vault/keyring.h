@@ -17,8 +17,14 @@
  *   3  K_c,n under HKDF(S_n, "category" c)
  *   4  N_c under HKDF(S_n, "names" c)
  *   5  I_c,n under HKDF(S_n, "integrity" c)
- * Purposes 2 to 5 are XChaCha20-Poly1305 with the header as associated data
- * and a receiver of zeros. S_n is checked against the circle's commitment.
+ *   6  K_c,n sealed to the account's escrow key, under standard protection
+ *   7  N_c sealed to it; n is the epoch in which that was done
+ *   8  K_c,n from before a RESET, under HKDF(S_r, "carried" c), where r is the
+ *      epoch that the RESET began
+ * Purposes 2 to 5 and 8 are XChaCha20-Poly1305 with the header as associated
+ * data and a receiver of zeros. S_n is checked against the circle's commitment.
+ * A receiver is a dev_id, a recovery key's keyref, or for 6 and 7
+ * SHA-256(kem_pk)[0..16] of the escrow's key.
  * A keyring belongs to one thread while it changes.
  * source  docs/FORMAT.md "Keyring".
  */
@@ -48,7 +54,8 @@ void keyring_drop_epoch(struct keyring *k);
 /*
  * Append to `out` the whole bundle of the circle's epoch, which must be held,
  * each envelope as v16: S for every active member of `circle` (already with the
- * entry applied), the previous S, and all K, N and I.
+ * entry applied) and for every recovery key in force or waiting, the previous
+ * S, all K, N and I, and under standard protection K and N for the escrow.
  */
 void keyring_bundle(const struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id, struct buf *out);
@@ -61,10 +68,51 @@ void keyring_envelope_at(const struct keyring *k, uint32_t epoch,
 void keyring_envelope(const struct keyring *k, const struct device *to,
     const struct devkey *device, const struct id *dev_id, struct buf *out);
 
+/* Append one envelope (v16): the newest S for a recovery key. */
+void keyring_envelope_recovery(const struct keyring *k,
+    const struct recovery_key *to, const struct devkey *device,
+    const struct id *dev_id, struct buf *out);
+
+/*
+ * Append (v16 each) what standard protection uploads when it is turned on: K
+ * of every epoch that is held, and N, of the categories that it covers.
+ */
+void keyring_for_escrow(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out);
+
+/*
+ * Append (v16 each) the K of epochs before the newest RESET that are held, for
+ * the bundle that comes with it.
+ */
+void keyring_carried(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out);
+
+/*
+ * A key that came another way, such as from the escrow. K of an epoch, or N.
+ * What is held already stays.
+ */
+void keyring_put_category(struct keyring *k, enum category c, uint32_t epoch,
+    const struct secret *key);
+void keyring_put_names(
+    struct keyring *k, enum category c, const struct secret *key);
+
+/*
+ * One key of an envelope that was sealed to the escrow: the escrow's half.
+ *
+ * account  the escrow's key for the account.
+ * circle   the account's, verified by the escrow.
+ * out      K of *c and *epoch; or N when *names.
+ * errors   key-substituted.
+ */
+MUST_CHECK int keyring_escrow_open(struct bytes envelope,
+    const struct circle *circle, const struct devkey *account, enum category *c,
+    uint32_t *epoch, bool *names, struct secret **out, struct err *e);
+
 /*
  * Open everything a device can open.
  *
- * envelopes  v16 each, in any order.
+ * dev_id     of the device; for a recovery key its keyref.
+ * envelopes  v16 each, in any order; those for others are passed over.
  * errors     key-substituted: a wrong signature, a sender who never was a
  *            member, a secret that the circle did not commit to, or the newest
  *            epoch missing.

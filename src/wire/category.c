@@ -14,6 +14,13 @@ static const char *const names[CATEGORY_END] = {
 };
 
 bool
+category_escrowed(enum category c)
+{
+	return c == CATEGORY_BACKUP || c == CATEGORY_DRIVE ||
+	    c == CATEGORY_PHOTOS || c == CATEGORY_NOTES;
+}
+
+bool
 category_known(unsigned c)
 {
 	return c >= CATEGORY_STATE && c < CATEGORY_END;

@@ -17,4 +17,6 @@ enum category {
 };
 
 const char *category_name(enum category c); /* "?" when unknown */
+/* Does standard protection cover it: does the escrow hold its keys? */
+bool category_escrowed(enum category c);
 bool category_known(unsigned c);

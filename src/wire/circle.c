@@ -104,6 +104,60 @@ key_change_put(struct buf *out, const struct key_change *kc)
 	digest_put(out, &kc->commitment);
 }
 
+void
+recovery_keyref(const uint8_t sign_pk[static SIG_PK_BYTES], struct id *out)
+{
+	struct digest d;
+
+	digest_of(bytes_of(sign_pk, SIG_PK_BYTES), &d);
+	memcpy(out->b, d.b, ID_BYTES);
+}
+
+const struct recovery_key *
+recovery_find(const struct recovery_set *set, const struct id *keyref)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct id ref;
+		recovery_keyref(set->keys[i].sign_pk, &ref);
+		if (id_equal(&ref, keyref))
+			return &set->keys[i];
+	}
+	return NULL;
+}
+
+const struct recovery_set *
+circle_recovery_at(const struct circle *c, uint64_t time_ms)
+{
+	return c->pending && time_ms >= c->pending_ms ? &c->next : &c->recovery;
+}
+
+void
+escrow_put(struct buf *out, const struct circle_escrow *x)
+{
+	buf_put(out, x->sign_pk, sizeof x->sign_pk);
+	buf_put(out, x->kem_pk, sizeof x->kem_pk);
+	buf_put(out, x->sig, sizeof x->sig);
+}
+
+int
+escrow_take(struct scan *s, const struct id *uid, struct circle_escrow *out,
+    struct err *e)
+{
+	OWN(buf_free) struct buf m = { 0 };
+	struct circle_escrow x;
+
+	scan_copy(s, x.sign_pk, sizeof x.sign_pk);
+	scan_copy(s, x.kem_pk, sizeof x.kem_pk);
+	scan_copy(s, x.sig, sizeof x.sig);
+	id_put(&m, uid);
+	buf_put(&m, x.kem_pk, sizeof x.kem_pk);
+	if (!scan_ok(s) ||
+	    !sig_valid(SIG_ESCROW_ACCOUNT, x.sign_pk, buf_bytes(&m), x.sig))
+		return invalid(e, "names an escrow key that is wrong");
+	*out = x;
+	return 0;
+}
+
 static struct key_change
 key_change_take(struct scan *s)
 {
@@ -411,10 +465,8 @@ recovery_weight(const struct recovery_set *set, const struct entry_view *v)
 	unsigned weight = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		struct digest d;
 		struct id ref;
-		digest_of(bytes_of(set->keys[i].sign_pk, SIG_PK_BYTES), &d);
-		memcpy(ref.b, d.b, ID_BYTES);
+		recovery_keyref(set->keys[i].sign_pk, &ref);
 		if (signed_by(v, SIG_RECOVERY, &ref, set->keys[i].sign_pk))
 			weight += set->keys[i].weight;
 	}
@@ -471,6 +523,22 @@ take_policy(struct circle *c, struct scan *s, struct err *e)
 	return 0;
 }
 
+/* The level, and who can help under standard protection. */
+static int
+take_level(struct circle *c, uint8_t level, struct scan *s, struct err *e)
+{
+	static const struct circle_escrow none;
+
+	if (level != PROTECTION_STANDARD && level != PROTECTION_ADVANCED)
+		return invalid(e, "names no known protection level");
+	c->protection = level;
+	c->protection_seq = c->seq + 1;
+	c->escrow = none;
+	return level == PROTECTION_STANDARD
+	    ? escrow_take(s, &c->uid, &c->escrow, e)
+	    : 0;
+}
+
 static int
 apply_genesis(
     struct circle *c, const struct entry_view *v, struct scan *s, struct err *e)
@@ -482,15 +550,13 @@ apply_genesis(
 	if (device_take(s, &d, e) < 0 || set_take(s, &c->recovery, e) < 0 ||
 	    take_policy(c, s, e) < 0)
 		return -1;
-	c->protection = scan_u8(s);
+	if (take_level(c, scan_u8(s), s, e) < 0)
+		return -1;
+	c->web_access = c->protection == PROTECTION_STANDARD;
 	c->state_zone = id_take(s);
-	if (take_key_change(c, s, e) < 0)
+	if (take_key_change(c, s, e) < 0 || check_newcomer(c, &d, v, e) < 0)
 		return -1;
-	if (c->protection != PROTECTION_STANDARD &&
-	    c->protection != PROTECTION_ADVANCED)
-		return invalid(e, "names no known protection level");
-	if (check_newcomer(c, &d, v, e) < 0)
-		return -1;
+	c->first_epoch = c->key.epoch;
 	add_member(c, &d, v->seq, v->time_ms, true);
 	return 0;
 }
@@ -643,7 +709,13 @@ apply_reset(
 	add_member(c, &d, v->seq, v->time_ms, true);
 	c->recovery = (struct recovery_set){ 0 };
 	c->pending = false;
-	return take_key_change(c, s, e);
+	c->keys_only = 0;
+	c->state_zone = id_take(s);
+	if (take_key_change(c, s, e) < 0)
+		return -1;
+	c->first_epoch = c->key.epoch;
+	c->reset_seq = v->seq;
+	return 0;
 }
 
 static int
@@ -710,13 +782,16 @@ apply_simple(
 	case CIRCLE_PROTECTION: {
 		uint32_t clock = scan_u32(s);
 		uint8_t level = scan_u8(s), web = scan_u8(s);
-		if (clock != c->protection_clock + 1 || web > 1 ||
-		    (level != PROTECTION_STANDARD &&
-			level != PROTECTION_ADVANCED))
+		bool closes = level == PROTECTION_ADVANCED &&
+		    c->protection == PROTECTION_STANDARD;
+		if (clock != c->protection_clock + 1 || web > 1)
 			return invalid(e, "changes protection wrongly");
+		if (take_level(c, level, s, e) < 0)
+			return -1;
 		c->protection_clock = clock;
-		c->protection = level;
 		c->web_access = web;
+		/* What the escrow once knew protects nothing new. */
+		c->epoch_due |= closes;
 		return 0;
 	}
 	case CIRCLE_FACTORS: {

@@ -18,6 +18,7 @@
  *   set       u8 t | u8 n | n recovery
  *   policy    u8 k | u16 mature hours
  *   kc        u32 epoch | SHA-256("aumbry S v1" | uid | u32 epoch | S)
+ *   escrow    sign_pk[32] | kem_pk[32] | sig[64]
  *
  * Whoever holds a head verifies everything after it: client and server run this
  * same code. Age is claimed time: time(entry) - time(ADD); time never falls.
@@ -34,18 +35,20 @@
 
 enum circle_type {
 	CIRCLE_GENESIS = 1, /* device | set | policy | u8 protection
-			       | state zone[16] | kc */
+			       | escrow, if standard | state zone[16] | kc */
 	CIRCLE_ADD = 2, /* device; by a mature device and the new one */
 	CIRCLE_REMOVE = 3, /* u8 n | ids | u8 reason | kc; no kc when a device
 			      removes only itself */
 	CIRCLE_RECOVERY = 4, /* set; waits unless the set in force is empty */
 	CIRCLE_RECOVER = 5, /* device | u8 n | ids | kc; by t recovery keys */
-	CIRCLE_RESET = 6, /* device | kc; by that device alone */
+	CIRCLE_RESET = 6, /* device | state zone[16] | kc; by that device
+			     alone */
 	CIRCLE_POLICY = 7, /* policy */
 	CIRCLE_VETO = 8, /* hash[32] of a pending entry */
 	CIRCLE_CLOSE = 9, /* nothing */
 	CIRCLE_NAME = 10, /* v8 address | u8 1 claim, 0 drop */
-	CIRCLE_PROTECTION = 11, /* u32 clock | u8 level | u8 web access */
+	CIRCLE_PROTECTION = 11, /* u32 clock | u8 level | u8 web access
+				   | escrow, if standard */
 	CIRCLE_FACTORS = 12, /* u8 security keys only */
 	CIRCLE_EPOCH = 13 /* kc */
 };
@@ -59,6 +62,24 @@ enum circle_class {
 };
 
 enum circle_protection { PROTECTION_STANDARD = 1, PROTECTION_ADVANCED = 2 };
+
+/*
+ * Who can help under standard protection: the escrow by its own key, and the
+ * key it made for this account, to which category keys are sealed. sig is the
+ * escrow's over SIG_ESCROW_ACCOUNT's label | uid | kem_pk.
+ */
+#define CIRCLE_ESCROW_BYTES (SIG_PK_BYTES + CIRCLE_KEM_BYTES + SIG_BYTES)
+struct circle_escrow {
+	uint8_t sign_pk[SIG_PK_BYTES];
+	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t sig[SIG_BYTES];
+};
+
+enum recovery_kind {
+	RECOVERY_KEY = 1, /* written down by its owner */
+	RECOVERY_CONTACT = 2, /* a contact's half and the server's */
+	RECOVERY_KIT = 3 /* two of three sheets and the server's half */
+};
 
 /* "computer", "browser", …: as people say it; "?" for no class. */
 const char *circle_class_name(uint8_t class);
@@ -76,7 +97,7 @@ struct device {
 };
 
 struct recovery_key {
-	uint8_t kind; /* 1 key, 2 contact, 3 kit */
+	uint8_t kind; /* enum recovery_kind */
 	uint8_t sign_pk[SIG_PK_BYTES];
 	uint8_t kem_pk[CIRCLE_KEM_BYTES];
 	uint8_t weight;
@@ -121,12 +142,17 @@ struct circle {
 	uint16_t mature_hours;
 	uint8_t protection;
 	uint32_t protection_clock;
+	uint32_t protection_seq; /* of the entry that set it */
+	struct circle_escrow escrow; /* under standard protection */
 	uint8_t web_access;
 	uint8_t keys_only;
 	bool closed;
 	struct key_change key; /* in force */
 	struct circle_epoch *epochs; /* of epoch i + 1, key.epoch of them */
-	bool epoch_due; /* a device removed itself: a new epoch is wanted */
+	bool epoch_due; /* a device removed itself, or protection became
+			   advanced: a new epoch is wanted */
+	uint32_t first_epoch; /* begun by GENESIS or the newest RESET */
+	uint32_t reset_seq; /* of the newest RESET; 0: none */
 	struct recovery_set recovery; /* in force */
 	bool pending;
 	struct recovery_set next; /* waiting until pending_ms */
@@ -192,6 +218,24 @@ bool circle_mature(
 
 /* Hash of entry seq, NULL when c does not reach it. */
 const struct digest *circle_hash_at(const struct circle *c, uint32_t seq);
+
+/*
+ * The recovery set in force at time_ms, when no further entry comes before it.
+ * Borrowed.
+ */
+const struct recovery_set *circle_recovery_at(
+    const struct circle *c, uint64_t time_ms);
+/* SHA-256(sign_pk)[0..16]: how entries and envelopes name a recovery key. */
+void recovery_keyref(
+    const uint8_t sign_pk[static SIG_PK_BYTES], struct id *out);
+/* The one with that keyref; NULL when the set has none. */
+const struct recovery_key *recovery_find(
+    const struct recovery_set *set, const struct id *keyref);
+
+void escrow_put(struct buf *out, const struct circle_escrow *x);
+/* errors: circle-invalid when it is cut short or not signed for `uid`. */
+MUST_CHECK int escrow_take(struct scan *s, const struct id *uid,
+    struct circle_escrow *out, struct err *e);
 
 /* Encoding: everything before the signatures of the entry after c. */
 void circle_entry_begin(struct buf *out, const struct circle *c,

@@ -4,14 +4,26 @@
 
 #include <sodium.h>
 
+#define LABEL(text) \
+	{ \
+		text, sizeof text \
+	} /* with its NUL */
+
 static const struct {
 	const char *text;
 	size_t n;
 } labels[SIG_LABELS] = {
-	[SIG_CIRCLE] = { "aumbry circle v1", sizeof "aumbry circle v1" },
-	[SIG_HEAD] = { "aumbry zone head v1", sizeof "aumbry zone head v1" },
-	[SIG_SESSION] = { "aumbry session v1", sizeof "aumbry session v1" },
-	[SIG_ENVELOPE] = { "aumbry envelope v1", sizeof "aumbry envelope v1" },
+	[SIG_CIRCLE] = LABEL("aumbry circle v1"),
+	[SIG_HEAD] = LABEL("aumbry zone head v1"),
+	[SIG_SESSION] = LABEL("aumbry session v1"),
+	[SIG_ENVELOPE] = LABEL("aumbry envelope v1"),
+	[SIG_ESCROW_ACCOUNT] = LABEL("aumbry escrow account v1"),
+	[SIG_ESCROW_JOURNAL] = LABEL("aumbry escrow journal v1"),
+	[SIG_ESCROW_RELEASED] = LABEL("aumbry escrow released v1"),
+	[SIG_RELEASE] = LABEL("aumbry release v1"),
+	[SIG_RELEASE_KEY] = LABEL("aumbry release key v1"),
+	[SIG_FACTOR] = LABEL("aumbry factor v1"),
+	[SIG_RECOVERY] = LABEL("aumbry recovery v1"),
 };
 
 struct bytes

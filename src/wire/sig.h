@@ -18,6 +18,13 @@ enum sig_label {
 	SIG_HEAD, /* a zone head */
 	SIG_SESSION, /* proof that a device opens a session */
 	SIG_ENVELOPE, /* a wrapped or sealed key */
+	SIG_ESCROW_ACCOUNT, /* the escrow's key for an account, by the escrow */
+	SIG_ESCROW_JOURNAL, /* a line of its journal */
+	SIG_ESCROW_RELEASED, /* keys that it hands out */
+	SIG_RELEASE, /* a person asks for them, by what the password opens */
+	SIG_RELEASE_KEY, /* a device names the key that signs such asking */
+	SIG_FACTOR, /* the server says which factor it has seen */
+	SIG_RECOVERY, /* proof that a recovery key is at hand */
 	SIG_LABELS
 };
 

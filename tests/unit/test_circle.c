@@ -181,12 +181,31 @@ put_recover(struct buf *b, int newcomer, int dropped, uint32_t epoch)
 	put_kc(b, epoch);
 }
 
+/* The escrow's key for an account, signed by the escrow's own key 20. */
+static void
+put_escrow(struct buf *b, const struct id *whose)
+{
+	OWN(devkey_free) struct devkey *k = key_of(20);
+	OWN(buf_free) struct buf m = { 0 };
+	struct digest kem = word("escrow kem", 0);
+	struct circle_escrow x;
+
+	memcpy(x.kem_pk, kem.b, sizeof x.kem_pk);
+	devkey_sign_pk(k, x.sign_pk);
+	id_put(&m, whose);
+	buf_put(&m, x.kem_pk, sizeof x.kem_pk);
+	devkey_sign(k, SIG_ESCROW_ACCOUNT, buf_bytes(&m), x.sig);
+	escrow_put(b, &x);
+}
+
 static void
 put_protection(struct buf *b, uint32_t clock, uint8_t level, uint8_t web)
 {
 	buf_put_u32(b, clock);
 	buf_put_u8(b, level);
 	buf_put_u8(b, web);
+	if (level == PROTECTION_STANDARD)
+		put_escrow(b, &uid);
 }
 
 /* ---- entries ---- */
@@ -251,7 +270,10 @@ BODY(veto, digest_put(b, &c->pending_hash))
 BODY(recover_3, put_recover(b, 3, 1, 4))
 BODY(remove_3_self, put_remove(b, 3, NOBODY, 0))
 BODY(epoch_5, put_kc(b, 5))
-BODY(reset_4, DEVICE(device_of(4)); put_kc(b, 6))
+BODY(advanced, put_protection(b, 2, PROTECTION_ADVANCED, 0))
+BODY(epoch_6, put_kc(b, 6))
+BODY(reset_4, DEVICE(device_of(4)); struct digest zone = word("zone", 4);
+     buf_put(b, zone.b, ID_BYTES); put_kc(b, 7))
 BODY(nothing, (void)b)
 
 static const struct step story[] = {
@@ -277,6 +299,9 @@ static const struct step story[] = {
 	    recover_3 },
 	{ "a device leaves", CIRCLE_REMOVE, 0, 3, NOBODY, remove_3_self },
 	{ "and the epoch that is due", CIRCLE_EPOCH, HOUR, 0, NOBODY, epoch_5 },
+	{ "advanced protection", CIRCLE_PROTECTION, HOUR, 0, NOBODY, advanced },
+	{ "and the epoch that the escrow never knew", CIRCLE_EPOCH, 0, 0,
+	    NOBODY, epoch_6 },
 	{ "a device begins anew alone", CIRCLE_RESET, HOUR, 4, NOBODY,
 	    reset_4 },
 	{ "the account is closed", CIRCLE_CLOSE, HOUR, 4, NOBODY, nothing },
@@ -301,6 +326,14 @@ BODY(epoch_again, put_kc(b, c->key.epoch))
 BODY(epoch_jump, put_kc(b, c->key.epoch + 2))
 BODY(clock_stands, put_protection(b, c->protection_clock, 2, 0))
 BODY(odd_level, put_protection(b, c->protection_clock + 1, 3, 0))
+BODY(no_escrow, buf_put_u32(b, 1); buf_put_u8(b, PROTECTION_STANDARD);
+     buf_put_u8(b, 1))
+BODY(others_escrow, buf_put_u32(b, 1); buf_put_u8(b, PROTECTION_STANDARD);
+     buf_put_u8(b, 1); struct id other = { { 0xbb } }; put_escrow(b, &other))
+BODY(advanced_escrow, put_protection(b, 1, PROTECTION_ADVANCED, 0);
+     put_escrow(b, &uid))
+BODY(genesis_no_escrow, put_genesis(b, 0);
+     b->p[b->n - ID_BYTES - 36 - 1] = PROTECTION_STANDARD)
 BODY(policy_0, put_policy(b, 0, 72))
 BODY(policy_4, put_policy(b, 4, 72))
 BODY(factors_2, buf_put_u8(b, 2))
@@ -418,6 +451,18 @@ static const struct refusal {
 	{ { "protection whose clock stands", CIRCLE_PROTECTION, 0, 0, NOBODY,
 	      clock_stands },
 	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "standard protection without an escrow", CIRCLE_PROTECTION, 0, 0,
+	      NOBODY, no_escrow },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "standard protection with another account's escrow key",
+	      CIRCLE_PROTECTION, 0, 0, NOBODY, others_escrow },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "advanced protection with an escrow", CIRCLE_PROTECTION, 0, 0,
+	      NOBODY, advanced_escrow },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "a standard beginning without an escrow", CIRCLE_GENESIS, 0, 0,
+	      NOBODY, genesis_no_escrow },
+	    0, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "protection of no known level", CIRCLE_PROTECTION, 0, 0, NOBODY,
 	      odd_level },
 	    1, PLAIN, ERR_CIRCLE_INVALID },
@@ -451,9 +496,9 @@ static const struct refusal {
 	    13, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "an entry by a device that was reset away", CIRCLE_EPOCH, 0, 0,
 	      NOBODY, epoch_jump },
-	    18, PLAIN, ERR_NOT_A_MEMBER },
+	    20, PLAIN, ERR_NOT_A_MEMBER },
 	{ { "an entry after the end", CIRCLE_NAME, 0, 4, NOBODY, name_claim },
-	    19, PLAIN, ERR_CIRCLE_INVALID },
+	    21, PLAIN, ERR_CIRCLE_INVALID },
 };
 
 /* ---- generating ---- */
@@ -697,12 +742,17 @@ the_story_leads_where_it_should(void **state)
 	assert_true(active_after(15, 0) && !stands[15].epoch_due);
 	assert_true(!active_after(16, 3) && stands[16].epoch_due);
 	assert_false(stands[17].epoch_due);
-	assert_int_equal(circle_active_count(&stands[18]), 1);
-	assert_true(active_after(18, 4));
-	assert_int_equal(stands[18].recovery.n, 0);
-	assert_true(digest_equal(&stands[18].circle_id, &stands[18].head));
-	assert_true(stands[19].closed && !stands[18].closed);
-	assert_int_equal(stands[19].key.epoch, 6);
+	assert_int_equal(stands[18].protection, PROTECTION_ADVANCED);
+	assert_true(stands[18].epoch_due && !stands[19].epoch_due);
+	assert_int_equal(stands[19].first_epoch, 1);
+	assert_int_equal(stands[20].first_epoch, 7);
+	assert_false(id_equal(&stands[20].state_zone, &stands[19].state_zone));
+	assert_int_equal(circle_active_count(&stands[20]), 1);
+	assert_true(active_after(20, 4));
+	assert_int_equal(stands[20].recovery.n, 0);
+	assert_true(digest_equal(&stands[20].circle_id, &stands[20].head));
+	assert_true(stands[21].closed && !stands[20].closed);
+	assert_int_equal(stands[21].key.epoch, 7);
 }
 
 static void

@@ -422,8 +422,8 @@ refresh(void *ctx, struct err *e)
 
 /* ---- state zone ---- */
 
-static struct id
-state_id(const char *what, const struct id *about)
+struct id
+self_state_id(const char *what, const struct id *about)
 {
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest hash;
@@ -465,7 +465,7 @@ int
 self_load_zones(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = state_id("zones", NULL);
+	struct id id = self_state_id("zones", NULL);
 
 	memset(s->zones, 0, sizeof s->zones);
 	if (zcopy_get(s->state, &id, &plain, e) < 0)
@@ -504,7 +504,7 @@ self_zone(struct self *s, enum category c, struct id *out, struct err *e)
 				buf_put_u8(&plain, (uint8_t)k);
 				id_put(&plain, &s->zones[k]);
 			}
-		struct zcopy_edit edit = { .id = state_id("zones", NULL),
+		struct zcopy_edit edit = { .id = self_state_id("zones", NULL),
 			.plain = buf_bytes(&plain) };
 		if (zcopy_commit(s->state, &edit, 1, NULL, NULL, e) < 0)
 			return -1;
@@ -520,7 +520,7 @@ self_put_name(struct self *s, const struct id *dev_id, const struct id *opening,
     const char *name, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = state_id("name", dev_id) };
+	struct zcopy_edit edit = { .id = self_state_id("name", dev_id) };
 
 	buf_put_u8(&plain, KIND_NAME);
 	buf_put_u8(&plain, FORMAT);
@@ -535,7 +535,7 @@ static void
 take_name(struct self *s, struct self_device *d)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = state_id("name", &d->dev_id);
+	struct id id = self_state_id("name", &d->dev_id);
 	struct err ignored;
 
 	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)

@@ -87,6 +87,9 @@ MUST_CHECK int self_save_account(const char *dir, const char *url,
     const char *name, const char *host, struct bytes entries,
     struct bytes envelopes, struct err *e);
 
+/* The id of a record of the state zone: of a kind, about something or NULL. */
+struct id self_state_id(const char *what, const struct id *about);
+
 /* A device as people see it. */
 struct self_device {
 	struct id dev_id;
@@ -155,6 +158,16 @@ MUST_CHECK int self_add_key(struct self *s, const struct device *device,
  * errors  device-too-young, step-up-required.
  */
 MUST_CHECK int self_keys_only(struct self *s, bool only, struct err *e);
+
+/*
+ * Put a recovery set in the place of the one in force: at once when that is
+ * empty, else after 72 hours. The newest S is sealed to each of its keys.
+ * errors  device-too-young, step-up-required.
+ */
+MUST_CHECK int self_recovery_set(
+    struct self *s, const struct recovery_set *set, struct err *e);
+/* Stop the change that waits. errors: not-found, permission-denied. */
+MUST_CHECK int self_veto(struct self *s, struct err *e);
 
 /*
  * Leave the account. Its keys stay as they are until self_settle of another

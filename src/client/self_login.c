@@ -4,7 +4,6 @@
 
 #include "base/now.h"
 #include "client/login.h"
-#include "client/pin.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -74,30 +73,19 @@ submit(struct remote *remote, const struct self_signup *a,
     const json_t *started, struct opaque *opaque, const struct founder *f,
     struct err *e)
 {
-	OWN(buf_free) struct buf response = { 0 };
 	OWN(secret_free) struct secret *export_key = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	struct opaque_ksf ksf;
-	uint8_t record[OPAQUE_RECORD];
-	struct digest pin;
 	const char *ticket = "";
 
-	if (login_ksf(started, &ksf, e) < 0 ||
-	    jsonio_text(started, "ticket", &ticket, e) < 0 ||
-	    jsonio_bytes(started, "response", OPAQUE_RESPONSE, &response, e) <
-		0 ||
-	    opaque_register_finish(
-		opaque, &ksf, response.p, record, &export_key, e) < 0)
+	if (jsonio_text(started, "ticket", &ticket, e) < 0 ||
+	    login_record(opaque, started, &f->circle, ask, &export_key, e) < 0)
 		return -1;
-	pin_birth(export_key, &f->circle, &pin);
 	jsonio_put_id(ask, "uid", &f->circle.uid);
 	jsonio_put_text(ask, "ticket", ticket);
 	jsonio_put_text(ask, "name", a->name);
 	if (a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
-	jsonio_put_bytes(ask, "record", bytes_of(record, sizeof record));
-	jsonio_put_bytes(ask, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	jsonio_put_bytes(ask, "genesis", buf_bytes(&f->genesis));
 	jsonio_put_list(ask, "envelopes", buf_bytes(&f->bundle));
 	jsonio_put_true(ask, "no_two_factor", a->no_two_factor);
@@ -165,30 +153,24 @@ self_new_password(
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *started = NULL;
 	OWN(jsonio_free) json_t *finish = json_object();
-	OWN(buf_free) struct buf response = { 0 };
+	OWN(buf_free) struct buf record = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *export_key = NULL;
-	struct opaque_ksf ksf;
-	uint8_t request[OPAQUE_REQUEST], record[OPAQUE_RECORD];
-	struct digest pin, mac;
+	uint8_t request[OPAQUE_REQUEST];
+	struct digest mac;
 
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (api_call(s->remote, "POST", "/v1/password/start", ask, false,
 		&started, e) < 0 ||
-	    login_ksf(started, &ksf, e) < 0 ||
-	    jsonio_bytes(started, "response", OPAQUE_RESPONSE, &response, e) <
+	    login_record(opaque, started, &s->circle, finish, &export_key, e) <
 		0 ||
-	    opaque_register_finish(
-		opaque, &ksf, response.p, record, &export_key, e) < 0)
+	    jsonio_bytes(finish, "record", OPAQUE_RECORD, &record, e) < 0)
 		return -1;
-	pin_birth(export_key, &s->circle, &pin);
 	id_put(&m, &s->uid);
-	buf_put(&m, record, sizeof record);
+	buf_put_bytes(&m, buf_bytes(&record));
 	login_mac(l, "aumbry password v1", buf_bytes(&m), &mac);
 	jsonio_put_id(finish, "login", &l->id);
-	jsonio_put_bytes(finish, "record", bytes_of(record, sizeof record));
-	jsonio_put_bytes(finish, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	jsonio_put_bytes(finish, "mac", bytes_of(mac.b, DIGEST_BYTES));
 	return api_call(
 	    s->remote, "POST", "/v1/password/finish", finish, false, NULL, e);

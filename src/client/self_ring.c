@@ -330,3 +330,45 @@ self_keys_only(struct self *s, bool only, struct err *e)
 	}
 	return 0;
 }
+
+/* ---- recovery ---- */
+
+int
+self_recovery_set(struct self *s, const struct recovery_set *set, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+
+	recovery_set_put(&body, set);
+	for (int tries = 0;; tries++) {
+		OWN(buf_free) struct buf entry = { 0 };
+		OWN(buf_free) struct buf envelopes = { 0 };
+		make_entry(s, CIRCLE_RECOVERY, buf_bytes(&body), &entry);
+		for (size_t i = 0; i < set->n; i++)
+			keyring_envelope_recovery(s->keyring, &set->keys[i],
+			    s->key, &s->dev_id, &envelopes);
+		if (submit_plain(
+			s, buf_bytes(&entry), buf_bytes(&envelopes), e) == 0)
+			return 0;
+		if (!again(s, tries, e))
+			return -1;
+	}
+}
+
+int
+self_veto(struct self *s, struct err *e)
+{
+	for (int tries = 0;; tries++) {
+		OWN(buf_free) struct buf entry = { 0 };
+		OWN(buf_free) struct buf body = { 0 };
+		if (!s->circle.pending ||
+		    (uint64_t)now_ms() >= s->circle.pending_ms)
+			return err_set(e, ERR_NOT_FOUND,
+			    "no change of the ways to recover is waiting");
+		digest_put(&body, &s->circle.pending_hash);
+		make_entry(s, CIRCLE_VETO, buf_bytes(&body), &entry);
+		if (submit_plain(s, buf_bytes(&entry), bytes_str(""), e) == 0)
+			return 0;
+		if (!again(s, tries, e))
+			return -1;
+	}
+}

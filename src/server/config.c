@@ -136,6 +136,10 @@ static const struct row rows[] = {
 { "limits", "mature_hours", KIND_COUNT, AT(mature_hours), "72", 0, 720,
   "Age at which a new device may remove older ones and change recovery.\n"
   "Written into an account when it is made; lower it for tests only." },
+{ "limits", "recovery_wait", KIND_SPAN, AT(recovery_wait_s), "24h",
+  0, 30 * 24 * 3600,
+  "How long a recovery by a contact or a paper kit waits, so that the\n"
+  "account's devices can stop it. 0 for tests only." },
 };
 /* clang-format on */
 

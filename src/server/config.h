@@ -42,6 +42,7 @@ struct config {
 	uint64_t connections, connections_per_address;
 	uint64_t idle_s, drain_s;
 	uint64_t mature_hours;
+	uint64_t recovery_wait_s; /* by contact or kit */
 };
 
 /* Every key at its default. c: replaced, not freed before. */

@@ -64,6 +64,24 @@ static const struct {
 	    "An app-specific password was revoked." },
 	{ "app_passwords_revoked", "app-specific passwords were revoked",
 	    "All app-specific passwords were revoked." },
+	{ "recovery_begun", "a recovery of the account was begun",
+	    "Somebody recovers the account. If that is not you, stop it on one "
+	    "of your devices: aumbry recovery stop" },
+	{ "recovery_stopped", "a recovery was stopped",
+	    "A recovery of the account was stopped." },
+	{ "recovery_allowed", "a recovery was allowed",
+	    "A device of yours has allowed a recovery without its wait." },
+	{ "account_recovered", "the account was recovered",
+	    "The account was recovered: a new device is in it, it has a new "
+	    "password, and app-specific passwords are revoked." },
+	{ "recovery_changed", "the ways to recover were changed",
+	    "The ways to recover this account were changed." },
+	{ "recovery_change_waits", "a change of the ways to recover waits",
+	    "A device wants to change the ways to recover this account. It "
+	    "takes force after 72 hours; an older device can stop it: aumbry "
+	    "recovery veto" },
+	{ "recovery_vetoed", "a change of the ways to recover was stopped",
+	    "A change of the ways to recover this account was stopped." },
 	{ "mail_added", "an address was added",
 	    "Notices of this account go to an address more." },
 	{ "mail_removed", "an address was removed",

@@ -222,6 +222,24 @@ struct auth_job {
 };
 
 static int
+auth_recovery(struct tx *tx, struct auth_job *j, int64_t now, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, &j->found,
+		"SELECT id, uid, state FROM recovering WHERE token = ?"
+		" AND expires_ms > ?",
+		"dn", &j->token, now) < 0)
+		return -1;
+	if (j->found) {
+		stmt_got_copy(s, 0, j->caller->recovering.b, ID_BYTES);
+		stmt_got_copy(s, 1, j->caller->uid.b, ID_BYTES);
+		j->caller->recovery_state = (uint8_t)stmt_got_u64(s, 2);
+	}
+	return 0;
+}
+
+static int
 auth_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct auth_job *j = arg;
@@ -242,7 +260,9 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 			.step_up_ms = session.step_up_ms };
 		return 0;
 	}
-	if ((j->who & WHO_JOIN) == 0)
+	if ((j->who & WHO_RECOVER) != 0 && auth_recovery(tx, j, now, e) < 0)
+		return -1;
+	if (j->found || (j->who & WHO_JOIN) == 0)
 		return 0;
 	if (sql_first(tx, e, &s, &j->found,
 		"SELECT id, uid FROM joining WHERE token = ? AND"
@@ -317,6 +337,7 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		("DELETE FROM joining_message WHERE joining IN"
 		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
 		"DELETE FROM joining WHERE expires_ms < ?",
+		"DELETE FROM recovering WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};
 	/* What has just expired still explains itself for a day. */

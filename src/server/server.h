@@ -42,7 +42,9 @@ enum server_who {
 	WHO_SESSION = 2, /* a device */
 	WHO_VISITOR = 4,
 	WHO_FRESH = 8, /* and with a step-up of the last minutes */
+	WHO_RECOVER = 16, /* a recovery, by its token */
 	WHO_BOTH = WHO_JOIN | WHO_SESSION,
+	WHO_CIRCLE = WHO_BOTH | WHO_RECOVER,
 	WHO_ACCOUNT = WHO_SESSION | WHO_VISITOR,
 	WHO_STEP_UP = WHO_SESSION | WHO_FRESH
 };
@@ -54,6 +56,8 @@ struct caller {
 	struct id session_id;
 	struct id uid, dev_id; /* dev_id zero for a join token */
 	struct id join;
+	struct id recovering; /* a recovery's id; zeros: none */
+	uint8_t recovery_state; /* enum recover_state of api/recover.h */
 	struct digest token;
 	int64_t password_ms, step_up_ms;
 };

@@ -93,6 +93,23 @@ static const char *const schema[] = {
 	" added_ms INTEGER NOT NULL, code BLOB NOT NULL,"
 	" code_call INTEGER NOT NULL, code_until_ms INTEGER NOT NULL,"
 	" PRIMARY KEY (uid, number)) WITHOUT ROWID;",
+	"CREATE TABLE recovery (uid BLOB NOT NULL, keyref BLOB NOT NULL,"
+	" kind INTEGER NOT NULL, verifier BLOB NOT NULL, assist BLOB NOT NULL,"
+	" half BLOB NOT NULL, birth_pin BLOB NOT NULL,"
+	" created_ms INTEGER NOT NULL, PRIMARY KEY (uid, keyref));"
+	"CREATE INDEX recovery_assist ON recovery (assist);"
+	"CREATE TABLE recovering (id BLOB PRIMARY KEY,"
+	" token BLOB NOT NULL UNIQUE, uid BLOB NOT NULL,"
+	" known INTEGER NOT NULL, way TEXT NOT NULL, keyref BLOB NOT NULL,"
+	" device BLOB NOT NULL, nonce BLOB NOT NULL, os TEXT NOT NULL,"
+	" address TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, ready_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL, helper BLOB NOT NULL,"
+	" reference TEXT NOT NULL);"
+	"CREATE INDEX recovering_uid ON recovering (uid);"
+	"CREATE TABLE escrow_job (uid BLOB PRIMARY KEY, verb INTEGER NOT NULL,"
+	" tries INTEGER NOT NULL, next_ms INTEGER NOT NULL);"
+	"ALTER TABLE session ADD COLUMN released INTEGER NOT NULL DEFAULT 0;",
 };
 
 int

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/apppass.h"
+#include "api/protect.h"
 #include "api/ring.h"
 #include "base/text.h"
 
@@ -444,10 +445,29 @@ new_record(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 		return -1;
 	memcpy(birth.b, pin.p, DIGEST_BYTES);
 	return account_set_record(tx, uid, record.p, &birth, e) < 0 ||
+		protect_register(tx, c, uid, e) < 0 ||
 		apppass_drop_all(tx, c, uid, e) < 0 ||
 		account_end_visits(tx, uid, &c->me->token, e) < 0
 	    ? -1
 	    : 0;
+}
+
+/* Zones whose keys nobody has are set aside, and security keys that are no
+ * members any more are none of the account's. */
+static int
+begin_anew(struct tx *tx, const struct circle *after, struct err *e)
+{
+	uint64_t keep = 0;
+
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
+		if (after->protection == PROTECTION_STANDARD &&
+		    category_escrowed(k))
+			keep |= 1ULL << k;
+	return zone_set_aside(tx, &after->uid, keep, e) < 0 ||
+		ring_forget_carried(tx, &after->uid, e) < 0
+	    ? -1
+	    : sql_run(tx, e, "DELETE FROM security_key WHERE uid = ?", "i",
+		  &after->uid);
 }
 
 static int
@@ -475,8 +495,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    &after.members[after.n_members - 1].device.dev_id;
 	if (account_add_entry(tx, &r.uid, after.seq, buf_bytes(&entry), e) <
 		0 ||
-	    (v.type == CIRCLE_RESET &&
-		ring_forget_carried(tx, &r.uid, e) < 0) ||
+	    (v.type == CIRCLE_RESET && begin_anew(tx, &after, e) < 0) ||
 	    ring_take_bundle(tx, &after, fresh, buf_bytes(&envelopes),
 		RING_WHOLE, NULL, e) < 0 ||
 	    ring_end_removed(tx, c, &before, &after, e) < 0 ||

@@ -3,6 +3,7 @@
 #include "api/ring.h"
 
 #include "api/api.h"
+#include "api/protect.h"
 #include "api/recover.h"
 #include "base/now.h"
 #include "base/text.h"
@@ -482,7 +483,7 @@ bundle_of(const struct entry_view *v, const struct circle *before,
 /* What else an entry changes here. */
 static int
 changed(struct tx *tx, struct call *c, const struct entry_view *v,
-    const struct circle *after, struct err *e)
+    const struct circle *before, const struct circle *after, struct err *e)
 {
 	switch (v->type) {
 	case CIRCLE_RECOVERY:
@@ -498,6 +499,8 @@ changed(struct tx *tx, struct call *c, const struct entry_view *v,
 		    ? -1
 		    : server_event(tx, c, &after->uid, "recovery_vetoed",
 			  &c->me->dev_id, "", e);
+	case CIRCLE_PROTECTION:
+		return protect_changed(tx, c, before, after, e);
 	default:
 		return 0;
 	}
@@ -531,7 +534,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 		bundle_of(&v, &before, &after),
 		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
 	    ring_end_removed(tx, j->c, &before, &after, e) < 0 ||
-	    changed(tx, j->c, &v, &after, e) < 0)
+	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;
 	return fresh != NULL ? add_done(tx, j->c, &after, fresh, e) : 0;
 }

@@ -8,6 +8,7 @@
 #include "client/depot_remote.h"
 #include "client/login.h"
 #include "client/pin.h"
+#include "client/release.h"
 #include "vault/recseed.h"
 
 #include <stdlib.h>
@@ -350,6 +351,9 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 		&started, e) < 0 ||
 	    login_record(opaque, started, &next, last, &export_key, e) < 0)
 		return -1;
+	if (next.protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &w->uid, w->r.key, &w->r.device.dev_id, last);
 	jsonio_put_bytes(last, "entry", entry);
 	jsonio_put_list(last, "envelopes", buf_bytes(&bundle));
 	buf_put_bytes(&entries, buf_bytes(&w->entries));

@@ -73,6 +73,9 @@ struct self_signup {
 	struct bytes password;
 	bool no_two_factor;
 	bool browser; /* not a computer */
+	/* enum circle_protection; 0: standard when the URL names the server's
+	 * escrow, else advanced. */
+	uint8_t protection;
 };
 
 /* Make an account. What it leaves in `dir` is ready for self_open. */
@@ -184,6 +187,19 @@ MUST_CHECK int self_leave(struct self *s, struct err *e);
  * an error.
  */
 MUST_CHECK int self_settle(struct self *s, struct err *e);
+
+/*
+ * Set the level, or whether data may be opened in a browser. Standard: the keys
+ * of every epoch are sealed to the escrow. Advanced: the server drops what was
+ * sealed to it, the escrow ends its key, and new keys follow at once; what is
+ * cut off on the way, the next command of any device goes on with.
+ *
+ * escrow  for standard, from the server; else NULL.
+ * errors  device-too-young, step-up-required; conflict when another device has
+ *         set another level meanwhile.
+ */
+MUST_CHECK int self_protection(struct self *s, enum circle_protection level,
+    bool web_access, const struct circle_escrow *escrow, struct err *e);
 
 /* After a step-up, whose run of OPAQUE is `l`. */
 struct login;

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "client/login.h"
+#include "client/release.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ struct founder {
 	struct id opening;
 	struct keyring *keyring;
 	struct circle circle;
+	struct circle_escrow escrow; /* for standard protection */
+	uint8_t protection;
 	struct buf genesis, bundle;
 };
 
@@ -53,7 +56,9 @@ found(struct founder *f, const struct self_signup *a, const struct id *uid,
 	recovery_set_put(&body, &none);
 	buf_put_u8(&body, 1); /* one signature removes a device */
 	buf_put_u16(&body, mature_hours);
-	buf_put_u8(&body, PROTECTION_ADVANCED);
+	buf_put_u8(&body, f->protection);
+	if (f->protection == PROTECTION_STANDARD)
+		escrow_put(&body, &f->escrow);
 	id_put(&body, &state_zone);
 	key_change_put(&body, &kc);
 	circle_entry_begin(&f->genesis, &f->circle, uid, (uint64_t)now_ms(),
@@ -81,6 +86,9 @@ submit(struct remote *remote, const struct self_signup *a,
 	if (jsonio_text(started, "ticket", &ticket, e) < 0 ||
 	    login_record(opaque, started, &f->circle, ask, &export_key, e) < 0)
 		return -1;
+	if (f->protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &f->circle.uid, f->key, &f->device.dev_id, ask);
 	jsonio_put_id(ask, "uid", &f->circle.uid);
 	jsonio_put_text(ask, "ticket", ticket);
 	jsonio_put_text(ask, "name", a->name);
@@ -91,6 +99,27 @@ submit(struct remote *remote, const struct self_signup *a,
 	jsonio_put_true(ask, "no_two_factor", a->no_two_factor);
 	return api_call(
 	    remote, "POST", "/v1/signup/finish", ask, true, &answer, e);
+}
+
+/*
+ * Standard when it is asked for, or when the address that was given names the
+ * escrow; never on the server's word alone.
+ */
+static int
+choose_level(struct founder *f, const struct self_signup *a,
+    const struct remote *remote, const json_t *server, struct err *e)
+{
+	struct digest ignored;
+	bool has = json_is_string(json_object_get(server, "escrow"));
+
+	f->protection = a->protection != 0	     ? a->protection
+	    : has && remote_escrow(remote, &ignored) ? PROTECTION_STANDARD
+						     : PROTECTION_ADVANCED;
+	return f->protection == PROTECTION_ADVANCED || has
+	    ? 0
+	    : err_set(e, ERR_PROTECTION_BLOCKED,
+		  "standard protection needs an escrow, and this server has "
+		  "none");
 }
 
 int
@@ -117,9 +146,15 @@ self_signup(const struct self_signup *a, struct err *e)
 	if (remote_new(a->url, &remote, e) < 0 ||
 	    login_server(remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
-	    api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
+	    choose_level(&f, a, remote, server, e) < 0)
+		return -1;
+	bool standard = f.protection == PROTECTION_STANDARD;
+	jsonio_put_true(ask, "standard", standard);
+	if (api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
 		e) < 0 ||
 	    jsonio_id(started, "uid", &uid, e) < 0 ||
+	    (standard &&
+		release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||
 	    found(&f, a, &uid, mature, e) < 0)
 		return -1;
 	/* Kept before the server is told: a crash must not lose the keys. */
@@ -167,6 +202,9 @@ self_new_password(
 		0 ||
 	    jsonio_bytes(finish, "record", OPAQUE_RECORD, &record, e) < 0)
 		return -1;
+	if (s->circle.protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &s->uid, s->key, &s->dev_id, finish);
 	id_put(&m, &s->uid);
 	buf_put_bytes(&m, buf_bytes(&record));
 	login_mac(l, "aumbry password v1", buf_bytes(&m), &mac);

@@ -118,6 +118,24 @@ zcopy_moved(struct zcopy *z)
 	    now.head.seq != z->at.head.seq;
 }
 
+bool
+zcopy_on_faith(const struct zcopy *z, const struct head *h)
+{
+	const struct zcopy_self *self = z->self;
+
+	return self->unverified ||
+	    (h->integrity_epoch < self->circle->first_epoch &&
+		keyring_integrity(
+		    self->keyring, z->category, h->integrity_epoch) == NULL);
+}
+
+bool
+zcopy_unverified(struct zcopy *z)
+{
+	LOCKED(z);
+	return z->at.head.seq > 0 && zcopy_on_faith(z, &z->at.head);
+}
+
 /* ---- the live sum: addition modulo 2^256 of keyed line digests ---- */
 
 static void
@@ -220,7 +238,8 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch,
 	*sum = z->at.sum;
 	if (all || z->at.head.seq == 0)
 		*sum = (struct digest){ 0 };
-	else if (epoch != z->at.head.integrity_epoch &&
+	else if ((epoch != z->at.head.integrity_epoch ||
+		     zcopy_on_faith(z, &z->at.head)) &&
 	    sum_held(z, key, sum, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -427,6 +446,9 @@ verify_once(struct zcopy *z, struct err *e)
 		return -1;
 	if (z->at.head.seq == 0)
 		return 0;
+	if (zcopy_on_faith(z, &z->at.head))
+		return local_records_each(
+		    z->local, &z->zone, 0, visit_one, &j, e);
 	OWN(mac_free)
 	struct mac *key = zcopy_sum_key(z, z->at.head.integrity_epoch, e);
 	if (key == NULL ||

@@ -36,7 +36,7 @@ cli_signup(struct cli *cli, struct err *e)
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
-	const char *protection = "advanced";
+	const char *protection = NULL;
 	struct self_signup a = { .dir = dir, .device_name = name };
 	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
 		{ "device-name", CLI_TEXT, &a.device_name },
@@ -47,11 +47,11 @@ cli_signup(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
 	    cli_check_name(a.device_name, e) < 0)
 		return -1;
-	if (strcmp(protection, "standard") == 0)
-		return err_set(e, ERR_PROTECTION_BLOCKED,
-		    "standard protection needs an escrow, and this server has "
-		    "none");
-	if (strcmp(protection, "advanced") != 0)
+	if (protection != NULL && strcmp(protection, "standard") == 0)
+		a.protection = PROTECTION_STANDARD;
+	else if (protection != NULL && strcmp(protection, "advanced") == 0)
+		a.protection = PROTECTION_ADVANCED;
+	else if (protection != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--protection is standard or advanced, not %s", protection);
 	if (home_has_key(dir))

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "http/tlscert.h"
 #include "server/copy.h"
+#include "server/escrowlink.h"
 #include "server/invite.h"
 #include "server/postman.h"
 #include "server/restored.h"
@@ -52,6 +53,7 @@ server_free(struct server *s)
 {
 	gateway_stop(s->gateway);
 	http_free(&s->http);
+	escrowlink_stop(&s->escrow);
 	gateway_free(&s->gateway);
 	geoip_free(&s->geoip);
 	postman_stop(&s->postman);
@@ -284,6 +286,14 @@ start(struct server *s, struct err *e)
 	return http_start(&h, &app, &s->http, e);
 }
 
+static int
+start_escrow(const struct options *o, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(o->data, "keys");
+
+	return escrowlink_start(s, keys, &s->escrow, e);
+}
+
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
 static void
 serve_until_told(struct server *s, const sigset_t *set)
@@ -343,6 +353,7 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
+	    (s.config.escrow_socket[0] != '\0' && start_escrow(o, &s, e) < 0) ||
 	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&
 		sasl_start(&s, s.config.saslauthd_socket, &sasl, e) < 0) ||

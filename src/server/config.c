@@ -100,6 +100,9 @@ static const struct row rows[] = {
   "Program that calls a phone and speaks, with its words; {number} may be\n"
   "one. It reads {\"number\",\"code\",\"message\"} from its standard input.\n"
   "Empty: no calls are made." },
+{ "escrow", "socket", KIND_PATH, AT(escrow_socket), "", 0, 0,
+  "UNIX socket of aumbry-escrow, which holds the keys of accounts under\n"
+  "standard protection. Empty: advanced protection alone can be had." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"

@@ -30,6 +30,8 @@ struct config {
 	/* [phone] */
 	char *text_url, *text_body, *call_command; /* or "" */
 	char *text_method; /* GET or POST */
+	/* [escrow] */
+	char *escrow_socket; /* absolute path, or "" */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
 	/* [place] */

@@ -82,6 +82,20 @@ static const struct {
 	    "recovery veto" },
 	{ "recovery_vetoed", "a change of the ways to recover was stopped",
 	    "A change of the ways to recover this account was stopped." },
+	{ "protection_standard", "standard protection is on",
+	    "The account's protection is standard: with the operator's help "
+	    "you get back in, and each use of that is told." },
+	{ "protection_advanced", "advanced protection is on",
+	    "The account's protection is advanced: nobody but your devices and "
+	    "recovery keys opens its data." },
+	{ "web_access", "web access was changed",
+	    "Whether data can be opened in a browser was changed." },
+	{ "keys_released", "keys were released",
+	    "The escrow has handed out keys of this account's data, to a "
+	    "sign-in by password and a second factor." },
+	{ "keys_released_operator", "keys were released to a recovery",
+	    "The escrow has handed out keys of this account's data to a "
+	    "recovery that the operator ordered." },
 	{ "mail_added", "an address was added",
 	    "Notices of this account go to an address more." },
 	{ "mail_removed", "an address was removed",

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/text.h"
+#include "server/escrowlink.h"
 #include "server/notice.h"
 #include "server/postman.h"
 
@@ -35,6 +36,8 @@ server_wake(const struct call *c)
 {
 	if (c->posted)
 		postman_wake(c->s->postman);
+	if (c->escrow_job)
+		escrowlink_wake(c->s->escrow);
 	if (!id_zero(&c->wake))
 		http_wake(c->s->http, &c->wake);
 }
@@ -42,6 +45,14 @@ server_wake(const struct call *c)
 int
 server_json(void *app, const struct request *q, struct response *r,
     server_call_fn *fn, enum server_mode mode, struct err *e)
+{
+	return server_json_then(app, q, r, fn, NULL, mode, e);
+}
+
+int
+server_json_then(void *app, const struct request *q, struct response *r,
+    server_call_fn *fn, server_then_fn *then, enum server_mode mode,
+    struct err *e)
 {
 	OWN(jsonio_free) json_t *in = NULL;
 	OWN(jsonio_free) json_t *out = json_object();
@@ -62,6 +73,7 @@ server_json(void *app, const struct request *q, struct response *r,
 				      : db_read(c.s->db, json_job, &j, e);
 	OWN(jsonio_free) json_t *detail = c.detail;
 	OWN(gateway_message_free) struct gateway_message *message = c.message;
+	OWN(buf_free) struct buf ask = c.ask;
 	if (detail != NULL)
 		jsonio_put(&r->detail, detail);
 	if (rc < 0)
@@ -71,6 +83,11 @@ server_json(void *app, const struct request *q, struct response *r,
 		*e = c.refusal;
 		return -1;
 	}
+	c.ask = ask; /* freed on the way out */
+	int after = then != NULL ? then(&c, e) : 0;
+	ask = c.ask;
+	if (after < 0)
+		return -1;
 	jsonio_put(&r->body, out);
 	if (message == NULL)
 		return 0;
@@ -257,7 +274,8 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 			.dev_id = session.dev_id,
 			.token = j->token,
 			.password_ms = session.password_ms,
-			.step_up_ms = session.step_up_ms };
+			.step_up_ms = session.step_up_ms,
+			.released = session.released };
 		return 0;
 	}
 	if ((j->who & WHO_RECOVER) != 0 && auth_recovery(tx, j, now, e) < 0)
@@ -305,7 +323,8 @@ server_authorize(
 		return -1;
 	if (!j.found)
 		return err_set(e, ERR_SESSION_EXPIRED, "the session has ended");
-	if (caller->limited && (who & WHO_VISITOR) == 0)
+	if (caller->limited && (who & WHO_VISITOR) == 0 &&
+	    ((who & WHO_READER) == 0 || caller->released == 0))
 		return is_visitor(e);
 	if ((who & WHO_FRESH) != 0 &&
 	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)

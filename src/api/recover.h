@@ -48,6 +48,21 @@ MUST_CHECK int recover_ready(
 MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,
     int64_t wait_ms, struct err *e);
 
+/*
+ * The operator orders the recovery that was asked for, by the start of its ID;
+ * the escrow begins the wait.
+ *
+ * reference  what the operator will know it by; the account's owner reads it.
+ * errors     not-found, ambiguous-request, release-refused, escrow-unreachable.
+ */
+MUST_CHECK int recover_order(struct server *s, const char *name,
+    const char *request, const char *reference, int64_t *ends_ms,
+    struct err *e);
+
+/* Somebody of the account has signed in: an operator's recovery ends. */
+MUST_CHECK int recover_signed_in(
+    struct tx *tx, struct call *c, const struct id *uid, struct err *e);
+
 /* After an entry of the circle: forget keys that no set names any more. */
 MUST_CHECK int recovery_tidy(
     struct tx *tx, const struct circle *c, struct err *e);

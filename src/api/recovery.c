@@ -205,9 +205,12 @@ stop(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recover_free) struct recover r = { .known = false };
 
-	return waiting(tx, c, &r, e) < 0 ||
-		sql_run(tx, e, "UPDATE recovering SET state = ? WHERE id = ?",
-		    "ui", (uint64_t)RECOVER_STOPPED, &r.id) < 0 ||
+	if (waiting(tx, c, &r, e) < 0)
+		return -1;
+	if (strcmp(r.way, "operator") == 0)
+		return recover_signed_in(tx, c, &r.uid, e);
+	return sql_run(tx, e, "UPDATE recovering SET state = ? WHERE id = ?",
+		   "ui", (uint64_t)RECOVER_STOPPED, &r.id) < 0 ||
 		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
 		    r.way, e) < 0
 	    ? -1

@@ -318,6 +318,7 @@ settle_in(struct recover_work *w, const char *dir, struct bytes entries,
 		0 ||
 	    self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||
 	    self_state(s, e) < 0 ||
+	    (s->circle.reset_seq > 0 && self_adopt_zones(s, e) < 0) ||
 	    self_put_name(s, &w->r.device.dev_id, &w->r.opening,
 		w->r.device_name, e) < 0 ||
 	    self_settle(s, e) < 0)
@@ -327,7 +328,7 @@ settle_in(struct recover_work *w, const char *dir, struct bytes entries,
 
 int
 recover_submit(struct recover_work *w, const char *dir, struct bytes password,
-    struct bytes entry, struct bytes extra, struct err *e)
+    struct bytes entry, struct err *e)
 {
 	OWN(opaque_free) struct opaque *opaque = opaque_new(password);
 	OWN(jsonio_free) json_t *ask = json_object();
@@ -344,7 +345,9 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 		return -1;
 	keyring_bundle(
 	    w->keyring, &next, w->r.key, &w->r.device.dev_id, &bundle);
-	buf_put_bytes(&bundle, extra);
+	if (next.reset_seq == next.seq)
+		keyring_carried(
+		    w->keyring, &next, w->r.key, &w->r.device.dev_id, &bundle);
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (api_call(w->r.remote, "POST", "/v1/recover/password", ask, false,
@@ -452,8 +455,7 @@ by_key(struct recover_work *w, const struct recover_finish *f,
 	    open_keyring(w, key, &keyref, e) < 0)
 		return -1;
 	make_entry(w, key, &keyref, f->keep_devices, &entry);
-	return recover_submit(
-	    w, f->dir, f->password, buf_bytes(&entry), bytes_str(""), e);
+	return recover_submit(w, f->dir, f->password, buf_bytes(&entry), e);
 }
 
 /*
@@ -509,5 +511,7 @@ recover_finish(const struct recover_finish *f, struct err *e)
 		return finish_late(&w, f->dir, look, e);
 	if (st.stopped || !st.proven || st.ready_ms > (uint64_t)now_ms())
 		return not_yet(&st, e);
-	return by_key(&w, f, look, e);
+	return strcmp(w.r.way, "operator") == 0
+	    ? recover_by_operator(&w, f, look, e)
+	    : by_key(&w, f, look, e);
 }

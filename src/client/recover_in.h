@@ -43,9 +43,11 @@ MUST_CHECK int recover_circle(
 /*
  * The last call: a new password, the entry with its bundle, and the home.
  *
- * entry     signed, after w->circle; the keyring holds its epoch.
- * extra     further envelopes, v16 each.
+ * entry  signed, after w->circle; the keyring holds its epoch.
  */
 MUST_CHECK int recover_submit(struct recover_work *w, const char *dir,
-    struct bytes password, struct bytes entry, struct bytes extra,
-    struct err *e);
+    struct bytes password, struct bytes entry, struct err *e);
+
+/* With keys from the escrow, once an operator's order has waited. */
+MUST_CHECK int recover_by_operator(struct recover_work *w,
+    const struct recover_finish *f, const json_t *look, struct err *e);

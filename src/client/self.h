@@ -90,6 +90,12 @@ MUST_CHECK int self_save_account(const char *dir, const char *url,
     const char *name, const char *host, struct bytes entries,
     struct bytes envelopes, struct err *e);
 
+/*
+ * After a reset: note in the new state zone where the categories are whose keys
+ * the escrow gave back.
+ */
+MUST_CHECK int self_adopt_zones(struct self *s, struct err *e);
+
 /* The id of a record of the state zone: of a kind, about something or NULL. */
 struct id self_state_id(const char *what, const struct id *about);
 

@@ -2,6 +2,7 @@
 /* daemon.c: aumbryd: init, serve, invite, account, status, check, backup,
  * restored. */
 #include "api/api.h"
+#include "api/recover.h"
 #include "api/sasl.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -36,7 +37,7 @@
 #define CONFIG_FILE "aumbryd.conf"
 
 struct options {
-	const char *data, *host, *listen, *expires, *to;
+	const char *data, *host, *listen, *expires, *to, *reference, *escrow;
 	uint64_t uses;
 	const char *mature_hours, *age;
 	bool http, open, json, read, yes, check_config;
@@ -112,6 +113,20 @@ open_data(const char *data, struct server *s, struct err *e)
 	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
 }
 
+/* The fingerprint of the escrow's key, once it was met. */
+static void
+put_escrow(const struct server *s, struct buf *out)
+{
+	uint8_t key[SIG_PK_BYTES];
+	struct digest d;
+
+	if (!escrowlink_key(s->escrow, key))
+		return;
+	digest_of(bytes_of(key, sizeof key), &d);
+	buf_put_str(out, "&escrow=");
+	text_base64url(out, bytes_of(d.b, DIGEST_BYTES));
+}
+
 /* Who clients connect to: config's url, or host and port. */
 static void
 put_url(const struct server *s, uint16_t port, struct buf *out)
@@ -139,6 +154,7 @@ put_url(const struct server *s, uint16_t port, struct buf *out)
 		return;
 	buf_put_str(out, "/#pin=");
 	tlscert_pin(keys_spki(s->keys), out);
+	put_escrow(s, out);
 }
 
 /* ---- init ---- */
@@ -193,6 +209,9 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	if (o->mature_hours != NULL &&
 	    config_set(c, "limits", "mature_hours", o->mature_hours, e) < 0)
 		return -1;
+	if (o->escrow != NULL &&
+	    config_set(c, "escrow", "socket", o->escrow, e) < 0)
+		return -1;
 	if (o->open && config_set(c, "accounts", "invitations", "open", e) < 0)
 		return -1;
 	config_text(c, &text);
@@ -228,6 +247,17 @@ run_init(const struct options *o, struct err *e)
 	mem_wipe(opaque, sizeof opaque);
 	if (rc < 0 || open_data(o->data, &s, e) < 0)
 		return -1;
+	/* Met now, so that the address names it. */
+	if (o->escrow != NULL) {
+		uint8_t key[SIG_PK_BYTES];
+		if (escrowlink_start(&s, keys, false, &s.escrow, e) < 0)
+			return -1;
+		if (!escrowlink_key(s.escrow, key))
+			(void)fprintf(stderr,
+			    "aumbryd: the escrow does not answer at %s: the "
+			    "address does not name it yet\n",
+			    o->escrow);
+	}
 	put_url(&s, 0, &url);
 	(void)printf("%s\n", buf_text(&url));
 	return print_invite(&s, 1, INVITE_MS, e);
@@ -291,7 +321,7 @@ start_escrow(const struct options *o, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 
-	return escrowlink_start(s, keys, &s->escrow, e);
+	return escrowlink_start(s, keys, true, &s->escrow, e);
 }
 
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
@@ -454,6 +484,33 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 	return suspend ? account_end_sessions(tx, &a.uid, NULL, e) : 0;
 }
 
+/* aumbryd account recover NAME REQUEST --reference R */
+static int
+order_recovery(const struct options *o, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(o->data, "keys");
+	OWN(buf_free) struct buf when = { 0 };
+	int64_t ends_ms;
+
+	if (o->n_args != 3 || o->reference == NULL)
+		return err_set(e, ERR_USAGE,
+		    "aumbryd account recover NAME REQUEST --reference R");
+	if (s->config.escrow_socket[0] == '\0')
+		return err_set(e, ERR_PROTECTION_BLOCKED,
+		    "this server has no escrow: nothing can be given back");
+	if (escrowlink_start(s, keys, false, &s->escrow, e) < 0 ||
+	    recover_order(
+		s, o->args[1], o->args[2], o->reference, &ends_ms, e) < 0)
+		return -1;
+	text_time(&when, ends_ms);
+	(void)printf("%s\n", buf_text(&when));
+	(void)fprintf(stderr,
+	    "The recovery may go on then. Until that time any sign-in of %s "
+	    "stops it.\n",
+	    o->args[1]);
+	return 0;
+}
+
 static int
 run_account(const struct options *o, struct err *e)
 {
@@ -464,6 +521,8 @@ run_account(const struct options *o, struct err *e)
 
 	if (open_data(o->data, &s, e) < 0)
 		return -1;
+	if (strcmp(verb, "recover") == 0)
+		return order_recovery(o, &s, e);
 	if (strcmp(verb, "list") == 0 ||
 	    (strcmp(verb, "show") == 0 && name != NULL)) {
 		struct list_job j = { o->json, name, false };
@@ -594,14 +653,14 @@ static const struct command {
 } commands[] = {
 	{ "init",
 	    "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
-	    "[--mature-hours N] [--open]",
+	    "[--mature-hours N] [--open] [--escrow SOCKET]",
 	    run_init },
 	{ "serve", "--data DIR [--listen ADDR:PORT] [--check-config]",
 	    run_serve },
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
 	    "--data DIR list | show NAME | suspend NAME | resume "
-	    "NAME | quota NAME SIZE",
+	    "NAME | quota NAME SIZE | recover NAME REQUEST --reference R",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },
@@ -633,7 +692,9 @@ enum {
 	OPT_READ,
 	OPT_CHECK_CONFIG,
 	OPT_AGE,
-	OPT_TO
+	OPT_TO,
+	OPT_REFERENCE,
+	OPT_ESCROW
 };
 
 static int
@@ -652,6 +713,8 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "read", no_argument, NULL, OPT_READ },
 		{ "age", required_argument, NULL, OPT_AGE },
 		{ "to", required_argument, NULL, OPT_TO },
+		{ "reference", required_argument, NULL, OPT_REFERENCE },
+		{ "escrow", required_argument, NULL, OPT_ESCROW },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -688,6 +751,12 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_TO:
 			o->to = optarg;
+			break;
+		case OPT_REFERENCE:
+			o->reference = optarg;
+			break;
+		case OPT_ESCROW:
+			o->escrow = optarg;
 			break;
 		case OPT_READ:
 			o->read = true;

@@ -28,7 +28,7 @@ struct escrowlink {
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t told;
 	pthread_t thread;
-	bool woken, stop, pinned;
+	bool woken, stop, pinned, tells;
 	uint8_t key[SIG_PK_BYTES];
 };
 
@@ -378,7 +378,7 @@ tell(struct escrowlink *l, const struct row *r, struct err *e)
 	OWN(buf_free) struct buf answer = { 0 };
 
 	id_put(&ask, &r->uid);
-	if (r->verb != ESCROW_DROP &&
+	if ((r->verb == ESCROW_REGISTER || r->verb == ESCROW_DESTROY) &&
 	    escrowlink_put_circle(l, l->server->db, &r->uid, &ask, e) < 0)
 		return -1;
 	buf_put_bytes(&ask, buf_bytes(&r->body));
@@ -508,8 +508,8 @@ load_pin(struct escrowlink *l, struct err *e)
 }
 
 int
-escrowlink_start(
-    struct server *s, const char *keys, struct escrowlink **out, struct err *e)
+escrowlink_start(struct server *s, const char *keys, bool tells,
+    struct escrowlink **out, struct err *e)
 {
 	OWN(escrowlink_free) struct escrowlink *l = mem_new(sizeof *l);
 	OWN(buf_free) struct buf greeting = { 0 };
@@ -538,7 +538,8 @@ escrowlink_start(
 	if (escrowlink_ask(l, ESCROW_STATE, bytes_of(nobody.b, ID_BYTES),
 		&greeting, &why) < 0)
 		log_warn("escrow_away", "code=%s", err_name(why.code));
-	if (pthread_create(&l->thread, NULL, loop, l) != 0)
+	l->tells = tells;
+	if (tells && pthread_create(&l->thread, NULL, loop, l) != 0)
 		return err_set(e, ERR_IO, "no thread for the escrow");
 	*out = TAKE(l);
 	return 0;
@@ -553,6 +554,7 @@ escrowlink_stop(struct escrowlink **l)
 	(*l)->stop = true;
 	(void)pthread_cond_signal(&(*l)->told);
 	(void)pthread_mutex_unlock(&(*l)->lock);
-	(void)pthread_join((*l)->thread, NULL);
+	if ((*l)->tells)
+		(void)pthread_join((*l)->thread, NULL);
 	escrowlink_free(l);
 }

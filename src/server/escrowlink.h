@@ -22,11 +22,12 @@
 struct escrowlink;
 
 /*
- * keys  the folder of the server's keys.
+ * keys   the folder of the server's keys.
+ * tells  also tell what waits.
  * errors  bad-usage for a path that is too long; state-damaged.
  */
-MUST_CHECK int escrowlink_start(
-    struct server *s, const char *keys, struct escrowlink **out, struct err *e);
+MUST_CHECK int escrowlink_start(struct server *s, const char *keys, bool tells,
+    struct escrowlink **out, struct err *e);
 void escrowlink_stop(struct escrowlink **l);
 
 /* The escrow's own key; false while it was never reached. */
@@ -46,8 +47,9 @@ void escrowlink_sign(const struct server *s, struct bytes message,
     uint8_t sig[static SIG_BYTES]);
 
 /*
- * To be told. REGISTER: a registration; DESTROY, DROP: nothing. The circle is
- * added when it is told, as it is then. An older one of the same kind goes.
+ * To be told. REGISTER: a registration; CANCEL: an order and why; DESTROY,
+ * DROP: nothing. The circle is added where it belongs when it is told, as it is
+ * then. An older one of the same kind goes.
  */
 MUST_CHECK int escrowlink_later(struct tx *tx, struct call *c,
     const struct id *uid, enum escrow_verb verb, struct bytes body,

@@ -134,9 +134,16 @@ release_open(struct bytes released, const struct circle *circle,
 
 /* ---- asking ---- */
 
+void
+release_free(struct release *x)
+{
+	devkey_free(&x->key);
+	buf_free(&x->bytes);
+}
+
 int
 release_ask(struct remote *r, const struct secret *export_key,
-    const struct circle *circle, struct keyring *out, struct err *e)
+    const struct id *uid, struct release *out, struct err *e)
 {
 	OWN(devkey_free) struct devkey *sign = release_key(export_key);
 	OWN(jsonio_free) json_t *first = NULL;
@@ -144,30 +151,27 @@ release_ask(struct remote *r, const struct secret *export_key,
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
-	OWN(buf_free) struct buf released = { 0 };
 	struct device once;
-	OWN(devkey_free) struct devkey *key = devkey_new(&once);
-	struct escrow_ask a = { .uid = circle->uid,
-		.time_ms = (uint64_t)now_ms() };
+	struct escrow_ask a = { .uid = *uid, .time_ms = (uint64_t)now_ms() };
 	uint8_t sig[SIG_BYTES];
 
 	if (api_call(r, "POST", "/v1/release/nonce", NULL, false, &first, e) <
 		0 ||
 	    jsonio_bytes(first, "nonce", ESCROW_NONCE, &nonce, e) < 0)
 		return -1;
-	id_random(&a.request);
+	out->key = devkey_new(&once);
+	id_random(&out->request);
+	a.request = out->request;
 	memcpy(a.nonce, nonce.p, sizeof a.nonce);
 	memcpy(a.recipient, once.kem_pk, sizeof a.recipient);
 	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++)
-		if (category_escrowed(c))
+		if (category_escrowed((enum category)c))
 			a.categories[a.n++] = (uint8_t)c;
 	escrow_ask_put(&m, &a);
 	devkey_sign(sign, SIG_RELEASE, buf_bytes(&m), sig);
 	jsonio_put_bytes(ask, "ask", buf_bytes(&m));
 	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
-	return api_call(r, "POST", "/v1/release", ask, false, &answer, e) < 0 ||
-		jsonio_bytes(answer, "released", 0, &released, e) < 0
+	return api_call(r, "POST", "/v1/release", ask, false, &answer, e) < 0
 	    ? -1
-	    : release_open(
-		  buf_bytes(&released), circle, &a.request, key, out, e);
+	    : jsonio_bytes(answer, "released", 0, &out->bytes, e);
 }

@@ -18,16 +18,24 @@
 void release_register(const struct secret *export_key, const struct id *uid,
     const struct devkey *device, const struct id *dev_id, json_t *out);
 
+/* What was handed out, still sealed to the key that is beside it. */
+struct release {
+	struct id request;
+	struct devkey *key;
+	struct buf bytes; /* as the escrow signed it */
+};
+
+void release_free(struct release *x);
+
 /*
- * Ask the escrow for the keys of everything it holds.
+ * Ask the escrow for the keys of everything it holds. release_open is next.
  *
  * r       a session by password and factor, or a device's.
- * circle  the account's, checked to be its own.
- * out     gets the keys; begin with keyring_new.
- * errors  release-refused, escrow-unreachable, escrow-changed, key-substituted.
+ * uid     of the account.
+ * errors  release-refused, escrow-unreachable, those of the escrow.
  */
 MUST_CHECK int release_ask(struct remote *r, const struct secret *export_key,
-    const struct circle *circle, struct keyring *out, struct err *e);
+    const struct id *uid, struct release *out, struct err *e);
 
 /*
  * Open what the escrow has handed out.

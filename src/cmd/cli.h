@@ -9,6 +9,7 @@
 
 #include "apps/snapshot.h"
 #include "client/depot_local.h"
+#include "client/reader.h"
 #include "client/self.h"
 #include "client/visit.h"
 
@@ -92,7 +93,8 @@ MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 
 /* The repository a backup command works on. */
 struct cli_repo {
-	struct self *self; /* NULL with --repo */
+	struct self *self; /* NULL with --repo, and for a reader */
+	struct reader *reader; /* NULL for all others */
 	struct depot_local_repo *folder; /* NULL without */
 	const char *path; /* of the folder; borrowed */
 	struct local *local; /* of the folder's copy */

@@ -22,10 +22,12 @@ endif
 
 PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd libxxhash jansson \
 	inih fuse3 liboath libqrencode libsystemd libfido2 libcbor libmaxminddb
+# Headers alone: what they describe is loaded at run time.
+HEADER_PKGS := p11-kit-1
 # Asked at first use, and once: `check` and `demo` install them first.
-once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
-PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags)
-PKG_LIBS = $(call once,PKG_LIBS,--libs)
+once = $(eval $1 := $(shell pkg-config $2))$($1)
+PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags $(PKGS) $(HEADER_PKGS))
+PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \
@@ -52,7 +54,7 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 SERVER_LAYERS := http server factor api
-LAYERS := base wire store vault client apps $(SERVER_LAYERS)
+LAYERS := base wire store vault client apps $(SERVER_LAYERS) escrow
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
 	src/wire/digest_sodium.c,$(wildcard $1)))
@@ -61,9 +63,11 @@ group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/desktop.c src/cmd/shared*.c)
 DAEMON_OBJS := $(call objs,src/cmd/daemon*.c src/cmd/shared*.c)
+ESCROW_OBJS := $(call objs,src/cmd/escrow*.c)
 ARCHIVES := $(call libs,$(LAYERS))
 PROGRAMS := $(if $(wildcard src/cmd/cli.c),$(B)/aumbry) \
-	$(if $(wildcard src/cmd/daemon.c),$(B)/aumbryd)
+	$(if $(wildcard src/cmd/daemon.c),$(B)/aumbryd) \
+	$(if $(wildcard src/cmd/escrow.c),$(B)/aumbry-escrow)
 names = $(patsubst $1/%.c,%,$(wildcard $1/$2.c))
 UNIT := $(patsubst %,$(B)/tests/%,$(call names,tests/unit,test_*))
 TEST_TOOLS := $(patsubst %,$(B)/tests/%,$(call names,tests/tools,*))
@@ -240,6 +244,11 @@ $(B)/aumbry: $(CLI_OBJS) $(call libs,base wire store vault client apps)
 
 # The daemon never sees a key: no vault, no client.
 $(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store $(SERVER_LAYERS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
+
+# Of http it takes the making of a certificate.
+$(B)/aumbry-escrow: $(ESCROW_OBJS) $(call libs,base wire vault escrow http)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

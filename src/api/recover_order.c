@@ -96,7 +96,10 @@ ordered_job(struct tx *tx, void *arg, struct err *e)
 		   "UPDATE recovering SET state = ?, ready_ms = ?,"
 		   " expires_ms = ?, reference = ? WHERE id = ?",
 		   "unnsi", (uint64_t)RECOVER_WAITING, (int64_t)j->ends_ms,
-		   (int64_t)j->ends_ms + LATER_MS, j->reference, &j->r.id) < 0
+		   (int64_t)j->ends_ms + LATER_MS, j->reference,
+		   &j->r.id) < 0 ||
+		/* Whoever is signed in shows it by coming again. */
+		account_end_sessions(tx, &j->r.uid, NULL, e) < 0
 	    ? -1
 	    : server_event(tx, j->c, &j->r.uid, "recovery_begun", NULL,
 		  buf_text(&detail), e);

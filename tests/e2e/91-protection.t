@@ -59,6 +59,8 @@ also '- the drill is what is left' 'aumbry recovery drill'
 ok 'it is tried' at laptop recovery drill --key-file "$KEY"
 comes_back laptop
 ok 'the escrow knows of it' until_true 20 escrow_told
+refused 'what is standard is not sealed anew' 4 protection-blocked \
+	at laptop protection reencrypt
 
 # ---- to advanced ----
 
@@ -75,6 +77,25 @@ says '- its journal has the end of the key' 'destroy' \
 	aumbry-escrow journal --dir "$ESCROW_DIR"
 says 'the log tells of it' protection_advanced at laptop log
 comes_back laptop
+
+# What the escrow could open is sealed anew.
+old_packs() {
+	find "$DATA/blobs" -type f ! -path '*/tmp/*' ! -path '*/trash/*' \
+		-exec perl -e 'for (@ARGV) { open my $f, "<:raw", $_ or next;
+			read $f, my $h, 10; my ($m, $e) = unpack "a4 x2 N", $h;
+			print "$e\n" if $m eq "PPK1" && $e == 1 }' {} +
+}
+before=$(old_packs | wc -l)
+ok 'old packs are sealed anew' at laptop protection reencrypt
+also '- some' '^[1-9][0-9]* packs are sealed anew'
+comes_back laptop
+ok '- the old ones are deleted' at laptop prune --grace 0s
+equal '- but for secrets, which the escrow never had' 1 "$(old_packs | wc -l)"
+less '- there were more' "$before" 1
+comes_back laptop
+ok '- all is whole' at laptop check --read
+says 'again there is nothing to do' 'No pack is under' \
+	at laptop protection reencrypt
 run at visitor signin "$URL" ana --with authenticator \
 	--code "$(code)"
 not 'a code reads nothing now' grep -q 'to read' "$T/err"

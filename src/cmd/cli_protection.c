@@ -257,9 +257,9 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	struct prune_options o = {
-		.grace_s = PRUNE_GRACE_S, .max_unused = 100, .dry_run = dry_run
+		.grace_s = 0, .max_unused = 100, .dry_run = dry_run
 	};
-	struct prune_result p;
+	struct prune_result p, gone = { 0 };
 
 	if (cli_repo(cli, &r, e) < 0)
 		return -1;
@@ -279,12 +279,18 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 		*e = p.not_repacked;
 		return -1;
 	}
+	/* Without the old ones, or the next backup would name them again. */
+	o.before_epoch = 0;
+	if (!dry_run && p.repack.packs > 0 &&
+	    prune_run(r.repo, &o, &gone, e) < 0)
+		return -1;
 	if (cli->json)
 		cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "packs",
 		    (json_int_t)p.repack.packs, "written_bytes",
 		    (json_int_t)p.repack.written_bytes, "snapshots",
-		    (json_int_t)p.repack.snapshots, "waiting",
-		    (json_int_t)p.waiting, "runs", (json_int_t)p.runs));
+		    (json_int_t)p.repack.snapshots, "deleted",
+		    (json_int_t)(p.deleted + gone.deleted), "runs",
+		    (json_int_t)p.runs));
 	OWN(mem_free) char *size = cli_size(p.repack.written_bytes);
 	cli_say(cli,
 	    p.runs > 0 ? "A backup is running: try again when it has ended."
@@ -292,12 +298,10 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 		? "No pack is under a key that the escrow had."
 		: dry_run
 		? "%llu packs would be sealed anew."
-		: "%llu packs are sealed anew (%s), for %llu snapshots. The "
-		  "old ones are deleted by aumbry prune, %lld days from now; "
-		  "--grace 0s does it at once.",
+		: "%llu packs are sealed anew (%s), for %llu snapshots, and "
+		  "the old ones are deleted.",
 	    (unsigned long long)p.repack.packs, size,
-	    (unsigned long long)p.repack.snapshots,
-	    (long long)(PRUNE_GRACE_S / 86400));
+	    (unsigned long long)p.repack.snapshots);
 	return 0;
 }
 

@@ -80,7 +80,7 @@ comes_back laptop
 
 # What the escrow could open is sealed anew.
 old_packs() {
-	find "$DATA/blobs" -type f ! -path '*/tmp/*' ! -path '*/trash/*' \
+	find "$DATA/blobs" -type f ! -path "$DATA/blobs/tmp/*" ! -path "$DATA/blobs/trash/*" \
 		-exec perl -e 'for (@ARGV) { open my $f, "<:raw", $_ or next;
 			read $f, my $h, 10; my ($m, $e) = unpack "a4 x2 N", $h;
 			print "$e\n" if $m eq "PPK1" && $e == 1 }' {} +
@@ -88,10 +88,8 @@ old_packs() {
 before=$(old_packs | wc -l)
 ok 'old packs are sealed anew' at laptop protection reencrypt
 also '- some' '^[1-9][0-9]* packs are sealed anew'
-comes_back laptop
-ok '- the old ones are deleted' at laptop prune --grace 0s
 equal '- but for secrets, which the escrow never had' 1 "$(old_packs | wc -l)"
-less '- there were more' "$before" 1
+not '- there were more' [ "$before" -le 1 ]
 comes_back laptop
 ok '- all is whole' at laptop check --read
 says 'again there is nothing to do' 'No pack is under' \

@@ -94,6 +94,20 @@ check_circle(const struct bearer *b, const struct secret *prf, struct bytes pin,
 	return 0;
 }
 
+/* The newest list that a device has vouched for; the first has yet to. */
+static int
+check_fresh(const struct bearer *b, const struct secret *prf,
+    const json_t *proved, struct err *e)
+{
+	OWN(buf_free) struct buf pin = { 0 };
+
+	if (json_object_get(proved, "fresh_pin") == NULL)
+		return 0;
+	return jsonio_bytes(proved, "fresh_pin", PIN_BYTES, &pin, e) < 0
+	    ? -1
+	    : pin_fresh_check(prf, &b->circle, buf_bytes(&pin), e);
+}
+
 static int
 open_as_key(struct bearer *b, const char *join_token, struct err *e)
 {
@@ -227,6 +241,7 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
 	    jsonio_bytes(proved, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
 	    fetch_circle(b, asking, e) < 0 ||
 	    check_circle(b, prf, buf_bytes(&pin), e) < 0 ||
+	    check_fresh(b, prf, proved, e) < 0 ||
 	    open_as_key(b, join_token, e) < 0)
 		return -1;
 	int rc = let_in(b, e);

@@ -78,7 +78,7 @@ reader_begin(const char *dir, const json_t *answer,
 	struct id uid;
 
 	if (jsonio_id(answer, "uid", &uid, e) < 0 ||
-	    jsonio_bytes(answer, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(answer, "password_pin", DIGEST_BYTES, &pin, e) < 0 ||
 	    visit_open(dir, &v, e) < 0)
 		return -1;
 	OWN(depot_free) struct depot *depot = depot_remote_new(v->remote);

@@ -3,6 +3,7 @@
 #include "client/keyjoin.h"
 
 #include "base/now.h"
+#include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/newcomer.h"
 #include "client/pin.h"
@@ -49,20 +50,9 @@ fetch_circle(struct bearer *b, struct depot *from, struct err *e)
 
 	if (from->ops->circle(from, b->circle.seq, &more, e) < 0)
 		return -1;
-	struct scan s = scan_of(buf_bytes(&more));
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(&b->circle, entry, e) < 0)
-			return e->code == ERR_CONFLICT
-			    ? err_set(e, ERR_CIRCLE_INVALID,
-				  "the server left an entry out of the list of "
-				  "devices")
-			    : -1;
-		buf_put_v16(&b->entries, entry);
-	}
+	if (chain_apply(&b->circle, buf_bytes(&more), e) < 0)
+		return -1;
+	buf_put_bytes(&b->entries, buf_bytes(&more));
 	return 0;
 }
 

@@ -129,9 +129,12 @@ ask 'UPDATE phone SET code_until_ms = code_until_ms + 600001'
 ok 'which it was not' late "$seven"
 
 # A stolen session cannot have texts sent: the password comes first.
-token=$(sqlite3 -batch "$T/ana/state.db" \
-	"SELECT hex(value) FROM pair WHERE name = 'token'" |
-	perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+take_token() {
+	token=$(sqlite3 -batch "$T/ana/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'token'" |
+		perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+}
+take_token
 api=${URL%%#*}
 api=${api%/}
 post() {
@@ -235,13 +238,82 @@ configure phone text_body ''
 configure phone text_method GET
 restart
 at ana step-up --with text >/dev/null 2>&1 </dev/null
-ok 'a step-up' at ana step-up --with text --code "$(codes | tail -n 1)"
+ok 'a step-up' at ana step-up --with text --code "$(newest 19)"
 refused 'the only factor stays' 4 permission-denied \
 	at ana phone remove $NUMBER
 refused 'what is not there' 1 not-found at ana phone remove +420601234568
 ok 'an authenticator' at ana authenticator add --secret-file "$SECRET"
 ok 'confirmed' at ana authenticator confirm "$(totp now)"
+
+# At a terminal one types what is wanted when no code comes.
+printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
+chmod +x "$T/caller"
+configure phone call_command "$T/caller"
+restart
+ok 'a second number' at ana phone add +420601234599
+ok 'confirmed' at ana phone confirm "$(newest 20)"
+typed() {
+	perl "$ROOT/tests/e2e/typed.pl" "<$PW" "$@" -- \
+		aumbry --home "$T/typed" signin "$URL" ana --with text
+}
+# as_asked FILE COMMAND…: its line is what the command says when it is typed.
+as_asked() {
+	file=$1
+	shift
+	rm -f "$file"
+	mkfifo "$file"
+	("$@" >"$file") &
+	HELPERS="$HELPERS $!"
+}
+wrong() {
+	wrong_of "$(newest "$1")"
+}
+called() {
+	json code "$T/calls"
+}
+goes() { # NUMBER WAY LEFT
+	echo "^A code goes to ••• $1 by $2; $3 more can be sent there this hour"
+}
+# signed_in NAME LINE…: in the end, and out again.
+signed_in() {
+	name=$1
+	shift
+	ok "$name" typed "$@"
+	cp "$T/out" "$T/said"
+	run at typed signout
+	cp "$T/said" "$T/out"
+}
+ask 'DELETE FROM throttle'
+as_asked "$T/wrong" wrong 22
+as_asked "$T/right" newest 22
+signed_in 'again' again "<$T/wrong" "<$T/right"
+also 'is told' 'Type, instead of the code: again, call, other \(number\)'
+also 'and what else there is' \
+	'^Or start anew in another way: --with device --with authenticator'
+also 'has one sent' "$(goes 67 text 4)"
+also 'and another' "$(goes 67 text 3)"
+also 'which may be mistyped' '^Once more: the code is wrong'
+as_asked "$T/right" called
+signed_in 'call' call "<$T/right"
+also 'has a call made' "$(goes 67 call 1)"
+also 'whose code is asked for' '^Code of the call: '
+as_asked "$T/right" newest 25
+signed_in 'other' other "<$T/right"
+also 'has one sent to the first number' "$(goes 67 text 0)"
+also 'and then to the other' "$(goes 99 text 4)"
+rm "$T/caller"
+ask 'DELETE FROM throttle'
+as_asked "$T/right" newest 27
+signed_in 'text, after a call that could not be made' call text "<$T/right"
+also 'which is told' '^Once more: the code could not be sent'
+also 'sends a text' "$(goes 67 text 2)"
+as_asked "$T/right" newest 29
+signed_in 'at the limit the last one is good' again again "<$T/right"
+also 'and no more are sent' "$(goes 67 text 0)"
+also 'which is told, too' "^Once more: too many codes were sent, and the \
+last one may still be good; try again in [0-9]+ minutes"
 ok 'then it can go' at ana phone remove "$NUMBER"
+ok 'and the other' at ana phone remove +420601234599
 refused 'and is no way any more' 4 factor-missing \
 	at ana step-up --with text --code 123456
 refused 'nor to sign in' 4 factor-missing \

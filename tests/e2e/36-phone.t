@@ -96,7 +96,9 @@ ask 'UPDATE session SET step_up_ms = 0, password_ms = 0'
 refused 'a step-up without a terminal' 2 input-missing \
 	at ana step-up --with text
 also 'says where the code goes' 'to ••• 67 by text; 4 more'
-also 'and what to do when it does not come' 'again'
+also 'and what to do when it does not come' 'again$'
+cp "$T/err" "$T/said"
+not 'and of no way that there is not' grep -q 'another way' "$T/said"
 three=$(newest 3)
 refused 'that code in another way' 4 factor-missing \
 	at ana step-up --with call --code "$three"
@@ -250,8 +252,16 @@ printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
 chmod +x "$T/caller"
 configure phone call_command "$T/caller"
 restart
+called() {
+	json code "$T/calls"
+}
+ok 'a number for calls' at ana phone add +420601234599 --call
+ok 'confirmed' at ana phone confirm "$(called)"
+exits 'a text' 2 at ana step-up --with text
+also 'cannot go to another number' 'instead of the code: again, call$'
+ok 'the number goes' at ana phone remove +420601234599
 ok 'a second number' at ana phone add +420601234599
-ok 'confirmed' at ana phone confirm "$(newest 20)"
+ok 'confirmed' at ana phone confirm "$(newest 21)"
 typed() {
 	perl "$ROOT/tests/e2e/typed.pl" "<$PW" "$@" -- \
 		aumbry --home "$T/typed" signin "$URL" ana --with text
@@ -268,9 +278,6 @@ as_asked() {
 wrong() {
 	wrong_of "$(newest "$1")"
 }
-called() {
-	json code "$T/calls"
-}
 goes() { # NUMBER WAY LEFT
 	echo "^A code goes to ••• $1 by $2; $3 more can be sent there this hour"
 }
@@ -284,8 +291,8 @@ signed_in() {
 	cp "$T/said" "$T/out"
 }
 ask 'DELETE FROM throttle'
-as_asked "$T/wrong" wrong 22
-as_asked "$T/right" newest 22
+as_asked "$T/wrong" wrong 23
+as_asked "$T/right" newest 23
 signed_in 'again' again "<$T/wrong" "<$T/right"
 also 'is told' 'Type, instead of the code: again, call, other \(number\)'
 also 'and what else there is' \
@@ -297,17 +304,17 @@ as_asked "$T/right" called
 signed_in 'call' call "<$T/right"
 also 'has a call made' "$(goes 67 call 1)"
 also 'whose code is asked for' '^Code of the call: '
-as_asked "$T/right" newest 25
+as_asked "$T/right" newest 26
 signed_in 'other' other "<$T/right"
 also 'has one sent to the first number' "$(goes 67 text 0)"
 also 'and then to the other' "$(goes 99 text 4)"
 rm "$T/caller"
 ask 'DELETE FROM throttle'
-as_asked "$T/right" newest 27
+as_asked "$T/right" newest 28
 signed_in 'text, after a call that could not be made' call text "<$T/right"
 also 'which is told' '^Once more: the code could not be sent'
 also 'sends a text' "$(goes 67 text 2)"
-as_asked "$T/right" newest 29
+as_asked "$T/right" newest 30
 signed_in 'at the limit the last one is good' again again "<$T/right"
 also 'and no more are sent' "$(goes 67 text 0)"
 also 'which is told, too' "^Once more: too many codes were sent, and the \

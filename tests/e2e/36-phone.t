@@ -319,6 +319,11 @@ signed_in 'at the limit the last one is good' again again "<$T/right"
 also 'and no more are sent' "$(goes 67 text 0)"
 also 'which is told, too' "^Once more: too many codes were sent, and the \
 last one may still be good; try again in [0-9]+ minutes"
+ask 'DELETE FROM throttle'
+as_asked "$T/right" newest 35
+signed_in 'also when a call is asked for in vain' again again again again \
+	call "<$T/right"
+also 'and the text is what it asks for' '^Code of the text: [0-9]{6}'
 ok 'then it can go' at ana phone remove "$NUMBER"
 ok 'and the other' at ana phone remove +420601234599
 refused 'and is no way any more' 4 factor-missing \

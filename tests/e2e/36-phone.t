@@ -324,6 +324,27 @@ as_asked "$T/right" newest 35
 signed_in 'also when a call is asked for in vain' again again again again \
 	call "<$T/right"
 also 'and the text is what it asks for' '^Code of the text: [0-9]{6}'
+
+# What an account may have sent in an hour, over all its numbers.
+ask 'UPDATE factor SET counter = 0'
+ok 'a step-up' at ana step-up --code "$(totp now)"
+take_token
+second=$(at ana --json phone list | grep 599 |
+	sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
+elsewhere() {
+	post /v1/factors/send "{\"method\":\"text\",\"number\":\"$second\"}"
+}
+for i in $(seq 12); do
+	post /v1/factors/send '{"method":"text"}'
+	echo
+done >"$T/vain"
+equal 'no text more goes to the first number' 12 \
+	"$(grep -c '"code":"too-many-attempts"' "$T/vain")"
+says 'what was not sent is not spent' '"left":4' elsewhere
+ask "UPDATE throttle SET tries = 13 WHERE name LIKE 'sends|%'"
+says 'what the account has left is less' '"left":1' elsewhere
+says 'and goes' '"left":0' elsewhere
+says 'to its end' '"code":"too-many-attempts"' elsewhere
 ok 'then it can go' at ana phone remove "$NUMBER"
 ok 'and the other' at ana phone remove +420601234599
 refused 'and is no way any more' 4 factor-missing \

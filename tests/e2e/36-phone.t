@@ -220,12 +220,39 @@ set_phone text_url "http://127.0.0.1:$port/hang?n={number}"
 restart
 at bea phone add +420700000001 >"$T/hanging.out" 2>&1 </dev/null &
 HANGING=$!
-until_true 20 grep -q /hang "$T/gateway"
+at bea phone add +420700000002 >"$T/dripping.out" 2>&1 </dev/null &
+DRIPPING=$!
+hang() {
+	[ "$(grep -c '"/hang' "$T/gateway")" -eq 2 ]
+}
+until_true 20 hang
 ok 'one that hangs holds up nobody else' at ana phone list
-until_true 30 sh -c '! kill -0 "$1" 2>/dev/null' sh $HANGING
 wait $HANGING
 equal 'and is heard of' 5 $?
-says 'as such' gateway-failed cat "$T/hanging.out"
+says 'as such' '^\(gateway-failed\)$' cat "$T/hanging.out"
+wait $DRIPPING
+equal 'as is one whose answer has no end' 5 $?
+says 'by the same code' '^\(gateway-failed\)$' cat "$T/dripping.out"
+for n in 1 2; do
+	ok 'it is given up' until_true 20 grep -q \
+		"text_failed number=..0$n curl=28 " "$T/server.err"
+done
+set_phone text_url "http://127.0.0.1:$port/wait?n={number}"
+restart
+# slow GO-OR-NO: one that takes its time, until it is told what to say.
+slow() {
+	at bea phone add +420700000003 >"$T/slow.out" 2>&1 </dev/null &
+	SLOW=$!
+	until_true 20 sh -c 'tail -n 1 "$1" | grep -q "\"/wait"' sh "$T/gateway"
+	curl -s "http://127.0.0.1:$port/$1" >/dev/null
+	wait $SLOW
+}
+slow no
+equal 'one that is slow to fail is waited for' 5 $?
+says 'and heard of' '^\(gateway-failed\)$' cat "$T/slow.out"
+slow go
+equal 'one that is slow is no failure' 0 $?
+says 'and told like others' '^A code goes there by text' cat "$T/slow.out"
 kill $GATEWAY
 set_phone text_url "http://127.0.0.1:1/?n={number}"
 restart

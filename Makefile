@@ -141,7 +141,8 @@ check-asan:
 
 # Its shadow memory wants addresses that stay, hence setarch. What moves the
 # clock of a server hides its waits, so tests that do are left out.
-CLOCKED := $(patsubst %,tests/e2e/%.t,55-heard 61-server-restore 63-bad-input)
+CLOCKED := $(patsubst %,tests/e2e/%.t,31-trusted-browser 35-session-thief \
+	55-heard 61-server-restore 63-bad-input)
 check-tsan:
 	@tools/setup.sh check
 	@$(MAKE) --no-print-directory MODE=tsan all archives tests

@@ -610,6 +610,15 @@ account_spend(struct tx *tx, const char *key, uint64_t limit, int64_t window_ms,
 }
 
 int
+account_unspend(struct tx *tx, const char *key, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE throttle SET tries = tries - 1 WHERE name = ?"
+	    " AND tries > 0",
+	    "s", key);
+}
+
+int
 account_unthrottle(struct tx *tx, const char *key, struct err *e)
 {
 	return sql_run(tx, e, "DELETE FROM throttle WHERE name = ?", "s", key);

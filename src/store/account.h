@@ -149,5 +149,7 @@ MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
 MUST_CHECK int account_spend(struct tx *tx, const char *key, uint64_t limit,
     int64_t window_ms, int64_t now_ms, uint64_t *left, int64_t *retry_ms,
     struct err *e);
+/* Give one back that was spent for nothing. */
+MUST_CHECK int account_unspend(struct tx *tx, const char *key, struct err *e);
 MUST_CHECK int account_unthrottle(
     struct tx *tx, const char *key, struct err *e);

@@ -346,6 +346,53 @@ another_escrows_journal_is_none(void **state)
 	assert_int_equal(start(&b, JOURNAL_LOOK, &torn, &e), -1);
 }
 
+/* Signed rightly, and all the same none that the escrow would write. */
+static void
+a_signed_line_must_fit_as_well(void **state)
+{
+	static const char *const names[] = { "as it should be", "time falls",
+		"another line of all", "another line of the account",
+		"the account's number", "the number of all" };
+	OWN(bench_free) struct bench b = bench_new();
+	OWN(buf_free) struct buf file = { 0 };
+
+	(void)state;
+	fill(&b);
+	read_file(&b, &file);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct journal_head all = { 0 }, one = { 0 };
+		OWN(buf_free) struct buf line = { 0 };
+		OWN(buf_free) struct buf longer = { 0 };
+		uint8_t sig[SIG_BYTES];
+		struct err e = { 0 };
+		size_t torn;
+		write_file(&b, buf_bytes(&file));
+		must_start(&b);
+		all = journal_head(b.j);
+		one = journal_account(b.j, &b.uid[0]);
+		struct escrow_line l = { .n = all.n + 1 + (i == 5),
+			.prev = all.hash,
+			.uid = b.uid[0],
+			.account_n = one.n + 1 + (i == 4),
+			.account_prev = one.hash,
+			.time_ms = i == 1 ? T0 : T0 + 100,
+			.verb = ESCROW_ORDER,
+			.outcome = ESCROW_WILL_DO };
+		l.prev.b[0] ^= i == 2;
+		l.account_prev.b[0] ^= i == 3;
+		escrow_line_begin(&line, &l);
+		devkey_sign(
+		    b.identity, SIG_ESCROW_JOURNAL, buf_bytes(&line), sig);
+		buf_put(&line, sig, sizeof sig);
+		buf_put_bytes(&longer, buf_bytes(&file));
+		buf_put_v32(&longer, buf_bytes(&line));
+		write_file(&b, buf_bytes(&longer));
+		print_message("# %s\n", names[i]);
+		assert_int_equal(
+		    start(&b, JOURNAL_SERVE, &torn, &e), i == 0 ? 0 : -1);
+	}
+}
+
 /* A last line with a longer detail than it says is no torn one. */
 static void
 what_follows_the_last_line_must_begin_one(void **state)
@@ -540,6 +587,7 @@ main(void)
 		cmocka_unit_test(every_changed_byte_is_found),
 		cmocka_unit_test(order_and_number_of_lines_are_found),
 		cmocka_unit_test(another_escrows_journal_is_none),
+		cmocka_unit_test(a_signed_line_must_fit_as_well),
 		cmocka_unit_test(what_follows_the_last_line_must_begin_one),
 		cmocka_unit_test(time_does_not_fall),
 		cmocka_unit_test(counts_by_verb_account_and_time),

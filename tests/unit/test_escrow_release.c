@@ -71,7 +71,8 @@ refused(struct bench *b, enum err_code code)
 	enum err_code said = ask(b);
 	if (said != code)
 		fail_msg("%s instead of %s: %.*s", err_name(said),
-		    err_name(code), (int)b->body.n, (const char *)b->body.p);
+		    err_name(code), said != ERR_NONE ? (int)b->body.n : 0,
+		    (const char *)b->body.p);
 	assert_int_equal(journal_lines(b->k->journal, &b->w.uid, before.n,
 			     1u << 20, &lines, &e),
 	    0);
@@ -1226,6 +1227,24 @@ a_destroyed_key_does_not_come_back(void **state)
 	must(&b);
 }
 
+/* Whatever the circle says: what was destroyed later is the last word. */
+static void
+a_tombstones_clock_outweighs_the_circle(void **state)
+{
+	OWN(bench_free) struct bench b = bench_new();
+	OWN(world_asking_free) struct world_asking x = asking(&b);
+	struct ward w;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(ward_load(b.k->wards, &b.w.uid, &w, &e), 0);
+	w.destroyed = true;
+	w.destroyed_clock = 0;
+	assert_int_equal(ward_store(b.k->wards, &w, &e), 0);
+	world_release(&x, &b.request);
+	refused(&b, ERR_RELEASE_REFUSED);
+}
+
 static void
 the_key_of_a_closed_account_goes(void **state)
 {
@@ -1378,6 +1397,7 @@ main(void)
 		    the_recipients_other_key_must_be_the_orders_too),
 		cmocka_unit_test(destroying_needs_the_devices_word),
 		cmocka_unit_test(a_destroyed_key_does_not_come_back),
+		cmocka_unit_test(a_tombstones_clock_outweighs_the_circle),
 		cmocka_unit_test(the_key_of_a_closed_account_goes),
 		cmocka_unit_test(destroying_ends_an_order),
 		cmocka_unit_test(only_what_came_to_nothing_is_dropped),

@@ -407,6 +407,15 @@ files_of_another_account_open_nothing(void **state)
 	OWN(mem_free) char *other_key = path_of(&b, ".key");
 	assert_int_equal(rename(key_path, other_key), 0);
 	assert_int_equal(ward_key(b.ws, &second, &key, &e), -1);
+	/* Nor one's own under another public key. */
+	OWN(devkey_free) struct devkey *own = NULL;
+	assert_int_equal(rename(other_key, key_path), 0);
+	struct ward odd = first;
+	assert_int_equal(ward_key(b.ws, &odd, &own, &e), 0);
+	devkey_free(&own);
+	odd.kem_pk[0] ^= 1;
+	assert_int_equal(ward_key(b.ws, &odd, &own, &e), -1);
+	assert_int_equal(rename(key_path, other_key), 0);
 	/* Nor with the other's public key beside it. */
 	memcpy(second.kem_pk, first.kem_pk, CIRCLE_KEM_BYTES);
 	assert_int_equal(ward_key(b.ws, &second, &key, &e), -1);

@@ -207,7 +207,8 @@ two=$!
 escrowask "$S" ana hello deaf >"$T/deaf" 2>&1 &
 three=$!
 HELPERS="$HELPERS $one $two $three"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for word in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	: "$word"
 	escrowask "$S" ana silent >/dev/null 2>&1 &
 	HELPERS="$HELPERS $!"
 done

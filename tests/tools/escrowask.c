@@ -626,6 +626,8 @@ main(int argc, char **argv)
 	if (argc < 4)
 		die("escrowask ADDRESS SEED WORD…");
 	w = world_of(argv[2]);
+	/* Whoever should hang up and does not is a failure, too. */
+	(void)alarm(60);
 	if (strcmp(argv[1], "-") == 0)
 		;
 	else if (argv[1][0] == '/')

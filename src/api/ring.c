@@ -3,6 +3,8 @@
 #include "api/ring.h"
 
 #include "api/api.h"
+#include "api/protect.h"
+#include "api/recover.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "server/server.h"
@@ -102,6 +104,9 @@ tick(struct checklist *l, const struct circle *c,
 		l->previous = true;
 		return 0;
 	}
+	if (v->purpose == 8 && c->reset_seq == c->seq &&
+	    v->epoch < c->first_epoch && category_known(v->category))
+		return 0;
 	if (v->purpose < 3 || v->purpose > 5 || !category_known(v->category))
 		return incomplete(e, "are of a kind this server does not know");
 	l->keys[v->purpose - 3][v->category] = true;
@@ -141,6 +146,78 @@ check_whole(const struct checklist *l, const struct circle *c, struct err *e)
 	return c->protection == PROTECTION_STANDARD ? check_escrow(l, e) : 0;
 }
 
+/* Each recovery key must be able to read the newest epoch. */
+static int
+check_recovery(const struct checklist *l, const struct circle *c, struct tx *tx,
+    struct err *e)
+{
+	const struct recovery_set *sets[2] = { &c->recovery, &c->next };
+
+	for (size_t k = 0; k < (c->pending ? 2 : 1); k++)
+		for (size_t i = 0; i < sets[k]->n; i++) {
+			struct id ref;
+			uint64_t n;
+			if (l->recovery[k * LIMIT_RECOVERY_KEYS + i])
+				continue;
+			recovery_keyref(sets[k]->keys[i].sign_pk, &ref);
+			if (sql_count(tx, e, &n,
+				"SELECT COUNT(*) FROM envelope WHERE uid = ?"
+				" AND purpose = 1 AND epoch = ?"
+				" AND receiver = ?",
+				"iui", &c->uid, (uint64_t)c->key.epoch,
+				&ref) < 0)
+				return -1;
+			if (n == 0)
+				return incomplete(
+				    e, "lack a recovery key's secret");
+		}
+	return 0;
+}
+
+/* Every epoch there is, of what standard protection covers. */
+static int
+check_all_escrowed(const struct checklist *l, const struct circle *c,
+    struct tx *tx, struct err *e)
+{
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++) {
+		uint64_t n;
+		if (!category_escrowed(k))
+			continue;
+		if (sql_count(tx, e, &n,
+			"SELECT COUNT(DISTINCT epoch) FROM envelope WHERE"
+			" uid = ? AND category = ? AND purpose IN (3, 8)"
+			" AND epoch NOT IN (SELECT epoch FROM envelope WHERE"
+			" uid = ? AND category = ? AND purpose = 6)",
+			"iuiu", &c->uid, (uint64_t)k, &c->uid, (uint64_t)k) < 0)
+			return -1;
+		if (n > 0)
+			return incomplete(e, "lack an epoch for the escrow");
+	}
+	return check_escrow(l, e);
+}
+
+/* What may stand in such a bundle beside what the checklist knows. */
+static bool
+belongs(const struct account_envelope *v, enum ring_bundle kind,
+    const struct circle *circle, const struct id *to)
+{
+	switch (kind) {
+	case RING_WHOLE:
+		return v->epoch == circle->key.epoch || v->purpose == 8;
+	case RING_ONE:
+		return v->epoch == circle->key.epoch && v->purpose == 1 &&
+		    id_equal(&v->receiver, to);
+	case RING_RECOVERY:
+		return v->epoch == circle->key.epoch && v->purpose == 1 &&
+		    circle_member(circle, &v->receiver) == NULL;
+	case RING_ESCROW:
+		return v->epoch <= circle->key.epoch &&
+		    (v->purpose == 6 || v->purpose == 7);
+	default:
+		return false;
+	}
+}
+
 int
 ring_take_bundle(struct tx *tx, const struct circle *circle,
     const struct id *sender, struct bytes envelopes, enum ring_bundle kind,
@@ -154,19 +231,16 @@ ring_take_bundle(struct tx *tx, const struct circle *circle,
 	while (s.n > 0) {
 		struct account_envelope v;
 		struct bytes x = scan_v16(&s);
-		if (!scan_ok(&s) || ++n > LIMIT_BUNDLE_ENVELOPES)
+		if (!scan_ok(&s) || ++n > LIMIT_CARRIED_ENVELOPES)
 			return incomplete(e, "are not well-formed");
 		if (account_envelope_parse(x, &v, e) < 0)
 			return -1;
 		if (m == NULL || !id_equal(&v.sender, sender) ||
-		    v.epoch != circle->key.epoch ||
 		    !sig_valid(
 			SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
 			return incomplete(
 			    e, "are not signed by who sends them");
-		if (kind == RING_NONE ||
-		    (kind == RING_ONE &&
-			(v.purpose != 1 || !id_equal(&v.receiver, to))))
+		if (!belongs(&v, kind, circle, to))
 			return incomplete(e, "do not belong to this entry");
 		if (tick(&list, circle, &v, e) < 0 ||
 		    account_add_envelope(tx, &circle->uid, &v, e) < 0)
@@ -174,7 +248,17 @@ ring_take_bundle(struct tx *tx, const struct circle *circle,
 	}
 	if (kind == RING_ONE && n != 1)
 		return incomplete(e, "lack the new device's secret");
-	return kind == RING_WHOLE ? check_whole(&list, circle, e) : 0;
+	return kind == RING_WHOLE   ? check_whole(&list, circle, e)
+	    : kind == RING_RECOVERY ? check_recovery(&list, circle, tx, e)
+	    : kind == RING_ESCROW   ? check_all_escrowed(&list, circle, tx, e)
+				    : 0;
+}
+
+int
+ring_forget_carried(struct tx *tx, const struct id *uid, struct err *e)
+{
+	return sql_run(tx, e,
+	    "DELETE FROM envelope WHERE uid = ? AND purpose = 8", "i", uid);
 }
 
 /* ---- listing ---- */
@@ -203,6 +287,12 @@ ring_list(void *app, const struct request *q, struct response *r, struct err *e)
 
 	if (since != NULL && text_parse_u64(since, 0, UINT32_MAX, &n) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	/* A name alone shows no list of devices. */
+	if (!id_zero(&j.me->recovering) &&
+	    j.me->recovery_state != RECOVER_WAITING &&
+	    j.me->recovery_state != RECOVER_DONE)
+		return err_set(e, ERR_RECOVERY_WAITING,
+		    "nobody has helped with this recovery yet");
 	j.since = (uint32_t)n;
 	r->type = "application/octet-stream";
 	return db_read(s->db, list_job, &j, e);
@@ -285,6 +375,9 @@ check_rights(
 		return err_set(e, ERR_CLOCK_WRONG,
 		    "the clocks of client and server are more than 5 minutes "
 		    "apart");
+	if ((v->type == CIRCLE_RECOVER || v->type == CIRCLE_RESET) && !again)
+		return err_set(e, ERR_PERMISSION,
+		    "a device that is in does not recover the account");
 	bool signs = again;
 	for (size_t i = 0; i < v->n_sigs; i++)
 		signs |= id_equal(&v->sigs[i].keyref, &me->dev_id);
@@ -300,9 +393,8 @@ check_rights(
 	return 0;
 }
 
-/* Devices that were active before and are not now lose their sessions. */
-static int
-end_removed(struct tx *tx, struct call *c, const struct circle *before,
+int
+ring_end_removed(struct tx *tx, struct call *c, const struct circle *before,
     const struct circle *after, struct err *e)
 {
 	for (size_t i = 0; i < before->n_members; i++) {
@@ -369,6 +461,51 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 	    : 0;
 }
 
+static enum ring_bundle
+bundle_of(const struct entry_view *v, const struct circle *before,
+    const struct circle *after)
+{
+	if (after->key.epoch != before->key.epoch)
+		return RING_WHOLE;
+	switch (v->type) {
+	case CIRCLE_ADD:
+		return RING_ONE;
+	case CIRCLE_RECOVERY:
+		return RING_RECOVERY;
+	case CIRCLE_PROTECTION:
+		return after->protection == PROTECTION_STANDARD ? RING_ESCROW
+								: RING_NONE;
+	default:
+		return RING_NONE;
+	}
+}
+
+/* What else an entry changes here. */
+static int
+changed(struct tx *tx, struct call *c, const struct entry_view *v,
+    const struct circle *before, const struct circle *after, struct err *e)
+{
+	switch (v->type) {
+	case CIRCLE_RECOVERY:
+		return recovery_staged(tx, after, e) < 0 ||
+			recovery_tidy(tx, after, e) < 0
+		    ? -1
+		    : server_event(tx, c, &after->uid,
+			  after->pending ? "recovery_change_waits"
+					 : "recovery_changed",
+			  &c->me->dev_id, "", e);
+	case CIRCLE_VETO:
+		return recovery_tidy(tx, after, e) < 0
+		    ? -1
+		    : server_event(tx, c, &after->uid, "recovery_vetoed",
+			  &c->me->dev_id, "", e);
+	case CIRCLE_PROTECTION:
+		return protect_changed(tx, c, before, after, e);
+	default:
+		return 0;
+	}
+}
+
 static int
 submit_job(struct tx *tx, void *arg, struct err *e)
 {
@@ -389,17 +526,15 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	circle_copy(&after, &before);
 	if (circle_apply(&after, j->entry, e) < 0)
 		return -1;
-	bool epoch = after.key.epoch != before.key.epoch;
 	bool add = v.type == CIRCLE_ADD;
 	const struct device *fresh =
 	    add ? &after.members[after.n_members - 1].device : NULL;
 	if (account_add_entry(tx, &after.uid, after.seq, j->entry, e) < 0 ||
 	    ring_take_bundle(tx, &after, &j->c->me->dev_id, j->envelopes,
-		epoch	  ? RING_WHOLE
-		    : add ? RING_ONE
-			  : RING_NONE,
+		bundle_of(&v, &before, &after),
 		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
-	    end_removed(tx, j->c, &before, &after, e) < 0)
+	    ring_end_removed(tx, j->c, &before, &after, e) < 0 ||
+	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;
 	return fresh != NULL ? add_done(tx, j->c, &after, fresh, e) : 0;
 }

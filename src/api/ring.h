@@ -2,11 +2,13 @@
 /* ring.h: taking in the key envelopes that come with a circle entry. */
 #pragma once
 
-#include "store/account.h"
+#include "server/server.h"
 
 enum ring_bundle {
 	RING_WHOLE, /* a new epoch: S for all, the previous S, every K, N, I */
 	RING_ONE, /* ADD: S for the new device */
+	RING_RECOVERY, /* S for each recovery key of the sets */
+	RING_ESCROW, /* K of every epoch and N, for the escrow */
 	RING_NONE /* no envelope belongs to this entry */
 };
 
@@ -20,3 +22,11 @@ enum ring_bundle {
 MUST_CHECK int ring_take_bundle(struct tx *tx, const struct circle *circle,
     const struct id *sender, struct bytes envelopes, enum ring_bundle kind,
     const struct id *to, struct err *e);
+
+/* Devices that were active before and are not now lose their sessions. */
+MUST_CHECK int ring_end_removed(struct tx *tx, struct call *c,
+    const struct circle *before, const struct circle *after, struct err *e);
+
+/* Before the bundle of a RESET: what an earlier one carried over. */
+MUST_CHECK int ring_forget_carried(
+    struct tx *tx, const struct id *uid, struct err *e);

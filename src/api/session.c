@@ -2,6 +2,7 @@
 /* session.c: opening, listing and ending sessions. */
 #include "api/api.h"
 
+#include "api/recover.h"
 #include "base/text.h"
 #include "factor/seckey.h"
 
@@ -232,7 +233,8 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	id_random(&s.id);
 	server_token(&token, &stored);
 	if (account_add_session(tx, &stored, &s, buf_bytes(&p.nonce), e) < 0 ||
-	    note_seen(tx, c, &p, e) < 0)
+	    note_seen(tx, c, &p, e) < 0 ||
+	    recover_signed_in(tx, c, &p.uid, e) < 0)
 		return -1;
 	text_hex(&head, bytes_of(circle.head.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));

@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "api/apppass.h"
+#include "api/protect.h"
 #include "base/text.h"
 #include "factor/factor.h"
 
@@ -431,6 +432,7 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 		    "the new record is not the one that was proven");
 	memcpy(birth.b, pin.p, DIGEST_BYTES);
 	return account_set_record(tx, &c->me->uid, record.p, &birth, e) < 0 ||
+		protect_register(tx, c, &c->me->uid, e) < 0 ||
 		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
 		    0 ||
 		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||

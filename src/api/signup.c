@@ -2,8 +2,10 @@
 /* signup.c: what the server says of itself, and making an account. */
 #include "api/api.h"
 
+#include "api/protect.h"
 #include "api/ring.h"
 #include "base/now.h"
+#include "server/escrowlink.h"
 #include "server/invite.h"
 
 #include <sodium.h>
@@ -11,6 +13,18 @@
 
 #define TICKET_MS (10 * 60 * 1000) /* a sign-up takes a person's minutes */
 #define HOUR_MS (3600 * 1000LL)
+
+/* Whose help standard protection is; without one it cannot be had. */
+static void
+put_escrow_key(struct call *c)
+{
+	uint8_t key[SIG_PK_BYTES];
+
+	if (escrowlink_key(c->s->escrow, key))
+		jsonio_put_bytes(c->out, "escrow", bytes_of(key, sizeof key));
+	else
+		jsonio_put_true(c->out, "escrow", false);
+}
 
 static int
 info(struct tx *tx, struct call *c, struct err *e)
@@ -28,7 +42,7 @@ info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	jsonio_put_text(
 	    c->out, "invitations", invitations[c->s->config.invitations]);
-	jsonio_put_true(c->out, "escrow", false);
+	put_escrow_key(c);
 	jsonio_put_u64(c->out, "mature_hours", c->s->config.mature_hours);
 	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
 	server_put_ksf(c->out);
@@ -88,14 +102,24 @@ start(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_bytes(
 	    c->out, "response", bytes_of(response, sizeof response));
 	server_put_ksf(c->out);
+	id_put(&c->ask, &uid);
 	return 0;
+}
+
+/* A key of the account's own with the escrow, when it is wanted. */
+static int
+after_start(struct call *c, struct err *e)
+{
+	return jsonio_true(c->in, "standard")
+	    ? protect_put_escrow(c, buf_bytes(&c->ask), e)
+	    : 0;
 }
 
 int
 signup_start(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
-	return server_json(app, q, r, start, SERVER_WRITE, e);
+	return server_json_then(app, q, r, start, after_start, SERVER_WRITE, e);
 }
 
 /* ---- finish ---- */
@@ -143,10 +167,8 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 	if (!id_equal(&circle->uid, uid) || circle->seq != 1)
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the first entry is not of this account");
-	if (circle->protection != PROTECTION_ADVANCED)
-		return err_set(e, ERR_PROTECTION_BLOCKED,
-		    "standard protection needs an escrow, and this server has "
-		    "none");
+	if (protect_check(c, circle, e) < 0)
+		return -1;
 	if (circle->mature_hours != c->s->config.mature_hours)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the first entry sets another age of maturity than this "
@@ -195,6 +217,9 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
 	    ring_take_bundle(tx, &circle, &circle.members[0].device.dev_id,
 		buf_bytes(&envelopes), RING_WHOLE, NULL, e) < 0)
+		return -1;
+	if (circle.protection == PROTECTION_STANDARD &&
+	    protect_register(tx, c, &a.uid, e) < 0)
 		return -1;
 	if (usage_set_quota(tx, &a.uid,
 		c->s->config.default_quota_bytes != 0

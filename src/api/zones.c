@@ -22,6 +22,43 @@ zone_of(const struct request *q, struct zone_key *key, struct err *e)
 	return 0;
 }
 
+struct find_job {
+	const struct zone_key *key;
+	struct zone_info info;
+};
+
+static int
+find_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct find_job *j = arg;
+
+	return zone_find(tx, j->key, &j->info, e);
+}
+
+static bool
+may_read(const struct caller *me, enum category c)
+{
+	return !me->limited || (me->released >> c & 1) != 0;
+}
+
+/* A visitor reads what the escrow gave it the keys of, and nothing else. */
+static int
+check_reader(const struct server *s, const struct caller *me,
+    const struct zone_key *key, struct err *e)
+{
+	struct find_job j = { .key = key };
+
+	if (!me->limited)
+		return 0;
+	if (db_read(s->db, find_job, &j, e) < 0)
+		return -1;
+	return may_read(me, j.info.category)
+	    ? 0
+	    : err_set(e, ERR_CATEGORY_CLOSED,
+		  "the keys of %s were not released to this sign-in",
+		  category_name(j.info.category));
+}
+
 static int
 blob_of(
     const struct request *q, struct zone_key *key, struct id *id, struct err *e)
@@ -50,6 +87,9 @@ zones_list(
 	if (zone_list(s->db, &me->uid, &list, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
+		if (!category_known(list[i].category) ||
+		    !may_read(me, list[i].category))
+			continue;
 		json_t *z = json_object();
 		jsonio_put_id(z, "zone", &list[i].zone);
 		jsonio_put_text(z, "category", category_name(list[i].category));
@@ -237,7 +277,7 @@ zones_changes(
 	const char *wait = http_query(q, "wait");
 	uint64_t from = 0, wait_s = 0;
 
-	if (zone_of(q, &key, e) < 0)
+	if (zone_of(q, &key, e) < 0 || check_reader(s, q->user, &key, e) < 0)
 		return -1;
 	if ((since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0) ||
 	    (wait != NULL &&
@@ -379,6 +419,7 @@ zones_blob_get(
 	uint64_t from = 0, n;
 
 	if (blob_of(q, &key, &id, e) < 0 ||
+	    check_reader(s, q->user, &key, e) < 0 ||
 	    zone_blob_open(&s->store, &key, &id, &r->fd, &blob, e) < 0)
 		return -1;
 	n = blob.sum.size;

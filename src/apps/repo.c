@@ -37,6 +37,13 @@ repo_part(struct repo *r, enum category c)
 	return c == CATEGORY_KEYCHAIN ? &r->keychain : &r->backup;
 }
 
+bool
+repo_closed(const struct repo *r, enum category c)
+{
+	return c == CATEGORY_KEYCHAIN &&
+	    (!r->keychain_open || r->self.circle->reset_seq > 0);
+}
+
 static int
 part_open(struct repo *r, struct repo_part *p, struct local *local,
     const struct id *zone, enum category c, const char *dir, struct err *e)
@@ -75,11 +82,13 @@ repo_open(const struct zcopy_self *self, struct local *local,
 	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||
 	    part_open(r, &r->backup, local, backup, CATEGORY_BACKUP, dir, e) <
 		0 ||
-	    part_open(r, &r->keychain, local, keychain, CATEGORY_KEYCHAIN, dir,
-		e) < 0 ||
-	    repo_refresh(r, e) < 0)
+	    (keychain != NULL &&
+		part_open(r, &r->keychain, local, keychain, CATEGORY_KEYCHAIN,
+		    dir, e) < 0))
 		return -1;
-	r->keychain_open = true;
+	r->keychain_open = keychain != NULL;
+	if (repo_refresh(r, e) < 0)
+		return -1;
 	*out = TAKE(r);
 	return 0;
 }
@@ -170,7 +179,7 @@ static int
 refresh(struct repo *r, struct err *e)
 {
 	return part_refresh(&r->backup, e) < 0 ||
-		part_refresh(&r->keychain, e) < 0
+		(r->keychain_open && part_refresh(&r->keychain, e) < 0)
 	    ? -1
 	    : 0;
 }
@@ -200,7 +209,8 @@ repo_reindex(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
 	chunkmap_reset(r->backup.map, &r->backup.base);
-	chunkmap_reset(r->keychain.map, &r->keychain.base);
+	if (r->keychain_open)
+		chunkmap_reset(r->keychain.map, &r->keychain.base);
 	return refresh(r, e);
 }
 
@@ -210,9 +220,10 @@ repo_save(struct repo *r, struct err *e)
 	FOLLOWING(r);
 	/* Lost races brought in packs of others, which the index lacks. */
 	return part_follow(&r->backup, e) < 0 ||
-		part_follow(&r->keychain, e) < 0 ||
 		chunkmap_save(r->backup.map, e) < 0 ||
-		chunkmap_save(r->keychain.map, e) < 0
+		(r->keychain_open &&
+		    (part_follow(&r->keychain, e) < 0 ||
+			chunkmap_save(r->keychain.map, e) < 0))
 	    ? -1
 	    : 0;
 }

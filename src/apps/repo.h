@@ -30,7 +30,8 @@ struct repo {
  * Open what `aumbry backup` and its family work on: pull both zones and bring
  * the indexes up to date.
  *
- * backup, keychain  zone ids.
+ * backup, keychain  zone ids; keychain NULL: its keys are not held, and what
+ *                   lives there is category-closed. Such a one only reads.
  * dir               this device's folder for indexes and caches.
  */
 MUST_CHECK int repo_open(const struct zcopy_self *self, struct local *local,
@@ -59,3 +60,10 @@ MUST_CHECK int repo_reindex(struct repo *r, struct err *e);
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
 
 struct repo_part *repo_part(struct repo *r, enum category c);
+
+/*
+ * A chunk of category c is in no pack that is known here. Can that be because
+ * its keys are not held: those of secrets, by who only reads, or of secrets
+ * from before the account was reset?
+ */
+bool repo_closed(const struct repo *r, enum category c);

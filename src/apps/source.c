@@ -279,8 +279,11 @@ source_run(struct source *s, enum category c, const struct ptable *t,
 /* ---- by name ---- */
 
 static int
-nowhere(struct err *e)
+nowhere(const struct source *s, enum category c, struct err *e)
 {
+	if (repo_closed(s->repo, c))
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "this is a secret, and its keys are not held here");
 	return err_set(e, ERR_SNAPSHOT_DAMAGED,
 	    "a chunk that the snapshot needs is in no pack");
 }
@@ -291,15 +294,17 @@ source_find(struct source *s, enum category c, const struct digest *name,
 {
 	struct chunkmap *map = repo_part(s->repo, c)->map;
 
+	if (map == NULL)
+		return nowhere(s, c, e);
 	if (chunkmap_find(map, name->b, pack, entry))
 		return 0;
 	/* The snapshot may be younger than the index. */
 	if (s->looked)
-		return nowhere(e);
+		return nowhere(s, c, e);
 	if (repo_refresh(s->repo, e) < 0)
 		return -1;
 	s->looked = true;
-	return chunkmap_find(map, name->b, pack, entry) ? 0 : nowhere(e);
+	return chunkmap_find(map, name->b, pack, entry) ? 0 : nowhere(s, c, e);
 }
 
 /* Append an entry of the pack in s->own. */
@@ -352,7 +357,7 @@ read_there(struct source *s, enum category c, const struct wanted *w,
 	    !bytes_equal(bytes_of(t->entries[entry].name.b, w->n),
 		bytes_of(w->name, w->n)) ||
 	    (w->length != 0 && t->entries[entry].length != w->length))
-		return nowhere(e);
+		return nowhere(s, c, e);
 	return read_entry(s, c, entry, out, e);
 }
 
@@ -397,7 +402,7 @@ source_moved(struct source *s, enum category c, const struct id *pack,
 
 	for (size_t i = 0; i < n; i++) {
 		if (wanted[i] >= known)
-			return nowhere(e);
+			return nowhere(s, c, e);
 		const struct wanted w = { names[wanted[i]], CHUNKMAP_KEY, 0 };
 		buf_clear(&plain);
 		if (read_wanted(s, c, &w, &plain, e) < 0 ||

@@ -222,6 +222,11 @@ check_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 			return -1;
 		bool found =
 		    source_find(v->src, c, &name, &pack, &entry, e) == 0;
+		/* Closed, not lost: nothing can be told of it. */
+		if (!found && e->code == ERR_CATEGORY_CLOSED) {
+			err_clear(e);
+			return 0;
+		}
 		if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
 			return -1;
 		if (!found || idset_has(&v->bad, pack.b))

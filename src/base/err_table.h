@@ -23,6 +23,7 @@ X(ERR_NOT_SIGNED_IN, "not-signed-in", 401, 1, "No account is signed in here.", "
 X(ERR_ALREADY_SIGNED_IN, "already-signed-in", 409, 1, "An account is already signed in here.", "Use another --home, or run: aumbry signout --erase") \
 X(ERR_WRONG_PASSWORD, "wrong-password-or-name", 401, 1, "The name or the password is wrong.", "Check both and try again. Nothing else is said on purpose.") \
 X(ERR_WRONG_CODE, "wrong-code", 401, 1, "The code is wrong.", "Look at the code again and type it once more.") \
+X(ERR_RECOVERY_CODE, "recovery-key-wrong", 400, 1, "A recovery code does not hold as it was typed.", "Look again at the group that the message names, and type the code once more.") \
 X(ERR_CODE_EXPIRED, "code-expired", 401, 1, "The code or the request is no longer valid.", "Start again to get a new code.") \
 X(ERR_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, 4, "There were too many attempts.", "Wait as long as the message says, then try again.") \
 X(ERR_REQUEST_REFUSED, "request-refused", 403, 4, "A trusted device refused the request.", "If that was a mistake: ask again tomorrow, or from another address, and allow it.") \

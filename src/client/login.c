@@ -3,6 +3,7 @@
 #include "client/login.h"
 
 #include "base/now.h"
+#include "client/pin.h"
 #include "wire/limits.h"
 
 #include <string.h>
@@ -73,6 +74,27 @@ login_start(struct remote *r, const char *path, const char *name,
 		return -1;
 	return opaque_login_finish(
 	    o, &ksf, ke2.p, out->ke3, &out->session_key, &out->export_key, e);
+}
+
+int
+login_record(struct opaque *o, const json_t *answer, const struct circle *c,
+    json_t *out, struct secret **export_key, struct err *e)
+{
+	OWN(buf_free) struct buf response = { 0 };
+	struct opaque_ksf ksf;
+	uint8_t record[OPAQUE_RECORD];
+	struct digest pin;
+
+	if (login_ksf(answer, &ksf, e) < 0 ||
+	    jsonio_bytes(answer, "response", OPAQUE_RESPONSE, &response, e) <
+		0 ||
+	    opaque_register_finish(o, &ksf, response.p, record, export_key, e) <
+		0)
+		return -1;
+	pin_birth(*export_key, c, &pin);
+	jsonio_put_bytes(out, "record", bytes_of(record, sizeof record));
+	jsonio_put_bytes(out, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
+	return 0;
 }
 
 int

@@ -4,6 +4,7 @@
 
 #include "client/prove.h"
 #include "vault/opaque.h"
+#include "wire/circle.h"
 
 /* What a run left: the key that both sides now share. */
 struct login {
@@ -31,6 +32,18 @@ MUST_CHECK int login_ksf(
  */
 MUST_CHECK int login_start(struct remote *r, const char *path, const char *name,
     struct bytes password, bool bare, struct login *out, struct err *e);
+
+/*
+ * Finish a registration that opaque_register began: the server's answer holds
+ * its response and what stretching costs.
+ *
+ * out         gets "record" and, over where `c` stands, "birth_pin".
+ * export_key  64 bytes that only the password opens again.
+ * errors      those of opaque_register_finish; bad-request.
+ */
+MUST_CHECK int login_record(struct opaque *o, const json_t *answer,
+    const struct circle *c, json_t *out, struct secret **export_key,
+    struct err *e);
 
 /* Password and, when the account has one, a factor. */
 MUST_CHECK int login_step_up(struct remote *r, struct bytes password,

@@ -13,6 +13,7 @@ newcomer_free(struct newcomer *n)
 {
 	remote_free(&n->remote);
 	devkey_free(&n->key);
+	secret_free(&n->export_key);
 	buf_free(&n->record);
 	free(n->host);
 	n->host = NULL;
@@ -71,6 +72,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	    jsonio_text(*answer, "token", &token, e) < 0)
 		return -1;
 	remote_set_token(n->remote, token);
+	n->export_key = TAKE(l.export_key);
 	return 0;
 }
 

@@ -13,6 +13,7 @@ struct newcomer {
 	struct buf record; /* device, encoded */
 	struct id opening, nonce, uid;
 	struct id join; /* the request */
+	struct secret *export_key; /* that only the password opens */
 };
 
 void newcomer_free(struct newcomer *n);

@@ -24,6 +24,10 @@ const char *remote_url(const struct remote *r); /* with the pin */
 /* SHA-256 of the server key's SPKI; zeros over plain HTTP. */
 const struct digest *remote_pin(const struct remote *r);
 
+/* The escrow's fingerprint that the URL names, SHA-256 of its key; false
+ * without. */
+bool remote_escrow(const struct remote *r, struct digest *out);
+
 /* Token sent as bearer from now on; NULL for none. */
 void remote_set_token(struct remote *r, const char *token);
 

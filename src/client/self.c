@@ -422,8 +422,8 @@ refresh(void *ctx, struct err *e)
 
 /* ---- state zone ---- */
 
-static struct id
-state_id(const char *what, const struct id *about)
+struct id
+self_state_id(const char *what, const struct id *about)
 {
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest hash;
@@ -465,7 +465,7 @@ int
 self_load_zones(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = state_id("zones", NULL);
+	struct id id = self_state_id("zones", NULL);
 
 	memset(s->zones, 0, sizeof s->zones);
 	if (zcopy_get(s->state, &id, &plain, e) < 0)
@@ -479,12 +479,58 @@ self_state(struct self *s, struct err *e)
 	return zcopy_pull(s->state, 0, e) < 0 ? -1 : self_load_zones(s, e);
 }
 
+static int
+put_zones(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
+	uint64_t n = 0;
+
+	for (unsigned k = 1; k < CATEGORY_END; k++)
+		n += !id_zero(&s->zones[k]);
+	buf_put_u8(&plain, KIND_ZONES);
+	buf_put_u8(&plain, FORMAT);
+	buf_put_varint(&plain, n);
+	for (unsigned k = 1; k < CATEGORY_END; k++)
+		if (!id_zero(&s->zones[k])) {
+			buf_put_u8(&plain, (uint8_t)k);
+			id_put(&plain, &s->zones[k]);
+		}
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+int
+self_adopt_zones(struct self *s, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	size_t i;
+	json_t *v;
+
+	if (self_state(s, e) < 0 ||
+	    api_call(s->remote, "GET", "/v1/zones", NULL, false, &answer, e) <
+		0)
+		return -1;
+	json_array_foreach(json_object_get(answer, "zones"), i, v)
+	{
+		const char *name = "";
+		struct id zone;
+		if (jsonio_text(v, "category", &name, e) < 0 ||
+		    jsonio_id(v, "zone", &zone, e) < 0)
+			return -1;
+		for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++)
+			if (category_escrowed(c) && id_zero(&s->zones[c]) &&
+			    keyring_names(s->keyring, (enum category)c) !=
+				NULL &&
+			    strcmp(name, category_name((enum category)c)) == 0)
+				s->zones[c] = zone;
+	}
+	return put_zones(s, e);
+}
+
 int
 self_zone(struct self *s, enum category c, struct id *out, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	uint64_t n = 0;
-
 	if (!id_zero(&s->zones[c])) {
 		*out = s->zones[c];
 		return 0;
@@ -494,19 +540,7 @@ self_zone(struct self *s, enum category c, struct id *out, struct err *e)
 		return -1;
 	if (id_zero(&s->zones[c])) {
 		id_random(&s->zones[c]);
-		for (unsigned k = 1; k < CATEGORY_END; k++)
-			n += !id_zero(&s->zones[k]);
-		buf_put_u8(&plain, KIND_ZONES);
-		buf_put_u8(&plain, FORMAT);
-		buf_put_varint(&plain, n);
-		for (unsigned k = 1; k < CATEGORY_END; k++)
-			if (!id_zero(&s->zones[k])) {
-				buf_put_u8(&plain, (uint8_t)k);
-				id_put(&plain, &s->zones[k]);
-			}
-		struct zcopy_edit edit = { .id = state_id("zones", NULL),
-			.plain = buf_bytes(&plain) };
-		if (zcopy_commit(s->state, &edit, 1, NULL, NULL, e) < 0)
+		if (put_zones(s, e) < 0)
 			return -1;
 	}
 	*out = s->zones[c];
@@ -520,7 +554,7 @@ self_put_name(struct self *s, const struct id *dev_id, const struct id *opening,
     const char *name, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = state_id("name", dev_id) };
+	struct zcopy_edit edit = { .id = self_state_id("name", dev_id) };
 
 	buf_put_u8(&plain, KIND_NAME);
 	buf_put_u8(&plain, FORMAT);
@@ -535,7 +569,7 @@ static void
 take_name(struct self *s, struct self_device *d)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = state_id("name", &d->dev_id);
+	struct id id = self_state_id("name", &d->dev_id);
 	struct err ignored;
 
 	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)

@@ -73,6 +73,9 @@ struct self_signup {
 	struct bytes password;
 	bool no_two_factor;
 	bool browser; /* not a computer */
+	/* enum circle_protection; 0: standard when the URL names the server's
+	 * escrow, else advanced. */
+	uint8_t protection;
 };
 
 /* Make an account. What it leaves in `dir` is ready for self_open. */
@@ -86,6 +89,15 @@ MUST_CHECK int self_signup(const struct self_signup *a, struct err *e);
 MUST_CHECK int self_save_account(const char *dir, const char *url,
     const char *name, const char *host, struct bytes entries,
     struct bytes envelopes, struct err *e);
+
+/*
+ * After a reset: note in the new state zone where the categories are whose keys
+ * the escrow gave back.
+ */
+MUST_CHECK int self_adopt_zones(struct self *s, struct err *e);
+
+/* The id of a record of the state zone: of a kind, about something or NULL. */
+struct id self_state_id(const char *what, const struct id *about);
 
 /* A device as people see it. */
 struct self_device {
@@ -157,6 +169,16 @@ MUST_CHECK int self_add_key(struct self *s, const struct device *device,
 MUST_CHECK int self_keys_only(struct self *s, bool only, struct err *e);
 
 /*
+ * Put a recovery set in the place of the one in force: at once when that is
+ * empty, else after 72 hours. The newest S is sealed to each of its keys.
+ * errors  device-too-young, step-up-required.
+ */
+MUST_CHECK int self_recovery_set(
+    struct self *s, const struct recovery_set *set, struct err *e);
+/* Stop the change that waits. errors: not-found, permission-denied. */
+MUST_CHECK int self_veto(struct self *s, struct err *e);
+
+/*
  * Leave the account. Its keys stay as they are until self_settle of another
  * device: who leaves must not know the next ones.
  * errors  permission-denied for the only device.
@@ -171,6 +193,19 @@ MUST_CHECK int self_leave(struct self *s, struct err *e);
  * an error.
  */
 MUST_CHECK int self_settle(struct self *s, struct err *e);
+
+/*
+ * Set the level, or whether data may be opened in a browser. Standard: the keys
+ * of every epoch are sealed to the escrow. Advanced: the server drops what was
+ * sealed to it, the escrow ends its key, and new keys follow at once; what is
+ * cut off on the way, the next command of any device goes on with.
+ *
+ * escrow  for standard, from the server; else NULL.
+ * errors  device-too-young, step-up-required; conflict when another device has
+ *         set another level meanwhile.
+ */
+MUST_CHECK int self_protection(struct self *s, enum circle_protection level,
+    bool web_access, const struct circle_escrow *escrow, struct err *e);
 
 /* After a step-up, whose run of OPAQUE is `l`. */
 struct login;

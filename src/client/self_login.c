@@ -4,7 +4,7 @@
 
 #include "base/now.h"
 #include "client/login.h"
-#include "client/pin.h"
+#include "client/release.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@ struct founder {
 	struct id opening;
 	struct keyring *keyring;
 	struct circle circle;
+	struct circle_escrow escrow; /* for standard protection */
+	uint8_t protection;
 	struct buf genesis, bundle;
 };
 
@@ -54,7 +56,9 @@ found(struct founder *f, const struct self_signup *a, const struct id *uid,
 	recovery_set_put(&body, &none);
 	buf_put_u8(&body, 1); /* one signature removes a device */
 	buf_put_u16(&body, mature_hours);
-	buf_put_u8(&body, PROTECTION_ADVANCED);
+	buf_put_u8(&body, f->protection);
+	if (f->protection == PROTECTION_STANDARD)
+		escrow_put(&body, &f->escrow);
 	id_put(&body, &state_zone);
 	key_change_put(&body, &kc);
 	circle_entry_begin(&f->genesis, &f->circle, uid, (uint64_t)now_ms(),
@@ -74,35 +78,48 @@ submit(struct remote *remote, const struct self_signup *a,
     const json_t *started, struct opaque *opaque, const struct founder *f,
     struct err *e)
 {
-	OWN(buf_free) struct buf response = { 0 };
 	OWN(secret_free) struct secret *export_key = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	struct opaque_ksf ksf;
-	uint8_t record[OPAQUE_RECORD];
-	struct digest pin;
 	const char *ticket = "";
 
-	if (login_ksf(started, &ksf, e) < 0 ||
-	    jsonio_text(started, "ticket", &ticket, e) < 0 ||
-	    jsonio_bytes(started, "response", OPAQUE_RESPONSE, &response, e) <
-		0 ||
-	    opaque_register_finish(
-		opaque, &ksf, response.p, record, &export_key, e) < 0)
+	if (jsonio_text(started, "ticket", &ticket, e) < 0 ||
+	    login_record(opaque, started, &f->circle, ask, &export_key, e) < 0)
 		return -1;
-	pin_birth(export_key, &f->circle, &pin);
+	if (f->protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &f->circle.uid, f->key, &f->device.dev_id, ask);
 	jsonio_put_id(ask, "uid", &f->circle.uid);
 	jsonio_put_text(ask, "ticket", ticket);
 	jsonio_put_text(ask, "name", a->name);
 	if (a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
-	jsonio_put_bytes(ask, "record", bytes_of(record, sizeof record));
-	jsonio_put_bytes(ask, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	jsonio_put_bytes(ask, "genesis", buf_bytes(&f->genesis));
 	jsonio_put_list(ask, "envelopes", buf_bytes(&f->bundle));
 	jsonio_put_true(ask, "no_two_factor", a->no_two_factor);
 	return api_call(
 	    remote, "POST", "/v1/signup/finish", ask, true, &answer, e);
+}
+
+/*
+ * Standard when it is asked for, or when the address that was given names the
+ * escrow; never on the server's word alone.
+ */
+static int
+choose_level(struct founder *f, const struct self_signup *a,
+    const struct remote *remote, const json_t *server, struct err *e)
+{
+	struct digest ignored;
+	bool has = json_is_string(json_object_get(server, "escrow"));
+
+	f->protection = a->protection != 0	     ? a->protection
+	    : has && remote_escrow(remote, &ignored) ? PROTECTION_STANDARD
+						     : PROTECTION_ADVANCED;
+	return f->protection == PROTECTION_ADVANCED || has
+	    ? 0
+	    : err_set(e, ERR_PROTECTION_BLOCKED,
+		  "standard protection needs an escrow, and this server has "
+		  "none");
 }
 
 int
@@ -129,9 +146,15 @@ self_signup(const struct self_signup *a, struct err *e)
 	if (remote_new(a->url, &remote, e) < 0 ||
 	    login_server(remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
-	    api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
+	    choose_level(&f, a, remote, server, e) < 0)
+		return -1;
+	bool standard = f.protection == PROTECTION_STANDARD;
+	jsonio_put_true(ask, "standard", standard);
+	if (api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
 		e) < 0 ||
 	    jsonio_id(started, "uid", &uid, e) < 0 ||
+	    (standard &&
+		release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||
 	    found(&f, a, &uid, mature, e) < 0)
 		return -1;
 	/* Kept before the server is told: a crash must not lose the keys. */
@@ -165,30 +188,27 @@ self_new_password(
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *started = NULL;
 	OWN(jsonio_free) json_t *finish = json_object();
-	OWN(buf_free) struct buf response = { 0 };
+	OWN(buf_free) struct buf record = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *export_key = NULL;
-	struct opaque_ksf ksf;
-	uint8_t request[OPAQUE_REQUEST], record[OPAQUE_RECORD];
-	struct digest pin, mac;
+	uint8_t request[OPAQUE_REQUEST];
+	struct digest mac;
 
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (api_call(s->remote, "POST", "/v1/password/start", ask, false,
 		&started, e) < 0 ||
-	    login_ksf(started, &ksf, e) < 0 ||
-	    jsonio_bytes(started, "response", OPAQUE_RESPONSE, &response, e) <
+	    login_record(opaque, started, &s->circle, finish, &export_key, e) <
 		0 ||
-	    opaque_register_finish(
-		opaque, &ksf, response.p, record, &export_key, e) < 0)
+	    jsonio_bytes(finish, "record", OPAQUE_RECORD, &record, e) < 0)
 		return -1;
-	pin_birth(export_key, &s->circle, &pin);
+	if (s->circle.protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &s->uid, s->key, &s->dev_id, finish);
 	id_put(&m, &s->uid);
-	buf_put(&m, record, sizeof record);
+	buf_put_bytes(&m, buf_bytes(&record));
 	login_mac(l, "aumbry password v1", buf_bytes(&m), &mac);
 	jsonio_put_id(finish, "login", &l->id);
-	jsonio_put_bytes(finish, "record", bytes_of(record, sizeof record));
-	jsonio_put_bytes(finish, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	jsonio_put_bytes(finish, "mac", bytes_of(mac.b, DIGEST_BYTES));
 	return api_call(
 	    s->remote, "POST", "/v1/password/finish", finish, false, NULL, e);

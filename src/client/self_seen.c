@@ -21,21 +21,6 @@
 #define FORMAT 1
 #define AGAIN_MS (20LL * 3600 * 1000) /* at least once a day */
 
-static struct id
-record_of(const struct id *dev_id)
-{
-	OWN(digest_free) struct digest_state *d = digest_new();
-	static const char label[] = "aumbry state v1 seen";
-	struct digest hash;
-	struct id id;
-
-	digest_add(d, bytes_of(label, sizeof label));
-	digest_add(d, bytes_of(dev_id->b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
-}
-
 /* Zones beside the state, as far as they are held here. */
 static int
 heads_here(struct self *s, struct self_seen *out, struct err *e)
@@ -94,7 +79,7 @@ bool
 self_seen(struct self *s, const struct id *dev_id, struct self_seen *out)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = record_of(dev_id);
+	struct id id = self_state_id("seen", dev_id);
 	struct err ignored;
 
 	*out = (struct self_seen){ .dev_id = *dev_id };
@@ -119,7 +104,7 @@ self_note_seen(struct self *s, bool changes, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	struct self_seen before, now = { .dev_id = s->dev_id };
-	struct zcopy_edit edit = { .id = record_of(&s->dev_id) };
+	struct zcopy_edit edit = { .id = self_state_id("seen", &s->dev_id) };
 
 	now.time_ms = (uint64_t)now_ms();
 	if (heads_here(s, &now, e) < 0)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "client/depot_remote.h"
+#include "client/reader.h"
 #include "client/relay.h"
 
 #include <stdlib.h>
@@ -121,7 +122,7 @@ keep(const char *dir, const char *url, const json_t *answer, struct err *e)
 
 int
 visit_signin(const char *dir, const struct newcomer_ask *a,
-    const struct prove *p, struct err *e)
+    const struct prove *p, bool *reads, struct err *why, struct err *e)
 {
 	OWN(newcomer_free) struct newcomer n = { .key = NULL };
 	OWN(jsonio_free) json_t *offered = NULL;
@@ -137,5 +138,10 @@ visit_signin(const char *dir, const struct newcomer_ask *a,
 	if (rc == 0)
 		rc = prove_factor(n.remote, offered, &with, &answer, e);
 	relay_cancel(n.remote, &n.join); /* nobody is to be asked */
-	return rc < 0 ? -1 : keep(dir, a->url, answer, e);
+	*reads = false;
+	err_clear(why);
+	if (rc < 0 || keep(dir, a->url, answer, e) < 0)
+		return -1;
+	*reads = reader_begin(dir, answer, n.export_key, why) == 0;
+	return 0;
 }

@@ -10,6 +10,10 @@
 #include "client/home.h"
 #include "client/newcomer.h"
 
+/*
+ * Under standard protection the escrow hands such a session the keys of what it
+ * covers: then there is a reader (reader.h) in the folder as well.
+ */
 struct visit {
 	char *name, *host; /* name@host */
 	uint64_t until_ms;
@@ -24,9 +28,11 @@ bool visit_there(const char *dir);
 MUST_CHECK int visit_open(const char *dir, struct visit **out, struct err *e);
 
 /*
- * Sign in: password, then the factor of `p`.
+ * Sign in: password, then the factor of `p`; and read, where that can be had.
  *
+ * *reads  the keys of what standard protection covers came with it; `why` says
+ *         why not, when the account is under it and they did not.
  * errors  already-signed-in; those of newcomer_request and prove_factor.
  */
 MUST_CHECK int visit_signin(const char *dir, const struct newcomer_ask *a,
-    const struct prove *p, struct err *e);
+    const struct prove *p, bool *reads, struct err *why, struct err *e);

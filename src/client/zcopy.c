@@ -118,6 +118,24 @@ zcopy_moved(struct zcopy *z)
 	    now.head.seq != z->at.head.seq;
 }
 
+bool
+zcopy_on_faith(const struct zcopy *z, const struct head *h)
+{
+	const struct zcopy_self *self = z->self;
+
+	return self->unverified ||
+	    (h->integrity_epoch < self->circle->first_epoch &&
+		keyring_integrity(
+		    self->keyring, z->category, h->integrity_epoch) == NULL);
+}
+
+bool
+zcopy_unverified(struct zcopy *z)
+{
+	LOCKED(z);
+	return z->at.head.seq > 0 && zcopy_on_faith(z, &z->at.head);
+}
+
 /* ---- the live sum: addition modulo 2^256 of keyed line digests ---- */
 
 static void
@@ -220,7 +238,8 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch,
 	*sum = z->at.sum;
 	if (all || z->at.head.seq == 0)
 		*sum = (struct digest){ 0 };
-	else if (epoch != z->at.head.integrity_epoch &&
+	else if ((epoch != z->at.head.integrity_epoch ||
+		     zcopy_on_faith(z, &z->at.head)) &&
 	    sum_held(z, key, sum, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -334,8 +353,8 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 	buf_clear(&j->plain);
 	if (open_record(j->z, &r->change, &j->plain, e) < 0)
 		return -1;
-	struct zcopy_record v = { r->change.id, r->seq, r->change.refs,
-		buf_bytes(&j->plain) };
+	struct zcopy_record v = { r->change.id, r->seq, r->change.key_epoch,
+		r->change.refs, buf_bytes(&j->plain) };
 	return j->fn(j->ctx, &v, e);
 }
 
@@ -427,6 +446,9 @@ verify_once(struct zcopy *z, struct err *e)
 		return -1;
 	if (z->at.head.seq == 0)
 		return 0;
+	if (zcopy_on_faith(z, &z->at.head))
+		return local_records_each(
+		    z->local, &z->zone, 0, visit_one, &j, e);
 	OWN(mac_free)
 	struct mac *key = zcopy_sum_key(z, z->at.head.integrity_epoch, e);
 	if (key == NULL ||

@@ -29,6 +29,9 @@ struct zcopy_self {
 	 * call on a copy. NULL: neither ever changes.
 	 */
 	pthread_mutex_t *lock;
+	/* No integrity keys are held, so live sums are taken on faith; such a
+	 * one reads and never writes. */
+	bool unverified;
 };
 
 struct zcopy;
@@ -42,6 +45,8 @@ void zcopy_free(struct zcopy **z);
 const struct id *zcopy_zone(const struct zcopy *z);
 enum category zcopy_category(const struct zcopy *z);
 uint64_t zcopy_seq(struct zcopy *z);
+/* Was the last sum taken on faith: before a reset, or by a reader? */
+bool zcopy_unverified(struct zcopy *z);
 /* The newest head taken in; seq 0 when there is none. */
 struct head zcopy_head(struct zcopy *z);
 
@@ -82,6 +87,7 @@ MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
 struct zcopy_record {
 	struct id id;
 	uint64_t seq; /* of the commit that brought it */
+	uint32_t epoch; /* of the key that it is sealed with */
 	struct bytes refs;
 	struct bytes plain;
 };

@@ -189,6 +189,9 @@ zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 	struct digest checked;
 
 	assert(n <= LIMIT_COMMIT_RECORDS);
+	if (z->self->unverified)
+		return err_set(e, ERR_PERMISSION,
+		    "this sign-in reads, and changes nothing");
 	for (int i = 0; i < ZCOPY_TRIES; i++) {
 		/* Another process may move the copy on beside the check. */
 		if (check != NULL &&

@@ -37,6 +37,12 @@ MUST_CHECK int zcopy_reload(struct zcopy *z, struct err *e);
 /* It did since the copy was loaded: what is held does not belong to z->at. */
 bool zcopy_moved(struct zcopy *z);
 
+/*
+ * Is there no key to check this head's sum by, and cannot be: because this
+ * device only reads, or the head is from before the account was reset?
+ */
+bool zcopy_on_faith(const struct zcopy *z, const struct head *h);
+
 /* ---- the live sum ---- */
 
 void zcopy_sum_change(

@@ -17,7 +17,7 @@ static const struct command {
 } commands[] = {
 	{ "signup",
 	    "URL NAME [--invite CODE] [--device-name N] "
-	    "[--protection advanced] [--no-two-factor]",
+	    "[--protection standard|advanced] [--no-two-factor]",
 	    "make an account on a server", cli_signup },
 	{ "signin",
 	    "URL NAME [--device-name N] [--code CODE] "
@@ -67,6 +67,19 @@ static const struct command {
 	    "the account's devices", cli_device },
 	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },
 	{ "session", "list | end ID", "who is signed in now", cli_session },
+	{ "protection",
+	    "[show | standard | advanced | reencrypt [--dry-run] | web on|off] "
+	    "[--code CODE]",
+	    "who can open the account's data", cli_protection },
+	{ "recovery",
+	    "status | key create|rotate|remove [--out F] | drill [--key-file "
+	    "F] | stop [ID] | allow [ID] | veto [--code CODE]",
+	    "ways back in without a device", cli_recovery },
+	{ "recover",
+	    "URL NAME [--key-file F | --contact | --operator] "
+	    "[--device-name N] [--new-password-file F] [--keep-devices] | "
+	    "--continue | --cancel",
+	    "get back into an account without a device", cli_recover },
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",
 	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "

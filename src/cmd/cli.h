@@ -9,6 +9,7 @@
 
 #include "apps/snapshot.h"
 #include "client/depot_local.h"
+#include "client/reader.h"
 #include "client/self.h"
 #include "client/visit.h"
 
@@ -92,7 +93,8 @@ MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
 
 /* The repository a backup command works on. */
 struct cli_repo {
-	struct self *self; /* NULL with --repo */
+	struct self *self; /* NULL with --repo, and for a reader */
+	struct reader *reader; /* NULL for all others */
 	struct depot_local_repo *folder; /* NULL without */
 	const char *path; /* of the folder; borrowed */
 	struct local *local; /* of the folder's copy */
@@ -168,6 +170,11 @@ MUST_CHECK int cli_stepped_call(struct cli *cli, struct remote *r,
     const char *method, const char *path, const json_t *in,
     const struct cli_proof *p, json_t **out, struct err *e);
 
+/* The same for what is more than a call. */
+typedef int (*cli_step_fn)(void *ctx, struct err *e);
+MUST_CHECK int cli_stepped(struct cli *cli, struct remote *r,
+    const struct cli_proof *p, cli_step_fn fn, void *ctx, struct err *e);
+
 struct json_t;
 /* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
 struct json_t *cli_json_bytes(struct bytes x);
@@ -191,7 +198,8 @@ typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_phone, cli_app_password, cli_mail,
-    cli_device, cli_session, cli_agent, cli_security_key;
+    cli_device, cli_session, cli_agent, cli_security_key, cli_recovery,
+    cli_recover, cli_protection;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

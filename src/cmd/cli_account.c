@@ -36,7 +36,7 @@ cli_signup(struct cli *cli, struct err *e)
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
-	const char *protection = "advanced";
+	const char *protection = NULL;
 	struct self_signup a = { .dir = dir, .device_name = name };
 	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
 		{ "device-name", CLI_TEXT, &a.device_name },
@@ -47,11 +47,11 @@ cli_signup(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
 	    cli_check_name(a.device_name, e) < 0)
 		return -1;
-	if (strcmp(protection, "standard") == 0)
-		return err_set(e, ERR_PROTECTION_BLOCKED,
-		    "standard protection needs an escrow, and this server has "
-		    "none");
-	if (strcmp(protection, "advanced") != 0)
+	if (protection != NULL && strcmp(protection, "standard") == 0)
+		a.protection = PROTECTION_STANDARD;
+	else if (protection != NULL && strcmp(protection, "advanced") == 0)
+		a.protection = PROTECTION_ADVANCED;
+	else if (protection != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--protection is standard or advanced, not %s", protection);
 	if (home_has_key(dir))
@@ -200,54 +200,5 @@ cli_password_change(struct cli *cli, struct err *e)
 		s, secret_bytes(old), secret_bytes(fresh), &prove, e) < 0)
 		return -1;
 	cli_say(cli, "The password is changed.");
-	return 0;
-}
-
-/* ---- log ---- */
-
-int
-cli_log(struct cli *cli, struct err *e)
-{
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	OWN(jsonio_free) json_t *answer = NULL;
-	OWN(buf_free) struct buf path = { 0 };
-	const char *since = NULL;
-	const struct cli_option options[] = { { "since", CLI_TEXT, &since } };
-	int64_t span = 0;
-
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
-		return -1;
-	if (since != NULL && text_parse_span(since, &span) < 0)
-		return err_set(
-		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
-	buf_printf(&path, "/v1/log?since=%lld",
-	    (long long)(since != NULL ? now_ms() - span * 1000 : 0));
-	if (cli_account(cli, &a, e) < 0 ||
-	    api_call(
-		a.remote, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
-		return -1;
-	const json_t *list = json_object_get(answer, "events");
-	for (size_t i = json_array_size(list); i-- > 0;) {
-		const json_t *v = json_array_get(list, i);
-		const char *event = "", *address = "", *detail = "";
-		uint64_t at;
-		if (jsonio_u64(v, "time_ms", &at, e) < 0 ||
-		    jsonio_text(v, "event", &event, e) < 0 ||
-		    jsonio_text(v, "address", &address, e) < 0 ||
-		    jsonio_text(v, "detail", &detail, e) < 0)
-			return -1;
-		if (cli->json) {
-			(void)json_dumpf(v, stdout, JSON_COMPACT);
-			(void)putchar('\n');
-			continue;
-		}
-		OWN(mem_free) char *when = cli_time(at);
-		OWN(mem_free) char *what = cli_shown(bytes_str(event));
-		OWN(mem_free)
-		char *from = cli_from(
-		    address, json_string_value(json_object_get(v, "place")));
-		OWN(mem_free) char *more = cli_shown(bytes_str(detail));
-		(void)printf("%s  %-18s  %-15s  %s\n", when, what, from, more);
-	}
 	return 0;
 }

@@ -84,6 +84,19 @@ progress(void *ctx, const struct backup_progress *p)
 	s->drawn = s->terminal;
 }
 
+/* Who reads by a code, with keys from the escrow, stores nothing. */
+static int
+may_write(const struct cli_repo *r, struct err *e)
+{
+	if (r->reader == NULL)
+		return 0;
+	(void)err_set(e, ERR_PERMISSION,
+	    "this sign-in was by a code: it reads backups, and makes none");
+	return err_remedy(e,
+	    "Make this a device of the account: aumbry signout, then: aumbry "
+	    "signin URL NAME");
+}
+
 static int
 two_factor_gate(struct self *s, struct err *e)
 {
@@ -165,7 +178,8 @@ cli_backup(struct cli *cli, struct err *e)
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
 	    (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
-	    cli_repo(cli, &r, e) < 0 || two_factor_gate(r.self, e) < 0 ||
+	    cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
+	    two_factor_gate(r.self, e) < 0 ||
 	    home_lock(r.dir, "backup", &lock, e) < 0)
 		return -1;
 	(void)gethostname(host, sizeof host - 1);

@@ -332,6 +332,7 @@ cli_repo_free(struct cli_repo *r)
 	local_free(&r->local);
 	depot_local_free(&r->folder);
 	self_free(&r->self);
+	reader_free(&r->reader);
 	free(r->dir);
 	r->dir = NULL;
 	fd_close(&r->lock);
@@ -412,10 +413,25 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 		  e);
 }
 
+/* By a code, with keys from the escrow. */
+static int
+open_reader(struct cli_repo *r, const char *dir, struct err *e)
+{
+	if (reader_open(dir, &r->reader, e) < 0)
+		return -1;
+	r->dir = mem_text(dir);
+	return repo_open(&r->reader->zones_of, r->reader->local,
+	    r->reader->depot, &r->reader->backup, NULL, dir, &r->repo, e);
+}
+
 static int
 open_account(struct cli *cli, struct cli_repo *r, struct err *e)
 {
+	OWN(mem_free) char *dir = cli_home(cli);
 	struct id backup, keychain;
+
+	if (reader_there(dir))
+		return open_reader(r, dir, e);
 
 	if (cli_self(cli, &r->self, e) < 0 || self_state(r->self, e) < 0 ||
 	    self_zone(r->self, CATEGORY_BACKUP, &backup, e) < 0 ||

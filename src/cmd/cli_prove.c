@@ -157,18 +157,40 @@ cli_prove(
 }
 
 int
-cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
-    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
-    struct err *e)
+cli_stepped(struct cli *cli, struct remote *r, const struct cli_proof *p,
+    cli_step_fn fn, void *ctx, struct err *e)
 {
-	if (api_call(r, method, path, in, false, out, e) == 0)
+	if (fn(ctx, e) == 0)
 		return 0;
 	if (e->code != ERR_STEP_UP_REQUIRED)
 		return -1;
 	if (cli->password_file == NULL && !isatty(STDIN_FILENO) &&
 	    p->code == NULL)
 		return -1;
-	if (cli_prove(cli, r, p, e) < 0)
-		return -1;
-	return api_call(r, method, path, in, false, out, e);
+	return cli_prove(cli, r, p, e) < 0 ? -1 : fn(ctx, e);
+}
+
+struct one_call {
+	struct remote *remote;
+	const char *method, *path;
+	const json_t *in;
+	json_t **out;
+};
+
+static int
+one_call(void *ctx, struct err *e)
+{
+	const struct one_call *c = ctx;
+
+	return api_call(c->remote, c->method, c->path, c->in, false, c->out, e);
+}
+
+int
+cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
+    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
+    struct err *e)
+{
+	struct one_call c = { r, method, path, in, out };
+
+	return cli_stepped(cli, r, p, one_call, &c, e);
 }

@@ -104,6 +104,8 @@ struct visiting {
 	const char *dir;
 	struct newcomer_ask ask;
 	struct prove prove;
+	bool reads;
+	struct err why;
 };
 
 static int
@@ -112,7 +114,7 @@ visit(void *ctx, struct bytes password, struct err *e)
 	struct visiting *v = ctx;
 
 	v->ask.password = password;
-	return visit_signin(v->dir, &v->ask, &v->prove, e);
+	return visit_signin(v->dir, &v->ask, &v->prove, &v->reads, &v->why, e);
 }
 
 /* A code that a trusted device shows must never go to a server. */
@@ -141,10 +143,21 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 	if (is_pairing_code(p->code, e) < 0 ||
 	    cli_with_password(cli, "Password", visit, &v, e) < 0)
 		return -1;
-	cli_say(cli,
-	    "Signed in for an hour, to look at the account and end what is "
-	    "open.\nIts data and its settings take a device that another one "
-	    "has let in:\naumbry signin --with device");
+	if (v.reads)
+		cli_say(cli,
+		    "Signed in for an hour, to read: aumbry snapshot list, "
+		    "aumbry restore.\nThe escrow has handed out the keys, and "
+		    "that is in the account's log. Secrets stay closed,\nand "
+		    "nothing can be written: aumbry signin --with device, or "
+		    "aumbry recover, makes this a device.");
+	else
+		cli_say(cli,
+		    "Signed in for an hour, to look at the account and end "
+		    "what is open.\nIts data and its settings take a device "
+		    "that another one has let in:\naumbry signin --with "
+		    "device");
+	if (!v.reads && v.why.code != ERR_NONE)
+		cli_say(cli, "%s (%s)", v.why.msg, err_name(v.why.code));
 	return 0;
 }
 

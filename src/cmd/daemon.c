@@ -2,13 +2,16 @@
 /* daemon.c: aumbryd: init, serve, invite, account, status, check, backup,
  * restored. */
 #include "api/api.h"
+#include "api/recover.h"
 #include "api/sasl.h"
 #include "base/file.h"
+#include "cmd/daemon_escrow.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "http/tlscert.h"
 #include "server/copy.h"
+#include "server/escrowlink.h"
 #include "server/invite.h"
 #include "server/postman.h"
 #include "server/restored.h"
@@ -35,10 +38,10 @@
 #define CONFIG_FILE "aumbryd.conf"
 
 struct options {
-	const char *data, *host, *listen, *expires, *to;
+	const char *data, *host, *listen, *expires, *to, *reference, *escrow;
 	uint64_t uses;
 	const char *mature_hours, *age;
-	bool http, open, json, read, yes, check_config;
+	bool http, open, json, read, yes, check_config, with_escrow;
 	char **args;
 	int n_args;
 };
@@ -52,6 +55,7 @@ server_free(struct server *s)
 {
 	gateway_stop(s->gateway);
 	http_free(&s->http);
+	escrowlink_stop(&s->escrow);
 	gateway_free(&s->gateway);
 	geoip_free(&s->geoip);
 	postman_stop(&s->postman);
@@ -110,6 +114,20 @@ open_data(const char *data, struct server *s, struct err *e)
 	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
 }
 
+/* The fingerprint of the escrow's key, once it was met. */
+static void
+put_escrow(const struct server *s, struct buf *out)
+{
+	uint8_t key[SIG_PK_BYTES];
+	struct digest d;
+
+	if (!escrowlink_key(s->escrow, key))
+		return;
+	digest_of(bytes_of(key, sizeof key), &d);
+	buf_put_str(out, "&escrow=");
+	text_base64url(out, bytes_of(d.b, DIGEST_BYTES));
+}
+
 /* Who clients connect to: config's url, or host and port. */
 static void
 put_url(const struct server *s, uint16_t port, struct buf *out)
@@ -137,6 +155,7 @@ put_url(const struct server *s, uint16_t port, struct buf *out)
 		return;
 	buf_put_str(out, "/#pin=");
 	tlscert_pin(keys_spki(s->keys), out);
+	put_escrow(s, out);
 }
 
 /* ---- init ---- */
@@ -163,6 +182,19 @@ settle_port(const char *listen, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* Where the escrow of a household answers: in the data folder. */
+static int
+own_socket(const char *data, struct buf *out, struct err *e)
+{
+	char *real = realpath(data, NULL);
+
+	if (real == NULL)
+		return err_sys(e, "%s", data);
+	buf_printf(out, "%s/escrow.sock", real);
+	free(real);
+	return 0;
+}
+
 static int
 write_config(const struct options *o, struct config *c, struct err *e)
 {
@@ -170,6 +202,7 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	OWN(buf_free) struct buf text = { 0 };
 	OWN(buf_free) struct buf listen = { 0 };
 	OWN(buf_free) struct buf url = { 0 };
+	OWN(buf_free) struct buf socket = { 0 };
 
 	if (file_exists(path)) {
 		(void)err_set(e, ERR_REPO_EXISTS,
@@ -190,6 +223,11 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	}
 	if (o->mature_hours != NULL &&
 	    config_set(c, "limits", "mature_hours", o->mature_hours, e) < 0)
+		return -1;
+	if (o->with_escrow && own_socket(o->data, &socket, e) < 0)
+		return -1;
+	const char *escrow = o->with_escrow ? buf_text(&socket) : o->escrow;
+	if (escrow != NULL && config_set(c, "escrow", "socket", escrow, e) < 0)
 		return -1;
 	if (o->open && config_set(c, "accounts", "invitations", "open", e) < 0)
 		return -1;
@@ -215,6 +253,7 @@ run_init(const struct options *o, struct err *e)
 	OWN(config_free) struct config c = { 0 };
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 	OWN(buf_free) struct buf url = { 0 };
+	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
 	const char *names[] = { NULL, "localhost", "127.0.0.1" };
 
@@ -226,6 +265,19 @@ run_init(const struct options *o, struct err *e)
 	mem_wipe(opaque, sizeof opaque);
 	if (rc < 0 || open_data(o->data, &s, e) < 0)
 		return -1;
+	/* Met now, so that the address names it. */
+	if (o->with_escrow && escrow_child_start(o->data, &c, &child, e) < 0)
+		return -1;
+	if (o->escrow != NULL || o->with_escrow) {
+		uint8_t key[SIG_PK_BYTES];
+		if (escrowlink_start(&s, keys, false, &s.escrow, e) < 0)
+			return -1;
+		if (!escrowlink_key(s.escrow, key))
+			(void)fprintf(stderr,
+			    "aumbryd: the escrow does not answer at %s: the "
+			    "address does not name it yet\n",
+			    c.escrow_socket);
+	}
 	put_url(&s, 0, &url);
 	(void)printf("%s\n", buf_text(&url));
 	return print_invite(&s, 1, INVITE_MS, e);
@@ -284,9 +336,18 @@ start(struct server *s, struct err *e)
 	return http_start(&h, &app, &s->http, e);
 }
 
+static int
+start_escrow(const struct options *o, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(o->data, "keys");
+
+	return escrowlink_start(s, keys, true, &s->escrow, e);
+}
+
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
 static void
-serve_until_told(struct server *s, const sigset_t *set)
+serve_until_told(
+    struct server *s, struct escrow_child *child, const sigset_t *set)
 {
 	struct timespec pause = { SWEEP_S, 0 };
 
@@ -295,6 +356,8 @@ serve_until_told(struct server *s, const sigset_t *set)
 		int sig = sigtimedwait(set, NULL, &pause);
 		if (sig == SIGTERM || sig == SIGINT)
 			return;
+		if (sig == SIGCHLD)
+			(void)escrow_child_died(child);
 		if (sig < 0 && errno == EAGAIN &&
 		    server_sweep(s, now_ms(), &e) < 0)
 			log_error("sweep_failed", "code=%s why=\"%s\"",
@@ -310,6 +373,7 @@ run_serve(const struct options *o, struct err *e)
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
+	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	struct err sweep;
 	sigset_t set;
 
@@ -317,6 +381,7 @@ run_serve(const struct options *o, struct err *e)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (open_data(o->data, &s, e) < 0)
 		return -1;
@@ -343,6 +408,9 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
+	    (o->with_escrow &&
+		escrow_child_start(o->data, &s.config, &child, e) < 0) ||
+	    (s.config.escrow_socket[0] != '\0' && start_escrow(o, &s, e) < 0) ||
 	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&
 		sasl_start(&s, s.config.saslauthd_socket, &sasl, e) < 0) ||
@@ -350,7 +418,7 @@ run_serve(const struct options *o, struct err *e)
 		return -1;
 	put_url(&s, http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
-	serve_until_told(&s, &set);
+	serve_until_told(&s, child, &set);
 	log_info("stopping", "signal=term");
 	gateway_stop(s.gateway);
 	http_free(&s.http);
@@ -443,6 +511,33 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 	return suspend ? account_end_sessions(tx, &a.uid, NULL, e) : 0;
 }
 
+/* aumbryd account recover NAME REQUEST --reference R */
+static int
+order_recovery(const struct options *o, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(o->data, "keys");
+	OWN(buf_free) struct buf when = { 0 };
+	int64_t ends_ms;
+
+	if (o->n_args != 3 || o->reference == NULL)
+		return err_set(e, ERR_USAGE,
+		    "aumbryd account recover NAME REQUEST --reference R");
+	if (s->config.escrow_socket[0] == '\0')
+		return err_set(e, ERR_PROTECTION_BLOCKED,
+		    "this server has no escrow: nothing can be given back");
+	if (escrowlink_start(s, keys, false, &s->escrow, e) < 0 ||
+	    recover_order(
+		s, o->args[1], o->args[2], o->reference, &ends_ms, e) < 0)
+		return -1;
+	text_time(&when, ends_ms);
+	(void)printf("%s\n", buf_text(&when));
+	(void)fprintf(stderr,
+	    "The recovery may go on then. Until that time any sign-in of %s "
+	    "stops it.\n",
+	    o->args[1]);
+	return 0;
+}
+
 static int
 run_account(const struct options *o, struct err *e)
 {
@@ -453,6 +548,8 @@ run_account(const struct options *o, struct err *e)
 
 	if (open_data(o->data, &s, e) < 0)
 		return -1;
+	if (strcmp(verb, "recover") == 0)
+		return order_recovery(o, &s, e);
 	if (strcmp(verb, "list") == 0 ||
 	    (strcmp(verb, "show") == 0 && name != NULL)) {
 		struct list_job j = { o->json, name, false };
@@ -583,14 +680,16 @@ static const struct command {
 } commands[] = {
 	{ "init",
 	    "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
-	    "[--mature-hours N] [--open]",
+	    "[--mature-hours N] [--open] [--with-escrow | --escrow SOCKET]",
 	    run_init },
-	{ "serve", "--data DIR [--listen ADDR:PORT] [--check-config]",
+	{ "serve",
+	    "--data DIR [--listen ADDR:PORT] [--with-escrow] "
+	    "[--check-config]",
 	    run_serve },
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
 	    "--data DIR list | show NAME | suspend NAME | resume "
-	    "NAME | quota NAME SIZE",
+	    "NAME | quota NAME SIZE | recover NAME REQUEST --reference R",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },
@@ -622,7 +721,10 @@ enum {
 	OPT_READ,
 	OPT_CHECK_CONFIG,
 	OPT_AGE,
-	OPT_TO
+	OPT_TO,
+	OPT_REFERENCE,
+	OPT_ESCROW,
+	OPT_WITH_ESCROW
 };
 
 static int
@@ -641,6 +743,9 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "read", no_argument, NULL, OPT_READ },
 		{ "age", required_argument, NULL, OPT_AGE },
 		{ "to", required_argument, NULL, OPT_TO },
+		{ "reference", required_argument, NULL, OPT_REFERENCE },
+		{ "escrow", required_argument, NULL, OPT_ESCROW },
+		{ "with-escrow", no_argument, NULL, OPT_WITH_ESCROW },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -677,6 +782,15 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_TO:
 			o->to = optarg;
+			break;
+		case OPT_REFERENCE:
+			o->reference = optarg;
+			break;
+		case OPT_WITH_ESCROW:
+			o->with_escrow = true;
+			break;
+		case OPT_ESCROW:
+			o->escrow = optarg;
 			break;
 		case OPT_READ:
 			o->read = true;

@@ -162,14 +162,17 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 		.limited = true,
 		.opened_ms = c->now_ms,
 		.expires_ms = c->now_ms + VISIT_MS,
+		.way = json_string_value(json_object_get(c->in, "method")),
 		.os = os,
 		.address = c->q->peer };
 	id_random(&s.id);
 	if (account_add_session(
 		tx, &stored, &s, bytes_of(stored.b, DIGEST_BYTES), e) < 0 ||
-	    server_event(tx, c, &a.uid, "signin_visit", NULL,
-		json_string_value(json_object_get(c->in, "method")), e) < 0)
+	    server_event(tx, c, &a.uid, "signin_visit", NULL, s.way, e) < 0)
 		return -1;
+	jsonio_put_id(c->out, "uid", &a.uid);
+	jsonio_put_bytes(
+	    c->out, "birth_pin", bytes_of(a.birth_pin.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_u64(c->out, "expires_s", VISIT_MS / 1000);
 	jsonio_put_true(c->out, "limited", true);

@@ -100,6 +100,15 @@ static const struct row rows[] = {
   "Program that calls a phone and speaks, with its words; {number} may be\n"
   "one. It reads {\"number\",\"code\",\"message\"} from its standard input.\n"
   "Empty: no calls are made." },
+{ "escrow", "socket", KIND_PATH, AT(escrow_socket), "", 0, 0,
+  "UNIX socket of aumbry-escrow, which holds the keys of accounts under\n"
+  "standard protection. Empty: advanced protection alone can be had." },
+{ "escrow", "dir", KIND_TEXT, AT(escrow_dir), "escrow", 0, 0,
+  "With serve --with-escrow: its folder, in the data folder unless the\n"
+  "path is absolute. Keep copies of it apart from copies of the data." },
+{ "escrow", "user", KIND_TEXT, AT(escrow_user), "", 0, 0,
+  "With serve --with-escrow as root: the user that it runs as. Empty: the\n"
+  "server's own, and then who takes over the server has the escrow too." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"
@@ -136,6 +145,10 @@ static const struct row rows[] = {
 { "limits", "mature_hours", KIND_COUNT, AT(mature_hours), "72", 0, 720,
   "Age at which a new device may remove older ones and change recovery.\n"
   "Written into an account when it is made; lower it for tests only." },
+{ "limits", "recovery_wait", KIND_SPAN, AT(recovery_wait_s), "24h",
+  0, 30 * 24 * 3600,
+  "How long a recovery by a contact or a paper kit waits, so that the\n"
+  "account's devices can stop it. 0 for tests only." },
 };
 /* clang-format on */
 

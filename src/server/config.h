@@ -30,6 +30,9 @@ struct config {
 	/* [phone] */
 	char *text_url, *text_body, *call_command; /* or "" */
 	char *text_method; /* GET or POST */
+	/* [escrow] */
+	char *escrow_socket; /* absolute path, or "" */
+	char *escrow_dir, *escrow_user; /* of --with-escrow */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
 	/* [place] */
@@ -42,6 +45,7 @@ struct config {
 	uint64_t connections, connections_per_address;
 	uint64_t idle_s, drain_s;
 	uint64_t mature_hours;
+	uint64_t recovery_wait_s; /* by contact or kit */
 };
 
 /* Every key at its default. c: replaced, not freed before. */

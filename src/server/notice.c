@@ -64,6 +64,38 @@ static const struct {
 	    "An app-specific password was revoked." },
 	{ "app_passwords_revoked", "app-specific passwords were revoked",
 	    "All app-specific passwords were revoked." },
+	{ "recovery_begun", "a recovery of the account was begun",
+	    "Somebody recovers the account. If that is not you, stop it on one "
+	    "of your devices: aumbry recovery stop" },
+	{ "recovery_stopped", "a recovery was stopped",
+	    "A recovery of the account was stopped." },
+	{ "recovery_allowed", "a recovery was allowed",
+	    "A device of yours has allowed a recovery without its wait." },
+	{ "account_recovered", "the account was recovered",
+	    "The account was recovered: a new device is in it, it has a new "
+	    "password, and app-specific passwords are revoked." },
+	{ "recovery_changed", "the ways to recover were changed",
+	    "The ways to recover this account were changed." },
+	{ "recovery_change_waits", "a change of the ways to recover waits",
+	    "A device wants to change the ways to recover this account. It "
+	    "takes force after 72 hours; an older device can stop it: aumbry "
+	    "recovery veto" },
+	{ "recovery_vetoed", "a change of the ways to recover was stopped",
+	    "A change of the ways to recover this account was stopped." },
+	{ "protection_standard", "standard protection is on",
+	    "The account's protection is standard: with the operator's help "
+	    "you get back in, and each use of that is told." },
+	{ "protection_advanced", "advanced protection is on",
+	    "The account's protection is advanced: nobody but your devices and "
+	    "recovery keys opens its data." },
+	{ "web_access", "web access was changed",
+	    "Whether data can be opened in a browser was changed." },
+	{ "keys_released", "keys were released",
+	    "The escrow has handed out keys of this account's data, to a "
+	    "sign-in by password and a second factor." },
+	{ "keys_released_operator", "keys were released to a recovery",
+	    "The escrow has handed out keys of this account's data to a "
+	    "recovery that the operator ordered." },
 	{ "mail_added", "an address was added",
 	    "Notices of this account go to an address more." },
 	{ "mail_removed", "an address was removed",

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/text.h"
+#include "server/escrowlink.h"
 #include "server/notice.h"
 #include "server/postman.h"
 
@@ -35,6 +36,8 @@ server_wake(const struct call *c)
 {
 	if (c->posted)
 		postman_wake(c->s->postman);
+	if (c->escrow_job)
+		escrowlink_wake(c->s->escrow);
 	if (!id_zero(&c->wake))
 		http_wake(c->s->http, &c->wake);
 }
@@ -42,6 +45,14 @@ server_wake(const struct call *c)
 int
 server_json(void *app, const struct request *q, struct response *r,
     server_call_fn *fn, enum server_mode mode, struct err *e)
+{
+	return server_json_then(app, q, r, fn, NULL, mode, e);
+}
+
+int
+server_json_then(void *app, const struct request *q, struct response *r,
+    server_call_fn *fn, server_then_fn *then, enum server_mode mode,
+    struct err *e)
 {
 	OWN(jsonio_free) json_t *in = NULL;
 	OWN(jsonio_free) json_t *out = json_object();
@@ -62,6 +73,7 @@ server_json(void *app, const struct request *q, struct response *r,
 				      : db_read(c.s->db, json_job, &j, e);
 	OWN(jsonio_free) json_t *detail = c.detail;
 	OWN(gateway_message_free) struct gateway_message *message = c.message;
+	OWN(buf_free) struct buf ask = c.ask;
 	if (detail != NULL)
 		jsonio_put(&r->detail, detail);
 	if (rc < 0)
@@ -71,6 +83,11 @@ server_json(void *app, const struct request *q, struct response *r,
 		*e = c.refusal;
 		return -1;
 	}
+	c.ask = ask; /* freed on the way out */
+	int after = then != NULL ? then(&c, e) : 0;
+	ask = c.ask;
+	if (after < 0)
+		return -1;
 	jsonio_put(&r->body, out);
 	if (message == NULL)
 		return 0;
@@ -222,6 +239,24 @@ struct auth_job {
 };
 
 static int
+auth_recovery(struct tx *tx, struct auth_job *j, int64_t now, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, &j->found,
+		"SELECT id, uid, state FROM recovering WHERE token = ?"
+		" AND expires_ms > ?",
+		"dn", &j->token, now) < 0)
+		return -1;
+	if (j->found) {
+		stmt_got_copy(s, 0, j->caller->recovering.b, ID_BYTES);
+		stmt_got_copy(s, 1, j->caller->uid.b, ID_BYTES);
+		j->caller->recovery_state = (uint8_t)stmt_got_u64(s, 2);
+	}
+	return 0;
+}
+
+static int
 auth_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct auth_job *j = arg;
@@ -239,10 +274,13 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 			.dev_id = session.dev_id,
 			.token = j->token,
 			.password_ms = session.password_ms,
-			.step_up_ms = session.step_up_ms };
+			.step_up_ms = session.step_up_ms,
+			.released = session.released };
 		return 0;
 	}
-	if ((j->who & WHO_JOIN) == 0)
+	if ((j->who & WHO_RECOVER) != 0 && auth_recovery(tx, j, now, e) < 0)
+		return -1;
+	if (j->found || (j->who & WHO_JOIN) == 0)
 		return 0;
 	if (sql_first(tx, e, &s, &j->found,
 		"SELECT id, uid FROM joining WHERE token = ? AND"
@@ -285,7 +323,8 @@ server_authorize(
 		return -1;
 	if (!j.found)
 		return err_set(e, ERR_SESSION_EXPIRED, "the session has ended");
-	if (caller->limited && (who & WHO_VISITOR) == 0)
+	if (caller->limited && (who & WHO_VISITOR) == 0 &&
+	    ((who & WHO_READER) == 0 || caller->released == 0))
 		return is_visitor(e);
 	if ((who & WHO_FRESH) != 0 &&
 	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
@@ -317,6 +356,7 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		("DELETE FROM joining_message WHERE joining IN"
 		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
 		"DELETE FROM joining WHERE expires_ms < ?",
+		"DELETE FROM recovering WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};
 	/* What has just expired still explains itself for a day. */

@@ -27,6 +27,7 @@ struct server {
 	struct postman *postman; /* NULL: no mail is sent */
 	struct gateway *gateway; /* NULL: neither texts nor calls */
 	struct geoip *geoip; /* NULL: places are not known */
+	struct escrowlink *escrow; /* NULL: only advanced protection */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
 	bool plain; /* loopback HTTP: no TLS key in session proofs */
@@ -42,7 +43,11 @@ enum server_who {
 	WHO_SESSION = 2, /* a device */
 	WHO_VISITOR = 4,
 	WHO_FRESH = 8, /* and with a step-up of the last minutes */
+	WHO_RECOVER = 16, /* a recovery, by its token */
+	WHO_READER = 32, /* a visitor with keys from the escrow: it reads */
 	WHO_BOTH = WHO_JOIN | WHO_SESSION,
+	WHO_CIRCLE = WHO_BOTH | WHO_VISITOR | WHO_RECOVER,
+	WHO_READS = WHO_SESSION | WHO_READER,
 	WHO_ACCOUNT = WHO_SESSION | WHO_VISITOR,
 	WHO_STEP_UP = WHO_SESSION | WHO_FRESH
 };
@@ -54,8 +59,11 @@ struct caller {
 	struct id session_id;
 	struct id uid, dev_id; /* dev_id zero for a join token */
 	struct id join;
+	struct id recovering; /* a recovery's id; zeros: none */
+	uint8_t recovery_state; /* enum recover_state of api/recover.h */
 	struct digest token;
 	int64_t password_ms, step_up_ms;
+	uint64_t released; /* bit c: may read category c; of a visitor */
 };
 
 /* One JSON call inside its transaction. */
@@ -70,6 +78,8 @@ struct call {
 	bool posted; /* the outbox has more: wake the postman, after commit */
 	struct id wake; /* not zero: wake who waits for it, after commit */
 	struct gateway_message *message; /* goes out after commit, or NULL */
+	bool escrow_job; /* there is one: wake who does them, after commit */
+	struct buf ask; /* for server_json_then; owned */
 	/* A refusal that must keep what the transaction wrote. */
 	bool refused;
 	struct err refusal;
@@ -84,6 +94,16 @@ enum server_mode { SERVER_READ, SERVER_WRITE };
 MUST_CHECK int server_json(void *app, const struct request *q,
     struct response *r, server_call_fn *fn, enum server_mode mode,
     struct err *e);
+
+/*
+ * The same, and then `then` outside of any transaction: for what another
+ * program must be asked, whose answer goes into c->out. It is called only when
+ * fn did not refuse.
+ */
+typedef int server_then_fn(struct call *c, struct err *e);
+MUST_CHECK int server_json_then(void *app, const struct request *q,
+    struct response *r, server_call_fn *fn, server_then_fn *then,
+    enum server_mode mode, struct err *e);
 
 /* After the commit: wake who waits for what the call did. */
 void server_wake(const struct call *c);

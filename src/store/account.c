@@ -93,6 +93,25 @@ static const char *const schema[] = {
 	" added_ms INTEGER NOT NULL, code BLOB NOT NULL,"
 	" code_call INTEGER NOT NULL, code_until_ms INTEGER NOT NULL,"
 	" PRIMARY KEY (uid, number)) WITHOUT ROWID;",
+	"CREATE TABLE recovery (uid BLOB NOT NULL, keyref BLOB NOT NULL,"
+	" kind INTEGER NOT NULL, verifier BLOB NOT NULL, assist BLOB NOT NULL,"
+	" half BLOB NOT NULL, birth_pin BLOB NOT NULL,"
+	" created_ms INTEGER NOT NULL, PRIMARY KEY (uid, keyref));"
+	"CREATE INDEX recovery_assist ON recovery (assist);"
+	"CREATE TABLE recovering (id BLOB PRIMARY KEY,"
+	" token BLOB NOT NULL UNIQUE, uid BLOB NOT NULL,"
+	" known INTEGER NOT NULL, way TEXT NOT NULL, keyref BLOB NOT NULL,"
+	" device BLOB NOT NULL, nonce BLOB NOT NULL, os TEXT NOT NULL,"
+	" address TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, ready_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL, helper BLOB NOT NULL,"
+	" reference TEXT NOT NULL);"
+	"CREATE INDEX recovering_uid ON recovering (uid);"
+	"CREATE TABLE escrow_job (n INTEGER PRIMARY KEY, uid BLOB NOT NULL,"
+	" verb INTEGER NOT NULL, body BLOB NOT NULL, tries INTEGER NOT NULL,"
+	" next_ms INTEGER NOT NULL);"
+	"ALTER TABLE session ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE session ADD COLUMN way TEXT NOT NULL DEFAULT '';",
 };
 
 int
@@ -344,10 +363,20 @@ account_add_session(struct tx *tx, const struct digest *token,
 	return sql_run(tx, e,
 	    "INSERT INTO session (token, id, uid, dev_id, nonce, class,"
 	    " limited, opened_ms, expires_ms, password_ms, step_up_ms, os,"
-	    " address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-	    "diiibuunnnss", token, &x->id, &x->uid, &x->dev_id, nonce,
+	    " address, way) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+	    "diiibuunnnsss", token, &x->id, &x->uid, &x->dev_id, nonce,
 	    (uint64_t)x->class, (uint64_t)x->limited, x->opened_ms,
-	    x->expires_ms, x->step_up_ms, x->os, x->address);
+	    x->expires_ms, x->step_up_ms, x->os, x->address,
+	    x->way != NULL ? x->way : "");
+}
+
+int
+account_released(struct tx *tx, const struct digest *token, uint64_t categories,
+    struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE session SET released = released | ? WHERE token = ?", "ud",
+	    categories, token);
 }
 
 int
@@ -358,13 +387,13 @@ account_session(struct tx *tx, const struct digest *token, int64_t now_ms,
 
 	if (sql_first(tx, e, &s, found,
 		"SELECT id, uid, dev_id, class, limited, opened_ms,"
-		" expires_ms, password_ms, step_up_ms FROM session"
+		" expires_ms, password_ms, step_up_ms, released FROM session"
 		" WHERE token = ? AND expires_ms > ?",
 		"dn", token, now_ms) < 0)
 		return -1;
 	if (!*found)
 		return 0;
-	*out = (struct account_session){ .os = "", .address = "" };
+	*out = (struct account_session){ .os = "", .address = "", .way = "" };
 	stmt_got_copy(s, 0, out->id.b, ID_BYTES);
 	stmt_got_copy(s, 1, out->uid.b, ID_BYTES);
 	stmt_got_copy(s, 2, out->dev_id.b, ID_BYTES);
@@ -374,6 +403,7 @@ account_session(struct tx *tx, const struct digest *token, int64_t now_ms,
 	out->expires_ms = stmt_got_i64(s, 6);
 	out->password_ms = stmt_got_i64(s, 7);
 	out->step_up_ms = stmt_got_i64(s, 8);
+	out->released = stmt_got_u64(s, 9);
 	return 0;
 }
 

@@ -88,6 +88,8 @@ struct account_session {
 	int64_t opened_ms, expires_ms;
 	int64_t password_ms; /* when the password was proven again; or 0 */
 	int64_t step_up_ms; /* and a factor beside it; or 0 */
+	uint64_t released; /* bit c: the escrow gave the keys of category c */
+	const char *way; /* what was proven, "text"; borrowed */
 	const char *os, *address; /* borrowed; "" when read */
 };
 
@@ -98,6 +100,9 @@ MUST_CHECK int account_session(struct tx *tx, const struct digest *token,
     int64_t now_ms, struct account_session *out, bool *found, struct err *e);
 MUST_CHECK int account_step_up(
     struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);
+/* Keys were released to it. */
+MUST_CHECK int account_released(struct tx *tx, const struct digest *token,
+    uint64_t categories, struct err *e);
 /* The first half of a step-up. */
 MUST_CHECK int account_password_proven(
     struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);

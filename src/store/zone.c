@@ -2,6 +2,7 @@
 /* zone.c: tables of zones, commits and the stream of changes. */
 #include "store/zone.h"
 
+#include "store/sql.h"
 #include "store/usage.h"
 
 #include <assert.h>
@@ -181,6 +182,22 @@ zone_list(struct db *db, const struct id *uid, struct zone_info **out,
 	}
 	*out = l.list;
 	*n = l.n;
+	return 0;
+}
+
+#define ASIDE 256 /* category of a zone set aside: this and its number */
+
+int
+zone_set_aside(
+    struct tx *tx, const struct id *uid, uint64_t keep, struct err *e)
+{
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++)
+		if ((keep >> c & 1) == 0 &&
+		    sql_run(tx, e,
+			"UPDATE zone SET category = ? + number WHERE uid = ?"
+			" AND category = ?",
+			"uiu", (uint64_t)ASIDE, uid, (uint64_t)c) < 0)
+			return -1;
 	return 0;
 }
 

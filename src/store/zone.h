@@ -81,6 +81,14 @@ MUST_CHECK int zone_head(
 MUST_CHECK int zone_list(struct db *db, const struct id *uid,
     struct zone_info **out, size_t *n, struct err *e);
 
+/*
+ * Set aside the zones of an account whose keys nobody has any more, but for
+ * those of the categories in `keep` (bit c). They are kept, and are no
+ * category's; the next commit of a category makes a new zone.
+ */
+MUST_CHECK int zone_set_aside(
+    struct tx *tx, const struct id *uid, uint64_t keep, struct err *e);
+
 typedef int zone_sink_fn(void *arg, struct bytes x, struct err *e);
 
 /*

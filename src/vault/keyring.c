@@ -86,6 +86,13 @@ epoch_room(struct keyring *k, uint32_t n)
 	return &k->epochs[n - 1];
 }
 
+void
+keyring_reach(struct keyring *k, uint32_t n)
+{
+	if (n > 0)
+		(void)epoch_room(k, n);
+}
+
 static void
 take_over(struct secret **to, struct secret **from)
 {

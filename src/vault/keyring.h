@@ -48,6 +48,9 @@ void keyring_absorb(struct keyring *k, struct keyring *more);
  */
 void keyring_next_epoch(struct keyring *k, struct key_change *kc);
 
+/* Make room for epochs up to n, of which nothing need be held. */
+void keyring_reach(struct keyring *k, uint32_t n);
+
 /* Forget the epoch keyring_next_epoch drew: its entry lost a race. */
 void keyring_drop_epoch(struct keyring *k);
 

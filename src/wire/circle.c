@@ -732,7 +732,7 @@ apply_veto(
 	for (size_t i = 0; i < v->n_sigs && !may; i++) {
 		const struct member *m = circle_member(c, &v->sigs[i].keyref);
 		if (v->sigs[i].kind != SIG_DEVICE || m == NULL ||
-		    m->added_seq >= c->pending_signer_seq)
+		    m->added_seq > c->pending_signer_seq)
 			continue;
 		bool lately = !m->active &&
 		    v->time_ms - m->removed_ms < LIMIT_RECOVERY_WAIT_MS;
@@ -742,7 +742,8 @@ apply_veto(
 	}
 	if (!may)
 		return err_set(e, ERR_PERMISSION,
-		    "only an older device or the recovery set can veto");
+		    "only its maker, an older device or the recovery set can "
+		    "stop the change");
 	c->pending = false;
 	return 0;
 }

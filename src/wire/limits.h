@@ -32,6 +32,9 @@
 #define LIMIT_ENVELOPE 512
 /* Envelopes in one bundle: members, recovery keys, categories. */
 #define LIMIT_BUNDLE_ENVELOPES 256
+/* Envelopes of all epochs at once, for the escrow or over a reset: categories
+ * that standard protection covers, times 256 removals. */
+#define LIMIT_CARRIED_ENVELOPES 1024
 /* A JSON body of a control call, bytes. */
 #define LIMIT_JSON_BYTES (256 * 1024)
 /* An account's or device's name, bytes. */

@@ -23,7 +23,6 @@ static const struct {
 	[SIG_RELEASE] = LABEL("aumbry release v1"),
 	[SIG_RELEASE_KEY] = LABEL("aumbry release key v1"),
 	[SIG_FACTOR] = LABEL("aumbry factor v1"),
-	[SIG_RECOVERY] = LABEL("aumbry recovery v1"),
 };
 
 struct bytes

@@ -24,7 +24,6 @@ enum sig_label {
 	SIG_RELEASE, /* a person asks for them, by what the password opens */
 	SIG_RELEASE_KEY, /* a device names the key that signs such asking */
 	SIG_FACTOR, /* the server says which factor it has seen */
-	SIG_RECOVERY, /* proof that a recovery key is at hand */
 	SIG_LABELS
 };
 

@@ -489,7 +489,7 @@ static const struct refusal {
 	    3, BAD_SIGNATURE, ERR_CIRCLE_INVALID },
 	{ { "a veto where nothing waits", CIRCLE_VETO, 0, 0, NOBODY, odd_veto },
 	    3, PLAIN, ERR_CIRCLE_INVALID },
-	{ { "a veto by who asked for it", CIRCLE_VETO, 0, 1, NOBODY, veto }, 13,
+	{ { "a veto by a newer device", CIRCLE_VETO, 0, 1, NOBODY, veto }, 11,
 	    PLAIN, ERR_PERMISSION },
 	{ { "a veto that comes too late", CIRCLE_VETO, 72 * HOUR, 0, NOBODY,
 	      veto },

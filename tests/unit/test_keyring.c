@@ -343,6 +343,181 @@ absorbs_what_it_lacks_and_keeps_what_it_has(void **state)
 	    keyring_category(w->own, CATEGORY_BACKUP, 2));
 }
 
+/* ---- recovery keys, the escrow, a reset ---- */
+
+/* A recovery key in force, and its private half. */
+static struct devkey *
+recovery_key(struct world *w)
+{
+	struct device public;
+	struct devkey *k = devkey_new(&public);
+	struct recovery_key *r = &w->circle.recovery.keys[0];
+
+	w->circle.recovery.n = w->circle.recovery.t = 1;
+	*r = (struct recovery_key){ .kind = RECOVERY_KEY, .weight = 1 };
+	memcpy(r->sign_pk, public.sign_pk, SIG_PK_BYTES);
+	memcpy(r->kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	return k;
+}
+
+static void
+a_recovery_key_opens_what_a_member_opens(void **state)
+{
+	struct world *w = *state;
+	OWN(devkey_free) struct devkey *key = recovery_key(w);
+	OWN(keyring_free) struct keyring *k = keyring_new(&uid);
+	OWN(buf_free) struct buf all = { 0 };
+	struct err e = { 0 };
+	struct id ref;
+
+	recovery_keyref(w->circle.recovery.keys[0].sign_pk, &ref);
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	assert_int_equal(
+	    keyring_open(k, &w->circle, key, &ref, buf_bytes(&all), &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+	keyring_bundle(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	assert_int_equal(
+	    keyring_open(k, &w->circle, key, &ref, buf_bytes(&all), &e), 0);
+	for (uint32_t n = 1; n <= 2; n++)
+		expect_same(keyring_category(k, CATEGORY_BACKUP, n),
+		    keyring_category(w->own, CATEGORY_BACKUP, n));
+}
+
+/* Standard protection by an escrow whose private key comes back. */
+static struct devkey *
+escrow_key(struct world *w)
+{
+	struct device public;
+	struct devkey *k = devkey_new(&public);
+
+	w->circle.protection = PROTECTION_STANDARD;
+	memcpy(w->circle.escrow.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	return k;
+}
+
+static void
+the_escrow_opens_what_standard_protection_covers(void **state)
+{
+	struct world *w = *state;
+	OWN(devkey_free) struct devkey *key = escrow_key(w);
+	OWN(buf_free) struct buf all = { 0 };
+	unsigned seen[3][CATEGORY_END] = { { 0 } };
+
+	keyring_for_escrow(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	struct scan s = scan_of(buf_bytes(&all));
+	while (s.n > 0) {
+		OWN(secret_free) struct secret *got = NULL;
+		struct err e = { 0 };
+		enum category c;
+		uint32_t epoch;
+		bool names;
+		assert_int_equal(keyring_escrow_open(scan_v16(&s), &w->circle,
+				     key, &c, &epoch, &names, &got, &e),
+		    0);
+		expect_same(got,
+		    names ? keyring_names(w->own, c)
+			  : keyring_category(w->own, c, epoch));
+		seen[names ? 0 : epoch][c]++;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned c = 0; c < CATEGORY_END; c++)
+			assert_int_equal(seen[i][c], category_escrowed(c));
+}
+
+static void
+the_escrow_opens_nothing_else(void **state)
+{
+	struct world *w = *state;
+	OWN(devkey_free) struct devkey *key = escrow_key(w);
+	OWN(devkey_free) struct devkey *other = escrow_key(w);
+	OWN(buf_free) struct buf all = { 0 };
+	struct bytes x;
+	size_t n = 0;
+
+	/* Sealed to another key, and what is for members. */
+	keyring_bundle(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	for (struct scan s = scan_of(buf_bytes(&all)); s.n > 0; n++) {
+		OWN(secret_free) struct secret *got = NULL;
+		struct err e = { 0 };
+		enum category c;
+		uint32_t epoch;
+		bool names;
+		x = scan_v16(&s);
+		assert_int_equal(keyring_escrow_open(x, &w->circle, key, &c,
+				     &epoch, &names, &got, &e),
+		    -1);
+		assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+	}
+	assert_true(n > 10);
+	/* And a member opens nothing that is for the escrow. */
+	OWN(keyring_free) struct keyring *k = NULL;
+	struct err e = { 0 };
+	buf_clear(&all);
+	keyring_for_escrow(
+	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	assert_int_equal(
+	    open_as(w, &w->circle, 0, buf_bytes(&all), &k, &e), -1);
+}
+
+/* Device 1 begins anew, with what the escrow gave of epoch 1 alone. */
+static void
+what_a_reset_carries_over_is_opened(void **state)
+{
+	struct world *w = *state;
+	OWN(keyring_free) struct keyring *fresh = keyring_new(&uid);
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+	struct key_change kc;
+	struct err e = { 0 };
+
+	for (uint32_t n = 1; n <= 2; n++)
+		keyring_put_category(fresh, CATEGORY_BACKUP, n,
+		    keyring_category(w->own, CATEGORY_BACKUP, n));
+	keyring_put_names(
+	    fresh, CATEGORY_BACKUP, keyring_names(w->own, CATEGORY_BACKUP));
+	keyring_next_epoch(fresh, &kc);
+	assert_int_equal(kc.epoch, 3);
+	/* A member of another id: none comes twice. */
+	id_random(&w->devices[1].dev_id);
+	device_put(&body, &w->devices[1]);
+	id_put(&body, &zone);
+	key_change_put(&body, &kc);
+	apply(w, CIRCLE_RESET, &body, 1, -1);
+	keyring_bundle(
+	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	keyring_carried(
+	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	/* What was there before stays at the server, and is passed over. */
+	buf_put_bytes(&all, buf_bytes(&w->first));
+	buf_put_bytes(&all, buf_bytes(&w->second));
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	assert_int_equal(keyring_epoch(k), 3);
+	for (uint32_t n = 1; n <= 2; n++) {
+		expect_same(keyring_category(k, CATEGORY_BACKUP, n),
+		    keyring_category(w->own, CATEGORY_BACKUP, n));
+		assert_null(keyring_category(k, CATEGORY_KEYCHAIN, n));
+		assert_null(keyring_integrity(k, CATEGORY_BACKUP, n));
+	}
+	expect_same(keyring_names(k, CATEGORY_BACKUP),
+	    keyring_names(w->own, CATEGORY_BACKUP));
+	assert_false(secret_equal(keyring_names(k, CATEGORY_KEYCHAIN),
+	    keyring_names(w->own, CATEGORY_KEYCHAIN)));
+	/* Another than the device of the reset carries nothing. */
+	keyring_free(&k);
+	buf_clear(&all);
+	keyring_bundle(
+	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	keyring_carried(
+	    fresh, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	assert_int_equal(
+	    open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
+}
+
 int
 main(void)
 {
@@ -373,6 +548,16 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    absorbs_what_it_lacks_and_keeps_what_it_has, world_new,
 		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    a_recovery_key_opens_what_a_member_opens, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    the_escrow_opens_what_standard_protection_covers, world_new,
+		    world_free),
+		cmocka_unit_test_setup_teardown(
+		    the_escrow_opens_nothing_else, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    what_a_reset_carries_over_is_opened, world_new, world_free),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* protect.h: the protection level, and the account's key with the escrow. */
+#pragma once
+
+#include "server/server.h"
+
+/* Have the escrow make a key for the uid: "escrow" of the answer, as in
+ * wire/circle.h. Outside of transactions. errors: escrow-unreachable. */
+MUST_CHECK int protect_put_escrow(
+    struct call *c, struct bytes uid, struct err *e);
+
+/* Is it standard by our escrow, or advanced? errors: protection-blocked,
+ * escrow-changed. */
+MUST_CHECK int protect_check(
+    const struct call *c, const struct circle *circle, struct err *e);
+
+/*
+ * Pass on the "release" of a new password, the key that it signs releases with.
+ * Nothing when there is none and the account is not under standard protection.
+ */
+MUST_CHECK int protect_register(
+    struct tx *tx, struct call *c, const struct id *uid, struct err *e);
+
+/* An entry of the circle has set the level. */
+MUST_CHECK int protect_changed(struct tx *tx, struct call *c,
+    const struct circle *before, const struct circle *after, struct err *e);

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: ISC */
+/* recover.c: the calls of who has lost every device. */
+#include "api/recover.h"
+
+#include "api/api.h"
+#include "api/apppass.h"
+#include "api/protect.h"
+#include "api/ring.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define HOUR_MS (3600 * 1000LL)
+#define DAY_MS (24 * HOUR_MS)
+#define TRIES_MS (10 * 60 * 1000)
+#define KEY_MS HOUR_MS /* a recovery by key is done in one sitting */
+#define LATER_MS (14 * DAY_MS) /* how long after its wait one may go on */
+#define OPEN_PER_DAY 20 /* recoveries begun from one address */
+
+/* ---- rows ---- */
+
+void
+recover_free(struct recover *r)
+{
+	buf_free(&r->device);
+}
+
+int
+recover_load(struct tx *tx, const struct id *id, struct recover *out,
+    bool *found, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	recover_free(out);
+	*out = (struct recover){ .id = *id };
+	if (sql_first(tx, e, &s, found,
+		"SELECT uid, known, way, keyref, state, created_ms, ready_ms,"
+		" expires_ms, helper, device FROM recovering WHERE id = ?",
+		"i", id) < 0)
+		return -1;
+	if (!*found)
+		return 0;
+	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+	out->known = stmt_got_u64(s, 1) != 0;
+	const char *way = stmt_got_text(s, 2);
+	memcpy(out->way, way, strnlen(way, sizeof out->way - 1));
+	stmt_got_copy(s, 3, out->keyref.b, ID_BYTES);
+	out->state = (enum recover_state)stmt_got_u64(s, 4);
+	out->created_ms = stmt_got_i64(s, 5);
+	out->ready_ms = stmt_got_i64(s, 6);
+	out->expires_ms = stmt_got_i64(s, 7);
+	stmt_got_copy(s, 8, out->helper.b, ID_BYTES);
+	buf_put_bytes(&out->device, stmt_got_bytes(s, 9));
+	return 0;
+}
+
+int
+recover_of(
+    struct tx *tx, const struct call *c, struct recover *out, struct err *e)
+{
+	bool found;
+
+	if (recover_load(tx, &c->me->recovering, out, &found, e) < 0)
+		return -1;
+	return found ? 0 : err_set(e, ERR_NOT_FOUND, "the recovery is over");
+}
+
+int
+recover_ready(const struct recover *r, const struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf when = { 0 };
+
+	switch (r->state) {
+	case RECOVER_STOPPED:
+		return err_set(e, ERR_REQUEST_REFUSED,
+		    "a device of the account, or a sign-in, has stopped this "
+		    "recovery");
+	case RECOVER_DONE:
+		return err_set(e, ERR_CODE_EXPIRED, "this recovery was used");
+	case RECOVER_ASKED:
+		return err_set(e, ERR_RECOVERY_WAITING,
+		    "nobody has helped with this recovery yet");
+	default:
+		break;
+	}
+	if (r->ready_ms <= c->now_ms)
+		return 0;
+	text_time(&when, r->ready_ms);
+	return err_set(e, ERR_RECOVERY_WAITING,
+	    "this recovery waits until %s, so that the account's devices can "
+	    "stop it",
+	    buf_text(&when));
+}
+
+int
+recover_proven(struct tx *tx, struct call *c, struct recover *r,
+    int64_t wait_ms, struct err *e)
+{
+	OWN(buf_free) struct buf detail = { 0 };
+
+	r->state = RECOVER_WAITING;
+	r->ready_ms = c->now_ms + wait_ms;
+	r->expires_ms = r->ready_ms + (wait_ms == 0 ? KEY_MS : LATER_MS);
+	if (wait_ms > 0) {
+		buf_printf(&detail, "by %s, can be stopped until ", r->way);
+		text_time(&detail, r->ready_ms);
+	}
+	return sql_run(tx, e,
+		   "UPDATE recovering SET state = ?, ready_ms = ?,"
+		   " expires_ms = ?, keyref = ? WHERE id = ?",
+		   "unnii", (uint64_t)r->state, r->ready_ms, r->expires_ms,
+		   &r->keyref, &r->id) < 0 ||
+		server_event(tx, c, &r->uid, "recovery_begun", NULL,
+		    wait_ms > 0 ? buf_text(&detail) : r->way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* ---- beginning ---- */
+
+static const struct way {
+	const char *name;
+	uint8_t kind; /* of the recovery key; 0: none is needed at first */
+	bool waits;
+} ways[] = {
+	{ "key", RECOVERY_KEY, false },
+	{ "kit", RECOVERY_KIT, true },
+	{ "contact", 0, true },
+	{ "operator", 0, true },
+};
+
+static const struct way *
+way_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		if (strcmp(ways[i].name, name) == 0)
+			return &ways[i];
+	return NULL;
+}
+
+/* The keyref that belongs to what was shown, of a key in force. */
+static int
+find_key(struct tx *tx, const struct call *c, const struct id *uid,
+    uint8_t kind, struct bytes shown, struct id *keyref, bool *found,
+    struct err *e)
+{
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct digest verifier;
+	bool row;
+
+	digest_of(shown, &verifier);
+	*found = false;
+	if (sql_first(tx, e, &s, &row,
+		"SELECT keyref FROM recovery WHERE uid = ? AND kind = ?"
+		" AND verifier = ?",
+		"iud", uid, (uint64_t)kind, &verifier) < 0)
+		return -1;
+	if (!row)
+		return 0;
+	stmt_got_copy(s, 0, keyref->b, ID_BYTES);
+	if (account_circle(tx, uid, &circle, e) < 0)
+		return -1;
+	*found = recovery_find(circle_recovery_at(&circle, (uint64_t)c->now_ms),
+		     keyref) != NULL;
+	return 0;
+}
+
+static int
+insert(struct tx *tx, struct call *c, const struct recover *r,
+    struct bytes nonce, const char *os, struct err *e)
+{
+	OWN(buf_free) struct buf token = { 0 };
+	static const struct id nobody;
+	struct digest stored;
+
+	server_token(&token, &stored);
+	if (sql_run(tx, e,
+		"INSERT INTO recovering (id, token, uid, known, way, keyref,"
+		" device, nonce, os, address, created_ms, state, ready_ms,"
+		" expires_ms, helper, reference) VALUES (?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, 0, ?, ?, '')",
+		"idiusibbssnuni", &r->id, &stored, &r->uid, (uint64_t)r->known,
+		r->way, &r->keyref, buf_bytes(&r->device), nonce, os,
+		c->q->peer, c->now_ms, (uint64_t)RECOVER_ASKED,
+		c->now_ms + LATER_MS, &nobody) < 0)
+		return -1;
+	jsonio_put_id(c->out, "recovery", &r->id);
+	jsonio_put_text(c->out, "token", buf_text(&token));
+	return 0;
+}
+
+static int
+throttled(struct tx *tx, struct call *c, const char *name,
+    const struct way *way, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	if (way->kind != 0)
+		buf_printf(&key, "recover|%s|%s", name, c->q->peer);
+	else
+		buf_printf(&key, "recover|%s", c->q->peer);
+	return server_throttle(tx, c, buf_text(&key),
+	    way->kind != 0 ? c->s->config.password_tries : OPEN_PER_DAY,
+	    way->kind != 0 ? TRIES_MS : DAY_MS, ok, e);
+}
+
+static int
+begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
+    struct recover *r, struct err *e)
+{
+	OWN(buf_free) struct buf nonce = { 0 };
+	OWN(buf_free) struct buf shown = { 0 };
+	const char *os = json_string_value(json_object_get(c->in, "os"));
+	struct account a;
+	struct device d;
+	bool known, proven = false;
+
+	if (jsonio_bytes(c->in, "device", 0, &r->device, e) < 0 ||
+	    jsonio_bytes(c->in, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    (way->kind != 0 &&
+		jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &shown, e) < 0))
+		return -1;
+	struct scan s = scan_of(buf_bytes(&r->device));
+	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the device's record is not well-formed");
+	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
+		os = "";
+	if (account_by_name(tx, name, &a, &known, e) < 0)
+		return -1;
+	if (known)
+		r->uid = a.uid;
+	else
+		id_random(&r->uid);
+	r->known = known;
+	if (way->kind != 0 && known &&
+	    find_key(tx, c, &r->uid, way->kind, buf_bytes(&shown), &r->keyref,
+		&proven, e) < 0)
+		return -1;
+	if (way->kind != 0 && !proven)
+		return server_refuse(c, ERR_RECOVERY_CODE,
+		    "the name is wrong, or this is no recovery %s of that "
+		    "account",
+		    way->name);
+	if (insert(tx, c, r, buf_bytes(&nonce), os, e) < 0)
+		return -1;
+	int64_t wait =
+	    way->waits ? (int64_t)c->s->config.recovery_wait_s * 1000 : 0;
+	return proven ? recover_proven(tx, c, r, wait, e) : 0;
+}
+
+static int
+begin(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	char name[LIMIT_NAME_BYTES + 1] = "";
+	const char *given = "", *way_name = "";
+	bool ok;
+
+	if (jsonio_text(c->in, "name", &given, e) < 0 ||
+	    jsonio_text(c->in, "way", &way_name, e) < 0)
+		return -1;
+	const struct way *way = way_of(way_name);
+	if (way == NULL)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "there is no such way to recover an account");
+	if (strlen(given) < sizeof name)
+		memcpy(name, given, strlen(given) + 1);
+	if (!account_name_ok(name))
+		name[0] = '\0'; /* nobody has it */
+	if (throttled(tx, c, name, way, &ok, e) < 0 || !ok)
+		return ok ? -1 : 0;
+	id_random(&r.id);
+	memcpy(r.way, way->name, strlen(way->name));
+	return begin_as(tx, c, way, name, &r, e);
+}
+
+int
+recover_begin(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, begin, SERVER_WRITE, e);
+}
+
+/* ---- going on ---- */
+
+static int
+put_key_half(
+    struct tx *tx, struct call *c, const struct recover *r, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT kind, half, birth_pin FROM recovery WHERE uid = ?"
+		" AND keyref = ?",
+		"ii", &r->uid, &r->keyref) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_CODE_EXPIRED,
+		    "the recovery key was replaced meanwhile");
+	jsonio_put_u64(c->out, "kind", stmt_got_u64(s, 0));
+	jsonio_put_bytes(c->out, "half", stmt_got_bytes(s, 1));
+	jsonio_put_bytes(c->out, "birth_pin", stmt_got_bytes(s, 2));
+	jsonio_put_id(c->out, "keyref", &r->keyref);
+	return 0;
+}
+
+static int
+look(struct tx *tx, struct call *c, struct err *e)
+{
+	static const char *const states[] = { "asked", "waiting", "stopped",
+		"done" };
+	OWN(recover_free) struct recover r = { .known = false };
+	struct account a;
+	struct err why;
+
+	if (recover_of(tx, c, &r, e) < 0)
+		return -1;
+	jsonio_put_text(c->out, "state", states[r.state]);
+	jsonio_put_text(c->out, "way", r.way);
+	jsonio_put_u64(c->out, "ready_ms", (uint64_t)r.ready_ms);
+	jsonio_put_u64(c->out, "expires_ms", (uint64_t)r.expires_ms);
+	if (r.state != RECOVER_WAITING && r.state != RECOVER_DONE)
+		return 0;
+	if (server_account(tx, &r.uid, &a, e) < 0)
+		return -1;
+	jsonio_put_id(c->out, "uid", &r.uid);
+	jsonio_put_text(c->out, "name", a.name);
+	jsonio_put_text(c->out, "host", c->s->config.host);
+	return recover_ready(&r, c, &why) < 0 || id_zero(&r.keyref)
+	    ? 0
+	    : put_key_half(tx, c, &r, e);
+}
+
+int
+recover_look(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, look, SERVER_READ, e);
+}
+
+/* Given up by who began it. */
+static int
+cancel(struct tx *tx, struct call *c, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE recovering SET state = ? WHERE id = ? AND state <= ?",
+	    "uiu", (uint64_t)RECOVER_STOPPED, &c->me->recovering,
+	    (uint64_t)RECOVER_WAITING);
+}
+
+int
+recover_cancel(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, cancel, SERVER_WRITE, e);
+}
+
+/* The keys of the account, as the recovery key may open them. */
+static int
+keyring(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(buf_free) struct buf envelopes = { 0 };
+
+	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	    account_circle(tx, &r.uid, &circle, e) < 0 ||
+	    account_keyring(
+		tx, &r.uid, &r.keyref, circle.key.epoch, &envelopes, e) < 0)
+		return -1;
+	jsonio_put_list(c->out, "envelopes", buf_bytes(&envelopes));
+	return 0;
+}
+
+int
+recover_keyring(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, keyring, SERVER_READ, e);
+}
+
+static int
+password(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	OWN(buf_free) struct buf request = { 0 };
+	uint8_t response[OPAQUE_RESPONSE];
+
+	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	    jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
+	    opsrv_register(&c->s->opaque, bytes_of(r.uid.b, ID_BYTES),
+		request.p, response, e) < 0)
+		return -1;
+	jsonio_put_bytes(
+	    c->out, "response", bytes_of(response, sizeof response));
+	server_put_ksf(c->out);
+	return 0;
+}
+
+int
+recover_password(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, password, SERVER_READ, e);
+}
+
+/* ---- the end ---- */
+
+/* The entry must be this recovery's: by its way, for its device. */
+static int
+check_entry(const struct recover *r, const struct entry_view *v,
+    const struct call *c, struct err *e)
+{
+	bool reset = strcmp(r->way, "operator") == 0;
+	struct bytes device = buf_bytes(&r->device);
+
+	if (v->type != (reset ? CIRCLE_RESET : CIRCLE_RECOVER) ||
+	    v->body.n < device.n ||
+	    !bytes_equal(bytes_of(v->body.p, device.n), device))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the entry is not the one of this recovery");
+	bool ours = reset;
+	for (size_t i = 0; i < v->n_sigs; i++)
+		ours |= v->sigs[i].kind == 2 &&
+		    id_equal(&v->sigs[i].keyref, &r->keyref);
+	if (!ours)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the entry is not signed by the key of this recovery");
+	return server_clock(c, v->time_ms, e);
+}
+
+static int
+new_record(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
+{
+	OWN(buf_free) struct buf record = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	struct digest birth;
+
+	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
+	    opsrv_record_check(record.p, e) < 0 ||
+	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0)
+		return -1;
+	memcpy(birth.b, pin.p, DIGEST_BYTES);
+	return account_set_record(tx, uid, record.p, &birth, e) < 0 ||
+		protect_register(tx, c, uid, e) < 0 ||
+		apppass_drop_all(tx, c, uid, e) < 0 ||
+		account_end_visits(tx, uid, &c->me->token, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* Zones whose keys nobody has are set aside, and security keys that are no
+ * members any more are none of the account's. */
+static int
+begin_anew(struct tx *tx, const struct circle *after, struct err *e)
+{
+	uint64_t keep = 0;
+
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
+		if (after->protection == PROTECTION_STANDARD &&
+		    category_escrowed(k))
+			keep |= 1ULL << k;
+	return zone_set_aside(tx, &after->uid, keep, e) < 0 ||
+		ring_forget_carried(tx, &after->uid, e) < 0
+	    ? -1
+	    : sql_run(tx, e, "DELETE FROM security_key WHERE uid = ?", "i",
+		  &after->uid);
+}
+
+static int
+finish(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	OWN(buf_free) struct buf entry = { 0 };
+	OWN(buf_free) struct buf envelopes = { 0 };
+	OWN(circle_free) struct circle before = { 0 };
+	OWN(circle_free) struct circle after = { 0 };
+	struct entry_view v;
+
+	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	    jsonio_bytes(c->in, "entry", 0, &entry, e) < 0 ||
+	    jsonio_list(c->in, "envelopes", LIMIT_CARRIED_ENVELOPES, &envelopes,
+		e) < 0 ||
+	    circle_entry_parse(buf_bytes(&entry), &v, e) < 0 ||
+	    check_entry(&r, &v, c, e) < 0 ||
+	    account_circle(tx, &r.uid, &before, e) < 0)
+		return -1;
+	circle_copy(&after, &before);
+	if (circle_apply(&after, buf_bytes(&entry), e) < 0)
+		return -1;
+	const struct id *fresh =
+	    &after.members[after.n_members - 1].device.dev_id;
+	if (account_add_entry(tx, &r.uid, after.seq, buf_bytes(&entry), e) <
+		0 ||
+	    (v.type == CIRCLE_RESET && begin_anew(tx, &after, e) < 0) ||
+	    ring_take_bundle(tx, &after, fresh, buf_bytes(&envelopes),
+		RING_WHOLE, NULL, e) < 0 ||
+	    ring_end_removed(tx, c, &before, &after, e) < 0 ||
+	    recovery_tidy(tx, &after, e) < 0 ||
+	    new_record(tx, c, &r.uid, e) < 0)
+		return -1;
+	return sql_run(tx, e, "UPDATE recovering SET state = ? WHERE uid = ?",
+		   "ui", (uint64_t)RECOVER_DONE, &r.uid) < 0 ||
+		server_event(
+		    tx, c, &r.uid, "account_recovered", fresh, r.way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+recover_finish(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, finish, SERVER_WRITE, e);
+}

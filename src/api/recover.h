@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* recover.h: recoveries: a way back in for who has lost every device. */
+/*
+ * A recovery begins with a name and, for a key or a kit, with what proves that
+ * one has it. It has a token of its own, which opens nothing else. Ways that
+ * wait (contact, kit, operator) are announced when they begin, can be stopped
+ * by every device of the account, and allowed at once by one of them.
+ *
+ * Who only gives a name learns nothing: unknown names are answered alike.
+ */
+#pragma once
+
+#include "server/server.h"
+
+enum recover_state {
+	RECOVER_ASKED, /* nothing is proven: a contact or the operator must */
+	RECOVER_WAITING, /* proven, until ready_ms */
+	RECOVER_STOPPED, /* by a device, or by a sign-in */
+	RECOVER_DONE
+};
+
+struct recover {
+	struct id id, uid, keyref, helper;
+	bool known; /* is there such an account? */
+	char way[16]; /* "key", "contact", "kit", "operator" */
+	enum recover_state state;
+	int64_t created_ms, ready_ms, expires_ms;
+	struct buf device;
+};
+
+void recover_free(struct recover *r);
+
+/* The recovery of the caller's token. errors: not-found. */
+MUST_CHECK int recover_of(
+    struct tx *tx, const struct call *c, struct recover *out, struct err *e);
+MUST_CHECK int recover_load(struct tx *tx, const struct id *id,
+    struct recover *out, bool *found, struct err *e);
+
+/*
+ * May it go on now: proven, its wait over, not stopped?
+ *
+ * errors  recovery-waiting, naming the time; request-refused; code-expired.
+ */
+MUST_CHECK int recover_ready(
+    const struct recover *r, const struct call *c, struct err *e);
+
+/* Begin the wait: it is proven, and everybody is told. */
+MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,
+    int64_t wait_ms, struct err *e);
+
+/*
+ * The operator orders the recovery that was asked for, by the start of its ID;
+ * the escrow begins the wait.
+ *
+ * reference  what the operator will know it by; the account's owner reads it.
+ * errors     not-found, ambiguous-request, release-refused, escrow-unreachable.
+ */
+MUST_CHECK int recover_order(struct server *s, const char *name,
+    const char *request, const char *reference, int64_t *ends_ms,
+    struct err *e);
+
+/* Somebody of the account has signed in: an operator's recovery ends. */
+MUST_CHECK int recover_signed_in(
+    struct tx *tx, struct call *c, const struct id *uid, struct err *e);
+
+/* After an entry of the circle: forget keys that no set names any more. */
+MUST_CHECK int recovery_tidy(
+    struct tx *tx, const struct circle *c, struct err *e);
+/* Is there a row for each key of both sets? errors: bad-request. */
+MUST_CHECK int recovery_staged(
+    struct tx *tx, const struct circle *c, struct err *e);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/* recovery.c: recovery keys as the account's devices see them, and the
+ * recoveries that they stop or allow. */
+#include "api/api.h"
+
+#include "api/recover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BIRTH_PIN (4 + 3 * DIGEST_BYTES)
+
+/* ---- keys ---- */
+
+static void
+put_key(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id keyref;
+
+	(void)c;
+	stmt_got_copy(s, 0, keyref.b, ID_BYTES);
+	jsonio_put_id(row, "keyref", &keyref);
+	jsonio_put_u64(row, "kind", stmt_got_u64(s, 1));
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 2));
+	jsonio_put_bytes(row, "birth_pin", stmt_got_bytes(s, 3));
+	/* Its keys of the newest epoch: what it would open. */
+	if (stmt_got_bytes(s, 4).n > 0)
+		jsonio_put_bytes(row, "envelope", stmt_got_bytes(s, 4));
+}
+
+static void
+put_open(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id id;
+
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	jsonio_put_id(row, "id", &id);
+	jsonio_put_text(row, "way", stmt_got_text(s, 1));
+	jsonio_put_text(row, "os", stmt_got_text(s, 2));
+	server_put_address(c, row, stmt_got_text(s, 3));
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 4));
+	jsonio_put_u64(row, "ready_ms", stmt_got_u64(s, 5));
+	jsonio_put_text(row, "reference", stmt_got_text(s, 6));
+}
+
+static int
+list(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *keys = NULL;
+	OWN(stmt_done) struct stmt *open = NULL;
+	json_t *key_rows = json_array(), *open_rows = json_array();
+
+	(void)json_object_set_new(c->out, "keys", key_rows);
+	(void)json_object_set_new(c->out, "open", open_rows);
+	return sql_ask(tx, e, &keys,
+		   "SELECT r.keyref, r.kind, r.created_ms, r.birth_pin,"
+		   " (SELECT v.bytes FROM envelope v WHERE v.uid = r.uid"
+		   " AND v.purpose = 1 AND v.receiver = r.keyref AND"
+		   " v.epoch = (SELECT MAX(epoch) FROM envelope WHERE"
+		   " uid = r.uid)) FROM recovery r WHERE r.uid = ?"
+		   " ORDER BY r.created_ms",
+		   "i", &c->me->uid) < 0 ||
+		server_rows(keys, c, key_rows, put_key, e) < 0 ||
+		sql_ask(tx, e, &open,
+		    "SELECT id, way, os, address, created_ms, ready_ms,"
+		    " reference FROM recovering WHERE uid = ? AND known = 1"
+		    " AND state = ? AND expires_ms > ? ORDER BY created_ms",
+		    "iun", &c->me->uid, (uint64_t)RECOVER_WAITING,
+		    c->now_ms) < 0
+	    ? -1
+	    : server_rows(open, c, open_rows, put_open, e);
+}
+
+int
+recovery_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, list, SERVER_READ, e);
+}
+
+/* What belongs to a key that an entry of the circle will name next. */
+static int
+stage(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf verifier = { 0 };
+	OWN(buf_free) struct buf assist = { 0 };
+	OWN(buf_free) struct buf half = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	struct id keyref;
+	uint64_t kind, n;
+
+	if (jsonio_id(c->in, "keyref", &keyref, e) < 0 ||
+	    jsonio_u64(c->in, "kind", &kind, e) < 0 ||
+	    jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &verifier, e) < 0 ||
+	    jsonio_bytes(c->in, "birth_pin", BIRTH_PIN, &pin, e) < 0)
+		return -1;
+	bool halved = kind != RECOVERY_KEY;
+	if (kind < RECOVERY_KEY || kind > RECOVERY_KIT ||
+	    (halved && jsonio_bytes(c->in, "half", 32, &half, e) < 0) ||
+	    (kind == RECOVERY_CONTACT &&
+		jsonio_bytes(c->in, "assist", DIGEST_BYTES, &assist, e) < 0))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "what belongs to a recovery key is not whole");
+	/* What was staged and never used makes room after two sets' worth. */
+	if (sql_count(tx, e, &n, "SELECT COUNT(*) FROM recovery WHERE uid = ?",
+		"i", &c->me->uid) < 0)
+		return -1;
+	if (n >= 4ULL * LIMIT_RECOVERY_KEYS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "an account has at most %d recovery keys",
+		    LIMIT_RECOVERY_KEYS);
+	return sql_run(tx, e,
+	    "INSERT INTO recovery (uid, keyref, kind, verifier, assist, half,"
+	    " birth_pin, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT (uid, keyref) DO NOTHING",
+	    "iiubbbbn", &c->me->uid, &keyref, kind, buf_bytes(&verifier),
+	    buf_bytes(&assist), buf_bytes(&half), buf_bytes(&pin), c->now_ms);
+}
+
+int
+recovery_stage(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, stage, SERVER_WRITE, e);
+}
+
+static int
+each_key(struct tx *tx, const struct circle *c, const struct recovery_set *set,
+    struct err *e)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct id ref;
+		uint64_t n;
+		recovery_keyref(set->keys[i].sign_pk, &ref);
+		if (sql_count(tx, e, &n,
+			"SELECT COUNT(*) FROM recovery WHERE uid = ?"
+			" AND keyref = ? AND kind = ?",
+			"iiu", &c->uid, &ref, (uint64_t)set->keys[i].kind) < 0)
+			return -1;
+		if (n == 0)
+			return err_set(e, ERR_BAD_REQUEST,
+			    "the server was not told what belongs to a "
+			    "recovery key");
+	}
+	return 0;
+}
+
+int
+recovery_staged(struct tx *tx, const struct circle *c, struct err *e)
+{
+	return each_key(tx, c, &c->recovery, e) < 0 ||
+		(c->pending && each_key(tx, c, &c->next, e) < 0)
+	    ? -1
+	    : 0;
+}
+
+int
+recovery_tidy(struct tx *tx, const struct circle *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf refs = { 0 };
+	struct id ref;
+
+	if (sql_ask(tx, e, &s, "SELECT keyref FROM recovery WHERE uid = ?", "i",
+		&c->uid) < 0 ||
+	    sql_gather(s, &refs, e) < 0)
+		return -1;
+	struct scan p = scan_of(buf_bytes(&refs));
+	while (p.n > 0) {
+		struct bytes x = scan_v16(&p);
+		if (x.n != ID_BYTES)
+			continue;
+		memcpy(ref.b, x.p, ID_BYTES);
+		if (recovery_find(&c->recovery, &ref) != NULL ||
+		    (c->pending && recovery_find(&c->next, &ref) != NULL))
+			continue;
+		if (sql_run(tx, e,
+			"DELETE FROM recovery WHERE uid = ? AND keyref = ?",
+			"ii", &c->uid, &ref) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- recoveries that wait ---- */
+
+static int
+waiting(struct tx *tx, struct call *c, struct recover *r, struct err *e)
+{
+	struct id id;
+	bool found = false;
+
+	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
+	    recover_load(tx, &id, r, &found, e) < 0)
+		return -1;
+	if (!found || !r->known || !id_equal(&r->uid, &c->me->uid) ||
+	    r->state != RECOVER_WAITING || r->expires_ms <= c->now_ms)
+		return err_set(
+		    e, ERR_NOT_FOUND, "there is no such recovery any more");
+	return 0;
+}
+
+static int
+stop(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+
+	if (waiting(tx, c, &r, e) < 0)
+		return -1;
+	if (strcmp(r.way, "operator") == 0)
+		return recover_signed_in(tx, c, &r.uid, e);
+	return sql_run(tx, e, "UPDATE recovering SET state = ? WHERE id = ?",
+		   "ui", (uint64_t)RECOVER_STOPPED, &r.id) < 0 ||
+		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
+		    r.way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+recovery_stop(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, stop, SERVER_WRITE, e);
+}
+
+/* An operator's order waits by the escrow's clock, which no device moves. */
+static int
+allow(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+
+	if (waiting(tx, c, &r, e) < 0)
+		return -1;
+	if (strcmp(r.way, "operator") == 0)
+		return err_set(e, ERR_PERMISSION,
+		    "a recovery by the operator cannot be hastened: let the "
+		    "new device in by a code instead");
+	return sql_run(tx, e, "UPDATE recovering SET ready_ms = ? WHERE id = ?",
+		   "ni", c->now_ms, &r.id) < 0 ||
+		server_event(tx, c, &r.uid, "recovery_allowed", &c->me->dev_id,
+		    r.way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+recovery_allow(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, allow, SERVER_WRITE, e);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* reader.h: reading an account's data by a code, under standard protection. */
+/*
+ * A visitor (visit.h) to whom the escrow has handed out keys. It knows the
+ * circle by the password's birth pin and checks every signature, but no live
+ * sum, whose keys the escrow does not have: a server could leave changes out.
+ * It reads, and writes nothing.
+ *
+ * The home keeps, for as long as the session is good, under "reader": u8 1
+ * | uid | request id | device keys[64] | v32 what the escrow signed
+ * | v32 circle, v16 each.
+ */
+#pragma once
+
+#include "client/visit.h"
+#include "client/zcopy.h"
+
+struct reader {
+	struct visit *visit;
+	struct local *local;
+	struct depot *depot;
+	struct circle circle;
+	struct keyring *keyring;
+	struct zcopy_self zones_of; /* for zcopy_open */
+	struct id backup; /* the zone */
+};
+
+void reader_free(struct reader **r);
+
+/*
+ * Have the keys handed out, and keep them in the home.
+ *
+ * answer  what the server said to the factor.
+ * errors  ERR_NONE and -1 when the account is under advanced protection;
+ *         circle-not-yours, release-refused, escrow-unreachable, …
+ */
+MUST_CHECK int reader_begin(const char *dir, const json_t *answer,
+    const struct secret *export_key, struct err *e);
+
+bool reader_there(const char *dir);
+/* errors: session-expired; not-found: there is no backup yet. */
+MUST_CHECK int reader_open(const char *dir, struct reader **out, struct err *e);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/* recovery.c: making, changing and trying recovery keys. */
+#include "client/recovery.h"
+
+#include "base/file.h"
+#include "base/now.h"
+#include "client/pin.h"
+#include "vault/recseed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND_RECOVERY 19
+#define FORMAT 1
+#define FILE_MAX 4096 /* bytes; a code's file has some 200 */
+
+/* ---- notes in the state zone ---- */
+
+static struct id
+note_id(const struct id *keyref)
+{
+	return self_state_id("recovery", keyref);
+}
+
+static void
+put_note(struct buf *out, const struct recovery_info *i)
+{
+	buf_put_u8(out, KIND_RECOVERY);
+	buf_put_u8(out, FORMAT);
+	id_put(out, &i->keyref);
+	buf_put_u8(out, i->kind);
+	buf_put_u64(out, i->created_ms);
+	buf_put_u64(out, i->tried_ms);
+	buf_put_v8(out, bytes_str(i->label));
+}
+
+/* What is not known stays as it was. */
+static void
+take_note(struct self *s, struct recovery_info *i)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = note_id(&i->keyref);
+	struct err ignored;
+
+	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+		return;
+	struct scan p = scan_of(buf_bytes(&plain));
+	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+	struct id about = id_take(&p);
+	(void)scan_u8(&p);
+	uint64_t created = scan_u64(&p), tried = scan_u64(&p);
+	struct bytes label = scan_v8(&p);
+	if (!scan_done(&p) || kind != KIND_RECOVERY || format != FORMAT ||
+	    !id_equal(&about, &i->keyref) || label.n > LIMIT_NAME_BYTES)
+		return;
+	i->created_ms = created;
+	i->tried_ms = tried;
+	memcpy(i->label, label.p, label.n);
+	i->label[label.n] = '\0';
+}
+
+static int
+write_note(struct self *s, const struct recovery_info *i, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = note_id(&i->keyref) };
+
+	put_note(&plain, i);
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+/* ---- listing ---- */
+
+static int
+server_list(struct self *s, json_t **out, struct err *e)
+{
+	return api_call(s->remote, "GET", "/v1/recovery", NULL, false, out, e);
+}
+
+static const json_t *
+server_row(const json_t *answer, const struct id *keyref)
+{
+	const json_t *keys = json_object_get(answer, "keys");
+
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const json_t *v = json_array_get(keys, i);
+		struct err ignored;
+		struct id id;
+		if (jsonio_id(v, "keyref", &id, &ignored) == 0 &&
+		    id_equal(&id, keyref))
+			return v;
+	}
+	return NULL;
+}
+
+static void
+put_all(struct self *s, const json_t *answer, const struct recovery_set *set,
+    const struct recovery_set *skip, bool waits, struct recovery_info *list,
+    size_t *n)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct recovery_info *x = &list[*n];
+		struct err ignored;
+		struct buf envelope = { 0 };
+		*x = (struct recovery_info){ .kind = set->keys[i].kind,
+			.waits = waits };
+		recovery_keyref(set->keys[i].sign_pk, &x->keyref);
+		if (skip != NULL && recovery_find(skip, &x->keyref) != NULL)
+			continue;
+		const json_t *row = server_row(answer, &x->keyref);
+		x->sealed = row != NULL &&
+		    jsonio_bytes(row, "envelope", 0, &envelope, &ignored) == 0;
+		buf_free(&envelope);
+		take_note(s, x);
+		(*n)++;
+	}
+}
+
+static bool
+in_next(const struct circle *c, const struct id *keyref)
+{
+	return recovery_find(&c->next, keyref) != NULL;
+}
+
+int
+recovery_all(
+    struct self *s, struct recovery_info **out, size_t *n, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const struct circle *c = &s->circle;
+	uint64_t now = (uint64_t)now_ms();
+	const struct recovery_set *set = circle_recovery_at(c, now);
+	bool waits = c->pending && now < c->pending_ms;
+
+	*out = NULL;
+	*n = 0;
+	if (server_list(s, &answer, e) < 0)
+		return -1;
+	*out = mem_array(2 * (size_t)LIMIT_RECOVERY_KEYS, sizeof **out);
+	put_all(s, answer, set, NULL, false, *out, n);
+	for (size_t i = 0; i < *n; i++)
+		(*out)[i].leaves = waits && !in_next(c, &(*out)[i].keyref);
+	if (waits)
+		put_all(s, answer, &c->next, set, true, *out, n);
+	return 0;
+}
+
+/* ---- making ---- */
+
+void
+recovery_new_free(struct recovery_new *n)
+{
+	secret_free(&n->code);
+	jsonio_free(&n->stage);
+}
+
+void
+recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
+    struct recovery_new *out)
+{
+	OWN(buf_free) struct buf half = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	struct digest shown, assist;
+	struct device public;
+
+	*out = (struct recovery_new){ .code = reccode_new() };
+	memcpy(out->label, label, strnlen(label, LIMIT_NAME_BYTES));
+	if (kind != RECOVERY_KEY) {
+		OWN(secret_free)
+		struct secret *drawn = secret_random(RECSEED_HALF);
+		buf_put_bytes(&half, secret_bytes(drawn));
+	}
+	OWN(secret_free)
+	struct secret *seed = recseed_make(out->code, buf_bytes(&half));
+	OWN(devkey_free)
+	struct devkey *key = recseed_key(seed, &out->keyref);
+	devkey_publish(key, &public);
+	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
+	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
+	memcpy(out->key.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	pin_put(seed, &s->circle, &pin);
+	recseed_shown(out->code, &shown);
+	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);
+	out->stage = json_object();
+	jsonio_put_id(out->stage, "keyref", &out->keyref);
+	jsonio_put_u64(out->stage, "kind", kind);
+	jsonio_put_bytes(
+	    out->stage, "verifier", bytes_of(shown.b, DIGEST_BYTES));
+	jsonio_put_bytes(out->stage, "birth_pin", buf_bytes(&pin));
+	if (kind != RECOVERY_KEY)
+		jsonio_put_bytes(out->stage, "half", buf_bytes(&half));
+	if (kind == RECOVERY_CONTACT) {
+		recseed_assist(out->code, &assist);
+		digest_of(bytes_of(assist.b, DIGEST_BYTES), &assist);
+		jsonio_put_bytes(
+		    out->stage, "assist", bytes_of(assist.b, DIGEST_BYTES));
+	}
+}
+
+/* The set that will be in force, which a change begins from. */
+static struct recovery_set
+coming(const struct self *s)
+{
+	const struct circle *c = &s->circle;
+
+	return c->pending ? c->next : c->recovery;
+}
+
+static bool
+drop(struct recovery_set *set, const struct id *keyref)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct id ref;
+		recovery_keyref(set->keys[i].sign_pk, &ref);
+		if (!id_equal(&ref, keyref))
+			continue;
+		set->keys[i] = set->keys[--set->n];
+		return true;
+	}
+	return false;
+}
+
+static int
+put_in(
+    struct self *s, struct recovery_set *set, uint64_t *waits_ms, struct err *e)
+{
+	set->t = set->n > 0 ? 1 : 0; /* any one of them suffices */
+	if (self_recovery_set(s, set, e) < 0)
+		return -1;
+	*waits_ms = s->circle.pending ? s->circle.pending_ms : 0;
+	return 0;
+}
+
+int
+recovery_add(struct self *s, const struct recovery_new *n,
+    const struct id *instead, uint64_t *waits_ms, struct err *e)
+{
+	struct recovery_set set = coming(s);
+	struct recovery_info note = { .keyref = n->keyref,
+		.kind = n->key.kind,
+		.created_ms = (uint64_t)now_ms() };
+
+	if (instead != NULL)
+		(void)drop(&set, instead);
+	if (set.n == LIMIT_RECOVERY_KEYS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "an account has at most %d ways to recover",
+		    LIMIT_RECOVERY_KEYS);
+	set.keys[set.n++] = n->key;
+	memcpy(note.label, n->label, sizeof note.label);
+	return put_in(s, &set, waits_ms, e) < 0 ? -1 : write_note(s, &note, e);
+}
+
+int
+recovery_remove(
+    struct self *s, const struct id *keyref, uint64_t *waits_ms, struct err *e)
+{
+	struct recovery_set set = coming(s);
+
+	if (!drop(&set, keyref))
+		return err_set(
+		    e, ERR_NOT_FOUND, "there is no such way to recover");
+	return put_in(s, &set, waits_ms, e);
+}
+
+/* ---- trying ---- */
+
+static int
+opens(struct self *s, const json_t *row, const struct devkey *key,
+    const struct id *keyref, struct err *e)
+{
+	OWN(keyring_free) struct keyring *k = keyring_new(&s->uid);
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(buf_free) struct buf own = { 0 };
+
+	if (jsonio_bytes(row, "envelope", 0, &own, e) < 0)
+		return err_set(e, ERR_KEY_SUBSTITUTED,
+		    "the server does not hold the newest keys for it");
+	buf_put_bytes(&all, buf_bytes(&s->envelopes));
+	buf_put_v16(&all, buf_bytes(&own));
+	return keyring_open(k, &s->circle, key, keyref, buf_bytes(&all), e);
+}
+
+int
+recovery_try(
+    struct self *s, const struct secret *code, struct bytes half, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(secret_free) struct secret *seed = recseed_make(code, half);
+	OWN(buf_free) struct buf pin = { 0 };
+	struct recovery_info note = { 0 };
+	OWN(devkey_free)
+	struct devkey *key = recseed_key(seed, &note.keyref);
+	const struct recovery_key *k = recovery_find(
+	    circle_recovery_at(&s->circle, (uint64_t)now_ms()), &note.keyref);
+
+	if (k == NULL)
+		return err_set(e, ERR_RECOVERY_CODE,
+		    "this is no recovery key of this account, or one that was "
+		    "replaced");
+	if (server_list(s, &answer, e) < 0)
+		return -1;
+	const json_t *row = server_row(answer, &note.keyref);
+	if (row == NULL)
+		return err_set(e, ERR_KEY_SUBSTITUTED,
+		    "the server does not know this recovery key");
+	if (jsonio_bytes(row, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
+	    pin_check(seed, &s->circle, buf_bytes(&pin), e) < 0 ||
+	    opens(s, row, key, &note.keyref, e) < 0)
+		return -1;
+	note.kind = k->kind;
+	take_note(s, &note);
+	note.tried_ms = (uint64_t)now_ms();
+	return write_note(s, &note, e);
+}
+
+/* ---- files ---- */
+
+static const char *
+kind_name(enum reccode_kind kind)
+{
+	static const char *const names[] = {
+		[RECCODE_KEY] = "recovery key",
+		[RECCODE_CONTACT] = "recovery contact's half",
+		[RECCODE_SHEET_1] = "sheet 1 of a recovery kit",
+		[RECCODE_SHEET_2] = "sheet 2 of a recovery kit",
+		[RECCODE_SHEET_3] = "sheet 3 of a recovery kit",
+	};
+
+	return names[kind];
+}
+
+void
+recovery_file_make(const struct secret *code, enum reccode_kind kind,
+    const char *account, struct buf *out)
+{
+	buf_put_str(out, HOME_SECRET_MAGIC);
+	buf_printf(out, "%s of %s\n\n", kind_name(kind), account);
+	reccode_make(code, kind, out);
+	buf_put_str(out, "\n");
+}
+
+int
+recovery_file_read(const char *path, enum reccode_kind kind,
+    struct secret **out, struct err *e)
+{
+	OWN(buf_free) struct buf file = { 0 };
+	struct bytes magic = bytes_str(HOME_SECRET_MAGIC);
+
+	if (file_read(path, FILE_MAX, &file, e) < 0)
+		return -1;
+	struct bytes text = buf_bytes(&file);
+	if (text.n >= magic.n &&
+	    bytes_equal(bytes_of(text.p, magic.n), magic)) {
+		/* Behind the first empty line stands the code. */
+		const char *gap = strstr(buf_text(&file), "\n\n");
+		if (gap != NULL)
+			text = bytes_str(gap + 2);
+	}
+	return reccode_parse(text, kind, out, e);
+}

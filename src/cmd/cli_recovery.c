@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_recovery.c: aumbry recovery: ways back in, and who uses one. */
+#include "cmd/cli.h"
+
+#include "base/file.h"
+#include "client/recovery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- showing ---- */
+
+static const char *
+kind_word(uint8_t kind)
+{
+	return kind == RECOVERY_KEY    ? "key"
+	    : kind == RECOVERY_CONTACT ? "contact"
+	    : kind == RECOVERY_KIT     ? "kit"
+				       : "?";
+}
+
+static void
+print_info(const struct recovery_info *i)
+{
+	OWN(mem_free) char *label = cli_shown(bytes_str(i->label));
+	OWN(mem_free) char *made = cli_time(i->created_ms);
+	OWN(mem_free) char *tried = cli_time(i->tried_ms);
+
+	(void)printf("%-8s %s  %-16s made %s, ", kind_word(i->kind),
+	    id_short(&i->keyref).s, label, i->created_ms != 0 ? made : "?");
+	if (i->tried_ms != 0)
+		(void)printf("tried %s", tried);
+	else
+		(void)printf("never tried");
+	if (i->waits)
+		(void)printf(", WAITS");
+	if (i->leaves)
+		(void)printf(", will leave");
+	if (!i->sealed)
+		(void)printf(", the server LACKS its newest keys");
+	(void)putchar('\n');
+}
+
+static json_t *
+info_json(const struct recovery_info *i)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "id",
+	    id_text(&i->keyref).s, "kind", kind_word(i->kind), "label",
+	    i->label, "created", (json_int_t)i->created_ms, "tried",
+	    (json_int_t)i->tried_ms, "waits", i->waits, "leaves", i->leaves,
+	    "sealed", i->sealed);
+}
+
+static void
+print_open(const json_t *v)
+{
+	const char *way = "", *address = "", *id = "";
+	uint64_t ready = 0;
+	struct err ignored;
+
+	(void)!jsonio_text(v, "id", &id, &ignored);
+	(void)!jsonio_text(v, "way", &way, &ignored);
+	(void)!jsonio_text(v, "address", &address, &ignored);
+	(void)!jsonio_u64(v, "ready_ms", &ready, &ignored);
+	OWN(mem_free)
+	char *from =
+	    cli_from(address, json_string_value(json_object_get(v, "place")));
+	OWN(mem_free) char *when = cli_time(ready);
+	(void)printf("! a recovery by %s from %s can be stopped until %s: "
+		     "aumbry recovery stop %.8s\n",
+	    way, from, when, id);
+}
+
+static int
+status(struct cli *cli, struct self *s, struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	OWN(jsonio_free) json_t *answer = NULL;
+	size_t n;
+
+	if (recovery_all(s, &list, &n, e) < 0 ||
+	    api_call(
+		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *open = json_object_get(answer, "open");
+	if (cli->json) {
+		json_t *ways = json_array();
+		for (size_t i = 0; i < n; i++)
+			(void)json_array_append_new(ways, info_json(&list[i]));
+		cli_print_json(json_pack("{s:o, s:I, s:O}", "ways", ways,
+		    "change_ms",
+		    (json_int_t)(s->circle.pending ? s->circle.pending_ms : 0),
+		    "open", open));
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		print_info(&list[i]);
+	if (n == 0)
+		cli_say(cli,
+		    "There is no way back in but your devices and security "
+		    "keys. Make one: aumbry recovery key create");
+	for (size_t i = 0; i < json_array_size(open); i++)
+		print_open(json_array_get(open, i));
+	return 0;
+}
+
+/* ---- a key ---- */
+
+static char *
+account_name(const struct self *s)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_printf(&b, "%s@%s", s->name, s->host);
+	return mem_text(buf_text(&b));
+}
+
+static void
+say_change(const struct cli *cli, uint64_t waits_ms, const char *what)
+{
+	OWN(mem_free) char *when = cli_time(waits_ms);
+
+	if (waits_ms == 0)
+		cli_say(cli, "%s", what);
+	else
+		cli_say(cli,
+		    "%s It takes force at %s, unless an older device stops it: "
+		    "aumbry recovery veto",
+		    what, when);
+}
+
+/* On a terminal: shown once, and typed again before it counts. */
+static int
+show_and_check(struct cli *cli, const struct secret *code, struct err *e)
+{
+	OWN(buf_free) struct buf text = { 0 };
+
+	reccode_make(code, RECCODE_KEY, &text);
+	(void)printf("%s\n", buf_text(&text));
+	(void)fflush(stdout);
+	cli_say(cli,
+	    "This is the recovery key, and it is shown only now. Write it down "
+	    "and keep it where\nyou will find it and nobody else looks: who "
+	    "has "
+	    "it opens everything.");
+	for (int tries = 1;; tries++) {
+		OWN(buf_free) struct buf typed = { 0 };
+		OWN(secret_free) struct secret *again = NULL;
+		if (cli_line(cli, "Type it, to see that it is written right",
+			"--out F", &typed, e) < 0)
+			return -1;
+		if (reccode_parse(buf_bytes(&typed), RECCODE_KEY, &again, e) ==
+			0 &&
+		    secret_equal(again, code))
+			return 0;
+		if (tries == 5)
+			return err_set(e, ERR_RECOVERY_CODE,
+			    "the key was not typed right; nothing was changed");
+		cli_say(
+		    cli, "%s", again == NULL ? e->msg : "That is another key.");
+	}
+}
+
+static int
+hand_out(struct cli *cli, const struct self *s, const struct secret *code,
+    const char *out, struct err *e)
+{
+	OWN(buf_free) struct buf file = { 0 };
+	OWN(mem_free) char *account = account_name(s);
+
+	if (out == NULL && isatty(STDIN_FILENO))
+		return show_and_check(cli, code, e);
+	if (out == NULL) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "a recovery key is typed again before it counts, and there "
+		    "is no terminal for that");
+		return err_remedy(e, "Add: --out F");
+	}
+	if (file_exists(out))
+		return err_set(e, ERR_REPO_EXISTS, "%s is there already", out);
+	recovery_file_make(code, RECCODE_KEY, account, &file);
+	return file_write(out, buf_bytes(&file), 0600, e);
+}
+
+/* The key in force, or the one that waits; NULL when there is none. */
+static const struct recovery_info *
+the_key(const struct recovery_info *list, size_t n)
+{
+	for (size_t i = n; i-- > 0;)
+		if (list[i].kind == RECOVERY_KEY && !list[i].leaves)
+			return &list[i];
+	return NULL;
+}
+
+static int
+key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
+    const char *out, const struct cli_proof *p, struct err *e)
+{
+	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
+	uint64_t waits;
+
+	recovery_draw(s, RECOVERY_KEY, "", &made);
+	if (hand_out(cli, s, made.code, out, e) < 0)
+		return -1;
+	if (cli_stepped_call(cli, s->remote, "POST", "/v1/recovery", made.stage,
+		p, NULL, e) < 0 ||
+	    recovery_add(
+		s, &made, old != NULL ? &old->keyref : NULL, &waits, e) < 0) {
+		/* A file with a key that opens nothing would be a trap. */
+		if (out != NULL)
+			(void)unlink(out);
+		return -1;
+	}
+	say_change(cli, waits,
+	    old != NULL ? "The recovery key is replaced; the old one ends."
+			: "The recovery key is made: with it you get back in, "
+			  "and to everything, without any device.");
+	return 0;
+}
+
+struct removing {
+	struct self *self;
+	const struct id *keyref;
+	uint64_t waits_ms;
+};
+
+static int
+remove_one(void *ctx, struct err *e)
+{
+	struct removing *r = ctx;
+
+	return recovery_remove(r->self, r->keyref, &r->waits_ms, e);
+}
+
+static int
+key_remove(struct cli *cli, struct self *s, const struct recovery_info *old,
+    const struct cli_proof *p, struct err *e)
+{
+	struct removing r = { s, &old->keyref, 0 };
+
+	if (cli_stepped(cli, s->remote, p, remove_one, &r, e) < 0)
+		return -1;
+	say_change(cli, r.waits_ms, "The recovery key is removed.");
+	return 0;
+}
+
+static int
+key(struct cli *cli, struct self *s, const char *out, const struct cli_proof *p,
+    struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const char *verb = cli->n_args == 2 ? cli->args[1] : "";
+	size_t n;
+
+	bool create = strcmp(verb, "create") == 0;
+	bool rotate = strcmp(verb, "rotate") == 0;
+	if (!create && !rotate && strcmp(verb, "remove") != 0)
+		return err_set(e, ERR_USAGE,
+		    "aumbry recovery key create | rotate | remove");
+	if (recovery_all(s, &list, &n, e) < 0)
+		return -1;
+	const struct recovery_info *old = the_key(list, n);
+	if (create && old != NULL) {
+		(void)err_set(
+		    e, ERR_CONFLICT, "the account has a recovery key already");
+		return err_remedy(e, "Replace it: aumbry recovery key rotate");
+	}
+	if (!create && old == NULL) {
+		(void)err_set(
+		    e, ERR_NOT_FOUND, "the account has no recovery key");
+		return err_remedy(e, "Make one: aumbry recovery key create");
+	}
+	return create || rotate ? key_create(cli, s, old, out, p, e)
+				: key_remove(cli, s, old, p, e);
+}
+
+/* ---- trying ---- */
+
+/* What can be tried without anybody: are the newest keys sealed to each? */
+static int
+drill_silently(
+    struct cli *cli, const struct recovery_info *list, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].sealed)
+			return err_set(e, ERR_KEY_SUBSTITUTED,
+			    "the server does not hold the newest keys for the "
+			    "recovery %s %s",
+			    kind_word(list[i].kind),
+			    id_short(&list[i].keyref).s);
+	cli_say(cli, "%zu way%s to recover, each with the newest keys.", n,
+	    n == 1 ? "" : "s");
+	return 0;
+}
+
+static int
+drill(struct cli *cli, struct self *s, const char *file, struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	OWN(secret_free) struct secret *code = NULL;
+	OWN(buf_free) struct buf typed = { 0 };
+	size_t n;
+
+	if (recovery_all(s, &list, &n, e) < 0 ||
+	    drill_silently(cli, list, n, e) < 0)
+		return -1;
+	if (file == NULL && (the_key(list, n) == NULL || !isatty(STDIN_FILENO)))
+		return 0;
+	if (file != NULL ? recovery_file_read(file, RECCODE_KEY, &code, e) < 0
+			 : cli_line(cli, "Recovery key", "--key-file F", &typed,
+			       e) < 0 ||
+		    reccode_parse(buf_bytes(&typed), RECCODE_KEY, &code, e) < 0)
+		return -1;
+	if (recovery_try(s, code, bytes_str(""), e) < 0)
+		return -1;
+	cli_say(
+	    cli, "The recovery key is right, and would open everything today.");
+	return 0;
+}
+
+/* ---- recoveries that wait ---- */
+
+static int
+open_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
+{
+	static const struct cli_things recoveries = { "/v1/recovery", "open",
+		"recovery", "aumbry recovery status" };
+
+	return cli_find_id(s->remote, &recoveries,
+	    cli->n_args == 2 ? cli->args[1] : "", out, e);
+}
+
+static int
+stop(struct cli *cli, struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct id id;
+
+	if (open_one(cli, s, &id, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/recovery/%s/stop", id_text(&id).s);
+	if (api_call(s->remote, "POST", buf_text(&path), NULL, false, NULL, e) <
+	    0)
+		return -1;
+	cli_say(cli, "The recovery is stopped.");
+	return 0;
+}
+
+static int
+allow(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct id id;
+
+	if (open_one(cli, s, &id, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/recovery/%s/allow", id_text(&id).s);
+	if (cli_stepped_call(
+		cli, s->remote, "POST", buf_text(&path), NULL, p, NULL, e) < 0)
+		return -1;
+	cli_say(cli, "The recovery may go on at once.");
+	return 0;
+}
+
+static int
+veto_it(void *ctx, struct err *e)
+{
+	return self_veto(ctx, e);
+}
+
+static int
+veto(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
+{
+	if (cli_stepped(cli, s->remote, p, veto_it, s, e) < 0)
+		return -1;
+	cli_say(cli, "The change of the ways to recover is stopped.");
+	return 0;
+}
+
+int
+cli_recovery(struct cli *cli, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *out = NULL, *key_file = NULL;
+	const struct cli_option options[] = { CLI_PROOF(&proof),
+		{ "out", CLI_TEXT, &out },
+		{ "key-file", CLI_TEXT, &key_file } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 3, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	bool known = strcmp(verb, "status") == 0 || strcmp(verb, "key") == 0 ||
+	    strcmp(verb, "drill") == 0 || strcmp(verb, "stop") == 0 ||
+	    strcmp(verb, "allow") == 0 || strcmp(verb, "veto") == 0;
+	if (!known)
+		return err_set(e, ERR_USAGE,
+		    "aumbry recovery status | key … | drill | stop [ID] | "
+		    "allow [ID] | veto");
+	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
+		return -1;
+	return strcmp(verb, "status") == 0 ? status(cli, s, e)
+	    : strcmp(verb, "key") == 0	   ? key(cli, s, out, &proof, e)
+	    : strcmp(verb, "drill") == 0   ? drill(cli, s, key_file, e)
+	    : strcmp(verb, "stop") == 0	   ? stop(cli, s, e)
+	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &proof, e)
+					   : veto(cli, s, &proof, e);
+}

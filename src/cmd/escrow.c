@@ -193,10 +193,11 @@ print_line(const struct escrow_line *l)
 	OWN(buf_free) struct buf text = { 0 };
 
 	text_time(&text, (int64_t)l->time_ms);
-	buf_printf(&text, " %llu %s %llu %s %s ", (unsigned long long)l->n,
+	buf_printf(&text, " %llu %s %llu %s %s%s", (unsigned long long)l->n,
 	    id_text(&l->uid).s, (unsigned long long)l->account_n,
 	    escrow_verb_name(l->verb),
-	    l->outcome == ESCROW_WILL_DO ? "done" : "refused");
+	    l->outcome == ESCROW_WILL_DO ? "done" : "refused",
+	    l->detail.n > 0 ? " " : "");
 	text_show(&text, l->detail);
 	(void)printf("%s\n", buf_text(&text));
 }

@@ -482,7 +482,7 @@ listen_tls(struct desk *d, struct err *e)
 int
 desk_address(const struct desk *d, struct buf *out, struct err *e)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 

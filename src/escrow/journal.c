@@ -17,7 +17,7 @@
 #define DETAIL_AT 112 /* in a line: where the detail begins */
 #define LINE_MIN (DETAIL_AT + SIG_BYTES)
 #define LINE_MAX (LINE_MIN + ESCROW_DETAIL)
-#define BLOCK (1024 * 1024) /* bytes read at once when it is checked */
+#define BLOCK (64 * 1024) /* bytes read at once when it is checked */
 #define NONE SIZE_MAX
 
 /* What is kept of a line in memory. */

@@ -448,9 +448,10 @@ open_all(const struct call *c, const struct circle *circle, struct bytes list,
 		if (open_one(circle, account, envelope, h, e) < 0)
 			return -1;
 	}
-	for (uint8_t i = 0; i < CATEGORY_END; i++)
+	for (unsigned i = 0; i < CATEGORY_END; i++)
 		if (h->names[i] != NULL)
-			put_key(h, ESCROW_KIND_NAMES, i, 0, h->names[i]);
+			put_key(
+			    h, ESCROW_KIND_NAMES, (uint8_t)i, 0, h->names[i]);
 	return 0;
 }
 
@@ -821,7 +822,7 @@ do_order(struct call *c, struct scan *body, struct buf *out, struct err *e)
 {
 	struct ward_order o = { .state = WARD_ORDER_WAITS };
 	OWN(buf_free) struct buf ends = { 0 };
-	struct bytes reference;
+	struct bytes reference = { 0 };
 
 	o.id = id_take(body);
 	scan_copy(body, o.kem_pk, sizeof o.kem_pk);
@@ -868,7 +869,7 @@ static int
 do_cancel(struct call *c, struct scan *body, struct buf *out, struct err *e)
 {
 	struct id id = id_take(body);
-	struct bytes why;
+	struct bytes why = { 0 };
 
 	(void)out;
 	if (take_text(body, 0, &why, e) < 0)

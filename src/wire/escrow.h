@@ -106,7 +106,8 @@ const char *escrow_verb_name(uint8_t verb);
 enum escrow_outcome { ESCROW_WILL_DO = 1, ESCROW_REFUSED = 2 };
 
 struct escrow_state {
-	bool there; /* there is a key; the rest is zeros without one */
+	bool there; /* there is a key; without one kem_pk, registered and
+		       order are zeros */
 	uint8_t kem_pk[CIRCLE_KEM_BYTES];
 	bool registered; /* there is a release key */
 	uint32_t circle_seq; /* of the newest entry the escrow has verified */

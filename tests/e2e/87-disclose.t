@@ -110,6 +110,7 @@ refused 'no escrow there' 1 not-found aumbry-escrow disclose ana \
 refused 'nobody at the socket' 5 escrow-unreachable aumbry-escrow disclose ana \
 	--data "$DATA" --socket "$T/none" --reference x --to "$T/out0"
 equal 'none of them is in the journal' "$before" "$(journal_lines)"
+not '- nor in that of the other one' test -s "$T/other/journal"
 
 # ---- standard ----
 
@@ -259,8 +260,10 @@ says '- it is in the journal' 'disclose done .*opens=nothing' \
 
 # ---- stopped, and damage ----
 
-stop_server
+stop_server KILL # its log is not folded back
 stop_escrow
+equal 'there is a log of the database' 1 "$(find "$DATA" -name '*-wal' \
+	-size +0 | wc -l)"
 untouched >"$T/before"
 ok 'with both stopped' stopped ana "$T/out4"
 ok '- the manifest is exact' perl "$MANIFEST" check "$T/out4"

@@ -203,6 +203,7 @@ the_earliest_that_waits_decides(void **arg)
 
 	assert_int_equal(disclose(s, true, "first", 7200, NULL), ERR_NONE);
 	assert_int_equal(disclose(s, true, "second", 3600, NULL), ERR_NONE);
+	assert_int_equal(shown(s), 1);
 	s->now_ms = NOW + HOUR_MS + 1000;
 	assert_int_equal(shown(s), 1);
 	s->now_ms = NOW + 2 * HOUR_MS + 1000;

@@ -23,6 +23,8 @@ const struct metadata_table metadata_tables[] = {
 	{ "event", "metadata/log.json", NULL },
 	{ "factor", "metadata/factors.json",
 	    "secret, counter: a credential, sealed under a key of the server" },
+	{ "fresh_pin", "metadata/factors.json",
+	    "pin: a MAC under a key that the server does not have" },
 	{ "head", "metadata/zones.json", NULL },
 	{ "invite", NULL, "it is of no account" },
 	{ "joining", "metadata/requests.json",
@@ -203,6 +205,8 @@ static const struct listed {
 	    "SELECT keyref, kind, created_ms FROM recovery WHERE uid = ?"
 	    " ORDER BY created_ms",
 	    "keyref:h kind:n created:t" },
+	{ "metadata/factors.json", "fresh_pins",
+	    "SELECT ref FROM fresh_pin WHERE uid = ? ORDER BY ref", "of:h" },
 	{ "metadata/requests.json", "joins",
 	    "SELECT id, created_ms, expires_ms, device, machine, os, address,"
 	    " state, by_device, (SELECT COUNT(*) FROM joining_message"

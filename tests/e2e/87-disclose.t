@@ -235,7 +235,7 @@ ESCROW_AS="env FAKETIME=+2h LD_PRELOAD=$preload"
 start_escrow
 ok 'two hours later: it is told' until_true 20 sees 'disclose.*notify_after'
 ok '- and what came after it' sees 'release .*authenticator'
-ESCROW_AS=''
+export ESCROW_AS=''
 stop_escrow
 
 # ---- advanced ----
@@ -277,6 +277,17 @@ equal '- every record' \
 equal '- every blob' "$(rows "blob WHERE uid = x'$uid'")" \
 	"$(wc -l <"$T/out4/metadata/blobs.csv")"
 ok "- the server's files are what they were" cmp "$T/before" "$T/after"
+
+# By root, the escrow's files stay those of the escrow's own user.
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 711 "$T"
+	chown -R nobody:nogroup "$ESCROW_DIR"
+	ok 'by root, where the escrow is a user of its own' \
+		stopped ana "$T/out8"
+	equal '- all there is is its own' nobody "$(find "$ESCROW_DIR" \
+		-printf '%u\n' | sort -u)"
+	chown -R root:root "$ESCROW_DIR"
+fi
 
 zone=$(sqlite3 "$DATA/aumbryd.db" \
 	"SELECT LOWER(HEX(zone)) FROM zone WHERE uid = x'$uid' AND category = 2")

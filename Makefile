@@ -54,7 +54,7 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 SERVER_LAYERS := http server factor api
-LAYERS := base wire store vault client apps $(SERVER_LAYERS) escrow
+LAYERS := base wire store vault client apps $(SERVER_LAYERS) escrow disclose
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
 	src/wire/digest_sodium.c,$(wildcard $1)))
@@ -247,8 +247,10 @@ $(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store $(SERVER_LAYERS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
-# Of http it takes the making of a certificate.
-$(B)/aumbry-escrow: $(ESCROW_OBJS) $(call libs,base wire vault escrow http)
+# Of http and server it takes the making of a certificate and the reading of
+# aumbryd.conf, of client what works without a network.
+$(B)/aumbry-escrow: $(ESCROW_OBJS) $(call libs,base wire store vault client \
+    apps escrow disclose http server)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

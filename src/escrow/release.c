@@ -13,6 +13,7 @@
 #define HOUR_MS (3600 * 1000ULL)
 #define DAY_MS (24 * HOUR_MS)
 #define JOURNAL_BYTES (ESCROW_FRAME / 2) /* of one answer to JOURNAL */
+#define LINE_ROOM 1024 /* a line of the journal fits */
 #define HAND_OUTS (JOURNAL_VERB(ESCROW_RELEASE) | JOURNAL_VERB(ESCROW_COLLECT))
 
 /* One request. */
@@ -23,6 +24,8 @@ struct call {
 	struct ward w; /* of the account; uid zeros before it is known */
 	struct buf detail; /* words of the journal's line */
 	struct journal_head head; /* the account's, once the line is written */
+	struct journal_head shown; /* the same, as far as its owner is told */
+	bool owner; /* who runs the escrow asks */
 };
 
 static int
@@ -105,7 +108,7 @@ will_do(struct call *c, struct err *e)
 	if (write_line(c, ESCROW_WILL_DO, e) < 0)
 		return -1;
 	c->w.journal_n = c->head.n;
-	return 0;
+	return journal_shown(c->k->journal, &c->w.uid, c->now_ms, &c->shown, e);
 }
 
 /* Is it a rule that stood against it, and not the machine or the form? */
@@ -354,6 +357,8 @@ struct hand_out {
 	} * done;
 	struct secret *names[CATEGORY_END]; /* of the newest epoch given */
 	uint32_t names_epoch[CATEGORY_END];
+	bool part; /* what does not open is passed over */
+	uint32_t closed; /* that did not */
 };
 
 static void
@@ -404,8 +409,10 @@ open_one(const struct circle *circle, const struct devkey *account,
 	bool names;
 
 	if (keyring_escrow_open(envelope, circle, account, &category, &epoch,
-		&names, &key, e) < 0)
-		return -1;
+		&names, &key, e) < 0) {
+		h->closed++;
+		return h->part ? 0 : -1;
+	}
 	if (!h->wanted[category])
 		return 0;
 	if (!names) {
@@ -469,8 +476,8 @@ put_released(const struct call *c, const struct id *request,
 {
 	struct escrow_released r = { .uid = c->w.uid,
 		.request = *request,
-		.journal_n = c->head.n,
-		.journal_head = c->head.hash,
+		.journal_n = c->shown.n,
+		.journal_head = c->shown.hash,
 		.n = h->n };
 	uint8_t sig[SIG_BYTES];
 	size_t from = out->n;
@@ -520,16 +527,18 @@ order_lives(const struct call *c)
 static int
 do_state(struct call *c, struct scan *body, struct buf *out, struct err *e)
 {
-	struct journal_head head = journal_account(c->k->journal, &c->w.uid);
+	struct journal_head head;
 	struct escrow_state x = { .there = c->w.there,
 		.registered = c->w.registered,
 		.circle_seq = c->w.circle_seq,
-		.circle_head = c->w.circle_head,
-		.journal_n = head.n,
-		.journal_head = head.hash };
+		.circle_head = c->w.circle_head };
 
 	if (!scan_done(body))
 		return malformed(e);
+	if (journal_shown(c->k->journal, &c->w.uid, c->now_ms, &head, e) < 0)
+		return -1;
+	x.journal_n = head.n;
+	x.journal_head = head.hash;
 	if (c->w.there)
 		memcpy(x.kem_pk, c->w.kem_pk, sizeof x.kem_pk);
 	if (order_lives(c)) {
@@ -557,12 +566,20 @@ do_nonce(struct call *c, struct scan *body, struct buf *out, struct err *e)
 static int
 do_journal(struct call *c, struct scan *body, struct buf *out, struct err *e)
 {
+	OWN(buf_free) struct buf lines = { 0 };
 	uint64_t since = scan_u64(body);
+	struct journal_head shown;
 
 	if (!scan_done(body))
 		return malformed(e);
-	return journal_lines(
-	    c->k->journal, &c->w.uid, since, JOURNAL_BYTES, out, e);
+	if (journal_shown(c->k->journal, &c->w.uid, c->now_ms, &shown, e) < 0 ||
+	    journal_lines(
+		c->k->journal, &c->w.uid, since, JOURNAL_BYTES, &lines, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&lines));
+	for (; s.n > 0 && since < shown.n; since++)
+		buf_put_v16(out, scan_v16(&s));
+	return 0;
 }
 
 static int
@@ -964,6 +981,121 @@ do_destroy(struct call *c, struct scan *body, struct buf *out, struct err *e)
 	return ward_destroy(c->k->wards, &c->w, circle.protection_clock, e);
 }
 
+/* ---- DISCLOSE ---- */
+
+struct disclosure {
+	struct id request;
+	uint8_t escrow[SIG_PK_BYTES];
+	uint32_t notify_s;
+	struct bytes circle, envelopes, reference;
+};
+
+static int
+take_disclosure(
+    struct scan *body, struct disclosure *x, struct hand_out *h, struct err *e)
+{
+	x->request = id_take(body);
+	scan_copy(body, h->recipient, sizeof h->recipient);
+	scan_copy(body, x->escrow, sizeof x->escrow);
+	x->notify_s = scan_u32(body);
+	x->circle = scan_v32(body);
+	x->envelopes = scan_v32(body);
+	if (take_text(body, 1, &x->reference, e) < 0)
+		return -1;
+	return x->notify_s <= ESCROW_NOTIFY_S && !id_zero(&x->request)
+	    ? 0
+	    : malformed(e);
+}
+
+/* What the line says, of a refusal too: it is hidden as long. */
+static void
+word_disclosure(
+    struct call *c, const struct disclosure *x, const struct hand_out *h)
+{
+	OWN(buf_free) struct buf until = { 0 };
+	struct id to = recipient_ref(h->recipient, NULL);
+
+	if (x->notify_s > 0) {
+		text_time(
+		    &until, (int64_t)(c->now_ms + x->notify_s * 1000ULL + 999));
+		word(c, "notify_after", buf_text(&until));
+	}
+	word_id(c, "request", &x->request);
+	word_id(c, "recipient", &to);
+	word_quoted(c, "reference", x->reference);
+}
+
+/* Before a word is put into the line: whoever else asks may hide nothing. */
+static int
+need_owner(const struct call *c, struct err *e)
+{
+	return c->owner ? 0
+			: err_set(e, ERR_PERMISSION,
+			      "only who runs the escrow may disclose");
+}
+
+/* Is there a key that opens anything? *why says why not. */
+static int
+may_open(struct call *c, const struct disclosure *x, struct circle *circle,
+    struct buf *why, struct err *e)
+{
+	struct err none = { 0 };
+
+	if (c->w.there) {
+		if (take_circle(c, x->circle, circle, e) < 0)
+			return -1;
+		if (need_standard(c, circle, &none) == 0)
+			return 0;
+	} else if (c->w.destroyed) {
+		(void)refused(
+		    &none, "the escrow's key of the account was destroyed");
+	} else {
+		(void)need_key(c, &none);
+	}
+	buf_put_str(why, none.msg);
+	return 0;
+}
+
+/* The line goes to the disk before anything is opened. */
+static int
+do_disclose(struct call *c, struct scan *body, struct buf *out, struct err *e)
+{
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(hand_out_drop) struct hand_out h = { .part = true };
+	OWN(buf_free) struct buf why = { 0 };
+	OWN(buf_free) struct buf line = { 0 };
+	OWN(buf_free) struct buf released = { 0 };
+	struct disclosure x;
+
+	if (need_owner(c, e) < 0 || take_disclosure(body, &x, &h, e) < 0)
+		return -1;
+	word_disclosure(c, &x, &h);
+	if (!same(x.escrow, c->k->sign_pk, SIG_PK_BYTES))
+		return err_set(e, ERR_ESCROW_CHANGED,
+		    "the server was set up with another escrow than this one");
+	if (need_clock(c, e) < 0 || need_recipient(h.recipient, e) < 0 ||
+	    may_open(c, &x, &circle, &why, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < CATEGORY_END; i++)
+		h.wanted[i] = category_escrowed(i);
+	word(c, "opens", why.n == 0 ? "standard" : "nothing");
+	if (will_do(c, e) < 0 ||
+	    (c->w.known && ward_store(c->k->wards, &c->w, e) < 0) ||
+	    journal_lines(c->k->journal, &c->w.uid, c->head.n - 1, LINE_ROOM,
+		&line, e) < 0)
+		return -1;
+	if (why.n == 0) {
+		if (open_all(c, &circle, x.envelopes, &h, e) < 0)
+			return -1;
+		put_released(c, &x.request, &h, &released);
+	}
+	buf_put_bytes(out, buf_bytes(&line));
+	buf_put_v8(out, buf_bytes(&why));
+	buf_put_u32(out, h.closed);
+	buf_put_v32(out, buf_bytes(&released));
+	return 0;
+}
+
 /* ---- HELLO, and all of them ---- */
 
 static int
@@ -1004,6 +1136,7 @@ static const struct {
 	[ESCROW_DESTROY] = { do_destroy, false },
 	[ESCROW_JOURNAL] = { do_journal, false },
 	[ESCROW_DROP] = { do_drop, false },
+	[ESCROW_DISCLOSE] = { do_disclose, false },
 };
 
 static void
@@ -1026,10 +1159,11 @@ run(struct call *c, struct scan *body, struct buf *out, struct err *e)
 }
 
 static int
-judge(struct keeper *k, struct bytes request, bool *greeted, uint64_t now_ms,
-    struct buf *out, struct id *uid, struct err *e)
+judge(struct keeper *k, struct bytes request, bool owner, bool *greeted,
+    uint64_t now_ms, struct buf *out, struct id *uid, struct err *e)
 {
-	OWN(call_free) struct call c = { .k = k, .now_ms = now_ms };
+	OWN(call_free)
+	struct call c = { .k = k, .now_ms = now_ms, .owner = owner };
 	struct scan s = scan_of(request);
 	uint8_t version = scan_u8(&s), verb = scan_u8(&s);
 
@@ -1043,7 +1177,7 @@ judge(struct keeper *k, struct bytes request, bool *greeted, uint64_t now_ms,
 		return hello(k, &s, greeted, out, e);
 	if (verb >= ESCROW_VERBS || verbs[verb].run == NULL)
 		return malformed(e);
-	if (!*greeted)
+	if (!*greeted && !(owner && verb == ESCROW_DISCLOSE))
 		return err_set(e, ERR_PERMISSION, "say HELLO first");
 	c.verb = (enum escrow_verb)verb;
 	int rc = run(&c, &s, out, e);
@@ -1064,8 +1198,8 @@ release_put_error(const struct err *e, struct buf *answer)
 	buf_put_v32(answer, buf_bytes(&body));
 }
 
-enum err_code
-release_answer(struct keeper *k, struct bytes request, bool *greeted,
+static enum err_code
+answer_as(bool owner, struct keeper *k, struct bytes request, bool *greeted,
     uint64_t now_ms, struct buf *answer, struct id *uid)
 {
 	OWN(buf_free) struct buf body = { 0 };
@@ -1073,11 +1207,25 @@ release_answer(struct keeper *k, struct bytes request, bool *greeted,
 
 	*uid = (struct id){ { 0 } };
 	buf_put_u8(&body, 0);
-	if (judge(k, request, greeted, now_ms, &body, uid, &e) < 0) {
+	if (judge(k, request, owner, greeted, now_ms, &body, uid, &e) < 0) {
 		release_put_error(&e, answer);
 		return e.code;
 	}
 	assert(body.n <= ESCROW_FRAME);
 	buf_put_v32(answer, buf_bytes(&body));
 	return ERR_NONE;
+}
+
+enum err_code
+release_answer(struct keeper *k, struct bytes request, bool *greeted,
+    uint64_t now_ms, struct buf *answer, struct id *uid)
+{
+	return answer_as(false, k, request, greeted, now_ms, answer, uid);
+}
+
+enum err_code
+release_answer_owner(struct keeper *k, struct bytes request, bool *greeted,
+    uint64_t now_ms, struct buf *answer, struct id *uid)
+{
+	return answer_as(true, k, request, greeted, now_ms, answer, uid);
 }

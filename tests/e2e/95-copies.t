@@ -32,6 +32,7 @@ found() {
 	grep -rqa -e "$1" "$2" || find "$2" | grep -q -e "$1"
 }
 
+PATH=$PATH:$BUILD/tests
 start_with_escrow
 ok 'signs up, with two-factor' sign_up laptop ana --invite "$INVITE" \
 	--device-name laptop
@@ -70,19 +71,43 @@ ok 'a saved escrow with the data of after' open_with from-both \
 	"$T/after/data" "$T/kept"
 not '- opens nothing by itself' found "$BEFORE" "$T/from-both"
 
-# It can do more: put the keys that were sealed then back beside the data, and
-# show its own escrow a list of devices that ends before the switch.
-cp -r "$T/after/data" "$T/forged"
-sqlite3 "$T/forged/aumbryd.db" "
-	ATTACH '$T/before/data/aumbryd.db' AS old;
-	INSERT OR IGNORE INTO envelope SELECT * FROM old.envelope
-		WHERE purpose IN (6, 7);
-	DELETE FROM circle_entry WHERE seq > (SELECT MAX(seq)
-		FROM old.circle_entry);" || fail 'the forgery cannot be made'
+# It can do more: with the key out of the saved escrow, and what was sealed to it
+# then, try every record and pack that there is.
 rm -rf "$T/kept"
 cp -r "$T/before/escrow" "$T/kept"
-run open_with forged-out "$T/forged" "$T/kept"
-ok 'that opens what was written before, which cannot be taken back' \
-	found "$BEFORE" "$T/forged-out"
-not "- and not what came later" found "$AFTER" "$T/forged-out"
+# all_open EPOCH, none_open EPOCH: of that epoch's records and packs.
+all_open() {
+	grep -qE "^epoch $1 records ([1-9][0-9]*) opened \\1 packs ([1-9][0-9]*) opened \\2\$" \
+		"$T/tried"
+}
+none_open() {
+	grep -qE "^epoch $1 records [1-9][0-9]* opened 0 packs [1-9][0-9]* opened 0\$" \
+		"$T/tried"
+}
+# tried ESCROW BEFORE AFTER: see oldkeys.c.
+tried() {
+	oldkeys "$@" ana >"$T/tried"
+}
+ok 'the saved key on the data from before' tried "$T/kept" \
+	"$T/before/data" "$T/before/data"
+ok '- opens all of it' all_open 1
+ok 'the saved key on the data from after' tried "$T/kept" \
+	"$T/before/data" "$T/after/data"
+ok '- opens what was written before, which cannot be taken back' all_open 1
+ok '- and nothing that came later' none_open 2
+not 'the key of after is no more' tried "$T/after/escrow" \
+	"$T/before/data" "$T/before/data"
+
+# Sealed anew, nothing is left that it could open.
+start_escrow
+start_server
+ok 'old packs are sealed anew' at laptop protection reencrypt
+ok '- and the device restores all' at laptop restore latest --to "$T/back"
+stop_server
+stop_escrow
+ok 'the saved key on the data of now' tried "$T/kept" \
+	"$T/before/data" "$DATA"
+ok '- opens nothing that was written since the switch' none_open 2
+not '- nor any pack from before, for there is none' \
+	grep -q '^epoch 1 .* packs [1-9]' "$T/tried"
 finish

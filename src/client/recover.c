@@ -11,6 +11,7 @@
 #include "client/release.h"
 #include "vault/recseed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,7 @@ ask_state(struct recovering *r, json_t **answer, struct recover_state *out,
 	    jsonio_u64(*answer, "expires_ms", &out->expires_ms, e) < 0)
 		return -1;
 	memcpy(out->way, r->way, sizeof out->way);
+	(void)snprintf(out->name, sizeof out->name, "%s", r->name);
 	out->begun = true;
 	out->recovery = r->id;
 	out->proven = strcmp(state, "waiting") == 0;

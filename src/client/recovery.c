@@ -283,6 +283,20 @@ opens(struct self *s, const json_t *row, const struct devkey *key,
 }
 
 int
+recovery_half(
+    struct self *s, const struct id *keyref, struct buf *half, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf path = { 0 };
+
+	buf_printf(&path, "/v1/recovery/%s/half", id_text(keyref).s);
+	return api_call(s->remote, "GET", buf_text(&path), NULL, false, &answer,
+		   e) < 0
+	    ? -1
+	    : jsonio_bytes(answer, "half", RECSEED_HALF, half, e);
+}
+
+int
 recovery_try(
     struct self *s, const struct secret *code, struct bytes half, struct err *e)
 {
@@ -341,22 +355,82 @@ recovery_file_make(const struct secret *code, enum reccode_kind kind,
 	buf_put_str(out, "\n");
 }
 
+/* *code: within the file; *what: the line that names it, or nothing. */
+static int
+read_file(const char *path, struct buf *file, struct bytes *what,
+    struct bytes *code, struct err *e)
+{
+	struct bytes magic = bytes_str(HOME_SECRET_MAGIC);
+
+	if (file_read(path, FILE_MAX, file, e) < 0)
+		return -1;
+	*what = bytes_str("");
+	*code = buf_bytes(file);
+	if (code->n < magic.n ||
+	    !bytes_equal(bytes_of(code->p, magic.n), magic))
+		return 0;
+	/* Behind the first empty line stands the code. */
+	const char *line = buf_text(file) + magic.n;
+	const char *gap = strstr(line, "\n\n");
+	if (gap != NULL) {
+		*what = bytes_of(line, (size_t)(gap - line));
+		*code = bytes_str(gap + 2);
+	}
+	return 0;
+}
+
+static void
+wipe(struct buf *file)
+{
+	if (file->n > 0)
+		mem_wipe(file->p, file->n);
+	buf_free(file);
+}
+
 int
 recovery_file_read(const char *path, enum reccode_kind kind,
     struct secret **out, struct err *e)
 {
-	OWN(buf_free) struct buf file = { 0 };
-	struct bytes magic = bytes_str(HOME_SECRET_MAGIC);
+	OWN(wipe) struct buf file = { 0 };
+	struct bytes what, code;
 
-	if (file_read(path, FILE_MAX, &file, e) < 0)
-		return -1;
-	struct bytes text = buf_bytes(&file);
-	if (text.n >= magic.n &&
-	    bytes_equal(bytes_of(text.p, magic.n), magic)) {
-		/* Behind the first empty line stands the code. */
-		const char *gap = strstr(buf_text(&file), "\n\n");
-		if (gap != NULL)
-			text = bytes_str(gap + 2);
+	return read_file(path, &file, &what, &code, e) < 0
+	    ? -1
+	    : reccode_parse(code, kind, out, e);
+}
+
+static bool
+begins(struct bytes x, const char *start)
+{
+	struct bytes s = bytes_str(start);
+
+	return x.n >= s.n && bytes_equal(bytes_of(x.p, s.n), s);
+}
+
+int
+recovery_sheet_read(const char *path, enum reccode_kind *kind,
+    struct secret **out, struct err *e)
+{
+	OWN(wipe) struct buf file = { 0 };
+	struct bytes what, code;
+	struct err ignored;
+
+	if (read_file(path, &file, &what, &code, e) < 0) {
+		if (e->code != ERR_TOO_LARGE)
+			return -1;
+		code = what = bytes_str("");
 	}
-	return reccode_parse(text, kind, out, e);
+	for (unsigned k = RECCODE_SHEET_1; k <= RECCODE_SHEET_3; k++) {
+		*kind = (enum reccode_kind)k;
+		if (begins(what, kind_name(*kind)))
+			return reccode_parse(code, *kind, out, e);
+		if (what.n == 0 &&
+		    reccode_parse(code, *kind, out, &ignored) == 0)
+			return 0;
+	}
+	(void)err_set(e, ERR_RECOVERY_CODE,
+	    "%s holds no sheet of a kit, or a wrong character", path);
+	return err_remedy(e,
+	    "Give the file sheet-1.txt, -2 or -3 of the kit; or type the "
+	    "codes: --kit");
 }

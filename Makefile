@@ -61,7 +61,7 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
 libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
 group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/desktop.c src/cmd/shared*.c)
+CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/desktop.c src/cmd/kit_sheet.c src/cmd/shared*.c)
 DAEMON_OBJS := $(call objs,src/cmd/daemon*.c src/cmd/shared*.c)
 ESCROW_OBJS := $(call objs,src/cmd/escrow*.c)
 ARCHIVES := $(call libs,$(LAYERS))

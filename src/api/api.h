@@ -26,9 +26,12 @@ http_handle_fn pins_set;
 http_handle_fn protect_show, protect_escrow, protect_release_key;
 http_handle_fn release_nonce, release_keys, release_journal;
 http_handle_fn recover_collect;
-http_handle_fn recovery_list, recovery_stage, recovery_stop, recovery_allow;
+http_handle_fn recovery_list, recovery_half, recovery_stage, recovery_stop,
+    recovery_allow;
 http_handle_fn recover_begin, recover_look, recover_cancel, recover_keyring,
-    recover_password, recover_finish;
+    recover_prove, recover_password, recover_finish;
+http_handle_fn assist_list, assist_begin, assist_end, assist_post,
+    assist_messages;
 extern const struct http_sink zones_blob_put;
 
 /* Count one prompt of the trusted devices; *ok false: refused. */

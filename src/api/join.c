@@ -2,6 +2,7 @@
 /* join.c: relaying between a new device and the trusted one that lets it in. */
 #include "api/api.h"
 
+#include "api/message.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "factor/factor.h"
@@ -9,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_MAX (8 * 1024) /* bytes of one relayed message */
 #define HOUR_MS (3600 * 1000LL)
-#define MESSAGES_MAX 64 /* in one request: several codes, each a few */
 
 enum join_state {
 	JOIN_WAITING,
@@ -338,7 +337,7 @@ join_cancel(
 struct message_job {
 	struct call *c;
 	struct id join;
-	uint64_t after;
+	struct message_query q;
 	struct buf *out;
 	enum join_state state;
 	uint64_t n;
@@ -361,19 +360,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
 		return err_set(
 		    e, ERR_CONFLICT, "another device is letting this one in");
-	if (sql_count(tx, e, &m->n,
-		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
-		&m->join) < 0)
-		return -1;
-	m->n++;
-	if (m->n > MESSAGES_MAX)
-		return err_set(e, ERR_TOO_LARGE,
-		    "a request carries at most %d messages", MESSAGES_MAX);
-	return sql_run(tx, e,
-	    "INSERT INTO joining_message (joining, n, side, body)"
-	    " VALUES (?, ?, ?, ?)",
-	    "iuub", &m->join, (uint64_t)m->n, (uint64_t)c->me->session,
-	    c->q->body);
+	return message_post(tx, &m->join, c->me->session, c->q->body, &m->n, e);
 }
 
 int
@@ -397,30 +384,13 @@ static int
 messages_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct message_job *m = arg;
-	OWN(stmt_done) struct stmt *s = NULL;
 	struct joining j;
 
 	if (load(tx, m->c, &m->join, &j, e) < 0)
 		return -1;
 	m->state = j.state;
-	buf_clear(m->out);
-	buf_put_u8(m->out, (uint8_t)j.state);
-	buf_put_u8(m->out, 0);
-	if (sql_ask(tx, e, &s,
-		"SELECT n, side, body FROM joining_message WHERE joining = ?"
-		" AND n > ? ORDER BY n",
-		"iu", &m->join, m->after) < 0)
-		return -1;
-	for (m->n = 0;; m->n++) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		buf_put_u32(m->out, (uint32_t)stmt_got_u64(s, 0));
-		buf_put_u8(m->out, (uint8_t)stmt_got_u64(s, 1));
-		buf_put_v16(m->out, stmt_got_bytes(s, 2));
-	}
+	return message_list(
+	    tx, &m->join, m->q.after, j.state, m->out, &m->n, e);
 }
 
 int
@@ -430,25 +400,18 @@ join_messages(
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
 	struct message_job m = { .c = &c, .out = &r->body };
-	const char *after = http_query(q, "after");
-	const char *state = http_query(q, "state");
-	uint64_t wait_s, known = UINT64_MAX;
 
-	if (captured(&c, &m.join, e) < 0 || wait_of(q, &wait_s, e) < 0)
+	if (captured(&c, &m.join, e) < 0 || message_query(q, &m.q, e) < 0)
 		return -1;
-	if ((after != NULL &&
-		text_parse_u64(after, 0, UINT32_MAX, &m.after) < 0) ||
-	    (state != NULL && text_parse_u64(state, 0, 255, &known) < 0))
-		return err_set(e, ERR_BAD_REQUEST, "after is no number");
 	r->type = "application/octet-stream";
 	r->wait = http_watch(s->http, &m.join);
 	if (db_read(s->db, messages_job, &m, e) < 0)
 		return -1;
-	if (m.n == 0 && wait_s > 0 && !q->timed_out &&
-	    (state == NULL ? m.state <= JOIN_ALLOWED
-			   : (uint64_t)m.state == known)) {
+	if (m.n == 0 && m.q.wait_s > 0 && !q->timed_out &&
+	    (m.q.known == UINT64_MAX ? m.state <= JOIN_ALLOWED
+				     : (uint64_t)m.state == m.q.known)) {
 		buf_clear(&r->body);
-		r->wait_ms = (int64_t)wait_s * 1000;
+		r->wait_ms = (int64_t)m.q.wait_s * 1000;
 		return HTTP_WAIT;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/apppass.h"
+#include "api/message.h"
 #include "api/protect.h"
 #include "api/ring.h"
 #include "base/text.h"
@@ -138,13 +139,25 @@ way_of(const char *name)
 	return NULL;
 }
 
+int
+recover_in_force(struct tx *tx, const struct call *c, const struct id *uid,
+    const struct id *keyref, bool *yes, struct err *e)
+{
+	OWN(circle_free) struct circle circle = { 0 };
+
+	if (account_circle(tx, uid, &circle, e) < 0)
+		return -1;
+	*yes = recovery_find(circle_recovery_at(&circle, (uint64_t)c->now_ms),
+		   keyref) != NULL;
+	return 0;
+}
+
 /* The keyref that belongs to what was shown, of a key in force. */
 static int
 find_key(struct tx *tx, const struct call *c, const struct id *uid,
     uint8_t kind, struct bytes shown, struct id *keyref, bool *found,
     struct err *e)
 {
-	OWN(circle_free) struct circle circle = { 0 };
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct digest verifier;
 	bool row;
@@ -159,11 +172,7 @@ find_key(struct tx *tx, const struct call *c, const struct id *uid,
 	if (!row)
 		return 0;
 	stmt_got_copy(s, 0, keyref->b, ID_BYTES);
-	if (account_circle(tx, uid, &circle, e) < 0)
-		return -1;
-	*found = recovery_find(circle_recovery_at(&circle, (uint64_t)c->now_ms),
-		     keyref) != NULL;
-	return 0;
+	return recover_in_force(tx, c, uid, keyref, found, e);
 }
 
 static int
@@ -290,20 +299,28 @@ put_key_half(
     struct tx *tx, struct call *c, const struct recover *r, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
+	OWN(buf_free) struct buf fresh = { 0 };
+	bool row, good;
 
-	if (sql_first(tx, e, &s, &row,
+	if (recover_in_force(tx, c, &r->uid, &r->keyref, &good, e) < 0 ||
+	    sql_first(tx, e, &s, &row,
 		"SELECT kind, half, birth_pin FROM recovery WHERE uid = ?"
 		" AND keyref = ?",
 		"ii", &r->uid, &r->keyref) < 0)
 		return -1;
-	if (!row)
+	/* What was taken out while this waited gives nothing away. */
+	if (!row || !good)
 		return err_set(e, ERR_CODE_EXPIRED,
-		    "the recovery key was replaced meanwhile");
+		    "the account's owner has taken out or replaced, meanwhile, "
+		    "what this recovery was begun with");
 	jsonio_put_u64(c->out, "kind", stmt_got_u64(s, 0));
 	jsonio_put_bytes(c->out, "half", stmt_got_bytes(s, 1));
 	jsonio_put_bytes(c->out, "birth_pin", stmt_got_bytes(s, 2));
 	jsonio_put_id(c->out, "keyref", &r->keyref);
+	if (account_pin(tx, &r->uid, &r->keyref, &fresh, e) < 0)
+		return -1;
+	if (fresh.n > 0)
+		jsonio_put_bytes(c->out, "fresh_pin", buf_bytes(&fresh));
 	return 0;
 }
 
@@ -341,12 +358,54 @@ recover_look(
 	return server_json(app, q, r, look, SERVER_READ, e);
 }
 
+/* A contact has given its half to the new device, which shows that here. */
+static int
+prove(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	OWN(buf_free) struct buf shown = { 0 };
+	struct id keyref;
+	bool found = false;
+
+	if (jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &shown, e) < 0 ||
+	    recover_of(tx, c, &r, e) < 0)
+		return -1;
+	if (r.state == RECOVER_WAITING && strcmp(r.way, "contact") == 0)
+		return 0; /* the answer got lost */
+	if (r.state != RECOVER_ASKED || strcmp(r.way, "contact") != 0)
+		return err_set(e, ERR_CODE_EXPIRED,
+		    "this recovery waits for no contact any more");
+	/* A code alone begins no wait: its contact must have come, too. */
+	if (r.known && !id_zero(&r.keyref) &&
+	    find_key(tx, c, &r.uid, RECOVERY_CONTACT, buf_bytes(&shown),
+		&keyref, &found, e) < 0)
+		return -1;
+	if (!found || !id_equal(&keyref, &r.keyref))
+		return err_set(e, ERR_RECOVERY_CODE,
+		    "what the contact has sent is no half of a recovery "
+		    "contact of this account, or not any more");
+	c->wake = r.id;
+	return recover_proven(tx, c, &r,
+		   (int64_t)c->s->config.recovery_wait_s * 1000, e) < 0
+	    ? -1
+	    : message_clear(tx, &r.id, e);
+}
+
+int
+recover_prove(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, prove, SERVER_WRITE, e);
+}
+
 /* Given up by who began it. */
 static int
 cancel(struct tx *tx, struct call *c, struct err *e)
 {
+	c->wake = c->me->recovering;
 	return sql_run(tx, e,
-	    "UPDATE recovering SET state = ? WHERE id = ? AND state <= ?",
+	    "UPDATE recovering SET state = ?, helper = zeroblob(16)"
+	    " WHERE id = ? AND state <= ?",
 	    "uiu", (uint64_t)RECOVER_STOPPED, &c->me->recovering,
 	    (uint64_t)RECOVER_WAITING);
 }
@@ -502,7 +561,9 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    recovery_tidy(tx, &after, e) < 0 ||
 	    new_record(tx, c, &r.uid, e) < 0)
 		return -1;
-	return sql_run(tx, e, "UPDATE recovering SET state = ? WHERE uid = ?",
+	return sql_run(tx, e,
+		   "UPDATE recovering SET state = ?, helper = zeroblob(16)"
+		   " WHERE uid = ?",
 		   "ui", (uint64_t)RECOVER_DONE, &r.uid) < 0 ||
 		server_event(
 		    tx, c, &r.uid, "account_recovered", fresh, r.way, e) < 0

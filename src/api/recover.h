@@ -20,7 +20,8 @@ enum recover_state {
 };
 
 struct recover {
-	struct id id, uid, keyref, helper;
+	struct id id, uid, keyref;
+	struct id helper; /* a contact's device that helps now; or zeros */
 	bool known; /* is there such an account? */
 	char way[16]; /* "key", "contact", "kit", "operator" */
 	enum recover_state state;
@@ -43,6 +44,10 @@ MUST_CHECK int recover_load(struct tx *tx, const struct id *id,
  */
 MUST_CHECK int recover_ready(
     const struct recover *r, const struct call *c, struct err *e);
+
+/* Is that recovery key in force now? */
+MUST_CHECK int recover_in_force(struct tx *tx, const struct call *c,
+    const struct id *uid, const struct id *keyref, bool *yes, struct err *e);
 
 /* Begin the wait: it is proven, and everybody is told. */
 MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,

@@ -41,6 +41,9 @@ put_open(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 4));
 	jsonio_put_u64(row, "ready_ms", stmt_got_u64(s, 5));
 	jsonio_put_text(row, "reference", stmt_got_text(s, 6));
+	stmt_got_copy(s, 7, id.b, ID_BYTES);
+	if (!id_zero(&id))
+		jsonio_put_id(row, "keyref", &id);
 }
 
 static int
@@ -63,7 +66,8 @@ list(struct tx *tx, struct call *c, struct err *e)
 		server_rows(keys, c, key_rows, put_key, e) < 0 ||
 		sql_ask(tx, e, &open,
 		    "SELECT id, way, os, address, created_ms, ready_ms,"
-		    " reference FROM recovering WHERE uid = ? AND known = 1"
+		    " reference, keyref FROM recovering WHERE uid = ?"
+		    " AND known = 1"
 		    " AND state = ? AND expires_ms > ? ORDER BY created_ms",
 		    "iun", &c->me->uid, (uint64_t)RECOVER_WAITING,
 		    c->now_ms) < 0
@@ -76,6 +80,35 @@ recovery_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, list, SERVER_READ, e);
+}
+
+/* The server's half of one that needs two, to try it. Whoever may ask holds
+ * all keys already. */
+static int
+half(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct id keyref;
+	bool row = false;
+
+	if (id_parse(bytes_str(c->q->capture[0]), &keyref) == 0 &&
+	    sql_first(tx, e, &s, &row,
+		"SELECT half FROM recovery WHERE uid = ? AND keyref = ?"
+		" AND kind <> ?",
+		"iiu", &c->me->uid, &keyref, (uint64_t)RECOVERY_KEY) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_NOT_FOUND,
+		    "there is no such recovery contact or kit");
+	jsonio_put_bytes(c->out, "half", stmt_got_bytes(s, 0));
+	return 0;
+}
+
+int
+recovery_half(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, half, SERVER_READ, e);
 }
 
 /* What belongs to a key that an entry of the circle will name next. */
@@ -193,8 +226,12 @@ waiting(struct tx *tx, struct call *c, struct recover *r, struct err *e)
 	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
 	    recover_load(tx, &id, r, &found, e) < 0)
 		return -1;
-	if (!found || !r->known || !id_equal(&r->uid, &c->me->uid) ||
-	    r->state != RECOVER_WAITING || r->expires_ms <= c->now_ms)
+	found = found && r->known && id_equal(&r->uid, &c->me->uid);
+	if (found && r->state == RECOVER_DONE)
+		return err_set(e, ERR_CONFLICT,
+		    "it is too late: a recovery was finished, and the account "
+		    "has a new password and a new device");
+	if (!found || r->state != RECOVER_WAITING || r->expires_ms <= c->now_ms)
 		return err_set(
 		    e, ERR_NOT_FOUND, "there is no such recovery any more");
 	return 0;
@@ -209,7 +246,9 @@ stop(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (strcmp(r.way, "operator") == 0)
 		return recover_signed_in(tx, c, &r.uid, e);
-	return sql_run(tx, e, "UPDATE recovering SET state = ? WHERE id = ?",
+	return sql_run(tx, e,
+		   "UPDATE recovering SET state = ?, helper = zeroblob(16)"
+		   " WHERE id = ?",
 		   "ui", (uint64_t)RECOVER_STOPPED, &r.id) < 0 ||
 		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
 		    r.way, e) < 0

@@ -2,6 +2,7 @@
 /* table.c: the one table of routes; docs/PROTOCOL.md says what each does. */
 #include "api/api.h"
 
+#include "api/message.h"
 #include "api/page.h"
 #include "factor/factor.h"
 #include "factor/phone.h"
@@ -9,7 +10,6 @@
 #include "factor/totp.h"
 
 #define SMALL LIMIT_JSON_BYTES
-#define MESSAGE (8 * 1024)
 
 /* clang-format off */
 const struct http_route api_routes[] = {
@@ -35,7 +35,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/joins/{}/fail", WHO_SESSION, SMALL, join_fail, NULL },
 	{ "POST", "/v1/joins/{}/prompt", WHO_JOIN, SMALL, join_prompt, NULL },
 	{ "DELETE", "/v1/joins/{}", WHO_BOTH, 0, join_cancel, NULL },
-	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE, join_post, NULL },
+	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE_BYTES, join_post, NULL },
 	{ "GET", "/v1/joins/{}/messages", WHO_BOTH, 0, join_messages, NULL },
 	{ "GET", "/v1/circle", WHO_CIRCLE, 0, ring_list, NULL },
 	{ "POST", "/v1/circle", WHO_SESSION, SMALL, ring_submit, NULL },
@@ -78,12 +78,19 @@ const struct http_route api_routes[] = {
 	{ "GET", "/v1/escrow/journal", WHO_ACCOUNT, 0, release_journal, NULL },
 	{ "GET", "/v1/recovery", WHO_ACCOUNT, 0, recovery_list, NULL },
 	{ "POST", "/v1/recovery", WHO_STEP_UP, SMALL, recovery_stage, NULL },
+	{ "GET", "/v1/recovery/{}/half", WHO_STEP_UP, 0, recovery_half, NULL },
 	{ "POST", "/v1/recovery/{}/stop", WHO_SESSION, SMALL, recovery_stop, NULL },
 	{ "POST", "/v1/recovery/{}/allow", WHO_STEP_UP, SMALL, recovery_allow, NULL },
 	{ "POST", "/v1/recover", WHO_ANYBODY, SMALL, recover_begin, NULL },
 	{ "GET", "/v1/recover", WHO_RECOVER, 0, recover_look, NULL },
 	{ "DELETE", "/v1/recover", WHO_RECOVER, 0, recover_cancel, NULL },
 	{ "GET", "/v1/recover/keyring", WHO_RECOVER, 0, recover_keyring, NULL },
+	{ "POST", "/v1/recover/prove", WHO_RECOVER, SMALL, recover_prove, NULL },
+	{ "POST", "/v1/recover/{}/messages", WHO_HELP, MESSAGE_BYTES, assist_post, NULL },
+	{ "GET", "/v1/recover/{}/messages", WHO_HELP, 0, assist_messages, NULL },
+	{ "POST", "/v1/assist", WHO_SESSION, SMALL, assist_list, NULL },
+	{ "POST", "/v1/assist/{}", WHO_SESSION, SMALL, assist_begin, NULL },
+	{ "DELETE", "/v1/assist/{}", WHO_SESSION, 0, assist_end, NULL },
 	{ "POST", "/v1/recover/password", WHO_RECOVER, SMALL, recover_password, NULL },
 	{ "POST", "/v1/recover/collect", WHO_RECOVER, SMALL, recover_collect, NULL },
 	{ "POST", "/v1/recover/finish", WHO_RECOVER, SMALL, recover_finish, NULL },

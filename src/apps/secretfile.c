@@ -180,7 +180,8 @@ secretfile_by_content(struct bytes head, uint64_t size)
 {
 	static const char age[] = "AGE-SECRET-KEY-1";
 
-	if (starts_with(head, SECRETFILE_MAGIC))
+	if (starts_with(head, SECRETFILE_MAGIC) ||
+	    starts_with(head, SECRETFILE_PAGE))
 		return true;
 	if (size >= SECRETFILE_WHOLE || head.n == 0)
 		return false;

@@ -17,7 +17,8 @@
  *	.config/gh/hosts.yml · .config/sops/age/ · age key files · vaults of
  *	one-time codes (oathtool, Authenticator, OTPClient, Aegis, andOTP)
  *
- * By content: our own magic line at the start, at any size; in a file below 64
+ * By content: our own magic line at the start, or in a comment there, at any
+ * size; in a file below 64
  * KiB, a private key in PEM, OpenPGP, SSH2 or PuTTY armor, or an age secret key.
  */
 #pragma once
@@ -25,6 +26,7 @@
 #include "apps/exclude.h"
 
 #define SECRETFILE_MAGIC "aumbry-secret-file v1\n"
+#define SECRETFILE_PAGE "<!-- " SECRETFILE_MAGIC /* a page to print */
 #define SECRETFILE_WHOLE ((uint64_t)64 << 10) /* bytes: smaller is searched */
 
 /*

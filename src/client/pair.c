@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* pair.c: codes, and the trusted side of pairing. */
-#include "client/pair.h"
+#include "client/pair_in.h"
 
 #include "base/now.h"
-#include "client/relay.h"
 #include "vault/cpace.h"
 
 #include <stdio.h>
@@ -154,9 +153,8 @@ pair_refuse(struct self *s, const struct id *join, struct err *e)
 	return join_verb(s, join, "refuse", e);
 }
 
-/* Wrong codes of the last day, on this device's own disk. */
-static int
-count_fail(struct self *s, bool failed, struct err *e)
+int
+pair_count_fail(struct self *s, bool failed, struct err *e)
 {
 	OWN(buf_free) struct buf kept = { 0 };
 	OWN(buf_free) struct buf next = { 0 };
@@ -210,14 +208,10 @@ receive_proof(struct relay *c, struct err *e)
 	return rc;
 }
 
-/* One code: show it, wait for the other side's proof. *right: it held. */
-static int
-try_code(struct self *s, const struct pair_request *r, struct relay *c,
-    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
-    struct err *e)
+int
+pair_code_show(const struct pair_code *t, pair_show_fn show, void *ctx,
+    struct relay_keys *k, bool *right, struct err *e)
 {
-	OWN(buf_free) struct buf ci = { 0 };
-	OWN(buf_free) struct buf record = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
 	char code[PAIR_CODE_DIGITS + 1], shown[PAIR_CODE_DIGITS + 2];
@@ -227,38 +221,50 @@ try_code(struct self *s, const struct pair_request *r, struct relay *c,
 
 	draw_code(code);
 	id_random(&ra);
-	relay_channel_id(s->host, &s->uid, &ci);
-	relay_session_id(&r->join, &r->nonce, &ra, &k->sid);
-	device_put(&record, own_device(s));
+	relay_session_id(t->request, t->nonce, &ra, &k->sid);
 	OWN(cpace_free)
 	struct cpace *cp =
-	    cpace_new(CPACE_INITIATOR, bytes_of(code, PAIR_CODE_DIGITS),
-		buf_bytes(&ci), buf_bytes(&k->sid), buf_bytes(&record));
+	    cpace_new(CPACE_INITIATOR, bytes_of(code, PAIR_CODE_DIGITS), t->ci,
+		buf_bytes(&k->sid), t->ours);
 	cpace_share(cp, NULL, ya);
 	id_put(&m, &ra);
 	buf_put(&m, ya, sizeof ya);
-	buf_put_v16(&m, buf_bytes(&record));
-	if (relay_send(c, RELAY_OPEN, buf_bytes(&m), e) < 0)
+	buf_put_v16(&m, t->ours);
+	if (relay_send(t->c, RELAY_OPEN, buf_bytes(&m), e) < 0)
 		return -1;
 	(void)snprintf(shown, sizeof shown, "%.4s-%.4s", code, code + 4);
 	mem_wipe(code, sizeof code);
 	show(ctx, shown);
 	mem_wipe(shown, sizeof shown);
-	if (receive_proof(c, e) < 0)
+	if (receive_proof(t->c, e) < 0)
 		return -1;
-	struct scan p = scan_of(c->body);
+	struct scan p = scan_of(t->c->body);
 	scan_copy(&p, yb, sizeof yb);
 	got = digest_take(&p);
 	if (!scan_done(&p))
 		return relay_malformed(e);
 	*right = false;
-	if (cpace_finish(
-		cp, yb, buf_bytes(&r->record), &isk, &k->transcript, e) < 0)
+	if (cpace_finish(cp, yb, t->theirs, &isk, &k->transcript, e) < 0)
 		return e->code == ERR_WRONG_CODE ? 0 : -1;
 	relay_keys_from(k, isk);
 	relay_confirm(k->confirm_b, k, &want);
 	*right = digest_equal(&want, &got);
 	return 0;
+}
+
+static int
+try_code(struct self *s, const struct pair_request *r, struct relay *c,
+    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
+    struct err *e)
+{
+	OWN(buf_free) struct buf ci = { 0 };
+	OWN(buf_free) struct buf record = { 0 };
+
+	relay_channel_id(s->host, &s->uid, &ci);
+	device_put(&record, own_device(s));
+	struct pair_code t = { c, buf_bytes(&ci), &r->join, &r->nonce,
+		buf_bytes(&record), buf_bytes(&r->record) };
+	return pair_code_show(&t, show, ctx, k, right, e);
 }
 
 /* Offer the ADD, get it signed, submit it; again when another came first. */
@@ -371,7 +377,7 @@ pair_approve(struct self *s, const struct pair_request *r, unsigned timeout_s,
 		.state = RELAY_ALLOWED,
 		.deadline_ms = now_ms() + timeout_s * 1000LL };
 
-	if (count_fail(s, false, e) < 0 || self_refresh(s, e) < 0 ||
+	if (pair_count_fail(s, false, e) < 0 || self_refresh(s, e) < 0 ||
 	    join_verb(s, &r->join, "allow", e) < 0)
 		return -1;
 	for (int i = 0; i < PAIR_CODES; i++) {
@@ -389,7 +395,7 @@ pair_approve(struct self *s, const struct pair_request *r, unsigned timeout_s,
 		}
 		if (right)
 			return welcome(s, &c, &k, e);
-		if (count_fail(s, true, e) < 0 ||
+		if (pair_count_fail(s, true, e) < 0 ||
 		    relay_send(&c, RELAY_BURNT, bytes_str(""), e) < 0)
 			return -1;
 	}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* pair_join.c: the new device's side of pairing. */
-#include "client/pair.h"
+#include "client/pair_in.h"
 
 #include "base/now.h"
 #include "client/depot_remote.h"
 #include "client/newcomer.h"
-#include "client/relay.h"
 #include "vault/cpace.h"
 
 #include <stdlib.h>
@@ -34,13 +33,11 @@ entrant_free(struct entrant *n)
 	circle_free(&n->circle);
 }
 
-/* Answer one code; *right when the trusted device's offer came back. */
-static int
-answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
-    bool *right, struct err *e)
+int
+pair_code_answer(const struct pair_code *t, pair_ask_fn ask, void *ctx,
+    struct relay_keys *k, struct buf *offer, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf typed = { 0 };
-	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf other = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
@@ -48,21 +45,20 @@ answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
 	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE], kind;
 	struct digest mac, got;
 
-	struct scan s = scan_of(n->c.body);
+	struct scan s = scan_of(t->c->body);
 	struct id ra = id_take(&s);
 	scan_copy(&s, ya, sizeof ya);
 	buf_put_bytes(&other, scan_v16(&s));
 	if (!scan_done(&s))
 		return relay_malformed(e);
-	if (n->a->ask(n->a->ctx, &typed, e) < 0 ||
+	if (ask(ctx, &typed, e) < 0 ||
 	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
 		return -1;
-	relay_channel_id(n->me.host, &n->me.uid, &ci);
-	relay_session_id(&n->c.join, &n->me.nonce, &ra, &k->sid);
+	relay_session_id(t->request, t->nonce, &ra, &k->sid);
 	OWN(cpace_free)
 	struct cpace *cp =
-	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS),
-		buf_bytes(&ci), buf_bytes(&k->sid), buf_bytes(&n->me.record));
+	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS), t->ci,
+		buf_bytes(&k->sid), t->ours);
 	mem_wipe(code, sizeof code);
 	cpace_share(cp, NULL, yb);
 	if (cpace_finish(cp, ya, buf_bytes(&other), &isk, &k->transcript, e) <
@@ -72,16 +68,16 @@ answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
 	relay_confirm(k->confirm_b, k, &mac);
 	buf_put(&m, yb, sizeof yb);
 	digest_put(&m, &mac);
-	if (relay_send(&n->c, RELAY_PROOF_B, buf_bytes(&m), e) < 0)
+	if (relay_send(t->c, RELAY_PROOF_B, buf_bytes(&m), e) < 0)
 		return -1;
 	do {
-		if (relay_receive(&n->c, &kind, e) < 0)
+		if (relay_receive(t->c, &kind, e) < 0)
 			return -1;
 	} while (kind != RELAY_OFFER && kind != RELAY_BURNT);
 	*right = kind == RELAY_OFFER;
 	if (!*right)
 		return 0;
-	s = scan_of(n->c.body);
+	s = scan_of(t->c->body);
 	got = digest_take(&s);
 	relay_confirm(k->confirm_a, k, &mac);
 	if (!scan_ok(&s) || !digest_equal(&mac, &got))
@@ -89,6 +85,19 @@ answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
 		    "the other device does not know the code");
 	return relay_unbox(
 	    k, k->a_to_b, RELAY_OFFER, bytes_of(s.p, s.n), offer, e);
+}
+
+/* Answer one code; *right when the trusted device's offer came back. */
+static int
+answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
+    bool *right, struct err *e)
+{
+	OWN(buf_free) struct buf ci = { 0 };
+
+	relay_channel_id(n->me.host, &n->me.uid, &ci);
+	struct pair_code t = { &n->c, buf_bytes(&ci), &n->c.join, &n->me.nonce,
+		buf_bytes(&n->me.record), bytes_str("") };
+	return pair_code_answer(&t, n->a->ask, n->a->ctx, k, offer, right, e);
 }
 
 /* The circle differs from the vouched one: in a part, or is it another? */

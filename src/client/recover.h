@@ -12,6 +12,7 @@
 
 #include "client/home.h"
 #include "client/newcomer.h"
+#include "client/pair.h"
 #include "vault/reccode.h"
 
 struct recover_ask {
@@ -23,6 +24,7 @@ struct recover_ask {
 /* How a recovery stands. */
 struct recover_state {
 	char way[16];
+	char name[LIMIT_NAME_BYTES + 1]; /* of the account */
 	bool begun; /* there is one in this home */
 	bool
 	    proven; /* a contact or the operator has helped, or it has a code */
@@ -44,6 +46,24 @@ MUST_CHECK int recover_look(
     const char *dir, struct recover_state *out, struct err *e);
 /* Give it up: the server and this home forget it. */
 MUST_CHECK int recover_cancel(const char *dir, struct err *e);
+
+struct recover_help {
+	const char *dir;
+	unsigned timeout_s;
+	pair_ask_fn ask; /* for the code that the contact reads out */
+	void (*burnt)(void *ctx); /* it was wrong: another one comes */
+	void *ctx;
+};
+
+/*
+ * Wait for a contact, take its half, and show it to the server: from then on
+ * the recovery waits. Nothing when that was done before.
+ *
+ * errors  code-expired: nobody helped in time, or the recovery is over;
+ *         wrong-code, wrong-code-kind; recovery-key-wrong: what came is no
+ *         half of this account any more; those of `ask`.
+ */
+MUST_CHECK int recover_by_contact(const struct recover_help *h, struct err *e);
 
 struct recover_finish {
 	const char *dir;

@@ -13,7 +13,7 @@ struct recovering {
 	struct id id, opening;
 	struct devkey *key;
 	struct device device;
-	struct secret *code; /* NULL while there is none */
+	struct secret *code; /* NULL while there is none; a contact's half */
 	struct remote *remote; /* with the token */
 };
 

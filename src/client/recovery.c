@@ -152,6 +152,7 @@ void
 recovery_new_free(struct recovery_new *n)
 {
 	secret_free(&n->code);
+	secret_free(&n->seed);
 	jsonio_free(&n->stage);
 }
 
@@ -171,15 +172,14 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 		struct secret *drawn = secret_random(RECSEED_HALF);
 		buf_put_bytes(&half, secret_bytes(drawn));
 	}
-	OWN(secret_free)
-	struct secret *seed = recseed_make(out->code, buf_bytes(&half));
+	out->seed = recseed_make(out->code, buf_bytes(&half));
 	OWN(devkey_free)
-	struct devkey *key = recseed_key(seed, &out->keyref);
+	struct devkey *key = recseed_key(out->seed, &out->keyref);
 	devkey_publish(key, &public);
 	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
 	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
 	memcpy(out->key.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
-	pin_put(seed, &s->circle, &pin);
+	pin_put(out->seed, &s->circle, &pin);
 	recseed_shown(out->code, &shown);
 	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);
 	out->stage = json_object();
@@ -249,7 +249,11 @@ recovery_add(struct self *s, const struct recovery_new *n,
 		    LIMIT_RECOVERY_KEYS);
 	set.keys[set.n++] = n->key;
 	memcpy(note.label, n->label, sizeof note.label);
-	return put_in(s, &set, waits_ms, e) < 0 ? -1 : write_note(s, &note, e);
+	return put_in(s, &set, waits_ms, e) < 0 ||
+		write_note(s, &note, e) < 0 ||
+		self_pin_key(s, &n->keyref, n->seed, e) < 0
+	    ? -1
+	    : self_pin_renew(s, e);
 }
 
 int
@@ -280,6 +284,20 @@ opens(struct self *s, const json_t *row, const struct devkey *key,
 	buf_put_bytes(&all, buf_bytes(&s->envelopes));
 	buf_put_v16(&all, buf_bytes(&own));
 	return keyring_open(k, &s->circle, key, keyref, buf_bytes(&all), e);
+}
+
+int
+recovery_half(
+    struct self *s, const struct id *keyref, struct buf *half, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf path = { 0 };
+
+	buf_printf(&path, "/v1/recovery/%s/half", id_text(keyref).s);
+	return api_call(s->remote, "GET", buf_text(&path), NULL, false, &answer,
+		   e) < 0
+	    ? -1
+	    : jsonio_bytes(answer, "half", RECSEED_HALF, half, e);
 }
 
 int
@@ -341,22 +359,82 @@ recovery_file_make(const struct secret *code, enum reccode_kind kind,
 	buf_put_str(out, "\n");
 }
 
+/* *code: within the file; *what: the line that names it, or nothing. */
+static int
+read_file(const char *path, struct buf *file, struct bytes *what,
+    struct bytes *code, struct err *e)
+{
+	struct bytes magic = bytes_str(HOME_SECRET_MAGIC);
+
+	if (file_read(path, FILE_MAX, file, e) < 0)
+		return -1;
+	*what = bytes_str("");
+	*code = buf_bytes(file);
+	if (code->n < magic.n ||
+	    !bytes_equal(bytes_of(code->p, magic.n), magic))
+		return 0;
+	/* Behind the first empty line stands the code. */
+	const char *line = buf_text(file) + magic.n;
+	const char *gap = strstr(line, "\n\n");
+	if (gap != NULL) {
+		*what = bytes_of(line, (size_t)(gap - line));
+		*code = bytes_str(gap + 2);
+	}
+	return 0;
+}
+
+static void
+wipe(struct buf *file)
+{
+	if (file->n > 0)
+		mem_wipe(file->p, file->n);
+	buf_free(file);
+}
+
 int
 recovery_file_read(const char *path, enum reccode_kind kind,
     struct secret **out, struct err *e)
 {
-	OWN(buf_free) struct buf file = { 0 };
-	struct bytes magic = bytes_str(HOME_SECRET_MAGIC);
+	OWN(wipe) struct buf file = { 0 };
+	struct bytes what, code;
 
-	if (file_read(path, FILE_MAX, &file, e) < 0)
-		return -1;
-	struct bytes text = buf_bytes(&file);
-	if (text.n >= magic.n &&
-	    bytes_equal(bytes_of(text.p, magic.n), magic)) {
-		/* Behind the first empty line stands the code. */
-		const char *gap = strstr(buf_text(&file), "\n\n");
-		if (gap != NULL)
-			text = bytes_str(gap + 2);
+	return read_file(path, &file, &what, &code, e) < 0
+	    ? -1
+	    : reccode_parse(code, kind, out, e);
+}
+
+static bool
+begins(struct bytes x, const char *start)
+{
+	struct bytes s = bytes_str(start);
+
+	return x.n >= s.n && bytes_equal(bytes_of(x.p, s.n), s);
+}
+
+int
+recovery_sheet_read(const char *path, enum reccode_kind *kind,
+    struct secret **out, struct err *e)
+{
+	OWN(wipe) struct buf file = { 0 };
+	struct bytes what, code;
+	struct err ignored;
+
+	if (read_file(path, &file, &what, &code, e) < 0) {
+		if (e->code != ERR_TOO_LARGE)
+			return -1;
+		code = what = bytes_str("");
 	}
-	return reccode_parse(text, kind, out, e);
+	for (unsigned k = RECCODE_SHEET_1; k <= RECCODE_SHEET_3; k++) {
+		*kind = (enum reccode_kind)k;
+		if (begins(what, kind_name(*kind)))
+			return reccode_parse(code, *kind, out, e);
+		if (what.n == 0 &&
+		    reccode_parse(code, *kind, out, &ignored) == 0)
+			return 0;
+	}
+	(void)err_set(e, ERR_RECOVERY_CODE,
+	    "%s holds no sheet of a kit, or a wrong character", path);
+	return err_remedy(e,
+	    "Give the file sheet-1.txt, -2 or -3 of the kit; or type the "
+	    "codes: --kit");
 }

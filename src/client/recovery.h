@@ -14,6 +14,8 @@
 #include "client/self.h"
 #include "vault/reccode.h"
 
+#define RECOVERY_CONTACTS 5 /* of one account */
+
 /* One that is in force, or waits to be. */
 struct recovery_info {
 	struct id keyref;
@@ -35,7 +37,7 @@ MUST_CHECK int recovery_all(
 
 /* A key before it is in the circle. Begin with zeros. */
 struct recovery_new {
-	struct secret *code;
+	struct secret *code, *seed;
 	struct recovery_key key;
 	struct id keyref;
 	char label[LIMIT_NAME_BYTES + 1];
@@ -59,6 +61,10 @@ MUST_CHECK int recovery_add(struct self *s, const struct recovery_new *n,
 MUST_CHECK int recovery_remove(
     struct self *s, const struct id *keyref, uint64_t *waits_ms, struct err *e);
 
+/* The server's half of a contact or a kit; needs a step-up. */
+MUST_CHECK int recovery_half(
+    struct self *s, const struct id *keyref, struct buf *half, struct err *e);
+
 /*
  * Would this code open everything, now? Nobody is told, nothing is changed but
  * the note of when it was tried.
@@ -76,6 +82,12 @@ MUST_CHECK int recovery_try(struct self *s, const struct secret *code,
  */
 void recovery_file_make(const struct secret *code, enum reccode_kind kind,
     const char *account, struct buf *out);
+/*
+ * The sheet of a kit that a file holds, and which. It is told by the line that
+ * recovery_file_make wrote, or else by the code itself.
+ */
+MUST_CHECK int recovery_sheet_read(const char *path, enum reccode_kind *kind,
+    struct secret **out, struct err *e);
 /* errors: recovery-key-wrong; those of file_read. */
 MUST_CHECK int recovery_file_read(const char *path, enum reccode_kind kind,
     struct secret **out, struct err *e);

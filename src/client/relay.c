@@ -6,9 +6,12 @@
 #include "client/api.h"
 #include "vault/seal.h"
 
+#include <string.h>
+
 #define RELAY_MAX (1024 * 1024) /* bytes of one answer of the relay */
 #define POLL_S 25
-static const char label[] = "aumbry pair v1";
+#define JOINS "/v1/joins"
+static const char pair_label[] = "aumbry pair v1";
 
 /* ---- messages ---- */
 
@@ -16,6 +19,13 @@ void
 relay_free(struct relay *c)
 {
 	buf_free(&c->queue);
+}
+
+static void
+put_path(const struct relay *c, struct buf *path)
+{
+	buf_printf(path, "%s/%s/messages", c->path != NULL ? c->path : JOINS,
+	    id_text(&c->join).s);
 }
 
 int
@@ -26,7 +36,7 @@ relay_send(
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf out = { 0 };
 
-	buf_printf(&path, "/v1/joins/%s/messages", id_text(&c->join).s);
+	put_path(c, &path);
 	buf_put_u8(&m, (uint8_t)kind);
 	buf_put_bytes(&m, body);
 	struct remote_call call = {
@@ -56,8 +66,9 @@ fetch(struct relay *c, unsigned wait, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 
-	buf_printf(&path, "/v1/joins/%s/messages?after=%u&wait=%u&state=%u",
-	    id_text(&c->join).s, (unsigned)c->after, wait, (unsigned)c->state);
+	put_path(c, &path);
+	buf_printf(&path, "?after=%u&wait=%u&state=%u", (unsigned)c->after,
+	    wait, (unsigned)c->state);
 	struct remote_call call = { .method = "GET",
 		.path = buf_text(&path),
 		.limit = RELAY_MAX,
@@ -133,13 +144,37 @@ relay_receive(struct relay *c, uint8_t *kind, struct err *e)
 	}
 }
 
+int
+relay_receive_last(struct relay *c, uint8_t *kind, struct err *e)
+{
+	if (relay_receive(c, kind, e) < 0)
+		return -1;
+	while (take_queued(c, kind))
+		;
+	return 0;
+}
+
+int
+relay_change(struct relay *c, struct err *e)
+{
+	uint8_t before = c->state, kind;
+
+	while (c->state == before) {
+		if (poll_relay(c, e) < 0)
+			return -1;
+		while (take_queued(c, &kind))
+			;
+	}
+	return 0;
+}
+
 void
 relay_cancel(struct remote *remote, const struct id *join)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct err ignored;
 
-	buf_printf(&path, "/v1/joins/%s", id_text(join).s);
+	buf_printf(&path, JOINS "/%s", id_text(join).s);
 	if (api_call(remote, "DELETE", buf_text(&path), NULL, false, NULL,
 		&ignored) < 0)
 		return;
@@ -179,7 +214,9 @@ relay_confirm(
 static void
 box_ad(const struct relay_keys *k, enum relay_kind kind, struct buf *ad)
 {
-	buf_put(ad, label, sizeof label);
+	const char *label = k->label != NULL ? k->label : pair_label;
+
+	buf_put(ad, label, strlen(label) + 1);
 	buf_put_u8(ad, (uint8_t)kind);
 	buf_put_bytes(ad, buf_bytes(&k->sid));
 }
@@ -210,7 +247,7 @@ relay_unbox(const struct relay_keys *k, const struct secret *key,
 void
 relay_channel_id(const char *host, const struct id *uid, struct buf *out)
 {
-	buf_put_str(out, label);
+	buf_put_str(out, pair_label);
 	buf_put_v8(out, bytes_str(host));
 	id_put(out, uid);
 }

@@ -34,6 +34,7 @@ enum relay_state {
 /* One side's end. Set remote, join, side, state and deadline_ms. */
 struct relay {
 	struct remote *remote; /* borrowed */
+	const char *path; /* of all requests; NULL: those to join */
 	struct id join;
 	enum relay_side side; /* ours */
 	uint32_t after;
@@ -57,6 +58,13 @@ MUST_CHECK int relay_send(
  */
 MUST_CHECK int relay_receive(struct relay *r, uint8_t *kind, struct err *e);
 
+/* The same, but of several that have come only the last. */
+MUST_CHECK int relay_receive_last(
+    struct relay *r, uint8_t *kind, struct err *e);
+
+/* Wait until the state is another one; messages are passed over. */
+MUST_CHECK int relay_change(struct relay *r, struct err *e);
+
 /* Ask for the request's state, without waiting. errors: it is over. */
 MUST_CHECK int relay_look(struct relay *r, struct err *e);
 
@@ -65,6 +73,7 @@ void relay_cancel(struct remote *remote, const struct id *join);
 
 /* What CPace gave for one code. Begin with zeros, and sid filled in. */
 struct relay_keys {
+	const char *label; /* what its boxes begin with; NULL: pairing's */
 	struct secret *confirm_a, *confirm_b, *a_to_b, *b_to_a;
 	struct buf transcript;
 	struct buf sid;
@@ -84,7 +93,8 @@ void relay_box(const struct relay_keys *k, const struct secret *key,
 MUST_CHECK int relay_unbox(const struct relay_keys *k, const struct secret *key,
     enum relay_kind kind, struct bytes sealed, struct buf *out, struct err *e);
 
-/* CPace's channel and session identifiers, appended. */
+/* CPace's channel and session identifiers, appended. The channel's is that of
+ * pairing. */
 void relay_channel_id(const char *host, const struct id *uid, struct buf *out);
 void relay_session_id(const struct id *join, const struct id *rb,
     const struct id *ra, struct buf *out);

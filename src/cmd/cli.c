@@ -72,13 +72,18 @@ static const struct command {
 	    "[--code CODE]",
 	    "who can open the account's data", cli_protection },
 	{ "recovery",
-	    "status | key create|rotate|remove [--out F] | drill [--key-file "
-	    "F] | stop [ID] | allow [ID] | veto [--code CODE]",
+	    "status | key create|rotate|remove [--out F] | kit "
+	    "create|rotate|remove [--out DIR] | contact add NAME [--out F] | "
+	    "contact list | contact remove NAME | contact accept OWNER "
+	    "[--key-file F] | contact forget OWNER | assist OWNER [ID] "
+	    "[--print-code] [--timeout SPAN] | assist OWNER --drill | drill "
+	    "[--key-file F] [--kit | --kit-file F --kit-file F] | stop [ID] | "
+	    "allow [ID] | veto [--code CODE]",
 	    "ways back in without a device", cli_recovery },
 	{ "recover",
-	    "URL NAME [--key-file F | --contact | --operator] "
-	    "[--device-name N] [--new-password-file F] [--keep-devices] | "
-	    "--continue | --cancel",
+	    "URL NAME [--key-file F | --kit | --kit-file F --kit-file F | "
+	    "--contact | --operator] [--device-name N] [--timeout SPAN] "
+	    "[--new-password-file F] [--keep-devices] | --continue | --cancel",
 	    "get back into an account without a device", cli_recover },
 	{ "log", "[--since SPAN]", "the account's security log", cli_log },
 	{ "backup",

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_recovery.c: aumbry recovery: ways back in, and who uses one. */
-#include "cmd/cli.h"
+#include "cmd/cli_recovery.h"
 
 #include "base/file.h"
-#include "client/recovery.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +52,25 @@ info_json(const struct recovery_info *i)
 	    "sealed", i->sealed);
 }
 
-static void
-print_open(const json_t *v)
+/* Whose half it was, as only the account's devices know. */
+static const char *
+helper_of(const json_t *v, const struct recovery_info *list, size_t n)
 {
+	struct err ignored;
+	struct id keyref;
+
+	if (jsonio_id(v, "keyref", &keyref, &ignored) < 0)
+		return "";
+	for (size_t i = 0; i < n; i++)
+		if (id_equal(&list[i].keyref, &keyref))
+			return list[i].label;
+	return "";
+}
+
+static void
+print_open(const json_t *v, const char *helper)
+{
+	OWN(mem_free) char *who = cli_shown(bytes_str(helper));
 	const char *way = "", *address = "", *id = "";
 	uint64_t ready = 0;
 	struct err ignored;
@@ -68,9 +83,9 @@ print_open(const json_t *v)
 	char *from =
 	    cli_from(address, json_string_value(json_object_get(v, "place")));
 	OWN(mem_free) char *when = cli_time(ready);
-	(void)printf("! a recovery by %s from %s can be stopped until %s: "
+	(void)printf("! a recovery by %s%s%s from %s can be stopped until %s: "
 		     "aumbry recovery stop %.8s\n",
-	    way, from, when, id);
+	    way, who[0] != '\0' ? " " : "", who, from, when, id);
 }
 
 static int
@@ -101,15 +116,17 @@ status(struct cli *cli, struct self *s, struct err *e)
 		cli_say(cli,
 		    "There is no way back in but your devices and security "
 		    "keys. Make one: aumbry recovery key create");
-	for (size_t i = 0; i < json_array_size(open); i++)
-		print_open(json_array_get(open, i));
+	for (size_t i = 0; i < json_array_size(open); i++) {
+		const json_t *v = json_array_get(open, i);
+		print_open(v, helper_of(v, list, n));
+	}
 	return 0;
 }
 
 /* ---- a key ---- */
 
-static char *
-account_name(const struct self *s)
+char *
+cli_recovery_account(const struct self *s)
 {
 	OWN(buf_free) struct buf b = { 0 };
 
@@ -117,8 +134,8 @@ account_name(const struct self *s)
 	return mem_text(buf_text(&b));
 }
 
-static void
-say_change(const struct cli *cli, uint64_t waits_ms, const char *what)
+void
+cli_recovery_say(const struct cli *cli, uint64_t waits_ms, const char *what)
 {
 	OWN(mem_free) char *when = cli_time(waits_ms);
 
@@ -131,35 +148,32 @@ say_change(const struct cli *cli, uint64_t waits_ms, const char *what)
 		    what, when);
 }
 
-/* On a terminal: shown once, and typed again before it counts. */
-static int
-show_and_check(struct cli *cli, const struct secret *code, struct err *e)
+int
+cli_recovery_show(struct cli *cli, const struct secret *code,
+    enum reccode_kind kind, const char *words, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
 
-	reccode_make(code, RECCODE_KEY, &text);
+	reccode_make(code, kind, &text);
 	(void)printf("%s\n", buf_text(&text));
 	(void)fflush(stdout);
-	cli_say(cli,
-	    "This is the recovery key, and it is shown only now. Write it down "
-	    "and keep it where\nyou will find it and nobody else looks: who "
-	    "has "
-	    "it opens everything.");
+	mem_wipe(text.p, text.n);
+	cli_say(cli, "%s", words);
 	for (int tries = 1;; tries++) {
 		OWN(buf_free) struct buf typed = { 0 };
 		OWN(secret_free) struct secret *again = NULL;
 		if (cli_line(cli, "Type it, to see that it is written right",
 			"--out F", &typed, e) < 0)
 			return -1;
-		if (reccode_parse(buf_bytes(&typed), RECCODE_KEY, &again, e) ==
-			0 &&
+		if (reccode_parse(buf_bytes(&typed), kind, &again, e) == 0 &&
 		    secret_equal(again, code))
 			return 0;
 		if (tries == 5)
 			return err_set(e, ERR_RECOVERY_CODE,
-			    "the key was not typed right; nothing was changed");
+			    "the code was not typed right; nothing was "
+			    "changed");
 		cli_say(
-		    cli, "%s", again == NULL ? e->msg : "That is another key.");
+		    cli, "%s", again == NULL ? e->msg : "That is another one.");
 	}
 }
 
@@ -168,10 +182,14 @@ hand_out(struct cli *cli, const struct self *s, const struct secret *code,
     const char *out, struct err *e)
 {
 	OWN(buf_free) struct buf file = { 0 };
-	OWN(mem_free) char *account = account_name(s);
+	OWN(mem_free) char *account = cli_recovery_account(s);
 
 	if (out == NULL && isatty(STDIN_FILENO))
-		return show_and_check(cli, code, e);
+		return cli_recovery_show(cli, code, RECCODE_KEY,
+		    "This is the recovery key, and it is shown only now. Write "
+		    "it down and keep it where\nyou will find it and nobody "
+		    "else looks: who has it opens everything.",
+		    e);
 	if (out == NULL) {
 		(void)err_set(e, ERR_INPUT_MISSING,
 		    "a recovery key is typed again before it counts, and there "
@@ -184,40 +202,26 @@ hand_out(struct cli *cli, const struct self *s, const struct secret *code,
 	return file_write(out, buf_bytes(&file), 0600, e);
 }
 
-/* The key in force, or the one that waits; NULL when there is none. */
-static const struct recovery_info *
-the_key(const struct recovery_info *list, size_t n)
+const struct recovery_info *
+cli_recovery_of(
+    const struct recovery_info *list, size_t n, enum recovery_kind kind)
 {
 	for (size_t i = n; i-- > 0;)
-		if (list[i].kind == RECOVERY_KEY && !list[i].leaves)
+		if (list[i].kind == kind && !list[i].leaves)
 			return &list[i];
 	return NULL;
 }
 
-static int
-key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
-    const char *out, const struct cli_proof *p, struct err *e)
+int
+cli_recovery_put(struct cli *cli, struct self *s,
+    const struct recovery_new *made, const struct recovery_info *old,
+    const struct cli_proof *p, uint64_t *waits_ms, struct err *e)
 {
-	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
-	uint64_t waits;
-
-	recovery_draw(s, RECOVERY_KEY, "", &made);
-	if (hand_out(cli, s, made.code, out, e) < 0)
-		return -1;
-	if (cli_stepped_call(cli, s->remote, "POST", "/v1/recovery", made.stage,
-		p, NULL, e) < 0 ||
-	    recovery_add(
-		s, &made, old != NULL ? &old->keyref : NULL, &waits, e) < 0) {
-		/* A file with a key that opens nothing would be a trap. */
-		if (out != NULL)
-			(void)unlink(out);
-		return -1;
-	}
-	say_change(cli, waits,
-	    old != NULL ? "The recovery key is replaced; the old one ends."
-			: "The recovery key is made: with it you get back in, "
-			  "and to everything, without any device.");
-	return 0;
+	return cli_stepped_call(cli, s->remote, "POST", "/v1/recovery",
+		   made->stage, p, NULL, e) < 0
+	    ? -1
+	    : recovery_add(
+		  s, made, old != NULL ? &old->keyref : NULL, waits_ms, e);
 }
 
 struct removing {
@@ -234,15 +238,50 @@ remove_one(void *ctx, struct err *e)
 	return recovery_remove(r->self, r->keyref, &r->waits_ms, e);
 }
 
+int
+cli_recovery_drop(struct cli *cli, struct self *s,
+    const struct recovery_info *old, const struct cli_proof *p,
+    uint64_t *waits_ms, struct err *e)
+{
+	struct removing r = { s, &old->keyref, 0 };
+	int rc = cli_stepped(cli, s->remote, p, remove_one, &r, e);
+
+	*waits_ms = r.waits_ms;
+	return rc;
+}
+
+static int
+key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
+    const char *out, const struct cli_proof *p, struct err *e)
+{
+	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
+	uint64_t waits;
+
+	recovery_draw(s, RECOVERY_KEY, "", &made);
+	if (hand_out(cli, s, made.code, out, e) < 0)
+		return -1;
+	if (cli_recovery_put(cli, s, &made, old, p, &waits, e) < 0) {
+		/* A file with a key that opens nothing would be a trap. */
+		if (out != NULL)
+			(void)unlink(out);
+		return -1;
+	}
+	cli_recovery_say(cli, waits,
+	    old != NULL ? "The recovery key is replaced; the old one ends."
+			: "The recovery key is made: with it you get back in, "
+			  "and to everything, without any device.");
+	return 0;
+}
+
 static int
 key_remove(struct cli *cli, struct self *s, const struct recovery_info *old,
     const struct cli_proof *p, struct err *e)
 {
-	struct removing r = { s, &old->keyref, 0 };
+	uint64_t waits;
 
-	if (cli_stepped(cli, s->remote, p, remove_one, &r, e) < 0)
+	if (cli_recovery_drop(cli, s, old, p, &waits, e) < 0)
 		return -1;
-	say_change(cli, r.waits_ms, "The recovery key is removed.");
+	cli_recovery_say(cli, waits, "The recovery key is removed.");
 	return 0;
 }
 
@@ -261,7 +300,8 @@ key(struct cli *cli, struct self *s, const char *out, const struct cli_proof *p,
 		    "aumbry recovery key create | rotate | remove");
 	if (recovery_all(s, &list, &n, e) < 0)
 		return -1;
-	const struct recovery_info *old = the_key(list, n);
+	const struct recovery_info *old =
+	    cli_recovery_of(list, n, RECOVERY_KEY);
 	if (create && old != NULL) {
 		(void)err_set(
 		    e, ERR_CONFLICT, "the account has a recovery key already");
@@ -295,19 +335,60 @@ drill_silently(
 	return 0;
 }
 
+struct half_of {
+	struct self *self;
+	const struct id *keyref;
+	struct buf *half;
+};
+
 static int
-drill(struct cli *cli, struct self *s, const char *file, struct err *e)
+get_half(void *ctx, struct err *e)
 {
-	OWN(mem_free) struct recovery_info *list = NULL;
+	const struct half_of *h = ctx;
+
+	return recovery_half(h->self, h->keyref, h->half, e);
+}
+
+static int
+drill_kit(struct cli *cli, struct self *s, const struct recovery_info *list,
+    size_t n, const struct cli_recovery *o, struct err *e)
+{
+	OWN(secret_free) struct secret *code = NULL;
+	OWN(buf_free) struct buf half = { 0 };
+	const struct recovery_info *kit = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].kind == RECOVERY_KIT && !list[i].waits)
+			kit = &list[i];
+	if (kit == NULL) {
+		(void)err_set(e, ERR_NOT_FOUND, "no paper kit is in force");
+		return err_remedy(e, "Run: aumbry recovery status");
+	}
+	struct half_of h = { s, &kit->keyref, &half };
+	if (cli_kit_code(cli, &o->kit_files, &code, e) < 0 ||
+	    cli_stepped(cli, s->remote, &o->proof, get_half, &h, e) < 0)
+		return -1;
+	if (recovery_try(s, code, buf_bytes(&half), e) < 0) {
+		if (e->code != ERR_RECOVERY_CODE)
+			return -1;
+		(void)err_set(e, ERR_RECOVERY_CODE,
+		    "these two sheets are not of the kit %s that is in force",
+		    id_short(&kit->keyref).s);
+		return err_remedy(e,
+		    "Compare the kit that is printed on both sheets; two "
+		    "sheets of different kits open nothing.");
+	}
+	cli_say(cli,
+	    "These two sheets are right, and would open everything today.");
+	return 0;
+}
+
+static int
+drill_key(struct cli *cli, struct self *s, const char *file, struct err *e)
+{
 	OWN(secret_free) struct secret *code = NULL;
 	OWN(buf_free) struct buf typed = { 0 };
-	size_t n;
 
-	if (recovery_all(s, &list, &n, e) < 0 ||
-	    drill_silently(cli, list, n, e) < 0)
-		return -1;
-	if (file == NULL && (the_key(list, n) == NULL || !isatty(STDIN_FILENO)))
-		return 0;
 	if (file != NULL ? recovery_file_read(file, RECCODE_KEY, &code, e) < 0
 			 : cli_line(cli, "Recovery key", "--key-file F", &typed,
 			       e) < 0 ||
@@ -320,7 +401,50 @@ drill(struct cli *cli, struct self *s, const char *file, struct err *e)
 	return 0;
 }
 
+static int
+drill(struct cli *cli, struct self *s, const struct cli_recovery *o,
+    struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	bool kit = o->kit || o->kit_files.n > 0;
+	size_t n;
+
+	if (recovery_all(s, &list, &n, e) < 0 ||
+	    drill_silently(cli, list, n, e) < 0 ||
+	    (kit && drill_kit(cli, s, list, n, o, e) < 0))
+		return -1;
+	bool asks = !kit && isatty(STDIN_FILENO) &&
+	    cli_recovery_of(list, n, RECOVERY_KEY) != NULL;
+	return o->key_file != NULL || asks ? drill_key(cli, s, o->key_file, e)
+					   : 0;
+}
+
 /* ---- recoveries that wait ---- */
+
+/* The only one there is. */
+static int
+only_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (api_call(
+		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *open = json_object_get(answer, "open");
+	size_t n = json_array_size(open);
+	if (n == 1)
+		return jsonio_id(json_array_get(open, 0), "id", out, e);
+	if (n == 0)
+		return err_set(e, ERR_NOT_FOUND, "no recovery waits");
+	for (size_t i = 0; i < n; i++) {
+		const char *id = json_string_value(
+		    json_object_get(json_array_get(open, i), "id"));
+		cli_say(cli, "%.8s", id != NULL ? id : "");
+	}
+	(void)err_set(e, ERR_AMBIGUOUS_REQUEST, "%zu recoveries wait", n);
+	return err_remedy(
+	    e, "Name one by its ID; compare: aumbry recovery status");
+}
 
 static int
 open_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
@@ -328,8 +452,16 @@ open_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
 	static const struct cli_things recoveries = { "/v1/recovery", "open",
 		"recovery", "aumbry recovery status" };
 
-	return cli_find_id(s->remote, &recoveries,
-	    cli->n_args == 2 ? cli->args[1] : "", out, e);
+	if (cli->n_args == 2
+		? cli_find_id(s->remote, &recoveries, cli->args[1], out, e) == 0
+		: only_one(cli, s, out, e) == 0)
+		return 0;
+	if (e->code != ERR_NOT_FOUND)
+		return -1;
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "no such recovery waits: it was stopped or given up, or it is "
+	    "finished, and then it is too late");
+	return err_remedy(e, "See what became of it: aumbry log");
 }
 
 static int
@@ -379,32 +511,54 @@ veto(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 	return 0;
 }
 
+static int
+run(struct cli *cli, struct self *s, const struct cli_recovery *o,
+    struct err *e)
+{
+	const char *verb = cli->args[0];
+
+	return strcmp(verb, "status") == 0 ? status(cli, s, e)
+	    : strcmp(verb, "key") == 0	   ? key(cli, s, o->out, &o->proof, e)
+	    : strcmp(verb, "contact") == 0 ? cli_contact(cli, s, o, e)
+	    : strcmp(verb, "assist") == 0  ? cli_assist(cli, s, o, e)
+	    : strcmp(verb, "kit") == 0	   ? cli_kit(cli, s, o, e)
+	    : strcmp(verb, "drill") == 0   ? drill(cli, s, o, e)
+	    : strcmp(verb, "stop") == 0	   ? stop(cli, s, e)
+	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &o->proof, e)
+					   : veto(cli, s, &o->proof, e);
+}
+
+static void
+options_free(struct cli_recovery *o)
+{
+	cli_list_free(&o->kit_files);
+}
+
 int
 cli_recovery(struct cli *cli, struct err *e)
 {
+	static const char *const verbs[] = { "status", "key", "contact",
+		"assist", "kit", "drill", "stop", "allow", "veto" };
 	OWN(self_free) struct self *s = NULL;
-	struct cli_proof proof = { NULL, NULL };
-	const char *out = NULL, *key_file = NULL;
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "out", CLI_TEXT, &out },
-		{ "key-file", CLI_TEXT, &key_file } };
+	OWN(options_free) struct cli_recovery o = { .out = NULL };
+	const struct cli_option options[] = { CLI_PROOF(&o.proof),
+		{ "out", CLI_TEXT, &o.out },
+		{ "key-file", CLI_TEXT, &o.key_file },
+		{ "kit-file", CLI_LIST, &o.kit_files },
+		{ "kit", CLI_FLAG, &o.kit }, { "drill", CLI_FLAG, &o.drill },
+		{ "print-code", CLI_FLAG, &o.print_code },
+		{ "timeout", CLI_TEXT, &o.timeout } };
+	bool known = false;
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 3, e) < 0)
 		return -1;
-	const char *verb = cli->args[0];
-	bool known = strcmp(verb, "status") == 0 || strcmp(verb, "key") == 0 ||
-	    strcmp(verb, "drill") == 0 || strcmp(verb, "stop") == 0 ||
-	    strcmp(verb, "allow") == 0 || strcmp(verb, "veto") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		known |= strcmp(cli->args[0], verbs[i]) == 0;
 	if (!known)
 		return err_set(e, ERR_USAGE,
-		    "aumbry recovery status | key … | drill | stop [ID] | "
-		    "allow [ID] | veto");
-	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
-		return -1;
-	return strcmp(verb, "status") == 0 ? status(cli, s, e)
-	    : strcmp(verb, "key") == 0	   ? key(cli, s, out, &proof, e)
-	    : strcmp(verb, "drill") == 0   ? drill(cli, s, key_file, e)
-	    : strcmp(verb, "stop") == 0	   ? stop(cli, s, e)
-	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &proof, e)
-					   : veto(cli, s, &proof, e);
+		    "aumbry recovery status | key … | contact … | assist OWNER "
+		    "| kit … | drill | stop [ID] | allow [ID] | veto");
+	return cli_self(cli, &s, e) < 0 || self_state(s, e) < 0
+	    ? -1
+	    : run(cli, s, &o, e);
 }

@@ -356,6 +356,8 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		("DELETE FROM joining_message WHERE joining IN"
 		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
 		"DELETE FROM joining WHERE expires_ms < ?",
+		("DELETE FROM joining_message WHERE joining IN"
+		 " (SELECT id FROM recovering WHERE expires_ms < ?)"),
 		"DELETE FROM recovering WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};

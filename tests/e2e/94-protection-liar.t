@@ -97,6 +97,7 @@ recover() {
 caught circle-not-yours altered-recovery-pin recover
 caught circle-not-yours forged-circle recover
 caught circle-invalid flip-circle recover
+caught circle-rolled-back old-circle recover
 
 # ---- the level ----
 

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/* assist.c: a recovery contact helps: it finds the recovery, and talks to the
+ * new device. */
+/*
+ * The server does not know who is whose contact. Who helps shows the assist
+ * value of a half (vault/recseed.h), whose SHA-256 the owner has left here. The
+ * device that helps is remembered while the recovery is open, and no longer;
+ * when two contacts help at once, the later takes the earlier's place.
+ */
+#include "api/api.h"
+
+#include "api/message.h"
+#include "api/recover.h"
+#include "base/now.h"
+
+#include <string.h>
+
+#define TRIES_A_DAY 10 /* of one account, whatever it asks for */
+#define DAY_MS (24 * 3600 * 1000LL)
+
+/* As the messages say it; the same numbers as those of a join request. */
+enum talk {
+	TALK_WAITING = 0,
+	TALK_OPEN = 1,
+	TALK_DONE = 3,
+	TALK_OVER = 4,
+};
+
+/* ---- finding ---- */
+
+/* Whose half that is; both zeros: nobody's, or not in force. */
+static int
+find_half(struct tx *tx, struct call *c, struct id *uid, struct id *keyref,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf assist = { 0 };
+	struct digest stored;
+	bool row, good = false;
+
+	if (jsonio_bytes(c->in, "assist", DIGEST_BYTES, &assist, e) < 0)
+		return -1;
+	digest_of(buf_bytes(&assist), &stored);
+	if (sql_ask(tx, e, &s,
+		"SELECT uid, keyref FROM recovery WHERE assist = ?"
+		" AND kind = ?",
+		"du", &stored, (uint64_t)RECOVERY_CONTACT) < 0)
+		return -1;
+	for (;;) {
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return err_set(e, ERR_NOT_FOUND,
+			    "this code belongs to nobody, or its owner has "
+			    "taken it out");
+		stmt_got_copy(s, 0, uid->b, ID_BYTES);
+		stmt_got_copy(s, 1, keyref->b, ID_BYTES);
+		if (recover_in_force(tx, c, uid, keyref, &good, e) < 0)
+			return -1;
+		if (good)
+			return 0;
+	}
+}
+
+static void
+put_recovery(struct stmt *s, const struct call *c, json_t *row)
+{
+	struct id id;
+
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	jsonio_put_id(row, "id", &id);
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 1));
+	jsonio_put_bytes(row, "device", stmt_got_bytes(s, 2));
+	jsonio_put_text(row, "os", stmt_got_text(s, 3));
+	server_put_address(c, row, stmt_got_text(s, 4));
+}
+
+/* The owner's log tells that a half was tried, and not by whom or from where. */
+static int
+drilled(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
+{
+	struct request nowhere = { .peer = "a contact" };
+	struct call quiet = { .s = c->s, .q = &nowhere, .now_ms = c->now_ms };
+
+	return server_event(tx, &quiet, uid, "contact_drilled", NULL, "", e);
+}
+
+static int
+list(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf key = { 0 };
+	json_t *rows = json_array();
+	struct id uid, keyref;
+	bool ok;
+
+	(void)json_object_set_new(c->out, "recoveries", rows);
+	buf_printf(&key, "assist|%s", id_text(&c->me->uid).s);
+	if (server_throttle(
+		tx, c, buf_text(&key), TRIES_A_DAY, DAY_MS, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	if (find_half(tx, c, &uid, &keyref, e) < 0)
+		return e->code == ERR_NOT_FOUND
+		    ? server_refuse(c, e->code, "%s", e->msg)
+		    : -1;
+	if (jsonio_true(c->in, "drill"))
+		return drilled(tx, c, &uid, e);
+	return sql_ask(tx, e, &s,
+		   "SELECT id, created_ms, device, os, address"
+		   " FROM recovering WHERE uid = ? AND known = 1"
+		   " AND way = 'contact' AND state = ? AND expires_ms > ?"
+		   " ORDER BY created_ms",
+		   "iun", &uid, (uint64_t)RECOVER_ASKED, c->now_ms) < 0
+	    ? -1
+	    : server_rows(s, c, rows, put_recovery, e);
+}
+
+int
+assist_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, list, SERVER_WRITE, e);
+}
+
+/* ---- beginning and ending ---- */
+
+static int
+begin(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+	struct id uid, keyref, id;
+	bool found = false;
+
+	if (find_half(tx, c, &uid, &keyref, e) < 0 ||
+	    (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
+		recover_load(tx, &id, &r, &found, e) < 0))
+		return -1;
+	if (!found || !r.known || !id_equal(&r.uid, &uid) ||
+	    strcmp(r.way, "contact") != 0 || r.state != RECOVER_ASKED ||
+	    r.expires_ms <= c->now_ms)
+		return err_set(e, ERR_NOT_FOUND,
+		    "there is no such recovery, or it is over");
+	c->wake = id;
+	return sql_run(tx, e,
+		   "UPDATE recovering SET helper = ?, keyref = ? WHERE id = ?",
+		   "iii", &c->me->dev_id, &keyref, &id) < 0
+	    ? -1
+	    : message_clear(tx, &id, e);
+}
+
+int
+assist_begin(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, begin, SERVER_WRITE, e);
+}
+
+/* The recovery that the caller has begun, or that it helps with. */
+static int
+load(struct tx *tx, const struct call *c, struct recover *r, struct err *e)
+{
+	struct id id;
+	bool found = false;
+
+	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
+	    recover_load(tx, &id, r, &found, e) < 0)
+		return -1;
+	if (found && c->me->session)
+		found = r->known && id_equal(&r->helper, &c->me->dev_id);
+	else if (found)
+		found = id_equal(&id, &c->me->recovering);
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+			   "there is no such recovery, or another contact "
+			   "helps with it");
+}
+
+static enum talk
+talk_of(const struct recover *r, const struct call *c)
+{
+	if (r->state == RECOVER_WAITING)
+		return TALK_DONE;
+	if (r->state != RECOVER_ASKED || r->expires_ms <= c->now_ms)
+		return TALK_OVER;
+	return id_zero(&r->helper) ? TALK_WAITING : TALK_OPEN;
+}
+
+/* The contact gives up, or no code was right; another try may follow. */
+static int
+end(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recover_free) struct recover r = { .known = false };
+
+	if (load(tx, c, &r, e) < 0)
+		return -1;
+	if (talk_of(&r, c) != TALK_OPEN)
+		return 0;
+	c->wake = r.id;
+	return sql_run(tx, e,
+		   "UPDATE recovering SET helper = zeroblob(16),"
+		   " keyref = zeroblob(16) WHERE id = ?",
+		   "i", &r.id) < 0
+	    ? -1
+	    : message_clear(tx, &r.id, e);
+}
+
+int
+assist_end(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, end, SERVER_WRITE, e);
+}
+
+/* ---- messages ---- */
+
+struct talk_job {
+	struct call *c;
+	struct id id;
+	struct message_query q;
+	struct buf *out;
+	enum talk state;
+	uint64_t n;
+};
+
+static int
+post_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct talk_job *j = arg;
+	OWN(recover_free) struct recover r = { .known = false };
+
+	if (load(tx, j->c, &r, e) < 0)
+		return -1;
+	j->id = r.id;
+	if (talk_of(&r, j->c) != TALK_OPEN)
+		return err_set(
+		    e, ERR_CODE_EXPIRED, "nobody helps with this recovery now");
+	return message_post(
+	    tx, &r.id, j->c->me->session, j->c->q->body, &j->n, e);
+}
+
+int
+assist_post(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct talk_job j = { .c = &c };
+	OWN(jsonio_free) json_t *out = json_object();
+
+	if (db_write(s->db, post_job, &j, e) < 0)
+		return -1;
+	http_wake(s->http, &j.id);
+	jsonio_put_u64(out, "n", j.n);
+	jsonio_put(&r->body, out);
+	return 0;
+}
+
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct talk_job *j = arg;
+	OWN(recover_free) struct recover r = { .known = false };
+
+	if (load(tx, j->c, &r, e) < 0)
+		return -1;
+	j->state = talk_of(&r, j->c);
+	return message_list(tx, &r.id, j->q.after, j->state, j->out, &j->n, e);
+}
+
+int
+assist_messages(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct talk_job j = { .c = &c, .out = &r->body };
+
+	if (id_parse(bytes_str(q->capture[0]), &j.id) < 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such recovery");
+	if (message_query(q, &j.q, e) < 0)
+		return -1;
+	r->type = "application/octet-stream";
+	r->wait = http_watch(s->http, &j.id);
+	if (db_read(s->db, list_job, &j, e) < 0)
+		return -1;
+	if (j.n == 0 && j.q.wait_s > 0 && !q->timed_out &&
+	    (j.q.known == UINT64_MAX ? j.state <= TALK_OPEN
+				     : (uint64_t)j.state == j.q.known)) {
+		buf_clear(&r->body);
+		r->wait_ms = (int64_t)j.q.wait_s * 1000;
+		return HTTP_WAIT;
+	}
+	return 0;
+}

@@ -1,0 +1,352 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 88-contact.t: every device is gone, and somebody who is trusted helps back in.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+PW2=$T/pw2
+echo 'another battery entirely' >"$PW2"
+mkdir -p "$T/files/.ssh"
+echo 'holiday pictures' >"$T/files/photo"
+printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n' >"$T/files/.ssh/id_rsa"
+
+with_new() {
+	device=$1
+	shift
+	aumbry --home "$T/$device" --password-file "$PW2" "$@"
+}
+sql() {
+	sqlite3 -batch "$DATA/aumbryd.db" ".timeout 5000" "$@"
+}
+# has N FILE: it has that many lines.
+has() {
+	[ "$(wc -l <"$2" 2>/dev/null)" -ge "$1" ]
+}
+# ask HOME WORD…: begin to recover there; codes are written to descriptor 4.
+ask() {
+	home=$1
+	shift
+	rm -f "$T/typed"
+	mkfifo "$T/typed"
+	aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
+		<"$T/typed" >"$T/in.out" 2>"$T/in.err" &
+	asking=$!
+	exec 4>"$T/typed"
+	until_true 20 grep -q '^Tell them' "$T/in.err"
+}
+begin() {
+	home=$1
+	shift
+	ask "$home" "$URL" ana --contact "$@"
+}
+# ask_again HOME: the same, for one that was begun.
+ask_again() { ask "$1" --continue; }
+# help [WORD…]: bea helps ana; the codes come to $T/codes.
+help() {
+	: >"$T/codes"
+	at bea recovery assist ana --print-code "$@" \
+		>"$T/codes" 2>"$T/help.err" </dev/null &
+	helping=$!
+	until_true 20 has 1 "$T/codes"
+}
+last_code() { tail -n 1 "$T/codes"; }
+# ends NAME WANTED PID FILE: its exit status and its last words.
+ends() {
+	wait "$3"
+	equal "$1" "$2" "$? $(tail -n 1 "$4")"
+}
+# left NAME STATUS PID FILE PATTERN: its exit status, and what it said.
+left() {
+	wait "$3"
+	got=$?
+	cp "$4" "$T/err"
+	: >"$T/out"
+	if [ $got -eq "$2" ] && grep -Eq -e "$5" "$4"; then
+		pass "$1"
+	else
+		fail "$1 (exit $got)"
+	fi
+}
+# other_code CODE: a well-formed code that is not this one.
+other_code() {
+	echo "$1" | tr -dc '0-9\n' | awk '{
+		code = (substr($0, 1, 1) + 1) % 10 substr($0, 2, 6)
+		for (i = 1; i <= 7; i++) {
+			d = substr(code, i, 1) * (i % 2 + 1)
+			sum += d > 9 ? d - 9 : d
+		}
+		print code (10 - sum % 10) % 10
+	}'
+}
+slip() {
+	echo "$1" | awk '{ print (substr($0, 1, 1) + 1) % 10 substr($0, 2) }'
+}
+# request FILE: what a recovery is known by, as its device shows it.
+request() { sed -n 's/^Tell them this request: //p' "$1"; }
+
+# twist FILE OFFSET: that file with another character there in its code.
+twist() {
+	perl -e 'my ($from, $at) = @ARGV; local $/; open my $f, "<", $from;
+		my $text = <$f>; my $code = rindex($text, "\n", length($text) - 2) + 1;
+		my $c = substr($text, $code + $at, 1);
+		substr($text, $code + $at, 1) = $c eq "A" ? "B" : "A";
+		print $text' "$1" "$2" >"$T/twisted"
+}
+
+# linked: rows of ana's, of any table, that name bea or a device of hers.
+linked() {
+	ana=$(sql "SELECT hex(uid) FROM account WHERE name = 'ana'")
+	bea=$(sql "SELECT hex(uid) FROM account WHERE name = 'bea'")
+	names=$(sql "SELECT DISTINCT hex(dev_id) FROM event WHERE hex(uid) = '$bea'
+		AND length(dev_id) = 16 AND dev_id <> zeroblob(16)")
+	for table in $(sql "SELECT name FROM sqlite_master WHERE type = 'table'
+		AND sql LIKE '%uid BLOB%'"); do
+		columns=$(sql "SELECT group_concat('hex(\"' || name || '\")',
+			'||'' ''||') FROM pragma_table_info('$table')")
+		sql "SELECT '$table ' || $columns FROM \"$table\"
+			WHERE hex(uid) = '$ana'"
+	done >"$T/rows"
+	for name in $bea $names; do
+		grep -i "$name" "$T/rows"
+	done
+}
+
+start_server
+stop_server
+configure limits recovery_wait 1h
+start_server
+ok 'ana signs up, with two-factor' sign_up laptop ana --invite "$INVITE" \
+	--device-name laptop
+ok '- and backs up' at laptop backup "$T/files"
+aumbryd invite --data "$DATA" >"$T/invite"
+ok 'bea signs up on the same server' \
+	at bea signup "$URL" bea --invite "$(cat "$T/invite")"
+says 'nobody helps anybody yet' '^0$' sh -c \
+	'aumbry --home "$1" recovery contact list | grep -c .' x "$T/laptop"
+
+# ---- the half ----
+
+ok 'ana adds bea as a contact' at laptop recovery contact add bea
+cp "$T/out" "$T/half"
+says '- and gets a code for her' \
+	'^([A-HJ-NP-Z2-9]{4}-){6}[A-HJ-NP-Z2-9]{4}$' cat "$T/half"
+refused 'not two of one name' 1 conflict at laptop recovery contact add bea
+refused 'nor without a name' 2 bad-usage at laptop recovery contact add
+says 'ana sees whom she has' '  bea .*helps you, since 20' \
+	at laptop recovery contact list
+says 'status tells of it, too' '^contact .* bea ' at laptop recovery status
+
+twist "$T/half" 26
+refused 'a wrong character' 1 recovery-key-wrong \
+	at bea recovery contact accept ana --key-file "$T/twisted"
+also '- its group is named' 'group 6 is wrong'
+ok '- bea makes a recovery key' at bea recovery key create --out "$T/key"
+refused 'a code of another kind' 1 recovery-key-wrong \
+	at bea recovery contact accept ana --key-file "$T/key"
+also '- is told' 'this is a recovery key'
+refused 'one is not one'"'"'s own contact' 2 bad-name \
+	at laptop recovery contact accept ana --key-file "$T/half"
+refused 'nor is somebody elsewhere' 2 bad-name \
+	at bea recovery contact accept ana@elsewhere.example --key-file "$T/half"
+refused 'nothing can be given yet' 1 not-found at bea recovery assist ana
+ok 'bea keeps her half' \
+	at bea recovery contact accept ANA@localhost --key-file "$T/half"
+says '- and sees whom she helps' '^you help: ana@localhost since 20' \
+	at bea recovery contact list
+at bea --json recovery contact list >"$T/list"
+equal '- also for programs' 'contacts helping' "$(json - "$T/list")"
+ok 'another device of hers' pair bea bea2 bea --device-name second
+says '- sees it, too' '^you help: ana@localhost since 20' \
+	at bea2 recovery contact list
+equal 'the server does not know who helps ana' '' "$(linked)"
+not '- (of ana it knows a lot)' [ "$(wc -l <"$T/rows")" -lt 10 ]
+
+# ---- a drill ----
+
+ok 'bea tries whether her half counts' at bea recovery assist ana --drill
+also '- it does, and nothing was given' 'nothing was given'
+says '- ana is told, and not from where' 'contact_drilled +from a contact|contact_drilled.*a contact' \
+	at laptop log
+equal '- the server still does not know who it was' '' "$(linked)"
+refused 'nobody asks for help' 1 not-found at bea recovery assist ana
+also '- and says so' 'no recovery of ana waits'
+
+# ---- a name that nobody has is answered alike ----
+
+refused 'ana asks, and nobody helps' 1 code-expired aumbry --home "$T/x" \
+	recover "$URL" ana --contact --timeout 1
+said=$(sed 's/assist ana/assist/; s/[0-9a-f]\{8\}//' "$T/err")
+refused 'nobody asks, and nobody helps' 1 code-expired aumbry --home "$T/y" \
+	recover "$URL" nobody --contact --timeout 1
+equal '- by the same words' "$said" \
+	"$(sed 's/assist nobody/assist/; s/[0-9a-f]\{8\}//' "$T/err")"
+ok 'both give up' aumbry --home "$T/x" recover --cancel
+ok '- the other too' aumbry --home "$T/y" recover --cancel
+refused 'bea sees neither' 1 not-found at bea recovery assist ana
+
+# ---- codes ----
+
+begin new --device-name new
+help
+slip "$(last_code)" >&4
+exec 4>&-
+ends 'a slip of the finger is told' '1 (wrong-code)' $asking "$T/in.err"
+equal '- and burns no code' 1 "$(wc -l <"$T/codes")"
+ask_again new
+echo 123456 >&4
+exec 4>&-
+ends 'a code of 6 digits enters nothing' '2 (wrong-code-kind)' \
+	$asking "$T/in.err"
+ask_again new
+other_code "$(last_code)" >&4
+until_true 20 has 2 "$T/codes"
+not 'a wrong code is burnt: the next one is another' \
+	[ "$(sed -n 1p "$T/codes")" = "$(sed -n 2p "$T/codes")" ]
+other_code "$(last_code)" >&4
+until_true 20 has 3 "$T/codes"
+other_code "$(last_code)" >&4
+ends 'three wrong ones end the try' '1 (wrong-code)' $helping "$T/help.err"
+not '- nothing has begun' grep -q recovery_begun "$T/out"
+help
+last_code >&4
+left 'the same recovery takes the next code' 4 $asking "$T/in.err" 'goes on at'
+exec 4>&-
+left '- bea is told that it begins' 0 $helping "$T/help.err" \
+	'the recovery waits now'
+
+# ---- the wait ----
+
+says 'the devices see it, and whose half it was' \
+	'! a recovery by contact bea from 127' at laptop recovery status
+says '- the log tells' 'recovery_begun .*by contact, can be stopped until' \
+	at laptop log
+exits 'it goes on no sooner' 4 aumbry --home "$T/new" recover --continue
+refused 'bea has nothing more to give' 1 not-found at bea recovery assist ana
+ok 'a device stops it' at laptop recovery stop
+equal '- and who helped is forgotten' '' "$(linked)"
+exits '- which ends it' 4 aumbry --home "$T/new" recover --continue
+also '- and is told' 'has stopped this recovery'
+ok '- it is given up' aumbry --home "$T/new" recover --cancel
+sql "DELETE FROM throttle"
+
+# ---- somebody else asks at the same time ----
+
+begin thief
+theirs=$(request "$T/in.err")
+thief=$asking
+exec 5>&4 4>&-
+cp "$T/in.err" "$T/thief.err"
+begin new
+ours=$(request "$T/in.err")
+refused 'two ask: bea must say whom she means' 2 ambiguous-request \
+	at bea recovery assist ana
+also '- and sees both' "^$theirs  since .* from 127"
+also '- and this one' "^$ours  since .* from 127"
+refused 'one that is not there' 1 not-found at bea recovery assist ana ffffffff
+# She takes the wrong one: who asks there does not know the code.
+help "$theirs"
+until_true 20 grep -q . "$T/codes"
+other_code "$(last_code)" >&5
+until_true 20 has 2 "$T/codes"
+equal 'who asks instead guesses, and burns the code' 2 "$(wc -l <"$T/codes")"
+kill $helping
+wait $helping
+# The right one.
+help "$ours"
+last_code >&4
+left 'the right one goes on' 4 $asking "$T/in.err" 'goes on at'
+exec 4>&-
+wait $helping
+exec 5>&-
+kill $thief
+wait $thief
+says 'the other gets nothing' '! a recovery by contact' at laptop recovery status
+equal '- there is one' 1 "$(grep -c '! a recovery' "$T/out")"
+
+# ---- a device allows it ----
+
+ok 'a device allows it' at laptop recovery allow --code "$(totp '30 seconds')"
+ok '- so it goes on at once' aumbry --home "$T/new" recover --continue \
+	--new-password-file "$PW2" --keep-devices
+ok '- and is in' with_new new status
+refused 'too late to stop it' 1 not-found at laptop recovery stop
+also '- and says so' 'too late'
+refused 'the other recovery is over' 1 code-expired \
+	aumbry --home "$T/thief" recover --continue --new-password-file "$PW2"
+equal 'who helped is forgotten' '' "$(linked)"
+
+# ---- all is lost ----
+
+rm -rf "$T/laptop" "$T/new"
+stop_server
+configure limits recovery_wait 3s
+start_server
+sql "DELETE FROM throttle"
+begin last --device-name last
+help
+last_code >&4
+left 'bea helps again' 4 $asking "$T/in.err" 'goes on at'
+exec 4>&-
+wait $helping
+stop_server KILL
+start_server
+through() {
+	aumbry --home "$T/$1" recover --continue --new-password-file "$PW2" \
+		>"$T/out" 2>"$T/err"
+}
+ok 'the wait outlives the server' until_true 30 through last
+says '- the old devices are gone' '^1$' sh -c \
+	'aumbry --home "$1" device list | grep -c .' x "$T/last"
+ok 'restores' with_new last restore "latest:$T/files" --to "$T/back"
+ok '- all of it, secrets too' trees_equal "$T/files" "$T/back"
+ok 'it backs up' with_new last backup "$T/files"
+says 'advanced protection, all the while' '^protection +advanced' \
+	with_new last protection show
+ok 'the half still counts' at bea recovery assist ana --drill
+
+# ---- limits ----
+
+for name in b c d e; do
+	ok "ana adds $name" with_new last recovery contact add $name
+done
+refused 'five are the most' 1 too-large with_new last recovery contact add f
+sql "DELETE FROM throttle"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	at bea recovery assist ana --drill
+done >"$T/out" 2>&1
+refused 'ten a day' 4 too-many-attempts at bea recovery assist ana --drill
+sql "DELETE FROM throttle"
+
+# ---- bea is taken out while a recovery with her half could go on ----
+
+begin late
+help
+last_code >&4
+left 'one more begins' 4 $asking "$T/in.err" 'goes on at'
+exec 4>&-
+wait $helping
+ok 'bea is taken out' with_new last recovery contact remove bea
+also '- later' 'takes force at'
+says '- which ana sees' '  bea .*will leave' with_new last recovery contact list
+ok '- until then her half counts' at bea recovery assist ana --drill
+stop_server
+SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
+start_server
+days_later() {
+	device=$1
+	shift
+	faketime -f +73h aumbry --home "$T/$device" --password-file "$PW2" "$@"
+}
+refused 'then her half gives nothing' 1 not-found \
+	faketime -f +73h aumbry --home "$T/bea" recovery assist ana
+also '- and says why' 'taken it out'
+refused '- not to what waited, either' 1 code-expired \
+	days_later late recover --continue --new-password-file "$PW2"
+also '- and says why' 'taken out or replaced'
+says 'the others are in force' '  c .*helps you' days_later last recovery contact list
+not '- without bea' grep -q ' bea ' "$T/out"
+ok 'bea forgets it' faketime -f +73h aumbry --home "$T/bea" recovery \
+	contact forget ana
+refused '- and has nothing' 1 not-found \
+	faketime -f +73h aumbry --home "$T/bea" recovery assist ana
+finish

@@ -111,6 +111,39 @@ linked() {
 	done
 }
 
+# token HOME: the session that it holds now. recovering HOME: its recovery's.
+token() {
+	sqlite3 -batch "$T/$1/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'token'" |
+		cut -c 17- | perl -ne 'chomp; print pack("H*", $_)'
+}
+recovering() {
+	sqlite3 -batch "$T/$1/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'recovering'" |
+		perl -ne '($_) = pack("H*", $_) =~ /\x2b([-_A-Za-z0-9]{43})/; print'
+}
+# answers NAME WANTED TOKEN METHOD PATH [BODY]: "ok", or the error's code.
+answers() {
+	curl -sk --max-time 20 -X "$4" -o "$T/got" \
+		-H "Authorization: Bearer $3" ${6+--data "$6"} \
+		"${URL%%/#*}$5"
+	equal "$1" "$2" "$(node -e 'const x = require("fs").readFileSync(
+		process.argv[1], "latin1");
+		let code = "ok";
+		try { code = JSON.parse(x).error?.code ?? "ok"; } catch { }
+		console.log(code)' "$T/got")"
+}
+# derived LABEL: what a code holder makes of the half, as base64.
+derived() {
+	node -e 'const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+		const code = require("fs").readFileSync(process.argv[1], "utf8");
+		const symbols = code.replace(/[^A-Z2-9]/g, "").slice(0, 26);
+		const key = Buffer.from([...symbols].map(c => letters.indexOf(c)));
+		console.log(Buffer.from(require("crypto").hkdfSync("sha256", key,
+			"", process.argv[2] + "\0", 32)).toString("base64"))' \
+		"$T/half" "aumbry recovery $1"
+}
+
 start_server
 stop_server
 configure limits recovery_wait 1h
@@ -229,6 +262,52 @@ also '- and is told' 'has stopped this recovery'
 ok '- it is given up' aumbry --home "$T/new" recover --cancel
 sql "DELETE FROM throttle"
 
+# ---- who has the code alone, or only an account, gets nothing ----
+
+begin alone
+kill $asking
+wait $asking
+exec 4>&-
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE state = 0")
+mine=$(recovering alone)
+shown="{\"verifier\":\"$(derived shown)\"}"
+assist="{\"assist\":\"$(derived assist)\"}"
+zeros="{\"verifier\":\"$(head -c 32 /dev/zero | base64)\"}"
+answers 'the code alone begins no wait' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$shown"
+answers 'nothing is said while nobody helps' code-expired \
+	"$mine" POST "/v1/recover/$id/messages" x
+run at bea status
+session=$(token bea)
+answers 'an account that is no contact sees no messages' not-found \
+	"$session" GET "/v1/recover/$id/messages"
+answers '- and says nothing' not-found \
+	"$session" POST "/v1/recover/$id/messages" x
+answers '- nor helps with another code' not-found "$session" \
+	POST "/v1/assist/$id" "{\"assist\":\"$(head -c 32 /dev/zero | base64)\"}"
+answers 'a contact helps' ok "$session" POST "/v1/assist/$id" "$assist"
+answers '- and is heard' ok "$session" POST "/v1/recover/$id/messages" x
+answers '- by the new device' ok "$mine" GET "/v1/recover/$id/messages"
+equal '- whose message it is' 1 "$(perl -0777 -ne \
+	'print unpack("x6 C", $_)' "$T/got")"
+answers 'a wrong half begins no wait' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$zeros"
+run at bea2 status
+answers 'another device of hers takes it over' ok \
+	"$(token bea2)" POST "/v1/assist/$id" "$assist"
+answers '- so the first one is out' not-found \
+	"$session" GET "/v1/recover/$id/messages"
+answers '- and ends nothing' not-found "$session" DELETE "/v1/assist/$id"
+answers '- while that one does' ok "$(token bea2)" DELETE "/v1/assist/$id"
+answers '- and then nothing begins' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$shown"
+answers 'a token of a recovery reads no other one' not-found \
+	"$mine" GET /v1/recover/00000000000000000000000000000000/messages
+run at laptop status
+answers 'a kit has a half to try, and a contact; but not this' not-found \
+	"$(token laptop)" GET "/v1/recovery/$id/half"
+ok 'it is given up' aumbry --home "$T/alone" recover --cancel
+
 # ---- somebody else asks at the same time ----
 
 begin thief
@@ -271,6 +350,10 @@ ok '- so it goes on at once' aumbry --home "$T/new" recover --continue \
 ok '- and is in' with_new new status
 refused 'too late to stop it' 1 not-found at laptop recovery stop
 also '- and says so' 'too late'
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE lower(hex(id)) LIKE '$ours%'")
+run at laptop status
+answers '- whatever the client looks at' conflict \
+	"$(token laptop)" POST "/v1/recovery/$id/stop"
 refused 'the other recovery is over' 1 code-expired \
 	aumbry --home "$T/thief" recover --continue --new-password-file "$PW2"
 equal 'who helped is forgotten' '' "$(linked)"

@@ -35,6 +35,7 @@ in_manual() {
 }
 in_manual src/cmd/cli.c docs/man/aumbry.1
 in_manual src/cmd/daemon.c docs/man/aumbryd.8
+in_manual src/cmd/escrow.c docs/man/aumbry-escrow.8
 
 # Options that are parsed stand in a usage, and those of a usage are parsed.
 # --keep-… is one word there; -l is the short form of --long.

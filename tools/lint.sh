@@ -86,7 +86,7 @@ formatted() {
 headers_alone() {
 	local flags
 	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
-		sqlite3 libzstd libxxhash jansson fuse3)
+		sqlite3 libzstd libxxhash jansson fuse3 p11-kit-1)
 	c_files '*.h' | grep '^src/' | while read -r h; do
 		# shellcheck disable=SC2086 # a list of flags
 		gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Isrc $flags \
@@ -98,7 +98,7 @@ headers_alone() {
 tidy() {
 	local flags
 	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
-		sqlite3 libzstd libxxhash jansson fuse3 liboath libqrencode libfido2)
+		sqlite3 libzstd libxxhash jansson fuse3 liboath libqrencode libfido2 p11-kit-1)
 	export flags
 	# err.c defines what tidy.h dresses.
 	# shellcheck disable=SC2016 # the inner shell expands

@@ -42,6 +42,7 @@ libsystemd-dev             # speaks to the desktop
 libfido2-dev               # security keys, on both sides
 libmaxminddb-dev           # about where an address is
 libcbor-dev                # what security keys speak; libfido2 stands on it
+libp11-kit-dev             # the headers of PKCS#11, for a root key on a token
 '
 packages_check='
 git                        # lists the files that lint looks at
@@ -67,6 +68,7 @@ sqlite3                    # looks into databases
 chromium                   # the account page is walked through in it
 zbar-tools                 # reads its QR codes
 libmaxmind-db-writer-perl  # a map of addresses to look into
+softhsm2                   # a token made of files
 attr                       # extended attributes
 acl                        # access lists
 '

@@ -27,9 +27,9 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	$(addprefix src/base/,buf.c err.c now.c scan.c text.c) \
 	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c seal.c secret.c) \
-	$(addprefix src/client/,api.c depot.c depot_remote.c keyjoin.c login.c \
-	newcomer.c pair.c pair_join.c pin.c prove.c relay.c release.c seckey.c \
-	seckey_drop.c session.c) \
+	$(addprefix src/client/,api.c chain.c depot.c depot_remote.c keyjoin.c login.c \
+	newcomer.c pair.c pair_join.c pin.c prove.c relay.c release.c release_open.c \
+	seckey.c seckey_drop.c session.c) \
 	$(wildcard src/client/self*.c src/client/zcopy*.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)
 WASM_JANSSON := $(wildcard $(WASM_SRC)/jansson/src/*.c)

@@ -22,6 +22,7 @@ http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
 http_handle_fn mail_list, mail_add, mail_confirm, mail_remove;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
     zones_blob_delete, zones_blob_exists;
+http_handle_fn pins_set;
 http_handle_fn protect_show, protect_escrow, protect_release_key;
 http_handle_fn release_nonce, release_keys, release_journal;
 http_handle_fn recover_collect;

@@ -299,6 +299,7 @@ put_key_half(
     struct tx *tx, struct call *c, const struct recover *r, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf fresh = { 0 };
 	bool row, good;
 
 	if (recover_in_force(tx, c, &r->uid, &r->keyref, &good, e) < 0 ||
@@ -316,6 +317,10 @@ put_key_half(
 	jsonio_put_bytes(c->out, "half", stmt_got_bytes(s, 1));
 	jsonio_put_bytes(c->out, "birth_pin", stmt_got_bytes(s, 2));
 	jsonio_put_id(c->out, "keyref", &r->keyref);
+	if (account_pin(tx, &r->uid, &r->keyref, &fresh, e) < 0)
+		return -1;
+	if (fresh.n > 0)
+		jsonio_put_bytes(c->out, "fresh_pin", buf_bytes(&fresh));
 	return 0;
 }
 

@@ -69,6 +69,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/app-passwords", WHO_STEP_UP, SMALL, apppass_create, NULL },
 	{ "DELETE", "/v1/app-passwords", WHO_ACCOUNT, 0, apppass_revoke_all, NULL },
 	{ "DELETE", "/v1/app-passwords/{}", WHO_ACCOUNT, 0, apppass_revoke, NULL },
+	{ "POST", "/v1/pins", WHO_SESSION, SMALL, pins_set, NULL },
 	{ "GET", "/v1/protection", WHO_ACCOUNT, 0, protect_show, NULL },
 	{ "POST", "/v1/protection/escrow", WHO_STEP_UP, SMALL, protect_escrow, NULL },
 	{ "POST", "/v1/protection/release-key", WHO_STEP_UP, SMALL, protect_release_key, NULL },

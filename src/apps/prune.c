@@ -322,13 +322,15 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
     struct err *e)
 {
 	OWN(census_free) struct census c = { .packs = NULL };
+	const struct repack_options how = { .max_unused = o->max_unused,
+		.before_epoch = o->before_epoch,
+		.dry_run = o->dry_run };
 
 	if (!o->dry_run && repack_clear(r, e) < 0)
 		return -1;
 	if (count(r, &c, e) < 0) /* refuses unknown kinds of records */
 		return -1;
-	if (c.runs > 0 ||
-	    repack_run(r, o->max_unused, o->dry_run, &out->repack, e) == 0)
+	if (c.runs > 0 || repack_run(r, &how, &out->repack, e) == 0)
 		return 0;
 	/* What is unused can be deleted all the same. */
 	if (e->code != ERR_SNAPSHOT_DAMAGED && e->code != ERR_CONFLICT &&

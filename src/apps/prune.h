@@ -17,6 +17,7 @@
 struct prune_options {
 	int64_t grace_s;
 	unsigned max_unused; /* percent of the repository; 100: no repacking */
+	uint32_t before_epoch; /* rewrite all under older keys; 0: none */
 	bool dry_run;
 };
 

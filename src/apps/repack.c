@@ -19,6 +19,7 @@
 struct place {
 	struct id id;
 	uint8_t category, stream;
+	uint32_t epoch; /* of its record */
 	uint32_t blob_bytes, n;
 	uint64_t plain, live;
 	uint8_t *bits; /* one for each entry that is needed */
@@ -91,7 +92,9 @@ take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct repack *k = ctx;
 	OWN(ptable_free) struct ptable t = { 0 };
-	struct place p = { .id = r->id, .category = k->category };
+	struct place p = {
+		.id = r->id, .category = k->category, .epoch = r->epoch
+	};
 
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
@@ -327,8 +330,9 @@ by_waste(const void *a, const void *b)
 
 /* What no snapshot names or needs is not ours: it goes without us. */
 static void
-choose(struct repack *k, unsigned max_unused)
+choose(struct repack *k, const struct repack_options *o)
 {
+	unsigned max_unused = o->max_unused;
 	OWN(mem_free) struct place **list = mem_array(k->n + 1, sizeof *list);
 	uint64_t all = 0, unused = 0;
 	size_t n = 0;
@@ -336,6 +340,15 @@ choose(struct repack *k, unsigned max_unused)
 	for (size_t i = 0; i < k->n; i++) {
 		struct place *p = &k->packs[i];
 		if (!p->named && p->live == 0)
+			continue;
+		if (p->epoch < o->before_epoch &&
+		    category_escrowed((enum category)p->category)) {
+			p->chosen = true;
+			k->out->packs++;
+			k->out->freed_bytes += waste(p);
+			continue;
+		}
+		if (max_unused >= 100)
 			continue;
 		list[n++] = p;
 		all += p->blob_bytes;
@@ -846,14 +859,14 @@ run_end(struct repack *k, struct err *e)
 }
 
 int
-repack_run(struct repo *r, unsigned max_unused, bool dry_run,
+repack_run(struct repo *r, const struct repack_options *o,
     struct repack_result *out, struct err *e)
 {
 	OWN(repack_free) struct repack k = { .repo = r, .out = out };
 	struct err why;
 
 	*out = (struct repack_result){ 0 };
-	if (max_unused >= 100)
+	if (o->max_unused >= 100 && o->before_epoch == 0)
 		return 0;
 	if (!r->keychain_open)
 		return err_set(e, ERR_CATEGORY_CLOSED,
@@ -866,8 +879,8 @@ repack_run(struct repo *r, unsigned max_unused, bool dry_run,
 	k.seq[CATEGORY_KEYCHAIN] = chunkmap_seq(r->keychain.map);
 	if (look(&k, e) < 0)
 		return -1;
-	choose(&k, max_unused);
-	if (dry_run || out->packs == 0)
+	choose(&k, o);
+	if (o->dry_run || out->packs == 0)
 		return 0;
 	k.run = run_id(r);
 	if (run_begin(&k, e) < 0)

@@ -18,17 +18,24 @@ struct repack_result {
 	uint64_t snapshots; /* that name other packs now */
 };
 
+struct repack_options {
+	unsigned max_unused; /* percent; 100: none for that reason */
+	uint32_t before_epoch; /* all under older keys; 0: none */
+	bool dry_run;
+};
+
 /*
  * Packs less than half used are rewritten, then the worst until the unused
- * share of the repository is at most max_unused percent; 100: none at all.
- * Another prune or backup of this home that interferes ends it without harm.
+ * share of the repository is at most max_unused percent. So are, whatever they
+ * hold, packs of category backup that were recorded under older keys than those
+ * of before_epoch: the escrow once had them. Another prune or backup of this home that interferes ends it without harm.
  *
  * cost    reads the trees of all snapshots; a bit for each chunk, and for each
  *         pair of pack and snapshot.
  * errors  snapshot-damaged, category-closed, conflict: nothing was changed but
  *         that new packs may wait for the next prune.
  */
-MUST_CHECK int repack_run(struct repo *r, unsigned max_unused, bool dry_run,
+MUST_CHECK int repack_run(struct repo *r, const struct repack_options *o,
     struct repack_result *out, struct err *e);
 
 /* Remove the run record that a killed repack of this device left. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND_HELPING 20
+#define KIND_HELPING 22
 #define FORMAT 1
 #define DONE_S 60 /* the new device answers by itself */
 

@@ -5,7 +5,7 @@
  * zone; it opens nothing without the server's half. The server hears of it when
  * it is used, not before.
  *
- *   u8 kind 20 | u8 1 | u64 since_ms | v8 owner's name | code[26]
+ *   u8 kind 22 | u8 1 | u64 since_ms | v8 owner's name | code[26]
  *
  * The record's id is that of "helping" and SHA-256(owner's name)[0..16].
  *

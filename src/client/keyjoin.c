@@ -3,6 +3,7 @@
 #include "client/keyjoin.h"
 
 #include "base/now.h"
+#include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/newcomer.h"
 #include "client/pin.h"
@@ -49,20 +50,9 @@ fetch_circle(struct bearer *b, struct depot *from, struct err *e)
 
 	if (from->ops->circle(from, b->circle.seq, &more, e) < 0)
 		return -1;
-	struct scan s = scan_of(buf_bytes(&more));
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(&b->circle, entry, e) < 0)
-			return e->code == ERR_CONFLICT
-			    ? err_set(e, ERR_CIRCLE_INVALID,
-				  "the server left an entry out of the list of "
-				  "devices")
-			    : -1;
-		buf_put_v16(&b->entries, entry);
-	}
+	if (chain_apply(&b->circle, buf_bytes(&more), e) < 0)
+		return -1;
+	buf_put_bytes(&b->entries, buf_bytes(&more));
 	return 0;
 }
 
@@ -92,6 +82,20 @@ check_circle(const struct bearer *b, const struct secret *prf, struct bytes pin,
 		return err_set(e, ERR_DEVICE_REMOVED,
 		    "this security key was removed from the account");
 	return 0;
+}
+
+/* The newest list that a device has vouched for; the first has yet to. */
+static int
+check_fresh(const struct bearer *b, const struct secret *prf,
+    const json_t *proved, struct err *e)
+{
+	OWN(buf_free) struct buf pin = { 0 };
+
+	if (json_object_get(proved, "fresh_pin") == NULL)
+		return 0;
+	return jsonio_bytes(proved, "fresh_pin", PIN_BYTES, &pin, e) < 0
+	    ? -1
+	    : pin_fresh_check(prf, &b->circle, buf_bytes(&pin), e);
 }
 
 static int
@@ -227,6 +231,7 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
 	    jsonio_bytes(proved, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
 	    fetch_circle(b, asking, e) < 0 ||
 	    check_circle(b, prf, buf_bytes(&pin), e) < 0 ||
+	    check_fresh(b, prf, proved, e) < 0 ||
 	    open_as_key(b, join_token, e) < 0)
 		return -1;
 	int rc = let_in(b, e);

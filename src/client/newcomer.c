@@ -2,6 +2,7 @@
 /* newcomer.c: opening a request to join. */
 #include "client/newcomer.h"
 
+#include "client/chain.h"
 #include "client/depot_remote.h"
 
 #include "client/home.h"
@@ -85,15 +86,8 @@ newcomer_keys_only(struct newcomer *n, bool *only, struct err *e)
 
 	if (depot->ops->circle(depot, 0, &all, e) < 0)
 		return -1;
-	struct scan s = scan_of(buf_bytes(&all));
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(&c, entry, e) < 0)
-			return -1;
-	}
+	if (chain_apply(&c, buf_bytes(&all), e) < 0)
+		return -1;
 	*only = c.keys_only != 0;
 	return 0;
 }

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* pin.h: the birth pin: what a secret alone can recognize the circle by. */
+/* pin.h: pins: what a secret alone can recognize the circle by. */
 /*
- * HMAC-SHA-256 under HKDF(secret, "birth pin") over uid | circle_id | u32 seq
- * | head. A private key does not prove a circle: the server knows its public
- * half, and could build one around it.
- * source  docs/FORMAT.md "Birth pins".
+ * HMAC-SHA-256 over uid | circle_id | u32 seq | head, under a key derived from
+ * the secret of what is not always there: a password, a security key, a
+ * recovery key. A private key does not prove a circle: the server knows its
+ * public half, and could build one around it.
+ *
+ *   birth pin  under HKDF(secret, "birth pin"): made with the secret, once
+ *   fresh pin  under HKDF(secret, "fresh pin"), a key that the account's
+ *              devices have as well: they renew it at each change of the circle
+ *
+ * Both must hold: whoever took over the server later has no pin of an older
+ * list of devices to show with it.
+ * source  docs/FORMAT.md "Pins".
  */
 #pragma once
 
@@ -13,7 +21,7 @@
 
 #define PIN_BYTES (4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | head | mac */
 
-/* Over where the circle stands. */
+/* The birth pin over where the circle stands: its mac alone. */
 void pin_birth(
     const struct secret *secret, const struct circle *c, struct digest *out);
 
@@ -27,3 +35,15 @@ void pin_put(
  */
 MUST_CHECK int pin_check(const struct secret *secret, const struct circle *c,
     struct bytes pin, struct err *e);
+
+/* The key of fresh pins. */
+struct secret *pin_fresh_key(const struct secret *secret);
+/* A fresh pin, with what it covers. */
+void pin_fresh_put(
+    const struct secret *fresh_key, const struct circle *c, struct buf *out);
+/*
+ * errors  circle-not-yours; circle-rolled-back: the circle is shorter than what
+ *         a device of the account has vouched for.
+ */
+MUST_CHECK int pin_fresh_check(const struct secret *secret,
+    const struct circle *c, struct bytes pin, struct err *e);

@@ -129,21 +129,22 @@ static int
 take_word(struct proving *x, const char *text, bool *word, struct err *e)
 {
 	bool other = strcmp(text, "other") == 0;
+	const char *way = x->way;
 
-	*word = true;
-	if (strcmp(text, "again") == 0)
-		return have_sent(x, e);
-	if (!other && !(by_phone(text) && offers(x->offered, text))) {
-		*word = false;
+	*word = other || strcmp(text, "again") == 0 ||
+	    (by_phone(text) && offers(x->offered, text));
+	if (!*word)
 		return 0;
-	}
-	if (other)
-		next_number(x, x->number + 1);
-	else {
+	if (by_phone(text))
 		x->way = strcmp(text, "call") == 0 ? "call" : "text";
-		next_number(x, x->number);
-	}
-	return have_sent(x, e);
+	next_number(x, other ? x->number + 1 : x->number);
+	if (have_sent(x, e) == 0)
+		return 0;
+	/* After a refusal the code before still counts, as what it was. What a
+	 * gateway failed at may arrive after all, and took its place. */
+	if (e->code != ERR_GATEWAY_FAILED)
+		x->way = way;
+	return -1;
 }
 
 /* Ask until it is no word. `why`: what was wrong with the code before. */

@@ -3,6 +3,7 @@
 #include "client/reader.h"
 
 #include "base/file.h"
+#include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/release.h"
 
@@ -26,22 +27,6 @@ reader_free(struct reader **rp)
 	local_free(&r->local);
 	free(r);
 	*rp = NULL;
-}
-
-static int
-apply_all(struct circle *c, struct bytes entries, struct err *e)
-{
-	struct scan s = scan_of(entries);
-
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(c, entry, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- beginning ---- */
@@ -78,12 +63,12 @@ reader_begin(const char *dir, const json_t *answer,
 	struct id uid;
 
 	if (jsonio_id(answer, "uid", &uid, e) < 0 ||
-	    jsonio_bytes(answer, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(answer, "password_pin", DIGEST_BYTES, &pin, e) < 0 ||
 	    visit_open(dir, &v, e) < 0)
 		return -1;
 	OWN(depot_free) struct depot *depot = depot_remote_new(v->remote);
 	if (depot->ops->circle(depot, 0, &entries, e) < 0 ||
-	    apply_all(&circle, buf_bytes(&entries), e) < 0)
+	    chain_apply(&circle, buf_bytes(&entries), e) < 0)
 		return -1;
 	if (circle.protection != PROTECTION_STANDARD) {
 		err_clear(e);
@@ -141,7 +126,7 @@ load(struct reader *r, struct bytes x, struct err *e)
 		.keyring = r->keyring,
 		.circle = &r->circle,
 		.unverified = true };
-	return apply_all(&r->circle, entries, e) < 0
+	return chain_apply(&r->circle, entries, e) < 0
 	    ? -1
 	    : release_open(released, &r->circle, &request, key, r->keyring, e);
 }

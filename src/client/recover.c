@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/login.h"
 #include "client/pin.h"
@@ -292,15 +293,8 @@ recover_circle(struct recover_work *w, const json_t *look, struct err *e)
 	if (jsonio_id(look, "uid", &w->uid, e) < 0 ||
 	    depot->ops->circle(depot, 0, &w->entries, e) < 0)
 		return -1;
-	struct scan s = scan_of(buf_bytes(&w->entries));
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(&w->circle, entry, e) < 0)
-			return -1;
-	}
+	if (chain_apply(&w->circle, buf_bytes(&w->entries), e) < 0)
+		return -1;
 	return id_equal(&w->circle.uid, &w->uid)
 	    ? 0
 	    : err_set(e, ERR_CIRCLE_NOT_YOURS,
@@ -373,9 +367,18 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 /* Is it the circle that the key was made for, and is the key in force? */
 static int
 check_circle(const struct recover_work *w, const struct secret *seed,
-    const struct id *keyref, struct bytes pin, struct err *e)
+    const struct id *keyref, const json_t *look, struct err *e)
 {
-	if (pin_check(seed, &w->circle, pin, e) < 0)
+	OWN(buf_free) struct buf birth = { 0 };
+	OWN(buf_free) struct buf fresh = { 0 };
+
+	if (jsonio_bytes(look, "birth_pin", PIN_BYTES, &birth, e) < 0 ||
+	    pin_check(seed, &w->circle, buf_bytes(&birth), e) < 0)
+		return -1;
+	/* The newest list that a device has vouched for; the first has yet to. */
+	if (json_object_get(look, "fresh_pin") != NULL &&
+	    (jsonio_bytes(look, "fresh_pin", PIN_BYTES, &fresh, e) < 0 ||
+		pin_fresh_check(seed, &w->circle, buf_bytes(&fresh), e) < 0))
 		return -1;
 	if (recovery_find(circle_recovery_at(&w->circle, (uint64_t)now_ms()),
 		keyref) == NULL)
@@ -439,21 +442,19 @@ by_key(struct recover_work *w, const struct recover_finish *f,
     const json_t *look, struct err *e)
 {
 	OWN(buf_free) struct buf half = { 0 };
-	OWN(buf_free) struct buf pin = { 0 };
 	OWN(buf_free) struct buf entry = { 0 };
 	struct id keyref;
 
 	if (w->r.code == NULL)
 		return err_set(e, ERR_RECOVERY_WAITING,
 		    "nobody has helped with this recovery yet");
-	if (jsonio_bytes(look, "half", 0, &half, e) < 0 ||
-	    jsonio_bytes(look, "birth_pin", PIN_BYTES, &pin, e) < 0)
+	if (jsonio_bytes(look, "half", 0, &half, e) < 0)
 		return -1;
 	OWN(secret_free)
 	struct secret *seed = recseed_make(w->r.code, buf_bytes(&half));
 	OWN(devkey_free) struct devkey *key = recseed_key(seed, &keyref);
 	if (recover_circle(w, look, e) < 0 ||
-	    check_circle(w, seed, &keyref, buf_bytes(&pin), e) < 0 ||
+	    check_circle(w, seed, &keyref, look, e) < 0 ||
 	    open_keyring(w, key, &keyref, e) < 0)
 		return -1;
 	make_entry(w, key, &keyref, f->keep_devices, &entry);

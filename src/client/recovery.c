@@ -152,6 +152,7 @@ void
 recovery_new_free(struct recovery_new *n)
 {
 	secret_free(&n->code);
+	secret_free(&n->seed);
 	jsonio_free(&n->stage);
 }
 
@@ -171,15 +172,14 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 		struct secret *drawn = secret_random(RECSEED_HALF);
 		buf_put_bytes(&half, secret_bytes(drawn));
 	}
-	OWN(secret_free)
-	struct secret *seed = recseed_make(out->code, buf_bytes(&half));
+	out->seed = recseed_make(out->code, buf_bytes(&half));
 	OWN(devkey_free)
-	struct devkey *key = recseed_key(seed, &out->keyref);
+	struct devkey *key = recseed_key(out->seed, &out->keyref);
 	devkey_publish(key, &public);
 	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
 	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
 	memcpy(out->key.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
-	pin_put(seed, &s->circle, &pin);
+	pin_put(out->seed, &s->circle, &pin);
 	recseed_shown(out->code, &shown);
 	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);
 	out->stage = json_object();
@@ -249,7 +249,11 @@ recovery_add(struct self *s, const struct recovery_new *n,
 		    LIMIT_RECOVERY_KEYS);
 	set.keys[set.n++] = n->key;
 	memcpy(note.label, n->label, sizeof note.label);
-	return put_in(s, &set, waits_ms, e) < 0 ? -1 : write_note(s, &note, e);
+	return put_in(s, &set, waits_ms, e) < 0 ||
+		write_note(s, &note, e) < 0 ||
+		self_pin_key(s, &n->keyref, n->seed, e) < 0
+	    ? -1
+	    : self_pin_renew(s, e);
 }
 
 int

@@ -37,7 +37,7 @@ MUST_CHECK int recovery_all(
 
 /* A key before it is in the circle. Begin with zeros. */
 struct recovery_new {
-	struct secret *code;
+	struct secret *code, *seed;
 	struct recovery_key key;
 	struct id keyref;
 	char label[LIMIT_NAME_BYTES + 1];

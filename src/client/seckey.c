@@ -282,7 +282,7 @@ try_member(const struct seckey_new *a, const struct secret *prf,
 		       0;
 	if (let_in(a->self, prf, a->name, m, e) == 0) {
 		out->member = true;
-		return 0;
+		return self_pin_key(a->self, &m->device.dev_id, prf, e);
 	}
 	if (e->code != ERR_DEVICE_TOO_YOUNG && e->code != ERR_PERMISSION &&
 	    e->code != ERR_CIRCLE_FULL)

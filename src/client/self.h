@@ -207,6 +207,14 @@ MUST_CHECK int self_settle(struct self *s, struct err *e);
 MUST_CHECK int self_protection(struct self *s, enum circle_protection level,
     bool web_access, const struct circle_escrow *escrow, struct err *e);
 
+/*
+ * Keep the fresh pin's key of a security key or recovery key, so that devices
+ * can renew its pin (pin.h); and renew all where the circle has changed.
+ */
+MUST_CHECK int self_pin_key(struct self *s, const struct id *ref,
+    const struct secret *secret, struct err *e);
+MUST_CHECK int self_pin_renew(struct self *s, struct err *e);
+
 /* After a step-up, whose run of OPAQUE is `l`. */
 struct login;
 MUST_CHECK int self_new_password(

@@ -152,7 +152,7 @@ self_settle(struct self *s, struct err *e)
 {
 	if (self_refresh(s, e) < 0)
 		return -1;
-	if (settle(s, e) < 0) {
+	if (settle(s, e) < 0 || self_pin_renew(s, e) < 0) {
 		if (err_exit(e->code) == EXIT_LIE)
 			return -1;
 		err_clear(e);

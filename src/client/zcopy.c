@@ -353,8 +353,8 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 	buf_clear(&j->plain);
 	if (open_record(j->z, &r->change, &j->plain, e) < 0)
 		return -1;
-	struct zcopy_record v = { r->change.id, r->seq, r->change.refs,
-		buf_bytes(&j->plain) };
+	struct zcopy_record v = { r->change.id, r->seq, r->change.key_epoch,
+		r->change.refs, buf_bytes(&j->plain) };
 	return j->fn(j->ctx, &v, e);
 }
 

@@ -87,6 +87,7 @@ MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
 struct zcopy_record {
 	struct id id;
 	uint64_t seq; /* of the commit that brought it */
+	uint32_t epoch; /* of the key that it is sealed with */
 	struct bytes refs;
 	struct bytes plain;
 };

@@ -68,7 +68,8 @@ static const struct command {
 	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },
 	{ "session", "list | end ID", "who is signed in now", cli_session },
 	{ "protection",
-	    "[show | standard | advanced | web on|off] [--code CODE]",
+	    "[show | standard | advanced | reencrypt [--dry-run] | web on|off] "
+	    "[--code CODE]",
 	    "who can open the account's data", cli_protection },
 	{ "recovery",
 	    "status | key create|rotate|remove [--out F] | kit "

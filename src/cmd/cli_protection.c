@@ -2,6 +2,7 @@
 /* cli_protection.c: aumbry protection: who can help back in, and who not. */
 #include "cmd/cli.h"
 
+#include "apps/prune.h"
 #include "client/recovery.h"
 #include "client/release.h"
 
@@ -234,12 +235,84 @@ web_access(struct cli *cli, struct self *s, bool on, const struct cli_proof *p,
 	return 0;
 }
 
+/* ---- old packs ---- */
+
+/* The first epoch that the escrow never had a key of; 0: there is none. */
+static uint32_t
+closed_since(const struct circle *c)
+{
+	for (uint32_t n = 1; n <= c->key.epoch; n++)
+		if (c->epochs[n - 1].seq > c->protection_seq)
+			return n;
+	return 0;
+}
+
+/*
+ * A server that only says that the escrow's key is gone can still open what was
+ * sealed to it: so what it covered is sealed anew. It is prune's rewriting, and
+ * as safe beside backups; cut off, it is gone on with.
+ */
+static int
+reencrypt(struct cli *cli, bool dry_run, struct err *e)
+{
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	struct prune_options o = {
+		.grace_s = 0, .max_unused = 100, .dry_run = dry_run
+	};
+	struct prune_result p, gone = { 0 };
+
+	if (cli_repo(cli, &r, e) < 0)
+		return -1;
+	if (r.self == NULL || r.self->circle.protection_clock == 0 ||
+	    r.self->circle.protection != PROTECTION_ADVANCED)
+		return err_set(e, ERR_PROTECTION_BLOCKED,
+		    "there is nothing to encrypt anew: that is for an account "
+		    "that was under standard protection and is under advanced");
+	o.before_epoch = closed_since(&r.self->circle);
+	if (o.before_epoch == 0)
+		return err_set(e, ERR_PROTECTION_BLOCKED,
+		    "the new keys are still to be made, by a mature device");
+	cli_say(cli, "Old packs are read, and sealed under the new keys …");
+	if (prune_run(r.repo, &o, &p, e) < 0)
+		return -1;
+	if (p.not_repacked.code != 0) {
+		*e = p.not_repacked;
+		return -1;
+	}
+	/* Without the old ones, or the next backup would name them again. */
+	o.before_epoch = 0;
+	if (!dry_run && p.repack.packs > 0 &&
+	    prune_run(r.repo, &o, &gone, e) < 0)
+		return -1;
+	if (cli->json)
+		cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "packs",
+		    (json_int_t)p.repack.packs, "written_bytes",
+		    (json_int_t)p.repack.written_bytes, "snapshots",
+		    (json_int_t)p.repack.snapshots, "deleted",
+		    (json_int_t)(p.deleted + gone.deleted), "runs",
+		    (json_int_t)p.runs));
+	OWN(mem_free) char *size = cli_size(p.repack.written_bytes);
+	cli_say(cli,
+	    p.runs > 0 ? "A backup is running: try again when it has ended."
+		: p.repack.packs == 0
+		? "No pack is under a key that the escrow had."
+		: dry_run
+		? "%llu packs would be sealed anew."
+		: "%llu packs are sealed anew (%s), for %llu snapshots, and "
+		  "the old ones are deleted.",
+	    (unsigned long long)p.repack.packs, size,
+	    (unsigned long long)p.repack.snapshots);
+	return 0;
+}
+
 int
 cli_protection(struct cli *cli, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
+	bool dry_run = false;
 	struct cli_proof proof = { NULL, NULL };
-	const struct cli_option options[] = { CLI_PROOF(&proof) };
+	const struct cli_option options[] = { CLI_PROOF(&proof),
+		{ "dry-run", CLI_FLAG, &dry_run } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 2, e) < 0)
 		return -1;
@@ -248,11 +321,14 @@ cli_protection(struct cli *cli, struct err *e)
 	    (strcmp(cli->args[1], "on") == 0 ||
 		strcmp(cli->args[1], "off") == 0);
 	bool known = strcmp(verb, "show") == 0 ||
-	    strcmp(verb, "standard") == 0 || strcmp(verb, "advanced") == 0;
+	    strcmp(verb, "standard") == 0 || strcmp(verb, "advanced") == 0 ||
+	    strcmp(verb, "reencrypt") == 0;
 	if (!web && (!known || cli->n_args > 1))
 		return err_set(e, ERR_USAGE,
-		    "aumbry protection [show | standard | advanced | web "
-		    "on|off]");
+		    "aumbry protection [show | standard | advanced | "
+		    "reencrypt | web on|off]");
+	if (strcmp(verb, "reencrypt") == 0)
+		return reencrypt(cli, dry_run, e);
 	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
 		return -1;
 	return strcmp(verb, "show") == 0    ? show(cli, s, e)

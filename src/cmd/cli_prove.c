@@ -90,12 +90,27 @@ has_word(const json_t *offered, const char *way)
 	return false;
 }
 
+/* Is there more than one number that takes this way? */
+static bool
+has_others(const json_t *offered, const char *way)
+{
+	const json_t *all = json_object_get(offered, "numbers");
+	bool call = strcmp(way, "call") == 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(all); i++)
+		n += call || !jsonio_true(json_array_get(all, i), "call");
+	return n > 1;
+}
+
 /* Where it went, and what to do when it does not come. */
 static void
 sent(void *ctx, const char *with, const json_t *offered, const json_t *answer)
 {
 	const char *hint = "",
 		   *other = strcmp(with, "text") == 0 ? "call" : "text";
+	bool device = has_word(offered, "device");
+	bool app = has_word(offered, "authenticator");
 	struct err ignored;
 	uint64_t left = 0;
 
@@ -106,16 +121,14 @@ sent(void *ctx, const char *with, const json_t *offered, const json_t *answer)
 	cli_say(ctx,
 	    "A code goes to %s by %s; %llu more can be sent there this hour.",
 	    shown, with, (unsigned long long)left);
-	cli_say(ctx,
-	    "Didn't get it? Type, instead of the code: again%s%s%s\nOr start "
-	    "anew in another way:%s%s",
+	cli_say(ctx, "Didn't get it? Type, instead of the code: again%s%s%s",
 	    has_word(offered, other) ? ", " : "",
 	    has_word(offered, other) ? other : "",
-	    json_array_size(json_object_get(offered, "numbers")) > 1
-		? ", other (number)"
-		: "",
-	    has_word(offered, "device") ? " --with device" : "",
-	    has_word(offered, "authenticator") ? " --with authenticator" : "");
+	    has_others(offered, with) ? ", other (number)" : "");
+	if (device || app)
+		cli_say(ctx, "Or start anew in another way:%s%s",
+		    device ? " --with device" : "",
+		    app ? " --with authenticator" : "");
 }
 
 struct prove

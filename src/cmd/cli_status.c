@@ -4,6 +4,7 @@
 
 #include "apps/snapshot.h"
 #include "base/now.h"
+#include "client/escrowlog.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -134,11 +135,63 @@ look_at(struct status *t, const struct self_device *d, struct err *e)
 	return 0;
 }
 
+/* Has the escrow's journal lost what was seen of it? */
+static int
+look_at_escrow(struct status *t, struct err *e)
+{
+	OWN(buf_free) struct buf lines = { 0 };
+	struct err why;
+	bool there;
+
+	if (escrowlog_there(t->self, &there, e) < 0)
+		return -1;
+	if (!there || escrowlog_read(t->self, &lines, &why) == 0)
+		return 0;
+	alert(t, err_name(why.code), why.msg);
+	if (err_exit(why.code) == 6)
+		t->worst = why;
+	return 0;
+}
+
+/* Who is on the way in without a device, or changes how one can be. */
+static int
+look_at_recovery(struct status *t, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const struct circle *c = &t->self->circle;
+	size_t i;
+	json_t *v;
+
+	if (api_call(t->self->remote, "GET", "/v1/recovery", NULL, false,
+		&answer, e) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer, "open"), i, v)
+	{
+		char text[200];
+		const char *way = "";
+		struct err ignored;
+		if (jsonio_text(v, "way", &way, &ignored) < 0)
+			continue;
+		(void)snprintf(text, sizeof text,
+		    "somebody recovers this account by %.16s; if that is not "
+		    "you: aumbry recovery status, aumbry recovery stop",
+		    way);
+		alert(t, "recovery-open", text);
+	}
+	if (c->pending && (uint64_t)now_ms() < c->pending_ms)
+		alert(t, "recovery-change",
+		    "a change of the ways to recover waits; to stop it: aumbry "
+		    "recovery veto");
+	return 0;
+}
+
 static int
 look_around(struct status *t, struct err *e)
 {
 	t->heard = json_array();
 	t->alerts = json_array();
+	if (look_at_escrow(t, e) < 0 || look_at_recovery(t, e) < 0)
+		return -1;
 	for (size_t i = 0; i < t->n_devices; i++) {
 		const struct self_device *d = &t->devices[i];
 		/* A key in a drawer says nothing, and is not missed. */

@@ -5,6 +5,7 @@
 #include "api/recover.h"
 #include "api/sasl.h"
 #include "base/file.h"
+#include "cmd/daemon_escrow.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
@@ -40,7 +41,7 @@ struct options {
 	const char *data, *host, *listen, *expires, *to, *reference, *escrow;
 	uint64_t uses;
 	const char *mature_hours, *age;
-	bool http, open, json, read, yes, check_config;
+	bool http, open, json, read, yes, check_config, with_escrow;
 	char **args;
 	int n_args;
 };
@@ -181,6 +182,19 @@ settle_port(const char *listen, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* Where the escrow of a household answers: in the data folder. */
+static int
+own_socket(const char *data, struct buf *out, struct err *e)
+{
+	char *real = realpath(data, NULL);
+
+	if (real == NULL)
+		return err_sys(e, "%s", data);
+	buf_printf(out, "%s/escrow.sock", real);
+	free(real);
+	return 0;
+}
+
 static int
 write_config(const struct options *o, struct config *c, struct err *e)
 {
@@ -188,6 +202,7 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	OWN(buf_free) struct buf text = { 0 };
 	OWN(buf_free) struct buf listen = { 0 };
 	OWN(buf_free) struct buf url = { 0 };
+	OWN(buf_free) struct buf socket = { 0 };
 
 	if (file_exists(path)) {
 		(void)err_set(e, ERR_REPO_EXISTS,
@@ -209,8 +224,10 @@ write_config(const struct options *o, struct config *c, struct err *e)
 	if (o->mature_hours != NULL &&
 	    config_set(c, "limits", "mature_hours", o->mature_hours, e) < 0)
 		return -1;
-	if (o->escrow != NULL &&
-	    config_set(c, "escrow", "socket", o->escrow, e) < 0)
+	if (o->with_escrow && own_socket(o->data, &socket, e) < 0)
+		return -1;
+	const char *escrow = o->with_escrow ? buf_text(&socket) : o->escrow;
+	if (escrow != NULL && config_set(c, "escrow", "socket", escrow, e) < 0)
 		return -1;
 	if (o->open && config_set(c, "accounts", "invitations", "open", e) < 0)
 		return -1;
@@ -236,6 +253,7 @@ run_init(const struct options *o, struct err *e)
 	OWN(config_free) struct config c = { 0 };
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 	OWN(buf_free) struct buf url = { 0 };
+	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
 	const char *names[] = { NULL, "localhost", "127.0.0.1" };
 
@@ -248,7 +266,9 @@ run_init(const struct options *o, struct err *e)
 	if (rc < 0 || open_data(o->data, &s, e) < 0)
 		return -1;
 	/* Met now, so that the address names it. */
-	if (o->escrow != NULL) {
+	if (o->with_escrow && escrow_child_start(o->data, &c, &child, e) < 0)
+		return -1;
+	if (o->escrow != NULL || o->with_escrow) {
 		uint8_t key[SIG_PK_BYTES];
 		if (escrowlink_start(&s, keys, false, &s.escrow, e) < 0)
 			return -1;
@@ -256,7 +276,7 @@ run_init(const struct options *o, struct err *e)
 			(void)fprintf(stderr,
 			    "aumbryd: the escrow does not answer at %s: the "
 			    "address does not name it yet\n",
-			    o->escrow);
+			    c.escrow_socket);
 	}
 	put_url(&s, 0, &url);
 	(void)printf("%s\n", buf_text(&url));
@@ -326,7 +346,8 @@ start_escrow(const struct options *o, struct server *s, struct err *e)
 
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
 static void
-serve_until_told(struct server *s, const sigset_t *set)
+serve_until_told(
+    struct server *s, struct escrow_child *child, const sigset_t *set)
 {
 	struct timespec pause = { SWEEP_S, 0 };
 
@@ -335,6 +356,8 @@ serve_until_told(struct server *s, const sigset_t *set)
 		int sig = sigtimedwait(set, NULL, &pause);
 		if (sig == SIGTERM || sig == SIGINT)
 			return;
+		if (sig == SIGCHLD)
+			(void)escrow_child_died(child);
 		if (sig < 0 && errno == EAGAIN &&
 		    server_sweep(s, now_ms(), &e) < 0)
 			log_error("sweep_failed", "code=%s why=\"%s\"",
@@ -350,6 +373,7 @@ run_serve(const struct options *o, struct err *e)
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
+	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	struct err sweep;
 	sigset_t set;
 
@@ -357,6 +381,7 @@ run_serve(const struct options *o, struct err *e)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (open_data(o->data, &s, e) < 0)
 		return -1;
@@ -383,6 +408,8 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
+	    (o->with_escrow &&
+		escrow_child_start(o->data, &s.config, &child, e) < 0) ||
 	    (s.config.escrow_socket[0] != '\0' && start_escrow(o, &s, e) < 0) ||
 	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&
@@ -391,7 +418,7 @@ run_serve(const struct options *o, struct err *e)
 		return -1;
 	put_url(&s, http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
-	serve_until_told(&s, &set);
+	serve_until_told(&s, child, &set);
 	log_info("stopping", "signal=term");
 	gateway_stop(s.gateway);
 	http_free(&s.http);
@@ -653,9 +680,11 @@ static const struct command {
 } commands[] = {
 	{ "init",
 	    "--data DIR [--host NAME] [--listen ADDR:PORT] [--http] "
-	    "[--mature-hours N] [--open] [--escrow SOCKET]",
+	    "[--mature-hours N] [--open] [--with-escrow | --escrow SOCKET]",
 	    run_init },
-	{ "serve", "--data DIR [--listen ADDR:PORT] [--check-config]",
+	{ "serve",
+	    "--data DIR [--listen ADDR:PORT] [--with-escrow] "
+	    "[--check-config]",
 	    run_serve },
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
@@ -694,7 +723,8 @@ enum {
 	OPT_AGE,
 	OPT_TO,
 	OPT_REFERENCE,
-	OPT_ESCROW
+	OPT_ESCROW,
+	OPT_WITH_ESCROW
 };
 
 static int
@@ -715,6 +745,7 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "to", required_argument, NULL, OPT_TO },
 		{ "reference", required_argument, NULL, OPT_REFERENCE },
 		{ "escrow", required_argument, NULL, OPT_ESCROW },
+		{ "with-escrow", no_argument, NULL, OPT_WITH_ESCROW },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -754,6 +785,9 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_REFERENCE:
 			o->reference = optarg;
+			break;
+		case OPT_WITH_ESCROW:
+			o->with_escrow = true;
 			break;
 		case OPT_ESCROW:
 			o->escrow = optarg;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* escrow.c: aumbry-escrow: init, serve, journal, check, fingerprint. */
+/* escrow.c: aumbry-escrow: init, serve, journal, check, fingerprint,
+ * disclose. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "cmd/escrow_disclose.h"
 #include "escrow/desk.h"
 
 #include <errno.h>
@@ -22,6 +24,7 @@
 struct options {
 	const char *dir, *socket, *group, *listen, *client_pin;
 	const char *wait, *account;
+	const char *name, *data, *reference, *to, *notify; /* of disclose */
 	const char *module, *token, *pin_file;
 	uint32_t uids[DESK_UIDS];
 	size_t n_uids;
@@ -190,10 +193,11 @@ print_line(const struct escrow_line *l)
 	OWN(buf_free) struct buf text = { 0 };
 
 	text_time(&text, (int64_t)l->time_ms);
-	buf_printf(&text, " %llu %s %llu %s %s ", (unsigned long long)l->n,
+	buf_printf(&text, " %llu %s %llu %s %s%s", (unsigned long long)l->n,
 	    id_text(&l->uid).s, (unsigned long long)l->account_n,
 	    escrow_verb_name(l->verb),
-	    l->outcome == ESCROW_WILL_DO ? "done" : "refused");
+	    l->outcome == ESCROW_WILL_DO ? "done" : "refused",
+	    l->detail.n > 0 ? " " : "");
 	text_show(&text, l->detail);
 	(void)printf("%s\n", buf_text(&text));
 }
@@ -323,23 +327,43 @@ run_check(const struct options *o, struct err *e)
 		  (unsigned long long)c.bad, (unsigned long long)c.accounts);
 }
 
+/* ---- disclose ---- */
+
+static int
+run_disclose(const struct options *o, struct err *e)
+{
+	struct disclose_options d = { .name = o->name,
+		.data = o->data,
+		.dir = o->dir,
+		.socket = o->socket,
+		.reference = o->reference,
+		.to = o->to };
+
+	return escrow_disclose(&d, o->notify, e);
+}
+
 /* ---- main ---- */
 
 static const struct command {
 	const char *name, *usage;
 	command_fn *run;
+	bool takes_name; /* and no folder, if a socket is given */
 } commands[] = {
 	{ "init",
 	    "--dir DIR [--wait 3d] [--pkcs11 MODULE --token LABEL --pin-file "
 	    "FILE]",
-	    run_init },
+	    run_init, false },
 	{ "serve",
 	    "--dir DIR --socket PATH [--init] [--group NAME] [--allow-uid "
 	    "USER]… [--listen ADDR:PORT --client-pin PIN]",
-	    run_serve },
-	{ "journal", "--dir DIR [--account UID] [--json]", run_journal },
-	{ "check", "--dir DIR", run_check },
-	{ "fingerprint", "--dir DIR [--tls]", run_fingerprint },
+	    run_serve, false },
+	{ "journal", "--dir DIR [--account UID] [--json]", run_journal, false },
+	{ "check", "--dir DIR", run_check, false },
+	{ "fingerprint", "--dir DIR [--tls]", run_fingerprint, false },
+	{ "disclose",
+	    "NAME --data DIR --reference TEXT --to OUT (--socket PATH | --dir "
+	    "DIR) [--notify-after SPAN]",
+	    run_disclose, true },
 };
 
 static int
@@ -380,15 +404,19 @@ enum {
 	OPT_ACCOUNT = 256,
 	OPT_ALLOW,
 	OPT_CLIENT_PIN,
+	OPT_DATA,
 	OPT_DIR,
 	OPT_GROUP,
 	OPT_INIT,
 	OPT_JSON,
 	OPT_LISTEN,
 	OPT_MODULE,
+	OPT_NOTIFY,
 	OPT_PIN_FILE,
+	OPT_REFERENCE,
 	OPT_SOCKET,
 	OPT_TLS,
+	OPT_TO,
 	OPT_TOKEN,
 	OPT_WAIT
 };
@@ -397,15 +425,19 @@ static const struct option longs[] = {
 	{ "account", required_argument, NULL, OPT_ACCOUNT },
 	{ "allow-uid", required_argument, NULL, OPT_ALLOW },
 	{ "client-pin", required_argument, NULL, OPT_CLIENT_PIN },
+	{ "data", required_argument, NULL, OPT_DATA },
 	{ "dir", required_argument, NULL, OPT_DIR },
 	{ "group", required_argument, NULL, OPT_GROUP },
 	{ "init", no_argument, NULL, OPT_INIT },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "pkcs11", required_argument, NULL, OPT_MODULE },
+	{ "notify-after", required_argument, NULL, OPT_NOTIFY },
 	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
+	{ "reference", required_argument, NULL, OPT_REFERENCE },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "tls", no_argument, NULL, OPT_TLS },
+	{ "to", required_argument, NULL, OPT_TO },
 	{ "token", required_argument, NULL, OPT_TOKEN },
 	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ NULL, 0, NULL, 0 },
@@ -420,6 +452,8 @@ text_of(struct options *o, int c)
 		return &o->account;
 	case OPT_CLIENT_PIN:
 		return &o->client_pin;
+	case OPT_DATA:
+		return &o->data;
 	case OPT_DIR:
 		return &o->dir;
 	case OPT_GROUP:
@@ -428,10 +462,16 @@ text_of(struct options *o, int c)
 		return &o->listen;
 	case OPT_MODULE:
 		return &o->module;
+	case OPT_NOTIFY:
+		return &o->notify;
 	case OPT_PIN_FILE:
 		return &o->pin_file;
+	case OPT_REFERENCE:
+		return &o->reference;
 	case OPT_SOCKET:
 		return &o->socket;
+	case OPT_TO:
+		return &o->to;
 	case OPT_TOKEN:
 		return &o->token;
 	case OPT_WAIT:
@@ -442,7 +482,7 @@ text_of(struct options *o, int c)
 }
 
 static int
-parse(int argc, char **argv, struct options *o, struct err *e)
+parse(int argc, char **argv, bool takes_name, struct options *o, struct err *e)
 {
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -461,10 +501,12 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		else if (take_uid(o, optarg, e) < 0)
 			return -1;
 	}
+	if (takes_name && optind < argc)
+		o->name = argv[optind++];
 	if (optind < argc)
 		return err_set(
 		    e, ERR_USAGE, "%s is not understood", argv[optind]);
-	if (o->dir == NULL)
+	if (o->dir == NULL && !(takes_name && o->socket != NULL))
 		return err_set(e, ERR_USAGE, "--dir DIR is missing");
 	return 0;
 }
@@ -498,7 +540,8 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		if (parse(argc - 1, argv + 1, &o, &e) < 0) {
+		if (parse(argc - 1, argv + 1, commands[i].takes_name, &o, &e) <
+		    0) {
 			(void)err_remedy(&e, "usage: aumbry-escrow %s %s",
 			    commands[i].name, commands[i].usage);
 			return report(&e);

@@ -34,6 +34,7 @@ struct peer {
 	short wants; /* POLLIN or POLLOUT */
 	bool greeted; /* HELLO was said */
 	bool last; /* over, once its answer is sent */
+	bool owner; /* the escrow's own user, or root */
 	struct buf in, out;
 	size_t sent; /* bytes of out */
 };
@@ -112,7 +113,8 @@ log_answer(uint8_t verb, const struct id *uid, enum err_code code)
 		log_warn("refused", "verb=%s account=%s code=%s", name,
 		    account.s, err_name(code));
 	else if (verb == ESCROW_RELEASE || verb == ESCROW_ORDER ||
-	    verb == ESCROW_COLLECT || verb == ESCROW_DESTROY)
+	    verb == ESCROW_COLLECT || verb == ESCROW_DESTROY ||
+	    verb == ESCROW_DISCLOSE)
 		log_info("done", "verb=%s account=%s", name, account.s);
 }
 
@@ -122,8 +124,9 @@ answer(struct desk *d, struct peer *p, struct bytes request)
 	int64_t began = steady_ms(), now = now_ms();
 	struct id uid;
 
-	enum err_code code = release_answer(d->k, request, &p->greeted,
-	    now > 0 ? (uint64_t)now : 0, &p->out, &uid);
+	enum err_code code =
+	    (p->owner ? release_answer_owner : release_answer)(d->k, request,
+		&p->greeted, now > 0 ? (uint64_t)now : 0, &p->out, &uid);
 	log_answer(request.n > 1 ? request.p[1] : 0, &uid, code);
 	/* Nobody else pays for the time that this one took. */
 	for (size_t i = 0; i < d->n; i++)
@@ -223,14 +226,16 @@ serve(struct desk *d, struct peer *p)
 /* ---- who comes ---- */
 
 static bool
-may_ask(const struct desk *d, int fd)
+may_ask(const struct desk *d, int fd, bool *owner)
 {
 	struct ucred who;
 	socklen_t n = sizeof who;
 
+	*owner = false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
 		return false;
-	if (who.uid == 0 || who.uid == geteuid())
+	*owner = who.uid == 0 || who.uid == geteuid();
+	if (*owner)
 		return true;
 	for (size_t i = 0; i < d->config.n_uids; i++)
 		if (who.uid == d->config.uids[i])
@@ -271,10 +276,11 @@ meet(struct desk *d, enum kind kind)
 	OWN(fd_close)
 	int fd = accept4(
 	    d->listen_fd[kind], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	bool owner = false;
 
 	if (fd < 0)
 		return;
-	if (kind == KIND_SOCKET && !may_ask(d, fd)) {
+	if (kind == KIND_SOCKET && !may_ask(d, fd, &owner)) {
 		turn_away(fd);
 		return;
 	}
@@ -285,6 +291,7 @@ meet(struct desk *d, enum kind kind)
 	struct peer *p = mem_new(sizeof *p);
 	p->fd = fd;
 	p->kind = kind;
+	p->owner = owner;
 	p->wants = POLLIN;
 	p->until_ms = steady_ms() + DESK_WAIT_MS;
 	if (kind == KIND_TLS)
@@ -475,7 +482,7 @@ listen_tls(struct desk *d, struct err *e)
 int
 desk_address(const struct desk *d, struct buf *out, struct err *e)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FRAME 4 /* bytes of a line's length */
 #define DETAIL_AT 112 /* in a line: where the detail begins */
 #define LINE_MIN (DETAIL_AT + SIG_BYTES)
 #define LINE_MAX (LINE_MIN + ESCROW_DETAIL)
-#define BLOCK (1024 * 1024) /* bytes read at once when it is checked */
+#define BLOCK (64 * 1024) /* bytes read at once when it is checked */
 #define NONE SIZE_MAX
 
 /* What is kept of a line in memory. */
@@ -471,6 +472,45 @@ journal_has(const struct journal *j, const struct id *uid,
 		*has =
 		    bytes_equal(journal_word(l.detail, word), bytes_str(value));
 	}
+	return 0;
+}
+
+/* The moment that a line's notify_after names, milliseconds; 0 for none. */
+static uint64_t
+told_after(const struct escrow_line *l)
+{
+	struct bytes word = journal_word(l->detail, "notify_after");
+	OWN(buf_free) struct buf text = { 0 };
+	struct tm t = { 0 };
+
+	buf_put_bytes(&text, word);
+	const char *end = strptime(buf_text(&text), "%Y-%m-%dT%H:%M:%SZ", &t);
+	if (end == NULL || *end != '\0')
+		return 0;
+	time_t s = timegm(&t);
+	return s > 0 ? (uint64_t)s * 1000 : 0;
+}
+
+int
+journal_shown(const struct journal *j, const struct id *uid, uint64_t now_ms,
+    struct journal_head *out, struct err *e)
+{
+	OWN(buf_free) struct buf room = { 0 };
+	const struct chain *c = find(j, uid);
+	struct journal_head shown = journal_account(j, uid);
+	struct escrow_line l;
+
+	for (size_t i = c != NULL ? c->last : NONE; i != NONE;
+	     i = j->marks[i].before) {
+		if (j->marks[i].verb != ESCROW_DISCLOSE)
+			continue;
+		if (read_line(j, i, &room, &l, e) < 0)
+			return -1;
+		if (told_after(&l) > now_ms)
+			shown = (struct journal_head){ l.account_n - 1,
+				l.account_prev };
+	}
+	*out = shown;
 	return 0;
 }
 

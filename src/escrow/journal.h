@@ -79,6 +79,13 @@ MUST_CHECK int journal_has(const struct journal *j, const struct id *uid,
 struct bytes journal_word(struct bytes detail, const char *word);
 
 /*
+ * The account's head as far as its owner is shown it at now_ms: what stands
+ * before the first line of a disclosure that is to be told of later.
+ */
+MUST_CHECK int journal_shown(const struct journal *j, const struct id *uid,
+    uint64_t now_ms, struct journal_head *out, struct err *e);
+
+/*
  * Append the account's lines after `since`, v16 each, as many as fit.
  *
  * limit  bytes.

@@ -29,5 +29,9 @@
 enum err_code release_answer(struct keeper *k, struct bytes request,
     bool *greeted, uint64_t now_ms, struct buf *answer, struct id *uid);
 
+/* The same for who runs the escrow: only such a one may ask for a disclosure. */
+enum err_code release_answer_owner(struct keeper *k, struct bytes request,
+    bool *greeted, uint64_t now_ms, struct buf *answer, struct id *uid);
+
 /* Append the frame that says why something failed. */
 void release_put_error(const struct err *e, struct buf *answer);

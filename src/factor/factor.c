@@ -172,7 +172,7 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 		return -1;
 	jsonio_put_id(c->out, "uid", &a.uid);
 	jsonio_put_bytes(
-	    c->out, "birth_pin", bytes_of(a.birth_pin.b, DIGEST_BYTES));
+	    c->out, "password_pin", bytes_of(a.birth_pin.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_u64(c->out, "expires_s", VISIT_MS / 1000);
 	jsonio_put_true(c->out, "limited", true);

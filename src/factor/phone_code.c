@@ -32,6 +32,7 @@ may_send(struct tx *tx, struct call *c, const char *number, bool *ok,
 {
 	OWN(buf_free) struct buf account = { 0 };
 	OWN(buf_free) struct buf phone = { 0 };
+	uint64_t in_all;
 	struct digest d;
 	int64_t retry_ms;
 
@@ -40,12 +41,20 @@ may_send(struct tx *tx, struct call *c, const char *number, bool *ok,
 	buf_put_str(&phone, "send|");
 	text_hex(&phone, bytes_of(d.b, DIGEST_BYTES));
 	if (account_spend(tx, buf_text(&account), PHONE_ACCOUNT_SENDS, HOUR_MS,
-		c->now_ms, left, &retry_ms, e) < 0 ||
-	    (retry_ms == 0 &&
-		account_spend(tx, buf_text(&phone), PHONE_SENDS, HOUR_MS,
-		    c->now_ms, left, &retry_ms, e) < 0))
+		c->now_ms, &in_all, &retry_ms, e) < 0)
 		return -1;
+	if (retry_ms == 0) {
+		if (account_spend(tx, buf_text(&phone), PHONE_SENDS, HOUR_MS,
+			c->now_ms, left, &retry_ms, e) < 0)
+			return -1;
+		/* Another number may still get it. */
+		if (retry_ms != 0 &&
+		    account_unspend(tx, buf_text(&account), e) < 0)
+			return -1;
+	}
 	*ok = retry_ms == 0;
+	if (*ok && in_all < *left)
+		*left = in_all;
 	return *ok ? 0
 		   : server_too_many(c,
 			 "too many codes were sent, and the last one may still "

@@ -142,6 +142,7 @@ used(struct tx *tx, struct call *c, const struct id *uid,
     const struct stored *k, uint32_t counter, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
+	OWN(buf_free) struct buf fresh = { 0 };
 
 	if (sql_run(tx, e,
 		"UPDATE security_key SET counter = ?, used_ms = ?"
@@ -157,6 +158,11 @@ used(struct tx *tx, struct call *c, const struct id *uid,
 	if (circle_active(&circle, &k->member)) {
 		jsonio_put_id(c->out, "member", &k->member);
 		jsonio_put_bytes(c->out, "birth_pin", buf_bytes(&k->birth));
+		if (account_pin(tx, uid, &k->member, &fresh, e) < 0)
+			return -1;
+		if (fresh.n > 0)
+			jsonio_put_bytes(
+			    c->out, "fresh_pin", buf_bytes(&fresh));
 	}
 	return sql_run(tx, e, "UPDATE joining SET proven_key = ? WHERE id = ?",
 	    "ii", &k->id, &c->me->join);

@@ -103,6 +103,12 @@ static const struct row rows[] = {
 { "escrow", "socket", KIND_PATH, AT(escrow_socket), "", 0, 0,
   "UNIX socket of aumbry-escrow, which holds the keys of accounts under\n"
   "standard protection. Empty: advanced protection alone can be had." },
+{ "escrow", "dir", KIND_TEXT, AT(escrow_dir), "escrow", 0, 0,
+  "With serve --with-escrow: its folder, in the data folder unless the\n"
+  "path is absolute. Keep copies of it apart from copies of the data." },
+{ "escrow", "user", KIND_TEXT, AT(escrow_user), "", 0, 0,
+  "With serve --with-escrow as root: the user that it runs as. Empty: the\n"
+  "server's own, and then who takes over the server has the escrow too." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"

@@ -32,6 +32,7 @@ struct config {
 	char *text_method; /* GET or POST */
 	/* [escrow] */
 	char *escrow_socket; /* absolute path, or "" */
+	char *escrow_dir, *escrow_user; /* of --with-escrow */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */
 	/* [place] */

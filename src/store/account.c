@@ -107,6 +107,8 @@ static const char *const schema[] = {
 	" expires_ms INTEGER NOT NULL, helper BLOB NOT NULL,"
 	" reference TEXT NOT NULL);"
 	"CREATE INDEX recovering_uid ON recovering (uid);"
+	"CREATE TABLE fresh_pin (uid BLOB NOT NULL, ref BLOB NOT NULL,"
+	" pin BLOB NOT NULL, PRIMARY KEY (uid, ref));"
 	"CREATE TABLE escrow_job (n INTEGER PRIMARY KEY, uid BLOB NOT NULL,"
 	" verb INTEGER NOT NULL, body BLOB NOT NULL, tries INTEGER NOT NULL,"
 	" next_ms INTEGER NOT NULL);"
@@ -345,6 +347,44 @@ account_keyring(struct tx *tx, const struct id *uid, const struct id *dev_id,
 	    : sql_gather(s, out, e);
 }
 
+int
+account_pin(struct tx *tx, const struct id *uid, const struct id *ref,
+    struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT pin FROM fresh_pin WHERE uid = ? AND ref = ?", "ii",
+		uid, ref) < 0)
+		return -1;
+	if (row)
+		buf_put_bytes(out, stmt_got_bytes(s, 0));
+	return 0;
+}
+
+static uint32_t
+pin_seq(struct bytes pin)
+{
+	return pin.n == ACCOUNT_PIN ? be32(pin.p + DIGEST_BYTES) : 0;
+}
+
+int
+account_set_pin(struct tx *tx, const struct id *uid, const struct id *ref,
+    struct bytes pin, struct err *e)
+{
+	OWN(buf_free) struct buf before = { 0 };
+
+	if (account_pin(tx, uid, ref, &before, e) < 0)
+		return -1;
+	if (before.n > 0 && pin_seq(buf_bytes(&before)) >= pin_seq(pin))
+		return 0;
+	return sql_run(tx, e,
+	    "INSERT INTO fresh_pin (uid, ref, pin) VALUES (?, ?, ?)"
+	    " ON CONFLICT (uid, ref) DO UPDATE SET pin = excluded.pin",
+	    "iib", uid, ref, pin);
+}
+
 /* ---- sessions ---- */
 
 int
@@ -567,6 +607,15 @@ account_spend(struct tx *tx, const char *key, uint64_t limit, int64_t window_ms,
 	*retry_ms = spent >= limit ? since + window_ms - now_ms : 0;
 	*left = spent >= limit ? 0 : limit - spent - 1;
 	return spent >= limit ? 0 : count(tx, key, spent + 1, since, e);
+}
+
+int
+account_unspend(struct tx *tx, const char *key, struct err *e)
+{
+	return sql_run(tx, e,
+	    "UPDATE throttle SET tries = tries - 1 WHERE name = ?"
+	    " AND tries > 0",
+	    "s", key);
 }
 
 int

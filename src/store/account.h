@@ -76,6 +76,17 @@ MUST_CHECK int account_add_envelope(struct tx *tx, const struct id *uid,
 MUST_CHECK int account_keyring(struct tx *tx, const struct id *uid,
     const struct id *dev_id, uint32_t epoch, struct buf *out, struct err *e);
 
+/*
+ * Fresh pins of security keys and recovery keys, as devices renew them; a pin
+ * is taken only when it covers a later entry than the one that is there.
+ */
+#define ACCOUNT_PIN (4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | … */
+MUST_CHECK int account_set_pin(struct tx *tx, const struct id *uid,
+    const struct id *ref, struct bytes pin, struct err *e);
+/* Appended; nothing when there is none. */
+MUST_CHECK int account_pin(struct tx *tx, const struct id *uid,
+    const struct id *ref, struct buf *out, struct err *e);
+
 /* ---- sessions ---- */
 
 /* Of a device of the circle; a limited one is of whoever has proven the
@@ -138,5 +149,7 @@ MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
 MUST_CHECK int account_spend(struct tx *tx, const char *key, uint64_t limit,
     int64_t window_ms, int64_t now_ms, uint64_t *left, int64_t *retry_ms,
     struct err *e);
+/* Give one back that was spent for nothing. */
+MUST_CHECK int account_unspend(struct tx *tx, const char *key, struct err *e);
 MUST_CHECK int account_unthrottle(
     struct tx *tx, const char *key, struct err *e);

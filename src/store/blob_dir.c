@@ -495,6 +495,18 @@ static const struct blob_ops folder_ops = { folder_begin, folder_add,
 	folder_finish, folder_drop, folder_open, folder_trash, folder_untrash,
 	folder_purge, folder_each, folder_free };
 
+static struct blob_store *
+folder_new(const char *root, enum err_code full)
+{
+	struct folder *f = mem_new(sizeof *f);
+
+	f->base.ops = &folder_ops;
+	f->root = mem_text(root);
+	f->full = full;
+	(void)pthread_mutex_init(&f->lock, NULL);
+	return &f->base;
+}
+
 int
 blob_dir_open(const char *root, enum err_code full, struct blob_store **out,
     struct err *e)
@@ -509,11 +521,12 @@ blob_dir_open(const char *root, enum err_code full, struct blob_store **out,
 	    make_synced(tmp, root, e) < 0 || make_synced(trash, root, e) < 0 ||
 	    clear_tmp(tmp, e) < 0)
 		return failed(full, e);
-	struct folder *f = mem_new(sizeof *f);
-	f->base.ops = &folder_ops;
-	f->root = mem_text(root);
-	f->full = full;
-	(void)pthread_mutex_init(&f->lock, NULL);
-	*out = &f->base;
+	*out = folder_new(root, full);
 	return 0;
+}
+
+struct blob_store *
+blob_dir_look(const char *root)
+{
+	return folder_new(root, ERR_DISK_FULL_HERE);
 }

@@ -21,3 +21,6 @@
  */
 MUST_CHECK int blob_dir_open(const char *root, enum err_code full,
     struct blob_store **out, struct err *e);
+
+/* The same folder to open blobs in alone: nothing is made or cleared away. */
+struct blob_store *blob_dir_look(const char *root);

@@ -58,7 +58,8 @@ struct job {
 struct db {
 	char *path;
 	enum err_code full;
-	struct conn *writer; /* of the thread that leads */
+	bool look; /* nothing may be written */
+	struct conn *writer; /* of the thread that leads; NULL to look */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t turn;
 	bool leading;
@@ -132,12 +133,17 @@ conn_open(
 	OWN(conn_free) struct conn *c = mem_new(sizeof *c);
 
 	c->full = db->full;
-	int rc = sqlite3_open_v2(
-	    db->path, &c->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(db->path, &c->h,
+	    (db->look ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+		SQLITE_OPEN_NOMUTEX,
+	    NULL);
 	if (rc != SQLITE_OK) {
 		(void)fail(c, rc, e);
 		return err_in(e, "%s", db->path);
 	}
+	if (db->look)
+		(void)sqlite3_db_config(
+		    c->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_extended_result_codes(c->h, 1);
 	(void)sqlite3_busy_timeout(c->h, BUSY_MS);
 	(void)sqlite3_db_config(c->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -173,17 +179,39 @@ failed(const struct db *db, struct err *e)
 	return -1;
 }
 
-int
-db_open(const char *path, enum db_use use, struct db **out, struct err *e)
+static struct db *
+db_new(const char *path, enum err_code full)
 {
-	OWN(db_free) struct db *db = mem_new(sizeof *db);
+	struct db *db = mem_new(sizeof *db);
 
 	db->path = mem_text(path);
-	db->full = use == DB_SERVER ? ERR_SERVER_FULL : ERR_DISK_FULL_HERE;
+	db->full = full;
 	db->last = &db->first;
 	(void)pthread_mutex_init(&db->lock, NULL);
 	(void)pthread_cond_init(&db->turn, NULL);
 	(void)pthread_cond_init(&db->reader_back, NULL);
+	return db;
+}
+
+int
+db_look(const char *path, struct db **out, struct err *e)
+{
+	OWN(db_free) struct db *db = db_new(path, ERR_DISK_FULL_HERE);
+
+	db->look = true;
+	if (access(path, R_OK) < 0)
+		return err_sys(e, "%s", path);
+	*out = TAKE(db);
+	return 0;
+}
+
+int
+db_open(const char *path, enum db_use use, struct db **out, struct err *e)
+{
+	OWN(db_free)
+	struct db *db = db_new(
+	    path, use == DB_SERVER ? ERR_SERVER_FULL : ERR_DISK_FULL_HERE);
+
 	if (make_file(path, e) < 0)
 		return failed(db, e);
 	if (conn_open(db,
@@ -328,6 +356,9 @@ db_write(struct db *db, db_job_fn *fn, void *arg, struct err *e)
 {
 	struct job mine = { .fn = fn, .arg = arg, .e = e };
 
+	if (db->look)
+		return err_set(
+		    e, ERR_PERMISSION, "%s is only looked at", db->path);
 	(void)pthread_mutex_lock(&db->lock);
 	*db->last = &mine;
 	db->last = &mine.next;
@@ -473,12 +504,36 @@ migrate(struct tx *tx, void *arg, struct err *e)
 	return stmt_run(drop, e) < 0 ? -1 : stmt_run(put, e);
 }
 
+/* Nothing is brought up to date by who only looks. */
+static int
+look_version(struct tx *tx, void *arg, struct err *e)
+{
+	const struct migration *m = arg;
+	OWN(stmt_done) struct stmt *get = NULL;
+	bool row;
+
+	if (stmt_new(tx, "SELECT version FROM schema_version WHERE module = ?",
+		&get, e) < 0)
+		return -1;
+	stmt_text(get, 1, m->module);
+	if (stmt_next(get, &row, e) < 0)
+		return -1;
+	uint64_t have = row ? stmt_got_u64(get, 0) : 0;
+	return have == m->n ? 0
+			    : err_set(e, ERR_UPDATE_NEEDED,
+				  "the tables of %s are of version %llu, this "
+				  "program reads %zu",
+				  m->module, (unsigned long long)have, m->n);
+}
+
 int
 db_migrate(struct db *db, const char *module, const char *const *scripts,
     size_t n, struct err *e)
 {
 	struct migration m = { module, scripts, n };
 
+	if (db->look)
+		return db_read(db, look_version, &m, e);
 	return db_write(db, migrate, &m, e);
 }
 

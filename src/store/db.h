@@ -43,6 +43,13 @@ enum db_use { DB_SERVER, DB_OWN };
  */
 MUST_CHECK int db_open(
     const char *path, enum db_use use, struct db **out, struct err *e);
+/*
+ * Open it to look at it, beside a server or without one. Nothing of it is
+ * changed: db_write fails, and db_migrate wants the tables as they are now.
+ *
+ * errors  also not-found.
+ */
+MUST_CHECK int db_look(const char *path, struct db **out, struct err *e);
 void db_free(struct db **db);
 
 /*
@@ -59,7 +66,8 @@ MUST_CHECK int db_read(struct db *db, db_job_fn *fn, void *arg, struct err *e);
  * Bring the tables of `module` to version n by running the scripts it lacks,
  * in order: scripts[0] leads to version 1.
  *
- * errors  update-needed when they are of a later version.
+ * errors  update-needed when they are of a later version; or of an earlier one,
+ *         when they are only looked at.
  */
 MUST_CHECK int db_migrate(struct db *db, const char *module,
     const char *const *scripts, size_t n, struct err *e);

@@ -657,6 +657,21 @@ stream_all(struct tx *tx, void *arg, struct err *e)
 }
 
 int
+zone_changes_in(struct tx *tx, const struct zone_key *key, uint64_t since,
+    zone_sink_fn *sink, void *arg, struct err *e)
+{
+	struct stream t = { .key = key,
+		.since = since < INT64_MAX ? since : INT64_MAX,
+		.sink = sink,
+		.arg = arg };
+
+	buf_room(&t.out, STREAM_BYTES + 1024);
+	int rc = stream_all(tx, &t, e);
+	buf_free(&t.out);
+	return rc;
+}
+
+int
 zone_changes(struct db *db, const struct zone_key *key, uint64_t since,
     zone_sink_fn *sink, void *arg, struct err *e)
 {

@@ -102,6 +102,9 @@ typedef int zone_sink_fn(void *arg, struct bytes x, struct err *e);
  */
 MUST_CHECK int zone_changes(struct db *db, const struct zone_key *key,
     uint64_t since, zone_sink_fn *sink, void *arg, struct err *e);
+/* The same inside a transaction of the caller. */
+MUST_CHECK int zone_changes_in(struct tx *tx, const struct zone_key *key,
+    uint64_t since, zone_sink_fn *sink, void *arg, struct err *e);
 
 /*
  * What a record's row carries to find rot, since SQLite has no checksum over

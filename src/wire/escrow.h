@@ -26,6 +26,14 @@
  *  10 DESTROY   uid | v32 circle -> nothing
  *  11 JOURNAL   uid | u64 since -> lines, v16 each
  *  12 DROP      uid -> nothing: of a sign-up that came to nothing
+ *  13 DISCLOSE  uid | request id[16] | recipient kem_pk[32]
+ *               | escrow sign_pk[32] | u32 notify_after_s | v32 circle
+ *               | v32 envelopes | v8 reference
+ *               -> v16 journal line | v8 why not | u32 envelopes that do not
+ *               open | v32 released, empty when there is a reason why not
+ *
+ * DISCLOSE is answered to who runs the escrow alone: to its own user or root on
+ * the UNIX socket, without HELLO; never to a server.
  *
  *   registration  dev_id[16] | release_pk[32] | u64 time_ms | sig[64]
  *   state         u8 there | kem_pk[32] | u8 registered | u32 circle seq
@@ -44,7 +52,9 @@
  * the server over SIG_FACTOR; released by the escrow over SIG_ESCROW_RELEASED
  * and all before it; registration by a device of the circle over
  * SIG_RELEASE_KEY and uid | release_pk | time_ms. kind 1 is K of an epoch, 2 is
- * N with epoch 0, each sealed to the recipient (X25519 sealed box).
+ * N with epoch 0, each sealed to the recipient (X25519 sealed box). The journal
+ * n and hash in `state` and `released` are of the newest line of the account
+ * that JOURNAL hands out.
  *
  * A line of the journal, two hash chains in one: of all and of the account.
  *
@@ -54,7 +64,9 @@
  *
  * n and account n count from 1, prev is the hash of the line before, zeros for
  * the first; hash = SHA-256 of the whole line. outcome 1: will be done, 2:
- * refused. detail is words "key=value", for people and programs.
+ * refused. detail is words "key=value", for people and programs. A line of
+ * DISCLOSE with the word notify_after=TIME, and what follows it in its account's
+ * chain, is not handed out by JOURNAL before that time, as of text_time.
  * source  docs/FORMAT.md "Escrow".
  */
 #pragma once
@@ -69,6 +81,7 @@
 #define ESCROW_NONCE 32
 #define ESCROW_NONCE_MS (60 * 1000) /* a nonce is good for one minute, once */
 #define ESCROW_KEYS 4096 /* keys in one release */
+#define ESCROW_NOTIFY_S (365 * 24 * 3600) /* a disclosure's delay, at most */
 #define ESCROW_WAIT_S (3 * 24 * 3600) /* an operator's order, by default */
 
 enum escrow_verb {
@@ -84,7 +97,7 @@ enum escrow_verb {
 	ESCROW_DESTROY,
 	ESCROW_JOURNAL,
 	ESCROW_DROP,
-	ESCROW_DISCLOSE, /* journal lines alone; no request */
+	ESCROW_DISCLOSE, /* for who runs the escrow, and no server */
 	ESCROW_VERBS
 };
 /* "release": as in the journal; "?" for none. */
@@ -93,7 +106,8 @@ const char *escrow_verb_name(uint8_t verb);
 enum escrow_outcome { ESCROW_WILL_DO = 1, ESCROW_REFUSED = 2 };
 
 struct escrow_state {
-	bool there; /* there is a key; the rest is zeros without one */
+	bool there; /* there is a key; without one kem_pk, registered and
+		       order are zeros */
 	uint8_t kem_pk[CIRCLE_KEM_BYTES];
 	bool registered; /* there is a release key */
 	uint32_t circle_seq; /* of the newest entry the escrow has verified */

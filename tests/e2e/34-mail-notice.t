@@ -25,22 +25,31 @@ refused 'a relay needs a sender' 2 bad-usage aumbryd serve --data "$DATA"
 configure mail from aumbry@localhost
 "$ROOT/tests/tools/places.pl" "$T/places.mmdb"
 configure place database "$T/places.mmdb"
+node "$ROOT/tests/tools/gateway.mjs" >"$T/texts" &
+HELPERS="$HELPERS $!"
+until_true 20 test -s "$T/texts"
+configure phone text_url \
+	"http://127.0.0.1:$(head -n 1 "$T/texts")/{code}?n={number}"
+printf '#!/bin/sh\ncat >%s\n' "'$T/called'" >"$T/caller"
+chmod +x "$T/caller"
+configure phone call_command "$T/caller"
 start_server
 
-# inbox SEARCH: numbers of the mails, by IMAP.
+# inbox WORDS: numbers of the mails with these in their subject, by IMAP.
 inbox() {
 	curl -sS --max-time 20 --user "ana:$mail" \
-		"imap://127.0.0.1:$IMAP/INBOX?SUBJECT%20$1" |
+		"imap://127.0.0.1:$IMAP/INBOX?SUBJECT%20%22$(
+			echo "$1" | sed 's/ /%20/g')%22" |
 		tr -d '\r' | sed -n 's/^\* SEARCH *//p'
 }
 has() {
 	[ "$(inbox "$1" | wc -w)" -eq "$2" ]
 }
-# come NAME WORD N: that many mails with the word in their subject, in the end.
+# come NAME WORDS N: that many mails with these in their subject, in the end.
 come() {
 	ok "$1" until_true 60 has "$2" "$3"
 }
-# show WORD: the newest such mail.
+# show WORDS: the newest such mail.
 show() {
 	curl -sS --max-time 20 --user "ana:$mail" \
 		"imap://127.0.0.1:$IMAP/INBOX;MAILINDEX=$(inbox "$1" |
@@ -88,6 +97,39 @@ says 'as what no machine answers' '^Auto-Submitted: auto-generated$' \
 not 'and without names of devices' grep -q bea "$T/one"
 come 'nothing came of what was before' 'app-specific' 0
 
+# Phones.
+texted() {
+	sed -n 's|.*"url":"/\([0-9]*\)?.*|\1|p' "$T/texts" | tail -n 1
+}
+# told SUBJECT N SAYS WHAT: the N-th such mail has come; its words.
+told() {
+	come "a mail: $1" "$1" "$2"
+	show "$1" >"$T/notice"
+	says 'says what happened' "^$3$" cat "$T/notice"
+	says 'to which phone' "^What: +••• 67${4-}$" cat "$T/notice"
+	cat "$T/notice" >>"$T/notices"
+}
+ok 'a phone is added' at ana phone add +420601234567
+told 'a phone number was added' 1 "A phone number was added to the account\. \
+It counts once its code is confirmed\."
+sent="Somebody who knows the password had a code sent to a phone of the \
+account\."
+told 'a code was sent' 1 "$sent" ', by text'
+one=$(texted)
+ok 'it is confirmed' at ana phone confirm "$one"
+told 'a phone number was confirmed' 1 \
+	'Codes by text or call now go to a phone number more\.'
+exits 'a text is asked for' 2 at ana step-up --with text
+told 'a code was sent' 2 "$sent" ', by text'
+two=$(texted)
+exits 'and a call' 2 at ana step-up --with call
+told 'a code was sent' 3 "$sent" ', by call'
+ok 'the phone goes' at ana phone remove +420601234567
+told 'a phone number was removed' 1 \
+	'A phone number was removed from the account\.'
+not 'no mail has the whole number, or a code' grep -q -e 601234567 \
+	-e "$one" -e "$two" -e "$(json code "$T/called")" "$T/notices"
+
 # The relay is away, and back.
 stop_postfix
 ok 'while no relay is there' at ana app-password create Two --scope dav
@@ -103,7 +145,7 @@ equal 'and waits no more' 0 "$(sqlite3 -batch "$DATA/aumbryd.db" \
 	'SELECT COUNT(*) FROM outbox')"
 
 ok 'the address is removed' at ana mail remove ana@localhost
-come 'which it is told last' 'removed' 1
+come 'which it is told last' 'address was removed' 1
 ok 'after that' at ana app-password revoke --all
 refused 'it is gone' 1 not-found at ana mail remove ana@localhost
 for i in 1 2 3 4; do at ana mail add "x$i@localhost"; done >"$T/four" 2>&1

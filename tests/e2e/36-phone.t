@@ -96,7 +96,9 @@ ask 'UPDATE session SET step_up_ms = 0, password_ms = 0'
 refused 'a step-up without a terminal' 2 input-missing \
 	at ana step-up --with text
 also 'says where the code goes' 'to ••• 67 by text; 4 more'
-also 'and what to do when it does not come' 'again'
+also 'and what to do when it does not come' 'again$'
+cp "$T/err" "$T/said"
+not 'and of no way that there is not' grep -q 'another way' "$T/said"
 three=$(newest 3)
 refused 'that code in another way' 4 factor-missing \
 	at ana step-up --with call --code "$three"
@@ -129,9 +131,12 @@ ask 'UPDATE phone SET code_until_ms = code_until_ms + 600001'
 ok 'which it was not' late "$seven"
 
 # A stolen session cannot have texts sent: the password comes first.
-token=$(sqlite3 -batch "$T/ana/state.db" \
-	"SELECT hex(value) FROM pair WHERE name = 'token'" |
-	perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+take_token() {
+	token=$(sqlite3 -batch "$T/ana/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'token'" |
+		perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+}
+take_token
 api=${URL%%#*}
 api=${api%/}
 post() {
@@ -215,12 +220,39 @@ set_phone text_url "http://127.0.0.1:$port/hang?n={number}"
 restart
 at bea phone add +420700000001 >"$T/hanging.out" 2>&1 </dev/null &
 HANGING=$!
-until_true 20 grep -q /hang "$T/gateway"
+at bea phone add +420700000002 >"$T/dripping.out" 2>&1 </dev/null &
+DRIPPING=$!
+hang() {
+	[ "$(grep -c '"/hang' "$T/gateway")" -eq 2 ]
+}
+until_true 20 hang
 ok 'one that hangs holds up nobody else' at ana phone list
-until_true 30 sh -c '! kill -0 "$1" 2>/dev/null' sh $HANGING
 wait $HANGING
 equal 'and is heard of' 5 $?
-says 'as such' gateway-failed cat "$T/hanging.out"
+says 'as such' '^\(gateway-failed\)$' cat "$T/hanging.out"
+wait $DRIPPING
+equal 'as is one whose answer has no end' 5 $?
+says 'by the same code' '^\(gateway-failed\)$' cat "$T/dripping.out"
+for n in 1 2; do
+	ok 'it is given up' until_true 20 grep -q \
+		"text_failed number=..0$n curl=28 " "$T/server.err"
+done
+set_phone text_url "http://127.0.0.1:$port/wait?n={number}"
+restart
+# slow GO-OR-NO: one that takes its time, until it is told what to say.
+slow() {
+	at bea phone add +420700000003 >"$T/slow.out" 2>&1 </dev/null &
+	SLOW=$!
+	until_true 20 sh -c 'tail -n 1 "$1" | grep -q "\"/wait"' sh "$T/gateway"
+	curl -s "http://127.0.0.1:$port/$1" >/dev/null
+	wait $SLOW
+}
+slow no
+equal 'one that is slow to fail is waited for' 5 $?
+says 'and heard of' '^\(gateway-failed\)$' cat "$T/slow.out"
+slow go
+equal 'one that is slow is no failure' 0 $?
+says 'and told like others' '^A code goes there by text' cat "$T/slow.out"
 kill $GATEWAY
 set_phone text_url "http://127.0.0.1:1/?n={number}"
 restart
@@ -235,13 +267,113 @@ configure phone text_body ''
 configure phone text_method GET
 restart
 at ana step-up --with text >/dev/null 2>&1 </dev/null
-ok 'a step-up' at ana step-up --with text --code "$(codes | tail -n 1)"
+ok 'a step-up' at ana step-up --with text --code "$(newest 19)"
 refused 'the only factor stays' 4 permission-denied \
 	at ana phone remove $NUMBER
 refused 'what is not there' 1 not-found at ana phone remove +420601234568
 ok 'an authenticator' at ana authenticator add --secret-file "$SECRET"
 ok 'confirmed' at ana authenticator confirm "$(totp now)"
+
+# At a terminal one types what is wanted when no code comes.
+printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
+chmod +x "$T/caller"
+configure phone call_command "$T/caller"
+restart
+called() {
+	json code "$T/calls"
+}
+ok 'a number for calls' at ana phone add +420601234599 --call
+ok 'confirmed' at ana phone confirm "$(called)"
+exits 'a text' 2 at ana step-up --with text
+also 'cannot go to another number' 'instead of the code: again, call$'
+ok 'the number goes' at ana phone remove +420601234599
+ok 'a second number' at ana phone add +420601234599
+ok 'confirmed' at ana phone confirm "$(newest 21)"
+typed() {
+	perl "$ROOT/tests/e2e/typed.pl" "<$PW" "$@" -- \
+		aumbry --home "$T/typed" signin "$URL" ana --with text
+}
+# as_asked FILE COMMAND…: its line is what the command says when it is typed.
+as_asked() {
+	file=$1
+	shift
+	rm -f "$file"
+	mkfifo "$file"
+	("$@" >"$file") &
+	HELPERS="$HELPERS $!"
+}
+wrong() {
+	wrong_of "$(newest "$1")"
+}
+goes() { # NUMBER WAY LEFT
+	echo "^A code goes to ••• $1 by $2; $3 more can be sent there this hour"
+}
+# signed_in NAME LINE…: in the end, and out again.
+signed_in() {
+	name=$1
+	shift
+	ok "$name" typed "$@"
+	cp "$T/out" "$T/said"
+	run at typed signout
+	cp "$T/said" "$T/out"
+}
+ask 'DELETE FROM throttle'
+as_asked "$T/wrong" wrong 23
+as_asked "$T/right" newest 23
+signed_in 'again' again "<$T/wrong" "<$T/right"
+also 'is told' 'Type, instead of the code: again, call, other \(number\)'
+also 'and what else there is' \
+	'^Or start anew in another way: --with device --with authenticator'
+also 'has one sent' "$(goes 67 text 4)"
+also 'and another' "$(goes 67 text 3)"
+also 'which may be mistyped' '^Once more: the code is wrong'
+as_asked "$T/right" called
+signed_in 'call' call "<$T/right"
+also 'has a call made' "$(goes 67 call 1)"
+also 'whose code is asked for' '^Code of the call: '
+as_asked "$T/right" newest 26
+signed_in 'other' other "<$T/right"
+also 'has one sent to the first number' "$(goes 67 text 0)"
+also 'and then to the other' "$(goes 99 text 4)"
+rm "$T/caller"
+ask 'DELETE FROM throttle'
+as_asked "$T/right" newest 28
+signed_in 'text, after a call that could not be made' call text "<$T/right"
+also 'which is told' '^Once more: the code could not be sent'
+also 'sends a text' "$(goes 67 text 2)"
+as_asked "$T/right" newest 30
+signed_in 'at the limit the last one is good' again again "<$T/right"
+also 'and no more are sent' "$(goes 67 text 0)"
+also 'which is told, too' "^Once more: too many codes were sent, and the \
+last one may still be good; try again in [0-9]+ minutes"
+ask 'DELETE FROM throttle'
+as_asked "$T/right" newest 35
+signed_in 'also when a call is asked for in vain' again again again again \
+	call "<$T/right"
+also 'and the text is what it asks for' '^Code of the text: [0-9]{6}'
+
+# What an account may have sent in an hour, over all its numbers.
+ask 'UPDATE factor SET counter = 0'
+ok 'a step-up' at ana step-up --code "$(totp now)"
+take_token
+second=$(at ana --json phone list | grep 599 |
+	sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
+elsewhere() {
+	post /v1/factors/send "{\"method\":\"text\",\"number\":\"$second\"}"
+}
+for i in $(seq 12); do
+	post /v1/factors/send '{"method":"text"}'
+	echo
+done >"$T/vain"
+equal 'no text more goes to the first number' 12 \
+	"$(grep -c '"code":"too-many-attempts"' "$T/vain")"
+says 'what was not sent is not spent' '"left":4' elsewhere
+ask "UPDATE throttle SET tries = 13 WHERE name LIKE 'sends|%'"
+says 'what the account has left is less' '"left":1' elsewhere
+says 'and goes' '"left":0' elsewhere
+says 'to its end' '"code":"too-many-attempts"' elsewhere
 ok 'then it can go' at ana phone remove "$NUMBER"
+ok 'and the other' at ana phone remove +420601234599
 refused 'and is no way any more' 4 factor-missing \
 	at ana step-up --with text --code 123456
 refused 'nor to sign in' 4 factor-missing \

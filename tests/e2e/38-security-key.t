@@ -258,4 +258,91 @@ refused 'the key proves nothing' 4 factor-missing \
 	keyed two ana step-up --with key
 ok 'all is whole' at ana status
 unplug_all
+
+# ---- codes by phone
+
+node "$ROOT/tests/tools/gateway.mjs" >"$T/texts" &
+HELPERS="$HELPERS $!"
+until_true 20 test -s "$T/texts"
+port=$(head -n 1 "$T/texts")
+printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
+chmod +x "$T/caller"
+stop_server
+configure phone text_url "http://127.0.0.1:$port/{code}?n={number}"
+configure phone call_command "$T/caller"
+start_server
+texted() {
+	sed -n 's|.*"url":"/\([0-9]*\)?.*|\1|p' "$T/texts" | tail -n 1
+}
+sent() {
+	cat "$T/texts" "$T/calls" | wc -l
+}
+# as_session, as_request: whose token `post` sends.
+as_session() {
+	token=$(sqlite3 -batch "$T/bea/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'token'" |
+		perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
+}
+request() {
+	"$BUILD/tests/request" "$URL" bea "$PW" "$1"
+}
+as_request() {
+	token=$(request factor | sed 's/.*"token":"\([^"]*\)".*/\1/')
+}
+ok 'an account with a phone' at bea signup "$URL" bea \
+	--invite "$(aumbryd invite --data "$DATA")"
+ok 'for texts' at bea phone add +420601234567
+ok 'confirmed' at bea phone confirm "$(texted)"
+ok 'and one for calls' at bea phone add +420601234568 --call
+ok 'confirmed' at bea phone confirm "$(json code "$T/calls")"
+soft one
+soft two
+ok 'a key' keyed one bea security-key add
+# Codes that are good, of before the second one.
+run at bea step-up --with text
+text=$(texted)
+as_session
+post /v1/factors/send '{"method":"call"}'
+call=$(json code "$T/calls")
+ok 'and a second one' keyed two bea security-key add
+before=$(sent)
+# no_code WAY CODE
+no_code() {
+	by="by $1"
+	prove="{\"method\":\"$1\",\"code\":\"$2\"}" send="{\"method\":\"$1\"}"
+	set -- --with "$1" --code "$2"
+	forget_proofs
+	refused "a code $by at step-up" 4 security-key-required \
+		at bea step-up "$@"
+	also 'says what to do' '--with key'
+	refused "one $by that is to be sent" 4 security-key-required \
+		at bea step-up "$1" "$2"
+	refused "one $by for what needs a step-up" 4 security-key-required \
+		at bea phone remove +420601234567 "$@"
+	refused "one $by at sign-in" 4 security-key-required \
+		at b signin "$URL" bea "$@"
+	also 'says what to do' '--with key'
+	refused "one $by that is to be sent there" 4 security-key-required \
+		at b signin "$URL" bea "$1" "$2"
+	refused "a request for one $by" 1 security-key-required request "$2"
+	as_session
+	post /v1/factors/prove "$prove"
+	server_says "one $by, whatever the client says" \
+		'"code":"security-key-required"'
+	post /v1/factors/send "$send"
+	server_says 'or asks for' '"code":"security-key-required"'
+	as_request
+	post /v1/factors/prove "$prove"
+	server_says "one $by for a request" '"code":"security-key-required"'
+	post /v1/factors/send "$send"
+	server_says 'nor is one sent for it' '"code":"security-key-required"'
+}
+no_code text "$text"
+no_code call "$call"
+equal 'no text was sent, no call made' "$before" "$(sent)"
+ok 'all keys go' keyed two bea security-key remove --all
+forget_proofs
+ok 'then the text was right' at bea step-up --with text --code "$text"
+ok 'and the call' at bea step-up --with call --code "$call"
+unplug_all
 finish

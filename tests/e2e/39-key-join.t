@@ -127,6 +127,21 @@ refused 'a key as a member that was not proven' 4 security-key-required \
 refused 'and a prompt after a key that was not' 4 security-key-required \
 	with_key plain e --timeout 2s
 ask 'DROP TRIGGER forgetful'
+# A server that was taken over shows an older list of devices, from before the
+# last removal, but has no pin of that time any more.
+ok 'a device has seen the newest circle' at a status
+ask 'CREATE TABLE kept AS SELECT * FROM circle_entry;
+	DELETE FROM circle_entry WHERE seq = (SELECT MAX(seq) FROM circle_entry
+		WHERE uid = (SELECT uid FROM account WHERE name = "ana")) AND uid =
+		(SELECT uid FROM account WHERE name = "ana")'
+refused 'an old list of devices' 6 circle-rolled-back with_key two e
+ask 'DELETE FROM circle_entry; INSERT INTO circle_entry SELECT * FROM kept;
+	DROP TABLE kept'
+ask 'CREATE TABLE kept AS SELECT * FROM fresh_pin;
+	UPDATE fresh_pin SET pin = zeroblob(100)'
+refused 'a fresh pin that no device made' 6 circle-not-yours with_key two e
+ask 'DELETE FROM fresh_pin; INSERT INTO fresh_pin SELECT * FROM kept;
+	DROP TABLE kept'
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e
 calm

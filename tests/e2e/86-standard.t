@@ -6,6 +6,11 @@
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/escrow.sh"
 
+code() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+		'UPDATE factor SET counter = 0; DELETE FROM throttle' >/dev/null
+	totp now
+}
 PW2=$T/pw2
 echo 'another battery entirely' >"$PW2"
 mkdir -p "$T/files/.ssh" "$T/open"
@@ -45,6 +50,42 @@ says "the escrow's journal too" 'release .*authenticator' \
 	aumbry-escrow journal --dir "$ESCROW_DIR"
 ok 'signs out' at visitor signout
 
+
+# ---- the journal is remembered ----
+
+says '- which the log shows, from the escrow itself' \
+	'escrow_release +escrow .*authenticator' at laptop log
+ok 'the status has nothing to say' at laptop status
+stop_escrow
+cp -r "$ESCROW_DIR" "$T/escrow.old"
+start_escrow
+ok 'another release' at visitor signin "$URL" ana --with authenticator \
+	--code "$(code)"
+also '- to read' 'to read'
+ok '- is seen by the laptop' at laptop log
+stop_escrow
+says 'an escrow that is away is said so' 'escrow-unreachable' at laptop log
+says '- in the status too' 'escrow-unreachable|cannot be reached' at laptop status
+mv "$ESCROW_DIR" "$T/escrow.new"
+cp -r "$T/escrow.old" "$ESCROW_DIR"
+start_escrow
+refused 'an escrow put back to an old copy is named' 6 journal-rolled-back \
+	at laptop log
+refused '- in the status too' 6 journal-rolled-back at laptop status
+stop_escrow
+rm -rf "$ESCROW_DIR"
+aumbry-escrow init --dir "$ESCROW_DIR" --wait 2s >/dev/null
+start_escrow
+run at visitor signout
+run at visitor signin "$URL" ana --with authenticator --code "$(code)"
+also 'another escrow in its place is named' 'escrow-changed'
+run at visitor signout
+stop_escrow
+rm -rf "$ESCROW_DIR"
+mv "$T/escrow.new" "$ESCROW_DIR"
+start_escrow
+ok 'the right one is no lie' at laptop log
+
 # ---- everything is lost, the password too ----
 
 operator() {
@@ -52,6 +93,7 @@ operator() {
 	shift
 	aumbry --home "$T/$device" recover "$@"
 }
+run at visitor signout
 refused 'an operator cannot order what nobody asked for' 1 not-found \
 	aumbryd account --data "$DATA" recover ana 00000000 --reference 'ticket 7'
 run operator new "$URL" ana --operator --json --device-name new

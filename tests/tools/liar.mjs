@@ -112,6 +112,7 @@ const entryOf = (raw) => ({
   uid: hex(raw.subarray(4, 20)),
   seq: raw.readUInt32BE(20),
   remove: raw[64] === 3,
+  protection: raw[64] === 11,
 });
 const envelopeOf = (raw) => ({
   raw,
@@ -178,6 +179,18 @@ const see = (q, a) => {
     seen.sessions.add(token);
     begun.add(token);
   }
+  if (q.is('GET', 'recover')) {
+    const { uid } = JSON.parse(a.body);
+    if (uid) seen.uids[q.token] = uid;
+  }
+  if (q.is('POST', 'factors/prove')) {
+    const { token, uid } = JSON.parse(a.body);
+    if (uid) {
+      seen.uids[token] = uid;
+      begun.add(token);
+    }
+  }
+  if (q.is('POST', 'release')) seen.released ??= JSON.parse(a.body).released;
   if (q.is('POST', 'signin/finish')) {
     const { join, token, uid } = JSON.parse(a.body);
     seen.joins[join] = { device: said().device, nonce: said().nonce };
@@ -284,6 +297,14 @@ const changed = (all, q) => {
   const versions = (r && seen.versions[q.zone + r.id]) ?? [];
   const old = versions.find((x) => x.version === r.version - 1);
   return old && !deleted(old) ? [r, old] : [];
+};
+
+const lastProtection = (entries) =>
+  newest(entries.filter((e) => e.protection))?.seq ?? Infinity;
+// An answer's base64 field, with another byte in it.
+const altered = (value, field, at) => {
+  const x = base64(value[field]);
+  value[field] = flipped(x, at < 0 ? x.length + at : at).toString('base64');
 };
 
 const forks = {}; // by zone: the head of who was told that it was taken
@@ -441,6 +462,85 @@ const lies = {
     body(a, v16(forgedGenesis(q.uid))),
   ),
 
+  // The protection level, as the account's devices never set it.
+  'hide-protection': circle((e, i, all) => e.seq < lastProtection(all)),
+  'drop-protection': circle((e, i, all) => e.seq !== lastProtection(all)),
+  'forged-protection': {
+    ends: true,
+    after: (q, words, a) => {
+      const entries = seen.circles[q.uid] ?? [];
+      if (entries.length === 0 || a.status > 299) return undefined;
+      const forged = forgedProtection(newest(entries).raw);
+      if (q.is('GET', 'circle'))
+        return body(a, Buffer.concat([a.body, v16(forged)]));
+      if (!q.is('POST', 'session')) return undefined;
+      return edited(a, (value) => {
+        value.circle_seq = newest(entries).seq + 1;
+        value.circle_head = hex(sha256(forged));
+      });
+    },
+  },
+
+  // The escrow: another one, what it never gave, what it never wrote.
+  'foreign-escrow': {
+    after: (q, words, a) =>
+      a.status < 300 &&
+      (q.is('POST', 'signup/start') || q.is('POST', 'protection/escrow'))
+        ? edited(a, (value) => {
+            if (!value.escrow) return false;
+            const uid = q.uid ?? value.uid;
+            value.escrow = forgedEscrow(uid).toString('base64');
+            return true;
+          })
+        : undefined,
+  },
+  'altered-release': about('POST', 'release', (q, words, a) =>
+    edited(a, (value) => altered(value, 'released', -1)),
+  ),
+  'old-release': about('POST', 'release', (q, words, a) =>
+    edited(a, (value) => {
+      if (!seen.released || seen.released === value.released) return false;
+      value.released = seen.released;
+      return true;
+    }),
+  ),
+  'short-journal': about('GET', 'escrow/journal', (q, words, a) =>
+    edited(a, ({ lines }) => lines.length > 0 && Boolean(lines.pop())),
+  ),
+  'altered-journal': about('GET', 'escrow/journal', (q, words, a) =>
+    edited(a, ({ lines }) => {
+      if (lines.length === 0) return false;
+      altered(lines, lines.length - 1, -70); // in its detail
+      return true;
+    }),
+  ),
+
+  // Recovery keys that would open nothing, or another's.
+  'no-recovery-envelope': about('GET', 'recovery', (q, words, a) =>
+    edited(a, ({ keys }) => {
+      if (!keys[0]?.envelope) return false;
+      delete keys[0].envelope;
+      return true;
+    }),
+  ),
+  'altered-recovery-envelope': about('GET', 'recovery', (q, words, a) =>
+    edited(a, ({ keys }) => {
+      if (!keys[0]?.envelope) return false;
+      altered(keys[0], 'envelope', -1);
+      return true;
+    }),
+  ),
+  'altered-recovery-pin': {
+    after: (q, words, a) =>
+      a.status < 300 && q.is('GET', 'recover')
+        ? edited(a, (value) => {
+            if (!value.birth_pin) return false;
+            altered(value, 'birth_pin', 0);
+            return true;
+          })
+        : undefined,
+  },
+
   'redirect-join': about('GET', 'joins', (q, words, a) =>
     edited(a, ({ joins }) => {
       const other = Object.keys(seen.joins).find((j) => j !== joins[0]?.join);
@@ -518,6 +618,40 @@ function forgedGenesis(uid) {
   const label = Buffer.from('aumbry circle v1\0');
   const sig = sign(null, Buffer.concat([label, signed]), privateKey);
   return Buffer.concat([signed, u(1, 1), u(1, 1), id, sig]);
+}
+
+// An escrow of the server's own making, for any account.
+function forgedEscrow(uid) {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const kem = Buffer.alloc(32, 9);
+  const label = Buffer.from('aumbry escrow account v1\0');
+  const signed = Buffer.concat([label, Buffer.from(uid, 'hex'), kem]);
+  return Buffer.concat([
+    base64url(publicKey.export({ format: 'jwk' }).x),
+    kem,
+    sign(null, signed, privateKey),
+  ]);
+}
+
+// Standard protection, set in the name of the device that made `last`.
+function forgedProtection(last) {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const { uid, seq } = entryOf(last);
+  const signer = last.subarray(last.length - 80, last.length - 64);
+  const content = Buffer.concat([
+    ...[u(4, 2), u(1, 1), u(1, 1)], // the second change of it
+    forgedEscrow(uid),
+  ]);
+  const signed = Buffer.concat([
+    Buffer.from('PCL1'),
+    Buffer.from(uid, 'hex'),
+    ...[u(4, seq + 1), sha256(last), u(8, Date.now())],
+    ...[u(1, 11), u(8, 0), zeros],
+    v16(content),
+  ]);
+  const label = Buffer.from('aumbry circle v1\0');
+  const sig = sign(null, Buffer.concat([label, signed]), privateKey);
+  return Buffer.concat([signed, u(1, 1), u(1, 1), signer, sig]);
 }
 
 function otherMember(own) {

@@ -521,7 +521,14 @@ await step("removes another browser", async () => {
 	await one.locator("dialog").getByRole("button", { name: "Remove" }).click();
 	await row.waitFor({ state: "detached" });
 });
-await step("whose open page says so, and what to do", async () => {
+await step("whose open page says so by itself, and what to do", async () => {
+	await two.getByRole("heading", { level: 1, name: "This browser was removed" }).waitFor();
+	must(await two.evaluate(() => location.hash) === "#/devices", "it went elsewhere");
+	await trouble(two, "device-removed", /Forget/);
+});
+await step("wherever one goes there", async () => {
+	await go(two, "#/", "This browser was removed");
+	await trouble(two, "device-removed", /Forget/);
 	await go(two, "#/app-passwords", "This browser was removed");
 	await trouble(two, "device-removed", /Forget/);
 });

@@ -325,6 +325,36 @@ a_file_that_is_no_database_is_refused(void **arg)
 	assert_null(db);
 }
 
+static void
+what_is_looked_at_stays_as_it_is(void **arg)
+{
+	struct state *s = *arg;
+	OWN(db_free) struct db *look = NULL;
+	OWN(mem_free) char *none = file_join(s->dir, "none.db");
+	struct put p = { 1, false };
+	struct err e;
+
+	ok(db_write(s->db, put, &p, &e), &e);
+	ok(db_look(s->path, &look, &e), &e);
+	ok(db_migrate(look, "t", scripts, 1, &e), &e);
+	assert_int_equal(rows(look), 1);
+	/* It goes on beside who writes. */
+	p.k = 2;
+	ok(db_write(s->db, put, &p, &e), &e);
+	assert_int_equal(rows(look), 2);
+	assert_int_equal(db_write(look, put, &p, &e), -1);
+	assert_int_equal(e.code, ERR_PERMISSION);
+	assert_int_equal(db_read(look, put, &p, &e), -1);
+	/* Tables that are not of this program are not brought up to it. */
+	assert_int_equal(db_migrate(look, "t", scripts, 2, &e), -1);
+	assert_int_equal(e.code, ERR_UPDATE_NEEDED);
+	assert_int_equal(db_migrate(look, "v", scripts, 1, &e), -1);
+	db_free(&look);
+	assert_int_equal(db_look(none, &look, &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_false(file_exists(none));
+}
+
 int
 main(void)
 {
@@ -339,6 +369,7 @@ main(void)
 		T(a_copy_is_whole),
 		T(damage_is_found),
 		T(a_file_that_is_no_database_is_refused),
+		T(what_is_looked_at_stays_as_it_is),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/* escrowlog.c: fetching the journal and holding it against what was seen. */
+#include "client/escrowlog.h"
+
+#include <string.h>
+
+#define KIND_JOURNAL 20
+#define FORMAT 1
+
+struct seen {
+	bool there;
+	uint8_t sign_pk[SIG_PK_BYTES];
+	uint64_t n;
+	struct digest head;
+};
+
+static int
+load(struct self *s, struct seen *out, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = self_state_id("escrow journal", NULL);
+
+	*out = (struct seen){ .there = false };
+	if (zcopy_get(s->state, &id, &plain, e) < 0) {
+		if (e->code != ERR_NOT_FOUND)
+			return -1;
+		err_clear(e);
+	} else {
+		struct scan p = scan_of(buf_bytes(&plain));
+		uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+		scan_copy(&p, out->sign_pk, sizeof out->sign_pk);
+		out->n = scan_u64(&p);
+		out->head = digest_take(&p);
+		if (!scan_done(&p) || kind != KIND_JOURNAL || format != FORMAT)
+			return err_set(e, ERR_RECORD_CORRUPT,
+			    "what is known of the escrow's journal is not "
+			    "well-formed");
+		out->there = true;
+	}
+	return 0;
+}
+
+static int
+save(struct self *s, const struct seen *x, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id =
+				       self_state_id("escrow journal", NULL) };
+
+	buf_put_u8(&plain, KIND_JOURNAL);
+	buf_put_u8(&plain, FORMAT);
+	buf_put(&plain, x->sign_pk, sizeof x->sign_pk);
+	buf_put_u64(&plain, x->n);
+	digest_put(&plain, &x->head);
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+int
+escrowlog_there(struct self *s, bool *yes, struct err *e)
+{
+	struct seen seen;
+
+	*yes = s->circle.protection == PROTECTION_STANDARD;
+	if (*yes)
+		return 0;
+	if (load(s, &seen, e) < 0)
+		return -1;
+	*yes = seen.there;
+	return 0;
+}
+
+static int
+fetch(struct self *s, struct buf *out, struct err *e)
+{
+	uint64_t n = 0;
+
+	for (;;) {
+		OWN(jsonio_free) json_t *answer = NULL;
+		OWN(buf_free) struct buf path = { 0 };
+		OWN(buf_free) struct buf lines = { 0 };
+		buf_printf(&path, "/v1/escrow/journal?since=%llu",
+		    (unsigned long long)n);
+		if (api_call(s->remote, "GET", buf_text(&path), NULL, false,
+			&answer, e) < 0 ||
+		    jsonio_list(answer, "lines", 65536, &lines, e) < 0)
+			return -1;
+		buf_put_bytes(out, buf_bytes(&lines));
+		for (struct scan p = scan_of(buf_bytes(&lines)); p.n > 0; n++)
+			(void)scan_v16(&p);
+		if (!jsonio_true(answer, "more") || lines.n == 0)
+			return 0;
+	}
+}
+
+/* The chain from its start; and it holds what was seen of it. */
+static int
+check(struct self *s, struct bytes lines, const struct seen *before,
+    struct seen *now, struct err *e)
+{
+	struct scan p = scan_of(lines);
+	bool met = before->n == 0;
+
+	while (p.n > 0) {
+		const uint8_t *from = p.p;
+		(void)scan_v16(&p);
+		if (!scan_ok(&p))
+			return err_set(e, ERR_JOURNAL_ROLLED_BACK,
+			    "the escrow's journal is cut short");
+		if (escrow_lines_check(bytes_of(from, (size_t)(p.p - from)),
+			&s->uid, now->sign_pk, &now->n, &now->head, e) < 0)
+			return -1;
+		met |= now->n == before->n &&
+		    digest_equal(&now->head, &before->head);
+	}
+	return met
+	    ? 0
+	    : err_set(e, ERR_JOURNAL_ROLLED_BACK,
+		  "the escrow's journal of this account lacks lines "
+		  "that were seen: %llu were, and it ends at %llu",
+		  (unsigned long long)before->n, (unsigned long long)now->n);
+}
+
+int
+escrowlog_read(struct self *s, struct buf *out, struct err *e)
+{
+	struct seen before, now = { .there = true };
+	bool standard = s->circle.protection == PROTECTION_STANDARD;
+
+	if (load(s, &before, e) < 0)
+		return -1;
+	memcpy(now.sign_pk,
+	    standard ? s->circle.escrow.sign_pk : before.sign_pk,
+	    sizeof now.sign_pk);
+	/* Another escrow, which the account's devices have chosen since. */
+	if (standard && before.there &&
+	    !bytes_equal(bytes_of(before.sign_pk, SIG_PK_BYTES),
+		bytes_of(now.sign_pk, SIG_PK_BYTES)))
+		before = (struct seen){ .there = false };
+	if (fetch(s, out, e) < 0 ||
+	    check(s, buf_bytes(out), &before, &now, e) < 0)
+		return -1;
+	return before.there && now.n == before.n ? 0 : save(s, &now, e);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* self_pins.c: fresh pins of what is not always there, renewed by who is. */
+/*
+ * A record of the state zone for each security key and recovery key:
+ *
+ *   u8 kind 21 | u8 1 | ref[16] | fresh pin key[32]
+ *
+ * ref is the member's dev_id or the recovery key's keyref. "pinned" in state.db
+ * is the seq of the circle that this device has pinned last.
+ */
+#include "client/self.h"
+
+#include "base/now.h"
+#include "client/pin.h"
+
+#include <string.h>
+
+#define KIND_FRESH 21
+#define FORMAT 1
+
+int
+self_pin_key(struct self *s, const struct id *ref, const struct secret *secret,
+    struct err *e)
+{
+	OWN(secret_free) struct secret *key = pin_fresh_key(secret);
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = self_state_id("fresh pin", ref) };
+
+	buf_put_u8(&plain, KIND_FRESH);
+	buf_put_u8(&plain, FORMAT);
+	id_put(&plain, ref);
+	buf_put_bytes(&plain, secret_bytes(key));
+	edit.plain = buf_bytes(&plain);
+	if (zcopy_commit(s->state, &edit, 1, NULL, NULL, e) < 0)
+		return -1;
+	return local_put(s->local, "pinned", bytes_str(""), e);
+}
+
+static void
+put_pin(struct self *s, const struct id *ref, json_t *list)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	struct id id = self_state_id("fresh pin", ref);
+	struct err ignored;
+
+	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+		return; /* added by a version that knew of none */
+	struct scan p = scan_of(buf_bytes(&plain));
+	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
+	struct id about = id_take(&p);
+	struct bytes key = scan_take(&p, SECRET_KEY);
+	if (!scan_done(&p) || kind != KIND_FRESH || format != FORMAT ||
+	    !id_equal(&about, ref))
+		return;
+	OWN(secret_free) struct secret *fresh = secret_of(key);
+	pin_fresh_put(fresh, &s->circle, &pin);
+	json_t *v = json_object();
+	jsonio_put_id(v, "ref", ref);
+	jsonio_put_bytes(v, "pin", buf_bytes(&pin));
+	(void)json_array_append_new(list, v);
+}
+
+static void
+put_pins(struct self *s, json_t *list)
+{
+	const struct circle *c = &s->circle;
+	const struct recovery_set *sets[2] = { &c->recovery, &c->next };
+
+	for (size_t i = 0; i < c->n_members; i++)
+		if (c->members[i].active &&
+		    c->members[i].device.class == CLASS_SECURITY_KEY)
+			put_pin(s, &c->members[i].device.dev_id, list);
+	for (size_t k = 0; k < (c->pending ? 2 : 1); k++)
+		for (size_t i = 0; i < sets[k]->n; i++) {
+			struct id ref;
+			recovery_keyref(sets[k]->keys[i].sign_pk, &ref);
+			put_pin(s, &ref, list);
+		}
+}
+
+/* Is there anybody to pin for? Most accounts have none for a long time. */
+static bool
+anybody(const struct circle *c)
+{
+	if (c->recovery.n > 0 || c->pending)
+		return true;
+	for (size_t i = 0; i < c->n_members; i++)
+		if (c->members[i].active &&
+		    c->members[i].device.class == CLASS_SECURITY_KEY)
+			return true;
+	return false;
+}
+
+int
+self_pin_renew(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+	OWN(buf_free) struct buf now = { 0 };
+	OWN(jsonio_free) json_t *ask = json_object();
+	json_t *list = json_array();
+
+	(void)json_object_set_new(ask, "pins", list);
+	if (!anybody(&s->circle) || local_get(s->local, "pinned", &kept, e) < 0)
+		return anybody(&s->circle) ? -1 : 0;
+	buf_put_u32(&now, s->circle.seq);
+	if (bytes_equal(buf_bytes(&kept), buf_bytes(&now)))
+		return 0;
+	if (self_state(s, e) < 0)
+		return -1;
+	put_pins(s, list);
+	if (json_array_size(list) > 0 &&
+	    api_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e) < 0)
+		return -1;
+	return local_put(s->local, "pinned", buf_bytes(&now), e);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* daemon_escrow.h: aumbry-escrow as a child of aumbryd, for a household. */
+/*
+ * `aumbryd serve --with-escrow` starts the program beside it, in a folder of
+ * its own and, when the configuration names one, as a user of its own, so that
+ * one command serves a household. It is another process all the same: aumbryd
+ * never holds a key of it.
+ */
+#pragma once
+
+#include "server/config.h"
+
+#include <sys/types.h>
+
+struct escrow_child;
+
+/*
+ * Start it and wait until it answers at the socket of the configuration.
+ *
+ * data    the server's folder; the escrow's is in it unless its path is
+ *         absolute. Made when it is not there.
+ * errors  bad-usage: a user of its own needs an absolute folder, which aumbryd
+ *         need not own; not-found: no such user or program.
+ */
+MUST_CHECK int escrow_child_start(const char *data, const struct config *c,
+    struct escrow_child **out, struct err *e);
+/* It has ended by itself: start it again. False when it is another child's. */
+bool escrow_child_died(struct escrow_child *c);
+/* SIGTERM, and wait for its end. */
+void escrow_child_stop(struct escrow_child **c);

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+/* contents.c: restoring every snapshot; copying what stays closed. */
+#include "disclose/contents.h"
+
+#include "apps/restore.h"
+#include "base/file.h"
+#include "base/idset.h"
+#include "base/text.h"
+#include "disclose/lookdepot.h"
+#include "disclose/metadata.h"
+#include "disclose/outdir.h"
+#include "wire/jsonio.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIECE (256 * 1024) /* bytes of a blob copied at once */
+
+/* What this program can read, and has keys for. */
+static bool
+reads(const struct holding_zone *z, const struct keyring *keys)
+{
+	return z->category == CATEGORY_BACKUP && keys != NULL &&
+	    keyring_names(keys, CATEGORY_BACKUP) != NULL;
+}
+
+static void
+put_history(const struct holding_zone *z, const char *folder, struct buf *out)
+{
+	buf_printf(out, "%s/", folder);
+	holding_zone_name(z, out);
+	buf_put_str(out, "/changes.bin");
+}
+
+/* ---- histories ---- */
+
+static int
+put_frames(void *arg, struct bytes x, struct err *e)
+{
+	return outfile_put(arg, x, e);
+}
+
+int
+contents_histories(const struct holding *h, struct tx *tx,
+    const struct keyring *keys, const char *out, struct err *e)
+{
+	for (size_t i = 0; i < h->n_zones; i++) {
+		const struct holding_zone *z = &h->zones[i];
+		OWN(outfile_free) struct outfile f = OUTFILE;
+		OWN(buf_free) struct buf name = { 0 };
+		struct zone_key key = { h->account.uid, z->zone };
+		put_history(
+		    z, reads(z, keys) ? OUTDIR_WORK : "ciphertext", &name);
+		if (outfile_open(out, buf_text(&name), &f, e) < 0 ||
+		    zone_changes_in(tx, &key, 0, put_frames, &f, e) < 0 ||
+		    outfile_done(&f, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- in plain ---- */
+
+struct reading {
+	struct findings *f;
+	const struct snapshot *snap;
+	json_t *closed; /* paths, of this snapshot */
+};
+
+static void
+warn(void *ctx, struct bytes path, const struct err *why)
+{
+	struct reading *r = ctx;
+	OWN(buf_free) struct buf what = { 0 };
+
+	if (why->code != ERR_CATEGORY_CLOSED) {
+		buf_printf(&what, "backup/%s/", id_text(&r->snap->id).s);
+		buf_put_bytes(&what, path);
+		findings_failed(r->f, buf_text(&what), why);
+		return;
+	}
+	(void)json_array_append_new(r->closed, findings_path(path));
+	json_t *j = json_object();
+	jsonio_put_id(j, "snapshot", &r->snap->id);
+	(void)json_object_set_new(j, "path", findings_path(path));
+	(void)json_array_append_new(r->f->closed, j);
+}
+
+static json_t *
+texts(const struct buf *list, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(
+		    j, findings_path(buf_bytes(&list[i])));
+	return j;
+}
+
+static json_t *
+snapshot_json(const struct snapshot *s)
+{
+	json_t *j = json_object();
+
+	jsonio_put_id(j, "snapshot", &s->id);
+	metadata_put_time(j, "time", s->time_ms);
+	jsonio_put_id(j, "device", &s->dev_id);
+	(void)json_object_set_new(
+	    j, "host", findings_path(buf_bytes(&s->host)));
+	(void)json_object_set_new(
+	    j, "user", findings_path(buf_bytes(&s->user)));
+	(void)json_object_set_new(j, "paths", texts(s->paths, s->n_paths));
+	(void)json_object_set_new(j, "tags", texts(s->tags, s->n_tags));
+	jsonio_put_true(j, "partial", s->partial);
+	jsonio_put_u64(j, "files", s->files);
+	jsonio_put_u64(j, "bytes", s->bytes);
+	return j;
+}
+
+/* errors: only those that end it all. */
+static int
+read_snapshot(struct repo *repo, const struct snapshot *s, const char *out,
+    struct findings *f, json_t *list, struct err *e)
+{
+	OWN(buf_free) struct buf to = { 0 };
+	struct reading r = { .f = f, .snap = s, .closed = json_array() };
+	struct restore_options o = {
+		.path = "", .rule = PLACE_NEVER, .warn = warn, .ctx = &r
+	};
+	struct restore_result result;
+	struct err why = { 0 };
+
+	json_t *j = snapshot_json(s);
+	(void)json_object_set_new(j, "closed", r.closed);
+	(void)json_array_append_new(list, j);
+	buf_printf(&to, "%s/backup/%s", out, id_text(&s->id).s);
+	o.to = buf_text(&to);
+	if (file_mkdirs(o.to, 0700, e) < 0)
+		return -1;
+	if (restore_run(repo, s, &o, &result, &why) == 0)
+		return 0;
+	if (why.code == ERR_DISK_FULL_HERE) {
+		*e = why;
+		return -1;
+	}
+	findings_failed(f, o.to + strlen(out) + 1, &why);
+	return 0;
+}
+
+static int
+read_all(struct repo *repo, const struct snapshot_list *l, const char *out,
+    struct findings *f, struct err *e)
+{
+	OWN(jsonio_free) json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		if (read_snapshot(repo, &l->list[i], out, f, list, e) < 0)
+			return -1;
+	return metadata_file(out, "backup/snapshots.json", TAKE(list), e);
+}
+
+/* ---- what no snapshot uses any more ---- */
+
+static int
+note_used(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	(void)e;
+	if (r->plain.n == 0 ||
+	    (r->plain.p[0] != SNAPSHOT_KIND &&
+		r->plain.p[0] != SNAPSHOT_REFS_KIND))
+		return 0;
+	for (size_t i = 0; i + ID_BYTES <= r->refs.n; i += ID_BYTES)
+		(void)idset_add(ctx, r->refs.p + i);
+	return 0;
+}
+
+static int
+count_unused(struct repo *repo, const struct holding_zone *z,
+    struct findings *f, struct err *e)
+{
+	OWN(idset_free) struct idset used = { 0 };
+
+	if (zcopy_each(repo->backup.zone, 0, note_used, &used, e) < 0)
+		return -1;
+	for (size_t i = 0; i < z->n_blobs; i++)
+		if (!idset_has(&used, z->blobs[i].id.b)) {
+			f->unused_blobs++;
+			f->unused_bytes += z->blobs[i].size;
+		}
+	return 0;
+}
+
+/* ---- a zone in plain ---- */
+
+/* Everything of it that can be checked without the integrity keys is. */
+static int
+open_backup(const struct holding *h, const struct holding_zone *z,
+    const struct keyring *keys, const char *out, struct local **local,
+    struct depot **depot, struct zcopy_self *self, struct repo **repo,
+    struct err *e)
+{
+	OWN(mem_free) char *work = file_join(out, OUTDIR_WORK);
+	OWN(mem_free) char *state = file_join(work, "state.db");
+	OWN(buf_free) struct buf name = { 0 };
+
+	put_history(z, OUTDIR_WORK, &name);
+	OWN(mem_free) char *history = file_join(out, buf_text(&name));
+	*depot = lookdepot_new(h, z, history);
+	*self = (struct zcopy_self){ .uid = h->account.uid,
+		.keyring = keys,
+		.circle = &h->circle,
+		.unverified = true };
+	return local_open(state, local, e) < 0
+	    ? -1
+	    : repo_open(self, *local, *depot, &z->zone, NULL, work, repo, e);
+}
+
+/* *opened false: it could not be read at all, and *why says why. */
+static int
+write_plain(const struct holding *h, const struct holding_zone *z,
+    const struct keyring *keys, const char *out, struct findings *f,
+    bool *opened, struct err *why, struct err *e)
+{
+	OWN(local_free) struct local *local = NULL;
+	OWN(depot_free) struct depot *depot = NULL;
+	OWN(repo_free) struct repo *repo = NULL;
+	OWN(snapshot_list_free) struct snapshot_list l = { 0 };
+	struct zcopy_self self;
+
+	*opened = open_backup(h, z, keys, out, &local, &depot, &self, &repo,
+		      why) == 0 &&
+	    snapshot_load(repo, &l, why) == 0 &&
+	    count_unused(repo, z, f, why) == 0;
+	return *opened ? read_all(repo, &l, out, f, e) : 0;
+}
+
+/* ---- as it is stored ---- */
+
+static int
+copy_bytes(int fd, struct outfile *to, struct checksum *sum, struct err *e)
+{
+	OWN(checksum_free) struct checksum_state *s = checksum_new();
+	OWN(buf_free) struct buf room = { 0 };
+	uint8_t *p = buf_grow(&room, PIECE);
+	size_t got;
+
+	do {
+		if (file_read_full(fd, p, PIECE, &got, e) < 0)
+			return -1;
+		checksum_add(s, bytes_of(p, got));
+		if (outfile_put(to, bytes_of(p, got), e) < 0)
+			return -1;
+	} while (got == PIECE);
+	checksum_end(s, sum);
+	return outfile_done(to, e);
+}
+
+static int
+copy_blob(const struct holding *h, const struct holding_zone *z,
+    const struct holding_blob *b, const char *out, struct findings *f,
+    struct err *e)
+{
+	OWN(fd_close) int fd = -1;
+	OWN(outfile_free) struct outfile to = OUTFILE;
+	OWN(buf_free) struct buf name = { 0 };
+	struct checksum sum;
+	struct err why = { 0 };
+
+	buf_put_str(&name, "ciphertext/");
+	holding_zone_name(z, &name);
+	buf_printf(&name, "/blobs/%s", id_text(&b->id).s);
+	if (holding_blob_open(h, z, b, &fd, &why) < 0) {
+		findings_failed(f, buf_text(&name), &why);
+		return 0;
+	}
+	if (outfile_open(out, buf_text(&name), &to, e) < 0 ||
+	    copy_bytes(fd, &to, &sum, e) < 0)
+		return -1;
+	if (!checksum_equal(&sum, &b->sum)) {
+		(void)err_set(
+		    &why, ERR_BLOB_CORRUPT, "the blob is not what was stored");
+		findings_failed(f, buf_text(&name), &why);
+	}
+	return 0;
+}
+
+/* The history was written where it is opened; it goes with the rest. */
+static int
+move_history(const struct holding_zone *z, const char *out, struct err *e)
+{
+	OWN(buf_free) struct buf from = { 0 };
+	OWN(buf_free) struct buf to = { 0 };
+
+	put_history(z, OUTDIR_WORK, &from);
+	put_history(z, "ciphertext", &to);
+	OWN(mem_free) char *old = file_join(out, buf_text(&from));
+	OWN(mem_free) char *new = file_join(out, buf_text(&to));
+	OWN(mem_free) char *folder = mem_text(new);
+	*strrchr(folder, '/') = '\0';
+	if (file_mkdirs(folder, 0700, e) < 0)
+		return -1;
+	return rename(old, new) < 0 ? err_sys(e, "%s", new) : 0;
+}
+
+/* Why a zone is not in plain. */
+static void
+put_reason(const struct holding *h, const struct holding_zone *z,
+    const struct keyring *keys, const char *no_keys, struct buf *out)
+{
+	if (z->category == 0)
+		buf_put_str(out,
+		    "set aside when the account was begun anew: no key exists "
+		    "with the operator");
+	else if (!category_escrowed((enum category)z->category))
+		buf_put_str(
+		    out, "always end-to-end: no key exists with the operator");
+	else if (h->circle.protection != PROTECTION_STANDARD)
+		buf_put_str(out,
+		    "advanced protection: no key exists with the operator");
+	else if (keys == NULL)
+		buf_printf(out, "no key exists with the operator: %s", no_keys);
+	else if (z->category == CATEGORY_BACKUP)
+		buf_put_str(out, "the escrow was given no key of it");
+	else
+		buf_put_str(out,
+		    "the escrow has keys of it, but this program does not "
+		    "read that category");
+}
+
+/* Standard protection covers it, and there are keys: it should have opened. */
+static bool
+should_open(const struct holding_zone *z, const struct keyring *keys)
+{
+	return keys != NULL && z->category != 0 &&
+	    category_escrowed((enum category)z->category);
+}
+
+static int
+write_closed(const struct holding *h, size_t i, const struct keyring *keys,
+    const char *no_keys, const char *out, struct findings *f, struct err *e)
+{
+	const struct holding_zone *z = &h->zones[i];
+	OWN(buf_free) struct buf name = { 0 };
+	struct err why = { 0 };
+
+	f->zones[i] = FINDING_CIPHERTEXT;
+	put_reason(h, z, keys, no_keys, &f->reasons[i]);
+	if (should_open(z, keys)) {
+		holding_zone_name(z, &name);
+		(void)err_set(
+		    &why, ERR_CATEGORY_CLOSED, "%s", buf_text(&f->reasons[i]));
+		findings_failed(f, buf_text(&name), &why);
+	}
+	for (size_t k = 0; k < z->n_blobs; k++)
+		if (copy_blob(h, z, &z->blobs[k], out, f, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+write_zone(const struct holding *h, size_t i, const struct keyring *keys,
+    const char *no_keys, const char *out, struct findings *f, struct err *e)
+{
+	const struct holding_zone *z = &h->zones[i];
+	struct err why = { 0 };
+	bool opened;
+
+	if (!reads(z, keys))
+		return write_closed(h, i, keys, no_keys, out, f, e);
+	if (write_plain(h, z, keys, out, f, &opened, &why, e) < 0)
+		return -1;
+	if (opened) {
+		f->zones[i] = FINDING_PLAIN;
+		return 0;
+	}
+	findings_failed(f, category_name((enum category)z->category), &why);
+	f->zones[i] = FINDING_CIPHERTEXT;
+	buf_printf(&f->reasons[i], "it could not be opened: %s", why.msg);
+	if (move_history(z, out, e) < 0)
+		return -1;
+	for (size_t k = 0; k < z->n_blobs; k++)
+		if (copy_blob(h, z, &z->blobs[k], out, f, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+contents_write(const struct holding *h, const struct keyring *keys,
+    const char *why, const char *out, struct findings *f, struct err *e)
+{
+	for (size_t i = 0; i < h->n_zones; i++)
+		if (write_zone(h, i, keys, why, out, f, e) < 0)
+			return -1;
+	return 0;
+}

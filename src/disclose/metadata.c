@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+/* metadata.c: the tables of the database, one after the other. */
+#include "disclose/metadata.h"
+
+#include "base/text.h"
+#include "disclose/outdir.h"
+#include "store/usage.h"
+#include "wire/jsonio.h"
+
+#include <string.h>
+
+const struct metadata_table metadata_tables[] = {
+	{ "account", "metadata/account.json",
+	    "record, birth_pin: from the OPAQUE record a password can be "
+	    "guessed with the server's key" },
+	{ "app_password", "metadata/factors.json",
+	    "mac: a credential; the passwords themselves are not stored" },
+	{ "blob", "metadata/blobs.csv", NULL },
+	{ "circle_entry", "metadata/circle.bin", NULL },
+	{ "device_seen", "metadata/devices.json", NULL },
+	{ "envelope", "metadata/envelopes.bin", NULL },
+	{ "escrow_job", "metadata/requests.json", "body: as circle.bin" },
+	{ "event", "metadata/log.json", NULL },
+	{ "factor", "metadata/factors.json",
+	    "secret, counter: a credential, sealed under a key of the server" },
+	{ "fresh_pin", "metadata/factors.json",
+	    "pin: a MAC under a key that the server does not have" },
+	{ "head", "metadata/zones.json", NULL },
+	{ "invite", NULL, "it is of no account" },
+	{ "joining", "metadata/requests.json",
+	    "token, nonce, proven_key: credentials" },
+	{ "joining_message", "metadata/requests.json",
+	    "body: sealed between two devices, gone within the hour" },
+	{ "key_challenge", NULL, "random numbers that are good for a minute" },
+	{ "login", NULL, "sign-ins that are going on: a credential" },
+	{ "loose", "metadata/zones.json", NULL },
+	{ "mail_address", "metadata/factors.json", "code: a credential" },
+	{ "outbox", "metadata/requests.json", NULL },
+	{ "phone", "metadata/factors.json", "code: a credential" },
+	{ "record", "metadata/records.csv", NULL },
+	{ "recovering", "metadata/requests.json",
+	    "token, nonce, helper: credentials" },
+	{ "recovery", "metadata/factors.json",
+	    "verifier, assist, half, birth_pin: credentials" },
+	{ "schema_version", NULL, "it is of no account" },
+	{ "security_key", "metadata/factors.json", "birth_pin: a credential" },
+	{ "session", "metadata/sessions.json", "token, nonce: credentials" },
+	{ "throttle", "metadata/requests.json", NULL },
+	{ "trusted_browser", "metadata/sessions.json", "token: a credential" },
+	{ "usage", "metadata/account.json", NULL },
+	{ "zone", "metadata/zones.json", NULL },
+};
+const size_t metadata_n_tables = ARRAY_SIZE(metadata_tables);
+
+/* ---- rows ---- */
+
+void
+metadata_put_time(json_t *j, const char *name, uint64_t time_ms)
+{
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf number = { 0 };
+
+	if (time_ms == 0)
+		return;
+	text_time(&text, (int64_t)time_ms);
+	buf_printf(&number, "%s_ms", name);
+	jsonio_put_text(j, name, buf_text(&text));
+	jsonio_put_u64(j, buf_text(&number), time_ms);
+}
+
+static bool
+zeros(struct bytes x)
+{
+	for (size_t i = 0; i < x.n; i++)
+		if (x.p[i] != 0)
+			return false;
+	return true;
+}
+
+static void
+put_column(json_t *j, const char *name, char kind, struct stmt *s, int i)
+{
+	OWN(buf_free) struct buf text = { 0 };
+
+	switch (kind) {
+	case 'h':
+		if (zeros(stmt_got_bytes(s, i)))
+			return;
+		text_hex(&text, stmt_got_bytes(s, i));
+		jsonio_put_text(j, name, buf_text(&text));
+		return;
+	case 'b':
+		jsonio_put_bytes(j, name, stmt_got_bytes(s, i));
+		return;
+	case 's':
+		jsonio_put_text(j, name, stmt_got_text(s, i));
+		return;
+	case 'y':
+		jsonio_put_true(j, name, stmt_got_u64(s, i) != 0);
+		return;
+	case 't':
+		metadata_put_time(j, name, stmt_got_u64(s, i));
+		return;
+	case 'c':
+		jsonio_put_text(
+		    j, name, circle_class_name((uint8_t)stmt_got_u64(s, i)));
+		return;
+	default:
+		jsonio_put_u64(j, name, stmt_got_u64(s, i));
+	}
+}
+
+static json_t *
+row_of(struct stmt *s, const char *columns)
+{
+	json_t *j = json_object();
+	OWN(mem_free) char *list = mem_text(columns);
+	char *next = NULL;
+	int i = 0;
+
+	for (char *c = strtok_r(list, " ", &next); c != NULL;
+	     c = strtok_r(NULL, " ", &next)) {
+		char *colon = strchr(c, ':');
+		*colon = '\0';
+		put_column(j, c, colon[1], s, i++);
+	}
+	return j;
+}
+
+int
+metadata_rows(struct tx *tx, const struct id *uid, const char *sql,
+    const char *columns, json_t **out, struct err *e)
+{
+	OWN(jsonio_free) json_t *list = json_array();
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_ask(tx, e, &s, sql, "i", uid) < 0)
+		return -1;
+	for (;;) {
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		(void)json_array_append_new(list, row_of(s, columns));
+	}
+	*out = TAKE(list);
+	return 0;
+}
+
+int
+metadata_file(const char *out, const char *name, json_t *j, struct err *e)
+{
+	OWN(jsonio_free) json_t *own = j;
+	OWN(mem_free) char *text = json_dumps(own, JSON_INDENT(2));
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_put_str(&b, text != NULL ? text : "null");
+	buf_put_str(&b, "\n");
+	return outdir_write(out, name, buf_bytes(&b), e);
+}
+
+/* ---- files that are lists of rows ---- */
+
+static const struct listed {
+	const char *file, *member, *sql, *columns;
+} listed[] = {
+	{ "metadata/sessions.json", "sessions",
+	    "SELECT id, dev_id, class, limited, opened_ms, expires_ms,"
+	    " password_ms, step_up_ms, released, way, os, address FROM session"
+	    " WHERE uid = ? ORDER BY opened_ms",
+	    "id:h device:h class:c limited:y opened:t expires:t "
+	    "password_proven:t stepped_up:t released_categories:n way:s os:s "
+	    "address:s" },
+	{ "metadata/sessions.json", "trusted_browsers",
+	    "SELECT id, opened_ms, seen_ms, expires_ms, os, address"
+	    " FROM trusted_browser WHERE uid = ? ORDER BY opened_ms",
+	    "id:h opened:t seen:t expires:t os:s address:s" },
+	{ "metadata/log.json", "events",
+	    "SELECT n, time_ms, event, dev_id, address, detail FROM event"
+	    " WHERE uid = ? ORDER BY n",
+	    "n:n time:t event:s device:h address:s detail:s" },
+	{ "metadata/factors.json", "factors",
+	    "SELECT kind, confirmed FROM factor WHERE uid = ? ORDER BY kind",
+	    "kind:s confirmed:y" },
+	{ "metadata/factors.json", "phones",
+	    "SELECT id, number, call, confirmed, added_ms FROM phone"
+	    " WHERE uid = ? ORDER BY added_ms",
+	    "id:h number:s calls:y confirmed:y added:t" },
+	{ "metadata/factors.json", "mail_addresses",
+	    "SELECT address, confirmed FROM mail_address WHERE uid = ?"
+	    " ORDER BY address",
+	    "address:s confirmed:y" },
+	{ "metadata/factors.json", "app_passwords",
+	    "SELECT id, label, scope, created_ms, expires_ms, used_ms,"
+	    " used_from FROM app_password WHERE uid = ? ORDER BY created_ms",
+	    "id:h label:s scope:s created:t expires:t used:t used_from:s" },
+	{ "metadata/factors.json", "security_keys",
+	    "SELECT id, credential, name, alg, key, counter, added_ms, used_ms,"
+	    " blocked, member FROM security_key WHERE uid = ?"
+	    " ORDER BY added_ms",
+	    "id:h credential:b name:s algorithm:n public_key:b counter:n "
+	    "added:t used:t blocked:y member:h" },
+	{ "metadata/factors.json", "recovery",
+	    "SELECT keyref, kind, created_ms FROM recovery WHERE uid = ?"
+	    " ORDER BY created_ms",
+	    "keyref:h kind:n created:t" },
+	{ "metadata/factors.json", "fresh_pins",
+	    "SELECT ref FROM fresh_pin WHERE uid = ? ORDER BY ref", "of:h" },
+	{ "metadata/requests.json", "joins",
+	    "SELECT id, created_ms, expires_ms, device, machine, os, address,"
+	    " state, by_device, (SELECT COUNT(*) FROM joining_message"
+	    " WHERE joining = joining.id), (SELECT COALESCE(SUM(LENGTH(body)),"
+	    " 0) FROM joining_message WHERE joining = joining.id) FROM joining"
+	    " WHERE uid = ? ORDER BY created_ms",
+	    "id:h created:t expires:t device:b machine:h os:s address:s "
+	    "state:n by_device:h messages:n message_bytes:n" },
+	{ "metadata/requests.json", "recoveries",
+	    "SELECT id, way, keyref, device, os, address, created_ms, state,"
+	    " ready_ms, expires_ms, reference FROM recovering WHERE uid = ?"
+	    " ORDER BY created_ms",
+	    "id:h way:s keyref:h device:b os:s address:s created:t state:n "
+	    "ready:t expires:t reference:s" },
+	{ "metadata/requests.json", "mail_to_send",
+	    "SELECT address, subject, body, made_ms, tries FROM outbox"
+	    " WHERE uid = ? ORDER BY n",
+	    "address:s subject:s body:s made:t tries:n" },
+	{ "metadata/requests.json", "escrow_to_tell",
+	    "SELECT verb, tries, next_ms FROM escrow_job WHERE uid = ?"
+	    " ORDER BY n",
+	    "verb:n tries:n next:t" },
+};
+
+/* Does a key of the throttles name the account: "password|ana|::1"? */
+static bool
+names(const char *key, const struct account *a)
+{
+	OWN(mem_free) char *parts = mem_text(key);
+	struct id_text uid = id_text(&a->uid);
+	char *next = NULL;
+
+	for (char *p = strtok_r(parts, "|", &next); p != NULL;
+	     p = strtok_r(NULL, "|", &next))
+		if (strcmp(p, a->name) == 0 || strcmp(p, uid.s) == 0)
+			return true;
+	return false;
+}
+
+static int
+put_throttles(
+    const struct holding *h, struct tx *tx, json_t *file, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	json_t *list = json_array();
+	bool row;
+
+	(void)json_object_set_new(file, "tries", list);
+	if (sql_ask(tx, e, &s,
+		"SELECT name, tries, since_ms FROM throttle ORDER BY name",
+		"") < 0)
+		return -1;
+	for (;;) {
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		if (names(stmt_got_text(s, 0), &h->account))
+			(void)json_array_append_new(
+			    list, row_of(s, "what:s tries:n since:t"));
+	}
+}
+
+static int
+write_lists(
+    const struct holding *h, struct tx *tx, const char *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *file = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(listed); i++) {
+		json_t *rows = NULL;
+		if (file == NULL)
+			file = json_object();
+		if (metadata_rows(tx, &h->account.uid, listed[i].sql,
+			listed[i].columns, &rows, e) < 0)
+			return -1;
+		(void)json_object_set_new(file, listed[i].member, rows);
+		bool last = i + 1 == ARRAY_SIZE(listed);
+		if (!last && strcmp(listed[i].file, listed[i + 1].file) == 0)
+			continue;
+		if (last && put_throttles(h, tx, file, e) < 0)
+			return -1;
+		if (metadata_file(out, listed[i].file, TAKE(file), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the account ---- */
+
+static int
+write_account(
+    const struct holding *h, struct tx *tx, const char *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *j = json_object();
+	const struct circle *c = &h->circle;
+	struct usage u;
+
+	if (usage_get(tx, &h->account.uid, &u, e) < 0)
+		return -1;
+	jsonio_put_text(j, "name", h->account.name);
+	jsonio_put_id(j, "uid", &h->account.uid);
+	metadata_put_time(j, "created", (uint64_t)h->account.created_ms);
+	jsonio_put_true(j, "suspended", h->account.suspended);
+	jsonio_put_text(
+	    j, "two_factor", account_two_factor_name(h->account.two_factor));
+	jsonio_put_u64(j, "stored_bytes", u.bytes);
+	if (u.quota != USAGE_NO_QUOTA)
+		jsonio_put_u64(j, "quota_bytes", u.quota);
+	jsonio_put_text(j, "protection",
+	    c->protection == PROTECTION_STANDARD ? "standard" : "advanced");
+	jsonio_put_u64(j, "protection_changes", c->protection_clock);
+	jsonio_put_true(j, "web_access", c->web_access != 0);
+	jsonio_put_true(j, "security_keys_only", c->keys_only != 0);
+	jsonio_put_true(j, "closed", c->closed);
+	return metadata_file(out, "metadata/account.json", TAKE(j), e);
+}
+
+int
+metadata_write(
+    const struct holding *h, struct tx *tx, const char *out, struct err *e)
+{
+	if (write_account(h, tx, out, e) < 0 ||
+	    write_lists(h, tx, out, e) < 0 ||
+	    metadata_devices(h, tx, out, e) < 0 ||
+	    metadata_zones(h, tx, out, e) < 0 ||
+	    outdir_write(
+		out, "metadata/circle.bin", buf_bytes(&h->entries), e) < 0)
+		return -1;
+	return outdir_write(
+	    out, "metadata/envelopes.bin", buf_bytes(&h->envelopes), e);
+}

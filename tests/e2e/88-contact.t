@@ -22,13 +22,14 @@ sql() {
 has() {
 	[ "$(wc -l <"$2" 2>/dev/null)" -ge "$1" ]
 }
+CLOCK='' # what stands before a recovery that begins
 # ask HOME WORD…: begin to recover there; codes are written to descriptor 4.
 ask() {
 	home=$1
 	shift
 	rm -f "$T/typed"
 	mkfifo "$T/typed"
-	aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
+	$CLOCK aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
 		<"$T/typed" >"$T/in.out" 2>"$T/in.err" &
 	asking=$!
 	exec 4>"$T/typed"
@@ -133,7 +134,7 @@ answers() {
 		try { code = JSON.parse(x).error?.code ?? "ok"; } catch { }
 		console.log(code)' "$T/got")"
 }
-# derived LABEL: what a code holder makes of the half, as base64.
+# derived LABEL FILE: what a code holder makes of that half, as base64.
 derived() {
 	node -e 'const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 		const code = require("fs").readFileSync(process.argv[1], "utf8");
@@ -141,7 +142,7 @@ derived() {
 		const key = Buffer.from([...symbols].map(c => letters.indexOf(c)));
 		console.log(Buffer.from(require("crypto").hkdfSync("sha256", key,
 			"", process.argv[2] + "\0", 32)).toString("base64"))' \
-		"$T/half" "aumbry recovery $1"
+		"$2" "aumbry recovery $1"
 }
 
 start_server
@@ -173,7 +174,8 @@ twist "$T/half" 26
 refused 'a wrong character' 1 recovery-key-wrong \
 	at bea recovery contact accept ana --key-file "$T/twisted"
 also '- its group is named' 'group 6 is wrong'
-ok '- bea makes a recovery key' at bea recovery key create --out "$T/key"
+ok 'bea has a contact, too' at bea recovery contact add carl --out "$T/carl"
+ok '- and makes a recovery key' at bea recovery key create --out "$T/key"
 refused 'a code of another kind' 1 recovery-key-wrong \
 	at bea recovery contact accept ana --key-file "$T/key"
 also '- is told' 'this is a recovery key'
@@ -270,8 +272,8 @@ wait $asking
 exec 4>&-
 id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE state = 0")
 mine=$(recovering alone)
-shown="{\"verifier\":\"$(derived shown)\"}"
-assist="{\"assist\":\"$(derived assist)\"}"
+shown="{\"verifier\":\"$(derived shown "$T/half")\"}"
+assist="{\"assist\":\"$(derived assist "$T/half")\"}"
 zeros="{\"verifier\":\"$(head -c 32 /dev/zero | base64)\"}"
 answers 'the code alone begins no wait' recovery-key-wrong \
 	"$mine" POST /v1/recover/prove "$shown"
@@ -285,6 +287,8 @@ answers '- and says nothing' not-found \
 	"$session" POST "/v1/recover/$id/messages" x
 answers '- nor helps with another code' not-found "$session" \
 	POST "/v1/assist/$id" "{\"assist\":\"$(head -c 32 /dev/zero | base64)\"}"
+answers '- nor with a half of another account' not-found "$session" \
+	POST "/v1/assist/$id" "{\"assist\":\"$(derived assist "$T/carl")\"}"
 answers 'a contact helps' ok "$session" POST "/v1/assist/$id" "$assist"
 answers '- and is heard' ok "$session" POST "/v1/recover/$id/messages" x
 answers '- by the new device' ok "$mine" GET "/v1/recover/$id/messages"
@@ -301,8 +305,13 @@ answers '- and ends nothing' not-found "$session" DELETE "/v1/assist/$id"
 answers '- while that one does' ok "$(token bea2)" DELETE "/v1/assist/$id"
 answers '- and then nothing begins' recovery-key-wrong \
 	"$mine" POST /v1/recover/prove "$shown"
+begin beside
+kill $asking
+wait $asking
+exec 4>&-
 answers 'a token of a recovery reads no other one' not-found \
-	"$mine" GET /v1/recover/00000000000000000000000000000000/messages
+	"$(recovering beside)" GET "/v1/recover/$id/messages"
+ok '- that one is given up' aumbry --home "$T/beside" recover --cancel
 run at laptop status
 answers 'a kit has a half to try, and a contact; but not this' not-found \
 	"$(token laptop)" GET "/v1/recovery/$id/half"
@@ -390,7 +399,8 @@ ok 'the half still counts' at bea recovery assist ana --drill
 # ---- limits ----
 
 for name in b c d e; do
-	ok "ana adds $name" with_new last recovery contact add $name
+	ok "ana adds $name" with_new last recovery contact add $name \
+		--out "$T/half-$name"
 done
 refused 'five are the most' 1 too-large with_new last recovery contact add f
 sql "DELETE FROM throttle"
@@ -426,6 +436,20 @@ also '- and says why' 'taken it out'
 refused '- not to what waited, either' 1 code-expired \
 	days_later late recover --continue --new-password-file "$PW2"
 also '- and says why' 'taken out or replaced'
+# c helps, and the new device shows what d has.
+CLOCK='faketime -f +73h'
+begin x
+kill $asking
+wait $asking
+exec 4>&-
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE state = 0")
+run faketime -f +73h aumbry --home "$T/bea" status
+answers 'c helps' ok "$(token bea)" POST "/v1/assist/$id" \
+	"{\"assist\":\"$(derived assist "$T/half-c")\"}"
+answers '- what d has begins no wait' recovery-key-wrong "$(recovering x)" POST \
+	/v1/recover/prove "{\"verifier\":\"$(derived shown "$T/half-d")\"}"
+answers '- what c has does' ok "$(recovering x)" POST \
+	/v1/recover/prove "{\"verifier\":\"$(derived shown "$T/half-c")\"}"
 says 'the others are in force' '  c .*helps you' days_later last recovery contact list
 not '- without bea' grep -q ' bea ' "$T/out"
 ok 'bea forgets it' faketime -f +73h aumbry --home "$T/bea" recovery \

@@ -255,6 +255,8 @@ says 'the devices see it, and whose half it was' \
 	'! a recovery by contact bea from 127' at laptop recovery status
 says '- the log tells' 'recovery_begun .*by contact, can be stopped until' \
 	at laptop log
+says '- and so does status' 'somebody recovers this account by contact' \
+	at laptop status
 exits 'it goes on no sooner' 4 aumbry --home "$T/new" recover --continue
 refused 'bea has nothing more to give' 1 not-found at bea recovery assist ana
 ok 'a device stops it' at laptop recovery stop

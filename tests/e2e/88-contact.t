@@ -22,13 +22,14 @@ sql() {
 has() {
 	[ "$(wc -l <"$2" 2>/dev/null)" -ge "$1" ]
 }
+CLOCK='' # what stands before a recovery that begins
 # ask HOME WORD…: begin to recover there; codes are written to descriptor 4.
 ask() {
 	home=$1
 	shift
 	rm -f "$T/typed"
 	mkfifo "$T/typed"
-	aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
+	$CLOCK aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
 		<"$T/typed" >"$T/in.out" 2>"$T/in.err" &
 	asking=$!
 	exec 4>"$T/typed"
@@ -100,6 +101,39 @@ linked() {
 	done
 }
 
+# token HOME: the session that it holds now. recovering HOME: its recovery's.
+token() {
+	sqlite3 -batch "$T/$1/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'token'" |
+		cut -c 17- | perl -ne 'chomp; print pack("H*", $_)'
+}
+recovering() {
+	sqlite3 -batch "$T/$1/state.db" \
+		"SELECT hex(value) FROM pair WHERE name = 'recovering'" |
+		perl -ne '($_) = pack("H*", $_) =~ /\x2b([-_A-Za-z0-9]{43})/; print'
+}
+# answers NAME WANTED TOKEN METHOD PATH [BODY]: "ok", or the error's code.
+answers() {
+	curl -sk --max-time 20 -X "$4" -o "$T/got" \
+		-H "Authorization: Bearer $3" ${6+--data "$6"} \
+		"${URL%%/#*}$5"
+	equal "$1" "$2" "$(node -e 'const x = require("fs").readFileSync(
+		process.argv[1], "latin1");
+		let code = "ok";
+		try { code = JSON.parse(x).error?.code ?? "ok"; } catch { }
+		console.log(code)' "$T/got")"
+}
+# derived LABEL FILE: what a code holder makes of that half, as base64.
+derived() {
+	node -e 'const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+		const code = require("fs").readFileSync(process.argv[1], "utf8");
+		const symbols = code.replace(/[^A-Z2-9]/g, "").slice(0, 26);
+		const key = Buffer.from([...symbols].map(c => letters.indexOf(c)));
+		console.log(Buffer.from(require("crypto").hkdfSync("sha256", key,
+			"", process.argv[2] + "\0", 32)).toString("base64"))' \
+		"$2" "aumbry recovery $1"
+}
+
 start_server
 stop_server
 configure limits recovery_wait 1h
@@ -129,7 +163,8 @@ twist "$T/half" 26
 refused 'a wrong character' 1 recovery-key-wrong \
 	at bea recovery contact accept ana --key-file "$T/twisted"
 also '- its group is named' 'group 6 is wrong'
-ok '- bea makes a recovery key' at bea recovery key create --out "$T/key"
+ok 'bea has a contact, too' at bea recovery contact add carl --out "$T/carl"
+ok '- and makes a recovery key' at bea recovery key create --out "$T/key"
 refused 'a code of another kind' 1 recovery-key-wrong \
 	at bea recovery contact accept ana --key-file "$T/key"
 also '- is told' 'this is a recovery key'
@@ -209,6 +244,8 @@ says 'the devices see it, and whose half it was' \
 	'! a recovery by contact bea from 127' at laptop recovery status
 says '- the log tells' 'recovery_begun .*by contact, can be stopped until' \
 	at laptop log
+says '- and so does status' 'somebody recovers this account by contact' \
+	at laptop status
 exits 'it goes on no sooner' 4 aumbry --home "$T/new" recover --continue
 refused 'bea has nothing more to give' 1 not-found at bea recovery assist ana
 ok 'a device stops it' at laptop recovery stop
@@ -217,6 +254,59 @@ exits '- which ends it' 4 aumbry --home "$T/new" recover --continue
 also '- and is told' 'has stopped this recovery'
 ok '- it is given up' aumbry --home "$T/new" recover --cancel
 sql "DELETE FROM throttle"
+
+# ---- who has the code alone, or only an account, gets nothing ----
+
+begin alone
+kill $asking
+wait $asking
+exec 4>&-
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE state = 0")
+mine=$(recovering alone)
+shown="{\"verifier\":\"$(derived shown "$T/half")\"}"
+assist="{\"assist\":\"$(derived assist "$T/half")\"}"
+zeros="{\"verifier\":\"$(head -c 32 /dev/zero | base64)\"}"
+answers 'the code alone begins no wait' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$shown"
+answers 'nothing is said while nobody helps' code-expired \
+	"$mine" POST "/v1/recover/$id/messages" x
+run at bea status
+session=$(token bea)
+answers 'an account that is no contact sees no messages' not-found \
+	"$session" GET "/v1/recover/$id/messages"
+answers '- and says nothing' not-found \
+	"$session" POST "/v1/recover/$id/messages" x
+answers '- nor helps with another code' not-found "$session" \
+	POST "/v1/assist/$id" "{\"assist\":\"$(head -c 32 /dev/zero | base64)\"}"
+answers '- nor with a half of another account' not-found "$session" \
+	POST "/v1/assist/$id" "{\"assist\":\"$(derived assist "$T/carl")\"}"
+answers 'a contact helps' ok "$session" POST "/v1/assist/$id" "$assist"
+answers '- and is heard' ok "$session" POST "/v1/recover/$id/messages" x
+answers '- by the new device' ok "$mine" GET "/v1/recover/$id/messages"
+equal '- whose message it is' 1 "$(perl -0777 -ne \
+	'print unpack("x6 C", $_)' "$T/got")"
+answers 'a wrong half begins no wait' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$zeros"
+run at bea2 status
+answers 'another device of hers takes it over' ok \
+	"$(token bea2)" POST "/v1/assist/$id" "$assist"
+answers '- so the first one is out' not-found \
+	"$session" GET "/v1/recover/$id/messages"
+answers '- and ends nothing' not-found "$session" DELETE "/v1/assist/$id"
+answers '- while that one does' ok "$(token bea2)" DELETE "/v1/assist/$id"
+answers '- and then nothing begins' recovery-key-wrong \
+	"$mine" POST /v1/recover/prove "$shown"
+begin beside
+kill $asking
+wait $asking
+exec 4>&-
+answers 'a token of a recovery reads no other one' not-found \
+	"$(recovering beside)" GET "/v1/recover/$id/messages"
+ok '- that one is given up' aumbry --home "$T/beside" recover --cancel
+run at laptop status
+answers 'a kit has a half to try, and a contact; but not this' not-found \
+	"$(token laptop)" GET "/v1/recovery/$id/half"
+ok 'it is given up' aumbry --home "$T/alone" recover --cancel
 
 # ---- somebody else asks at the same time ----
 
@@ -260,6 +350,10 @@ ok '- so it goes on at once' aumbry --home "$T/new" recover --continue \
 ok '- and is in' with_new new status
 refused 'too late to stop it' 1 not-found at laptop recovery stop
 also '- and says so' 'too late'
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE lower(hex(id)) LIKE '$ours%'")
+run at laptop status
+answers '- whatever the client looks at' conflict \
+	"$(token laptop)" POST "/v1/recovery/$id/stop"
 refused 'the other recovery is over' 1 code-expired \
 	aumbry --home "$T/thief" recover --continue --new-password-file "$PW2"
 equal 'who helped is forgotten' '' "$(linked)"
@@ -296,7 +390,8 @@ ok 'the half still counts' at bea recovery assist ana --drill
 # ---- limits ----
 
 for name in b c d e; do
-	ok "ana adds $name" with_new last recovery contact add $name
+	ok "ana adds $name" with_new last recovery contact add $name \
+		--out "$T/half-$name"
 done
 refused 'five are the most' 1 too-large with_new last recovery contact add f
 sql "DELETE FROM throttle"
@@ -332,6 +427,20 @@ also '- and says why' 'taken it out'
 refused '- not to what waited, either' 1 code-expired \
 	days_later late recover --continue --new-password-file "$PW2"
 also '- and says why' 'taken out or replaced'
+# c helps, and the new device shows what d has.
+CLOCK='faketime -f +73h'
+begin x
+kill $asking
+wait $asking
+exec 4>&-
+id=$(sql "SELECT lower(hex(id)) FROM recovering WHERE state = 0")
+run faketime -f +73h aumbry --home "$T/bea" status
+answers 'c helps' ok "$(token bea)" POST "/v1/assist/$id" \
+	"{\"assist\":\"$(derived assist "$T/half-c")\"}"
+answers '- what d has begins no wait' recovery-key-wrong "$(recovering x)" POST \
+	/v1/recover/prove "{\"verifier\":\"$(derived shown "$T/half-d")\"}"
+answers '- what c has does' ok "$(recovering x)" POST \
+	/v1/recover/prove "{\"verifier\":\"$(derived shown "$T/half-c")\"}"
 says 'the others are in force' '  c .*helps you' days_later last recovery contact list
 not '- without bea' grep -q ' bea ' "$T/out"
 ok 'bea forgets it' faketime -f +73h aumbry --home "$T/bea" recovery \

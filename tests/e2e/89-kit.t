@@ -84,7 +84,23 @@ refused 'a wrong character' 1 recovery-key-wrong at laptop recovery drill \
 also '- its group is named' 'group 4 is wrong'
 aumbryd invite --data "$DATA" >"$T/invite"
 ok 'bea signs up' at bea signup "$URL" bea --invite "$(cat "$T/invite")"
-ok '- and has a kit as well' at bea recovery kit create --out "$T/kit-bea"
+# She has no printer: each sheet is shown, and typed again.
+mkdir "$T/kit-bea"
+mkfifo "$T/typed-1" "$T/typed-2" "$T/typed-3"
+perl "$ROOT/tests/e2e/typed.pl" "<$T/typed-1" "<$T/typed-2" "<$T/typed-3" -- \
+	aumbry --home "$T/bea" recovery kit create >"$T/tty" 2>"$T/err" &
+typing=$!
+shown() { tr -d '\r' <"$T/tty" | grep -E '^([A-Z2-9]{4}-){6}[A-Z2-9]{4}$'; }
+is_shown() { [ "$(shown | wc -l)" -ge "$1" ]; }
+for i in 1 2 3; do
+	until_true 20 is_shown $i
+	shown | sed -n ${i}p >"$T/kit-bea/sheet-$i.txt"
+	cat "$T/kit-bea/sheet-$i.txt" >"$T/typed-$i"
+done
+wait $typing
+equal '- and writes a kit by hand' 0 $?
+ok '- whose sheets open' at bea recovery drill \
+	--kit-file "$T/kit-bea/sheet-3.txt" --kit-file "$T/kit-bea/sheet-2.txt"
 refused 'sheets of two kits' 1 recovery-key-wrong at laptop recovery drill \
 	--kit-file "$(sheet 1)" --kit-file "$T/kit-bea/sheet-2.txt"
 also '- are told' 'not of the kit'

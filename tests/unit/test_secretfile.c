@@ -124,11 +124,13 @@ only_small_files_are_searched(void **state)
 {
 	struct bytes key = bytes_str("-----BEGIN PRIVATE KEY-----\n");
 	struct bytes own = bytes_str(SECRETFILE_MAGIC "x");
+	struct bytes page = bytes_str(SECRETFILE_PAGE "x");
 
 	(void)state;
 	assert_true(secretfile_by_content(key, SECRETFILE_WHOLE - 1));
 	assert_false(secretfile_by_content(key, SECRETFILE_WHOLE));
 	assert_true(secretfile_by_content(own, (uint64_t)1 << 40));
+	assert_true(secretfile_by_content(page, (uint64_t)1 << 40));
 }
 
 int

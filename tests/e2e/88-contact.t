@@ -414,6 +414,7 @@ also '- later' 'takes force at'
 says '- which ana sees' '  bea .*will leave' with_new last recovery contact list
 ok '- until then her half counts' at bea recovery assist ana --drill
 stop_server
+# shellcheck disable=SC2034 # tap.sh reads it
 SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
 start_server
 days_later() {

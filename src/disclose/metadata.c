@@ -47,6 +47,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "throttle", "metadata/requests.json", NULL },
 	{ "trusted_browser", "metadata/sessions.json", "token: a credential" },
 	{ "usage", "metadata/account.json", NULL },
+	{ "visit", "metadata/requests.json", "session, nonce: credentials" },
 	{ "zone", "metadata/zones.json", NULL },
 };
 const size_t metadata_n_tables = ARRAY_SIZE(metadata_tables);
@@ -221,6 +222,11 @@ static const struct listed {
 	    " ORDER BY created_ms",
 	    "id:h way:s keyref:h device:b os:s address:s created:t state:n "
 	    "ready:t expires:t helper:h reference:s" },
+	{ "metadata/requests.json", "visits",
+	    "SELECT id, categories, address, created_ms, expires_ms, state,"
+	    " by_device FROM visit WHERE uid = ? ORDER BY created_ms",
+	    "id:h categories:n address:s created:t expires:t state:n "
+	    "by_device:h" },
 	{ "metadata/requests.json", "mail_to_send",
 	    "SELECT address, subject, body, made_ms, tries FROM outbox"
 	    " WHERE uid = ? ORDER BY n",

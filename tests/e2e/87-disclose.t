@@ -244,6 +244,8 @@ start_escrow
 A=$T/out3
 ok 'advanced' disclose ben "$A"
 also '- ciphertext' 'ciphertext and metadata'
+says '- and who never gave the escrow a key sees it in the log, too' \
+	'escrow_disclose' at ben log
 ok '- the manifest is exact' perl "$MANIFEST" check "$A"
 said '- it names the level' advanced "$A" protection
 said '- backups are ciphertext' 'ciphertext only' "$A" categories.backup.what

@@ -128,6 +128,8 @@ later() {
 	shift
 	faketime -f +73h aumbry --home "$T/$device" --password-file "$PW2" "$@"
 }
+refused 'three days later it is too late to stop it' 1 not-found \
+	later new recovery veto
 ok 'three days later the new key is in force' \
 	later new recovery drill --key-file "$T/key2"
 refused '- and the old one opens nothing' 1 recovery-key-wrong \

@@ -20,7 +20,7 @@ protect_put_escrow(struct call *c, struct bytes uid, struct err *e)
 		    "none");
 	if (escrowlink_ask(c->s->escrow, ESCROW_CREATE, uid, &answer, e) < 0)
 		return -1;
-	if (answer.n != CIRCLE_KEM_BYTES + SIG_BYTES ||
+	if (answer.n != KEM_PK_BYTES + SIG_BYTES ||
 	    !escrowlink_key(c->s->escrow, key))
 		return err_set(e, ERR_ESCROW_UNREACHABLE,
 		    "the escrow's answer is not well-formed");

@@ -81,7 +81,7 @@ tick_escrow(struct checklist *l, const struct circle *c,
 	if (c->protection != PROTECTION_STANDARD ||
 	    !category_known(v->category) || !category_escrowed(v->category))
 		return incomplete(e, "are for an escrow that has no part here");
-	digest_of(bytes_of(c->escrow.kem_pk, CIRCLE_KEM_BYTES), &d);
+	digest_of(bytes_of(c->escrow.kem_pk, KEM_PK_BYTES), &d);
 	if (!bytes_equal(
 		bytes_of(v->receiver.b, ID_BYTES), bytes_of(d.b, ID_BYTES)))
 		return incomplete(e, "are sealed to another escrow");

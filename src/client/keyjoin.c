@@ -73,8 +73,8 @@ check_circle(const struct bearer *b, const struct secret *prf, struct bytes pin,
 	if (m == NULL || m->device.class != CLASS_SECURITY_KEY ||
 	    !bytes_equal(bytes_of(m->device.sign_pk, SIG_PK_BYTES),
 		bytes_of(own.sign_pk, SIG_PK_BYTES)) ||
-	    !bytes_equal(bytes_of(m->device.kem_pk, CIRCLE_KEM_BYTES),
-		bytes_of(own.kem_pk, CIRCLE_KEM_BYTES)))
+	    !bytes_equal(bytes_of(m->device.kem_pk, KEM_PK_BYTES),
+		bytes_of(own.kem_pk, KEM_PK_BYTES)))
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
 		    "the list of devices holds another key in the place of "
 		    "this one");

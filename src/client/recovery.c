@@ -178,7 +178,7 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 	devkey_publish(key, &public);
 	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
 	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
-	memcpy(out->key.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(out->key.kem_pk, public.kem_pk, KEM_PK_BYTES);
 	pin_put(out->seed, &s->circle, &pin);
 	recseed_shown(out->code, &shown);
 	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);

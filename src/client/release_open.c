@@ -38,8 +38,8 @@ release_open(struct bytes released, const struct circle *circle,
 		    "devices chose");
 	devkey_publish(key, &own);
 	if (!id_equal(&r.uid, &circle->uid) || !id_equal(&r.request, request) ||
-	    !bytes_equal(bytes_of(r.recipient, CIRCLE_KEM_BYTES),
-		bytes_of(own.kem_pk, CIRCLE_KEM_BYTES)))
+	    !bytes_equal(bytes_of(r.recipient, KEM_PK_BYTES),
+		bytes_of(own.kem_pk, KEM_PK_BYTES)))
 		return err_set(
 		    e, ERR_KEY_SUBSTITUTED, "the keys are another request's");
 	struct scan s = scan_of(r.keys);

@@ -48,7 +48,7 @@ device_json(const struct member *m)
 	jsonio_put_true(
 	    j, "append_only", (m->device.rights & RIGHT_APPEND_ONLY) != 0);
 	put_hex(j, "sign_pk", m->device.sign_pk, SIG_PK_BYTES);
-	put_hex(j, "kem_pk", m->device.kem_pk, CIRCLE_KEM_BYTES);
+	put_hex(j, "kem_pk", m->device.kem_pk, KEM_PK_BYTES);
 	put_hex(j, "name_commitment", m->device.name_commit.b, DIGEST_BYTES);
 	jsonio_put_u64(j, "added_entry", m->added_seq);
 	metadata_put_time(j, "added", m->added_ms);
@@ -113,7 +113,7 @@ recovery_json(const struct recovery_set *set)
 		jsonio_put_u64(j, "kind", set->keys[i].kind);
 		jsonio_put_u64(j, "weight", set->keys[i].weight);
 		put_hex(j, "sign_pk", set->keys[i].sign_pk, SIG_PK_BYTES);
-		put_hex(j, "kem_pk", set->keys[i].kem_pk, CIRCLE_KEM_BYTES);
+		put_hex(j, "kem_pk", set->keys[i].kem_pk, KEM_PK_BYTES);
 		(void)json_array_append_new(list, j);
 	}
 	return list;

@@ -221,7 +221,7 @@ check_statement(
 		return release_refused(e, "the statement is not this server's");
 	if (!id_equal(&x->s.uid, &x->a.uid) ||
 	    !id_equal(&x->s.request, &x->a.request) ||
-	    !release_same(x->s.recipient, x->a.recipient, CIRCLE_KEM_BYTES))
+	    !release_same(x->s.recipient, x->a.recipient, KEM_PK_BYTES))
 		return release_refused(e, "the statement is of another asking");
 	return release_need_recent(c, x->s.time_ms, e);
 }

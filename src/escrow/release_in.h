@@ -41,7 +41,7 @@ void release_word_quoted(
  * sign_pk  NULL when there is none.
  */
 struct id release_recipient_ref(
-    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], const uint8_t *sign_pk);
+    const uint8_t kem_pk[static KEM_PK_BYTES], const uint8_t *sign_pk);
 
 /* Write the line: from then on it is done, or a crash came between. */
 MUST_CHECK int release_will_do(struct release_call *c, struct err *e);
@@ -60,7 +60,7 @@ MUST_CHECK int release_need_recent(
     const struct release_call *c, uint64_t time_ms, struct err *e);
 /* A point of small order has no secret to share: nothing can be sealed to it. */
 MUST_CHECK int release_need_recipient(
-    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], struct err *e);
+    const uint8_t kem_pk[static KEM_PK_BYTES], struct err *e);
 /* The account chose standard protection, this escrow, and the key it has. */
 MUST_CHECK int release_need_standard(
     const struct release_call *c, const struct circle *circle, struct err *e);
@@ -84,7 +84,7 @@ MUST_CHECK int release_take_text(
 /* ---- release_keys.c: keys that are handed out ---- */
 
 struct release_keys {
-	uint8_t recipient[CIRCLE_KEM_BYTES];
+	uint8_t recipient[KEM_PK_BYTES];
 	bool wanted[CATEGORY_END];
 	struct buf keys; /* as in `released` */
 	uint16_t n;

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <sodium.h>
 
 #define HAND_OUTS (JOURNAL_VERB(ESCROW_RELEASE) | JOURNAL_VERB(ESCROW_COLLECT))
 
@@ -54,13 +53,13 @@ release_word_quoted(struct release_call *c, const char *name, struct bytes text)
 
 struct id
 release_recipient_ref(
-    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], const uint8_t *sign_pk)
+    const uint8_t kem_pk[static KEM_PK_BYTES], const uint8_t *sign_pk)
 {
 	OWN(buf_free) struct buf keys = { 0 };
 	struct digest d;
 	struct id ref;
 
-	buf_put(&keys, kem_pk, CIRCLE_KEM_BYTES);
+	buf_put(&keys, kem_pk, KEM_PK_BYTES);
 	if (sign_pk != NULL)
 		buf_put(&keys, sign_pk, SIG_PK_BYTES);
 	digest_of(buf_bytes(&keys), &d);
@@ -177,13 +176,9 @@ release_need_recent(
 }
 
 int
-release_need_recipient(
-    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], struct err *e)
+release_need_recipient(const uint8_t kem_pk[static KEM_PK_BYTES], struct err *e)
 {
-	static const uint8_t any[crypto_scalarmult_SCALARBYTES] = { 1 };
-	uint8_t shared[crypto_scalarmult_BYTES];
-
-	return crypto_scalarmult(shared, any, kem_pk) == 0
+	return kem_usable(kem_pk)
 	    ? 0
 	    : err_set(e, ERR_BAD_REQUEST, "the recipient's key is none");
 }
@@ -198,7 +193,7 @@ release_need_standard(
 		    e, "the account is not under standard protection");
 	if (!release_same(
 		circle->escrow.sign_pk, c->k->sign_pk, SIG_PK_BYTES) ||
-	    !release_same(circle->escrow.kem_pk, c->w.kem_pk, CIRCLE_KEM_BYTES))
+	    !release_same(circle->escrow.kem_pk, c->w.kem_pk, KEM_PK_BYTES))
 		return err_set(e, ERR_ESCROW_CHANGED,
 		    "the account's devices chose another escrow, or an older "
 		    "key of this one");

@@ -49,7 +49,7 @@ static bool
 is_again(const struct ward_order *was, const struct ward_order *o)
 {
 	return was->state == WARD_ORDER_WAITS && id_equal(&was->id, &o->id) &&
-	    release_same(was->kem_pk, o->kem_pk, CIRCLE_KEM_BYTES) &&
+	    release_same(was->kem_pk, o->kem_pk, KEM_PK_BYTES) &&
 	    release_same(was->sign_pk, o->sign_pk, SIG_PK_BYTES);
 }
 

@@ -38,7 +38,7 @@ enum ward_order_state {
 struct ward_order {
 	uint8_t state; /* enum ward_order_state */
 	struct id id;
-	uint8_t kem_pk[CIRCLE_KEM_BYTES]; /* the recipient's */
+	uint8_t kem_pk[KEM_PK_BYTES]; /* the recipient's */
 	uint8_t sign_pk[SIG_PK_BYTES];
 	uint64_t ends_ms; /* of the wait */
 };
@@ -48,7 +48,7 @@ struct ward {
 	struct id uid;
 	bool known; /* there is a state, be it a tombstone */
 	bool there; /* there is a key */
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 	bool registered;
 	uint8_t release_pk[SIG_PK_BYTES];
 	uint64_t registered_ms;

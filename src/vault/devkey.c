@@ -10,7 +10,7 @@ struct devkey {
 	struct secret *raw; /* DEVKEY_BYTES */
 	struct secret *sign; /* libsodium's 64-byte form */
 	uint8_t sign_pk[SIG_PK_BYTES];
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 };
 
 struct devkey *
@@ -99,7 +99,7 @@ devkey_sign(const struct devkey *k, enum sig_label label, struct bytes message,
 }
 
 void
-devkey_seal(const uint8_t kem_pk[static CIRCLE_KEM_BYTES], struct bytes plain,
+devkey_seal(const uint8_t kem_pk[static KEM_PK_BYTES], struct bytes plain,
     struct buf *out)
 {
 	uint8_t *to = buf_grow(out, plain.n + crypto_box_SEALBYTES);

@@ -31,8 +31,9 @@ void devkey_sign_pk(const struct devkey *k, uint8_t out[static SIG_PK_BYTES]);
 void devkey_sign(const struct devkey *k, enum sig_label label,
     struct bytes message, uint8_t sig[static SIG_BYTES]);
 
-/* Append what only the holder of kem_pk can open (X25519 sealed box). */
-void devkey_seal(const uint8_t kem_pk[static CIRCLE_KEM_BYTES],
+/* Append what only the holder of kem_pk can open (X25519 sealed box). It must
+ * be usable (wire/kem.h), as all in a circle are. */
+void devkey_seal(const uint8_t kem_pk[static KEM_PK_BYTES],
     struct bytes plain, struct buf *out);
 /* errors: key-substituted when it was not sealed to this device. */
 MUST_CHECK int devkey_open(const struct devkey *k, struct bytes sealed,

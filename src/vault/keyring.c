@@ -324,7 +324,7 @@ put_wrapped(const struct keyring *k, const struct secret *s,
 
 static void
 put_sealed(const struct keyring *k, const struct envelope *v,
-    const uint8_t kem_pk[static CIRCLE_KEM_BYTES], const struct secret *key,
+    const uint8_t kem_pk[static KEM_PK_BYTES], const struct secret *key,
     const struct devkey *device, struct buf *out)
 {
 	OWN(buf_free) struct buf header = { 0 };
@@ -366,12 +366,12 @@ keyring_envelope_recovery(const struct keyring *k,
 /* ---- for the escrow ---- */
 
 static struct id
-escrow_ref(const uint8_t kem_pk[static CIRCLE_KEM_BYTES])
+escrow_ref(const uint8_t kem_pk[static KEM_PK_BYTES])
 {
 	struct digest d;
 	struct id ref;
 
-	digest_of(bytes_of(kem_pk, CIRCLE_KEM_BYTES), &d);
+	digest_of(bytes_of(kem_pk, KEM_PK_BYTES), &d);
 	memcpy(ref.b, d.b, ID_BYTES);
 	return ref;
 }

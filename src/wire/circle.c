@@ -43,8 +43,9 @@ device_take(struct scan *s, struct device *out, struct err *e)
 	struct bytes kem = scan_v16(s);
 	d.name_commit = digest_take(s);
 	d.rights = scan_u8(s);
-	if (!scan_ok(s) || kem.n != sizeof d.kem_pk || id_zero(&d.dev_id) ||
-	    d.class < CLASS_COMPUTER || d.class >= CLASS_END ||
+	if (!scan_ok(s) || kem.n != sizeof d.kem_pk || !kem_usable(kem.p) ||
+	    id_zero(&d.dev_id) || d.class < CLASS_COMPUTER ||
+	    d.class >= CLASS_END ||
 	    (d.rights & ~(RIGHT_APPEND_ONLY | RIGHT_APPROVE)) != 0)
 		return invalid(e, "holds a device record that is wrong");
 	memcpy(d.kem_pk, kem.p, sizeof d.kem_pk);
@@ -82,7 +83,8 @@ set_take(struct scan *s, struct recovery_set *out, struct err *e)
 		scan_copy(s, k->sign_pk, sizeof k->sign_pk);
 		struct bytes kem = scan_v16(s);
 		k->weight = scan_u8(s);
-		if (kem.n != sizeof k->kem_pk || k->weight == 0)
+		if (kem.n != sizeof k->kem_pk || !kem_usable(kem.p) ||
+		    k->weight == 0)
 			return invalid(e, "holds a recovery key that is wrong");
 		memcpy(k->kem_pk, kem.p, sizeof k->kem_pk);
 		weight += k->weight;
@@ -151,7 +153,7 @@ escrow_take(struct scan *s, const struct id *uid, struct circle_escrow *out,
 	scan_copy(s, x.sig, sizeof x.sig);
 	id_put(&m, uid);
 	buf_put(&m, x.kem_pk, sizeof x.kem_pk);
-	if (!scan_ok(s) ||
+	if (!scan_ok(s) || !kem_usable(x.kem_pk) ||
 	    !sig_valid(SIG_ESCROW_ACCOUNT, x.sign_pk, buf_bytes(&m), x.sig))
 		return invalid(e, "names an escrow key that is wrong");
 	*out = x;

@@ -28,10 +28,10 @@
 
 #include "wire/digest.h"
 #include "wire/id.h"
+#include "wire/kem.h"
 #include "wire/limits.h"
 #include "wire/sig.h"
 
-#define CIRCLE_KEM_BYTES 32 /* X25519 */
 
 enum circle_type {
 	CIRCLE_GENESIS = 1, /* device | set | policy | u8 protection
@@ -68,10 +68,10 @@ enum circle_protection { PROTECTION_STANDARD = 1, PROTECTION_ADVANCED = 2 };
  * key it made for this account, to which category keys are sealed. sig is the
  * escrow's over SIG_ESCROW_ACCOUNT's label | uid | kem_pk.
  */
-#define CIRCLE_ESCROW_BYTES (SIG_PK_BYTES + CIRCLE_KEM_BYTES + SIG_BYTES)
+#define CIRCLE_ESCROW_BYTES (SIG_PK_BYTES + KEM_PK_BYTES + SIG_BYTES)
 struct circle_escrow {
 	uint8_t sign_pk[SIG_PK_BYTES];
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 	uint8_t sig[SIG_BYTES];
 };
 
@@ -91,7 +91,7 @@ struct device {
 	struct id dev_id;
 	uint8_t class; /* enum circle_class */
 	uint8_t sign_pk[SIG_PK_BYTES];
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 	struct digest name_commit;
 	uint8_t rights;
 };
@@ -99,7 +99,7 @@ struct device {
 struct recovery_key {
 	uint8_t kind; /* enum recovery_kind */
 	uint8_t sign_pk[SIG_PK_BYTES];
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 	uint8_t weight;
 };
 

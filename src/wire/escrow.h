@@ -108,7 +108,7 @@ enum escrow_outcome { ESCROW_WILL_DO = 1, ESCROW_REFUSED = 2 };
 struct escrow_state {
 	bool there; /* there is a key; without one kem_pk, registered and
 		       order are zeros */
-	uint8_t kem_pk[CIRCLE_KEM_BYTES];
+	uint8_t kem_pk[KEM_PK_BYTES];
 	bool registered; /* there is a release key */
 	uint32_t circle_seq; /* of the newest entry the escrow has verified */
 	struct digest circle_head;
@@ -129,7 +129,7 @@ struct escrow_ask {
 	struct id uid, request;
 	uint64_t time_ms;
 	uint8_t nonce[ESCROW_NONCE];
-	uint8_t recipient[CIRCLE_KEM_BYTES];
+	uint8_t recipient[KEM_PK_BYTES];
 	uint8_t n;
 	uint8_t categories[CATEGORY_END];
 };
@@ -137,7 +137,7 @@ struct escrow_ask {
 struct escrow_statement {
 	struct id uid, request;
 	uint64_t time_ms;
-	uint8_t recipient[CIRCLE_KEM_BYTES];
+	uint8_t recipient[KEM_PK_BYTES];
 	struct bytes way; /* borrows; 1 to 32 bytes, "authenticator" */
 };
 
@@ -151,7 +151,7 @@ struct escrow_key {
 
 struct escrow_released {
 	struct id uid, request;
-	uint8_t recipient[CIRCLE_KEM_BYTES];
+	uint8_t recipient[KEM_PK_BYTES];
 	uint64_t journal_n;
 	struct digest journal_head;
 	uint16_t n;

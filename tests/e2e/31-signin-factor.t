@@ -70,7 +70,7 @@ reach() {
 }
 equal 'its token reaches the account' 200 "$(reach GET /v1/account)"
 for path in 'GET /v1/keyring' 'GET /v1/zones' 'GET /v1/joins' \
-	'POST /v1/circle' 'GET /v1/circle'; do
+	'POST /v1/circle' 'GET /v1/visits' 'POST /v1/visits/x/allow'; do
 	# shellcheck disable=SC2086 # method and path
 	equal "but not $path" 403 "$(reach $path)"
 done

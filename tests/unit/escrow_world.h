@@ -276,8 +276,8 @@ world_ask(struct world *w, const uint8_t nonce[static ESCROW_NONCE], int to,
 	x.ask.request = x.statement.request = w->request;
 	x.ask.time_ms = x.statement.time_ms = time_ms;
 	memcpy(x.ask.nonce, nonce, ESCROW_NONCE);
-	memcpy(x.ask.recipient, w->device[to].kem_pk, CIRCLE_KEM_BYTES);
-	memcpy(x.statement.recipient, w->device[to].kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(x.ask.recipient, w->device[to].kem_pk, KEM_PK_BYTES);
+	memcpy(x.statement.recipient, w->device[to].kem_pk, KEM_PK_BYTES);
 	x.statement.way = bytes_str("authenticator");
 	x.ask.n = 2;
 	x.ask.categories[0] = CATEGORY_BACKUP;
@@ -314,7 +314,7 @@ world_order(const struct world *w, const struct id *id, int to,
 {
 	world_plain(w, ESCROW_ORDER, out);
 	id_put(out, id);
-	buf_put(out, w->device[to].kem_pk, CIRCLE_KEM_BYTES);
+	buf_put(out, w->device[to].kem_pk, KEM_PK_BYTES);
 	buf_put(out, w->device[to].sign_pk, SIG_PK_BYTES);
 	buf_put_v8(out, bytes_str(reference));
 }
@@ -382,7 +382,7 @@ world_meet_escrow(struct world *w, const uint8_t sign_pk[static SIG_PK_BYTES],
 	struct scan s = scan_of(created);
 
 	memcpy(w->escrow.sign_pk, sign_pk, SIG_PK_BYTES);
-	scan_copy(&s, w->escrow.kem_pk, CIRCLE_KEM_BYTES);
+	scan_copy(&s, w->escrow.kem_pk, KEM_PK_BYTES);
 	scan_copy(&s, w->escrow.sig, SIG_BYTES);
 	if (!scan_done(&s))
 		abort();

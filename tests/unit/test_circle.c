@@ -126,7 +126,7 @@ put_set(struct buf *b, uint8_t t, int n)
 		set.keys[i].kind = 1;
 		set.keys[i].weight = 1;
 		sign_pk_of(REC(i), set.keys[i].sign_pk);
-		memcpy(set.keys[i].kem_pk, kem.b, CIRCLE_KEM_BYTES);
+		memcpy(set.keys[i].kem_pk, kem.b, KEM_PK_BYTES);
 	}
 	recovery_set_put(b, &set);
 }
@@ -313,6 +313,10 @@ static const struct step story[] = {
 BODY(device_5, DEVICE(device_of(5)))
 BODY(device_1_again, DEVICE(device_of(1)))
 BODY(zero_device, DEVICE(device_of(5)); memset(b->p, 0, ID_BYTES))
+/* Points of small order, to which nothing can be sealed (RFC 7748, 6.1). */
+BODY(zero_kem, DEVICE(device_of(5)); memset(b->p + 51, 0, KEM_PK_BYTES))
+BODY(one_kem, put_set(b, 1, 2); memset(b->p + 37, 0, KEM_PK_BYTES);
+     b->p[37] = 1)
 BODY(odd_rights, DEVICE(device_of(5)); b->p[b->n - 1] = 0x80)
 BODY(odd_class, DEVICE(device_of(5)); b->p[ID_BYTES] = CLASS_END)
 BODY(remove_0_and_1, put_remove(b, 0, 1, 3))
@@ -415,6 +419,12 @@ static const struct refusal {
 	    10, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a device without a name of its own", CIRCLE_ADD, 0, 0, 5,
 	      zero_device },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "a device that nothing can be sealed to", CIRCLE_ADD, 0, 0, 5,
+	      zero_kem },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "a recovery key that nothing can be sealed to", CIRCLE_RECOVERY, 0,
+	      0, NOBODY, one_kem },
 	    1, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "rights that do not exist", CIRCLE_ADD, 0, 0, 5, odd_rights }, 1,
 	    PLAIN, ERR_CIRCLE_INVALID },

@@ -46,10 +46,10 @@ default_text_has_every_key(void **state)
 		"[accounts]", "invitations", "default_quota", "[mail]",
 		"smtp_url", "from", "[phone]", "text_url", "text_method",
 		"text_body", "call_command", "[auth]", "saslauthd_socket",
-		"[place]", "database", "[limits]", "password_tries",
-		"code_tries", "prompts_per_hour", "signups_per_hour",
-		"connections", "connections_per_address", "idle", "drain",
-		"mature_hours" };
+		"[place]", "database", "[escrow]", "socket", "dir", "user",
+		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
+		"signups_per_hour", "connections", "connections_per_address",
+		"idle", "drain", "mature_hours", "recovery_wait" };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;
 

@@ -208,7 +208,7 @@ keys_reach_the_recipient(void **state)
 	    sig_valid(SIG_ESCROW_RELEASED, b.k->sign_pk, r.signed_part, r.sig));
 	assert_true(id_equal(&r.uid, &b.w.uid));
 	assert_true(id_equal(&r.request, &x.ask.request));
-	assert_memory_equal(r.recipient, x.ask.recipient, CIRCLE_KEM_BYTES);
+	assert_memory_equal(r.recipient, x.ask.recipient, KEM_PK_BYTES);
 	/* K of one epoch and N, of the two categories that were asked for. */
 	assert_int_equal(r.n, 4);
 	struct scan s = scan_of(r.keys);
@@ -268,7 +268,7 @@ says_what_it_knows(void **state)
 	x = state_of(&b);
 	assert_true(x.there);
 	assert_false(x.registered);
-	assert_memory_equal(x.kem_pk, b.w.escrow.kem_pk, CIRCLE_KEM_BYTES);
+	assert_memory_equal(x.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
 	assert_int_equal(x.circle_seq, 0);
 	assert_int_equal(x.journal_n, 1);
 	world_genesis(&b.w, PROTECTION_STANDARD);
@@ -329,8 +329,6 @@ what_is_no_request_is_refused(void **state)
 
 	(void)state;
 	for (unsigned verb = 0; verb < 256; verb++) {
-		if (verb == ESCROW_DISCLOSE)
-			continue; /* not a server's to ask */
 		buf_clear(&b.request);
 		buf_put_u8(&b.request, ESCROW_VERSION);
 		buf_put_u8(&b.request, (uint8_t)verb);
@@ -380,7 +378,7 @@ statement_of_another_request(struct bench *b, struct world_asking *x)
 static void
 statement_for_another(struct bench *b, struct world_asking *x)
 {
-	memcpy(x->statement.recipient, b->w.device[2].kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(x->statement.recipient, b->w.device[2].kem_pk, KEM_PK_BYTES);
 }
 static void
 old_statement(struct bench *b, struct world_asking *x)
@@ -505,7 +503,7 @@ circle_to_another_escrow(struct bench *b, struct world_asking *x)
 
 	devkey_sign_pk(b->w.key[3], b->w.escrow.sign_pk);
 	id_put(&m, &b->w.uid);
-	buf_put(&m, b->w.escrow.kem_pk, CIRCLE_KEM_BYTES);
+	buf_put(&m, b->w.escrow.kem_pk, KEM_PK_BYTES);
 	devkey_sign(
 	    b->w.key[3], SIG_ESCROW_ACCOUNT, buf_bytes(&m), b->w.escrow.sig);
 	world_protection(&b->w, PROTECTION_STANDARD, 0);
@@ -667,13 +665,13 @@ nothing_can_be_sealed_to_a_key_that_is_none(void **state)
 	(void)state;
 	for (uint8_t low = 0; low < 2; low++) {
 		OWN(world_asking_free) struct world_asking x = asking(&b);
-		memset(x.ask.recipient, 0, CIRCLE_KEM_BYTES);
+		memset(x.ask.recipient, 0, KEM_PK_BYTES);
 		x.ask.recipient[0] = low;
 		memcpy(
-		    x.statement.recipient, x.ask.recipient, CIRCLE_KEM_BYTES);
+		    x.statement.recipient, x.ask.recipient, KEM_PK_BYTES);
 		world_release(&x, &b.request);
 		assert_int_equal(ask(&b), ERR_BAD_REQUEST);
-		memset(b.w.device[3].kem_pk, 0, CIRCLE_KEM_BYTES);
+		memset(b.w.device[3].kem_pk, 0, KEM_PK_BYTES);
 		b.w.device[3].kem_pk[0] = low;
 		world_order(&b.w, &order, 3, "r", &b.request);
 		assert_int_equal(ask(&b), ERR_BAD_REQUEST);
@@ -946,7 +944,7 @@ an_order_waits_and_is_then_carried_out(void **state)
 		/* K and N of backup, drive, photos and notes. */
 		assert_int_equal(r.n, 8);
 		assert_memory_equal(
-		    r.recipient, b.w.device[1].kem_pk, CIRCLE_KEM_BYTES);
+		    r.recipient, b.w.device[1].kem_pk, KEM_PK_BYTES);
 		struct journal_head head =
 		    journal_account(b.k->journal, &b.w.uid);
 		assert_int_equal(r.journal_n, head.n);
@@ -1149,7 +1147,7 @@ the_recipients_other_key_must_be_the_orders_too(void **state)
 	collect(&b, &order_1);
 	must(&b);
 	/* Device 2 signs, but claims to open what was sealed to device 1. */
-	memcpy(b.w.device[2].kem_pk, b.w.device[1].kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(b.w.device[2].kem_pk, b.w.device[1].kem_pk, KEM_PK_BYTES);
 	world_reset(&b.w, 2);
 	register_at(&b, 1, 2);
 	refused(&b, ERR_RELEASE_REFUSED);
@@ -1208,7 +1206,7 @@ a_destroyed_key_does_not_come_back(void **state)
 	hello(&b);
 	create(&b);
 	assert_memory_not_equal(
-	    old.kem_pk, b.w.escrow.kem_pk, CIRCLE_KEM_BYTES);
+	    old.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
 	/* A replayed destroying does not hit the new one. */
 	destroy(&b, 0);
 	refused(&b, ERR_RELEASE_REFUSED);
@@ -1293,7 +1291,7 @@ only_what_came_to_nothing_is_dropped(void **state)
 	assert_false(state_of(&b).there);
 	create(&b);
 	assert_memory_not_equal(
-	    first.kem_pk, b.w.escrow.kem_pk, CIRCLE_KEM_BYTES);
+	    first.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
 	world_genesis(&b.w, PROTECTION_STANDARD);
 	register_at(&b, 0, 0);
 	must(&b);

@@ -178,7 +178,7 @@ check_whole(struct bench *b)
 			fail_msg("%s", e.msg);
 		devkey_publish(key, &self);
 		assert_memory_equal(
-		    self.kem_pk, b->ward.kem_pk, CIRCLE_KEM_BYTES);
+		    self.kem_pk, b->ward.kem_pk, KEM_PK_BYTES);
 	}
 	if (ward_circle(b->ws, &b->ward, &circle, &e) < 0)
 		fail_msg("%s", e.msg);
@@ -417,7 +417,7 @@ files_of_another_account_open_nothing(void **state)
 	assert_int_equal(ward_key(b.ws, &odd, &own, &e), -1);
 	assert_int_equal(rename(key_path, other_key), 0);
 	/* Nor with the other's public key beside it. */
-	memcpy(second.kem_pk, first.kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(second.kem_pk, first.kem_pk, KEM_PK_BYTES);
 	assert_int_equal(ward_key(b.ws, &second, &key, &e), -1);
 	assert_int_equal(rename(state_path, other_state), 0);
 	assert_int_equal(ward_load(b.ws, &b.w.uid, &first, &e), -1);

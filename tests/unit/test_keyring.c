@@ -356,7 +356,7 @@ recovery_key(struct world *w)
 	w->circle.recovery.n = w->circle.recovery.t = 1;
 	*r = (struct recovery_key){ .kind = RECOVERY_KEY, .weight = 1 };
 	memcpy(r->sign_pk, public.sign_pk, SIG_PK_BYTES);
-	memcpy(r->kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(r->kem_pk, public.kem_pk, KEM_PK_BYTES);
 	return k;
 }
 
@@ -392,7 +392,7 @@ escrow_key(struct world *w)
 	struct devkey *k = devkey_new(&public);
 
 	w->circle.protection = PROTECTION_STANDARD;
-	memcpy(w->circle.escrow.kem_pk, public.kem_pk, CIRCLE_KEM_BYTES);
+	memcpy(w->circle.escrow.kem_pk, public.kem_pk, KEM_PK_BYTES);
 	return k;
 }
 

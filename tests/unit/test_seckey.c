@@ -73,13 +73,13 @@ makes_the_same_keys_of_a_secret(void **state)
 	devkey_publish(one, &a);
 	devkey_publish(two, &b);
 	assert_memory_equal(a.sign_pk, b.sign_pk, SIG_PK_BYTES);
-	assert_memory_equal(a.kem_pk, b.kem_pk, CIRCLE_KEM_BYTES);
+	assert_memory_equal(a.kem_pk, b.kem_pk, KEM_PK_BYTES);
 	json_t *v = vectors_load("tests/vectors/key-member.json");
 	HEX(sign_pk, v, "sign_pk");
 	HEX(kem_pk, v, "kem_pk");
 	HEX(want, v, "salt");
 	assert_bytes(a.sign_pk, SIG_PK_BYTES, &sign_pk);
-	assert_bytes(a.kem_pk, CIRCLE_KEM_BYTES, &kem_pk);
+	assert_bytes(a.kem_pk, KEM_PK_BYTES, &kem_pk);
 	seckey_salt(&uid, &salt);
 	assert_bytes(salt.b, DIGEST_BYTES, &want);
 	json_decref(v);

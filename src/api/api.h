@@ -32,8 +32,13 @@ http_handle_fn recover_begin, recover_look, recover_cancel, recover_keyring,
     recover_prove, recover_password, recover_finish;
 http_handle_fn assist_list, assist_begin, assist_end, assist_post,
     assist_messages;
+http_handle_fn visits_ask, visits_list, visits_allow, visits_refuse,
+    visits_done, visits_post, visits_messages;
 extern const struct http_sink zones_blob_put;
 
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
     const struct id *uid, bool *ok, struct err *e);
+/* After a refusal: no prompts from that address for a day. */
+MUST_CHECK int join_silence(struct tx *tx, struct call *c, const struct id *uid,
+    const char *address, struct err *e);

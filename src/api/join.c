@@ -260,10 +260,22 @@ join_allow(
 	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }
 
+int
+join_silence(struct tx *tx, struct call *c, const struct id *uid,
+    const char *address, struct err *e)
+{
+	OWN(buf_free) struct buf silent = { 0 };
+
+	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, address);
+	return sql_run(tx, e,
+	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, 1, ?)"
+	    " ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms",
+	    "sn", buf_text(&silent), c->now_ms);
+}
+
 static int
 refuse(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(buf_free) struct buf silent = { 0 };
 	struct joining j;
 	struct id id;
 
@@ -271,12 +283,7 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (j.state > JOIN_ALLOWED)
 		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
-	buf_printf(&silent, "silent|%s|%s", id_text(&j.uid).s, j.address);
-	if (sql_run(tx, e,
-		"INSERT INTO throttle (name, tries, since_ms) VALUES (?, 1, ?)"
-		" ON CONFLICT (name) DO UPDATE SET since_ms ="
-		" excluded.since_ms",
-		"sn", buf_text(&silent), c->now_ms) < 0)
+	if (join_silence(tx, c, &j.uid, j.address, e) < 0)
 		return -1;
 	return set_state(tx, c, &j, JOIN_REFUSED, "join_refused", e);
 }

@@ -56,18 +56,60 @@ save(struct self *s, const struct seen *x, struct err *e)
 	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
 }
 
+/* The escrow that the server names; *named false: it names none. */
+static int
+named_by_server(struct self *s, uint8_t sign_pk[static SIG_PK_BYTES],
+    bool *named, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf key = { 0 };
+
+	if (api_call(s->remote, "GET", "/v1/protection", NULL, false, &answer,
+		e) < 0)
+		return -1;
+	*named = json_object_get(answer, "escrow") != NULL;
+	if (!*named)
+		return 0;
+	if (jsonio_bytes(answer, "escrow", SIG_PK_BYTES, &key, e) < 0)
+		return -1;
+	memcpy(sign_pk, key.p, SIG_PK_BYTES);
+	return 0;
+}
+
 int
 escrowlog_there(struct self *s, bool *yes, struct err *e)
 {
+	uint8_t key[SIG_PK_BYTES];
+	struct digest pin;
 	struct seen seen;
 
-	*yes = s->circle.protection == PROTECTION_STANDARD;
+	*yes = s->circle.protection == PROTECTION_STANDARD ||
+	    remote_escrow(s->remote, &pin);
 	if (*yes)
 		return 0;
 	if (load(s, &seen, e) < 0)
 		return -1;
 	*yes = seen.there;
-	return 0;
+	return *yes ? 0 : named_by_server(s, key, yes, e);
+}
+
+/* It never was one of the account: it is the one that the address names, or
+ * when that names none the server. */
+static int
+meet(struct self *s, uint8_t sign_pk[static SIG_PK_BYTES], struct err *e)
+{
+	struct digest pin, got;
+	bool named;
+
+	if (named_by_server(s, sign_pk, &named, e) < 0)
+		return -1;
+	if (named)
+		digest_of(bytes_of(sign_pk, SIG_PK_BYTES), &got);
+	return named &&
+		(!remote_escrow(s->remote, &pin) || digest_equal(&pin, &got))
+	    ? 0
+	    : err_set(e, ERR_ESCROW_CHANGED,
+		  "the server does not name the escrow that its address does");
 }
 
 static int
@@ -132,6 +174,8 @@ escrowlog_read(struct self *s, struct buf *out, struct err *e)
 	memcpy(now.sign_pk,
 	    standard ? s->circle.escrow.sign_pk : before.sign_pk,
 	    sizeof now.sign_pk);
+	if (!standard && !before.there && meet(s, now.sign_pk, e) < 0)
+		return -1;
 	/* Another escrow, which the account's devices have chosen since. */
 	if (standard && before.there &&
 	    !bytes_equal(bytes_of(before.sign_pk, SIG_PK_BYTES),

@@ -15,7 +15,7 @@
 #include "client/self.h"
 #include "wire/escrow.h"
 
-/* Does the account have one: is it under standard protection, or was it? */
+/* Is there one: the account's, or one that the server or its address names? */
 MUST_CHECK int escrowlog_there(struct self *s, bool *yes, struct err *e);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* reader.c: keys from the escrow, kept for an hour, and what they open. */
+/* reader.c: keys to read with, kept for an hour, and what they open. */
 #include "client/reader.h"
 
 #include "base/file.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define KEY "reader"
-#define FORMAT 1
+#define FORMAT_RELEASED 1
+#define FORMAT_GIVEN 2
 
 void
 reader_free(struct reader **rp)
@@ -39,7 +40,7 @@ keep(const char *dir, const struct id *uid, const struct release *got,
 	OWN(secret_free) struct secret *raw = devkey_secret(got->key);
 	OWN(buf_free) struct buf b = { 0 };
 
-	buf_put_u8(&b, FORMAT);
+	buf_put_u8(&b, FORMAT_RELEASED);
 	id_put(&b, uid);
 	id_put(&b, &got->request);
 	buf_put_bytes(&b, secret_bytes(raw));
@@ -83,6 +84,62 @@ reader_begin(const char *dir, const json_t *answer,
 	    : keep(dir, &uid, &got, buf_bytes(&entries), e);
 }
 
+/* ---- by a device ---- */
+
+/* The server's circle must be the device's, as far as that went. */
+static int
+check_circle(const struct circle *c, const struct device *d, uint32_t seq,
+    const struct digest *head, struct err *e)
+{
+	OWN(buf_free) struct buf theirs = { 0 };
+	OWN(buf_free) struct buf ours = { 0 };
+	const struct digest *there = circle_hash_at(c, seq);
+	const struct member *m = circle_member(c, &d->dev_id);
+
+	device_put(&theirs, d);
+	if (m != NULL && m->active)
+		device_put(&ours, &m->device);
+	return there != NULL && digest_equal(there, head) &&
+		bytes_equal(buf_bytes(&theirs), buf_bytes(&ours))
+	    ? 0
+	    : err_set(e, ERR_CIRCLE_NOT_YOURS,
+		  "the server shows other devices than yours does");
+}
+
+int
+reader_take(const char *dir, const struct device *device, struct bytes given,
+    struct err *e)
+{
+	OWN(visit_free) struct visit *v = NULL;
+	OWN(local_free) struct local *local = NULL;
+	OWN(buf_free) struct buf entries = { 0 };
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(keyring_free) struct keyring *keys = NULL;
+	struct scan s = scan_of(given);
+	uint32_t seq = scan_u32(&s);
+	struct digest head = digest_take(&s);
+	struct bytes list = scan_take(&s, s.n);
+
+	if (visit_open(dir, &v, e) < 0)
+		return -1;
+	OWN(depot_free) struct depot *depot = depot_remote_new(v->remote);
+	if (depot->ops->circle(depot, 0, &entries, e) < 0 ||
+	    chain_apply(&circle, buf_bytes(&entries), e) < 0 ||
+	    check_circle(&circle, device, seq, &head, e) < 0)
+		return -1;
+	keys = keyring_new(&circle.uid);
+	buf_put_u8(&b, FORMAT_GIVEN);
+	buf_put_v32(&b, list);
+	buf_put_v32(&b, buf_bytes(&entries));
+	int rc = keyring_borrow(keys, list, circle.key.epoch, e) < 0 ||
+		home_open(dir, &local, e) < 0
+	    ? -1
+	    : local_put(local, KEY, buf_bytes(&b), e);
+	mem_wipe(b.p, b.n);
+	return rc;
+}
+
 /* ---- opening ---- */
 
 static int
@@ -107,28 +164,60 @@ reader_there(const char *dir)
 }
 
 static int
-load(struct reader *r, struct bytes x, struct err *e)
+damaged(struct err *e)
 {
-	struct scan s = scan_of(x);
+	return err_set(e, ERR_STATE_DAMAGED,
+	    "what is kept of the sign-in is not well-formed");
+}
 
-	uint8_t format = scan_u8(&s);
-	struct id uid = id_take(&s);
-	struct id request = id_take(&s);
-	struct bytes raw = scan_take(&s, DEVKEY_BYTES);
-	struct bytes released = scan_v32(&s);
-	struct bytes entries = scan_v32(&s);
-	if (!scan_done(&s) || format != FORMAT)
-		return err_set(e, ERR_STATE_DAMAGED,
-		    "what is kept of the sign-in is not well-formed");
+static int
+load_released(struct reader *r, struct scan *s, struct err *e)
+{
+	struct id uid = id_take(s);
+	struct id request = id_take(s);
+	struct bytes raw = scan_take(s, DEVKEY_BYTES);
+	struct bytes released = scan_v32(s);
+	struct bytes entries = scan_v32(s);
+
+	if (!scan_done(s))
+		return damaged(e);
 	OWN(devkey_free) struct devkey *key = devkey_of(raw);
 	r->keyring = keyring_new(&uid);
-	r->zones_of = (struct zcopy_self){ .uid = uid,
-		.keyring = r->keyring,
-		.circle = &r->circle,
-		.unverified = true };
 	return chain_apply(&r->circle, entries, e) < 0
 	    ? -1
 	    : release_open(released, &r->circle, &request, key, r->keyring, e);
+}
+
+static int
+load_given(struct reader *r, struct scan *s, struct err *e)
+{
+	struct bytes list = scan_v32(s);
+	struct bytes entries = scan_v32(s);
+
+	if (!scan_done(s))
+		return damaged(e);
+	if (chain_apply(&r->circle, entries, e) < 0)
+		return -1;
+	r->keyring = keyring_new(&r->circle.uid);
+	return keyring_borrow(r->keyring, list, r->circle.key.epoch, e);
+}
+
+static int
+load(struct reader *r, struct bytes x, struct err *e)
+{
+	struct scan s = scan_of(x);
+	uint8_t format = scan_u8(&s);
+
+	if (format != FORMAT_RELEASED && format != FORMAT_GIVEN)
+		return damaged(e);
+	if ((format == FORMAT_RELEASED ? load_released(r, &s, e)
+				       : load_given(r, &s, e)) < 0)
+		return -1;
+	r->zones_of = (struct zcopy_self){ .uid = r->circle.uid,
+		.keyring = r->keyring,
+		.circle = &r->circle,
+		.unverified = true };
+	return 0;
 }
 
 /* Where backups are, on the server's word: the state zone is closed here. */

@@ -123,10 +123,10 @@ zcopy_on_faith(const struct zcopy *z, const struct head *h)
 {
 	const struct zcopy_self *self = z->self;
 
-	return self->unverified ||
-	    (h->integrity_epoch < self->circle->first_epoch &&
-		keyring_integrity(
-		    self->keyring, z->category, h->integrity_epoch) == NULL);
+	return keyring_integrity(
+		   self->keyring, z->category, h->integrity_epoch) == NULL &&
+	    (self->unverified ||
+		h->integrity_epoch < self->circle->first_epoch);
 }
 
 bool

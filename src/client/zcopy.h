@@ -29,8 +29,8 @@ struct zcopy_self {
 	 * call on a copy. NULL: neither ever changes.
 	 */
 	pthread_mutex_t *lock;
-	/* No integrity keys are held, so live sums are taken on faith; such a
-	 * one reads and never writes. */
+	/* One that reads and never writes; live sums whose integrity keys it
+	 * does not hold are taken on faith. */
 	bool unverified;
 };
 

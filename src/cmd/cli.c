@@ -71,6 +71,10 @@ static const struct command {
 	    "[show | standard | advanced | reencrypt [--dry-run] | web on|off] "
 	    "[--code CODE]",
 	    "who can open the account's data", cli_protection },
+	{ "visit",
+	    "ask [--code CODE] [--timeout SPAN] | list | approve [ID] "
+	    "[--print-code] [--timeout SPAN] | refuse [ID]",
+	    "let a sign-in by a code read for an hour", cli_visit },
 	{ "recovery",
 	    "status | key create|rotate|remove [--out F] | kit "
 	    "create|rotate|remove [--out DIR] | contact add NAME [--out F] | "

@@ -199,7 +199,7 @@ cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;
 cli_fn cli_two_factor, cli_authenticator, cli_phone, cli_app_password, cli_mail,
     cli_device, cli_session, cli_agent, cli_security_key, cli_recovery,
-    cli_recover, cli_protection;
+    cli_recover, cli_protection, cli_visit;
 cli_fn cli_mount;
 cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
 cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;

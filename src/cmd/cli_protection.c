@@ -289,7 +289,7 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 		    (json_int_t)p.repack.packs, "written_bytes",
 		    (json_int_t)p.repack.written_bytes, "snapshots",
 		    (json_int_t)p.repack.snapshots, "deleted",
-		    (json_int_t)(p.deleted + gone.deleted), "runs",
+		    (json_int_t)p.deleted + (json_int_t)gone.deleted, "runs",
 		    (json_int_t)p.runs));
 	OWN(mem_free) char *size = cli_size(p.repack.written_bytes);
 	cli_say(cli,

@@ -156,6 +156,10 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		    "what is open.\nIts data and its settings take a device "
 		    "that another one has let in:\naumbry signin --with "
 		    "device");
+	if (!v.reads && v.why.code == ERR_NONE)
+		cli_say(cli,
+		    "To read the backups from here: aumbry visit ask, with a "
+		    "device at hand.");
 	if (!v.reads && v.why.code != ERR_NONE)
 		cli_say(cli, "%s (%s)", v.why.msg, err_name(v.why.code));
 	return 0;

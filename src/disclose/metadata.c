@@ -38,8 +38,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "outbox", "metadata/requests.json", NULL },
 	{ "phone", "metadata/factors.json", "code: a credential" },
 	{ "record", "metadata/records.csv", NULL },
-	{ "recovering", "metadata/requests.json",
-	    "token, nonce, helper: credentials" },
+	{ "recovering", "metadata/requests.json", "token, nonce: credentials" },
 	{ "recovery", "metadata/factors.json",
 	    "verifier, assist, half, birth_pin: credentials" },
 	{ "schema_version", NULL, "it is of no account" },
@@ -48,6 +47,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "throttle", "metadata/requests.json", NULL },
 	{ "trusted_browser", "metadata/sessions.json", "token: a credential" },
 	{ "usage", "metadata/account.json", NULL },
+	{ "visit", "metadata/requests.json", "session, nonce: credentials" },
 	{ "zone", "metadata/zones.json", NULL },
 };
 const size_t metadata_n_tables = ARRAY_SIZE(metadata_tables);
@@ -217,10 +217,16 @@ static const struct listed {
 	    "state:n by_device:h messages:n message_bytes:n" },
 	{ "metadata/requests.json", "recoveries",
 	    "SELECT id, way, keyref, device, os, address, created_ms, state,"
-	    " ready_ms, expires_ms, reference FROM recovering WHERE uid = ?"
+	    " ready_ms, expires_ms, helper, reference FROM recovering WHERE "
+	    "uid = ?"
 	    " ORDER BY created_ms",
 	    "id:h way:s keyref:h device:b os:s address:s created:t state:n "
-	    "ready:t expires:t reference:s" },
+	    "ready:t expires:t helper:h reference:s" },
+	{ "metadata/requests.json", "visits",
+	    "SELECT id, categories, address, created_ms, expires_ms, state,"
+	    " by_device FROM visit WHERE uid = ? ORDER BY created_ms",
+	    "id:h categories:n address:s created:t expires:t state:n "
+	    "by_device:h" },
 	{ "metadata/requests.json", "mail_to_send",
 	    "SELECT address, subject, body, made_ms, tries FROM outbox"
 	    " WHERE uid = ? ORDER BY n",

@@ -96,6 +96,15 @@ static const struct {
 	{ "keys_released_operator", "keys were released to a recovery",
 	    "The escrow has handed out keys of this account's data to a "
 	    "recovery that the operator ordered." },
+	{ "visit_asked", "a sign-in asks to read your data",
+	    "A sign-in by a code asks your devices for keys to read with. If "
+	    "that is not you, change your password: aumbry password change" },
+	{ "visit_opened", "a sign-in was let read your data",
+	    "A device of yours has handed keys to a sign-in by a code, to read "
+	    "with until it is over." },
+	{ "visit_refused", "a sign-in was refused your data",
+	    "A device of yours has refused a sign-in by a code the keys that "
+	    "it asked for." },
 	{ "mail_added", "an address was added",
 	    "Notices of this account go to an address more." },
 	{ "mail_removed", "an address was removed",

@@ -359,6 +359,9 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		("DELETE FROM joining_message WHERE joining IN"
 		 " (SELECT id FROM recovering WHERE expires_ms < ?)"),
 		"DELETE FROM recovering WHERE expires_ms < ?",
+		("DELETE FROM joining_message WHERE joining IN"
+		 " (SELECT id FROM visit WHERE expires_ms < ?)"),
+		"DELETE FROM visit WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};
 	/* What has just expired still explains itself for a day. */

@@ -58,6 +58,12 @@ static const char *const schema[] = {
 	" address TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,"
 	" made_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
 	" next_ms INTEGER NOT NULL);"
+	"CREATE TABLE visit (id BLOB PRIMARY KEY, uid BLOB NOT NULL,"
+	" session BLOB NOT NULL, nonce BLOB NOT NULL,"
+	" categories INTEGER NOT NULL, address TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, by_device BLOB NOT NULL);"
+	"CREATE INDEX visit_uid ON visit (uid);"
 	"CREATE INDEX outbox_next ON outbox (next_ms);"
 	"CREATE INDEX outbox_uid ON outbox (uid);",
 	"DROP TABLE session;"
@@ -502,7 +508,7 @@ is_attempt(const char *event)
 	static const char *const attempts[] = { "signin_started",
 		"signin_failed", "step_up_started", "code_sent", "code_wrong",
 		"join_opened", "join_refused", "join_failed", "join_ended",
-		"security_key_refused" };
+		"visit_asked", "visit_refused", "security_key_refused" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
 		if (strcmp(event, attempts[i]) == 0)

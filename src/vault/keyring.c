@@ -117,6 +117,59 @@ keyring_put_names(struct keyring *k, enum category c, const struct secret *key)
 		k->names[c] = secret_copy(key);
 }
 
+enum lent { LENT_CATEGORY = 1, LENT_NAMES = 2, LENT_INTEGRITY = 3 };
+
+static void
+lend_one(struct buf *out, enum lent kind, enum category c, uint32_t epoch,
+    const struct secret *key)
+{
+	if (key == NULL)
+		return;
+	buf_put_u8(out, (uint8_t)kind);
+	buf_put_u8(out, (uint8_t)c);
+	buf_put_u32(out, epoch);
+	buf_put_bytes(out, secret_bytes(key));
+}
+
+void
+keyring_lend(const struct keyring *k, enum category c, struct buf *out)
+{
+	lend_one(out, LENT_NAMES, c, 0, k->names[c]);
+	for (uint32_t n = 1; n <= k->n; n++) {
+		const struct epoch *at = &k->epochs[n - 1];
+		lend_one(out, LENT_CATEGORY, c, n, at->category[c]);
+		lend_one(out, LENT_INTEGRITY, c, n, at->integrity[c]);
+	}
+}
+
+int
+keyring_borrow(
+    struct keyring *k, struct bytes lent, uint32_t newest, struct err *e)
+{
+	struct scan s = scan_of(lent);
+
+	while (!scan_done(&s) && scan_ok(&s)) {
+		uint8_t kind = scan_u8(&s);
+		uint8_t category = scan_u8(&s);
+		uint32_t epoch = scan_u32(&s);
+		struct bytes raw = scan_take(&s, SECRET_KEY);
+		if (!scan_ok(&s) || !category_known(category) ||
+		    kind < LENT_CATEGORY || kind > LENT_INTEGRITY ||
+		    epoch > newest || (kind == LENT_NAMES) != (epoch == 0))
+			return err_set(e, ERR_BAD_REQUEST,
+			    "the keys that were handed over are not "
+			    "well-formed");
+		struct secret *key = secret_of(raw);
+		struct secret **slot = kind == LENT_NAMES ? &k->names[category]
+		    : kind == LENT_CATEGORY
+		    ? &epoch_room(k, epoch)->category[category]
+		    : &epoch_room(k, epoch)->integrity[category];
+		secret_free(slot);
+		*slot = key;
+	}
+	return 0;
+}
+
 void
 keyring_absorb(struct keyring *k, struct keyring *more)
 {

@@ -100,6 +100,21 @@ void keyring_put_names(
     struct keyring *k, enum category c, const struct secret *key);
 
 /*
+ * What reads one category, for who may read it for a while: in the clear,
+ * n * (u8 kind | u8 category | u32 epoch | key[32]); kind 1 is K, 2 is N with
+ * epoch 0, 3 is I.
+ */
+void keyring_lend(const struct keyring *k, enum category c, struct buf *out);
+/*
+ * Take what keyring_lend made.
+ *
+ * newest  epoch of the circle.
+ * errors  bad-request.
+ */
+MUST_CHECK int keyring_borrow(
+    struct keyring *k, struct bytes lent, uint32_t newest, struct err *e);
+
+/*
  * One key of an envelope that was sealed to the escrow: the escrow's half.
  *
  * account  the escrow's key for the account.

@@ -6,7 +6,7 @@
 
 #define LABEL(text) \
 	{ \
-		text, sizeof text \
+		(text), sizeof(text) \
 	} /* with its NUL */
 
 static const struct {

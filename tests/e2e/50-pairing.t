@@ -42,17 +42,6 @@ ends() {
 	wait "$3"
 	equal "$1" "$2" "$? $(tail -n 1 "$4")"
 }
-# other_code CODE: a well-formed code that is not this one.
-other_code() {
-	echo "$1" | tr -dc '0-9\n' | awk '{
-		code = (substr($0, 1, 1) + 1) % 10 substr($0, 2, 6)
-		for (i = 1; i <= 7; i++) {
-			d = substr(code, i, 1) * (i % 2 + 1)
-			sum += d > 9 ? d - 9 : d
-		}
-		print code (10 - sum % 10) % 10
-	}'
-}
 # slip CODE: one digit of it typed wrong.
 slip() {
 	echo "$1" | awk '{ print (substr($0, 1, 1) + 1) % 10 substr($0, 2) }'

@@ -120,6 +120,7 @@ refused '- nor put the older one out' 4 device-too-young \
 
 # Three days later.
 stop_server
+# shellcheck disable=SC2034 # tap.sh reads it
 SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
 start_server
 later() {
@@ -127,6 +128,8 @@ later() {
 	shift
 	faketime -f +73h aumbry --home "$T/$device" --password-file "$PW2" "$@"
 }
+refused 'three days later it is too late to stop it' 1 not-found \
+	later new recovery veto
 ok 'three days later the new key is in force' \
 	later new recovery drill --key-file "$T/key2"
 refused '- and the old one opens nothing' 1 recovery-key-wrong \

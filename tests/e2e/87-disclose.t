@@ -235,7 +235,7 @@ ESCROW_AS="env FAKETIME=+2h LD_PRELOAD=$preload"
 start_escrow
 ok 'two hours later: it is told' until_true 20 sees 'disclose.*notify_after'
 ok '- and what came after it' sees 'release .*authenticator'
-ESCROW_AS=''
+export ESCROW_AS=''
 stop_escrow
 
 # ---- advanced ----
@@ -244,6 +244,8 @@ start_escrow
 A=$T/out3
 ok 'advanced' disclose ben "$A"
 also '- ciphertext' 'ciphertext and metadata'
+says '- and who never gave the escrow a key sees it in the log, too' \
+	'escrow_disclose' at ben log
 ok '- the manifest is exact' perl "$MANIFEST" check "$A"
 said '- it names the level' advanced "$A" protection
 said '- backups are ciphertext' 'ciphertext only' "$A" categories.backup.what
@@ -277,6 +279,17 @@ equal '- every record' \
 equal '- every blob' "$(rows "blob WHERE uid = x'$uid'")" \
 	"$(wc -l <"$T/out4/metadata/blobs.csv")"
 ok "- the server's files are what they were" cmp "$T/before" "$T/after"
+
+# By root, the escrow's files stay those of the escrow's own user.
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 711 "$T"
+	chown -R nobody:nogroup "$ESCROW_DIR"
+	ok 'by root, where the escrow is a user of its own' \
+		stopped ana "$T/out8"
+	equal '- all there is is its own' nobody "$(find "$ESCROW_DIR" \
+		-printf '%u\n' | sort -u)"
+	chown -R root:root "$ESCROW_DIR"
+fi
 
 zone=$(sqlite3 "$DATA/aumbryd.db" \
 	"SELECT LOWER(HEX(zone)) FROM zone WHERE uid = x'$uid' AND category = 2")

@@ -69,17 +69,6 @@ left() {
 		fail "$1 (exit $got)"
 	fi
 }
-# other_code CODE: a well-formed code that is not this one.
-other_code() {
-	echo "$1" | tr -dc '0-9\n' | awk '{
-		code = (substr($0, 1, 1) + 1) % 10 substr($0, 2, 6)
-		for (i = 1; i <= 7; i++) {
-			d = substr(code, i, 1) * (i % 2 + 1)
-			sum += d > 9 ? d - 9 : d
-		}
-		print code (10 - sum % 10) % 10
-	}'
-}
 slip() {
 	echo "$1" | awk '{ print (substr($0, 1, 1) + 1) % 10 substr($0, 2) }'
 }
@@ -426,6 +415,7 @@ also '- later' 'takes force at'
 says '- which ana sees' '  bea .*will leave' with_new last recovery contact list
 ok '- until then her half counts' at bea recovery assist ana --drill
 stop_server
+# shellcheck disable=SC2034 # tap.sh reads it
 SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
 start_server
 days_later() {

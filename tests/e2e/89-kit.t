@@ -184,6 +184,7 @@ exits 'one more begins' 4 recover late "$(sheet 1)" "$(sheet 2)"
 ok 'the kit is removed' with_new last recovery kit remove
 also '- later' 'takes force at'
 stop_server
+# shellcheck disable=SC2034 # tap.sh reads it
 SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
 start_server
 later() {

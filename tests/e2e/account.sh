@@ -95,6 +95,18 @@ pair() {
 	wait $joining && [ $approved -eq 0 ]
 }
 
+# other_code CODE: a well-formed code of pairing that is not this one.
+other_code() {
+	echo "$1" | tr -dc '0-9\n' | awk '{
+		code = (substr($0, 1, 1) + 1) % 10 substr($0, 2, 6)
+		for (i = 1; i <= 7; i++) {
+			d = substr(code, i, 1) * (i % 2 + 1)
+			sum += d > 9 ? d - 9 : d
+		}
+		print code (10 - sum % 10) % 10
+	}'
+}
+
 # trees_equal A B: nothing that rsync can see differs, either way.
 trees_equal() {
 	rsync -aHAXn --checksum --itemize-changes --delete "$1/" "$2/" \

@@ -44,7 +44,9 @@ start_with_escrow() {
 		echo 'Bail out! aumbryd init failed'
 		exit 1
 	}
+	# shellcheck disable=SC2034 # the tests read both
 	URL=$(sed -n 1p "$T/init.out")
+	# shellcheck disable=SC2034
 	INVITE=$(sed -n 2p "$T/init.out")
 	start_server
 }

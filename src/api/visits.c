@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/* visits.c: a sign-in by a code asks the devices to read, for this visit. */
+/*
+ * Under advanced protection nobody but devices has keys. Where they have turned
+ * web access on, a visitor can ask for the keys of categories; a device runs a
+ * code with it (docs/PROTOCOL.md "Visits") and hands them over, past this
+ * server. It may then read those zones until its hour is over.
+ */
+#include "api/api.h"
+
+#include "api/message.h"
+#include "base/now.h"
+
+#include <string.h>
+
+#define VISIT_MS (10 * 60 * 1000) /* a request waits this long */
+
+/* As the messages say it; the same numbers as those of a join request. */
+enum visit_state {
+	VISIT_WAITING = 0,
+	VISIT_ALLOWED = 1,
+	VISIT_REFUSED = 2,
+	VISIT_DONE = 3,
+	VISIT_OVER = 4
+};
+
+struct visiting {
+	struct id id, uid, by;
+	struct digest session; /* token of the visitor's */
+	enum visit_state state;
+	uint64_t categories; /* bit c */
+	char address[64];
+};
+
+/* ---- asking ---- */
+
+static int
+take_categories(const struct call *c, uint64_t *out, struct err *e)
+{
+	const json_t *list = json_object_get(c->in, "categories");
+
+	*out = 0;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+		for (unsigned k = CATEGORY_STATE + 1; k < CATEGORY_END; k++)
+			if (name != NULL && category_escrowed(k) &&
+			    strcmp(name, category_name((enum category)k)) == 0)
+				*out |= 1ULL << k;
+	}
+	return *out != 0 ? 0
+			 : err_set(e, ERR_BAD_REQUEST,
+			       "categories names none that a visit can open");
+}
+
+static void
+put_names(uint64_t categories, struct buf *out)
+{
+	for (unsigned k = CATEGORY_STATE; k < CATEGORY_END; k++)
+		if ((categories >> k & 1) != 0)
+			buf_printf(out, "%s%s", out->n > 0 ? " " : "",
+			    category_name((enum category)k));
+}
+
+static int
+ask(struct tx *tx, struct call *c, struct err *e)
+{
+	static const struct id nobody;
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(buf_free) struct buf nonce = { 0 };
+	OWN(buf_free) struct buf names = { 0 };
+	uint64_t categories;
+	struct id id;
+	bool ok;
+
+	if (!c->me->limited)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "a device of the account needs no visit");
+	if (take_categories(c, &categories, e) < 0 ||
+	    jsonio_bytes(c->in, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    account_circle(tx, &c->me->uid, &circle, e) < 0)
+		return -1;
+	if (circle.web_access == 0) {
+		(void)err_set(e, ERR_RELEASE_REFUSED,
+		    "the account's devices have turned web access off");
+		return err_remedy(
+		    e, "On a device, run: aumbry protection web on");
+	}
+	if (join_may_prompt(tx, c, &c->me->uid, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	id_random(&id);
+	put_names(categories, &names);
+	jsonio_put_id(c->out, "visit", &id);
+	jsonio_put_u64(c->out, "expires_ms", (uint64_t)(c->now_ms + VISIT_MS));
+	/* A sign-in has one request at a time. */
+	return sql_run(tx, e,
+		   "UPDATE visit SET state = 4 WHERE session = ? AND state"
+		   " <= 1",
+		   "d", &c->me->token) < 0 ||
+		sql_run(tx, e,
+		    "INSERT INTO visit (id, uid, session, nonce, categories,"
+		    " address, created_ms, expires_ms, state, by_device)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+		    "iidbusnni", &id, &c->me->uid, &c->me->token,
+		    buf_bytes(&nonce), categories, c->q->peer, c->now_ms,
+		    c->now_ms + VISIT_MS, &nobody) < 0
+	    ? -1
+	    : server_event(
+		  tx, c, &c->me->uid, "visit_asked", NULL, buf_text(&names), e);
+}
+
+int
+visits_ask(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, ask, SERVER_WRITE, e);
+}
+
+static void
+put_visit(struct stmt *s, const struct call *c, json_t *row)
+{
+	OWN(buf_free) struct buf names = { 0 };
+	struct id id;
+
+	stmt_got_copy(s, 0, id.b, ID_BYTES);
+	put_names(stmt_got_u64(s, 2), &names);
+	jsonio_put_id(row, "visit", &id);
+	jsonio_put_bytes(row, "nonce", stmt_got_bytes(s, 1));
+	jsonio_put_text(row, "categories", buf_text(&names));
+	server_put_address(c, row, stmt_got_text(s, 3));
+	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 4));
+	jsonio_put_text(row, "way", stmt_got_text(s, 5));
+}
+
+static int
+list(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	json_t *rows = json_array();
+
+	(void)json_object_set_new(c->out, "visits", rows);
+	return sql_ask(tx, e, &s,
+		   "SELECT v.id, v.nonce, v.categories, v.address,"
+		   " v.created_ms, s.way FROM visit v JOIN session s"
+		   " ON s.token = v.session WHERE v.uid = ? AND v.state <= 1"
+		   " AND v.expires_ms > ? ORDER BY v.created_ms",
+		   "in", &c->me->uid, c->now_ms) < 0
+	    ? -1
+	    : server_rows(s, c, rows, put_visit, e);
+}
+
+int
+visits_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, list, SERVER_READ, e);
+}
+
+/* ---- one visit ---- */
+
+/* Of a device: any of the account; of a visitor: its own. */
+static int
+load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row = false;
+
+	*out = (struct visiting){ .state = VISIT_OVER };
+	if (id_parse(bytes_str(c->q->capture[0]), &out->id) == 0 &&
+	    sql_first(tx, e, &s, &row,
+		"SELECT uid, session, state, categories, address, by_device,"
+		" expires_ms FROM visit WHERE id = ?",
+		"i", &out->id) < 0)
+		return -1;
+	if (row) {
+		stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+		stmt_got_copy(s, 1, out->session.b, DIGEST_BYTES);
+		out->state = (enum visit_state)stmt_got_u64(s, 2);
+		out->categories = stmt_got_u64(s, 3);
+		const char *address = stmt_got_text(s, 4);
+		memcpy(out->address, address,
+		    strnlen(address, sizeof out->address - 1));
+		stmt_got_copy(s, 5, out->by.b, ID_BYTES);
+		if (out->state <= VISIT_ALLOWED &&
+		    stmt_got_i64(s, 6) <= c->now_ms)
+			out->state = VISIT_OVER;
+	}
+	if (!row || !id_equal(&out->uid, &c->me->uid) ||
+	    (c->me->limited && !digest_equal(&out->session, &c->me->token)))
+		return err_set(e, ERR_NOT_FOUND, "there is no such visit");
+	return 0;
+}
+
+static int
+load_open(
+    struct tx *tx, const struct call *c, struct visiting *v, struct err *e)
+{
+	if (load(tx, c, v, e) < 0)
+		return -1;
+	return v->state <= VISIT_ALLOWED
+	    ? 0
+	    : err_set(e, ERR_CODE_EXPIRED, "the visit is over");
+}
+
+static int
+set_state(struct tx *tx, struct call *c, const struct visiting *v,
+    enum visit_state state, struct err *e)
+{
+	c->wake = v->id;
+	return sql_run(tx, e,
+	    "UPDATE visit SET state = ?, by_device = ? WHERE id = ?", "uii",
+	    (uint64_t)state, &c->me->dev_id, &v->id);
+}
+
+static int
+allow(struct tx *tx, struct call *c, struct err *e)
+{
+	struct visiting v;
+
+	if (load_open(tx, c, &v, e) < 0 || message_clear(tx, &v.id, e) < 0)
+		return -1;
+	return set_state(tx, c, &v, VISIT_ALLOWED, e);
+}
+
+int
+visits_allow(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, allow, SERVER_WRITE, e);
+}
+
+static int
+refuse(struct tx *tx, struct call *c, struct err *e)
+{
+	struct visiting v;
+
+	if (load_open(tx, c, &v, e) < 0)
+		return -1;
+	return join_silence(tx, c, &v.uid, v.address, e) < 0 ||
+		set_state(tx, c, &v, VISIT_REFUSED, e) < 0
+	    ? -1
+	    : server_event(
+		  tx, c, &v.uid, "visit_refused", &c->me->dev_id, "", e);
+}
+
+int
+visits_refuse(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, refuse, SERVER_WRITE, e);
+}
+
+/* The keys were handed over: now it may read what they open. */
+static int
+done(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf names = { 0 };
+	struct visiting v;
+
+	if (load_open(tx, c, &v, e) < 0)
+		return -1;
+	if (v.state != VISIT_ALLOWED || !id_equal(&v.by, &c->me->dev_id))
+		return err_set(
+		    e, ERR_CONFLICT, "another device answers this visit");
+	put_names(v.categories, &names);
+	return account_released(tx, &v.session, v.categories, e) < 0 ||
+		set_state(tx, c, &v, VISIT_DONE, e) < 0
+	    ? -1
+	    : server_event(tx, c, &v.uid, "visit_opened", &c->me->dev_id,
+		  buf_text(&names), e);
+}
+
+int
+visits_done(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, done, SERVER_WRITE, e);
+}
+
+/* ---- messages ---- */
+
+struct talk_job {
+	struct call *c;
+	struct visiting v;
+	struct message_query q;
+	struct buf *out;
+	uint64_t n;
+};
+
+static int
+post_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct talk_job *j = arg;
+
+	const struct caller *me = j->c->me;
+
+	if (load(tx, j->c, &j->v, e) < 0)
+		return -1;
+	if (j->v.state != VISIT_ALLOWED && j->v.state != VISIT_DONE)
+		return err_set(e, ERR_CODE_EXPIRED, "the visit is not open");
+	if (!me->limited && !id_equal(&j->v.by, &me->dev_id))
+		return err_set(
+		    e, ERR_CONFLICT, "another device answers this visit");
+	return message_post(
+	    tx, &j->v.id, !me->limited, j->c->q->body, &j->n, e);
+}
+
+int
+visits_post(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct talk_job j = { .c = &c };
+	OWN(jsonio_free) json_t *out = json_object();
+
+	if (db_write(s->db, post_job, &j, e) < 0)
+		return -1;
+	http_wake(s->http, &j.v.id);
+	jsonio_put_u64(out, "n", j.n);
+	jsonio_put(&r->body, out);
+	return 0;
+}
+
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct talk_job *j = arg;
+
+	return load(tx, j->c, &j->v, e) < 0
+	    ? -1
+	    : message_list(
+		  tx, &j->v.id, j->q.after, j->v.state, j->out, &j->n, e);
+}
+
+int
+visits_messages(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct talk_job j = { .c = &c, .out = &r->body };
+	struct id id;
+
+	if (id_parse(bytes_str(q->capture[0]), &id) < 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such visit");
+	if (message_query(q, &j.q, e) < 0)
+		return -1;
+	r->type = "application/octet-stream";
+	r->wait = http_watch(s->http, &id);
+	if (db_read(s->db, list_job, &j, e) < 0)
+		return -1;
+	if (j.n == 0 && j.q.wait_s > 0 && !q->timed_out &&
+	    (j.q.known == UINT64_MAX ? j.v.state <= VISIT_ALLOWED
+				     : (uint64_t)j.v.state == j.q.known)) {
+		buf_clear(&r->body);
+		r->wait_ms = (int64_t)j.q.wait_s * 1000;
+		return HTTP_WAIT;
+	}
+	return 0;
+}

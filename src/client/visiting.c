@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/* visiting.c: both sides of a visit. */
+#include "client/visiting.h"
+
+#include "base/now.h"
+#include "client/pair_in.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL "aumbry visit v1"
+#define PATH "/v1/visits"
+
+static void
+channel(const char *host, const struct id *visit, struct buf *ci)
+{
+	buf_put_str(ci, LABEL);
+	buf_put_v8(ci, bytes_str(host));
+	id_put(ci, visit);
+}
+
+/* ---- the visitor ---- */
+
+struct guest {
+	const struct visiting_ask *a;
+	struct visit *visit;
+	struct relay c;
+	struct id nonce;
+};
+
+static void
+guest_free(struct guest *g)
+{
+	relay_free(&g->c);
+	visit_free(&g->visit);
+}
+
+static int
+open_visit(struct guest *g, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	json_t *list = json_array();
+
+	if (visit_open(g->a->dir, &g->visit, e) < 0)
+		return -1;
+	id_random(&g->nonce);
+	(void)json_array_append_new(
+	    list, json_string(category_name(CATEGORY_BACKUP)));
+	(void)json_object_set_new(ask, "categories", list);
+	jsonio_put_bytes(ask, "nonce", bytes_of(g->nonce.b, ID_BYTES));
+	g->c = (struct relay){ .remote = g->visit->remote,
+		.path = PATH,
+		.side = RELAY_SIDE_NEW,
+		.deadline_ms = now_ms() + g->a->timeout_s * 1000LL };
+	return api_call(
+		   g->visit->remote, "POST", PATH, ask, false, &answer, e) < 0
+	    ? -1
+	    : jsonio_id(answer, "visit", &g->c.join, e);
+}
+
+/* Answer one code; *right: what the device has handed over is in `got`. */
+static int
+answer_code(struct guest *g, struct buf *got, struct buf *record, bool *right,
+    struct err *e)
+{
+	OWN(relay_keys_free) struct relay_keys k = { .label = LABEL };
+	OWN(buf_free) struct buf ci = { 0 };
+	struct scan s = scan_of(g->c.body);
+
+	(void)scan_take(&s, ID_BYTES + 32);
+	buf_clear(record);
+	buf_put_bytes(record, scan_v16(&s));
+	channel(g->visit->host, &g->c.join, &ci);
+	struct pair_code t = { &g->c, buf_bytes(&ci), &g->c.join, &g->nonce,
+		bytes_of(g->nonce.b, ID_BYTES), bytes_str("") };
+	return pair_code_answer(&t, g->a->ask, g->a->ctx, &k, got, right, e);
+}
+
+static int
+be_let_in(struct guest *g, struct buf *got, struct buf *record, struct err *e)
+{
+	uint8_t kind;
+	bool right = false;
+
+	if (g->a->waiting != NULL)
+		g->a->waiting(g->a->ctx);
+	while (!right) {
+		if (relay_receive_last(&g->c, &kind, e) < 0)
+			return -1;
+		if (kind != RELAY_OPEN)
+			continue;
+		if (answer_code(g, got, record, &right, e) < 0)
+			return -1;
+		if (!right && !g->a->again)
+			return err_set(
+			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
+	}
+	return 0;
+}
+
+int
+visiting_begin(const struct visiting_ask *a, struct err *e)
+{
+	OWN(guest_free) struct guest g = { .a = a };
+	OWN(buf_free) struct buf got = { 0 };
+	OWN(buf_free) struct buf record = { 0 };
+	struct device d;
+
+	if (home_has_key(a->dir))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "a device of the account needs no visit");
+	if (open_visit(&g, e) < 0 || be_let_in(&g, &got, &record, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&record));
+	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
+		return relay_malformed(e);
+	int rc = reader_take(a->dir, &d, buf_bytes(&got), e);
+	mem_wipe(got.p, got.n);
+	return rc;
+}
+
+/* ---- the device ---- */
+
+static int
+parse(const json_t *v, struct visiting_open *o, struct err *e)
+{
+	OWN(buf_free) struct buf nonce = { 0 };
+	const char *categories = "", *address = "", *way = "";
+
+	if (jsonio_id(v, "visit", &o->id, e) < 0 ||
+	    jsonio_bytes(v, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    jsonio_u64(v, "created_ms", &o->created_ms, e) < 0 ||
+	    jsonio_text(v, "categories", &categories, e) < 0 ||
+	    jsonio_text(v, "address", &address, e) < 0 ||
+	    jsonio_text(v, "way", &way, e) < 0)
+		return -1;
+	memcpy(o->nonce.b, nonce.p, ID_BYTES);
+	(void)snprintf(o->categories, sizeof o->categories, "%s", categories);
+	(void)snprintf(o->address, sizeof o->address, "%s", address);
+	(void)snprintf(o->way, sizeof o->way, "%s", way);
+	const char *place = json_string_value(json_object_get(v, "place"));
+	if (place != NULL && strlen(place) < sizeof o->place)
+		memcpy(o->place, place, strlen(place) + 1);
+	return 0;
+}
+
+int
+visiting_list(
+    struct self *s, struct visiting_open **out, size_t *n, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(mem_free) struct visiting_open *list = NULL;
+
+	if (api_call(s->remote, "GET", PATH, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *rows = json_object_get(answer, "visits");
+	list = mem_array(json_array_size(rows), sizeof *list);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		if (parse(json_array_get(rows, i), &list[i], e) < 0)
+			return -1;
+	*n = json_array_size(rows);
+	*out = TAKE(list);
+	return 0;
+}
+
+static int
+tell(struct self *s, const struct id *visit, const char *what, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+
+	buf_printf(&path, PATH "/%s/%s", id_text(visit).s, what);
+	return api_call(
+	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
+}
+
+int
+visiting_refuse(struct self *s, const struct id *visit, struct err *e)
+{
+	return tell(s, visit, "refuse", e);
+}
+
+static int
+give(struct self *s, struct relay *c, const struct relay_keys *k, struct err *e)
+{
+	OWN(buf_free) struct buf m = { 0 };
+	OWN(buf_free) struct buf keys = { 0 };
+	struct digest mac;
+
+	/* Backups alone: what reads more is not built yet. */
+	buf_put_u32(&keys, s->circle.seq);
+	digest_put(&keys, &s->circle.head);
+	keyring_lend(s->keyring, CATEGORY_BACKUP, &keys);
+	relay_confirm(k->confirm_a, k, &mac);
+	digest_put(&m, &mac);
+	relay_box(k, k->a_to_b, RELAY_OFFER, buf_bytes(&keys), &m);
+	mem_wipe(keys.p, keys.n);
+	return relay_send(c, RELAY_OFFER, buf_bytes(&m), e);
+}
+
+static int
+show_code(struct self *s, const struct visiting_open *v, struct relay *c,
+    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
+    struct err *e)
+{
+	OWN(buf_free) struct buf ci = { 0 };
+	OWN(buf_free) struct buf ours = { 0 };
+
+	channel(s->host, &v->id, &ci);
+	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
+	struct pair_code t = { c, buf_bytes(&ci), &v->id, &v->nonce,
+		buf_bytes(&ours), bytes_of(v->nonce.b, ID_BYTES) };
+	return pair_code_show(&t, show, ctx, k, right, e);
+}
+
+static int
+talk(struct self *s, const struct visiting_open *v, struct relay *c,
+    pair_show_fn show, void *ctx, struct err *e)
+{
+	for (int i = 0; i < PAIR_CODES; i++) {
+		OWN(relay_keys_free) struct relay_keys k = { .label = LABEL };
+		bool right = false;
+		if (show_code(s, v, c, show, ctx, &k, &right, e) < 0)
+			return -1;
+		/* First the server: what comes then may be read at once. */
+		if (right)
+			return tell(s, &v->id, "done", e) < 0
+			    ? -1
+			    : give(s, c, &k, e);
+		if (pair_count_fail(s, true, e) < 0 ||
+		    relay_send(c, RELAY_BURNT, bytes_str(""), e) < 0)
+			return -1;
+	}
+	return err_set(e, ERR_WRONG_CODE,
+	    "the code was typed wrong %d times; this try is over", PAIR_CODES);
+}
+
+int
+visiting_allow(struct self *s, const struct visiting_open *v,
+    unsigned timeout_s, pair_show_fn show, void *ctx, struct err *e)
+{
+	OWN(relay_free)
+	struct relay c = { .remote = s->remote,
+		.path = PATH,
+		.join = v->id,
+		.side = RELAY_SIDE_TRUSTED,
+		.state = RELAY_ALLOWED,
+		.deadline_ms = now_ms() + timeout_s * 1000LL };
+
+	return pair_count_fail(s, false, e) < 0 ||
+		tell(s, &v->id, "allow", e) < 0
+	    ? -1
+	    : talk(s, v, &c, show, ctx, e);
+}

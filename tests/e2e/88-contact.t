@@ -29,6 +29,7 @@ ask() {
 	shift
 	rm -f "$T/typed"
 	mkfifo "$T/typed"
+	: >"$T/in.err"
 	$CLOCK aumbry --home "$T/$home" recover "$@" --new-password-file "$PW2" \
 		<"$T/typed" >"$T/in.out" 2>"$T/in.err" &
 	asking=$!

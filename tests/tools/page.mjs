@@ -707,7 +707,7 @@ await step("a drill with a slip names the group, too", async () => {
 	await one.locator("dialog").getByRole("button", { name: "Try it" }).click();
 	await trouble(one, "recovery-key-wrong", /group 5/i);
 });
-await step("a key of another account is refused", async () => {
+await step("so is what has more than one character wrong", async () => {
 	await one.fill("[name=code]", "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA");
 	await one.locator("dialog").getByRole("button", { name: "Try it" }).click();
 	await trouble(one, "recovery-key-wrong");

@@ -36,6 +36,7 @@ clang-14                   # the core of the account page, as WebAssembly
 lld-14                     # its linker
 libclang-rt-14-dev-wasm32  # its runtime
 wasi-libc                  # its libc
+binaryen                   # makes it smaller
 dpkg-dev                   # unpacks the sources of its libraries
 zopfli                     # what browsers load, as small as gzip gets
 libsystemd-dev             # speaks to the desktop

@@ -2,6 +2,8 @@
 // app.js: which screen is shown, and what stands around it.
 import { showOverview } from "./account.js";
 import { showSecurity } from "./security.js";
+import { showProtection } from "./protection.js";
+import { showAlerts, showRecovery } from "./recovery.js";
 import { showDevices } from "./devices.js";
 import { showPasswords } from "./passwords.js";
 import { showActivity } from "./activity.js";
@@ -13,6 +15,8 @@ import { stateWrite } from "./store.js";
 const places = [
 	["#/", "Overview", showOverview],
 	["#/security", "Security", showSecurity],
+	["#/protection", "Protection", showProtection],
+	["#/recovery", "Recovery", showRecovery],
 	["#/devices", "Devices", showDevices],
 	["#/app-passwords", "App passwords", showPasswords],
 	["#/activity", "Activity", showActivity],
@@ -42,6 +46,13 @@ const here = () => {
 	return hash.startsWith("#/") ? hash : "#/";
 };
 
+// Again while one looks: somebody may be taking the account right now.
+async function alerts(me) {
+	await showAlerts(me).catch(() => {}); // the screen says why
+	clearTimeout(alerts.timer);
+	alerts.timer = setTimeout(() => core.ask("state").then(alerts, () => {}), 30000);
+}
+
 let turn = 0;
 async function route() {
 	const mine = ++turn;
@@ -50,6 +61,7 @@ async function route() {
 	try {
 		const me = await core.ask("state");
 		menu(me);
+		alerts(me);
 		if (me.who === "nobody") {
 			if (here() === "#/signup")
 				showSignup(server);

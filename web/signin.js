@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
 // signin.js: coming in: by a password and a factor, or with a new account.
 import { core, problem } from "./core.js";
-import { field, screen, h, form, button, codeField, showTrouble } from "./dom.js";
+import { field, screen, h, form, button, codeField, showTrouble, fresh } from "./dom.js";
 import { browserName } from "./words.js";
 import { entered } from "./app.js";
+import { fingerprint, levels } from "./protection.js";
 import { factorPanel } from "./ways.js";
 
 const request = {
@@ -169,7 +170,7 @@ export function showSignup(server) {
 					"Longer is better: three or four words that nobody would put together.");
 			await core.ask("signup", { name: v.name.trim(), password: v.password,
 				invite: v.invite?.trim() ?? "", device_name: v.device_name.trim(),
-				no_two_factor: false });
+				no_two_factor: false, ...(v.level === "standard" && { escrow: server.fingerprint }) });
 			await entered("Your account is ready, and this browser is its first device.");
 		} },
 		server.invitations === "required" && field({ label: "Invitation", name: "invite",
@@ -180,6 +181,14 @@ export function showSignup(server) {
 		field({ label: "Password", name: "password", type: "password", required: true,
 			autocomplete: "new-password",
 			hint: "It does not leave this page. Nobody can look it up for you later." }),
-		deviceField())),
+		deviceField(),
+		server.fingerprint && h("fieldset", {}, h("legend", {}, "Who can help you back in?"),
+			Object.entries(levels).map(([value, [name, words]], i) => {
+				const id = fresh("l");
+				return h("div", { class: "choice option" },
+					h("input", { type: "radio", id, name: "level", value, checked: i === 0 }),
+					h("label", { for: id }, name, h("span", { class: "hint" }, words),
+						i === 0 && fingerprint(server.fingerprint)));
+			})))),
 	h("p", { class: "below" }, "Have an account? ", h("a", { href: "#/" }, "Sign in")));
 }

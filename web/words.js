@@ -30,6 +30,11 @@ const remedies = {
 	"security-key-required": "Use one of the account's security keys.",
 	"gateway-failed": "Try again, or use another way.",
 	"no-gateway": "Ask who runs the server to set it up, or use another way.",
+	"protection-blocked": "Do first what Protection lists as still to do.",
+	"escrow-changed": "Do not go on. If who runs the server has a new escrow: change to advanced, then back to standard.",
+	"release-refused": "The message says why; the switches are under Protection, on a device of yours.",
+	"not-found": "It is over, or was removed meanwhile: load the page again.",
+	"recovery-waiting": "Come back after that time.",
 	"app-password-scope": "Make one for that service under App passwords.",
 };
 
@@ -98,13 +103,25 @@ const events = {
 	security_key_used: "A security key was used",
 	security_key_refused: "A security key was refused",
 	security_key_cloned: "A security key may have been copied",
+	protection_standard: "Protection was changed to standard",
+	protection_advanced: "Protection was changed to advanced",
+	web_access: "Reading without a device was turned",
+	keys_released: "The escrow handed out keys to a sign-in",
+	keys_released_operator: "The escrow handed out keys, as the operator ordered",
+	recovery_changed: "The ways to recover were changed",
+	recovery_change_waits: "A change of the ways to recover waits",
+	recovery_vetoed: "A change of the ways to recover was stopped",
+	recovery_begun: "Somebody began to recover the account",
+	recovery_stopped: "A recovery was stopped",
+	recovery_allowed: "A recovery was allowed to go on at once",
+	contact_drilled: "A recovery contact tried their half",
+	account_recovered: "The account was recovered",
 };
 
-export const eventWords = (name) =>
-	events[name] ?? sentence(name.replaceAll("_", " ")).slice(0, -1);
+export const eventWords = (name) => events[name] ?? sentence(name.replaceAll("_", " ")).slice(0, -1);
 
 // Those that tell of an attack, if it was not you.
-export const alarming = (name) => /failed|refused|wrong|cloned|removed|off$/.test(name);
+export const alarming = (name) => /failed|refused|wrong|cloned|removed|off$|released|^recovery_[^sv]|recovered|^protection/.test(name);
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 

@@ -3,8 +3,7 @@
 #include "cmd/cli.h"
 
 #include "apps/prune.h"
-#include "client/recovery.h"
-#include "client/release.h"
+#include "client/level.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,19 +86,10 @@ open_with(void *ctx, struct bytes password, struct err *e)
 	const struct opening *o = ctx;
 	struct self *s = o->self;
 	OWN(login_free) struct login l = { .session_key = NULL };
-	OWN(jsonio_free) json_t *answer = NULL;
-	OWN(jsonio_free) json_t *key = json_object();
-	struct circle_escrow escrow;
 
-	if (login_step_up(s->remote, password, &o->prove, &l, e) < 0 ||
-	    api_call(s->remote, "POST", "/v1/protection/escrow", NULL, false,
-		&answer, e) < 0 ||
-	    release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
-	    self_protection(s, PROTECTION_STANDARD, true, &escrow, e) < 0)
-		return -1;
-	release_register(l.export_key, &s->uid, s->key, &s->dev_id, key);
-	return api_call(s->remote, "POST", "/v1/protection/release-key", key,
-	    false, NULL, e);
+	return login_step_up(s->remote, password, &o->prove, &l, e) < 0
+	    ? -1
+	    : level_standard(s, &l, NULL, e);
 }
 
 static int
@@ -124,89 +114,21 @@ standard(
 
 /* ---- advanced ---- */
 
-/* A way back that was tried: else a lost device is lost data. */
 static int
-check_recovery(struct self *s, struct buf *why, struct err *e)
+close_it(void *ctx, struct err *e)
 {
-	OWN(mem_free) struct recovery_info *list = NULL;
-	bool any = false, tried = false;
-	size_t n;
-
-	if (recovery_all(s, &list, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		any |= !list[i].waits;
-		tried |= !list[i].waits && list[i].tried_ms != 0;
-	}
-	if (!any)
-		buf_put_str(why,
-		    "- there is no recovery key: aumbry recovery key create\n");
-	else if (!tried)
-		buf_put_str(why,
-		    "- no way to recover was ever tried: aumbry recovery "
-		    "drill\n");
-	return 0;
-}
-
-static int
-check_two_factor(struct self *s, struct buf *why, struct err *e)
-{
-	OWN(jsonio_free) json_t *account = NULL;
-	const char *state = "";
-
-	if (api_call(s->remote, "GET", "/v1/account", NULL, false, &account,
-		e) < 0 ||
-	    jsonio_text(account, "two_factor", &state, e) < 0)
-		return -1;
-	if (strcmp(state, "on") != 0)
-		buf_printf(
-		    why, "- two-factor is %s: aumbry two-factor on\n", state);
-	return 0;
-}
-
-static int
-may_close(struct self *s, struct err *e)
-{
-	OWN(buf_free) struct buf why = { 0 };
-
-	if (check_two_factor(s, &why, e) < 0 || check_recovery(s, &why, e) < 0)
-		return -1;
-	if (why.n == 0)
-		return 0;
-	(void)err_set(e, ERR_PROTECTION_BLOCKED,
-	    "advanced protection is not possible yet:\n%.*s", (int)why.n - 1,
-	    buf_text(&why));
-	return -1;
-}
-
-struct level {
-	struct self *self;
-	enum circle_protection level;
-	bool web_access;
-};
-
-static int
-set_level(void *ctx, struct err *e)
-{
-	const struct level *l = ctx;
-
-	return self_protection(l->self, l->level, l->web_access,
-	    l->level == PROTECTION_STANDARD ? &l->self->circle.escrow : NULL,
-	    e);
+	return level_advanced(ctx, e);
 }
 
 static int
 advanced(
     struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 {
-	struct level l = { s, PROTECTION_ADVANCED, false };
-
 	if (s->circle.protection == PROTECTION_ADVANCED) {
 		cli_say(cli, "Protection is advanced already.");
 		return 0;
 	}
-	if (may_close(s, e) < 0 ||
-	    cli_stepped(cli, s->remote, p, set_level, &l, e) < 0)
+	if (cli_stepped(cli, s->remote, p, close_it, s, e) < 0)
 		return -1;
 	cli_say(cli,
 	    "Protection is advanced: nobody but your devices, security keys "
@@ -218,18 +140,30 @@ advanced(
 
 /* ---- web access ---- */
 
+struct web {
+	struct self *self;
+	bool on;
+};
+
+static int
+set_web(void *ctx, struct err *e)
+{
+	const struct web *w = ctx;
+
+	return level_web_access(w->self, w->on, e);
+}
+
 static int
 web_access(struct cli *cli, struct self *s, bool on, const struct cli_proof *p,
     struct err *e)
 {
-	struct level l = { s, (enum circle_protection)s->circle.protection,
-		on };
+	struct web w = { s, on };
 
 	if ((s->circle.web_access != 0) == on) {
 		cli_say(cli, "Web access is %s already.", on ? "on" : "off");
 		return 0;
 	}
-	if (cli_stepped(cli, s->remote, p, set_level, &l, e) < 0)
+	if (cli_stepped(cli, s->remote, p, set_web, &w, e) < 0)
 		return -1;
 	cli_say(cli, "Web access is %s.", on ? "on" : "off");
 	return 0;

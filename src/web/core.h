@@ -9,6 +9,7 @@
 #include "client/login.h"
 #include "client/newcomer.h"
 #include "client/pair.h"
+#include "client/recovery.h"
 
 struct core {
 	struct self *self; /* this browser is a device */
@@ -21,6 +22,7 @@ struct core {
 	json_t *proved; /* what that opened, until one has chosen */
 	struct pair_entry *entry; /* the devices are asked */
 	struct login step; /* of the last step-up */
+	struct recovery_new drawn; /* shown, not yet typed again */
 };
 
 #define CORE_HOME "" /* home.h's folder: there is one memory */
@@ -34,6 +36,8 @@ typedef int core_fn(
 MUST_CHECK int core_remote(struct core *c, struct remote **out, struct err *e);
 /* This device. errors: not-signed-in; permission-denied for a visitor. */
 MUST_CHECK int core_self(struct core *c, struct self **out, struct err *e);
+/* "fingerprint" of an escrow's key. */
+void core_put_fingerprint(json_t *out, struct bytes key);
 /* Copy what a server has answered. */
 void core_put_all(json_t *out, const json_t *answer);
 
@@ -42,3 +46,6 @@ core_fn core_server, core_state, core_signup, core_signin, core_join_call,
 core_fn core_call_server, core_step_up, core_new_password, core_devices,
     core_rename, core_remove, core_requests, core_approve, core_refuse,
     core_leave, core_forget, core_key_add, core_key_remove;
+core_fn core_protection, core_level, core_web_access, core_alerts,
+    core_recovery, core_recovery_draw, core_recovery_typed,
+    core_recovery_remove, core_recovery_try, core_veto;

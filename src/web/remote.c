@@ -51,15 +51,6 @@ remote_url(const struct remote *r)
 	return r->url;
 }
 
-/* A page's address names none. */
-bool
-remote_escrow(const struct remote *r, struct digest *out)
-{
-	(void)r;
-	(void)out;
-	return false;
-}
-
 const struct digest *
 remote_pin(const struct remote *r)
 {

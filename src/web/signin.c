@@ -18,6 +18,8 @@ core_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	OWN(remote_free) struct remote *r = NULL;
 	OWN(jsonio_free) json_t *server = NULL;
+	OWN(buf_free) struct buf key = { 0 };
+	struct err none;
 	uint16_t mature;
 
 	(void)c;
@@ -26,6 +28,8 @@ core_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 	    login_server(r, &server, &mature, e) < 0)
 		return -1;
 	core_put_all(out, server);
+	if (jsonio_bytes(server, "escrow", SIG_PK_BYTES, &key, &none) == 0)
+		core_put_fingerprint(out, buf_bytes(&key));
 	return 0;
 }
 
@@ -146,10 +150,20 @@ core_remote(struct core *c, struct remote **out, struct err *e)
 int
 core_signup(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
+	OWN(buf_free) struct buf url = { 0 };
 	const char *password = "", *invite = "";
-	struct self_signup a = {
-		.dir = CORE_HOME, .url = CORE_URL, .browser = true
-	};
+	const char *seen = json_string_value(json_object_get(in, "escrow"));
+	struct self_signup a = { .dir = CORE_HOME,
+		.browser = true,
+		.protection = PROTECTION_ADVANCED };
+
+	/* The escrow that was shown is kept as if the address named it. */
+	buf_put_str(&url, CORE_URL);
+	if (seen != NULL) {
+		buf_printf(&url, "#escrow=%s", seen);
+		a.protection = PROTECTION_STANDARD;
+	}
+	a.url = buf_text(&url);
 
 	if (jsonio_text(in, "name", &a.name, e) < 0 ||
 	    jsonio_text(in, "password", &password, e) < 0 ||

@@ -47,8 +47,9 @@ ok 'signs up' at laptop signup "$URL" ana --invite "$INVITE" \
 	--device-name laptop --protection standard
 run at laptop protection advanced
 equal 'advanced has its conditions' 4 $?
-also '- two-factor' 'two-factor is pending: aumbry two-factor on'
-also '- a way to recover' 'no recovery key: aumbry recovery key create'
+also '- two-factor' 'two-factor is not on'
+also '- a way to recover' 'there is no recovery key'
+also '- with what to do' 'aumbry two-factor on, then: aumbry recovery key create'
 also '- with its code' '\(protection-blocked\)'
 ok 'two-factor' at laptop authenticator add --secret-file "$SECRET"
 ok '- is on' at laptop authenticator confirm "$(totp now)"

@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 // $URL as `aumbryd serve` says it: the pin is what the browser trusts too.
 export const address = new URL(process.env.URL);
 export const origin = `https://localhost:${address.port}`;
-const pin = address.hash.replace("#pin=", "").replaceAll("-", "+").replaceAll("_", "/");
+const pin = new URLSearchParams(address.hash.slice(1)).get("pin").replaceAll("-", "+").replaceAll("_", "/");
 
 export const startBrowser = (args = []) => chromium.launch({
 	executablePath: "/usr/bin/chromium",

@@ -12,11 +12,12 @@ import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)); // Debian 12 has Node 18
 
-const { T, DATA, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
+const { T, DATA, ESCROW, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "correct horse battery";
 const FRESH = "another horse with a staple";
 const passwords = [PASSWORD, FRESH, "seven77"];
+const escrowPin = fs.readFileSync(`${T}/escrow.pin`, "utf8").trim().split(/\s/).pop();
 fs.writeFileSync(`${T}/pw2`, `${FRESH}\n`);
 
 // ---- what is said ----
@@ -111,6 +112,8 @@ async function state(page, name) {
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 			if (wide > 0)
 				bad.push(`${size}: ${wide} px wider than the screen`);
+			if (SHOTS) // what was said a while ago is in the way
+				await page.evaluate(() => document.getElementById("said")?.replaceChildren());
 			if (SHOTS)
 				await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`,
 					fullPage: !await page.locator("dialog").count() });
@@ -152,6 +155,18 @@ const totp = (secret) => {
 const other = (code) => `${(Number(code[0]) + 1) % 10}${code.slice(1)}`;
 const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const stale = () => sql("UPDATE session SET step_up_ms = 0, password_ms = 0");
+
+// What the server answers at `path`, changed on the way by `how`, while `act` runs.
+async function changed(page, path, how, act) {
+	await page.context().route(`**${path}`, (r) => {
+		const token = r.request().headers().authorization;
+		const body = run("curl", "-sk", ...(token ? ["-H", `authorization: ${token}`] : []), r.request().url());
+		return r.fulfill({ body: how(body), contentType: path.endsWith(".js") ? "text/javascript" : "application/json" });
+	});
+	await act();
+	await page.context().unroute(`**${path}`);
+}
+const otherEscrow = (body) => JSON.stringify({ ...JSON.parse(body), escrow: Buffer.alloc(32, 7).toString("base64") });
 
 // ---- without what it needs ----
 
@@ -216,6 +231,29 @@ await step("a wrong invitation is refused", async () => {
 	await trouble(one, "invitation-used");
 });
 await state(one, "sign-up-refused");
+const signupAgain = async () => {
+	await one.reload();
+	await one.getByRole("heading", { level: 1, name: "Make an account" }).waitFor();
+};
+await step("a server that names another escrow at the last moment is caught", async () => {
+	await changed(one, "/v1/server", otherEscrow, async () => {
+		await signupAgain();
+		must(await one.getByText(escrowPin).count() === 0, "nothing was changed on the way");
+		await fillSignup(INVITE, PASSWORD);
+		await trouble(one, "escrow-changed");
+	});
+});
+await step("without an escrow there is nothing to choose", async () => {
+	await changed(one, "/v1/server", (body) => JSON.stringify({ ...JSON.parse(body), escrow: false }), async () => {
+		await signupAgain();
+		must(await one.locator("[name=level]").count() === 0, "levels are offered");
+	});
+	await signupAgain();
+});
+await step("with one, standard is chosen first, and says by whom", async () => {
+	must(await one.locator("[name=level][value=standard]").isChecked(), "something else is chosen");
+	await one.getByText(escrowPin).waitFor();
+});
 await step("signs up", async () => {
 	await fillSignup(INVITE, PASSWORD);
 	await one.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
@@ -575,6 +613,302 @@ await step("signs in by the keyboard alone", async () => {
 	await three.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
 	must(await three.locator("h1").evaluate((e) => e.getAttribute("tabindex") === "-1"), "no focus on the heading");
 });
+
+// ---- protection and recovery ----
+
+const fresh = (home, ...args) => ["--home", `${T}/${home}`, "--password-file", `${T}/pw2`, ...args];
+const proveIn = async (page, password = FRESH) => {
+	sql("DELETE FROM throttle"); // more confirming than people do in ten minutes
+	const dialog = page.locator("dialog").last();
+	await dialog.locator("[name=password]").fill(password);
+	await press(page, "Continue");
+	await dialog.locator("[name=code]").fill(totp(secret));
+	await press(page, "Continue");
+};
+const cell = (page, what, column) => page.locator("tr", { has: page.getByRole("rowheader", { name: what }) })
+	.locator("td").nth(column).innerText();
+const escrowTold = () => until("the escrow to be told", () => sql("SELECT COUNT(*) FROM escrow_job") === "0");
+const slip = (code, group) => code.split("-").map((g, i) =>
+	i === group - 1 ? (g[0] === "A" ? "B" : "A") + g.slice(1) : g).join("-");
+let key;
+const readKey = () => one.locator(".groups").innerText();
+
+await step("protection says who can open what", async () => {
+	await go(one, "#/protection", "Protection");
+	await one.locator(".badge", { hasText: "Standard" }).waitFor();
+	await one.getByText(escrowPin).waitFor();
+	must(/Can help/.test(await cell(one, "Backups", 2)), "the escrow and backups");
+	must(/No/.test(await cell(one, "Passwords, secret keys", 2)), "the escrow and secrets");
+	must(/None yet/.test(await cell(one, "Backups", 1)), "no recovery key yet");
+	must(/Reads it/.test(await cell(one, "Mail, contacts, calendars", 3)), "the server and mail");
+	must(/No/.test(await cell(one, "Backups", 3)), "the server and backups");
+});
+await step("and what advanced protection still lacks", async () => {
+	const list = await one.locator(".checks li").allInnerTexts();
+	must(list.length === 3 && /Done: two-factor/.test(list[0]) && /To do: make a recovery key/.test(list[1]) &&
+		/To do: try the recovery key/.test(list[2]), list.join());
+});
+await state(one, "protection");
+await step("without that it is refused", async () => {
+	await press(one, "Change to advanced");
+	await trouble(one, "protection-blocked", /no recovery key; no way to recover was ever tried/);
+});
+await state(one, "protection-blocked");
+await step("there is no way back in yet", async () => {
+	await go(one, "#/recovery", "Recovery");
+	await one.getByText("There is none but your devices").waitFor();
+});
+await state(one, "recovery-none");
+await step("a recovery key is shown, and can be copied", async () => {
+	await one.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+	await press(one, "Make a recovery key");
+	await one.locator(".groups").waitFor();
+	key = await readKey();
+	must(/^[A-HJ-NP-Z2-9]{4}(-[A-HJ-NP-Z2-9]{4}){6}$/.test(key), key);
+	passwords.push(key, key.replaceAll("-", ""));
+	await press(one, "Copy");
+	await one.getByRole("button", { name: "Copied" }).waitFor();
+	must(await one.evaluate(() => navigator.clipboard.readText()) === key, "something else was copied");
+});
+await state(one, "recovery-key");
+await step("and printed, alone", async () => {
+	await one.emulateMedia({ media: "print" });
+	const shown = [];
+	for (const x of [".groups", "header", "main", "dialog h2", "dialog .actions"])
+		if (await one.locator(x).first().isVisible())
+			shown.push(x);
+	if (SHOTS)
+		await one.screenshot({ path: `${SHOTS}/recovery-key-print.png` });
+	await one.emulateMedia({ media: null });
+	must(shown.join() === ".groups", `printed: ${shown}`);
+	await one.evaluate(() => { window.print = () => { window.printed = true; }; });
+	await press(one, "Print");
+	must(await one.evaluate(() => window.printed), "did not print");
+});
+await step("typed wrong, its group is named", async () => {
+	await press(one, "I have it: go on");
+	await one.fill("[name=code]", slip(key, 3));
+	await press(one, "It is right");
+	await trouble(one, "recovery-key-wrong", /group 3/i);
+});
+await state(one, "recovery-key-wrong");
+await step("typed right, and confirmed, it is in force", async () => {
+	stale();
+	await one.fill("[name=code]", key.toLowerCase().replaceAll("-", " "));
+	await press(one, "It is right");
+	await proveIn(one);
+	await one.getByText("✓ In force").waitFor();
+	must(/^key .*never tried/m.test(run("aumbry", ...aumbry("cli", "recovery", "status"))), "the program sees none");
+});
+await state(one, "recovery-untried");
+await step("a drill with a slip names the group, too", async () => {
+	await press(one, "Try the recovery key");
+	await one.fill("[name=code]", slip(key, 5));
+	await one.locator("dialog").getByRole("button", { name: "Try it" }).click();
+	await trouble(one, "recovery-key-wrong", /group 5/i);
+});
+await step("so is what has more than one character wrong", async () => {
+	await one.fill("[name=code]", "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA");
+	await one.locator("dialog").getByRole("button", { name: "Try it" }).click();
+	await trouble(one, "recovery-key-wrong");
+});
+await state(one, "recovery-try-refused");
+await step("with the right key it is noted", async () => {
+	await one.fill("[name=code]", key);
+	await one.locator("dialog").getByRole("button", { name: "Try it" }).click();
+	await one.getByText(/^Tried just now/).waitFor();
+	await go(one, "#/protection", "Protection");
+	must(await one.locator(".checks .held").count() === 3, "not all is done");
+});
+await step("another key waits, and every screen says so", async () => {
+	await go(one, "#/recovery", "Recovery");
+	await press(one, "Replace the recovery key");
+	await one.locator(".groups").waitFor();
+	const next = await readKey();
+	passwords.push(next);
+	await press(one, "I have it: go on");
+	await one.fill("[name=code]", key);
+	await press(one, "It is right");
+	await trouble(one, "recovery-key-wrong", /another recovery key/);
+	await one.fill("[name=code]", next);
+	await press(one, "It is right");
+	await one.getByText(/^! Holds from /).waitFor();
+	await one.getByText(/^! Ends /).waitFor();
+	await go(one, "#/app-passwords", "App passwords");
+	await one.locator("#alerts").getByText(/^The ways to recover change at /).waitFor();
+});
+await step("with the exact time", async () => {
+	await go(one, "#/recovery", "Recovery");
+	const ms = JSON.parse(run("aumbry", ...aumbry("cli", "recovery", "status", "--json"))).change_ms;
+	must(Math.abs(ms - Date.now() - 72 * 3600000) < 300000, `in ${ms - Date.now()} ms`);
+	const shown = await one.evaluate((x) => new Date(x).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }), ms);
+	await one.getByText(shown).first().waitFor();
+});
+await state(one, "recovery-waits");
+await step("it can be stopped", async () => {
+	await press(one, "Stop the change");
+	await one.getByText("The change is stopped.").waitFor();
+	await until("the banner to go", async () => await one.locator("#alerts > *").count() === 0);
+	await one.getByText("✓ In force").waitFor();
+	must(await one.getByText(/^! /).count() === 0, "it still waits");
+});
+await step("who was stopped elsewhere cannot be stopped again", async () => {
+	await go(one, "#/recovery", "Recovery");
+	await press(one, "Replace the recovery key");
+	await press(one, "I have it: go on");
+	await one.locator("dialog").getByRole("button", { name: "Close" }).click();
+	stale();
+	run("aumbry", ...fresh("cli", "recovery", "kit", "create", "--out", `${T}/kit`, "--code", totp(secret)));
+	await go(one, "#/", "ana@localhost");
+	await go(one, "#/recovery", "Recovery");
+	await one.locator(".row", { hasText: "Paper kit" }).getByText(/^! Holds from /).waitFor();
+	run("aumbry", ...aumbry("cli", "recovery", "veto"));
+	await press(one, "Stop the change");
+	await trouble(one, "not-found", /no change/i);
+});
+await state(one, "recovery-veto-refused");
+
+// Somebody recovers: rows as the server writes them.
+const begun = (way, reference = "") => sql(`INSERT INTO recovering SELECT randomblob(16), randomblob(32), uid, 1, '${way}',
+	zeroblob(16), x'', zeroblob(16), 'linux', '192.0.2.7', ${Date.now()}, 1, ${Date.now() + 86400000}, ${Date.now() + 2e8},
+	zeroblob(16), '${reference}' FROM account WHERE name = 'ana'`);
+await step("a recovery is told on every screen", async () => {
+	begun("kit");
+	begun("contact");
+	await go(one, "#/", "ana@localhost");
+	await one.locator("#alerts").getByText("Somebody is recovering this account.").waitFor();
+});
+await state(one, "overview-recovery");
+await step("who, from where, until when", async () => {
+	await one.locator("#alerts a").click();
+	await one.getByRole("heading", { level: 1, name: "Recovery" }).waitFor();
+	const row = one.locator(".row", { hasText: "By a paper kit" });
+	must(/192\.0\.2\.7/.test(await row.innerText()) && /Goes on at .*, unless it is stopped/.test(await row.innerText()),
+		await row.innerText());
+});
+await state(one, "recovery-open");
+await step("one is stopped", async () => {
+	await one.locator(".row", { hasText: "By a paper kit" }).getByRole("button", { name: "Stop" }).click();
+	await one.getByText("The recovery is stopped.").waitFor();
+	must(sql("SELECT state FROM recovering WHERE way = 'kit'") === "2", "it goes on");
+});
+await step("the other is allowed, with a step-up", async () => {
+	stale();
+	await one.locator(".row", { hasText: "a recovery contact" }).getByRole("button", { name: "Allow" }).click();
+	await state(one, "recovery-allow");
+	await one.locator("dialog").getByRole("button", { name: "Allow" }).click();
+	await proveIn(one);
+	await one.getByText("May go on now").waitFor();
+	must(Number(sql("SELECT ready_ms FROM recovering WHERE way = 'contact'")) <= Date.now(), "it still waits");
+});
+await step("one that is over is refused", async () => {
+	sql("DELETE FROM recovering");
+	await one.locator(".row", { hasText: "a recovery contact" }).getByRole("button", { name: "Stop" }).click();
+	await trouble(one, "not-found");
+});
+
+// Signed in by a code.
+await step("a visitor sees both, and changes neither", async () => {
+	await three.fill("[name=code]", totp(secret));
+	await press(three, "Continue");
+	await three.getByText("Signed in, for an hour.").waitFor();
+	await go(three, "#/recovery", "Recovery");
+	await three.getByText("✓ In force").waitFor();
+	must(await three.locator("main button").count() === 0, "a button on Recovery");
+	await state(three, "recovery-visitor");
+	await go(three, "#/protection", "Protection");
+	await three.getByText("Reading in the browser comes later").waitFor();
+	must(await three.locator("main button").count() === 0, "a button on Protection");
+	must(sql("SELECT COUNT(*) FROM event WHERE event = 'keys_released'") === "0", "keys were handed out");
+});
+await state(three, "protection-visitor");
+
+await step("reading without a device is turned off and on", async () => {
+	await go(one, "#/protection", "Protection");
+	await press(one, "Turn it off");
+	await one.getByText("The escrow hands nothing").waitFor();
+	must(/^web access +off/m.test(run("aumbry", ...aumbry("cli", "protection"))), "the program sees it on");
+	await press(one, "Turn it on");
+	await one.getByText("to read and never to write").waitFor();
+});
+await step("advanced protection, while the escrow does not answer", async () => {
+	await escrowTold();
+	process.kill(Number(ESCROW), "SIGSTOP");
+	stale();
+	await press(one, "Change to advanced");
+	await state(one, "protection-sure");
+	await one.locator("dialog").getByRole("button", { name: "Change to advanced" }).click();
+	await proveIn(one);
+	await one.locator(".badge", { hasText: "Advanced" }).waitFor();
+	await one.getByText("The escrow is still to be told").waitFor();
+	must(/No/.test(await cell(one, "Backups", 2)), "the escrow and backups");
+	must(/^protection +advanced/m.test(run("aumbry", ...aumbry("cli", "protection"))), "the program sees it standard");
+});
+await state(one, "protection-advanced-waits");
+await step("and back, not before the escrow was told", async () => {
+	await press(one, "Change to standard");
+	await proveIn(one);
+	await trouble(one, "escrow-unreachable");
+});
+await state(one, "protection-unreachable");
+await step("it is told", async () => {
+	process.kill(Number(ESCROW), "SIGCONT");
+	await escrowTold();
+	await go(one, "#/", "ana@localhost");
+	await go(one, "#/protection", "Protection");
+	await one.locator(".badge", { hasText: "Advanced" }).waitFor();
+	must(await one.getByText("The escrow is still to be told").count() === 0, "still to be told");
+});
+await state(one, "protection-advanced");
+await step("another escrow than the one that was shown is refused", async () => {
+	await changed(one, "/v1/protection", otherEscrow, async () => {
+		await go(one, "#/", "ana@localhost");
+		await go(one, "#/protection", "Protection");
+		must(await one.getByText(escrowPin).count() === 0, "nothing was changed on the way");
+		await press(one, "Change to standard");
+		await proveIn(one);
+		await trouble(one, "escrow-changed");
+		await state(one, "protection-escrow-changed");
+	});
+});
+await step("standard protection again, with the password", async () => {
+	await go(one, "#/", "ana@localhost");
+	await go(one, "#/protection", "Protection");
+	await press(one, "Change to standard");
+	await proveIn(one);
+	await one.locator(".badge", { hasText: "Standard" }).waitFor();
+	await escrowTold();
+});
+await step("from then on the escrow knows the password's key again", async () => {
+	const r = spawnSync("aumbry", fresh("reader", "signin", process.env.URL, "ana", "--with", "authenticator",
+		"--code", totp(secret)), { encoding: "utf8" });
+	must(r.status === 0 && /to read/.test(r.stderr), r.stderr);
+});
+await step("keys that are due are named", async () => {
+	const due = (body) => body.replace("{ answer: JSON.parse(text(at, core.answer_size())) }",
+		"{ answer: { ...JSON.parse(text(at, core.answer_size())), keys_due: true } }");
+	await changed(one, "/worker.js", due, async () => {
+		await one.reload();
+		await one.getByText("New keys are due").waitFor();
+		await state(one, "protection-keys-due");
+	});
+	await one.reload();
+	await one.getByRole("heading", { level: 1, name: "Protection" }).waitFor();
+});
+await step("the log tells of all that, in words", async () => {
+	await go(one, "#/activity", "Activity");
+	const more = one.getByRole("button", { name: "Show more" });
+	while (await more.isVisible())
+		await more.click();
+	for (const words of ["Protection was changed to advanced", "Protection was changed to standard",
+		"Reading without a device was turned", "The ways to recover were changed",
+		"A change of the ways to recover waits", "A change of the ways to recover was stopped",
+		"A recovery was stopped", "A recovery was allowed to go on at once",
+		"The escrow handed out keys to a sign-in"])
+		must(await one.locator(".log .title", { hasText: words }).count() > 0, words);
+	must(await one.locator(".log .title", { hasText: "_" }).count() === 0, "an event without words");
+});
+await state(one, "activity-protection");
 
 // ---- codes by text ----
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* level.c: what the levels of protection ask for, and setting them. */
+#include "client/level.h"
+
+#include "client/recovery.h"
+#include "client/release.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- advanced ---- */
+
+static int
+two_factor_on(struct self *s, bool *on, struct err *e)
+{
+	OWN(jsonio_free) json_t *account = NULL;
+	const char *state = "";
+
+	if (api_call(s->remote, "GET", "/v1/account", NULL, false, &account,
+		e) < 0 ||
+	    jsonio_text(account, "two_factor", &state, e) < 0)
+		return -1;
+	*on = strcmp(state, "on") == 0;
+	return 0;
+}
+
+int
+level_ready(struct self *s, struct level_ready *out, struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	size_t n;
+
+	*out = (struct level_ready){ .two_factor = false };
+	if (two_factor_on(s, &out->two_factor, e) < 0 ||
+	    recovery_all(s, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		out->way |= !list[i].waits;
+		out->tried |= !list[i].waits && list[i].tried_ms != 0;
+	}
+	return 0;
+}
+
+static void
+lacks(struct buf *what, struct buf *todo, const char *words, const char *run)
+{
+	buf_printf(what, "%s%s", what->n > 0 ? "; " : "", words);
+	buf_printf(todo, "%saumbry %s", todo->n > 0 ? ", then: " : "", run);
+}
+
+/* Else a lost device would be lost data. */
+static int
+check_ready(struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf what = { 0 };
+	OWN(buf_free) struct buf todo = { 0 };
+	struct level_ready r;
+
+	if (level_ready(s, &r, e) < 0)
+		return -1;
+	if (!r.two_factor)
+		lacks(&what, &todo, "two-factor is not on", "two-factor on");
+	if (!r.way)
+		lacks(&what, &todo, "there is no recovery key",
+		    "recovery key create");
+	if (!r.tried)
+		lacks(&what, &todo, "no way to recover was ever tried",
+		    "recovery drill");
+	if (what.n == 0)
+		return 0;
+	(void)err_set(e, ERR_PROTECTION_BLOCKED,
+	    "advanced protection is not possible yet: %s", buf_text(&what));
+	return err_remedy(e, "Run: %s", buf_text(&todo));
+}
+
+int
+level_advanced(struct self *s, struct err *e)
+{
+	return check_ready(s, e) < 0
+	    ? -1
+	    : self_protection(s, PROTECTION_ADVANCED, false, NULL, e);
+}
+
+/* ---- standard ---- */
+
+static int
+check_seen(const struct circle_escrow *escrow, const struct digest *seen,
+    struct err *e)
+{
+	struct digest got;
+
+	digest_of(bytes_of(escrow->sign_pk, SIG_PK_BYTES), &got);
+	return seen == NULL || digest_equal(seen, &got)
+	    ? 0
+	    : err_set(e, ERR_ESCROW_CHANGED,
+		  "the server names another escrow than it did before");
+}
+
+int
+level_standard(struct self *s, const struct login *l, const struct digest *seen,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(jsonio_free) json_t *key = json_object();
+	struct circle_escrow escrow;
+
+	if (api_call(s->remote, "POST", "/v1/protection/escrow", NULL, false,
+		&answer, e) < 0 ||
+	    release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
+	    check_seen(&escrow, seen, e) < 0 ||
+	    self_protection(s, PROTECTION_STANDARD, true, &escrow, e) < 0)
+		return -1;
+	release_register(l->export_key, &s->uid, s->key, &s->dev_id, key);
+	return api_call(s->remote, "POST", "/v1/protection/release-key", key,
+	    false, NULL, e);
+}
+
+/* ---- web access ---- */
+
+int
+level_web_access(struct self *s, bool on, struct err *e)
+{
+	enum circle_protection level =
+	    (enum circle_protection)s->circle.protection;
+
+	return self_protection(s, level, on,
+	    level == PROTECTION_STANDARD ? &s->circle.escrow : NULL, e);
+}

@@ -42,10 +42,10 @@ at_home() {
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
-		    src/wire/sig.c src/wire/oprf.c src/http/tlscert.c
+		    src/wire/sig.c src/wire/kem.c src/wire/oprf.c src/http/tlscert.c
 		    src/server/*.c src/factor/*.c src/api/*.c
 		    src/client/self*.c src/cmd/*.c
-		    src/escrow/gate.c src/escrow/release_need.c'
+		    src/escrow/gate.c'
 		;;
 	*) return 0 ;;
 	esac

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-
 #define HAND_OUTS (JOURNAL_VERB(ESCROW_RELEASE) | JOURNAL_VERB(ESCROW_COLLECT))
 
 int

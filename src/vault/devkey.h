@@ -33,8 +33,8 @@ void devkey_sign(const struct devkey *k, enum sig_label label,
 
 /* Append what only the holder of kem_pk can open (X25519 sealed box). It must
  * be usable (wire/kem.h), as all in a circle are. */
-void devkey_seal(const uint8_t kem_pk[static KEM_PK_BYTES],
-    struct bytes plain, struct buf *out);
+void devkey_seal(const uint8_t kem_pk[static KEM_PK_BYTES], struct bytes plain,
+    struct buf *out);
 /* errors: key-substituted when it was not sealed to this device. */
 MUST_CHECK int devkey_open(const struct devkey *k, struct bytes sealed,
     struct secret **out, struct err *e);

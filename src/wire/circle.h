@@ -32,7 +32,6 @@
 #include "wire/limits.h"
 #include "wire/sig.h"
 
-
 enum circle_type {
 	CIRCLE_GENESIS = 1, /* device | set | policy | u8 protection
 			       | escrow, if standard | state zone[16] | kc */

@@ -667,8 +667,7 @@ nothing_can_be_sealed_to_a_key_that_is_none(void **state)
 		OWN(world_asking_free) struct world_asking x = asking(&b);
 		memset(x.ask.recipient, 0, KEM_PK_BYTES);
 		x.ask.recipient[0] = low;
-		memcpy(
-		    x.statement.recipient, x.ask.recipient, KEM_PK_BYTES);
+		memcpy(x.statement.recipient, x.ask.recipient, KEM_PK_BYTES);
 		world_release(&x, &b.request);
 		assert_int_equal(ask(&b), ERR_BAD_REQUEST);
 		memset(b.w.device[3].kem_pk, 0, KEM_PK_BYTES);
@@ -1205,8 +1204,7 @@ a_destroyed_key_does_not_come_back(void **state)
 	keeper_start(&b);
 	hello(&b);
 	create(&b);
-	assert_memory_not_equal(
-	    old.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
+	assert_memory_not_equal(old.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
 	/* A replayed destroying does not hit the new one. */
 	destroy(&b, 0);
 	refused(&b, ERR_RELEASE_REFUSED);
@@ -1290,8 +1288,7 @@ only_what_came_to_nothing_is_dropped(void **state)
 	must(&b);
 	assert_false(state_of(&b).there);
 	create(&b);
-	assert_memory_not_equal(
-	    first.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
+	assert_memory_not_equal(first.kem_pk, b.w.escrow.kem_pk, KEM_PK_BYTES);
 	world_genesis(&b.w, PROTECTION_STANDARD);
 	register_at(&b, 0, 0);
 	must(&b);

@@ -177,8 +177,7 @@ check_whole(struct bench *b)
 		if (ward_key(b->ws, &b->ward, &key, &e) < 0)
 			fail_msg("%s", e.msg);
 		devkey_publish(key, &self);
-		assert_memory_equal(
-		    self.kem_pk, b->ward.kem_pk, KEM_PK_BYTES);
+		assert_memory_equal(self.kem_pk, b->ward.kem_pk, KEM_PK_BYTES);
 	}
 	if (ward_circle(b->ws, &b->ward, &circle, &e) < 0)
 		fail_msg("%s", e.msg);

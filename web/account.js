@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: ISC
 // account.js: the overview: how the account stands, and what to do next.
 import { core } from "./core.js";
+import { waiting } from "./devices.js";
 import { screen, box, h, badge } from "./dom.js";
 import { hour, size, when } from "./words.js";
 
 export async function showOverview(me) {
 	const account = await core.call("GET", "/v1/account");
 	const visitor = me.who === "visitor";
-	const { requests } = visitor ? { requests: [] } : await core.ask("requests");
+	const requests = visitor ? [] : await waiting();
 	screen(`${account.name}@${account.host}`,
 		requests.length > 0 && box("notice", h("p", { class: "what" },
-			requests.length === 1 ? "A device asks to join your account." :
-				`${requests.length} devices ask to join your account.`),
+			requests.length === 1 ? requests[0].what : `${requests.length} requests wait for you.`),
 		h("p", {}, h("a", { href: "#/devices" }, "Look at it"))),
 		h("ul", { class: "cards" },
 			twoFactorCard(account),

@@ -13,8 +13,8 @@ export async function showDevices(me) {
 		return;
 	}
 	const again = () => showDevices(me);
-	const [{ devices }, account, { requests }] = await Promise.all([core.ask("devices"),
-		core.call("GET", "/v1/account"), core.ask("requests")]);
+	const [{ devices }, account, requests] = await Promise.all([core.ask("devices"),
+		core.call("GET", "/v1/account"), waiting()]);
 	const seen = new Map(account.devices.map((d) => [d.dev_id, d]));
 	const asking = h("div", {});
 	showRequests(asking, requests, again);
@@ -28,9 +28,9 @@ export async function showDevices(me) {
 		if (!main.contains(asking))
 			return;
 		try {
-			const now = await core.ask("requests");
+			const now = await waiting();
 			if (main.contains(asking) && !document.querySelector("dialog"))
-				showRequests(asking, now.requests, again);
+				showRequests(asking, now, again);
 			if (nameless) { // it came in a moment ago
 				const { devices: fuller } = await core.ask("devices");
 				list.replaceChildren(...fuller.map((d) =>
@@ -72,14 +72,27 @@ const rename = (name) => dialog("Rename this browser", (close) => form({ submit:
 
 // ---- others that ask ----
 
+// What asks the devices, in one shape: to join, or to read for an hour.
+export async function waiting() {
+	const { requests, visits } = await core.ask("requests");
+	return [...requests.map((r) => ({ ...r, ask: { join: r.join }, verb: "",
+		what: `A ${(kinds[r.class] ?? "device").toLowerCase()} asks to join.`,
+		typed: "Somebody typed your password there.",
+		title: "Let it in", where: "into Aumbry on the new device", done: "The device is in." })),
+	...visits.map((v) => ({ ...v, ask: { visit: v.visit }, verb: "visit_",
+		what: "A sign-in by a code asks to read your backups, for an hour.",
+		typed: "Somebody typed your password and a code there.",
+		title: "Let it read", where: "where you signed in", done: "It may read for its hour." }))];
+}
+
 function showRequests(at, requests, again) {
-	const now = requests.map((r) => r.join).join(" ");
+	const now = requests.map((r) => r.join ?? r.visit).join(" ");
 	if (at.dataset.now === now)
 		return;
 	at.dataset.now = now;
 	at.replaceChildren(...requests.map((r) => box("notice",
-		h("p", { class: "what" }, `A ${(kinds[r.class] ?? "device").toLowerCase()} asks to join.`),
-		h("p", {}, `${sentenceCase(whence(r))}, ${ago(r.created_ms)}. Somebody typed your password there. `,
+		h("p", { class: "what" }, r.what),
+		h("p", {}, `${sentenceCase(whence(r))}, ${ago(r.created_ms)}. ${r.typed} `,
 			"If that was not you, refuse, and change your password."),
 		h("div", { class: "buttons" },
 			button("Approve", async () => {
@@ -87,7 +100,7 @@ function showRequests(at, requests, again) {
 				await again();
 			}, "primary"),
 			button("Refuse", async () => {
-				await core.ask("refuse", { join: r.join });
+				await core.ask(`${r.verb}refuse`, r.ask);
 				announce("Refused. That address cannot ask again for a day.");
 				await again();
 			})))));
@@ -101,15 +114,15 @@ async function approve(r) {
 		codes++;
 		code.textContent = shown;
 		words.textContent = codes === 1 ?
-			"Type this code into Aumbry on the new device, and nowhere else. It is good for 5 minutes." :
+			`Type this code ${r.where}, and nowhere else. It is good for 5 minutes.` :
 			"That code was wrong, and is burnt. Here is another.";
 	};
 	const trouble = h("div", { role: "alert" });
 	let ended = false;
-	const shown = dialog("Let it in", (close) => {
-		core.ask("approve", { join: r.join }).then(() => {
+	const shown = dialog(r.title, (close) => {
+		core.ask(`${r.verb}approve`, r.ask).then(() => {
 			ended = true;
-			announce("The device is in.");
+			announce(r.done);
 			close(true);
 		}, (e) => {
 			ended = true;
@@ -121,7 +134,7 @@ async function approve(r) {
 	await shown;
 	if (!ended) { // closed before: the core still waits
 		await core.interrupt();
-		await core.ask("refuse", { join: r.join }).catch(() => {});
+		await core.ask(`${r.verb}refuse`, r.ask).catch(() => {});
 	}
 	core.onTell = () => {};
 }

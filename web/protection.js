@@ -123,7 +123,7 @@ function webPart(p, me, standard, again) {
 			"files, photos and notes, to read and never to write." :
 			"The escrow hands nothing to who signs in with your password and a code.") :
 			"Under advanced protection a browser that is not one of your devices reads nothing by itself" +
-			(on ? "; each visit will have to be approved by a device." : ".")),
+			(on ? ", but can ask them, each time: aumbry visit ask." : ".")),
 		me.who === "visitor" ? standard && on && h("p", {}, "That holds for this sign-in too: on a command line, ",
 			h("code", {}, `aumbry signin ${location.origin} ${me.name} --with authenticator`),
 			", then ", h("code", {}, "aumbry snapshot list"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* visiting.c: both sides of a visit. */
+/* visiting.c: the device's side of a visit. */
 #include "client/visiting.h"
 
 #include "base/now.h"
@@ -9,119 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL "aumbry visit v1"
-#define PATH "/v1/visits"
-
-static void
-channel(const char *host, const struct id *visit, struct buf *ci)
+void
+visiting_channel(const char *host, const struct id *visit, struct buf *ci)
 {
-	buf_put_str(ci, LABEL);
+	buf_put_str(ci, VISITING_LABEL);
 	buf_put_v8(ci, bytes_str(host));
 	id_put(ci, visit);
 }
-
-/* ---- the visitor ---- */
-
-struct guest {
-	const struct visiting_ask *a;
-	struct visit *visit;
-	struct relay c;
-	struct id nonce;
-};
-
-static void
-guest_free(struct guest *g)
-{
-	relay_free(&g->c);
-	visit_free(&g->visit);
-}
-
-static int
-open_visit(struct guest *g, struct err *e)
-{
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
-	json_t *list = json_array();
-
-	if (visit_open(g->a->dir, &g->visit, e) < 0)
-		return -1;
-	id_random(&g->nonce);
-	(void)json_array_append_new(
-	    list, json_string(category_name(CATEGORY_BACKUP)));
-	(void)json_object_set_new(ask, "categories", list);
-	jsonio_put_bytes(ask, "nonce", bytes_of(g->nonce.b, ID_BYTES));
-	g->c = (struct relay){ .remote = g->visit->remote,
-		.path = PATH,
-		.side = RELAY_SIDE_NEW,
-		.deadline_ms = now_ms() + g->a->timeout_s * 1000LL };
-	return api_call(
-		   g->visit->remote, "POST", PATH, ask, false, &answer, e) < 0
-	    ? -1
-	    : jsonio_id(answer, "visit", &g->c.join, e);
-}
-
-/* Answer one code; *right: what the device has handed over is in `got`. */
-static int
-answer_code(struct guest *g, struct buf *got, struct buf *record, bool *right,
-    struct err *e)
-{
-	OWN(relay_keys_free) struct relay_keys k = { .label = LABEL };
-	OWN(buf_free) struct buf ci = { 0 };
-	struct scan s = scan_of(g->c.body);
-
-	(void)scan_take(&s, ID_BYTES + 32);
-	buf_clear(record);
-	buf_put_bytes(record, scan_v16(&s));
-	channel(g->visit->host, &g->c.join, &ci);
-	struct pair_code t = { &g->c, buf_bytes(&ci), &g->c.join, &g->nonce,
-		bytes_of(g->nonce.b, ID_BYTES), bytes_str("") };
-	return pair_code_answer(&t, g->a->ask, g->a->ctx, &k, got, right, e);
-}
-
-static int
-be_let_in(struct guest *g, struct buf *got, struct buf *record, struct err *e)
-{
-	uint8_t kind;
-	bool right = false;
-
-	if (g->a->waiting != NULL)
-		g->a->waiting(g->a->ctx);
-	while (!right) {
-		if (relay_receive_last(&g->c, &kind, e) < 0)
-			return -1;
-		if (kind != RELAY_OPEN)
-			continue;
-		if (answer_code(g, got, record, &right, e) < 0)
-			return -1;
-		if (!right && !g->a->again)
-			return err_set(
-			    e, ERR_WRONG_CODE, "the code is wrong, and burnt");
-	}
-	return 0;
-}
-
-int
-visiting_begin(const struct visiting_ask *a, struct err *e)
-{
-	OWN(guest_free) struct guest g = { .a = a };
-	OWN(buf_free) struct buf got = { 0 };
-	OWN(buf_free) struct buf record = { 0 };
-	struct device d;
-
-	if (home_has_key(a->dir))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "a device of the account needs no visit");
-	if (open_visit(&g, e) < 0 || be_let_in(&g, &got, &record, e) < 0)
-		return -1;
-	struct scan s = scan_of(buf_bytes(&record));
-	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
-		return relay_malformed(e);
-	int rc = reader_take(a->dir, &d, buf_bytes(&got), e);
-	mem_wipe(got.p, got.n);
-	return rc;
-}
-
-/* ---- the device ---- */
 
 static int
 parse(const json_t *v, struct visiting_open *o, struct err *e)
@@ -153,7 +47,8 @@ visiting_list(
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(mem_free) struct visiting_open *list = NULL;
 
-	if (api_call(s->remote, "GET", PATH, NULL, false, &answer, e) < 0)
+	if (api_call(s->remote, "GET", VISITING_PATH, NULL, false, &answer, e) <
+	    0)
 		return -1;
 	const json_t *rows = json_object_get(answer, "visits");
 	list = mem_array(json_array_size(rows), sizeof *list);
@@ -170,7 +65,7 @@ tell(struct self *s, const struct id *visit, const char *what, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 
-	buf_printf(&path, PATH "/%s/%s", id_text(visit).s, what);
+	buf_printf(&path, VISITING_PATH "/%s/%s", id_text(visit).s, what);
 	return api_call(
 	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
 }
@@ -207,7 +102,7 @@ show_code(struct self *s, const struct visiting_open *v, struct relay *c,
 	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf ours = { 0 };
 
-	channel(s->host, &v->id, &ci);
+	visiting_channel(s->host, &v->id, &ci);
 	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
 	struct pair_code t = { c, buf_bytes(&ci), &v->id, &v->nonce,
 		buf_bytes(&ours), bytes_of(v->nonce.b, ID_BYTES) };
@@ -219,7 +114,8 @@ talk(struct self *s, const struct visiting_open *v, struct relay *c,
     pair_show_fn show, void *ctx, struct err *e)
 {
 	for (int i = 0; i < PAIR_CODES; i++) {
-		OWN(relay_keys_free) struct relay_keys k = { .label = LABEL };
+		OWN(relay_keys_free)
+		struct relay_keys k = { .label = VISITING_LABEL };
 		bool right = false;
 		if (show_code(s, v, c, show, ctx, &k, &right, e) < 0)
 			return -1;
@@ -242,7 +138,7 @@ visiting_allow(struct self *s, const struct visiting_open *v,
 {
 	OWN(relay_free)
 	struct relay c = { .remote = s->remote,
-		.path = PATH,
+		.path = VISITING_PATH,
 		.join = v->id,
 		.side = RELAY_SIDE_TRUSTED,
 		.state = RELAY_ALLOWED,

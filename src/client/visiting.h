@@ -19,7 +19,6 @@
 #pragma once
 
 #include "client/pair.h"
-#include "client/reader.h"
 
 /* ---- the visitor ---- */
 
@@ -58,3 +57,11 @@ MUST_CHECK int visiting_refuse(
  */
 MUST_CHECK int visiting_allow(struct self *s, const struct visiting_open *v,
     unsigned timeout_s, pair_show_fn show, void *ctx, struct err *e);
+
+/* ---- both, for visiting*.c only ---- */
+
+#define VISITING_LABEL "aumbry visit v1"
+#define VISITING_PATH "/v1/visits"
+
+/* CPace's channel identifier, appended. */
+void visiting_channel(const char *host, const struct id *visit, struct buf *ci);

@@ -4,6 +4,7 @@
 
 #include "client/seckey.h"
 #include "client/session.h"
+#include "client/visiting.h"
 #include "web/browser.h"
 
 #include <stdlib.h>
@@ -211,6 +212,36 @@ requests_free(struct requests *r)
 		pair_requests_free(&r->list, r->n);
 }
 
+static void
+put_place(json_t *v, const char *address, const char *place)
+{
+	jsonio_put_text(v, "address", address);
+	if (place[0] != '\0')
+		jsonio_put_text(v, "place", place);
+}
+
+/* Sign-ins by a code that ask for keys to read with. */
+static int
+put_visits(struct self *s, json_t *out, struct err *e)
+{
+	OWN(mem_free) struct visiting_open *all = NULL;
+	json_t *list = json_array();
+	size_t n = 0;
+
+	(void)json_object_set_new(out, "visits", list);
+	if (visiting_list(s, &all, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		json_t *v = json_object();
+		jsonio_put_id(v, "visit", &all[i].id);
+		jsonio_put_u64(v, "created_ms", all[i].created_ms);
+		jsonio_put_text(v, "way", all[i].way);
+		put_place(v, all[i].address, all[i].place);
+		(void)json_array_append_new(list, v);
+	}
+	return 0;
+}
+
 int
 core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
@@ -231,12 +262,10 @@ core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 		jsonio_put_u64(v, "expires_ms", r->expires_ms);
 		jsonio_put_u64(v, "class", r->device.class);
 		jsonio_put_text(v, "os", r->os);
-		jsonio_put_text(v, "address", r->address);
-		if (r->place[0] != '\0')
-			jsonio_put_text(v, "place", r->place);
+		put_place(v, r->address, r->place);
 		(void)json_array_append_new(list, v);
 	}
-	return 0;
+	return put_visits(s, out, e);
 }
 
 static void
@@ -279,6 +308,39 @@ core_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
 	(void)out;
 	return jsonio_id(in, "join", &join, e) < 0 || core_self(c, &s, e) < 0 ||
 		pair_refuse(s, &join, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/* The same two for a visit. */
+int
+core_visit_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	OWN(mem_free) struct visiting_open *all = NULL;
+	struct self *s;
+	struct id visit;
+	size_t n = 0;
+
+	(void)out;
+	if (jsonio_id(in, "visit", &visit, e) < 0 || core_self(c, &s, e) < 0 ||
+	    visiting_list(s, &all, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (id_equal(&all[i].id, &visit))
+			return visiting_allow(
+			    s, &all[i], PAIR_CODE_S, show, NULL, e);
+	return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+}
+
+int
+core_visit_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	struct self *s;
+	struct id visit;
+
+	(void)out;
+	return jsonio_id(in, "visit", &visit, e) < 0 ||
+		core_self(c, &s, e) < 0 || visiting_refuse(s, &visit, e) < 0
 	    ? -1
 	    : 0;
 }

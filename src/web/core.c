@@ -38,6 +38,8 @@ static const struct {
 	{ "requests", core_requests },
 	{ "approve", core_approve },
 	{ "refuse", core_refuse },
+	{ "visit_approve", core_visit_approve },
+	{ "visit_refuse", core_visit_refuse },
 	{ "key_add", core_key_add },
 	{ "key_remove", core_key_remove },
 	{ "protection", core_protection },

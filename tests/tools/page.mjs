@@ -860,6 +860,36 @@ await step("it is told", async () => {
 	must(await one.getByText("The escrow is still to be told").count() === 0, "still to be told");
 });
 await state(one, "protection-advanced");
+await step("a sign-in by a code asks to read; the page shows it a code", async () => {
+	stale();
+	await press(one, "Turn it on");
+	await proveIn(one);
+	await one.getByText("but can ask them, each time").waitFor();
+	sql("UPDATE factor SET counter = 0; DELETE FROM throttle");
+	run("aumbry", ...fresh("guest", "signin", process.env.URL, "ana", "--with", "authenticator",
+		"--code", totp(secret)));
+	const cli = beside("guest", "visit", "ask", "--timeout", "60s");
+	await go(one, "#/devices", "Devices");
+	await one.getByText("A sign-in by a code asks to read your backups").waitFor();
+	await state(one, "visit");
+	await press(one, "Approve");
+	const code = await until("a code", async () =>
+		/^\d{4}-\d{4}$/.exec(await one.locator(".shown-code").innerText())?.[0]);
+	await state(one, "visit-approve");
+	cli.type(code);
+	must(await cli.end === 0, cli.said.err);
+	await one.locator("dialog").waitFor({ state: "detached" });
+	const r = spawnSync("aumbry", fresh("guest", "snapshot", "list"), { encoding: "utf8" });
+	must(r.status === 0 || /the account has no backup/.test(r.stderr), r.stderr);
+});
+await step("another is refused", async () => {
+	const cli = beside("guest", "visit", "ask", "--timeout", "60s");
+	await one.getByText("A sign-in by a code asks to read your backups").waitFor();
+	await press(one, "Refuse");
+	must(await cli.end === 4 && /request-refused/.test(cli.said.err), cli.said.err);
+	sql("DELETE FROM visit; DELETE FROM throttle");
+	await go(one, "#/protection", "Protection");
+});
 await step("another escrow than the one that was shown is refused", async () => {
 	await changed(one, "/v1/protection", otherEscrow, async () => {
 		await go(one, "#/", "ana@localhost");
@@ -904,7 +934,7 @@ await step("the log tells of all that, in words", async () => {
 		"Reading without a device was turned", "The ways to recover were changed",
 		"A change of the ways to recover waits", "A change of the ways to recover was stopped",
 		"A recovery was stopped", "A recovery was allowed to go on at once",
-		"The escrow handed out keys to a sign-in"])
+		"The escrow handed out keys to a sign-in", "A device let a sign-in by a code read"])
 		must(await one.locator(".log .title", { hasText: words }).count() > 0, words);
 	must(await one.locator(".log .title", { hasText: "_" }).count() === 0, "an event without words");
 });

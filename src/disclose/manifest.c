@@ -362,8 +362,8 @@ tables_json(void)
 /* What no table has. */
 static const char *const nowhere[] = {
 	"passwords, codes and recovery codes: the server never has them",
-	"names of devices, files, folders, hosts and tags, but for what is in "
-	"plain below backup: the server has them as ciphertext",
+	("names of devices, files, folders, hosts and tags, but for what is in "
+	 "plain below backup: the server has them as ciphertext"),
 	"keys of the server and of the escrow: they are of no account",
 	"requests and addresses of single calls: the server does not keep them",
 };

@@ -141,8 +141,9 @@ check-asan:
 
 # Its shadow memory wants addresses that stay, hence setarch. What moves the
 # clock of a server hides its waits, so tests that do are left out.
-CLOCKED := $(patsubst %,tests/e2e/%.t,31-trusted-browser 35-session-thief \
-	55-heard 61-server-restore 63-bad-input)
+CLOCKED := $(patsubst %,tests/e2e/%.t,25-escrow 31-trusted-browser \
+	35-session-thief 55-heard 61-server-restore 63-bad-input 85-recovery-key \
+	87-disclose 88-contact 89-kit 97-protection-race)
 check-tsan:
 	@tools/setup.sh check
 	@$(MAKE) --no-print-directory MODE=tsan all archives tests

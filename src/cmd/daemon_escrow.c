@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/now.h"
 
+#include <fcntl.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -110,6 +111,8 @@ become(const struct escrow_child *c)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* It must not outlive a server that was killed. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* That user may not reach the folder that the programs are in. */
+	int program = open(c->program, O_RDONLY | O_CLOEXEC);
 	if (c->own_user &&
 	    (setgroups(0, NULL) < 0 || setgid(c->gid) < 0 ||
 		setuid(c->uid) < 0))
@@ -117,6 +120,7 @@ become(const struct escrow_child *c)
 	if (c->own_user)
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)execv(c->program, (char *const *)(uintptr_t)args);
+	(void)fexecve(program, (char *const *)(uintptr_t)args, environ);
 	_exit(127);
 }
 

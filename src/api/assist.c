@@ -218,10 +218,7 @@ assist_end(
 struct talk_job {
 	struct call *c;
 	struct id id;
-	struct message_query q;
-	struct buf *out;
-	enum talk state;
-	uint64_t n;
+	struct message_talk t;
 };
 
 static int
@@ -237,7 +234,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 		return err_set(
 		    e, ERR_CODE_EXPIRED, "nobody helps with this recovery now");
 	return message_post(
-	    tx, &r.id, j->c->me->session, j->c->q->body, &j->n, e);
+	    tx, &r.id, j->c->me->session, j->c->q->body, &j->t.n, e);
 }
 
 int
@@ -247,13 +244,10 @@ assist_post(
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
 	struct talk_job j = { .c = &c };
-	OWN(jsonio_free) json_t *out = json_object();
 
 	if (db_write(s->db, post_job, &j, e) < 0)
 		return -1;
-	http_wake(s->http, &j.id);
-	jsonio_put_u64(out, "n", j.n);
-	jsonio_put(&r->body, out);
+	message_posted(s, &j.id, &j.t, r);
 	return 0;
 }
 
@@ -263,10 +257,9 @@ list_job(struct tx *tx, void *arg, struct err *e)
 	struct talk_job *j = arg;
 	OWN(recover_free) struct recover r = { .known = false };
 
-	if (load(tx, j->c, &r, e) < 0)
-		return -1;
-	j->state = talk_of(&r, j->c);
-	return message_list(tx, &r.id, j->q.after, j->state, j->out, &j->n, e);
+	return load(tx, j->c, &r, e) < 0
+	    ? -1
+	    : message_list(tx, &r.id, talk_of(&r, j->c), &j->t, e);
 }
 
 int
@@ -275,22 +268,9 @@ assist_messages(
 {
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct talk_job j = { .c = &c, .out = &r->body };
+	struct talk_job j = { .c = &c };
 
 	if (id_parse(bytes_str(q->capture[0]), &j.id) < 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no such recovery");
-	if (message_query(q, &j.q, e) < 0)
-		return -1;
-	r->type = "application/octet-stream";
-	r->wait = http_watch(s->http, &j.id);
-	if (db_read(s->db, list_job, &j, e) < 0)
-		return -1;
-	if (j.n == 0 && j.q.wait_s > 0 && !q->timed_out &&
-	    (j.q.known == UINT64_MAX ? j.state <= TALK_OPEN
-				     : (uint64_t)j.state == j.q.known)) {
-		buf_clear(&r->body);
-		r->wait_ms = (int64_t)j.q.wait_s * 1000;
-		return HTTP_WAIT;
-	}
-	return 0;
+	return message_answer(s, q, r, &j.id, &j.t, list_job, &j, e);
 }

@@ -344,10 +344,7 @@ join_cancel(
 struct message_job {
 	struct call *c;
 	struct id join;
-	struct message_query q;
-	struct buf *out;
-	enum join_state state;
-	uint64_t n;
+	struct message_talk t;
 };
 
 static int
@@ -367,7 +364,8 @@ post_job(struct tx *tx, void *arg, struct err *e)
 	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
 		return err_set(
 		    e, ERR_CONFLICT, "another device is letting this one in");
-	return message_post(tx, &m->join, c->me->session, c->q->body, &m->n, e);
+	return message_post(
+	    tx, &m->join, c->me->session, c->q->body, &m->t.n, e);
 }
 
 int
@@ -376,14 +374,11 @@ join_post(void *app, const struct request *q, struct response *r, struct err *e)
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
 	struct message_job m = { .c = &c };
-	OWN(jsonio_free) json_t *out = json_object();
 
 	if (captured(&c, &m.join, e) < 0 ||
 	    db_write(s->db, post_job, &m, e) < 0)
 		return -1;
-	http_wake(s->http, &m.join);
-	jsonio_put_u64(out, "n", m.n);
-	jsonio_put(&r->body, out);
+	message_posted(s, &m.join, &m.t, r);
 	return 0;
 }
 
@@ -393,11 +388,9 @@ messages_job(struct tx *tx, void *arg, struct err *e)
 	struct message_job *m = arg;
 	struct joining j;
 
-	if (load(tx, m->c, &m->join, &j, e) < 0)
-		return -1;
-	m->state = j.state;
-	return message_list(
-	    tx, &m->join, m->q.after, j.state, m->out, &m->n, e);
+	return load(tx, m->c, &m->join, &j, e) < 0
+	    ? -1
+	    : message_list(tx, &m->join, j.state, &m->t, e);
 }
 
 int
@@ -406,20 +399,9 @@ join_messages(
 {
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct message_job m = { .c = &c, .out = &r->body };
+	struct message_job m = { .c = &c };
 
-	if (captured(&c, &m.join, e) < 0 || message_query(q, &m.q, e) < 0)
-		return -1;
-	r->type = "application/octet-stream";
-	r->wait = http_watch(s->http, &m.join);
-	if (db_read(s->db, messages_job, &m, e) < 0)
-		return -1;
-	if (m.n == 0 && m.q.wait_s > 0 && !q->timed_out &&
-	    (m.q.known == UINT64_MAX ? m.state <= JOIN_ALLOWED
-				     : (uint64_t)m.state == m.q.known)) {
-		buf_clear(&r->body);
-		r->wait_ms = (int64_t)m.q.wait_s * 1000;
-		return HTTP_WAIT;
-	}
-	return 0;
+	return captured(&c, &m.join, e) < 0
+	    ? -1
+	    : message_answer(s, q, r, &m.join, &m.t, messages_job, &m, e);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* message.h: what two devices say to each other through the server. */
 /*
- * A join request or a recovery carries opaque messages, numbered from 1. Side 0
- * is the new device, side 1 who helps it in. The server can neither read nor
- * make those that matter.
+ * A join request, a recovery or a visit carries opaque messages, numbered from
+ * 1. Side 0 is the new device, side 1 who helps it in. The server can neither
+ * read nor make those that matter.
  */
 #pragma once
 
@@ -17,12 +17,23 @@ MUST_CHECK int message_post(struct tx *tx, const struct id *of, unsigned side,
 /* What is older than now says nothing any more; its numbers stay used. */
 MUST_CHECK int message_clear(struct tx *tx, const struct id *of, struct err *e);
 
-/* ?after=N&wait=S&state=K of who asks for them. */
-struct message_query {
+/* What a call of either side asks for, and what the answer says. */
+struct message_talk {
 	uint64_t after, wait_s, known; /* known: UINT64_MAX when not given */
+	struct buf *out;
+	uint64_t n; /* messages in the answer; of a posted one its number */
+	unsigned state; /* 0 and 1: still open */
 };
-MUST_CHECK int message_query(
-    const struct request *q, struct message_query *out, struct err *e);
-/* u8 state | u8 0 | (u32 n | u8 side | v16 body)…; *n: how many. */
-MUST_CHECK int message_list(struct tx *tx, const struct id *of, uint64_t after,
-    unsigned state, struct buf *out, uint64_t *n, struct err *e);
+/* u8 state | u8 0 | (u32 n | u8 side | v16 body)…, into t->out. */
+MUST_CHECK int message_list(struct tx *tx, const struct id *of, unsigned state,
+    struct message_talk *t, struct err *e);
+/* The answer to what was posted, when it is committed: its number. */
+void message_posted(struct server *s, const struct id *of,
+    const struct message_talk *t, struct response *r);
+/*
+ * Answer ?after=N&wait=S&state=K: run `job`, which calls message_list, and wait
+ * as long as it finds no message and no other state.
+ */
+MUST_CHECK int message_answer(struct server *s, const struct request *q,
+    struct response *r, const struct id *of, struct message_talk *t,
+    db_job_fn *job, void *arg, struct err *e);

@@ -283,9 +283,7 @@ visits_done(
 struct talk_job {
 	struct call *c;
 	struct visiting v;
-	struct message_query q;
-	struct buf *out;
-	uint64_t n;
+	struct message_talk t;
 };
 
 static int
@@ -303,7 +301,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 		return err_set(
 		    e, ERR_CONFLICT, "another device answers this visit");
 	return message_post(
-	    tx, &j->v.id, !me->limited, j->c->q->body, &j->n, e);
+	    tx, &j->v.id, !me->limited, j->c->q->body, &j->t.n, e);
 }
 
 int
@@ -313,13 +311,10 @@ visits_post(
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
 	struct talk_job j = { .c = &c };
-	OWN(jsonio_free) json_t *out = json_object();
 
 	if (db_write(s->db, post_job, &j, e) < 0)
 		return -1;
-	http_wake(s->http, &j.v.id);
-	jsonio_put_u64(out, "n", j.n);
-	jsonio_put(&r->body, out);
+	message_posted(s, &j.v.id, &j.t, r);
 	return 0;
 }
 
@@ -330,8 +325,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 
 	return load(tx, j->c, &j->v, e) < 0
 	    ? -1
-	    : message_list(
-		  tx, &j->v.id, j->q.after, j->v.state, j->out, &j->n, e);
+	    : message_list(tx, &j->v.id, j->v.state, &j->t, e);
 }
 
 int
@@ -340,23 +334,10 @@ visits_messages(
 {
 	struct server *s = app;
 	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct talk_job j = { .c = &c, .out = &r->body };
+	struct talk_job j = { .c = &c };
 	struct id id;
 
 	if (id_parse(bytes_str(q->capture[0]), &id) < 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no such visit");
-	if (message_query(q, &j.q, e) < 0)
-		return -1;
-	r->type = "application/octet-stream";
-	r->wait = http_watch(s->http, &id);
-	if (db_read(s->db, list_job, &j, e) < 0)
-		return -1;
-	if (j.n == 0 && j.q.wait_s > 0 && !q->timed_out &&
-	    (j.q.known == UINT64_MAX ? j.v.state <= VISIT_ALLOWED
-				     : (uint64_t)j.v.state == j.q.known)) {
-		buf_clear(&r->body);
-		r->wait_ms = (int64_t)j.q.wait_s * 1000;
-		return HTTP_WAIT;
-	}
-	return 0;
+	return message_answer(s, q, r, &id, &j.t, list_job, &j, e);
 }

@@ -279,26 +279,6 @@ loop(void *arg)
 
 /* ---- start, stop ---- */
 
-/* A socket that nobody answers at is a dead server's. */
-static int
-clear_way(const struct sockaddr_un *a, struct err *e)
-{
-	OWN(fd_close) int fd = -1;
-	struct stat st;
-
-	if (lstat(a->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "%s", a->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!S_ISSOCK(st.st_mode) || fd < 0 ||
-	    connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ||
-	    errno != ECONNREFUSED)
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already, and no socket that a stopped server "
-		    "left",
-		    a->sun_path);
-	return unlink(a->sun_path) < 0 ? err_sys(e, "%s", a->sun_path) : 0;
-}
-
 static int
 listen_at(struct sasl *s, struct err *e)
 {
@@ -309,7 +289,7 @@ listen_at(struct sasl *s, struct err *e)
 		    "saslauthd_socket is longer than %zu bytes",
 		    sizeof a.sun_path - 1);
 	memcpy(a.sun_path, s->path, strlen(s->path));
-	if (clear_way(&a, e) < 0)
+	if (file_clear_socket(&a, "server", e) < 0)
 		return -1;
 	s->listen_fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

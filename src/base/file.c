@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void
@@ -240,4 +242,22 @@ file_lock(const char *path, int *fd, struct err *e)
 	*fd = f;
 	f = -1;
 	return 0;
+}
+
+int
+file_clear_socket(const struct sockaddr_un *a, const char *whose, struct err *e)
+{
+	OWN(fd_close) int fd = -1;
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", a->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (!S_ISSOCK(st.st_mode) || fd < 0 ||
+	    connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ||
+	    errno != ECONNREFUSED)
+		return err_set(e, ERR_CONFLICT,
+		    "%s is there already, and no socket that a stopped %s left",
+		    a->sun_path, whose);
+	return unlink(a->sun_path) < 0 ? err_sys(e, "%s", a->sun_path) : 0;
 }

@@ -50,3 +50,14 @@ char *file_join(const char *dir, const char *name);
  * errors  home-busy at once when another process holds it.
  */
 MUST_CHECK int file_lock(const char *path, int *fd, struct err *e);
+
+struct sockaddr_un;
+/*
+ * Make way for a socket of ours: one that nobody answers at was left by a
+ * stopped one and goes.
+ *
+ * whose   "server", for the message.
+ * errors  conflict: something else is there, or somebody answers.
+ */
+MUST_CHECK int file_clear_socket(
+    const struct sockaddr_un *a, const char *whose, struct err *e);

@@ -86,6 +86,15 @@ MUST_CHECK int cli_with_password(const struct cli *cli, const char *prompt,
 MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
     const char *flag, struct buf *out, struct err *e);
 
+/* Showing a code of pairing: pair_show_fn, with a cli_showing. */
+struct cli_showing {
+	const struct cli *cli;
+	const char *words; /* before the code: where it is typed */
+	bool bare; /* --print-code: the code alone */
+	bool again;
+};
+void cli_show_code(void *ctx, const char *code);
+
 /* The folder of --home, else the usual one; in new memory. */
 char *cli_home(const struct cli *cli);
 /* This device, with a session, the newest circle, and nothing left undone. */

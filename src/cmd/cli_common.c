@@ -479,3 +479,17 @@ cli_timeout(const char *text, unsigned *out, struct err *e)
 	*out = (unsigned)s;
 	return 0;
 }
+
+void
+cli_show_code(void *ctx, const char *code)
+{
+	struct cli_showing *s = ctx;
+
+	if (!s->bare && s->again)
+		cli_say(s->cli, "That code was wrong, and is burnt.");
+	if (!s->bare)
+		cli_say(s->cli, "%s", s->words);
+	(void)printf("%s\n", code);
+	(void)fflush(stdout);
+	s->again = true;
+}

@@ -303,30 +303,6 @@ choose(const struct cli *cli, const char *owner, const struct assist_open *list,
 	    "recovery assist OWNER ID");
 }
 
-struct reading {
-	const struct cli *cli;
-	const char *owner;
-	bool bare; /* --print-code: the code alone */
-	bool again;
-};
-
-static void
-show_code(void *ctx, const char *code)
-{
-	struct reading *r = ctx;
-
-	if (!r->bare && r->again)
-		cli_say(r->cli, "That code was wrong, and is burnt.");
-	if (!r->bare)
-		cli_say(r->cli,
-		    "You know that it is really %s? Then read this code to "
-		    "them, and to nobody else:",
-		    r->owner);
-	(void)printf("%s\n", code);
-	(void)fflush(stdout);
-	r->again = true;
-}
-
 /* Only a person can tell who that is. */
 static int
 is_sure(struct cli *cli, const char *owner, const struct assist_open *o,
@@ -355,7 +331,7 @@ help(struct cli *cli, struct self *s, const char *owner,
     const struct secret *code, const struct cli_recovery *o, struct err *e)
 {
 	OWN(mem_free) struct assist_open *list = NULL;
-	struct reading reading = { cli, owner, o->print_code, false };
+	OWN(buf_free) struct buf words = { 0 };
 	const struct assist_open *one = NULL;
 	bool begun, sure = true;
 	unsigned timeout_s;
@@ -371,8 +347,14 @@ help(struct cli *cli, struct self *s, const char *owner,
 		cli_say(cli, "Nothing was given.");
 		return 0;
 	}
-	if (assist_help(
-		s, code, one, timeout_s, show_code, &reading, &begun, e) < 0)
+	buf_printf(&words,
+	    "You know that it is really %s? Then read this code to them, and "
+	    "to nobody else:",
+	    owner);
+	struct cli_showing showing = { cli, buf_text(&words), o->print_code,
+		false };
+	if (assist_help(s, code, one, timeout_s, cli_show_code, &showing,
+		&begun, e) < 0)
 		return -1;
 	cli_say(cli,
 	    begun ? "Your half is there, and the recovery waits now: every "

@@ -122,35 +122,15 @@ choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
 	}
 }
 
-struct showing {
-	const struct cli *cli;
-	bool bare; /* --print-code: the code alone */
-	bool again;
-};
-
-static void
-show_code(void *ctx, const char *code)
-{
-	struct showing *s = ctx;
-
-	if (!s->bare) {
-		if (s->again)
-			cli_say(s->cli, "That code was wrong, and is burnt.");
-		cli_say(s->cli,
-		    "Type this code into Aumbry on the new device, and "
-		    "nowhere else:");
-	}
-	(void)printf("%s\n", code);
-	(void)fflush(stdout);
-	s->again = true;
-}
-
 static int
 approve(struct cli *cli, struct self *s, const char *id, bool print_code,
     unsigned timeout_s, struct err *e)
 {
 	OWN(requests_free) struct requests all = { NULL, 0 };
-	struct showing showing = { cli, print_code, false };
+	struct cli_showing showing = { cli,
+		"Type this code into Aumbry on the new device, and nowhere "
+		"else:",
+		print_code, false };
 	const struct pair_request *r;
 
 	if (choose(s, id, timeout_s, &all, &r, e) < 0)
@@ -170,7 +150,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 				return pair_refuse(s, &r->join, e);
 		}
 	}
-	if (pair_approve(s, r, timeout_s, show_code, &showing, e) < 0)
+	if (pair_approve(s, r, timeout_s, cli_show_code, &showing, e) < 0)
 		return -1;
 	cli_say(cli, "The device is in.");
 	return 0;

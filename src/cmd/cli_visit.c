@@ -131,34 +131,14 @@ choose(struct self *s, const char *id, struct visits *all,
 	return 0;
 }
 
-struct showing {
-	const struct cli *cli;
-	bool bare; /* --print-code: the code alone */
-	bool again;
-};
-
-static void
-show_code(void *ctx, const char *code)
-{
-	struct showing *s = ctx;
-
-	if (!s->bare) {
-		if (s->again)
-			cli_say(s->cli, "That code was wrong, and is burnt.");
-		cli_say(s->cli,
-		    "Type this code where you signed in, and nowhere else:");
-	}
-	(void)printf("%s\n", code);
-	(void)fflush(stdout);
-	s->again = true;
-}
-
 static int
 approve(struct cli *cli, struct self *s, const char *id,
     const struct options *o, struct err *e)
 {
 	OWN(visits_free) struct visits all = { NULL, 0 };
-	struct showing showing = { cli, o->print_code, false };
+	struct cli_showing showing = { cli,
+		"Type this code where you signed in, and nowhere else:",
+		o->print_code, false };
 	const struct visiting_open *v = NULL;
 
 	if (choose(s, id, &all, &v, e) < 0)
@@ -170,7 +150,7 @@ approve(struct cli *cli, struct self *s, const char *id,
 		    "you: aumbry visit refuse",
 		    v->way, from, v->categories);
 	}
-	if (visiting_allow(s, v, o->timeout_s, show_code, &showing, e) < 0)
+	if (visiting_allow(s, v, o->timeout_s, cli_show_code, &showing, e) < 0)
 		return -1;
 	cli_say(cli, "It may read until its hour is over.");
 	return 0;

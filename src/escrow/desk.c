@@ -378,26 +378,6 @@ desk_run(struct desk *d, int stop_fd)
 
 /* ---- listening ---- */
 
-/* A socket that nobody answers at is a dead escrow's. */
-static int
-clear_way(const struct sockaddr_un *a, struct err *e)
-{
-	OWN(fd_close) int fd = -1;
-	struct stat st;
-
-	if (lstat(a->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "%s", a->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!S_ISSOCK(st.st_mode) || fd < 0 ||
-	    connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ||
-	    errno != ECONNREFUSED)
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already, and no socket that a stopped escrow "
-		    "left",
-		    a->sun_path);
-	return unlink(a->sun_path) < 0 ? err_sys(e, "%s", a->sun_path) : 0;
-}
-
 static int
 open_to(const struct desk *d, struct err *e)
 {
@@ -425,7 +405,7 @@ listen_unix(struct desk *d, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--socket is longer than %zu bytes", sizeof a.sun_path - 1);
 	memcpy(a.sun_path, d->path, strlen(d->path));
-	if (clear_way(&a, e) < 0)
+	if (file_clear_socket(&a, "escrow", e) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	d->listen_fd[KIND_SOCKET] = fd;

@@ -441,13 +441,10 @@ http_metrics_port(const struct http_server *s)
 static void
 drain(struct http_server *s)
 {
-	struct timespec until;
-
 	pthread_mutex_lock(&s->wait_mu);
 	(void)http_resume_due(s, 0, true);
 	pthread_mutex_unlock(&s->wait_mu);
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += s->drain_s;
+	struct timespec until = now_mono_after(s->drain_s * 1000LL);
 	pthread_mutex_lock(&s->conn_mu);
 	while (s->running > 0)
 		if (pthread_cond_timedwait(&s->drained, &s->conn_mu, &until) !=

@@ -420,15 +420,8 @@ settle(struct escrowlink *l, struct row *r)
 static bool
 rest(struct escrowlink *l, int64_t wait_ms)
 {
-	struct timespec until;
+	struct timespec until = now_mono_after(wait_ms);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += wait_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&l->lock);
 	while (!l->woken && !l->stop &&
 	    pthread_cond_timedwait(&l->told, &l->lock, &until) == 0)

@@ -205,15 +205,8 @@ settle(struct postman *p, struct mail *m, enum verdict v)
 static bool
 rest(struct postman *p, int64_t wait_ms)
 {
-	struct timespec until;
+	struct timespec until = now_mono_after(wait_ms);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += wait_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&p->lock);
 	while (!p->woken && !p->stop &&
 	    pthread_cond_timedwait(&p->told, &p->lock, &until) == 0)

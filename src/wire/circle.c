@@ -274,13 +274,32 @@ circle_free(struct circle *c)
 	*c = (struct circle){ 0 };
 }
 
+/* Arrays grow by doubling: this many places lie behind n that are used. */
+static size_t
+room(size_t n)
+{
+	size_t places = 1;
+
+	while (places < n)
+		places *= 2;
+	return places;
+}
+
+static void *
+one_more(void *p, size_t n, size_t each)
+{
+	return p != NULL && room(n) == room(n + 1)
+	    ? p
+	    : mem_resize(p, room(n + 1), each);
+}
+
 void
 circle_copy(struct circle *to, const struct circle *from)
 {
 	*to = *from;
-	to->members = mem_array(from->n_members, sizeof *to->members);
-	to->hashes = mem_array(from->n_hashes, sizeof *to->hashes);
-	to->epochs = mem_array(from->key.epoch, sizeof *to->epochs);
+	to->members = mem_array(room(from->n_members), sizeof *to->members);
+	to->hashes = mem_array(room(from->n_hashes), sizeof *to->hashes);
+	to->epochs = mem_array(room(from->key.epoch), sizeof *to->epochs);
 	if (from->key.epoch > 0)
 		memcpy(to->epochs, from->epochs,
 		    from->key.epoch * sizeof *to->epochs);
@@ -358,8 +377,7 @@ static void
 add_member(struct circle *c, const struct device *d, uint32_t seq,
     uint64_t time_ms, bool founder)
 {
-	c->members =
-	    mem_resize(c->members, c->n_members + 1, sizeof *c->members);
+	c->members = one_more(c->members, c->n_members, sizeof *c->members);
 	c->members[c->n_members++] = (struct member){
 		.device = *d,
 		.added_seq = seq,
@@ -391,7 +409,22 @@ signed_by(const struct entry_view *v, uint8_t kind, const struct id *keyref,
 	return false;
 }
 
-/* All device signatures must be valid ones of active members. */
+/* The device that a signature is of; NULL for one of a recovery key. */
+static const struct member *
+signer(const struct circle *c, const struct circle_sig *sig)
+{
+	return sig->kind == SIG_DEVICE ? circle_member(c, &sig->keyref) : NULL;
+}
+
+static int
+unknown_sig(struct err *e)
+{
+	return err_set(e, ERR_UPDATE_NEEDED,
+	    "an entry of the circle is signed in a way this version does not "
+	    "know");
+}
+
+/* Where devices decide: each signature is a valid one of an active member. */
 static int
 check_members(const struct circle *c, const struct entry_view *v,
     const struct device *newcomer, struct err *e)
@@ -399,11 +432,10 @@ check_members(const struct circle *c, const struct entry_view *v,
 	for (size_t i = 0; i < v->n_sigs; i++) {
 		const struct circle_sig *sig = &v->sigs[i];
 		if (sig->kind == SIG_RECOVERY)
-			continue;
+			return invalid(
+			    e, "is signed by a recovery key, which has no say");
 		if (sig->kind != SIG_DEVICE)
-			return err_set(e, ERR_UPDATE_NEEDED,
-			    "an entry of the circle is signed in a way this "
-			    "version does not know");
+			return unknown_sig(e);
 		if (newcomer != NULL &&
 		    id_equal(&sig->keyref, &newcomer->dev_id))
 			continue;
@@ -427,9 +459,7 @@ mature_signers(const struct circle *c, const struct entry_view *v,
 
 	*young = NULL;
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		if (v->sigs[i].kind != SIG_DEVICE)
-			continue;
-		const struct member *m = circle_member(c, &v->sigs[i].keyref);
+		const struct member *m = signer(c, &v->sigs[i]);
 		if (m == NULL || !m->active)
 			continue;
 		if (circle_mature(c, m, v->time_ms))
@@ -475,16 +505,40 @@ recovery_weight(const struct recovery_set *set, const struct entry_view *v)
 	return weight;
 }
 
+static bool
+by_recovery(const struct circle *c, const struct entry_view *v)
+{
+	return c->recovery.n > 0 &&
+	    recovery_weight(&c->recovery, v) >= c->recovery.t;
+}
+
+/* The set in force and the new device sign, and nobody beside them. */
 static int
 need_recovery(const struct circle *c, const struct entry_view *v, struct err *e)
 {
-	if (c->recovery.n == 0 ||
-	    recovery_weight(&c->recovery, v) < c->recovery.t)
-		return invalid(e, "lacks signatures of recovery keys");
-	return 0;
+	size_t keys = 0;
+
+	for (size_t i = 0; i < v->n_sigs; i++) {
+		const struct circle_sig *sig = &v->sigs[i];
+		if (sig->kind != SIG_RECOVERY && sig->kind != SIG_DEVICE)
+			return unknown_sig(e);
+		if (sig->kind == SIG_DEVICE)
+			continue;
+		const struct recovery_key *k =
+		    recovery_find(&c->recovery, &sig->keyref);
+		if (k == NULL ||
+		    !sig_valid(
+			SIG_CIRCLE, k->sign_pk, v->signed_part, sig->sig))
+			return invalid(
+			    e, "carries a wrong signature of a recovery key");
+		keys++;
+	}
+	return by_recovery(c, v) && v->n_sigs == keys + 1
+	    ? 0
+	    : invalid(e, "lacks signatures of recovery keys");
 }
 
-/* ---- one function per type; c is a scratch copy ---- */
+/* ---- one function per type; what one that fails did is undone ---- */
 
 static int
 take_key_change(struct circle *c, struct scan *s, struct err *e)
@@ -493,7 +547,7 @@ take_key_change(struct circle *c, struct scan *s, struct err *e)
 
 	if (!scan_ok(s) || kc.epoch != c->key.epoch + 1)
 		return invalid(e, "does not begin the next key epoch");
-	c->epochs = mem_resize(c->epochs, kc.epoch, sizeof *c->epochs);
+	c->epochs = one_more(c->epochs, kc.epoch - 1, sizeof *c->epochs);
 	c->epochs[kc.epoch - 1] =
 	    (struct circle_epoch){ kc.commitment, c->seq + 1 };
 	c->key = kc;
@@ -510,6 +564,16 @@ check_newcomer(const struct circle *c, const struct device *d,
 	if (!signed_by(v, SIG_DEVICE, &d->dev_id, d->sign_pk))
 		return invalid(e, "lacks the new device's own signature");
 	return 0;
+}
+
+/* The new device decides by itself: it alone signs. */
+static int
+check_founder(const struct circle *c, const struct device *d,
+    const struct entry_view *v, struct err *e)
+{
+	if (check_newcomer(c, d, v, e) < 0)
+		return -1;
+	return v->n_sigs == 1 ? 0 : invalid(e, "is signed by others, too");
 }
 
 static int
@@ -556,7 +620,7 @@ apply_genesis(
 		return -1;
 	c->web_access = c->protection == PROTECTION_STANDARD;
 	c->state_zone = id_take(s);
-	if (take_key_change(c, s, e) < 0 || check_newcomer(c, &d, v, e) < 0)
+	if (take_key_change(c, s, e) < 0 || check_founder(c, &d, v, e) < 0)
 		return -1;
 	c->first_epoch = c->key.epoch;
 	add_member(c, &d, v->seq, v->time_ms, true);
@@ -577,7 +641,7 @@ apply_add(
 		return need_mature(c, v, 1, e);
 	bool may = false;
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = circle_member(c, &v->sigs[i].keyref);
+		const struct member *m = signer(c, &v->sigs[i]);
 		may |= m != NULL && (m->device.rights & RIGHT_APPROVE) != 0 &&
 		    circle_mature(c, m, v->time_ms);
 	}
@@ -592,12 +656,95 @@ apply_add(
 	return 0;
 }
 
+/*
+ * Browsers come and go, and any device of some age puts them out: a mature one,
+ * or one that is older than all of them. So no newcomer puts out who let it in.
+ */
+static bool
+only_younger_browsers(
+    const struct circle *c, const struct entry_view *v, struct bytes ids)
+{
+	uint32_t oldest = UINT32_MAX, newest_signer = 0;
+	struct scan list = scan_of(ids);
+
+	while (list.n > 0) {
+		struct id id = id_take(&list);
+		const struct member *m = circle_member(c, &id);
+		if (m->device.class != CLASS_BROWSER)
+			return false;
+		if (m->added_seq < oldest)
+			oldest = m->added_seq;
+	}
+	for (size_t i = 0; i < v->n_sigs; i++) {
+		const struct member *m = signer(c, &v->sigs[i]);
+		if (m != NULL && m->added_seq > newest_signer)
+			newest_signer = m->added_seq;
+	}
+	return newest_signer > 0 && newest_signer < oldest;
+}
+
+static bool
+only_browsers(const struct circle *c, struct bytes ids)
+{
+	struct scan list = scan_of(ids);
+	bool only = true;
+
+	while (list.n > 0) {
+		struct id id = id_take(&list);
+		only &= circle_member(c, &id)->device.class == CLASS_BROWSER;
+	}
+	return only;
+}
+
+/* *self: the device takes itself out. */
+static int
+check_removed(const struct circle *c, const struct entry_view *v,
+    struct bytes ids, bool *self, struct err *e)
+{
+	struct scan list = scan_of(ids);
+
+	*self = false;
+	while (list.n > 0) {
+		struct id id = id_take(&list);
+		const struct member *m = circle_member(c, &id);
+		if (m == NULL || !m->active)
+			return err_set(e, ERR_NOT_FOUND,
+			    "the device to remove is not in the account");
+		*self |= signed_by(v, SIG_DEVICE, &id, m->device.sign_pk);
+	}
+	if (*self && (ids.n != ID_BYTES || v->n_sigs != 1))
+		return invalid(e, "removes its signer together with others");
+	if (*self && circle_active_count(c) == 1)
+		return err_set(e, ERR_PERMISSION,
+		    "the only device of an account cannot be removed");
+	if (*self || only_younger_browsers(c, v, ids))
+		return 0;
+	return need_mature(c, v, only_browsers(c, ids) ? 1 : c->policy_k, e);
+}
+
+/* What a device asked for ends with it. */
+static void
+drop_all(struct circle *c, const struct entry_view *v, struct bytes ids)
+{
+	struct scan list = scan_of(ids);
+
+	while (list.n > 0) {
+		struct id id = id_take(&list);
+		struct member *m = find(c, &id);
+		if (!m->active)
+			continue;
+		drop_member(m, v);
+		if (c->pending && m->added_seq == c->pending_signer_seq)
+			c->pending = false;
+	}
+}
+
 static int
 apply_remove(
     struct circle *c, const struct entry_view *v, struct scan *s, struct err *e)
 {
 	uint8_t n = scan_u8(s);
-	bool self = false, others_only_browsers = true;
+	bool self;
 
 	if (n < 1 || n > LIMIT_REMOVE_IDS)
 		return invalid(e, "removes too few or too many devices");
@@ -607,35 +754,9 @@ apply_remove(
 	(void)scan_u8(s); /* reason: for people */
 	if (!scan_ok(s))
 		return invalid(e, "is cut short");
-	struct scan list = scan_of(ids);
-	for (size_t i = 0; i < n; i++) {
-		struct id id = id_take(&list);
-		struct member *m = find(c, &id);
-		if (m == NULL || !m->active)
-			return err_set(e, ERR_NOT_FOUND,
-			    "the device to remove is not in the account");
-		self |= signed_by(v, SIG_DEVICE, &id, m->device.sign_pk);
-		others_only_browsers &= m->device.class == CLASS_BROWSER;
-	}
-	if (self && (n != 1 || v->n_sigs != 1))
-		return invalid(e, "removes its signer together with others");
-	if (self && circle_active_count(c) == 1)
-		return err_set(e, ERR_PERMISSION,
-		    "the only device of an account cannot be removed");
-	if (!self && !others_only_browsers &&
-	    need_mature(c, v, c->policy_k, e) < 0)
+	if (check_removed(c, v, ids, &self, e) < 0)
 		return -1;
-	/* Any member may remove browsers, but a member it must be. */
-	const struct member *young = NULL;
-	if (!self && mature_signers(c, v, &young) == 0 && young == NULL)
-		return need_mature(c, v, 1, e);
-	list = scan_of(ids);
-	for (size_t i = 0; i < n; i++) {
-		struct id id = id_take(&list);
-		struct member *m = find(c, &id);
-		if (m->active)
-			drop_member(m, v);
-	}
+	drop_all(c, v, ids);
 	if (self) {
 		c->epoch_due = true;
 		return 0;
@@ -661,7 +782,7 @@ apply_recovery(
 	c->pending_ms = v->time_ms + LIMIT_RECOVERY_WAIT_MS;
 	c->pending_signer_seq = 0;
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = circle_member(c, &v->sigs[i].keyref);
+		const struct member *m = signer(c, &v->sigs[i]);
 		if (m != NULL && m->added_seq > c->pending_signer_seq)
 			c->pending_signer_seq = m->added_seq;
 	}
@@ -693,6 +814,9 @@ apply_recover(
 	if (circle_active_count(c) >= LIMIT_MEMBERS)
 		return err_set(e, ERR_CIRCLE_FULL,
 		    "the account has as many devices as it can have");
+	/* A thief may have asked for it, and who recovers is too young to stop
+	 * it. */
+	c->pending = false;
 	add_member(c, &d, v->seq, v->time_ms, false);
 	return take_key_change(c, s, e);
 }
@@ -703,7 +827,7 @@ apply_reset(
 {
 	struct device d;
 
-	if (device_take(s, &d, e) < 0 || check_newcomer(c, &d, v, e) < 0)
+	if (device_take(s, &d, e) < 0 || check_founder(c, &d, v, e) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n_members; i++)
 		if (c->members[i].active)
@@ -725,16 +849,15 @@ apply_veto(
     struct circle *c, const struct entry_view *v, struct scan *s, struct err *e)
 {
 	struct digest hash = digest_take(s);
-	bool may = false;
+	bool may;
 
 	if (!scan_ok(s) || !c->pending ||
 	    !digest_equal(&hash, &c->pending_hash))
 		return invalid(e, "vetoes what is not pending");
-	may = recovery_weight(&c->recovery, v) >= c->recovery.t;
+	may = by_recovery(c, v);
 	for (size_t i = 0; i < v->n_sigs && !may; i++) {
-		const struct member *m = circle_member(c, &v->sigs[i].keyref);
-		if (v->sigs[i].kind != SIG_DEVICE || m == NULL ||
-		    m->added_seq > c->pending_signer_seq)
+		const struct member *m = signer(c, &v->sigs[i]);
+		if (m == NULL || m->added_seq > c->pending_signer_seq)
 			continue;
 		bool lately = !m->active &&
 		    v->time_ms - m->removed_ms < LIMIT_RECOVERY_WAIT_MS;
@@ -753,8 +876,7 @@ apply_veto(
 static int
 apply_close(struct circle *c, const struct entry_view *v, struct err *e)
 {
-	if (c->recovery.n > 0 &&
-	    recovery_weight(&c->recovery, v) >= c->recovery.t) {
+	if (by_recovery(c, v)) {
 		c->closed = true;
 		return 0;
 	}
@@ -805,7 +927,9 @@ apply_simple(
 		return 0;
 	}
 	default: /* CIRCLE_EPOCH */
-		return take_key_change(c, s, e);
+		return c->epoch_due
+		    ? take_key_change(c, s, e)
+		    : invalid(e, "begins a key epoch that nothing asks for");
 	}
 }
 
@@ -844,53 +968,101 @@ apply_body(
 	}
 }
 
-int
-circle_apply(struct circle *c, struct bytes entry, struct err *e)
+/* Near the end only what puts a thief out, or ends the account, is taken. */
+static bool
+has_place(const struct circle *c, const struct entry_view *v)
 {
-	OWN(circle_free) struct circle next = { 0 };
-	struct entry_view v;
+	switch (v->type) {
+	case CIRCLE_REMOVE:
+	case CIRCLE_RECOVER:
+	case CIRCLE_RESET:
+	case CIRCLE_VETO:
+	case CIRCLE_CLOSE:
+		return c->seq < LIMIT_CIRCLE_ENTRIES;
+	default:
+		return c->seq < LIMIT_CIRCLE_ENTRIES - LIMIT_CIRCLE_KEPT;
+	}
+}
 
-	if (circle_entry_parse(entry, &v, e) < 0)
-		return -1;
-	if (v.seq != c->seq + 1 || !digest_equal(&v.prev, &c->head))
+static int
+check_place(const struct circle *c, const struct entry_view *v, struct err *e)
+{
+	if (v->seq != c->seq + 1 || !digest_equal(&v->prev, &c->head))
 		return err_set(e, ERR_CONFLICT,
 		    "an entry of the circle does not continue the chain at %u",
 		    (unsigned)c->seq);
-	if (c->seq > 0 && !id_equal(&v.uid, &c->uid))
+	if (c->seq > 0 && !id_equal(&v->uid, &c->uid))
 		return invalid(e, "belongs to another account");
-	if (c->seq == 0 && v.type != CIRCLE_GENESIS)
+	if (c->seq == 0 && v->type != CIRCLE_GENESIS)
 		return invalid(e, "comes before GENESIS");
-	if (v.time_ms < c->time_ms)
+	if (v->time_ms < c->time_ms)
 		return invalid(e, "is older than the one before it");
 	if (c->closed)
 		return invalid(e, "follows the closing of the account");
-	if (c->seq >= LIMIT_CIRCLE_ENTRIES)
+	if (!has_place(c, v))
 		return invalid(e, "is one too many");
-	circle_copy(&next, c);
-	next.uid = v.uid;
-	if (next.pending && v.time_ms >= next.pending_ms) {
-		next.recovery = next.next;
-		next.pending = false;
+	return 0;
+}
+
+/*
+ * The arrays only grow, and an entry changes nothing of a member but that it
+ * leaves: so what a refused entry did is undone without a copy of all.
+ */
+static void
+undo(struct circle *c, const struct circle *before, uint32_t seq)
+{
+	struct circle now = *c;
+
+	*c = *before;
+	c->members = now.members;
+	c->epochs = now.epochs;
+	c->hashes = now.hashes;
+	for (size_t i = 0; i < c->n_members; i++) {
+		struct member *m = &c->members[i];
+		if (m->removed_seq != seq)
+			continue;
+		m->active = true;
+		m->removed_seq = 0;
+		m->removed_ms = 0;
+	}
+}
+
+static void
+seal_entry(struct circle *c, const struct entry_view *v, struct bytes entry)
+{
+	c->seq = v->seq;
+	c->time_ms = v->time_ms;
+	digest_of(entry, &c->head);
+	if (v->type == CIRCLE_GENESIS || v->type == CIRCLE_RESET)
+		c->circle_id = c->head;
+	if (v->type == CIRCLE_RECOVERY && c->pending)
+		c->pending_hash = c->head;
+	c->hashes = one_more(c->hashes, c->n_hashes, sizeof *c->hashes);
+	c->hashes[c->n_hashes++] = c->head;
+}
+
+int
+circle_apply(struct circle *c, struct bytes entry, struct err *e)
+{
+	struct circle before = *c;
+	struct entry_view v;
+
+	if (circle_entry_parse(entry, &v, e) < 0 || check_place(c, &v, e) < 0)
+		return -1;
+	c->uid = v.uid;
+	if (c->pending && v.time_ms >= c->pending_ms) {
+		c->recovery = c->next;
+		c->pending = false;
 	}
 	struct scan s = scan_of(v.body);
-	if (apply_body(&next, &v, &s, e) < 0)
-		return -1;
-	if (!scan_done(&s))
-		return invalid(e, "has a body of the wrong length");
-	next.seq = v.seq;
-	next.time_ms = v.time_ms;
-	digest_of(entry, &next.head);
-	if (v.type == CIRCLE_GENESIS || v.type == CIRCLE_RESET)
-		next.circle_id = next.head;
-	if (v.type == CIRCLE_RECOVERY && next.pending)
-		next.pending_hash = next.head;
-	next.hashes =
-	    mem_resize(next.hashes, next.n_hashes + 1, sizeof *next.hashes);
-	next.hashes[next.n_hashes++] = next.head;
-	circle_free(c);
-	*c = next;
-	next = (struct circle){ 0 };
-	return 0;
+	int rc = apply_body(c, &v, &s, e);
+	if (rc == 0 && !scan_done(&s))
+		rc = invalid(e, "has a body of the wrong length");
+	if (rc < 0)
+		undo(c, &before, v.seq);
+	else
+		seal_entry(c, &v, entry);
+	return rc;
 }
 
 const char *

@@ -22,6 +22,9 @@
 #define LIMIT_MEMBERS 32
 /* Entries in one circle: bounds what a client reads before it verified. */
 #define LIMIT_CIRCLE_ENTRIES 65536
+/* The last of them are kept for removals, recoveries and the end: whoever can
+ * add entries cannot use up the place for putting him out. */
+#define LIMIT_CIRCLE_KEPT 4096
 /* One entry of the circle, bytes. */
 #define LIMIT_CIRCLE_ENTRY 4096
 /* Recovery keys in one set. */

@@ -264,6 +264,8 @@ BODY(day, put_policy(b, 1, 24))
 BODY(name_claim, buf_put_v8(b, bytes_str("ana")); buf_put_u8(b, 1))
 BODY(standard, put_protection(b, 1, PROTECTION_STANDARD, 1))
 BODY(keys_only, buf_put_u8(b, 1))
+BODY(browser_7, DEVICE(browser_of(7)))
+BODY(remove_7_self, put_remove(b, 7, NOBODY, 0))
 BODY(epoch_2, put_kc(b, 2))
 BODY(remove_2, put_remove(b, 2, NOBODY, 3))
 BODY(veto, digest_put(b, &c->pending_hash))
@@ -285,6 +287,8 @@ static const struct step story[] = {
 	{ "a name is claimed", CIRCLE_NAME, 0, 0, NOBODY, name_claim },
 	{ "standard protection", CIRCLE_PROTECTION, 5, 0, NOBODY, standard },
 	{ "security keys only", CIRCLE_FACTORS, 5, 0, NOBODY, keys_only },
+	{ "another browser", CIRCLE_ADD, 5, 0, 7, browser_7 },
+	{ "which leaves again", CIRCLE_REMOVE, 5, 7, NOBODY, remove_7_self },
 	{ "a new key epoch", CIRCLE_EPOCH, 5, 0, NOBODY, epoch_2 },
 	{ "a browser", CIRCLE_ADD, 24 * HOUR, 1, 2, browser_2 },
 	{ "the browser is removed", CIRCLE_REMOVE, HOUR, 1, NOBODY, remove_2 },
@@ -327,6 +331,7 @@ BODY(remove_0, put_remove(b, 0, NOBODY, c->key.epoch + 1))
 BODY(remove_5, put_remove(b, 5, NOBODY, c->key.epoch + 1))
 BODY(remove_1_bare, put_remove(b, 1, NOBODY, 0))
 BODY(epoch_again, put_kc(b, c->key.epoch))
+BODY(epoch_next, put_kc(b, c->key.epoch + 1))
 BODY(epoch_jump, put_kc(b, c->key.epoch + 2))
 BODY(clock_stands, put_protection(b, c->protection_clock, 2, 0))
 BODY(odd_level, put_protection(b, c->protection_clock + 1, 3, 0))
@@ -345,7 +350,7 @@ BODY(too_high, put_set(b, 3, 2))
 BODY(zero_of_two, put_set(b, 0, 2))
 BODY(one_of_none, put_set(b, 1, 0))
 BODY(odd_veto, buf_put_u32(b, 0); memset(buf_grow(b, 28), 0, 28))
-BODY(long_body, put_kc(b, c->key.epoch + 1); buf_put_u8(b, 0))
+BODY(long_body, buf_put_u8(b, 1); buf_put_u8(b, 0))
 BODY(recover_5, put_recover(b, 5, 1, c->key.epoch + 1))
 
 enum twist {
@@ -371,20 +376,20 @@ static const struct refusal {
 	{ { "a beginning signed by another", CIRCLE_GENESIS, 0, 1, NOBODY,
 	      genesis },
 	    0, PLAIN, ERR_CIRCLE_INVALID },
-	{ { "a wrong signature", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_2 }, 1,
+	{ { "a wrong signature", CIRCLE_NAME, 0, 0, NOBODY, name_claim }, 1,
 	    BAD_SIGNATURE, ERR_CIRCLE_INVALID },
-	{ { "no signature", CIRCLE_EPOCH, 0, NOBODY, NOBODY, epoch_2 }, 1,
+	{ { "no signature", CIRCLE_NAME, 0, NOBODY, NOBODY, name_claim }, 1,
 	    UNSIGNED, ERR_CIRCLE_INVALID },
-	{ { "one key that signs twice", CIRCLE_EPOCH, 0, 0, 0, epoch_2 }, 1,
+	{ { "one key that signs twice", CIRCLE_NAME, 0, 0, 0, name_claim }, 1,
 	    SIGNED_TWICE, ERR_CIRCLE_INVALID },
-	{ { "a wrong prev", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_2 }, 1, BAD_PREV,
-	    ERR_CONFLICT },
-	{ { "a skipped number", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_2 }, 1,
+	{ { "a wrong prev", CIRCLE_NAME, 0, 0, NOBODY, name_claim }, 1,
+	    BAD_PREV, ERR_CONFLICT },
+	{ { "a skipped number", CIRCLE_NAME, 0, 0, NOBODY, name_claim }, 1,
 	    SKIPPED_SEQ, ERR_CONFLICT },
-	{ { "falling time", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_2 }, 1,
+	{ { "falling time", CIRCLE_NAME, 0, 0, NOBODY, name_claim }, 1,
 	    TIME_FALLS, ERR_CIRCLE_INVALID },
-	{ { "an entry of another account", CIRCLE_EPOCH, 0, 0, NOBODY,
-	      epoch_2 },
+	{ { "an entry of another account", CIRCLE_NAME, 0, 0, NOBODY,
+	      name_claim },
 	    1, OTHER_ACCOUNT, ERR_CIRCLE_INVALID },
 	{ { "a second beginning", CIRCLE_GENESIS, 0, 0, NOBODY, genesis }, 1,
 	    PLAIN, ERR_CIRCLE_INVALID },
@@ -392,11 +397,18 @@ static const struct refusal {
 	    ERR_UPDATE_NEEDED },
 	{ { "type zero", 0, 0, 0, NOBODY, nothing }, 1, PLAIN,
 	    ERR_UPDATE_NEEDED },
-	{ { "a body with bytes behind", CIRCLE_EPOCH, 0, 0, NOBODY, long_body },
+	{ { "a body with bytes behind", CIRCLE_FACTORS, 0, 0, NOBODY,
+	      long_body },
 	    1, PLAIN, ERR_CIRCLE_INVALID },
-	{ { "an epoch again", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_again }, 1,
+	{ { "an epoch that nothing asks for", CIRCLE_EPOCH, 0, 0, NOBODY,
+	      epoch_2 },
+	    1, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "an epoch that no longer is due", CIRCLE_EPOCH, 0, 0, NOBODY,
+	      epoch_next },
+	    10, PLAIN, ERR_CIRCLE_INVALID },
+	{ { "an epoch again", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_again }, 9,
 	    PLAIN, ERR_CIRCLE_INVALID },
-	{ { "an epoch left out", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_jump }, 1,
+	{ { "an epoch left out", CIRCLE_EPOCH, 0, 0, NOBODY, epoch_jump }, 9,
 	    PLAIN, ERR_CIRCLE_INVALID },
 	{ { "an addition without the new device's signature", CIRCLE_ADD, 0, 0,
 	      NOBODY, device_5 },
@@ -410,13 +422,13 @@ static const struct refusal {
 	    2, PLAIN, ERR_DEVICE_TOO_YOUNG },
 	{ { "an addition by a device without that right", CIRCLE_ADD, 24 * HOUR,
 	      2, 5, device_5 },
-	    9, PLAIN, ERR_PERMISSION },
+	    11, PLAIN, ERR_PERMISSION },
 	{ { "an addition of a device that is there", CIRCLE_ADD, HOUR, 0, 1,
 	      device_1_again },
 	    2, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a device that was there before", CIRCLE_ADD, HOUR, 0, 2,
 	      browser_2 },
-	    10, PLAIN, ERR_CIRCLE_INVALID },
+	    12, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a device without a name of its own", CIRCLE_ADD, 0, 0, 5,
 	      zero_device },
 	    1, PLAIN, ERR_CIRCLE_INVALID },
@@ -450,10 +462,10 @@ static const struct refusal {
 	    2, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a removal signed by a removed device", CIRCLE_REMOVE, HOUR, 2,
 	      NOBODY, remove_1 },
-	    10, PLAIN, ERR_NOT_A_MEMBER },
+	    12, PLAIN, ERR_NOT_A_MEMBER },
 	{ { "a browser removed by a key of no recovery set", CIRCLE_REMOVE, 0,
 	      REC(7), NOBODY, remove_2_now },
-	    9, PLAIN, ERR_NOT_A_MEMBER },
+	    11, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a policy of no device", CIRCLE_POLICY, 0, 0, NOBODY, policy_0 }, 1,
 	    PLAIN, ERR_CIRCLE_INVALID },
 	{ { "a policy of four devices", CIRCLE_POLICY, 0, 0, NOBODY, policy_4 },
@@ -499,16 +511,16 @@ static const struct refusal {
 	    3, BAD_SIGNATURE, ERR_CIRCLE_INVALID },
 	{ { "a veto where nothing waits", CIRCLE_VETO, 0, 0, NOBODY, odd_veto },
 	    3, PLAIN, ERR_CIRCLE_INVALID },
-	{ { "a veto by a newer device", CIRCLE_VETO, 0, 1, NOBODY, veto }, 11,
+	{ { "a veto by a newer device", CIRCLE_VETO, 0, 1, NOBODY, veto }, 13,
 	    PLAIN, ERR_PERMISSION },
 	{ { "a veto that comes too late", CIRCLE_VETO, 72 * HOUR, 0, NOBODY,
 	      veto },
-	    13, PLAIN, ERR_CIRCLE_INVALID },
+	    15, PLAIN, ERR_CIRCLE_INVALID },
 	{ { "an entry by a device that was reset away", CIRCLE_EPOCH, 0, 0,
 	      NOBODY, epoch_jump },
-	    20, PLAIN, ERR_NOT_A_MEMBER },
+	    22, PLAIN, ERR_NOT_A_MEMBER },
 	{ { "an entry after the end", CIRCLE_NAME, 0, 4, NOBODY, name_claim },
-	    21, PLAIN, ERR_CIRCLE_INVALID },
+	    23, PLAIN, ERR_CIRCLE_INVALID },
 };
 
 /* ---- generating ---- */
@@ -743,26 +755,26 @@ the_story_leads_where_it_should(void **state)
 	assert_int_equal(stands[6].protection, PROTECTION_STANDARD);
 	assert_int_equal(stands[6].web_access, 1);
 	assert_int_equal(stands[7].keys_only, 1);
-	assert_int_equal(stands[8].key.epoch, 2);
-	assert_true(active_after(9, 2) && !active_after(10, 2));
-	assert_true(stands[11].pending && stands[11].recovery.t == 1);
-	assert_true(!stands[12].pending && stands[12].recovery.t == 1);
-	assert_true(!stands[14].pending && stands[14].recovery.n == 2);
-	assert_true(active_after(15, 3) && !active_after(15, 1));
-	assert_true(active_after(15, 0) && !stands[15].epoch_due);
-	assert_true(!active_after(16, 3) && stands[16].epoch_due);
-	assert_false(stands[17].epoch_due);
-	assert_int_equal(stands[18].protection, PROTECTION_ADVANCED);
-	assert_true(stands[18].epoch_due && !stands[19].epoch_due);
-	assert_int_equal(stands[19].first_epoch, 1);
-	assert_int_equal(stands[20].first_epoch, 7);
-	assert_false(id_equal(&stands[20].state_zone, &stands[19].state_zone));
-	assert_int_equal(circle_active_count(&stands[20]), 1);
-	assert_true(active_after(20, 4));
-	assert_int_equal(stands[20].recovery.n, 0);
-	assert_true(digest_equal(&stands[20].circle_id, &stands[20].head));
-	assert_true(stands[21].closed && !stands[20].closed);
-	assert_int_equal(stands[21].key.epoch, 7);
+	assert_int_equal(stands[10].key.epoch, 2);
+	assert_true(active_after(11, 2) && !active_after(12, 2));
+	assert_true(stands[13].pending && stands[13].recovery.t == 1);
+	assert_true(!stands[14].pending && stands[14].recovery.t == 1);
+	assert_true(!stands[16].pending && stands[16].recovery.n == 2);
+	assert_true(active_after(17, 3) && !active_after(17, 1));
+	assert_true(active_after(17, 0) && !stands[17].epoch_due);
+	assert_true(!active_after(18, 3) && stands[18].epoch_due);
+	assert_false(stands[19].epoch_due);
+	assert_int_equal(stands[20].protection, PROTECTION_ADVANCED);
+	assert_true(stands[20].epoch_due && !stands[21].epoch_due);
+	assert_int_equal(stands[21].first_epoch, 1);
+	assert_int_equal(stands[22].first_epoch, 7);
+	assert_false(id_equal(&stands[22].state_zone, &stands[21].state_zone));
+	assert_int_equal(circle_active_count(&stands[22]), 1);
+	assert_true(active_after(22, 4));
+	assert_int_equal(stands[22].recovery.n, 0);
+	assert_true(digest_equal(&stands[22].circle_id, &stands[22].head));
+	assert_true(stands[23].closed && !stands[22].closed);
+	assert_int_equal(stands[23].key.epoch, 7);
 }
 
 static void
@@ -773,7 +785,7 @@ remembers_who_was_a_member_when(void **state)
 
 	(void)state;
 	for (uint32_t seq = 0; seq <= STORY + 1; seq++)
-		assert_int_equal(circle_active_at(c, &browser, seq), seq == 9);
+		assert_int_equal(circle_active_at(c, &browser, seq), seq == 11);
 	assert_false(circle_active_at(c, &stranger, 5));
 	assert_null(circle_hash_at(c, 0));
 	assert_null(circle_hash_at(c, STORY + 1));
@@ -792,7 +804,7 @@ a_waiting_set_takes_force_after_its_time(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	circle_copy(&c, &stands[11]);
+	circle_copy(&c, &stands[13]);
 	make_step(&entry, &c, &later);
 	assert_int_equal(circle_apply(&c, buf_bytes(&entry), &e), 0);
 	assert_false(c.pending);
@@ -847,6 +859,177 @@ two_signers_where_the_policy_wants_two(void **state)
 	assert_int_equal(circle_apply(&c, buf_bytes(&entry), &e), 0);
 }
 
+/* Apply an entry to c; ERR_NONE when it is taken. */
+static enum err_code
+then(struct circle *c, int type, const struct buf *body, uint64_t after_ms,
+    int a, int b)
+{
+	OWN(buf_free) struct buf entry = { 0 };
+	struct err e = { 0 };
+
+	make(&entry, c, type, body, c->time_ms + after_ms, a, b);
+	return circle_apply(c, buf_bytes(&entry), &e) == 0 ? ERR_NONE : e.code;
+}
+
+static void
+no_newcomer_puts_out_who_let_it_in(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf begin = { 0 };
+	OWN(buf_free) struct buf second = { 0 };
+	OWN(buf_free) struct buf third = { 0 };
+	OWN(buf_free) struct buf older = { 0 };
+	OWN(buf_free) struct buf younger = { 0 };
+	struct device one = browser_of(1), two = browser_of(2);
+
+	(void)state;
+	/* An account of browsers alone, as the page makes them. */
+	put_genesis(&begin, 0);
+	begin.p[ID_BYTES] = CLASS_BROWSER;
+	device_put(&second, &one);
+	device_put(&third, &two);
+	put_remove(&older, 0, NOBODY, 2);
+	put_remove(&younger, 2, NOBODY, 2);
+	assert_int_equal(
+	    then(&c, CIRCLE_GENESIS, &begin, START_MS, 0, NOBODY), ERR_NONE);
+	assert_int_equal(then(&c, CIRCLE_ADD, &second, HOUR, 0, 1), ERR_NONE);
+	assert_int_equal(then(&c, CIRCLE_ADD, &third, HOUR, 0, 2), ERR_NONE);
+	assert_int_equal(then(&c, CIRCLE_REMOVE, &older, 0, 1, NOBODY),
+	    ERR_DEVICE_TOO_YOUNG);
+	assert_int_equal(circle_active_count(&c), 3);
+	assert_int_equal(
+	    then(&c, CIRCLE_REMOVE, &younger, 0, 1, NOBODY), ERR_NONE);
+}
+
+static void
+a_change_that_waits_ends_with_who_asked_for_it(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		OWN(circle_free) struct circle c = { 0 };
+		OWN(buf_free) struct buf set = { 0 };
+		OWN(buf_free) struct buf end = { 0 };
+		OWN(buf_free) struct buf name = { 0 };
+		circle_copy(&c, &stands[12]);
+		put_set(&set, 2, 2);
+		put_remove(&end, 1, NOBODY, way == 0 ? c.key.epoch + 1 : 0);
+		if (way == 2) {
+			buf_clear(&end);
+			put_recover(&end, 5, 1, c.key.epoch + 1);
+		}
+		name_claim(&name, &c);
+		assert_int_equal(
+		    then(&c, CIRCLE_RECOVERY, &set, HOUR, 1, NOBODY), ERR_NONE);
+		assert_true(c.pending);
+		assert_int_equal(
+		    then(&c, way == 2 ? CIRCLE_RECOVER : CIRCLE_REMOVE, &end,
+			HOUR,
+			way == 0       ? 0
+			    : way == 1 ? 1
+				       : REC(0),
+			way == 2 ? 5 : NOBODY),
+		    ERR_NONE);
+		assert_false(c.pending);
+		/* A later entry does not bring it back. */
+		assert_int_equal(then(&c, CIRCLE_NAME, &name,
+				     LIMIT_RECOVERY_WAIT_MS, 0, NOBODY),
+		    ERR_NONE);
+		assert_int_equal(c.recovery.t, 1);
+	}
+}
+
+/* The last signature of an entry made by `make`. */
+#define LAST_SIG (1 + ID_BYTES + SIG_BYTES)
+
+static void
+only_devices_vouch_for_a_newcomer(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	struct device d = device_of(5);
+	struct id founder = device_of(0).dev_id;
+	struct err e = { 0 };
+
+	(void)state;
+	/* Browser 2 is mature, and has no right to let others in. It adds a
+	 * "recovery key's" signature in the name of a device that has it. */
+	circle_copy(&c, &stands[11]);
+	device_put(&body, &d);
+	make(&entry, &c, CIRCLE_ADD, &body, c.time_ms + 24 * HOUR, 2, 5);
+	entry.p[entry.n - 2 * (size_t)LAST_SIG - 1] = 3;
+	buf_put_u8(&entry, 2);
+	id_put(&entry, &founder);
+	memset(buf_grow(&entry, SIG_BYTES), 7, SIG_BYTES);
+	assert_int_equal(circle_apply(&c, buf_bytes(&entry), &e), -1);
+	assert_int_equal(e.code, ERR_CIRCLE_INVALID);
+}
+
+static void
+recovery_carries_no_signature_that_counts_for_nothing(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	struct id founder = device_of(0).dev_id;
+	struct err e = { 0 };
+
+	(void)state;
+	circle_copy(&c, &stands[3]);
+	recover_5(&body, &c);
+	make(&entry, &c, CIRCLE_RECOVER, &body, c.time_ms, REC(0), 5);
+	entry.p[entry.n - 2 * (size_t)LAST_SIG - 1] = 3;
+	buf_put_u8(&entry, 1);
+	id_put(&entry, &founder);
+	memset(buf_grow(&entry, SIG_BYTES), 7, SIG_BYTES);
+	assert_int_equal(circle_apply(&c, buf_bytes(&entry), &e), -1);
+	assert_int_equal(e.code, ERR_CIRCLE_INVALID);
+}
+
+static void
+a_refused_entry_changes_nothing(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	struct id one = device_of(1).dev_id;
+
+	(void)state;
+	circle_copy(&c, &stands[3]);
+	/* It drops a device and adds one before its key turns out wrong. */
+	put_recover(&body, 5, 1, c.key.epoch + 2);
+	assert_int_equal(then(&c, CIRCLE_RECOVER, &body, HOUR, REC(0), 5),
+	    ERR_CIRCLE_INVALID);
+	assert_int_equal(c.n_members, stands[3].n_members);
+	assert_memory_equal(
+	    c.members, stands[3].members, c.n_members * sizeof *c.members);
+	assert_true(circle_active(&c, &one));
+	assert_int_equal(c.key.epoch, stands[3].key.epoch);
+	assert_int_equal(c.n_hashes, stands[3].n_hashes);
+}
+
+static void
+keeps_the_last_places_for_removals(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
+	OWN(buf_free) struct buf removal = { 0 };
+
+	(void)state;
+	circle_copy(&c, &stands[2]);
+	name_claim(&name, &c);
+	put_remove(&removal, 1, NOBODY, 2);
+	c.seq = LIMIT_CIRCLE_ENTRIES - LIMIT_CIRCLE_KEPT - 1;
+	assert_int_equal(then(&c, CIRCLE_NAME, &name, 0, 0, NOBODY), ERR_NONE);
+	assert_int_equal(
+	    then(&c, CIRCLE_NAME, &name, 0, 0, NOBODY), ERR_CIRCLE_INVALID);
+	assert_int_equal(
+	    then(&c, CIRCLE_REMOVE, &removal, 0, 0, NOBODY), ERR_NONE);
+	c.seq = LIMIT_CIRCLE_ENTRIES;
+	put_remove(&removal, 1, NOBODY, 3);
+	assert_int_equal(then(&c, CIRCLE_REMOVE, &removal, 0, 0, NOBODY),
+	    ERR_CIRCLE_INVALID);
+}
+
 static void
 a_name_is_committed_to_with_its_opening(void **state)
 {
@@ -875,6 +1058,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_waiting_set_takes_force_after_its_time),
 		cmocka_unit_test(the_thirty_third_device_is_refused),
 		cmocka_unit_test(two_signers_where_the_policy_wants_two),
+		cmocka_unit_test(no_newcomer_puts_out_who_let_it_in),
+		cmocka_unit_test(
+		    a_change_that_waits_ends_with_who_asked_for_it),
+		cmocka_unit_test(only_devices_vouch_for_a_newcomer),
+		cmocka_unit_test(
+		    recovery_carries_no_signature_that_counts_for_nothing),
+		cmocka_unit_test(a_refused_entry_changes_nothing),
+		cmocka_unit_test(keeps_the_last_places_for_removals),
 		cmocka_unit_test(a_name_is_committed_to_with_its_opening),
 	};
 

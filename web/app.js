@@ -78,11 +78,13 @@ async function route() {
 }
 
 // Nothing can be shown: say why, and how one gets out of it.
-const lost = ["device-removed", "not-a-member", "state-damaged"];
+const lost = ["device-removed", "not-a-member", "account-reset", "state-damaged"];
+// Keys are forgotten only where it was shown, not said, that they are of no use.
+const forgettable = ["device-removed", "state-damaged", "session-expired"];
 export function over(e) {
 	const title = e.code === "device-removed" ? "This browser was removed" :
 		e.code === "session-expired" ? "Signed out" : "That did not work";
-	const forget = lost.includes(e.code) || e.code === "session-expired";
+	const forget = forgettable.includes(e.code);
 	screen(title, troubleBox(e), h("div", { class: "buttons" },
 		forget ? button("Forget and sign in again", async () => {
 			await core.ask("forget");

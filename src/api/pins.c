@@ -13,6 +13,33 @@ pinned(const struct circle *c, const struct id *ref)
 	    (c->pending && recovery_find(&c->next, ref) != NULL);
 }
 
+/*
+ * A pin that is not the caller's own, or of another circle than the one that is
+ * here, would shut the key out that it is for.
+ */
+static int
+take(struct tx *tx, struct call *c, const struct circle *circle,
+    const json_t *v, struct err *e)
+{
+	OWN(buf_free) struct buf pin = { 0 };
+	struct freshpin p;
+	struct id ref;
+
+	if (jsonio_id(v, "ref", &ref, e) < 0 ||
+	    jsonio_bytes(v, "pin", FRESHPIN_BYTES, &pin, e) < 0 ||
+	    freshpin_parse(buf_bytes(&pin), &p, e) < 0)
+		return -1;
+	if (!id_equal(&p.dev_id, &c->me->dev_id) ||
+	    !circle_active(circle, &p.dev_id) ||
+	    !freshpin_vouched(circle, &ref, &p))
+		return err_set(e, ERR_PERMISSION,
+		    "a device vouches by its signature for the list of devices "
+		    "that is here");
+	return pinned(circle, &ref)
+	    ? account_set_pin(tx, &c->me->uid, &ref, &p, circle->seq, e)
+	    : 0;
+}
+
 static int
 set(struct tx *tx, struct call *c, struct err *e)
 {
@@ -24,18 +51,9 @@ set(struct tx *tx, struct call *c, struct err *e)
 		    e, ERR_TOO_LARGE, "at most %d pins at once", PINS_MAX);
 	if (account_circle(tx, &c->me->uid, &circle, e) < 0)
 		return -1;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		OWN(buf_free) struct buf pin = { 0 };
-		const json_t *v = json_array_get(list, i);
-		struct id ref;
-		if (jsonio_id(v, "ref", &ref, e) < 0 ||
-		    jsonio_bytes(v, "pin", ACCOUNT_PIN, &pin, e) < 0)
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (take(tx, c, &circle, json_array_get(list, i), e) < 0)
 			return -1;
-		if (pinned(&circle, &ref) &&
-		    account_set_pin(tx, &c->me->uid, &ref, buf_bytes(&pin), e) <
-			0)
-			return -1;
-	}
 	return 0;
 }
 

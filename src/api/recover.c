@@ -422,13 +422,10 @@ static int
 keyring(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recover_free) struct recover r = { .known = false };
-	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf envelopes = { 0 };
 
 	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
-	    account_circle(tx, &r.uid, &circle, e) < 0 ||
-	    account_keyring(
-		tx, &r.uid, &r.keyref, circle.key.epoch, &envelopes, e) < 0)
+	    account_keyring(tx, &r.uid, &r.keyref, &envelopes, e) < 0)
 		return -1;
 	jsonio_put_list(c->out, "envelopes", buf_bytes(&envelopes));
 	return 0;

@@ -17,15 +17,19 @@ put_key(struct stmt *s, const struct call *c, json_t *row)
 {
 	struct id keyref;
 
-	(void)c;
 	stmt_got_copy(s, 0, keyref.b, ID_BYTES);
 	jsonio_put_id(row, "keyref", &keyref);
 	jsonio_put_u64(row, "kind", stmt_got_u64(s, 1));
 	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 2));
+	/* A visitor may hold a key that was taken out, or that only waits. */
+	if (c->me->limited)
+		return;
 	jsonio_put_bytes(row, "birth_pin", stmt_got_bytes(s, 3));
 	/* Its keys of the newest epoch: what it would open. */
 	if (stmt_got_bytes(s, 4).n > 0)
 		jsonio_put_bytes(row, "envelope", stmt_got_bytes(s, 4));
+	if (stmt_got_bytes(s, 5).n > 0)
+		jsonio_put_bytes(row, "fresh_pin", stmt_got_bytes(s, 5));
 }
 
 static void
@@ -60,7 +64,9 @@ list(struct tx *tx, struct call *c, struct err *e)
 		   " (SELECT v.bytes FROM envelope v WHERE v.uid = r.uid"
 		   " AND v.purpose = 1 AND v.receiver = r.keyref AND"
 		   " v.epoch = (SELECT MAX(epoch) FROM envelope WHERE"
-		   " uid = r.uid)) FROM recovery r WHERE r.uid = ?"
+		   " uid = r.uid)), (SELECT p.pin FROM fresh_pin p WHERE"
+		   " p.uid = r.uid AND p.ref = r.keyref)"
+		   " FROM recovery r WHERE r.uid = ?"
 		   " ORDER BY r.created_ms",
 		   "i", &c->me->uid) < 0 ||
 		server_rows(keys, c, key_rows, put_key, e) < 0 ||
@@ -212,7 +218,11 @@ recovery_tidy(struct tx *tx, const struct circle *c, struct err *e)
 			"ii", &c->uid, &ref) < 0)
 			return -1;
 	}
-	return 0;
+	return sql_run(tx, e,
+	    "DELETE FROM fresh_pin WHERE uid = ?"
+	    " AND ref NOT IN (SELECT keyref FROM recovery WHERE uid = ?)"
+	    " AND ref NOT IN (SELECT member FROM security_key WHERE uid = ?)",
+	    "iii", &c->uid, &c->uid, &c->uid);
 }
 
 /* ---- recoveries that wait ---- */

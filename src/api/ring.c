@@ -7,13 +7,21 @@
 #include "api/recover.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "server/restored.h"
 #include "server/server.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRY_BODY_MAX (LIMIT_CIRCLE_ENTRY + LIMIT_BUNDLE_ENVELOPES * 1024)
+/* Entries an hour that one account's devices may add, so that none of them
+ * makes the circle dear for everybody who reads it. Removals and vetoes are
+ * not counted: nothing may stand in their way. */
+#define ENTRIES_AN_HOUR 200
+#define HOUR_MS (3600 * 1000LL)
+#define RESTORED_MS (RESTORED_DAYS * 24 * HOUR_MS)
+
+enum { PURPOSE_PREVIOUS = 2, PURPOSE_EARLIER = 11 };
 
 /* ---- bundles ---- */
 
@@ -100,7 +108,7 @@ tick(struct checklist *l, const struct circle *c,
 		    : incomplete(e, "are sealed to a device that is not there");
 	if (v->purpose == 6 || v->purpose == 7)
 		return tick_escrow(l, c, v, e);
-	if (v->purpose == 2) {
+	if (v->purpose == PURPOSE_PREVIOUS || v->purpose == PURPOSE_EARLIER) {
 		l->previous = true;
 		return 0;
 	}
@@ -184,11 +192,16 @@ check_all_escrowed(const struct checklist *l, const struct circle *c,
 		if (!category_escrowed(k))
 			continue;
 		if (sql_count(tx, e, &n,
-			"SELECT COUNT(DISTINCT epoch) FROM envelope WHERE"
+			"SELECT COUNT(DISTINCT epoch) FROM envelope AS v WHERE"
 			" uid = ? AND category = ? AND purpose IN (3, 8)"
 			" AND epoch NOT IN (SELECT epoch FROM envelope WHERE"
-			" uid = ? AND category = ? AND purpose = 6)",
-			"iuiu", &c->uid, (uint64_t)k, &c->uid, (uint64_t)k) < 0)
+			" uid = ? AND category = ? AND purpose = 6)"
+			/* Not those whose S was never handed on. */
+			" AND (purpose = 8 OR epoch = ? OR EXISTS"
+			" (SELECT 1 FROM envelope WHERE uid = v.uid"
+			" AND purpose = 2 AND epoch = v.epoch + 1))",
+			"iuiuu", &c->uid, (uint64_t)k, &c->uid, (uint64_t)k,
+			(uint64_t)c->key.epoch) < 0)
 			return -1;
 		if (n > 0)
 			return incomplete(e, "lack an epoch for the escrow");
@@ -302,12 +315,8 @@ static int
 keyring_job(struct tx *tx, void *arg, struct err *e)
 {
 	const struct list_job *j = arg;
-	OWN(circle_free) struct circle c = { 0 };
 
-	if (account_circle(tx, &j->me->uid, &c, e) < 0)
-		return -1;
-	return account_keyring(
-	    tx, &j->me->uid, &j->me->dev_id, c.key.epoch, j->out, e);
+	return account_keyring(tx, &j->me->uid, &j->me->dev_id, j->out, e);
 }
 
 int
@@ -319,6 +328,60 @@ ring_keyring(
 
 	r->type = "application/octet-stream";
 	return db_read(s->db, keyring_job, &j, e);
+}
+
+/* ---- what the maker of an epoch could not hand on ---- */
+
+/* The S before an epoch, where only an earlier one was handed on. */
+static int
+fill_one(struct tx *tx, const struct circle *c, const struct id *sender,
+    struct bytes x, struct err *e)
+{
+	const struct member *m = circle_member(c, sender);
+	struct account_envelope v;
+	uint64_t earlier;
+
+	if (account_envelope_parse(x, &v, e) < 0)
+		return -1;
+	if (v.purpose != PURPOSE_PREVIOUS || v.epoch < 1 ||
+	    v.epoch > c->key.epoch || m == NULL ||
+	    !id_equal(&v.sender, sender) || !id_zero(&v.receiver) ||
+	    v.category != 0 ||
+	    !circle_active_at(c, sender, c->epochs[v.epoch - 1].seq) ||
+	    !sig_valid(SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
+		return incomplete(
+		    e, "are not signed by a member of their time");
+	if (sql_count(tx, e, &earlier,
+		"SELECT COUNT(*) FROM envelope WHERE uid = ? AND purpose = ?"
+		" AND epoch = ?",
+		"iuu", &c->uid, (uint64_t)PURPOSE_EARLIER,
+		(uint64_t)v.epoch) < 0)
+		return -1;
+	return earlier > 0 ? account_add_envelope(tx, &c->uid, &v, e)
+			   : incomplete(e, "lack nothing");
+}
+
+static int
+fill(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(buf_free) struct buf list = { 0 };
+
+	if (jsonio_list(c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &list, e) <
+		0 ||
+	    account_circle(tx, &c->me->uid, &circle, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&list));
+	while (s.n > 0)
+		if (fill_one(tx, &circle, &c->me->dev_id, scan_v16(&s), e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+ring_fill(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, fill, SERVER_WRITE, e);
 }
 
 /* ---- submitting ---- */
@@ -352,14 +415,29 @@ own_removal(const struct entry_view *v, const struct id *dev_id)
 		bytes_of(dev_id->b, ID_BYTES));
 }
 
-/* The server was put back to a copy: what it has lost since may come again. */
+/*
+ * The server was put back to a copy: what it has lost since may come again. A
+ * RESET, which proves nothing by itself, does not: its recovery is done again.
+ */
 static bool
 comes_again(const struct call *c, const struct entry_view *v)
 {
 	const struct server *s = c->s;
+	int64_t time_ms = (int64_t)v->time_ms;
 
-	return c->now_ms < s->restored_until_ms &&
-	    (int64_t)v->time_ms >= s->restored_since_ms - LIMIT_CLOCK_SKEW_MS;
+	return v->type != CIRCLE_RESET && c->now_ms < s->restored_until_ms &&
+	    time_ms >= s->restored_since_ms - LIMIT_CLOCK_SKEW_MS &&
+	    time_ms <= s->restored_until_ms - RESTORED_MS + LIMIT_CLOCK_SKEW_MS;
+}
+
+static bool
+signs_it(const struct entry_view *v, const struct id *dev_id)
+{
+	for (size_t i = 0; i < v->n_sigs; i++)
+		if (v->sigs[i].kind == 1 &&
+		    id_equal(&v->sigs[i].keyref, dev_id))
+			return true;
+	return false;
 }
 
 static int
@@ -378,10 +456,7 @@ check_rights(
 	if ((v->type == CIRCLE_RECOVER || v->type == CIRCLE_RESET) && !again)
 		return err_set(e, ERR_PERMISSION,
 		    "a device that is in does not recover the account");
-	bool signs = again;
-	for (size_t i = 0; i < v->n_sigs; i++)
-		signs |= id_equal(&v->sigs[i].keyref, &me->dev_id);
-	if (!signs)
+	if (!again && !signs_it(v, &me->dev_id))
 		return err_set(e, ERR_PERMISSION,
 		    "a device submits only entries it has signed");
 	bool fresh = j->c->now_ms - me->step_up_ms <= LIMIT_STEP_UP_S * 1000LL;
@@ -415,10 +490,9 @@ ring_end_removed(struct tx *tx, struct call *c, const struct circle *before,
  */
 static int
 key_added(struct tx *tx, struct call *c, const struct circle *after,
-    const struct device *d, struct err *e)
+    const struct device *d, bool again, struct err *e)
 {
-	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL &&
-	    c->now_ms >= c->s->restored_until_ms)
+	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL && !again)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");
@@ -428,14 +502,14 @@ key_added(struct tx *tx, struct call *c, const struct circle *after,
 
 static int
 add_done(struct tx *tx, struct call *c, const struct circle *after,
-    const struct device *d, struct err *e)
+    const struct device *d, bool again, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf record = { 0 };
 	bool row;
 
 	if (d->class == CLASS_SECURITY_KEY)
-		return key_added(tx, c, after, d, e);
+		return key_added(tx, c, after, d, again, e);
 	device_put(&record, d);
 	/* Allowed by a device, or by the key that adds it. */
 	if (sql_first(tx, e, &s, &row,
@@ -446,7 +520,7 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 		"ibni", &after->uid, buf_bytes(&record), c->now_ms,
 		&c->me->dev_id) < 0)
 		return -1;
-	if (!row && c->now_ms < c->s->restored_until_ms)
+	if (!row && again)
 		return server_event(
 		    tx, c, &after->uid, "device_added", &d->dev_id, "again", e);
 	if (!row)
@@ -507,6 +581,29 @@ changed(struct tx *tx, struct call *c, const struct entry_view *v,
 }
 
 static int
+check_rate(
+    struct tx *tx, struct call *c, const struct entry_view *v, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	uint64_t left;
+	int64_t retry_ms;
+
+	if (v->type == CIRCLE_REMOVE || v->type == CIRCLE_VETO ||
+	    comes_again(c, v))
+		return 0;
+	buf_printf(&key, "entry|%s", id_text(&c->me->uid).s);
+	if (account_spend(tx, buf_text(&key), ENTRIES_AN_HOUR, HOUR_MS,
+		c->now_ms, &left, &retry_ms, e) < 0)
+		return -1;
+	return retry_ms == 0
+	    ? 0
+	    : err_set(e, ERR_TOO_MANY_ATTEMPTS,
+		  "the list of devices changed %d times within an hour; try "
+		  "again in %lld minutes",
+		  ENTRIES_AN_HOUR, (long long)(retry_ms / 60000 + 1));
+}
+
+static int
 submit_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct submit_job *j = arg;
@@ -520,7 +617,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	if (seen)
 		return 0;
 	if (circle_entry_parse(j->entry, &v, e) < 0 ||
-	    check_rights(j, &v, e) < 0 ||
+	    check_rights(j, &v, e) < 0 || check_rate(tx, j->c, &v, e) < 0 ||
 	    account_circle(tx, &j->c->me->uid, &before, e) < 0)
 		return -1;
 	circle_copy(&after, &before);
@@ -536,7 +633,9 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	    ring_end_removed(tx, j->c, &before, &after, e) < 0 ||
 	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;
-	return fresh != NULL ? add_done(tx, j->c, &after, fresh, e) : 0;
+	return fresh != NULL
+	    ? add_done(tx, j->c, &after, fresh, comes_again(j->c, &v), e)
+	    : 0;
 }
 
 int

@@ -11,6 +11,7 @@
 
 #define CHALLENGE_MS 60000
 #define NONCE 32 /* u64 expiry | random[8] | MAC[16] */
+#define LEFT_ENTRIES 32 /* in one answer: at most 128 KiB */
 #define DAY_MS (24 * 3600 * 1000LL)
 
 /* ---- challenges carry their own proof: no state until they are answered */
@@ -140,10 +141,16 @@ check_sig(struct tx *tx, struct call *c, const struct proof *p,
 	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p))
 		return err_set(
 		    e, ERR_NOT_A_MEMBER, "the device's proof does not hold");
-	if (!m->active)
-		return err_set(e, ERR_DEVICE_REMOVED,
-		    "this device was removed from the account");
 	return 0;
+}
+
+static int
+check_active(const struct member *m, struct err *e)
+{
+	return m != NULL && m->active
+	    ? 0
+	    : err_set(e, ERR_DEVICE_REMOVED,
+		  "this device was removed from the account");
 }
 
 /* Seen now; an event once a day. */
@@ -198,6 +205,37 @@ check_key(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 		  "has proven it");
 }
 
+/* The account, its circle and the member there is; NULL for none. */
+static int
+look_up(struct tx *tx, const struct proof *p, struct account *a,
+    struct circle *circle, const struct member **m, struct err *e)
+{
+	bool found;
+
+	if (account_by_uid(tx, &p->uid, a, &found, e) < 0 ||
+	    account_circle(tx, &p->uid, circle, e) < 0)
+		return -1;
+	*m = found ? circle_member(circle, &p->dev_id) : NULL;
+	return 0;
+}
+
+/* Whoever cannot prove a member's key never comes near the one writer. */
+static int
+check_proof(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(proof_free) struct proof p = { 0 };
+	OWN(circle_free) struct circle circle = { 0 };
+	const struct member *m;
+	struct account a;
+
+	return take_proof(c, &p, e) < 0 ||
+		look_up(tx, &p, &a, &circle, &m, e) < 0 ||
+		check_sig(tx, c, &p, m, e) < 0
+	    ? -1
+	    : check_active(m, e);
+}
+
+/* After check_proof: a member's key never changes, but it may have left. */
 static int
 open_session(struct tx *tx, struct call *c, struct err *e)
 {
@@ -205,17 +243,13 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf token = { 0 };
 	OWN(buf_free) struct buf head = { 0 };
+	const struct member *m;
 	struct account a;
 	struct digest stored;
-	bool found;
 
-	if (take_proof(c, &p, e) < 0 ||
-	    account_by_uid(tx, &p.uid, &a, &found, e) < 0 ||
-	    account_circle(tx, &p.uid, &circle, e) < 0)
+	if (take_proof(c, &p, e) < 0 || look_up(tx, &p, &a, &circle, &m, e) < 0)
 		return -1;
-	const struct member *m =
-	    found ? circle_member(&circle, &p.dev_id) : NULL;
-	if (check_sig(tx, c, &p, m, e) < 0 ||
+	if (check_active(m, e) < 0 ||
 	    (m->device.class == CLASS_SECURITY_KEY &&
 		check_key(tx, c, &p, e) < 0))
 		return -1;
@@ -252,7 +286,49 @@ int
 session_open(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
+	if (server_json(app, q, r, check_proof, SERVER_READ, e) < 0)
+		return -1;
+	buf_clear(&r->body);
 	return server_json(app, q, r, open_session, SERVER_WRITE, e);
+}
+
+/* What shows a member that it was removed: the entries up to that one. */
+static int
+left(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(proof_free) struct proof p = { 0 };
+	OWN(circle_free) struct circle circle = { 0 };
+	OWN(buf_free) struct buf entries = { 0 };
+	const struct member *m;
+	struct account a;
+	uint64_t since;
+
+	if (take_proof(c, &p, e) < 0 ||
+	    jsonio_u64(c->in, "since", &since, e) < 0 ||
+	    look_up(tx, &p, &a, &circle, &m, e) < 0 ||
+	    check_sig(tx, c, &p, m, e) < 0)
+		return -1;
+	if (m->active)
+		return err_set(
+		    e, ERR_CONFLICT, "this device is in the account");
+	uint64_t last = m->removed_seq;
+	if (last > since + LEFT_ENTRIES)
+		last = since + LEFT_ENTRIES;
+	for (uint64_t seq = since + 1; seq <= last; seq++) {
+		OWN(buf_free) struct buf entry = { 0 };
+		if (account_entry(tx, &p.uid, (uint32_t)seq, &entry, e) < 0)
+			return -1;
+		buf_put_v16(&entries, buf_bytes(&entry));
+	}
+	jsonio_put_list(c->out, "entries", buf_bytes(&entries));
+	return 0;
+}
+
+int
+session_left(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, left, SERVER_READ, e);
 }
 
 static int

@@ -38,7 +38,9 @@ find_job(struct tx *tx, void *arg, struct err *e)
 static bool
 may_read(const struct caller *me, enum category c)
 {
-	return !me->limited || (me->released >> c & 1) != 0;
+	/* A zone that was set aside has a number that is no category. */
+	return !me->limited ||
+	    (category_known(c) && (me->released >> c & 1) != 0);
 }
 
 /* A visitor reads what the escrow gave it the keys of, and nothing else. */
@@ -139,16 +141,41 @@ struct commit_job {
 	struct zone_commit in;
 };
 
+/* Who may only add makes new records: what there is it neither deletes nor
+ * writes over. */
 static bool
-deletes(const struct commit *c)
+only_adds(const struct commit *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if ((c->changes[i].flags & CHANGE_DELETED) != 0)
-			return true;
-	return false;
+		if ((c->changes[i].flags & CHANGE_DELETED) != 0 ||
+		    c->changes[i].version != 1)
+			return false;
+	return true;
 }
 
-/* Who signs, under which circle, and that it goes on from the last head. */
+/*
+ * The head is signed by the device that sends it. A member's key never changes,
+ * so this is looked at before the commit waits for the one writer.
+ */
+static int
+check_signer(struct tx *tx, void *arg, struct err *e)
+{
+	const struct commit_job *j = arg;
+	const struct head *h = &j->in.commit->head;
+	OWN(circle_free) struct circle circle = { 0 };
+
+	if (account_circle(tx, &j->me->uid, &circle, e) < 0)
+		return -1;
+	const struct member *m = circle_member(&circle, &h->dev_id);
+	return m != NULL && id_equal(&h->dev_id, &j->me->dev_id) &&
+		id_equal(&h->signer, &j->me->uid) &&
+		head_sig_valid(h, m->device.sign_pk)
+	    ? 0
+	    : err_set(e, ERR_NOT_A_MEMBER,
+		  "the commit is not signed by the device that sends it");
+}
+
+/* Under which circle, and that it goes on from the last head. */
 static int
 judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 {
@@ -164,14 +191,13 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 		return err_set(e, ERR_CIRCLE_FORKED,
 		    "the commit names a circle this server does not have");
 	const struct member *m = circle_member(&circle, &h->dev_id);
-	if (!id_equal(&h->dev_id, &j->me->dev_id) ||
-	    !id_equal(&h->signer, &j->me->uid) || m == NULL || !m->active ||
-	    !circle_active_at(&circle, &h->dev_id, h->circle_seq) ||
-	    !head_sig_valid(h, m->device.sign_pk))
+	if (m == NULL || !m->active ||
+	    !circle_active_at(&circle, &h->dev_id, h->circle_seq))
 		return err_set(e, ERR_NOT_A_MEMBER,
-		    "the commit is not signed by the device that sends it");
+		    "the commit is signed by a device that is not in the "
+		    "account");
 	if ((m->device.rights & RIGHT_APPEND_ONLY) != 0 &&
-	    deletes(j->in.commit))
+	    !only_adds(j->in.commit))
 		return err_set(e, ERR_PERMISSION, "this device may only add");
 	if (zone_find(tx, &j->in.key, &before, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
@@ -218,7 +244,8 @@ zones_commit(
 	j.in.now_ms = now_ms();
 	j.in.judge = judge;
 	j.in.arg = &j;
-	if (db_write(s->db, commit_job, &j, e) < 0)
+	if (db_read(s->db, check_signer, &j, e) < 0 ||
+	    db_write(s->db, commit_job, &j, e) < 0)
 		return -1;
 	http_wake(s->http, &j.in.key.zone);
 	jsonio_put_u64(out, "seq", commit.head.seq);

@@ -51,16 +51,18 @@ X(ERR_FACTOR_STRIPPED, "factor-stripped", 403, 6, "The server offered factors th
 X(ERR_ACCOUNT_SUSPENDED, "account-suspended", 403, 4, "Who runs the server has suspended this account.", "Ask them. Your data stays as it is.") \
 X(ERR_PERMISSION, "permission-denied", 403, 4, "This device may not do that.", "Use a device that has the right, or ask its owner for it.") \
 /* devices and circle */ \
-X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "To join again, run: aumbry signout --erase, then: aumbry signin URL NAME") \
+X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "To join again, run: aumbry --home DIR signin URL NAME, with a new folder for DIR. What is here stays as it is.") \
 X(ERR_DEVICE_TOO_YOUNG, "device-too-young", 403, 4, "This device joined too recently to do that.", "Use an older device, or wait until the hour that the message names.") \
 X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine.", "For a key of this machine's own, run: aumbry signout --erase, then: aumbry signin URL NAME") \
-X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "To join again, run: aumbry signout --erase, then: aumbry signin URL NAME") \
+X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "To join again, run: aumbry --home DIR signin URL NAME, with a new folder for DIR. What is here stays as it is.") \
 X(ERR_CIRCLE_INVALID, "circle-invalid", 400, 6, "The list of devices carries a signature or a link that is wrong.", "Do not go on. Compare with another device: aumbry device list") \
 X(ERR_CIRCLE_ROLLED_BACK, "circle-rolled-back", 409, 6, "The server shows an older list of devices than this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not go on.") \
 X(ERR_CIRCLE_FORKED, "circle-forked", 409, 6, "The server shows another list of devices than the one this device knows.", "Do not go on. Compare with another device: aumbry device list") \
 X(ERR_CIRCLE_NOT_YOURS, "circle-not-yours", 409, 6, "The list of devices is not the one that this account began with.", "Do not go on. The server may be in wrong hands.") \
 X(ERR_CIRCLE_FULL, "circle-full", 409, 4, "The account has as many devices as it can have.", "Remove one: aumbry device remove NAME") \
 X(ERR_KEY_SUBSTITUTED, "key-substituted", 409, 6, "The server handed out a key that the circle does not vouch for.", "Do not go on. The server may be in wrong hands.") \
+X(ERR_KEYS_SPOILED, "keys-spoiled", 409, 6, "A device of the account has made new keys that do not open here.", "Put that device out: aumbry device remove ID. Its ID stands in the message.") \
+X(ERR_ACCOUNT_RESET, "account-reset", 409, 6, "The account was begun anew, and this device is not in it.", "If nobody of you has asked the operator for that, the server is not to be trusted: keep this device as it is, its keys still open what it has seen. Otherwise sign in on a new home.") \
 X(ERR_COST_LOWERED, "cost-lowered", 400, 6, "The server asked for weaker password hashing than this program accepts.", "Do not type the password again on this server.") \
 X(ERR_CLOCK_WRONG, "clock-wrong", 400, 1, "The clock of this machine and of the server differ too much.", "Set the clock right, then try again.") \
 X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer version of the program.", "Install the newer version on this machine.") \

@@ -2,6 +2,24 @@
 /* chain.c: applying a list of entries. */
 #include "client/chain.h"
 
+#include "base/now.h"
+
+int
+chain_in_time(const struct circle *c, struct err *e)
+{
+	uint64_t now = (uint64_t)now_ms();
+
+	/* Time never falls along the chain: the newest entry is the latest. */
+	if (c->time_ms <= now + LIMIT_CLOCK_SKEW_MS)
+		return 0;
+	(void)err_set(e, ERR_CLOCK_WRONG,
+	    "entry %u of the list of devices is of %llu minutes from now",
+	    (unsigned)c->seq, (unsigned long long)(c->time_ms - now) / 60000);
+	return err_remedy(e,
+	    "Set this device's clock. If it is right, somebody has dated a "
+	    "change of the devices ahead: it is not followed until then.");
+}
+
 int
 chain_apply(struct circle *c, struct bytes entries, struct err *e)
 {
@@ -19,5 +37,5 @@ chain_apply(struct circle *c, struct bytes entries, struct err *e)
 				  "devices")
 			    : -1;
 	}
-	return 0;
+	return chain_in_time(c, e);
 }

@@ -5,10 +5,18 @@
 #include "wire/circle.h"
 
 /*
- * Apply entries, v16 each, that go on from `c`.
+ * Apply entries, v16 each, that go on from `c` and come from the server.
  *
  * errors  circle-invalid, also for an entry that was left out; those of
- *         circle_apply.
+ *         circle_apply and of chain_in_time.
  */
 MUST_CHECK int chain_apply(
     struct circle *c, struct bytes entries, struct err *e);
+
+/*
+ * Is the newest entry none of the future? How old a device counts goes by the
+ * times that entries claim: one that is dated ahead makes a young device old.
+ *
+ * errors  clock-wrong: its time is more than LIMIT_CLOCK_SKEW_MS ahead.
+ */
+MUST_CHECK int chain_in_time(const struct circle *c, struct err *e);

@@ -179,7 +179,7 @@ keyring_job(struct tx *tx, void *arg, struct err *e)
 {
 	const struct read_job *j = arg;
 
-	return account_keyring(tx, &j->d->uid, &j->d->dev_id, 1, j->out, e);
+	return account_keyring(tx, &j->d->uid, &j->d->dev_id, j->out, e);
 }
 
 static int

@@ -90,12 +90,13 @@ check_fresh(const struct bearer *b, const struct secret *prf,
     const json_t *proved, struct err *e)
 {
 	OWN(buf_free) struct buf pin = { 0 };
+	struct err none;
+	bool made;
 
-	if (json_object_get(proved, "fresh_pin") == NULL)
-		return 0;
-	return jsonio_bytes(proved, "fresh_pin", PIN_BYTES, &pin, e) < 0
-	    ? -1
-	    : pin_fresh_check(prf, &b->circle, buf_bytes(&pin), e);
+	return jsonio_bytes(proved, "fresh_pin", 0, &pin, &none) < 0
+	    ? 0
+	    : pin_fresh_check(
+		  prf, &b->circle, &b->dev_id, buf_bytes(&pin), &made, e);
 }
 
 static int

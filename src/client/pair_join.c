@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* pair_join.c: the new device's side of pairing. */
+#include "client/chain.h"
 #include "client/pair_in.h"
 
 #include "base/now.h"
@@ -151,7 +152,7 @@ fetch_circle(struct entrant *n, bool with_add, struct err *e)
 		    e);
 	if (!with_add && !digest_equal(&n->circle.circle_id, &n->circle_id))
 		return differs(n, false, ERR_CIRCLE_NOT_YOURS, "", e);
-	return 0;
+	return chain_in_time(&n->circle, e);
 }
 
 /* Check what is offered, and sign it. */

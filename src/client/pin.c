@@ -58,10 +58,20 @@ pin_put(const struct secret *secret, const struct circle *c, struct buf *out)
 }
 
 void
-pin_fresh_put(
-    const struct secret *fresh_key, const struct circle *c, struct buf *out)
+pin_fresh_put(const struct secret *fresh_key, const struct circle *c,
+    const struct id *ref, const struct devkey *device, const struct id *dev_id,
+    struct buf *out)
 {
-	put(fresh_key, c, out);
+	OWN(buf_free) struct buf m = { 0 };
+	struct freshpin p = { .circle_id = c->circle_id,
+		.seq = c->seq,
+		.head = c->head,
+		.dev_id = *dev_id };
+
+	make(fresh_key, &c->uid, &p.circle_id, p.seq, &p.head, &p.mac);
+	freshpin_signed(&c->uid, ref, &p, &m);
+	devkey_sign(device, SIG_PIN, buf_bytes(&m), p.sig);
+	freshpin_put(out, &p);
 }
 
 /* What a pin covers, once its mac was right. */
@@ -118,21 +128,29 @@ pin_check(const struct secret *secret, const struct circle *c, struct bytes pin,
 
 int
 pin_fresh_check(const struct secret *secret, const struct circle *c,
-    struct bytes pin, struct err *e)
+    const struct id *ref, struct bytes pin, bool *made, struct err *e)
 {
 	OWN(secret_free) struct secret *key = pin_fresh_key(secret);
-	struct covered x;
+	struct freshpin p;
+	struct digest want;
+	struct err ignored;
 
-	if (open_pin(key, c, pin, &x, e) < 0)
-		return -1;
-	if (x.seq > c->seq)
+	*made = false;
+	if (freshpin_parse(pin, &p, &ignored) < 0)
+		return 0;
+	make(key, &c->uid, &p.circle_id, p.seq, &p.head, &want);
+	if (!digest_equal(&want, &p.mac))
+		return 0;
+	if (p.seq > c->seq)
 		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
 		    "the server's list of devices ends at %u, but a device of "
 		    "the account has vouched for %u",
-		    (unsigned)c->seq, (unsigned)x.seq);
-	return contains(c, &x)
-	    ? 0
-	    : err_set(e, ERR_CIRCLE_NOT_YOURS,
-		  "the server's list of devices is not the one that the "
-		  "account's devices know");
+		    (unsigned)c->seq, (unsigned)p.seq);
+	struct covered x = { p.circle_id, p.head, p.seq };
+	if (!contains(c, &x))
+		return err_set(e, ERR_CIRCLE_NOT_YOURS,
+		    "the server's list of devices is not the one that the "
+		    "account's devices know");
+	*made = freshpin_vouched(c, ref, &p);
+	return 0;
 }

@@ -10,14 +10,16 @@
  *   fresh pin  under HKDF(secret, "fresh pin"), a key that the account's
  *              devices have as well: they renew it at each change of the circle
  *
- * Both must hold: whoever took over the server later has no pin of an older
- * list of devices to show with it.
+ * Whoever took over the server later has no fresh pin of an older list of
+ * devices to show with it. The birth pin must hold; of fresh pins one that no
+ * device can have made counts as none, or whoever can put one in its place
+ * would shut the key out.
  * source  docs/FORMAT.md "Pins".
  */
 #pragma once
 
-#include "vault/secret.h"
-#include "wire/circle.h"
+#include "vault/devkey.h"
+#include "wire/freshpin.h"
 
 #define PIN_BYTES (4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | head | mac */
 
@@ -38,12 +40,15 @@ MUST_CHECK int pin_check(const struct secret *secret, const struct circle *c,
 
 /* The key of fresh pins. */
 struct secret *pin_fresh_key(const struct secret *secret);
-/* A fresh pin, with what it covers. */
-void pin_fresh_put(
-    const struct secret *fresh_key, const struct circle *c, struct buf *out);
+/* A fresh pin for `ref`, signed by a device: FRESHPIN_BYTES. */
+void pin_fresh_put(const struct secret *fresh_key, const struct circle *c,
+    const struct id *ref, const struct devkey *device, const struct id *dev_id,
+    struct buf *out);
 /*
+ * *made   a device of the account has made it; what else comes is no pin.
  * errors  circle-not-yours; circle-rolled-back: the circle is shorter than what
  *         a device of the account has vouched for.
  */
 MUST_CHECK int pin_fresh_check(const struct secret *secret,
-    const struct circle *c, struct bytes pin, struct err *e);
+    const struct circle *c, const struct id *ref, struct bytes pin, bool *made,
+    struct err *e);

@@ -371,14 +371,16 @@ check_circle(const struct recover_work *w, const struct secret *seed,
 {
 	OWN(buf_free) struct buf birth = { 0 };
 	OWN(buf_free) struct buf fresh = { 0 };
+	struct err none;
+	bool made;
 
 	if (jsonio_bytes(look, "birth_pin", PIN_BYTES, &birth, e) < 0 ||
 	    pin_check(seed, &w->circle, buf_bytes(&birth), e) < 0)
 		return -1;
 	/* The newest list that a device has vouched for; the first has yet to. */
-	if (json_object_get(look, "fresh_pin") != NULL &&
-	    (jsonio_bytes(look, "fresh_pin", PIN_BYTES, &fresh, e) < 0 ||
-		pin_fresh_check(seed, &w->circle, buf_bytes(&fresh), e) < 0))
+	if (jsonio_bytes(look, "fresh_pin", 0, &fresh, &none) == 0 &&
+	    pin_fresh_check(
+		seed, &w->circle, keyref, buf_bytes(&fresh), &made, e) < 0)
 		return -1;
 	if (recovery_find(circle_recovery_at(&w->circle, (uint64_t)now_ms()),
 		keyref) == NULL)
@@ -454,9 +456,13 @@ by_key(struct recover_work *w, const struct recover_finish *f,
 	struct secret *seed = recseed_make(w->r.code, buf_bytes(&half));
 	OWN(devkey_free) struct devkey *key = recseed_key(seed, &keyref);
 	if (recover_circle(w, look, e) < 0 ||
-	    check_circle(w, seed, &keyref, look, e) < 0 ||
-	    open_keyring(w, key, &keyref, e) < 0)
+	    check_circle(w, seed, &keyref, look, e) < 0)
 		return -1;
+	/* Who has spoiled the newest keys goes with the lost devices. */
+	if (open_keyring(w, key, &keyref, e) < 0 &&
+	    (e->code != ERR_KEYS_SPOILED || f->keep_devices))
+		return -1;
+	keyring_reach(w->keyring, w->circle.key.epoch);
 	make_entry(w, key, &keyref, f->keep_devices, &entry);
 	return recover_submit(w, f->dir, f->password, buf_bytes(&entry), e);
 }

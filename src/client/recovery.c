@@ -300,6 +300,41 @@ recovery_half(
 	    : jsonio_bytes(answer, "half", RECSEED_HALF, half, e);
 }
 
+/* Is the newest list of devices vouched for, for this key? */
+static bool
+fresh_holds(const struct self *s, const struct secret *seed,
+    const struct id *keyref, const json_t *row)
+{
+	OWN(buf_free) struct buf pin = { 0 };
+	struct err ignored;
+	bool made = false;
+
+	return row != NULL &&
+	    jsonio_bytes(row, "fresh_pin", 0, &pin, &ignored) == 0 &&
+	    pin_fresh_check(seed, &s->circle, keyref, buf_bytes(&pin), &made,
+		&ignored) == 0 &&
+	    made;
+}
+
+/* Vouch for it, and see that the server keeps that. */
+static int
+keep_fresh(struct self *s, const struct secret *seed, const struct id *keyref,
+    const json_t *row, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (fresh_holds(s, seed, keyref, row))
+		return 0;
+	if (self_pin_key(s, keyref, seed, e) < 0 || self_pin_renew(s, e) < 0 ||
+	    server_list(s, &answer, e) < 0)
+		return -1;
+	return fresh_holds(s, seed, keyref, server_row(answer, keyref))
+	    ? 0
+	    : err_set(e, ERR_KEY_SUBSTITUTED,
+		  "the server does not keep which list of devices is the "
+		  "newest, for this key");
+}
+
 int
 recovery_try(
     struct self *s, const struct secret *code, struct bytes half, struct err *e)
@@ -325,7 +360,8 @@ recovery_try(
 		    "the server does not know this recovery key");
 	if (jsonio_bytes(row, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
 	    pin_check(seed, &s->circle, buf_bytes(&pin), e) < 0 ||
-	    opens(s, row, key, &note.keyref, e) < 0)
+	    opens(s, row, key, &note.keyref, e) < 0 ||
+	    keep_fresh(s, seed, &note.keyref, row, e) < 0)
 		return -1;
 	note.kind = k->kind;
 	take_note(s, &note);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/session.h"
 
@@ -67,8 +68,9 @@ does_not_continue(const struct circle *c, struct bytes entry, struct err *e)
 	    "device has seen");
 }
 
+/* What this device has kept; whether it came in time was looked at then. */
 static int
-apply_entries(struct circle *c, struct bytes entries, struct err *e)
+apply_kept(struct circle *c, struct bytes entries, struct err *e)
 {
 	struct scan s = scan_of(entries);
 
@@ -86,15 +88,24 @@ apply_entries(struct circle *c, struct bytes entries, struct err *e)
 }
 
 static int
+apply_entries(struct circle *c, struct bytes entries, struct err *e)
+{
+	return apply_kept(c, entries, e) < 0 ? -1 : chain_in_time(c, e);
+}
+
+static int
 open_keyring(struct self *s, const struct circle *c, struct bytes envelopes,
     struct err *e)
 {
 	OWN(keyring_free) struct keyring *k = keyring_new(&s->uid);
 
-	if (keyring_open(k, c, s->key, &s->dev_id, envelopes, e) < 0)
+	int rc = keyring_open(k, c, s->key, &s->dev_id, envelopes, e);
+	s->spoiled = rc < 0 && e->code == ERR_KEYS_SPOILED;
+	if (rc < 0 && !(s->spoiled && s->mending))
 		return -1;
 	/* In place: others hold the address. */
 	keyring_absorb(s->keyring, k);
+	keyring_reach(s->keyring, c->key.epoch);
 	return 0;
 }
 
@@ -124,7 +135,7 @@ load(struct self *s, struct err *e)
 	    get_text(s, "host", &s->host, e) < 0 ||
 	    local_get(s->local, "circle", &s->entries, e) < 0 ||
 	    local_get(s->local, "keyring", &s->envelopes, e) < 0 ||
-	    apply_entries(&s->circle, buf_bytes(&s->entries), e) < 0)
+	    apply_kept(&s->circle, buf_bytes(&s->entries), e) < 0)
 		return damaged(e);
 	if (!id_equal(&s->circle.uid, &s->uid)) {
 		(void)err_set(e, ERR_STATE_DAMAGED,
@@ -263,6 +274,44 @@ keep_token(struct self *s, const char *token, uint64_t expires_s, struct err *e)
 	return local_put(s->local, "token", buf_bytes(&kept), e);
 }
 
+/* This device is not in `c` any more: how it came to that. */
+static int
+is_out(const struct self *s, const struct circle *c, struct err *e)
+{
+	const struct member *m = circle_member(c, &s->dev_id);
+
+	return m != NULL && m->removed_seq > 0 && m->removed_seq == c->reset_seq
+	    ? err_set(e, ERR_ACCOUNT_RESET,
+		  "the account was begun anew by one device alone, which is "
+		  "how a recovery by the operator ends")
+	    : err_set(e, ERR_DEVICE_REMOVED,
+		  "this device was removed from the account");
+}
+
+/*
+ * The server says that this device was removed. That is true when it shows the
+ * entry which did it; the bare word makes nobody give up keys.
+ */
+static int
+was_removed(struct self *s, const struct session_who *who, struct err *e)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	struct err why;
+
+	circle_copy(&c, &s->circle);
+	while (circle_active(&c, &s->dev_id)) {
+		OWN(buf_free) struct buf more = { 0 };
+		if (session_left(s->remote, who, c.seq, &more, &why) < 0 ||
+		    more.n == 0 ||
+		    apply_entries(&c, buf_bytes(&more), &why) < 0)
+			return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+			    "the server says that this device was removed from "
+			    "the account, and shows no entry of the list of "
+			    "devices that does so");
+	}
+	return is_out(s, &c, e);
+}
+
 static int complete_keyring(struct self *s, struct err *e);
 
 static int
@@ -280,8 +329,10 @@ renew(void *ctx, struct err *e)
 	/* Any thread's call may find that the session has ended. */
 	OWN(unlock) pthread_mutex_t *locked = &s->lock;
 	(void)pthread_mutex_lock(locked);
-	if (session_open(s->remote, &who, &answer, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0 ||
+	if (session_open(s->remote, &who, &answer, e) < 0)
+		return e->code == ERR_DEVICE_REMOVED ? was_removed(s, &who, e)
+						     : -1;
+	if (jsonio_text(answer, "token", &token, e) < 0 ||
 	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &two_factor, e) < 0)
 		return -1;
@@ -326,6 +377,13 @@ self_connect_healing(struct self *s, struct err *e)
 	return renew(s, e);
 }
 
+int
+self_connect_mending(struct self *s, struct err *e)
+{
+	s->mending = true;
+	return renew(s, e);
+}
+
 /* ---- circle and keyring ---- */
 
 /*
@@ -339,11 +397,31 @@ keep(struct self *s, struct err *e)
 	struct local_pair pairs[] = { { "circle", buf_bytes(&s->entries) },
 		{ "keyring", buf_bytes(&s->envelopes) } };
 
+	if (s->spoiled)
+		return 0;
 	if (local_get(s->local, "circle", &kept, e) < 0)
 		return -1;
 	return kept.n > s->entries.n
 	    ? 0
 	    : local_put_all(s->local, pairs, ARRAY_SIZE(pairs), e);
+}
+
+/* Hand on what others could not, because a thief had made it for them. */
+static void
+fill(struct self *s, const struct circle *c)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(buf_free) struct buf more = { 0 };
+	struct err ignored;
+
+	keyring_fill(s->keyring, c, s->key, &s->dev_id, &more);
+	if (more.n == 0)
+		return;
+	jsonio_put_list(ask, "envelopes", buf_bytes(&more));
+	/* When it fails, the next keyring that is fetched shows it again. */
+	if (api_call(s->remote, "POST", "/v1/keyring", ask, false, NULL,
+		&ignored) < 0)
+		return;
 }
 
 static int
@@ -354,6 +432,7 @@ fetch_keyring(struct self *s, const struct circle *c, struct err *e)
 	if (s->depot->ops->keyring(s->depot, &envelopes, e) < 0 ||
 	    open_keyring(s, c, buf_bytes(&envelopes), e) < 0)
 		return -1;
+	fill(s, c);
 	buf_clear(&s->envelopes);
 	buf_put_bytes(&s->envelopes, buf_bytes(&envelopes));
 	return 0;
@@ -363,7 +442,8 @@ fetch_keyring(struct self *s, const struct circle *c, struct err *e)
 static int
 complete_keyring(struct self *s, struct err *e)
 {
-	if (keyring_epoch(s->keyring) >= s->circle.key.epoch)
+	if (keyring_epoch(s->keyring) >= s->circle.key.epoch &&
+	    !keyring_lacks(s->keyring, 0))
 		return 0;
 	return fetch_keyring(s, &s->circle, e) < 0 ? -1 : keep(s, e);
 }
@@ -379,8 +459,7 @@ fetch_entries(
 	    apply_entries(c, buf_bytes(&more), e) < 0)
 		return -1;
 	if (more.n > 0 && !circle_active(c, &s->dev_id))
-		return err_set(e, ERR_DEVICE_REMOVED,
-		    "this device was removed from the account");
+		return is_out(s, c, e);
 	buf_put_bytes(entries, buf_bytes(&more));
 	return 0;
 }

@@ -32,6 +32,8 @@ struct self {
 	bool connected;
 	bool healing; /* the server's circle may end before ours */
 	uint32_t circle_there; /* where it ends, when healing */
+	bool mending; /* newest keys that do not open are gone past */
+	bool spoiled; /* and there are such: nothing of it is kept */
 };
 
 /* errors: not-signed-in, device-copied, state-damaged. */
@@ -48,6 +50,11 @@ MUST_CHECK int self_connect(struct self *s, struct err *e);
  * errors  circle-forked: it went another way since.
  */
 MUST_CHECK int self_connect_healing(struct self *s, struct err *e);
+/*
+ * Begin a session although the newest keys do not open here (keys-spoiled), for
+ * self_remove of who made them: that begins new ones.
+ */
+MUST_CHECK int self_connect_mending(struct self *s, struct err *e);
 
 /* Submit again what the server's circle has lost, with its keys. */
 MUST_CHECK int self_heal_circle(struct self *s, struct err *e);

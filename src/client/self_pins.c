@@ -54,7 +54,7 @@ put_pin(struct self *s, const struct id *ref, json_t *list)
 	    !id_equal(&about, ref))
 		return;
 	OWN(secret_free) struct secret *fresh = secret_of(key);
-	pin_fresh_put(fresh, &s->circle, &pin);
+	pin_fresh_put(fresh, &s->circle, ref, s->key, &s->dev_id, &pin);
 	json_t *v = json_object();
 	jsonio_put_id(v, "ref", ref);
 	jsonio_put_bytes(v, "pin", buf_bytes(&pin));

@@ -21,11 +21,11 @@ proof(const struct session_who *w, const struct digest *tls_key,
 	devkey_sign(w->key, SIG_SESSION, buf_bytes(&m), sig);
 }
 
-int
-session_open(struct remote *r, const struct session_who *w, json_t **answer,
-    struct err *e)
+/* Ask for a challenge, and add the proof that answers it. */
+static int
+put_proof(
+    struct remote *r, const struct session_who *w, json_t *ask, struct err *e)
 {
-	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *challenge = NULL;
 	OWN(buf_free) struct buf nonce = { 0 };
 	uint8_t sig[SIG_BYTES];
@@ -47,7 +47,45 @@ session_open(struct remote *r, const struct session_who *w, json_t **answer,
 	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
 	if (w->join != NULL)
 		jsonio_put_text(ask, "join", w->join);
-	return api_call(r, "POST", "/v1/session", ask, true, answer, e);
+	return 0;
+}
+
+/* What needs no session cannot have ended one: who says so may only want that
+ * the device is forgotten. */
+static int
+not_expired(struct err *e)
+{
+	return e->code == ERR_SESSION_EXPIRED
+	    ? err_set(e, ERR_BAD_REQUEST,
+		  "the server says that a session ended which was not begun")
+	    : -1;
+}
+
+int
+session_open(struct remote *r, const struct session_who *w, json_t **answer,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+
+	return put_proof(r, w, ask, e) < 0 ||
+		api_call(r, "POST", "/v1/session", ask, true, answer, e) < 0
+	    ? not_expired(e)
+	    : 0;
+}
+
+int
+session_left(struct remote *r, const struct session_who *w, uint32_t since,
+    struct buf *entries, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	jsonio_put_u64(ask, "since", since);
+	return put_proof(r, w, ask, e) < 0 ||
+		api_call(r, "POST", "/v1/session/left", ask, true, &answer, e) <
+		    0
+	    ? not_expired(e)
+	    : jsonio_list(answer, "entries", LIMIT_CIRCLE_ENTRIES, entries, e);
 }
 
 void

@@ -23,5 +23,14 @@ struct session_who {
 MUST_CHECK int session_open(struct remote *r, const struct session_who *w,
     json_t **answer, struct err *e);
 
+/*
+ * Entries (v16 each) after `since`, up to the one that took this member out, as
+ * far as they fit one answer: what shows that device-removed is true.
+ *
+ * errors  device-removed never; those of session_open.
+ */
+MUST_CHECK int session_left(struct remote *r, const struct session_who *w,
+    uint32_t since, struct buf *entries, struct err *e);
+
 /* End it. That the server cannot be told is no failure: it ends by itself. */
 void session_end(struct remote *r);

@@ -76,17 +76,38 @@ visiting_refuse(struct self *s, const struct id *visit, struct err *e)
 	return tell(s, visit, "refuse", e);
 }
 
+/* What was asked for, as it was shown, and nothing else. */
+static void
+lend(const struct self *s, const char *categories, struct buf *keys)
+{
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		const char *name = category_name((enum category)c);
+		size_t n = strlen(name);
+		for (const char *p = categories; *p != '\0';) {
+			size_t word = strcspn(p, ", ");
+			if (category_escrowed(c) && word == n &&
+			    strncmp(p, name, n) == 0) {
+				keyring_lend(
+				    s->keyring, (enum category)c, keys);
+				break;
+			}
+			p += word;
+			p += strspn(p, ", ");
+		}
+	}
+}
+
 static int
-give(struct self *s, struct relay *c, const struct relay_keys *k, struct err *e)
+give(struct self *s, const struct visiting_open *v, struct relay *c,
+    const struct relay_keys *k, struct err *e)
 {
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf keys = { 0 };
 	struct digest mac;
 
-	/* Backups alone: what reads more is not built yet. */
 	buf_put_u32(&keys, s->circle.seq);
 	digest_put(&keys, &s->circle.head);
-	keyring_lend(s->keyring, CATEGORY_BACKUP, &keys);
+	lend(s, v->categories, &keys);
 	relay_confirm(k->confirm_a, k, &mac);
 	digest_put(&m, &mac);
 	relay_box(k, k->a_to_b, RELAY_OFFER, buf_bytes(&keys), &m);
@@ -123,7 +144,7 @@ talk(struct self *s, const struct visiting_open *v, struct relay *c,
 		if (right)
 			return tell(s, &v->id, "done", e) < 0
 			    ? -1
-			    : give(s, c, &k, e);
+			    : give(s, v, c, &k, e);
 		if (pair_count_fail(s, true, e) < 0 ||
 		    relay_send(c, RELAY_BURNT, bytes_str(""), e) < 0)
 			return -1;

@@ -126,7 +126,8 @@ zcopy_on_faith(const struct zcopy *z, const struct head *h)
 	return keyring_integrity(
 		   self->keyring, z->category, h->integrity_epoch) == NULL &&
 	    (self->unverified ||
-		h->integrity_epoch < self->circle->first_epoch);
+		h->integrity_epoch < self->circle->first_epoch ||
+		keyring_lacks(self->keyring, h->integrity_epoch));
 }
 
 bool
@@ -230,6 +231,7 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch,
     const struct local_record *list, size_t n, bool all, struct digest *sum,
     struct err *e)
 {
+	static const struct digest none;
 	OWN(mac_free) struct mac *key = zcopy_sum_key(z, epoch, e);
 	struct sum_job j = { key, sum };
 
@@ -238,7 +240,9 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch,
 	*sum = z->at.sum;
 	if (all || z->at.head.seq == 0)
 		*sum = (struct digest){ 0 };
+	/* A sum of zeros: of nothing, or it was taken on faith. */
 	else if ((epoch != z->at.head.integrity_epoch ||
+		     digest_equal(&z->at.sum, &none) ||
 		     zcopy_on_faith(z, &z->at.head)) &&
 	    sum_held(z, key, sum, e) < 0)
 		return -1;

@@ -261,6 +261,29 @@ rename_device(struct self *s, const char *name, struct err *e)
 	    : self_put_name(s, &s->dev_id, &none, name, e);
 }
 
+/* A device that has spoiled the newest keys can be put out without them. */
+static int
+open_for(struct cli *cli, const char *verb, struct self **out, struct err *e)
+{
+	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(self_free) struct self *s = NULL;
+
+	if (cli_self(cli, &s, e) == 0) {
+		if (self_state(s, e) < 0)
+			return -1;
+	} else if (e->code != ERR_KEYS_SPOILED ||
+	    (strcmp(verb, "remove") != 0 && strcmp(verb, "list") != 0)) {
+		return -1;
+	} else {
+		cli_say(cli, "%s.", e->msg);
+		if (self_open(dir, &s, e) < 0 || self_connect_mending(s, e) < 0)
+			return -1;
+		cli->keys_only = s->circle.keys_only != 0;
+	}
+	*out = TAKE(s);
+	return 0;
+}
+
 int
 cli_device(struct cli *cli, struct err *e)
 {
@@ -289,7 +312,7 @@ cli_device(struct cli *cli, struct err *e)
 		    known ? "a name is missing"
 			  : "aumbry device does not understand \"%s\"",
 		    verb);
-	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
+	if (open_for(cli, verb, &s, e) < 0)
 		return -1;
 	if (strcmp(verb, "list") == 0)
 		return list(cli, s, e);

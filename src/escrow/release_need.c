@@ -255,6 +255,11 @@ take_entry(const struct release_call *c, struct bytes entry, uint32_t known,
 	if ((v.type == CIRCLE_RESET && check_reset(c, &v, e) < 0) ||
 	    circle_apply(circle, entry, e) < 0)
 		return -1;
+	/* One that is dated ahead makes a young device look old. */
+	if (v.time_ms > c->now_ms + RELEASE_SKEW_MS)
+		return err_set(e, ERR_CLOCK_WRONG,
+		    "entry %u of the list of devices is of the future",
+		    (unsigned)v.seq);
 	buf_put_v16(fresh, entry);
 	return 0;
 }

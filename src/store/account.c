@@ -2,6 +2,8 @@
 /* account.c: the tables of accounts. */
 #include "store/account.h"
 
+#include "store/circles.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,12 +124,6 @@ static const char *const schema[] = {
 	"ALTER TABLE session ADD COLUMN way TEXT NOT NULL DEFAULT '';",
 };
 
-int
-account_open(struct db *db, struct err *e)
-{
-	return db_migrate(db, "account", schema, ARRAY_SIZE(schema), e);
-}
-
 const char *
 account_two_factor_name(enum account_two_factor t)
 {
@@ -236,26 +232,83 @@ account_set_two_factor(struct tx *tx, const struct id *uid,
 
 /* ---- circle ---- */
 
+static void
+free_circles(void *cs)
+{
+	circles_free(cs);
+}
+
+int
+account_open(struct db *db, struct err *e)
+{
+	db_attach(db, circles_new(), free_circles);
+	return db_migrate(db, "account", schema, ARRAY_SIZE(schema), e);
+}
+
+/* Is what was kept still what the tables say, up to its newest entry? */
+static bool
+still_holds(const struct circle *c, struct bytes newest)
+{
+	struct digest d;
+
+	digest_of(newest, &d);
+	return digest_equal(&d, &c->head);
+}
+
+/*
+ * Apply the entries from c's newest one on. *stale: that one is another now, as
+ * when the transaction that had added it was undone.
+ */
+static int
+continue_circle(struct tx *tx, const struct id *uid, struct circle *c,
+    bool *stale, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row, first = c->seq > 0;
+
+	*stale = false;
+	if (sql_ask(tx, e, &s,
+		"SELECT bytes FROM circle_entry WHERE uid = ? AND seq >= ?"
+		" ORDER BY seq",
+		"iu", uid, (uint64_t)c->seq) < 0)
+		return -1;
+	for (;; first = false) {
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (first) {
+			*stale = !row || !still_holds(c, stmt_got_bytes(s, 0));
+			if (*stale)
+				return 0;
+			continue;
+		}
+		if (!row)
+			return 0;
+		if (circle_apply(c, stmt_got_bytes(s, 0), e) < 0)
+			return -1;
+	}
+}
+
 int
 account_circle(
     struct tx *tx, const struct id *uid, struct circle *out, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(circle_free) struct circle c = { 0 };
+	struct circles *kept = tx_attached(tx);
+	bool stale;
 
-	if (sql_ask(tx, e, &s,
-		"SELECT bytes FROM circle_entry WHERE uid = ? ORDER BY seq",
-		"i", uid) < 0)
+	(void)circles_get(kept, uid, &c);
+	uint32_t before = c.seq;
+	if (continue_circle(tx, uid, &c, &stale, e) < 0)
 		return -1;
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		if (circle_apply(&c, stmt_got_bytes(s, 0), e) < 0)
+	if (stale) {
+		circle_free(&c);
+		c = (struct circle){ 0 };
+		before = 0;
+		if (continue_circle(tx, uid, &c, &stale, e) < 0)
 			return -1;
 	}
+	if (c.seq != before)
+		circles_put(kept, &c);
 	*out = c;
 	c = (struct circle){ 0 };
 	return 0;
@@ -331,24 +384,23 @@ account_add_envelope(struct tx *tx, const struct id *uid,
 	    "INSERT INTO envelope (uid, epoch, purpose, category, receiver,"
 	    " bytes) VALUES (?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT (uid, epoch, purpose, category, receiver)"
-	    " DO UPDATE SET bytes = excluded.bytes",
+	    " DO NOTHING",
 	    "iuuuib", uid, (uint64_t)v->epoch, (uint64_t)v->purpose,
 	    (uint64_t)v->category, &v->receiver, v->bytes);
 }
 
 int
 account_keyring(struct tx *tx, const struct id *uid, const struct id *dev_id,
-    uint32_t epoch, struct buf *out, struct err *e)
+    struct buf *out, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	return sql_ask(tx, e, &s,
-		   "SELECT bytes FROM envelope WHERE uid = ? AND (purpose IN "
-		   "(2, 3, 4, 5, 8) "
-		   "OR"
-		   " (purpose = 1 AND epoch = ? AND receiver = ?))"
+		   "SELECT bytes FROM envelope WHERE uid = ?"
+		   " AND (purpose IN (2, 3, 4, 5, 8, 11) OR"
+		   " (purpose = 1 AND receiver = ?))"
 		   " ORDER BY epoch, purpose, category",
-		   "iui", uid, (uint64_t)epoch, dev_id) < 0
+		   "ii", uid, dev_id) < 0
 	    ? -1
 	    : sql_gather(s, out, e);
 }
@@ -369,26 +421,25 @@ account_pin(struct tx *tx, const struct id *uid, const struct id *ref,
 	return 0;
 }
 
-static uint32_t
-pin_seq(struct bytes pin)
-{
-	return pin.n == ACCOUNT_PIN ? be32(pin.p + DIGEST_BYTES) : 0;
-}
-
 int
 account_set_pin(struct tx *tx, const struct id *uid, const struct id *ref,
-    struct bytes pin, struct err *e)
+    const struct freshpin *p, uint32_t newest, struct err *e)
 {
 	OWN(buf_free) struct buf before = { 0 };
+	OWN(buf_free) struct buf pin = { 0 };
+	struct freshpin last;
+	struct err ignored;
 
 	if (account_pin(tx, uid, ref, &before, e) < 0)
 		return -1;
-	if (before.n > 0 && pin_seq(buf_bytes(&before)) >= pin_seq(pin))
+	if (freshpin_parse(buf_bytes(&before), &last, &ignored) == 0 &&
+	    last.seq > p->seq && last.seq <= newest)
 		return 0;
+	freshpin_put(&pin, p);
 	return sql_run(tx, e,
 	    "INSERT INTO fresh_pin (uid, ref, pin) VALUES (?, ?, ?)"
 	    " ON CONFLICT (uid, ref) DO UPDATE SET pin = excluded.pin",
-	    "iib", uid, ref, pin);
+	    "iib", uid, ref, buf_bytes(&pin));
 }
 
 /* ---- sessions ---- */

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "store/sql.h"
-#include "wire/circle.h"
+#include "wire/freshpin.h"
 #include "wire/oprf.h"
 
 enum account_two_factor { TWO_FACTOR_OFF, TWO_FACTOR_PENDING, TWO_FACTOR_ON };
@@ -70,19 +70,21 @@ struct account_envelope {
 /* Header of an envelope. errors: key-substituted. */
 MUST_CHECK int account_envelope_parse(
     struct bytes x, struct account_envelope *out, struct err *e);
+/* One that is there stays: nobody puts noise in the place of a key. */
 MUST_CHECK int account_add_envelope(struct tx *tx, const struct id *uid,
     const struct account_envelope *v, struct err *e);
-/* v16 each: S of the newest epoch for dev_id, and every wrapped key. */
+/* v16 each: every S that is sealed to dev_id, and every wrapped key. */
 MUST_CHECK int account_keyring(struct tx *tx, const struct id *uid,
-    const struct id *dev_id, uint32_t epoch, struct buf *out, struct err *e);
+    const struct id *dev_id, struct buf *out, struct err *e);
 
 /*
- * Fresh pins of security keys and recovery keys, as devices renew them; a pin
- * is taken only when it covers a later entry than the one that is there.
+ * Fresh pins of security keys and recovery keys, as devices renew them. One
+ * that covers an earlier entry than what is there changes nothing, unless that
+ * one is of a circle that reached further than `newest` (a restored server).
  */
-#define ACCOUNT_PIN (4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | … */
 MUST_CHECK int account_set_pin(struct tx *tx, const struct id *uid,
-    const struct id *ref, struct bytes pin, struct err *e);
+    const struct id *ref, const struct freshpin *p, uint32_t newest,
+    struct err *e);
 /* Appended; nothing when there is none. */
 MUST_CHECK int account_pin(struct tx *tx, const struct id *uid,
     const struct id *ref, struct buf *out, struct err *e);

@@ -37,6 +37,7 @@ struct stmt {
 
 struct conn {
 	sqlite3 *h;
+	const struct db *db;
 	enum err_code full;
 	struct conn *next; /* in the pool */
 	struct stmt slots[STMT_SLOTS];
@@ -57,6 +58,8 @@ struct job {
 
 struct db {
 	char *path;
+	void *attached;
+	void (*attached_free)(void *);
 	enum err_code full;
 	bool look; /* nothing may be written */
 	struct conn *writer; /* of the thread that leads; NULL to look */
@@ -133,6 +136,7 @@ conn_open(
 	OWN(conn_free) struct conn *c = mem_new(sizeof *c);
 
 	c->full = db->full;
+	c->db = db;
 	int rc = sqlite3_open_v2(db->path, &c->h,
 	    (db->look ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
 		SQLITE_OPEN_NOMUTEX,
@@ -246,12 +250,28 @@ db_free(struct db **db)
 		conn_free(&c);
 	}
 	conn_free(&d->writer);
+	if (d->attached_free != NULL)
+		d->attached_free(d->attached);
 	(void)pthread_cond_destroy(&d->reader_back);
 	(void)pthread_cond_destroy(&d->turn);
 	(void)pthread_mutex_destroy(&d->lock);
 	free(d->path);
 	free(d);
 	*db = NULL;
+}
+
+void
+db_attach(struct db *db, void *what, void (*free_fn)(void *))
+{
+	assert(db->attached == NULL);
+	db->attached = what;
+	db->attached_free = free_fn;
+}
+
+void *
+tx_attached(const struct tx *tx)
+{
+	return tx->c->db->attached;
 }
 
 /* Writing */

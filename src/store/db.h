@@ -53,6 +53,14 @@ MUST_CHECK int db_look(const char *path, struct db **out, struct err *e);
 void db_free(struct db **db);
 
 /*
+ * One thing that a module keeps beside the database, such as what it has worked
+ * out of it; freed with it. Before the first job.
+ */
+void db_attach(struct db *db, void *what, void (*free_fn)(void *));
+/* NULL when nothing is. */
+void *tx_attached(const struct tx *tx);
+
+/*
  * Run fn in a write transaction and wait until it is durable.
  *
  * errors  fn's own; that of a full disk, io-error, state-damaged.

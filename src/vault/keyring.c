@@ -18,8 +18,12 @@ enum purpose {
 	PURPOSE_INTEGRITY = 5,
 	PURPOSE_ESCROW = 6,
 	PURPOSE_ESCROW_NAMES = 7,
-	PURPOSE_CARRIED = 8
+	PURPOSE_CARRIED = 8,
+	PURPOSE_EARLIER = 11
 };
+
+/* What PURPOSE_EARLIER wraps: u32 epoch | S of it. */
+#define EARLIER_BYTES (4 + SECRET_KEY)
 
 static const char *const wrap_label[] = {
 	[PURPOSE_PREVIOUS] = "previous S",
@@ -27,10 +31,12 @@ static const char *const wrap_label[] = {
 	[PURPOSE_NAMES] = "names",
 	[PURPOSE_INTEGRITY] = "integrity",
 	[PURPOSE_CARRIED] = "carried",
+	[PURPOSE_EARLIER] = "earlier S",
 };
 
 struct epoch {
 	struct secret *s;
+	bool skips; /* its maker could not hand on the S before it */
 	struct secret *category[CATEGORY_END];
 	struct secret *integrity[CATEGORY_END];
 };
@@ -177,6 +183,7 @@ keyring_absorb(struct keyring *k, struct keyring *more)
 		struct epoch *to = epoch_room(k, n);
 		struct epoch *from = &more->epochs[n - 1];
 		take_over(&to->s, &from->s);
+		to->skips |= from->skips;
 		for (size_t c = 0; c < CATEGORY_END; c++) {
 			take_over(&to->category[c], &from->category[c]);
 			take_over(&to->integrity[c], &from->integrity[c]);
@@ -214,6 +221,21 @@ uint32_t
 keyring_epoch(const struct keyring *k)
 {
 	return k->n;
+}
+
+bool
+keyring_lacks(const struct keyring *k, uint32_t epoch)
+{
+	bool gap = false;
+
+	for (uint32_t n = k->n; n >= 1; n--) {
+		const struct epoch *p = &k->epochs[n - 1];
+		if (p->s != NULL)
+			gap = p->skips;
+		else if (gap && (epoch == 0 || epoch == n))
+			return true;
+	}
+	return false;
 }
 
 static const struct epoch *
@@ -309,17 +331,25 @@ put_envelope(struct buf *out, const struct devkey *device, struct buf *header,
 }
 
 static void
-put_wrapped(const struct keyring *k, const struct secret *s,
-    const struct envelope *v, const struct secret *key,
-    const struct devkey *device, struct buf *out)
+put_wrapped_bytes(const struct keyring *k, const struct secret *s,
+    const struct envelope *v, struct bytes plain, const struct devkey *device,
+    struct buf *out)
 {
 	OWN(buf_free) struct buf header = { 0 };
 	OWN(buf_free) struct buf ct = { 0 };
 	OWN(secret_free) struct secret *wrap = wrap_key(s, v);
 
 	put_header(&header, k, v);
-	seal_make(wrap, buf_bytes(&header), secret_bytes(key), &ct);
+	seal_make(wrap, buf_bytes(&header), plain, &ct);
 	put_envelope(out, device, &header, buf_bytes(&ct));
+}
+
+static void
+put_wrapped(const struct keyring *k, const struct secret *s,
+    const struct envelope *v, const struct secret *key,
+    const struct devkey *device, struct buf *out)
+{
+	put_wrapped_bytes(k, s, v, secret_bytes(key), device, out);
 }
 
 static void
@@ -446,6 +476,58 @@ keyring_envelope(const struct keyring *k, const struct device *to,
 	keyring_envelope_at(k, k->n, to, device, dev_id, out);
 }
 
+static void
+wipe(struct buf *b)
+{
+	if (b->n > 0)
+		mem_wipe(b->p, b->n);
+	buf_free(b);
+}
+
+/*
+ * The S before epoch n; or, where its maker has given this device none that
+ * holds, the newest that it has.
+ */
+static void
+put_previous(const struct keyring *k, uint32_t n, uint32_t first,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = {
+		.purpose = PURPOSE_PREVIOUS, .epoch = n, .sender = *dev_id
+	};
+	const struct secret *s = k->epochs[n - 1].s;
+	uint32_t m = n - 1;
+
+	while (m > first && k->epochs[m - 1].s == NULL)
+		m--;
+	assert(k->epochs[m - 1].s != NULL);
+	if (m == n - 1) {
+		put_wrapped(k, s, &v, k->epochs[m - 1].s, device, out);
+		return;
+	}
+	OWN(wipe) struct buf plain = { 0 };
+	v.purpose = PURPOSE_EARLIER;
+	buf_put_u32(&plain, m);
+	buf_put_bytes(&plain, secret_bytes(k->epochs[m - 1].s));
+	put_wrapped_bytes(k, s, &v, buf_bytes(&plain), device, out);
+}
+
+void
+keyring_fill(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	for (uint32_t n = circle->first_epoch + 1; n <= k->n; n++) {
+		struct envelope v = { .purpose = PURPOSE_PREVIOUS,
+			.epoch = n,
+			.sender = *dev_id };
+		const struct epoch *to = &k->epochs[n - 1];
+		const struct epoch *from = &k->epochs[n - 2];
+		if (to->s != NULL && from->s != NULL && to->skips &&
+		    circle_active_at(circle, dev_id, circle->epochs[n - 1].seq))
+			put_wrapped(k, to->s, &v, from->s, device, out);
+	}
+}
+
 void
 keyring_bundle(const struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id, struct buf *out)
@@ -469,10 +551,8 @@ keyring_bundle(const struct keyring *k, const struct circle *circle,
 			keyring_envelope_recovery(
 			    k, &circle->next.keys[i], device, dev_id, out);
 	}
-	if (n > circle->first_epoch) {
-		v.purpose = PURPOSE_PREVIOUS;
-		put_wrapped(k, p->s, &v, k->epochs[n - 2].s, device, out);
-	}
+	if (n > circle->first_epoch)
+		put_previous(k, n, circle->first_epoch, device, dev_id, out);
 	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
 		v.category = (uint8_t)c;
 		v.purpose = PURPOSE_CATEGORY;
@@ -540,7 +620,7 @@ take_envelope(struct bytes x, const struct circle *circle, struct envelope *out,
 	    v.epoch > circle->key.epoch || v.category >= CATEGORY_END)
 		return substituted(e, "a key envelope is not well-formed");
 	if (format != FORMAT || v.purpose < PURPOSE_S ||
-	    v.purpose > PURPOSE_CARRIED)
+	    (v.purpose > PURPOSE_CARRIED && v.purpose != PURPOSE_EARLIER))
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "a key envelope is of a kind this version does not know");
 	const struct member *m = circle_member(circle, &v.sender);
@@ -584,7 +664,8 @@ open_wrapped(const struct keyring *k, uint32_t under, const struct envelope *v,
 	struct secret *wrap = wrap_key(k->epochs[under - 1].s, v);
 
 	if (seal_open_secret(wrap, v->header, v->ct, out, e) < 0 ||
-	    secret_bytes(*out).n != SECRET_KEY)
+	    secret_bytes(*out).n !=
+		(v->purpose == PURPOSE_EARLIER ? EARLIER_BYTES : SECRET_KEY))
 		return substituted(e, "a wrapped key does not open");
 	return 0;
 }
@@ -594,6 +675,23 @@ store(struct secret **slot, struct secret **key)
 {
 	secret_free(slot);
 	*slot = TAKE(*key);
+}
+
+/* Some S before the last; *to goes down to it, where nothing fills the gap. */
+static int
+take_earlier(struct keyring *k, const struct circle *circle,
+    const struct envelope *v, const struct secret *plain, struct err *e)
+{
+	struct scan s = scan_of(secret_bytes(plain));
+	uint32_t m = scan_u32(&s);
+	OWN(secret_free)
+	struct secret *key = secret_of(scan_take(&s, SECRET_KEY));
+
+	if (m < circle->first_epoch || m + 1 >= v->epoch)
+		return substituted(
+		    e, "a key of no earlier epoch was handed on");
+	k->epochs[v->epoch - 1].skips = k->epochs[v->epoch - 2].s == NULL;
+	return k->epochs[m - 1].s != NULL ? 0 : accept_s(k, circle, m, &key, e);
 }
 
 /* Open one wrapped key with the S of its epoch and put it in its place. */
@@ -611,6 +709,8 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 		return v->epoch > circle->first_epoch
 		    ? accept_s(k, circle, v->epoch - 1, &key, e)
 		    : substituted(e, "a key of epoch 0 was handed out");
+	case PURPOSE_EARLIER:
+		return take_earlier(k, circle, v, key, e);
 	case PURPOSE_CATEGORY:
 		store(&p->category[v->category], &key);
 		return 0;
@@ -626,24 +726,51 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 	}
 }
 
-/* The newest S sealed to this device. */
+/* S of that epoch, if one is sealed to this device and is the right one. */
 static int
-open_sealed(struct keyring *k, const struct circle *circle,
+open_sealed_at(struct keyring *k, const struct circle *circle, uint32_t epoch,
     const struct devkey *device, const struct id *dev_id,
-    const struct envelope *list, size_t n, struct err *e)
+    const struct envelope *list, size_t n, const struct envelope **spoiled)
 {
 	for (size_t i = 0; i < n; i++) {
 		OWN(secret_free) struct secret *key = NULL;
 		const struct envelope *v = &list[i];
-		if (v->purpose != PURPOSE_S || v->epoch != circle->key.epoch ||
+		struct err e;
+		if (v->purpose != PURPOSE_S || v->epoch != epoch ||
 		    !id_equal(&v->receiver, dev_id))
 			continue;
-		if (devkey_open(device, v->ct, &key, e) < 0)
-			return -1;
-		return accept_s(k, circle, v->epoch, &key, e);
+		if (devkey_open(device, v->ct, &key, &e) == 0 &&
+		    accept_s(k, circle, epoch, &key, &e) == 0)
+			return 0;
+		*spoiled = v;
 	}
-	return substituted(
-	    e, "the server holds no key of the newest epoch for this device");
+	return -1;
+}
+
+/* The newest S that was sealed to this device. *top: its epoch. */
+static int
+open_sealed(struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id,
+    const struct envelope *list, size_t n, uint32_t *top,
+    const struct envelope **spoiled, struct err *e)
+{
+	*spoiled = NULL;
+	for (uint32_t epoch = circle->key.epoch; epoch >= circle->first_epoch;
+	     epoch--) {
+		const struct envelope *bad = NULL;
+		*top = epoch;
+		if (open_sealed_at(
+			k, circle, epoch, device, dev_id, list, n, &bad) == 0)
+			return 0;
+		/* It is the newest of them that is in the way. */
+		if (*spoiled == NULL)
+			*spoiled = bad;
+		if (*spoiled == NULL)
+			return substituted(e,
+			    "the server holds no key of the newest epoch for "
+			    "this device");
+	}
+	return substituted(e, "no key that is sealed to this device holds");
 }
 
 static int
@@ -687,30 +814,68 @@ take_carried(struct keyring *k, const struct circle *circle,
 	return 0;
 }
 
+static int
+take_epoch(struct keyring *k, const struct circle *circle, uint32_t epoch,
+    const struct envelope *list, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct envelope *v = &list[i];
+		bool wrapped = (v->purpose >= PURPOSE_PREVIOUS &&
+				   v->purpose <= PURPOSE_INTEGRITY) ||
+		    v->purpose == PURPOSE_EARLIER;
+		if (v->epoch == epoch && wrapped &&
+		    take_wrapped(k, circle, v, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+spoiled_keys(const struct envelope *v, struct err *e)
+{
+	struct id_text by = id_text(&v->sender);
+
+	(void)err_set(e, ERR_KEYS_SPOILED,
+	    "device %.8s has begun key epoch %u with keys that do not open "
+	    "here",
+	    by.s, (unsigned)v->epoch);
+	return err_remedy(e,
+	    "Put that device out: aumbry device remove %.8s (or on another "
+	    "device; or recover the account with a recovery key)",
+	    by.s);
+}
+
 int
 keyring_open(struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id,
     struct bytes envelopes, struct err *e)
 {
 	OWN(mem_free) struct envelope *list = NULL;
+	const struct envelope *spoiled, *ignored = NULL;
 	size_t n = 0;
+	uint32_t epoch = 0;
 
 	if (parse_all(circle, envelopes, &list, &n, e) < 0 ||
-	    open_sealed(k, circle, device, dev_id, list, n, e) < 0)
+	    open_sealed(
+		k, circle, device, dev_id, list, n, &epoch, &spoiled, e) < 0)
 		return -1;
-	for (uint32_t epoch = circle->key.epoch; epoch >= circle->first_epoch;
-	     epoch--) {
+	for (bool skips = false; epoch >= circle->first_epoch; epoch--) {
 		if (k->epochs[epoch - 1].s == NULL)
-			return substituted(
-			    e, "the key of an older epoch is missing");
-		for (size_t i = 0; i < n; i++)
-			if (list[i].epoch == epoch &&
-			    list[i].purpose >= PURPOSE_PREVIOUS &&
-			    list[i].purpose <= PURPOSE_INTEGRITY &&
-			    take_wrapped(k, circle, &list[i], e) < 0)
-				return -1;
+			(void)open_sealed_at(k, circle, epoch, device, dev_id,
+			    list, n, &ignored);
+		if (k->epochs[epoch - 1].s == NULL) {
+			if (!skips)
+				return substituted(
+				    e, "the key of an older epoch is missing");
+			continue;
+		}
+		if (take_epoch(k, circle, epoch, list, n, e) < 0)
+			return -1;
+		skips = k->epochs[epoch - 1].skips;
 	}
-	return take_carried(k, circle, list, n, e);
+	if (take_carried(k, circle, list, n, e) < 0)
+		return -1;
+	return spoiled == NULL ? 0 : spoiled_keys(spoiled, e);
 }
 
 int

@@ -21,7 +21,9 @@
  *   7  N_c sealed to it; n is the epoch in which that was done
  *   8  K_c,n from before a RESET, under HKDF(S_r, "carried" c), where r is the
  *      epoch that the RESET began
- * Purposes 2 to 5 and 8 are XChaCha20-Poly1305 with the header as associated
+ *   11 u32 m | S_m under HKDF(S_n, "earlier S"), in the place of 2: m < n - 1 is
+ *      the newest epoch whose S the maker of n holds. Who holds S_(n-1) adds 2.
+ * Purposes 2 to 5, 8 and 11 are XChaCha20-Poly1305 with the header as associated
  * data and a receiver of zeros. S_n is checked against the circle's commitment.
  * A receiver is a dev_id, a recovery key's keyref, or for 6 and 7
  * SHA-256(kem_pk)[0..16] of the escrow's key.
@@ -61,6 +63,13 @@ void keyring_drop_epoch(struct keyring *k);
  * S, all K, N and I, and under standard protection K and N for the escrow.
  */
 void keyring_bundle(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out);
+
+/*
+ * Append (v16 each) the S that epochs lack whose makers could not hand it on,
+ * as far as they are held: other members then read what was written under it.
+ */
+void keyring_fill(const struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id, struct buf *out);
 
 /* Append one envelope (v16): S of an epoch that is held, for one member. */
@@ -133,13 +142,18 @@ MUST_CHECK int keyring_escrow_open(struct bytes envelope,
  * envelopes  v16 each, in any order; those for others are passed over.
  * errors     key-substituted: a wrong signature, a sender who never was a
  *            member, a secret that the circle did not commit to, or the newest
- *            epoch missing.
+ *            epoch missing; keys-spoiled: all of that is right, but the member
+ *            that began the newest epochs has sealed to this device what does
+ *            not open. k then holds the epochs before.
  */
 MUST_CHECK int keyring_open(struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id,
     struct bytes envelopes, struct err *e);
 
 uint32_t keyring_epoch(const struct keyring *k); /* newest; 0 when empty */
+/* An epoch that was gone past: its maker had spoiled it for this device, and
+ * nobody has handed it on yet. 0 for "any?". */
+bool keyring_lacks(const struct keyring *k, uint32_t epoch);
 
 /* Borrowed keys. NULL when the epoch or category is not held. */
 const struct secret *keyring_category(

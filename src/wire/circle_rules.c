@@ -30,12 +30,18 @@ add_member(struct circle *c, const struct device *d, uint32_t seq,
 	};
 }
 
+/*
+ * A change of the ways to recover ends with who asked for it, or a thief's
+ * would outlive the thief.
+ */
 static void
-drop_member(struct member *m, const struct entry_view *v)
+drop_member(struct circle *c, struct member *m, const struct entry_view *v)
 {
 	m->active = false;
 	m->removed_seq = v->seq;
 	m->removed_ms = v->time_ms;
+	if (c->pending && m->added_seq == c->pending_signer_seq)
+		c->pending = false;
 }
 /* ---- signatures ---- */
 
@@ -372,7 +378,6 @@ check_removed(const struct circle *c, const struct entry_view *v,
 	return need_mature(c, v, only_browsers(c, ids) ? 1 : c->policy_k, e);
 }
 
-/* What a device asked for ends with it. */
 static void
 drop_all(struct circle *c, const struct entry_view *v, struct bytes ids)
 {
@@ -381,11 +386,8 @@ drop_all(struct circle *c, const struct entry_view *v, struct bytes ids)
 	while (list.n > 0) {
 		struct id id = id_take(&list);
 		struct member *m = find(c, &id);
-		if (!m->active)
-			continue;
-		drop_member(m, v);
-		if (c->pending && m->added_seq == c->pending_signer_seq)
-			c->pending = false;
+		if (m->active)
+			drop_member(c, m, v);
 	}
 }
 
@@ -461,14 +463,11 @@ apply_recover(
 		if (m == NULL || !m->active)
 			return circle_invalid(
 			    e, "drops a device that is not there");
-		drop_member(m, v);
+		drop_member(c, m, v);
 	}
 	if (circle_active_count(c) >= LIMIT_MEMBERS)
 		return err_set(e, ERR_CIRCLE_FULL,
 		    "the account has as many devices as it can have");
-	/* A thief may have asked for it, and who recovers is too young to stop
-	 * it. */
-	c->pending = false;
 	add_member(c, &d, v->seq, v->time_ms, false);
 	return take_key_change(c, s, e);
 }
@@ -483,7 +482,7 @@ apply_reset(
 		return -1;
 	for (size_t i = 0; i < c->n_members; i++)
 		if (c->members[i].active)
-			drop_member(&c->members[i], v);
+			drop_member(c, &c->members[i], v);
 	add_member(c, &d, v->seq, v->time_ms, true);
 	c->recovery = (struct recovery_set){ 0 };
 	c->pending = false;

@@ -227,6 +227,21 @@ told empty
 truth
 well phone
 
+# ---- words that might make a person give up keys ----
+
+lie 'say-session device-removed'
+refused 'that a device was removed is not believed' 6 circle-rolled-back \
+	at phone status
+lacks_word=$(grep -c 'erase' "$T/err")
+equal '- and nothing is said of erasing' 0 "$lacks_word"
+told 'say-session device-removed'
+lie 'say-session session-expired'
+not 'nor that its session ended' at phone status
+also '- which is nonsense, and said' 'bad-request'
+told 'say-session session-expired'
+truth
+well phone
+
 # ---- two worlds ----
 
 # Who was told another history never comes back from it, and says so.

@@ -414,6 +414,12 @@ const lies = {
   'old-circle': circle((e, i, all) => i < all.length - 1),
   'hide-remove': circle((e, i, all) => e.seq < lastRemove(all)),
   'drop-remove': circle((e, i, all) => e.seq !== lastRemove(all)),
+  // A bare word, for which a person might give up keys.
+  'say-session': {
+    ends: true,
+    before: (q, [code]) =>
+      q.is('POST', 'session') ? failure(401, code) : undefined,
+  },
   'other-circle': {
     ends: true,
     ...about('POST', 'session', (q, words, a) =>

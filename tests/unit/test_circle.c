@@ -938,6 +938,25 @@ a_change_that_waits_ends_with_who_asked_for_it(void **state)
 	}
 }
 
+static void
+a_recovery_beside_who_asked_for_a_change_does_not_end_it(void **state)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf set = { 0 };
+	OWN(buf_free) struct buf recover = { 0 };
+
+	(void)state;
+	/* A key that was found is replaced; its finder comes in by it. */
+	circle_copy(&c, &stands[12]);
+	put_set(&set, 2, 2);
+	put_recover(&recover, 5, 1, c.key.epoch + 1);
+	assert_int_equal(
+	    then(&c, CIRCLE_RECOVERY, &set, HOUR, 0, NOBODY), ERR_NONE);
+	assert_int_equal(
+	    then(&c, CIRCLE_RECOVER, &recover, HOUR, REC(0), 5), ERR_NONE);
+	assert_true(c.pending);
+}
+
 /* The last signature of an entry made by `make`. */
 #define LAST_SIG (1 + ID_BYTES + SIG_BYTES)
 
@@ -1061,6 +1080,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(no_newcomer_puts_out_who_let_it_in),
 		cmocka_unit_test(
 		    a_change_that_waits_ends_with_who_asked_for_it),
+		cmocka_unit_test(
+		    a_recovery_beside_who_asked_for_a_change_does_not_end_it),
 		cmocka_unit_test(only_devices_vouch_for_a_newcomer),
 		cmocka_unit_test(
 		    recovery_carries_no_signature_that_counts_for_nothing),

@@ -305,6 +305,82 @@ an_older_epoch_left_out_is_refused(void **state)
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
+/* Device 0 is a thief's: epoch 2 as it seals it to device 1, who gets noise. */
+static void
+spoiled(const struct world *w, struct buf *out)
+{
+	OWN(keyring_free) struct keyring *noise = keyring_new(&uid);
+	OWN(buf_free) struct buf good = { 0 };
+	struct key_change kc;
+
+	buf_put_bytes(out, buf_bytes(&w->first));
+	keyring_next_epoch(noise, &kc);
+	keyring_next_epoch(noise, &kc);
+	envelope(w, noise, 0, 1, out);
+	/* All but the sealed ones, which come first. */
+	struct scan s = scan_of(buf_bytes(&w->second));
+	while (s.n > 0) {
+		struct bytes x = scan_v16(&s);
+		if (x.p[1] != 1)
+			buf_put_v16(out, x);
+	}
+}
+
+static void
+keys_that_their_maker_spoiled_are_named_and_gone_past(void **state)
+{
+	struct world *w = *state;
+	OWN(keyring_free) struct keyring *k = NULL;
+	OWN(keyring_free) struct keyring *later = NULL;
+	OWN(circle_free) struct circle theirs = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf fill = { 0 };
+	struct id_text thief = id_short(&w->devices[0].dev_id);
+	struct key_change kc;
+	struct err e = { 0 };
+
+	spoiled(w, &all);
+	assert_int_equal(
+	    open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), -1);
+	assert_int_equal(e.code, ERR_KEYS_SPOILED);
+	assert_non_null(strstr(e.msg, thief.s));
+	/* What was there before is still held. */
+	assert_int_equal(keyring_epoch(k), 1);
+	expect_same(keyring_category(k, CATEGORY_BACKUP, 1),
+	    keyring_category(w->own, CATEGORY_BACKUP, 1));
+
+	/* Device 1 puts the thief out, with keys that go on from epoch 1. */
+	keyring_reach(k, w->circle.key.epoch);
+	keyring_next_epoch(k, &kc);
+	assert_int_equal(kc.epoch, 3);
+	buf_put_u8(&body, 1);
+	id_put(&body, &w->devices[0].dev_id);
+	buf_put_u8(&body, 0);
+	key_change_put(&body, &kc);
+	apply(w, CIRCLE_REMOVE, &body, 1, -1);
+	keyring_bundle(k, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	assert_int_equal(
+	    open_as(w, &w->circle, 1, buf_bytes(&all), &later, &e), 0);
+	assert_int_equal(keyring_epoch(later), 3);
+	assert_null(keyring_category(later, CATEGORY_BACKUP, 2));
+	expect_same(keyring_category(later, CATEGORY_BACKUP, 1),
+	    keyring_category(w->own, CATEGORY_BACKUP, 1));
+
+	/* One that was not spoiled hands the missing epoch on. */
+	OWN(secret_free)
+	struct secret *lost =
+	    secret_copy(keyring_category(w->own, CATEGORY_BACKUP, 2));
+	keyring_absorb(later, w->own);
+	keyring_fill(
+	    later, &w->circle, w->keys[1], &w->devices[1].dev_id, &fill);
+	assert_true(fill.n > 0);
+	buf_put_bytes(&all, buf_bytes(&fill));
+	keyring_free(&k);
+	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	expect_same(keyring_category(k, CATEGORY_BACKUP, 2), lost);
+}
+
 static void
 an_epoch_that_lost_its_race_is_dropped(void **state)
 {
@@ -542,6 +618,9 @@ main(void)
 		    world_free),
 		cmocka_unit_test_setup_teardown(
 		    an_older_epoch_left_out_is_refused, world_new, world_free),
+		cmocka_unit_test_setup_teardown(
+		    keys_that_their_maker_spoiled_are_named_and_gone_past,
+		    world_new, world_free),
 		cmocka_unit_test_setup_teardown(
 		    an_epoch_that_lost_its_race_is_dropped, world_new,
 		    world_free),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* circles.h: verified circles, kept between calls. */
+/*
+ * Each entry of a circle costs a signature check, and every commit and session
+ * needs the circle it is under. So what was verified once is kept, by account,
+ * and only what came since is verified; the tables stay what counts.
+ *
+ * threads  any.
+ */
+#pragma once
+
+#include "wire/circle.h"
+
+struct circles;
+
+struct circles *circles_new(void);
+void circles_free(struct circles *cs);
+
+/* A copy of the newest that is kept; false when there is none. */
+bool circles_get(struct circles *cs, const struct id *uid, struct circle *out);
+/* Keep a copy. What was not asked for the longest makes room. */
+void circles_put(struct circles *cs, const struct circle *c);

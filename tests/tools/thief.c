@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+/* thief.c: what somebody does who holds a device's folder, or its session. */
+/*
+ *     thief HOME session-pins        a pin of noise for every key, as a session
+ *     thief HOME device-pins         the same, signed by the device
+ *     thief HOME epoch [DEVICE]      begin a key epoch; noise for the others,
+ *                                    or for DEVICE (a prefix of its id) alone
+ *     thief HOME remove DEVICE       put that one out
+ *     thief HOME set                 a recovery key of its own
+ *     thief HOME reset               begin the account anew
+ *     thief HOME add                 let a device in that nobody asked about,
+ *                                    with a made-up signature beside its own
+ *
+ * Nothing of a client's own checks stands in the way: the entries go to the
+ * server as they are. Prints what came of it; a refusal ends with its code.
+ */
+#include "base/now.h"
+#include "client/recovery.h"
+#include "wire/freshpin.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct member *
+member_called(const struct self *s, const char *prefix)
+{
+	for (size_t i = 0; i < s->circle.n_members; i++) {
+		const struct member *m = &s->circle.members[i];
+		struct id_text t = id_text(&m->device.dev_id);
+		if (strncmp(t.s, prefix, strlen(prefix)) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+/* ---- pins ---- */
+
+static void
+put_pin(struct self *s, const struct id *ref, bool sign, json_t *list)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct freshpin p = { .circle_id = s->circle.circle_id,
+		.seq = sign ? s->circle.seq : UINT32_MAX,
+		.head = s->circle.head,
+		.dev_id = s->dev_id };
+	json_t *v = json_object();
+
+	randombytes_buf(p.mac.b, sizeof p.mac.b);
+	randombytes_buf(p.sig, sizeof p.sig);
+	if (sign) {
+		OWN(buf_free) struct buf m = { 0 };
+		freshpin_signed(&s->uid, ref, &p, &m);
+		devkey_sign(s->key, SIG_PIN, buf_bytes(&m), p.sig);
+	}
+	freshpin_put(&b, &p);
+	jsonio_put_id(v, "ref", ref);
+	jsonio_put_bytes(v, "pin", buf_bytes(&b));
+	(void)json_array_append_new(list, v);
+}
+
+static int
+pins(struct self *s, bool sign, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	json_t *list = json_array();
+
+	(void)json_object_set_new(ask, "pins", list);
+	for (size_t i = 0; i < s->circle.recovery.n; i++) {
+		struct id ref;
+		recovery_keyref(s->circle.recovery.keys[i].sign_pk, &ref);
+		put_pin(s, &ref, sign, list);
+	}
+	for (size_t i = 0; i < s->circle.n_members; i++)
+		put_pin(s, &s->circle.members[i].device.dev_id, sign, list);
+	return api_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e);
+}
+
+static int
+session_pins(struct self *s, const char *word, struct err *e)
+{
+	(void)word;
+	return pins(s, false, e);
+}
+
+static int
+device_pins(struct self *s, const char *word, struct err *e)
+{
+	(void)word;
+	return pins(s, true, e);
+}
+
+/* ---- entries ---- */
+
+static void
+begin(const struct self *s, enum circle_type type, const struct buf *body,
+    struct buf *out)
+{
+	circle_entry_begin(out, &s->circle, &s->uid, (uint64_t)now_ms(), type,
+	    buf_bytes(body));
+}
+
+static void
+sign(const struct self *s, struct buf *entry)
+{
+	struct circle_sig sig = { .kind = 1, .keyref = s->dev_id };
+
+	devkey_sign(s->key, SIG_CIRCLE, buf_bytes(entry), sig.sig);
+	circle_entry_end(entry, &sig, 1);
+}
+
+/* A whole bundle, in which who is not meant finds noise. */
+static void
+bundle(struct self *s, const struct circle *next, const char *victim,
+    struct buf *out)
+{
+	OWN(buf_free) struct buf all = { 0 };
+	OWN(keyring_free) struct keyring *noise = keyring_new(&s->uid);
+	struct key_change kc;
+
+	keyring_bundle(s->keyring, next, s->key, &s->dev_id, &all);
+	keyring_reach(noise, next->key.epoch - 1);
+	keyring_next_epoch(noise, &kc);
+	for (struct scan list = scan_of(buf_bytes(&all)); list.n > 0;) {
+		struct bytes x = scan_v16(&list);
+		struct id to;
+		/* format, purpose, uid, epoch, category, sender, receiver */
+		memcpy(to.b, x.p + 2 + ID_BYTES + 4 + 1 + ID_BYTES, ID_BYTES);
+		const struct member *m = circle_member(next, &to);
+		struct id_text name = id_text(&to);
+		if (x.p[1] != 1 || id_equal(&to, &s->dev_id) ||
+		    (victim != NULL &&
+			strncmp(name.s, victim, strlen(victim)) != 0)) {
+			buf_put_v16(out, x);
+		} else if (m != NULL) {
+			keyring_envelope(
+			    noise, &m->device, s->key, &s->dev_id, out);
+		} else {
+			keyring_envelope_recovery(noise,
+			    recovery_find(&next->recovery, &to), s->key,
+			    &s->dev_id, out);
+		}
+	}
+}
+
+/* The epoch's entry after what this version would refuse to make. */
+static int
+submit_keys(struct self *s, enum circle_type type, struct buf *body,
+    const char *victim, struct err *e)
+{
+	OWN(buf_free) struct buf entry = { 0 };
+	OWN(buf_free) struct buf keys = { 0 };
+	OWN(circle_free) struct circle next = { 0 };
+	struct key_change kc;
+	struct err ignored;
+
+	keyring_next_epoch(s->keyring, &kc);
+	key_change_put(body, &kc);
+	begin(s, type, body, &entry);
+	sign(s, &entry);
+	circle_copy(&next, &s->circle);
+	if (circle_apply(&next, buf_bytes(&entry), &ignored) < 0)
+		next.key = kc; /* as if it were taken */
+	bundle(s, &next, victim, &keys);
+	return s->depot->ops->circle_submit(
+	    s->depot, buf_bytes(&entry), buf_bytes(&keys), e);
+}
+
+static int
+epoch(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+
+	return submit_keys(s, CIRCLE_EPOCH, &body, word, e);
+}
+
+static int
+remove_it(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	const struct member *m = word != NULL ? member_called(s, word) : NULL;
+
+	if (m == NULL)
+		return err_set(e, ERR_USAGE, "there is no such device");
+	buf_put_u8(&body, 1);
+	id_put(&body, &m->device.dev_id);
+	buf_put_u8(&body, 0);
+	return submit_keys(s, CIRCLE_REMOVE, &body, NULL, e);
+}
+
+static int
+set(struct self *s, const char *word, struct err *e)
+{
+	OWN(recovery_new_free) struct recovery_new n = { .code = NULL };
+	uint64_t waits_ms;
+
+	(void)word;
+	recovery_draw(s, RECOVERY_KEY, "", &n);
+	return self_state(s, e) < 0 ||
+		api_call(s->remote, "POST", "/v1/recovery", n.stage, false,
+		    NULL, e) < 0
+	    ? -1
+	    : recovery_add(s, &n, NULL, &waits_ms, e);
+}
+
+/* A device of one's own making, as the founder of a circle. */
+static int
+reset(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	struct device d;
+	OWN(devkey_free) struct devkey *key = devkey_new(&d);
+	struct circle_sig sig = { .kind = 1 };
+	struct key_change kc;
+	struct id zone;
+
+	(void)word;
+	d.class = CLASS_COMPUTER;
+	d.rights = RIGHT_APPROVE;
+	id_random(&zone);
+	keyring_next_epoch(s->keyring, &kc);
+	device_put(&body, &d);
+	id_put(&body, &zone);
+	key_change_put(&body, &kc);
+	begin(s, CIRCLE_RESET, &body, &entry);
+	sig.keyref = d.dev_id;
+	devkey_sign(key, SIG_CIRCLE, buf_bytes(&entry), sig.sig);
+	circle_entry_end(&entry, &sig, 1);
+	return s->depot->ops->circle_submit(
+	    s->depot, buf_bytes(&entry), bytes_str(""), e);
+}
+
+static int
+add(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	OWN(buf_free) struct buf keys = { 0 };
+	struct device d;
+	OWN(devkey_free) struct devkey *key = devkey_new(&d);
+
+	(void)word;
+	d.class = CLASS_COMPUTER;
+	d.rights = RIGHT_APPROVE;
+	device_put(&body, &d);
+	begin(s, CIRCLE_ADD, &body, &entry);
+	struct circle_sig sigs[3] = { { 1, s->dev_id, { 0 } },
+		{ 1, d.dev_id, { 0 } },
+		{ 2, s->circle.members[0].device.dev_id, { 7 } } };
+	devkey_sign(s->key, SIG_CIRCLE, buf_bytes(&entry), sigs[0].sig);
+	devkey_sign(key, SIG_CIRCLE, buf_bytes(&entry), sigs[1].sig);
+	circle_entry_end(&entry, sigs, 3);
+	keyring_envelope(s->keyring, &d, s->key, &s->dev_id, &keys);
+	return s->depot->ops->circle_submit(
+	    s->depot, buf_bytes(&entry), buf_bytes(&keys), e);
+}
+
+/* ---- */
+
+static const struct act {
+	const char *name;
+	int (*fn)(struct self *s, const char *word, struct err *e);
+} acts[] = {
+	{ "session-pins", session_pins },
+	{ "device-pins", device_pins },
+	{ "epoch", epoch },
+	{ "remove", remove_it },
+	{ "set", set },
+	{ "reset", reset },
+	{ "add", add },
+};
+
+int
+main(int argc, char **argv)
+{
+	OWN(self_free) struct self *s = NULL;
+	struct err e = { 0 };
+	int rc = -1;
+
+	for (size_t i = 0; argc >= 3 && i < ARRAY_SIZE(acts); i++)
+		if (strcmp(argv[2], acts[i].name) == 0)
+			rc = self_open(argv[1], &s, &e) < 0 ||
+				self_connect(s, &e) < 0 ||
+				self_refresh(s, &e) < 0 ||
+				acts[i].fn(s, argv[3], &e) < 0
+			    ? -1
+			    : 0;
+	if (rc < 0) {
+		(void)fprintf(
+		    stderr, "thief: %s\n(%s)\n", e.msg, err_name(e.code));
+		return 1;
+	}
+	(void)puts("done");
+	return 0;
+}

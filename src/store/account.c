@@ -296,7 +296,9 @@ account_circle(
 	struct circles *kept = tx_attached(tx);
 	bool stale;
 
-	(void)circles_get(kept, uid, &c);
+	/* None: whoever only looks has no need of it. */
+	if (kept != NULL)
+		(void)circles_get(kept, uid, &c);
 	uint32_t before = c.seq;
 	if (continue_circle(tx, uid, &c, &stale, e) < 0)
 		return -1;
@@ -307,7 +309,7 @@ account_circle(
 		if (continue_circle(tx, uid, &c, &stale, e) < 0)
 			return -1;
 	}
-	if (c.seq != before)
+	if (kept != NULL && c.seq != before)
 		circles_put(kept, &c);
 	*out = c;
 	c = (struct circle){ 0 };

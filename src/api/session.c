@@ -261,7 +261,10 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 		.class = m->device.class,
 		.opened_ms = c->now_ms,
 		.expires_ms = c->now_ms + LIMIT_SESSION_S * 1000LL,
-		.step_up_ms = born_lately(m, c->now_ms),
+		/* A key has proven itself beside the password just now. */
+		.step_up_ms = m->device.class == CLASS_SECURITY_KEY
+		    ? c->now_ms
+		    : born_lately(m, c->now_ms),
 		.os = "",
 		.address = c->q->peer };
 	id_random(&s.id);

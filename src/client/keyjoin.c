@@ -160,11 +160,55 @@ submit_add(struct bearer *b, struct err *e)
 	    b->depot, buf_bytes(&entry), buf_bytes(&envelope), e);
 }
 
+/* The newest keys were spoiled for this key: their maker leaves, and new ones
+ * go on from what it holds. */
+static int
+put_out_spoiler(struct bearer *b, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+	OWN(buf_free) struct buf bundle = { 0 };
+	OWN(circle_free) struct circle next = { 0 };
+	struct circle_sig sig = { 1, b->dev_id, { 0 } };
+	struct id by = keyring_spoiler(b->keyring);
+	struct key_change kc;
+
+	keyring_reach(b->keyring, b->circle.key.epoch);
+	keyring_next_epoch(b->keyring, &kc);
+	buf_put_u8(&body, 1);
+	id_put(&body, &by);
+	buf_put_u8(&body, 0);
+	key_change_put(&body, &kc);
+	circle_entry_begin(&entry, &b->circle, &b->me->uid, (uint64_t)now_ms(),
+	    CIRCLE_REMOVE, buf_bytes(&body));
+	devkey_sign(b->key, SIG_CIRCLE, buf_bytes(&entry), sig.sig);
+	circle_entry_end(&entry, &sig, 1);
+	circle_copy(&next, &b->circle);
+	if (circle_apply(&next, buf_bytes(&entry), e) < 0)
+		return -1;
+	keyring_bundle(b->keyring, &next, b->key, &b->dev_id, &bundle);
+	return b->depot->ops->circle_submit(
+		   b->depot, buf_bytes(&entry), buf_bytes(&bundle), e) < 0
+	    ? -1
+	    : fetch_circle(b, b->depot, e);
+}
+
+/* The keys that the new device is given. */
+static int
+hold_keys(struct bearer *b, struct err *e)
+{
+	if (read_keyring(b, e) == 0)
+		return 0;
+	return e->code != ERR_KEYS_SPOILED || put_out_spoiler(b, e) < 0
+	    ? -1
+	    : read_keyring(b, e);
+}
+
 static int
 let_in(struct bearer *b, struct err *e)
 {
 	for (int tries = 0;; tries++) {
-		if (read_keyring(b, e) < 0)
+		if (hold_keys(b, e) < 0)
 			return -1;
 		if (submit_add(b, e) == 0)
 			return fetch_circle(b, b->depot, e);

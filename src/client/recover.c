@@ -416,13 +416,16 @@ make_entry(struct recover_work *w, const struct devkey *key,
 	OWN(buf_free) struct buf ids = { 0 };
 	struct circle_sig sigs[2] = { { 2, *keyref, { 0 } },
 		{ 1, w->r.device.dev_id, { 0 } } };
+	struct id spoiler = keyring_spoiler(w->keyring);
 	struct key_change kc;
 	uint8_t n = 0;
 
-	for (size_t i = 0; i < w->circle.n_members && !keep_devices; i++) {
+	for (size_t i = 0; i < w->circle.n_members; i++) {
 		const struct member *m = &w->circle.members[i];
-		if (!m->active || m->device.class == CLASS_SECURITY_KEY ||
-		    n == LIMIT_REMOVE_IDS)
+		bool stays =
+		    keep_devices || m->device.class == CLASS_SECURITY_KEY;
+		if (!m->active || n == LIMIT_REMOVE_IDS ||
+		    (stays && !id_equal(&m->device.dev_id, &spoiler)))
 			continue;
 		id_put(&ids, &m->device.dev_id);
 		n++;
@@ -458,9 +461,8 @@ by_key(struct recover_work *w, const struct recover_finish *f,
 	if (recover_circle(w, look, e) < 0 ||
 	    check_circle(w, seed, &keyref, look, e) < 0)
 		return -1;
-	/* Who has spoiled the newest keys goes with the lost devices. */
-	if (open_keyring(w, key, &keyref, e) < 0 &&
-	    (e->code != ERR_KEYS_SPOILED || f->keep_devices))
+	/* Who has spoiled the newest keys goes, also where others stay. */
+	if (open_keyring(w, key, &keyref, e) < 0 && e->code != ERR_KEYS_SPOILED)
 		return -1;
 	keyring_reach(w->keyring, w->circle.key.epoch);
 	make_entry(w, key, &keyref, f->keep_devices, &entry);

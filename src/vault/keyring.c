@@ -46,6 +46,7 @@ struct keyring {
 	struct epoch *epochs; /* of epoch i + 1 */
 	uint32_t n;
 	struct secret *names[CATEGORY_END];
+	struct id spoiler; /* who sealed noise to this device; else zeros */
 };
 
 struct keyring *
@@ -221,6 +222,12 @@ uint32_t
 keyring_epoch(const struct keyring *k)
 {
 	return k->n;
+}
+
+struct id
+keyring_spoiler(const struct keyring *k)
+{
+	return k->spoiler;
 }
 
 bool
@@ -831,10 +838,11 @@ take_epoch(struct keyring *k, const struct circle *circle, uint32_t epoch,
 }
 
 static int
-spoiled_keys(const struct envelope *v, struct err *e)
+spoiled_keys(struct keyring *k, const struct envelope *v, struct err *e)
 {
 	struct id_text by = id_text(&v->sender);
 
+	k->spoiler = v->sender;
 	(void)err_set(e, ERR_KEYS_SPOILED,
 	    "device %.8s has begun key epoch %u with keys that do not open "
 	    "here",
@@ -875,7 +883,7 @@ keyring_open(struct keyring *k, const struct circle *circle,
 	}
 	if (take_carried(k, circle, list, n, e) < 0)
 		return -1;
-	return spoiled == NULL ? 0 : spoiled_keys(spoiled, e);
+	return spoiled == NULL ? 0 : spoiled_keys(k, spoiled, e);
 }
 
 int

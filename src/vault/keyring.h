@@ -151,6 +151,8 @@ MUST_CHECK int keyring_open(struct keyring *k, const struct circle *circle,
     struct bytes envelopes, struct err *e);
 
 uint32_t keyring_epoch(const struct keyring *k); /* newest; 0 when empty */
+/* After keys-spoiled: the device that made them. */
+struct id keyring_spoiler(const struct keyring *k);
 /* An epoch that was gone past: its maker had spoiled it for this device, and
  * nobody has handed it on yet. 0 for "any?". */
 bool keyring_lacks(const struct keyring *k, uint32_t epoch);

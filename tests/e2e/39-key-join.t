@@ -145,6 +145,16 @@ ok 'a fresh pin that no device made counts as none' \
 	with_key two f --device-name f
 ask 'DELETE FROM fresh_pin; INSERT INTO fresh_pin SELECT * FROM kept;
 	DROP TABLE kept'
+# A stolen device makes the keys that are due, and seals noise to all others.
+ok 'a device comes by the key' with_key two guest
+ok '- and leaves' at guest --yes signout --erase
+ok 'a thief spoils the new keys for all' "$BUILD/tests/thief" "$T/c" epoch
+refused '- a device has none' 6 keys-spoiled at a status
+ok 'the key lets one in all the same' with_key two g --device-name g
+refused '- who spoiled them is out' 4 device-removed at c status
+ok '- the others are in again' at a status
+ok '- and all is there' at g restore latest --to "$T/restored5"
+
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e
 calm

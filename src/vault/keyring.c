@@ -863,6 +863,7 @@ keyring_open(struct keyring *k, const struct circle *circle,
 	size_t n = 0;
 	uint32_t epoch = 0;
 
+	assert(circle->first_epoch >= 1);
 	if (parse_all(circle, envelopes, &list, &n, e) < 0 ||
 	    open_sealed(
 		k, circle, device, dev_id, list, n, &epoch, &spoiled, e) < 0)

@@ -112,6 +112,7 @@ circle_recovery_at(const struct circle *c, uint64_t time_ms)
 	return c->pending && time_ms >= c->pending_ms ? &c->next : &c->recovery;
 }
 
+/* Near the end only what puts a thief out, or ends the account, is taken. */
 static bool
 has_place(const struct circle *c, const struct entry_view *v)
 {

@@ -620,5 +620,3 @@ circle_rule(
 		    (unsigned)v->type);
 	}
 }
-
-/* Near the end only what puts a thief out, or ends the account, is taken. */

@@ -28,6 +28,7 @@ prepare(void)
 	circle.members = m;
 	circle.n_members = 1;
 	circle.key.epoch = 2;
+	circle.first_epoch = 1;
 	circle.epochs = mem_array(2, sizeof *circle.epochs);
 	for (uint32_t n = 1; n <= 2; n++) {
 		uint8_t s[SECRET_KEY];

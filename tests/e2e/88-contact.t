@@ -231,7 +231,7 @@ other_code "$(last_code)" >&4
 until_true 20 has 3 "$T/codes"
 other_code "$(last_code)" >&4
 ends 'three wrong ones end the try' '1 (wrong-code)' $helping "$T/help.err"
-says 'the log is there' . at ana log
+says 'the log is there' . at laptop log
 lacks '- nothing has begun' recovery_begun
 help
 last_code >&4

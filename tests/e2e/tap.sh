@@ -137,25 +137,25 @@ says() {
 	status=$?
 	if [ $status -ge 126 ]; then
 		fail "$name (exit $status)"
-	elif said "$pattern"; then
+	elif output_holds "$pattern"; then
 		pass "$name"
 	else
 		fail "$name (does not say: $pattern)"
 	fi
 }
 
-# said PATTERN: the last command's output or words hold it.
-said() {
+# output_holds PATTERN: the last command's output or words hold it.
+output_holds() {
 	cat "$T/out" "$T/err" | grep -Eq -e "$1"
 }
 
 # also NAME PATTERN, lacks NAME PATTERN: the last command's output or words
 # hold PATTERN as well; they do not hold it.
 also() {
-	if said "$2"; then pass "$1"; else fail "$1 (does not say: $2)"; fi
+	if output_holds "$2"; then pass "$1"; else fail "$1 (does not say: $2)"; fi
 }
 lacks() {
-	if said "$2"; then fail "$1 (says: $2)"; else pass "$1"; fi
+	if output_holds "$2"; then fail "$1 (says: $2)"; else pass "$1"; fi
 }
 
 # until_true SECONDS COMMAND…: try again until it succeeds or time is up.

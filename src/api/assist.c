@@ -143,11 +143,11 @@ list(struct tx *tx, struct call *c, struct err *e)
 		return e->code == ERR_NOT_FOUND
 		    ? server_refuse(c, e->code, "%s", e->msg)
 		    : -1;
-	/* What is right counts for nothing. */
-	if (account_unspend(tx, buf_text(&key), e) < 0)
-		return -1;
-	return jsonio_true(c->in, "drill")
-	    ? drilled(tx, c, &uid, e)
+	/* A try is told to the owner, so it counts; what helps does not. */
+	if (jsonio_true(c->in, "drill"))
+		return drilled(tx, c, &uid, e);
+	return account_unspend(tx, buf_text(&key), e) < 0
+	    ? -1
 	    : find_open(tx, c, &uid, rows, e);
 }
 

@@ -14,8 +14,8 @@ http_handle_fn session_challenge, session_open, session_end, session_list,
 http_handle_fn status_account, status_log;
 http_handle_fn signin_start, signin_finish, signin_step_start,
     signin_step_finish, signin_password_start, signin_password_finish;
-http_handle_fn join_list, join_allow, join_refuse, join_allow_again, join_fail, join_cancel,
-    join_prompt, join_post, join_messages;
+http_handle_fn join_list, join_allow, join_refuse, join_allow_again, join_fail,
+    join_cancel, join_prompt, join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring;
 http_handle_fn twofactor_set;
 http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;

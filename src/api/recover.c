@@ -17,7 +17,8 @@
 #define KEY_MS HOUR_MS /* a recovery by key is done in one sitting */
 #define LATER_MS (14 * DAY_MS) /* how long after its wait one may go on */
 #define OPEN_PER_DAY 20 /* recoveries begun from one address */
-#define OPEN_PER_ADDRESS 64 /* for one name, that wait for somebody to help: \
+#define OPEN_PER_ADDRESS \
+	64 /* for one name, that wait for somebody to help: \
 			       more than an address begins in two days */
 #define OPEN_PER_NAME 512 /* and from all other addresses */
 

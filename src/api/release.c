@@ -163,8 +163,7 @@ released_job(struct tx *tx, void *arg, struct err *e)
 		buf_printf(&detail, " %s", category_name(k));
 		mask |= 1ULL << k;
 	}
-	if (c->me->limited &&
-	    account_released(tx, &c->me->token, mask, e) < 0)
+	if (c->me->limited && account_released(tx, &c->me->token, mask, e) < 0)
 		return -1;
 	return server_event(tx, c, &c->me->uid, "keys_released",
 	    c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail), e);

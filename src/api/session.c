@@ -244,8 +244,7 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	if (born_lately(tx, c, &circle, m, &s.step_up_ms, e) < 0)
 		return -1;
 	if (account_add_session(tx, &stored, &s, buf_bytes(&p.nonce), e) < 0 ||
-	    note_seen(tx, c, &p, e) < 0 ||
-	    ordered_stop(tx, c, &p.uid, e) < 0)
+	    note_seen(tx, c, &p, e) < 0 || ordered_stop(tx, c, &p.uid, e) < 0)
 		return -1;
 	text_hex(&head, bytes_of(circle.head.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));

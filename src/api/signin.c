@@ -100,8 +100,8 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 	names_key(c, &names);
 	*ok = true;
 	if (c->me == NULL &&
-	    server_drip(tx, c, buf_text(&names), NAMES_ROOM, NAMES_DROP_MS, ok,
-		e) < 0)
+	    server_drip(
+		tx, c, buf_text(&names), NAMES_ROOM, NAMES_DROP_MS, ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
@@ -129,9 +129,8 @@ was_right(
 	told_key(c, uid, &told);
 	/* A sign-in has ended well when it asks for more: see open_join. */
 	return account_unthrottle(tx, buf_text(&key), e) < 0 ||
-		(c->me != NULL
-			? account_unthrottle(tx, buf_text(&told), e)
-			: account_unspend(tx, buf_text(&names), e)) < 0
+		(c->me != NULL ? account_unthrottle(tx, buf_text(&told), e)
+			       : account_unspend(tx, buf_text(&names), e)) < 0
 	    ? -1
 	    : 0;
 }
@@ -392,8 +391,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not the one that was proven");
 	join_asker(c, d.class, os_of(c), &asker);
-	return begin_join(
-	    tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
+	return begin_join(tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
 }
 
 int

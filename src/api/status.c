@@ -110,8 +110,7 @@ list_events(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (json_array_size(list) == EVENTS_MAX)
 		(void)json_object_set(c->out, "next",
-		    json_object_get(
-			json_array_get(list, EVENTS_MAX - 1), "n"));
+		    json_object_get(json_array_get(list, EVENTS_MAX - 1), "n"));
 	return 0;
 }
 

@@ -691,7 +691,8 @@ static const struct command {
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
 	    "--data DIR list | show NAME | suspend NAME | resume "
-	    "NAME | unlock NAME | quota NAME SIZE | recover NAME REQUEST --reference R",
+	    "NAME | unlock NAME | quota NAME SIZE | recover NAME REQUEST "
+	    "--reference R",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },

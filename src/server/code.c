@@ -41,12 +41,11 @@ static void
 counts_of(const struct call *c, const struct id *uid, const char *kind,
     struct counts *out)
 {
-	const struct id *who =
-	    c->me->session ? &c->me->dev_id : &c->me->join;
+	const struct id *who = c->me->session ? &c->me->dev_id : &c->me->join;
 
 	buf_printf(&out->account, "code|%s|%s", kind, id_text(uid).s);
-	buf_printf(&out->asker, "%s|%s", buf_text(&out->account),
-	    id_text(who).s);
+	buf_printf(
+	    &out->asker, "%s|%s", buf_text(&out->account), id_text(who).s);
 }
 
 int

@@ -44,8 +44,7 @@ invite_use(struct tx *tx, struct call *c, const char *code, struct err *e)
 }
 
 int
-invite_good(
-    struct tx *tx, struct call *c, const char *code, struct err *e)
+invite_good(struct tx *tx, struct call *c, const char *code, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct digest d;

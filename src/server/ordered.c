@@ -5,8 +5,7 @@
 #include "server/escrowlink.h"
 
 int
-ordered_stop(
-    struct tx *tx, struct call *c, const struct id *uid, struct err *e)
+ordered_stop(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf body = { 0 };

@@ -104,8 +104,8 @@ account_drip(struct tx *tx, const char *key, uint64_t room, int64_t drop_ms,
 
 	if (counted(tx, key, now_ms, &full, &since, e) < 0)
 		return -1;
-	uint64_t gone = now_ms > since ? (uint64_t)((now_ms - since) / drop_ms)
-				       : 0;
+	uint64_t gone =
+	    now_ms > since ? (uint64_t)((now_ms - since) / drop_ms) : 0;
 	/* A clock that went back begins anew. */
 	if (gone >= full || now_ms < since) {
 		full = 0;

@@ -215,6 +215,7 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf token = { 0 };
 	OWN(buf_free) struct buf head = { 0 };
+	OWN(buf_free) struct buf known = { 0 };
 	struct account a;
 	struct digest stored;
 	bool found;
@@ -249,6 +250,8 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	text_hex(&head, bytes_of(circle.head.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_u64(c->out, "expires_s", LIMIT_SESSION_S);
+	server_known(c->s, &p.uid, &p.dev_id, &known);
+	jsonio_put_bytes(c->out, "known", buf_bytes(&known));
 	jsonio_put_text(c->out, "name", a.name);
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	jsonio_put_text(

@@ -60,18 +60,34 @@ answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
 
 /* ---- counting ---- */
 
+static bool
+was_device(const struct call *c, const struct id *uid, struct id *dev_id)
+{
+	OWN(buf_free) struct buf known = { 0 };
+	struct err ignored;
+
+	return json_object_get(c->in, "known") != NULL &&
+	    jsonio_bytes(c->in, "known", 0, &known, &ignored) == 0 &&
+	    server_knows(c->s, uid, buf_bytes(&known), dev_id);
+}
+
 /*
  * Where tries are counted. Strangers count under the name and their address, a
- * device under itself: who guesses at a name cannot hold up the account's
- * devices, also not those at the guesser's address.
+ * device under itself, also one that was: who guesses at a name cannot hold up
+ * the account's devices, also not those at the guesser's address.
  */
 static void
 tries_key(const struct call *c, const struct id *uid, const char *name,
     struct buf *out)
 {
+	struct id dev_id;
+
 	if (c->me != NULL)
 		buf_printf(out, "step-up|%s|%s", id_text(uid).s,
 		    id_text(&c->me->dev_id).s);
+	else if (was_device(c, uid, &dev_id))
+		buf_printf(out, "known|%s|%s", id_text(uid).s,
+		    id_text(&dev_id).s);
 	else
 		buf_printf(out, "password|%s|%s", name, server_source(c));
 }
@@ -95,11 +111,13 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf names = { 0 };
+	struct id dev_id;
+	bool stranger = c->me == NULL && !was_device(c, uid, &dev_id);
 
 	tries_key(c, uid, name, &key);
 	names_key(c, &names);
 	*ok = true;
-	if (c->me == NULL &&
+	if (stranger &&
 	    server_drip(
 		tx, c, buf_text(&names), NAMES_ROOM, NAMES_DROP_MS, ok, e) < 0)
 		return -1;
@@ -108,8 +126,8 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 	if (server_throttle(tx, c, buf_text(&key), c->s->config.password_tries,
 		TRIES_MS, ok, e) < 0)
 		return -1;
-	return *ok || c->me != NULL ? 0
-				    : account_unspend(tx, buf_text(&names), e);
+	return *ok || !stranger ? 0
+				: account_unspend(tx, buf_text(&names), e);
 }
 
 /* Nothing that was right counts. */
@@ -121,6 +139,7 @@ was_right(
 	OWN(buf_free) struct buf names = { 0 };
 	OWN(buf_free) struct buf told = { 0 };
 	struct account a;
+	struct id dev_id;
 
 	if (server_account(tx, uid, &a, e) < 0)
 		return -1;
@@ -130,7 +149,9 @@ was_right(
 	/* A sign-in has ended well when it asks for more: see open_join. */
 	return account_unthrottle(tx, buf_text(&key), e) < 0 ||
 		(c->me != NULL ? account_unthrottle(tx, buf_text(&told), e)
-			       : account_unspend(tx, buf_text(&names), e)) < 0
+			: was_device(c, uid, &dev_id)
+			? 0
+			: account_unspend(tx, buf_text(&names), e)) < 0
 	    ? -1
 	    : 0;
 }
@@ -183,14 +204,14 @@ start(struct tx *tx, struct call *c, struct err *e)
 	if (!account_name_ok(name))
 		name[0] = '\0'; /* nobody has it */
 	server_stand_in(c->s, name, &uid);
-	if (may_try(tx, c, &uid, name, &ok, e) < 0)
-		return -1;
-	if (!ok)
-		return 0;
 	if (account_by_name(tx, name, &a, &found, e) < 0)
 		return -1;
 	if (found)
 		uid = a.uid;
+	if (may_try(tx, c, &uid, name, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
 	return answer(tx, c, name, found ? &a : NULL, e) < 0
 	    ? -1
 	    : log_started(tx, c, &uid, found, "signin_started", e);

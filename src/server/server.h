@@ -155,6 +155,13 @@ MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
 
 /* Draw a token: base64url text for the caller, digest for the tables. */
 void server_token(struct buf *text, struct digest *stored);
+/* What a device shows at a later sign-in, when it is none any more: it counts
+ * by itself then, and not with the strangers at its address. Appended. */
+void server_known(const struct server *s, const struct id *uid,
+    const struct id *dev_id, struct buf *out);
+/* Is that what the account gave a device? Whose it is. */
+bool server_knows(const struct server *s, const struct id *uid,
+    struct bytes known, struct id *dev_id);
 /* HMAC under the server's token key: invitations, tickets. */
 void server_mac(const struct server *s, const char *label, struct bytes x,
     struct digest *out);

@@ -72,6 +72,14 @@ refused_of=$(begins "$(yes ana | head -n 17)")
 equal 'ten in ten minutes, then no more' 7 "$refused_of"
 says 'nor with the right password' too-many-attempts request
 ok 'a device is not held up by that' at laptop step-up --code "$(code)"
+# Who was a device once is no stranger, also when its home was erased.
+cp -r "$T/laptop" "$T/former"
+rm "$T/former/device.key" "$T/former/state.db"*
+begins "$(yes ana | head -n 20)" >/dev/null
+refused 'a home that is new is refused' 4 too-many-attempts at visitor signin \
+	"$URL" ana --with authenticator --code "$(code)"
+ok 'one that was a device is not' at former signin "$URL" ana \
+	--with authenticator --code "$(code)"
 ok 'the operator ends it' aumbryd account --data "$DATA" unlock ana
 ok 'and they may try again' request
 refused 'no account of that name' 1 not-found \

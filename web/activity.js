@@ -6,12 +6,18 @@ import { eventWords, alarming, sentenceCase, when, whence } from "./words.js";
 
 export async function showActivity() {
 	const again = () => showActivity();
-	const [{ sessions }, { events: log }] = await Promise.all([
+	const [{ sessions }, { events: log, next: first }] = await Promise.all([
 		core.call("GET", "/v1/sessions"), core.call("GET", "/v1/log")]);
+	let next = first;
 	let shown = 25;
 	const list = h("ul", { class: "rows log" });
-	const more = h("button", { type: "button", onclick() {
+	const more = h("button", { type: "button", async onclick() {
 		shown += 50;
+		if (shown > log.length && next !== undefined) {
+			const page = await core.call("GET", `/v1/log?before=${next}`);
+			log.push(...page.events);
+			next = page.next;
+		}
 		fill();
 	} }, "Show more");
 	const fill = () => {
@@ -20,7 +26,7 @@ export async function showActivity() {
 			badge: alarming(v.event) && badge("Was it you?", "warn"),
 			lines: [[when(v.time_ms), v.address && whence(v), v.detail]
 				.filter(Boolean).join(" · ")] })));
-		more.hidden = shown >= log.length;
+		more.hidden = shown >= log.length && next === undefined;
 	};
 	fill();
 	screen("Activity",

@@ -14,8 +14,8 @@ http_handle_fn session_challenge, session_open, session_left, session_end,
 http_handle_fn status_account, status_log;
 http_handle_fn signin_start, signin_finish, signin_step_start,
     signin_step_finish, signin_password_start, signin_password_finish;
-http_handle_fn join_list, join_allow, join_refuse, join_fail, join_cancel,
-    join_prompt, join_post, join_messages;
+http_handle_fn join_list, join_allow, join_refuse, join_allow_again, join_fail,
+    join_cancel, join_prompt, join_post, join_messages;
 http_handle_fn ring_list, ring_submit, ring_keyring, ring_fill;
 http_handle_fn twofactor_set;
 http_handle_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
@@ -36,9 +36,12 @@ http_handle_fn visits_ask, visits_list, visits_allow, visits_refuse,
     visits_done, visits_post, visits_messages;
 extern const struct http_sink zones_blob_put;
 
+/* Append whom a prompt and a refusal count for. */
+void join_asker(
+    const struct call *c, uint8_t class, const char *os, struct buf *out);
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
-    const struct id *uid, bool *ok, struct err *e);
-/* After a refusal: no prompts from that address for a day. */
+    const struct id *uid, const char *asker, bool *ok, struct err *e);
+/* After a refusal: no prompts by that asker for a day. */
 MUST_CHECK int join_silence(struct tx *tx, struct call *c, const struct id *uid,
-    const char *address, struct err *e);
+    const char *asker, struct err *e);

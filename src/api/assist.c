@@ -17,6 +17,8 @@
 
 #define TRIES_A_DAY 10 /* of one account, whatever it asks for */
 #define DAY_MS (24 * 3600 * 1000LL)
+#define OPEN_SHOWN 16 /* recoveries of an account, in one answer */
+#define REQUEST_HEX 4 /* digits of an ID that name one */
 
 /* As the messages say it; the same numbers as those of a join request. */
 enum talk {
@@ -85,10 +87,46 @@ drilled(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 	return server_event(tx, &quiet, uid, "contact_drilled", NULL, "", e);
 }
 
+/* The newest; or those whose ID, which the owner reads out, begins so: what
+ * strangers ask for in the owner's name cannot hide it. */
+static int
+find_open(struct tx *tx, struct call *c, const struct id *uid, json_t *rows,
+    struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	const char *begin =
+	    json_string_value(json_object_get(c->in, "request"));
+	size_t n = begin != NULL ? strlen(begin) : 0;
+	char lo[2 * ID_BYTES + 1], hi[2 * ID_BYTES + 1];
+	struct id from, to;
+
+	memset(lo, '0', sizeof lo - 1);
+	memset(hi, 'f', sizeof hi - 1);
+	if (n < sizeof lo && begin != NULL) {
+		memcpy(lo, begin, n);
+		memcpy(hi, begin, n);
+	}
+	if ((begin != NULL && (n < REQUEST_HEX || n >= sizeof lo)) ||
+	    id_parse(bytes_of(lo, sizeof lo - 1), &from) < 0 ||
+	    id_parse(bytes_of(hi, sizeof hi - 1), &to) < 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "a recovery is named by %d or more of its hex digits",
+		    REQUEST_HEX);
+	return sql_ask(tx, e, &s,
+		   "SELECT id, created_ms, device, os, address"
+		   " FROM recovering WHERE uid = ? AND known = 1"
+		   " AND way = 'contact' AND state = ? AND expires_ms > ?"
+		   " AND id >= ? AND id <= ?"
+		   " ORDER BY created_ms DESC LIMIT ?",
+		   "iuniiu", uid, (uint64_t)RECOVER_ASKED, c->now_ms, &from,
+		   &to, (uint64_t)OPEN_SHOWN) < 0
+	    ? -1
+	    : server_rows(s, c, rows, put_recovery, e);
+}
+
 static int
 list(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf key = { 0 };
 	json_t *rows = json_array();
 	struct id uid, keyref;
@@ -96,8 +134,8 @@ list(struct tx *tx, struct call *c, struct err *e)
 
 	(void)json_object_set_new(c->out, "recoveries", rows);
 	buf_printf(&key, "assist|%s", id_text(&c->me->uid).s);
-	if (server_throttle(
-		tx, c, buf_text(&key), TRIES_A_DAY, DAY_MS, &ok, e) < 0)
+	if (server_drip(tx, c, buf_text(&key), TRIES_A_DAY,
+		DAY_MS / TRIES_A_DAY, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -105,16 +143,12 @@ list(struct tx *tx, struct call *c, struct err *e)
 		return e->code == ERR_NOT_FOUND
 		    ? server_refuse(c, e->code, "%s", e->msg)
 		    : -1;
+	/* A try is told to the owner, so it counts; what helps does not. */
 	if (jsonio_true(c->in, "drill"))
 		return drilled(tx, c, &uid, e);
-	return sql_ask(tx, e, &s,
-		   "SELECT id, created_ms, device, os, address"
-		   " FROM recovering WHERE uid = ? AND known = 1"
-		   " AND way = 'contact' AND state = ? AND expires_ms > ?"
-		   " ORDER BY created_ms",
-		   "iun", &uid, (uint64_t)RECOVER_ASKED, c->now_ms) < 0
+	return account_unspend(tx, buf_text(&key), e) < 0
 	    ? -1
-	    : server_rows(s, c, rows, put_recovery, e);
+	    : find_open(tx, c, &uid, rows, e);
 }
 
 int
@@ -191,6 +225,7 @@ talk_of(const struct recover *r, const struct call *c)
 static int
 end(struct tx *tx, struct call *c, struct err *e)
 {
+	static const struct id nobody;
 	OWN(recover_free) struct recover r = { .known = false };
 
 	if (load(tx, c, &r, e) < 0)
@@ -199,9 +234,8 @@ end(struct tx *tx, struct call *c, struct err *e)
 		return 0;
 	c->wake = r.id;
 	return sql_run(tx, e,
-		   "UPDATE recovering SET helper = zeroblob(16),"
-		   " keyref = zeroblob(16) WHERE id = ?",
-		   "i", &r.id) < 0
+		   "UPDATE recovering SET helper = ?, keyref = ? WHERE id = ?",
+		   "iii", &nobody, &nobody, &r.id) < 0
 	    ? -1
 	    : message_clear(tx, &r.id, e);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HOUR_MS (3600 * 1000LL)
+#define ASKERS 4 /* that may ask as often as one, all together */
 
 enum join_state {
 	JOIN_WAITING,
@@ -27,7 +28,7 @@ struct joining {
 	enum join_state state;
 	bool shown; /* to the trusted devices */
 	bool key; /* a security key was proven */
-	char address[64];
+	char asker[128]; /* see join_asker */
 };
 
 static int
@@ -38,7 +39,7 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 	bool row;
 
 	if (sql_first(tx, e, &s, &row,
-		"SELECT uid, by_device, created_ms, expires_ms, state, address,"
+		"SELECT uid, by_device, created_ms, expires_ms, state, asker,"
 		" shown, LENGTH(proven_key) FROM joining WHERE id = ?",
 		"i", id) < 0)
 		return -1;
@@ -51,8 +52,8 @@ load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
 		out->expires_ms = stmt_got_i64(s, 3);
 		out->state = (enum join_state)stmt_got_u64(s, 4);
 		struct bytes a = stmt_got_bytes(s, 5);
-		memcpy(out->address, a.p,
-		    a.n < sizeof out->address ? a.n : sizeof out->address - 1);
+		memcpy(out->asker, a.p,
+		    a.n < sizeof out->asker ? a.n : sizeof out->asker - 1);
 		out->shown = stmt_got_u64(s, 6) != 0;
 		out->key = stmt_got_u64(s, 7) != 0;
 	}
@@ -158,28 +159,61 @@ join_list(void *app, const struct request *q, struct response *r, struct err *e)
 
 /* ---- prompts ---- */
 
+/*
+ * Who asks, as far as can be told: a visitor's session is itself; others are
+ * their address and what they say they are, so that a refusal does not hit all
+ * who share an address.
+ */
+void
+join_asker(const struct call *c, uint8_t class, const char *os, struct buf *out)
+{
+	if (c->me != NULL && c->me->session)
+		buf_put_str(out, id_text(&c->me->session_id).s);
+	else
+		buf_printf(out, "%s %s %s", server_source(c),
+		    circle_class_name(class), os);
+}
+
 int
-join_may_prompt(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
-    struct err *e)
+join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
+    const char *asker, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
 	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
 	OWN(stmt_done) struct stmt *s = NULL;
+	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
 	bool row;
 
-	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, c->q->peer);
+	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, asker);
 	if (sql_first(tx, e, &s, &row,
 		"SELECT 1 FROM throttle WHERE name = ? AND since_ms > ?", "sn",
 		buf_text(&silent), c->now_ms - 24 * HOUR_MS) < 0)
 		return -1;
 	*ok = !row;
-	if (row)
-		return server_refuse(c, ERR_REQUEST_REFUSED,
+	if (row) {
+		(void)server_refuse(c, ERR_REQUEST_REFUSED,
 		    "a trusted device refused a request from here within the "
 		    "last day");
-	buf_printf(&key, "prompt|%s", id_text(uid).s);
-	return server_throttle(tx, c, buf_text(&key),
-	    c->s->config.prompts_per_hour, HOUR_MS, ok, e);
+		(void)err_remedy(&c->refusal,
+		    "If that was a mistake, run on any device of the account: "
+		    "aumbry device allow-again");
+		return 0;
+	}
+	buf_printf(&all, "prompt|%s", id_text(uid).s);
+	buf_printf(&key, "%s|%s", buf_text(&all),
+	    c->me != NULL && c->me->session ? asker : server_source(c));
+	if (server_drip(tx, c, buf_text(&key), c->s->config.prompts_per_hour,
+		each_ms, ok, e) < 0)
+		return -1;
+	if (!*ok)
+		return 0;
+	/* Of however many addresses: nobody is worn down by requests. */
+	if (server_drip(tx, c, buf_text(&all),
+		ASKERS * c->s->config.prompts_per_hour, each_ms / ASKERS, ok,
+		e) < 0)
+		return -1;
+	return *ok ? 0 : account_unspend(tx, buf_text(&key), e);
 }
 
 /* A request that began with another way asks the devices after all. */
@@ -201,7 +235,7 @@ prompt(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (f.has[FACTOR_KEY] && !j.key)
 		return factor_key_required(e);
-	if (join_may_prompt(tx, c, &j.uid, &ok, e) < 0)
+	if (join_may_prompt(tx, c, &j.uid, j.asker, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -262,11 +296,11 @@ join_allow(
 
 int
 join_silence(struct tx *tx, struct call *c, const struct id *uid,
-    const char *address, struct err *e)
+    const char *asker, struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
 
-	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, address);
+	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, asker);
 	return sql_run(tx, e,
 	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, 1, ?)"
 	    " ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms",
@@ -283,7 +317,7 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (j.state > JOIN_ALLOWED)
 		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
-	if (join_silence(tx, c, &j.uid, j.address, e) < 0)
+	if (join_silence(tx, c, &j.uid, j.asker, e) < 0)
 		return -1;
 	return set_state(tx, c, &j, JOIN_REFUSED, "join_refused", e);
 }
@@ -293,6 +327,31 @@ join_refuse(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, refuse, SERVER_WRITE, e);
+}
+
+/* Taken back by any device: who was refused may ask again, and who has asked
+ * too often. */
+static int
+allow_again(struct tx *tx, struct call *c, struct err *e)
+{
+	struct id_text uid = id_text(&c->me->uid);
+
+	return sql_run(tx, e,
+		   "DELETE FROM throttle WHERE name LIKE 'silent|' || ? || '|%'"
+		   " OR name = 'prompt|' || ?"
+		   " OR name LIKE 'prompt|' || ? || '|%'",
+		   "sss", uid.s, uid.s, uid.s) < 0 ||
+		server_event(tx, c, &c->me->uid, "requests_allowed",
+		    &c->me->dev_id, "", e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+join_allow_again(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, allow_again, SERVER_WRITE, e);
 }
 
 static int

@@ -146,7 +146,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 		return server_refuse(
 		    c, ERR_WRONG_CODE, "the code is wrong, or too old");
 	jsonio_put_text(c->out, "address", buf_text(&address));
-	return code_tried_well(tx, &c->me->uid, "mail", e) < 0 ||
+	return code_tried_well(tx, c, &c->me->uid, "mail", e) < 0 ||
 		sql_run(tx, e,
 		    "UPDATE mail_address SET confirmed = 1, code_until_ms = 0"
 		    " WHERE uid = ? AND address = ?",

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define BEGUN_MS (3600 * 1000LL) /* an entry follows at once, or never */
+
 int
 protect_put_escrow(struct call *c, struct bytes uid, struct err *e)
 {
@@ -28,6 +30,28 @@ protect_put_escrow(struct call *c, struct bytes uid, struct err *e)
 	buf_put_bytes(&escrow, buf_bytes(&answer));
 	jsonio_put_bytes(c->out, "escrow", buf_bytes(&escrow));
 	return 0;
+}
+
+int
+protect_begin(
+    struct tx *tx, const struct id *uid, int64_t until_ms, struct err *e)
+{
+	return sql_run(tx, e,
+	    "INSERT INTO escrow_begun (uid, expires_ms) VALUES (?, ?)"
+	    " ON CONFLICT (uid) DO UPDATE SET expires_ms = excluded.expires_ms",
+	    "in", uid, until_ms);
+}
+
+int
+protect_begun(struct tx *tx, struct call *c, const struct id *uid,
+    bool standard, struct err *e)
+{
+	if (sql_run(tx, e, "DELETE FROM escrow_begun WHERE uid = ?", "i", uid) <
+	    0)
+		return -1;
+	return standard || tx_changes(tx) == 0
+	    ? 0
+	    : escrowlink_later(tx, c, uid, ESCROW_DROP, bytes_str(""), e);
 }
 
 int
@@ -112,7 +136,7 @@ may_escrow(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_ESCROW_UNREACHABLE,
 		    "the escrow has not been told of the last change yet");
 	id_put(&c->ask, &c->me->uid);
-	return 0;
+	return protect_begin(tx, &c->me->uid, c->now_ms + BEGUN_MS, e);
 }
 
 static int
@@ -126,7 +150,7 @@ protect_escrow(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json_then(
-	    app, q, r, may_escrow, then_escrow, SERVER_READ, e);
+	    app, q, r, may_escrow, then_escrow, SERVER_WRITE, e);
 }
 
 static int
@@ -175,7 +199,8 @@ protect_changed(struct tx *tx, struct call *c, const struct circle *before,
 	    before->protection == after->protection)
 		return server_event(tx, c, &after->uid, "web_access",
 		    &c->me->dev_id, after->web_access ? "on" : "off", e);
-	if (!standard && close_escrow(tx, c, &after->uid, e) < 0)
+	if (protect_begun(tx, c, &after->uid, standard, e) < 0 ||
+	    (!standard && close_escrow(tx, c, &after->uid, e) < 0))
 		return -1;
 	return server_event(tx, c, &after->uid,
 	    standard ? "protection_standard" : "protection_advanced",

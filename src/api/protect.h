@@ -9,6 +9,14 @@
 MUST_CHECK int protect_put_escrow(
     struct call *c, struct bytes uid, struct err *e);
 
+/* A key with the escrow is asked for; unless protect_begun says by until_ms
+ * that an entry names it, it is dropped. */
+MUST_CHECK int protect_begin(
+    struct tx *tx, const struct id *uid, int64_t until_ms, struct err *e);
+/* An entry came, and the account stands under that protection. */
+MUST_CHECK int protect_begun(struct tx *tx, struct call *c,
+    const struct id *uid, bool standard, struct err *e);
+
 /* Is it standard by our escrow, or advanced? errors: protection-blocked,
  * escrow-changed. */
 MUST_CHECK int protect_check(

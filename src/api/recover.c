@@ -17,6 +17,10 @@
 #define KEY_MS HOUR_MS /* a recovery by key is done in one sitting */
 #define LATER_MS (14 * DAY_MS) /* how long after its wait one may go on */
 #define OPEN_PER_DAY 20 /* recoveries begun from one address */
+#define OPEN_PER_ADDRESS \
+	64 /* for one name, that wait for somebody to help: \
+			       more than an address begins in two days */
+#define OPEN_PER_NAME 512 /* and from all other addresses */
 
 /* ---- rows ---- */
 
@@ -187,16 +191,52 @@ insert(struct tx *tx, struct call *c, const struct recover *r,
 	if (sql_run(tx, e,
 		"INSERT INTO recovering (id, token, uid, known, way, keyref,"
 		" device, nonce, os, address, created_ms, state, ready_ms,"
-		" expires_ms, helper, reference) VALUES (?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, 0, ?, ?, '')",
-		"idiusibbssnuni", &r->id, &stored, &r->uid, (uint64_t)r->known,
+		" expires_ms, helper, reference, source) VALUES (?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', ?)",
+		"idiusibbssnunis", &r->id, &stored, &r->uid, (uint64_t)r->known,
 		r->way, &r->keyref, buf_bytes(&r->device), nonce, os,
 		c->q->peer, c->now_ms, (uint64_t)RECOVER_ASKED,
-		c->now_ms + LATER_MS, &nobody) < 0)
+		c->now_ms + LATER_MS, &nobody, server_source(c)) < 0)
 		return -1;
 	jsonio_put_id(c->out, "recovery", &r->id);
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	return 0;
+}
+
+/* One more of those that have proven nothing: the oldest of its address goes,
+ * and of all that ask for the name, so that no stranger's drive out many. */
+static int
+make_room(struct tx *tx, struct call *c, const struct recover *r, struct err *e)
+{
+	static const struct {
+		const char *of;
+		uint64_t most;
+	} rooms[] = { { "AND source = ?", OPEN_PER_ADDRESS },
+		{ "AND source <> ?", OPEN_PER_NAME } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
+		OWN(buf_free) struct buf sql = { 0 };
+		buf_printf(&sql,
+		    "DELETE FROM recovering WHERE id IN (SELECT id FROM"
+		    " recovering WHERE uid = ? AND state = ? AND way = ? %s"
+		    " ORDER BY created_ms DESC LIMIT 10000 OFFSET ?)",
+		    rooms[i].of);
+		if (sql_run(tx, e, buf_text(&sql), "iussu", &r->uid,
+			(uint64_t)RECOVER_ASKED, r->way, server_source(c),
+			rooms[i].most - 1) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+tries_key(const struct call *c, const struct way *way, const char *name,
+    struct buf *key)
+{
+	if (way->kind != 0)
+		buf_printf(key, "recover|%s|%s", name, server_source(c));
+	else
+		buf_printf(key, "recover|%s", server_source(c));
 }
 
 static int
@@ -205,13 +245,12 @@ throttled(struct tx *tx, struct call *c, const char *name,
 {
 	OWN(buf_free) struct buf key = { 0 };
 
-	if (way->kind != 0)
-		buf_printf(&key, "recover|%s|%s", name, c->q->peer);
-	else
-		buf_printf(&key, "recover|%s", c->q->peer);
-	return server_throttle(tx, c, buf_text(&key),
-	    way->kind != 0 ? c->s->config.password_tries : OPEN_PER_DAY,
-	    way->kind != 0 ? TRIES_MS : DAY_MS, ok, e);
+	tries_key(c, way, name, &key);
+	return way->kind != 0
+	    ? server_throttle(tx, c, buf_text(&key),
+		  c->s->config.password_tries, TRIES_MS, ok, e)
+	    : server_drip(tx, c, buf_text(&key), OPEN_PER_DAY,
+		  DAY_MS / OPEN_PER_DAY, ok, e);
 }
 
 static int
@@ -220,6 +259,7 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 {
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf shown = { 0 };
+	OWN(buf_free) struct buf key = { 0 };
 	const char *os = json_string_value(json_object_get(c->in, "os"));
 	struct account a;
 	struct device d;
@@ -236,14 +276,14 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 		    "the device's record is not well-formed");
 	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
 		os = "";
+	/* The same is looked for, and kept, under a name that is not there. */
+	server_stand_in(c->s, name, &r->uid);
 	if (account_by_name(tx, name, &a, &known, e) < 0)
 		return -1;
 	if (known)
 		r->uid = a.uid;
-	else
-		id_random(&r->uid);
 	r->known = known;
-	if (way->kind != 0 && known &&
+	if (way->kind != 0 &&
 	    find_key(tx, c, &r->uid, way->kind, buf_bytes(&shown), &r->keyref,
 		&proven, e) < 0)
 		return -1;
@@ -252,11 +292,17 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 		    "the name is wrong, or this is no recovery %s of that "
 		    "account",
 		    way->name);
-	if (insert(tx, c, r, buf_bytes(&nonce), os, e) < 0)
+	if ((!proven && make_room(tx, c, r, e) < 0) ||
+	    insert(tx, c, r, buf_bytes(&nonce), os, e) < 0)
 		return -1;
+	if (!proven)
+		return 0;
 	int64_t wait =
 	    way->waits ? (int64_t)c->s->config.recovery_wait_s * 1000 : 0;
-	return proven ? recover_proven(tx, c, r, wait, e) : 0;
+	tries_key(c, way, name, &key);
+	return account_unthrottle(tx, buf_text(&key), e) < 0
+	    ? -1
+	    : recover_proven(tx, c, r, wait, e);
 }
 
 static int
@@ -402,11 +448,13 @@ recover_prove(
 static int
 cancel(struct tx *tx, struct call *c, struct err *e)
 {
+	static const struct id nobody;
+
 	c->wake = c->me->recovering;
 	return sql_run(tx, e,
-	    "UPDATE recovering SET state = ?, helper = zeroblob(16)"
+	    "UPDATE recovering SET state = ?, helper = ?"
 	    " WHERE id = ? AND state <= ?",
-	    "uiu", (uint64_t)RECOVER_STOPPED, &c->me->recovering,
+	    "uiiu", (uint64_t)RECOVER_STOPPED, &nobody, &c->me->recovering,
 	    (uint64_t)RECOVER_WAITING);
 }
 
@@ -534,6 +582,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(circle_free) struct circle before = { 0 };
 	OWN(circle_free) struct circle after = { 0 };
+	static const struct id nobody;
 	struct entry_view v;
 
 	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
@@ -559,9 +608,9 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    new_record(tx, c, &r.uid, e) < 0)
 		return -1;
 	return sql_run(tx, e,
-		   "UPDATE recovering SET state = ?, helper = zeroblob(16)"
+		   "UPDATE recovering SET state = ?, helper = ?"
 		   " WHERE uid = ?",
-		   "ui", (uint64_t)RECOVER_DONE, &r.uid) < 0 ||
+		   "uii", (uint64_t)RECOVER_DONE, &nobody, &r.uid) < 0 ||
 		server_event(
 		    tx, c, &r.uid, "account_recovered", fresh, r.way, e) < 0
 	    ? -1

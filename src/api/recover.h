@@ -10,14 +10,7 @@
  */
 #pragma once
 
-#include "server/server.h"
-
-enum recover_state {
-	RECOVER_ASKED, /* nothing is proven: a contact or the operator must */
-	RECOVER_WAITING, /* proven, until ready_ms */
-	RECOVER_STOPPED, /* by a device, or by a sign-in */
-	RECOVER_DONE
-};
+#include "server/ordered.h"
 
 struct recover {
 	struct id id, uid, keyref;
@@ -63,10 +56,6 @@ MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,
 MUST_CHECK int recover_order(struct server *s, const char *name,
     const char *request, const char *reference, int64_t *ends_ms,
     struct err *e);
-
-/* Somebody of the account has signed in: an operator's recovery ends. */
-MUST_CHECK int recover_signed_in(
-    struct tx *tx, struct call *c, const struct id *uid, struct err *e);
 
 /* After an entry of the circle: forget keys that no set names any more. */
 MUST_CHECK int recovery_tidy(

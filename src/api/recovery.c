@@ -250,16 +250,24 @@ waiting(struct tx *tx, struct call *c, struct recover *r, struct err *e)
 static int
 stop(struct tx *tx, struct call *c, struct err *e)
 {
+	static const struct id nobody;
 	OWN(recover_free) struct recover r = { .known = false };
 
 	if (waiting(tx, c, &r, e) < 0)
 		return -1;
 	if (strcmp(r.way, "operator") == 0)
-		return recover_signed_in(tx, c, &r.uid, e);
+		return ordered_stop(tx, c, &r.uid, e);
+	/* Who has the password and a code is not who may keep the owner out. */
+	if (c->me->limited) {
+		(void)err_set(e, ERR_PERMISSION,
+		    "a sign-in by a code stops a recovery by the operator, and "
+		    "no other");
+		return err_remedy(
+		    e, "On a device of the account, run: aumbry recovery stop");
+	}
 	return sql_run(tx, e,
-		   "UPDATE recovering SET state = ?, helper = zeroblob(16)"
-		   " WHERE id = ?",
-		   "ui", (uint64_t)RECOVER_STOPPED, &r.id) < 0 ||
+		   "UPDATE recovering SET state = ?, helper = ? WHERE id = ?",
+		   "uii", (uint64_t)RECOVER_STOPPED, &nobody, &r.id) < 0 ||
 		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
 		    r.way, e) < 0
 	    ? -1

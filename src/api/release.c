@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+#define COLLECTED_MS (14 * 24 * 3600 * 1000LL) /* a recovery goes on so long */
+#define RELEASES 10 /* of one session, each asks the escrow */
+#define RELEASES_MS (10 * 60 * 1000)
 #define LINES_MAX (512 * 1024) /* bytes of a journal in one answer */
 
 /* ---- the user's own release ---- */
@@ -93,10 +96,18 @@ gather(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf sig = { 0 };
 	OWN(buf_free) struct buf way = { 0 };
 	OWN(buf_free) struct buf statement = { 0 };
-	OWN(buf_free) struct buf detail = { 0 };
+	OWN(buf_free) struct buf key = { 0 };
 	struct escrow_ask a;
 	uint8_t own[SIG_BYTES];
+	bool ok;
 
+	buf_printf(&key, "release|%s|%s", id_text(&c->me->uid).s,
+	    id_text(&c->me->session_id).s);
+	if (server_throttle(
+		tx, c, buf_text(&key), RELEASES, RELEASES_MS, &ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
 	if (owner(tx, c, e) < 0 || jsonio_bytes(c->in, "ask", 0, &ask, e) < 0 ||
 	    jsonio_bytes(c->in, "sig", SIG_BYTES, &sig, e) < 0 ||
 	    escrow_ask_parse(buf_bytes(&ask), &a, e) < 0 ||
@@ -117,19 +128,13 @@ gather(struct tx *tx, struct call *c, struct err *e)
 	buf_put_bytes(&c->ask, buf_bytes(&sig));
 	buf_put_v16(&c->ask, buf_bytes(&statement));
 	buf_put(&c->ask, own, sizeof own);
-	/* Told before it is done, as in the escrow's own journal. */
-	buf_printf(&detail, "by %s:", buf_text(&way));
-	for (size_t i = 0; i < a.n; i++)
-		buf_printf(&detail, " %s",
-		    category_name((enum category)a.categories[i]));
-	return server_event(tx, c, &c->me->uid, "keys_released",
-	    c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail), e);
+	return 0;
 }
 
 struct released_job {
 	struct call *c;
 	struct buf *envelopes;
-	uint64_t mask;
+	const struct escrow_ask *ask;
 };
 
 static int
@@ -145,7 +150,23 @@ released_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct released_job *j = arg;
 
-	return account_released(tx, &j->c->me->token, j->mask, e);
+	struct call *c = j->c;
+	OWN(buf_free) struct buf way = { 0 };
+	OWN(buf_free) struct buf detail = { 0 };
+	uint64_t mask = 0;
+
+	if (session_way(tx, c, &way, e) < 0)
+		return -1;
+	buf_printf(&detail, "by %s:", buf_text(&way));
+	for (size_t i = 0; i < j->ask->n; i++) {
+		enum category k = (enum category)j->ask->categories[i];
+		buf_printf(&detail, " %s", category_name(k));
+		mask |= 1ULL << k;
+	}
+	if (c->me->limited && account_released(tx, &c->me->token, mask, e) < 0)
+		return -1;
+	return server_event(tx, c, &c->me->uid, "keys_released",
+	    c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail), e);
 }
 
 static int
@@ -153,8 +174,8 @@ then_release(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };
-	struct released_job j = { .c = c, .envelopes = &envelopes };
 	struct escrow_ask a;
+	struct released_job j = { c, &envelopes, &a };
 
 	struct scan s = scan_of(buf_bytes(&c->ask));
 	if (escrow_ask_parse(scan_v16(&s), &a, e) < 0 ||
@@ -166,10 +187,11 @@ then_release(struct call *c, struct err *e)
 	if (escrowlink_ask(c->s->escrow, ESCROW_RELEASE, buf_bytes(&c->ask),
 		&answer, e) < 0)
 		return -1;
-	for (size_t i = 0; i < a.n; i++)
-		j.mask |= 1ULL << a.categories[i];
-	if (c->me->limited && db_write(c->s->db, released_job, &j, e) < 0)
+	/* The escrow has judged it, and written it down; told here before the
+	 * keys leave. What it refused is nothing that happened. */
+	if (db_write(c->s->db, released_job, &j, e) < 0)
 		return -1;
+	server_wake(c);
 	jsonio_put_bytes(c->out, "released", buf_bytes(&answer));
 	return 0;
 }
@@ -243,8 +265,26 @@ gather_order(struct tx *tx, struct call *c, struct err *e)
 		    "this recovery takes no keys from the escrow");
 	id_put(&c->ask, &r.uid);
 	id_put(&c->ask, &r.id);
-	return server_event(
-	    tx, c, &r.uid, "keys_released_operator", NULL, "", e);
+	return 0;
+}
+
+/* Once: who collects again, for the answer got lost, gets the same. */
+static int
+collected_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct call *c = ((struct released_job *)arg)->c;
+	OWN(buf_free) struct buf key = { 0 };
+	uint64_t left;
+	int64_t told_ms;
+
+	buf_printf(&key, "collected|%s|%s", id_text(&c->me->uid).s,
+	    id_text(&c->me->recovering).s);
+	if (account_spend(tx, buf_text(&key), 1, COLLECTED_MS, c->now_ms, &left,
+		&told_ms, e) < 0)
+		return -1;
+	return told_ms != 0 ? 0
+			    : server_event(tx, c, &c->me->uid,
+				  "keys_released_operator", NULL, "", e);
 }
 
 static int
@@ -252,7 +292,7 @@ then_collect(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };
-	struct released_job j = { .c = c, .envelopes = &envelopes };
+	struct released_job j = { c, &envelopes, NULL };
 
 	if (escrowlink_put_circle(
 		c->s->escrow, c->s->db, &c->me->uid, &c->ask, e) < 0 ||
@@ -262,6 +302,9 @@ then_collect(struct call *c, struct err *e)
 	if (escrowlink_ask(c->s->escrow, ESCROW_COLLECT, buf_bytes(&c->ask),
 		&answer, e) < 0)
 		return -1;
+	if (db_write(c->s->db, collected_job, &j, e) < 0)
+		return -1;
+	server_wake(c);
 	jsonio_put_bytes(c->out, "released", buf_bytes(&answer));
 	return 0;
 }

@@ -2,9 +2,10 @@
 /* session.c: opening, listing and ending sessions. */
 #include "api/api.h"
 
-#include "api/recover.h"
 #include "base/text.h"
 #include "factor/seckey.h"
+#include "server/ordered.h"
+#include "server/settled.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -179,13 +180,26 @@ note_seen(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 	    tx, c, &p->uid, "session_opened", &p->dev_id, "", e);
 }
 
-/* A sign-up or a pairing of the last minutes counts as a step-up. */
-static int64_t
-born_lately(const struct member *m, int64_t now_ms)
+/* What brought it in the last minutes counts as a step-up, but for the word of
+ * another device: who holds that one would need no factor ever. */
+static int
+born_lately(struct tx *tx, const struct call *c, const struct circle *circle,
+    const struct member *m, int64_t *step_up_ms, struct err *e)
 {
 	int64_t added = (int64_t)m->added_ms;
+	bool proven = false;
 
-	return now_ms - added < LIMIT_STEP_UP_S * 1000LL ? added : 0;
+	*step_up_ms = 0;
+	/* A key has proven itself beside the password just now. */
+	if (m->device.class == CLASS_SECURITY_KEY)
+		*step_up_ms = c->now_ms;
+	if (m->device.class == CLASS_SECURITY_KEY ||
+	    c->now_ms - added >= LIMIT_STEP_UP_S * 1000LL)
+		return 0;
+	if (settled_by_proof(tx, circle, m, &proven, e) < 0)
+		return -1;
+	*step_up_ms = proven ? added : 0;
+	return 0;
 }
 
 /* A key is there only while somebody signs in with it. */
@@ -244,6 +258,7 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf token = { 0 };
 	OWN(buf_free) struct buf head = { 0 };
 	const struct member *m;
+	OWN(buf_free) struct buf known = { 0 };
 	struct account a;
 	struct digest stored;
 
@@ -261,21 +276,20 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 		.class = m->device.class,
 		.opened_ms = c->now_ms,
 		.expires_ms = c->now_ms + LIMIT_SESSION_S * 1000LL,
-		/* A key has proven itself beside the password just now. */
-		.step_up_ms = m->device.class == CLASS_SECURITY_KEY
-		    ? c->now_ms
-		    : born_lately(m, c->now_ms),
 		.os = "",
 		.address = c->q->peer };
 	id_random(&s.id);
 	server_token(&token, &stored);
+	if (born_lately(tx, c, &circle, m, &s.step_up_ms, e) < 0)
+		return -1;
 	if (account_add_session(tx, &stored, &s, buf_bytes(&p.nonce), e) < 0 ||
-	    note_seen(tx, c, &p, e) < 0 ||
-	    recover_signed_in(tx, c, &p.uid, e) < 0)
+	    note_seen(tx, c, &p, e) < 0 || ordered_stop(tx, c, &p.uid, e) < 0)
 		return -1;
 	text_hex(&head, bytes_of(circle.head.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_u64(c->out, "expires_s", LIMIT_SESSION_S);
+	server_known(c->s, &p.uid, &p.dev_id, &known);
+	jsonio_put_bytes(c->out, "known", buf_bytes(&known));
 	jsonio_put_text(c->out, "name", a.name);
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	jsonio_put_text(

@@ -17,6 +17,8 @@
 #define TRIES_MS (10 * 60 * 1000)
 #define HOUR_MS (3600 * 1000LL)
 #define STARTED_A_DAY 20 /* started sign-ins that the log of an account tells */
+#define NAMES_ROOM 60 /* sign-ins begun from one address, all names together */
+#define NAMES_DROP_MS 2000 /* and then one in this time */
 
 /* ---- KE1 → KE2: the same work and answer whether the name exists ---- */
 
@@ -27,15 +29,14 @@ answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
 	OWN(buf_free) struct buf ke1 = { 0 };
 	struct opsrv_random random;
 	uint8_t fake[OPAQUE_RECORD], ke2[OPAQUE_KE2], state[OPSRV_STATE];
-	struct digest fake_id;
-	struct id login, uid;
+	struct id login, uid, fake_uid;
 
 	if (jsonio_bytes(c->in, "ke1", OPAQUE_KE1, &ke1, e) < 0)
 		return -1;
 	/* Both are computed for every name. */
 	opsrv_fake_record(keys_fake(c->s->keys), bytes_str(name), fake);
-	mac_once(keys_fake(c->s->keys), bytes_str(name), &fake_id);
-	memcpy(uid.b, a != NULL ? a->uid.b : fake_id.b, ID_BYTES);
+	server_stand_in(c->s, name, &fake_uid);
+	uid = a != NULL ? a->uid : fake_uid;
 	struct opsrv_login ask = { .credential = bytes_of(uid.b, ID_BYTES),
 		.record = a != NULL ? a->record : fake,
 		.ke1 = ke1.p };
@@ -57,46 +58,134 @@ answer(struct tx *tx, struct call *c, const char *name, const struct account *a,
 	return 0;
 }
 
-/*
- * Only the client learns that a password was wrong, and an attacker's does not
- * say. So the log tells of every beginning, as `started`; what ended well adds
- * `done`. Of those that did not, an address adds one in an hour, and all
- * together STARTED_A_DAY: nobody can fill the log from outside.
- */
-static int
-log_started(struct tx *tx, struct call *c, const struct id *uid,
-    const struct id *dev_id, const char *started, const char *done,
-    struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
+/* ---- counting ---- */
 
-	/* The newest 500 are all that `aumbry log` shows. */
-	if (sql_first(tx, e, &s, &row,
-		"WITH recent AS (SELECT n, time_ms, event, address FROM event"
-		" WHERE uid = ? ORDER BY n DESC LIMIT 500)"
-		" SELECT COUNT(*), SUM(address = ? AND time_ms > ? AND n >"
-		" (SELECT COALESCE(MAX(n), 0) FROM recent WHERE event = ?"
-		" AND address = ?))"
-		" FROM recent WHERE event = ? AND time_ms > ?",
-		"isnsssn", uid, c->q->peer, c->now_ms - HOUR_MS, done,
-		c->q->peer, started, c->now_ms - 24 * HOUR_MS) < 0)
-		return -1;
-	bool told =
-	    stmt_got_u64(s, 0) >= STARTED_A_DAY || stmt_got_u64(s, 1) > 0;
-	stmt_done(&s);
-	return told ? 0 : server_event(tx, c, uid, started, dev_id, "", e);
+static bool
+was_device(const struct call *c, const struct id *uid, struct id *dev_id)
+{
+	OWN(buf_free) struct buf known = { 0 };
+	struct err ignored;
+
+	return json_object_get(c->in, "known") != NULL &&
+	    jsonio_bytes(c->in, "known", 0, &known, &ignored) == 0 &&
+	    server_knows(c->s, uid, buf_bytes(&known), dev_id);
+}
+
+/*
+ * Where tries are counted. Strangers count under the name and their address, a
+ * device under itself, also one that was: who guesses at a name cannot hold up
+ * the account's devices, also not those at the guesser's address.
+ */
+static void
+tries_key(const struct call *c, const struct id *uid, const char *name,
+    struct buf *out)
+{
+	struct id dev_id;
+
+	if (c->me != NULL)
+		buf_printf(out, "step-up|%s|%s", id_text(uid).s,
+		    id_text(&c->me->dev_id).s);
+	else if (was_device(c, uid, &dev_id))
+		buf_printf(out, "known|%s|%s", id_text(uid).s,
+		    id_text(&dev_id).s);
+	else
+		buf_printf(out, "password|%s|%s", name, server_source(c));
+}
+
+/* Names asked for from one address, so that ever new ones are bounded. */
+static void
+names_key(const struct call *c, struct buf *out)
+{
+	buf_printf(out, "names|%s", server_source(c));
+}
+
+static void
+told_key(const struct call *c, const struct id *uid, struct buf *out)
+{
+	buf_printf(out, "started|%s|%s", id_text(uid).s, server_source(c));
 }
 
 static int
-throttle_password(
-    struct tx *tx, struct call *c, const char *name, bool *ok, struct err *e)
+may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
+    bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf names = { 0 };
+	struct id dev_id;
+	bool stranger = c->me == NULL && !was_device(c, uid, &dev_id);
 
-	buf_printf(&key, "password|%s|%s", name, c->q->peer);
-	return server_throttle(tx, c, buf_text(&key),
-	    c->s->config.password_tries, TRIES_MS, ok, e);
+	tries_key(c, uid, name, &key);
+	names_key(c, &names);
+	*ok = true;
+	if (stranger &&
+	    server_drip(
+		tx, c, buf_text(&names), NAMES_ROOM, NAMES_DROP_MS, ok, e) < 0)
+		return -1;
+	if (!*ok)
+		return 0;
+	if (server_throttle(tx, c, buf_text(&key), c->s->config.password_tries,
+		TRIES_MS, ok, e) < 0)
+		return -1;
+	return *ok || !stranger ? 0
+				: account_unspend(tx, buf_text(&names), e);
+}
+
+/* Nothing that was right counts. */
+static int
+was_right(
+    struct tx *tx, const struct call *c, const struct id *uid, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf names = { 0 };
+	OWN(buf_free) struct buf told = { 0 };
+	struct account a;
+	struct id dev_id;
+
+	if (server_account(tx, uid, &a, e) < 0)
+		return -1;
+	tries_key(c, uid, a.name, &key);
+	names_key(c, &names);
+	told_key(c, uid, &told);
+	/* A sign-in has ended well when it asks for more: see open_join. */
+	return account_unthrottle(tx, buf_text(&key), e) < 0 ||
+		(c->me != NULL ? account_unthrottle(tx, buf_text(&told), e)
+			: was_device(c, uid, &dev_id)
+			? 0
+			: account_unspend(tx, buf_text(&names), e)) < 0
+	    ? -1
+	    : 0;
+}
+
+/*
+ * Only the client learns that a password was wrong, and an attacker's does not
+ * say. So the log tells of every beginning, as `started`. Of those that did not
+ * end well, an address adds one in an hour, and all together STARTED_A_DAY:
+ * nobody can fill the log from outside. For a name that is not there the same
+ * is written, into nobody's log, so that the time does not tell.
+ */
+static int
+log_started(struct tx *tx, struct call *c, const struct id *uid, bool known,
+    const char *started, struct err *e)
+{
+	static const struct id nobody;
+	OWN(buf_free) struct buf here = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+	const struct id *dev_id = c->me != NULL ? &c->me->dev_id : NULL;
+	int64_t told_ms, full_ms = 0;
+	uint64_t left;
+
+	told_key(c, uid, &here);
+	buf_printf(&all, "started|%s", id_text(uid).s);
+	if (account_spend(tx, buf_text(&here), 1, HOUR_MS, c->now_ms, &left,
+		&told_ms, e) < 0 ||
+	    (told_ms == 0 &&
+		account_spend(tx, buf_text(&all), STARTED_A_DAY, 24 * HOUR_MS,
+		    c->now_ms, &left, &full_ms, e) < 0))
+		return -1;
+	return told_ms != 0 || full_ms != 0
+	    ? 0
+	    : server_event(
+		  tx, c, known ? uid : &nobody, started, dev_id, "", e);
 }
 
 static int
@@ -105,6 +194,7 @@ start(struct tx *tx, struct call *c, struct err *e)
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *given = "";
 	struct account a;
+	struct id uid;
 	bool found = false, ok;
 
 	if (jsonio_text(c->in, "name", &given, e) < 0)
@@ -113,17 +203,18 @@ start(struct tx *tx, struct call *c, struct err *e)
 		memcpy(name, given, strlen(given) + 1);
 	if (!account_name_ok(name))
 		name[0] = '\0'; /* nobody has it */
-	if (throttle_password(tx, c, name, &ok, e) < 0)
+	server_stand_in(c->s, name, &uid);
+	if (account_by_name(tx, name, &a, &found, e) < 0)
+		return -1;
+	if (found)
+		uid = a.uid;
+	if (may_try(tx, c, &uid, name, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
-	if (account_by_name(tx, name, &a, &found, e) < 0)
-		return -1;
-	if (answer(tx, c, name, found ? &a : NULL, e) < 0)
-		return -1;
-	return found ? log_started(tx, c, &a.uid, NULL, "signin_started",
-			   "join_opened", e)
-		     : 0;
+	return answer(tx, c, name, found ? &a : NULL, e) < 0
+	    ? -1
+	    : log_started(tx, c, &uid, found, "signin_started", e);
 }
 
 int
@@ -142,6 +233,7 @@ check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
 {
 	OWN(buf_free) struct buf ke3 = { 0 };
 	OWN(stmt_done) struct stmt *s = NULL;
+	static const struct id nobody;
 	uint8_t state[OPSRV_STATE] = { 0 };
 	struct err why;
 	bool row, known = false;
@@ -164,8 +256,9 @@ check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
 	int wrong = opsrv_finish(state, ke3.p, session_key, &why);
 	sodium_memzero(state, sizeof state);
 	if (wrong < 0 || !known) {
-		if (known &&
-		    server_event(tx, c, uid, "signin_failed", NULL, "", e) < 0)
+		/* The same work for a name that is not there. */
+		if (server_event(tx, c, known ? uid : &nobody, "signin_failed",
+			NULL, "", e) < 0)
 			return -1;
 		if (sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
 			login) < 0)
@@ -174,6 +267,8 @@ check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
 		    c, ERR_WRONG_PASSWORD, "the name or the password is wrong");
 	}
 	*ok = true;
+	if (was_right(tx, c, uid, e) < 0)
+		return -1;
 	/* The session key stays for a while: what follows is bound to it. */
 	return sql_run(tx, e,
 	    "UPDATE login SET done = 1, state = ?, expires_ms = ?"
@@ -200,36 +295,51 @@ mac_holds(const uint8_t *session_key, const char *label, struct bytes message,
 
 /* ---- a join request ---- */
 
+/* What the client says it runs on; "" when that is nothing to show. */
+static const char *
+os_of(const struct call *c)
+{
+	const char *os = json_string_value(json_object_get(c->in, "os"));
+
+	return os != NULL && strlen(os) <= 32 && text_is_utf8(bytes_str(os))
+	    ? os
+	    : "";
+}
+
 static int
 open_join(struct tx *tx, struct call *c, const struct id *uid,
-    struct bytes device, struct bytes nonce, bool shown, struct err *e)
+    struct bytes device, const char *asker, bool shown, struct err *e)
 {
 	static const struct id nobody;
 	OWN(buf_free) struct buf token = { 0 };
-	const char *os = json_string_value(json_object_get(c->in, "os"));
 	OWN(buf_free) struct buf machine = { 0 };
+	OWN(buf_free) struct buf nonce = { 0 };
+	OWN(buf_free) struct buf told = { 0 };
+	const char *os = os_of(c);
 	struct digest stored;
 	struct account a;
 	struct id join;
 	bool found;
 
-	if (os == NULL || strlen(os) > 32 || !text_is_utf8(bytes_str(os)))
-		os = "";
-	if (json_object_get(c->in, "machine") != NULL &&
-	    jsonio_bytes(c->in, "machine", DIGEST_BYTES, &machine, e) < 0)
+	if (jsonio_bytes(c->in, "nonce", ID_BYTES, &nonce, e) < 0 ||
+	    (json_object_get(c->in, "machine") != NULL &&
+		jsonio_bytes(c->in, "machine", DIGEST_BYTES, &machine, e) < 0))
 		return -1;
 	id_random(&join);
 	server_token(&token, &stored);
+	told_key(c, uid, &told);
 	if (account_by_uid(tx, uid, &a, &found, e) < 0 ||
 	    sql_run(tx, e,
 		"INSERT INTO joining (id, uid, token, created_ms, expires_ms,"
 		" device, nonce, os, address, state, by_device, shown,"
-		" machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-		"iidnnbbssiub", &join, uid, &stored, c->now_ms,
-		c->now_ms + JOIN_MS, device, nonce, os, c->q->peer, &nobody,
-		(uint64_t)shown, buf_bytes(&machine)) < 0 ||
+		" machine, asker)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+		"iidnnbbssiubs", &join, uid, &stored, c->now_ms,
+		c->now_ms + JOIN_MS, device, buf_bytes(&nonce), os, c->q->peer,
+		&nobody, (uint64_t)shown, buf_bytes(&machine), asker) < 0 ||
 	    (shown &&
-		server_event(tx, c, uid, "join_opened", NULL, os, e) < 0) ||
+		(server_event(tx, c, uid, "join_opened", NULL, os, e) < 0 ||
+		    account_unthrottle(tx, buf_text(&told), e) < 0)) ||
 	    factor_put_methods(tx, c, uid, true, e) < 0)
 		return -1;
 	jsonio_put_id(c->out, "uid", uid);
@@ -246,7 +356,7 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 /* Trusted devices are asked only when the person wants that way. */
 static int
 begin_join(struct tx *tx, struct call *c, const struct id *uid,
-    struct bytes device, struct bytes nonce, struct err *e)
+    struct bytes device, const char *asker, struct err *e)
 {
 	const char *with = json_string_value(json_object_get(c->in, "with"));
 	enum factor_way way;
@@ -257,15 +367,15 @@ begin_join(struct tx *tx, struct call *c, const struct id *uid,
 		return -1;
 	if (with == NULL || strcmp(with, "device") == 0)
 		return f.has[FACTOR_KEY] ? factor_key_required(e)
-		    : join_may_prompt(tx, c, uid, &ok, e) < 0 ? -1
-		    : ok ? open_join(tx, c, uid, device, nonce, true, e)
+		    : join_may_prompt(tx, c, uid, asker, &ok, e) < 0 ? -1
+		    : ok ? open_join(tx, c, uid, device, asker, true, e)
 			 : 0;
 	/* Which one is chosen when the ways are known. */
 	if (strcmp(with, "factor") == 0)
-		return open_join(tx, c, uid, device, nonce, false, e);
+		return open_join(tx, c, uid, device, asker, false, e);
 	if (factor_parse(with, &way, e) < 0 || factor_allowed(&f, way, e) < 0)
 		return -1;
-	return open_join(tx, c, uid, device, nonce, false, e);
+	return open_join(tx, c, uid, device, asker, false, e);
 }
 
 static int
@@ -275,6 +385,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf mac = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
+	OWN(buf_free) struct buf asker = { 0 };
 	uint8_t key[OPRF_HASH];
 	struct id login, uid;
 	struct device d;
@@ -300,8 +411,8 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (!ok)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not the one that was proven");
-	return begin_join(
-	    tx, c, &uid, buf_bytes(&device), buf_bytes(&nonce), e);
+	join_asker(c, d.class, os_of(c), &asker);
+	return begin_join(tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
 }
 
 int
@@ -321,14 +432,13 @@ step_start(struct tx *tx, struct call *c, struct err *e)
 
 	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
-	if (throttle_password(tx, c, a.name, &ok, e) < 0)
+	if (may_try(tx, c, &a.uid, a.name, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
 	return answer(tx, c, a.name, &a, e) < 0
 	    ? -1
-	    : log_started(tx, c, &a.uid, &c->me->dev_id, "step_up_started",
-		  "step_up", e);
+	    : log_started(tx, c, &a.uid, true, "step_up_started", e);
 }
 
 int

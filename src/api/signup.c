@@ -58,6 +58,13 @@ signup_info(
 
 /* ---- start ---- */
 
+static int
+no_invitation(struct err *e)
+{
+	return err_set(e, ERR_INVITATION_REQUIRED,
+	    "this server accepts new accounts by invitation only");
+}
+
 static void
 ticket_mac(struct call *c, const struct id *uid, uint64_t expires_ms,
     struct digest *out)
@@ -67,6 +74,20 @@ ticket_mac(struct call *c, const struct id *uid, uint64_t expires_ms,
 	id_put(&m, uid);
 	buf_put_u64(&m, expires_ms);
 	server_mac(c->s, "signup", buf_bytes(&m), out);
+}
+
+/* A key with the escrow costs it room for good, so it is asked for by who may
+ * sign up, and dropped when nothing comes of it. */
+static int
+begin_escrow(struct tx *tx, struct call *c, const struct id *uid,
+    int64_t expires_ms, struct err *e)
+{
+	const char *code = json_string_value(json_object_get(c->in, "invite"));
+
+	if (c->s->config.invitations == CONFIG_INVITATIONS_REQUIRED &&
+	    (code == NULL ? no_invitation(e) : invite_good(tx, c, code, e)) < 0)
+		return -1;
+	return protect_begin(tx, uid, expires_ms, e);
 }
 
 static int
@@ -81,9 +102,9 @@ start(struct tx *tx, struct call *c, struct err *e)
 	struct id uid;
 	bool ok;
 
-	buf_printf(&key, "signup|%s", c->q->peer);
-	if (server_throttle(tx, c, buf_text(&key),
-		c->s->config.signups_per_hour, HOUR_MS, &ok, e) < 0 ||
+	buf_printf(&key, "signup|%s", server_source(c));
+	if (server_drip(tx, c, buf_text(&key), c->s->config.signups_per_hour,
+		HOUR_MS / (int64_t)c->s->config.signups_per_hour, &ok, e) < 0 ||
 	    !ok)
 		return ok ? -1 : 0;
 	if (c->s->config.invitations == CONFIG_INVITATIONS_CLOSED)
@@ -93,6 +114,9 @@ start(struct tx *tx, struct call *c, struct err *e)
 	if (jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
 	    opsrv_register(&c->s->opaque, bytes_of(uid.b, ID_BYTES), request.p,
 		response, e) < 0)
+		return -1;
+	if (jsonio_true(c->in, "standard") &&
+	    begin_escrow(tx, c, &uid, (int64_t)expires, e) < 0)
 		return -1;
 	ticket_mac(c, &uid, expires, &mac);
 	buf_put_u64(&ticket, expires);
@@ -153,8 +177,7 @@ check_invite(struct tx *tx, struct call *c, struct err *e)
 	if (c->s->config.invitations == CONFIG_INVITATIONS_OPEN)
 		return 0;
 	if (code == NULL)
-		return err_set(e, ERR_INVITATION_REQUIRED,
-		    "this server accepts new accounts by invitation only");
+		return no_invitation(e);
 	return invite_use(tx, c, code, e);
 }
 
@@ -218,8 +241,9 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    ring_take_bundle(tx, &circle, &circle.members[0].device.dev_id,
 		buf_bytes(&envelopes), RING_WHOLE, NULL, e) < 0)
 		return -1;
-	if (circle.protection == PROTECTION_STANDARD &&
-	    protect_register(tx, c, &a.uid, e) < 0)
+	bool standard = circle.protection == PROTECTION_STANDARD;
+	if ((standard && protect_register(tx, c, &a.uid, e) < 0) ||
+	    protect_begun(tx, c, &a.uid, standard, e) < 0)
 		return -1;
 	if (usage_set_quota(tx, &a.uid,
 		c->s->config.default_quota_bytes != 0

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define EVENTS_MAX 500
+#define EVENTS_MAX 200 /* in one answer */
 
 /* ---- account ---- */
 
@@ -84,6 +84,7 @@ put_event(struct stmt *s, const struct call *c, json_t *row)
 		jsonio_put_id(row, "dev_id", &dev_id);
 	server_put_address(c, row, stmt_got_text(s, 3));
 	jsonio_put_text(row, "detail", stmt_got_text(s, 4));
+	jsonio_put_u64(row, "n", stmt_got_u64(s, 5));
 }
 
 static int
@@ -91,18 +92,26 @@ list_events(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	const char *since = http_query(c->q, "since");
+	const char *before = http_query(c->q, "before");
 	json_t *list = json_array();
-	uint64_t from = 0;
+	uint64_t from = 0, below = INT64_MAX;
 
 	(void)json_object_set_new(c->out, "events", list);
 	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
-	return sql_ask(tx, e, &s,
-		   "SELECT time_ms, event, dev_id, address, detail FROM event"
-		   " WHERE uid = ? AND time_ms >= ? ORDER BY n DESC LIMIT ?",
-		   "iuu", &c->me->uid, from, (uint64_t)EVENTS_MAX) < 0
-	    ? -1
-	    : server_rows(s, c, list, put_event, e);
+	if (before != NULL && text_parse_u64(before, 0, INT64_MAX, &below) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "before is no number");
+	if (sql_ask(tx, e, &s,
+		"SELECT time_ms, event, dev_id, address, detail, n FROM event"
+		" WHERE uid = ? AND time_ms >= ? AND n < ?"
+		" ORDER BY n DESC LIMIT ?",
+		"iuuu", &c->me->uid, from, below, (uint64_t)EVENTS_MAX) < 0 ||
+	    server_rows(s, c, list, put_event, e) < 0)
+		return -1;
+	if (json_array_size(list) == EVENTS_MAX)
+		(void)json_object_set(c->out, "next",
+		    json_object_get(json_array_get(list, EVENTS_MAX - 1), "n"));
+	return 0;
 }
 
 int

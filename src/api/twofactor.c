@@ -23,6 +23,7 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *state = "";
 	struct factors f;
+	struct account a;
 	bool any;
 
 	if (jsonio_text(c->in, "state", &state, e) < 0)
@@ -30,7 +31,8 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 	bool on = strcmp(state, "on") == 0;
 	if (!on && strcmp(state, "off") != 0)
 		return err_set(e, ERR_BAD_REQUEST, "two-factor is on or off");
-	if (factor_of(tx, &c->me->uid, &f, e) < 0 ||
+	if (server_account(tx, &c->me->uid, &a, e) < 0 ||
+	    factor_of(tx, &c->me->uid, &f, e) < 0 ||
 	    guarded_data(tx, &c->me->uid, &any, e) < 0)
 		return -1;
 	if (on && !factor_any(&f))
@@ -45,6 +47,9 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 	    (!on && apppass_drop_all(tx, c, &c->me->uid, e) < 0))
 		return -1;
 	jsonio_put_text(c->out, "two_factor", state);
+	/* What it was already is no news. */
+	if (a.two_factor == (on ? TWO_FACTOR_ON : TWO_FACTOR_OFF))
+		return 0;
 	return server_event(tx, c, &c->me->uid,
 	    on ? "two_factor_on" : "two_factor_off", &c->me->dev_id, "", e);
 }

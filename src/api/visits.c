@@ -29,7 +29,7 @@ struct visiting {
 	struct digest session; /* token of the visitor's */
 	enum visit_state state;
 	uint64_t categories; /* bit c */
-	char address[64];
+	struct id asker; /* the visitor's session; zeros: it is over */
 };
 
 /* ---- asking ---- */
@@ -68,6 +68,7 @@ ask(struct tx *tx, struct call *c, struct err *e)
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf names = { 0 };
+	OWN(buf_free) struct buf asker = { 0 };
 	uint64_t categories;
 	struct id id;
 	bool ok;
@@ -85,7 +86,8 @@ ask(struct tx *tx, struct call *c, struct err *e)
 		return err_remedy(
 		    e, "On a device, run: aumbry protection web on");
 	}
-	if (join_may_prompt(tx, c, &c->me->uid, &ok, e) < 0)
+	join_asker(c, CLASS_BROWSER, "", &asker);
+	if (join_may_prompt(tx, c, &c->me->uid, buf_text(&asker), &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -169,8 +171,9 @@ load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
 	*out = (struct visiting){ .state = VISIT_OVER };
 	if (id_parse(bytes_str(c->q->capture[0]), &out->id) == 0 &&
 	    sql_first(tx, e, &s, &row,
-		"SELECT uid, session, state, categories, address, by_device,"
-		" expires_ms FROM visit WHERE id = ?",
+		"SELECT v.uid, session, state, categories,"
+		" s.id, by_device, v.expires_ms FROM visit v"
+		" LEFT JOIN session s ON s.token = v.session WHERE v.id = ?",
 		"i", &out->id) < 0)
 		return -1;
 	if (row) {
@@ -178,9 +181,8 @@ load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
 		stmt_got_copy(s, 1, out->session.b, DIGEST_BYTES);
 		out->state = (enum visit_state)stmt_got_u64(s, 2);
 		out->categories = stmt_got_u64(s, 3);
-		const char *address = stmt_got_text(s, 4);
-		memcpy(out->address, address,
-		    strnlen(address, sizeof out->address - 1));
+		if (stmt_got_bytes(s, 4).n == ID_BYTES)
+			stmt_got_copy(s, 4, out->asker.b, ID_BYTES);
 		stmt_got_copy(s, 5, out->by.b, ID_BYTES);
 		if (out->state <= VISIT_ALLOWED &&
 		    stmt_got_i64(s, 6) <= c->now_ms)
@@ -237,7 +239,7 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 
 	if (load_open(tx, c, &v, e) < 0)
 		return -1;
-	return join_silence(tx, c, &v.uid, v.address, e) < 0 ||
+	return join_silence(tx, c, &v.uid, id_text(&v.asker).s, e) < 0 ||
 		set_state(tx, c, &v, VISIT_REFUSED, e) < 0
 	    ? -1
 	    : server_event(

@@ -200,13 +200,15 @@ parse_open(const json_t *v, struct assist_open *o, struct err *e)
 }
 
 int
-assist_find(struct self *s, const struct secret *code, struct assist_open **out,
-    size_t *n, struct err *e)
+assist_find(struct self *s, const struct secret *code, const char *start,
+    struct assist_open **out, size_t *n, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = ask_with(code);
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(mem_free) struct assist_open *list = NULL;
 
+	if (strlen(start) >= ASSIST_NAMED)
+		jsonio_put_text(ask, "request", start);
 	if (api_call(s->remote, "POST", "/v1/assist", ask, false, &answer, e) <
 	    0)
 		return -1;

@@ -59,12 +59,15 @@ struct assist_open {
 };
 
 /*
- * Those of the half's owner, in order of arrival; free with mem_free.
+ * Those of the half's owner, the newest first; free with mem_free.
  *
+ * start   of an ID, ASSIST_NAMED digits or more: those that begin so, however
+ *         many strangers ask for. "": the newest.
  * errors  not-found: the owner has taken this half out; too-many-attempts.
  */
+#define ASSIST_NAMED 4
 MUST_CHECK int assist_find(struct self *s, const struct secret *code,
-    struct assist_open **out, size_t *n, struct err *e);
+    const char *start, struct assist_open **out, size_t *n, struct err *e);
 
 /* Is the half one in force? The owner's log tells. errors: not-found. */
 MUST_CHECK int assist_drill(

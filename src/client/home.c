@@ -14,6 +14,7 @@
 
 #define KEY_KIND 1
 #define KEY_FILE_MAX 4096
+#define KNOWN_MAX 256
 #define MACHINE_ID "/etc/machine-id"
 
 char *
@@ -126,6 +127,28 @@ home_read_key(const char *dir, struct id *uid, struct id *dev_id,
 		    "the device key in %s was made on another machine", dir);
 	*key = devkey_of(raw);
 	return 0;
+}
+
+void
+home_known(const char *dir, struct buf *out)
+{
+	OWN(mem_free) char *path = file_join(dir, "known");
+	struct err ignored;
+
+	if (file_exists(path) && file_read(path, KNOWN_MAX, out, &ignored) < 0)
+		buf_clear(out);
+}
+
+int
+home_keep_known(const char *dir, const char *known, struct err *e)
+{
+	OWN(mem_free) char *path = file_join(dir, "known");
+	OWN(buf_free) struct buf before = { 0 };
+
+	home_known(dir, &before);
+	return strcmp(buf_text(&before), known) == 0
+	    ? 0
+	    : file_write(path, bytes_str(known), 0600, e);
 }
 
 static int

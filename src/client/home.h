@@ -5,6 +5,7 @@
  *   device.key    the device's private keys, bound to this machine
  *   state.db      see local.h
  *   index/ cache/ see apps/repo.h
+ *   known         see home_known
  *
  * device.key: "aumbry-secret-file v1\n" | u8 1 | uid[16] | dev_id[16]
  * | machine[32] | device keys[64], mode 0600 in a 0700 folder. machine is
@@ -28,6 +29,14 @@ MUST_CHECK int home_open(const char *dir, struct local **local, struct err *e);
 /* What another home of this machine tells it by, and nobody else: HMAC of a
  * request's nonce under the hash of the machine-id; false where there is none. */
 bool home_machine_mark(const struct id *nonce, struct digest *out);
+
+/*
+ * What the server gave this device, to be known by at a later sign-in from this
+ * home; stays when the home is erased, and opens nothing. "" when there is none.
+ */
+void home_known(const char *dir, struct buf *out);
+MUST_CHECK int home_keep_known(
+    const char *dir, const char *known, struct err *e);
 
 bool home_has_key(const char *dir);
 MUST_CHECK int home_write_key(const char *dir, const struct id *uid,

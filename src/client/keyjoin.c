@@ -316,7 +316,8 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 	OWN(jsonio_free) json_t *offered = NULL;
 	OWN(jsonio_free) json_t *proved = NULL;
 	OWN(secret_free) struct secret *prf = NULL;
-	struct newcomer_ask ask = { .url = a->url,
+	struct newcomer_ask ask = { .dir = a->dir,
+		.url = a->url,
 		.name = a->name,
 		.device_name = a->device_name,
 		.with = "key",

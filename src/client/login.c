@@ -66,6 +66,8 @@ login_start(struct remote *r, const char *path, const char *name,
 	opaque_login(o, ke1);
 	if (name != NULL)
 		jsonio_put_text(ask, "name", name);
+	if (out->known != NULL)
+		jsonio_put_text(ask, "known", out->known);
 	jsonio_put_bytes(ask, "ke1", bytes_of(ke1, sizeof ke1));
 	if (api_call(r, "POST", path, ask, bare, &answer, e) < 0 ||
 	    login_ksf(answer, &ksf, e) < 0 ||

@@ -9,6 +9,7 @@
 /* What a run left: the key that both sides now share. */
 struct login {
 	struct id id; /* the server's name for this run */
+	const char *known; /* shown at a sign-in, see home_known; or NULL */
 	struct secret *session_key; /* 64 bytes */
 	struct secret *export_key;
 	uint8_t ke3[OPAQUE_KE3];

@@ -40,10 +40,15 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	OWN(jsonio_free) json_t *server = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf m = { 0 };
+	OWN(buf_free) struct buf known = { 0 };
 	const char *host = "", *token = "";
 	struct digest mac, machine;
 	uint16_t mature;
 
+	if (a->dir != NULL)
+		home_known(a->dir, &known);
+	if (known.n > 0)
+		l.known = buf_text(&known);
 	if (remote_new(a->url, &n->remote, e) < 0 ||
 	    login_server(n->remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
@@ -61,6 +66,8 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	jsonio_put_bytes(ask, "device", buf_bytes(&n->record));
 	jsonio_put_text(ask, "os", a->browser ? "browser" : "linux");
 	jsonio_put_text(ask, "with", a->with);
+	if (l.known != NULL)
+		jsonio_put_text(ask, "known", l.known);
 	if (home_machine_mark(&n->nonce, &machine))
 		jsonio_put_bytes(
 		    ask, "machine", bytes_of(machine.b, DIGEST_BYTES));

@@ -19,6 +19,7 @@ struct newcomer {
 void newcomer_free(struct newcomer *n);
 
 struct newcomer_ask {
+	const char *dir; /* where it may be known from; or NULL */
 	const char *url, *name, *device_name;
 	const char *with; /* "device": trusted devices are asked at once */
 	bool browser; /* not a computer */

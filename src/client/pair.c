@@ -154,6 +154,13 @@ pair_refuse(struct self *s, const struct id *join, struct err *e)
 }
 
 int
+pair_allow_again(struct self *s, struct err *e)
+{
+	return api_call(
+	    s->remote, "POST", "/v1/joins/allow-again", NULL, false, NULL, e);
+}
+
+int
 pair_count_fail(struct self *s, bool failed, struct err *e)
 {
 	OWN(buf_free) struct buf kept = { 0 };

@@ -53,6 +53,8 @@ MUST_CHECK int pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
     struct pair_request **list, size_t *n, struct err *e);
 MUST_CHECK int pair_refuse(
     struct self *s, const struct id *join, struct err *e);
+/* Who was refused, or has asked too often, may ask again. */
+MUST_CHECK int pair_allow_again(struct self *s, struct err *e);
 
 /* Show a code ("1234-5678") to the person; again after a wrong one. */
 typedef void (*pair_show_fn)(void *ctx, const char *code);

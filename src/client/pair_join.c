@@ -338,7 +338,8 @@ pair_join(const struct pair_join *a, struct err *e)
 {
 	OWN(entrant_free) struct entrant n = { .a = a };
 	OWN(jsonio_free) json_t *answer = NULL;
-	struct newcomer_ask ask = { .url = a->url,
+	struct newcomer_ask ask = { .dir = a->dir,
+		.url = a->url,
 		.name = a->name,
 		.device_name = a->device_name,
 		.with = "device",

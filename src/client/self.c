@@ -324,6 +324,8 @@ renew(void *ctx, struct err *e)
 		.dev_id = s->dev_id,
 		.key = s->key };
 	const char *two_factor = "", *token = "";
+	const char *known;
+	struct err ignored;
 	uint64_t expires_s;
 
 	/* Any thread's call may find that the session has ended. */
@@ -344,6 +346,10 @@ renew(void *ctx, struct err *e)
 	buf_clear(&s->two_factor);
 	buf_put_str(&s->two_factor, two_factor);
 	s->connected = true;
+	known = json_string_value(json_object_get(answer, "known"));
+	/* Only of use later: what cannot be kept stops nothing now. */
+	if (known != NULL && home_keep_known(s->dir, known, &ignored) < 0)
+		err_clear(&ignored);
 	return keep_token(s, token, expires_s, e);
 }
 

@@ -150,6 +150,8 @@ self_signup(const struct self_signup *a, struct err *e)
 		return -1;
 	bool standard = f.protection == PROTECTION_STANDARD;
 	jsonio_put_true(ask, "standard", standard);
+	if (standard && a->invite != NULL)
+		jsonio_put_text(ask, "invite", a->invite);
 	if (api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
 		e) < 0 ||
 	    jsonio_id(started, "uid", &uid, e) < 0 ||

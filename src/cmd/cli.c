@@ -62,7 +62,7 @@ static const struct command {
 	    cli_app_password },
 	{ "device",
 	    "list | requests | approve [ID] [--print-code] "
-	    "[--timeout SPAN] | refuse [ID] | rename NAME | "
+	    "[--timeout SPAN] | refuse [ID] | allow-again | rename NAME | "
 	    "remove NAME|ID [--code CODE]",
 	    "the account's devices", cli_device },
 	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },

@@ -337,10 +337,10 @@ help(struct cli *cli, struct self *s, const char *owner,
 	unsigned timeout_s;
 	size_t n;
 
+	const char *start = cli->n_args == 3 ? cli->args[2] : "";
 	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
-	    assist_find(s, code, &list, &n, e) < 0 ||
-	    choose(cli, owner, list, n, cli->n_args == 3 ? cli->args[2] : "",
-		&one, e) < 0 ||
+	    assist_find(s, code, start, &list, &n, e) < 0 ||
+	    choose(cli, owner, list, n, start, &one, e) < 0 ||
 	    (!o->print_code && is_sure(cli, owner, one, &sure, e) < 0))
 		return -1;
 	if (!sure) {

@@ -169,6 +169,16 @@ refuse(struct self *s, const char *id, struct err *e)
 	return pair_refuse(s, &r->join, e);
 }
 
+/* A refusal by mistake is taken back, and requests that were too many. */
+static int
+allow_again(struct cli *cli, struct self *s, struct err *e)
+{
+	if (pair_allow_again(s, e) < 0)
+		return -1;
+	cli_say(cli, "Devices that were refused may ask again.");
+	return 0;
+}
+
 /* ---- rename, remove ---- */
 
 static bool
@@ -306,7 +316,7 @@ cli_device(struct cli *cli, struct err *e)
 	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
 	bool known = wants_word || strcmp(verb, "list") == 0 ||
 	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
-	    strcmp(verb, "refuse") == 0;
+	    strcmp(verb, "refuse") == 0 || strcmp(verb, "allow-again") == 0;
 	if (!known || (wants_word && word == NULL))
 		return err_set(e, ERR_USAGE,
 		    known ? "a name is missing"
@@ -320,6 +330,8 @@ cli_device(struct cli *cli, struct err *e)
 		return approve(cli, s, word, print_code, timeout_s, e);
 	if (strcmp(verb, "refuse") == 0)
 		return refuse(s, word, e);
+	if (strcmp(verb, "allow-again") == 0)
+		return allow_again(cli, s, e);
 	if (strcmp(verb, "rename") == 0)
 		return rename_device(s, word, e);
 	if (strcmp(verb, "remove") == 0)

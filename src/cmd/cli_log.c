@@ -128,13 +128,40 @@ journal(struct cli *cli, struct self *s, struct buf *lines, struct err *lie,
 	return 0;
 }
 
+/* All of it, newest first; the server gives a page at a time. */
+static int
+read_all(struct remote *r, int64_t from, json_t *out, struct err *e)
+{
+	uint64_t before = INT64_MAX;
+
+	for (;;) {
+		OWN(jsonio_free) json_t *answer = NULL;
+		OWN(buf_free) struct buf path = { 0 };
+		uint64_t next;
+
+		buf_printf(&path, "/v1/log?since=%lld&before=%llu",
+		    (long long)from, (unsigned long long)before);
+		if (api_call(
+			r, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
+			return -1;
+		(void)json_array_extend(out, json_object_get(answer, "events"));
+		if (json_object_get(answer, "next") == NULL)
+			return 0;
+		if (jsonio_u64(answer, "next", &next, e) < 0)
+			return -1;
+		if (next >= before)
+			return err_set(e, ERR_BAD_REQUEST,
+			    "the server's log does not end");
+		before = next;
+	}
+}
+
 int
 cli_log(struct cli *cli, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(jsonio_free) json_t *events = json_array();
 	OWN(jsonio_free) json_t *all = json_array();
-	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf lines = { 0 };
 	const char *since = NULL;
 	const struct cli_option options[] = { { "since", CLI_TEXT, &since } };
@@ -147,13 +174,11 @@ cli_log(struct cli *cli, struct err *e)
 		return err_set(
 		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
 	int64_t from = since != NULL ? now_ms() - span * 1000 : 0;
-	buf_printf(&path, "/v1/log?since=%lld", (long long)from);
 	if (cli_account(cli, &a, e) < 0 ||
 	    journal(cli, a.self, &lines, &lie, e) < 0 ||
-	    api_call(
-		a.remote, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
+	    read_all(a.remote, from, events, e) < 0)
 		return -1;
-	sorted(json_object_get(answer, "events"), buf_bytes(&lines), from, all);
+	sorted(events, buf_bytes(&lines), from, all);
 	for (size_t i = 0; i < json_array_size(all); i++)
 		if (print_event(cli, json_array_get(all, i), e) < 0)
 			return -1;

@@ -423,12 +423,11 @@ drill(struct cli *cli, struct self *s, const struct cli_recovery *o,
 
 /* The only one there is. */
 static int
-only_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
+only_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(
-		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+	if (api_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
 	size_t n = json_array_size(open);
@@ -447,14 +446,14 @@ only_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
 }
 
 static int
-open_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
+open_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 {
 	static const struct cli_things recoveries = { "/v1/recovery", "open",
 		"recovery", "aumbry recovery status" };
 
 	if (cli->n_args == 2
-		? cli_find_id(s->remote, &recoveries, cli->args[1], out, e) == 0
-		: only_one(cli, s, out, e) == 0)
+		? cli_find_id(r, &recoveries, cli->args[1], out, e) == 0
+		: only_one(cli, r, out, e) == 0)
 		return 0;
 	if (e->code != ERR_NOT_FOUND)
 		return -1;
@@ -465,15 +464,17 @@ open_one(struct cli *cli, struct self *s, struct id *out, struct err *e)
 }
 
 static int
-stop(struct cli *cli, struct self *s, struct err *e)
+stop(struct cli *cli, struct err *e)
 {
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(buf_free) struct buf path = { 0 };
 	struct id id;
 
-	if (open_one(cli, s, &id, e) < 0)
+	/* Who signed in by a code stops the operator's, too. */
+	if (cli_account(cli, &a, e) < 0 || open_one(cli, a.remote, &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/recovery/%s/stop", id_text(&id).s);
-	if (api_call(s->remote, "POST", buf_text(&path), NULL, false, NULL, e) <
+	if (api_call(a.remote, "POST", buf_text(&path), NULL, false, NULL, e) <
 	    0)
 		return -1;
 	cli_say(cli, "The recovery is stopped.");
@@ -486,7 +487,7 @@ allow(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 	OWN(buf_free) struct buf path = { 0 };
 	struct id id;
 
-	if (open_one(cli, s, &id, e) < 0)
+	if (open_one(cli, s->remote, &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/recovery/%s/allow", id_text(&id).s);
 	if (cli_stepped_call(
@@ -523,7 +524,6 @@ run(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	    : strcmp(verb, "assist") == 0  ? cli_assist(cli, s, o, e)
 	    : strcmp(verb, "kit") == 0	   ? cli_kit(cli, s, o, e)
 	    : strcmp(verb, "drill") == 0   ? drill(cli, s, o, e)
-	    : strcmp(verb, "stop") == 0	   ? stop(cli, s, e)
 	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &o->proof, e)
 					   : veto(cli, s, &o->proof, e);
 }
@@ -558,6 +558,8 @@ cli_recovery(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "aumbry recovery status | key … | contact … | assist OWNER "
 		    "| kit … | drill | stop [ID] | allow [ID] | veto");
+	if (strcmp(cli->args[0], "stop") == 0)
+		return stop(cli, e);
 	return cli_self(cli, &s, e) < 0 || self_state(s, e) < 0
 	    ? -1
 	    : run(cli, s, &o, e);

@@ -114,6 +114,7 @@ visit(void *ctx, struct bytes password, struct err *e)
 	struct visiting *v = ctx;
 
 	v->ask.password = password;
+	v->ask.dir = v->dir;
 	return visit_signin(v->dir, &v->ask, &v->prove, &v->reads, &v->why, e);
 }
 

@@ -501,6 +501,8 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 	if (!found)
 		return err_set(
 		    e, ERR_NOT_FOUND, "there is no account %s", j->name);
+	if (strcmp(j->verb, "unlock") == 0)
+		return account_unthrottle_all(tx, a.name, &a.uid, e);
 	if (strcmp(j->verb, "quota") == 0)
 		return usage_set_quota(
 		    tx, &a.uid, j->quota == 0 ? USAGE_NO_QUOTA : j->quota, e);
@@ -562,13 +564,13 @@ run_account(const struct options *o, struct err *e)
 	bool quota = strcmp(verb, "quota") == 0;
 	if (name == NULL ||
 	    (!quota && strcmp(verb, "suspend") != 0 &&
-		strcmp(verb, "resume") != 0) ||
+		strcmp(verb, "resume") != 0 && strcmp(verb, "unlock") != 0) ||
 	    (quota &&
 		(o->n_args < 3 ||
 		    text_parse_size(o->args[2], &edit.quota) < 0)))
 		return err_set(e, ERR_USAGE,
 		    "aumbryd account list | show NAME | suspend NAME | resume "
-		    "NAME | quota NAME SIZE (0: none)");
+		    "NAME | unlock NAME | quota NAME SIZE (0: none)");
 	return db_write(s.db, edit_job, &edit, e);
 }
 
@@ -689,7 +691,8 @@ static const struct command {
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
 	    "--data DIR list | show NAME | suspend NAME | resume "
-	    "NAME | quota NAME SIZE | recover NAME REQUEST --reference R",
+	    "NAME | unlock NAME | quota NAME SIZE | recover NAME REQUEST "
+	    "--reference R",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
 	{ "check", "--data DIR [--read]", run_check },

@@ -6,6 +6,7 @@
 #include "factor/seckey.h"
 #include "factor/totp.h"
 #include "factor/trust.h"
+#include "server/ordered.h"
 
 #include <string.h>
 
@@ -157,7 +158,7 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 		    "who runs the server has suspended this account");
 	server_token(&token, &stored);
 	struct account_session s = { .uid = a.uid,
-		.dev_id = d->dev_id,
+		/* It is no device, whatever ID it gives itself. */
 		.class = d->class,
 		.limited = true,
 		.opened_ms = c->now_ms,
@@ -168,7 +169,8 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 	id_random(&s.id);
 	if (account_add_session(
 		tx, &stored, &s, bytes_of(stored.b, DIGEST_BYTES), e) < 0 ||
-	    server_event(tx, c, &a.uid, "signin_visit", NULL, s.way, e) < 0)
+	    server_event(tx, c, &a.uid, "signin_visit", NULL, s.way, e) < 0 ||
+	    ordered_stop(tx, c, &a.uid, e) < 0)
 		return -1;
 	jsonio_put_id(c->out, "uid", &a.uid);
 	jsonio_put_bytes(

@@ -240,7 +240,7 @@ phone_check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
 	if (v == NONE)
 		return code_wrong(tx, c, uid, way, e);
 	*ok = true;
-	return code_tried_well(tx, uid, TRIES, e) < 0
+	return code_tried_well(tx, c, uid, TRIES, e) < 0
 	    ? -1
 	    : sql_run(tx, e,
 		  "UPDATE phone SET code_until_ms = 0 WHERE uid = ?"

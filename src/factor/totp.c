@@ -155,7 +155,7 @@ check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 	if (step == 0)
 		return code_wrong(tx, c, uid, KIND, e);
 	*ok = true;
-	if (code_tried_well(tx, uid, KIND, e) < 0)
+	if (code_tried_well(tx, c, uid, KIND, e) < 0)
 		return -1;
 	return sql_run(tx, e,
 	    "UPDATE factor SET counter = ? WHERE uid = ? AND kind = ?", "uis",

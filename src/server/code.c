@@ -26,31 +26,58 @@ code_shape(struct call *c, const char *code, const char *of)
 	return false;
 }
 
+struct counts {
+	struct buf asker, account;
+};
+
 static void
-tries_key(struct buf *key, const struct id *uid, const char *kind)
+counts_free(struct counts *x)
 {
-	buf_printf(key, "code|%s|%s", kind, id_text(uid).s);
+	buf_free(&x->asker);
+	buf_free(&x->account);
+}
+
+static void
+counts_of(const struct call *c, const struct id *uid, const char *kind,
+    struct counts *out)
+{
+	const struct id *who = c->me->session ? &c->me->dev_id : &c->me->join;
+
+	buf_printf(&out->account, "code|%s|%s", kind, id_text(uid).s);
+	buf_printf(
+	    &out->asker, "%s|%s", buf_text(&out->account), id_text(who).s);
 }
 
 int
 code_try(struct tx *tx, struct call *c, const struct id *uid, const char *kind,
     bool *ok, struct err *e)
 {
-	OWN(buf_free) struct buf key = { 0 };
+	OWN(counts_free) struct counts x = { .asker = { 0 } };
 
-	tries_key(&key, uid, kind);
-	return server_throttle(
-	    tx, c, buf_text(&key), c->s->config.code_tries, TRIES_MS, ok, e);
+	counts_of(c, uid, kind, &x);
+	if (server_throttle(tx, c, buf_text(&x.asker), c->s->config.code_tries,
+		TRIES_MS, ok, e) < 0)
+		return -1;
+	if (!*ok || c->me->session)
+		return 0;
+	if (server_drip(tx, c, buf_text(&x.account), CODE_ROOM, CODE_DROP_MS,
+		ok, e) < 0)
+		return -1;
+	return *ok ? 0 : account_unspend(tx, buf_text(&x.asker), e);
 }
 
 int
-code_tried_well(
-    struct tx *tx, const struct id *uid, const char *kind, struct err *e)
+code_tried_well(struct tx *tx, const struct call *c, const struct id *uid,
+    const char *kind, struct err *e)
 {
-	OWN(buf_free) struct buf key = { 0 };
+	OWN(counts_free) struct counts x = { .asker = { 0 } };
 
-	tries_key(&key, uid, kind);
-	return account_unthrottle(tx, buf_text(&key), e);
+	counts_of(c, uid, kind, &x);
+	return account_unthrottle(tx, buf_text(&x.asker), e) < 0 ||
+		(!c->me->session &&
+		    account_unspend(tx, buf_text(&x.account), e) < 0)
+	    ? -1
+	    : 0;
 }
 
 int

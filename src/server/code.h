@@ -13,16 +13,21 @@ void code_draw(char out[static CODE_DIGITS + 1]);
 bool code_shape(struct call *c, const char *code, const char *of);
 
 /*
- * Count a try of a code of the account: code_tries of the configuration in 10
- * minutes, for each kind.
+ * Count a try of a code of the account, for each kind: code_tries of the
+ * configuration in 10 minutes for each device, and for each request to join.
+ * Of these, who knows the password opens as many as they like: all together
+ * have CODE_ROOM wrong ones, and then one in CODE_DROP_MS. That bounds the
+ * guesses; the account's devices are not held up by it.
  *
  * ok  false: refused.
  */
+#define CODE_ROOM 30
+#define CODE_DROP_MS 60000
 MUST_CHECK int code_try(struct tx *tx, struct call *c, const struct id *uid,
     const char *kind, bool *ok, struct err *e);
-/* The tries begin anew. */
-MUST_CHECK int code_tried_well(
-    struct tx *tx, const struct id *uid, const char *kind, struct err *e);
+/* The asker's tries begin anew, and what was right counts for nobody. */
+MUST_CHECK int code_tried_well(struct tx *tx, const struct call *c,
+    const struct id *uid, const char *kind, struct err *e);
 /* Tells of a wrong code, and refuses. */
 MUST_CHECK int code_wrong(struct tx *tx, struct call *c, const struct id *uid,
     const char *kind, struct err *e);

@@ -119,14 +119,14 @@ static const struct row rows[] = {
   "to its address. It is read here, and no other machine is asked.\n"
   "Empty: the address alone." },
 { "limits", "password_tries", KIND_COUNT, AT(password_tries), "10", 1, 1000,
-  "Wrong passwords in 10 minutes, per account and address, before each\n"
-  "further try has to wait twice as long." },
+  "Wrong passwords in 10 minutes, per account and address or device;\n"
+  "tries while that waits double it, up to 80 minutes." },
 { "limits", "code_tries", KIND_COUNT, AT(code_tries), "5", 1, 100,
-  "Wrong codes before one must start again. A code has 6 digits, so 5\n"
+  "Wrong codes of one sign-in or device. A code has 6 digits, so 5\n"
   "tries guess it once in 200,000." },
 { "limits", "prompts_per_hour", KIND_COUNT, AT(prompts_per_hour), "3",
   1, 1000,
-  "Requests to join that an account's devices show in an hour, so that\n"
+  "Requests of one address that a device shows in an hour, so that\n"
   "nobody is worn down into allowing one." },
 { "limits", "signups_per_hour", KIND_COUNT, AT(signups_per_hour), "20",
   1, 1000000,

@@ -22,6 +22,13 @@ invite_digest(const struct server *s, const char *code, struct digest *out)
 	server_mac(s, "invite", buf_bytes(&plain), out);
 }
 
+static int
+is_used(struct err *e)
+{
+	return err_set(e, ERR_INVITATION_USED,
+	    "the invitation is unknown, used up or expired");
+}
+
 int
 invite_use(struct tx *tx, struct call *c, const char *code, struct err *e)
 {
@@ -33,10 +40,23 @@ invite_use(struct tx *tx, struct call *c, const char *code, struct err *e)
 		" AND expires_ms > ?",
 		"dn", &d, c->now_ms) < 0)
 		return -1;
-	if (tx_changes(tx) != 1)
-		return err_set(e, ERR_INVITATION_USED,
-		    "the invitation is unknown, used up or expired");
-	return 0;
+	return tx_changes(tx) == 1 ? 0 : is_used(e);
+}
+
+int
+invite_good(struct tx *tx, struct call *c, const char *code, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct digest d;
+	bool row;
+
+	invite_digest(c->s, code, &d);
+	if (sql_first(tx, e, &s, &row,
+		"SELECT 1 FROM invite WHERE code = ? AND uses > 0"
+		" AND expires_ms > ?",
+		"dn", &d, c->now_ms) < 0)
+		return -1;
+	return row ? 0 : is_used(e);
 }
 
 struct invite_job {

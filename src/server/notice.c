@@ -139,9 +139,10 @@ notice_write(struct tx *tx, struct call *c, const struct id *uid,
 	return sql_run(tx, e,
 	    "INSERT INTO outbox (uid, address, subject, body, made_ms, tries,"
 	    " next_ms) SELECT ?, ?, ?, ?, ?, 0, ? WHERE"
-	    " (SELECT COUNT(*) FROM outbox WHERE uid = ?) < ?",
-	    "isssnniu", uid, address, subject, text, c->now_ms, c->now_ms, uid,
-	    (uint64_t)NOTICE_WAITING);
+	    " (SELECT COUNT(*) FROM outbox WHERE uid = ? AND address = ?"
+	    " AND subject = ?) < ?",
+	    "isssnnissu", uid, address, subject, text, c->now_ms, c->now_ms,
+	    uid, address, subject, (uint64_t)NOTICE_WAITING);
 }
 
 static int
@@ -150,10 +151,11 @@ to_all(struct tx *tx, struct call *c, const struct id *uid, const char *subject,
 {
 	return sql_run(tx, e,
 	    "INSERT INTO outbox (uid, address, subject, body, made_ms, tries,"
-	    " next_ms) SELECT uid, address, ?, ?, ?, 0, ? FROM mail_address"
+	    " next_ms) SELECT uid, address, ?, ?, ?, 0, ? FROM mail_address m"
 	    " WHERE uid = ? AND confirmed = 1 AND"
-	    " (SELECT COUNT(*) FROM outbox WHERE uid = ?) < ?",
-	    "ssnniiu", subject, text, c->now_ms, c->now_ms, uid, uid,
+	    " (SELECT COUNT(*) FROM outbox o WHERE o.uid = m.uid"
+	    " AND o.address = m.address AND o.subject = ?) < ?",
+	    "ssnnisu", subject, text, c->now_ms, c->now_ms, uid, subject,
 	    (uint64_t)NOTICE_WAITING);
 }
 

@@ -12,7 +12,8 @@
 
 #define NOTICE_ADDRESSES 3 /* per account */
 #define NOTICE_ADDRESS 254 /* bytes; RFC 5321, section 4.5.3.1.3 */
-#define NOTICE_WAITING 100 /* mails of one account; more are not written */
+#define NOTICE_WAITING \
+	10 /* of one kind, to one address; more are not written */
 
 /* The event as mail to each confirmed address; nothing for what is no news. */
 MUST_CHECK int notice_event(struct tx *tx, struct call *c, const struct id *uid,

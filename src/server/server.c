@@ -7,12 +7,14 @@
 #include "server/escrowlink.h"
 #include "server/notice.h"
 #include "server/postman.h"
+#include "server/settled.h"
 
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TOKEN_BYTES 32
 #define KSF_MEMORY_KIB 65536 /* Argon2id of the password, see vault/opaque.h */
@@ -152,6 +154,33 @@ server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
 }
 
 int
+server_drip(struct tx *tx, struct call *c, const char *key, uint64_t room,
+    int64_t drop_ms, bool *ok, struct err *e)
+{
+	int64_t retry_ms;
+
+	if (account_drip(tx, key, room, drop_ms, c->now_ms, &retry_ms, e) < 0)
+		return -1;
+	*ok = retry_ms == 0;
+	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
+}
+
+const char *
+server_source(const struct call *c)
+{
+	return c->q->peer;
+}
+
+void
+server_stand_in(const struct server *s, const char *name, struct id *uid)
+{
+	struct digest d;
+
+	mac_once(keys_fake(s->keys), bytes_str(name), &d);
+	memcpy(uid->b, d.b, ID_BYTES);
+}
+
+int
 server_account(
     struct tx *tx, const struct id *uid, struct account *out, struct err *e)
 {
@@ -205,6 +234,41 @@ server_token(struct buf *text, struct digest *stored)
 	text_base64url(text, bytes_of(raw, sizeof raw));
 	digest_of(bytes_of(text->p + before, text->n - before), stored);
 	sodium_memzero(raw, sizeof raw);
+}
+
+static void
+known_mac(const struct server *s, const struct id *uid, const struct id *dev_id,
+    struct digest *out)
+{
+	OWN(buf_free) struct buf m = { 0 };
+
+	id_put(&m, uid);
+	id_put(&m, dev_id);
+	server_mac(s, "known device", buf_bytes(&m), out);
+}
+
+void
+server_known(const struct server *s, const struct id *uid,
+    const struct id *dev_id, struct buf *out)
+{
+	struct digest mac;
+
+	known_mac(s, uid, dev_id, &mac);
+	id_put(out, dev_id);
+	digest_put(out, &mac);
+}
+
+bool
+server_knows(const struct server *s, const struct id *uid, struct bytes known,
+    struct id *dev_id)
+{
+	struct scan p = scan_of(known);
+	struct digest mac;
+
+	*dev_id = id_take(&p);
+	struct digest given = digest_take(&p);
+	known_mac(s, uid, dev_id, &mac);
+	return scan_done(&p) && digest_equal(&mac, &given);
 }
 
 void
@@ -295,6 +359,12 @@ auth_job(struct tx *tx, void *arg, struct err *e)
 }
 
 static int
+old_job(struct tx *tx, void *arg, struct err *e)
+{
+	return settled_check(tx, arg, now_ms(), e);
+}
+
+static int
 is_visitor(struct err *e)
 {
 	(void)err_set(e, ERR_PERMISSION,
@@ -305,6 +375,56 @@ is_visitor(struct err *e)
 	    "URL NAME");
 }
 
+/*
+ * A browser sends what another site's page wants sent. It says whose page that
+ * was: in Sec-Fetch-Site, and older ones in Origin alone.
+ */
+static bool
+is_cross_site(const struct server *s, const struct request *q)
+{
+	const char *site = http_header(q, "Sec-Fetch-Site");
+	const char *origin = http_header(q, "Origin");
+	const char *host = http_header(q, "Host");
+
+	if (site != NULL)
+		return strcmp(site, "same-origin") != 0 &&
+		    strcmp(site, "none") != 0;
+	if (origin == NULL)
+		return false;
+	const char *from = strstr(origin, "://");
+	from = from != NULL ? from + 3 : origin;
+	size_t n = strcspn(from, ":");
+	bool here = host != NULL && strcmp(from, host) == 0;
+	return !here &&
+	    (n != strlen(s->config.host) ||
+		strncmp(from, s->config.host, n) != 0);
+}
+
+/* A form of another site can send these; no page of ours does. */
+static bool
+is_form(const struct request *q)
+{
+	const char *type = http_header(q, "Content-Type");
+
+	return type != NULL &&
+	    (strncasecmp(type, "text/plain", 10) == 0 ||
+		strncasecmp(type, "multipart/", 10) == 0);
+}
+
+static int
+check_site(const struct server *s, const struct request *q, struct err *e)
+{
+	if (strcmp(q->method, "GET") == 0)
+		return 0;
+	if (is_form(q))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "a call's content type is application/json");
+	return is_cross_site(s, q)
+	    ? err_set(e, ERR_PERMISSION,
+		  "a page of another site has made this request")
+	    : 0;
+}
+
 int
 server_authorize(
     void *app, const struct http_route *route, struct request *q, struct err *e)
@@ -313,6 +433,8 @@ server_authorize(
 	enum server_who who = (enum server_who)route->who;
 	struct auth_job j = { .s = s, .who = who };
 
+	if (check_site(s, q, e) < 0)
+		return -1;
 	if (who == WHO_ANYBODY)
 		return 0;
 	OWN(mem_free) struct caller *caller = mem_new(sizeof *caller);
@@ -331,6 +453,8 @@ server_authorize(
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");
+	if ((who & WHO_OLD) != 0 && db_read(s->db, old_job, caller, e) < 0)
+		return -1;
 	q->user = TAKE(caller);
 	return 0;
 }
@@ -344,6 +468,38 @@ server_release(void *app, void *user)
 
 /* ---- sweeping ---- */
 
+struct sweep {
+	struct call *c;
+	int64_t at_ms;
+};
+
+/* Keys with the escrow that nothing came of. */
+static int
+drop_begun(struct tx *tx, const struct sweep *j, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf all = { 0 };
+	struct id uid;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT uid FROM escrow_begun WHERE expires_ms < ?", "n",
+		j->at_ms) < 0 ||
+	    sql_gather(s, &all, e) < 0)
+		return -1;
+	stmt_done(&s);
+	for (struct scan p = scan_of(buf_bytes(&all)); p.n > 0;) {
+		struct bytes x = scan_v16(&p);
+		if (x.n != ID_BYTES)
+			continue;
+		memcpy(uid.b, x.p, ID_BYTES);
+		if (escrowlink_later(
+			tx, j->c, &uid, ESCROW_DROP, bytes_str(""), e) < 0)
+			return -1;
+	}
+	return sql_run(tx, e, "DELETE FROM escrow_begun WHERE expires_ms < ?",
+	    "n", j->at_ms);
+}
+
 static int
 sweep_job(struct tx *tx, void *arg, struct err *e)
 {
@@ -351,7 +507,6 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		"DELETE FROM session WHERE expires_ms < ?",
 		"DELETE FROM key_challenge WHERE expires_ms < ?",
 		"DELETE FROM trusted_browser WHERE expires_ms < ?",
-		"DELETE FROM login WHERE expires_ms < ?",
 		"DELETE FROM invite WHERE expires_ms < ?",
 		("DELETE FROM joining_message WHERE joining IN"
 		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
@@ -364,21 +519,34 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 		"DELETE FROM visit WHERE expires_ms < ?",
 		"DELETE FROM throttle WHERE since_ms < ?",
 	};
+	static const char *const at_once[] = {
+		"DELETE FROM login WHERE expires_ms < ?",
+		"DELETE FROM used_nonce WHERE expires_ms < ?",
+	};
+	const struct sweep *j = arg;
+	int64_t now = j->at_ms;
 	/* What has just expired still explains itself for a day. */
-	int64_t before = *(int64_t *)arg - 24 * 3600 * 1000LL;
+	int64_t before = now - 24 * 3600 * 1000LL;
 
+	for (size_t i = 0; i < ARRAY_SIZE(at_once); i++)
+		if (sql_run(tx, e, at_once[i], "n", now) < 0)
+			return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
 		if (sql_run(tx, e, scripts[i], "n", before) < 0)
 			return -1;
-	return 0;
+	return drop_begun(tx, j, e);
 }
 
 int
 server_sweep(struct server *s, int64_t at_ms, struct err *e)
 {
+	struct request nobody = { .peer = "" };
+	struct call c = { .s = s, .q = &nobody, .now_ms = at_ms };
+	struct sweep j = { &c, at_ms };
 	struct zone_gc gc;
 
-	if (db_write(s->db, sweep_job, &at_ms, e) < 0)
+	if (db_write(s->db, sweep_job, &j, e) < 0)
 		return -1;
+	server_wake(&c);
 	return zone_gc(&s->store, at_ms, &gc, e);
 }

@@ -45,12 +45,14 @@ enum server_who {
 	WHO_FRESH = 8, /* and with a step-up of the last minutes */
 	WHO_RECOVER = 16, /* a recovery, by its token */
 	WHO_READER = 32, /* a visitor with keys from the escrow: it reads */
+	WHO_OLD = 64, /* and, of a device, not too young: server/settled.h */
 	WHO_BOTH = WHO_JOIN | WHO_SESSION,
 	WHO_CIRCLE = WHO_BOTH | WHO_VISITOR | WHO_RECOVER,
 	WHO_READS = WHO_SESSION | WHO_READER,
 	WHO_ACCOUNT = WHO_SESSION | WHO_VISITOR,
 	WHO_HELP = WHO_SESSION | WHO_RECOVER,
-	WHO_STEP_UP = WHO_SESSION | WHO_FRESH
+	WHO_STEP_UP = WHO_SESSION | WHO_FRESH,
+	WHO_SETTLED = WHO_STEP_UP | WHO_OLD
 };
 
 /* Who calls: q->user. */
@@ -61,7 +63,7 @@ struct caller {
 	struct id uid, dev_id; /* dev_id zero for a join token */
 	struct id join;
 	struct id recovering; /* a recovery's id; zeros: none */
-	uint8_t recovery_state; /* enum recover_state of api/recover.h */
+	uint8_t recovery_state; /* enum recover_state of server/ordered.h */
 	struct digest token;
 	int64_t password_ms, step_up_ms;
 	uint64_t released; /* bit c: may read category c; of a visitor */
@@ -113,9 +115,19 @@ void server_wake(const struct call *c);
 int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
     PRINTF(3, 4);
 
+/* The address that tries of strangers are counted under. */
+const char *server_source(const struct call *c);
+
+/* The uid that an unknown name stands under: the same each time, nobody's. */
+void server_stand_in(const struct server *s, const char *name, struct id *uid);
+
 /* Count a try; refuses with too-many-attempts. *ok false: refused. */
 MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
     uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
+
+/* The same for what only slows, as account_drip does. */
+MUST_CHECK int server_drip(struct tx *tx, struct call *c, const char *key,
+    uint64_t room, int64_t drop_ms, bool *ok, struct err *e);
 
 /* Refuse with too-many-attempts: "what; try again in …". Returns 0. */
 int server_too_many(struct call *c, const char *what, int64_t retry_ms);
@@ -143,6 +155,13 @@ MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
 
 /* Draw a token: base64url text for the caller, digest for the tables. */
 void server_token(struct buf *text, struct digest *stored);
+/* What a device shows at a later sign-in, when it is none any more: it counts
+ * by itself then, and not with the strangers at its address. Appended. */
+void server_known(const struct server *s, const struct id *uid,
+    const struct id *dev_id, struct buf *out);
+/* Is that what the account gave a device? Whose it is. */
+bool server_knows(const struct server *s, const struct id *uid,
+    struct bytes known, struct id *dev_id);
 /* HMAC under the server's token key: invitations, tickets. */
 void server_mac(const struct server *s, const char *label, struct bytes x,
     struct digest *out);

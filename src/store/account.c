@@ -122,6 +122,16 @@ static const char *const schema[] = {
 	" next_ms INTEGER NOT NULL);"
 	"ALTER TABLE session ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE session ADD COLUMN way TEXT NOT NULL DEFAULT '';",
+	"CREATE TABLE used_nonce (nonce BLOB PRIMARY KEY,"
+	" expires_ms INTEGER NOT NULL);"
+	"CREATE INDEX used_nonce_expires ON used_nonce (expires_ms);"
+	"CREATE INDEX login_expires ON login (expires_ms);"
+	"CREATE INDEX login_uid ON login (uid);"
+	"CREATE INDEX event_kind ON event (uid, event, n);"
+	"CREATE TABLE escrow_begun (uid BLOB PRIMARY KEY,"
+	" expires_ms INTEGER NOT NULL);"
+	"ALTER TABLE recovering ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE joining ADD COLUMN asker TEXT NOT NULL DEFAULT '';",
 };
 
 const char *
@@ -446,19 +456,46 @@ account_set_pin(struct tx *tx, const struct id *uid, const struct id *ref,
 
 /* ---- sessions ---- */
 
-int
-account_add_session(struct tx *tx, const struct digest *token,
-    const struct account_session *x, struct bytes nonce, struct err *e)
+#define NONCE_MS (5 * 60 * 1000) /* a challenge is good for a minute */
+
+/* Used for as long as it could be answered again: longer than the session that
+ * it opened, which may end at once. */
+static int
+use_nonce(struct tx *tx, const struct account_session *x, struct bytes nonce,
+    struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
 
-	if (sql_first(tx, e, &s, &row, "SELECT 1 FROM session WHERE nonce = ?",
-		"b", nonce) < 0)
+	if (sql_first(tx, e, &s, &row,
+		"SELECT 1 FROM used_nonce WHERE nonce = ?", "b", nonce) < 0)
 		return -1;
 	if (row)
 		return err_set(
 		    e, ERR_CONFLICT, "this challenge was answered before");
+	return sql_run(tx, e,
+	    "INSERT INTO used_nonce (nonce, expires_ms) VALUES (?, ?)", "bn",
+	    nonce, x->opened_ms + NONCE_MS);
+}
+
+/* The oldest ends where there are enough: of a device, or of all visitors. */
+static int
+make_room(struct tx *tx, const struct account_session *x, struct err *e)
+{
+	return sql_run(tx, e,
+	    "DELETE FROM session WHERE token IN (SELECT token FROM session"
+	    " WHERE uid = ? AND dev_id = ? AND limited = ?"
+	    " ORDER BY opened_ms DESC LIMIT ? OFFSET ?)",
+	    "iiuuu", &x->uid, &x->dev_id, (uint64_t)x->limited, UINT64_C(10000),
+	    (uint64_t)ACCOUNT_SESSIONS - 1);
+}
+
+int
+account_add_session(struct tx *tx, const struct digest *token,
+    const struct account_session *x, struct bytes nonce, struct err *e)
+{
+	if (use_nonce(tx, x, nonce, e) < 0 || make_room(tx, x, e) < 0)
+		return -1;
 	return sql_run(tx, e,
 	    "INSERT INTO session (token, id, uid, dev_id, nonce, class,"
 	    " limited, opened_ms, expires_ms, password_ms, step_up_ms, os,"
@@ -531,7 +568,13 @@ account_end_visits(struct tx *tx, const struct id *uid,
 	return sql_run(tx, e,
 		   "DELETE FROM session WHERE uid = ? AND limited = 1"
 		   " AND token <> ?",
-		   "id", uid, but) < 0
+		   "id", uid, but) < 0 ||
+		sql_run(tx, e, "DELETE FROM login WHERE uid = ?", "i", uid) <
+		    0 ||
+		sql_run(tx, e,
+		    "UPDATE joining SET state = 4 WHERE uid = ?"
+		    " AND state <= 1",
+		    "i", uid) < 0
 	    ? -1
 	    : sql_run(
 		  tx, e, "DELETE FROM trusted_browser WHERE uid = ?", "i", uid);
@@ -549,7 +592,7 @@ account_end_sessions(
 	    dev_id);
 }
 
-/* ---- events, limits ---- */
+/* ---- events ---- */
 
 /*
  * What somebody outside can cause, as often as he likes from ever new
@@ -590,95 +633,4 @@ account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
 	    " (SELECT n FROM event WHERE uid = ? AND event = ?"
 	    " ORDER BY n DESC LIMIT 1 OFFSET ?)",
 	    "isisu", uid, event, uid, event, (uint64_t)ACCOUNT_ATTEMPTS);
-}
-
-#define DOUBLINGS_MAX 7 /* the longest wait is 128 windows */
-
-/* What was counted under a key, and since when. */
-static int
-counted(struct tx *tx, const char *key, int64_t now_ms, uint64_t *tries,
-    int64_t *since, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-	bool row;
-
-	if (sql_first(tx, e, &s, &row,
-		"SELECT tries, since_ms FROM throttle WHERE name = ?", "s",
-		key) < 0)
-		return -1;
-	*tries = row ? stmt_got_u64(s, 0) : 0;
-	*since = row ? stmt_got_i64(s, 1) : now_ms;
-	return 0;
-}
-
-static int
-count(struct tx *tx, const char *key, uint64_t tries, int64_t since,
-    struct err *e)
-{
-	return sql_run(tx, e,
-	    "INSERT INTO throttle (name, tries, since_ms) VALUES (?, ?, ?)"
-	    " ON CONFLICT (name) DO UPDATE SET tries = excluded.tries,"
-	    " since_ms = excluded.since_ms",
-	    "sun", key, tries, since);
-}
-
-int
-account_throttle(struct tx *tx, const char *key, uint64_t limit,
-    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e)
-{
-	uint64_t tries;
-	int64_t since;
-
-	*retry_ms = 0;
-	if (counted(tx, key, now_ms, &tries, &since, e) < 0)
-		return -1;
-	uint64_t over = tries > limit ? tries - limit : 0;
-	int64_t span = window_ms
-	    << (over < DOUBLINGS_MAX ? over : DOUBLINGS_MAX);
-	if (now_ms - since >= span || now_ms < since) {
-		tries = 0;
-		since = now_ms;
-	}
-	if (tries >= limit) {
-		*retry_ms = since + span - now_ms;
-		/* Only what comes while it waits makes the wait longer. */
-		if (tries < limit + DOUBLINGS_MAX)
-			tries++;
-	} else {
-		tries++;
-	}
-	return count(tx, key, tries, since, e);
-}
-
-int
-account_spend(struct tx *tx, const char *key, uint64_t limit, int64_t window_ms,
-    int64_t now_ms, uint64_t *left, int64_t *retry_ms, struct err *e)
-{
-	uint64_t spent;
-	int64_t since;
-
-	if (counted(tx, key, now_ms, &spent, &since, e) < 0)
-		return -1;
-	if (now_ms - since >= window_ms || now_ms < since) {
-		spent = 0;
-		since = now_ms;
-	}
-	*retry_ms = spent >= limit ? since + window_ms - now_ms : 0;
-	*left = spent >= limit ? 0 : limit - spent - 1;
-	return spent >= limit ? 0 : count(tx, key, spent + 1, since, e);
-}
-
-int
-account_unspend(struct tx *tx, const char *key, struct err *e)
-{
-	return sql_run(tx, e,
-	    "UPDATE throttle SET tries = tries - 1 WHERE name = ?"
-	    " AND tries > 0",
-	    "s", key);
-}
-
-int
-account_unthrottle(struct tx *tx, const char *key, struct err *e)
-{
-	return sql_run(tx, e, "DELETE FROM throttle WHERE name = ?", "s", key);
 }

@@ -106,6 +106,10 @@ struct account_session {
 	const char *os, *address; /* borrowed; "" when read */
 };
 
+/* Of one device, and of all visitors of an account: one more ends the oldest,
+ * so that a list of them stays short. */
+#define ACCOUNT_SESSIONS 16
+
 /* nonce: refused when it was used before (conflict). */
 MUST_CHECK int account_add_session(struct tx *tx, const struct digest *token,
     const struct account_session *s, struct bytes nonce, struct err *e);
@@ -119,7 +123,8 @@ MUST_CHECK int account_released(struct tx *tx, const struct digest *token,
 /* The first half of a step-up. */
 MUST_CHECK int account_password_proven(
     struct tx *tx, const struct digest *token, int64_t now_ms, struct err *e);
-/* Limited sessions but one, and browsers that are trusted. */
+/* Whatever stands on the password that was: limited sessions but one, sign-ins
+ * that wait, requests to join, and browsers that are trusted. */
 MUST_CHECK int account_end_visits(struct tx *tx, const struct id *uid,
     const struct digest *but, struct err *e);
 /* All sessions of a device; dev_id NULL: of the account. */
@@ -141,8 +146,11 @@ MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
     const char *address, const char *detail, struct err *e);
 
 /*
+ * Counts have keys of parts, "what|of whom|of which asker": whom is an
+ * account's name or uid, by which its owner and the operator end them.
+ *
  * Count one try under `key`. When there were `limit` in `window_ms` already,
- * *retry_ms says how long to wait (doubling), else it is 0.
+ * *retry_ms says how long to wait (doubling, to 8 windows), else it is 0.
  */
 MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
     int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
@@ -155,3 +163,10 @@ MUST_CHECK int account_spend(struct tx *tx, const char *key, uint64_t limit,
 MUST_CHECK int account_unspend(struct tx *tx, const char *key, struct err *e);
 MUST_CHECK int account_unthrottle(
     struct tx *tx, const char *key, struct err *e);
+/* What only slows: `room` at once, and then one in each drop_ms. Asking in vain
+ * costs nothing. *retry_ms as above, and never more than drop_ms. */
+MUST_CHECK int account_drip(struct tx *tx, const char *key, uint64_t room,
+    int64_t drop_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
+/* Every count of the account ends, and every refusal of a request. */
+MUST_CHECK int account_unthrottle_all(
+    struct tx *tx, const char *name, const struct id *uid, struct err *e);

@@ -458,6 +458,23 @@ home_machine_mark(const struct id *nonce, struct digest *out)
 	return false;
 }
 
+/* A page that is left is forgotten whole. */
+void
+home_known(const char *dir, struct buf *out)
+{
+	(void)dir;
+	buf_clear(out);
+}
+
+int
+home_keep_known(const char *dir, const char *known, struct err *e)
+{
+	(void)dir;
+	(void)known;
+	(void)e;
+	return 0;
+}
+
 bool
 home_has_key(const char *dir)
 {

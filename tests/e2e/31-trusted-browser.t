@@ -20,7 +20,7 @@ LATER='' # what stands before clients: the same clock as the server's
 # by which the factor is proven.
 request() {
 	$LATER "$BUILD/tests/request" "$URL" "$1" "${3-$PW}" "$2" \
-		>"$T/request" 2>"$T/err" || return
+		>"$T/request" || return
 	token=$(json token "$T/request")
 }
 # send PATH BODY [CURL'S FLAGS…]: as a browser, which keeps cookies in $T/jar;

@@ -201,7 +201,7 @@ not 'a home of ours is left out even when it is named' sh -c '
 	aumbry --home "$1" ls "latest:$1" | grep .' sh "$T/ana"
 says 'an SSH key is in the keychain' ' id_ed25519  \[keychain\]$' \
 	at ana ls -l "$left:$L/.ssh"
-not 'its public half is not' grep 'pub.*keychain' "$T/out"
+lacks 'its public half is not' 'pub.*keychain'
 at ana ls -l "$left:$L/keep" >"$T/ls"
 says 'a private key under any name is' ' looks-harmless  \[keychain\]$' \
 	cat "$T/ls"

@@ -11,6 +11,7 @@ code() {
 		'UPDATE factor SET counter = 0; DELETE FROM throttle' >/dev/null
 	totp now
 }
+sql() { sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' "$1"; }
 PW2=$T/pw2
 echo 'another battery entirely' >"$PW2"
 mkdir -p "$T/files/.ssh" "$T/open"
@@ -111,6 +112,65 @@ says '- and that sign-in has stopped it' 'recovery_stopped' at laptop log
 run operator new --continue
 also '- and the other side is told' 'has stopped'
 ok '- it is given up' operator new --cancel
+
+# Nor does it take a device.
+run operator new "$URL" ana --operator --json --device-name new
+request=$(json request "$T/out" | cut -c 1-8)
+ok 'the operator orders it once more' aumbryd account --data "$DATA" recover \
+	ana "$request" --reference 'ticket 7b'
+ok 'a sign-in by a code' at visitor signin "$URL" ana --with authenticator \
+	--code "$(code)"
+run operator new --continue
+also 'has stopped it, too' 'has stopped'
+says 'which it sees' 'recovery_stopped' at visitor log
+ok 'it is given up again' operator new --cancel
+
+# ---- what costs the escrow, and what fills the log ----
+
+post() {
+	path=$1
+	shift
+	curl -sk --max-time 20 -H 'Content-Type: application/json' "$@" \
+		"${URL%%/#*}$path"
+}
+visits=$(sqlite3 -batch "$T/visitor/state.db" \
+	"SELECT hex(value) FROM pair WHERE name = 'visit'" |
+	perl -ne 'chomp; print substr(pack("H*", $_), -43)')
+uid=$(sql 'SELECT lower(hex(uid)) FROM account')
+junk=$(node -e 'const u = Buffer.from(process.argv[1], "hex");
+	const t = Buffer.alloc(8); t.writeBigUInt64BE(BigInt(Date.now()));
+	console.log(Buffer.concat([u, u, t, Buffer.alloc(process.argv[2] - 42),
+		Buffer.from([1, 1])]).toString("base64url"))' "$uid" "$(
+	awk '/^#define ESCROW_NONCE|^#define KEM_PK_BYTES/ { n += $3 }
+	END { print 42 + n }' "$ROOT/src/wire/escrow.h" "$ROOT/src/wire/kem.h")")
+released() { sql "SELECT COUNT(*) FROM event WHERE event = 'keys_released'"; }
+before=$(released)
+for _ in $(seq 15); do
+	post /v1/release -H "Authorization: Bearer $visits" -d "{
+		\"ask\":\"$junk\",\"sig\":\"$(printf %086d 0 | tr 0 A)\"}"
+	echo
+done >"$T/answers"
+ok 'what asks the escrow for nothing it may have is refused' \
+	[ "$(grep -c '"error"' "$T/answers")" -eq 15 ]
+says '- by the escrow itself' 'release-refused|bad-request' cat "$T/answers"
+equal '- is no release in the log' "$before" "$(released)"
+ok 'it ends' at visitor signout
+wards() { find "$ESCROW_DIR/accounts" -type f | wc -l; }
+point=4vKuCmq8TnGohKlhxQBRX1jjC2qoLdjdtqZZReCNLXY
+start="{\"request\":\"$point\",\"standard\":true"
+before=$(wards)
+ok 'who has no invitation' post /v1/signup/start -o "$T/answer" -d "$start}"
+says '- is told so' invitation-required cat "$T/answer"
+equal '- and costs the escrow nothing' "$before" "$(wards)"
+ok 'who has one' post /v1/signup/start -o "$T/answer" \
+	-d "$start,\"invite\":\"$(aumbryd invite --data "$DATA")\"}"
+ok '- has a key there' [ "$(wards)" -gt "$before" ]
+sql 'UPDATE escrow_begun SET expires_ms = 1'
+stop_server
+start_server
+ok '- which goes when nothing comes of it' \
+	until_true 20 sh -c '[ "$(find "$1" -type f | wc -l)" -eq "$2" ]' x \
+	"$ESCROW_DIR/accounts" "$before"
 
 # Now it is meant.
 rm -rf "$T/laptop"

@@ -97,7 +97,7 @@ says 'again there is nothing to do' 'No pack is under' \
 	at laptop protection reencrypt
 run at visitor signin "$URL" ana --with authenticator \
 	--code "$(code)"
-not 'a code reads nothing now' grep -q 'to read' "$T/err"
+lacks 'a code reads nothing now' 'to read'
 refused '- also when it tries' 4 permission-denied \
 	at visitor restore latest --to "$T/nothing"
 ok '- and signs out' at visitor signout

@@ -30,15 +30,6 @@ refused() {
 	fi
 }
 
-# also NAME PATTERN: the last command's output or words hold PATTERN as well.
-also() {
-	if cat "$T/out" "$T/err" | grep -Eq -e "$2"; then
-		pass "$1"
-	else
-		fail "$1 (does not say: $2)"
-	fi
-}
-
 # equal NAME WANTED GOT: two texts must be the same.
 equal() {
 	if [ "$2" = "$3" ]; then

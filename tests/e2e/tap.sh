@@ -77,9 +77,22 @@ fail() {
 	awk '{ print "# " $0 }' "$T/out" "$T/err" 2>/dev/null
 }
 
-# run COMMAND…: its output in $T/out and $T/err, its exit status returned.
+# run COMMAND…: its output in $T/out and $T/err, its exit status returned. Both
+# files change when it has ended, so the command can read what the last one
+# said. What is run within another's run is heard by both.
+RUNS=''
 run() {
-	"$@" >"$T/out" 2>"$T/err" </dev/null
+	RUNS=x$RUNS
+	"$@" >"$T/out.$RUNS" 2>"$T/err.$RUNS" </dev/null
+	set -- $?
+	mv "$T/out.$RUNS" "$T/out"
+	mv "$T/err.$RUNS" "$T/err"
+	RUNS=${RUNS#x}
+	[ -z "$RUNS" ] || {
+		cat "$T/out"
+		cat "$T/err" >&2
+	}
+	return "$1"
 }
 
 # ok NAME COMMAND…: it must succeed.
@@ -116,16 +129,33 @@ exits() {
 }
 
 # says NAME PATTERN COMMAND…: output or words hold PATTERN (grep -E),
-# whatever the exit status.
+# whatever the exit status, but not of a signal or of no command.
 says() {
 	name=$1 pattern=$2
 	shift 2
 	run "$@"
-	if cat "$T/out" "$T/err" | grep -Eq -e "$pattern"; then
+	status=$?
+	if [ $status -ge 126 ]; then
+		fail "$name (exit $status)"
+	elif output_holds "$pattern"; then
 		pass "$name"
 	else
 		fail "$name (does not say: $pattern)"
 	fi
+}
+
+# output_holds PATTERN: the last command's output or words hold it.
+output_holds() {
+	cat "$T/out" "$T/err" | grep -Eq -e "$1"
+}
+
+# also NAME PATTERN, lacks NAME PATTERN: the last command's output or words
+# hold PATTERN as well; they do not hold it.
+also() {
+	if output_holds "$2"; then pass "$1"; else fail "$1 (does not say: $2)"; fi
+}
+lacks() {
+	if output_holds "$2"; then fail "$1 (says: $2)"; else pass "$1"; fi
 }
 
 # until_true SECONDS COMMAND…: try again until it succeeds or time is up.
@@ -207,7 +237,9 @@ start_server() {
 	export URL INVITE
 }
 
-# stop_server [SIGNAL]: TERM unless said otherwise; waits for its end.
+# stop_server [SIGNAL]: TERM unless said otherwise; waits for its end, which
+# finish looks at.
+ENDED=0
 # shellcheck disable=SC2120 # tests give the signal
 stop_server() {
 	[ -n "$SERVER" ] || return 0
@@ -215,13 +247,20 @@ stop_server() {
 	wait "$SERVER" 2>/dev/null
 	stopped=$?
 	SERVER=''
+	[ "${1:-TERM}" = KILL ] || [ $stopped -eq 0 ] || ENDED=$stopped
 	return $stopped
 }
 
-# finish: the plan; the exit status says whether all passed, and no sanitizer
-# had anything to say of any program, whatever became of its exit status.
+# finish: the plan; the exit status says whether all passed, every server that
+# was asked to end did so with 0, and no sanitizer had anything to say of any
+# program, whatever became of its exit status.
 finish() {
 	stop_server
+	[ "$ENDED" -eq 0 ] || {
+		cp "$T/server.err" "$T/out"
+		: >"$T/err"
+		fail "a server ended badly (exit $ENDED)"
+	}
 	for report in "$T"/sanitizer.*; do
 		[ -e "$report" ] || continue
 		cp "$report" "$T/out"

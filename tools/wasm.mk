@@ -28,7 +28,7 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) \
-	$(addprefix src/client/,api.c chain.c depot.c depot_remote.c keyjoin.c \
+	$(addprefix src/client/,act.c api.c chain.c depot.c depot_remote.c keyjoin.c \
 	level.c login.c newcomer.c pair.c pair_join.c pin.c prove.c recovery.c relay.c \
 	release.c release_open.c remote_escrow.c seckey.c seckey_drop.c \
 	session.c visiting.c) \

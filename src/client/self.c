@@ -170,6 +170,7 @@ self_open(const char *dir, struct self **out, struct err *e)
 		return -1;
 	s->depot = depot_remote_new(s->remote);
 	remote_on_expiry(s->remote, renew, s);
+	remote_note_in(s->remote, s->local);
 	s->writer = (struct zcopy_self){ .uid = s->uid,
 		.dev_id = s->dev_id,
 		.key = s->key,

@@ -120,6 +120,11 @@ static const char *const schema[] = {
 	" next_ms INTEGER NOT NULL);"
 	"ALTER TABLE session ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE session ADD COLUMN way TEXT NOT NULL DEFAULT '';",
+	"CREATE TABLE answered (n INTEGER PRIMARY KEY, scope BLOB NOT NULL,"
+	" name BLOB NOT NULL, about BLOB NOT NULL, answer BLOB NOT NULL,"
+	" time_ms INTEGER NOT NULL, UNIQUE (scope, name));"
+	"CREATE INDEX answered_scope ON answered (scope);"
+	"CREATE INDEX answered_time ON answered (time_ms);",
 };
 
 int

@@ -2,6 +2,7 @@
 /* keyjoin.c: being a key for as long as it takes to let a device in. */
 #include "client/keyjoin.h"
 
+#include "base/file.h"
 #include "base/now.h"
 #include "client/chain.h"
 #include "client/depot_remote.h"
@@ -277,7 +278,10 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 		.with = "key",
 		.password = a->password };
 	const char *token = "";
+	OWN(fd_close) int lock = -1;
 
+	if (home_enter(a->dir, &lock, e) < 0)
+		return -1;
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);

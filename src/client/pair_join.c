@@ -2,6 +2,7 @@
 /* pair_join.c: the new device's side of pairing. */
 #include "client/pair_in.h"
 
+#include "base/file.h"
 #include "base/now.h"
 #include "client/depot_remote.h"
 #include "client/newcomer.h"
@@ -343,6 +344,10 @@ pair_join(const struct pair_join *a, struct err *e)
 		.with = "device",
 		.password = a->password };
 
+	OWN(fd_close) int lock = -1;
+
+	if (home_enter(a->dir, &lock, e) < 0)
+		return -1;
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);

@@ -188,8 +188,10 @@ recover_begin(const struct recover_ask *a, struct err *e)
 	struct digest shown;
 	struct id nonce;
 	uint16_t mature;
+	OWN(fd_close) int lock = -1;
 
-	if (is_blank(a->dir, e) < 0 || remote_new(a->url, &r.remote, e) < 0 ||
+	if (home_enter(a->dir, &lock, e) < 0 || is_blank(a->dir, e) < 0 ||
+	    remote_new(a->url, &r.remote, e) < 0 ||
 	    login_server(r.remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0)
 		return -1;
@@ -505,8 +507,10 @@ recover_finish(const struct recover_finish *f, struct err *e)
 	struct recover_work w = { .keyring = NULL };
 	OWN(jsonio_free) json_t *look = NULL;
 	struct recover_state st;
+	OWN(fd_close) int lock = -1;
 
-	if (recovering_load(f->dir, &w.r, e) < 0)
+	if (home_enter(f->dir, &lock, e) < 0 ||
+	    recovering_load(f->dir, &w.r, e) < 0)
 		return -1;
 	if (ask_state(&w.r, &look, &st, e) < 0)
 		return over(e);

@@ -54,7 +54,7 @@ cli_signup(struct cli *cli, struct err *e)
 	else if (protection != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--protection is standard or advanced, not %s", protection);
-	if (home_has_key(dir))
+	if (home_has_key(dir) && !self_founding(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
 	if (cli_password(cli, "New password", true, &password, e) < 0)
@@ -196,9 +196,13 @@ cli_password_change(struct cli *cli, struct err *e)
 	    cli_password(&second, "New password", true, &fresh, e) < 0)
 		return -1;
 	struct prove prove = cli_asking(cli, &proof);
-	if (self_change_password(
-		s, secret_bytes(old), secret_bytes(fresh), &prove, e) < 0)
+	bool already;
+	if (self_change_password(s, secret_bytes(old), secret_bytes(fresh),
+		&prove, &already, e) < 0)
 		return -1;
-	cli_say(cli, "The password is changed.");
+	cli_say(cli, "%s",
+	    already ? "The password was changed already: the new one is in "
+		      "force."
+		    : "The password is changed.");
 	return 0;
 }

@@ -129,4 +129,145 @@ says '- the same again finds which it is' 'was changed already' change \
 	"$T/new" "$PW"
 ok '- the new one is in force' at laptop step-up --code "$(code)"
 
+# ---- devices ----
+
+devices() {
+	at laptop device list | grep -c .
+}
+# approving COMMAND…: laptop lets in whom COMMAND makes ask.
+approving() {
+	rm -f "$T/pipe"
+	mkfifo "$T/pipe"
+	"$@" <"$T/pipe" >"$T/join.out" 2>"$T/join.err" &
+	joining=$!
+	aumbry --home "$T/laptop" device approve --print-code >"$T/pipe" \
+		2>"$T/approve.err" </dev/null
+	approved=$?
+}
+joins() {
+	approving "$@"
+	wait $joining && [ $approved -eq 0 ]
+}
+ask 'DELETE FROM throttle'
+twice 'a phone is let in' joins at phone signin "$URL" ana --device-name phone
+equal '- there are two devices' 2 "$(devices)"
+twice 'it is renamed' at phone device rename mobile
+says '- so' mobile at laptop device list
+ask 'DELETE FROM throttle'
+# It is in, and is killed before it can know.
+lie 'hold-all POST circle'
+rm -f "$T/pipe"
+mkfifo "$T/pipe"
+aumbry --home "$T/pad" --password-file "$PW" signin "$URL" ana \
+	--device-name pad <"$T/pipe" >"$T/join.out" 2>"$T/join.err" &
+joining=$!
+aumbry --home "$T/laptop" device approve --print-code >"$T/pipe" \
+	2>"$T/approve.err" </dev/null &
+approving=$!
+ok 'a pad is let in' until_true 20 [ -s "$T/lies" ]
+kill -9 $joining $approving
+wait $joining $approving 2>/dev/null
+truth
+equal '- it is in the list, and was killed' 3 "$(devices)"
+ask 'DELETE FROM throttle'
+ok '- it asks again, and is let in' joins at pad signin "$URL" ana \
+	--device-name pad
+if grep -q 'has left the account again' "$T/join.err"; then
+	pass '- it says that what was cut off has left'
+else
+	fail '- it says that what was cut off has left'
+fi
+equal '- there are three devices, and no ghost' 3 "$(devices)"
+ok '- a step-up' at laptop step-up --code "$(code)"
+twice 'a device is removed' at laptop device remove pad
+equal '- it is gone' 2 "$(devices)"
+twice 'another leaves' at phone signout --erase
+equal '- it is gone, too' 1 "$(devices)"
+
+# ---- content ----
+
+twice 'backs up' at laptop backup "$T/files"
+equal '- one snapshot' 1 "$(at laptop snapshot list | grep -c .)"
+killed 'backs up, and is killed when it is there' POST \
+	'zones/*/commits' aumbry --home "$T/laptop" --password-file "$PW" \
+	backup "$T/files"
+echo more >"$T/files/b"
+twice '- again' at laptop backup "$T/files"
+twice 'a snapshot is forgotten' at laptop snapshot forget --keep-last 1
+equal '- one is left' 1 "$(at laptop snapshot list | grep -c .)"
+twice 'prunes' at laptop prune
+ok '- all is whole' at laptop check --read
+
+# ---- ways back in ----
+
+keys() {
+	at laptop recovery status | grep -c '^key'
+}
+ok 'a step-up' at laptop step-up --code "$(code)"
+twice 'a recovery key' at laptop recovery key create --out "$T/key"
+equal '- there is one' 1 "$(keys)"
+ok '- it opens' at laptop recovery drill --key-file "$T/key"
+killed 'it is replaced, and killed when that is done' POST circle \
+	aumbry --home "$T/laptop" --password-file "$PW" recovery key rotate \
+	--out "$T/key2"
+ok '- the new one is in its file' test -s "$T/key2"
+twice '- the change is stopped' at laptop recovery veto
+lie 'lose-all POST circle'
+ok 'replaced, without any answer: it finds that it came through' at laptop \
+	recovery key rotate --out "$T/key3"
+truth
+ok '- and is stopped' at laptop recovery veto
+lie 'lose-all POST recovery'
+refused 'what is not known to count' 5 server-unreachable at laptop recovery \
+	key rotate --out "$T/key4"
+also '- is kept' "keep $T/key4"
+ok '- so it is there' test -s "$T/key4"
+truth
+equal '- and counts for nothing yet' 1 "$(keys)"
+
+# ---- security keys ----
+
+members() {
+	at laptop device list | grep -c 'security key'
+}
+soft one
+soft two
+with_one() {
+	aumbry --home "$T/laptop" --password-file "$PW" security-key add \
+		--name "$1" --code "$(code)" --device "unix:$T/$1.sock" \
+		--pin-file "$PIN"
+}
+ok 'a step-up' at laptop step-up --code "$(code)"
+killed 'a security key, killed when it is a member' POST circle aumbry \
+	--home "$T/laptop" --password-file "$PW" security-key add --name one \
+	--device "unix:$T/one.sock" --pin-file "$PIN"
+equal '- it is one' 1 "$(members)"
+twice '- again' with_one one
+equal '- it is one member, not two' 1 "$(members)"
+killed 'another, killed when the server has it' POST security-keys aumbry \
+	--home "$T/laptop" --password-file "$PW" security-key add --name two \
+	--device "unix:$T/two.sock" --pin-file "$PIN"
+says '- the list has both' '^two' at laptop security-key list
+not '- again: it is there already' at laptop security-key add --name two \
+	--device "unix:$T/two.sock" --pin-file "$PIN"
+equal '- two members' 2 "$(members)"
+equal '- the circle says, once, that keys alone count' 1 "$(ask "SELECT COUNT(*)
+	FROM circle_entry WHERE substr(bytes, 65, 1) = x'0c'")"
+
+# ---- back in ----
+
+back_in() {
+	aumbry --home "$T/again" recover "$@" --new-password-file "$T/pw2"
+}
+killed 'a recovery, killed when it has begun' POST recover aumbry --home \
+	"$T/again" recover "$URL" ana --key-file "$T/key" --new-password-file \
+	"$T/pw2" --device-name again
+killed '- the same again, killed when it has ended' POST recover/finish \
+	aumbry --home "$T/again" recover "$URL" ana --key-file "$T/key" \
+	--new-password-file "$T/pw2" --device-name again
+equal '- it was begun once' 1 "$(ask 'SELECT COUNT(*) FROM recovering')"
+ok '- it is gone on with' back_in --continue
+says '- and is in' again aumbry --home "$T/again" device list
+ok '- it restores' aumbry --home "$T/again" restore latest --to "$T/back"
+
 finish

@@ -39,9 +39,32 @@ killed() {
 	wait $victim 2>/dev/null
 	truth
 }
+# server_killed NAME METHOD PATH COMMAND…: it is killed when it has done it, and
+# comes again; who asked has been waiting, and succeeds.
+server_killed() {
+	name=$1
+	lie "hold-all $2 $3"
+	shift 3
+	"$@" >"$T/out" 2>"$T/err" </dev/null &
+	asking=$!
+	until_true 20 [ -s "$T/lies" ] || fail "$name: it never came so far"
+	stop_server KILL
+	liars=$URL
+	start_server
+	URL=$liars
+	truth
+	if wait $asking; then pass "$name"; else fail "$name"; fi
+}
+
 start_liar
+# From now on always the same, for the liar to find it.
+configure server listen "$(sed -n 's|^aumbryd: ready http://||p' "$T/server.err")"
+printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
+chmod +x "$T/caller"
+configure phone call_command "$T/caller"
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)
+INVITE4=$(aumbryd invite --data "$DATA" | tail -n 1)
 
 # ---- sign-up ----
 
@@ -50,6 +73,10 @@ twice 'signs up' at laptop signup "$URL" ana --invite "$INVITE" \
 equal '- one account' 1 "$(ask 'SELECT COUNT(*) FROM account')"
 says '- with its name' 'laptop' at laptop device list
 
+server_killed 'sign-up, and the server is killed when the account is made' \
+	POST signup/finish aumbry --home "$T/abe" --password-file "$PW" \
+	signup "$URL" abe --invite "$INVITE4" --device-name abes
+says '- the device has its name' 'abes' at abe device list
 killed 'sign-up: killed when the account is made' POST signup/finish \
 	aumbry --home "$T/bob" --password-file "$PW" signup "$URL" bob \
 	--invite "$INVITE2" --device-name bobs
@@ -67,7 +94,7 @@ refused '- again, with another password: the account has the first' 1 \
 	wrong-password-or-name aumbry --home "$T/cleo" --password-file \
 	"$T/pw2" signup "$URL" cleo --invite "$INVITE3"
 says '- the account is there' 'account +cleo@' at cleo status
-equal '- three accounts in all' 3 "$(ask 'SELECT COUNT(*) FROM account')"
+equal '- four accounts in all' 4 "$(ask 'SELECT COUNT(*) FROM account')"
 
 # Two at once in one home: only one may come in.
 killed 'a sign-up goes on' POST signup/start aumbry --home "$T/dan" \
@@ -89,6 +116,22 @@ truth
 
 twice 'an authenticator' at laptop authenticator add --secret-file "$SECRET"
 twice '- confirmed' at laptop authenticator confirm "$(totp now)"
+lie lose-answers
+refused 'a wrong code, and its answer is lost' 1 wrong-code at laptop step-up \
+	--code 000000
+truth
+equal '- it counts once' 1 "$(ask "SELECT COUNT(*) FROM event
+	WHERE event = 'code_wrong'")"
+twice 'a number to call' at laptop phone add --call +420123456789 \
+	--code "$(code)"
+equal '- it was called once' 1 "$(grep -c . "$T/calls")"
+twice '- confirmed' at laptop phone confirm "$(json code "$T/calls")"
+killed '- removed, and killed when that is done' POST phones/remove aumbry \
+	--home "$T/laptop" --password-file "$PW" phone remove +420123456789
+ok '- the same command finds that it is done' at laptop phone remove \
+	+420123456789
+refused '- and then that there is none' 1 not-found at laptop phone remove \
+	+420123456789
 passwords() {
 	ask 'SELECT COUNT(*) FROM app_password'
 }
@@ -104,8 +147,12 @@ equal '- there are two' 2 "$(passwords)"
 ok '- when it was shown, it makes another' at laptop app-password create dav \
 	--scope dav --expires 90d
 equal '- there are three' 3 "$(passwords)"
+server_killed 'another, and the server is killed when it is made' POST \
+	app-passwords aumbry --home "$T/laptop" --password-file "$PW" \
+	app-password create files --scope files
+equal '- there are four' 4 "$(passwords)"
 twice 'all are revoked' at laptop app-password revoke --all
-also '- and it says how many there were' '^3 app-specific'
+also '- and it says how many there were' '^4 app-specific'
 equal '- there is none' 0 "$(passwords)"
 if strings -n 8 "$DATA/aumbryd.db"* | grep -Eq '[a-z]{4}-[a-z]{4}-[a-z]{4}'; then
 	fail 'no password can be read in the database'
@@ -183,6 +230,11 @@ twice 'a device is removed' at laptop device remove pad
 equal '- it is gone' 2 "$(devices)"
 twice 'another leaves' at phone signout --erase
 equal '- it is gone, too' 1 "$(devices)"
+
+server_killed 'the password, and the server is killed when it is changed' \
+	POST password/finish aumbry --home "$T/laptop" --password-file "$PW" \
+	password change --new-password-file "$T/new" --code "$(code)"
+twice '- and back' change "$T/new" "$PW"
 
 # ---- content ----
 

@@ -199,7 +199,8 @@ self_save_account(const char *dir, const char *url, const char *name,
 		{ "token", bytes_str("") }, { "heads", bytes_str("") },
 		{ "removing", bytes_str("") }, { "pinned", bytes_str("") },
 		{ "founding", bytes_str("") }, { "entering", bytes_str("") },
-		{ "keying", bytes_str("") }, { "acts", bytes_str("") } };
+		{ "keying", bytes_str("") }, { "releasing", bytes_str("") },
+		{ "acts", bytes_str("") } };
 
 	return home_open(dir, &local, e) < 0 ||
 		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0

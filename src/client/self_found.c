@@ -366,6 +366,7 @@ self_signup_begin(const struct self_signup *a, bool *again, struct err *e)
 	if (home_has_key(a->dir) || !too_late(e))
 		return -1;
 	/* It cannot come through any more. */
+	self_free(&s);
 	*again = false;
 	return begin(a, e);
 }

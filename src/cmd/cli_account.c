@@ -150,7 +150,18 @@ cli_signout(struct cli *cli, struct err *e)
 		return err_remedy(
 		    e, "Add --erase (or --yes) if that is meant.");
 	}
-	return leave(cli, dir, e) < 0 ? -1 : home_erase(dir, e);
+	if (self_founding(dir) && !cli->yes) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "a sign-up was cut off here: the account may have been "
+		    "made, and these are its only keys");
+		return err_remedy(e,
+		    "Go on with it: aumbry status   or add --yes to forget the "
+		    "keys.");
+	}
+	/* Nothing is told to the server: that could make the account yet. */
+	return !self_founding(dir) && leave(cli, dir, e) < 0
+	    ? -1
+	    : home_erase(dir, e);
 }
 
 /* ---- step-up, password ---- */

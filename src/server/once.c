@@ -11,8 +11,6 @@
 #define HEADER "Idempotency-Key"
 #define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
-/* Those of nobody, who has begun a sign-in or a recovery just now. */
-#define NOBODY_MAX 1024
 
 struct once {
 	bool keyed; /* else the request is new each time */
@@ -32,19 +30,23 @@ under(const struct once *o, const char *label, struct digest *out)
 static void
 choose_scope(const struct call *c, struct once *o)
 {
-	static const char *const names[] = { "uid", "login" };
+	static const struct {
+		const char *pattern, *field;
+	} begun[] = { { "/v1/signup/finish", "uid" }, { "/v1/session", "uid" },
+		{ "/v1/signin/finish", "login" } };
 	struct err ignored;
 
+	o->scope = (struct id){ { 0 } };
 	if (c->me != NULL) {
 		o->scope = c->me->session   ? c->me->uid
 		    : id_zero(&c->me->join) ? c->me->recovering
 					    : c->me->join;
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (jsonio_id(c->in, names[i], &o->scope, &ignored) == 0)
-			return;
-	o->scope = (struct id){ { 0 } };
+	for (size_t i = 0; i < ARRAY_SIZE(begun); i++)
+		if (strcmp(c->q->pattern, begun[i].pattern) == 0 &&
+		    jsonio_id(c->in, begun[i].field, &o->scope, &ignored) < 0)
+			o->scope = (struct id){ { 0 } };
 }
 
 static void
@@ -215,7 +217,7 @@ trim(struct tx *tx, const struct once *o, struct err *e)
 	    "DELETE FROM answered WHERE scope = ? AND n <= (SELECT n FROM"
 	    " answered WHERE scope = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
 	    "iiu", &o->scope, &o->scope,
-	    (uint64_t)(id_zero(&o->scope) ? NOBODY_MAX : ONCE_KEPT_MAX));
+	    (uint64_t)(id_zero(&o->scope) ? ONCE_NOBODY_MAX : ONCE_KEPT_MAX));
 }
 
 static int

@@ -21,6 +21,7 @@
 
 #define ONCE_KEPT_MS (3600 * 1000LL)
 #define ONCE_KEPT_MAX 64 /* answers of one account or request */
+#define ONCE_NOBODY_MAX 1024 /* of all who begin something, together */
 #define ONCE_ANSWER_MAX (64 * 1024) /* a longer one is not kept */
 
 /*

@@ -89,6 +89,7 @@ refused 'sign-up: no answer at all' 5 server-unreachable at cleo signup \
 	"$URL" cleo --invite "$INVITE3" --device-name cleos
 also '- it says that the keys are kept' 'keys are kept'
 truth
+refused '- signing out would lose them' 2 input-missing at cleo signout --erase
 echo 'another password' >"$T/pw2"
 refused '- again, with another password: the account has the first' 1 \
 	wrong-password-or-name aumbry --home "$T/cleo" --password-file \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // core.js: asking the core, in its worker; and what it wants kept.
-import { stateRead, stateWrite } from "./store.js";
+import { stateRead, stateTry, stateWrite } from "./store.js";
 import { gaveUp } from "./dom.js";
 
 class Core {
@@ -30,7 +30,8 @@ class Core {
 	#heard(data) {
 		if (data.keep) {
 			const state = data.keep;
-			this.#keeping = this.#keeping.then(() => stateWrite(state));
+			this.#keeping = this.#keeping.catch(() => {}).then(() => stateWrite(state));
+			this.#keeping.catch(() => {}); // who asked hears of it
 			return;
 		}
 		if (data.tell) {
@@ -49,7 +50,7 @@ class Core {
 	ask(what, more = {}) {
 		const run = this.#queue.then(async () => {
 			const { answer } = await this.#post({ ask: { do: what, ...more } });
-			await this.#keeping;
+			await this.#kept();
 			if (answer.error)
 				throw answer.error;
 			return answer;
@@ -58,10 +59,29 @@ class Core {
 		return run;
 	}
 
+	// What could not be kept is not to be built on: begin again from what was.
+	async #kept() {
+		try {
+			await this.#keeping;
+		} catch (e) {
+			this.#worker.terminate();
+			this.#keeping = Promise.resolve();
+			await this.start();
+			throw noRoom(e);
+		}
+	}
+
+	// Before something begins whose keys must be kept: can they be?
+	async roomy() {
+		await stateTry().catch((e) => {
+			throw noRoom(e);
+		});
+	}
+
 	// A call that blocks is ended by ending the worker: what was kept stays.
 	async interrupt() {
 		this.#worker.terminate();
-		await this.#keeping;
+		await this.#keeping.catch(() => {});
 		this.#waiting?.reject(gaveUp);
 		this.#waiting = null;
 		this.#queue = Promise.resolve();
@@ -76,3 +96,6 @@ class Core {
 
 export const core = new Core();
 export const problem = (code, message, remedy = "") => ({ code, message, remedy });
+const noRoom = (e) => problem("disk-full-here",
+	`this browser did not store what it must keep (${e.name}), so nothing was sent`,
+	"Make room on the disk, or let this site store data; a private window may refuse it. Then try again.");

@@ -54,7 +54,7 @@ const make = () => dialog("Make an app password", (close) => {
 	const at = h("div", {});
 	at.append(form({ submit: "Make it", act: async ({ label, scope, days }) => {
 		const made = await change("POST", "/v1/app-passwords", { label: label.trim(), scope,
-			...(days && { expires_ms: Date.now() + days * 86400000 }) });
+			...(days && { lives_s: days * 86400 }) });
 		at.replaceChildren(
 			h("p", {}, "Copy it into the program now. It is not shown again."),
 			h("dl", { class: "facts" }, h("dt", {}, "Name"), h("dd", {}, h("code", {}, made.name)),

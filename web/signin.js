@@ -20,6 +20,7 @@ const deviceField = () => field({ label: "Name of this browser", name: "device_n
 export function showSignin(server) {
 	screen("Sign in", h("div", { class: "card" },
 		form({ submit: "Continue", act: async (v) => {
+			await core.roomy();
 			const answer = await core.ask("signin", { name: nameOf(v.name, server),
 				password: v.password, device_name: browserName(), with: "factor" });
 			await chooseWay(server, nameOf(v.name, server), answer);
@@ -168,9 +169,12 @@ export function showSignup(server) {
 			if ([...v.password].length < 8)
 				throw problem("bad-request", "the password is shorter than 8 characters",
 					"Longer is better: three or four words that nobody would put together.");
+			// What the first step leaves is kept before the second one tells the server.
+			await core.roomy();
 			await core.ask("signup", { name: v.name.trim(), password: v.password,
 				invite: v.invite?.trim() ?? "", device_name: v.device_name.trim(),
 				no_two_factor: false, ...(v.level === "standard" && { escrow: server.fingerprint }) });
+			await core.ask("signup_end");
 			await entered("Your account is ready, and this browser is its first device.");
 		} },
 		server.invitations === "required" && field({ label: "Invitation", name: "invite",

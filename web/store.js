@@ -57,3 +57,9 @@ export async function stateWrite(state) {
 		return asked(s.put({ iv, data }, "state"));
 	});
 }
+
+// As much as a new device needs, and away again.
+export async function stateTry() {
+	await inStore("readwrite", (s) => asked(s.put(crypto.getRandomValues(new Uint8Array(65536)), "try")));
+	await inStore("readwrite", (s) => asked(s.delete("try")));
+}

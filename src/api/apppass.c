@@ -49,6 +49,8 @@ count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 	    "SELECT COUNT(*) FROM app_password WHERE uid = ?", "i", uid);
 }
 
+#define LIVES_MAX_S (100 * 365 * 86400ULL)
+
 struct wish {
 	const char *label, *scope;
 	uint64_t expires_ms; /* 0: never */
@@ -57,14 +59,15 @@ struct wish {
 static int
 take_wish(struct call *c, struct wish *w, struct err *e)
 {
+	bool ends = json_object_get(c->in, "lives_s") != NULL;
 	struct scope scope;
+	uint64_t lives_s = 0;
 
 	w->label = w->scope = "";
 	w->expires_ms = 0;
 	if (jsonio_text(c->in, "label", &w->label, e) < 0 ||
 	    jsonio_text(c->in, "scope", &w->scope, e) < 0 ||
-	    (json_object_get(c->in, "expires_ms") != NULL &&
-		jsonio_u64(c->in, "expires_ms", &w->expires_ms, e) < 0) ||
+	    (ends && jsonio_u64(c->in, "lives_s", &lives_s, e) < 0) ||
 	    scope_parse(w->scope, &scope, e) < 0)
 		return -1;
 	if (w->label[0] == '\0' || strlen(w->label) > APPPASS_LABEL ||
@@ -72,10 +75,10 @@ take_wish(struct call *c, struct wish *w, struct err *e)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "a label has 1 to %d bytes and no control characters",
 		    APPPASS_LABEL);
-	if (w->expires_ms != 0 &&
-	    (w->expires_ms > INT64_MAX || (int64_t)w->expires_ms <= c->now_ms))
+	if (ends && (lives_s == 0 || lives_s > LIVES_MAX_S))
 		return err_set(e, ERR_BAD_REQUEST,
-		    "an app-specific password cannot end before it begins");
+		    "an app-specific password lives for 1 second to 100 years");
+	w->expires_ms = ends ? (uint64_t)c->now_ms + lives_s * 1000 : 0;
 	return 0;
 }
 

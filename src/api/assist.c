@@ -276,13 +276,12 @@ assist_post(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
-	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct call c = {
+		.s = s, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
+	};
 	struct talk_job j = { .c = &c };
 
-	if (db_write(s->db, post_job, &j, e) < 0)
-		return -1;
-	message_posted(s, &j.id, &j.t, r);
-	return 0;
+	return message_take(&c, &j.id, &j.t, post_job, &j, e);
 }
 
 static int

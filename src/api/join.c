@@ -430,15 +430,14 @@ post_job(struct tx *tx, void *arg, struct err *e)
 int
 join_post(void *app, const struct request *q, struct response *r, struct err *e)
 {
-	struct server *s = app;
-	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
+	struct call c = {
+		.s = app, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
+	};
 	struct message_job m = { .c = &c };
 
-	if (captured(&c, &m.join, e) < 0 ||
-	    db_write(s->db, post_job, &m, e) < 0)
-		return -1;
-	message_posted(s, &m.join, &m.t, r);
-	return 0;
+	return captured(&c, &m.join, e) < 0
+	    ? -1
+	    : message_take(&c, &m.join, &m.t, post_job, &m, e);
 }
 
 static int

@@ -3,6 +3,7 @@
 #include "api/message.h"
 
 #include "base/text.h"
+#include "server/once.h"
 
 #define MESSAGES_MAX 64 /* in one request: several codes, each a few */
 
@@ -77,15 +78,38 @@ message_list(struct tx *tx, const struct id *of, unsigned state,
 	}
 }
 
-void
-message_posted(struct server *s, const struct id *of,
-    const struct message_talk *t, struct response *r)
+struct posting {
+	struct call *c;
+	struct message_talk *t;
+	db_job_fn *job;
+	void *arg;
+};
+
+static int
+posting_job(struct tx *tx, void *arg, struct err *e)
 {
+	struct posting *p = arg;
 	OWN(jsonio_free) json_t *out = json_object();
 
-	http_wake(s->http, of);
-	jsonio_put_u64(out, "n", t->n);
-	jsonio_put(&r->body, out);
+	if (p->job(tx, p->arg, e) < 0)
+		return -1;
+	jsonio_put_u64(out, "n", p->t->n);
+	jsonio_put(&p->c->r->body, out);
+	return 0;
+}
+
+int
+message_take(struct call *c, const struct id *of, struct message_talk *t,
+    db_job_fn *job, void *arg, struct err *e)
+{
+	struct posting p = { c, t, job, arg };
+	bool again;
+
+	if (once_write(c, posting_job, &p, true, &again, e) < 0)
+		return -1;
+	if (!again)
+		http_wake(c->s->http, of);
+	return 0;
 }
 
 int

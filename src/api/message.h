@@ -27,9 +27,12 @@ struct message_talk {
 /* u8 state | u8 0 | (u32 n | u8 side | v16 body)…, into t->out. */
 MUST_CHECK int message_list(struct tx *tx, const struct id *of, unsigned state,
     struct message_talk *t, struct err *e);
-/* The answer to what was posted, when it is committed: its number. */
-void message_posted(struct server *s, const struct id *of,
-    const struct message_talk *t, struct response *r);
+/*
+ * Answer a POST: run `job`, which calls message_post for t->n and sets *of,
+ * once; the answer is the number. Who waits for *of is woken.
+ */
+MUST_CHECK int message_take(struct call *c, const struct id *of,
+    struct message_talk *t, db_job_fn *job, void *arg, struct err *e);
 /*
  * Answer ?after=N&wait=S&state=K: run `job`, which calls message_list, and wait
  * as long as it finds no message and no other state.

@@ -14,20 +14,41 @@ call(struct remote *r, const struct remote_call *c, json_t **out, struct err *e)
 	return jsonio_parse(buf_bytes(&answer), out, e);
 }
 
-int
-api_call(struct remote *r, const char *method, const char *path,
-    const json_t *in, bool bare, json_t **out, struct err *e)
+static int
+json_call(struct remote *r, struct remote_call *c, const json_t *in,
+    json_t **out, struct err *e)
 {
-	struct remote_call c = { .method = method,
-		.path = path,
-		.type = "application/json",
-		.bare = bare };
 	OWN(buf_free) struct buf text = { 0 };
 
 	if (in != NULL)
 		jsonio_put(&text, in);
-	c.body = buf_bytes(&text);
-	return call(r, &c, out, e);
+	c->type = "application/json";
+	c->body = buf_bytes(&text);
+	return call(r, c, out, e);
+}
+
+int
+api_call(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e)
+{
+	struct remote_call c = {
+		.method = method, .path = path, .bare = bare, .noted = !bare
+	};
+
+	return json_call(r, &c, in, out, e);
+}
+
+int
+api_act(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e)
+{
+	struct remote_call c = { .method = method,
+		.path = path,
+		.bare = bare,
+		.noted = true,
+		.shown = true };
+
+	return json_call(r, &c, in, out, e);
 }
 
 int

@@ -16,6 +16,13 @@
 MUST_CHECK int api_call(struct remote *r, const char *method, const char *path,
     const json_t *in, bool bare, json_t **out, struct err *e);
 
+/*
+ * As api_call, for an answer that is read only once, and must be: its key is
+ * kept until remote_told, so that the same call after a kill gets it again.
+ */
+MUST_CHECK int api_act(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e);
+
 /* As api_call, waiting up to wait_s for the answer. */
 MUST_CHECK int api_wait(struct remote *r, const char *path, unsigned wait_s,
     json_t **out, struct err *e);

@@ -188,3 +188,16 @@ home_lock(const char *dir, const char *activity, int *fd, struct err *e)
 		    : -1;
 	return 0;
 }
+
+int
+home_enter(const char *dir, int *fd, struct err *e)
+{
+	if (file_mkdirs(dir, 0700, e) < 0)
+		return -1;
+	if (home_lock(dir, "entry", fd, e) == 0)
+		return 0;
+	return e->code == ERR_HOME_BUSY
+	    ? err_set(e, ERR_HOME_BUSY,
+		  "another sign-up, sign-in or recovery goes on at %s", dir)
+	    : -1;
+}

@@ -50,3 +50,9 @@ MUST_CHECK int home_erase(const char *dir, struct err *e);
 /* One activity at a time: a lock file by that name. errors: home-busy. */
 MUST_CHECK int home_lock(
     const char *dir, const char *activity, int *fd, struct err *e);
+
+/*
+ * Only one may be coming into a home at a time: by sign-up, sign-in or
+ * recovery. Makes the folder. errors: home-busy.
+ */
+MUST_CHECK int home_enter(const char *dir, int *fd, struct err *e);

@@ -2,9 +2,11 @@
 /* keyjoin.c: being a key for as long as it takes to let a device in. */
 #include "client/keyjoin.h"
 
+#include "base/file.h"
 #include "base/now.h"
 #include "client/chain.h"
 #include "client/depot_remote.h"
+#include "client/entering.h"
 #include "client/newcomer.h"
 #include "client/pin.h"
 #include "client/relay.h"
@@ -323,15 +325,19 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 		.with = "key",
 		.password = a->password };
 	const char *token = "";
+	OWN(fd_close) int lock = -1;
 
+	if (home_enter(a->dir, &lock, e) < 0)
+		return -1;
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
-	if (newcomer_request(&ask, &me, &offered, e) < 0)
+	if (pair_ask(a, &ask, &me, &offered, e) < 0)
 		return -1;
 	if (jsonio_text(offered, "token", &token, e) < 0 ||
 	    seckey_prove(me.remote, key, &me.uid, &prf, &proved, e) < 0) {
 		relay_cancel(me.remote, &me.join);
+		entering_forget(a->dir);
 		return -1;
 	}
 	keyjoin_end_visit(a->url, proved);
@@ -339,8 +345,9 @@ keyjoin(const struct pair_join *a, const struct fido_ask *key,
 		only_factor(a->ctx);
 		return pair_prompt(a, &me, e);
 	}
+	bool left;
 	int rc = keyjoin_member(a, &me, prf, proved, token, e);
-	if (rc < 0)
-		relay_cancel(me.remote, &me.join);
+	if (rc < 0 && !home_has_key(a->dir))
+		entering_end(a->dir, &left);
 	return rc;
 }

@@ -96,23 +96,50 @@ check_seen(const struct circle_escrow *escrow, const struct digest *seen,
 		  "the server names another escrow than it did before");
 }
 
+/* "releasing" in state.db: the level is standard, or about to be, and the
+ * escrow has yet to hear of the password's release key. */
+#define UNFINISHED "releasing"
+
+bool
+level_unfinished(struct self *s)
+{
+	OWN(buf_free) struct buf note = { 0 };
+	struct err ignored;
+
+	return local_get(s->local, UNFINISHED, &note, &ignored) == 0 &&
+	    note.n > 0;
+}
+
+static int
+open_level(struct self *s, const struct digest *seen, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct circle_escrow escrow;
+
+	return api_call(s->remote, "POST", "/v1/protection/escrow", NULL, false,
+		   &answer, e) < 0 ||
+		release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
+		check_seen(&escrow, seen, e) < 0
+	    ? -1
+	    : self_protection(s, PROTECTION_STANDARD, true, &escrow, e);
+}
+
 int
 level_standard(struct self *s, const struct login *l, const struct digest *seen,
     struct err *e)
 {
-	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(jsonio_free) json_t *key = json_object();
-	struct circle_escrow escrow;
 
-	if (api_call(s->remote, "POST", "/v1/protection/escrow", NULL, false,
-		&answer, e) < 0 ||
-	    release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
-	    check_seen(&escrow, seen, e) < 0 ||
-	    self_protection(s, PROTECTION_STANDARD, true, &escrow, e) < 0)
+	if (local_put(s->local, UNFINISHED, bytes_str("1"), e) < 0)
+		return -1;
+	if (s->circle.protection != PROTECTION_STANDARD &&
+	    open_level(s, seen, e) < 0)
 		return -1;
 	release_register(l->export_key, &s->uid, s->key, &s->dev_id, key);
 	return api_call(s->remote, "POST", "/v1/protection/release-key", key,
-	    false, NULL, e);
+		   false, NULL, e) < 0
+	    ? -1
+	    : local_put(s->local, UNFINISHED, bytes_str(""), e);
 }
 
 /* ---- web access ---- */

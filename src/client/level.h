@@ -22,6 +22,10 @@ MUST_CHECK int level_ready(
  */
 MUST_CHECK int level_advanced(struct self *s, struct err *e);
 
+/* Was it set to standard here and cut off, before the escrow heard of the
+ * password? Then level_standard finishes it. */
+bool level_unfinished(struct self *s);
+
 /*
  * After a step-up, whose run of OPAQUE is `l`: its release key goes to the
  * escrow.

@@ -17,7 +17,8 @@ newcomer_free(struct newcomer *n)
 	secret_free(&n->export_key);
 	buf_free(&n->record);
 	free(n->host);
-	n->host = NULL;
+	free(n->token);
+	n->host = n->token = NULL;
 }
 
 static void
@@ -79,6 +80,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	    jsonio_id(*answer, "join", &n->join, e) < 0 ||
 	    jsonio_text(*answer, "token", &token, e) < 0)
 		return -1;
+	n->token = mem_text(token);
 	remote_set_token(n->remote, token);
 	n->export_key = TAKE(l.export_key);
 	return 0;

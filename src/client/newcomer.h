@@ -7,7 +7,7 @@
 
 struct newcomer {
 	struct remote *remote; /* with the request's token, once it is made */
-	char *host;
+	char *host, *token;
 	struct devkey *key;
 	struct device device;
 	struct buf record; /* device, encoded */

@@ -78,6 +78,8 @@ struct pair_join {
 	pair_ask_fn ask;
 	bool again; /* ask for the next code after a wrong one */
 	void (*waiting)(void *ctx); /* the request is open */
+	/* One that was cut off here has been in, and left; or NULL. */
+	void (*left)(void *ctx);
 	void *ctx;
 };
 
@@ -89,6 +91,14 @@ struct pair_join {
  *         wrong-code-kind, circle-*, history-*.
  */
 MUST_CHECK int pair_join(const struct pair_join *a, struct err *e);
+
+/*
+ * The beginning of it, for who goes on in another way: newcomer_request, with
+ * its keys kept in the home. What was cut off there is ended before.
+ */
+MUST_CHECK int pair_ask(const struct pair_join *a,
+    const struct newcomer_ask *ask, struct newcomer *me, json_t **answer,
+    struct err *e);
 
 /*
  * The same for a request that is open, but was kept from the trusted devices:

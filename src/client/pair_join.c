@@ -3,8 +3,10 @@
 #include "client/chain.h"
 #include "client/pair_in.h"
 
+#include "base/file.h"
 #include "base/now.h"
 #include "client/depot_remote.h"
+#include "client/entering.h"
 #include "client/newcomer.h"
 #include "vault/cpace.h"
 
@@ -17,6 +19,7 @@ struct entrant {
 	struct depot *depot;
 	struct relay c;
 	bool key; /* a security key was proven before */
+	bool signed_add; /* so that the other side can let it in */
 	/* What the trusted device vouched for. */
 	struct digest circle_id, head;
 	uint32_t seq;
@@ -195,6 +198,7 @@ sign_offer(
 		    "the entry to sign does not add this device to that list");
 	devkey_sign(n->me.key, SIG_CIRCLE, unsigned_add, sig);
 	relay_box(k, k->b_to_a, RELAY_SIGNED, bytes_of(sig, sizeof sig), &m);
+	n->signed_add = true;
 	return relay_send(&n->c, RELAY_SIGNED, buf_bytes(&m), e);
 }
 
@@ -313,6 +317,21 @@ prove(struct entrant *n, struct err *e)
 	}
 }
 
+/* Nobody should be asked about what nobody waits for, and no device stay in
+ * the list that is none. */
+static void
+give_up(struct entrant *n)
+{
+	bool left = false;
+
+	if (n->signed_add && !home_has_key(n->a->dir)) {
+		entering_end(n->a->dir, &left);
+		return;
+	}
+	relay_cancel(n->me.remote, &n->c.join);
+	entering_forget(n->a->dir);
+}
+
 /* The request is open and the devices are asked. */
 static int
 go_in(struct entrant *n, struct err *e)
@@ -328,9 +347,22 @@ go_in(struct entrant *n, struct err *e)
 		a->waiting(a->ctx);
 	if (prove(n, e) == 0)
 		return 0;
-	/* Nobody should be asked about what nobody waits for. */
-	relay_cancel(n->me.remote, &n->c.join);
+	give_up(n);
 	return -1;
+}
+
+int
+pair_ask(const struct pair_join *a, const struct newcomer_ask *ask,
+    struct newcomer *me, json_t **answer, struct err *e)
+{
+	bool left;
+
+	entering_end(a->dir, &left);
+	if (left && a->left != NULL)
+		a->left(a->ctx);
+	return newcomer_request(ask, me, answer, e) < 0
+	    ? -1
+	    : entering_note(a->dir, a->url, me, e);
 }
 
 int
@@ -345,11 +377,14 @@ pair_join(const struct pair_join *a, struct err *e)
 		.with = "device",
 		.password = a->password };
 
+	OWN(fd_close) int lock = -1;
+
+	if (home_enter(a->dir, &lock, e) < 0)
+		return -1;
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
-	return newcomer_request(&ask, &n.me, &answer, e) < 0 ? -1
-							     : go_in(&n, e);
+	return pair_ask(a, &ask, &n.me, &answer, e) < 0 ? -1 : go_in(&n, e);
 }
 
 int

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "client/act.h"
 #include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/login.h"
@@ -33,6 +34,7 @@ recovering_free(struct recovering *r)
 	free(r->token);
 	devkey_free(&r->key);
 	secret_free(&r->code);
+	buf_free(&r->begin);
 	remote_free(&r->remote);
 	*r = (struct recovering){ .key = NULL };
 }
@@ -57,13 +59,14 @@ put(const struct recovering *r, struct buf *out)
 	buf_put_v8(out, bytes_str(r->name));
 	buf_put_v8(out, bytes_str(r->device_name));
 	buf_put_v8(out, bytes_str(r->host));
-	buf_put_v8(out, bytes_str(r->token));
+	buf_put_v8(out, bytes_str(r->token != NULL ? r->token : ""));
 	id_put(out, &r->id);
 	id_put(out, &r->opening);
 	buf_put_bytes(out, secret_bytes(raw));
 	device_put(out, &r->device);
 	buf_put_v8(
 	    out, r->code != NULL ? secret_bytes(r->code) : bytes_str(""));
+	buf_put_v32(out, buf_bytes(&r->begin));
 }
 
 static int
@@ -90,27 +93,28 @@ take(struct bytes x, struct recovering *r, struct err *e)
 	struct bytes code = scan_v8(&s);
 	if (code.n > 0)
 		r->code = secret_of(code);
+	buf_put_bytes(&r->begin, scan_v32(&s));
 	return scan_done(&s) ? 0 : -1;
 }
 
-int
-recovering_load(const char *dir, struct recovering *out, struct err *e)
+/* Without the network. */
+static int
+kept(const char *dir, struct recovering *out, struct err *e)
 {
 	OWN(mem_free) char *marker = file_join(dir, HOME_MARKER);
 	OWN(local_free) struct local *local = NULL;
-	OWN(buf_free) struct buf kept = { 0 };
+	OWN(buf_free) struct buf b = { 0 };
 
 	if (file_exists(marker) &&
-	    (home_open(dir, &local, e) < 0 ||
-		local_get(local, KEY, &kept, e) < 0))
+	    (home_open(dir, &local, e) < 0 || local_get(local, KEY, &b, e) < 0))
 		return -1;
-	if (kept.n == 0) {
+	if (b.n == 0) {
 		(void)err_set(
 		    e, ERR_NOT_FOUND, "no recovery was begun at %s", dir);
 		return err_remedy(
 		    e, "Run: aumbry recover URL NAME --key-file F");
 	}
-	if (take(buf_bytes(&kept), out, e) < 0)
+	if (take(buf_bytes(&b), out, e) < 0)
 		return err_set(e, ERR_STATE_DAMAGED,
 		    "what is kept of the recovery is not well-formed");
 	if (remote_new(out->url, &out->remote, e) < 0)
@@ -141,21 +145,81 @@ recovering_forget(const char *dir, struct err *e)
 	    : local_put(local, KEY, bytes_str(""), e);
 }
 
+/* Sent, or sent again: it is begun once. */
+static int
+send_begin(const char *dir, struct recovering *r, struct err *e)
+{
+	OWN(local_free) struct local *local = NULL;
+	OWN(jsonio_free) json_t *ask = NULL;
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *token = "";
+	struct err ignored;
+
+	if (home_open(dir, &local, e) < 0 ||
+	    jsonio_parse(buf_bytes(&r->begin), &ask, e) < 0)
+		return -1;
+	remote_note_in(r->remote, local);
+	int rc =
+	    api_act(r->remote, "POST", "/v1/recover", ask, true, &answer, e);
+	if (rc < 0 && !act_unknown(e) && recovering_forget(dir, &ignored) < 0)
+		return -1;
+	if (rc < 0 && act_unknown(e))
+		(void)err_remedy(e,
+		    "It may have begun. Run the command again when the server "
+		    "answers: it goes on.");
+	if (rc == 0 &&
+	    (jsonio_id(answer, "recovery", &r->id, e) < 0 ||
+		jsonio_text(answer, "token", &token, e) < 0))
+		rc = -1;
+	if (rc == 0) {
+		buf_free(&r->begin);
+		free(r->token);
+		r->token = mem_text(token);
+		remote_set_token(r->remote, token);
+		rc = recovering_save(dir, r, e);
+	}
+	if (rc == 0)
+		remote_told(r->remote);
+	remote_note_in(r->remote, NULL);
+	return rc;
+}
+
+int
+recovering_load(const char *dir, struct recovering *out, struct err *e)
+{
+	if (kept(dir, out, e) < 0)
+		return -1;
+	return out->begin.n > 0 ? send_begin(dir, out, e) : 0;
+}
+
 /* ---- beginning ---- */
 
+static bool
+same(const struct recovering *r, const struct recover_ask *a)
+{
+	return strcmp(r->url, a->url) == 0 && strcmp(r->name, a->name) == 0 &&
+	    strcmp(r->way, a->way) == 0;
+}
+
+/* *again: the same was begun, and is now. */
 static int
-is_blank(const char *dir, struct err *e)
+is_blank(const struct recover_ask *a, bool *again, struct err *e)
 {
 	OWN(recovering_free) struct recovering old = { .key = NULL };
 	struct err ignored;
 
-	if (home_has_key(dir))
+	*again = false;
+	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
-		    "an account is signed in at %s", dir);
-	if (recovering_load(dir, &old, &ignored) < 0)
+		    "an account is signed in at %s", a->dir);
+	if (kept(a->dir, &old, &ignored) < 0)
 		return 0;
-	(void)err_set(
-	    e, ERR_CONFLICT, "a recovery of %s was begun at %s", old.name, dir);
+	if (old.begin.n > 0 && same(&old, a)) {
+		*again = true;
+		return send_begin(a->dir, &old, e);
+	}
+	(void)err_set(e, ERR_CONFLICT, "a recovery of %s was begun at %s",
+	    old.name, a->dir);
 	return err_remedy(e,
 	    "Go on with it: aumbry recover --continue   Or give it up: aumbry "
 	    "recover --cancel");
@@ -182,14 +246,19 @@ recover_begin(const struct recover_ask *a, struct err *e)
 	OWN(recovering_free) struct recovering r = { .key = NULL };
 	OWN(jsonio_free) json_t *server = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf record = { 0 };
-	const char *host = "", *token = "";
+	const char *host = "";
 	struct digest shown;
 	struct id nonce;
 	uint16_t mature;
+	OWN(fd_close) int lock = -1;
+	bool again;
 
-	if (is_blank(a->dir, e) < 0 || remote_new(a->url, &r.remote, e) < 0 ||
+	if (home_enter(a->dir, &lock, e) < 0 || is_blank(a, &again, e) < 0)
+		return -1;
+	if (again)
+		return 0;
+	if (remote_new(a->url, &r.remote, e) < 0 ||
 	    login_server(r.remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0)
 		return -1;
@@ -207,13 +276,10 @@ recover_begin(const struct recover_ask *a, struct err *e)
 		jsonio_put_bytes(
 		    ask, "verifier", bytes_of(shown.b, DIGEST_BYTES));
 	}
-	if (api_call(r.remote, "POST", "/v1/recover", ask, true, &answer, e) <
-		0 ||
-	    jsonio_id(answer, "recovery", &r.id, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0)
-		return -1;
-	r.token = mem_text(token);
-	return recovering_save(a->dir, &r, e);
+	/* Kept before it is sent: a recovery that nobody has would wait. */
+	jsonio_put(&r.begin, ask);
+	return recovering_save(a->dir, &r, e) < 0 ? -1
+						  : send_begin(a->dir, &r, e);
 }
 
 static int
@@ -266,11 +332,12 @@ recover_cancel(const char *dir, struct err *e)
 	OWN(recovering_free) struct recovering r = { .key = NULL };
 	struct err ignored;
 
-	if (recovering_load(dir, &r, e) < 0)
+	if (kept(dir, &r, e) < 0)
 		return -1;
 	/* Without an answer it ends by itself. */
-	(void)!api_call(
-	    r.remote, "DELETE", "/v1/recover", NULL, false, NULL, &ignored);
+	if (r.begin.n == 0 || send_begin(dir, &r, &ignored) == 0)
+		(void)!api_call(r.remote, "DELETE", "/v1/recover", NULL, false,
+		    NULL, &ignored);
 	return recovering_forget(dir, e);
 }
 
@@ -513,8 +580,10 @@ recover_finish(const struct recover_finish *f, struct err *e)
 	struct recover_work w = { .keyring = NULL };
 	OWN(jsonio_free) json_t *look = NULL;
 	struct recover_state st;
+	OWN(fd_close) int lock = -1;
 
-	if (recovering_load(f->dir, &w.r, e) < 0)
+	if (home_enter(f->dir, &lock, e) < 0 ||
+	    recovering_load(f->dir, &w.r, e) < 0)
 		return -1;
 	if (ask_state(&w.r, &look, &st, e) < 0)
 		return over(e);

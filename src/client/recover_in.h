@@ -14,6 +14,7 @@ struct recovering {
 	struct devkey *key;
 	struct device device;
 	struct secret *code; /* NULL while there is none; a contact's half */
+	struct buf begin; /* the request, until it is known what it began */
 	struct remote *remote; /* with the token */
 };
 

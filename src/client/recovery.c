@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "client/act.h"
 #include "client/pin.h"
 #include "vault/recseed.h"
 
@@ -241,19 +242,35 @@ recovery_add(struct self *s, const struct recovery_new *n,
 		.kind = n->key.kind,
 		.created_ms = (uint64_t)now_ms() };
 
-	if (instead != NULL)
+	/* Asked again, it may be in already. */
+	bool in = recovery_find(&set, &n->keyref) != NULL;
+	*waits_ms = s->circle.pending ? s->circle.pending_ms : 0;
+	if (instead != NULL && !in)
 		(void)drop(&set, instead);
-	if (set.n == LIMIT_RECOVERY_KEYS)
+	if (!in && set.n == LIMIT_RECOVERY_KEYS)
 		return err_set(e, ERR_TOO_LARGE,
 		    "an account has at most %d ways to recover",
 		    LIMIT_RECOVERY_KEYS);
-	set.keys[set.n++] = n->key;
+	if (!in)
+		set.keys[set.n++] = n->key;
 	memcpy(note.label, n->label, sizeof note.label);
-	return put_in(s, &set, waits_ms, e) < 0 ||
+	return (!in && put_in(s, &set, waits_ms, e) < 0) ||
 		write_note(s, &note, e) < 0 ||
 		self_pin_key(s, &n->keyref, n->seed, e) < 0
 	    ? -1
 	    : self_pin_renew(s, e);
+}
+
+bool
+recovery_unused(struct self *s, const struct id *keyref, const struct err *why)
+{
+	struct recovery_set set;
+	struct err ignored;
+
+	if (act_unknown(why) || self_refresh(s, &ignored) < 0)
+		return false;
+	set = coming(s);
+	return recovery_find(&set, keyref) == NULL;
 }
 
 int

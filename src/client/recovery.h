@@ -57,6 +57,12 @@ void recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
  */
 MUST_CHECK int recovery_add(struct self *s, const struct recovery_new *n,
     const struct id *instead, uint64_t *waits_ms, struct err *e);
+/*
+ * recovery_add failed, for `why`: is it certain that the key counts for
+ * nothing? Else its owner must keep it.
+ */
+bool recovery_unused(
+    struct self *s, const struct id *keyref, const struct err *why);
 /* Take one out. */
 MUST_CHECK int recovery_remove(
     struct self *s, const struct id *keyref, uint64_t *waits_ms, struct err *e);

@@ -3,6 +3,7 @@
 #include "client/remote.h"
 
 #include "base/text.h"
+#include "client/act.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
 
@@ -13,7 +14,7 @@
 #include <time.h>
 
 #define POOL 16 /* idle connections kept */
-#define TRIES 3 /* of a call whose connection broke */
+#define TRIES 5 /* of a call whose answer was lost: over 1.5 seconds */
 #define BUFFER_BYTES (128 * 1024L) /* curl's largest receive buffer */
 #define CONNECT_S 15L
 #define ASKED_BYTES ((size_t)64 * 1024) /* servers read shorter ones anyway */
@@ -31,6 +32,8 @@ struct remote {
 	unsigned generation; /* of the token */
 	remote_renew_fn renew;
 	void *renew_ctx;
+	struct local *notes; /* borrowed, or NULL */
+	struct act last; /* whose answer is to be shown */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -155,6 +158,18 @@ remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
 {
 	r->renew = fn;
 	r->renew_ctx = ctx;
+}
+
+void
+remote_note_in(struct remote *r, struct local *notes)
+{
+	r->notes = notes;
+}
+
+void
+remote_told(struct remote *r)
+{
+	act_end(&r->last);
 }
 
 static CURL *
@@ -303,7 +318,8 @@ free_headers(struct curl_slist **list)
 }
 
 static struct curl_slist *
-headers(struct remote *r, const struct remote_call *c, unsigned *generation)
+headers(struct remote *r, const struct remote_call *c, const struct act *act,
+    unsigned *generation)
 {
 	OWN(buf_free) struct buf line = { 0 };
 	struct curl_slist *list = NULL;
@@ -318,6 +334,11 @@ headers(struct remote *r, const struct remote_call *c, unsigned *generation)
 	add_header(&list, buf_text(&line));
 	if (c->header != NULL)
 		add_header(&list, c->header);
+	if (!id_zero(&act->key)) {
+		buf_clear(&line);
+		buf_printf(&line, "Idempotency-Key: %s", id_text(&act->key).s);
+		add_header(&list, buf_text(&line));
+	}
 	if (c->range_n > 0) {
 		buf_clear(&line);
 		buf_printf(&line, "Range: bytes=%llu-%llu",
@@ -337,13 +358,21 @@ headers(struct remote *r, const struct remote_call *c, unsigned *generation)
 	return list;
 }
 
-/* One attempt. *broke: the connection failed, the server said nothing. */
+struct attempt {
+	const struct remote_call *c;
+	struct act act;
+	unsigned generation; /* of the token that was sent */
+	bool lost; /* an answer: the server may have acted */
+	bool slow; /* after a long wait */
+};
+
 static int
-attempt(struct remote *r, const struct remote_call *c, struct buf *out,
-    unsigned *generation, bool *broke, struct err *e)
+attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 {
+	const struct remote_call *c = a->c;
 	OWN(buf_free) struct buf url = { 0 };
-	OWN(free_headers) struct curl_slist *list = headers(r, c, generation);
+	OWN(free_headers)
+	struct curl_slist *list = headers(r, c, &a->act, &a->generation);
 	CURL *h = take_handle(r);
 	struct sink sink = { h, out, out->n,
 		c->limit != 0 ? c->limit : LIMIT_JSON_BYTES, false };
@@ -356,8 +385,9 @@ attempt(struct remote *r, const struct remote_call *c, struct buf *out,
 	CURLcode rc = curl_easy_perform(h);
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	give_handle(r, h);
-	*broke = rc != CURLE_OK && !sink.over && rc != CURLE_COULDNT_CONNECT &&
-	    rc != CURLE_COULDNT_RESOLVE_HOST;
+	a->lost |= rc != CURLE_OK && !sink.over &&
+	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST;
+	a->slow |= rc == CURLE_OPERATION_TIMEDOUT;
 	if (rc != CURLE_OK) {
 		out->n = sink.start;
 		return transport_error(rc, &sink, detail, e);
@@ -376,28 +406,41 @@ renew(struct remote *r, unsigned seen, struct err *e)
 	return already ? 0 : r->renew(r->renew_ctx, e);
 }
 
-int
-remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
-    struct err *e)
+static int
+attempts(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 {
 	bool renewed = false;
 
 	for (int i = 1;; i++) {
-		unsigned generation;
-		bool broke;
-		if (attempt(r, c, out, &generation, &broke, e) == 0)
+		if (attempt(r, a, out, e) == 0)
 			return 0;
 		if (e->code == ERR_SESSION_EXPIRED && r->renew != NULL &&
-		    !c->bare && !renewed) {
+		    !a->c->bare && !renewed) {
 			renewed = true;
-			if (renew(r, generation, e) < 0)
+			if (renew(r, a->generation, e) < 0)
 				return -1;
 			continue;
 		}
-		if (!broke || i >= TRIES || strcmp(c->method, "POST") == 0 ||
+		if (!a->lost || i >= (a->slow ? 2 : TRIES) ||
 		    e->code != ERR_SERVER_UNREACHABLE)
 			return -1;
-		struct timespec pause = { 0, 100000000L << i };
+		struct timespec pause = { 0, 50000000L << i };
 		(void)nanosleep(&pause, NULL);
 	}
+}
+
+int
+remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
+    struct err *e)
+{
+	struct attempt a = { .c = c };
+
+	if (act_begin(&a.act, r->notes, c, e) < 0)
+		return -1;
+	int rc = attempts(r, &a, out, e);
+	if (rc == 0 && c->shown)
+		r->last = a.act;
+	else if (rc == 0 || !act_unknown(e))
+		act_end(&a.act);
+	return rc;
 }

@@ -36,6 +36,12 @@ void remote_set_token(struct remote *r, const char *token);
 typedef int (*remote_renew_fn)(void *ctx, struct err *e);
 void remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx);
 
+/* Where calls that are `noted` write down their keys: act.h. Borrowed. */
+struct local;
+void remote_note_in(struct remote *r, struct local *notes);
+/* The answer of the last call that is `shown` was: its key is forgotten. */
+void remote_told(struct remote *r);
+
 struct remote_call {
 	const char *method; /* "GET", "PUT", … */
 	const char *path; /* from "/v1/…" on */
@@ -47,8 +53,15 @@ struct remote_call {
 	size_t limit; /* bytes of answer accepted; 0: LIMIT_JSON_BYTES */
 	unsigned timeout_s; /* without progress; 0: 60 */
 	bool bare; /* no token, no renewal */
+	bool noted; /* its key is remembered until there is an answer */
+	bool shown; /* and longer, until remote_told */
 };
 
-/* Appends the answer's body to out. */
+/*
+ * Appends the answer's body to out. What changes something carries a key, and
+ * is sent again when its answer is lost.
+ *
+ * errors  server-unreachable: it may have been done nevertheless.
+ */
 MUST_CHECK int remote_call(struct remote *r, const struct remote_call *c,
     struct buf *out, struct err *e);

@@ -244,6 +244,18 @@ member_key_free(struct member_key *m)
 	buf_free(&m->pin);
 }
 
+/* It is being added: seckey_settle looks what has become of it. */
+static int
+note(struct self *s, const struct id *member, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+
+	if (local_get(s->local, SECKEY_ADDING, &kept, e) < 0)
+		return -1;
+	id_put(&kept, member);
+	return local_put(s->local, SECKEY_ADDING, buf_bytes(&kept), e);
+}
+
 static int
 let_in(struct self *s, const struct secret *prf, const char *name,
     struct member_key *m, struct err *e)
@@ -257,6 +269,8 @@ let_in(struct self *s, const struct secret *prf, const char *name,
 	id_random(&opening);
 	device_name_commit(&opening, name, &m->device.name_commit);
 	devkey_publish(key, &m->device);
+	if (note(s, &m->device.dev_id, e) < 0)
+		return -1;
 	if (self_add_key(s, &m->device, key, e) < 0)
 		return -1;
 	pin_put(prf, &s->circle, &m->pin);
@@ -317,18 +331,22 @@ int
 seckey_enter(const struct seckey_new *a, const struct seckey_made *made,
     struct seckey_added *out, struct err *e)
 {
+	static const struct id nobody;
 	OWN(member_key_free) struct member_key m = { .pin = { 0 } };
 	struct err ignored;
 
 	*out = (struct seckey_added){ .keys = 0 };
+	if (a->self != NULL)
+		(void)!seckey_settle(a->remote, a->self, &ignored);
 	if (try_member(a, made->prf, &m, out, e) < 0)
+		return -1;
+	if (!out->member && a->self != NULL && note(a->self, &nobody, e) < 0)
 		return -1;
 	if (give(a, made, &m, out, e) == 0)
 		return 0;
 	/* A member that the server knows no key of would be of no use. */
-	if (out->member && e->code != ERR_SERVER_UNREACHABLE &&
-	    self_remove(a->self, &m.device.dev_id, 1, &ignored) < 0)
-		return -1;
+	if (a->self != NULL)
+		(void)!seckey_settle(a->remote, a->self, &ignored);
 	return -1;
 }
 

@@ -65,6 +65,17 @@ struct seckey_made {
 MUST_CHECK int seckey_enter(const struct seckey_new *a,
     const struct seckey_made *made, struct seckey_added *out, struct err *e);
 
+/* In state.db: dev_id[16] each, zeros for keys that are no members. */
+#define SECKEY_ADDING "keying"
+
+/*
+ * Finish what adding keys leaves to be done: the circle says that keys alone
+ * count, where they do; a member of whose key the server knows nothing, since
+ * the adding was cut off, leaves. Nothing when no key was added here.
+ * errors  device-too-young, step-up-required: the next time does it.
+ */
+MUST_CHECK int seckey_settle(struct remote *r, struct self *s, struct err *e);
+
 /*
  * Remove one key, by its name or its id, or all of them (NULL): first the
  * member of the circle that it is, then from the server. A cut in between

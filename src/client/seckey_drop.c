@@ -108,3 +108,49 @@ seckey_drop(struct remote *r, struct self *s, const char *which, bool *on,
 	    ? -1
 	    : 0;
 }
+
+/* ---- what adding leaves ---- */
+
+/* Does the server know a key that is this member? One that is none it does. */
+static bool
+known(const json_t *keys, const struct id *member)
+{
+	if (id_zero(member))
+		return true;
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		struct err ignored;
+		struct id id;
+		if (jsonio_id(json_array_get(keys, i), "member", &id,
+			&ignored) == 0 &&
+		    id_equal(&id, member))
+			return true;
+	}
+	return false;
+}
+
+int
+seckey_settle(struct remote *r, struct self *s, struct err *e)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+	OWN(jsonio_free) json_t *answer = NULL;
+	bool on = false;
+
+	if (local_get(s->local, SECKEY_ADDING, &kept, e) < 0)
+		return -1;
+	if (kept.n == 0)
+		return 0;
+	if (api_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+		return -1;
+	struct scan p = scan_of(buf_bytes(&kept));
+	while (p.n >= ID_BYTES) {
+		struct id member = id_take(&p);
+		bool there = known(json_object_get(answer, "keys"), &member);
+		on |= there && jsonio_true(answer, "on");
+		if (!there && circle_active(&s->circle, &member) &&
+		    self_remove(s, &member, 1, e) < 0)
+			return -1;
+	}
+	if (on && self_keys_only(s, true, e) < 0)
+		return -1;
+	return local_put(s->local, SECKEY_ADDING, bytes_str(""), e);
+}

@@ -181,6 +181,7 @@ self_open(const char *dir, struct self **out, struct err *e)
 		return -1;
 	s->depot = depot_remote_new(s->remote);
 	remote_on_expiry(s->remote, renew, s);
+	remote_note_in(s->remote, s->local);
 	s->writer = (struct zcopy_self){ .uid = s->uid,
 		.dev_id = s->dev_id,
 		.key = s->key,
@@ -207,7 +208,10 @@ self_save_account(const char *dir, const char *url, const char *name,
 		{ "circle", entries }, { "keyring", envelopes },
 		/* Of an account that was here before, and half erased. */
 		{ "token", bytes_str("") }, { "heads", bytes_str("") },
-		{ "removing", bytes_str("") }, { "pinned", bytes_str("") } };
+		{ "removing", bytes_str("") }, { "pinned", bytes_str("") },
+		{ "founding", bytes_str("") }, { "entering", bytes_str("") },
+		{ "keying", bytes_str("") }, { "releasing", bytes_str("") },
+		{ "acts", bytes_str("") } };
 
 	return home_open(dir, &local, e) < 0 ||
 		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0
@@ -354,12 +358,16 @@ renew(void *ctx, struct err *e)
 }
 
 int
-self_connect(struct self *s, struct err *e)
+self_session(struct self *s, struct err *e)
+{
+	return renew(s, e);
+}
+
+static int
+go_on(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf kept = { 0 };
 
-	if (s->connected)
-		return 0;
 	if (local_get(s->local, "token", &kept, e) < 0)
 		return -1;
 	struct scan t = scan_of(buf_bytes(&kept));
@@ -373,6 +381,24 @@ self_connect(struct self *s, struct err *e)
 		return complete_keyring(s, e);
 	}
 	return renew(s, e);
+}
+
+int
+self_connect(struct self *s, struct err *e)
+{
+	bool founding;
+
+	if (s->connected)
+		return 0;
+	if (self_found(s, &founding, e) < 0)
+		return -1;
+	if (go_on(s, e) == 0 && (!founding || self_founded(s, e) == 0))
+		return 0;
+	if (founding)
+		(void)err_remedy(e,
+		    "The account is made, and this device has its only keys: "
+		    "keep them. The next command goes on.");
+	return -1;
 }
 
 int

@@ -42,6 +42,8 @@ void self_free(struct self **s);
 
 /* Begin a session, or go on with the one that is kept. */
 MUST_CHECK int self_connect(struct self *s, struct err *e);
+/* Begin a new one. errors: not-a-member, device-removed. */
+MUST_CHECK int self_session(struct self *s, struct err *e);
 
 /*
  * Begin a session with a server that was restored from a backup: its circle may
@@ -85,8 +87,33 @@ struct self_signup {
 	uint8_t protection;
 };
 
-/* Make an account. What it leaves in `dir` is ready for self_open. */
+/*
+ * Make an account. What it leaves in `dir` is ready for self_open. One that was
+ * cut off here is gone on with.
+ *
+ * errors  home-busy; already-signed-in; when the server may have made it, the
+ *         keys are kept, and self_connect goes on.
+ */
 MUST_CHECK int self_signup(const struct self_signup *a, struct err *e);
+
+/*
+ * In two steps, between which what is kept can be made sure of. The first makes
+ * nothing at the server, unless it finds one that was cut off: *again. The
+ * second is what self_connect does.
+ */
+MUST_CHECK int self_signup_begin(
+    const struct self_signup *a, bool *again, struct err *e);
+MUST_CHECK int self_signup_end(const char *dir, struct err *e);
+
+/* Was a sign-up cut off here, whose end is not known? */
+bool self_founding(const char *dir);
+
+/*
+ * For self_connect: send what such a sign-up has sent; *founding whether there
+ * is one. Once a session is open, self_founded ends it.
+ */
+MUST_CHECK int self_found(struct self *s, bool *founding, struct err *e);
+MUST_CHECK int self_founded(struct self *s, struct err *e);
 
 /*
  * After joining or signing up: keep what the device needs from now on.
@@ -226,6 +253,10 @@ MUST_CHECK int self_pin_renew(struct self *s, struct err *e);
 struct login;
 MUST_CHECK int self_new_password(
     struct self *s, const struct login *l, struct bytes fresh, struct err *e);
-/* errors: wrong-password-or-name, wrong-code, step-up-required. */
+/*
+ * already  the new one was in force before, and the old one not: a change whose
+ *          answer was lost.
+ * errors   wrong-password-or-name, wrong-code, step-up-required.
+ */
 MUST_CHECK int self_change_password(struct self *s, struct bytes old,
-    struct bytes fresh, const struct prove *p, struct err *e);
+    struct bytes fresh, const struct prove *p, bool *already, struct err *e);

@@ -127,7 +127,10 @@ visit_signin(const char *dir, const struct newcomer_ask *a,
 	OWN(newcomer_free) struct newcomer n = { .key = NULL };
 	OWN(jsonio_free) json_t *offered = NULL;
 	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(fd_close) int lock = -1;
 
+	if (home_enter(dir, &lock, e) < 0)
+		return -1;
 	if (home_has_key(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);

@@ -178,6 +178,10 @@ MUST_CHECK int cli_prove(struct cli *cli, struct remote *r,
 MUST_CHECK int cli_stepped_call(struct cli *cli, struct remote *r,
     const char *method, const char *path, const json_t *in,
     const struct cli_proof *p, json_t **out, struct err *e);
+/* A POST whose answer is shown once: remote_told when it was. */
+MUST_CHECK int cli_stepped_act(struct cli *cli, struct remote *r,
+    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
+    struct err *e);
 
 /* The same for what is more than a call. */
 typedef int (*cli_step_fn)(void *ctx, struct err *e);

@@ -54,7 +54,7 @@ cli_signup(struct cli *cli, struct err *e)
 	else if (protection != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--protection is standard or advanced, not %s", protection);
-	if (home_has_key(dir))
+	if (home_has_key(dir) && !self_founding(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
 	if (cli_password(cli, "New password", true, &password, e) < 0)
@@ -150,7 +150,18 @@ cli_signout(struct cli *cli, struct err *e)
 		return err_remedy(
 		    e, "Add --erase (or --yes) if that is meant.");
 	}
-	return leave(cli, dir, e) < 0 ? -1 : home_erase(dir, e);
+	if (self_founding(dir) && !cli->yes) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "a sign-up was cut off here: the account may have been "
+		    "made, and these are its only keys");
+		return err_remedy(e,
+		    "Go on with it: aumbry status   or add --yes to forget the "
+		    "keys.");
+	}
+	/* Nothing is told to the server: that could make the account yet. */
+	return !self_founding(dir) && leave(cli, dir, e) < 0
+	    ? -1
+	    : home_erase(dir, e);
 }
 
 /* ---- step-up, password ---- */
@@ -196,9 +207,13 @@ cli_password_change(struct cli *cli, struct err *e)
 	    cli_password(&second, "New password", true, &fresh, e) < 0)
 		return -1;
 	struct prove prove = cli_asking(cli, &proof);
-	if (self_change_password(
-		s, secret_bytes(old), secret_bytes(fresh), &prove, e) < 0)
+	bool already;
+	if (self_change_password(s, secret_bytes(old), secret_bytes(fresh),
+		&prove, &already, e) < 0)
 		return -1;
-	cli_say(cli, "The password is changed.");
+	cli_say(cli, "%s",
+	    already ? "The password was changed already: the new one is in "
+		      "force."
+		    : "The password is changed.");
 	return 0;
 }

@@ -34,11 +34,10 @@ create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 		if (text_parse_span(w->expires, &span) < 0)
 			return err_set(e, ERR_USAGE,
 			    "--expires is a span as 90d, not %s", w->expires);
-		jsonio_put_u64(
-		    ask, "expires_ms", (uint64_t)(now_ms() + span * 1000));
+		jsonio_put_u64(ask, "lives_s", (uint64_t)span);
 	}
-	if (cli_stepped_call(cli, r, "POST", "/v1/app-passwords", ask,
-		&w->proof, &answer, e) < 0 ||
+	if (cli_stepped_act(
+		cli, r, "/v1/app-passwords", ask, &w->proof, &answer, e) < 0 ||
 	    jsonio_text(answer, "password", &password, e) < 0 ||
 	    jsonio_text(answer, "name", &name, e) < 0 ||
 	    jsonio_id(answer, "id", &id, e) < 0)
@@ -48,13 +47,17 @@ create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 		    id_text(&id).s, "name", name, "password", password, "label",
 		    w->label, "scope", w->scope);
 		cli_print_json(j);
-		return 0;
+	} else {
+		(void)printf("%s\n", password);
+		cli_say(cli,
+		    "Type this into the program, with the name %s. It is not "
+		    "shown again.",
+		    name);
 	}
-	(void)printf("%s\n", password);
-	cli_say(cli,
-	    "Type this into the program, with the name %s. It is not shown "
-	    "again.",
-	    name);
+	/* Until it stands somewhere, the same command shows it once more. */
+	if (fflush(stdout) != 0)
+		return err_sys(e, "showing the password");
+	remote_told(r);
 	return 0;
 }
 

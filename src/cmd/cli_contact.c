@@ -77,17 +77,22 @@ add(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	recovery_draw(s, RECOVERY_CONTACT, name, &made);
 	if (o->out != NULL && write_code(s, made.code, o->out, e) < 0)
 		return -1;
-	if (cli_recovery_put(cli, s, &made, NULL, &o->proof, &waits, e) < 0) {
-		/* A code that belongs to nothing would be a trap. */
-		if (o->out != NULL)
-			(void)unlink(o->out);
-		return -1;
-	}
+	/* Shown before it counts: no key is in force that nobody has seen. */
 	if (o->out == NULL) {
 		reccode_make(made.code, RECCODE_CONTACT, &text);
 		(void)printf("%s\n", buf_text(&text));
 		(void)fflush(stdout);
 		mem_wipe(text.p, text.n);
+	}
+	if (cli_recovery_put(cli, s, &made, NULL, &o->proof, &waits, e) < 0) {
+		/* A code that belongs to nothing would be a trap. */
+		if (cli_recovery_useless(cli, s, &made, o->out, e)) {
+			if (o->out != NULL)
+				(void)unlink(o->out);
+			else
+				cli_say(cli, "That code counts for nothing.");
+		}
+		return -1;
 	}
 	OWN(mem_free) char *shown = cli_shown(bytes_str(name));
 	cli_say(cli,

@@ -156,7 +156,8 @@ create(struct cli *cli, struct self *s, const struct recovery_info *old,
 		return -1;
 	if (cli_recovery_put(cli, s, &made, old, &o->proof, &waits, e) < 0) {
 		/* Sheets that open nothing would be a trap. */
-		if (o->out != NULL)
+		if (cli_recovery_useless(cli, s, &made, o->out, e) &&
+		    o->out != NULL)
 			forget(o->out);
 		return -1;
 	}

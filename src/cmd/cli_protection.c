@@ -98,7 +98,8 @@ standard(
 {
 	struct opening o = { s, cli_asking(cli, p) };
 
-	if (s->circle.protection == PROTECTION_STANDARD) {
+	if (s->circle.protection == PROTECTION_STANDARD &&
+	    !level_unfinished(s)) {
 		cli_say(cli, "Protection is standard already.");
 		return 0;
 	}

@@ -207,3 +207,20 @@ cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
 
 	return cli_stepped(cli, r, p, one_call, &c, e);
 }
+
+static int
+one_act(void *ctx, struct err *e)
+{
+	const struct one_call *c = ctx;
+
+	return api_act(c->remote, c->method, c->path, c->in, false, c->out, e);
+}
+
+int
+cli_stepped_act(struct cli *cli, struct remote *r, const char *path,
+    const json_t *in, const struct cli_proof *p, json_t **out, struct err *e)
+{
+	struct one_call c = { r, "POST", path, in, out };
+
+	return cli_stepped(cli, r, p, one_act, &c, e);
+}

@@ -224,6 +224,19 @@ cli_recovery_put(struct cli *cli, struct self *s,
 		  s, made, old != NULL ? &old->keyref : NULL, waits_ms, e);
 }
 
+bool
+cli_recovery_useless(struct cli *cli, struct self *s,
+    const struct recovery_new *made, const char *where, const struct err *e)
+{
+	if (recovery_unused(s, &made->keyref, e))
+		return true;
+	cli_say(cli,
+	    "It may count nevertheless: keep %s. What there is says: aumbry "
+	    "recovery status",
+	    where != NULL ? where : "what was just shown");
+	return false;
+}
+
 struct removing {
 	struct self *self;
 	const struct id *keyref;
@@ -262,7 +275,7 @@ key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
 		return -1;
 	if (cli_recovery_put(cli, s, &made, old, p, &waits, e) < 0) {
 		/* A file with a key that opens nothing would be a trap. */
-		if (out != NULL)
+		if (cli_recovery_useless(cli, s, &made, out, e) && out != NULL)
 			(void)unlink(out);
 		return -1;
 	}

@@ -25,6 +25,10 @@ const struct recovery_info *cli_recovery_of(
 MUST_CHECK int cli_recovery_put(struct cli *cli, struct self *s,
     const struct recovery_new *made, const struct recovery_info *old,
     const struct cli_proof *p, uint64_t *waits_ms, struct err *e);
+/* Putting it in failed, for e: is what was handed out of no use? Else the
+ * person is told to keep it. where: the file, or NULL. */
+bool cli_recovery_useless(struct cli *cli, struct self *s,
+    const struct recovery_new *made, const char *where, const struct err *e);
 MUST_CHECK int cli_recovery_drop(struct cli *cli, struct self *s,
     const struct recovery_info *old, const struct cli_proof *p,
     uint64_t *waits_ms, struct err *e);

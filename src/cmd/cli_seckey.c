@@ -169,9 +169,7 @@ add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 		cli_print_json(json_pack("{s:s, s:I, s:b, s:b}", "name", n.name,
 		    "keys", (json_int_t)added.keys, "on", added.on, "member",
 		    added.member));
-	if (!added.on || a->self == NULL)
-		return 0;
-	if (self_keys_only(a->self, true, e) == 0)
+	if (a->self == NULL || seckey_settle(a->remote, a->self, e) == 0)
 		return 0;
 	if (e->code != ERR_DEVICE_TOO_YOUNG)
 		return -1;
@@ -268,6 +266,10 @@ cli_security_key(struct cli *cli, struct err *e)
 		return no_such(e);
 	if (cli_account(cli, &a, e) < 0)
 		return -1;
+	/* What was cut off; without a step-up another time. */
+	struct err later;
+	if (a.self != NULL)
+		(void)!seckey_settle(a.remote, a.self, &later);
 	return adds ? add(cli, &a, &proof, name, e)
 	    : lists ? list(cli, a.remote, e)
 		    : drop(cli, &a, &proof, all ? NULL : cli->args[1], e);

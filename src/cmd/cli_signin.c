@@ -27,6 +27,16 @@ waiting(void *ctx)
 	    "run: aumbry device approve");
 }
 
+static void
+left(void *ctx)
+{
+	const struct asking *a = ctx;
+
+	cli_say(a->cli,
+	    "The last sign-in here was cut off when it was let in; that device "
+	    "has left the account again.");
+}
+
 static int
 ask_code(void *ctx, struct buf *code, struct err *e)
 {
@@ -80,6 +90,7 @@ by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		.device_name = who->device_name,
 		.ask = ask_code,
 		.waiting = waiting,
+		.left = left,
 		.again = code == NULL && isatty(STDIN_FILENO) != 0,
 		.ctx = &asking };
 

@@ -13,6 +13,9 @@ const struct metadata_table metadata_tables[] = {
 	{ "account", "metadata/account.json",
 	    "record, birth_pin: from the OPAQUE record a password can be "
 	    "guessed with the server's key" },
+	{ "answered", NULL,
+	    "what the last hour's requests were answered, sealed under keys "
+	    "that only those who asked have" },
 	{ "app_password", "metadata/factors.json",
 	    "mac: a credential; the passwords themselves are not stored" },
 	{ "blob", "metadata/blobs.csv", NULL },

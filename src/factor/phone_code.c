@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "factor/factor.h"
 #include "server/code.h"
+#include "server/once.h"
 
 #include <string.h>
 
@@ -89,8 +90,10 @@ ticket_of(const struct request *q)
 {
 	struct id ticket = { { 0 } };
 
+	/* Whoever asks again for the same waits for the same. */
 	_Static_assert(ID_BYTES == HTTP_REQUEST_ID, "an id holds one");
-	memcpy(ticket.b, q->id, ID_BYTES);
+	if (!once_act(q, &ticket))
+		memcpy(ticket.b, q->id, ID_BYTES);
 	return ticket;
 }
 
@@ -164,13 +167,24 @@ phone_sending(void *app, const struct request *q, struct response *r,
 	if (state == GATEWAY_SENT)
 		return 0;
 	if (state == GATEWAY_UNKNOWN && !q->timed_out) {
+		OWN(buf_free) struct buf kept = { 0 };
 		if (server_json(app, q, r, fn, SERVER_WRITE, e) < 0)
 			return -1;
+		buf_put_bytes(&kept, buf_bytes(&r->body));
 		buf_clear(&r->body);
-		return HTTP_WAIT;
+		state = gateway_state(s->gateway, &ticket, false, &r->body);
+		if (state == GATEWAY_UNKNOWN) { /* it was sent before */
+			buf_put_bytes(&r->body, buf_bytes(&kept));
+			return 0;
+		}
 	}
+	if (state == GATEWAY_SENT)
+		return 0;
 	if (state == GATEWAY_SENDING && !q->timed_out)
 		return HTTP_WAIT;
+	/* Asked again, it is to be sent again. */
+	struct call c = { .s = app, .q = q, .me = q->user };
+	once_forget(&c);
 	return err_set(e, ERR_GATEWAY_FAILED,
 	    "the code could not be sent: what sends it %s",
 	    state == GATEWAY_FAILED ? "refused it or cannot be reached"

@@ -48,6 +48,7 @@ struct http_pair {
 /* What a handler sees. All borrowed until it returns. */
 struct request {
 	const char *method;
+	const char *pattern; /* of its route */
 	const char *capture[HTTP_CAPTURES]; /* one for each {} of the pattern */
 	size_t captures;
 	const struct http_pair *query; /* unescaped */

@@ -158,6 +158,7 @@ find_route(struct call *c, const struct port *port, struct err *e)
 			continue;
 		c->route = route;
 		c->route_no = i;
+		c->q.pattern = route->pattern;
 		c->app = i < ROUTES_OWN ? s : s->app.app;
 		return 0;
 	}

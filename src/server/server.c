@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "server/escrowlink.h"
 #include "server/notice.h"
+#include "server/once.h"
 #include "server/postman.h"
 #include "server/settled.h"
 
@@ -23,6 +24,7 @@
 struct json_job {
 	struct call *call;
 	server_call_fn *fn;
+	bool whole; /* nothing is added after the transaction */
 };
 
 static int
@@ -30,7 +32,11 @@ json_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct json_job *j = arg;
 
-	return j->fn(tx, j->call, e);
+	if (j->fn(tx, j->call, e) < 0)
+		return -1;
+	if (j->whole && !j->call->refused)
+		jsonio_put(&j->call->r->body, j->call->out);
+	return 0;
 }
 
 void
@@ -64,15 +70,17 @@ server_json_then(void *app, const struct request *q, struct response *r,
 		.out = out,
 		.r = r,
 		.now_ms = now_ms() };
-	struct json_job j = { &c, fn };
+	struct json_job j = { &c, fn, then == NULL };
+	bool again = false;
 
 	if (q->body.n == 0)
 		in = json_object();
 	else if (jsonio_parse(q->body, &in, e) < 0)
 		return -1;
 	c.in = in;
-	int rc = mode == SERVER_WRITE ? db_write(c.s->db, json_job, &j, e)
-				      : db_read(c.s->db, json_job, &j, e);
+	int rc = mode == SERVER_WRITE
+	    ? once_write(&c, json_job, &j, j.whole, &again, e)
+	    : db_read(c.s->db, json_job, &j, e);
 	OWN(jsonio_free) json_t *detail = c.detail;
 	OWN(gateway_message_free) struct gateway_message *message = c.message;
 	OWN(buf_free) struct buf ask = c.ask;
@@ -85,16 +93,23 @@ server_json_then(void *app, const struct request *q, struct response *r,
 		*e = c.refusal;
 		return -1;
 	}
-	c.ask = ask; /* freed on the way out */
-	int after = then != NULL ? then(&c, e) : 0;
-	ask = c.ask;
-	if (after < 0)
-		return -1;
-	jsonio_put(&r->body, out);
+	if (then != NULL && !again) {
+		c.ask = ask; /* freed on the way out */
+		int after = then(&c, e);
+		ask = c.ask;
+		if (after < 0)
+			return -1;
+		jsonio_put(&r->body, out);
+		if (mode == SERVER_WRITE)
+			once_end(&c);
+	}
 	if (message == NULL)
 		return 0;
-	jsonio_put(&message->answer, out);
-	return gateway_submit(c.s->gateway, &message, e);
+	buf_put_bytes(&message->answer, buf_bytes(&r->body));
+	if (gateway_submit(c.s->gateway, &message, e) == 0)
+		return 0;
+	once_forget(&c);
+	return -1;
 }
 
 int
@@ -534,7 +549,7 @@ sweep_job(struct tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
 		if (sql_run(tx, e, scripts[i], "n", before) < 0)
 			return -1;
-	return drop_begun(tx, j, e);
+	return drop_begun(tx, j, e) < 0 ? -1 : once_sweep(tx, now, e);
 }
 
 int

@@ -132,6 +132,11 @@ static const char *const schema[] = {
 	" expires_ms INTEGER NOT NULL);"
 	"ALTER TABLE recovering ADD COLUMN source TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE joining ADD COLUMN asker TEXT NOT NULL DEFAULT '';",
+	"CREATE TABLE answered (n INTEGER PRIMARY KEY, scope BLOB NOT NULL,"
+	" name BLOB NOT NULL, about BLOB NOT NULL, answer BLOB NOT NULL,"
+	" time_ms INTEGER NOT NULL, UNIQUE (scope, name));"
+	"CREATE INDEX answered_scope ON answered (scope);"
+	"CREATE INDEX answered_time ON answered (time_ms);",
 };
 
 const char *

@@ -491,11 +491,40 @@ put_head(struct work *w, struct err *e)
 	return stmt_run(s, e);
 }
 
+/* Is it a commit that was applied, and whose answer was lost? */
+static int
+seen_before(struct work *w, bool *seen, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf head = { 0 };
+
+	*seen = false;
+	if (w->in->commit->head.seq > INT64_MAX)
+		return 0;
+	if (stmt_new(w->tx,
+		"SELECT bytes FROM head WHERE uid = ? AND zone = ?"
+		" AND seq = ?",
+		&s, e) < 0)
+		return -1;
+	bind_key(s, &w->in->key);
+	stmt_u64(s, 3, w->in->commit->head.seq);
+	head_put(&head, &w->in->commit->head);
+	if (stmt_next(s, seen, e) < 0)
+		return -1;
+	*seen = *seen && bytes_equal(stmt_got_bytes(s, 0), buf_bytes(&head));
+	return 0;
+}
+
 int
 zone_commit(struct tx *tx, const struct zone_commit *in, struct err *e)
 {
 	OWN(work_free) struct work w = { .tx = tx, .in = in };
+	bool seen;
 
+	if (seen_before(&w, &seen, e) < 0)
+		return -1;
+	if (seen)
+		return 0;
 	if (check_place(&w, e) < 0 || check_rest(&w, e) < 0 ||
 	    put_head(&w, e) < 0 || prepare(&w, e) < 0)
 		return -1;

@@ -55,7 +55,8 @@ struct zone_commit {
 
 /*
  * Apply a commit. The first of a zone creates it. A head that heals another
- * may raise versions by more than one (server restored from a backup).
+ * may raise versions by more than one (server restored from a backup). One that
+ * was applied before is right, and changes nothing.
  *
  * errors  bad-request: ids that differ from key, a category that is none,
  *         tombstones_gone_below that falls or is past the head;

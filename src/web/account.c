@@ -118,9 +118,9 @@ core_key_add(struct core *c, const json_t *in, json_t *out, struct err *e)
 	jsonio_put_true(out, "member", added.member);
 	if (!added.member)
 		jsonio_put_text(out, "why", added.why.msg);
-	if (!added.on || n.self == NULL || self_keys_only(n.self, true, e) == 0)
+	if (n.self == NULL || seckey_settle(n.remote, n.self, e) == 0)
 		return 0;
-	/* An older device says it, when it is the next to look. */
+	/* The next one that is added says it. */
 	return e->code == ERR_DEVICE_TOO_YOUNG ? 0 : -1;
 }
 

@@ -21,6 +21,7 @@ static const struct {
 	{ "server", core_server },
 	{ "state", core_state },
 	{ "signup", core_signup },
+	{ "signup_end", core_signup_end },
 	{ "signin", core_signin },
 	{ "join_call", core_join_call },
 	{ "prove", core_prove },

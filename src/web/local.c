@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* local.c: client/local.h and client/home.h in memory, kept by the page. */
+#include "base/file.h"
 #include "client/home.h"
 #include "web/browser.h"
 #include "web/memory.h"
@@ -523,5 +524,21 @@ home_erase(const char *dir, struct err *e)
 	(void)dir;
 	(void)e;
 	memory_erase();
+	return 0;
+}
+
+/* The page's worker does one thing at a time, and has no files. */
+void
+fd_close(int *fd)
+{
+	*fd = -1;
+}
+
+int
+home_enter(const char *dir, int *fd, struct err *e)
+{
+	(void)dir;
+	(void)e;
+	*fd = -1;
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "client/remote.h"
 
+#include "client/act.h"
 #include "web/browser.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES 3 /* of a call whose connection broke */
+#define TRIES 3 /* of a call whose answer was lost */
 
 struct remote {
 	char *url;
@@ -21,6 +22,8 @@ struct remote {
 	struct buf token;
 	remote_renew_fn renew;
 	void *renew_ctx;
+	struct local *notes; /* borrowed, or NULL */
+	struct act last; /* whose answer is to be shown */
 };
 
 int
@@ -72,13 +75,28 @@ remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
 	r->renew_ctx = ctx;
 }
 
+void
+remote_note_in(struct remote *r, struct local *notes)
+{
+	r->notes = notes;
+}
+
+void
+remote_told(struct remote *r)
+{
+	act_end(&r->last);
+}
+
 static void
-describe(const struct remote *r, const struct remote_call *c, struct buf *out)
+describe(const struct remote *r, const struct remote_call *c,
+    const struct act *act, struct buf *out)
 {
 	buf_printf(out, "%s %s\nContent-Type: %s\n", c->method, c->path,
 	    c->type != NULL ? c->type : "application/octet-stream");
 	if (c->header != NULL)
 		buf_printf(out, "%s\n", c->header);
+	if (!id_zero(&act->key))
+		buf_printf(out, "Idempotency-Key: %s\n", id_text(&act->key).s);
 	if (c->range_n > 0)
 		buf_printf(out, "Range: bytes=%llu-%llu\n",
 		    (unsigned long long)c->range_from,
@@ -108,14 +126,14 @@ answer_error(int32_t status, struct buf *out, size_t start, struct err *e)
 }
 
 static int
-attempt(struct remote *r, const struct remote_call *c, struct buf *out,
-    struct err *e)
+attempt(struct remote *r, const struct remote_call *c, const struct act *act,
+    struct buf *out, struct err *e)
 {
 	OWN(buf_free) struct buf call = { 0 };
 	size_t start = out->n, size = 0;
 	size_t limit = c->limit != 0 ? c->limit : LIMIT_JSON_BYTES;
 
-	describe(r, c, &call);
+	describe(r, c, act, &call);
 	int32_t status = browser_http((const char *)call.p, call.n, c->body.p,
 	    c->body.n, c->timeout_s != 0 ? c->timeout_s : 60, &size);
 	if (status == 0)
@@ -132,14 +150,14 @@ attempt(struct remote *r, const struct remote_call *c, struct buf *out,
 	    : answer_error(status, out, start, e);
 }
 
-int
-remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
-    struct err *e)
+static int
+attempts(struct remote *r, const struct remote_call *c, const struct act *act,
+    struct buf *out, struct err *e)
 {
 	bool renewed = false;
 
 	for (int i = 1;; i++) {
-		if (attempt(r, c, out, e) == 0)
+		if (attempt(r, c, act, out, e) == 0)
 			return 0;
 		if (e->code == ERR_SESSION_EXPIRED && r->renew != NULL &&
 		    !c->bare && !renewed) {
@@ -148,8 +166,23 @@ remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
 				return -1;
 			continue;
 		}
-		if (e->code != ERR_SERVER_UNREACHABLE || i >= TRIES ||
-		    strcmp(c->method, "POST") == 0)
+		if (e->code != ERR_SERVER_UNREACHABLE || i >= TRIES)
 			return -1;
 	}
+}
+
+int
+remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
+    struct err *e)
+{
+	struct act act;
+
+	if (act_begin(&act, r->notes, c, e) < 0)
+		return -1;
+	int rc = attempts(r, c, &act, out, e);
+	if (rc == 0 && c->shown)
+		r->last = act;
+	else if (rc == 0 || !act_unknown(e))
+		act_end(&act);
+	return rc;
 }

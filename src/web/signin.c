@@ -173,7 +173,18 @@ core_signup(struct core *c, const json_t *in, json_t *out, struct err *e)
 	a.password = bytes_str(password);
 	a.invite = invite[0] != '\0' ? invite : NULL;
 	a.no_two_factor = jsonio_true(in, "no_two_factor");
-	return self_signup(&a, e) < 0 ? -1 : core_state(c, in, out, e);
+	(void)c;
+	(void)out;
+	bool again;
+	return self_signup_begin(&a, &again, e);
+}
+
+/* Only when the page has kept what the first step left. */
+int
+core_signup_end(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	return self_signup_end(CORE_HOME, e) < 0 ? -1
+						 : core_state(c, in, out, e);
 }
 
 /* ---- sign-in ---- */
@@ -239,7 +250,8 @@ core_signin(struct core *c, const json_t *in, json_t *out, struct err *e)
 	c->device_name = mem_text(device_name);
 	ask.device_name = c->device_name;
 	ask.password = bytes_str(password);
-	if (newcomer_request(&ask, &c->newcomer, &answer, e) < 0) {
+	struct pair_join a = { .dir = CORE_HOME, .url = CORE_URL };
+	if (pair_ask(&a, &ask, &c->newcomer, &answer, e) < 0) {
 		end_request(c);
 		return -1;
 	}

@@ -119,4 +119,31 @@ says '- and nothing changed' '^protection +advanced' at laptop protection show
 well laptop
 well tablet
 ok 'the recovery key opens all' at laptop recovery drill --key-file "$KEY"
+
+# ---- cut off in between ----
+
+lie 'hold-all POST circle'
+aumbry --home "$T/laptop" --password-file "$PW" protection standard \
+	--code "$(code)" >"$T/out" 2>"$T/err" </dev/null &
+switching=$!
+ok 'standard again, and killed when the circle says so' until_true 20 \
+	[ -s "$T/lies" ]
+kill -9 $switching
+wait $switching 2>/dev/null
+truth
+until_true 20 escrow_told
+run visit
+also '- the escrow does not know the password yet' 'Signed in'
+if grep -q 'to read:' "$T/err"; then fail '- so nothing is read'; else
+	pass '- so nothing is read'
+fi
+run at visitor signout
+ok '- the same again finishes it' at laptop protection standard \
+	--code "$(code)"
+until_true 20 escrow_told
+ok '- a code reads' visit
+also '- to read' 'to read'
+run at visitor signout
+says '- and then there is nothing to do' 'standard already' at laptop \
+	protection standard
 finish

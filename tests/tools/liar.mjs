@@ -570,6 +570,22 @@ const lies = {
     },
   },
   'hold-answer': about('PUT', 'zones/*/blobs/*', () => 'hold'),
+  // What changed something is done, but who asked does not hear of it: the
+  // first answer of each act is lost; every answer of "METHOD PATH" is; it is
+  // held until the lie changes, and lost then.
+  'lose-answers': {
+    after: (q) => {
+      if (q.method === 'GET' || lost.has(q.act)) return undefined;
+      lost.add(q.act);
+      return 'break';
+    },
+  },
+  'lose-all': {
+    after: (q, [method, path]) => (q.is(method, path) ? 'break' : undefined),
+  },
+  'hold-all': {
+    after: (q, [method, path]) => (q.is(method, path) ? 'held' : undefined),
+  },
   // The same of an entry of the circle; and a question that never arrives.
   'lose-entry-answer': about('POST', 'circle', () => 'break'),
   'hold-entry-answer': about('POST', 'circle', () => 'hold'),
@@ -689,6 +705,11 @@ class Question {
     const pattern = new RegExp(`^/v1/${path.replaceAll('*', '[0-9a-f]{32}')}$`);
     return this.method === method && pattern.test(this.path);
   }
+  // Tries of the same have the same.
+  get act() {
+    const key = this.headers['idempotency-key'];
+    return key ?? `${this.method} ${this.url} ${hex(sha256(this.body))}`;
+  }
   get uid() {
     if (this.is('POST', 'session')) return JSON.parse(this.body).uid;
     return seen.uids[this.token];
@@ -766,7 +787,8 @@ const answer = async (q) => {
 const server = http.createServer(async (request, response) => {
   try {
     const a = await answer(new Question(request, await collect(request)));
-    if (a === 'break') request.socket.destroy();
+    if (a === 'held') await pauseEnds();
+    if (a === 'break' || a === 'held') request.socket.destroy();
     if (typeof a === 'string') return;
     const length = { 'content-length': a.body.length };
     response.writeHead(a.status, { ...a.headers, ...length });

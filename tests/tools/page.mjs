@@ -254,9 +254,52 @@ await step("with one, standard is chosen first, and says by whom", async () => {
 	must(await one.locator("[name=level][value=standard]").isChecked(), "something else is chosen");
 	await one.getByText(escrowPin).waitFor();
 });
-await step("signs up", async () => {
+// Storing fails, of everything or of one thing, while `act` runs.
+const full = async (page, what, act) => {
+	await page.evaluate((name) => {
+		const put = IDBObjectStore.prototype.put;
+		window.mend = () => { IDBObjectStore.prototype.put = put; };
+		IDBObjectStore.prototype.put = function (value, key) {
+			if (!name || key === name)
+				throw new DOMException("no room", "QuotaExceededError");
+			return put.call(this, value, key);
+		};
+	}, what);
+	await act();
+	await page.evaluate(() => window.mend());
+};
+const counted = (table) => Number(sql(`SELECT COUNT(*) FROM ${table}`));
+await step("a browser that stores nothing sends nothing", async () => {
+	const before = counted("throttle WHERE name LIKE 'signup%' AND tries > 0");
+	sql("DELETE FROM throttle");
+	must(before > 0, "the throttle counts no sign-ups");
+	await full(one, "", async () => {
+		await fillSignup(INVITE, PASSWORD);
+		await trouble(one, "disk-full-here", /QuotaExceededError.*nothing was sent/);
+	});
+	must(counted("throttle") === 0, "a sign-up was begun");
+});
+await step("one that does not store the keys makes no account", async () => {
+	await full(one, "state", async () => {
+		await fillSignup(INVITE, PASSWORD);
+		await trouble(one, "disk-full-here", /QuotaExceededError/);
+	});
+	must(counted("account") === 0, "there is an account");
+});
+await step("signs up, and an answer that is lost makes no second one", async () => {
+	let lost = 0;
+	await one.context().route("**/v1/signup/finish", async (r) => {
+		if (lost++ > 0)
+			return r.continue();
+		const q = r.request();
+		run("curl", "-sk", "-H", "content-type: application/json", "-H",
+			`idempotency-key: ${q.headers()["idempotency-key"]}`, "--data-binary", q.postData(), q.url());
+		return r.abort();
+	});
 	await fillSignup(INVITE, PASSWORD);
 	await one.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+	await one.context().unroute("**/v1/signup/finish");
+	must(lost === 2 && counted("account") === 1, `sent ${lost} times`);
 });
 await state(one, "overview-new");
 await step("is still in after loading the page again", async () => {

@@ -516,6 +516,34 @@ refused_commits_leave_all_as_it_was(void **arg)
 }
 
 static void
+a_commit_that_comes_again_changes_nothing(void **arg)
+{
+	struct state *s = *arg;
+	struct draft first, other;
+	struct err e;
+
+	draft(s, &first);
+	add(&first, 'A', 1, "x");
+	ok(send(s, &first, &e), &e);
+	uint64_t before = used(s);
+	ok(zone_commit_now(s->s.db, &first.in, &e), &e);
+	assert_int_equal(used(s), before);
+	assert_changes(s, 0, "h1 r1:A1=x e1");
+	/* Also when others came after it. */
+	assert_int_equal(commit_one(s, 'A', 2, "y", none), ERR_NONE);
+	ok(zone_commit_now(s->s.db, &first.in, &e), &e);
+	assert_changes(s, 0, "h1 h2 r2:A2=y e2");
+	other = first;
+	other.in.commit = &other.commit;
+	other.commit.head.sig[0] ^= 1;
+	assert_int_equal(zone_commit_now(s->s.db, &other.in, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	other.commit.head.seq = UINT64_MAX;
+	assert_int_equal(zone_commit_now(s->s.db, &other.in, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+static void
 a_first_head_must_be_number_one_after_zeros(void **arg)
 {
 	struct state *s = *arg;
@@ -1007,6 +1035,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(changes_tell_the_newest_of_each_record),
 		T(refused_commits_leave_all_as_it_was),
+		T(a_commit_that_comes_again_changes_nothing),
 		T(a_first_head_must_be_number_one_after_zeros),
 		T(an_account_has_one_zone_per_category),
 		T(a_healing_commit_may_skip_versions),

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/* self_found.c: sign-up, and going on with one that was cut off. */
+/*
+ * Before the server is told, keys and the request stand in the home:
+ * "founding" in state.db is
+ *
+ *   u8 1 | opening[16] | v8 name of the device | v32 body of signup/finish
+ *
+ * From then on the request is sent, the same one under the same key, by
+ * whatever command comes next, until its answer is known. Only when the server
+ * has refused it, and does not know the device either, the keys go.
+ */
+#include "client/self.h"
+
+#include "base/file.h"
+#include "base/now.h"
+#include "client/login.h"
+#include "client/release.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOUNDING "founding"
+#define FORMAT 1
+
+/* ---- what is founded ---- */
+
+struct founder {
+	struct devkey *key;
+	struct device device;
+	struct id opening;
+	struct keyring *keyring;
+	struct circle circle;
+	struct circle_escrow escrow; /* for standard protection */
+	uint8_t protection;
+	struct buf genesis, bundle;
+};
+
+static void
+founder_free(struct founder *f)
+{
+	devkey_free(&f->key);
+	keyring_free(&f->keyring);
+	circle_free(&f->circle);
+	buf_free(&f->genesis);
+	buf_free(&f->bundle);
+}
+
+/* The first device, the first keys, and the entry that founds the circle. */
+static int
+found(struct founder *f, const struct self_signup *a, const struct id *uid,
+    uint16_t mature_hours, struct err *e)
+{
+	static const struct recovery_set none;
+	OWN(buf_free) struct buf body = { 0 };
+	struct circle_sig sig = { .kind = 1 };
+	struct key_change kc;
+	struct id state_zone;
+
+	f->key = devkey_new(&f->device);
+	f->device.class = a->browser ? CLASS_BROWSER : CLASS_COMPUTER;
+	f->device.rights = RIGHT_APPROVE;
+	id_random(&f->opening);
+	device_name_commit(&f->opening, a->device_name, &f->device.name_commit);
+	f->keyring = keyring_new(uid);
+	keyring_next_epoch(f->keyring, &kc);
+	id_random(&state_zone);
+	device_put(&body, &f->device);
+	recovery_set_put(&body, &none);
+	buf_put_u8(&body, 1); /* one signature removes a device */
+	buf_put_u16(&body, mature_hours);
+	buf_put_u8(&body, f->protection);
+	if (f->protection == PROTECTION_STANDARD)
+		escrow_put(&body, &f->escrow);
+	id_put(&body, &state_zone);
+	key_change_put(&body, &kc);
+	circle_entry_begin(&f->genesis, &f->circle, uid, (uint64_t)now_ms(),
+	    CIRCLE_GENESIS, buf_bytes(&body));
+	sig.keyref = f->device.dev_id;
+	devkey_sign(f->key, SIG_CIRCLE, buf_bytes(&f->genesis), sig.sig);
+	circle_entry_end(&f->genesis, &sig, 1);
+	if (circle_apply(&f->circle, buf_bytes(&f->genesis), e) < 0)
+		return -1;
+	keyring_bundle(
+	    f->keyring, &f->circle, f->key, &f->device.dev_id, &f->bundle);
+	return 0;
+}
+
+/* The request that makes the account. */
+static int
+compose(const struct self_signup *a, const json_t *started,
+    struct opaque *opaque, const struct founder *f, struct buf *out,
+    struct err *e)
+{
+	OWN(secret_free) struct secret *export_key = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	const char *ticket = "";
+
+	if (jsonio_text(started, "ticket", &ticket, e) < 0 ||
+	    login_record(opaque, started, &f->circle, ask, &export_key, e) < 0)
+		return -1;
+	if (f->protection == PROTECTION_STANDARD)
+		release_register(
+		    export_key, &f->circle.uid, f->key, &f->device.dev_id, ask);
+	jsonio_put_id(ask, "uid", &f->circle.uid);
+	jsonio_put_text(ask, "ticket", ticket);
+	jsonio_put_text(ask, "name", a->name);
+	if (a->invite != NULL)
+		jsonio_put_text(ask, "invite", a->invite);
+	jsonio_put_bytes(ask, "genesis", buf_bytes(&f->genesis));
+	jsonio_put_list(ask, "envelopes", buf_bytes(&f->bundle));
+	jsonio_put_true(ask, "no_two_factor", a->no_two_factor);
+	jsonio_put(out, ask);
+	return 0;
+}
+
+/* The key comes last: what lacks it is nothing. */
+static int
+save(const struct self_signup *a, const struct founder *f, const char *host,
+    struct bytes request, struct err *e)
+{
+	OWN(local_free) struct local *local = NULL;
+	OWN(buf_free) struct buf framed = { 0 };
+	OWN(buf_free) struct buf note = { 0 };
+
+	buf_put_v16(&framed, buf_bytes(&f->genesis));
+	buf_put_u8(&note, FORMAT);
+	id_put(&note, &f->opening);
+	buf_put_v8(&note, bytes_str(a->device_name));
+	buf_put_v32(&note, request);
+	return self_save_account(a->dir, a->url, a->name, host,
+		   buf_bytes(&framed), buf_bytes(&f->bundle), e) < 0 ||
+		home_open(a->dir, &local, e) < 0 ||
+		local_put(local, FOUNDING, buf_bytes(&note), e) < 0 ||
+		home_write_key(
+		    a->dir, &f->circle.uid, &f->device.dev_id, f->key, e) < 0
+	    ? -1
+	    : 0;
+}
+
+/*
+ * Standard when it is asked for, or when the address that was given names the
+ * escrow; never on the server's word alone.
+ */
+static int
+choose_level(struct founder *f, const struct self_signup *a,
+    const struct remote *remote, const json_t *server, struct err *e)
+{
+	struct digest ignored;
+	bool has = json_is_string(json_object_get(server, "escrow"));
+
+	f->protection = a->protection != 0	     ? a->protection
+	    : has && remote_escrow(remote, &ignored) ? PROTECTION_STANDARD
+						     : PROTECTION_ADVANCED;
+	return f->protection == PROTECTION_ADVANCED || has
+	    ? 0
+	    : err_set(e, ERR_PROTECTION_BLOCKED,
+		  "standard protection needs an escrow, and this server has "
+		  "none");
+}
+
+/* An account that only this server's own key could use is not begun. */
+static int
+check_tls(const struct remote *r, const json_t *server, struct err *e)
+{
+	OWN(buf_free) struct buf own = { 0 };
+	const struct digest *pin = remote_pin(r);
+
+	if (digest_zero(pin) || json_object_get(server, "tls") == NULL)
+		return 0;
+	if (jsonio_bytes(server, "tls", DIGEST_BYTES, &own, e) < 0)
+		return -1;
+	if (bytes_equal(buf_bytes(&own), bytes_of(pin->b, DIGEST_BYTES)))
+		return 0;
+	(void)err_set(e, ERR_CERTIFICATE_CHANGED,
+	    "what is pinned is not the server's own key: something between "
+	    "here and the server ends TLS");
+	return err_remedy(e,
+	    "Nothing was made. Have that pass TLS through to aumbryd, and use "
+	    "the address with the pin that aumbryd prints.");
+}
+
+static int
+begin(const struct self_signup *a, struct err *e)
+{
+	OWN(remote_free) struct remote *remote = NULL;
+	OWN(jsonio_free) json_t *server = NULL;
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *started = NULL;
+	OWN(opaque_free) struct opaque *opaque = opaque_new(a->password);
+	OWN(founder_free) struct founder f = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	uint8_t request[OPAQUE_REQUEST];
+	const char *host = "";
+	struct id uid;
+	uint16_t mature;
+
+	opaque_register(opaque, request);
+	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
+	if (remote_new(a->url, &remote, e) < 0 ||
+	    login_server(remote, &server, &mature, e) < 0 ||
+	    check_tls(remote, server, e) < 0 ||
+	    jsonio_text(server, "host", &host, e) < 0 ||
+	    choose_level(&f, a, remote, server, e) < 0)
+		return -1;
+	bool standard = f.protection == PROTECTION_STANDARD;
+	jsonio_put_true(ask, "standard", standard);
+	/* The escrow makes a key only for who may begin an account. */
+	if (standard && a->invite != NULL)
+		jsonio_put_text(ask, "invite", a->invite);
+	return api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
+		   e) < 0 ||
+		jsonio_id(started, "uid", &uid, e) < 0 ||
+		(standard &&
+		    release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||
+		found(&f, a, &uid, mature, e) < 0 ||
+		compose(a, started, opaque, &f, &text, e) < 0
+	    ? -1
+	    : save(a, &f, host, buf_bytes(&text), e);
+}
+
+/* ---- going on ---- */
+
+struct founding {
+	struct id opening;
+	struct buf device_name, request;
+};
+
+static void
+founding_free(struct founding *f)
+{
+	buf_free(&f->device_name);
+	buf_free(&f->request);
+}
+
+/* request.n 0: there is none. */
+static int
+load(struct local *local, struct founding *out, struct err *e)
+{
+	OWN(buf_free) struct buf note = { 0 };
+
+	if (local_get(local, FOUNDING, &note, e) < 0)
+		return -1;
+	if (note.n == 0)
+		return 0;
+	struct scan s = scan_of(buf_bytes(&note));
+	uint8_t format = scan_u8(&s);
+	out->opening = id_take(&s);
+	buf_put_bytes(&out->device_name, scan_v8(&s));
+	buf_put_bytes(&out->request, scan_v32(&s));
+	return scan_done(&s) && format == FORMAT
+	    ? 0
+	    : err_set(e, ERR_STATE_DAMAGED,
+		  "what is kept of the sign-up is not well-formed");
+}
+
+bool
+self_founding(const char *dir)
+{
+	OWN(founding_free) struct founding f = { .request = { 0 } };
+	OWN(local_free) struct local *local = NULL;
+	struct err ignored;
+
+	return home_has_key(dir) && home_open(dir, &local, &ignored) == 0 &&
+	    load(local, &f, &ignored) == 0 && f.request.n > 0;
+}
+
+static int
+refused(struct self *s, struct err *e)
+{
+	struct err why;
+
+	/* Did an earlier try get through, so long ago that it is forgotten? */
+	if (self_session(s, &why) == 0)
+		return 0;
+	if (why.code == ERR_NOT_A_MEMBER && home_erase(s->dir, &why) < 0)
+		*e = why;
+	return -1;
+}
+
+int
+self_found(struct self *s, bool *founding, struct err *e)
+{
+	OWN(founding_free) struct founding f = { .request = { 0 } };
+	OWN(jsonio_free) json_t *ask = NULL;
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	*founding = false;
+	if (load(s->local, &f, e) < 0 || f.request.n == 0)
+		return f.request.n == 0 ? 0 : -1;
+	*founding = true;
+	if (jsonio_parse(buf_bytes(&f.request), &ask, e) < 0)
+		return -1;
+	if (api_act(s->remote, "POST", "/v1/signup/finish", ask, true, &answer,
+		e) == 0)
+		return 0;
+	if (err_http(e->code) / 100 == 4)
+		return refused(s, e);
+	(void)err_remedy(e,
+	    "The account may have been made; its keys are kept here. Run the "
+	    "command again when the server answers: it goes on.");
+	return -1;
+}
+
+int
+self_founded(struct self *s, struct err *e)
+{
+	OWN(founding_free) struct founding f = { .request = { 0 } };
+
+	if (load(s->local, &f, e) < 0 || self_state(s, e) < 0 ||
+	    self_put_name(
+		s, &s->dev_id, &f.opening, buf_text(&f.device_name), e) < 0 ||
+	    local_put(s->local, FOUNDING, bytes_str(""), e) < 0)
+		return -1;
+	remote_told(s->remote);
+	return 0;
+}
+
+/* ---- sign-up ---- */
+
+/* Was the account, which an earlier try made, made with this password? */
+static int
+same_account(struct self *s, const struct self_signup *a, struct err *e)
+{
+	OWN(login_free) struct login l = { .session_key = NULL };
+
+	if (strcmp(s->name, a->name) != 0)
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "the sign-up of %s that was cut off here came through, and "
+		    "this device is its first",
+		    s->name);
+	if (login_start(s->remote, "/v1/step-up/start", NULL, a->password,
+		false, &l, e) == 0)
+		return 0;
+	if (e->code != ERR_WRONG_PASSWORD)
+		return -1;
+	(void)err_set(e, ERR_WRONG_PASSWORD,
+	    "the account was made, by the sign-up that was cut off, with "
+	    "another password than this");
+	return err_remedy(e, "To change it: aumbry password change");
+}
+
+static bool
+too_late(const struct err *e)
+{
+	return e->code == ERR_CODE_EXPIRED || e->code == ERR_CLOCK_WRONG;
+}
+
+int
+self_signup_begin(const struct self_signup *a, bool *again, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(fd_close) int lock = -1;
+
+	*again = false;
+	if (home_enter(a->dir, &lock, e) < 0)
+		return -1;
+	if (!home_has_key(a->dir))
+		return begin(a, e);
+	if (!self_founding(a->dir))
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "an account is signed in at %s", a->dir);
+	if (self_open(a->dir, &s, e) < 0)
+		return -1;
+	*again = true;
+	if (self_connect(s, e) == 0)
+		return same_account(s, a, e);
+	if (home_has_key(a->dir) || !too_late(e))
+		return -1;
+	/* It cannot come through any more. */
+	self_free(&s);
+	*again = false;
+	return begin(a, e);
+}
+
+int
+self_signup_end(const char *dir, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	return self_open(dir, &s, e) < 0 ? -1 : self_connect(s, e);
+}
+
+int
+self_signup(const struct self_signup *a, struct err *e)
+{
+	bool again;
+
+	if (self_signup_begin(a, &again, e) < 0)
+		return -1;
+	return again ? 0 : self_signup_end(a->dir, e);
+}

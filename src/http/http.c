@@ -299,7 +299,8 @@ start_port(struct port *port, const struct http_config *config, bool tls,
 			(void *)(uintptr_t)TLS_PRIORITIES };
 	}
 	*m = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	port->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
+	/* With epoll a handshake that is half done makes its thread spin. */
+	port->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD |
 		MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 		(tls ? MHD_USE_TLS : 0u),
 	    0, NULL, NULL, on_access, port, MHD_OPTION_EXTERNAL_LOGGER, on_log,

@@ -1077,6 +1077,37 @@ streams_and_waits_over_tls(void **state)
 	assert_string_equal(buf_text(&waited.body), "0 timeout");
 }
 
+static int64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* While a poll waits for two seconds, nothing is to be done. */
+static void
+spends_nothing_on_handshakes_half_done(void **state)
+{
+	struct world *w = *state;
+	struct ask poll = {
+		.method = "GET", .path = "/v1/wait/0?ms=2000", .pin = w->pin
+	};
+	int fd[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial(w);
+		say(fd[i], "\x16");
+	}
+	int64_t before = cpu_ns();
+	OWN(reply_free) struct reply r = ask(w, &poll);
+	assert_string_equal(buf_text(&r.body), "0 timeout");
+	assert_true(cpu_ns() - before < 200 * 1000000LL);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd_close(&fd[i]);
+}
+
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define HASTY(test) cmocka_unit_test_setup_teardown(test, setup_hasty, teardown)
 #define TLS(test) cmocka_unit_test_setup_teardown(test, setup_tls, teardown)
@@ -1113,6 +1144,7 @@ main(void)
 		cmocka_unit_test(refuses_plain_http_beyond_loopback),
 		TLS(serves_tls_with_the_pinned_key_only),
 		TLS(streams_and_waits_over_tls),
+		TLS(spends_nothing_on_handshakes_half_done),
 	};
 
 	/* The lines of refused requests are the tests' purpose, not news. */

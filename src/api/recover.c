@@ -206,9 +206,9 @@ throttled(struct tx *tx, struct call *c, const char *name,
 	OWN(buf_free) struct buf key = { 0 };
 
 	if (way->kind != 0)
-		buf_printf(&key, "recover|%s|%s", name, c->q->peer);
+		buf_printf(&key, "recover|%s|%s", name, c->q->source);
 	else
-		buf_printf(&key, "recover|%s", c->q->peer);
+		buf_printf(&key, "recover|%s", c->q->source);
 	return server_throttle(tx, c, buf_text(&key),
 	    way->kind != 0 ? c->s->config.password_tries : OPEN_PER_DAY,
 	    way->kind != 0 ? TRIES_MS : DAY_MS, ok, e);

@@ -94,7 +94,7 @@ throttle_password(
 {
 	OWN(buf_free) struct buf key = { 0 };
 
-	buf_printf(&key, "password|%s|%s", name, c->q->peer);
+	buf_printf(&key, "password|%s|%s", name, c->q->source);
 	return server_throttle(tx, c, buf_text(&key),
 	    c->s->config.password_tries, TRIES_MS, ok, e);
 }

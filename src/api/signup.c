@@ -81,7 +81,7 @@ start(struct tx *tx, struct call *c, struct err *e)
 	struct id uid;
 	bool ok;
 
-	buf_printf(&key, "signup|%s", c->q->peer);
+	buf_printf(&key, "signup|%s", c->q->source);
 	if (server_throttle(tx, c, buf_text(&key),
 		c->s->config.signups_per_hour, HOUR_MS, &ok, e) < 0 ||
 	    !ok)

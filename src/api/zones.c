@@ -234,12 +234,15 @@ zones_commit(
 
 struct answer {
 	const struct server *s;
+	const struct request *q;
 	struct response *r;
 };
 
 static int
 spill(struct answer *a, struct bytes x, struct err *e)
 {
+	if (http_hold(a->q, x.n, e) < 0)
+		return -1;
 	if (a->r->fd < 0 && file_unnamed(a->s->data_fd, &a->r->fd, e) < 0)
 		return -1;
 	if (file_write_all(a->r->fd, x, e) < 0) {
@@ -271,7 +274,7 @@ zones_changes(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
-	struct answer a = { s, r };
+	struct answer a = { s, q, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
 	const char *wait = http_query(q, "wait");

@@ -35,6 +35,10 @@
 
 #define INVITE_MS (7 * 24 * 3600 * 1000LL)
 #define SWEEP_S 600
+/* Bodies and long answers under way at once: a few of the largest commits of
+ * an account; of an address without one, many of the calls that it can make. */
+#define HELD_ACCOUNT (128ULL * 1024 * 1024)
+#define HELD_ADDRESS (4ULL * 1024 * 1024)
 #define CONFIG_FILE "aumbryd.conf"
 
 struct options {
@@ -324,6 +328,9 @@ start(struct server *s, struct err *e)
 		.threads = (unsigned)c->threads,
 		.connections = (unsigned)c->connections,
 		.per_address = (unsigned)c->connections_per_address,
+		.body_dir = s->data_fd,
+		.held_account = HELD_ACCOUNT,
+		.held_address = HELD_ADDRESS,
 		.idle_s = (unsigned)c->idle_s,
 		.drain_s = (unsigned)c->drain_s };
 	struct http_app app = { .app = s,

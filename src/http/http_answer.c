@@ -79,6 +79,12 @@ send_response(struct call *c, struct response *r)
 	if (ok) {
 		c->status = r->status;
 		c->out_bytes = out;
+		pthread_mutex_lock(&c->server->conn_mu);
+		if (c->conn != NULL)
+			c->conn->answer_by_ns = now_mono_ns() +
+			    (c->server->idle_s + (int64_t)(out / SLOWEST_BPS)) *
+				1000000000LL;
+		pthread_mutex_unlock(&c->server->conn_mu);
 	}
 	return ok ? MHD_YES : MHD_NO;
 }
@@ -145,7 +151,8 @@ http_answer(struct call *c)
 {
 	struct err e = { 0 };
 
-	c->q.body = buf_bytes(&c->body);
+	if (!c->failed && http_whole_body(c, &e) < 0)
+		http_call_fail(c, &e);
 	for (;;) {
 		OWN(response_free) struct response r;
 		response_init(&r);

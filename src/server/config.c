@@ -65,7 +65,7 @@ static const struct row rows[] = {
   "the disk." },
 { "server", "trusted_proxy", KIND_ADDRESS, AT(trusted_proxy), "", 0, 0,
   "Address of a proxy whose X-Forwarded-For is believed. Limits then\n"
-  "count the address that it names." },
+  "count the last address of the last such line." },
 { "server", "metrics_listen", KIND_LOOPBACK, AT(metrics_listen), "", 0, 0,
   "Loopback address and port for /metrics, such as 127.0.0.1:9443.\n"
   "Empty: none." },
@@ -132,12 +132,12 @@ static const struct row rows[] = {
   1, 1000000,
   "New accounts in an hour from one address." },
 { "limits", "connections", KIND_COUNT, AT(connections), "4096", 64, 100000,
-  "Open connections. Each takes up to 32 KiB, and every signed-in device\n"
-  "keeps one or two." },
+  "Open connections. Each takes up to 64 KiB and two open files, and every\n"
+  "signed-in device keeps one or two." },
 { "limits", "connections_per_address", KIND_COUNT,
   AT(connections_per_address), "256", 4, 100000,
-  "Open connections of one address; a household or an office may share\n"
-  "one. Not counted with trusted_proxy." },
+  "Open connections of one address, or of one IPv6 network of 64 bits; a\n"
+  "household or an office may share one. Not of trusted_proxy." },
 { "limits", "idle", KIND_SPAN, AT(idle_s), "30s", 5, 600,
   "A connection without progress is closed after this time." },
 { "limits", "drain", KIND_SPAN, AT(drain_s), "10s", 0, 600,

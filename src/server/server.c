@@ -331,6 +331,8 @@ server_authorize(
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");
+	if (caller->session)
+		q->payer = caller->uid;
 	q->user = TAKE(caller);
 	return 0;
 }

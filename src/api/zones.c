@@ -201,6 +201,21 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 	return zone_commit(tx, &j->in, e);
 }
 
+/* What lies in the account's trash makes room for what comes. */
+static int
+commit_or_make_room(struct commit_job *j, struct err *e)
+{
+	uint64_t freed;
+
+	if (db_write(j->s->db, commit_job, j, e) == 0)
+		return 0;
+	if (e->code != ERR_QUOTA_EXCEEDED ||
+	    zone_empty_trash(
+		&j->s->store, &j->me->uid, LIMIT_COMMIT_BYTES, &freed, e) < 0)
+		return -1;
+	return db_write(j->s->db, commit_job, j, e);
+}
+
 int
 zones_commit(
     void *app, const struct request *q, struct response *r, struct err *e)
@@ -218,7 +233,7 @@ zones_commit(
 	j.in.now_ms = now_ms();
 	j.in.judge = judge;
 	j.in.arg = &j;
-	if (db_write(s->db, commit_job, &j, e) < 0)
+	if (commit_or_make_room(&j, e) < 0)
 		return -1;
 	http_wake(s->http, &j.in.key.zone);
 	jsonio_put_u64(out, "seq", commit.head.seq);
@@ -314,15 +329,12 @@ gate_job(struct tx *tx, void *arg, struct err *e)
 	struct commit_job *j = arg;
 	struct zone_info z;
 
-	if (zone_find(tx, &j->in.key, &z, e) == 0)
-		return guarded(z.category)
-		    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
-		    : 0;
-	if (e->code != ERR_NOT_FOUND)
+	/* Nobody fills folders that no commit stands behind. */
+	if (zone_find(tx, &j->in.key, &z, e) < 0)
 		return -1;
-	/* The first pack comes before the zone's first commit. */
-	err_clear(e);
-	return gate(tx, j->s, &j->me->uid, "Backup needs", e);
+	return guarded(z.category)
+	    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
+	    : 0;
 }
 
 static int

@@ -17,7 +17,7 @@
  * speed of commits. `sum` is zone_record_sum, `bytes` what
  * the record is charged, `refs` of a blob how many records name it. `loose`
  * holds files that no row of `blob` vouches for: 1 being written, 2 to be
- * removed (zone_blob.c). WITHOUT ROWID is SQLite's; another engine gets a
+ * removed, 3 in the trash (zone_blob.c). WITHOUT ROWID is SQLite's; another engine gets a
  * script of its own.
  */
 static const char tables[] =
@@ -60,7 +60,7 @@ zone_open(struct db *db, struct err *e)
 
 	buf_put_str(&all, tables);
 	buf_put_str(&all, usage_schema);
-	const char *const scripts[] = { buf_text(&all) };
+	const char *const scripts[] = { buf_text(&all), usage_schema_trash };
 	return db_migrate(db, "zone", scripts, ARRAY_SIZE(scripts), e);
 }
 
@@ -505,7 +505,9 @@ zone_commit(struct tx *tx, const struct zone_commit *in, struct err *e)
 	if (drop_tombstones(&w, e) < 0)
 		return -1;
 	/* A head is charged, but never the reason to refuse a deletion. */
-	return usage_add(tx, &in->key.uid, w.delta, HEAD_BYTES, e);
+	struct usage_change c = { .bytes = w.delta + HEAD_BYTES,
+		.beyond = w.delta < 0 ? USAGE_NO_QUOTA : USAGE_RESERVE };
+	return usage_change(tx, &in->key.uid, &c, e);
 }
 
 static int

@@ -83,19 +83,34 @@ is_plain(const struct config *c)
 	return strncmp(c->url, "http://", 7) == 0;
 }
 
-/* Config, keys and database; enough for every command but serve. */
 static int
-open_data(const char *data, struct server *s, struct err *e)
+load_config(const char *data, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *conf = file_join(data, CONFIG_FILE);
-	OWN(mem_free) char *keys = file_join(data, "keys");
 
-	if (config_load(conf, &s->config, e) < 0)
-		return e->code == ERR_NOT_FOUND
-		    ? (err_set(e, ERR_NOT_FOUND,
-			   "there is no server's data at %s", data),
-			  err_remedy(e, "Run: aumbryd init --data %s", data))
-		    : -1;
+	if (config_load(conf, &s->config, e) == 0)
+		return 0;
+	return e->code == ERR_NOT_FOUND
+	    ? (err_set(
+		   e, ERR_NOT_FOUND, "there is no server's data at %s", data),
+		  err_remedy(e, "Run: aumbryd init --data %s", data))
+	    : -1;
+}
+
+static int
+load_keys(const char *data, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(data, "keys");
+	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
+
+	return keys_load(keys, cert[0] != '\0' ? cert : NULL,
+	    key[0] != '\0' ? key : NULL, &s->keys, e);
+}
+
+/* Keys and database. use: DB_SERVER brings the tables up to date. */
+static int
+open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
+{
 	const char *database = s->config.database;
 	if (strncmp(database, "sqlite:", 7) == 0)
 		database += 7;
@@ -104,11 +119,8 @@ open_data(const char *data, struct server *s, struct err *e)
 		blobs += 4;
 	OWN(mem_free) char *db = in_data(data, database);
 	OWN(mem_free) char *dir = in_data(data, blobs);
-	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
-	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
-		key[0] != '\0' ? key : NULL, &s->keys, e) < 0 ||
-	    db_open(db, DB_SERVER, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
-	    account_open(s->db, e) < 0 ||
+	if (load_keys(data, s, e) < 0 || db_open(db, use, &s->db, e) < 0 ||
+	    zone_open(s->db, e) < 0 || account_open(s->db, e) < 0 ||
 	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
 		return -1;
 	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);
@@ -116,6 +128,16 @@ open_data(const char *data, struct server *s, struct err *e)
 	s->plain = is_plain(&s->config);
 	s->data_fd = open(data, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
+}
+
+/* Beside a server that runs, or without one. */
+static int
+open_data(const char *data, struct server *s, struct err *e)
+{
+	return load_config(data, s, e) < 0 ||
+		open_parts(data, DB_BESIDE, s, e) < 0
+	    ? -1
+	    : 0;
 }
 
 /* The fingerprint of the escrow's key, once it was met. */
@@ -267,7 +289,8 @@ run_init(const struct options *o, struct err *e)
 	opsrv_keys_make(opaque);
 	int rc = keys_make(keys, opaque, names, ARRAY_SIZE(names), e);
 	mem_wipe(opaque, sizeof opaque);
-	if (rc < 0 || open_data(o->data, &s, e) < 0)
+	if (rc < 0 || load_config(o->data, &s, e) < 0 ||
+	    open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
 	/* Met now, so that the address names it. */
 	if (o->with_escrow && escrow_child_start(o->data, &c, &child, e) < 0)
@@ -372,6 +395,20 @@ serve_until_told(
 	}
 }
 
+/* What aumbryd.conf says and names. */
+static int
+read_settings(const struct options *o, struct server *s, struct err *e)
+{
+	if (load_config(o->data, s, e) < 0 ||
+	    (o->listen != NULL &&
+		config_set(&s->config, "server", "listen", o->listen, e) < 0) ||
+	    gateway_check(&s->config, e) < 0)
+		return -1;
+	return s->config.place_database[0] != '\0'
+	    ? geoip_open(s->config.place_database, &s->geoip, e)
+	    : 0;
+}
+
 static int
 run_serve(const struct options *o, struct err *e)
 {
@@ -390,22 +427,18 @@ run_serve(const struct options *o, struct err *e)
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (open_data(o->data, &s, e) < 0)
-		return -1;
-	if (o->listen != NULL &&
-	    config_set(&s.config, "server", "listen", o->listen, e) < 0)
-		return -1;
-	if (gateway_check(&s.config, e) < 0 ||
-	    (s.config.place_database[0] != '\0' &&
-		geoip_open(s.config.place_database, &s.geoip, e) < 0))
+	if (read_settings(o, &s, e) < 0)
 		return -1;
 	if (o->check_config)
-		return 0;
+		return load_keys(o->data, &s, e);
+	/* Before the tables: those of a server that runs stay as they are. */
 	if (file_lock(lock_path, &lock, e) < 0)
 		return e->code == ERR_HOME_BUSY
 		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
 			  o->data)
 		    : -1;
+	if (open_parts(o->data, DB_SERVER, &s, e) < 0)
+		return -1;
 	if (restored_load(o->data, now_ms(), &s.restored_since_ms,
 		&s.restored_until_ms, e) < 0)
 		return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* server.c: running JSON calls, who calls, tokens, throttles, sweeping. */
+/* server.c: running JSON calls, who calls, tokens, throttles. */
 #include "server/server.h"
 
 #include "base/now.h"
@@ -342,45 +342,4 @@ server_release(void *app, void *user)
 {
 	(void)app;
 	free(user);
-}
-
-/* ---- sweeping ---- */
-
-static int
-sweep_job(struct tx *tx, void *arg, struct err *e)
-{
-	static const char *const scripts[] = {
-		"DELETE FROM session WHERE expires_ms < ?",
-		"DELETE FROM key_challenge WHERE expires_ms < ?",
-		"DELETE FROM trusted_browser WHERE expires_ms < ?",
-		"DELETE FROM login WHERE expires_ms < ?",
-		"DELETE FROM invite WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
-		"DELETE FROM joining WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM recovering WHERE expires_ms < ?)"),
-		"DELETE FROM recovering WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM visit WHERE expires_ms < ?)"),
-		"DELETE FROM visit WHERE expires_ms < ?",
-		"DELETE FROM throttle WHERE since_ms < ?",
-	};
-	/* What has just expired still explains itself for a day. */
-	int64_t before = *(int64_t *)arg - 24 * 3600 * 1000LL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
-		if (sql_run(tx, e, scripts[i], "n", before) < 0)
-			return -1;
-	return 0;
-}
-
-int
-server_sweep(struct server *s, int64_t at_ms, struct err *e)
-{
-	struct zone_gc gc;
-
-	if (db_write(s->db, sweep_job, &at_ms, e) < 0)
-		return -1;
-	return zone_gc(&s->store, at_ms, &gc, e);
 }

@@ -31,9 +31,11 @@ typedef void db_report_fn(void *arg, const char *what);
 /*
  * Whose database it is. On a server a full disk is server-full and 6 MiB of
  * pages stay in memory; in a folder of the user's own it is disk-full-here,
- * and 1 MiB.
+ * and 1 MiB. Beside a
+ * server, which may be of another version, db_migrate brings nothing up to date
+ * and refuses other tables than its own.
  */
-enum db_use { DB_SERVER, DB_OWN };
+enum db_use { DB_SERVER, DB_OWN, DB_BESIDE };
 
 /*
  * Open the database file, made with mode 0600 when it is not there.

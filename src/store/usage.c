@@ -4,33 +4,6 @@
 
 #include "wire/limits.h"
 
-const char usage_schema[] =
-    "CREATE TABLE usage ("
-    " uid BLOB PRIMARY KEY, bytes INTEGER NOT NULL, quota INTEGER NOT NULL)";
-
-/* 4096 is USAGE_BLOB; `size` of a loose row is what it is charged. */
-const char usage_schema_trash[] =
-    "ALTER TABLE usage ADD COLUMN trash INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE usage ADD COLUMN blobs INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE loose SET size = MAX(size, 4096) WHERE state = 1;"
-    "UPDATE loose SET size = 0 WHERE state = 2;"
-    "UPDATE usage SET bytes = (SELECT COALESCE(SUM(r.bytes), 0)"
-    "  FROM record AS r JOIN zone AS z ON z.number = r.number"
-    "  WHERE z.uid = usage.uid) +"
-    " (SELECT COUNT(*) * 364 FROM head AS h WHERE h.uid = usage.uid) +"
-    " (SELECT COALESCE(SUM(MAX(b.size, 4096)), 0) FROM blob AS b"
-    "  WHERE b.uid = usage.uid) +"
-    " (SELECT COALESCE(SUM(l.size), 0) FROM loose AS l"
-    "  WHERE l.uid = usage.uid AND l.state = 1),"
-    " blobs = (SELECT COUNT(*) FROM blob AS b WHERE b.uid = usage.uid) +"
-    " (SELECT COUNT(*) FROM loose AS l WHERE l.uid = usage.uid);"
-    "CREATE INDEX loose_writing ON loose (since_ms) WHERE state = 1;"
-    "CREATE INDEX loose_removing ON loose (uid, zone, file)"
-    " WHERE state = 2;"
-    "CREATE INDEX loose_trash ON loose (since_ms) WHERE state = 3;"
-    "CREATE INDEX loose_trash_of ON loose (uid, since_ms)"
-    " WHERE state = 3;";
-
 int
 usage_get(struct tx *tx, const struct id *uid, struct usage *out, struct err *e)
 {

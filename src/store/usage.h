@@ -25,9 +25,6 @@ struct usage {
 	uint64_t blobs; /* files, those in the trash too */
 };
 
-extern const char usage_schema[]; /* part of the zone module's version 1 */
-extern const char usage_schema_trash[]; /* and of its version 2 */
-
 /* errors  none beside the database's; zeros and no quota when unknown. */
 MUST_CHECK int usage_get(
     struct tx *tx, const struct id *uid, struct usage *out, struct err *e);

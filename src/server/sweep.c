@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* sweep.c: dropping what has expired, a few rows at a time. */
+/*
+ * Each step is a transaction of its own over an index, so that what a flood
+ * left is swept beside all other writers, and not before them.
+ */
+#include "server/server.h"
+
+#define STEP 500 /* rows */
+#define HOUR_MS (3600 * 1000LL)
+#define DAY_MS (24 * HOUR_MS)
+
+#define OLD(table, column) \
+	"DELETE FROM " table " WHERE rowid IN (SELECT rowid FROM " table \
+	" WHERE " column " < ? ORDER BY " column ", rowid LIMIT ?)"
+/* The messages of the rows that go in the same step. */
+#define MESSAGES(table) \
+	"DELETE FROM joining_message WHERE joining IN (SELECT id FROM " table \
+	" WHERE expires_ms < ? ORDER BY expires_ms, rowid LIMIT ?)"
+
+static const struct sweep {
+	const char *first; /* or NULL */
+	const char *rows;
+	int64_t after_ms; /* what has expired still explains itself, if asked */
+} sweeps[] = {
+	{ NULL, OLD("session", "expires_ms"), HOUR_MS },
+	{ NULL, OLD("login", "expires_ms"), 0 },
+	{ NULL, OLD("key_challenge", "expires_ms"), HOUR_MS },
+	{ NULL, OLD("trusted_browser", "expires_ms"), DAY_MS },
+	{ NULL, OLD("invite", "expires_ms"), DAY_MS },
+	{ NULL, OLD("throttle", "since_ms"), DAY_MS },
+	{ MESSAGES("joining"), OLD("joining", "expires_ms"), DAY_MS },
+	{ MESSAGES("recovering"), OLD("recovering", "expires_ms"), DAY_MS },
+	{ MESSAGES("visit"), OLD("visit", "expires_ms"), DAY_MS },
+};
+
+struct step {
+	const struct sweep *sweep;
+	int64_t before_ms;
+	uint64_t gone;
+};
+
+static int
+step(struct tx *tx, void *arg, struct err *e)
+{
+	struct step *k = arg;
+
+	if (k->sweep->first != NULL &&
+	    sql_run(
+		tx, e, k->sweep->first, "nu", k->before_ms, (uint64_t)STEP) < 0)
+		return -1;
+	if (sql_run(tx, e, k->sweep->rows, "nu", k->before_ms, (uint64_t)STEP) <
+	    0)
+		return -1;
+	k->gone = tx_changes(tx);
+	return 0;
+}
+
+int
+server_sweep(struct server *s, int64_t at_ms, struct err *e)
+{
+	struct zone_gc gc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
+		struct step k = { &sweeps[i], at_ms - sweeps[i].after_ms, 0 };
+		do {
+			if (db_write(s->db, step, &k, e) < 0)
+				return -1;
+		} while (k.gone == STEP);
+	}
+	return zone_gc(&s->store, at_ms, &gc, e);
+}

@@ -201,6 +201,9 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 	return zone_commit(tx, &j->in, e);
 }
 
+/* On a full disk commits are what forget and prune need: these go on. Bytes. */
+#define COMMIT_IN_RESERVE (1024 * 1024)
+
 /* What lies in the account's trash makes room for what comes. */
 static int
 commit_or_make_room(struct commit_job *j, struct err *e)
@@ -228,6 +231,9 @@ zones_commit(
 	if (zone_of(q, &j.in.key, e) < 0 ||
 	    parse_category(q, &j.in.category, e) < 0 ||
 	    commit_parse(q->body, &commit, e) < 0)
+		return -1;
+	if (q->body.n > COMMIT_IN_RESERVE && !deletes(&commit) &&
+	    room_to_grow(s->room, e) < 0)
 		return -1;
 	j.in.commit = &commit;
 	j.in.now_ms = now_ms();

@@ -35,6 +35,7 @@
 
 #define INVITE_MS (7 * 24 * 3600 * 1000LL)
 #define SWEEP_S 600
+#define LOOK_S 2 /* at a disk that may be full */
 /* Bodies and long answers under way at once: a few of the largest commits of
  * an account; of an address without one, many of the calls that it can make. */
 #define HELD_ACCOUNT (128ULL * 1024 * 1024)
@@ -65,6 +66,7 @@ server_free(struct server *s)
 	postman_stop(&s->postman);
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
+	room_free(&s->room);
 	keys_free(&s->keys);
 	opsrv_keys_wipe(&s->opaque);
 	config_free(&s->config);
@@ -97,6 +99,28 @@ load_config(const char *data, struct server *s, struct err *e)
 	    : -1;
 }
 
+static char *
+database(const char *data, const struct server *s)
+{
+	const char *name = s->config.database;
+
+	return in_data(
+	    data, strncmp(name, "sqlite:", 7) == 0 ? name + 7 : name);
+}
+
+/* The reserve lies where the database grows. */
+static void
+open_room(const char *data, struct server *s)
+{
+	OWN(mem_free) char *dir = database(data, s);
+	char *slash = strrchr(dir, '/');
+
+	if (slash != NULL)
+		slash[slash == dir] = '\0';
+	s->room = room_new(slash != NULL ? dir : ".", s->config.reserve_bytes);
+	(void)room_full(s->room); /* now, for the database is opened next */
+}
+
 static int
 load_keys(const char *data, struct server *s, struct err *e)
 {
@@ -111,13 +135,10 @@ load_keys(const char *data, struct server *s, struct err *e)
 static int
 open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
 {
-	const char *database = s->config.database;
-	if (strncmp(database, "sqlite:", 7) == 0)
-		database += 7;
 	const char *blobs = s->config.blobs;
 	if (strncmp(blobs, "dir:", 4) == 0)
 		blobs += 4;
-	OWN(mem_free) char *db = in_data(data, database);
+	OWN(mem_free) char *db = database(data, s);
 	OWN(mem_free) char *dir = in_data(data, blobs);
 	if (load_keys(data, s, e) < 0 || db_open(db, use, &s->db, e) < 0 ||
 	    zone_open(s->db, e) < 0 || account_open(s->db, e) < 0 ||
@@ -334,6 +355,8 @@ ready(void *app, struct err *e)
 	struct id nobody = { { 0 } };
 	size_t n;
 
+	if (room_to_grow(s->room, e) < 0)
+		return -1;
 	return zone_list(s->db, &nobody, &list, &n, e);
 }
 
@@ -379,7 +402,8 @@ static void
 serve_until_told(
     struct server *s, struct escrow_child *child, const sigset_t *set)
 {
-	struct timespec pause = { SWEEP_S, 0 };
+	const struct timespec pause = { LOOK_S, 0 };
+	int64_t swept_ns = now_mono_ns();
 
 	for (;;) {
 		struct err e = { 0 };
@@ -388,8 +412,12 @@ serve_until_told(
 			return;
 		if (sig == SIGCHLD)
 			(void)escrow_child_died(child);
-		if (sig < 0 && errno == EAGAIN &&
-		    server_sweep(s, now_ms(), &e) < 0)
+		if (sig >= 0 || errno != EAGAIN ||
+		    (!room_full(s->room) &&
+			now_mono_ns() - swept_ns < SWEEP_S * 1000000000LL))
+			continue;
+		swept_ns = now_mono_ns();
+		if (server_sweep(s, now_ms(), &e) < 0)
 			log_error("sweep_failed", "code=%s why=\"%s\"",
 			    err_name(e.code), e.msg);
 	}
@@ -437,6 +465,7 @@ run_serve(const struct options *o, struct err *e)
 		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
 			  o->data)
 		    : -1;
+	open_room(o->data, &s);
 	if (open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
 	if (restored_load(o->data, now_ms(), &s.restored_since_ms,

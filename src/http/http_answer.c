@@ -111,7 +111,7 @@ answer_error(struct call *c, struct err *why, struct response *r)
 		(void)err_set(&shown, ERR_INTERNAL, "%s", "");
 	int status =
 	    c->status_forced != 0 ? c->status_forced : err_http(shown.code);
-	if (shown.msg[0] == '\0')
+	if (shown.msg[0] == '\0' || shown.code == ERR_SERVER_FULL)
 		log_error("request_failed",
 		    "request=%s code=%s status=%d ms=%" PRId64 " why=\"%s\"",
 		    c->q.id, err_name(shown.code), status, http_elapsed_ms(c),

@@ -73,6 +73,10 @@ static const struct row rows[] = {
   "sqlite:FILE in the data folder. @/path reads the value from a file." },
 { "storage", "blobs", KIND_SECRET, AT(blobs), "dir:blobs", 0, 0,
   "dir:FOLDER in the data folder. @/path reads the value from a file." },
+{ "storage", "reserve", KIND_SIZE, AT(reserve_bytes), "64M", 0, INT64_MAX,
+  "A file beside the database that is given up when the disk is full, so\n"
+  "that people still get in, read, forget and prune; an eighth of a small\n"
+  "disk. 0: none." },
 { "accounts", "invitations", KIND_INVITATIONS, AT(invitations), "required",
   0, 0,
   "Who may make an account: required (who has a code of `aumbryd\n"

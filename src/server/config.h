@@ -22,6 +22,7 @@ struct config {
 	char *metrics_listen; /* ADDR:PORT on loopback, or "" */
 	/* [storage] */
 	char *database, *blobs;
+	uint64_t reserve_bytes;
 	/* [accounts] */
 	uint64_t invitations; /* enum config_invitations */
 	uint64_t default_quota_bytes; /* 0: none */

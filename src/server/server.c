@@ -313,7 +313,10 @@ server_authorize(
 	enum server_who who = (enum server_who)route->who;
 	struct auth_job j = { .s = s, .who = who };
 
-	if (who == WHO_ANYBODY)
+	/* Before all else, so that sessions find room for their rows. */
+	if (room_full(s->room) && (who & WHO_GROWS) != 0)
+		return room_to_grow(s->room, e);
+	if (who == WHO_ANYBODY || who == WHO_NEW)
 		return 0;
 	OWN(mem_free) struct caller *caller = mem_new(sizeof *caller);
 	digest_of(bytes_str(q->bearer), &j.token);

@@ -56,6 +56,19 @@ step(struct tx *tx, void *arg, struct err *e)
 	return 0;
 }
 
+/* What lies in the trash is the first that a full disk does without. */
+static int
+make_room(struct server *s, int64_t at_ms, struct err *e)
+{
+	uint64_t n;
+
+	return !room_full(s->room) ? 0
+	    : zone_empty_trash(&s->store, NULL, UINT64_MAX, &n, e) < 0 ||
+		blob_purge(s->blobs, at_ms + BLOB_TRASH_MS, &n, e) < 0
+	    ? -1
+	    : 0;
+}
+
 int
 server_sweep(struct server *s, int64_t at_ms, struct err *e)
 {
@@ -68,5 +81,8 @@ server_sweep(struct server *s, int64_t at_ms, struct err *e)
 				return -1;
 		} while (k.gone == STEP);
 	}
-	return zone_gc(&s->store, at_ms, &gc, e);
+	return make_room(s, at_ms, e) < 0 ||
+		zone_gc(&s->store, at_ms, &gc, e) < 0
+	    ? -1
+	    : 0;
 }

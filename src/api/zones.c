@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static int
 zone_of(const struct request *q, struct zone_key *key, struct err *e)
@@ -259,12 +260,22 @@ struct answer {
 	struct response *r;
 };
 
+/* On a full disk in memory: whoever is there must be able to read. */
+static int
+open_spill(struct answer *a, struct err *e)
+{
+	if (!room_full(a->s->room))
+		return file_unnamed(a->s->data_fd, &a->r->fd, e);
+	a->r->fd = memfd_create("answer", MFD_CLOEXEC);
+	return a->r->fd < 0 ? err_sys(e, "memory for a long answer") : 0;
+}
+
 static int
 spill(struct answer *a, struct bytes x, struct err *e)
 {
 	if (http_hold(a->q, x.n, e) < 0)
 		return -1;
-	if (a->r->fd < 0 && file_unnamed(a->s->data_fd, &a->r->fd, e) < 0)
+	if (a->r->fd < 0 && open_spill(a, e) < 0)
 		return -1;
 	if (file_write_all(a->r->fd, x, e) < 0) {
 		if (e->code == ERR_DISK_FULL_HERE)

@@ -140,8 +140,9 @@ open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
 		blobs += 4;
 	OWN(mem_free) char *db = database(data, s);
 	OWN(mem_free) char *dir = in_data(data, blobs);
-	if (load_keys(data, s, e) < 0 || db_open(db, use, &s->db, e) < 0 ||
-	    zone_open(s->db, e) < 0 || account_open(s->db, e) < 0 ||
+	if ((s->keys == NULL && load_keys(data, s, e) < 0) ||
+	    db_open(db, use, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
+	    account_open(s->db, e) < 0 ||
 	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
 		return -1;
 	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);
@@ -302,6 +303,7 @@ run_init(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
+	struct daemon_user user;
 	const char *names[] = { NULL, "localhost", "127.0.0.1" };
 
 	if (file_mkdirs(o->data, 0700, e) < 0 || write_config(o, &c, e) < 0)
@@ -314,7 +316,10 @@ run_init(const struct options *o, struct err *e)
 	    open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
 	/* Met now, so that the address names it. */
-	if (o->with_escrow && escrow_child_start(o->data, &c, &child, e) < 0)
+	if (daemon_user_find(o->data, &c, &user, e) < 0)
+		return -1;
+	if (o->with_escrow &&
+	    escrow_child_start(o->data, &c, &user, &child, e) < 0)
 		return -1;
 	if (o->escrow != NULL || o->with_escrow) {
 		uint8_t key[SIG_PK_BYTES];
@@ -446,6 +451,7 @@ run_serve(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
 	OWN(escrow_child_stop) struct escrow_child *child = NULL;
+	struct daemon_user user;
 	struct err sweep;
 	sigset_t set;
 
@@ -465,6 +471,14 @@ run_serve(const struct options *o, struct err *e)
 		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
 			  o->data)
 		    : -1;
+	/* What root alone can do comes first. */
+	if (daemon_user_find(o->data, &s.config, &user, e) < 0 ||
+	    (user.drops && fchown(lock, user.uid, user.gid) < 0 &&
+		err_sys(e, "%s", lock_path) < 0) ||
+	    (o->with_escrow &&
+		escrow_child_start(o->data, &s.config, &user, &child, e) < 0) ||
+	    load_keys(o->data, &s, e) < 0 || daemon_user_become(&user, e) < 0)
+		return -1;
 	open_room(o->data, &s);
 	if (open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
@@ -477,8 +491,6 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
-	    (o->with_escrow &&
-		escrow_child_start(o->data, &s.config, &child, e) < 0) ||
 	    (s.config.escrow_socket[0] != '\0' && start_escrow(o, &s, e) < 0) ||
 	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&

@@ -54,6 +54,9 @@ static const struct row rows[] = {
 { "server", "listen", KIND_LISTEN, AT(listen), "0.0.0.0:8443", 0, 0,
   "Address and port. [::]:8443 takes IPv6 too. On a loopback address\n"
   "aumbryd can be put behind a proxy." },
+{ "server", "user", KIND_TEXT, AT(user), "", 0, 0,
+  "User that `aumbryd serve` becomes when root has started it. Empty: whom\n"
+  "the data folder belongs to." },
 { "server", "url", KIND_TEXT, AT(url), "", 0, 0,
   "Address that clients use, when it is not https://HOST:PORT." },
 { "server", "tls_cert", KIND_PATH, AT(tls_cert), "", 0, 0,
@@ -111,8 +114,9 @@ static const struct row rows[] = {
   "With serve --with-escrow: its folder, in the data folder unless the\n"
   "path is absolute. Keep copies of it apart from copies of the data." },
 { "escrow", "user", KIND_TEXT, AT(escrow_user), "", 0, 0,
-  "With serve --with-escrow as root: the user that it runs as. Empty: the\n"
-  "server's own, and then who takes over the server has the escrow too." },
+  "With serve --with-escrow as root: the user that it runs as, while the\n"
+  "server becomes another, see [server] user. Empty: the server's own, and\n"
+  "then who takes over the server has the escrow too." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"

@@ -15,6 +15,7 @@ struct config {
 	/* [server] */
 	char *host; /* in name@host, and in the certificate */
 	char *listen; /* ADDR:PORT */
+	char *user; /* whom root serves as; "" = the data folder's owner */
 	char *url; /* what init and invite print; "" = from host and listen */
 	char *tls_cert, *tls_key; /* paths; "" = data/keys/ */
 	uint64_t threads;

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static int
 zone_of(const struct request *q, struct zone_key *key, struct err *e)
@@ -141,16 +142,24 @@ struct commit_job {
 	struct zone_commit in;
 };
 
+static bool
+deletes(const struct commit *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if ((c->changes[i].flags & CHANGE_DELETED) != 0)
+			return true;
+	return false;
+}
+
 /* Who may only add makes new records: what there is it neither deletes nor
  * writes over. */
 static bool
 only_adds(const struct commit *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if ((c->changes[i].flags & CHANGE_DELETED) != 0 ||
-		    c->changes[i].version != 1)
+		if (c->changes[i].version != 1)
 			return false;
-	return true;
+	return !deletes(c);
 }
 
 /*
@@ -227,6 +236,24 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 	return zone_commit(tx, &j->in, e);
 }
 
+/* On a full disk commits are what forget and prune need: these go on. Bytes. */
+#define COMMIT_IN_RESERVE (1024 * 1024)
+
+/* What lies in the account's trash makes room for what comes. */
+static int
+commit_or_make_room(struct commit_job *j, struct err *e)
+{
+	uint64_t freed;
+
+	if (db_write(j->s->db, commit_job, j, e) == 0)
+		return 0;
+	if (e->code != ERR_QUOTA_EXCEEDED ||
+	    zone_empty_trash(
+		&j->s->store, &j->me->uid, LIMIT_COMMIT_BYTES, &freed, e) < 0)
+		return -1;
+	return db_write(j->s->db, commit_job, j, e);
+}
+
 int
 zones_commit(
     void *app, const struct request *q, struct response *r, struct err *e)
@@ -240,12 +267,15 @@ zones_commit(
 	    parse_category(q, &j.in.category, e) < 0 ||
 	    commit_parse(q->body, &commit, e) < 0)
 		return -1;
+	if (q->body.n > COMMIT_IN_RESERVE && !deletes(&commit) &&
+	    room_to_grow(s->room, e) < 0)
+		return -1;
 	j.in.commit = &commit;
 	j.in.now_ms = now_ms();
 	j.in.judge = judge;
 	j.in.arg = &j;
 	if (db_read(s->db, check_signer, &j, e) < 0 ||
-	    db_write(s->db, commit_job, &j, e) < 0)
+	    commit_or_make_room(&j, e) < 0)
 		return -1;
 	http_wake(s->http, &j.in.key.zone);
 	jsonio_put_u64(out, "seq", commit.head.seq);
@@ -261,13 +291,26 @@ zones_commit(
 
 struct answer {
 	const struct server *s;
+	const struct request *q;
 	struct response *r;
 };
+
+/* On a full disk in memory: whoever is there must be able to read. */
+static int
+open_spill(struct answer *a, struct err *e)
+{
+	if (!room_full(a->s->room))
+		return file_unnamed(a->s->data_fd, &a->r->fd, e);
+	a->r->fd = memfd_create("answer", MFD_CLOEXEC);
+	return a->r->fd < 0 ? err_sys(e, "memory for a long answer") : 0;
+}
 
 static int
 spill(struct answer *a, struct bytes x, struct err *e)
 {
-	if (a->r->fd < 0 && file_unnamed(a->s->data_fd, &a->r->fd, e) < 0)
+	if (http_hold(a->q, x.n, e) < 0)
+		return -1;
+	if (a->r->fd < 0 && open_spill(a, e) < 0)
 		return -1;
 	if (file_write_all(a->r->fd, x, e) < 0) {
 		if (e->code == ERR_DISK_FULL_HERE)
@@ -298,7 +341,7 @@ zones_changes(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
-	struct answer a = { s, r };
+	struct answer a = { s, q, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
 	const char *wait = http_query(q, "wait");
@@ -338,15 +381,12 @@ gate_job(struct tx *tx, void *arg, struct err *e)
 	struct commit_job *j = arg;
 	struct zone_info z;
 
-	if (zone_find(tx, &j->in.key, &z, e) == 0)
-		return guarded(z.category)
-		    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
-		    : 0;
-	if (e->code != ERR_NOT_FOUND)
+	/* Nobody fills folders that no commit stands behind. */
+	if (zone_find(tx, &j->in.key, &z, e) < 0)
 		return -1;
-	/* The first pack comes before the zone's first commit. */
-	err_clear(e);
-	return gate(tx, j->s, &j->me->uid, "Backup needs", e);
+	return guarded(z.category)
+	    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
+	    : 0;
 }
 
 static int

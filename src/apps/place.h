@@ -44,6 +44,13 @@ struct place_node; /* an open directory */
 MUST_CHECK int place_open(const char *target, enum place_rule rule,
     struct place **out, struct err *e);
 void place_free(struct place **p);
+
+/*
+ * From now on nothing can bite whom it is handed to: no owner is given, no
+ * set-user-id or set-group-id bit, no attribute and no flag, and no device made.
+ */
+void place_tame(struct place *p);
+
 struct place_counts place_counts(struct place *p);
 
 /* Wait until all that was placed is on the disk. */

@@ -30,6 +30,7 @@ struct owner {
 };
 
 struct place_meta {
+	bool tame;
 	bool root;
 	uid_t uid;
 	gid_t gid;
@@ -67,6 +68,18 @@ place_meta_free(struct place_meta **m)
 	(void)pthread_mutex_destroy(&(*m)->lock);
 	free(*m);
 	*m = NULL;
+}
+
+void
+place_meta_tame(struct place_meta *m)
+{
+	m->tame = true;
+}
+
+bool
+place_meta_tamed(const struct place_meta *m)
+{
+	return m->tame;
 }
 
 struct place_counts
@@ -131,6 +144,8 @@ id_here(struct place_meta *m, enum kind kind, struct bytes name, uint32_t id)
 static mode_t
 give_owner(struct place_meta *m, int fd, int flags, const struct entry *x)
 {
+	if (m->tame)
+		return x->mode & 0777;
 	uid_t uid = id_here(m, KIND_USER, x->user, x->uid);
 	gid_t gid = id_here(m, KIND_GROUP, x->group, x->gid);
 	mode_t mode = x->mode & 07777;
@@ -176,7 +191,7 @@ give_xattrs(
 	struct bytes rest = x->xattrs, name, value;
 	bool acl = false;
 
-	while (entry_xattr_next(&rest, &name, &value)) {
+	while (!m->tame && entry_xattr_next(&rest, &name, &value)) {
 		char key[256];
 		memcpy(key, name.p, name.n);
 		key[name.n] = '\0';
@@ -246,7 +261,7 @@ place_meta_flags(struct place_meta *m, int fd, const struct entry *x)
 	long room = 0;
 	uint32_t low;
 
-	if (x->flags == 0)
+	if (x->flags == 0 || m->tame)
 		return;
 	if (ioctl(fd, FS_IOC_GETFLAGS, &room) == 0) {
 		memcpy(&low, &room, sizeof low);

@@ -12,6 +12,9 @@ struct place_meta; /* counts, and the ids of names of users and groups */
 
 struct place_meta *place_meta_new(void);
 void place_meta_free(struct place_meta **m);
+/* Give no owner, no set-id bits, no attributes and no flags. */
+void place_meta_tame(struct place_meta *m);
+bool place_meta_tamed(const struct place_meta *m);
 struct place_counts place_meta_counts(struct place_meta *m);
 
 /*

@@ -889,7 +889,11 @@ prepare(struct restore *r, struct err *e)
 	}
 	if (o->dry_run)
 		return 0;
-	return place_open(o->to, o->rule, &r->place, e);
+	if (place_open(o->to, o->rule, &r->place, e) < 0)
+		return -1;
+	if (o->tame)
+		place_tame(r->place);
+	return 0;
 }
 
 int

@@ -22,6 +22,7 @@ struct restore_options {
 	size_t n_includes;
 	enum place_rule rule;
 	bool dry_run;
+	bool tame; /* place_tame */
 	unsigned threads; /* 0: one per core, and one */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*list)(void *ctx, struct bytes path, const struct entry *x);

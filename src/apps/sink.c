@@ -326,6 +326,8 @@ upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
 	struct bytes blob = pack_out_blob(p->out);
 	struct depot *d = s->repo->depot;
+	if (zcopy_begin(part->zone, e) < 0)
+		return -1;
 	if (d->ops->blob_put(d, zcopy_zone(part->zone), &place.pack, blob, e) <
 	    0)
 		return err_in(e, "storing a pack");

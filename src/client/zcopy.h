@@ -84,6 +84,9 @@ typedef int (*zcopy_check_fn)(void *ctx, struct err *e);
 MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
     size_t n, zcopy_check_fn check, void *ctx, struct err *e);
 
+/* Make the zone where it is kept, when there is none: blobs want one. */
+MUST_CHECK int zcopy_begin(struct zcopy *z, struct err *e);
+
 struct zcopy_record {
 	struct id id;
 	uint64_t seq; /* of the commit that brought it */

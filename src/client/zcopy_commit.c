@@ -208,3 +208,15 @@ zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 	    "other devices change the %s zone faster than this one can",
 	    category_name(z->category));
 }
+
+int
+zcopy_begin(struct zcopy *z, struct err *e)
+{
+	struct digest hash;
+
+	if (head_now(z, &hash, e) < 0)
+		return -1;
+	if (!digest_zero(&hash))
+		return 0;
+	return zcopy_commit(z, NULL, 0, NULL, NULL, e);
+}

@@ -35,6 +35,11 @@
 
 #define INVITE_MS (7 * 24 * 3600 * 1000LL)
 #define SWEEP_S 600
+#define LOOK_S 2 /* at a disk that may be full */
+/* Bodies and long answers under way at once: a few of the largest commits of
+ * an account; of an address without one, many of the calls that it can make. */
+#define HELD_ACCOUNT (128ULL * 1024 * 1024)
+#define HELD_ADDRESS (4ULL * 1024 * 1024)
 #define CONFIG_FILE "aumbryd.conf"
 
 struct options {
@@ -61,6 +66,7 @@ server_free(struct server *s)
 	postman_stop(&s->postman);
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
+	room_free(&s->room);
 	keys_free(&s->keys);
 	opsrv_keys_wipe(&s->opaque);
 	config_free(&s->config);
@@ -79,31 +85,63 @@ is_plain(const struct config *c)
 	return strncmp(c->url, "http://", 7) == 0;
 }
 
-/* Config, keys and database; enough for every command but serve. */
 static int
-open_data(const char *data, struct server *s, struct err *e)
+load_config(const char *data, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *conf = file_join(data, CONFIG_FILE);
-	OWN(mem_free) char *keys = file_join(data, "keys");
 
-	if (config_load(conf, &s->config, e) < 0)
-		return e->code == ERR_NOT_FOUND
-		    ? (err_set(e, ERR_NOT_FOUND,
-			   "there is no server's data at %s", data),
-			  err_remedy(e, "Run: aumbryd init --data %s", data))
-		    : -1;
-	const char *database = s->config.database;
-	if (strncmp(database, "sqlite:", 7) == 0)
-		database += 7;
+	if (config_load(conf, &s->config, e) == 0)
+		return 0;
+	return e->code == ERR_NOT_FOUND
+	    ? (err_set(
+		   e, ERR_NOT_FOUND, "there is no server's data at %s", data),
+		  err_remedy(e, "Run: aumbryd init --data %s", data))
+	    : -1;
+}
+
+static char *
+database(const char *data, const struct server *s)
+{
+	const char *name = s->config.database;
+
+	return in_data(
+	    data, strncmp(name, "sqlite:", 7) == 0 ? name + 7 : name);
+}
+
+/* The reserve lies where the database grows. */
+static void
+open_room(const char *data, struct server *s)
+{
+	OWN(mem_free) char *dir = database(data, s);
+	char *slash = strrchr(dir, '/');
+
+	if (slash != NULL)
+		slash[slash == dir] = '\0';
+	s->room = room_new(slash != NULL ? dir : ".", s->config.reserve_bytes);
+	(void)room_full(s->room); /* now, for the database is opened next */
+}
+
+static int
+load_keys(const char *data, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *keys = file_join(data, "keys");
+	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
+
+	return keys_load(keys, cert[0] != '\0' ? cert : NULL,
+	    key[0] != '\0' ? key : NULL, &s->keys, e);
+}
+
+/* Keys and database. use: DB_SERVER brings the tables up to date. */
+static int
+open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
+{
 	const char *blobs = s->config.blobs;
 	if (strncmp(blobs, "dir:", 4) == 0)
 		blobs += 4;
-	OWN(mem_free) char *db = in_data(data, database);
+	OWN(mem_free) char *db = database(data, s);
 	OWN(mem_free) char *dir = in_data(data, blobs);
-	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
-	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
-		key[0] != '\0' ? key : NULL, &s->keys, e) < 0 ||
-	    db_open(db, DB_SERVER, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
+	if ((s->keys == NULL && load_keys(data, s, e) < 0) ||
+	    db_open(db, use, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
 	    account_open(s->db, e) < 0 ||
 	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
 		return -1;
@@ -112,6 +150,16 @@ open_data(const char *data, struct server *s, struct err *e)
 	s->plain = is_plain(&s->config);
 	s->data_fd = open(data, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
+}
+
+/* Beside a server that runs, or without one. */
+static int
+open_data(const char *data, struct server *s, struct err *e)
+{
+	return load_config(data, s, e) < 0 ||
+		open_parts(data, DB_BESIDE, s, e) < 0
+	    ? -1
+	    : 0;
 }
 
 /* The fingerprint of the escrow's key, once it was met. */
@@ -255,6 +303,7 @@ run_init(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
+	struct daemon_user user;
 	const char *names[] = { NULL, "localhost", "127.0.0.1" };
 
 	if (file_mkdirs(o->data, 0700, e) < 0 || write_config(o, &c, e) < 0)
@@ -263,10 +312,14 @@ run_init(const struct options *o, struct err *e)
 	opsrv_keys_make(opaque);
 	int rc = keys_make(keys, opaque, names, ARRAY_SIZE(names), e);
 	mem_wipe(opaque, sizeof opaque);
-	if (rc < 0 || open_data(o->data, &s, e) < 0)
+	if (rc < 0 || load_config(o->data, &s, e) < 0 ||
+	    open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
 	/* Met now, so that the address names it. */
-	if (o->with_escrow && escrow_child_start(o->data, &c, &child, e) < 0)
+	if (daemon_user_find(o->data, &c, &user, e) < 0)
+		return -1;
+	if (o->with_escrow &&
+	    escrow_child_start(o->data, &c, &user, &child, e) < 0)
 		return -1;
 	if (o->escrow != NULL || o->with_escrow) {
 		uint8_t key[SIG_PK_BYTES];
@@ -307,6 +360,8 @@ ready(void *app, struct err *e)
 	struct id nobody = { { 0 } };
 	size_t n;
 
+	if (room_to_grow(s->room, e) < 0)
+		return -1;
 	return zone_list(s->db, &nobody, &list, &n, e);
 }
 
@@ -324,6 +379,9 @@ start(struct server *s, struct err *e)
 		.threads = (unsigned)c->threads,
 		.connections = (unsigned)c->connections,
 		.per_address = (unsigned)c->connections_per_address,
+		.body_dir = s->data_fd,
+		.held_account = HELD_ACCOUNT,
+		.held_address = HELD_ADDRESS,
 		.idle_s = (unsigned)c->idle_s,
 		.drain_s = (unsigned)c->drain_s };
 	struct http_app app = { .app = s,
@@ -349,7 +407,8 @@ static void
 serve_until_told(
     struct server *s, struct escrow_child *child, const sigset_t *set)
 {
-	struct timespec pause = { SWEEP_S, 0 };
+	const struct timespec pause = { LOOK_S, 0 };
+	int64_t swept_ns = now_mono_ns();
 
 	for (;;) {
 		struct err e = { 0 };
@@ -358,11 +417,29 @@ serve_until_told(
 			return;
 		if (sig == SIGCHLD)
 			(void)escrow_child_died(child);
-		if (sig < 0 && errno == EAGAIN &&
-		    server_sweep(s, now_ms(), &e) < 0)
+		if (sig >= 0 || errno != EAGAIN ||
+		    (!room_full(s->room) &&
+			now_mono_ns() - swept_ns < SWEEP_S * 1000000000LL))
+			continue;
+		swept_ns = now_mono_ns();
+		if (server_sweep(s, now_ms(), &e) < 0)
 			log_error("sweep_failed", "code=%s why=\"%s\"",
 			    err_name(e.code), e.msg);
 	}
+}
+
+/* What aumbryd.conf says and names. */
+static int
+read_settings(const struct options *o, struct server *s, struct err *e)
+{
+	if (load_config(o->data, s, e) < 0 ||
+	    (o->listen != NULL &&
+		config_set(&s->config, "server", "listen", o->listen, e) < 0) ||
+	    gateway_check(&s->config, e) < 0)
+		return -1;
+	return s->config.place_database[0] != '\0'
+	    ? geoip_open(s->config.place_database, &s->geoip, e)
+	    : 0;
 }
 
 static int
@@ -374,6 +451,7 @@ run_serve(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
 	OWN(escrow_child_stop) struct escrow_child *child = NULL;
+	struct daemon_user user;
 	struct err sweep;
 	sigset_t set;
 
@@ -383,22 +461,27 @@ run_serve(const struct options *o, struct err *e)
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (open_data(o->data, &s, e) < 0)
-		return -1;
-	if (o->listen != NULL &&
-	    config_set(&s.config, "server", "listen", o->listen, e) < 0)
-		return -1;
-	if (gateway_check(&s.config, e) < 0 ||
-	    (s.config.place_database[0] != '\0' &&
-		geoip_open(s.config.place_database, &s.geoip, e) < 0))
+	if (read_settings(o, &s, e) < 0)
 		return -1;
 	if (o->check_config)
-		return 0;
+		return load_keys(o->data, &s, e);
+	/* Before the tables: those of a server that runs stay as they are. */
 	if (file_lock(lock_path, &lock, e) < 0)
 		return e->code == ERR_HOME_BUSY
 		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
 			  o->data)
 		    : -1;
+	/* What root alone can do comes first. */
+	if (daemon_user_find(o->data, &s.config, &user, e) < 0 ||
+	    (user.drops && fchown(lock, user.uid, user.gid) < 0 &&
+		err_sys(e, "%s", lock_path) < 0) ||
+	    (o->with_escrow &&
+		escrow_child_start(o->data, &s.config, &user, &child, e) < 0) ||
+	    load_keys(o->data, &s, e) < 0 || daemon_user_become(&user, e) < 0)
+		return -1;
+	open_room(o->data, &s);
+	if (open_parts(o->data, DB_SERVER, &s, e) < 0)
+		return -1;
 	if (restored_load(o->data, now_ms(), &s.restored_since_ms,
 		&s.restored_until_ms, e) < 0)
 		return -1;
@@ -408,8 +491,6 @@ run_serve(const struct options *o, struct err *e)
 		    err_name(sweep.code), sweep.msg);
 	if ((s.config.smtp_url[0] != '\0' &&
 		postman_start(&s, &s.postman, e) < 0) ||
-	    (o->with_escrow &&
-		escrow_child_start(o->data, &s.config, &child, e) < 0) ||
 	    (s.config.escrow_socket[0] != '\0' && start_escrow(o, &s, e) < 0) ||
 	    gateway_start(&s.config, &s.http, &s.gateway, e) < 0 ||
 	    (s.config.saslauthd_socket[0] != '\0' &&

@@ -9,20 +9,24 @@
 #include <fcntl.h>
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "aumbry-escrow"
+#define WATCH_FD 3
 #define START_MS 10000 /* a token may be slow to open */
 
 struct escrow_child {
@@ -30,7 +34,9 @@ struct escrow_child {
 	uid_t uid; /* its own; or ours */
 	gid_t gid;
 	bool own_user;
-	pid_t pid;
+	struct daemon_user server; /* who asks */
+	pid_t pid; /* with a user of its own: of what watches it */
+	int held; /* with a user of its own: closed, it ends */
 };
 
 static void
@@ -41,6 +47,7 @@ child_free(struct escrow_child **c)
 	free((*c)->program);
 	free((*c)->dir);
 	free((*c)->socket);
+	fd_close(&(*c)->held);
 	free(*c);
 	*c = NULL;
 }
@@ -80,6 +87,12 @@ find_user(struct escrow_child *c, const struct config *conf, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "[escrow] with a user of its own, dir and socket are "
 		    "absolute paths that this user reaches");
+	if (c->server.uid == 0 || c->server.uid == p->pw_uid)
+		return err_set(e, ERR_USAGE,
+		    "[escrow] user keeps nothing apart while the server runs "
+		    "as %s: give the data folder to a user of its own, or set "
+		    "[server] user",
+		    c->server.uid == 0 ? "root" : "the same user");
 	c->own_user = true;
 	c->uid = p->pw_uid;
 	c->gid = p->pw_gid;
@@ -101,12 +114,16 @@ answers(const struct escrow_child *c)
 static void
 become(const struct escrow_child *c)
 {
+	const struct group *group = getgrgid(c->server.gid);
 	char allow[24];
 	sigset_t none;
+	/* Of a user of its own, the server's group may open the socket. */
+	bool opens = c->own_user && group != NULL;
 	const char *args[] = { c->program, "serve", "--dir", c->dir, "--socket",
-		c->socket, "--init", "--allow-uid", allow, NULL };
+		c->socket, "--init", "--allow-uid", allow,
+		opens ? "--group" : NULL, opens ? group->gr_name : NULL, NULL };
 
-	(void)snprintf(allow, sizeof allow, "%u", (unsigned)geteuid());
+	(void)snprintf(allow, sizeof allow, "%u", (unsigned)c->server.uid);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* It must not outlive a server that was killed. */
@@ -114,7 +131,7 @@ become(const struct escrow_child *c)
 	/* That user may not reach the folder that the programs are in. */
 	int program = open(c->program, O_RDONLY | O_CLOEXEC);
 	if (c->own_user &&
-	    (setgroups(0, NULL) < 0 || setgid(c->gid) < 0 ||
+	    (setgroups(1, &c->server.gid) < 0 || setgid(c->gid) < 0 ||
 		setuid(c->uid) < 0))
 		_exit(126);
 	if (c->own_user)
@@ -124,17 +141,74 @@ become(const struct escrow_child *c)
 	_exit(127);
 }
 
+/* What is left of root: it starts the escrow again when that has died, and
+ * ends it when aumbryd has gone. Never returns. */
+static void
+watch(const struct escrow_child *c, int held)
+{
+	const int64_t began = now_mono_ns();
+	sigset_t set;
+
+	(void)dup2(held, WATCH_FD);
+	(void)syscall(SYS_close_range, WATCH_FD + 1, ~0u, 0);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (;;) {
+		int status = 0;
+		pid_t child = fork();
+		if (child == 0)
+			become(c);
+		while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
+			struct signalfd_siginfo s = { 0 };
+			struct pollfd p[] = { { WATCH_FD, POLLIN, 0 },
+				{ signals, POLLIN, 0 } };
+			(void)poll(p, 2, -1);
+			(void)!read(signals, &s, sizeof s);
+			if (p[0].revents == 0 && s.ssi_signo != SIGTERM)
+				continue;
+			(void)kill(child, SIGTERM);
+			(void)waitpid(child, NULL, 0);
+			_exit(0);
+		}
+		log_error("escrow_ended", "status=%d", status);
+		/* What cannot even start is told, and not tried for ever. */
+		if (child < 0 ||
+		    (WIFEXITED(status) &&
+			now_mono_ns() - began < START_MS * 1000000LL))
+			_exit(1);
+		(void)sleep(1);
+	}
+}
+
+static int
+begin(struct escrow_child *c, struct err *e)
+{
+	int ends[2] = { -1, -1 };
+
+	fd_close(&c->held);
+	if (c->own_user && pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, "%s", c->program);
+	c->pid = fork();
+	if (c->pid == 0 && c->own_user)
+		watch(c, ends[0]);
+	if (c->pid == 0)
+		become(c);
+	c->held = ends[1];
+	fd_close(&ends[0]);
+	return c->pid < 0 ? err_sys(e, "%s", c->program) : 0;
+}
+
 static int
 run(struct escrow_child *c, struct err *e)
 {
 	const struct timespec pause = { 0, 10 * 1000000L };
 	int64_t until = now_mono_ns() / 1000000 + START_MS;
 
-	c->pid = fork();
-	if (c->pid < 0)
-		return err_sys(e, "%s", c->program);
-	if (c->pid == 0)
-		become(c);
+	if (begin(c, e) < 0)
+		return -1;
 	while (!answers(c)) {
 		int status;
 		if (waitpid(c->pid, &status, WNOHANG) == c->pid) {
@@ -164,11 +238,13 @@ make_dir(const struct escrow_child *c, struct err *e)
 
 int
 escrow_child_start(const char *data, const struct config *conf,
-    struct escrow_child **out, struct err *e)
+    const struct daemon_user *server, struct escrow_child **out, struct err *e)
 {
 	OWN(child_free) struct escrow_child *c = mem_new(sizeof *c);
 	const struct sockaddr_un room;
 
+	c->held = -1;
+	c->server = *server;
 	c->dir = conf->escrow_dir[0] == '/' ? mem_text(conf->escrow_dir)
 					    : file_join(data, conf->escrow_dir);
 	c->socket = mem_text(conf->escrow_socket);
@@ -202,7 +278,11 @@ escrow_child_died(struct escrow_child *c)
 		return false;
 	log_error("escrow_ended", "status=%d", status);
 	c->pid = 0;
-	if (run(c, &e) < 0)
+	if (c->own_user)
+		log_error("escrow_gone",
+		    "why=\"it cannot be started again "
+		    "by who is not root: restart\"");
+	else if (run(c, &e) < 0)
 		log_error("escrow_gone", "code=%s why=\"%s\"", err_name(e.code),
 		    e.msg);
 	return true;
@@ -213,7 +293,9 @@ escrow_child_stop(struct escrow_child **c)
 {
 	if (*c == NULL)
 		return;
-	if ((*c)->pid > 0 && kill((*c)->pid, SIGTERM) == 0)
+	/* Root's would not take a signal of ours: it sees that this closes. */
+	fd_close(&(*c)->held);
+	if ((*c)->pid > 0 && ((*c)->own_user || kill((*c)->pid, SIGTERM) == 0))
 		(void)waitpid((*c)->pid, NULL, 0);
 	child_free(c);
 }

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "server/config.h"
+#include "cmd/daemon_user.h"
 
 #include <sys/types.h>
 
@@ -17,13 +17,17 @@ struct escrow_child;
 /*
  * Start it and wait until it answers at the socket of the configuration.
  *
+ * While it is another user's, a process of root's stays that only starts it
+ * again when it has died; aumbryd itself is root no more by then.
+ *
  * data    the server's folder; the escrow's is in it unless its path is
  *         absolute. Made when it is not there.
+ * server  whom aumbryd serves as: that user may ask, and no other.
  * errors  bad-usage: a user of its own needs an absolute folder, which aumbryd
- *         need not own; not-found: no such user or program.
+ *         need not own, and a server that is neither root nor that user; not-found: no such user or program.
  */
 MUST_CHECK int escrow_child_start(const char *data, const struct config *c,
-    struct escrow_child **out, struct err *e);
+    const struct daemon_user *server, struct escrow_child **out, struct err *e);
 /* It has ended by itself: start it again. False when it is another child's. */
 bool escrow_child_died(struct escrow_child *c);
 /* SIGTERM, and wait for its end. */

@@ -34,6 +34,29 @@ unreachable(struct err *e, const char *why)
 
 /* ---- one that runs ---- */
 
+/* The escrow hears its own user, and files are made as that one makes them:
+ * root becomes whom the socket, or the folder, belongs to. */
+static int
+become_owner(const char *path, bool *became, struct err *e)
+{
+	struct stat st;
+
+	*became = false;
+	if (geteuid() != 0 || stat(path, &st) < 0 || st.st_uid == 0)
+		return 0;
+	if (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)
+		return err_sys(e, "becoming the user that %s is of", path);
+	*became = true;
+	return 0;
+}
+
+static void
+be_root_again(void)
+{
+	if (seteuid(0) < 0 || setegid(0) < 0)
+		abort();
+}
+
 static int
 connect_to(const char *path, int *out, struct err *e)
 {
@@ -49,11 +72,18 @@ connect_to(const char *path, int *out, struct err *e)
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) < 0)
 		return err_sys(e, "%s", path);
-	if (connect(fd, (const struct sockaddr *)&a, sizeof a) < 0) {
+	bool became;
+	if (become_owner(path, &became, e) < 0)
+		return -1;
+	int rc = connect(fd, (const struct sockaddr *)&a, sizeof a);
+	if (rc < 0) {
 		(void)err_sys(e, "%s", path);
 		e->code = ERR_ESCROW_UNREACHABLE;
-		return -1;
 	}
+	if (became)
+		be_root_again();
+	if (rc < 0)
+		return -1;
 	*out = fd;
 	fd = -1;
 	return 0;
@@ -85,28 +115,6 @@ ask_socket(
 }
 
 /* ---- one that is stopped ---- */
-
-/* Files are made as the escrow's own user makes them, which root is not. */
-static int
-become_owner(const char *dir, bool *became, struct err *e)
-{
-	struct stat st;
-
-	*became = false;
-	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
-		return 0;
-	if (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)
-		return err_sys(e, "becoming the user that %s is of", dir);
-	*became = true;
-	return 0;
-}
-
-static void
-be_root_again(void)
-{
-	if (seteuid(0) < 0 || setegid(0) < 0)
-		abort();
-}
 
 static int
 ask_keeper(

@@ -63,10 +63,19 @@ contents_histories(const struct holding *h, struct tx *tx,
 /* ---- in plain ---- */
 
 struct reading {
+	struct outfile tree; /* what each thing was, on its own machine */
+	bool failed; /* tree could not be written */
+	struct err why;
 	struct findings *f;
 	const struct snapshot *snap;
 	json_t *closed; /* paths, of this snapshot */
 };
+
+static void
+reading_free(struct reading *r)
+{
+	outfile_free(&r->tree);
+}
 
 static void
 warn(void *ctx, struct bytes path, const struct err *why)
@@ -85,6 +94,69 @@ warn(void *ctx, struct bytes path, const struct err *why)
 	jsonio_put_id(j, "snapshot", &r->snap->id);
 	(void)json_object_set_new(j, "path", findings_path(path));
 	(void)json_array_append_new(r->f->closed, j);
+}
+
+/* Values are any bytes. */
+static json_t *
+xattrs_json(struct bytes rest)
+{
+	json_t *list = json_array();
+	struct bytes name, value;
+
+	while (entry_xattr_next(&rest, &name, &value)) {
+		json_t *j = json_object();
+		(void)json_object_set_new(j, "name", findings_path(name));
+		jsonio_put_bytes(j, "value", value);
+		(void)json_array_append_new(list, j);
+	}
+	return list;
+}
+
+/*
+ * Nothing of this is given to the files: root would hand on programs that run
+ * as root, and devices. So it is written down.
+ */
+static json_t *
+thing_json(struct bytes path, const struct entry *x)
+{
+	OWN(buf_free) struct buf text = { 0 };
+	json_t *j = json_object();
+
+	(void)json_object_set_new(j, "path", findings_path(path));
+	jsonio_put_text(j, "type", entry_type_name(x->type));
+	buf_printf(&text, "%04o", (unsigned)x->mode);
+	jsonio_put_text(j, "mode", buf_text(&text));
+	jsonio_put_u64(j, "uid", x->uid);
+	jsonio_put_u64(j, "gid", x->gid);
+	if (x->user.n > 0)
+		(void)json_object_set_new(j, "user", findings_path(x->user));
+	if (x->group.n > 0)
+		(void)json_object_set_new(j, "group", findings_path(x->group));
+	metadata_put_time(
+	    j, "modified", x->mtime_s > 0 ? (uint64_t)x->mtime_s * 1000 : 0);
+	if (x->type == ENTRY_CHARDEV || x->type == ENTRY_BLOCKDEV) {
+		jsonio_put_u64(j, "major", x->rdev_major);
+		jsonio_put_u64(j, "minor", x->rdev_minor);
+	}
+	if (x->flags != 0)
+		jsonio_put_u64(j, "flags", x->flags);
+	if (x->xattrs.n > 0)
+		(void)json_object_set_new(j, "xattrs", xattrs_json(x->xattrs));
+	return j;
+}
+
+static void
+write_down(void *ctx, struct bytes path, const struct entry *x)
+{
+	struct reading *r = ctx;
+	OWN(jsonio_free) json_t *j = thing_json(path, x);
+	OWN(buf_free) struct buf line = { 0 };
+
+	jsonio_put(&line, j);
+	buf_put_str(&line, "\n");
+	if (!r->failed)
+		r->failed =
+		    outfile_put(&r->tree, buf_bytes(&line), &r->why) < 0;
 }
 
 static json_t *
@@ -124,10 +196,17 @@ read_snapshot(struct repo *repo, const struct snapshot *s, const char *out,
     struct findings *f, json_t *list, struct err *e)
 {
 	OWN(buf_free) struct buf to = { 0 };
-	struct reading r = { .f = f, .snap = s, .closed = json_array() };
-	struct restore_options o = {
-		.path = "", .rule = PLACE_NEVER, .warn = warn, .ctx = &r
+	OWN(buf_free) struct buf tree = { 0 };
+	OWN(reading_free)
+	struct reading r = {
+		.tree = OUTFILE, .f = f, .snap = s, .closed = json_array()
 	};
+	struct restore_options o = { .path = "",
+		.rule = PLACE_NEVER,
+		.tame = true,
+		.warn = warn,
+		.list = write_down,
+		.ctx = &r };
 	struct restore_result result;
 	struct err why = { 0 };
 
@@ -136,9 +215,16 @@ read_snapshot(struct repo *repo, const struct snapshot *s, const char *out,
 	(void)json_array_append_new(list, j);
 	buf_printf(&to, "%s/backup/%s", out, id_text(&s->id).s);
 	o.to = buf_text(&to);
-	if (file_mkdirs(o.to, 0700, e) < 0)
+	buf_printf(&tree, "backup/%s.jsonl", id_text(&s->id).s);
+	if (file_mkdirs(o.to, 0700, e) < 0 ||
+	    outfile_open(out, buf_text(&tree), &r.tree, e) < 0)
 		return -1;
-	if (restore_run(repo, s, &o, &result, &why) == 0)
+	int rc = restore_run(repo, s, &o, &result, &why);
+	if (r.failed || outfile_done(&r.tree, &r.why) < 0) {
+		*e = r.why;
+		return -1;
+	}
+	if (rc == 0)
 		return 0;
 	if (why.code == ERR_DISK_FULL_HERE) {
 		*e = why;

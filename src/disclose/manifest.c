@@ -19,6 +19,7 @@
 #define JSON_FILE "MANIFEST.json"
 #define TEXT_FILE "MANIFEST.txt"
 #define PIECE (256 * 1024) /* bytes read at once */
+#define HOLES_MAX (1ULL << 30) /* bytes of holes that are hashed as zeros */
 
 /* Both files, while they are written. */
 struct listing {
@@ -53,6 +54,50 @@ type_of(const struct stat *st)
 	default:
 		return "device";
 	}
+}
+
+/*
+ * A file may be mostly holes: 16 TiB of them are made in no time and read in
+ * hours. Then the hash is of what is data, and each piece of it stands behind
+ * its offset and its length.
+ */
+static int
+hash_data(int fd, off_t size, struct digest *out, struct err *e)
+{
+	OWN(digest_free) struct digest_state *s = digest_new();
+	OWN(buf_free) struct buf room = { 0 };
+	uint8_t *p = buf_grow(&room, PIECE);
+	off_t at = 0, end;
+
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && at < size) {
+		end = lseek(fd, at, SEEK_HOLE);
+		if (end < 0)
+			return err_sys(e, "looking for holes");
+		digest_add_u64(s, (uint64_t)at);
+		digest_add_u64(s, (uint64_t)(end - at));
+		while (at < end) {
+			size_t n =
+			    end - at < PIECE ? (size_t)(end - at) : PIECE;
+			size_t got;
+			if (file_pread_full(fd, p, n, (uint64_t)at, &got, e) <
+			    0)
+				return -1;
+			if (got == 0)
+				return err_set(e, ERR_IO, "it got shorter");
+			digest_add(s, bytes_of(p, got));
+			at += (off_t)got;
+		}
+	}
+	digest_end(s, out);
+	return 0;
+}
+
+/* More of it is a hole than is worth reading. */
+static bool
+mostly_holes(const struct stat *st)
+{
+	return st->st_size > (off_t)HOLES_MAX &&
+	    st->st_size - (off_t)HOLES_MAX > (off_t)st->st_blocks * 512;
 }
 
 static int
@@ -97,6 +142,7 @@ put_line(struct listing *l, struct bytes path, const struct stat *st,
     const struct digest *hash, uint64_t size, struct bytes target,
     struct err *e)
 {
+	bool holes = hash != NULL && mostly_holes(st);
 	OWN(jsonio_free) json_t *j = json_object();
 	OWN(buf_free) struct buf hex = { 0 };
 	OWN(buf_free) struct buf line = { 0 };
@@ -113,9 +159,10 @@ put_line(struct listing *l, struct bytes path, const struct stat *st,
 		buf_clear(&hex);
 		text_hex(&hex, bytes_of(hash->b, DIGEST_BYTES));
 		jsonio_put_u64(j, "size", size);
-		jsonio_put_text(j, "sha256", buf_text(&hex));
-		buf_printf(&text, "%s %12llu  ", buf_text(&hex),
-		    (unsigned long long)size);
+		jsonio_put_text(
+		    j, holes ? "sha256_of_data" : "sha256", buf_text(&hex));
+		buf_printf(&text, "%s %12llu %s", buf_text(&hex),
+		    (unsigned long long)size, holes ? "* " : " ");
 	} else {
 		buf_printf(&text, "%-64s %12s  ", type_of(st), "");
 	}
@@ -143,7 +190,9 @@ list_file(struct listing *l, int dir, const char *name, struct bytes path,
 
 	if (fd < 0)
 		return err_sys(e, "%s", name);
-	if (hash_of(fd, &size, &hash, e) < 0)
+	size = (uint64_t)st->st_size;
+	if ((mostly_holes(st) ? hash_data(fd, st->st_size, &hash, e)
+			      : hash_of(fd, &size, &hash, e)) < 0)
 		return err_in(e, "%s", name);
 	l->files++;
 	l->bytes += size;
@@ -526,7 +575,12 @@ begin_text(struct outfile *f, const struct manifest *m, struct err *e)
 		if (metadata_tables[i].but != NULL)
 			buf_printf(&b, "the server's table %s: %s\n",
 			    metadata_tables[i].table, metadata_tables[i].but);
-	buf_put_str(&b, "\nSHA-256, bytes, path:\n");
+	buf_put_str(&b,
+	    "\nOwners, modes, attributes, flags and devices are in "
+	    "backup/ID.jsonl; the files have\nthe owner who wrote them, and "
+	    "no bit or attribute that gives rights.\n\nSHA-256, bytes, path; "
+	    "with a * the hash is of data alone, each piece of it behind\nits "
+	    "offset and its length, 8 bytes each, big-endian:\n");
 	return outfile_put(f, buf_bytes(&b), e);
 }
 

@@ -34,7 +34,7 @@ struct peer {
 	short wants; /* POLLIN or POLLOUT */
 	bool greeted; /* HELLO was said */
 	bool last; /* over, once its answer is sent */
-	bool owner; /* the escrow's own user, or root */
+	bool owner; /* the escrow's own user */
 	struct buf in, out;
 	size_t sent; /* bytes of out */
 };
@@ -234,7 +234,9 @@ may_ask(const struct desk *d, int fd, bool *owner)
 	*owner = false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
 		return false;
-	*owner = who.uid == 0 || who.uid == geteuid();
+	/* Root can come as that user, and does when a person asks; a server that
+	 * runs as root does not get for that what the owner may. */
+	*owner = who.uid == geteuid();
 	if (*owner)
 		return true;
 	for (size_t i = 0; i < d->config.n_uids; i++)

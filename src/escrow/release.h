@@ -12,6 +12,7 @@
 #include "escrow/keeper.h"
 
 #define RELEASE_SKEW_MS (10 * 60 * 1000) /* a client's clock off ours */
+#define RELEASE_AHEAD_MS 5000 /* two clocks that are set by the network */
 #define RELEASE_REFUSALS 20 /* lines of them in an hour, per account */
 /* An order can be collected so long after its wait. */
 #define RELEASE_COLLECT_MS (14 * 24 * 3600 * 1000LL)

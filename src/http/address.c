@@ -111,6 +111,66 @@ address_text(const struct sockaddr *sa, char out[static ADDRESS_TEXT])
 	}
 }
 
+void
+address_net(const struct sockaddr *sa, struct id *out)
+{
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	*out = (struct id){ { 0 } };
+	if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof v6);
+		bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
+		memcpy(out->b, v6.sin6_addr.s6_addr,
+		    mapped ? sizeof out->b : sizeof out->b / 2);
+	} else if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof v4);
+		memset(out->b + 10, 0xff, 2);
+		memcpy(out->b + 12, &v4.sin_addr, 4);
+	}
+}
+
+/* An address alone, or in brackets. */
+static bool
+read_alone(const char *s, struct address *a)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	char inner[ADDRESS_TEXT] = "";
+	size_t n = strlen(s);
+
+	if (n >= sizeof inner)
+		return false;
+	bool brackets = n > 2 && s[0] == '[' && s[n - 1] == ']';
+	memcpy(inner, s + brackets, n - 2 * (size_t)brackets);
+	if (inet_pton(AF_INET6, inner, &v6) == 1)
+		set_v6(a, &v6, 0);
+	else if (!brackets && inet_pton(AF_INET, inner, &v4) == 1)
+		set_v4(a, v4, 0);
+	else
+		return false;
+	return true;
+}
+
+bool
+address_read(const char *s, char text[static ADDRESS_TEXT],
+    char source[static ADDRESS_TEXT], struct id *net)
+{
+	struct address a = { 0 };
+	struct err e;
+
+	if (!read_alone(s, &a) && address_parse(s, &a, &e) < 0)
+		return false;
+	address_text((const struct sockaddr *)&a.sa, text);
+	address_net((const struct sockaddr *)&a.sa, net);
+	memcpy(source, text, ADDRESS_TEXT);
+	if (strchr(text, ':') == NULL)
+		return true;
+	(void)inet_ntop(AF_INET6, net->b, source, INET6_ADDRSTRLEN);
+	(void)strncat(source, "/64", ADDRESS_TEXT - strlen(source) - 1);
+	return true;
+}
+
 bool
 address_is(const char *s)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "wire/id.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,21 @@ uint16_t address_port(const struct address *a);
 
 /* The address without port; IPv4 inside IPv6 as IPv4; "" for other families. */
 void address_text(const struct sockaddr *sa, char out[static ADDRESS_TEXT]);
+
+/*
+ * What limits count as one: an IPv4 address, an IPv6 network of 64 bits; zeros
+ * for other families. Who has one address of such a network has all.
+ */
+void address_net(const struct sockaddr *sa, struct id *out);
+/*
+ * Read `s`, an address as proxies write it: also in brackets, with a port.
+ *
+ * text    the address as address_text writes it.
+ * source  what limits count, as text: the address, or "2001:db8:0:1::/64".
+ * returns false, and nothing changed, when it is none.
+ */
+bool address_read(const char *s, char text[static ADDRESS_TEXT],
+    char source[static ADDRESS_TEXT], struct id *net);
 
 /* Whether `s` is an IPv4 or IPv6 address as address_text writes it. */
 bool address_is(const char *s);

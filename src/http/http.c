@@ -17,11 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Memory of one connection for headers and body pieces, bytes. */
 #define POOL_BYTES (32 * 1024)
+#define METRICS_CONNECTIONS 64
+/* Files beside connections: readers of the database, the log, the parts. */
+#define OWN_FILES 128
 #define TLS_PRIORITIES \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:" \
 	"-AES-128-CBC:-AES-256-CBC:-SHA1:%SERVER_PRECEDENCE"
@@ -119,6 +123,7 @@ get_metrics(
 	uint64_t conns = s->n_conns;
 	pthread_mutex_unlock(&s->conn_mu);
 	meter_text(s->meter, conns, waiting, &r->body);
+	http_refused_text(s, &r->body);
 	if (s->app.metrics != NULL)
 		s->app.metrics(s->app.app, &r->body);
 	r->type = "text/plain; version=0.0.4; charset=utf-8";
@@ -199,39 +204,6 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **context,
 	*context = NULL;
 }
 
-static void
-on_connection(void *cls, struct MHD_Connection *mhd, void **context,
-    enum MHD_ConnectionNotificationCode what)
-{
-	struct http_server *s = ((struct port *)cls)->server;
-	struct conn *c = *context;
-
-	pthread_mutex_lock(&s->conn_mu);
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		c = *context = mem_new(sizeof *c);
-		c->fd = MHD_get_connection_info(
-		    mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
-			    ->connect_fd;
-		c->idle_since_ns = now_mono_ns();
-		c->next = s->conns;
-		if (c->next != NULL)
-			c->next->prev = c;
-		s->conns = c;
-		s->n_conns++;
-	} else if (c != NULL) {
-		if (c->prev != NULL)
-			c->prev->next = c->next;
-		else
-			s->conns = c->next;
-		if (c->next != NULL)
-			c->next->prev = c->prev;
-		s->n_conns--;
-		free(c);
-		*context = NULL;
-	}
-	pthread_mutex_unlock(&s->conn_mu);
-}
-
 /* Paths and parameters reach us as they came; route_unescape does the rest. */
 static size_t
 keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
@@ -279,17 +251,13 @@ start_port(struct port *port, const struct http_config *config, bool tls,
     struct err *e)
 {
 	unsigned threads = port->first == ROUTE_METRICS ? 1 : config->threads;
-	unsigned per_address =
-	    config->trusted_proxy != NULL ? 0 : config->per_address;
+	bool main = port == &port->server->main;
+	unsigned most = main ? port->server->connections : METRICS_CONNECTIONS;
 	struct MHD_OptionItem more[8], *m = more;
 
 	if (threads > 1)
 		*m++ = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
 			(intptr_t)threads, NULL };
-	if (per_address > 0)
-		*m++ =
-		    (struct MHD_OptionItem){ MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-			    (intptr_t)per_address, NULL };
 	if (tls) {
 		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0,
 			(void *)(uintptr_t)config->cert_pem };
@@ -299,18 +267,21 @@ start_port(struct port *port, const struct http_config *config, bool tls,
 			(void *)(uintptr_t)TLS_PRIORITIES };
 	}
 	*m = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	port->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
+	/* With epoll a handshake that is half done makes its thread spin. */
+	/* Each thread may have all of them: http_accept counts. */
+	most += most / 4 + 16;
+	port->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD |
 		MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 		(tls ? MHD_USE_TLS : 0u),
-	    0, NULL, NULL, on_access, port, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-	    NULL, MHD_OPTION_LISTEN_SOCKET, port->listen_fd,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-	    MHD_OPTION_CONNECTION_LIMIT, config->connections,
+	    0, main ? http_accept : NULL, port, on_access, port,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+	    port->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, most * threads,
 	    MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, port, MHD_OPTION_ARRAY,
-	    more, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, port,
+	    MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 	if (port->daemon == NULL)
 		return err_set(e, ERR_IO, "the HTTP server did not start%s",
 		    tls ? "; are certificate and key a pair?" : "");
@@ -345,6 +316,47 @@ init_locks(struct http_server *s)
 	pthread_condattr_destroy(&attr);
 }
 
+/* It is compared with addresses as we write them. */
+static void
+take_proxy(struct http_server *s, const char *proxy)
+{
+	char text[ADDRESS_TEXT], source[ADDRESS_TEXT];
+
+	if (proxy == NULL)
+		return;
+	bool ok = address_read(proxy, text, source, &s->proxy_net);
+	s->trusted_proxy = mem_text(ok ? text : proxy);
+}
+
+/*
+ * A connection is a file, and so is what it may be answered with. Out of files
+ * nothing would be accepted, and nobody would be told.
+ */
+static int
+fit_files(struct http_server *s, unsigned threads, struct err *e)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return err_sys(e, "the limit of open files");
+	uint64_t own = OWN_FILES + 4 * (uint64_t)threads;
+	uint64_t most =
+	    files.rlim_cur > own ? (files.rlim_cur - own) / 5 * 2 : 0;
+	if (s->connections <= most)
+		return 0;
+	if (most < threads || most < 16)
+		return err_set(e, ERR_IO,
+		    "%llu open files are allowed to this process, and %llu "
+		    "are the least (LimitNOFILE, ulimit -n)",
+		    (unsigned long long)files.rlim_cur,
+		    (unsigned long long)(own + 5 * 16));
+	log_warn("connections_lowered", "from=%u to=%llu files=%llu",
+	    s->connections, (unsigned long long)most,
+	    (unsigned long long)files.rlim_cur);
+	s->connections = (unsigned)most;
+	return 0;
+}
+
 static struct http_server *
 server_new(const struct http_config *config, const struct http_app *app)
 {
@@ -353,8 +365,12 @@ server_new(const struct http_config *config, const struct http_app *app)
 	s->app = *app;
 	s->idle_s = config->idle_s;
 	s->drain_s = config->drain_s;
-	if (config->trusted_proxy != NULL)
-		s->trusted_proxy = mem_text(config->trusted_proxy);
+	take_proxy(s, config->trusted_proxy);
+	s->connections = config->connections;
+	s->per_address = config->per_address;
+	s->held_account = config->held_account;
+	s->held_address = config->held_address;
+	s->body_dir = config->body_dir;
 	s->n_routes = ROUTES_OWN + app->n_routes;
 	s->routes = mem_array(s->n_routes, sizeof *s->routes);
 	s->labels = mem_array(s->n_routes, sizeof *s->labels);
@@ -416,7 +432,9 @@ http_start(const struct http_config *config, const struct http_app *app,
 	*out = s;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = start_all(s, config, e);
+	int rc = fit_files(s, config->threads, e);
+	if (rc == 0)
+		rc = start_all(s, config, e);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
 		(void)TAKE(s);
@@ -484,6 +502,8 @@ http_free(struct http_server **server)
 		pthread_join(s->timer, NULL);
 	}
 	assert(s->running == 0 && s->conns == NULL && s->waiting == 0);
+	for (size_t i = 0; i < PURSES; i++)
+		assert(s->purses[i] == NULL);
 	pthread_mutex_destroy(&s->wait_mu);
 	pthread_mutex_destroy(&s->conn_mu);
 	pthread_cond_destroy(&s->wait_changed);

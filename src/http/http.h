@@ -58,7 +58,11 @@ struct request {
 	struct bytes body; /* whole; empty for routes with a sink */
 	uint64_t length; /* Content-Length; UINT64_MAX when not announced */
 	const char *bearer; /* of Authorization: Bearer; "" when none */
-	const char *peer; /* address as text, for rate limits only */
+	const char *peer; /* address as text */
+	const char *source; /* what limits count: peer, or its IPv6 /64 */
+	struct id
+	    payer; /* `authorize`: the account that is charged, or zeros */
+	void *shell; /* for http_hold; NULL: called without a shell */
 	char id[HTTP_REQUEST_ID + 1];
 	bool timed_out; /* the wait is over, or the server stops: answer now */
 	void *user; /* what `authorize` left here */
@@ -159,8 +163,13 @@ struct http_config {
 	const char *metrics_listen; /* loopback; NULL: none */
 	const char *trusted_proxy; /* address; NULL: none */
 	unsigned threads; /* 1..64 */
-	unsigned connections; /* all together */
-	unsigned per_address; /* of one address; 0: no limit */
+	/* All together; lowered, with a line in the log, to what the limit of
+	 * open files allows. */
+	unsigned connections;
+	unsigned per_address; /* not of the trusted proxy; 0: no limit */
+	int body_dir; /* folder for long bodies; -1: all in memory */
+	/* Bytes under way at once, of an account, of an address; 0: no limit */
+	uint64_t held_account, held_address;
 	unsigned idle_s; /* without progress, and between requests */
 	unsigned drain_s; /* how long http_free lets requests finish */
 };
@@ -178,6 +187,16 @@ MUST_CHECK int http_start(const struct http_config *config,
 /* The port in use. 0 for the metrics port when there is none. */
 uint16_t http_port(const struct http_server *s);
 uint16_t http_metrics_port(const struct http_server *s);
+
+/*
+ * Charge bytes that this request holds on the disk until its answer is sent.
+ * An account, and an address without one, may hold so much at once; one request
+ * alone may always.
+ *
+ * errors  server-busy.
+ */
+MUST_CHECK int http_hold(
+    const struct request *q, uint64_t bytes, struct err *e);
 
 /* See "Long polls" above. threads: any. */
 struct http_watch http_watch(struct http_server *s, const struct id *key);

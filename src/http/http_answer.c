@@ -79,6 +79,12 @@ send_response(struct call *c, struct response *r)
 	if (ok) {
 		c->status = r->status;
 		c->out_bytes = out;
+		pthread_mutex_lock(&c->server->conn_mu);
+		if (c->conn != NULL)
+			c->conn->answer_by_ns = now_mono_ns() +
+			    (c->server->idle_s + (int64_t)(out / SLOWEST_BPS)) *
+				1000000000LL;
+		pthread_mutex_unlock(&c->server->conn_mu);
 	}
 	return ok ? MHD_YES : MHD_NO;
 }
@@ -105,7 +111,7 @@ answer_error(struct call *c, struct err *why, struct response *r)
 		(void)err_set(&shown, ERR_INTERNAL, "%s", "");
 	int status =
 	    c->status_forced != 0 ? c->status_forced : err_http(shown.code);
-	if (shown.msg[0] == '\0')
+	if (shown.msg[0] == '\0' || shown.code == ERR_SERVER_FULL)
 		log_error("request_failed",
 		    "request=%s code=%s status=%d ms=%" PRId64 " why=\"%s\"",
 		    c->q.id, err_name(shown.code), status, http_elapsed_ms(c),
@@ -145,7 +151,8 @@ http_answer(struct call *c)
 {
 	struct err e = { 0 };
 
-	c->q.body = buf_bytes(&c->body);
+	if (!c->failed && http_whole_body(c, &e) < 0)
+		http_call_fail(c, &e);
 	for (;;) {
 		OWN(response_free) struct response r;
 		response_init(&r);

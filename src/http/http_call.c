@@ -2,6 +2,7 @@
 /* http_call.c: one request, from its header to the end of its body. */
 #include "http/http_in.h"
 
+#include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "http/route.h"
@@ -11,9 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
-/* A body slower than this, measured after idle_s, is cut. Bytes a second. */
-#define SLOWEST_BPS 1024
+static void
+drop_body(struct call *c)
+{
+	if (c->body_map != NULL)
+		(void)munmap(c->body_map, c->body_seen);
+	c->body_map = NULL;
+	fd_close(&c->body_fd);
+	buf_free(&c->body);
+}
 
 void
 http_call_fail(struct call *c, const struct err *why)
@@ -25,6 +34,10 @@ http_call_fail(struct call *c, const struct err *why)
 	if (c->sink_open)
 		c->route->sink->abort(c->app, c->sink_state);
 	c->sink_open = false;
+	drop_body(c);
+	pthread_mutex_lock(&c->server->conn_mu);
+	http_release_held(c);
+	pthread_mutex_unlock(&c->server->conn_mu);
 }
 
 static enum MHD_Result
@@ -119,7 +132,19 @@ read_headers(struct call *c, struct err *e)
 	return 0;
 }
 
-/* The proxy appends whom it speaks for; what stands before, anybody wrote. */
+/* The proxy appends whom it speaks for, to the last such line or in a line of
+ * its own; what stands before, anybody wrote. */
+static const char *
+last_header(const struct request *q, const char *name)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < q->n_headers; i++)
+		if (strcasecmp(q->headers[i].name, name) == 0)
+			found = q->headers[i].value;
+	return found;
+}
+
 static void
 read_peer(struct call *c)
 {
@@ -127,9 +152,12 @@ read_peer(struct call *c)
 	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const char *proxy = c->server->trusted_proxy;
 
-	if (info != NULL && info->client_addr != NULL)
-		address_text(info->client_addr, c->peer);
-	const char *via = http_header(&c->q, "X-Forwarded-For");
+	if (info != NULL && info->client_addr != NULL) {
+		char text[ADDRESS_TEXT];
+		address_text(info->client_addr, text);
+		(void)address_read(text, c->peer, c->source, &c->net);
+	}
+	const char *via = last_header(&c->q, "X-Forwarded-For");
 	if (proxy == NULL || via == NULL || strcmp(c->peer, proxy) != 0)
 		return;
 	const char *comma = strrchr(via, ',');
@@ -139,8 +167,7 @@ read_peer(struct call *c)
 	char last[ADDRESS_TEXT] = "";
 	if (n < sizeof last) {
 		memcpy(last, via, n);
-		if (address_is(last))
-			memcpy(c->peer, last, sizeof last);
+		(void)address_read(last, c->peer, c->source, &c->net);
 	}
 }
 
@@ -251,6 +278,10 @@ http_call_new(struct http_server *s, struct MHD_Connection *mhd,
 	c->q.method = method;
 	c->q.bearer = "";
 	c->q.peer = c->peer;
+	c->q.source = c->source;
+	c->q.shell = c;
+	c->body_fd = -1;
+	c->pace_ns = c->started_ns;
 	pthread_mutex_lock(&s->conn_mu);
 	s->running++;
 	if (c->conn != NULL)
@@ -272,11 +303,13 @@ http_call_free(struct call **call)
 		free((char *)(uintptr_t)c->query[i].name);
 		free((char *)(uintptr_t)c->query[i].value);
 	}
-	buf_free(&c->body);
+	drop_body(c);
 	free(c->path);
 	pthread_mutex_lock(&s->conn_mu);
+	http_release_held(c);
 	if (c->conn != NULL) {
 		c->conn->busy = false;
+		c->conn->answer_by_ns = 0;
 		c->conn->idle_since_ns = now_mono_ns();
 	}
 	if (--s->running == 0)
@@ -286,19 +319,78 @@ http_call_free(struct call **call)
 	*call = NULL;
 }
 
+/* The body goes on in a file without a name. */
+static int
+move_to_disk(struct call *c, struct err *e)
+{
+	if (file_unnamed(c->server->body_dir, &c->body_fd, e) < 0 ||
+	    file_write_all(c->body_fd, buf_bytes(&c->body), e) < 0)
+		return -1;
+	buf_free(&c->body);
+	return 0;
+}
+
+static int
+keep_body(struct call *c, struct bytes x, struct err *e)
+{
+	if (http_charge(c, x.n, e) < 0)
+		return -1;
+	if (c->body_fd < 0 && c->server->body_dir >= 0 &&
+	    c->body.n + x.n > HELD_IN_MEMORY && move_to_disk(c, e) < 0)
+		return -1;
+	if (c->body_fd < 0)
+		buf_put_bytes(&c->body, x);
+	return c->body_fd < 0 ? 0 : file_write_all(c->body_fd, x, e);
+}
+
+int
+http_whole_body(struct call *c, struct err *e)
+{
+	if (c->body_fd < 0) {
+		c->q.body = buf_bytes(&c->body);
+		return 0;
+	}
+	if (c->body_map == NULL) {
+		void *p = mmap(
+		    NULL, c->body_seen, PROT_READ, MAP_PRIVATE, c->body_fd, 0);
+		if (p == MAP_FAILED)
+			return err_sys(e, "a long body");
+		c->body_map = p;
+	}
+	c->q.body = bytes_of(c->body_map, c->body_seen);
+	return 0;
+}
+
+/* In every span of idle_s a body brings its share: not only on average. */
+static bool
+keeps_pace(struct call *c)
+{
+	int64_t now = now_mono_ns();
+	int64_t span_s = (now - c->pace_ns) / 1000000000;
+
+	if (span_s <= c->server->idle_s)
+		return true;
+	bool ok =
+	    c->body_seen - c->pace_bytes >= (uint64_t)span_s * SLOWEST_BPS;
+	c->pace_ns = now;
+	c->pace_bytes = c->body_seen;
+	if (!ok) {
+		pthread_mutex_lock(&c->server->conn_mu);
+		http_refused(c->server, REFUSED_SLOW);
+		pthread_mutex_unlock(&c->server->conn_mu);
+	}
+	return ok;
+}
+
 /* MHD_NO cuts the connection. */
 enum MHD_Result
 http_take_body(struct call *c, struct bytes x)
 {
 	uint64_t most = c->route != NULL ? c->route->max_body : 0;
-	int64_t seconds = (now_mono_ns() - c->started_ns) / 1000000000;
 	struct err e = { 0 };
 
 	c->body_seen += x.n;
-	if (c->body_seen > most + DRAIN_BYTES)
-		return MHD_NO;
-	if (seconds > c->server->idle_s &&
-	    c->body_seen < (uint64_t)seconds * SLOWEST_BPS)
+	if (c->body_seen > most + DRAIN_BYTES || !keeps_pace(c))
 		return MHD_NO;
 	if (c->failed)
 		return MHD_YES;
@@ -309,7 +401,7 @@ http_take_body(struct call *c, struct bytes x)
 	else if (c->sink_open)
 		rc = c->route->sink->data(c->app, c->sink_state, x, &e);
 	else
-		buf_put_bytes(&c->body, x);
+		rc = keep_body(c, x, &e);
 	if (rc < 0)
 		http_call_fail(c, &e);
 	return MHD_YES;

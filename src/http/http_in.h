@@ -13,11 +13,43 @@
 /* A refused body up to this many bytes is read and dropped, so that the
  * connection lives on; before a longer one it is closed. */
 #define DRAIN_BYTES (64 * 1024)
+/* A body slower than this, or an answer taken slower, is cut after idle_s.
+ * Bytes a second. */
+#define SLOWEST_BPS 1024
 #define MAX_QUERIES 8
 #define MAX_HEADERS 48
+/* A body up to this many bytes is kept in memory, the rest on the disk. */
+#define HELD_IN_MEMORY (32 * 1024)
+#define PURSES 1024
 /* Generation numbers; keys share them by hash. */
 #define SLOTS 1024
 enum { ROUTE_METRICS, ROUTE_HEALTHZ, ROUTE_READYZ, ROUTES_OWN };
+
+/* Limits that were met: counted, and told in the log. */
+enum refusal {
+	REFUSED_CONNECTIONS, /* of all */
+	REFUSED_ADDRESS, /* of one address */
+	REFUSED_HELD, /* bodies and long answers under way */
+	REFUSED_SLOW, /* a body or the taking of an answer */
+	REFUSALS
+};
+
+struct refused {
+	uint64_t total, untold;
+	int64_t told_ns;
+};
+
+/* What an address, or an account, has of us now. */
+enum purse_kind { PURSE_ADDRESS, PURSE_ACCOUNT };
+
+struct purse {
+	struct purse *next;
+	enum purse_kind kind;
+	struct id key; /* address_net, or the account's id */
+	unsigned users; /* connections and calls that point here */
+	unsigned connections;
+	uint64_t held; /* bytes of bodies and long answers */
+};
 
 /* One connection, so that it can be cut when no request comes. */
 struct conn {
@@ -25,6 +57,8 @@ struct conn {
 	int fd;
 	bool busy; /* a request is being read or answered */
 	int64_t idle_since_ns;
+	int64_t answer_by_ns; /* its answer must be taken; 0: no answer yet */
+	struct purse *from; /* NULL: not counted, or no more */
 };
 
 /* One request, from its header to the last byte of the answer. */
@@ -36,11 +70,18 @@ struct call {
 	size_t route_no;
 	void *app;
 	char *path;
-	char peer[ADDRESS_TEXT];
+	char peer[ADDRESS_TEXT], source[ADDRESS_TEXT];
+	struct id net; /* address_net of the peer */
 	struct request q;
 	struct http_pair query[MAX_QUERIES], headers[MAX_HEADERS];
 	struct buf body;
+	int body_fd; /* >= 0: the body is there, and not in memory */
+	void *body_map; /* of body_fd, or NULL */
 	uint64_t body_seen, out_bytes;
+	struct purse *purse; /* who is charged; NULL: nothing was held yet */
+	uint64_t held;
+	uint64_t pace_bytes; /* body_seen when a span of time began */
+	int64_t pace_ns;
 	void *sink_state;
 	bool bad_query, closing, sink_open, failed, waited, authorized;
 	int status; /* of the answer; 0 before there is one */
@@ -69,7 +110,11 @@ struct port {
 struct http_server {
 	struct http_app app;
 	unsigned idle_s, drain_s;
-	char *trusted_proxy; /* NULL: none */
+	char *trusted_proxy; /* as address_text writes it; NULL: none */
+	struct id proxy_net;
+	unsigned connections, per_address;
+	uint64_t held_account, held_address;
+	int body_dir; /* for bodies on the disk; -1: all in memory */
 	struct http_route *routes; /* ROUTES_OWN, then the app's */
 	size_t n_routes;
 	char **labels;
@@ -93,9 +138,29 @@ struct http_server {
 	pthread_mutex_t conn_mu;
 	pthread_cond_t drained;
 	struct conn *conns;
-	uint64_t n_conns;
+	uint64_t n_conns; /* of the main port, not cut */
+	uint64_t n_open, n_ended;
+	int64_t trimmed_ns;
+	struct purse *purses[PURSES];
+	struct refused refused[REFUSALS];
 	uint64_t running; /* requests that have begun and not ended */
 };
+
+/* ---- http_conn.c: connections, and what is held for whom ---- */
+
+enum MHD_Result http_accept(void *port, const struct sockaddr *sa, socklen_t n);
+void http_on_connection(void *port, struct MHD_Connection *mhd, void **context,
+    enum MHD_ConnectionNotificationCode what);
+/* Under conn_mu: count it; one line a minute of each kind. */
+void http_refused(struct http_server *s, enum refusal why);
+void http_refused_text(struct http_server *s, struct buf *out);
+void http_cut_idle(struct http_server *s, int64_t now);
+/* Give memory back after many connections have ended. */
+void http_trim(struct http_server *s, int64_t now);
+/* Under conn_mu: the call is over. */
+void http_release_held(struct call *c);
+/* Charge what this call holds. errors: server-busy. */
+MUST_CHECK int http_charge(struct call *c, uint64_t bytes, struct err *e);
 
 /* ---- http_wait.c: long polls, and the thread that ends them ---- */
 
@@ -116,6 +181,8 @@ MUST_CHECK int http_authorize(struct call *c, struct err *e);
 /* Everything that can be said before the body. */
 MUST_CHECK int http_admit(
     struct call *c, const struct port *port, struct err *e);
+/* Set q.body to what came. */
+MUST_CHECK int http_whole_body(struct call *c, struct err *e);
 /* MHD_NO cuts the connection. */
 enum MHD_Result http_take_body(struct call *c, struct bytes x);
 

@@ -4,8 +4,6 @@
 
 #include "base/now.h"
 
-#include <sys/socket.h>
-
 /* Deadlines are looked at no more often than this. */
 #define TICK_NS 50000000
 
@@ -107,20 +105,6 @@ http_resume_due(struct http_server *s, int64_t now, bool all)
 	return next_ns < now + TICK_NS ? now + TICK_NS : next_ns;
 }
 
-/* Cut connections on which no request has come for too long: idle ones, and
- * those that send a header byte by byte. */
-static void
-cut_idle(struct http_server *s, int64_t now)
-{
-	int64_t longest = (int64_t)s->idle_s * 1000000000;
-
-	pthread_mutex_lock(&s->conn_mu);
-	for (struct conn *c = s->conns; c != NULL; c = c->next)
-		if (!c->busy && now - c->idle_since_ns > longest)
-			(void)shutdown(c->fd, SHUT_RDWR);
-	pthread_mutex_unlock(&s->conn_mu);
-}
-
 void *
 http_timer(void *arg)
 {
@@ -132,7 +116,8 @@ http_timer(void *arg)
 		int64_t now = now_mono_ns();
 		if (now >= next_cut) {
 			pthread_mutex_unlock(&s->wait_mu);
-			cut_idle(s, now);
+			http_cut_idle(s, now);
+			http_trim(s, now);
 			pthread_mutex_lock(&s->wait_mu);
 			next_cut = now + 1000000000;
 		}

@@ -54,6 +54,9 @@ static const struct row rows[] = {
 { "server", "listen", KIND_LISTEN, AT(listen), "0.0.0.0:8443", 0, 0,
   "Address and port. [::]:8443 takes IPv6 too. On a loopback address\n"
   "aumbryd can be put behind a proxy." },
+{ "server", "user", KIND_TEXT, AT(user), "", 0, 0,
+  "User that `aumbryd serve` becomes when root has started it. Empty: whom\n"
+  "the data folder belongs to." },
 { "server", "url", KIND_TEXT, AT(url), "", 0, 0,
   "Address that clients use, when it is not https://HOST:PORT." },
 { "server", "tls_cert", KIND_PATH, AT(tls_cert), "", 0, 0,
@@ -65,7 +68,7 @@ static const struct row rows[] = {
   "the disk." },
 { "server", "trusted_proxy", KIND_ADDRESS, AT(trusted_proxy), "", 0, 0,
   "Address of a proxy whose X-Forwarded-For is believed. Limits then\n"
-  "count the address that it names." },
+  "count the last address of the last such line." },
 { "server", "metrics_listen", KIND_LOOPBACK, AT(metrics_listen), "", 0, 0,
   "Loopback address and port for /metrics, such as 127.0.0.1:9443.\n"
   "Empty: none." },
@@ -73,6 +76,10 @@ static const struct row rows[] = {
   "sqlite:FILE in the data folder. @/path reads the value from a file." },
 { "storage", "blobs", KIND_SECRET, AT(blobs), "dir:blobs", 0, 0,
   "dir:FOLDER in the data folder. @/path reads the value from a file." },
+{ "storage", "reserve", KIND_SIZE, AT(reserve_bytes), "64M", 0, INT64_MAX,
+  "A file beside the database that is given up when the disk is full, so\n"
+  "that people still get in, read, forget and prune; an eighth of a small\n"
+  "disk. 0: none." },
 { "accounts", "invitations", KIND_INVITATIONS, AT(invitations), "required",
   0, 0,
   "Who may make an account: required (who has a code of `aumbryd\n"
@@ -107,8 +114,9 @@ static const struct row rows[] = {
   "With serve --with-escrow: its folder, in the data folder unless the\n"
   "path is absolute. Keep copies of it apart from copies of the data." },
 { "escrow", "user", KIND_TEXT, AT(escrow_user), "", 0, 0,
-  "With serve --with-escrow as root: the user that it runs as. Empty: the\n"
-  "server's own, and then who takes over the server has the escrow too." },
+  "With serve --with-escrow as root: the user that it runs as, while the\n"
+  "server becomes another, see [server] user. Empty: the server's own, and\n"
+  "then who takes over the server has the escrow too." },
 { "auth", "saslauthd_socket", KIND_PATH, AT(saslauthd_socket), "", 0, 0,
   "UNIX socket that answers mail and calendar servers as saslauthd does,\n"
   "about app-specific passwords. Who may open it, its folder decides.\n"
@@ -132,12 +140,12 @@ static const struct row rows[] = {
   1, 1000000,
   "New accounts in an hour from one address." },
 { "limits", "connections", KIND_COUNT, AT(connections), "4096", 64, 100000,
-  "Open connections. Each takes up to 32 KiB, and every signed-in device\n"
-  "keeps one or two." },
+  "Open connections. Each takes up to 64 KiB and two open files, and every\n"
+  "signed-in device keeps one or two." },
 { "limits", "connections_per_address", KIND_COUNT,
   AT(connections_per_address), "256", 4, 100000,
-  "Open connections of one address; a household or an office may share\n"
-  "one. Not counted with trusted_proxy." },
+  "Open connections of one address, or of one IPv6 network of 64 bits; a\n"
+  "household or an office may share one. Not of trusted_proxy." },
 { "limits", "idle", KIND_SPAN, AT(idle_s), "30s", 5, 600,
   "A connection without progress is closed after this time." },
 { "limits", "drain", KIND_SPAN, AT(drain_s), "10s", 0, 600,

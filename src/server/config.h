@@ -15,6 +15,7 @@ struct config {
 	/* [server] */
 	char *host; /* in name@host, and in the certificate */
 	char *listen; /* ADDR:PORT */
+	char *user; /* whom root serves as; "" = the data folder's owner */
 	char *url; /* what init and invite print; "" = from host and listen */
 	char *tls_cert, *tls_key; /* paths; "" = data/keys/ */
 	uint64_t threads;
@@ -22,6 +23,7 @@ struct config {
 	char *metrics_listen; /* ADDR:PORT on loopback, or "" */
 	/* [storage] */
 	char *database, *blobs;
+	uint64_t reserve_bytes;
 	/* [accounts] */
 	uint64_t invitations; /* enum config_invitations */
 	uint64_t default_quota_bytes; /* 0: none */

@@ -219,8 +219,11 @@ ask_in_turn(struct escrowlink *l, enum escrow_verb verb, struct bytes body,
 	if (fd < 0 ||
 	    connect(fd, (const struct sockaddr *)&l->at, sizeof l->at) < 0)
 		return unreachable(e, strerror(errno));
-	return greet(l, fd, until_ms, e) < 0
-	    ? -1
+	/* HELLO is what each connection begins with. */
+	if (greet(l, fd, until_ms, e) < 0)
+		return -1;
+	return verb == ESCROW_HELLO
+	    ? 0
 	    : exchange(fd, verb, body, until_ms, out, e);
 }
 
@@ -507,7 +510,6 @@ escrowlink_start(struct server *s, const char *keys, bool tells,
 	OWN(escrowlink_free) struct escrowlink *l = mem_new(sizeof *l);
 	OWN(buf_free) struct buf greeting = { 0 };
 	const char *path = s->config.escrow_socket;
-	static const struct id nobody;
 	pthread_condattr_t monotonic;
 	struct err why;
 
@@ -528,8 +530,7 @@ escrowlink_start(struct server *s, const char *keys, bool tells,
 	if (load_pin(l, e) < 0)
 		return -1;
 	/* Met now, if it is there; else at the first call. */
-	if (escrowlink_ask(l, ESCROW_STATE, bytes_of(nobody.b, ID_BYTES),
-		&greeting, &why) < 0)
+	if (escrowlink_ask(l, ESCROW_HELLO, bytes_str(""), &greeting, &why) < 0)
 		log_warn("escrow_away", "code=%s", err_name(why.code));
 	l->tells = tells;
 	if (tells && pthread_create(&l->thread, NULL, loop, l) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* server.c: running JSON calls, who calls, tokens, throttles, sweeping. */
+/* server.c: running JSON calls, who calls, tokens, throttles. */
 #include "server/server.h"
 
 #include "base/now.h"
@@ -183,7 +183,7 @@ server_drip(struct tx *tx, struct call *c, const char *key, uint64_t room,
 const char *
 server_source(const struct call *c)
 {
-	return c->q->peer;
+	return c->q->source;
 }
 
 void
@@ -450,7 +450,10 @@ server_authorize(
 
 	if (check_site(s, q, e) < 0)
 		return -1;
-	if (who == WHO_ANYBODY)
+	/* Before all else, so that sessions find room for their rows. */
+	if (room_full(s->room) && (who & WHO_GROWS) != 0)
+		return room_to_grow(s->room, e);
+	if (who == WHO_ANYBODY || who == WHO_NEW)
 		return 0;
 	OWN(mem_free) struct caller *caller = mem_new(sizeof *caller);
 	digest_of(bytes_str(q->bearer), &j.token);
@@ -470,6 +473,8 @@ server_authorize(
 		    "last 5 minutes");
 	if ((who & WHO_OLD) != 0 && db_read(s->db, old_job, caller, e) < 0)
 		return -1;
+	if (caller->session)
+		q->payer = caller->uid;
 	q->user = TAKE(caller);
 	return 0;
 }
@@ -479,89 +484,4 @@ server_release(void *app, void *user)
 {
 	(void)app;
 	free(user);
-}
-
-/* ---- sweeping ---- */
-
-struct sweep {
-	struct call *c;
-	int64_t at_ms;
-};
-
-/* Keys with the escrow that nothing came of. */
-static int
-drop_begun(struct tx *tx, const struct sweep *j, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-	OWN(buf_free) struct buf all = { 0 };
-	struct id uid;
-
-	if (sql_ask(tx, e, &s,
-		"SELECT uid FROM escrow_begun WHERE expires_ms < ?", "n",
-		j->at_ms) < 0 ||
-	    sql_gather(s, &all, e) < 0)
-		return -1;
-	stmt_done(&s);
-	for (struct scan p = scan_of(buf_bytes(&all)); p.n > 0;) {
-		struct bytes x = scan_v16(&p);
-		if (x.n != ID_BYTES)
-			continue;
-		memcpy(uid.b, x.p, ID_BYTES);
-		if (escrowlink_later(
-			tx, j->c, &uid, ESCROW_DROP, bytes_str(""), e) < 0)
-			return -1;
-	}
-	return sql_run(tx, e, "DELETE FROM escrow_begun WHERE expires_ms < ?",
-	    "n", j->at_ms);
-}
-
-static int
-sweep_job(struct tx *tx, void *arg, struct err *e)
-{
-	static const char *const scripts[] = {
-		"DELETE FROM session WHERE expires_ms < ?",
-		"DELETE FROM key_challenge WHERE expires_ms < ?",
-		"DELETE FROM trusted_browser WHERE expires_ms < ?",
-		"DELETE FROM invite WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM joining WHERE expires_ms < ?)"),
-		"DELETE FROM joining WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM recovering WHERE expires_ms < ?)"),
-		"DELETE FROM recovering WHERE expires_ms < ?",
-		("DELETE FROM joining_message WHERE joining IN"
-		 " (SELECT id FROM visit WHERE expires_ms < ?)"),
-		"DELETE FROM visit WHERE expires_ms < ?",
-		"DELETE FROM throttle WHERE since_ms < ?",
-	};
-	static const char *const at_once[] = {
-		"DELETE FROM login WHERE expires_ms < ?",
-		"DELETE FROM used_nonce WHERE expires_ms < ?",
-	};
-	const struct sweep *j = arg;
-	int64_t now = j->at_ms;
-	/* What has just expired still explains itself for a day. */
-	int64_t before = now - 24 * 3600 * 1000LL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(at_once); i++)
-		if (sql_run(tx, e, at_once[i], "n", now) < 0)
-			return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
-		if (sql_run(tx, e, scripts[i], "n", before) < 0)
-			return -1;
-	return drop_begun(tx, j, e) < 0 ? -1 : once_sweep(tx, now, e);
-}
-
-int
-server_sweep(struct server *s, int64_t at_ms, struct err *e)
-{
-	struct request nobody = { .peer = "" };
-	struct call c = { .s = s, .q = &nobody, .now_ms = at_ms };
-	struct sweep j = { &c, at_ms };
-	struct zone_gc gc;
-
-	if (db_write(s->db, sweep_job, &j, e) < 0)
-		return -1;
-	server_wake(&c);
-	return zone_gc(&s->store, at_ms, &gc, e);
 }

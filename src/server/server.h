@@ -8,6 +8,7 @@
 #include "server/geoip.h"
 #include "server/keys.h"
 #include "server/opaque_server.h"
+#include "server/room.h"
 #include "store/account.h"
 #include "store/usage.h"
 #include "store/zone_blob.h"
@@ -27,6 +28,7 @@ struct server {
 	struct postman *postman; /* NULL: no mail is sent */
 	struct gateway *gateway; /* NULL: neither texts nor calls */
 	struct geoip *geoip; /* NULL: places are not known */
+	struct room *room; /* of the disk; NULL: not looked at */
 	struct escrowlink *escrow; /* NULL: only advanced protection */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
@@ -45,7 +47,10 @@ enum server_who {
 	WHO_FRESH = 8, /* and with a step-up of the last minutes */
 	WHO_RECOVER = 16, /* a recovery, by its token */
 	WHO_READER = 32, /* a visitor with keys from the escrow: it reads */
-	WHO_OLD = 64, /* and, of a device, not too young: server/settled.h */
+	WHO_OLD = 128, /* and, of a device, not too young: server/settled.h */
+	WHO_GROWS = 64, /* not while the disk is full */
+	WHO_NEW = WHO_ANYBODY | WHO_GROWS,
+	WHO_STORES = WHO_SESSION | WHO_GROWS,
 	WHO_BOTH = WHO_JOIN | WHO_SESSION,
 	WHO_CIRCLE = WHO_BOTH | WHO_VISITOR | WHO_RECOVER,
 	WHO_READS = WHO_SESSION | WHO_READER,

@@ -137,7 +137,30 @@ static const char *const schema[] = {
 	" time_ms INTEGER NOT NULL, UNIQUE (scope, name));"
 	"CREATE INDEX answered_scope ON answered (scope);"
 	"CREATE INDEX answered_time ON answered (time_ms);",
+	/* visit: once it was put into the third script, which others had run.
+	 * The indexes are for the sweep. */
+	"CREATE TABLE IF NOT EXISTS visit (id BLOB PRIMARY KEY,"
+	" uid BLOB NOT NULL, session BLOB NOT NULL, nonce BLOB NOT NULL,"
+	" categories INTEGER NOT NULL, address TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, by_device BLOB NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS visit_uid ON visit (uid);"
+	"CREATE INDEX session_end ON session (expires_ms);"
+	"CREATE INDEX key_challenge_end ON key_challenge (expires_ms);"
+	"CREATE INDEX trusted_browser_end ON trusted_browser (expires_ms);"
+	"CREATE INDEX invite_end ON invite (expires_ms);"
+	"CREATE INDEX joining_end ON joining (expires_ms);"
+	"CREATE INDEX recovering_end ON recovering (expires_ms);"
+	"CREATE INDEX visit_end ON visit (expires_ms);"
+	"CREATE INDEX throttle_since ON throttle (since_ms);",
 };
+
+const char *const *
+account_schema(size_t *n)
+{
+	*n = ARRAY_SIZE(schema);
+	return schema;
+}
 
 const char *
 account_two_factor_name(enum account_two_factor t)

@@ -15,6 +15,9 @@ enum account_two_factor { TWO_FACTOR_OFF, TWO_FACTOR_PENDING, TWO_FACTOR_ON };
 
 const char *account_two_factor_name(enum account_two_factor t);
 
+/* The scripts that make the tables, oldest first. None changes any more once
+ * it is in use: tests/unit/test_schema.c. */
+const char *const *account_schema(size_t *n);
 MUST_CHECK int account_open(struct db *db, struct err *e);
 
 struct account {

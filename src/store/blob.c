@@ -116,6 +116,13 @@ blob_untrash(struct blob_store *s, const struct blob_name *name, struct err *e)
 }
 
 int
+blob_expunge(struct blob_store *s, const struct blob_name *name,
+    int64_t since_ms, struct err *e)
+{
+	return s->ops->expunge(s, name, since_ms, e);
+}
+
+int
 blob_purge(struct blob_store *s, int64_t now_ms, uint64_t *n, struct err *e)
 {
 	return s->ops->purge(s, now_ms - BLOB_TRASH_MS, n, e);

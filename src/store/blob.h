@@ -51,6 +51,9 @@ struct blob_ops {
 	    int64_t now_ms, struct err *e);
 	int (*untrash)(
 	    struct blob_store *s, const struct blob_name *name, struct err *e);
+	/* Unlink one that went to the trash at that time; or is not there. */
+	int (*expunge)(struct blob_store *s, const struct blob_name *name,
+	    int64_t since_ms, struct err *e);
 	int (*purge)(struct blob_store *s, int64_t before_ms, uint64_t *n,
 	    struct err *e);
 	int (*each)(
@@ -100,6 +103,9 @@ MUST_CHECK int blob_trash(struct blob_store *s, const struct blob_name *name,
 /* Move back. errors  not-found when the trash does not hold it. */
 MUST_CHECK int blob_untrash(
     struct blob_store *s, const struct blob_name *name, struct err *e);
+/* Unlink one at once, which went to the trash at since_ms. */
+MUST_CHECK int blob_expunge(struct blob_store *s, const struct blob_name *name,
+    int64_t since_ms, struct err *e);
 /* Unlink what has been in the trash for BLOB_TRASH_MS; n counts. */
 MUST_CHECK int blob_purge(
     struct blob_store *s, int64_t now_ms, uint64_t *n, struct err *e);

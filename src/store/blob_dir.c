@@ -385,6 +385,18 @@ folder_untrash(
 	return 0;
 }
 
+static int
+folder_expunge(struct blob_store *s, const struct blob_name *name,
+    int64_t since_ms, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+
+	put_trash(&path, folder_of(s), name, since_ms);
+	return unlink(buf_text(&path)) == 0 || errno == ENOENT
+	    ? 0
+	    : err_sys(e, "%s", buf_text(&path));
+}
+
 struct purging {
 	int64_t before_ms;
 	uint64_t n;
@@ -493,7 +505,7 @@ clear_tmp(const char *tmp, struct err *e)
 
 static const struct blob_ops folder_ops = { folder_begin, folder_add,
 	folder_finish, folder_drop, folder_open, folder_trash, folder_untrash,
-	folder_purge, folder_each, folder_free };
+	folder_expunge, folder_purge, folder_each, folder_free };
 
 static struct blob_store *
 folder_new(const char *root, enum err_code full)

@@ -62,6 +62,7 @@ struct db {
 	void (*attached_free)(void *);
 	enum err_code full;
 	bool look; /* nothing may be written */
+	bool as_it_is; /* no table may be changed */
 	struct conn *writer; /* of the thread that leads; NULL to look */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t turn;
@@ -213,8 +214,10 @@ int
 db_open(const char *path, enum db_use use, struct db **out, struct err *e)
 {
 	OWN(db_free)
-	struct db *db = db_new(
-	    path, use == DB_SERVER ? ERR_SERVER_FULL : ERR_DISK_FULL_HERE);
+	struct db *db =
+	    db_new(path, use == DB_OWN ? ERR_DISK_FULL_HERE : ERR_SERVER_FULL);
+
+	db->as_it_is = use == DB_BESIDE;
 
 	if (make_file(path, e) < 0)
 		return failed(db, e);
@@ -263,7 +266,8 @@ db_free(struct db **db)
 void
 db_attach(struct db *db, void *what, void (*free_fn)(void *))
 {
-	assert(db->attached == NULL);
+	if (db->attached_free != NULL)
+		db->attached_free(db->attached);
 	db->attached = what;
 	db->attached_free = free_fn;
 }
@@ -524,7 +528,7 @@ migrate(struct tx *tx, void *arg, struct err *e)
 	return stmt_run(drop, e) < 0 ? -1 : stmt_run(put, e);
 }
 
-/* Nothing is brought up to date by who only looks. */
+/* Nothing is brought up to date by who only looks, or works beside. */
 static int
 look_version(struct tx *tx, void *arg, struct err *e)
 {
@@ -539,11 +543,16 @@ look_version(struct tx *tx, void *arg, struct err *e)
 	if (stmt_next(get, &row, e) < 0)
 		return -1;
 	uint64_t have = row ? stmt_got_u64(get, 0) : 0;
-	return have == m->n ? 0
-			    : err_set(e, ERR_UPDATE_NEEDED,
-				  "the tables of %s are of version %llu, this "
-				  "program reads %zu",
-				  m->module, (unsigned long long)have, m->n);
+	if (have == m->n)
+		return 0;
+	(void)err_set(e, ERR_UPDATE_NEEDED,
+	    "the tables of %s are of version %llu, this program reads %zu",
+	    m->module, (unsigned long long)have, m->n);
+	return have > m->n
+	    ? -1
+	    : err_remedy(e,
+		  "Restart the server with this version, which brings them up "
+		  "to date.");
 }
 
 int
@@ -552,7 +561,7 @@ db_migrate(struct db *db, const char *module, const char *const *scripts,
 {
 	struct migration m = { module, scripts, n };
 
-	if (db->look)
+	if (db->look || db->as_it_is)
 		return db_read(db, look_version, &m, e);
 	return db_write(db, migrate, &m, e);
 }

@@ -31,9 +31,11 @@ typedef void db_report_fn(void *arg, const char *what);
 /*
  * Whose database it is. On a server a full disk is server-full and 6 MiB of
  * pages stay in memory; in a folder of the user's own it is disk-full-here,
- * and 1 MiB.
+ * and 1 MiB. Beside a
+ * server, which may be of another version, db_migrate brings nothing up to date
+ * and refuses other tables than its own.
  */
-enum db_use { DB_SERVER, DB_OWN };
+enum db_use { DB_SERVER, DB_OWN, DB_BESIDE };
 
 /*
  * Open the database file, made with mode 0600 when it is not there.
@@ -54,7 +56,8 @@ void db_free(struct db **db);
 
 /*
  * One thing that a module keeps beside the database, such as what it has worked
- * out of it; freed with it. Before the first job.
+ * out of it; freed with it, or when another takes its place. Before the first
+ * job.
  */
 void db_attach(struct db *db, void *what, void (*free_fn)(void *));
 /* NULL when nothing is. */

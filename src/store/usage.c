@@ -2,9 +2,7 @@
 /* usage.c: the counter of each account. */
 #include "store/usage.h"
 
-const char usage_schema[] =
-    "CREATE TABLE usage ("
-    " uid BLOB PRIMARY KEY, bytes INTEGER NOT NULL, quota INTEGER NOT NULL)";
+#include "wire/limits.h"
 
 int
 usage_get(struct tx *tx, const struct id *uid, struct usage *out, struct err *e)
@@ -12,15 +10,17 @@ usage_get(struct tx *tx, const struct id *uid, struct usage *out, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
 
-	if (stmt_new(
-		tx, "SELECT bytes, quota FROM usage WHERE uid = ?", &s, e) < 0)
+	if (stmt_new(tx,
+		"SELECT bytes, quota, trash, blobs FROM usage WHERE uid = ?",
+		&s, e) < 0)
 		return -1;
 	stmt_bytes(s, 1, bytes_of(uid->b, ID_BYTES));
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
-	*out = (struct usage){ 0, USAGE_NO_QUOTA };
+	*out = (struct usage){ .quota = USAGE_NO_QUOTA };
 	if (row)
-		*out = (struct usage){ stmt_got_u64(s, 0), stmt_got_u64(s, 1) };
+		*out = (struct usage){ stmt_got_u64(s, 0), stmt_got_u64(s, 1),
+			stmt_got_u64(s, 2), stmt_got_u64(s, 3) };
 	return 0;
 }
 
@@ -30,14 +30,18 @@ put(struct tx *tx, const struct id *uid, const struct usage *u, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (stmt_new(tx,
-		"INSERT INTO usage (uid, bytes, quota) VALUES (?, ?, ?)"
+		"INSERT INTO usage (uid, bytes, quota, trash, blobs)"
+		" VALUES (?, ?, ?, ?, ?)"
 		" ON CONFLICT (uid) DO UPDATE"
-		" SET bytes = excluded.bytes, quota = excluded.quota",
+		" SET bytes = excluded.bytes, quota = excluded.quota,"
+		" trash = excluded.trash, blobs = excluded.blobs",
 		&s, e) < 0)
 		return -1;
 	stmt_bytes(s, 1, bytes_of(uid->b, ID_BYTES));
 	stmt_u64(s, 2, u->bytes);
 	stmt_u64(s, 3, u->quota);
+	stmt_u64(s, 4, u->trash);
+	stmt_u64(s, 5, u->blobs);
 	return stmt_run(s, e);
 }
 
@@ -53,23 +57,46 @@ usage_set_quota(
 	return put(tx, uid, &u, e);
 }
 
+static uint64_t
+moved(uint64_t n, int64_t by)
+{
+	return by >= 0		? n + (uint64_t)by
+	    : n > (uint64_t)-by ? n - (uint64_t)-by
+				: 0;
+}
+
 int
-usage_add(struct tx *tx, const struct id *uid, int64_t delta, int64_t free,
+usage_change(struct tx *tx, const struct id *uid, const struct usage_change *c,
     struct err *e)
 {
 	struct usage u;
+	int64_t grows = c->bytes + c->trash;
 
-	if (delta + free == 0 && delta <= 0)
+	if (c->bytes == 0 && c->trash == 0 && c->blobs == 0)
 		return 0;
 	if (usage_get(tx, uid, &u, e) < 0)
 		return -1;
-	if (delta > 0 &&
-	    (u.bytes > u.quota || (uint64_t)delta > u.quota - u.bytes))
+	uint64_t used = u.bytes + u.trash;
+	uint64_t most = u.quota < USAGE_NO_QUOTA && c->beyond < USAGE_NO_QUOTA
+	    ? u.quota + c->beyond
+	    : USAGE_NO_QUOTA;
+	if (grows > 0 && (used > most || (uint64_t)grows > most - used))
 		return err_set(e, ERR_QUOTA_EXCEEDED,
 		    "%lld more bytes do not fit: %llu of %llu are used",
-		    (long long)delta, (unsigned long long)u.bytes,
+		    (long long)grows, (unsigned long long)used,
 		    (unsigned long long)u.quota);
-	int64_t bytes = (int64_t)u.bytes + delta + free;
-	u.bytes = bytes > 0 ? (uint64_t)bytes : 0;
+	if (c->blobs > 0 && u.blobs >= LIMIT_ACCOUNT_BLOBS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "the account has %llu blobs, and may have no more",
+		    (unsigned long long)u.blobs);
+	u.bytes = moved(u.bytes, c->bytes);
+	u.trash = moved(u.trash, c->trash);
+	u.blobs = moved(u.blobs, c->blobs);
 	return put(tx, uid, &u, e);
+}
+
+uint64_t
+usage_of_blob(uint64_t size)
+{
+	return size < USAGE_BLOB ? USAGE_BLOB : size;
 }

@@ -37,6 +37,9 @@ struct zone_info {
 	uint8_t head[HEAD_BYTES];
 };
 
+/* The scripts that make the tables, oldest first. None changes any more once
+ * it is in use: tests/unit/test_schema.c. */
+const char *const *zone_schema(size_t *n);
 /* Make or update the tables. */
 MUST_CHECK int zone_open(struct db *db, struct err *e);
 

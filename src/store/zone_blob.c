@@ -10,7 +10,7 @@
 
 #define GC_BATCH 256 /* rows moved in one transaction */
 
-enum loose_state { LOOSE_WRITING = 1, LOOSE_REMOVING = 2 };
+enum loose_state { LOOSE_WRITING = 1, LOOSE_REMOVING = 2, LOOSE_TRASH = 3 };
 
 static void
 bind_blob(struct stmt *s, int i, const struct blob_name *n)
@@ -78,8 +78,9 @@ renew(
 	return stmt_run(s, e);
 }
 
+/* charged: bytes, of the account's; in the trash once it is not written. */
 static int
-put_loose(struct tx *tx, const struct blob_name *n, uint64_t size,
+put_loose(struct tx *tx, const struct blob_name *n, uint64_t charged,
     enum loose_state state, int64_t now_ms, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
@@ -88,12 +89,13 @@ put_loose(struct tx *tx, const struct blob_name *n, uint64_t size,
 		"INSERT INTO loose (uid, zone, file, id, size, state, since_ms)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (uid, zone, file)"
-		" DO UPDATE SET state = excluded.state",
+		" DO UPDATE SET state = excluded.state, size = excluded.size,"
+		" since_ms = excluded.since_ms",
 		&s, e) < 0)
 		return -1;
 	bind_file(s, n);
 	stmt_bytes(s, 4, bytes_of(n->id.b, ID_BYTES));
-	stmt_u64(s, 5, size);
+	stmt_u64(s, 5, charged);
 	stmt_u64(s, 6, state);
 	stmt_i64(s, 7, now_ms);
 	return stmt_run(s, e);
@@ -119,36 +121,61 @@ drop_loose(struct tx *tx, const struct blob_name *n, enum loose_state state,
 	return 0;
 }
 
-struct forgetting {
+struct thrown {
 	const struct blob_name *list;
 	const bool *gone;
 	size_t n;
+	int64_t now_ms;
 };
 
 static int
-forget(struct tx *tx, void *arg, struct err *e)
+note_one(
+    struct tx *tx, const struct blob_name *n, int64_t now_ms, struct err *e)
 {
-	const struct forgetting *f = arg;
-	bool had;
+	OWN(stmt_done) struct stmt *in_trash = NULL;
+	OWN(stmt_done) struct stmt *nothing = NULL;
+	struct usage_change c = { .blobs = -1 };
 
-	for (size_t i = 0; i < f->n; i++)
-		if (f->gone[i] &&
-		    drop_loose(tx, &f->list[i], LOOSE_REMOVING, &had, e) < 0)
+	if (stmt_new(tx,
+		"UPDATE loose SET state = 3, since_ms = ?4 WHERE uid = ?1"
+		" AND zone = ?2 AND file = ?3 AND state = 2 AND size > 0",
+		&in_trash, e) < 0 ||
+	    stmt_new(tx,
+		"DELETE FROM loose WHERE uid = ? AND zone = ? AND file = ?"
+		" AND state = 2 AND size = 0",
+		&nothing, e) < 0)
+		return -1;
+	bind_file(in_trash, n);
+	stmt_i64(in_trash, 4, now_ms);
+	bind_file(nothing, n);
+	if (stmt_run(in_trash, e) < 0 || stmt_run(nothing, e) < 0)
+		return -1;
+	return tx_changes(tx) == 1 ? usage_change(tx, &n->uid, &c, e) : 0;
+}
+
+/* Their files lie in the trash since then, where they are charged. */
+static int
+note_thrown(struct tx *tx, void *arg, struct err *e)
+{
+	const struct thrown *t = arg;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->gone[i] && note_one(tx, &t->list[i], t->now_ms, e) < 0)
 			return -1;
 	return 0;
 }
 
-/* Move the file of a row that says so to the trash, then delete the row. */
+/* Move the file of a row that says so to the trash. */
 static int
 remove_file(const struct zone_store *s, const struct blob_name *n,
     int64_t now_ms, struct err *e)
 {
 	bool gone = true;
-	struct forgetting f = { n, &gone, 1 };
+	struct thrown t = { n, &gone, 1, now_ms };
 
 	if (blob_trash(s->blobs, n, now_ms, e) < 0)
 		return -1;
-	return db_write(s->db, forget, &f, e);
+	return db_write(s->db, note_thrown, &t, e);
 }
 
 static bool
@@ -202,10 +229,11 @@ begin(struct tx *tx, void *arg, struct err *e)
 	u->have = found && whole(a->s, &b);
 	if (u->have)
 		return renew(tx, &u->name, a->now_ms, e);
-	if (usage_add(tx, &u->name.uid, (int64_t)u->sum.size, 0, e) < 0)
+	uint64_t charged = usage_of_blob(u->sum.size);
+	struct usage_change c = { .bytes = (int64_t)charged, .blobs = 1 };
+	if (usage_change(tx, &u->name.uid, &c, e) < 0)
 		return -1;
-	return put_loose(
-	    tx, &u->name, u->sum.size, LOOSE_WRITING, a->now_ms, e);
+	return put_loose(tx, &u->name, charged, LOOSE_WRITING, a->now_ms, e);
 }
 
 int
@@ -218,6 +246,14 @@ zone_blob_begin(const struct zone_store *s, struct zone_upload *u,
 		return err_set(e, ERR_TOO_LARGE,
 		    "a blob is larger than %d bytes", LIMIT_BLOB_BYTES);
 	blob_name_new(&u->name.uid, &u->name.zone, &u->name.id, &u->name);
+	if (db_write(s->db, begin, &a, e) == 0)
+		return 0;
+	uint64_t freed;
+	/* What lies in the account's trash makes room for what comes. */
+	if (e->code != ERR_QUOTA_EXCEEDED ||
+	    zone_empty_trash(
+		s, &u->name.uid, usage_of_blob(u->sum.size), &freed, e) < 0)
+		return -1;
 	return db_write(s->db, begin, &a, e);
 }
 
@@ -240,6 +276,54 @@ put_blob(struct tx *tx, const struct upload *a, struct err *e)
 	return stmt_run(s, e);
 }
 
+/* From what is stored to what is thrown away. */
+static int
+throw_away(struct tx *tx, const struct blob_name *n, uint64_t charged,
+    int64_t now_ms, struct err *e)
+{
+	struct usage_change c = { .bytes = -(int64_t)charged,
+		.trash = (int64_t)charged };
+
+	return usage_change(tx, &n->uid, &c, e) < 0
+	    ? -1
+	    : put_loose(tx, n, charged, LOOSE_REMOVING, now_ms, e);
+}
+
+/* Of what was reserved nothing is there: it is given back at once. */
+static int
+give_back(struct tx *tx, const struct blob_name *n, uint64_t charged,
+    int64_t now_ms, struct err *e)
+{
+	struct usage_change c = { .bytes = -(int64_t)charged };
+
+	return usage_change(tx, &n->uid, &c, e) < 0
+	    ? -1
+	    : put_loose(tx, n, 0, LOOSE_REMOVING, now_ms, e);
+}
+
+/* It was given up before it came, and is charged no more. */
+static int
+too_late(struct tx *tx, struct upload *a, struct err *e)
+{
+	struct usage_change c = { .blobs = 1 };
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	a->spare = a->u->name;
+	if (stmt_new(tx,
+		"UPDATE loose SET state = 2"
+		" WHERE uid = ? AND zone = ? AND file = ?",
+		&s, e) < 0)
+		return -1;
+	bind_file(s, &a->spare);
+	if (stmt_run(s, e) < 0)
+		return -1;
+	if (tx_changes(tx) == 1)
+		return 0;
+	return usage_change(tx, &a->spare.uid, &c, e) < 0
+	    ? -1
+	    : put_loose(tx, &a->spare, 0, LOOSE_REMOVING, a->now_ms, e);
+}
+
 /* The row of a blob whose file got lost names the new file. */
 static int
 swap_file(
@@ -258,8 +342,9 @@ swap_file(
 	a->spare = old->name;
 	if (stmt_run(s, e) < 0)
 		return -1;
-	return put_loose(
-	    tx, &old->name, old->sum.size, LOOSE_REMOVING, a->now_ms, e);
+	/* Two uploads of one blob were charged twice. */
+	return give_back(
+	    tx, &old->name, usage_of_blob(old->sum.size), a->now_ms, e);
 }
 
 static int
@@ -281,17 +366,15 @@ done(struct tx *tx, void *arg, struct err *e)
 					  : TWICE;
 	if (a->outcome == KEPT)
 		return put_blob(tx, a, e);
-	/* Two uploads of one blob were charged twice. */
-	if (reserved &&
-	    usage_add(tx, &u->name.uid, -(int64_t)u->sum.size, 0, e) < 0)
-		return -1;
+	if (a->outcome == LATE)
+		return too_late(tx, a, e);
 	if (a->outcome == TWICE && !whole(a->s, &b))
 		return swap_file(tx, a, &b, e);
 	if (a->outcome == TWICE && renew(tx, &u->name, a->now_ms, e) < 0)
 		return -1;
 	a->spare = u->name;
-	return put_loose(
-	    tx, &u->name, u->sum.size, LOOSE_REMOVING, a->now_ms, e);
+	return throw_away(
+	    tx, &u->name, usage_of_blob(u->sum.size), a->now_ms, e);
 }
 
 int
@@ -329,10 +412,8 @@ cancel(struct tx *tx, void *arg, struct err *e)
 	if (!had)
 		return 0;
 	a->spare = u->name;
-	if (usage_add(tx, &u->name.uid, -(int64_t)u->sum.size, 0, e) < 0)
-		return -1;
-	return put_loose(
-	    tx, &u->name, u->sum.size, LOOSE_REMOVING, a->now_ms, e);
+	return give_back(
+	    tx, &u->name, usage_of_blob(u->sum.size), a->now_ms, e);
 }
 
 int
@@ -484,7 +565,7 @@ zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
 
 /* Removing */
 
-/* The row moves to the files to be removed; the quota gets its bytes back. */
+/* The row moves to the files to be removed. */
 static int
 doom(struct tx *tx, const struct zone_blob *b, int64_t now_ms, struct err *e)
 {
@@ -495,10 +576,9 @@ doom(struct tx *tx, const struct zone_blob *b, int64_t now_ms, struct err *e)
 		e) < 0)
 		return -1;
 	bind_blob(s, 1, &b->name);
-	if (stmt_run(s, e) < 0 ||
-	    put_loose(tx, &b->name, b->sum.size, LOOSE_REMOVING, now_ms, e) < 0)
+	if (stmt_run(s, e) < 0)
 		return -1;
-	return usage_add(tx, &b->name.uid, -(int64_t)b->sum.size, 0, e);
+	return throw_away(tx, &b->name, usage_of_blob(b->sum.size), now_ms, e);
 }
 
 struct deletion {
@@ -536,12 +616,15 @@ zone_blob_delete(const struct zone_store *s, const struct zone_key *key,
 
 struct batch {
 	int64_t now_ms;
+	const struct id *of; /* an account, or NULL: of all */
+	int64_t before_ms; /* what went to the trash before that */
 	struct blob_name list[GC_BATCH];
 	uint64_t size[GC_BATCH];
+	int64_t since_ms[GC_BATCH];
 	size_t n;
 };
 
-/* Take the rows of a statement that yields uid, zone, id, file, size. */
+/* Take the rows of a statement: uid, zone, id, file, size, since_ms. */
 static int
 fill(struct batch *b, struct stmt *s, struct err *e)
 {
@@ -558,6 +641,7 @@ fill(struct batch *b, struct stmt *s, struct err *e)
 		stmt_got_copy(s, 2, n->id.b, ID_BYTES);
 		n->file = stmt_got_u64(s, 3);
 		b->size[b->n] = stmt_got_u64(s, 4);
+		b->since_ms[b->n] = stmt_got_i64(s, 5);
 	}
 	return 0;
 }
@@ -569,7 +653,7 @@ doom_idle(struct tx *tx, void *arg, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (stmt_new(tx,
-		"SELECT uid, zone, id, file, size FROM blob"
+		"SELECT uid, zone, id, file, size, 0 FROM blob"
 		" WHERE refs = 0 AND finished_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
@@ -594,7 +678,7 @@ doom_uploads(struct tx *tx, void *arg, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (stmt_new(tx,
-		"SELECT uid, zone, id, file, size FROM loose"
+		"SELECT uid, zone, id, file, size, since_ms FROM loose"
 		" WHERE state = 1 AND since_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
@@ -603,13 +687,71 @@ doom_uploads(struct tx *tx, void *arg, struct err *e)
 	if (fill(b, s, e) < 0)
 		return -1;
 	stmt_done(&s);
+	/* Some may have been written whole before a crash. */
 	for (size_t i = 0; i < b->n; i++)
-		if (put_loose(tx, &b->list[i], b->size[i], LOOSE_REMOVING,
-			b->now_ms, e) < 0 ||
-		    usage_add(tx, &b->list[i].uid, -(int64_t)b->size[i], 0, e) <
-			0)
+		if (throw_away(tx, &b->list[i], b->size[i], b->now_ms, e) < 0)
 			return -1;
 	return 0;
+}
+
+/* ---- out of the trash ---- */
+
+static int
+forget_trash(
+    struct tx *tx, const struct blob_name *n, uint64_t charged, struct err *e)
+{
+	struct usage_change c = { .trash = -(int64_t)charged, .blobs = -1 };
+	bool had;
+
+	if (drop_loose(tx, n, LOOSE_TRASH, &had, e) < 0)
+		return -1;
+	return had ? usage_change(tx, &n->uid, &c, e) : 0;
+}
+
+static int
+forget_batch(struct tx *tx, void *arg, struct err *e)
+{
+	const struct batch *b = arg;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (forget_trash(tx, &b->list[i], b->size[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* The oldest in the trash; of one account, when there is one. */
+static int
+oldest_trash(struct tx *tx, void *arg, struct err *e)
+{
+	struct batch *b = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (stmt_new(tx,
+		b->of != NULL ? "SELECT uid, zone, id, file, size, since_ms"
+				" FROM loose WHERE state = 3 AND uid = ?1"
+				" AND since_ms < ?2 ORDER BY since_ms LIMIT ?3"
+			      : "SELECT uid, zone, id, file, size, since_ms"
+				" FROM loose WHERE state = 3"
+				" AND since_ms < ?2 ORDER BY since_ms LIMIT ?3",
+		&s, e) < 0)
+		return -1;
+	if (b->of != NULL)
+		stmt_bytes(s, 1, bytes_of(b->of->b, ID_BYTES));
+	stmt_i64(s, 2, b->before_ms);
+	stmt_u64(s, 3, GC_BATCH);
+	return fill(b, s, e);
+}
+
+/* Empty a batch of the trash before its time. */
+static int
+expunge_batch(const struct zone_store *s, struct batch *b, struct err *e)
+{
+	if (db_read(s->db, oldest_trash, b, e) < 0)
+		return -1;
+	for (size_t i = 0; i < b->n; i++)
+		if (blob_expunge(s->blobs, &b->list[i], b->since_ms[i], e) < 0)
+			return -1;
+	return b->n > 0 ? db_write(s->db, forget_batch, b, e) : 0;
 }
 
 /* Read the files to be removed that come after the last of the batch. */
@@ -623,7 +765,7 @@ next_doomed(struct tx *tx, void *arg, struct err *e)
 	if (b->n > 0)
 		after = b->list[b->n - 1];
 	if (stmt_new(tx,
-		"SELECT uid, zone, id, file, size FROM loose"
+		"SELECT uid, zone, id, file, size, since_ms FROM loose"
 		" WHERE (uid, zone, file) > (?, ?, ?) AND state = 2"
 		" ORDER BY uid, zone, file LIMIT ?",
 		&s, e) < 0)
@@ -653,8 +795,8 @@ remove_doomed(const struct zone_store *s, struct batch *b, struct err *e)
 				rc = -1;
 			}
 		}
-		struct forgetting f = { b->list, gone, b->n };
-		if (b->n > 0 && db_write(s->db, forget, &f, &one) < 0) {
+		struct thrown t = { b->list, gone, b->n, b->now_ms };
+		if (b->n > 0 && db_write(s->db, note_thrown, &t, &one) < 0) {
 			*e = one;
 			return -1;
 		}
@@ -689,9 +831,34 @@ zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
 		out->uploads += b->n;
 	} while (b->n == GC_BATCH);
 	int rc = remove_doomed(s, b, e);
+	/* The files go by what their names say, also those without a row. */
 	if (blob_purge(s->blobs, now_ms, &out->purged, &later) < 0 && rc == 0) {
 		*e = later;
 		rc = -1;
 	}
+	b->before_ms = now_ms - BLOB_TRASH_MS;
+	do {
+		if (db_read(s->db, oldest_trash, b, e) < 0 ||
+		    (b->n > 0 && db_write(s->db, forget_batch, b, e) < 0))
+			return -1;
+	} while (b->n == GC_BATCH);
 	return rc;
+}
+
+int
+zone_empty_trash(const struct zone_store *s, const struct id *uid,
+    uint64_t bytes, uint64_t *freed, struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+
+	*freed = 0;
+	b->of = uid;
+	b->before_ms = INT64_MAX;
+	do {
+		if (expunge_batch(s, b, e) < 0)
+			return -1;
+		for (size_t i = 0; i < b->n; i++)
+			*freed += b->size[i];
+	} while (b->n == GC_BATCH && *freed < bytes);
+	return 0;
 }

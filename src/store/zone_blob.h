@@ -7,8 +7,9 @@
  *
  *   upload  row in loose (being written), quota taken -> file written, synced
  *           -> row moves from loose to blob
- *   delete  row moves from blob to loose (to be removed), quota given back
- *           -> file to the trash, synced -> row in loose deleted
+ *   delete  row moves from blob to loose (to be removed)
+ *           -> file to the trash, synced -> row says so
+ *           -> 7 days later both go, and the quota gets its bytes back
  *
  * So no row of `blob` is without its file, and what a crash leaves is in
  * loose, where zone_gc finds it.
@@ -41,6 +42,8 @@ struct zone_upload {
 /*
  * Reserve room for an upload and draw its file's name. When the blob is
  * complete with the same bytes, renew it and set have.
+ *
+ * When the quota is used up, the account's trash is emptied before its time.
  *
  * errors  conflict: the id has other bytes; too-large; quota-exceeded.
  */
@@ -106,3 +109,13 @@ struct zone_gc {
  */
 MUST_CHECK int zone_gc(const struct zone_store *s, int64_t now_ms,
     struct zone_gc *out, struct err *e);
+
+/*
+ * Empty the trash before its time, oldest first, until `bytes` that were charged
+ * for it are free.
+ *
+ * uid    of one account; NULL: of all.
+ * freed  how many, also after a failure.
+ */
+MUST_CHECK int zone_empty_trash(const struct zone_store *s,
+    const struct id *uid, uint64_t bytes, uint64_t *freed, struct err *e);

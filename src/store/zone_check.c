@@ -457,7 +457,8 @@ is_named(struct tx *tx, void *arg, struct err *e)
 		"SELECT 1 FROM blob"
 		" WHERE uid = ? AND zone = ? AND id = ? AND file = ?"
 		" UNION ALL SELECT 1 FROM loose"
-		" WHERE uid = ? AND zone = ? AND id = ? AND file = ?",
+		" WHERE uid = ? AND zone = ? AND id = ? AND file = ?"
+		" AND state <> 3",
 		&s, e) < 0)
 		return -1;
 	for (int i = 0; i < 8; i += 4) {
@@ -488,10 +489,12 @@ check_file(const struct blob_name *name, void *arg, struct err *e)
 
 /* Counters */
 
-/* 364 is HEAD_BYTES. */
+/* 364 is HEAD_BYTES, 4096 is USAGE_BLOB. */
 static int
 check_usage(struct tx *tx, void *arg, struct err *e)
 {
+	static const char *const what[] = { "bytes", "bytes of trash",
+		"files of blobs" };
 	struct check *c = arg;
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
@@ -502,23 +505,33 @@ check_usage(struct tx *tx, void *arg, struct err *e)
 		"  JOIN zone AS z ON z.number = r.number"
 		"  WHERE z.uid = u.uid) +"
 		" (SELECT COUNT(*) * 364 FROM head AS h WHERE h.uid = u.uid) +"
-		" (SELECT COALESCE(SUM(b.size), 0) FROM blob AS b"
+		" (SELECT COALESCE(SUM(MAX(b.size, 4096)), 0) FROM blob AS b"
 		"  WHERE b.uid = u.uid) +"
 		" (SELECT COALESCE(SUM(l.size), 0) FROM loose AS l"
-		"  WHERE l.uid = u.uid AND l.state = 1)"
+		"  WHERE l.uid = u.uid AND l.state = 1),"
+		" trash, (SELECT COALESCE(SUM(l.size), 0) FROM loose AS l"
+		"  WHERE l.uid = u.uid AND l.state <> 1),"
+		" blobs, (SELECT COUNT(*) FROM blob AS b"
+		"  WHERE b.uid = u.uid) +"
+		" (SELECT COUNT(*) FROM loose AS l WHERE l.uid = u.uid)"
 		" FROM usage AS u ORDER BY uid",
 		&s, e) < 0)
 		return -1;
 	while (stmt_next(s, &row, e) == 0) {
 		if (!row)
 			return 0;
-		if (stmt_got_u64(s, 1) == stmt_got_u64(s, 2))
-			continue;
 		stmt_got_copy(s, 0, c->key.uid.b, ID_BYTES);
-		found(c, ERR_STATE_DAMAGED, NULL,
-		    "an account is charged %llu bytes and stores %llu",
-		    (unsigned long long)stmt_got_u64(s, 1),
-		    (unsigned long long)stmt_got_u64(s, 2));
+		for (int i = 0; i < 3; i++)
+			if (stmt_got_u64(s, 1 + 2 * i) !=
+			    stmt_got_u64(s, 2 + 2 * i))
+				found(c, ERR_STATE_DAMAGED, NULL,
+				    "an account is charged %llu %s and has "
+				    "%llu",
+				    (unsigned long long)stmt_got_u64(
+					s, 1 + 2 * i),
+				    what[i],
+				    (unsigned long long)stmt_got_u64(
+					s, 2 + 2 * i));
 	}
 	return -1;
 }

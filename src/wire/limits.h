@@ -14,6 +14,8 @@
 #define LIMIT_COMMIT_BYTES (32 * 1024 * 1024)
 /* One blob in bytes: four times a pack, so that formats can grow. */
 #define LIMIT_BLOB_BYTES (64 * 1024 * 1024)
+/* Blobs of one account, those in the trash too: 64 TiB of usual packs. */
+#define LIMIT_ACCOUNT_BLOBS (4 * 1024 * 1024)
 /* Blob ids in one existence check. */
 #define LIMIT_EXISTS_IDS 4096
 /* Longest wait of a long poll, seconds: below the usual proxy's 60. */

@@ -80,6 +80,19 @@ start_server
 ok 'after kill -9 it starts again, and devices go on' at two status
 stop_server
 
+# What a flood left is gone, in steps: more rows than one takes.
+sqlite3 -batch "$DATA/aumbryd.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
+	SELECT i + 1 FROM n WHERE i < 2600) INSERT INTO login SELECT
+	randomblob(16), randomblob(16), 0, x'', 0, i FROM n;
+	INSERT INTO joining SELECT id, uid, randomblob(32), 0, 1, x'', x'', '',
+	'', 0, x'', 1, x'', x'' FROM login LIMIT 1200;
+	INSERT INTO joining_message SELECT id, 0, 0, x'' FROM joining"
+start_server
+stop_server
+equal 'rows that have expired are swept, however many' 0 "$(sqlite3 -batch \
+	"$DATA/aumbryd.db" "SELECT (SELECT COUNT(*) FROM login) +
+	(SELECT COUNT(*) FROM joining) + (SELECT COUNT(*) FROM joining_message)")"
+
 ok 'serve --check-config accepts what init wrote' \
 	aumbryd serve --data "$DATA" --check-config
 line=$(($(lines "$DATA/aumbryd.conf") + 2))

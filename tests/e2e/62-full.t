@@ -49,7 +49,38 @@ ok 'with no byte left at all it can still be read' \
 ok 'the same' trees_equal "$T/files" "$T/back0"
 refused 'and not be written' 1 server-full at ana backup "$T/more"
 ok 'the server still runs' kill -0 "$SERVER"
+
+# No byte left, and all sessions over: who has something there still gets in,
+# reads, forgets and prunes. The reserve is what makes that possible.
+full() { curl -sk -o "$T/got" -w '%{http_code}\n' "${URL%%/#*}/readyz"; }
+expire() {
+	sqlite3 -batch "$T/ana/state.db" "DELETE FROM pair WHERE name = 'token'"
+}
+equal '/readyz says so' 507 "$(full)"
+says 'by its code' '"server-full"' cat "$T/got"
+ok 'the log says so, as an error' grep -q ' error disk_full ' "$T/server.err"
+expire
+run at ana snapshot list
+ok 'a new session lists' [ "$(wc -l <"$T/out")" -eq 1 ]
+expire
+ok 'and restores' at ana restore "$first:$T/files" --to "$T/back01"
+ok 'the same' trees_equal "$T/files" "$T/back01"
+refused 'nobody signs up' 1 server-full at bea signup "$URL" bea \
+	--invite "$(aumbryd invite --data "$DATA")" --no-two-factor
+expire
+ok 'what is there can be forgotten' at ana snapshot forget "$first"
+ok 'and pruned' at ana prune --grace 0s
+ok 'and pruned' at ana prune --grace 0s
+trash_empty() { [ -z "$(find "$DATA/blobs/trash" -type f)" ]; }
+ok 'its bytes are free at once, not in a week' until_true 30 trash_empty
+stop_server
+start_server
+ok 'a server that starts so lets in, too' at ana snapshot list
 rm "$T/disk/filler"
+ready() { [ "$(full)" = 200 ]; }
+ok 'with room it is ready, without a restart' until_true 30 ready
+ok 'and backs up again' at ana backup "$T/files"
+first=$(tail -n 1 "$T/out")
 resize_disk "$T/disk" 400m
 ok 'with room the backup goes on' at ana backup "$T/more"
 ok 'and is restored' at ana restore "latest:$T/more" --to "$T/back2"

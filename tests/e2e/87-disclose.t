@@ -143,7 +143,7 @@ for snapshot in "$O"/backup/*/; do
 	case $snapshot in */.*) continue ;; esac
 	at=$snapshot$F
 	if [ -e "$at/more" ]; then was=$F; else was=$T/first; fi
-	rsync -aHAXn --checksum --itemize-changes --delete \
+	rsync -rltHn --checksum --itemize-changes --delete \
 		--exclude .ssh/id_rsa "$was/" "$at/" >"$T/err" 2>&1
 	: >"$T/out"
 	ok "- $(basename "$was"): the files are what they were" \
@@ -217,7 +217,39 @@ tampered 'an empty folder more' mkdir "$T/tampered/empty"
 
 # ---- told later ----
 
+# What a tenant backed up must not bite who is handed the folder.
+W=$T/wild
+mkdir "$W"
+cp /bin/true "$W/suid"
+chown daemon "$W/suid" 2>/dev/null
+chmod 6755 "$W/suid"
+truncate -s 60G "$W/sparse"
+printf data | dd of="$W/sparse" bs=1 seek=40000000000 conv=notrunc 2>/dev/null
+setfattr -n user.note -v abc "$W/suid" 2>/dev/null
+if [ "$(id -u)" -eq 0 ]; then
+	mknod "$W/disk" b 8 0
+	chattr +i "$W/suid" 2>/dev/null
+fi
+ok 'a backup of things that bite' at ana backup "$W"
+chattr -i "$W/suid" 2>/dev/null
 ok 'told later: an hour' disclose ana "$T/out2" --notify-after 1h
+B=$T/out2/backup
+equal '- nothing of it runs as another' '' "$(find "$B" -perm /7000)"
+equal '- nothing is a device' '' "$(find "$B" -type b -o -type c)"
+equal '- all belongs to who wrote it' '' "$(find "$B" ! -uid "$(id -u)")"
+equal '- nothing has an attribute' '' "$(getfattr -R -m - "$B" 2>/dev/null)"
+equal '- nothing is immutable' '' "$(lsattr -R "$B" 2>/dev/null |
+	grep -E '^[^ ]*[ia][^ ]* ')"
+thing() { grep "\"path\":\"[^\"]*/wild/$1\"" "$B"/*.jsonl; }
+says '- but it is written down: the mode' '"mode":"6755"' thing suid
+if [ "$(id -u)" -eq 0 ]; then
+	says '- the device' '"major":8,' thing disk
+	says '- the owner' '"user":"daemon"' thing suid
+fi
+says '- the hash of the sparse one is of its data' \
+	'"sha256_of_data":' grep -F "wild/sparse" "$T/out2/MANIFEST.json"
+ok '- the manifest is exact' perl "$MANIFEST" check "$T/out2"
+rm -rf "$B"
 says '- the line says so' 'disclose done notify_after=20' \
 	aumbry-escrow journal --dir "$ESCROW_DIR"
 sees() { at ana log >"$T/out" 2>"$T/err" && grep -Eq -e "$1" "$T/out"; }

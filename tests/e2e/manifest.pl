@@ -21,6 +21,24 @@ sub slurp {
 	return <$f> // '';
 }
 
+# What is data in a file that is mostly holes: offset, length, bytes, each.
+sub data_of {
+	my ($name) = @_;
+	my $sum = Digest::SHA->new(256);
+	open(my $f, '<:raw', $name) or die "$name: $!";
+	my ($at, $size) = (0, -s $f);
+	while ($at < $size) {
+		my $from = sysseek($f, $at, 3) // last; # SEEK_DATA
+		my $end = sysseek($f, $from, 4); # SEEK_HOLE
+		sysseek($f, $from, 0);
+		sysread($f, my $data, $end - $from) == $end - $from
+		    or die "$name is too short";
+		$sum->add(pack('Q>Q>', $from, $end - $from), $data);
+		$at = $end;
+	}
+	return $sum->hexdigest;
+}
+
 my $m = JSON::PP->new->utf8->decode(slurp("$out/MANIFEST.json"));
 
 if ($verb eq 'get') {
@@ -74,6 +92,13 @@ find({ no_chdir => 1, wanted => sub {
 		wrong("$short leads elsewhere") if $target ne readlink $name;
 	} elsif (-f $name) {
 		return wrong("$short is a file") if $f->{type} ne 'file';
+		if ($f->{sha256_of_data}) {
+			wrong("$short has another size")
+			    if -s $name != $f->{size};
+			wrong("$short has other bytes")
+			    if data_of($name) ne $f->{sha256_of_data};
+			return;
+		}
 		my $data = slurp($name);
 		wrong("$short has another size") if length $data != $f->{size};
 		wrong("$short has other bytes")

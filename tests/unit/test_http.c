@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,6 +56,16 @@ get_echo(void *app, const struct request *q, struct response *r, struct err *e)
 	    q->capture[1], x != NULL ? x : "-", h != NULL ? h : "-", q->peer);
 	response_header(r, "X-Extra", "%d", 42);
 	r->type = "text/plain";
+	return 0;
+}
+
+static int
+get_source(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	(void)app;
+	(void)e;
+	buf_printf(&r->body, "%s %s", q->peer, q->source);
 	return 0;
 }
 
@@ -238,6 +250,8 @@ static const struct http_sink blob_sink = { blob_begin, blob_data, blob_end,
 static const struct http_route routes[] = {
 	{ "GET", "/v1/echo/{}/{}", 0, 0, get_echo, NULL },
 	{ "POST", "/v1/body", 0, 1000, post_body, NULL },
+	{ "POST", "/v1/long", 0, BLOB_MAX, post_body, NULL },
+	{ "GET", "/v1/source", 0, 0, get_source, NULL },
 	{ "PUT", "/v1/guarded", 1, BLOB_MAX, post_body, NULL },
 	{ "PUT", "/v1/blob/{}", 0, BLOB_MAX, NULL, &blob_sink },
 	{ "GET", "/v1/wait/{}", 0, 0, get_wait, NULL },
@@ -252,7 +266,8 @@ static const struct http_route routes[] = {
 static struct http_config
 config(void)
 {
-	return (struct http_config){ .listen = "127.0.0.1:0",
+	return (struct http_config){ .body_dir = -1,
+		.listen = "127.0.0.1:0",
 		.metrics_listen = "127.0.0.1:0",
 		.threads = 3,
 		.connections = 300,
@@ -984,6 +999,15 @@ believes_only_the_trusted_proxy(void **state)
 		{ "127.0.0.1", "X-Forwarded-For: 10.0.0.1, 2001:db8::7",
 		    "2001:db8::7" },
 		{ "127.0.0.1", "X-Forwarded-For: rubbish", "127.0.0.1" },
+		{ "127.0.0.1",
+		    "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 192.0.2.9",
+		    "192.0.2.9" },
+		{ "127.0.0.1",
+		    "X-Forwarded-For: 10.0.0.1\r\nx-forwarded-for: 10.0.0.2, "
+		    "[2001:db8::7]:443",
+		    "2001:db8::7" },
+		{ "::ffff:127.0.0.1", "X-Forwarded-For: 192.0.2.9",
+		    "192.0.2.9" },
 	};
 	struct world *w = *state;
 
@@ -1022,6 +1046,214 @@ limits_the_connections_of_one_address(void **state)
 	assert_int_equal(out.n, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		fd_close(&fd[i]);
+}
+
+/* Nobody can hold the last place by asking nothing. */
+static void
+a_newcomer_takes_the_place_of_who_is_idle(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	int fd[20];
+
+	http_free(&w->server);
+	c.per_address = 3;
+	start(w, &c);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial(w);
+		OWN(reply_free) struct reply r = get(w, "/healthz");
+		assert_int_equal(r.status, 200);
+	}
+	OWN(buf_free) struct buf out = { 0 };
+	assert_int_equal(hear(fd[0], &out), 0);
+	assert_int_equal(out.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd_close(&fd[i]);
+}
+
+/* What is at work is not cut: then a newcomer is refused, and told of. */
+static void
+counts_what_meets_a_limit(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	struct ask metrics = { .method = "GET", .path = "/metrics", .port = 1 };
+	int fd[5];
+
+	http_free(&w->server);
+	c.connections = 4;
+	start(w, &c);
+	metrics.port = http_metrics_port(w->server);
+	OWN(reply_free) struct reply none = ask(w, &metrics);
+	assert_non_null(strstr(buf_text(&none.body),
+	    "aumbry_http_limited_total{limit=\"connections\"} 0\n"));
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial(w);
+		say(fd[i], "GET /v1/wait/0 HTTP/1.1\r\nHost: x\r\n\r\n");
+		if (i < 4)
+			wait_for(&w->waits, (unsigned)i + 1);
+	}
+	OWN(buf_free) struct buf out = { 0 };
+	assert_int_equal(hear(fd[4], &out), 0);
+	assert_int_equal(out.n, 0);
+	OWN(reply_free) struct reply r = ask(w, &metrics);
+	assert_non_null(strstr(buf_text(&r.body),
+	    "aumbry_http_limited_total{limit=\"connections\"} 1\n"));
+	metrics.path = "/healthz";
+	OWN(reply_free) struct reply alive = ask(w, &metrics);
+	assert_int_equal(alive.status, 200);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd_close(&fd[i]);
+}
+
+static void
+fits_into_the_limit_of_open_files(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	struct rlimit was, few;
+	struct err e = { 0 };
+	struct http_app app = { .app = w };
+	struct http_server *none = NULL;
+
+	http_free(&w->server);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = 150;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(http_start(&c, &app, &none, &e), -1);
+	assert_null(none);
+	few.rlim_cur = 200;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	start(w, &c);
+	int fd[60];
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial(w);
+		OWN(reply_free) struct reply r = get(w, "/healthz");
+		assert_int_equal(r.status, 200);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd_close(&fd[i]);
+	http_free(&w->server);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+
+static int
+folder(void)
+{
+	int fd = open("build", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void
+takes_a_long_body_by_way_of_the_disk(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	OWN(buf_free) struct buf body = { 0 };
+
+	http_free(&w->server);
+	OWN(fd_close) int dir = folder();
+	c.body_dir = dir;
+	start(w, &c);
+	static const size_t sizes[] = { 1, 32768, 32769, 1000000, BLOB_MAX };
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		buf_clear(&body);
+		uint8_t *p = buf_grow(&body, sizes[i]);
+		for (size_t k = 0; k < sizes[i]; k++)
+			p[k] = (uint8_t)(k * 31 + k / 256);
+		struct ask a = { .method = "POST",
+			.path = "/v1/long",
+			.body = buf_bytes(&body) };
+		OWN(reply_free) struct reply r = ask(w, &a);
+		assert_int_equal(r.status, 201);
+		assert_true(bytes_equal(buf_bytes(&r.body), buf_bytes(&body)));
+	}
+	http_free(&w->server);
+}
+
+/* Bodies of one address have room together, and one alone always has. */
+static void
+bounds_what_an_address_holds(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	OWN(buf_free) struct buf body = { 0 };
+
+	http_free(&w->server);
+	c.held_address = 100000;
+	start(w, &c);
+	memset(buf_grow(&body, 300000), 'x', 300000);
+	struct ask a = {
+		.method = "POST", .path = "/v1/long", .body = buf_bytes(&body)
+	};
+	OWN(reply_free) struct reply alone = ask(w, &a);
+	assert_int_equal(alone.status, 201);
+	OWN(fd_close) int fd = dial(w);
+	say(fd,
+	    "POST /v1/long HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 200000\r\n\r\nx");
+	/* As soon as the first byte of that one is there. */
+	for (int i = 0;; i++) {
+		OWN(reply_free) struct reply beside = ask(w, &a);
+		if (beside.status == 201 && i < 2000)
+			continue;
+		expect_error(&beside, 503, ERR_SERVER_BUSY);
+		break;
+	}
+	a.body.n = 50000;
+	OWN(reply_free) struct reply less = ask(w, &a);
+	assert_int_equal(less.status, 201);
+	fd_close(&fd);
+	a.body.n = 300000;
+	/* As soon as the server has seen that the other is gone. */
+	for (int i = 0; i < 2000; i++) {
+		OWN(reply_free) struct reply r = ask(w, &a);
+		if (r.status == 201)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
+	fail_msg("what is gone is still charged");
+}
+
+/* A body that came fast at first has not earned hours of rest. */
+static void
+cuts_who_sends_much_and_then_drop_by_drop(void **state)
+{
+	OWN(fd_close) int fd = dial(*state);
+	OWN(buf_free) struct buf body = { 0 };
+	bool cut = false;
+
+	say(fd,
+	    "PUT /v1/blob/x HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 1000000\r\n\r\n");
+	memset(buf_grow(&body, 300000), 'x', 300000);
+	say(fd, buf_text(&body));
+	for (int j = 0; j < 200 && !cut; j++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		say(fd, "x");
+		cut = poll(&p, 1, 100) == 1;
+	}
+	assert_true(cut);
+}
+
+static void
+counts_an_ipv6_network_as_one(void **state)
+{
+	struct world *w = *state;
+	struct http_config c = config();
+	struct ask a = { .method = "GET",
+		.path = "/v1/source",
+		.header = "X-Forwarded-For: 2001:db8:0:1:2:3:4:5" };
+
+	http_free(&w->server);
+	c.trusted_proxy = "127.0.0.1";
+	start(w, &c);
+	OWN(reply_free) struct reply r = ask(w, &a);
+	assert_string_equal(
+	    buf_text(&r.body), "2001:db8:0:1:2:3:4:5 2001:db8:0:1::/64");
 }
 
 static void
@@ -1077,6 +1309,37 @@ streams_and_waits_over_tls(void **state)
 	assert_string_equal(buf_text(&waited.body), "0 timeout");
 }
 
+static int64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* While a poll waits for two seconds, nothing is to be done. */
+static void
+spends_nothing_on_handshakes_half_done(void **state)
+{
+	struct world *w = *state;
+	struct ask poll = {
+		.method = "GET", .path = "/v1/wait/0?ms=2000", .pin = w->pin
+	};
+	int fd[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial(w);
+		say(fd[i], "\x16");
+	}
+	int64_t before = cpu_ns();
+	OWN(reply_free) struct reply r = ask(w, &poll);
+	assert_string_equal(buf_text(&r.body), "0 timeout");
+	assert_true(cpu_ns() - before < 200 * 1000000LL);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd_close(&fd[i]);
+}
+
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define HASTY(test) cmocka_unit_test_setup_teardown(test, setup_hasty, teardown)
 #define TLS(test) cmocka_unit_test_setup_teardown(test, setup_tls, teardown)
@@ -1099,6 +1362,7 @@ main(void)
 		PLAIN(aborts_a_sink_whose_client_vanishes),
 		HASTY(cuts_who_sends_nothing),
 		HASTY(cuts_who_sends_drop_by_drop),
+		HASTY(cuts_who_sends_much_and_then_drop_by_drop),
 		PLAIN(sends_a_part_of_a_file),
 		PLAIN(ends_a_long_poll_in_time),
 		PLAIN(wakes_all_who_wait),
@@ -1110,9 +1374,16 @@ main(void)
 		PLAIN(counts_on_the_metrics_port),
 		PLAIN(believes_only_the_trusted_proxy),
 		PLAIN(limits_the_connections_of_one_address),
+		PLAIN(a_newcomer_takes_the_place_of_who_is_idle),
+		PLAIN(counts_what_meets_a_limit),
+		PLAIN(fits_into_the_limit_of_open_files),
+		PLAIN(takes_a_long_body_by_way_of_the_disk),
+		PLAIN(bounds_what_an_address_holds),
+		PLAIN(counts_an_ipv6_network_as_one),
 		cmocka_unit_test(refuses_plain_http_beyond_loopback),
 		TLS(serves_tls_with_the_pinned_key_only),
 		TLS(streams_and_waits_over_tls),
+		TLS(spends_nothing_on_handshakes_half_done),
 	};
 
 	/* The lines of refused requests are the tests' purpose, not news. */

@@ -171,6 +171,16 @@ commit_one(struct state *s, unsigned char id, uint64_t version, const char *ct,
 
 static const struct bytes none = { NULL, 0 };
 
+static enum err_code
+commit_empty(struct state *s)
+{
+	struct draft d;
+	struct err e = { 0 };
+
+	draft(s, &d);
+	return send(s, &d, &e) < 0 ? e.code : ERR_NONE;
+}
+
 /* What a stream says, as text: "h1 r2:A1=x r3:B2! e3". */
 static int
 collect(void *arg, struct bytes x, struct err *e)
@@ -230,14 +240,20 @@ read_usage(struct tx *tx, void *arg, struct err *e)
 	return usage_get(tx, &uid, arg, e);
 }
 
-static uint64_t
-used(struct state *s)
+static struct usage
+usage(struct state *s)
 {
 	struct usage u;
 	struct err e;
 
 	ok(db_read(s->s.db, read_usage, &u, &e), &e);
-	return u.bytes;
+	return u;
+}
+
+static uint64_t
+used(struct state *s)
+{
+	return usage(s).bytes;
 }
 
 static int
@@ -721,7 +737,7 @@ an_id_never_has_two_contents(void **arg)
 	assert_int_equal(put_blob(s, 'p', "p!"), ERR_CONFLICT);
 	assert_int_equal(put_blob(s, 'p', "ppp"), ERR_CONFLICT);
 	assert_int_equal(used(s), before);
-	assert_int_equal(before, 2);
+	assert_int_equal(before, USAGE_BLOB);
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
@@ -760,11 +776,12 @@ two_uploads_of_one_blob_end_as_one(void **arg)
 	begin(s, &a, "pp");
 	begin(s, &b, "pp");
 	begin(s, &c, "other");
-	assert_int_equal(used(s), 9);
+	assert_int_equal(used(s), 3 * USAGE_BLOB);
 	assert_int_equal(end(s, &b, "pp"), ERR_NONE);
 	assert_int_equal(end(s, &a, "pp"), ERR_NONE);
 	assert_int_equal(end(s, &c, "other"), ERR_CONFLICT);
-	assert_int_equal(used(s), 2);
+	assert_int_equal(used(s), USAGE_BLOB);
+	assert_int_equal(usage(s).trash, 2 * USAGE_BLOB);
 	assert_true(has_blob(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
@@ -779,7 +796,7 @@ an_upload_given_up_costs_nothing(void **arg)
 	begin(s, &a, "pp");
 	begin(s, &b, "qqq");
 	ok(zone_blob_cancel(&s->s, &a, s->now, &e), &e);
-	assert_int_equal(used(s), 3);
+	assert_int_equal(used(s), USAGE_BLOB);
 	s->now += ZONE_BLOB_UPLOAD_MS;
 	assert_int_equal(gc(s).uploads, 0);
 	s->now++;
@@ -795,22 +812,73 @@ static void
 quota_refuses_growth_and_never_deletion(void **arg)
 {
 	struct state *s = *arg;
-	uint64_t q = 2 * HEAD_BYTES + USAGE_RECORD + 4;
+	OWN(buf_free) struct buf text = { 0 };
+	uint64_t version = 0;
 
-	quota(s, q);
+	quota(s, 2 * USAGE_BLOB);
 	assert_int_equal(put_blob(s, 'p', "pppp"), ERR_NONE);
-	assert_int_equal(commit_one(s, 'A', 1, "0123456789", none), ERR_NONE);
-	quota(s, used(s) + 1);
-	assert_int_equal(put_blob(s, 'q', "qq"), ERR_QUOTA_EXCEEDED);
-	assert_int_equal(commit_one(s, 'B', 1, "x", none), ERR_QUOTA_EXCEEDED);
-	assert_int_equal(
-	    commit_one(s, 'A', 2, "0123456789abc", none), ERR_QUOTA_EXCEEDED);
+	/* One byte takes what a block takes. */
 	assert_int_equal(put_blob(s, 'q', "q"), ERR_NONE);
+	assert_int_equal(put_blob(s, 'r', ""), ERR_QUOTA_EXCEEDED);
+	/* Records have a reserve, which ends. */
+	memset(buf_grow(&text, 100000), 'x', 100000);
+	while (commit_one(s, (unsigned char)('A' + version), 1, buf_text(&text),
+		   none) == ERR_NONE)
+		version++;
+	assert_int_equal(version, USAGE_RESERVE / 100000);
 	quota(s, 1);
-	assert_int_equal(commit_one(s, 'A', 2, "0123456789", none), ERR_NONE);
+	unsigned empty = 0;
+	while (commit_empty(s) == ERR_NONE)
+		empty++;
+	assert_true(empty * HEAD_BYTES < 100000);
+	assert_int_equal(commit_one(s, 'Z', 1, "x", none), ERR_QUOTA_EXCEEDED);
+	assert_int_equal(
+	    commit_one(s, 'A', 2, buf_text(&text), none), ERR_QUOTA_EXCEEDED);
+	assert_int_equal(commit_one(s, 'A', 2, "x", none), ERR_NONE);
 	assert_int_equal(commit_one(s, 'A', 3, NULL, none), ERR_NONE);
 	assert_int_equal(delete_blob(s, 'p'), ERR_NONE);
-	assert_int_equal(used(s), 3 * HEAD_BYTES + USAGE_RECORD + 1);
+	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
+}
+
+/* Files of blobs, wherever they lie. */
+static unsigned
+files(const struct state *s)
+{
+	char command[256];
+	unsigned n = 0;
+
+	(void)snprintf(
+	    command, sizeof command, "find '%s/blobs' -type f | wc -l", s->dir);
+	FILE *f = popen(command, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%u", &n), 1);
+	(void)pclose(f);
+	return n;
+}
+
+/* Who deletes has not got the room back yet, unless he needs it. */
+static void
+the_trash_is_charged_until_it_is_emptied(void **arg)
+{
+	struct state *s = *arg;
+
+	quota(s, 4 * USAGE_BLOB);
+	for (unsigned char i = 0; i < 40; i++) {
+		assert_int_equal(
+		    put_blob(s, (unsigned char)('0' + i), "some"), ERR_NONE);
+		assert_int_equal(
+		    delete_blob(s, (unsigned char)('0' + i)), ERR_NONE);
+		assert_true(files(s) <= 4);
+		assert_int_equal(used(s), 0);
+		assert_int_equal(usage(s).trash, files(s) * USAGE_BLOB);
+		assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
+	}
+	assert_true(files(s) > 0);
+	s->now += BLOB_TRASH_MS + 1;
+	(void)gc(s);
+	assert_int_equal(files(s), 0);
+	assert_int_equal(usage(s).trash, 0);
+	assert_int_equal(usage(s).blobs, 0);
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
@@ -888,7 +956,7 @@ a_lost_file_is_uploaded_again(void **arg)
 	assert_int_equal(check(s, ZONE_CHECK_LOOK).last, ERR_BLOB_MISSING);
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
 	assert_true(has_blob(s, 'p'));
-	assert_int_equal(used(s), 2);
+	assert_int_equal(used(s), USAGE_BLOB);
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
@@ -975,7 +1043,11 @@ checking_finds_each_damage(void **arg)
 		    ERR_RECORD_CORRUPT },
 		{ "UPDATE usage SET bytes = bytes + 1",
 		    "UPDATE usage SET bytes = bytes - 1", ERR_STATE_DAMAGED },
-		{ "UPDATE blob SET size = 3", "UPDATE blob SET size = 2",
+		{ "UPDATE usage SET trash = 1", "UPDATE usage SET trash = 0",
+		    ERR_STATE_DAMAGED },
+		{ "UPDATE usage SET blobs = 2", "UPDATE usage SET blobs = 1",
+		    ERR_STATE_DAMAGED },
+		{ "UPDATE blob SET size = 5000", "UPDATE blob SET size = 2",
 		    ERR_STATE_DAMAGED },
 	};
 	struct id p = id_of('p');
@@ -1047,6 +1119,7 @@ main(void)
 		T(two_uploads_of_one_blob_end_as_one),
 		T(an_upload_given_up_costs_nothing),
 		T(quota_refuses_growth_and_never_deletion),
+		T(the_trash_is_charged_until_it_is_emptied),
 		T(collection_takes_only_idle_blobs),
 		T(asking_for_a_blob_revives_it),
 		T(a_lost_file_is_uploaded_again),

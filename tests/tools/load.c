@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/* load.c: many clients of a server at once, for tests/bench/server.sh. */
+/*
+ *     load half PORT N              N connections, one byte of TLS on each
+ *     load polls PORT N PATH TOKEN  N connections that ask for PATH and wait
+ *     load starts PORT N            N sign-ins that begin, of random names
+ *
+ * Prints "ready" once all stand; polls reads the answers at a line on standard
+ * input and prints "answered". half and polls end with standard input, starts by
+ * itself, after the statuses that it got.
+ */
+#include "base/text.h"
+#include "wire/id.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+#include <sodium.h>
+
+#define THREADS 8
+
+static uint16_t port;
+static SSL_CTX *tls;
+
+static _Noreturn void
+die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int
+dial(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+		die("connect");
+	return fd;
+}
+
+static SSL *
+dial_tls(void)
+{
+	SSL *s = SSL_new(tls);
+
+	if (s == NULL || SSL_set_fd(s, dial()) != 1 || SSL_connect(s) != 1)
+		die("TLS");
+	return s;
+}
+
+static void
+say(SSL *s, const char *text)
+{
+	if (SSL_write(s, text, (int)strlen(text)) <= 0)
+		die("write");
+}
+
+/* The status of an answer, which is read in full; 0: it was cut. */
+static int
+hear(SSL *s)
+{
+	char buf[16384];
+	size_t n = 0;
+	const char *end = NULL;
+	int status = 0;
+
+	while (end == NULL && n < sizeof buf - 1) {
+		int got = SSL_read(s, buf + n, (int)(sizeof buf - 1 - n));
+		if (got <= 0)
+			return 0;
+		n += (size_t)got;
+		buf[n] = '\0';
+		end = strstr(buf, "\r\n\r\n");
+	}
+	const char *length = strcasestr(buf, "\r\nContent-Length: ");
+	if (end == NULL || sscanf(buf, "HTTP/1.1 %d", &status) != 1)
+		return 0;
+	long left = length != NULL ? strtol(length + 18, NULL, 10) : 0;
+	left -= (long)(n - (size_t)(end + 4 - buf));
+	while (left > 0) {
+		int got = SSL_read(s, buf, (int)sizeof buf);
+		if (got <= 0)
+			return 0;
+		left -= got;
+	}
+	return status;
+}
+
+static void
+ready(const char *word)
+{
+	(void)printf("%s\n", word);
+	(void)fflush(stdout);
+}
+
+static void
+half(long n)
+{
+	for (long i = 0; i < n; i++)
+		if (write(dial(), "\x16", 1) != 1)
+			die("write");
+	ready("ready");
+	while (getchar() != EOF)
+		;
+}
+
+static void
+polls(long n, const char *path, const char *token)
+{
+	SSL **all = mem_array((size_t)n, sizeof(SSL *));
+	char ask[512];
+	long ok = 0;
+
+	(void)snprintf(ask, sizeof ask,
+	    "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+	    path, token);
+	for (long i = 0; i < n; i++) {
+		all[i] = dial_tls();
+		say(all[i], ask);
+	}
+	ready("ready");
+	(void)getchar();
+	for (long i = 0; i < n; i++)
+		ok += hear(all[i]) == 200;
+	(void)printf("%ld ", ok);
+	ready("answered");
+	while (getchar() != EOF)
+		;
+	free(all);
+}
+
+struct asker {
+	pthread_t thread;
+	long n, status[600];
+};
+
+static void *
+begin(void *arg)
+{
+	struct asker *a = arg;
+	OWN(buf_free) struct buf ke1 = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	uint8_t raw[96];
+	SSL *s = dial_tls();
+
+	randombytes_buf(raw, sizeof raw);
+	crypto_core_ristretto255_random(raw);
+	crypto_core_ristretto255_random(raw + 64);
+	text_base64url(&text, bytes_of(raw, sizeof raw));
+	for (long i = 0; i < a->n; i++) {
+		struct id name;
+		char body[256];
+		id_random(&name);
+		(void)snprintf(body, sizeof body,
+		    "{\"name\":\"%s\",\"ke1\":\"%s\"}", id_text(&name).s,
+		    buf_text(&text));
+		buf_clear(&ke1);
+		buf_printf(&ke1,
+		    "POST /v1/signin/start HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: %zu\r\n\r\n%s",
+		    strlen(body), body);
+		say(s, buf_text(&ke1));
+		int status = hear(s);
+		a->status[status < 600 ? status : 0]++;
+		if (status != 0)
+			continue;
+		SSL_free(s);
+		s = dial_tls();
+	}
+	SSL_free(s);
+	return NULL;
+}
+
+static void
+starts(long n)
+{
+	static struct asker a[THREADS];
+
+	for (int i = 0; i < THREADS; i++) {
+		a[i].n = n / THREADS;
+		if (pthread_create(&a[i].thread, NULL, begin, &a[i]) != 0)
+			die("thread");
+	}
+	for (int i = 0; i < THREADS; i++)
+		(void)pthread_join(a[i].thread, NULL);
+	for (int k = 0; k < 600; k++) {
+		long sum = 0;
+		for (int i = 0; i < THREADS; i++)
+			sum += a[i].status[k];
+		if (sum > 0)
+			(void)printf("%ld x %d ", sum, k);
+	}
+	ready("");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rlimit files;
+
+	if (argc < 4)
+		return 2;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	port = (uint16_t)strtol(argv[2], NULL, 10);
+	long n = strtol(argv[3], NULL, 10);
+	tls = SSL_CTX_new(TLS_client_method());
+	(void)SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+	if (strcmp(argv[1], "half") == 0)
+		half(n);
+	else if (strcmp(argv[1], "polls") == 0 && argc == 6)
+		polls(n, argv[4], argv[5]);
+	else if (strcmp(argv[1], "starts") == 0)
+		starts(n);
+	else
+		return 2;
+	SSL_CTX_free(tls);
+	return 0;
+}

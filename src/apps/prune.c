@@ -67,6 +67,7 @@ struct census {
 	size_t n_marks;
 	uint64_t runs; /* live ones */
 	uint64_t now_ms;
+	bool secrets_unknown; /* a snapshot does not say which it needs */
 	uint8_t category; /* of the zone being read */
 };
 
@@ -91,8 +92,11 @@ take_pack(struct census *c, const struct zcopy_record *r, struct err *e)
 {
 	OWN(ptable_free) struct ptable t = { 0 };
 
-	if (ptable_parse(r->plain, &t, e) < 0)
-		return -1;
+	if (ptable_parse(r->plain, &t, e) < 0) {
+		if (e->code != ERR_RECORD_CORRUPT)
+			return -1;
+		err_clear(e); /* as good as any, of unknown size */
+	}
 	c->packs = mem_resize(c->packs, c->n_packs + 1, sizeof *c->packs);
 	c->packs[c->n_packs++] =
 	    (struct pack_info){ r->id, c->category, t.blob_bytes };
@@ -100,7 +104,7 @@ take_pack(struct census *c, const struct zcopy_record *r, struct err *e)
 }
 
 static int
-take_mark(struct census *c, struct scan *s, struct err *e)
+take_mark(struct census *c, struct scan *s)
 {
 	struct mark m;
 
@@ -108,8 +112,7 @@ take_mark(struct census *c, struct scan *s, struct err *e)
 	m.pack = id_take(s);
 	m.time_ms = scan_u64(s);
 	if (!scan_done(s) || !category_known(m.category))
-		return err_set(e, ERR_RECORD_CORRUPT,
-		    "a condemned record is not well-formed");
+		return 0; /* says nothing: its pack is condemned anew */
 	c->marks = mem_resize(c->marks, c->n_marks + 1, sizeof *c->marks);
 	c->marks[c->n_marks++] = m;
 	return 0;
@@ -125,8 +128,13 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 
 	switch (kind) {
 	case SNAPSHOT_KIND:
-		if (snapshot_parse(r->plain, &snap, e) < 0)
-			return -1;
+		if (snapshot_parse(r->plain, &snap, e) < 0) {
+			if (e->code != ERR_RECORD_CORRUPT)
+				return -1;
+			/* Its references are beside it, all but secrets. */
+			err_clear(e);
+			c->secrets_unknown = true;
+		}
 		use_all(&c->used[CATEGORY_BACKUP], r->refs);
 		use_all(&c->used[CATEGORY_KEYCHAIN],
 		    buf_bytes(&snap.keychain_packs));
@@ -148,7 +156,7 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 	}
 	case SNAPSHOT_CONDEMNED_KIND:
 		(void)scan_u8(&s);
-		return take_mark(c, &s, e);
+		return take_mark(c, &s);
 	default:
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "the backup zone holds a record of kind %u, which this "
@@ -166,6 +174,13 @@ count(struct repo *r, struct census *c, struct err *e)
 		return -1;
 	c->category = CATEGORY_KEYCHAIN;
 	return zcopy_each(r->keychain.zone, 0, take_record, c, e);
+}
+
+static bool
+in_use(const struct census *c, uint8_t category, const struct id *pack)
+{
+	return idset_has(&c->used[category], pack->b) ||
+	    (category == CATEGORY_KEYCHAIN && c->secrets_unknown);
 }
 
 static const struct mark *
@@ -247,7 +262,7 @@ still_unused(void *ctx, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 		    "a backup has begun meanwhile; nothing was deleted");
 	for (size_t i = 0; i < s->packs->n; i++)
-		if (idset_has(&now.used[s->category], s->packs->list[i].b))
+		if (in_use(&now, s->category, &s->packs->list[i]))
 			return err_set(e, ERR_CONFLICT,
 			    "a backup uses a pack again; nothing was deleted");
 	return 0;
@@ -297,7 +312,7 @@ sort_out(struct census *c, const struct prune_options *o,
 	for (size_t i = 0; i < c->n_packs; i++) {
 		const struct pack_info *p = &c->packs[i];
 		const struct mark *m = mark_of(c, &p->id);
-		if (idset_has(&c->used[p->category], p->id.b)) {
+		if (in_use(c, p->category, &p->id)) {
 			struct id id = condemned_id(&p->id);
 			if (m != NULL)
 				id_list_add(revived, &id);

@@ -98,8 +98,12 @@ take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
-	if (ptable_parse(r->plain, &t, e) < 0)
-		return -1;
+	if (ptable_parse(r->plain, &t, e) < 0) {
+		if (e->code != ERR_RECORD_CORRUPT)
+			return -1;
+		err_clear(e); /* it stays as it is */
+		return 0;
+	}
 	p.stream = t.stream;
 	p.blob_bytes = t.blob_bytes;
 	p.n = t.n_entries;
@@ -281,6 +285,10 @@ look(struct repack *k, struct err *e)
 	if (zcopy_each(k->repo->keychain.zone, 0, take_pack, k, e) < 0 ||
 	    snapshot_load(k->repo, &k->list, e) < 0)
 		return -1;
+	if (k->list.n_bad > 0)
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "what snapshot %s needs cannot be told",
+		    id_short(&k->list.bad[0].id).s);
 	if (k->n > 1)
 		qsort(k->packs, k->n, sizeof *k->packs, by_id);
 	k->refs = mem_array(k->list.n + 1, sizeof *k->refs);

@@ -110,13 +110,19 @@ static int
 index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct index_job *j = ctx;
+	struct err why;
 
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND ||
 	    chunkmap_has_pack(j->map, &r->id))
 		return 0;
 	ptable_free(&j->table);
-	if (ptable_parse(r->plain, &j->table, e) < 0)
+	if (ptable_parse(r->plain, &j->table, &why) < 0) {
+		/* What only it names counts as lost; `check` names it. */
+		if (why.code == ERR_RECORD_CORRUPT)
+			return 0;
+		*e = why;
 		return -1;
+	}
 	OWN(mem_free)
 	uint8_t(*names)[DIGEST_BYTES] =
 	    mem_array(j->table.n_entries, DIGEST_BYTES);
@@ -152,7 +158,7 @@ part_follow(struct repo_part *p, struct err *e)
 	if (seq == chunkmap_seq(p->map))
 		return 0;
 	uint64_t since = chunkmap_seq(p->map);
-	if (zcopy_each(p->zone, since, index_one, &j, e) < 0 ||
+	if (zcopy_each_all(p->zone, since, index_one, &j, e) < 0 ||
 	    zcopy_gone(p->zone, since, drop_one, p->map, e) < 0)
 		return -1;
 	chunkmap_set_seq(p->map, seq);

@@ -2,6 +2,7 @@
 /* verify.c: aumbry check and repair. */
 #include "apps/verify.h"
 
+#include "apps/forget.h"
 #include "apps/tree.h"
 #include "base/idset.h"
 #include "vault/ptable.h"
@@ -43,6 +44,7 @@ void
 verify_result_free(struct verify_result *r)
 {
 	buf_free(&r->bad);
+	buf_free(&r->unreadable);
 }
 
 static void
@@ -63,21 +65,38 @@ bad_pack(struct verify *v, const struct pack_ref *p, const struct err *why)
 	found(v, NULL, why);
 }
 
+static bool
+is_damage(const struct err *e)
+{
+	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
+}
+
 /* ---- packs ---- */
 
 static int
 take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct verify *v = ctx;
+	struct pack_ref p = { r->id, v->category };
+	OWN(ptable_free) struct ptable t = { 0 };
+	struct err why;
 
-	(void)e;
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
+	if (ptable_parse(r->plain, &t, &why) < 0) {
+		if (!is_damage(&why)) {
+			*e = why;
+			return -1;
+		}
+		(void)err_in(&why, "pack %s", id_text(&p.id).s);
+		bad_pack(v, &p, &why);
+		return 0;
+	}
 	if (v->n == v->cap) {
 		v->cap = v->cap == 0 ? 64 : 2 * v->cap;
 		v->packs = mem_resize(v->packs, v->cap, sizeof *v->packs);
 	}
-	v->packs[v->n++] = (struct pack_ref){ r->id, v->category };
+	v->packs[v->n++] = p;
 	return 0;
 }
 
@@ -165,12 +184,6 @@ read_pack(struct verify *v, const struct pack_ref *p, struct err *e)
 			return -1;
 	}
 	return 0;
-}
-
-static bool
-is_damage(const struct err *e)
-{
-	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
 }
 
 static int
@@ -277,6 +290,18 @@ check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 	return 0;
 }
 
+static void
+unreadable(struct verify *v, const struct snapshot_bad *b)
+{
+	struct snapshot named = { .id = b->id };
+
+	v->out->snapshots++;
+	v->out->snapshots_damaged++;
+	if (b->opened && b->why.code == ERR_RECORD_CORRUPT)
+		id_put(&v->out->unreadable, &b->id);
+	found(v, &named, &b->why);
+}
+
 static int
 check_copy(struct verify *v, struct zcopy *z, struct err *e)
 {
@@ -322,6 +347,8 @@ verify_run(struct repo *r, const struct verify_options *o,
 		return -1;
 	out->packs = v.n;
 	out->snapshots = list.n;
+	for (size_t i = 0; i < list.n_bad; i++)
+		unreadable(&v, &list.bad[i]);
 	for (size_t i = 0; i < list.n; i++)
 		if (check_snapshot(&v, &list.list[i], e) < 0)
 			return -1;
@@ -356,7 +383,14 @@ drop(struct repo *r, enum category c, const struct verify_result *v,
 int
 verify_repair(struct repo *r, const struct verify_result *v, struct err *e)
 {
-	if (drop(r, CATEGORY_BACKUP, v, e) < 0 ||
+	size_t n = v->unreadable.n / ID_BYTES;
+	OWN(mem_free) struct id *ids = mem_array(n + 1, sizeof *ids);
+	struct scan s = scan_of(buf_bytes(&v->unreadable));
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = id_take(&s);
+	if (forget_snapshots(r, ids, n, e) < 0 ||
+	    drop(r, CATEGORY_BACKUP, v, e) < 0 ||
 	    drop(r, CATEGORY_KEYCHAIN, v, e) < 0 || repo_refresh(r, e) < 0)
 		return -1;
 	return repo_save(r, e);

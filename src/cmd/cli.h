@@ -126,6 +126,11 @@ struct cli_view {
 
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
+/* snapshot_find; says which newer ones "latest" passed over. */
+MUST_CHECK int cli_pick(const struct cli *cli, const struct snapshot_list *l,
+    const char *text, const struct snapshot **out, struct err *e);
+/* Say which snapshots cannot be read; exit status 3 then, at least. */
+void cli_say_unreadable(struct cli *cli, const struct snapshot_list *l);
 
 /* The account as a device of it, or as a visitor, reaches it. */
 struct cli_account {

@@ -177,6 +177,7 @@ cli_backup(struct cli *cli, struct err *e)
 	const char *home = home_of_user();
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
+	    snapshot_check_tags(tags.items, tags.n, e) < 0 ||
 	    (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
 	    cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
 	    two_factor_gate(r.self, e) < 0 ||
@@ -339,7 +340,7 @@ cli_restore(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
 	cli_split(cli->args[0], &id, &o.path);
 	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
-	    snapshot_find(&list, id, &snap, e) < 0)
+	    cli_pick(cli, &list, id, &snap, e) < 0)
 		return -1;
 	o.includes = includes.items;
 	o.n_includes = includes.n;

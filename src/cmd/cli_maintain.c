@@ -194,18 +194,19 @@ cli_repair(struct cli *cli, struct err *e)
 	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
-	if (v.bad.n == 0)
-		return 0;
+	if (v.bad.n + v.unreadable.n == 0)
+		return verdict(cli, &v, e);
 	if (!cli->yes && !isatty(STDIN_FILENO)) {
 		(void)err_set(e, ERR_INPUT_MISSING,
-		    "repair takes the lost packs out of the index; what is "
-		    "still on disk is stored again by the next backup");
+		    "repair takes the lost packs out of the index, and "
+		    "snapshots that say nothing; what is still on disk is "
+		    "stored again by the next backup");
 		return err_remedy(e, "Add --yes if that is meant.");
 	}
 	if (!cli->yes) {
 		OWN(buf_free) struct buf answer = { 0 };
 		if (cli_line(cli,
-			"Take the lost packs out of the index? "
+			"Take out what is lost? "
 			"(yes/no)",
 			"--yes", &answer, e) < 0)
 			return -1;
@@ -214,9 +215,13 @@ cli_repair(struct cli *cli, struct err *e)
 	}
 	if (verify_repair(r.repo, &v, e) < 0)
 		return -1;
-	cli_say(cli,
-	    "%zu packs are out of the index. Back up again from "
-	    "where the files are: what is there is stored again.",
-	    v.bad.n / 17);
+	if (v.unreadable.n > 0)
+		cli_say(cli, "%zu snapshots that say nothing are forgotten.",
+		    v.unreadable.n / ID_BYTES);
+	if (v.bad.n > 0)
+		cli_say(cli,
+		    "%zu packs are out of the index. Back up again from "
+		    "where the files are: what is there is stored again.",
+		    v.bad.n / 17);
 	return 0;
 }

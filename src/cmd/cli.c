@@ -93,7 +93,7 @@ static const struct command {
 	{ "backup",
 	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "
 	    "[--one-file-system] [--secret P] [--dry-run] [--verify] "
-	    "[--to DIR]",
+	    "[--to DIR [--new]]",
 	    "back up files (your home without PATH)", cli_backup },
 	{ "snapshot",
 	    "list [--host H] [--tag T] | show ID | diff ID ID | "

@@ -21,6 +21,7 @@ struct cli {
 	const char *password_file; /* --password-file */
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
+	bool new_repo; /* --new: a second one may take a known one's place */
 	const char *repo_password_file; /* --repo-password-file */
 	const char *device; /* --device: which security key */
 	const char *pin_file; /* --pin-file: of its PIN */

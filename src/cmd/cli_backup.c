@@ -170,6 +170,7 @@ cli_backup(struct cli *cli, struct err *e)
 		{ "one-file-system", CLI_FLAG, &o.one_file_system },
 		{ "dry-run", CLI_FLAG, &o.dry_run },
 		{ "verify", CLI_FLAG, &o.verify },
+		{ "new", CLI_FLAG, &cli->new_repo },
 		{ "to", CLI_TEXT, &cli->repo } };
 	struct show show = { 0 };
 	struct backup_result result;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "client/known.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -361,13 +362,27 @@ enter_folder(void *ctx, struct bytes password, struct err *e)
 	return depot_local_open(r->path, password, &r->folder, e);
 }
 
+static int
+gone_now(const struct cli *cli, struct err *e)
+{
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "the repository that was at %s is not there now", cli->repo);
+	return err_remedy(e,
+	    "Plug in its disk, or mount it. If a new one in its place is "
+	    "meant: aumbry backup --to %s --new PATH",
+	    cli->repo);
+}
+
 int
 cli_make_repo(struct cli *cli, struct err *e)
 {
 	OWN(secret_free) struct secret *password = NULL;
+	OWN(mem_free) char *home = cli_home(cli);
 
 	if (depot_local_there(cli->repo))
 		return 0;
+	if (!cli->new_repo && known_at(home, cli->repo))
+		return gone_now(cli, e);
 	cli_say(cli,
 	    "A new repository at %s. Its password cannot be "
 	    "recovered: without it, all that is in it is lost.",
@@ -386,6 +401,8 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	OWN(buf_free) struct buf dir = { 0 };
 	struct cli with = *cli;
 
+	if (!depot_local_there(cli->repo) && known_at(home, cli->repo))
+		return gone_now(cli, e);
 	if (!depot_local_there(cli->repo)) {
 		(void)err_set(e, ERR_NOT_FOUND, "there is no repository at %s",
 		    cli->repo);
@@ -406,11 +423,11 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (home_open(home, &r->local, e) < 0)
 		return -1;
 	local_free(&r->local);
-	return home_open(r->dir, &r->local, e) < 0
-	    ? -1
-	    : repo_open(&r->folder->writer, r->local, r->folder->depot,
-		  &r->folder->backup, &r->folder->keychain, r->dir, &r->repo,
-		  e);
+	if (home_open(r->dir, &r->local, e) < 0)
+		return -1;
+	known_note(home, &r->folder->uid, cli->repo);
+	return repo_open(&r->folder->writer, r->local, r->folder->depot,
+	    &r->folder->backup, &r->folder->keychain, r->dir, &r->repo, e);
 }
 
 /* By a code, with keys from the escrow. */

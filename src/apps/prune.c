@@ -369,8 +369,8 @@ prune_run(struct repo *r, const struct prune_options *o,
 	int rc = 0;
 
 	*out = (struct prune_result){ 0 };
-	if (repo_refresh(r, e) < 0 || rewrite(r, o, out, e) < 0 ||
-	    count(r, &c, e) < 0)
+	if (repo_refresh(r, e) < 0 || repo_ask(r, e) < 0 ||
+	    rewrite(r, o, out, e) < 0 || count(r, &c, e) < 0)
 		return -1;
 	fresh = mem_array(c.n_packs, sizeof *fresh);
 	sort_out(&c, o, out, fresh, &n_fresh, &revived, doomed);
@@ -446,7 +446,9 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		edits[1 + i] =
 		    (struct zcopy_edit){ .id = dead.list[i], .deleted = true };
-	return zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e);
+	if (zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e) < 0)
+		return -1;
+	return repo_ask(r, e);
 }
 
 int

@@ -37,7 +37,10 @@ MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
 
 /* ---- for backups ---- */
 
-/* Note that a backup goes on; drops what this device's dead runs left. */
+/*
+ * Note that a backup goes on; drops what this device's dead runs left, and
+ * asks which packs are whole (repo_ask).
+ */
 MUST_CHECK int prune_run_begin(struct repo *r, struct id *run, struct err *e);
 
 /*

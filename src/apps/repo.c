@@ -210,6 +210,52 @@ repo_moved(struct repo *r, enum category c, const struct id *pack, bool *moved,
 	return 0;
 }
 
+#define MANY 16 /* packs that do not all get lost one by one */
+
+static int
+part_ask(struct repo *r, struct repo_part *part, struct err *e)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+	uint64_t lost = 0;
+
+	chunkmap_packs(part->map, &ids);
+	size_t n = ids.n / ID_BYTES;
+	const struct id *list = (const struct id *)ids.p; /* bytes only */
+	OWN(mem_free) uint8_t *there = mem_new(n + 1);
+	for (size_t at = 0; at < n; at += LIMIT_EXISTS_IDS)
+		if (r->depot->ops->blob_exists(r->depot, zcopy_zone(part->zone),
+			list + at,
+			n - at < LIMIT_EXISTS_IDS ? n - at : LIMIT_EXISTS_IDS,
+			there + at, e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		lost += there[i] == 0;
+	if (lost == n && n >= MANY) {
+		(void)err_set(e, ERR_BLOB_MISSING,
+		    "none of the %zu packs of %s is there", n,
+		    category_name(zcopy_category(part->zone)));
+		return err_remedy(e,
+		    "Is a disk not mounted where they are kept? If they are "
+		    "lost: aumbry repair");
+	}
+	for (size_t i = 0; i < n; i++)
+		if (there[i] == 0)
+			chunkmap_drop_pack(part->map, &list[i]);
+	r->lost += lost;
+	return 0;
+}
+
+int
+repo_ask(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	r->lost = 0;
+	return part_ask(r, &r->backup, e) < 0 ||
+		(r->keychain_open && part_ask(r, &r->keychain, e) < 0)
+	    ? -1
+	    : 0;
+}
+
 int
 repo_reindex(struct repo *r, struct err *e)
 {
@@ -224,6 +270,8 @@ int
 repo_save(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
+	if (r->lost > 0)
+		return 0; /* the old ones know what may come back */
 	/* Lost races brought in packs of others, which the index lacks. */
 	return part_follow(&r->backup, e) < 0 ||
 		chunkmap_save(r->backup.map, e) < 0 ||

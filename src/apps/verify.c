@@ -26,6 +26,7 @@ struct verify {
 	struct pack_ref *packs;
 	size_t n, cap;
 	struct idset bad; /* ids */
+	struct buf missing; /* of them: ids of those that are not stored */
 	uint8_t category; /* of the zone being read */
 	const struct snapshot *snap; /* being walked */
 	bool snap_damaged;
@@ -37,6 +38,7 @@ verify_free(struct verify *v)
 {
 	free(v->packs);
 	idset_free(&v->bad);
+	buf_free(&v->missing);
 	source_free(&v->src);
 }
 
@@ -69,6 +71,35 @@ static bool
 is_damage(const struct err *e)
 {
 	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
+}
+
+/* Told when it is known whether anything needs it. */
+static void
+missing_pack(struct verify *v, const struct pack_ref *p)
+{
+	if (!idset_add(&v->bad, p->id.b))
+		return;
+	buf_put_u8(&v->out->bad, p->category);
+	id_put(&v->out->bad, &p->id);
+	id_put(&v->missing, &p->id);
+}
+
+static void
+tell_missing(struct verify *v)
+{
+	struct scan s = scan_of(buf_bytes(&v->missing));
+
+	if (v->out->snapshots_damaged == 0) {
+		v->out->unneeded = v->missing.n / ID_BYTES;
+		return;
+	}
+	while (s.n > 0) {
+		struct id id = id_take(&s);
+		struct err why;
+		(void)err_set(&why, ERR_BLOB_MISSING,
+		    "pack %s is not stored in full", id_text(&id).s);
+		found(v, NULL, &why);
+	}
 }
 
 /* ---- packs ---- */
@@ -121,12 +152,9 @@ ask_some(struct verify *v, const struct pack_ref *list, size_t n, struct err *e)
 	if (missing > 0 && repo_refresh(v->repo, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		struct err why;
 		if (there[i] != 0 || !chunkmap_has_pack(part->map, &ids[i]))
 			continue;
-		(void)err_set(&why, ERR_BLOB_MISSING, "pack %s is not stored",
-		    id_text(&list[i].id).s);
-		bad_pack(v, &list[i], &why);
+		missing_pack(v, &list[i]);
 	}
 	return 0;
 }
@@ -242,7 +270,7 @@ check_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		}
 		if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
 			return -1;
-		if (!found || idset_has(&v->bad, pack.b))
+		if (!found)
 			return err_set(e, ERR_SNAPSHOT_DAMAGED,
 			    "content of at least one file is lost");
 	}
@@ -317,6 +345,20 @@ check_copy(struct verify *v, struct zcopy *z, struct err *e)
 	return 0;
 }
 
+/* What a bad pack held may be in another one. */
+static void
+leave_out_bad(struct verify *v)
+{
+	struct scan s = scan_of(buf_bytes(&v->out->bad));
+
+	while (s.n > 0) {
+		uint8_t c = scan_u8(&s);
+		struct id id = id_take(&s);
+		chunkmap_drop_pack(
+		    repo_part(v->repo, (enum category)c)->map, &id);
+	}
+}
+
 int
 verify_run(struct repo *r, const struct verify_options *o,
     struct verify_result *out, struct err *e)
@@ -326,6 +368,7 @@ verify_run(struct repo *r, const struct verify_options *o,
 
 	*out = (struct verify_result){ 0 };
 	v.src = source_new(r);
+	source_strict(v.src);
 	if (repo_refresh(r, e) < 0 || check_copy(&v, r->backup.zone, e) < 0 ||
 	    check_copy(&v, r->keychain.zone, e) < 0)
 		return -1;
@@ -349,9 +392,11 @@ verify_run(struct repo *r, const struct verify_options *o,
 	out->snapshots = list.n;
 	for (size_t i = 0; i < list.n_bad; i++)
 		unreadable(&v, &list.bad[i]);
+	leave_out_bad(&v);
 	for (size_t i = 0; i < list.n; i++)
 		if (check_snapshot(&v, &list.list[i], e) < 0)
 			return -1;
+	tell_missing(&v);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct verify_result {
 	uint64_t snapshots, packs, packs_read, chunks_read, bytes_read;
 	uint64_t damages;
 	uint64_t snapshots_damaged;
+	uint64_t unneeded; /* packs that are lost and nothing needs */
 	struct buf unreadable; /* ids of snapshots whose record says nothing */
 	/* Packs that are lost or changed: category u8 | id[16] each. */
 	struct buf bad;

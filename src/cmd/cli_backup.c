@@ -211,6 +211,11 @@ cli_backup(struct cli *cli, struct err *e)
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
+	if (r.repo->lost > 0)
+		cli_say(cli,
+		    "aumbry: %llu packs are not stored any more; what of them "
+		    "this backup has is stored again. Run: aumbry check",
+		    (unsigned long long)r.repo->lost);
 	if (result.partial) {
 		cli_say(cli,
 		    "aumbry: %llu files could not be read and are not in the "

@@ -124,12 +124,13 @@ static void
 summary(const struct cli *cli, const struct verify_result *v)
 {
 	if (cli->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "event",
-		    "done", "snapshots", (json_int_t)v->snapshots, "packs",
-		    (json_int_t)v->packs, "packs_read",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		    "event", "done", "snapshots", (json_int_t)v->snapshots,
+		    "packs", (json_int_t)v->packs, "packs_read",
 		    (json_int_t)v->packs_read, "damages",
 		    (json_int_t)v->damages, "snapshots_damaged",
-		    (json_int_t)v->snapshots_damaged));
+		    (json_int_t)v->snapshots_damaged, "unneeded",
+		    (json_int_t)v->unneeded));
 		return;
 	}
 	OWN(mem_free) char *bytes = cli_size(v->bytes_read);
@@ -138,6 +139,11 @@ summary(const struct cli *cli, const struct verify_result *v)
 	    (unsigned long long)v->snapshots, (unsigned long long)v->packs,
 	    (unsigned long long)v->packs_read, bytes,
 	    (unsigned long long)v->damages);
+	if (v->unneeded > 0)
+		cli_say(cli,
+		    "%llu packs are recorded and lost; no snapshot needs them. "
+		    "aumbry repair takes them out.",
+		    (unsigned long long)v->unneeded);
 }
 
 /* "--read" alone means all of it; "--read=10" a tenth. */
@@ -194,8 +200,10 @@ cli_repair(struct cli *cli, struct err *e)
 	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
+	/* Of snapshots that lack content nothing more can be taken out. */
 	if (v.bad.n + v.unreadable.n == 0)
-		return verdict(cli, &v, e);
+		return v.damages == v.snapshots_damaged ? 0
+							: verdict(cli, &v, e);
 	if (!cli->yes && !isatty(STDIN_FILENO)) {
 		(void)err_set(e, ERR_INPUT_MISSING,
 		    "repair takes the lost packs out of the index, and "

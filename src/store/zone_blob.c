@@ -440,7 +440,7 @@ struct existing {
 	const struct zone_key *key;
 	struct bytes ids;
 	int64_t now_ms;
-	uint8_t *bitmap;
+	struct zone_blob *found; /* file 0: not there */
 };
 
 static int
@@ -448,19 +448,18 @@ exists(struct tx *tx, void *arg, struct err *e)
 {
 	const struct existing *x = arg;
 	struct scan s = scan_of(x->ids);
-	struct zone_blob b;
 	bool found;
 
-	memset(x->bitmap, 0, (x->ids.n / ID_BYTES + 7) / 8);
 	for (size_t i = 0; i < x->ids.n / ID_BYTES; i++) {
 		struct id id = id_take(&s);
 		struct blob_name n = name_of(x->key, &id);
-		if (find(tx, &n, &b, &found, e) < 0)
+		struct zone_blob *b = &x->found[i];
+		*b = (struct zone_blob){ .name.file = 0 };
+		if (find(tx, &n, b, &found, e) < 0)
 			return -1;
-		if (!found)
-			continue;
-		x->bitmap[i / 8] |= (uint8_t)(1u << i % 8);
-		if (b.finished_ms + ZONE_BLOB_RENEW_MS <= x->now_ms &&
+		/* Only what nothing names is collected by its age. */
+		if (found && b->refs == 0 &&
+		    b->finished_ms + ZONE_BLOB_RENEW_MS <= x->now_ms &&
 		    renew(tx, &n, x->now_ms, e) < 0)
 			return -1;
 	}
@@ -471,7 +470,10 @@ int
 zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
     struct bytes ids, int64_t now_ms, uint8_t *bitmap, struct err *e)
 {
-	struct existing x = { key, ids, now_ms, bitmap };
+	OWN(mem_free)
+	struct zone_blob *found = mem_array(LIMIT_EXISTS_IDS, sizeof *found);
+	struct existing x = { key, ids, now_ms, found };
+	size_t n = ids.n / ID_BYTES;
 
 	if (ids.n % ID_BYTES != 0)
 		return err_set(
@@ -479,7 +481,14 @@ zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
 	if (ids.n > LIMIT_EXISTS_IDS * ID_BYTES)
 		return err_set(e, ERR_TOO_LARGE,
 		    "more than %d blob ids at once", LIMIT_EXISTS_IDS);
-	return db_write(s->db, exists, &x, e);
+	if (db_write(s->db, exists, &x, e) < 0)
+		return -1;
+	/* Outside of the transaction: others need not wait for the disk. */
+	memset(bitmap, 0, (n + 7) / 8);
+	for (size_t i = 0; i < n; i++)
+		if (found[i].name.file != 0 && whole(s, &found[i]))
+			bitmap[i / 8] |= (uint8_t)(1u << i % 8);
+	return 0;
 }
 
 /* Removing */

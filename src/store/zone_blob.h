@@ -77,7 +77,8 @@ MUST_CHECK int zone_blob_open(const struct zone_store *s,
     struct zone_blob *out, struct err *e);
 
 /*
- * Say which of ids are complete, and renew those.
+ * Say which of ids are complete, with a file of their length, and renew
+ * those.
  *
  * ids     16 bytes each, at most LIMIT_EXISTS_IDS.
  * bitmap  (n + 7) / 8 bytes; bit i % 8 of byte i / 8 for id i.

@@ -34,4 +34,54 @@ mv "$T/unplugged" "$T/media/usb"
 ok 'and the first works when it is back' to_disk "$T/files"
 equal 'with both its snapshots' 2 "$(disk snapshot list | wc -l)"
 DISK=$T/disk
+
+# ---- a pack that is not there ----
+# restic #3166, kopia #1087
+
+# packs DIR: its blobs, big ones first.
+packs() { find "$1" -type f -path '*/blobs/*' -not -path '*/trash/*' -printf '%s %p\n' | sort -rn | cut -d' ' -f2; }
+# loses NAME DIR COMMAND…: the big pack of DIR is cut, then gone; COMMAND is
+# aumbry there.
+loses() {
+	where=$1 dir=$2
+	shift 2
+	pack=$(packs "$dir" | head -n 1)
+	cp "$pack" "$T/kept-pack"
+	truncate -s -1 "$pack"
+	exits "$where: a pack that is too short" 6 "$@" check
+	also 'is named' "pack .* not stored in full \(blob-missing\)"
+	rm "$pack"
+	exits "$where: one that is gone" 6 "$@" check
+	also 'and the snapshot that needs it' '^snapshot .*snapshot-damaged'
+	exits 'and it is not restored' 6 \
+		"$@" restore "latest:$T/files" --to "$T/back-lost"
+	ok 'the next backup stores it again' "$@" backup "$T/files"
+	also 'and says so' '1 packs are not stored any more'
+	ok 'which heals the older one too' "$@" check
+	also 'and says what is left over' '1 packs are recorded and lost'
+	for id in $("$@" snapshot list | cut -d' ' -f1); do
+		rm -rf "$T/back"
+		ok 'restored' "$@" restore "$id:$T/files" --to "$T/back"
+		ok 'the same' trees_equal "$T/files" "$T/back"
+	done
+	ok 'so it is by prune' "$@" prune --grace 0s
+	ok 'whose work is whole' "$@" check --read
+	mkdir -p "${pack%/*}"
+	mv "$T/kept-pack" "$pack"
+	ok 'a pack that comes back is no trouble' "$@" check --read
+	ok 'repair has nothing left' "$@" repair --yes
+	rm -rf "$T/back" "$T/back-lost"
+}
+ok 'a repository' to_disk "$T/files"
+loses folder "$DISK" disk
+start_server
+ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
+ok 'backs up' at ana backup "$T/files"
+loses server "$DATA" at ana
+stop_server
+cp -a "$DISK" "$T/part"
+packs "$T/part" | xargs rm
+DISK=$T/part
+exits 'a copy without packs is not whole' 6 disk check
+DISK=$T/disk
 finish

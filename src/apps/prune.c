@@ -2,8 +2,10 @@
 /* prune.c: condemning, reviving and deleting packs. */
 #include "apps/prune.h"
 
+#include "base/file.h"
 #include "base/idset.h"
 #include "base/now.h"
+#include "client/home.h"
 #include "vault/ptable.h"
 
 #include <stdlib.h>
@@ -65,7 +67,12 @@ struct census {
 	size_t n_packs;
 	struct mark *marks;
 	size_t n_marks;
+	struct repo *repo;
 	uint64_t runs; /* live ones */
+	struct prune_hold hold; /* the last of them */
+	struct id_list dead; /* runs that are not */
+	bool idle; /* no backup of this home goes on */
+	bool end_runs;
 	uint64_t now_ms;
 	bool secrets_unknown; /* a snapshot does not say which it needs */
 	uint8_t category; /* of the zone being read */
@@ -78,6 +85,48 @@ census_free(struct census *c)
 		idset_free(&c->used[i]);
 	free(c->packs);
 	free(c->marks);
+	id_list_free(&c->dead);
+}
+
+/* Can this home see that a run of its own device has ended? */
+static bool
+home_is_idle(const struct repo *r)
+{
+	OWN(fd_close) int fd = -1;
+	struct err ignored;
+
+	return home_lock(r->dir, "backup", &fd, &ignored) == 0;
+}
+
+static bool
+goes_on(const struct census *c, const struct id *run, const struct id *dev_id,
+    uint64_t at)
+{
+	const struct depot *d = c->repo->depot;
+
+	/* One of the future is of a clock that jumped: young. */
+	if (at <= c->now_ms && c->now_ms - at >= (uint64_t)PRUNE_GRACE_S * 1000)
+		return false;
+	if (d->ops->run_goes_on != NULL)
+		return d->ops->run_goes_on(c->repo->depot, run);
+	if (id_equal(dev_id, &c->repo->self.dev_id))
+		return !c->idle;
+	return !c->end_runs && circle_active(c->repo->self.circle, dev_id);
+}
+
+static void
+take_run(struct census *c, const struct id *run, struct scan *s)
+{
+	(void)scan_u8(s);
+	struct id dev_id = id_take(s);
+	uint64_t at = scan_u64(s);
+
+	if (!scan_done(s) || !goes_on(c, run, &dev_id, at)) {
+		id_list_add(&c->dead, run);
+		return;
+	}
+	if (c->runs++ == 0 || at > c->hold.time_ms)
+		c->hold = (struct prune_hold){ dev_id, at };
 }
 
 static void
@@ -144,16 +193,9 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 		return 0;
 	case PTABLE_KIND:
 		return take_pack(c, r, e);
-	case SNAPSHOT_RUN_KIND: {
-		(void)scan_u8(&s);
-		(void)id_take(&s);
-		uint64_t at = scan_u64(&s);
-		c->runs += scan_done(&s) &&
-		    /* One of the future is of a clock that jumped: young. */
-		    (at > c->now_ms ||
-			c->now_ms - at < (uint64_t)PRUNE_GRACE_S * 1000);
+	case SNAPSHOT_RUN_KIND:
+		take_run(c, &r->id, &s);
 		return 0;
-	}
 	case SNAPSHOT_CONDEMNED_KIND:
 		(void)scan_u8(&s);
 		return take_mark(c, &s);
@@ -169,6 +211,8 @@ static int
 count(struct repo *r, struct census *c, struct err *e)
 {
 	c->now_ms = (uint64_t)now_ms();
+	c->repo = r;
+	c->idle = home_is_idle(r);
 	c->category = CATEGORY_BACKUP;
 	if (zcopy_each(r->backup.zone, 0, take_record, c, e) < 0)
 		return -1;
@@ -254,7 +298,8 @@ static int
 still_unused(void *ctx, struct err *e)
 {
 	struct still *s = ctx;
-	OWN(census_free) struct census now = { .packs = NULL };
+	OWN(census_free)
+	struct census now = { .end_runs = s->first->end_runs };
 
 	if (zcopy_pull(s->r->backup.zone, 0, e) < 0 || count(s->r, &now, e) < 0)
 		return -1;
@@ -336,7 +381,7 @@ static int
 rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
     struct err *e)
 {
-	OWN(census_free) struct census c = { .packs = NULL };
+	OWN(census_free) struct census c = { .end_runs = o->end_runs };
 	const struct repack_options how = { .max_unused = o->max_unused,
 		.before_epoch = o->before_epoch,
 		.dry_run = o->dry_run };
@@ -357,11 +402,24 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 	return 0;
 }
 
+/* A server does it by itself; a folder has nobody else. */
+static int
+tidy(struct repo *r, const struct prune_options *o, const struct census *c,
+    struct err *e)
+{
+	bool at_once = o->grace_s == 0 && c->runs == 0;
+
+	return r->depot->ops->tidy == NULL
+	    ? 0
+	    : r->depot->ops->tidy(
+		  r->depot, at_once ? (int64_t)c->now_ms : 0, e);
+}
+
 int
 prune_run(struct repo *r, const struct prune_options *o,
     struct prune_result *out, struct err *e)
 {
-	OWN(census_free) struct census c = { .packs = NULL };
+	OWN(census_free) struct census c = { .end_runs = o->end_runs };
 	OWN(id_list_free) struct id_list revived = { 0 };
 	OWN(mem_free) size_t *fresh = NULL;
 	struct id_list doomed[CATEGORY_END] = { { 0 } };
@@ -376,10 +434,12 @@ prune_run(struct repo *r, const struct prune_options *o,
 	sort_out(&c, o, out, fresh, &n_fresh, &revived, doomed);
 	out->packs = c.n_packs;
 	out->runs = c.runs;
+	out->hold = c.hold;
 	out->condemned = n_fresh;
 	out->revived = revived.n;
 	if (!o->dry_run &&
-	    (put_marks(r, &c, fresh, n_fresh, e) < 0 ||
+	    (delete_records(r->backup.zone, &c.dead, e) < 0 ||
+		put_marks(r, &c, fresh, n_fresh, e) < 0 ||
 		delete_records(r->backup.zone, &revived, e) < 0))
 		rc = -1;
 	for (unsigned k = 1; k < CATEGORY_END && rc == 0; k++) {
@@ -395,15 +455,15 @@ prune_run(struct repo *r, const struct prune_options *o,
 	}
 	for (unsigned k = 0; k < CATEGORY_END; k++)
 		id_list_free(&doomed[k]);
-	if (rc < 0 || o->dry_run)
-		return rc;
+	if (rc < 0 || o->dry_run || tidy(r, o, &c, e) < 0)
+		return o->dry_run ? rc : -1;
 	return repo_save(r, e);
 }
 
 /* ---- for backups ---- */
 
 struct own_runs {
-	const struct id *dev_id;
+	struct repo *repo;
 	struct id_list *list;
 };
 
@@ -418,7 +478,10 @@ own_run(void *ctx, const struct zcopy_record *r, struct err *e)
 		return 0;
 	(void)scan_u8(&s);
 	struct id dev_id = id_take(&s);
-	if (id_equal(&dev_id, o->dev_id))
+	struct depot *d = o->repo->depot;
+	/* A folder's homes all write as one device. */
+	if (id_equal(&dev_id, &o->repo->self.dev_id) &&
+	    (d->ops->run_goes_on == NULL || !d->ops->run_goes_on(d, &r->id)))
 		id_list_add(o->list, &r->id);
 	return 0;
 }
@@ -428,7 +491,7 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 {
 	OWN(id_list_free) struct id_list dead = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
-	struct own_runs own = { &r->self.dev_id, &dead };
+	struct own_runs own = { r, &dead };
 
 	/* One backup of a home at a time: other runs of ours were cut off. */
 	if (zcopy_each(r->backup.zone, 0, own_run, &own, e) < 0)
@@ -441,6 +504,9 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 	id_put(&plain, &r->self.dev_id);
 	buf_put_u64(&plain, (uint64_t)now_ms());
 	id_random(run);
+	if (r->depot->ops->run_begin != NULL &&
+	    r->depot->ops->run_begin(r->depot, run, e) < 0)
+		return -1;
 	edits[0].id = *run;
 	edits[0].plain = buf_bytes(&plain);
 	for (size_t i = 0; i < n; i++)

@@ -25,6 +25,7 @@ repo_free(struct repo **r)
 		return;
 	part_free(&(*r)->backup);
 	part_free(&(*r)->keychain);
+	free((*r)->dir);
 	free((*r)->cache_dir);
 	(void)pthread_mutex_destroy(&(*r)->follows);
 	free(*r);
@@ -77,6 +78,7 @@ repo_open(const struct zcopy_self *self, struct local *local,
 	(void)pthread_mutex_init(&r->follows, NULL);
 	r->self = *self;
 	r->depot = depot;
+	r->dir = mem_text(dir);
 	r->cache_dir = file_join(dir, "cache");
 	if (file_mkdirs(index, 0700, e) < 0 ||
 	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||

@@ -22,7 +22,7 @@ struct repo {
 	struct repo_part backup;
 	struct repo_part keychain;
 	bool keychain_open; /* its keys are held */
-	char *cache_dir;
+	char *dir, *cache_dir;
 	uint64_t lost; /* packs that are recorded and not whole: repo_ask */
 	pthread_mutex_t follows; /* held by who brings the indexes up to date */
 };

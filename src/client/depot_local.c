@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FORMAT 1
 #define MEMORY_KIB 65536
@@ -26,12 +27,25 @@ struct depot_local {
 	struct blob_store *blobs;
 	struct zone_store store;
 	struct id uid, dev_id;
+	char *runs; /* the folder */
+	char *run; /* our file in it, or NULL */
+	int run_fd;
 };
 
 static struct depot_local *
 of(struct depot *d)
 {
 	return (struct depot_local *)d;
+}
+
+static void
+run_end(struct depot_local *l)
+{
+	if (l->run != NULL)
+		(void)unlink(l->run);
+	free(l->run);
+	l->run = NULL;
+	fd_close(&l->run_fd);
 }
 
 static struct zone_key
@@ -201,9 +215,57 @@ circle_submit(
 	    e, ERR_PERMISSION, "a local repository has no devices to change");
 }
 
+/* ---- what a server does by itself ---- */
+
+static int
+tidy(struct depot *d, int64_t left_ms, struct err *e)
+{
+	struct zone_gc gone;
+
+	return left_ms > 0 ? zone_gc_left(&of(d)->store, left_ms, &gone, e)
+			   : zone_gc(&of(d)->store, now_ms(), &gone, e);
+}
+
+static int
+run_begin(struct depot *d, const struct id *run, struct err *e)
+{
+	struct depot_local *l = of(d);
+	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
+	OWN(fd_close) int fd = -1;
+
+	if (file_mkdirs(l->runs, 0700, e) < 0 || file_lock(path, &fd, e) < 0)
+		return -1;
+	run_end(l);
+	l->run = TAKE(path);
+	l->run_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* One that nobody holds was cut off. */
+static bool
+run_goes_on(struct depot *d, const struct id *run)
+{
+	struct depot_local *l = of(d);
+	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
+	OWN(fd_close) int fd = -1;
+	struct err e;
+
+	if (l->run != NULL && strcmp(l->run, path) == 0)
+		return true;
+	if (!file_exists(path))
+		return false;
+	if (file_lock(path, &fd, &e) < 0)
+		return e.code == ERR_HOME_BUSY;
+	(void)unlink(path);
+	return false;
+}
+
 static void
 free_it(struct depot *d)
 {
+	run_end(of(d));
+	free(of(d)->runs);
 	db_free(&of(d)->db);
 	blob_store_free(&of(d)->blobs);
 	free(d);
@@ -219,6 +281,9 @@ static const struct depot_ops ops = {
 	.circle = circle,
 	.circle_submit = circle_submit,
 	.keyring = keyring,
+	.tidy = tidy,
+	.run_begin = run_begin,
+	.run_goes_on = run_goes_on,
 	.free = free_it,
 };
 
@@ -232,6 +297,8 @@ open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
 	OWN(depot_free) struct depot *base = &d->base;
 
 	d->base.ops = &ops;
+	d->run_fd = -1;
+	d->runs = file_join(dir, "runs");
 	d->uid = *uid;
 	d->dev_id = *dev_id;
 	if (db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0 ||

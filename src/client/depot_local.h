@@ -7,6 +7,8 @@
  *                 | nonce[24] | box(device keys[64]) | tag[16]
  *   repo.db       zones, records, circle and envelopes
  *   blobs/        packs
+ *   runs/         one locked file for each backup that goes on, named by the
+ *                 id of its run record
  *
  * The box key is Argon2id of the repository's password (p = 1), all before the
  * nonce is associated data. Every writer uses the same device key, so a

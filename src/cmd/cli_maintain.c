@@ -31,6 +31,36 @@ print_repack(const struct repack_result *k, bool dry_run)
 		    dry_run ? "would be rewritten" : "rewritten", freed);
 }
 
+/* Which backup it is, since when, and what there is to do. */
+static void
+say_held(const struct cli *cli, const struct cli_repo *r,
+    const struct prune_result *p)
+{
+	OWN(mem_free) char *since = cli_time(p->hold.time_ms);
+	OWN(mem_free)
+	char *until = cli_time(p->hold.time_ms + PRUNE_GRACE_S * 1000);
+	OWN(mem_free) struct self_device *list = NULL;
+	const char *name = "";
+	size_t n = 0;
+	struct err ignored;
+
+	if (r->self != NULL && self_devices(r->self, &list, &n, &ignored) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (id_equal(&list[i].dev_id, &p->hold.dev_id))
+				name = list[i].name;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(name));
+	cli_say(cli,
+	    "A backup of device %s%s%s, since %s, goes on or was cut off: "
+	    "nothing is deleted until it ends, or until %s.",
+	    shown, name[0] != '\0' ? " " : "", id_short(&p->hold.dev_id).s,
+	    since, until);
+	if (r->self != NULL &&
+	    !id_equal(&p->hold.dev_id, &r->self->writer.dev_id))
+		cli_say(cli,
+		    "If none goes on, the next backup or prune there ends it, "
+		    "or from here: aumbry prune --end-runs");
+}
+
 int
 cli_prune(struct cli *cli, struct err *e)
 {
@@ -41,6 +71,7 @@ cli_prune(struct cli *cli, struct err *e)
 	const char *grace = NULL;
 	const struct cli_option options[] = { { "grace", CLI_TEXT, &grace },
 		{ "max-unused", CLI_TEXT, &unused },
+		{ "end-runs", CLI_FLAG, &o.end_runs },
 		{ "dry-run", CLI_FLAG, &o.dry_run } };
 	struct prune_result p;
 
@@ -60,7 +91,7 @@ cli_prune(struct cli *cli, struct err *e)
 		    p.not_repacked.msg, err_name(p.not_repacked.code));
 	if (cli->json) {
 		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-				     "s:I, s:I, s:I}",
+				     "s:I, s:I, s:I, s:s, s:I}",
 		    "packs", (json_int_t)p.packs, "condemned",
 		    (json_int_t)p.condemned, "revived", (json_int_t)p.revived,
 		    "deleted", (json_int_t)p.deleted, "deleted_bytes",
@@ -69,7 +100,9 @@ cli_prune(struct cli *cli, struct err *e)
 		    "repacked", (json_int_t)p.repack.packs,
 		    "repack_freed_bytes", (json_int_t)p.repack.freed_bytes,
 		    "repack_written_bytes", (json_int_t)p.repack.written_bytes,
-		    "repack_snapshots", (json_int_t)p.repack.snapshots));
+		    "repack_snapshots", (json_int_t)p.repack.snapshots,
+		    "held_by", p.runs > 0 ? id_text(&p.hold.dev_id).s : "",
+		    "held_since", (json_int_t)p.hold.time_ms));
 		return 0;
 	}
 	print_repack(&p.repack, o.dry_run);
@@ -78,9 +111,7 @@ cli_prune(struct cli *cli, struct err *e)
 	    (unsigned long long)p.packs, (unsigned long long)p.deleted, freed,
 	    (unsigned long long)p.waiting);
 	if (p.runs > 0)
-		cli_say(cli,
-		    "A backup is running, or was cut off less than "
-		    "14 days ago: nothing is deleted until it ends.");
+		say_held(cli, &r, &p);
 	else if (p.waiting > 0)
 		cli_say(cli,
 		    "What waits is deleted %lld days after it was "

@@ -545,6 +545,7 @@ zone_blob_delete(const struct zone_store *s, const struct zone_key *key,
 
 struct batch {
 	int64_t now_ms;
+	int64_t idle_ms, upload_ms; /* what is older goes */
 	struct blob_name list[GC_BATCH];
 	uint64_t size[GC_BATCH];
 	size_t n;
@@ -582,7 +583,7 @@ doom_idle(struct tx *tx, void *arg, struct err *e)
 		" WHERE refs = 0 AND finished_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
-	stmt_i64(s, 1, b->now_ms - ZONE_BLOB_IDLE_MS);
+	stmt_i64(s, 1, b->idle_ms);
 	stmt_u64(s, 2, GC_BATCH);
 	if (fill(b, s, e) < 0)
 		return -1;
@@ -607,7 +608,7 @@ doom_uploads(struct tx *tx, void *arg, struct err *e)
 		" WHERE state = 1 AND since_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
-	stmt_i64(s, 1, b->now_ms - ZONE_BLOB_UPLOAD_MS);
+	stmt_i64(s, 1, b->upload_ms);
 	stmt_u64(s, 2, GC_BATCH);
 	if (fill(b, s, e) < 0)
 		return -1;
@@ -678,15 +679,14 @@ batch_free(struct batch **b)
 	*b = NULL;
 }
 
-int
-zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
-    struct err *e)
+/* trash_ms: the moment for which the trash is purged. */
+static int
+collect(const struct zone_store *s, struct batch *b, int64_t trash_ms,
+    struct zone_gc *out, struct err *e)
 {
-	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
 	struct err later = { 0 };
 
 	*out = (struct zone_gc){ 0 };
-	b->now_ms = now_ms;
 	do {
 		if (db_write(s->db, doom_idle, b, e) < 0)
 			return -1;
@@ -698,9 +698,32 @@ zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
 		out->uploads += b->n;
 	} while (b->n == GC_BATCH);
 	int rc = remove_doomed(s, b, e);
-	if (blob_purge(s->blobs, now_ms, &out->purged, &later) < 0 && rc == 0) {
+	if (blob_purge(s->blobs, trash_ms, &out->purged, &later) < 0 &&
+	    rc == 0) {
 		*e = later;
 		rc = -1;
 	}
 	return rc;
+}
+
+int
+zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
+    struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+
+	b->now_ms = now_ms;
+	b->idle_ms = now_ms - ZONE_BLOB_IDLE_MS;
+	b->upload_ms = now_ms - ZONE_BLOB_UPLOAD_MS;
+	return collect(s, b, now_ms, out, e);
+}
+
+int
+zone_gc_left(const struct zone_store *s, int64_t left_ms, struct zone_gc *out,
+    struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+
+	b->now_ms = b->idle_ms = b->upload_ms = left_ms;
+	return collect(s, b, INT64_MAX, out, e);
 }

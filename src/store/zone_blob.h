@@ -107,3 +107,11 @@ struct zone_gc {
  */
 MUST_CHECK int zone_gc(const struct zone_store *s, int64_t now_ms,
     struct zone_gc *out, struct err *e);
+
+/*
+ * The same without waiting: what was left before that moment, by uploads and
+ * deletions, and all that is in the trash. The caller knows that nothing goes
+ * on that began before.
+ */
+MUST_CHECK int zone_gc_left(const struct zone_store *s, int64_t left_ms,
+    struct zone_gc *out, struct err *e);

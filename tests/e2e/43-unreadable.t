@@ -50,6 +50,7 @@ rm -rf "$T/r"
 echo two >"$T/files/b"
 ok 'a second one' to_disk "$T/files"
 good=$(ids | tail -n 1)
+
 planted tags 66
 bad=$planted
 planted garbage

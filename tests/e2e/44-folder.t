@@ -19,7 +19,7 @@ mv "$T/media/usb" "$T/unplugged"
 refused 'none is made where it was' 1 not-found to_disk "$T/files"
 also 'and that is said' 'repository that was at .* is not there now'
 also 'with the way to have it' '^Plug in its disk.* --new PATH'
-not 'nor in the empty mount point' test -e "$T/media/usb" ]
+not 'nor in the empty mount point' test -e "$T/media/usb"
 mkdir "$T/media/usb"
 refused 'none there either' 1 not-found to_disk "$T/files"
 rmdir "$T/link"
@@ -84,4 +84,55 @@ packs "$T/part" | xargs rm
 DISK=$T/part
 exits 'a copy without packs is not whole' 6 disk check
 DISK=$T/disk
+
+# ---- it shrinks ----
+# borg #6585, kopia #5057
+
+size() { du -sk "$DISK" | cut -f1; }
+first() { disk snapshot list | head -n 1 | cut -d' ' -f1; }
+one() { run disk snapshot forget --keep-last 1; }
+one
+ok 'nothing is left over' disk prune --grace 0s
+before=$(size)
+head -c 20000000 /dev/urandom >"$T/files/more"
+ok 'more is stored' to_disk "$T/files"
+rm "$T/files/more"
+ok 'and less' to_disk "$T/files"
+one
+ok 'prune gives the space back' disk prune --grace 0s
+less 'all of it' $((before + 300)) "$(size)"
+
+# running NAME: a backup goes on that is stopped once it has stored something.
+stored() { [ "$(size)" -gt "$((before + 1000))" ]; }
+running() {
+	head -c 120000000 /dev/urandom >"$T/files/more"
+	aumbry --home "$T/nobody" --repo-password-file "$T/fp" backup \
+		--to "$DISK" "$T/files" >"$T/running" 2>&1 </dev/null &
+	RUNNING=$!
+	until_true 60 stored
+	until_true 60 stopped
+}
+at_rest() { ! cat /proc/$RUNNING/task/*/status | grep -q '^State:.[^T]'; }
+# stopped: and not while it writes into the database.
+stopped() {
+	kill -STOP $RUNNING
+	until_true 60 at_rest
+	sqlite3 "$DISK/repo.db" 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null &&
+		return
+	kill -CONT $RUNNING
+	return 1
+}
+running
+ok 'a prune beside a backup' disk --json prune --grace 0s
+less 'waits for it' 0 "-$(json runs "$T/out")"
+kill -KILL $RUNNING
+wait $RUNNING 2>/dev/null
+rm "$T/files/more"
+DEVICE=other
+ok 'beside one that was killed' disk --json prune --grace 0s
+equal 'it does not, at any home' 0 "$(json runs "$T/out")"
+less 'and nothing stays of it' $((before + 300)) "$(size)"
+equal 'no mark either' '' "$(ls "$DISK/runs")"
+DEVICE=nobody
+ok 'all is whole' disk check --read
 finish

@@ -15,6 +15,7 @@ to_disk() {
 	$AS aumbry --home "$T/$DEVICE" --repo-password-file "$T/fp" backup \
 		--to "$DISK" "$@"
 }
+planted=
 # planted CHANGE…: a further snapshot there, as tests/tools/snapshot_copy
 # makes it; its short id in $planted.
 planted() {

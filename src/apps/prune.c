@@ -107,6 +107,10 @@ goes_on(const struct census *c, const struct id *run, const struct id *dev_id,
 	/* One of the future is of a clock that jumped: young. */
 	if (at <= c->now_ms && c->now_ms - at >= (uint64_t)PRUNE_GRACE_S * 1000)
 		return false;
+	/* Another prune of this device; repack_clear ends what was cut off. */
+	const struct id rewriting = repack_run_id(c->repo);
+	if (id_equal(run, &rewriting))
+		return true;
 	if (d->ops->run_goes_on != NULL)
 		return d->ops->run_goes_on(c->repo->depot, run);
 	if (id_equal(dev_id, &c->repo->self.dev_id))

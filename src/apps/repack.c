@@ -783,8 +783,8 @@ rename_all(struct repack *k, struct err *e)
 
 /* ---- the run record ---- */
 
-static struct id
-run_id(const struct repo *r)
+struct id
+repack_run_id(const struct repo *r)
 {
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest hash;
@@ -841,7 +841,7 @@ int
 repack_clear(struct repo *r, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = run_id(r), .deleted = true };
+	struct zcopy_edit edit = { .id = repack_run_id(r), .deleted = true };
 	struct err why;
 
 	if (zcopy_get(r->backup.zone, &edit.id, &plain, &why) < 0) {
@@ -890,7 +890,7 @@ repack_run(struct repo *r, const struct repack_options *o,
 	choose(&k, o);
 	if (o->dry_run || out->packs == 0)
 		return 0;
-	k.run = run_id(r);
+	k.run = repack_run_id(r);
 	if (run_begin(&k, e) < 0)
 		return -1;
 	int rc = copy_all(&k, e) < 0 || rename_all(&k, e) < 0 ? -1 : 0;

@@ -11,6 +11,7 @@
 #include "vault/seal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct depot_local {
 	char *runs; /* the folder */
 	char *run; /* our file in it, or NULL */
 	int run_fd;
+	struct err shut; /* why it can only be read */
 };
 
 static struct depot_local *
@@ -54,6 +56,15 @@ key_of(struct depot *d, const struct id *zone)
 	return (struct zone_key){ of(d)->uid, *zone };
 }
 
+static int
+writable(struct depot *d, struct err *e)
+{
+	if (!db_looks(of(d)->db))
+		return 0;
+	*e = of(d)->shut;
+	return -1;
+}
+
 /* Whoever can open the folder can write it; readers verify signatures. */
 static int
 judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
@@ -74,7 +85,7 @@ commit(struct depot *d, const struct id *zone, enum category c,
 		.key = key_of(d, zone), .category = c, .judge = judge
 	};
 
-	if (commit_parse(body, &parsed, e) < 0)
+	if (writable(d, e) < 0 || commit_parse(body, &parsed, e) < 0)
 		return -1;
 	in.commit = &parsed;
 	/* No second clock here; one that jumped once must not close the
@@ -107,7 +118,9 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 {
 	struct zone_key key = key_of(d, zone);
 
-	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e);
+	return writable(d, e) < 0
+	    ? -1
+	    : zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e);
 }
 
 static int
@@ -141,7 +154,9 @@ blob_delete(
 {
 	struct zone_key key = key_of(d, zone);
 
-	return zone_blob_delete(&of(d)->store, &key, id, now_ms(), e);
+	return writable(d, e) < 0
+	    ? -1
+	    : zone_blob_delete(&of(d)->store, &key, id, now_ms(), e);
 }
 
 static int
@@ -222,6 +237,8 @@ tidy(struct depot *d, int64_t left_ms, struct err *e)
 {
 	struct zone_gc gone;
 
+	if (writable(d, e) < 0)
+		return -1;
 	return left_ms > 0 ? zone_gc_left(&of(d)->store, left_ms, &gone, e)
 			   : zone_gc(&of(d)->store, now_ms(), &gone, e);
 }
@@ -233,7 +250,7 @@ run_begin(struct depot *d, const struct id *run, struct err *e)
 	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
 	OWN(fd_close) int fd = -1;
 
-	if (file_mkdirs(l->runs, 0700, e) < 0 || file_lock(path, &fd, e) < 0)
+	if (writable(d, e) < 0 || file_mkdirs(l->runs, 0700, e) < 0 || file_lock(path, &fd, e) < 0)
 		return -1;
 	run_end(l);
 	l->run = TAKE(path);
@@ -288,6 +305,43 @@ static const struct depot_ops ops = {
 };
 
 static int
+open_to_write(struct depot_local *d, const char *dir, const char *db,
+    const char *blobs, struct err *e)
+{
+	if (access(dir, W_OK) < 0 ||
+	    (file_exists(db) && access(db, W_OK) < 0))
+		return err_set(e, ERR_PERMISSION, "%s can only be read here: %s",
+		    dir, strerror(errno));
+	return db_open(db, DB_OWN, &d->db, e) < 0 ||
+		zone_open(d->db, e) < 0 || account_open(d->db, e) < 0
+	    ? -1
+	    : blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e);
+}
+
+/* A medium that is read-only or full, or a folder of somebody else's. */
+static int
+open_to_read(struct depot_local *d, const char *dir, const char *db,
+    const char *blobs, struct err *e)
+{
+	struct err why;
+
+	if (e->code == ERR_STATE_DAMAGED || e->code == ERR_SERVER_BUSY ||
+	    !depot_local_there(dir))
+		return -1;
+	db_free(&d->db);
+	if (db_look(db, &d->db, &why) < 0 || zone_open(d->db, &why) < 0 ||
+	    account_open(d->db, &why) < 0) {
+		if (why.code == ERR_STATE_DAMAGED)
+			*e = why;
+		return -1;
+	}
+	d->shut = *e;
+	err_clear(e);
+	d->blobs = blob_dir_look(blobs);
+	return 0;
+}
+
+static int
 open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
     struct depot **out, struct err *e)
 {
@@ -301,9 +355,8 @@ open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
 	d->runs = file_join(dir, "runs");
 	d->uid = *uid;
 	d->dev_id = *dev_id;
-	if (db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0 ||
-	    account_open(d->db, e) < 0 ||
-	    blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e) < 0)
+	if (open_to_write(d, dir, db, blobs, e) < 0 &&
+	    open_to_read(d, dir, db, blobs, e) < 0)
 		return -1;
 	d->store = (struct zone_store){ d->db, d->blobs };
 	*out = TAKE(base);

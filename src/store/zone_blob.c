@@ -437,6 +437,7 @@ zone_blob_open(const struct zone_store *s, const struct zone_key *key,
 }
 
 struct existing {
+	const struct zone_store *s;
 	const struct zone_key *key;
 	struct bytes ids;
 	int64_t now_ms;
@@ -458,7 +459,7 @@ exists(struct tx *tx, void *arg, struct err *e)
 		if (find(tx, &n, b, &found, e) < 0)
 			return -1;
 		/* Only what nothing names is collected by its age. */
-		if (found && b->refs == 0 &&
+		if (found && b->refs == 0 && !db_looks(x->s->db) &&
 		    b->finished_ms + ZONE_BLOB_RENEW_MS <= x->now_ms &&
 		    renew(tx, &n, x->now_ms, e) < 0)
 			return -1;
@@ -472,7 +473,7 @@ zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
 {
 	OWN(mem_free)
 	struct zone_blob *found = mem_array(LIMIT_EXISTS_IDS, sizeof *found);
-	struct existing x = { key, ids, now_ms, found };
+	struct existing x = { s, key, ids, now_ms, found };
 	size_t n = ids.n / ID_BYTES;
 
 	if (ids.n % ID_BYTES != 0)
@@ -481,7 +482,8 @@ zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
 	if (ids.n > LIMIT_EXISTS_IDS * ID_BYTES)
 		return err_set(e, ERR_TOO_LARGE,
 		    "more than %d blob ids at once", LIMIT_EXISTS_IDS);
-	if (db_write(s->db, exists, &x, e) < 0)
+	if ((db_looks(s->db) ? db_read(s->db, exists, &x, e)
+			     : db_write(s->db, exists, &x, e)) < 0)
 		return -1;
 	/* Outside of the transaction: others need not wait for the disk. */
 	memset(bitmap, 0, (n + 7) / 8);

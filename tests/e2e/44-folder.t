@@ -135,4 +135,69 @@ less 'and nothing stays of it' $((before + 300)) "$(size)"
 equal 'no mark either' '' "$(ls "$DISK/runs")"
 DEVICE=nobody
 ok 'all is whole' disk check --read
+
+# ---- where nothing can be written ----
+# restic #318, #1597, borg #1035, #2771
+
+latest=$(disk snapshot list | tail -n 1 | cut -d' ' -f1)
+# readable NAME: all that only reads, at a home that is new.
+readable() {
+	DEVICE=reader
+	ok "$1: list" disk snapshot list
+	also 'all of it' "^$latest"
+	ok 'ls' disk ls "latest:$T/files"
+	says 'cat' '^one$' disk cat "latest:$T/files/a"
+	rm -rf "$T/reader/back"
+	ok 'restore' disk restore "latest:$T/files" --to "$T/reader/back"
+	ok 'the same' diff -r "$T/files" "$T/reader/back"
+	ok 'check' disk check --read
+	DEVICE=nobody
+}
+# sealed: the folder as a read-only file system, where root may mount.
+sealed() {
+	mkdir -p "$T/ro" && mount --bind "$DISK" "$T/ro" 2>/dev/null &&
+		mount -o remount,bind,ro "$T/ro" || return 1
+	MOUNTS="$MOUNTS $T/ro"
+	DISK=$T/ro
+}
+mkdir -m 777 "$T/reader"
+real=$DISK
+if sealed; then
+	readable 'a read-only medium'
+	refused 'a backup there' 4 permission-denied to_disk "$T/files"
+	refused 'forget' 4 permission-denied disk snapshot forget "$latest"
+	umount "$T/ro"
+fi
+DISK=$real
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 755 "$T"
+	chmod 644 "$T/fp"
+	chmod -R a+rX "$DISK"
+	rm -rf "$T/reader"
+	mkdir -m 777 "$T/reader"
+	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
+	readable "another's folder"
+	AS=''
+fi
+# What a crash left in the log of the database is part of it.
+cut=$T/cut
+sqlite3 "$DISK/repo.db" >/dev/null <<-END
+	PRAGMA journal_mode = WAL;
+	BEGIN IMMEDIATE;
+	CREATE TABLE later (x);
+	DROP TABLE later;
+	COMMIT;
+	.shell cp -a "$DISK" "$cut"
+END
+ok 'a copy with a log' test -s "$cut/repo.db-wal"
+rm -f "$cut/repo.db-shm"
+DISK=$cut
+rm -rf "$T/reader"
+if sealed; then
+	readable 'a crashed one, read-only'
+	umount "$T/ro"
+fi
+equal 'no copy is left' '' "$(find "${TMPDIR:-/tmp}" -maxdepth 1 \
+	-name 'aumbry-??????' -newer "$T/fp" -user "$(id -un)" 2>/dev/null)"
+DISK=$real
 finish

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FORMAT 1
+#define ROOM_BYTES (64 << 20) /* packs on their way, and some */
 #define BATCH 500 /* records in one commit: half of what is allowed */
 
 struct id_list {
@@ -380,6 +381,20 @@ sort_out(struct census *c, const struct prune_options *o,
 	}
 }
 
+/* What is deleted first must not lack what would be written. */
+static bool
+no_room(struct repo *r, struct err *why)
+{
+	struct depot *d = r->depot;
+
+	if (d->ops->room == NULL || d->ops->room(d) >= ROOM_BYTES)
+		return false;
+	(void)err_set(why, ERR_DISK_FULL_HERE,
+	    "less than %d MiB are free, and it writes before it deletes",
+	    ROOM_BYTES >> 20);
+	return true;
+}
+
 /* Not beside a backup: it may be about to use what would be rewritten. */
 static int
 rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
@@ -394,11 +409,14 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 		return -1;
 	if (count(r, &c, e) < 0) /* refuses unknown kinds of records */
 		return -1;
+	if (c.runs == 0 && !o->dry_run && no_room(r, &out->not_repacked))
+		return 0;
 	if (c.runs > 0 || repack_run(r, &how, &out->repack, e) == 0)
 		return 0;
 	/* What is unused can be deleted all the same. */
 	if (e->code != ERR_SNAPSHOT_DAMAGED && e->code != ERR_CONFLICT &&
-	    e->code != ERR_CATEGORY_CLOSED)
+	    e->code != ERR_CATEGORY_CLOSED && e->code != ERR_DISK_FULL_HERE &&
+	    e->code != ERR_SERVER_FULL && e->code != ERR_QUOTA_EXCEEDED)
 		return -1;
 	out->not_repacked = *e;
 	out->repack = (struct repack_result){ 0 };

@@ -12,14 +12,19 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FORMAT 1
 #define MEMORY_KIB 65536
 #define PASSES 3
 #define FILE_MAX 4096
+#define RESERVE_FILE "reserve"
+#define RESERVE_MAX (4 << 20) /* a forget and a prune of 10,000 packs */
+#define RESERVE_MIN (128 << 10)
 static const char magic[] = "aumbry-repository v1\n";
 
 struct depot_local {
@@ -28,6 +33,7 @@ struct depot_local {
 	struct blob_store *blobs;
 	struct zone_store store;
 	struct id uid, dev_id;
+	char *dir;
 	char *runs; /* the folder */
 	char *run; /* our file in it, or NULL */
 	int run_fd;
@@ -56,13 +62,25 @@ key_of(struct depot *d, const struct id *zone)
 	return (struct zone_key){ of(d)->uid, *zone };
 }
 
+/* A full disk has a way out here, which not every disk has. */
+static int
+full(struct err *e)
+{
+	return e->code == ERR_DISK_FULL_HERE
+	    ? err_remedy(e,
+		  "Make room, then run the command again: it continues where "
+		  "it stopped. To make room there: aumbry snapshot forget, "
+		  "then: aumbry prune --grace 0s")
+	    : -1;
+}
+
 static int
 writable(struct depot *d, struct err *e)
 {
 	if (!db_looks(of(d)->db))
 		return 0;
 	*e = of(d)->shut;
-	return -1;
+	return full(e);
 }
 
 /* Whoever can open the folder can write it; readers verify signatures. */
@@ -91,7 +109,7 @@ commit(struct depot *d, const struct id *zone, enum category c,
 	/* No second clock here; one that jumped once must not close the
 	 * repository until that day. */
 	in.now_ms = (int64_t)parsed.head.time_ms;
-	return zone_commit_now(of(d)->db, &in, e);
+	return zone_commit_now(of(d)->db, &in, e) < 0 ? full(e) : 0;
 }
 
 static int
@@ -118,9 +136,11 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 {
 	struct zone_key key = key_of(d, zone);
 
-	return writable(d, e) < 0
-	    ? -1
-	    : zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e);
+	if (writable(d, e) < 0)
+		return -1;
+	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e) < 0
+	    ? full(e)
+	    : 0;
 }
 
 static int
@@ -250,7 +270,8 @@ run_begin(struct depot *d, const struct id *run, struct err *e)
 	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
 	OWN(fd_close) int fd = -1;
 
-	if (writable(d, e) < 0 || file_mkdirs(l->runs, 0700, e) < 0 || file_lock(path, &fd, e) < 0)
+	if (writable(d, e) < 0 || file_mkdirs(l->runs, 0700, e) < 0 ||
+	    file_lock(path, &fd, e) < 0)
 		return -1;
 	run_end(l);
 	l->run = TAKE(path);
@@ -278,13 +299,54 @@ run_goes_on(struct depot *d, const struct id *run)
 	return false;
 }
 
+/* ---- a way out of full ---- */
+
+void
+depot_local_make_room(const char *dir)
+{
+	OWN(mem_free) char *path = file_join(dir, RESERVE_FILE);
+
+	(void)unlink(path);
+}
+
+static uint64_t
+room(struct depot *d)
+{
+	struct statvfs st;
+
+	return statvfs(of(d)->dir, &st) == 0
+	    ? (uint64_t)st.f_bavail * st.f_frsize
+	    : UINT64_MAX;
+}
+
+/* As much of it as there is room for. */
+static void
+keep_room(const char *dir)
+{
+	OWN(mem_free) char *path = file_join(dir, RESERVE_FILE);
+	OWN(fd_close)
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	for (off_t n = RESERVE_MAX; n >= RESERVE_MIN; n /= 2)
+		if (posix_fallocate(fd, 0, n) == 0)
+			return;
+	(void)unlink(path);
+}
+
 static void
 free_it(struct depot *d)
 {
 	run_end(of(d));
+	/* Behind the database, which gives back its log. */
+	bool writes = of(d)->db != NULL && !db_looks(of(d)->db);
 	free(of(d)->runs);
 	db_free(&of(d)->db);
 	blob_store_free(&of(d)->blobs);
+	if (writes)
+		keep_room(of(d)->dir);
+	free(of(d)->dir);
 	free(d);
 }
 
@@ -299,6 +361,7 @@ static const struct depot_ops ops = {
 	.circle_submit = circle_submit,
 	.keyring = keyring,
 	.tidy = tidy,
+	.room = room,
 	.run_begin = run_begin,
 	.run_goes_on = run_goes_on,
 	.free = free_it,
@@ -308,12 +371,11 @@ static int
 open_to_write(struct depot_local *d, const char *dir, const char *db,
     const char *blobs, struct err *e)
 {
-	if (access(dir, W_OK) < 0 ||
-	    (file_exists(db) && access(db, W_OK) < 0))
-		return err_set(e, ERR_PERMISSION, "%s can only be read here: %s",
-		    dir, strerror(errno));
-	return db_open(db, DB_OWN, &d->db, e) < 0 ||
-		zone_open(d->db, e) < 0 || account_open(d->db, e) < 0
+	if (access(dir, W_OK) < 0 || (file_exists(db) && access(db, W_OK) < 0))
+		return err_set(e, ERR_PERMISSION,
+		    "%s can only be read here: %s", dir, strerror(errno));
+	return db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0 ||
+		account_open(d->db, e) < 0
 	    ? -1
 	    : blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e);
 }
@@ -352,6 +414,7 @@ open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
 
 	d->base.ops = &ops;
 	d->run_fd = -1;
+	d->dir = mem_text(dir);
 	d->runs = file_join(dir, "runs");
 	d->uid = *uid;
 	d->dev_id = *dev_id;

@@ -7,6 +7,8 @@
  *                 | nonce[24] | box(device keys[64]) | tag[16]
  *   repo.db       zones, records, circle and envelopes
  *   blobs/        packs
+ *   reserve       4 MiB at most: on a full disk what frees space takes it
+ *                 first, and makes it again
  *   runs/         one locked file for each backup that goes on, named by the
  *                 id of its run record
  *
@@ -42,3 +44,5 @@ MUST_CHECK int depot_local_create(
 /* errors: wrong-password-or-name, not-found, state-damaged, cost-lowered. */
 MUST_CHECK int depot_local_open(const char *dir, struct bytes password,
     struct depot_local_repo **out, struct err *e);
+/* Whoever is about to free space in it calls this before it is opened. */
+void depot_local_make_room(const char *dir);

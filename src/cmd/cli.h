@@ -21,6 +21,7 @@ struct cli {
 	const char *password_file; /* --password-file */
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
+	bool frees; /* what it is about to do gives space back */
 	bool new_repo; /* --new: a second one may take a known one's place */
 	const char *repo_password_file; /* --repo-password-file */
 	const char *device; /* --device: which security key */
@@ -107,6 +108,7 @@ struct cli_repo {
 	struct reader *reader; /* NULL for all others */
 	struct depot_local_repo *folder; /* NULL without */
 	const char *path; /* of the folder; borrowed */
+	bool frees; /* takes its reserve */
 	struct local *local; /* of the folder's copy */
 	char *dir; /* this device's folder for it */
 	struct repo *repo;

@@ -359,6 +359,8 @@ enter_folder(void *ctx, struct bytes password, struct err *e)
 {
 	struct cli_repo *r = ctx;
 
+	if (r->frees)
+		depot_local_make_room(r->path);
 	return depot_local_open(r->path, password, &r->folder, e);
 }
 
@@ -412,6 +414,7 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (cli->repo_password_file != NULL)
 		with.password_file = cli->repo_password_file;
 	r->path = cli->repo;
+	r->frees = cli->frees;
 	if (cli_with_password(
 		&with, "Password of the repository", enter_folder, r, e) < 0)
 		return e->code == ERR_INPUT_MISSING &&

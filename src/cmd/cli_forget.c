@@ -291,6 +291,7 @@ cli_forget(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "say which snapshots to forget by their IDs, or which to "
 		    "keep by --keep-…");
+	cli->frees = !f.dry_run;
 	if (cli_view(cli, &view, e) < 0)
 		return -1;
 	if (by_id) {

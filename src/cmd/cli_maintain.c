@@ -84,6 +84,7 @@ cli_prune(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--max-unused is 0 to 100 percent, not %s", unused);
 	o.max_unused = (unsigned)percent;
+	cli->frees = true;
 	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
 	if (p.not_repacked.code != 0)
@@ -226,6 +227,7 @@ cli_repair(struct cli *cli, struct err *e)
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
 		{ "after-server-restore", CLI_FLAG, &heal } };
 
+	cli->frees = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)

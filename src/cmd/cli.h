@@ -21,7 +21,8 @@ struct cli {
 	const char *password_file; /* --password-file */
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
-	bool frees; /* what it is about to do gives space back */
+	bool reads; /* what it is about to do changes nothing */
+	bool frees; /* it gives space back */
 	bool new_repo; /* --new: a second one may take a known one's place */
 	const char *repo_password_file; /* --repo-password-file */
 	const char *device; /* --device: which security key */
@@ -112,10 +113,12 @@ struct cli_repo {
 	struct local *local; /* of the folder's copy */
 	char *dir; /* this device's folder for it */
 	struct repo *repo;
-	int lock;
+	int lock; /* of a copy that is made for one command, or -1 */
 };
 
 void cli_repo_free(struct cli_repo *r);
+/* Only the folder, and this home's copy of it. */
+MUST_CHECK int cli_folder(struct cli *cli, struct cli_repo *r, struct err *e);
 MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);
 /* Make the folder of --repo a repository when it is none yet. */
 MUST_CHECK int cli_make_repo(struct cli *cli, struct err *e);

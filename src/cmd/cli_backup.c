@@ -345,6 +345,7 @@ cli_restore(struct cli *cli, struct err *e)
 	if (o.to == NULL && !o.dry_run)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
 	cli_split(cli->args[0], &id, &o.path);
+	cli->reads = true;
 	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
 	    cli_pick(cli, &list, id, &snap, e) < 0)
 		return -1;

@@ -395,8 +395,8 @@ cli_make_repo(struct cli *cli, struct err *e)
 	    : 0;
 }
 
-static int
-open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
+int
+cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 {
 	OWN(mem_free)
 	char *home = cli_home(cli);
@@ -429,8 +429,56 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (home_open(r->dir, &r->local, e) < 0)
 		return -1;
 	known_note(home, &r->folder->uid, cli->repo);
+	return 0;
+}
+
+static int
+open_zones(struct cli_repo *r, const char *dir, struct err *e)
+{
 	return repo_open(&r->folder->writer, r->local, r->folder->depot,
-	    &r->folder->backup, &r->folder->keychain, r->dir, &r->repo, e);
+	    &r->folder->backup, &r->folder->keychain, dir, &r->repo, e);
+}
+
+/*
+ * The folder is older than what this home has seen of it, as a copy that was
+ * put in its place. It can be read as by a home that never saw it.
+ */
+static int
+open_older(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	OWN(mem_free) char *dir = file_join(r->dir, "older");
+	char *said = mem_text(e->msg);
+	OWN(mem_free) char *why = said;
+
+	if (file_mkdirs(dir, 0700, e) < 0 ||
+	    home_lock(dir, "read", &r->lock, e) < 0 || home_erase(dir, e) < 0)
+		return -1;
+	local_free(&r->local);
+	if (home_open(dir, &r->local, e) < 0 || open_zones(r, dir, e) < 0)
+		return -1;
+	(void)fprintf(stderr,
+	    "aumbry: %s: %s (%s)\nWhat is there is shown; what this device has "
+	    "seen since is not.\n",
+	    cli->repo, why, err_name(ERR_HISTORY_ROLLED_BACK));
+	cli->status = err_exit(ERR_READ_INCOMPLETE);
+	return 0;
+}
+
+static int
+open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	if (cli_folder(cli, r, e) < 0)
+		return -1;
+	if (open_zones(r, r->dir, e) == 0)
+		return 0;
+	if (e->code != ERR_HISTORY_ROLLED_BACK && e->code != ERR_HISTORY_FORKED)
+		return -1;
+	if (cli->reads)
+		return open_older(cli, r, e);
+	return err_remedy(e,
+	    "If an older copy was put in its place: aumbry repair "
+	    "--after-server-restore --repo %s",
+	    cli->repo);
 }
 
 /* By a code, with keys from the escrow. */

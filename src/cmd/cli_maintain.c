@@ -209,6 +209,7 @@ cli_check(struct cli *cli, struct err *e)
 	const char *read = NULL;
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
 
+	cli->reads = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    check(cli, read, &r, &v, e) < 0)

@@ -226,6 +226,7 @@ cli_snapshot(struct cli *cli, struct err *e)
 	    (show && cli->n_args != 2))
 		return err_set(e, ERR_USAGE,
 		    "aumbry snapshot does not understand \"%s\"", cli->args[0]);
+	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0)
 		return -1;
 	if (list)
@@ -336,6 +337,7 @@ cli_ls(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
 	cli_split(cli->args[0], &id, &path);
+	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
 		return -1;
 	struct bytes p = inside(path);
@@ -416,6 +418,7 @@ cli_cat(struct cli *cli, struct err *e)
 	struct bytes p = inside(path);
 	if (p.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
+	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
 		return -1;
 	if (tree_find(o.src, s, p, &raw, &x, e) < 0)
@@ -488,6 +491,7 @@ cli_find(struct cli *cli, struct err *e)
 	OWN(free_pattern) struct exclude *pattern = exclude_new();
 	struct finding f = { cli, NULL, pattern, 0 };
 
+	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
 	    exclude_add(pattern, bytes_str(cli->args[0]), e) < 0 ||
 	    cli_view(cli, &o, e) < 0)

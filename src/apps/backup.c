@@ -108,6 +108,20 @@ many_files(void)
 	}
 }
 
+/* What is known before the work starts, refused if it could not be read. */
+static int
+name_it(struct run *r, struct snapshot *s, struct err *e)
+{
+	buf_put_str(&s->host, r->o->host);
+	buf_put_str(&s->user, r->o->user);
+	buf_put_str(&s->version, r->o->version);
+	for (size_t i = 0; i < r->n_roots; i++)
+		snapshot_add_path(s, bytes_str(r->roots[i]));
+	for (size_t i = 0; i < r->o->n_tags; i++)
+		snapshot_add_tag(s, bytes_str(r->o->tags[i]));
+	return snapshot_check_words(s, e);
+}
+
 static void
 describe(struct run *r, struct snapshot *s, int64_t started_ms)
 {
@@ -119,13 +133,6 @@ describe(struct run *r, struct snapshot *s, int64_t started_ms)
 	s->duration_ms = r->result->duration_ms;
 	s->dev_id = r->repo->self.dev_id;
 	s->partial = t->errors > 0;
-	buf_put_str(&s->host, r->o->host);
-	buf_put_str(&s->user, r->o->user);
-	buf_put_str(&s->version, r->o->version);
-	for (size_t i = 0; i < r->n_roots; i++)
-		snapshot_add_path(s, bytes_str(r->roots[i]));
-	for (size_t i = 0; i < r->o->n_tags; i++)
-		snapshot_add_tag(s, bytes_str(r->o->tags[i]));
 	s->files = t->files;
 	s->dirs = t->dirs;
 	s->others = t->others;
@@ -264,7 +271,8 @@ run_once(struct repo *repo, const struct backup_options *o,
 
 	*out = (struct backup_result){ 0 };
 	many_files();
-	if (backup_find_roots(&r, e) < 0 || load_patterns(&r, e) < 0)
+	if (backup_find_roots(&r, e) < 0 || name_it(&r, &s, e) < 0 ||
+	    load_patterns(&r, e) < 0)
 		return -1;
 	cache = seen_path(&r);
 	r.seen = seen_open(cache);

@@ -266,11 +266,17 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 	};
 }
 
+static size_t
+latest(const struct mounted *m)
+{
+	return (size_t)(snapshot_latest(m->list) - m->list->list);
+}
+
 /* Of what no snapshot holds: the root, `latest`, snapshots themselves. */
 static void
 made_stat(const struct mounted *m, const struct where *w, struct stat *st)
 {
-	size_t newest = m->list->n > 0 ? m->list->n - 1 : 0;
+	size_t newest = m->list->n > 0 ? latest(m) : 0;
 	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : newest;
 	time_t t =
 	    m->list->n > 0 ? (time_t)(m->list->list[snap].time_ms / 1000) : 0;
@@ -524,7 +530,7 @@ on_readlink(const char *path, char *out, size_t size)
 	if (look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes target = w.place == PLACE_LATEST
-	    ? bytes_str(m->names[m->list->n - 1])
+	    ? bytes_str(m->names[latest(m)])
 	    : w.x.target;
 	if (target.n == 0)
 		return -EINVAL;

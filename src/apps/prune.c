@@ -2,14 +2,17 @@
 /* prune.c: condemning, reviving and deleting packs. */
 #include "apps/prune.h"
 
+#include "base/file.h"
 #include "base/idset.h"
 #include "base/now.h"
+#include "client/home.h"
 #include "vault/ptable.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FORMAT 1
+#define ROOM_BYTES (64 << 20) /* packs on their way, and some */
 #define BATCH 500 /* records in one commit: half of what is allowed */
 
 struct id_list {
@@ -65,8 +68,14 @@ struct census {
 	size_t n_packs;
 	struct mark *marks;
 	size_t n_marks;
+	struct repo *repo;
 	uint64_t runs; /* live ones */
+	struct prune_hold hold; /* the last of them */
+	struct id_list dead; /* runs that are not */
+	bool idle; /* no backup of this home goes on */
+	bool end_runs;
 	uint64_t now_ms;
+	bool secrets_unknown; /* a snapshot does not say which it needs */
 	uint8_t category; /* of the zone being read */
 };
 
@@ -77,6 +86,52 @@ census_free(struct census *c)
 		idset_free(&c->used[i]);
 	free(c->packs);
 	free(c->marks);
+	id_list_free(&c->dead);
+}
+
+/* Can this home see that a run of its own device has ended? */
+static bool
+home_is_idle(const struct repo *r)
+{
+	OWN(fd_close) int fd = -1;
+	struct err ignored;
+
+	return home_lock(r->dir, "backup", &fd, &ignored) == 0;
+}
+
+static bool
+goes_on(const struct census *c, const struct id *run, const struct id *dev_id,
+    uint64_t at)
+{
+	const struct depot *d = c->repo->depot;
+
+	/* One of the future is of a clock that jumped: young. */
+	if (at <= c->now_ms && c->now_ms - at >= (uint64_t)PRUNE_GRACE_S * 1000)
+		return false;
+	/* Another prune of this device; repack_clear ends what was cut off. */
+	const struct id rewriting = repack_run_id(c->repo);
+	if (id_equal(run, &rewriting))
+		return true;
+	if (d->ops->run_goes_on != NULL)
+		return d->ops->run_goes_on(c->repo->depot, run);
+	if (id_equal(dev_id, &c->repo->self.dev_id))
+		return !c->idle;
+	return !c->end_runs && circle_active(c->repo->self.circle, dev_id);
+}
+
+static void
+take_run(struct census *c, const struct id *run, struct scan *s)
+{
+	(void)scan_u8(s);
+	struct id dev_id = id_take(s);
+	uint64_t at = scan_u64(s);
+
+	if (!scan_done(s) || !goes_on(c, run, &dev_id, at)) {
+		id_list_add(&c->dead, run);
+		return;
+	}
+	if (c->runs++ == 0 || at > c->hold.time_ms)
+		c->hold = (struct prune_hold){ dev_id, at };
 }
 
 static void
@@ -91,8 +146,11 @@ take_pack(struct census *c, const struct zcopy_record *r, struct err *e)
 {
 	OWN(ptable_free) struct ptable t = { 0 };
 
-	if (ptable_parse(r->plain, &t, e) < 0)
-		return -1;
+	if (ptable_parse(r->plain, &t, e) < 0) {
+		if (e->code != ERR_RECORD_CORRUPT)
+			return -1;
+		err_clear(e); /* as good as any, of unknown size */
+	}
 	c->packs = mem_resize(c->packs, c->n_packs + 1, sizeof *c->packs);
 	c->packs[c->n_packs++] =
 	    (struct pack_info){ r->id, c->category, t.blob_bytes };
@@ -100,7 +158,7 @@ take_pack(struct census *c, const struct zcopy_record *r, struct err *e)
 }
 
 static int
-take_mark(struct census *c, struct scan *s, struct err *e)
+take_mark(struct census *c, struct scan *s)
 {
 	struct mark m;
 
@@ -108,8 +166,7 @@ take_mark(struct census *c, struct scan *s, struct err *e)
 	m.pack = id_take(s);
 	m.time_ms = scan_u64(s);
 	if (!scan_done(s) || !category_known(m.category))
-		return err_set(e, ERR_RECORD_CORRUPT,
-		    "a condemned record is not well-formed");
+		return 0; /* says nothing: its pack is condemned anew */
 	c->marks = mem_resize(c->marks, c->n_marks + 1, sizeof *c->marks);
 	c->marks[c->n_marks++] = m;
 	return 0;
@@ -125,8 +182,13 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 
 	switch (kind) {
 	case SNAPSHOT_KIND:
-		if (snapshot_parse(r->plain, &snap, e) < 0)
-			return -1;
+		if (snapshot_parse(r->plain, &snap, e) < 0) {
+			if (e->code != ERR_RECORD_CORRUPT)
+				return -1;
+			/* Its references are beside it, all but secrets. */
+			err_clear(e);
+			c->secrets_unknown = true;
+		}
 		use_all(&c->used[CATEGORY_BACKUP], r->refs);
 		use_all(&c->used[CATEGORY_KEYCHAIN],
 		    buf_bytes(&snap.keychain_packs));
@@ -136,19 +198,12 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 		return 0;
 	case PTABLE_KIND:
 		return take_pack(c, r, e);
-	case SNAPSHOT_RUN_KIND: {
-		(void)scan_u8(&s);
-		(void)id_take(&s);
-		uint64_t at = scan_u64(&s);
-		c->runs += scan_done(&s) &&
-		    /* One of the future is of a clock that jumped: young. */
-		    (at > c->now_ms ||
-			c->now_ms - at < (uint64_t)PRUNE_GRACE_S * 1000);
+	case SNAPSHOT_RUN_KIND:
+		take_run(c, &r->id, &s);
 		return 0;
-	}
 	case SNAPSHOT_CONDEMNED_KIND:
 		(void)scan_u8(&s);
-		return take_mark(c, &s, e);
+		return take_mark(c, &s);
 	default:
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "the backup zone holds a record of kind %u, which this "
@@ -161,11 +216,20 @@ static int
 count(struct repo *r, struct census *c, struct err *e)
 {
 	c->now_ms = (uint64_t)now_ms();
+	c->repo = r;
+	c->idle = home_is_idle(r);
 	c->category = CATEGORY_BACKUP;
 	if (zcopy_each(r->backup.zone, 0, take_record, c, e) < 0)
 		return -1;
 	c->category = CATEGORY_KEYCHAIN;
 	return zcopy_each(r->keychain.zone, 0, take_record, c, e);
+}
+
+static bool
+in_use(const struct census *c, uint8_t category, const struct id *pack)
+{
+	return idset_has(&c->used[category], pack->b) ||
+	    (category == CATEGORY_KEYCHAIN && c->secrets_unknown);
 }
 
 static const struct mark *
@@ -239,7 +303,8 @@ static int
 still_unused(void *ctx, struct err *e)
 {
 	struct still *s = ctx;
-	OWN(census_free) struct census now = { .packs = NULL };
+	OWN(census_free)
+	struct census now = { .end_runs = s->first->end_runs };
 
 	if (zcopy_pull(s->r->backup.zone, 0, e) < 0 || count(s->r, &now, e) < 0)
 		return -1;
@@ -247,7 +312,7 @@ still_unused(void *ctx, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 		    "a backup has begun meanwhile; nothing was deleted");
 	for (size_t i = 0; i < s->packs->n; i++)
-		if (idset_has(&now.used[s->category], s->packs->list[i].b))
+		if (in_use(&now, s->category, &s->packs->list[i]))
 			return err_set(e, ERR_CONFLICT,
 			    "a backup uses a pack again; nothing was deleted");
 	return 0;
@@ -297,7 +362,7 @@ sort_out(struct census *c, const struct prune_options *o,
 	for (size_t i = 0; i < c->n_packs; i++) {
 		const struct pack_info *p = &c->packs[i];
 		const struct mark *m = mark_of(c, &p->id);
-		if (idset_has(&c->used[p->category], p->id.b)) {
+		if (in_use(c, p->category, &p->id)) {
 			struct id id = condemned_id(&p->id);
 			if (m != NULL)
 				id_list_add(revived, &id);
@@ -316,12 +381,26 @@ sort_out(struct census *c, const struct prune_options *o,
 	}
 }
 
+/* What is deleted first must not lack what would be written. */
+static bool
+no_room(struct repo *r, struct err *why)
+{
+	struct depot *d = r->depot;
+
+	if (d->ops->room == NULL || d->ops->room(d) >= ROOM_BYTES)
+		return false;
+	(void)err_set(why, ERR_DISK_FULL_HERE,
+	    "less than %d MiB are free, and it writes before it deletes",
+	    ROOM_BYTES >> 20);
+	return true;
+}
+
 /* Not beside a backup: it may be about to use what would be rewritten. */
 static int
 rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
     struct err *e)
 {
-	OWN(census_free) struct census c = { .packs = NULL };
+	OWN(census_free) struct census c = { .end_runs = o->end_runs };
 	const struct repack_options how = { .max_unused = o->max_unused,
 		.before_epoch = o->before_epoch,
 		.dry_run = o->dry_run };
@@ -330,11 +409,14 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 		return -1;
 	if (count(r, &c, e) < 0) /* refuses unknown kinds of records */
 		return -1;
+	if (c.runs == 0 && !o->dry_run && no_room(r, &out->not_repacked))
+		return 0;
 	if (c.runs > 0 || repack_run(r, &how, &out->repack, e) == 0)
 		return 0;
 	/* What is unused can be deleted all the same. */
 	if (e->code != ERR_SNAPSHOT_DAMAGED && e->code != ERR_CONFLICT &&
-	    e->code != ERR_CATEGORY_CLOSED)
+	    e->code != ERR_CATEGORY_CLOSED && e->code != ERR_DISK_FULL_HERE &&
+	    e->code != ERR_SERVER_FULL && e->code != ERR_QUOTA_EXCEEDED)
 		return -1;
 	out->not_repacked = *e;
 	out->repack = (struct repack_result){ 0 };
@@ -342,11 +424,24 @@ rewrite(struct repo *r, const struct prune_options *o, struct prune_result *out,
 	return 0;
 }
 
+/* A server does it by itself; a folder has nobody else. */
+static int
+tidy(struct repo *r, const struct prune_options *o, const struct census *c,
+    struct err *e)
+{
+	bool at_once = o->grace_s == 0 && c->runs == 0;
+
+	return r->depot->ops->tidy == NULL
+	    ? 0
+	    : r->depot->ops->tidy(
+		  r->depot, at_once ? (int64_t)c->now_ms : 0, e);
+}
+
 int
 prune_run(struct repo *r, const struct prune_options *o,
     struct prune_result *out, struct err *e)
 {
-	OWN(census_free) struct census c = { .packs = NULL };
+	OWN(census_free) struct census c = { .end_runs = o->end_runs };
 	OWN(id_list_free) struct id_list revived = { 0 };
 	OWN(mem_free) size_t *fresh = NULL;
 	struct id_list doomed[CATEGORY_END] = { { 0 } };
@@ -354,17 +449,19 @@ prune_run(struct repo *r, const struct prune_options *o,
 	int rc = 0;
 
 	*out = (struct prune_result){ 0 };
-	if (repo_refresh(r, e) < 0 || rewrite(r, o, out, e) < 0 ||
-	    count(r, &c, e) < 0)
+	if (repo_refresh(r, e) < 0 || repo_ask(r, e) < 0 ||
+	    rewrite(r, o, out, e) < 0 || count(r, &c, e) < 0)
 		return -1;
 	fresh = mem_array(c.n_packs, sizeof *fresh);
 	sort_out(&c, o, out, fresh, &n_fresh, &revived, doomed);
 	out->packs = c.n_packs;
 	out->runs = c.runs;
+	out->hold = c.hold;
 	out->condemned = n_fresh;
 	out->revived = revived.n;
 	if (!o->dry_run &&
-	    (put_marks(r, &c, fresh, n_fresh, e) < 0 ||
+	    (delete_records(r->backup.zone, &c.dead, e) < 0 ||
+		put_marks(r, &c, fresh, n_fresh, e) < 0 ||
 		delete_records(r->backup.zone, &revived, e) < 0))
 		rc = -1;
 	for (unsigned k = 1; k < CATEGORY_END && rc == 0; k++) {
@@ -380,15 +477,15 @@ prune_run(struct repo *r, const struct prune_options *o,
 	}
 	for (unsigned k = 0; k < CATEGORY_END; k++)
 		id_list_free(&doomed[k]);
-	if (rc < 0 || o->dry_run)
-		return rc;
+	if (rc < 0 || o->dry_run || tidy(r, o, &c, e) < 0)
+		return o->dry_run ? rc : -1;
 	return repo_save(r, e);
 }
 
 /* ---- for backups ---- */
 
 struct own_runs {
-	const struct id *dev_id;
+	struct repo *repo;
 	struct id_list *list;
 };
 
@@ -403,7 +500,10 @@ own_run(void *ctx, const struct zcopy_record *r, struct err *e)
 		return 0;
 	(void)scan_u8(&s);
 	struct id dev_id = id_take(&s);
-	if (id_equal(&dev_id, o->dev_id))
+	struct depot *d = o->repo->depot;
+	/* A folder's homes all write as one device. */
+	if (id_equal(&dev_id, &o->repo->self.dev_id) &&
+	    (d->ops->run_goes_on == NULL || !d->ops->run_goes_on(d, &r->id)))
 		id_list_add(o->list, &r->id);
 	return 0;
 }
@@ -413,7 +513,7 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 {
 	OWN(id_list_free) struct id_list dead = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
-	struct own_runs own = { &r->self.dev_id, &dead };
+	struct own_runs own = { r, &dead };
 
 	/* One backup of a home at a time: other runs of ours were cut off. */
 	if (zcopy_each(r->backup.zone, 0, own_run, &own, e) < 0)
@@ -426,12 +526,17 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 	id_put(&plain, &r->self.dev_id);
 	buf_put_u64(&plain, (uint64_t)now_ms());
 	id_random(run);
+	if (r->depot->ops->run_begin != NULL &&
+	    r->depot->ops->run_begin(r->depot, run, e) < 0)
+		return -1;
 	edits[0].id = *run;
 	edits[0].plain = buf_bytes(&plain);
 	for (size_t i = 0; i < n; i++)
 		edits[1 + i] =
 		    (struct zcopy_edit){ .id = dead.list[i], .deleted = true };
-	return zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e);
+	if (zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e) < 0)
+		return -1;
+	return repo_ask(r, e);
 }
 
 int

@@ -6,6 +6,10 @@
  * deleted by a commit, and only then its blob. A backup opens with a run
  * record; its snapshot's commit revives what it uses and is refused when
  * something it uses has gone meanwhile: then it stores that again.
+ *
+ * A run ends with its backup, however that ends. What a kill leaves is dead
+ * when it is 14 days old, when its device left the account, and at once for
+ * its own device, which can see that no backup goes on.
  */
 #pragma once
 
@@ -19,6 +23,13 @@ struct prune_options {
 	unsigned max_unused; /* percent of the repository; 100: no repacking */
 	uint32_t before_epoch; /* rewrite all under older keys; 0: none */
 	bool dry_run;
+	bool end_runs; /* no backup of another device goes on */
+};
+
+/* A backup that goes on, so far as can be told. */
+struct prune_hold {
+	struct id dev_id;
+	uint64_t time_ms;
 };
 
 struct prune_result {
@@ -30,6 +41,7 @@ struct prune_result {
 	struct repack_result repack;
 	struct err not_repacked; /* why nothing was rewritten, or code 0 */
 	uint64_t runs; /* backups that go on and hold deletion up */
+	struct prune_hold hold; /* the first of them to end by its age */
 };
 
 MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
@@ -37,7 +49,10 @@ MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
 
 /* ---- for backups ---- */
 
-/* Note that a backup goes on; drops what this device's dead runs left. */
+/*
+ * Note that a backup goes on; drops what this device's dead runs left, and
+ * asks which packs are whole (repo_ask).
+ */
 MUST_CHECK int prune_run_begin(struct repo *r, struct id *run, struct err *e);
 
 /*

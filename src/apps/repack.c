@@ -98,8 +98,12 @@ take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
-	if (ptable_parse(r->plain, &t, e) < 0)
-		return -1;
+	if (ptable_parse(r->plain, &t, e) < 0) {
+		if (e->code != ERR_RECORD_CORRUPT)
+			return -1;
+		err_clear(e); /* it stays as it is */
+		return 0;
+	}
 	p.stream = t.stream;
 	p.blob_bytes = t.blob_bytes;
 	p.n = t.n_entries;
@@ -281,6 +285,10 @@ look(struct repack *k, struct err *e)
 	if (zcopy_each(k->repo->keychain.zone, 0, take_pack, k, e) < 0 ||
 	    snapshot_load(k->repo, &k->list, e) < 0)
 		return -1;
+	if (k->list.n_bad > 0)
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "what snapshot %s needs cannot be told",
+		    id_short(&k->list.bad[0].id).s);
 	if (k->n > 1)
 		qsort(k->packs, k->n, sizeof *k->packs, by_id);
 	k->refs = mem_array(k->list.n + 1, sizeof *k->refs);
@@ -775,8 +783,8 @@ rename_all(struct repack *k, struct err *e)
 
 /* ---- the run record ---- */
 
-static struct id
-run_id(const struct repo *r)
+struct id
+repack_run_id(const struct repo *r)
 {
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest hash;
@@ -833,7 +841,7 @@ int
 repack_clear(struct repo *r, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = run_id(r), .deleted = true };
+	struct zcopy_edit edit = { .id = repack_run_id(r), .deleted = true };
 	struct err why;
 
 	if (zcopy_get(r->backup.zone, &edit.id, &plain, &why) < 0) {
@@ -882,7 +890,7 @@ repack_run(struct repo *r, const struct repack_options *o,
 	choose(&k, o);
 	if (o->dry_run || out->packs == 0)
 		return 0;
-	k.run = run_id(r);
+	k.run = repack_run_id(r);
 	if (run_begin(&k, e) < 0)
 		return -1;
 	int rc = copy_all(&k, e) < 0 || rename_all(&k, e) < 0 ? -1 : 0;

@@ -38,5 +38,7 @@ struct repack_options {
 MUST_CHECK int repack_run(struct repo *r, const struct repack_options *o,
     struct repack_result *out, struct err *e);
 
+/* The id of the run record of this device's rewriting. */
+struct id repack_run_id(const struct repo *r);
 /* Remove the run record that a killed repack of this device left. */
 MUST_CHECK int repack_clear(struct repo *r, struct err *e);

@@ -25,6 +25,7 @@ repo_free(struct repo **r)
 		return;
 	part_free(&(*r)->backup);
 	part_free(&(*r)->keychain);
+	free((*r)->dir);
 	free((*r)->cache_dir);
 	(void)pthread_mutex_destroy(&(*r)->follows);
 	free(*r);
@@ -77,6 +78,7 @@ repo_open(const struct zcopy_self *self, struct local *local,
 	(void)pthread_mutex_init(&r->follows, NULL);
 	r->self = *self;
 	r->depot = depot;
+	r->dir = mem_text(dir);
 	r->cache_dir = file_join(dir, "cache");
 	if (file_mkdirs(index, 0700, e) < 0 ||
 	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||
@@ -110,13 +112,19 @@ static int
 index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct index_job *j = ctx;
+	struct err why;
 
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND ||
 	    chunkmap_has_pack(j->map, &r->id))
 		return 0;
 	ptable_free(&j->table);
-	if (ptable_parse(r->plain, &j->table, e) < 0)
+	if (ptable_parse(r->plain, &j->table, &why) < 0) {
+		/* What only it names counts as lost; `check` names it. */
+		if (why.code == ERR_RECORD_CORRUPT)
+			return 0;
+		*e = why;
 		return -1;
+	}
 	OWN(mem_free)
 	uint8_t(*names)[DIGEST_BYTES] =
 	    mem_array(j->table.n_entries, DIGEST_BYTES);
@@ -152,7 +160,7 @@ part_follow(struct repo_part *p, struct err *e)
 	if (seq == chunkmap_seq(p->map))
 		return 0;
 	uint64_t since = chunkmap_seq(p->map);
-	if (zcopy_each(p->zone, since, index_one, &j, e) < 0 ||
+	if (zcopy_each_all(p->zone, since, index_one, &j, e) < 0 ||
 	    zcopy_gone(p->zone, since, drop_one, p->map, e) < 0)
 		return -1;
 	chunkmap_set_seq(p->map, seq);
@@ -204,6 +212,52 @@ repo_moved(struct repo *r, enum category c, const struct id *pack, bool *moved,
 	return 0;
 }
 
+#define MANY 16 /* packs that do not all get lost one by one */
+
+static int
+part_ask(struct repo *r, struct repo_part *part, struct err *e)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+	uint64_t lost = 0;
+
+	chunkmap_packs(part->map, &ids);
+	size_t n = ids.n / ID_BYTES;
+	const struct id *list = (const struct id *)ids.p; /* bytes only */
+	OWN(mem_free) uint8_t *there = mem_new(n + 1);
+	for (size_t at = 0; at < n; at += LIMIT_EXISTS_IDS)
+		if (r->depot->ops->blob_exists(r->depot, zcopy_zone(part->zone),
+			list + at,
+			n - at < LIMIT_EXISTS_IDS ? n - at : LIMIT_EXISTS_IDS,
+			there + at, e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		lost += there[i] == 0;
+	if (lost == n && n >= MANY) {
+		(void)err_set(e, ERR_BLOB_MISSING,
+		    "none of the %zu packs of %s is there", n,
+		    category_name(zcopy_category(part->zone)));
+		return err_remedy(e,
+		    "Is a disk not mounted where they are kept? If they are "
+		    "lost: aumbry repair");
+	}
+	for (size_t i = 0; i < n; i++)
+		if (there[i] == 0)
+			chunkmap_drop_pack(part->map, &list[i]);
+	r->lost += lost;
+	return 0;
+}
+
+int
+repo_ask(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	r->lost = 0;
+	return part_ask(r, &r->backup, e) < 0 ||
+		(r->keychain_open && part_ask(r, &r->keychain, e) < 0)
+	    ? -1
+	    : 0;
+}
+
 int
 repo_reindex(struct repo *r, struct err *e)
 {
@@ -218,6 +272,8 @@ int
 repo_save(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
+	if (r->lost > 0)
+		return 0; /* the old ones know what may come back */
 	/* Lost races brought in packs of others, which the index lacks. */
 	return part_follow(&r->backup, e) < 0 ||
 		chunkmap_save(r->backup.map, e) < 0 ||

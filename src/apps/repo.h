@@ -22,7 +22,8 @@ struct repo {
 	struct repo_part backup;
 	struct repo_part keychain;
 	bool keychain_open; /* its keys are held */
-	char *cache_dir;
+	char *dir, *cache_dir;
+	uint64_t lost; /* packs that are recorded and not whole: repo_ask */
 	pthread_mutex_t follows; /* held by who brings the indexes up to date */
 };
 
@@ -55,6 +56,17 @@ MUST_CHECK int repo_moved(struct repo *r, enum category c,
 
 /* Make the indexes anew from the pack records. Reads all of them. */
 MUST_CHECK int repo_reindex(struct repo *r, struct err *e);
+
+/*
+ * Ask for each pack and its length. What is not whole is left out of the
+ * indexes as long as they are open: it counts as not stored, and r->lost is
+ * how many. The records stay, and so do the indexes on the disk: the packs
+ * may come back.
+ *
+ * errors  blob-missing when many should be there and none is, as where a disk
+ *         is not mounted.
+ */
+MUST_CHECK int repo_ask(struct repo *r, struct err *e);
 
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);

@@ -15,7 +15,7 @@ const char *
 retain_name(enum retain_rule rule)
 {
 	static const char *const names[] = { "last", "hourly", "daily",
-		"weekly", "monthly", "yearly", "within", "tag" };
+		"weekly", "monthly", "yearly", "within", "tag", "clock" };
 
 	return (size_t)rule < ARRAY_SIZE(names) ? names[rule] : "?";
 }
@@ -105,12 +105,15 @@ same_period(const struct period *a, const struct period *b)
 
 /* One counted rule on one group, newest first. */
 static void
-count(enum retain_rule rule, uint64_t keep, struct retain_verdict *v, size_t n)
+count(enum retain_rule rule, uint64_t keep, bool whole,
+    struct retain_verdict *v, size_t n)
 {
 	struct period last = { { 0 } };
 	uint64_t kept = 0;
 
 	for (size_t i = 0; i < n && kept < keep; i++) {
+		if (whole && v[i].snap->partial)
+			continue;
 		if (rule != RETAIN_LAST) {
 			struct period p = period_of(rule, v[i].snap->time_ms);
 			if (kept > 0 && same_period(&p, &last))
@@ -136,10 +139,20 @@ tagged(const struct retain_policy *p, const struct snapshot *s)
 static void
 judge_group(const struct retain_policy *p, struct retain_verdict *v, size_t n)
 {
+	while (n > 0 && snapshot_clock_wrong(v[0].snap, p->now_ms)) {
+		v++->why |= 1u << RETAIN_CLOCK;
+		n--;
+	}
+	while (n > 0 && snapshot_clock_wrong(v[n - 1].snap, p->now_ms))
+		v[--n].why |= 1u << RETAIN_CLOCK;
+	if (n == 0)
+		return;
 	uint64_t newest = v[0].snap->time_ms;
-
-	for (int rule = RETAIN_LAST; rule < RETAIN_COUNTED; rule++)
-		count((enum retain_rule)rule, p->keep[rule], v, n);
+	for (int rule = RETAIN_LAST; rule < RETAIN_COUNTED; rule++) {
+		enum retain_rule x = (enum retain_rule)rule;
+		count(x, p->keep[rule], false, v, n);
+		count(x, p->keep[rule], true, v, n);
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint64_t age_ms = newest - v[i].snap->time_ms;
 		if (p->within_s > 0 && age_ms / 1000 <= (uint64_t)p->within_s)

@@ -6,6 +6,11 @@
  * time, newest first. A rule of periods keeps the newest snapshot of each of
  * the last N periods that have one, in local time; weeks begin on Monday (ISO
  * 8601), and the two hours that share a name in autumn are two hours.
+ *
+ * Snapshots whose clock was wrong (of a time that has not come, or before
+ * there was any) are kept, and count for nothing. Partial snapshots take no
+ * whole one's place: a rule of N keeps what it keeps among all, and what it
+ * keeps among the whole ones alone.
  */
 #pragma once
 
@@ -21,12 +26,14 @@ enum retain_rule {
 	RETAIN_COUNTED, /* those above have a number each */
 	RETAIN_WITHIN = RETAIN_COUNTED,
 	RETAIN_TAG,
+	RETAIN_CLOCK, /* no rule: see above */
 	RETAIN_RULES
 };
 
 struct retain_policy {
 	uint64_t keep[RETAIN_COUNTED]; /* 0: the rule keeps nothing */
 	int64_t within_s; /* before the newest of the group; 0: no rule */
+	uint64_t now_ms;
 	const char *const *tags; /* whoever has one of them is kept */
 	size_t n_tags;
 };

@@ -2,6 +2,7 @@
 /* snapshot.c: encoding, parsing and finding snapshots. */
 #include "apps/snapshot.h"
 
+#include "base/now.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define FORMAT 1
 #define PARTIAL 0x01
+#define FIRST_MS 1262304000000u /* 2010-01-01: none is older */
 
 static void
 bufs_free(struct buf **list, size_t *n)
@@ -163,13 +165,88 @@ snapshot_parse(struct bytes plain, struct snapshot *out, struct err *e)
 	return 0;
 }
 
+/* ---- what is typed ---- */
+
+static int
+check_tag(struct bytes tag, struct err *e)
+{
+	if (tag.n > 0 && tag.n <= SNAPSHOT_TAG_BYTES && text_is_utf8(tag))
+		return 0;
+	return err_set(
+	    e, ERR_USAGE, "a tag is text of 1 to %d bytes", SNAPSHOT_TAG_BYTES);
+}
+
+static int
+check_count(const char *what, size_t n, size_t most, struct err *e)
+{
+	return n <= most
+	    ? 0
+	    : err_set(e, ERR_USAGE, "a snapshot has at most %zu %s, not %zu",
+		  most, what, n);
+}
+
+int
+snapshot_check_tags(const char *const *tags, size_t n, struct err *e)
+{
+	if (check_count("tags", n, SNAPSHOT_TAGS_MAX, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (check_tag(bytes_str(tags[i]), e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+snapshot_check_words(const struct snapshot *s, struct err *e)
+{
+	const struct buf *names[] = { &s->host, &s->user, &s->version };
+	/* Each list and text has its length before it: 4 bytes at most. */
+	size_t n = 0;
+
+	if (check_count("paths", s->n_paths, SNAPSHOT_PATHS_MAX, e) < 0 ||
+	    check_count("tags", s->n_tags, SNAPSHOT_TAGS_MAX, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (names[i]->n > SNAPSHOT_NAME_BYTES)
+			return err_set(e, ERR_USAGE,
+			    "the name of a host or user has at most %d bytes",
+			    SNAPSHOT_NAME_BYTES);
+		n += 4 + names[i]->n;
+	}
+	for (size_t i = 0; i < s->n_tags; i++) {
+		if (check_tag(buf_bytes(&s->tags[i]), e) < 0)
+			return -1;
+		n += 4 + s->tags[i].n;
+	}
+	for (size_t i = 0; i < s->n_paths; i++)
+		n += 4 + s->paths[i].n;
+	if (n <= SNAPSHOT_WORDS_BYTES)
+		return 0;
+	(void)err_set(e, ERR_USAGE,
+	    "paths and tags have %zu bytes together, and a snapshot takes %d",
+	    n, SNAPSHOT_WORDS_BYTES);
+	return err_remedy(e, "Back up a folder above them, or in two backups.");
+}
+
+/* ---- all there are ---- */
+
 void
 snapshot_list_free(struct snapshot_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		snapshot_free(&l->list[i]);
 	free(l->list);
+	free(l->bad);
 	*l = (struct snapshot_list){ 0 };
+}
+
+static void
+add_bad(struct snapshot_list *l, const struct zcopy_record *r,
+    const struct err *why)
+{
+	l->bad = mem_resize(l->bad, l->n_bad + 1, sizeof *l->bad);
+	l->bad[l->n_bad++] =
+	    (struct snapshot_bad){ r->id, r->seq, *why, r->bad == NULL };
 }
 
 static int
@@ -177,11 +254,19 @@ load_one(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct snapshot_list *l = ctx;
 	struct snapshot s;
+	struct err why;
 
+	(void)e;
+	if (r->bad != NULL) {
+		add_bad(l, r, r->bad);
+		return 0;
+	}
 	if (r->plain.n == 0 || r->plain.p[0] != SNAPSHOT_KIND)
 		return 0;
-	if (snapshot_parse(r->plain, &s, e) < 0)
-		return err_in(e, "snapshot %s", id_short(&r->id).s);
+	if (snapshot_parse(r->plain, &s, &why) < 0) {
+		add_bad(l, r, &why);
+		return 0;
+	}
 	s.id = r->id;
 	s.seq = r->seq;
 	l->list = mem_resize(l->list, l->n + 1, sizeof *l->list);
@@ -204,7 +289,7 @@ snapshot_load(struct repo *r, struct snapshot_list *out, struct err *e)
 {
 	OWN(snapshot_list_free) struct snapshot_list l = { 0 };
 
-	if (zcopy_each(r->backup.zone, 0, load_one, &l, e) < 0)
+	if (zcopy_each_all(r->backup.zone, 0, load_one, &l, e) < 0)
 		return -1;
 	if (l.n > 1)
 		qsort(l.list, l.n, sizeof *l.list, by_time);
@@ -213,34 +298,102 @@ snapshot_load(struct repo *r, struct snapshot_list *out, struct err *e)
 	return 0;
 }
 
-int
-snapshot_find(const struct snapshot_list *l, const char *text,
-    const struct snapshot **out, struct err *e)
-{
-	size_t n = strlen(text), found = 0;
+/* ---- finding one ---- */
 
-	*out = NULL;
-	if (strcmp(text, "latest") == 0) {
-		if (l->n == 0)
-			return err_set(
-			    e, ERR_NOT_FOUND, "there is no snapshot yet");
-		*out = &l->list[l->n - 1];
-		return 0;
+bool
+snapshot_of_future(const struct snapshot *s, uint64_t now_ms)
+{
+	return s->time_ms > now_ms &&
+	    s->time_ms - now_ms > (uint64_t)LIMIT_CLOCK_SKEW_MS;
+}
+
+bool
+snapshot_clock_wrong(const struct snapshot *s, uint64_t now_ms)
+{
+	return s->time_ms < FIRST_MS || snapshot_of_future(s, now_ms);
+}
+
+const struct snapshot *
+snapshot_latest(const struct snapshot_list *l)
+{
+	const struct snapshot *last = NULL;
+	uint64_t now = (uint64_t)now_ms();
+
+	for (size_t i = l->n; i-- > 0;) {
+		const struct snapshot *s = &l->list[i];
+		if (!snapshot_of_future(s, now))
+			return s;
+		if (last == NULL || s->seq > last->seq)
+			last = s;
 	}
-	for (size_t i = 0; i < l->n && n >= 1; i++)
-		if (strncmp(id_text(&l->list[i].id).s, text, n) == 0) {
-			*out = &l->list[i];
-			found++;
-		}
-	if (found == 1)
-		return 0;
-	if (found > 1)
-		return err_set(e, ERR_USAGE,
-		    "%zu snapshots begin with %s; give more digits", found,
-		    text);
+	return last;
+}
+
+static bool
+begins(const struct id *id, const char *text)
+{
+	size_t n = strlen(text);
+
+	return n >= 1 && strncmp(id_text(id).s, text, n) == 0;
+}
+
+static int
+none(const char *text, struct err *e)
+{
 	OWN(buf_free) struct buf shown = { 0 };
+
 	text_show(&shown, bytes_str(text));
 	(void)err_set(
 	    e, ERR_NOT_FOUND, "there is no snapshot %s", buf_text(&shown));
 	return err_remedy(e, "Run: aumbry snapshot list");
+}
+
+static int
+unreadable(const struct snapshot_bad *b, struct err *e)
+{
+	*e = b->why;
+	(void)err_in(e, "snapshot %s", id_short(&b->id).s);
+	if (e->code == ERR_UPDATE_NEEDED)
+		return -1;
+	return b->opened
+	    ? err_remedy(e,
+		  "The other snapshots are not touched by it. Take it out: "
+		  "aumbry snapshot forget %s",
+		  id_short(&b->id).s)
+	    : err_remedy(e, "Run: aumbry repair");
+}
+
+int
+snapshot_find(const struct snapshot_list *l, const char *text,
+    const struct snapshot **out, struct err *e)
+{
+	const struct snapshot_bad *bad = NULL;
+	size_t found = 0;
+
+	*out = NULL;
+	if (strcmp(text, "latest") == 0) {
+		*out = snapshot_latest(l);
+		return *out != NULL
+		    ? 0
+		    : err_set(e, ERR_NOT_FOUND, "there is no snapshot yet");
+	}
+	for (size_t i = 0; i < l->n; i++)
+		if (begins(&l->list[i].id, text)) {
+			*out = &l->list[i];
+			found++;
+		}
+	for (size_t i = 0; i < l->n_bad; i++)
+		if (begins(&l->bad[i].id, text)) {
+			bad = &l->bad[i];
+			found++;
+		}
+	if (found != 1)
+		*out = NULL;
+	if (found > 1)
+		return err_set(e, ERR_USAGE,
+		    "%zu snapshots begin with %s; give more digits", found,
+		    text);
+	if (found == 0)
+		return none(text, e);
+	return bad == NULL ? 0 : unreadable(bad, e);
 }

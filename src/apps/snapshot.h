@@ -29,8 +29,14 @@
 #define SNAPSHOT_RUN_KIND 3
 #define SNAPSHOT_REFS_KIND 4
 #define SNAPSHOT_CONDEMNED_KIND 5
+
+/* What a reader takes, and a writer refuses before the work begins. */
 #define SNAPSHOT_PATHS_MAX 4096
 #define SNAPSHOT_TAGS_MAX 64
+#define SNAPSHOT_TAG_BYTES 255
+#define SNAPSHOT_NAME_BYTES 1024 /* of the host, the user, the version */
+/* All these together: half a record, the other half is for references. */
+#define SNAPSHOT_WORDS_BYTES (LIMIT_RECORD_BYTES / 2)
 
 struct snapshot {
 	struct id id;
@@ -54,23 +60,55 @@ void snapshot_put(struct buf *out, const struct snapshot *s);
 /* errors: record-corrupt, update-needed. */
 MUST_CHECK int snapshot_parse(
     struct bytes plain, struct snapshot *out, struct err *e);
+
+/*
+ * Will what is typed (paths, tags, host, user, version) be taken back by
+ * snapshot_parse, whatever the backup finds? Asked before anything is stored.
+ *
+ * errors  bad-usage.
+ */
+MUST_CHECK int snapshot_check_words(const struct snapshot *s, struct err *e);
+MUST_CHECK int snapshot_check_tags(
+    const char *const *tags, size_t n, struct err *e);
 void snapshot_add_path(struct snapshot *s, struct bytes path);
 void snapshot_add_tag(struct snapshot *s, struct bytes tag);
+
+/* One whose record is there and says nothing. */
+struct snapshot_bad {
+	struct id id;
+	uint64_t seq;
+	struct err why;
+	bool opened; /* false: only this device's copy of the record is bad */
+};
 
 /* All snapshots of a repository, oldest first. */
 struct snapshot_list {
 	struct snapshot *list;
 	size_t n;
+	struct snapshot_bad *bad; /* in no order */
+	size_t n_bad;
 };
 
 void snapshot_list_free(struct snapshot_list *l);
 MUST_CHECK int snapshot_load(
     struct repo *r, struct snapshot_list *out, struct err *e);
 
+/* Does it say to be of a time that has not come? A clock was wrong. */
+bool snapshot_of_future(const struct snapshot *s, uint64_t now_ms);
+/* The same; or of one before there was any: a clock that begins at 1970. */
+bool snapshot_clock_wrong(const struct snapshot *s, uint64_t now_ms);
+
+/*
+ * The newest that is not of the future; else the one recorded last; NULL when
+ * there is none.
+ */
+const struct snapshot *snapshot_latest(const struct snapshot_list *l);
+
 /*
  * The snapshot that `text` means: "latest", or the first hex digits of an id.
  *
- * errors  not-found; bad-usage when several begin so.
+ * errors  not-found; bad-usage when several begin so; record-corrupt and
+ *         update-needed when it is there and cannot be read.
  */
 MUST_CHECK int snapshot_find(const struct snapshot_list *l, const char *text,
     const struct snapshot **out, struct err *e);

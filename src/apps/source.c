@@ -34,6 +34,7 @@ struct source {
 	struct held_block held;
 	struct id lost; /* the last pack that is missing, and not moved */
 	bool looked; /* for a name that the index did not have */
+	bool strict;
 };
 
 struct source *
@@ -44,6 +45,12 @@ source_new(struct repo *repo)
 	s->repo = repo;
 	s->codec = codec_new(1);
 	return s;
+}
+
+void
+source_strict(struct source *s)
+{
+	s->strict = true;
 }
 
 void
@@ -248,34 +255,6 @@ moved(struct source *s, enum category c, const struct id *pack, struct err *e)
 	return yes;
 }
 
-int
-source_run(struct source *s, enum category c, const struct ptable *t,
-    uint32_t first, uint32_t last, const uint32_t *wanted, size_t n,
-    source_fn fn, void *ctx, struct err *e)
-{
-	uint32_t a, b, open = UINT32_MAX;
-	struct bytes block = { 0 };
-
-	segments_of(t, first, last, &a, &b);
-	if (open_segments(s, c, t, a, b, e) < 0)
-		return moved(s, c, &t->pack, e)
-		    ? source_moved(s, c, &t->pack, wanted, n, fn, ctx, e)
-		    : err_in(e, "pack %s", id_short(&t->pack).s);
-	for (size_t i = 0; i < n; i++) {
-		const struct ptable_entry *x = &t->entries[wanted[i]];
-		if (x->block != open &&
-		    expand(s, t, x->block, a, &s->block, &block, e) < 0)
-			return err_in(e, "pack %s, block %u",
-			    id_short(&t->pack).s, (unsigned)x->block);
-		open = x->block;
-		struct bytes plain = bytes_of(block.p + x->offset, x->length);
-		if (check_name(s, c, t, wanted[i], plain, e) < 0 ||
-		    fn(ctx, wanted[i], plain, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* ---- by name ---- */
 
 static int
@@ -361,6 +340,30 @@ read_there(struct source *s, enum category c, const struct wanted *w,
 	return read_entry(s, c, entry, out, e);
 }
 
+/* Of a pack, rather than of all. */
+static bool
+pack_is_bad(const struct err *e)
+{
+	return e->code == ERR_BLOB_MISSING || e->code == ERR_BLOB_TRUNCATED ||
+	    e->code == ERR_BLOB_CORRUPT;
+}
+
+/* From another pack that holds it too; e stays when there is none. */
+static int
+read_elsewhere(struct source *s, enum category c, const struct wanted *w,
+    const struct id *but, struct buf *out, struct err *e)
+{
+	struct chunkmap *map = repo_part(s->repo, c)->map;
+	struct digest name = { { 0 } };
+	struct id pack;
+	uint32_t entry;
+
+	memcpy(name.b, w->name, w->n);
+	return chunkmap_find_but(map, name.b, but, &pack, &entry)
+	    ? read_there(s, c, w, &pack, entry, out, e)
+	    : -1;
+}
+
 static int
 read_wanted(struct source *s, enum category c, const struct wanted *w,
     struct buf *out, struct err *e)
@@ -374,10 +377,83 @@ read_wanted(struct source *s, enum category c, const struct wanted *w,
 		return -1;
 	if (read_there(s, c, w, &pack, entry, out, e) == 0)
 		return 0;
-	return moved(s, c, &pack, e) &&
-		source_find(s, c, &name, &pack, &entry, e) == 0
-	    ? read_there(s, c, w, &pack, entry, out, e)
-	    : -1;
+	if (moved(s, c, &pack, e))
+		return source_find(s, c, &name, &pack, &entry, e) < 0
+		    ? -1
+		    : read_there(s, c, w, &pack, entry, out, e);
+	return pack_is_bad(e) ? read_elsewhere(s, c, w, &pack, out, e) : -1;
+}
+
+/* ---- by pack ---- */
+
+/* What a run has not given yet. */
+struct rest {
+	const uint32_t *wanted;
+	size_t n;
+	source_fn fn;
+	void *ctx;
+};
+
+/* The rest of a run from other packs; e stays when one is in no other. */
+static int
+run_elsewhere(struct source *s, enum category c, const struct ptable *t,
+    const struct rest *r, struct err *e)
+{
+	struct chunkmap *map = repo_part(s->repo, c)->map;
+	struct id pack;
+	uint32_t entry;
+
+	if (s->strict || !pack_is_bad(e))
+		return -1;
+	for (size_t i = 0; i < r->n; i++)
+		if (!chunkmap_find_but(map, t->entries[r->wanted[i]].name.b,
+			&t->pack, &pack, &entry))
+			return -1;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct ptable_entry *x = &t->entries[r->wanted[i]];
+		const struct wanted w = { x->name.b, DIGEST_BYTES, x->length };
+		OWN(buf_free) struct buf plain = { 0 };
+		if (read_elsewhere(s, c, &w, &t->pack, &plain, e) < 0 ||
+		    r->fn(r->ctx, r->wanted[i], buf_bytes(&plain), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+source_run(struct source *s, enum category c, const struct ptable *t,
+    uint32_t first, uint32_t last, const uint32_t *wanted, size_t n,
+    source_fn fn, void *ctx, struct err *e)
+{
+	uint32_t a, b, open = UINT32_MAX;
+	struct bytes block = { 0 };
+
+	segments_of(t, first, last, &a, &b);
+	if (open_segments(s, c, t, a, b, e) < 0) {
+		const struct rest all = { wanted, n, fn, ctx };
+		if (moved(s, c, &t->pack, e))
+			return source_moved(
+			    s, c, &t->pack, wanted, n, fn, ctx, e);
+		(void)err_in(e, "pack %s", id_short(&t->pack).s);
+		return run_elsewhere(s, c, t, &all, e);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct ptable_entry *x = &t->entries[wanted[i]];
+		const struct rest rest = { wanted + i, n - i, fn, ctx };
+		if (x->block != open &&
+		    expand(s, t, x->block, a, &s->block, &block, e) < 0) {
+			(void)err_in(e, "pack %s, block %u",
+			    id_short(&t->pack).s, (unsigned)x->block);
+			return run_elsewhere(s, c, t, &rest, e);
+		}
+		open = x->block;
+		struct bytes plain = bytes_of(block.p + x->offset, x->length);
+		if (check_name(s, c, t, wanted[i], plain, e) < 0)
+			return run_elsewhere(s, c, t, &rest, e);
+		if (fn(ctx, wanted[i], plain, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int

@@ -4,8 +4,9 @@
  * A source belongs to one thread; several may read one repository at once.
  * Every chunk's name is computed again before a byte is handed out. Where a
  * pack is gone because another device rewrote and deleted it, the index is
- * refreshed once, and its chunks are read where they are now; only what is
- * still nowhere is an error.
+ * refreshed once, and its chunks are read where they are now. What a pack that
+ * is lost or damaged should hold is read from another that holds it too. Only
+ * what is nowhere is an error.
  */
 #pragma once
 
@@ -16,6 +17,8 @@ struct source;
 
 struct source *source_new(struct repo *repo);
 void source_free(struct source **s);
+/* From now on source_run reads the pack it is told to, and no other. */
+void source_strict(struct source *s);
 
 /*
  * Where the chunk of that name is.

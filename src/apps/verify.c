@@ -2,6 +2,7 @@
 /* verify.c: aumbry check and repair. */
 #include "apps/verify.h"
 
+#include "apps/forget.h"
 #include "apps/tree.h"
 #include "base/idset.h"
 #include "vault/ptable.h"
@@ -25,6 +26,7 @@ struct verify {
 	struct pack_ref *packs;
 	size_t n, cap;
 	struct idset bad; /* ids */
+	struct buf missing; /* of them: ids of those that are not stored */
 	uint8_t category; /* of the zone being read */
 	const struct snapshot *snap; /* being walked */
 	bool snap_damaged;
@@ -36,6 +38,7 @@ verify_free(struct verify *v)
 {
 	free(v->packs);
 	idset_free(&v->bad);
+	buf_free(&v->missing);
 	source_free(&v->src);
 }
 
@@ -43,6 +46,7 @@ void
 verify_result_free(struct verify_result *r)
 {
 	buf_free(&r->bad);
+	buf_free(&r->unreadable);
 }
 
 static void
@@ -63,21 +67,67 @@ bad_pack(struct verify *v, const struct pack_ref *p, const struct err *why)
 	found(v, NULL, why);
 }
 
+static bool
+is_damage(const struct err *e)
+{
+	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
+}
+
+/* Told when it is known whether anything needs it. */
+static void
+missing_pack(struct verify *v, const struct pack_ref *p)
+{
+	if (!idset_add(&v->bad, p->id.b))
+		return;
+	buf_put_u8(&v->out->bad, p->category);
+	id_put(&v->out->bad, &p->id);
+	id_put(&v->missing, &p->id);
+}
+
+static void
+tell_missing(struct verify *v)
+{
+	struct scan s = scan_of(buf_bytes(&v->missing));
+
+	if (v->out->snapshots_damaged == 0) {
+		v->out->unneeded = v->missing.n / ID_BYTES;
+		return;
+	}
+	while (s.n > 0) {
+		struct id id = id_take(&s);
+		struct err why;
+		(void)err_set(&why, ERR_BLOB_MISSING,
+		    "pack %s is not stored in full", id_text(&id).s);
+		found(v, NULL, &why);
+	}
+}
+
 /* ---- packs ---- */
 
 static int
 take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct verify *v = ctx;
+	struct pack_ref p = { r->id, v->category };
+	OWN(ptable_free) struct ptable t = { 0 };
+	struct err why;
 
-	(void)e;
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
+	if (ptable_parse(r->plain, &t, &why) < 0) {
+		if (!is_damage(&why)) {
+			*e = why;
+			return -1;
+		}
+		(void)err_in(&why, "pack %s", id_text(&p.id).s);
+		bad_pack(v, &p, &why);
+		return 0;
+	}
 	if (v->n == v->cap) {
 		v->cap = v->cap == 0 ? 64 : 2 * v->cap;
 		v->packs = mem_resize(v->packs, v->cap, sizeof *v->packs);
 	}
-	v->packs[v->n++] = (struct pack_ref){ r->id, v->category };
+	v->packs[v->n++] = p;
 	return 0;
 }
 
@@ -102,12 +152,9 @@ ask_some(struct verify *v, const struct pack_ref *list, size_t n, struct err *e)
 	if (missing > 0 && repo_refresh(v->repo, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		struct err why;
 		if (there[i] != 0 || !chunkmap_has_pack(part->map, &ids[i]))
 			continue;
-		(void)err_set(&why, ERR_BLOB_MISSING, "pack %s is not stored",
-		    id_text(&list[i].id).s);
-		bad_pack(v, &list[i], &why);
+		missing_pack(v, &list[i]);
 	}
 	return 0;
 }
@@ -167,12 +214,6 @@ read_pack(struct verify *v, const struct pack_ref *p, struct err *e)
 	return 0;
 }
 
-static bool
-is_damage(const struct err *e)
-{
-	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
-}
-
 static int
 read_some(struct verify *v, struct err *e)
 {
@@ -229,7 +270,7 @@ check_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		}
 		if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
 			return -1;
-		if (!found || idset_has(&v->bad, pack.b))
+		if (!found)
 			return err_set(e, ERR_SNAPSHOT_DAMAGED,
 			    "content of at least one file is lost");
 	}
@@ -277,6 +318,18 @@ check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 	return 0;
 }
 
+static void
+unreadable(struct verify *v, const struct snapshot_bad *b)
+{
+	struct snapshot named = { .id = b->id };
+
+	v->out->snapshots++;
+	v->out->snapshots_damaged++;
+	if (b->opened && b->why.code == ERR_RECORD_CORRUPT)
+		id_put(&v->out->unreadable, &b->id);
+	found(v, &named, &b->why);
+}
+
 static int
 check_copy(struct verify *v, struct zcopy *z, struct err *e)
 {
@@ -292,6 +345,20 @@ check_copy(struct verify *v, struct zcopy *z, struct err *e)
 	return 0;
 }
 
+/* What a bad pack held may be in another one. */
+static void
+leave_out_bad(struct verify *v)
+{
+	struct scan s = scan_of(buf_bytes(&v->out->bad));
+
+	while (s.n > 0) {
+		uint8_t c = scan_u8(&s);
+		struct id id = id_take(&s);
+		chunkmap_drop_pack(
+		    repo_part(v->repo, (enum category)c)->map, &id);
+	}
+}
+
 int
 verify_run(struct repo *r, const struct verify_options *o,
     struct verify_result *out, struct err *e)
@@ -301,6 +368,7 @@ verify_run(struct repo *r, const struct verify_options *o,
 
 	*out = (struct verify_result){ 0 };
 	v.src = source_new(r);
+	source_strict(v.src);
 	if (repo_refresh(r, e) < 0 || check_copy(&v, r->backup.zone, e) < 0 ||
 	    check_copy(&v, r->keychain.zone, e) < 0)
 		return -1;
@@ -322,9 +390,13 @@ verify_run(struct repo *r, const struct verify_options *o,
 		return -1;
 	out->packs = v.n;
 	out->snapshots = list.n;
+	for (size_t i = 0; i < list.n_bad; i++)
+		unreadable(&v, &list.bad[i]);
+	leave_out_bad(&v);
 	for (size_t i = 0; i < list.n; i++)
 		if (check_snapshot(&v, &list.list[i], e) < 0)
 			return -1;
+	tell_missing(&v);
 	return 0;
 }
 
@@ -356,7 +428,14 @@ drop(struct repo *r, enum category c, const struct verify_result *v,
 int
 verify_repair(struct repo *r, const struct verify_result *v, struct err *e)
 {
-	if (drop(r, CATEGORY_BACKUP, v, e) < 0 ||
+	size_t n = v->unreadable.n / ID_BYTES;
+	OWN(mem_free) struct id *ids = mem_array(n + 1, sizeof *ids);
+	struct scan s = scan_of(buf_bytes(&v->unreadable));
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = id_take(&s);
+	if (forget_snapshots(r, ids, n, e) < 0 ||
+	    drop(r, CATEGORY_BACKUP, v, e) < 0 ||
 	    drop(r, CATEGORY_KEYCHAIN, v, e) < 0 || repo_refresh(r, e) < 0)
 		return -1;
 	return repo_save(r, e);

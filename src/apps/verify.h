@@ -20,6 +20,8 @@ struct verify_result {
 	uint64_t snapshots, packs, packs_read, chunks_read, bytes_read;
 	uint64_t damages;
 	uint64_t snapshots_damaged;
+	uint64_t unneeded; /* packs that are lost and nothing needs */
+	struct buf unreadable; /* ids of snapshots whose record says nothing */
 	/* Packs that are lost or changed: category u8 | id[16] each. */
 	struct buf bad;
 };
@@ -31,7 +33,8 @@ MUST_CHECK int verify_run(struct repo *r, const struct verify_options *o,
 
 /*
  * Take what verify_run found lost out of the index and the zones, so that the
- * next backup stores again what is still on disk. Nothing whole is touched.
+ * next backup stores again what is still on disk, and the records of snapshots
+ * that say nothing. Nothing whole is touched.
  */
 MUST_CHECK int verify_repair(
     struct repo *r, const struct verify_result *v, struct err *e);

@@ -92,7 +92,7 @@ X(ERR_HOME_BUSY, "home-busy", 409, 1, "Another aumbry is doing the same here.", 
 X(ERR_READ_INCOMPLETE, "read-incomplete", 500, 3, "Some files could not be read and are not in the backup.", "See the list above; give this user the right to read them, or leave them out with --exclude.") \
 X(ERR_WRITE_INCOMPLETE, "write-incomplete", 500, 3, "Some files could not be restored in full.", "See the list above; as root, owners and devices can be restored too.") \
 X(ERR_SNAPSHOT_DAMAGED, "snapshot-damaged", 422, 6, "A snapshot needs content that is lost.", "Restore what is whole, then run: aumbry repair; the next backup stores again what is still on disk.") \
-X(ERR_STATE_DAMAGED, "state-damaged", 500, 1, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
+X(ERR_STATE_DAMAGED, "state-damaged", 500, 6, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
 X(ERR_IO, "io-error", 500, 1, "A file could not be read or written.", "The message says which and why.") \
 X(ERR_REPO_EXISTS, "repository-exists", 409, 1, "There is something else where the repository would be made.", "Name an empty folder.") \
 /* protection and recovery */ \

@@ -308,14 +308,16 @@ text_parse_size(const char *s, uint64_t *bytes)
 	return 0;
 }
 
+#define DAY_S 86400
+
 int
 text_parse_span(const char *s, int64_t *seconds)
 {
 	static const struct {
-		char unit;
+		const char *unit;
 		int64_t seconds;
-	} units[] = { { '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 },
-		{ 'd', 86400 }, { 'w', 604800 }, { 'y', 31536000 } };
+	} units[] = { { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", DAY_S },
+		{ "w", 7 * DAY_S }, { "m", 31 * DAY_S }, { "y", 366 * DAY_S } };
 	char *end;
 
 	if (*s < '0' || *s > '9')
@@ -325,7 +327,7 @@ text_parse_span(const char *s, int64_t *seconds)
 	if (errno != 0 || v > 1000000000)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (*end == units[i].unit && (*end == '\0' || end[1] == '\0')) {
+		if (strcmp(end, units[i].unit) == 0) {
 			*seconds = v * units[i].seconds;
 			return 0;
 		}

@@ -37,7 +37,12 @@ void text_size(struct buf *out, uint64_t bytes);
 /* "10G", "512M", "1.5T", "4096": powers of 1,024. -1 when it is none. */
 MUST_CHECK int text_parse_size(const char *s, uint64_t *bytes);
 
-/* "90s", "5m", "12h", "7d", "2w", plain seconds. -1 when it is none. */
+/*
+ * "90s", "5min", "12h", "7d", "2w", "6m", "1y": a month counts 31 days and a year
+ * 366, so that no span is shorter than what was meant. No number alone.
+ *
+ * -1 when it is none.
+ */
 MUST_CHECK int text_parse_span(const char *s, int64_t *seconds);
 
 /* Whole decimal number within lo..hi. -1 when it is none. */

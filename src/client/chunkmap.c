@@ -199,28 +199,32 @@ lower_bound(const struct chunkmap *m, struct name name)
 	return low;
 }
 
+/* Live, and not in pack number `but`, which may be NO_PACK. */
 static bool
-find_sorted(const struct chunkmap *m, struct name name, struct entry *out)
+find_sorted(
+    const struct chunkmap *m, struct name name, uint32_t but, struct entry *out)
 {
 	for (size_t i = lower_bound(m, name); i < m->n_sorted; i++) {
 		*out = sorted_at(m, i);
 		if (name_cmp(out->name, name) != 0)
 			return false;
-		if (entry_live(m, out))
+		if (out->pack != but && entry_live(m, out))
 			return true;
 	}
 	return false;
 }
 
 static bool
-find_added(const struct chunkmap *m, struct name name, struct entry *out)
+find_added(
+    const struct chunkmap *m, struct name name, uint32_t but, struct entry *out)
 {
 	if (m->cap_slots == 0)
 		return false;
 	for (size_t i = name.hi & (m->cap_slots - 1);
 	     m->slots[i].pack != NO_PACK; i = (i + 1) & (m->cap_slots - 1)) {
 		*out = m->slots[i];
-		if (name_cmp(out->name, name) == 0 && entry_live(m, out))
+		if (name_cmp(out->name, name) == 0 && out->pack != but &&
+		    entry_live(m, out))
 			return true;
 	}
 	return false;
@@ -739,21 +743,48 @@ chunkmap_add(struct chunkmap *m, const struct id *pack,
 	unlock(m);
 }
 
-bool
-chunkmap_find(
-    struct chunkmap *m, const uint8_t *name, struct id *pack, uint32_t *entry)
+static bool
+find(struct chunkmap *m, const uint8_t *name, uint32_t but, struct id *pack,
+    uint32_t *entry)
 {
 	struct name key = name_of(name);
 	struct entry x;
 
+	if (!find_added(m, key, but, &x) && !find_sorted(m, key, but, &x))
+		return false;
+	*pack = m->packs[x.pack].id;
+	*entry = x.number;
+	return true;
+}
+
+bool
+chunkmap_find(
+    struct chunkmap *m, const uint8_t *name, struct id *pack, uint32_t *entry)
+{
 	lock_read(m);
-	bool found = find_added(m, key, &x) || find_sorted(m, key, &x);
-	if (found) {
-		*pack = m->packs[x.pack].id;
-		*entry = x.number;
-	}
+	bool found = find(m, name, NO_PACK, pack, entry);
 	unlock(m);
 	return found;
+}
+
+bool
+chunkmap_find_but(struct chunkmap *m, const uint8_t *name, const struct id *but,
+    struct id *pack, uint32_t *entry)
+{
+	lock_read(m);
+	bool found = find(m, name, pack_find(m, but), pack, entry);
+	unlock(m);
+	return found;
+}
+
+void
+chunkmap_packs(struct chunkmap *m, struct buf *ids)
+{
+	lock_read(m);
+	for (uint32_t i = 0; i < m->n_packs; i++)
+		if (!m->packs[i].dropped)
+			id_put(ids, &m->packs[i].id);
+	unlock(m);
 }
 
 bool

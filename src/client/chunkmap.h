@@ -67,6 +67,13 @@ void chunkmap_add(struct chunkmap *m, const struct id *pack,
 bool chunkmap_find(
     struct chunkmap *m, const uint8_t *name, struct id *pack, uint32_t *entry);
 
+/* The same, in another pack than `but`. */
+bool chunkmap_find_but(struct chunkmap *m, const uint8_t *name,
+    const struct id *but, struct id *pack, uint32_t *entry);
+
+/* Append the ids of all packs. */
+void chunkmap_packs(struct chunkmap *m, struct buf *ids);
+
 bool chunkmap_has_pack(struct chunkmap *m, const struct id *pack);
 
 /* Forget a pack. Names that another pack holds too are found there. */

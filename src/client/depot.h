@@ -38,6 +38,21 @@ struct depot_ops {
 	    struct bytes envelopes, struct err *e);
 	/* Append v16 envelopes. */
 	int (*keyring)(struct depot *d, struct buf *out, struct err *e);
+	/*
+	 * What only a folder has; NULL elsewhere.
+	 *
+	 * tidy           collect what nothing names, as a server does by
+	 *                itself; left_ms not 0: also what is younger, as far as
+	 *                it was left before that moment.
+	 * room           bytes that are free where it lies.
+	 * run_begin      a run of this process goes on, until the depot is
+	 *                freed or the process ends.
+	 * run_goes_on    does it, in any process on this machine?
+	 */
+	int (*tidy)(struct depot *d, int64_t left_ms, struct err *e);
+	uint64_t (*room)(struct depot *d);
+	int (*run_begin)(struct depot *d, const struct id *run, struct err *e);
+	bool (*run_goes_on)(struct depot *d, const struct id *run);
 	void (*free)(struct depot *d);
 };
 

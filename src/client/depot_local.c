@@ -4,28 +4,35 @@
 
 #include "base/file.h"
 #include "base/now.h"
-#include "store/account.h"
+#include "client/repo_file.h"
 #include "store/blob_dir.h"
 #include "store/zone_blob.h"
-#include "vault/opaque.h"
-#include "vault/seal.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
-#define FORMAT 1
-#define MEMORY_KIB 65536
-#define PASSES 3
-#define FILE_MAX 4096
-static const char magic[] = "aumbry-repository v1\n";
+#define LOG_FOLDER "log"
+#define RESERVE_FILE "reserve"
+#define RESERVE_MAX (4 << 20) /* a forget and a prune of 10,000 packs */
+#define RESERVE_MIN (128 << 10)
 
 struct depot_local {
 	struct depot base;
 	struct db *db;
 	struct blob_store *blobs;
 	struct zone_store store;
-	struct id uid, dev_id;
+	struct id uid;
+	struct buf genesis, bundle;
+	char *dir;
+	char *runs; /* the folder */
+	char *run; /* our file in it, or NULL */
+	int run_fd;
+	struct err shut; /* why it can only be read */
 };
 
 static struct depot_local *
@@ -34,10 +41,41 @@ of(struct depot *d)
 	return (struct depot_local *)d;
 }
 
+static void
+run_end(struct depot_local *l)
+{
+	if (l->run != NULL)
+		(void)unlink(l->run);
+	free(l->run);
+	l->run = NULL;
+	fd_close(&l->run_fd);
+}
+
 static struct zone_key
 key_of(struct depot *d, const struct id *zone)
 {
 	return (struct zone_key){ of(d)->uid, *zone };
+}
+
+/* A full disk has a way out here, which not every disk has. */
+static int
+full(struct err *e)
+{
+	return e->code == ERR_DISK_FULL_HERE
+	    ? err_remedy(e,
+		  "Make room, then run the command again: it continues where "
+		  "it stopped. To make room there: aumbry snapshot forget, "
+		  "then: aumbry prune --grace 0s")
+	    : -1;
+}
+
+static int
+writable(struct depot *d, struct err *e)
+{
+	if (!db_looks(of(d)->db))
+		return 0;
+	*e = of(d)->shut;
+	return full(e);
 }
 
 /* Whoever can open the folder can write it; readers verify signatures. */
@@ -60,13 +98,13 @@ commit(struct depot *d, const struct id *zone, enum category c,
 		.key = key_of(d, zone), .category = c, .judge = judge
 	};
 
-	if (commit_parse(body, &parsed, e) < 0)
+	if (writable(d, e) < 0 || commit_parse(body, &parsed, e) < 0)
 		return -1;
 	in.commit = &parsed;
 	/* No second clock here; one that jumped once must not close the
 	 * repository until that day. */
 	in.now_ms = (int64_t)parsed.head.time_ms;
-	return zone_commit_now(of(d)->db, &in, e);
+	return zone_commit_now(of(d)->db, &in, e) < 0 ? full(e) : 0;
 }
 
 static int
@@ -93,7 +131,11 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 {
 	struct zone_key key = key_of(d, zone);
 
-	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e);
+	if (writable(d, e) < 0)
+		return -1;
+	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e) < 0
+	    ? full(e)
+	    : 0;
 }
 
 static int
@@ -127,7 +169,9 @@ blob_delete(
 {
 	struct zone_key key = key_of(d, zone);
 
-	return zone_blob_delete(&of(d)->store, &key, id, now_ms(), e);
+	return writable(d, e) < 0
+	    ? -1
+	    : zone_blob_delete(&of(d)->store, &key, id, now_ms(), e);
 }
 
 static int
@@ -152,42 +196,21 @@ blob_exists(struct depot *d, const struct id *zone, const struct id *ids,
 
 /* ---- circle and keyring: written once, when the repository is made ---- */
 
-struct read_job {
-	struct depot_local *d;
-	uint32_t since;
-	struct buf *out;
-};
-
-static int
-circle_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct read_job *j = arg;
-
-	return account_entries(tx, &j->d->uid, j->since, j->out, e);
-}
-
 static int
 circle(struct depot *d, uint32_t since, struct buf *out, struct err *e)
 {
-	struct read_job j = { of(d), since, out };
-
-	return db_read(of(d)->db, circle_job, &j, e);
-}
-
-static int
-keyring_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct read_job *j = arg;
-
-	return account_keyring(tx, &j->d->uid, &j->d->dev_id, j->out, e);
+	(void)e;
+	if (since == 0)
+		buf_put_v16(out, buf_bytes(&of(d)->genesis));
+	return 0;
 }
 
 static int
 keyring(struct depot *d, struct buf *out, struct err *e)
 {
-	struct read_job j = { of(d), 0, out };
-
-	return db_read(of(d)->db, keyring_job, &j, e);
+	(void)e;
+	buf_put_bytes(out, buf_bytes(&of(d)->bundle));
+	return 0;
 }
 
 static int
@@ -201,11 +224,105 @@ circle_submit(
 	    e, ERR_PERMISSION, "a local repository has no devices to change");
 }
 
+/* ---- what a server does by itself ---- */
+
+static int
+tidy(struct depot *d, int64_t left_ms, struct err *e)
+{
+	struct zone_gc gone;
+
+	if (writable(d, e) < 0)
+		return -1;
+	return left_ms > 0 ? zone_gc_left(&of(d)->store, left_ms, &gone, e)
+			   : zone_gc(&of(d)->store, now_ms(), &gone, e);
+}
+
+static int
+run_begin(struct depot *d, const struct id *run, struct err *e)
+{
+	struct depot_local *l = of(d);
+	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
+	OWN(fd_close) int fd = -1;
+
+	if (writable(d, e) < 0 || file_mkdirs(l->runs, 0700, e) < 0 ||
+	    file_lock(path, &fd, e) < 0)
+		return -1;
+	run_end(l);
+	l->run = TAKE(path);
+	l->run_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* One that nobody holds was cut off. */
+static bool
+run_goes_on(struct depot *d, const struct id *run)
+{
+	struct depot_local *l = of(d);
+	OWN(mem_free) char *path = file_join(l->runs, id_text(run).s);
+	OWN(fd_close) int fd = -1;
+	struct err e;
+
+	if (l->run != NULL && strcmp(l->run, path) == 0)
+		return true;
+	if (!file_exists(path))
+		return false;
+	if (file_lock(path, &fd, &e) < 0)
+		return e.code == ERR_HOME_BUSY;
+	(void)unlink(path);
+	return false;
+}
+
+/* ---- a way out of full ---- */
+
+void
+depot_local_make_room(const char *dir)
+{
+	OWN(mem_free) char *path = file_join(dir, RESERVE_FILE);
+
+	(void)unlink(path);
+}
+
+static uint64_t
+room(struct depot *d)
+{
+	struct statvfs st;
+
+	return statvfs(of(d)->dir, &st) == 0
+	    ? (uint64_t)st.f_bavail * st.f_frsize
+	    : UINT64_MAX;
+}
+
+/* As much of it as there is room for. */
+static void
+keep_room(const char *dir)
+{
+	OWN(mem_free) char *path = file_join(dir, RESERVE_FILE);
+	OWN(fd_close)
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	for (off_t n = RESERVE_MAX; n >= RESERVE_MIN; n /= 2)
+		if (posix_fallocate(fd, 0, n) == 0)
+			return;
+	(void)unlink(path);
+}
+
 static void
 free_it(struct depot *d)
 {
+	run_end(of(d));
+	/* Behind the database, which gives back its log. */
+	bool writes = of(d)->db != NULL && !db_looks(of(d)->db);
+	free(of(d)->runs);
+	buf_free(&of(d)->genesis);
+	buf_free(&of(d)->bundle);
 	db_free(&of(d)->db);
 	blob_store_free(&of(d)->blobs);
+	if (writes)
+		keep_room(of(d)->dir);
+	free(of(d)->dir);
 	free(d);
 }
 
@@ -219,12 +336,50 @@ static const struct depot_ops ops = {
 	.circle = circle,
 	.circle_submit = circle_submit,
 	.keyring = keyring,
+	.tidy = tidy,
+	.room = room,
+	.run_begin = run_begin,
+	.run_goes_on = run_goes_on,
 	.free = free_it,
 };
 
 static int
-open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
-    struct depot **out, struct err *e)
+open_to_write(struct depot_local *d, const char *dir, const char *db,
+    const char *blobs, struct err *e)
+{
+	if (access(dir, W_OK) < 0 || (file_exists(db) && access(db, W_OK) < 0))
+		return err_set(e, ERR_PERMISSION,
+		    "%s can only be read here: %s", dir, strerror(errno));
+	return db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0
+	    ? -1
+	    : blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e);
+}
+
+/* A medium that is read-only or full, or a folder of somebody else's. */
+static int
+open_to_read(struct depot_local *d, const char *dir, const char *db,
+    const char *blobs, struct err *e)
+{
+	struct err why;
+
+	if (e->code == ERR_STATE_DAMAGED || e->code == ERR_SERVER_BUSY ||
+	    !depot_local_there(dir))
+		return -1;
+	db_free(&d->db);
+	if (db_look(db, &d->db, &why) < 0 || zone_open(d->db, &why) < 0) {
+		if (why.code == ERR_STATE_DAMAGED)
+			*e = why;
+		return -1;
+	}
+	d->shut = *e;
+	err_clear(e);
+	d->blobs = blob_dir_look(blobs);
+	return 0;
+}
+
+static int
+open_depot(const char *dir, const struct repo_file *f, struct depot **out,
+    struct err *e)
 {
 	OWN(mem_free) char *db = file_join(dir, "repo.db");
 	OWN(mem_free) char *blobs = file_join(dir, "blobs");
@@ -232,11 +387,14 @@ open_depot(const char *dir, const struct id *uid, const struct id *dev_id,
 	OWN(depot_free) struct depot *base = &d->base;
 
 	d->base.ops = &ops;
-	d->uid = *uid;
-	d->dev_id = *dev_id;
-	if (db_open(db, DB_OWN, &d->db, e) < 0 || zone_open(d->db, e) < 0 ||
-	    account_open(d->db, e) < 0 ||
-	    blob_dir_open(blobs, ERR_DISK_FULL_HERE, &d->blobs, e) < 0)
+	d->run_fd = -1;
+	d->dir = mem_text(dir);
+	d->runs = file_join(dir, "runs");
+	d->uid = f->uid;
+	buf_put_bytes(&d->genesis, buf_bytes(&f->genesis));
+	buf_put_bytes(&d->bundle, buf_bytes(&f->bundle));
+	if (open_to_write(d, dir, db, blobs, e) < 0 &&
+	    open_to_read(d, dir, db, blobs, e) < 0)
 		return -1;
 	d->store = (struct zone_store){ d->db, d->blobs };
 	*out = TAKE(base);
@@ -263,9 +421,7 @@ depot_local_free(struct depot_local_repo **rp)
 bool
 depot_local_there(const char *dir)
 {
-	OWN(mem_free) char *path = file_join(dir, DEPOT_LOCAL_FILE);
-
-	return file_exists(path);
+	return repo_file_there(dir);
 }
 
 static void
@@ -273,6 +429,21 @@ close_dir(DIR **d)
 {
 	if (*d != NULL)
 		(void)closedir(*d);
+}
+
+/* A making that was cut off before its last step left some of these. */
+static bool
+is_ours(const char *name)
+{
+	static const char *const names[] = { "repo.db", "repo.db-wal",
+		"repo.db-shm", "repo.db-journal", "blobs", "runs", LOG_FOLDER,
+		RESERVE_FILE };
+	static const char unfinished[] = REPO_FILE_COPY ".new-";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return strncmp(name, unfinished, sizeof unfinished - 1) == 0;
 }
 
 static int
@@ -286,10 +457,48 @@ must_be_empty(const char *dir, struct err *e)
 	while ((x = readdir(d)) != NULL)
 		if (strcmp(x->d_name, ".") != 0 &&
 		    strcmp(x->d_name, "..") != 0 &&
-		    strcmp(x->d_name, "lost+found") != 0)
+		    strcmp(x->d_name, "lost+found") != 0 && !is_ours(x->d_name))
 			return err_set(e, ERR_REPO_EXISTS,
 			    "%s is not empty, and no repository", dir);
 	return 0;
+}
+
+static int
+count_zones(struct tx *tx, void *arg, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (stmt_new(tx, "SELECT COUNT(*) FROM zone", &s, e) < 0 ||
+	    stmt_next(s, &row, e) < 0)
+		return -1;
+	*(uint64_t *)arg = row ? stmt_got_u64(s, 0) : 0;
+	return 0;
+}
+
+static int
+any_blob(const struct blob_name *name, void *arg, struct err *e)
+{
+	(void)name;
+	(void)e;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+/* Without the file that opened it, what is stored is not ours to go over. */
+static int
+nothing_stored(const char *dir, struct depot *d, struct err *e)
+{
+	uint64_t zones = 0, blobs = 0;
+
+	if (db_read(of(d)->db, count_zones, &zones, e) < 0 ||
+	    blob_each(of(d)->blobs, any_blob, &blobs, e) < 0)
+		return -1;
+	return zones + blobs == 0
+	    ? 0
+	    : err_set(e, ERR_REPO_EXISTS,
+		  "%s holds what was stored, and %s is not there any more", dir,
+		  REPO_FILE);
 }
 
 static int
@@ -324,147 +533,39 @@ found_circle(struct depot_local_repo *r, struct buf *genesis, struct err *e)
 	return circle_apply(&r->circle, buf_bytes(genesis), e);
 }
 
-struct found_job {
-	struct depot_local_repo *r;
-	struct bytes genesis, bundle;
-};
-
-static int
-found_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct found_job *j = arg;
-	struct scan s = scan_of(j->bundle);
-
-	if (account_add_entry(tx, &j->r->uid, 1, j->genesis, e) < 0)
-		return -1;
-	while (s.n > 0 && scan_ok(&s)) {
-		struct account_envelope v;
-		if (account_envelope_parse(scan_v16(&s), &v, e) < 0 ||
-		    account_add_envelope(tx, &j->r->uid, &v, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-write_file(const char *dir, const struct depot_local_repo *r,
-    struct bytes password, struct err *e)
-{
-	OWN(mem_free) char *path = file_join(dir, DEPOT_LOCAL_FILE);
-	OWN(secret_free) struct secret *keys = devkey_secret(r->key);
-	OWN(secret_free) struct secret *box = NULL;
-	OWN(buf_free) struct buf b = { 0 };
-	OWN(buf_free) struct buf sealed = { 0 };
-	struct id salt;
-
-	id_random(&salt);
-	buf_put_str(&b, magic);
-	buf_put_u8(&b, FORMAT);
-	id_put(&b, &r->uid);
-	id_put(&b, &r->dev_id);
-	id_put(&b, &r->backup);
-	id_put(&b, &r->keychain);
-	buf_put_u32(&b, MEMORY_KIB);
-	buf_put_u32(&b, PASSES);
-	id_put(&b, &salt);
-	if (secret_stretch(password, salt.b, MEMORY_KIB, PASSES, &box, e) < 0)
-		return -1;
-	seal_make(box, buf_bytes(&b), secret_bytes(keys), &sealed);
-	buf_put_bytes(&b, buf_bytes(&sealed));
-	return file_write(path, buf_bytes(&b), 0600, e);
-}
-
 int
 depot_local_create(const char *dir, struct bytes password, struct err *e)
 {
 	OWN(depot_local_free) struct depot_local_repo *r = mem_new(sizeof *r);
-	OWN(buf_free) struct buf genesis = { 0 };
-	OWN(buf_free) struct buf bundle = { 0 };
+	OWN(repo_file_free) struct repo_file f = { .key = NULL };
 
 	if (file_mkdirs(dir, 0700, e) < 0 || must_be_empty(dir, e) < 0 ||
-	    found_circle(r, &genesis, e) < 0 ||
-	    open_depot(dir, &r->uid, &r->dev_id, &r->depot, e) < 0)
+	    found_circle(r, &f.genesis, e) < 0)
 		return -1;
-	keyring_bundle(r->keyring, &r->circle, r->key, &r->dev_id, &bundle);
-	struct found_job j = { r, buf_bytes(&genesis), buf_bytes(&bundle) };
-	id_random(&r->backup);
-	id_random(&r->keychain);
+	keyring_bundle(r->keyring, &r->circle, r->key, &r->dev_id, &f.bundle);
+	f.uid = r->uid;
+	f.dev_id = r->dev_id;
+	id_random(&f.backup);
+	id_random(&f.keychain);
+	if (open_depot(dir, &f, &r->depot, e) < 0 ||
+	    nothing_stored(dir, r->depot, e) < 0)
+		return -1;
 	/* The file that makes it a repository comes last. */
-	if (db_write(of(r->depot)->db, found_job, &j, e) < 0)
-		return -1;
-	return write_file(dir, r, password, e);
+	f.key = TAKE(r->key);
+	return repo_file_write(dir, &f, password, e);
 }
 
 /* ---- opening ---- */
 
 static int
-read_file(const char *dir, struct bytes password, struct depot_local_repo *r,
-    struct err *e)
-{
-	OWN(mem_free) char *path = file_join(dir, DEPOT_LOCAL_FILE);
-	OWN(buf_free) struct buf b = { 0 };
-	OWN(secret_free) struct secret *box = NULL;
-	OWN(secret_free) struct secret *keys = NULL;
-
-	if (!file_exists(path)) {
-		(void)err_set(
-		    e, ERR_NOT_FOUND, "there is no repository at %s", dir);
-		return err_remedy(
-		    e, "Make one: aumbry backup --to %s PATH", dir);
-	}
-	if (file_read(path, FILE_MAX, &b, e) < 0)
-		return -1;
-	struct scan s = scan_of(buf_bytes(&b));
-	struct bytes m = scan_take(&s, sizeof magic - 1);
-	uint8_t format = scan_u8(&s);
-	r->uid = id_take(&s);
-	r->dev_id = id_take(&s);
-	r->backup = id_take(&s);
-	r->keychain = id_take(&s);
-	uint32_t memory = scan_u32(&s), passes = scan_u32(&s);
-	struct id salt = id_take(&s);
-	struct bytes header = bytes_of(b.p, b.n - s.n);
-	if (!scan_ok(&s) || !bytes_equal(m, bytes_of(magic, sizeof magic - 1)))
-		return err_set(e, ERR_STATE_DAMAGED, "%s is damaged", path);
-	if (format != FORMAT)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "the repository has format %u", (unsigned)format);
-	if (memory < MEMORY_KIB || passes < PASSES)
-		return err_set(e, ERR_COST_LOWERED,
-		    "%s asks for weaker password hashing than is accepted",
-		    path);
-	if (memory > OPAQUE_MEMORY_KIB_MAX || passes > OPAQUE_PASSES_MAX)
-		return err_set(e, ERR_TOO_LARGE,
-		    "%s asks for password hashing with %u KiB and %u passes, "
-		    "more than %d and %d",
-		    path, (unsigned)memory, (unsigned)passes,
-		    OPAQUE_MEMORY_KIB_MAX, OPAQUE_PASSES_MAX);
-	if (secret_stretch(password, salt.b, memory, passes, &box, e) < 0)
-		return -1;
-	if (seal_open_secret(box, header, bytes_of(s.p, s.n), &keys, e) < 0 ||
-	    secret_bytes(keys).n != DEVKEY_BYTES)
-		return err_set(e, ERR_WRONG_PASSWORD,
-		    "the repository's password is wrong");
-	r->key = devkey_of(secret_bytes(keys));
-	return 0;
-}
-
-static int
 read_circle(struct depot_local_repo *r, struct err *e)
 {
-	OWN(buf_free) struct buf entries = { 0 };
 	OWN(buf_free) struct buf envelopes = { 0 };
 
-	if (circle(r->depot, 0, &entries, e) < 0 ||
+	if (circle_apply(&r->circle, buf_bytes(&of(r->depot)->genesis), e) <
+		0 ||
 	    keyring(r->depot, &envelopes, e) < 0)
 		return -1;
-	struct scan s = scan_of(buf_bytes(&entries));
-	while (s.n > 0 && scan_ok(&s))
-		if (circle_apply(&r->circle, scan_v16(&s), e) < 0)
-			return -1;
-	if (r->circle.seq == 0)
-		return err_set(e, ERR_STATE_DAMAGED,
-		    "the repository's database is damaged");
 	r->keyring = keyring_new(&r->uid);
 	return keyring_open(r->keyring, &r->circle, r->key, &r->dev_id,
 	    buf_bytes(&envelopes), e);
@@ -475,11 +576,20 @@ depot_local_open(const char *dir, struct bytes password,
     struct depot_local_repo **out, struct err *e)
 {
 	OWN(depot_local_free) struct depot_local_repo *r = mem_new(sizeof *r);
+	OWN(repo_file_free) struct repo_file f = { .key = NULL };
 
-	if (read_file(dir, password, r, e) < 0 ||
-	    open_depot(dir, &r->uid, &r->dev_id, &r->depot, e) < 0 ||
-	    read_circle(r, e) < 0)
+	if (repo_file_open(dir, password, &f, e) < 0 ||
+	    open_depot(dir, &f, &r->depot, e) < 0)
 		return err_in(e, "%s", dir);
+	r->uid = f.uid;
+	r->dev_id = f.dev_id;
+	r->backup = f.backup;
+	r->keychain = f.keychain;
+	r->key = TAKE(f.key);
+	if (read_circle(r, e) < 0)
+		return err_in(e, "%s", dir);
+	if (!db_looks(of(r->depot)->db))
+		repo_file_mend(dir);
 	r->writer = (struct zcopy_self){ .uid = r->uid,
 		.dev_id = r->dev_id,
 		.key = r->key,

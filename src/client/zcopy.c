@@ -339,6 +339,7 @@ struct visit_job {
 	zcopy_visit_fn fn;
 	void *ctx;
 	struct buf plain;
+	bool all; /* also what does not open */
 };
 
 static void
@@ -351,14 +352,24 @@ static int
 visit_one(void *ctx, const struct local_record *r, struct err *e)
 {
 	struct visit_job *j = ctx;
+	struct zcopy_record v = { .id = r->change.id,
+		.seq = r->seq,
+		.epoch = r->change.key_epoch,
+		.refs = r->change.refs };
+	struct err why;
 
 	if ((r->change.flags & CHANGE_DELETED) != 0)
 		return 0;
 	buf_clear(&j->plain);
-	if (open_record(j->z, &r->change, &j->plain, e) < 0)
-		return -1;
-	struct zcopy_record v = { r->change.id, r->seq, r->change.key_epoch,
-		r->change.refs, buf_bytes(&j->plain) };
+	if (open_record(j->z, &r->change, &j->plain, &why) < 0) {
+		if (!j->all || err_exit(why.code) != 6) {
+			*e = why;
+			return -1;
+		}
+		buf_clear(&j->plain);
+		v.bad = &why;
+	}
+	v.plain = buf_bytes(&j->plain);
 	return j->fn(j->ctx, &v, e);
 }
 
@@ -366,7 +377,17 @@ int
 zcopy_each(struct zcopy *z, uint64_t since, zcopy_visit_fn fn, void *ctx,
     struct err *e)
 {
-	OWN(visit_free) struct visit_job j = { z, fn, ctx, { 0 } };
+	OWN(visit_free) struct visit_job j = { z, fn, ctx, { 0 }, false };
+
+	LOCKED(z);
+	return local_records_each(z->local, &z->zone, since, visit_one, &j, e);
+}
+
+int
+zcopy_each_all(struct zcopy *z, uint64_t since, zcopy_visit_fn fn, void *ctx,
+    struct err *e)
+{
+	OWN(visit_free) struct visit_job j = { z, fn, ctx, { 0 }, true };
 
 	LOCKED(z);
 	return local_records_each(z->local, &z->zone, since, visit_one, &j, e);
@@ -443,7 +464,8 @@ open_one(void *ctx, const struct zcopy_record *r, struct err *e)
 static int
 verify_once(struct zcopy *z, struct err *e)
 {
-	OWN(visit_free) struct visit_job j = { z, open_one, NULL, { 0 } };
+	OWN(visit_free)
+	struct visit_job j = { z, open_one, NULL, { 0 }, false };
 	struct digest sum;
 
 	if (zcopy_reload(z, e) < 0)

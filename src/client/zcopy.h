@@ -93,6 +93,7 @@ struct zcopy_record {
 	uint32_t epoch; /* of the key that it is sealed with */
 	struct bytes refs;
 	struct bytes plain;
+	const struct err *bad; /* zcopy_each_all: why plain is empty, or NULL */
 };
 
 /*
@@ -103,6 +104,10 @@ typedef int (*zcopy_visit_fn)(
     void *ctx, const struct zcopy_record *r, struct err *e);
 MUST_CHECK int zcopy_each(struct zcopy *z, uint64_t since, zcopy_visit_fn fn,
     void *ctx, struct err *e);
+
+/* The same, and one that does not open closes nothing: its visit says why. */
+MUST_CHECK int zcopy_each_all(struct zcopy *z, uint64_t since,
+    zcopy_visit_fn fn, void *ctx, struct err *e);
 
 /* Visit the ids of records that were deleted by commits after `since`. */
 typedef int (*zcopy_gone_fn)(void *ctx, const struct id *id, struct err *e);

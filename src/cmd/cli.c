@@ -93,7 +93,7 @@ static const struct command {
 	{ "backup",
 	    "[PATH…] [--tag T] [--exclude P] [--exclude-from F] "
 	    "[--one-file-system] [--secret P] [--dry-run] [--verify] "
-	    "[--to DIR]",
+	    "[--to DIR [--new]]",
 	    "back up files (your home without PATH)", cli_backup },
 	{ "snapshot",
 	    "list [--host H] [--tag T] | show ID | diff ID ID | "
@@ -113,7 +113,8 @@ static const struct command {
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },
 	{ "mount", "DIR", "show all snapshots as folders, read-only",
 	    cli_mount },
-	{ "prune", "[--grace SPAN] [--max-unused PERCENT] [--dry-run]",
+	{ "prune",
+	    "[--grace SPAN] [--max-unused PERCENT] [--end-runs] [--dry-run]",
 	    "delete what no snapshot needs", cli_prune },
 	{ "check", "[--read[=PERCENT]]", "are all snapshots there and whole?",
 	    cli_check },

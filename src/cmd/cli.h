@@ -21,6 +21,9 @@ struct cli {
 	const char *password_file; /* --password-file */
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
+	bool reads; /* what it is about to do changes nothing */
+	bool frees; /* it gives space back */
+	bool new_repo; /* --new: a second one may take a known one's place */
 	const char *repo_password_file; /* --repo-password-file */
 	const char *device; /* --device: which security key */
 	const char *pin_file; /* --pin-file: of its PIN */
@@ -106,13 +109,16 @@ struct cli_repo {
 	struct reader *reader; /* NULL for all others */
 	struct depot_local_repo *folder; /* NULL without */
 	const char *path; /* of the folder; borrowed */
+	bool frees; /* takes its reserve */
 	struct local *local; /* of the folder's copy */
 	char *dir; /* this device's folder for it */
 	struct repo *repo;
-	int lock;
+	int lock; /* of a copy that is made for one command, or -1 */
 };
 
 void cli_repo_free(struct cli_repo *r);
+/* Only the folder, and this home's copy of it. */
+MUST_CHECK int cli_folder(struct cli *cli, struct cli_repo *r, struct err *e);
 MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);
 /* Make the folder of --repo a repository when it is none yet. */
 MUST_CHECK int cli_make_repo(struct cli *cli, struct err *e);
@@ -126,6 +132,11 @@ struct cli_view {
 
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
+/* snapshot_find; says which newer ones "latest" passed over. */
+MUST_CHECK int cli_pick(const struct cli *cli, const struct snapshot_list *l,
+    const char *text, const struct snapshot **out, struct err *e);
+/* Say which snapshots cannot be read; exit status 3 then, at least. */
+void cli_say_unreadable(struct cli *cli, const struct snapshot_list *l);
 
 /* The account as a device of it, or as a visitor, reaches it. */
 struct cli_account {

@@ -170,6 +170,7 @@ cli_backup(struct cli *cli, struct err *e)
 		{ "one-file-system", CLI_FLAG, &o.one_file_system },
 		{ "dry-run", CLI_FLAG, &o.dry_run },
 		{ "verify", CLI_FLAG, &o.verify },
+		{ "new", CLI_FLAG, &cli->new_repo },
 		{ "to", CLI_TEXT, &cli->repo } };
 	struct show show = { 0 };
 	struct backup_result result;
@@ -177,6 +178,7 @@ cli_backup(struct cli *cli, struct err *e)
 	const char *home = home_of_user();
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
+	    snapshot_check_tags(tags.items, tags.n, e) < 0 ||
 	    (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
 	    cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
 	    two_factor_gate(r.self, e) < 0 ||
@@ -209,6 +211,11 @@ cli_backup(struct cli *cli, struct err *e)
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
+	if (r.repo->lost > 0)
+		cli_say(cli,
+		    "aumbry: %llu packs are not stored any more; what of them "
+		    "this backup has is stored again. Run: aumbry check",
+		    (unsigned long long)r.repo->lost);
 	if (result.partial) {
 		cli_say(cli,
 		    "aumbry: %llu files could not be read and are not in the "
@@ -338,8 +345,9 @@ cli_restore(struct cli *cli, struct err *e)
 	if (o.to == NULL && !o.dry_run)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
 	cli_split(cli->args[0], &id, &o.path);
+	cli->reads = true;
 	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
-	    snapshot_find(&list, id, &snap, e) < 0)
+	    cli_pick(cli, &list, id, &snap, e) < 0)
 		return -1;
 	o.includes = includes.items;
 	o.n_includes = includes.n;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "client/known.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -358,16 +359,32 @@ enter_folder(void *ctx, struct bytes password, struct err *e)
 {
 	struct cli_repo *r = ctx;
 
+	if (r->frees)
+		depot_local_make_room(r->path);
 	return depot_local_open(r->path, password, &r->folder, e);
+}
+
+static int
+gone_now(const struct cli *cli, struct err *e)
+{
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "the repository that was at %s is not there now", cli->repo);
+	return err_remedy(e,
+	    "Plug in its disk, or mount it. If a new one in its place is "
+	    "meant: aumbry backup --to %s --new PATH",
+	    cli->repo);
 }
 
 int
 cli_make_repo(struct cli *cli, struct err *e)
 {
 	OWN(secret_free) struct secret *password = NULL;
+	OWN(mem_free) char *home = cli_home(cli);
 
 	if (depot_local_there(cli->repo))
 		return 0;
+	if (!cli->new_repo && known_at(home, cli->repo))
+		return gone_now(cli, e);
 	cli_say(cli,
 	    "A new repository at %s. Its password cannot be "
 	    "recovered: without it, all that is in it is lost.",
@@ -378,14 +395,16 @@ cli_make_repo(struct cli *cli, struct err *e)
 	    : 0;
 }
 
-static int
-open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
+int
+cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 {
 	OWN(mem_free)
 	char *home = cli_home(cli);
 	OWN(buf_free) struct buf dir = { 0 };
 	struct cli with = *cli;
 
+	if (!depot_local_there(cli->repo) && known_at(home, cli->repo))
+		return gone_now(cli, e);
 	if (!depot_local_there(cli->repo)) {
 		(void)err_set(e, ERR_NOT_FOUND, "there is no repository at %s",
 		    cli->repo);
@@ -395,6 +414,7 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (cli->repo_password_file != NULL)
 		with.password_file = cli->repo_password_file;
 	r->path = cli->repo;
+	r->frees = cli->frees;
 	if (cli_with_password(
 		&with, "Password of the repository", enter_folder, r, e) < 0)
 		return e->code == ERR_INPUT_MISSING &&
@@ -406,11 +426,59 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (home_open(home, &r->local, e) < 0)
 		return -1;
 	local_free(&r->local);
-	return home_open(r->dir, &r->local, e) < 0
-	    ? -1
-	    : repo_open(&r->folder->writer, r->local, r->folder->depot,
-		  &r->folder->backup, &r->folder->keychain, r->dir, &r->repo,
-		  e);
+	if (home_open(r->dir, &r->local, e) < 0)
+		return -1;
+	known_note(home, &r->folder->uid, cli->repo);
+	return 0;
+}
+
+static int
+open_zones(struct cli_repo *r, const char *dir, struct err *e)
+{
+	return repo_open(&r->folder->writer, r->local, r->folder->depot,
+	    &r->folder->backup, &r->folder->keychain, dir, &r->repo, e);
+}
+
+/*
+ * The folder is older than what this home has seen of it, as a copy that was
+ * put in its place. It can be read as by a home that never saw it.
+ */
+static int
+open_older(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	OWN(mem_free) char *dir = file_join(r->dir, "older");
+	char *said = mem_text(e->msg);
+	OWN(mem_free) char *why = said;
+
+	if (file_mkdirs(dir, 0700, e) < 0 ||
+	    home_lock(dir, "read", &r->lock, e) < 0 || home_erase(dir, e) < 0)
+		return -1;
+	local_free(&r->local);
+	if (home_open(dir, &r->local, e) < 0 || open_zones(r, dir, e) < 0)
+		return -1;
+	(void)fprintf(stderr,
+	    "aumbry: %s: %s (%s)\nWhat is there is shown; what this device has "
+	    "seen since is not.\n",
+	    cli->repo, why, err_name(ERR_HISTORY_ROLLED_BACK));
+	cli->status = err_exit(ERR_READ_INCOMPLETE);
+	return 0;
+}
+
+static int
+open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
+{
+	if (cli_folder(cli, r, e) < 0)
+		return -1;
+	if (open_zones(r, r->dir, e) == 0)
+		return 0;
+	if (e->code != ERR_HISTORY_ROLLED_BACK && e->code != ERR_HISTORY_FORKED)
+		return -1;
+	if (cli->reads)
+		return open_older(cli, r, e);
+	return err_remedy(e,
+	    "If an older copy was put in its place: aumbry repair "
+	    "--after-server-restore --repo %s",
+	    cli->repo);
 }
 
 /* By a code, with keys from the escrow. */
@@ -475,7 +543,7 @@ cli_timeout(const char *text, unsigned *out, struct err *e)
 	if (text != NULL &&
 	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
 		return err_set(e, ERR_USAGE,
-		    "--timeout is a number of seconds, not %s", text);
+		    "--timeout is a span as 90s, of at most 1d, not %s", text);
 	*out = (unsigned)s;
 	return 0;
 }

@@ -2,21 +2,20 @@
 /* cli_forget.c: aumbry snapshot forget and tag: changing what is recorded. */
 #include "cmd/cli.h"
 
+#include "apps/forget.h"
 #include "apps/retain.h"
+#include "base/now.h"
 #include "base/text.h"
-#include "wire/limits.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TAG_BYTES_MAX 255 /* what a snapshot can hold */
-
 /* ---- forgetting ---- */
 
 struct victims {
-	const struct snapshot **list;
+	struct id *list;
 	size_t n;
 };
 
@@ -28,59 +27,13 @@ victims_free(struct victims *v)
 }
 
 static void
-victims_add(struct victims *v, const struct snapshot *s)
+victims_add(struct victims *v, const struct id *id)
 {
 	for (size_t i = 0; i < v->n; i++)
-		if (v->list[i] == s)
+		if (id_equal(&v->list[i], id))
 			return;
 	v->list = mem_resize(v->list, v->n + 1, sizeof *v->list);
-	v->list[v->n++] = s;
-}
-
-static size_t
-records_of(const struct snapshot *s)
-{
-	return 1 + s->more_refs.n / ID_BYTES;
-}
-
-/* The record of a snapshot, and those that carry its further refs. */
-static size_t
-put_edits(struct zcopy_edit *edits, const struct snapshot *s)
-{
-	size_t n = records_of(s);
-
-	edits[0] = (struct zcopy_edit){ .id = s->id, .deleted = true };
-	for (size_t i = 1; i < n; i++) {
-		edits[i] = (struct zcopy_edit){ .deleted = true };
-		memcpy(edits[i].id.b, s->more_refs.p + (i - 1) * ID_BYTES,
-		    ID_BYTES);
-	}
-	return n;
-}
-
-/* One commit while all fit into one, else several of whole snapshots. */
-static int
-remove_all(struct zcopy *zone, const struct victims *v, struct err *e)
-{
-	OWN(mem_free)
-	struct zcopy_edit *edits =
-	    mem_array(LIMIT_COMMIT_RECORDS, sizeof *edits);
-	size_t n = 0;
-
-	for (size_t i = 0; i < v->n; i++) {
-		if (records_of(v->list[i]) > LIMIT_COMMIT_RECORDS)
-			return err_set(e, ERR_RECORD_CORRUPT,
-			    "snapshot %s names more records than a commit "
-			    "has",
-			    id_short(&v->list[i]->id).s);
-		if (n + records_of(v->list[i]) > LIMIT_COMMIT_RECORDS) {
-			if (zcopy_commit(zone, edits, n, NULL, NULL, e) < 0)
-				return -1;
-			n = 0;
-		}
-		n += put_edits(edits + n, v->list[i]);
-	}
-	return n > 0 ? zcopy_commit(zone, edits, n, NULL, NULL, e) : 0;
+	v->list[v->n++] = *id;
 }
 
 static void
@@ -151,7 +104,7 @@ show_verdicts(const struct cli *cli, const struct retain_verdict *v, size_t n,
 			    cli, v[to].snap, v[to].why != 0, v[to].why);
 			kept += v[to].why != 0;
 			if (v[to].why == 0)
-				victims_add(out, v[to].snap);
+				victims_add(out, &v[to].snap->id);
 		}
 		if (kept == 0)
 			*lost = v[from].snap;
@@ -191,6 +144,7 @@ take_policy(struct forgetting *f, struct err *e)
 	if (f->within != NULL && text_parse_span(f->within, &p->within_s) < 0)
 		return err_set(e, ERR_USAGE,
 		    "--keep-within is a span as 30d, not %s", f->within);
+	p->now_ms = (uint64_t)now_ms();
 	p->tags = f->tags.items;
 	p->n_tags = f->tags.n;
 	return 0;
@@ -206,6 +160,19 @@ chosen(const struct forgetting *f, const struct snapshot *s)
 	return tagged &&
 	    (f->host == NULL ||
 		bytes_equal(buf_bytes(&s->host), bytes_str(f->host)));
+}
+
+static void
+say_clocks(const struct cli *cli, const struct retain_verdict *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((v[i].why >> RETAIN_CLOCK & 1) != 0)
+			cli_say(cli,
+			    "aumbry: snapshot %s was made under a clock that "
+			    "was wrong. No policy forgets it; aumbry snapshot "
+			    "forget %s does",
+			    id_short(&v[i].snap->id).s,
+			    id_short(&v[i].snap->id).s);
 }
 
 static int
@@ -224,6 +191,7 @@ judge(struct cli *cli, const struct forgetting *f,
 		if (chosen(f, &all->list[i]))
 			list[n++] = &all->list[i];
 	retain_judge(&f->policy, list, n, v);
+	say_clocks(cli, v, n);
 	show_verdicts(cli, v, n, out, &lost);
 	*judged = n;
 	if (lost == NULL || cli->yes)
@@ -235,6 +203,32 @@ judge(struct cli *cli, const struct forgetting *f,
 	    e, "Nothing was forgotten. Add --keep-last 1, or --yes.");
 }
 
+/* A snapshot that says nothing is forgotten by its ID all the same. */
+static int
+look_up_bad(struct cli *cli, const struct snapshot_list *all, const char *text,
+    struct victims *out, struct err *e)
+{
+	const struct snapshot_bad *b = NULL;
+
+	for (size_t i = 0; i < all->n_bad; i++)
+		if (strncmp(id_text(&all->bad[i].id).s, text, strlen(text)) ==
+		    0)
+			b = &all->bad[i];
+	/* What is damaged here only may be whole where it is stored. */
+	if (b == NULL || !b->opened || e->code != ERR_RECORD_CORRUPT)
+		return -1;
+	victims_add(out, &b->id);
+	if (cli->json)
+		cli_print_json(json_pack("{s:s, s:s, s:s}", "event", "forget",
+		    "id", id_text(&b->id).s, "unreadable",
+		    err_name(b->why.code)));
+	else
+		(void)printf("  forget  %s  unreadable (%s)\n",
+		    id_short(&b->id).s, err_name(b->why.code));
+	err_clear(e);
+	return 0;
+}
+
 /* All are looked up before one is forgotten. */
 static int
 look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
@@ -243,12 +237,13 @@ look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
 	const struct snapshot *s;
 
 	for (int i = 1; i < cli->n_args; i++) {
-		if (snapshot_find(all, cli->args[i], &s, e) < 0)
+		if (cli_pick(cli, all, cli->args[i], &s, e) == 0) {
+			victims_add(out, &s->id);
+			print_verdict(cli, s, false, 0);
+		} else if (look_up_bad(cli, all, cli->args[i], out, e) < 0) {
 			return -1;
-		victims_add(out, s);
+		}
 	}
-	for (size_t i = 0; i < out->n; i++)
-		print_verdict(cli, out->list[i], false, 0);
 	return 0;
 }
 
@@ -296,16 +291,18 @@ cli_forget(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "say which snapshots to forget by their IDs, or which to "
 		    "keep by --keep-…");
+	cli->frees = !f.dry_run;
 	if (cli_view(cli, &view, e) < 0)
 		return -1;
 	if (by_id) {
 		if (look_up(cli, &view.list, &gone, e) < 0)
 			return -1;
-		judged = view.list.n;
+		judged = view.list.n + view.list.n_bad;
 	} else if (judge(cli, &f, &view.list, &gone, &judged, e) < 0) {
 		return -1;
 	}
-	if (!f.dry_run && remove_all(view.repo.repo->backup.zone, &gone, e) < 0)
+	if (!f.dry_run &&
+	    forget_snapshots(view.repo.repo, gone.list, gone.n, e) < 0)
 		return -1;
 	summary(cli, judged - gone.n, gone.n, f.dry_run);
 	return 0;
@@ -382,17 +379,10 @@ retag(struct snapshot *s, const struct cli_list *add,
 	for (size_t i = 0; i < remove->n; i++)
 		remove_tag(s, remove->items[i]);
 	for (size_t i = 0; i < add->n; i++) {
-		struct bytes tag = bytes_str(add->items[i]);
-		if (tag.n == 0 || tag.n > TAG_BYTES_MAX || !text_is_utf8(tag))
-			return err_set(e, ERR_USAGE,
-			    "a tag is text of 1 to %d bytes", TAG_BYTES_MAX);
 		remove_tag(s, add->items[i]);
-		snapshot_add_tag(s, tag);
+		snapshot_add_tag(s, bytes_str(add->items[i]));
 	}
-	return s->n_tags <= SNAPSHOT_TAGS_MAX
-	    ? 0
-	    : err_set(e, ERR_TOO_LARGE, "a snapshot has at most %d tags",
-		  SNAPSHOT_TAGS_MAX);
+	return snapshot_check_words(s, e);
 }
 
 static int
@@ -427,8 +417,10 @@ cli_tag(struct cli *cli, struct err *e)
 		return -1;
 	if (add.n + remove.n == 0)
 		return err_set(e, ERR_USAGE, "give --add TAG or --remove TAG");
+	if (snapshot_check_tags(add.items, add.n, e) < 0)
+		return -1;
 	if (cli_view(cli, &view, e) < 0 ||
-	    snapshot_find(&view.list, cli->args[1], &found, e) < 0)
+	    cli_pick(cli, &view.list, cli->args[1], &found, e) < 0)
 		return -1;
 	struct snapshot *s = &view.list.list[found - view.list.list];
 	if (commit_tags(view.repo.repo->backup.zone, s, &add, &remove, e) < 0)

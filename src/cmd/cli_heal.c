@@ -19,7 +19,8 @@ struct patient {
 };
 
 struct ward {
-	struct self *self;
+	struct self *self; /* NULL: a folder */
+	struct cli_repo folder;
 	struct patient list[CATEGORY_END];
 	size_t n;
 };
@@ -30,14 +31,41 @@ ward_free(struct ward *w)
 	for (size_t i = 0; i < w->n; i++)
 		zcopy_free(&w->list[i].own);
 	self_free(&w->self);
+	cli_repo_free(&w->folder);
+}
+
+static int
+admit_folder(struct cli *cli, struct ward *w, struct err *e)
+{
+	const enum category list[] = { CATEGORY_BACKUP, CATEGORY_KEYCHAIN };
+
+	if (cli_folder(cli, &w->folder, e) < 0)
+		return -1;
+	const struct depot_local_repo *f = w->folder.folder;
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		struct patient *p = &w->list[w->n];
+		if (zcopy_open(&f->writer, w->folder.local, f->depot,
+			i == 0 ? &f->backup : &f->keychain, list[i], &p->own,
+			e) < 0)
+			return -1;
+		p->zone = p->own;
+		w->n++;
+	}
+	return 0;
 }
 
 /* The state zone first: it says which others there are. */
 static int
-admit(struct ward *w, struct err *e)
+admit(struct cli *cli, struct ward *w, struct err *e)
 {
-	struct self *s = w->self;
+	OWN(mem_free) char *dir = cli_home(cli);
 
+	if (cli->repo != NULL)
+		return admit_folder(cli, w, e);
+	if (self_open(dir, &w->self, e) < 0 ||
+	    self_connect_healing(w->self, e) < 0)
+		return -1;
+	struct self *s = w->self;
 	w->list[w->n++].zone = s->state;
 	if (self_load_zones(s, e) < 0)
 		return -1;
@@ -60,7 +88,7 @@ examine(struct ward *w, bool *whole, struct err *e)
 {
 	const struct self *s = w->self;
 
-	*whole = s->circle_there == s->circle.seq;
+	*whole = s == NULL || s->circle_there == s->circle.seq;
 	for (size_t i = 0; i < w->n; i++) {
 		struct patient *p = &w->list[i];
 		if (zcopy_compare(p->zone, &p->loss, e) < 0)
@@ -75,8 +103,9 @@ show(const struct cli *cli, const struct ward *w)
 {
 	const struct self *s = w->self;
 
-	cli_say(cli, "The server was put back to an earlier state. It lacks:");
-	if (s->circle_there < s->circle.seq)
+	cli_say(cli, "The %s was put back to an earlier state. It lacks:",
+	    s != NULL ? "server" : "folder");
+	if (s != NULL && s->circle_there < s->circle.seq)
 		cli_say(cli, "  %u entries of the list of devices",
 		    (unsigned)(s->circle.seq - s->circle_there));
 	for (size_t i = 0; i < w->n; i++) {
@@ -102,7 +131,7 @@ drop(void *ctx, struct bytes plain)
 static int
 treat(struct ward *w, struct err *e)
 {
-	if (self_heal_circle(w->self, e) < 0)
+	if (w->self != NULL && self_heal_circle(w->self, e) < 0)
 		return -1;
 	for (size_t i = 0; i < w->n; i++) {
 		struct patient *p = &w->list[i];
@@ -128,19 +157,18 @@ report(const struct cli *cli, const struct ward *w, unsigned entries)
 		    "healed", "entries", (json_int_t)entries, "records",
 		    (json_int_t)back, "lost", (json_int_t)lost));
 	cli_say(cli,
-	    "The server has again what this device knows: %u entries of the "
+	    "The %s has again what this device knows: %u entries of the "
 	    "list of devices, %zu records.",
-	    entries, back);
+	    w->self != NULL ? "server" : "folder", entries, back);
 	if (lost > 0)
 		cli_say(cli,
-		    "%zu records name packs that the server has lost. Back up "
-		    "again from where the files are: what is there is stored "
-		    "again.",
+		    "%zu records name packs that are lost there. Back up again "
+		    "from where the files are: what is there is stored again.",
 		    lost);
 }
 
 static int
-agreed(struct cli *cli, bool *yes, struct err *e)
+agreed(struct cli *cli, bool server, bool *yes, struct err *e)
 {
 	OWN(buf_free) struct buf answer = { 0 };
 
@@ -149,15 +177,23 @@ agreed(struct cli *cli, bool *yes, struct err *e)
 		return 0;
 	if (!isatty(STDIN_FILENO)) {
 		(void)err_set(e, ERR_INPUT_MISSING,
-		    "the server was put back to an earlier state; what it "
-		    "lacks can be given back by this device");
+		    "the %s was put back to an earlier state; what it lacks "
+		    "can be given back by this device",
+		    server ? "server" : "folder");
+		if (!server)
+			return err_remedy(e,
+			    "If an older copy was put in its place, run it "
+			    "with --yes.");
 		return err_remedy(e,
 		    "Ask the operator whether a backup was restored; if so, "
 		    "run it with --yes.");
 	}
 	if (cli_line(cli,
-		"Was it the operator, from a backup, and shall this device "
-		"give back what it holds? (yes/no)",
+		!server ? "Was an older copy put in its place, and shall this "
+			  "device give back what it holds? (yes/no)"
+			: "Was it the operator, from a backup, and shall this "
+			  "device "
+			  "give back what it holds? (yes/no)",
 		"--yes", &answer, e) < 0)
 		return -1;
 	*yes = strcmp(buf_text(&answer), "yes") == 0;
@@ -167,28 +203,23 @@ agreed(struct cli *cli, bool *yes, struct err *e)
 int
 cli_heal(struct cli *cli, struct err *e)
 {
-	OWN(mem_free)
-	char *dir = cli_home(cli);
-	OWN(ward_free) struct ward w = { .self = NULL };
+	OWN(ward_free) struct ward w = { .folder.lock = -1 };
 	bool whole, yes;
 
-	if (cli->repo != NULL)
-		return err_set(e, ERR_USAGE,
-		    "--after-server-restore is about a server, not a folder");
-	if (self_open(dir, &w.self, e) < 0 ||
-	    self_connect_healing(w.self, e) < 0 || admit(&w, e) < 0 ||
-	    examine(&w, &whole, e) < 0)
+	if (admit(cli, &w, e) < 0 || examine(&w, &whole, e) < 0)
 		return -1;
 	if (whole) {
-		cli_say(cli, "The server has all that this device has seen.");
+		cli_say(cli, "The %s has all that this device has seen.",
+		    w.self != NULL ? "server" : "folder");
 		return 0;
 	}
 	show(cli, &w);
-	if (agreed(cli, &yes, e) < 0)
+	if (agreed(cli, w.self != NULL, &yes, e) < 0)
 		return -1;
 	if (!yes)
 		return err_set(e, ERR_INPUT_MISSING, "nothing was changed");
-	unsigned entries = w.self->circle.seq - w.self->circle_there;
+	unsigned entries =
+	    w.self != NULL ? w.self->circle.seq - w.self->circle_there : 0;
 	if (treat(&w, e) < 0)
 		return -1;
 	report(cli, &w, entries);

@@ -31,6 +31,36 @@ print_repack(const struct repack_result *k, bool dry_run)
 		    dry_run ? "would be rewritten" : "rewritten", freed);
 }
 
+/* Which backup it is, since when, and what there is to do. */
+static void
+say_held(const struct cli *cli, const struct cli_repo *r,
+    const struct prune_result *p)
+{
+	OWN(mem_free) char *since = cli_time(p->hold.time_ms);
+	OWN(mem_free)
+	char *until = cli_time(p->hold.time_ms + PRUNE_GRACE_S * 1000);
+	OWN(mem_free) struct self_device *list = NULL;
+	const char *name = "";
+	size_t n = 0;
+	struct err ignored;
+
+	if (r->self != NULL && self_devices(r->self, &list, &n, &ignored) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (id_equal(&list[i].dev_id, &p->hold.dev_id))
+				name = list[i].name;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(name));
+	cli_say(cli,
+	    "A backup of device %s%s%s, since %s, goes on or was cut off: "
+	    "nothing is deleted until it ends, or until %s.",
+	    shown, name[0] != '\0' ? " " : "", id_short(&p->hold.dev_id).s,
+	    since, until);
+	if (r->self != NULL &&
+	    !id_equal(&p->hold.dev_id, &r->self->writer.dev_id))
+		cli_say(cli,
+		    "If none goes on, the next backup or prune there ends it, "
+		    "or from here: aumbry prune --end-runs");
+}
+
 int
 cli_prune(struct cli *cli, struct err *e)
 {
@@ -41,6 +71,7 @@ cli_prune(struct cli *cli, struct err *e)
 	const char *grace = NULL;
 	const struct cli_option options[] = { { "grace", CLI_TEXT, &grace },
 		{ "max-unused", CLI_TEXT, &unused },
+		{ "end-runs", CLI_FLAG, &o.end_runs },
 		{ "dry-run", CLI_FLAG, &o.dry_run } };
 	struct prune_result p;
 
@@ -53,6 +84,7 @@ cli_prune(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--max-unused is 0 to 100 percent, not %s", unused);
 	o.max_unused = (unsigned)percent;
+	cli->frees = true;
 	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
 	if (p.not_repacked.code != 0)
@@ -60,7 +92,7 @@ cli_prune(struct cli *cli, struct err *e)
 		    p.not_repacked.msg, err_name(p.not_repacked.code));
 	if (cli->json) {
 		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-				     "s:I, s:I, s:I}",
+				     "s:I, s:I, s:I, s:s, s:I}",
 		    "packs", (json_int_t)p.packs, "condemned",
 		    (json_int_t)p.condemned, "revived", (json_int_t)p.revived,
 		    "deleted", (json_int_t)p.deleted, "deleted_bytes",
@@ -69,7 +101,9 @@ cli_prune(struct cli *cli, struct err *e)
 		    "repacked", (json_int_t)p.repack.packs,
 		    "repack_freed_bytes", (json_int_t)p.repack.freed_bytes,
 		    "repack_written_bytes", (json_int_t)p.repack.written_bytes,
-		    "repack_snapshots", (json_int_t)p.repack.snapshots));
+		    "repack_snapshots", (json_int_t)p.repack.snapshots,
+		    "held_by", p.runs > 0 ? id_text(&p.hold.dev_id).s : "",
+		    "held_since", (json_int_t)p.hold.time_ms));
 		return 0;
 	}
 	print_repack(&p.repack, o.dry_run);
@@ -78,9 +112,7 @@ cli_prune(struct cli *cli, struct err *e)
 	    (unsigned long long)p.packs, (unsigned long long)p.deleted, freed,
 	    (unsigned long long)p.waiting);
 	if (p.runs > 0)
-		cli_say(cli,
-		    "A backup is running, or was cut off less than "
-		    "14 days ago: nothing is deleted until it ends.");
+		say_held(cli, &r, &p);
 	else if (p.waiting > 0)
 		cli_say(cli,
 		    "What waits is deleted %lld days after it was "
@@ -124,12 +156,13 @@ static void
 summary(const struct cli *cli, const struct verify_result *v)
 {
 	if (cli->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "event",
-		    "done", "snapshots", (json_int_t)v->snapshots, "packs",
-		    (json_int_t)v->packs, "packs_read",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		    "event", "done", "snapshots", (json_int_t)v->snapshots,
+		    "packs", (json_int_t)v->packs, "packs_read",
 		    (json_int_t)v->packs_read, "damages",
 		    (json_int_t)v->damages, "snapshots_damaged",
-		    (json_int_t)v->snapshots_damaged));
+		    (json_int_t)v->snapshots_damaged, "unneeded",
+		    (json_int_t)v->unneeded));
 		return;
 	}
 	OWN(mem_free) char *bytes = cli_size(v->bytes_read);
@@ -138,6 +171,11 @@ summary(const struct cli *cli, const struct verify_result *v)
 	    (unsigned long long)v->snapshots, (unsigned long long)v->packs,
 	    (unsigned long long)v->packs_read, bytes,
 	    (unsigned long long)v->damages);
+	if (v->unneeded > 0)
+		cli_say(cli,
+		    "%llu packs are recorded and lost; no snapshot needs them. "
+		    "aumbry repair takes them out.",
+		    (unsigned long long)v->unneeded);
 }
 
 /* "--read" alone means all of it; "--read=10" a tenth. */
@@ -171,6 +209,7 @@ cli_check(struct cli *cli, struct err *e)
 	const char *read = NULL;
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
 
+	cli->reads = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    check(cli, read, &r, &v, e) < 0)
@@ -189,23 +228,27 @@ cli_repair(struct cli *cli, struct err *e)
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
 		{ "after-server-restore", CLI_FLAG, &heal } };
 
+	cli->frees = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
-	if (v.bad.n == 0)
-		return 0;
+	/* Of snapshots that lack content nothing more can be taken out. */
+	if (v.bad.n + v.unreadable.n == 0)
+		return v.damages == v.snapshots_damaged ? 0
+							: verdict(cli, &v, e);
 	if (!cli->yes && !isatty(STDIN_FILENO)) {
 		(void)err_set(e, ERR_INPUT_MISSING,
-		    "repair takes the lost packs out of the index; what is "
-		    "still on disk is stored again by the next backup");
+		    "repair takes the lost packs out of the index, and "
+		    "snapshots that say nothing; what is still on disk is "
+		    "stored again by the next backup");
 		return err_remedy(e, "Add --yes if that is meant.");
 	}
 	if (!cli->yes) {
 		OWN(buf_free) struct buf answer = { 0 };
 		if (cli_line(cli,
-			"Take the lost packs out of the index? "
+			"Take out what is lost? "
 			"(yes/no)",
 			"--yes", &answer, e) < 0)
 			return -1;
@@ -214,9 +257,13 @@ cli_repair(struct cli *cli, struct err *e)
 	}
 	if (verify_repair(r.repo, &v, e) < 0)
 		return -1;
-	cli_say(cli,
-	    "%zu packs are out of the index. Back up again from "
-	    "where the files are: what is there is stored again.",
-	    v.bad.n / 17);
+	if (v.unreadable.n > 0)
+		cli_say(cli, "%zu snapshots that say nothing are forgotten.",
+		    v.unreadable.n / ID_BYTES);
+	if (v.bad.n > 0)
+		cli_say(cli,
+		    "%zu packs are out of the index. Back up again from "
+		    "where the files are: what is there is stored again.",
+		    v.bad.n / 17);
 	return 0;
 }

@@ -35,6 +35,7 @@ cli_mount(struct cli *cli, struct err *e)
 {
 	OWN(cli_view_free) struct cli_view view = { .repo.lock = -1 };
 
+	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 || cli_view(cli, &view, e) < 0)
 		return -1;
 	struct serving s = { cli, cli->args[0] };

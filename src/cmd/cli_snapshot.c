@@ -33,6 +33,57 @@ cli_view(struct cli *cli, struct cli_view *out, struct err *e)
 	return 0;
 }
 
+static void
+say_passed_over(const struct cli *cli, const struct snapshot_list *l,
+    const struct snapshot *s)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct snapshot *x = &l->list[i];
+		OWN(mem_free) char *when = cli_time(x->time_ms);
+		if (x->time_ms > s->time_ms)
+			cli_say(cli,
+			    "aumbry: snapshot %s says to be of %s, which has "
+			    "not come yet: it does not count as the latest",
+			    id_short(&x->id).s, when);
+	}
+	for (size_t i = 0; i < l->n_bad; i++)
+		if (l->bad[i].seq > s->seq)
+			cli_say(cli,
+			    "aumbry: snapshot %s, recorded later, cannot be "
+			    "read (%s)",
+			    id_short(&l->bad[i].id).s,
+			    err_name(l->bad[i].why.code));
+}
+
+int
+cli_pick(const struct cli *cli, const struct snapshot_list *l, const char *text,
+    const struct snapshot **out, struct err *e)
+{
+	if (snapshot_find(l, text, out, e) < 0)
+		return -1;
+	if (strcmp(text, "latest") == 0)
+		say_passed_over(cli, l, *out);
+	return 0;
+}
+
+void
+cli_say_unreadable(struct cli *cli, const struct snapshot_list *l)
+{
+	for (size_t i = 0; i < l->n_bad; i++) {
+		const struct snapshot_bad *b = &l->bad[i];
+		if (cli->json)
+			cli_print_json(json_pack("{s:s, s:s, s:s}", "id",
+			    id_text(&b->id).s, "unreadable",
+			    err_name(b->why.code), "message", b->why.msg));
+		else
+			(void)printf("%s  cannot be read: %s (%s)\n",
+			    id_short(&b->id).s, b->why.msg,
+			    err_name(b->why.code));
+	}
+	if (l->n_bad > 0 && cli->status == 0)
+		cli->status = err_exit(ERR_READ_INCOMPLETE);
+}
+
 json_t *
 cli_json_bytes(struct bytes x)
 {
@@ -120,6 +171,7 @@ list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
 		else
 			snapshot_line(s);
 	}
+	cli_say_unreadable(cli, &o->list);
 	return 0;
 }
 
@@ -174,11 +226,12 @@ cli_snapshot(struct cli *cli, struct err *e)
 	    (show && cli->n_args != 2))
 		return err_set(e, ERR_USAGE,
 		    "aumbry snapshot does not understand \"%s\"", cli->args[0]);
+	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0)
 		return -1;
 	if (list)
 		return list_snapshots(cli, &o, host, tag);
-	if (snapshot_find(&o.list, cli->args[1], &s, e) < 0)
+	if (cli_pick(cli, &o.list, cli->args[1], &s, e) < 0)
 		return -1;
 	show_snapshot(cli, s);
 	return 0;
@@ -284,7 +337,8 @@ cli_ls(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
 	cli_split(cli->args[0], &id, &path);
-	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	cli->reads = true;
+	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
 		return -1;
 	struct bytes p = inside(path);
 	if (p.n > 0) {
@@ -364,7 +418,8 @@ cli_cat(struct cli *cli, struct err *e)
 	struct bytes p = inside(path);
 	if (p.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
-	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	cli->reads = true;
+	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
 		return -1;
 	if (tree_find(o.src, s, p, &raw, &x, e) < 0)
 		return err_in(e, "%s", path);
@@ -436,6 +491,7 @@ cli_find(struct cli *cli, struct err *e)
 	OWN(free_pattern) struct exclude *pattern = exclude_new();
 	struct finding f = { cli, NULL, pattern, 0 };
 
+	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
 	    exclude_add(pattern, bytes_str(cli->args[0]), e) < 0 ||
 	    cli_view(cli, &o, e) < 0)
@@ -446,6 +502,13 @@ cli_find(struct cli *cli, struct err *e)
 			&f, e) < 0)
 			return err_in(
 			    e, "snapshot %s", id_short(&f.snap->id).s);
+	}
+	if (o.list.n_bad > 0) {
+		cli->status = err_exit(ERR_READ_INCOMPLETE);
+		cli_say(cli,
+		    "aumbry: %zu snapshots cannot be read, and were not "
+		    "searched; see: aumbry snapshot list",
+		    o.list.n_bad);
 	}
 	if (f.n == 0) {
 		(void)err_set(

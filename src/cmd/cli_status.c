@@ -55,7 +55,7 @@ load_backups(struct status *t, struct err *e)
 	    snapshot_load(t->repo, &list, e) < 0)
 		return -1;
 	if (list.n > 0)
-		t->last_backup_ms = list.list[list.n - 1].time_ms;
+		t->last_backup_ms = snapshot_latest(&list)->time_ms;
 	return 0;
 }
 

@@ -240,6 +240,11 @@ read_all(struct repo *repo, const struct snapshot_list *l, const char *out,
 {
 	OWN(jsonio_free) json_t *list = json_array();
 
+	for (size_t i = 0; i < l->n_bad; i++) {
+		OWN(buf_free) struct buf what = { 0 };
+		buf_printf(&what, "backup/%s", id_text(&l->bad[i].id).s);
+		findings_failed(f, buf_text(&what), &l->bad[i].why);
+	}
 	for (size_t i = 0; i < l->n; i++)
 		if (read_snapshot(repo, &l->list[i], out, f, list, e) < 0)
 			return -1;
@@ -267,7 +272,7 @@ count_unused(struct repo *repo, const struct holding_zone *z,
 {
 	OWN(idset_free) struct idset used = { 0 };
 
-	if (zcopy_each(repo->backup.zone, 0, note_used, &used, e) < 0)
+	if (zcopy_each_all(repo->backup.zone, 0, note_used, &used, e) < 0)
 		return -1;
 	for (size_t i = 0; i < z->n_blobs; i++)
 		if (!idset_has(&used, z->blobs[i].id.b)) {

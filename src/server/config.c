@@ -27,7 +27,7 @@ enum kind {
 	KIND_PATH, /* absolute, or empty */
 	KIND_COUNT,
 	KIND_SIZE, /* bytes, with K, M, G, T */
-	KIND_SPAN, /* seconds, with s, m, h */
+	KIND_SPAN, /* seconds: text_parse_span */
 	KIND_INVITATIONS
 };
 

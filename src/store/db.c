@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -63,6 +65,8 @@ struct db {
 	enum err_code full;
 	bool look; /* nothing may be written */
 	bool as_it_is; /* no table may be changed */
+	bool still; /* and nobody does: no locks, no log */
+	char *copy; /* the folder of a copy that goes with us, or NULL */
 	struct conn *writer; /* of the thread that leads; NULL to look */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t turn;
@@ -130,17 +134,33 @@ exec(struct conn *c, const char *sql, struct err *e)
 	return rc == SQLITE_OK ? 0 : fail(c, rc, e);
 }
 
+static void
+still_uri(struct buf *out, const char *path)
+{
+	buf_put_str(out, "file:");
+	for (; *path != '\0'; path++)
+		if (strchr("?#%", *path) != NULL)
+			buf_printf(out, "%%%02x", (unsigned)*path);
+		else
+			buf_put_u8(out, (uint8_t)*path);
+	buf_put_str(out, "?immutable=1");
+}
+
 static int
 conn_open(
     const struct db *db, const char *pragmas, struct conn **out, struct err *e)
 {
 	OWN(conn_free) struct conn *c = mem_new(sizeof *c);
 
+	OWN(buf_free) struct buf uri = { 0 };
+
 	c->full = db->full;
 	c->db = db;
-	int rc = sqlite3_open_v2(db->path, &c->h,
+	if (db->still)
+		still_uri(&uri, db->path);
+	int rc = sqlite3_open_v2(db->still ? buf_text(&uri) : db->path, &c->h,
 	    (db->look ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-		SQLITE_OPEN_NOMUTEX,
+		(db->still ? SQLITE_OPEN_URI : 0) | SQLITE_OPEN_NOMUTEX,
 	    NULL);
 	if (rc != SQLITE_OK) {
 		(void)fail(c, rc, e);
@@ -198,6 +218,84 @@ db_new(const char *path, enum err_code full)
 	return db;
 }
 
+static int
+probe(struct tx *tx, void *arg, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	(void)arg;
+	return stmt_new(tx, "SELECT COUNT(*) FROM sqlite_master", &s, e) < 0
+	    ? -1
+	    : stmt_next(s, &row, e);
+}
+
+static int
+copy_file(const char *from, const char *to, struct err *e)
+{
+	OWN(fd_close) int in = open(from, O_RDONLY | O_CLOEXEC);
+	OWN(fd_close)
+	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t n;
+
+	if (in < 0 || out < 0)
+		return err_sys(e, "%s", in < 0 ? from : to);
+	while ((n = sendfile(out, in, NULL, 1 << 20)) > 0)
+		;
+	return n < 0 ? err_sys(e, "copy of %s", from) : 0;
+}
+
+static void
+drop_copy(struct db *db)
+{
+	static const char *const names[] = { "db", "db-wal", "db-shm" };
+
+	for (size_t i = 0; db->copy != NULL && i < 3; i++) {
+		OWN(mem_free) char *path = file_join(db->copy, names[i]);
+		(void)unlink(path);
+	}
+	if (db->copy != NULL)
+		(void)rmdir(db->copy);
+	free(db->copy);
+	db->copy = NULL;
+}
+
+/* What a crash left in the log is part of it, and folding it in writes. */
+static int
+look_at_copy(struct db *db, const char *log, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	OWN(mem_free)
+	char *dir = file_join(tmp != NULL ? tmp : "/tmp", "aumbry-XXXXXX");
+
+	if (mkdtemp(dir) == NULL)
+		return err_sys(e, "%s", dir);
+	db->copy = mem_text(dir);
+	OWN(mem_free) char *path = file_join(dir, "db");
+	OWN(mem_free) char *wal = file_join(dir, "db-wal");
+	if (copy_file(db->path, path, e) < 0 || copy_file(log, wal, e) < 0)
+		return -1;
+	free(db->path);
+	db->path = TAKE(path);
+	return 0;
+}
+
+static int
+look_still(struct db *db, struct err *e)
+{
+	OWN(buf_free) struct buf log = { 0 };
+	struct stat st;
+
+	buf_printf(&log, "%s-wal", db->path);
+	if (stat(buf_text(&log), &st) == 0 && st.st_size > 0) {
+		if (look_at_copy(db, buf_text(&log), e) < 0)
+			return -1;
+	} else {
+		db->still = true;
+	}
+	return db_read(db, probe, NULL, e);
+}
+
 int
 db_look(const char *path, struct db **out, struct err *e)
 {
@@ -206,8 +304,17 @@ db_look(const char *path, struct db **out, struct err *e)
 	db->look = true;
 	if (access(path, R_OK) < 0)
 		return err_sys(e, "%s", path);
+	if (db_read(db, probe, NULL, e) < 0 &&
+	    (e->code == ERR_STATE_DAMAGED || look_still(db, e) < 0))
+		return -1;
 	*out = TAKE(db);
 	return 0;
+}
+
+bool
+db_looks(const struct db *db)
+{
+	return db->look;
 }
 
 int
@@ -258,6 +365,7 @@ db_free(struct db **db)
 	(void)pthread_cond_destroy(&d->reader_back);
 	(void)pthread_cond_destroy(&d->turn);
 	(void)pthread_mutex_destroy(&d->lock);
+	drop_copy(d);
 	free(d->path);
 	free(d);
 	*db = NULL;
@@ -382,7 +490,7 @@ db_write(struct db *db, db_job_fn *fn, void *arg, struct err *e)
 
 	if (db->look)
 		return err_set(
-		    e, ERR_PERMISSION, "%s is only looked at", db->path);
+		    e, ERR_PERMISSION, "%s can only be read here", db->path);
 	(void)pthread_mutex_lock(&db->lock);
 	*db->last = &mine;
 	db->last = &mine.next;

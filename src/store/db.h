@@ -48,10 +48,14 @@ MUST_CHECK int db_open(
 /*
  * Open it to look at it, beside a server or without one. Nothing of it is
  * changed: db_write fails, and db_migrate wants the tables as they are now.
+ * Where the files that SQLite makes beside it cannot be made (a medium that
+ * is read-only or full, another's folder) nobody is writing, and it is read
+ * as it lies; when a crash left a log there, from a copy in $TMPDIR.
  *
  * errors  also not-found.
  */
 MUST_CHECK int db_look(const char *path, struct db **out, struct err *e);
+bool db_looks(const struct db *db); /* was it opened so? */
 void db_free(struct db **db);
 
 /*

@@ -518,10 +518,11 @@ zone_blob_open(const struct zone_store *s, const struct zone_key *key,
 }
 
 struct existing {
+	const struct zone_store *s;
 	const struct zone_key *key;
 	struct bytes ids;
 	int64_t now_ms;
-	uint8_t *bitmap;
+	struct zone_blob *found; /* file 0: not there */
 };
 
 static int
@@ -529,19 +530,18 @@ exists(struct tx *tx, void *arg, struct err *e)
 {
 	const struct existing *x = arg;
 	struct scan s = scan_of(x->ids);
-	struct zone_blob b;
 	bool found;
 
-	memset(x->bitmap, 0, (x->ids.n / ID_BYTES + 7) / 8);
 	for (size_t i = 0; i < x->ids.n / ID_BYTES; i++) {
 		struct id id = id_take(&s);
 		struct blob_name n = name_of(x->key, &id);
-		if (find(tx, &n, &b, &found, e) < 0)
+		struct zone_blob *b = &x->found[i];
+		*b = (struct zone_blob){ .name.file = 0 };
+		if (find(tx, &n, b, &found, e) < 0)
 			return -1;
-		if (!found)
-			continue;
-		x->bitmap[i / 8] |= (uint8_t)(1u << i % 8);
-		if (b.finished_ms + ZONE_BLOB_RENEW_MS <= x->now_ms &&
+		/* Only what nothing names is collected by its age. */
+		if (found && b->refs == 0 && !db_looks(x->s->db) &&
+		    b->finished_ms + ZONE_BLOB_RENEW_MS <= x->now_ms &&
 		    renew(tx, &n, x->now_ms, e) < 0)
 			return -1;
 	}
@@ -552,7 +552,10 @@ int
 zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
     struct bytes ids, int64_t now_ms, uint8_t *bitmap, struct err *e)
 {
-	struct existing x = { key, ids, now_ms, bitmap };
+	OWN(mem_free)
+	struct zone_blob *found = mem_array(LIMIT_EXISTS_IDS, sizeof *found);
+	struct existing x = { s, key, ids, now_ms, found };
+	size_t n = ids.n / ID_BYTES;
 
 	if (ids.n % ID_BYTES != 0)
 		return err_set(
@@ -560,7 +563,15 @@ zone_blob_exists(const struct zone_store *s, const struct zone_key *key,
 	if (ids.n > LIMIT_EXISTS_IDS * ID_BYTES)
 		return err_set(e, ERR_TOO_LARGE,
 		    "more than %d blob ids at once", LIMIT_EXISTS_IDS);
-	return db_write(s->db, exists, &x, e);
+	if ((db_looks(s->db) ? db_read(s->db, exists, &x, e)
+			     : db_write(s->db, exists, &x, e)) < 0)
+		return -1;
+	/* Outside of the transaction: others need not wait for the disk. */
+	memset(bitmap, 0, (n + 7) / 8);
+	for (size_t i = 0; i < n; i++)
+		if (found[i].name.file != 0 && whole(s, &found[i]))
+			bitmap[i / 8] |= (uint8_t)(1u << i % 8);
+	return 0;
 }
 
 /* Removing */
@@ -618,6 +629,7 @@ struct batch {
 	int64_t now_ms;
 	const struct id *of; /* an account, or NULL: of all */
 	int64_t before_ms; /* what went to the trash before that */
+	int64_t idle_ms, upload_ms; /* what is older goes */
 	struct blob_name list[GC_BATCH];
 	uint64_t size[GC_BATCH];
 	int64_t since_ms[GC_BATCH];
@@ -657,7 +669,7 @@ doom_idle(struct tx *tx, void *arg, struct err *e)
 		" WHERE refs = 0 AND finished_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
-	stmt_i64(s, 1, b->now_ms - ZONE_BLOB_IDLE_MS);
+	stmt_i64(s, 1, b->idle_ms);
 	stmt_u64(s, 2, GC_BATCH);
 	if (fill(b, s, e) < 0)
 		return -1;
@@ -682,7 +694,7 @@ doom_uploads(struct tx *tx, void *arg, struct err *e)
 		" WHERE state = 1 AND since_ms < ? LIMIT ?",
 		&s, e) < 0)
 		return -1;
-	stmt_i64(s, 1, b->now_ms - ZONE_BLOB_UPLOAD_MS);
+	stmt_i64(s, 1, b->upload_ms);
 	stmt_u64(s, 2, GC_BATCH);
 	if (fill(b, s, e) < 0)
 		return -1;
@@ -811,15 +823,14 @@ batch_free(struct batch **b)
 	*b = NULL;
 }
 
-int
-zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
-    struct err *e)
+/* trash_ms: the moment for which the trash is purged. */
+static int
+collect(const struct zone_store *s, struct batch *b, int64_t trash_ms,
+    struct zone_gc *out, struct err *e)
 {
-	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
 	struct err later = { 0 };
 
 	*out = (struct zone_gc){ 0 };
-	b->now_ms = now_ms;
 	do {
 		if (db_write(s->db, doom_idle, b, e) < 0)
 			return -1;
@@ -832,11 +843,13 @@ zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
 	} while (b->n == GC_BATCH);
 	int rc = remove_doomed(s, b, e);
 	/* The files go by what their names say, also those without a row. */
-	if (blob_purge(s->blobs, now_ms, &out->purged, &later) < 0 && rc == 0) {
+	if (blob_purge(s->blobs, trash_ms, &out->purged, &later) < 0 &&
+	    rc == 0) {
 		*e = later;
 		rc = -1;
 	}
-	b->before_ms = now_ms - BLOB_TRASH_MS;
+	b->before_ms =
+	    trash_ms == INT64_MAX ? INT64_MAX : trash_ms - BLOB_TRASH_MS;
 	do {
 		if (db_read(s->db, oldest_trash, b, e) < 0 ||
 		    (b->n > 0 && db_write(s->db, forget_batch, b, e) < 0))
@@ -861,4 +874,26 @@ zone_empty_trash(const struct zone_store *s, const struct id *uid,
 			*freed += b->size[i];
 	} while (b->n == GC_BATCH && *freed < bytes);
 	return 0;
+}
+
+int
+zone_gc(const struct zone_store *s, int64_t now_ms, struct zone_gc *out,
+    struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+
+	b->now_ms = now_ms;
+	b->idle_ms = now_ms - ZONE_BLOB_IDLE_MS;
+	b->upload_ms = now_ms - ZONE_BLOB_UPLOAD_MS;
+	return collect(s, b, now_ms, out, e);
+}
+
+int
+zone_gc_left(const struct zone_store *s, int64_t left_ms, struct zone_gc *out,
+    struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+
+	b->now_ms = b->idle_ms = b->upload_ms = left_ms;
+	return collect(s, b, INT64_MAX, out, e);
 }

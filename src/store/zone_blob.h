@@ -80,7 +80,8 @@ MUST_CHECK int zone_blob_open(const struct zone_store *s,
     struct zone_blob *out, struct err *e);
 
 /*
- * Say which of ids are complete, and renew those.
+ * Say which of ids are complete, with a file of their length, and renew
+ * those.
  *
  * ids     16 bytes each, at most LIMIT_EXISTS_IDS.
  * bitmap  (n + 7) / 8 bytes; bit i % 8 of byte i / 8 for id i.
@@ -119,3 +120,11 @@ MUST_CHECK int zone_gc(const struct zone_store *s, int64_t now_ms,
  */
 MUST_CHECK int zone_empty_trash(const struct zone_store *s,
     const struct id *uid, uint64_t bytes, uint64_t *freed, struct err *e);
+
+/*
+ * The same without waiting: what was left before that moment, by uploads and
+ * deletions, and all that is in the trash. The caller knows that nothing goes
+ * on that began before.
+ */
+MUST_CHECK int zone_gc_left(const struct zone_store *s, int64_t left_ms,
+    struct zone_gc *out, struct err *e);

@@ -105,7 +105,7 @@ equal 'and is not filled by more of them' 2 "$(started)"
 refused 'nobody asks: nothing to refuse' 1 not-found \
 	at laptop device refuse
 refused 'nobody asks in time' 1 code-expired \
-	at laptop device approve --print-code --timeout 1
+	at laptop device approve --print-code --timeout 1s
 equal 'a device that was refused keeps no key' '' \
 	"$(find "$T/third" -name device.key 2>/dev/null)"
 
@@ -155,7 +155,7 @@ ends 'the new one is told' '4 (request-refused)' \
 
 # Nobody answers.
 forget
-ask fourth --timeout 1
+ask fourth --timeout 1s
 exec 4>&-
 ends 'a request that nobody answers expires' '1 (code-expired)' \
 	$asking "$T/in.err"
@@ -168,7 +168,7 @@ moves_on() {
 	# faketime would keep what it was told first: the library reads a file.
 	FAKETIME_TIMESTAMP_FILE=$T/clock FAKETIME_NO_CACHE=1 LD_PRELOAD=$faketime \
 		aumbry --home "$T/laptop" device approve --print-code \
-		--timeout 3600 >"$T/codes" 2>"$T/allow.err" </dev/null &
+		--timeout 3600s >"$T/codes" 2>"$T/allow.err" </dev/null &
 	allowing=$!
 	ask fourth --device-name fourth
 	until_true 20 has 1 "$T/codes"

@@ -140,7 +140,7 @@ refused 'an old entry is not taken' 1 clock-wrong \
 	later --yes repair --after-server-restore
 also 'and the operator is told what to say' 'aumbryd restored --data'
 stop_server
-ok 'who says it' aumbryd restored --data "$DATA" --age 10m
+ok 'who says it' aumbryd restored --data "$DATA" --age 10min
 start_server
 run later --yes repair --after-server-restore
 also 'and it is' ' 1 entries of the list'

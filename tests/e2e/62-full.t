@@ -168,6 +168,34 @@ ok 'with room it goes on' at ana backup "$T/more" --to "$T/stick/repo"
 ok 'and is restored' stick restore "latest:$T/more" --to "$T/back7"
 ok 'the same' trees_equal "$T/more" "$T/back7"
 ok 'all of it is whole' stick check --read
+
+# To its last byte: it can be read, and there is a way out.
+# borg #239, #2756, restic #3289
+small_disk "$T/last" 30m
+last() { at ana --repo "$T/last/repo" "$@"; }
+mkdir "$T/old"
+noise "$T/old/c" 10
+ok 'a repository' at ana backup "$T/old" --to "$T/last/repo"
+ok 'a second backup' at ana backup "$T/kept" --to "$T/last/repo"
+run last snapshot list
+old=$(head -n 1 "$T/out" | cut -d' ' -f1)
+head -c 100000000 /dev/zero >"$T/last/filler" 2>/dev/null
+equal 'no byte is left' 0 "$(df -k --output=avail "$T/last" | tail -n 1 | tr -d ' ')"
+ok 'it is listed' last snapshot list
+ok 'and restored' last restore "latest:$T/kept" --to "$T/back8"
+ok 'the same' trees_equal "$T/kept" "$T/back8"
+ok 'and checked' last check --read
+refused 'not written' 1 disk-full-here at ana backup "$T/more" --to "$T/last/repo"
+also 'which says the way out' 'aumbry snapshot forget.*aumbry prune --grace 0s'
+ok 'forget has room' last snapshot forget "$old"
+refused 'still not written' 1 disk-full-here \
+	at ana backup "$T/more" --to "$T/last/repo"
+ok 'prune has room' last prune --grace 0s
+less 'and makes more' \
+	"$(df -k --output=avail "$T/last" | tail -n 1 | tr -d ' ')" 5000
+ok 'a backup fits again' at ana backup "$T/kept" --to "$T/last/repo"
+ok 'all is whole' last check --read
+ok 'and there is a reserve again' test -s "$T/last/repo/reserve"
 stop_server
 ok 'and so is the server' aumbryd check --data "$DATA" --read
 finish

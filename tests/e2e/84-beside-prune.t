@@ -47,4 +47,38 @@ goes_on
 equal 'the prune gives up' 1 $?
 also 'and says why' '\(conflict\)$'
 whole
+
+# ---- a backup that was killed ----
+# borg #239, restic #1153
+
+# cut_off: ana's backup is killed behind its run record, and something is
+# unused.
+cut_off() {
+	big
+	run at bea backup "$F" || return 1
+	rm "$F/big"
+	run at bea backup "$F" && run at bea snapshot forget "$(oldest)" ||
+		return 1
+	head -c 3000000 /dev/urandom >"$F/more"
+	halted POST commits 2 2 -- backup "$F"
+	kill -9 "$HALTED"
+	truth
+	wait "$HALTED" 2>/dev/null
+	return 0
+}
+ok 'a backup is cut off' cut_off
+ok 'another device prunes' at bea prune --grace 0s
+also 'and says what it waits for' \
+	'^A backup of device [^ ]+ [0-9a-f]{8}, since 20[^,]*, goes on or was cut off'
+also 'and what to do' 'aumbry prune --end-runs$'
+also 'and deletes nothing' ' 0 deleted'
+ok 'it is told that none goes on' at bea --json prune --grace 0s --end-runs
+less 'and deletes' 0 "-$(json deleted "$T/out")"
+ok 'another is cut off' cut_off
+ok 'its own device sees that' at ana --json prune --grace 0s
+less 'and deletes' 0 "-$(json deleted "$T/out")"
+ok 'and left nothing that others wait for' at bea --json prune
+equal 'nor named' '' "$(json held_by "$T/out")"
+ok 'the next backup is as any' at bea backup "$F"
+whole
 finish

@@ -199,10 +199,10 @@ also '- and says so' 'no recovery of ana waits'
 # ---- a name that nobody has is answered alike ----
 
 refused 'ana asks, and nobody helps' 1 code-expired aumbry --home "$T/x" \
-	recover "$URL" ana --contact --timeout 1
+	recover "$URL" ana --contact --timeout 1s
 said=$(sed 's/assist ana/assist/; s/[0-9a-f]\{8\}//' "$T/err")
 refused 'nobody asks, and nobody helps' 1 code-expired aumbry --home "$T/y" \
-	recover "$URL" nobody --contact --timeout 1
+	recover "$URL" nobody --contact --timeout 1s
 equal '- by the same words' "$said" \
 	"$(sed 's/assist nobody/assist/; s/[0-9a-f]\{8\}//' "$T/err")"
 ok 'both give up' aumbry --home "$T/x" recover --cancel

@@ -348,6 +348,21 @@ writes_only_what_changed(void **state)
 }
 
 /* Each of the three states of a pack: new, in the file, half and half. */
+static bool
+is_in_other(struct chunkmap *m, uint32_t i, const struct id *but,
+    const struct id *other)
+{
+	uint8_t name[CHUNKMAP_NAME];
+	struct id pack;
+	uint32_t entry;
+
+	name_of(i, name);
+	if (!chunkmap_find_but(m, name, but, &pack, &entry))
+		return false;
+	assert_true(id_equal(&pack, other));
+	return true;
+}
+
 static void
 forgets_a_dropped_pack_and_finds_the_other_copy(void **state)
 {
@@ -364,6 +379,13 @@ forgets_a_dropped_pack_and_finds_the_other_copy(void **state)
 		if (saved == 1)
 			save_map(m);
 		assert_int_equal(chunkmap_size(m), 20);
+		for (uint32_t i = 0; i < 15; i++) {
+			assert_true(is_in_other(m, i, &one, &two) == (i >= 5));
+			assert_true(is_in_other(m, i, &two, &one) == (i < 10));
+		}
+		OWN(buf_free) struct buf ids = { 0 };
+		chunkmap_packs(m, &ids);
+		assert_int_equal(ids.n, 2 * ID_BYTES);
 		chunkmap_drop_pack(m, &one);
 		for (int after = 0; after < 2; after++) {
 			assert_false(chunkmap_has_pack(m, &one));

@@ -78,7 +78,7 @@ reads_what_differs(void **state)
 				   "default_quota = 1.5T ; for all\n"
 				   "[server]\n  listen = [::1]:0\n"
 				   "trusted_proxy = 2001:db8::1\n"
-				   "[limits]\nidle = 1m\nmature_hours=0";
+				   "[limits]\nidle = 1min\nmature_hours=0";
 	OWN(config_free) struct config c = { 0 };
 	struct err e = { 0 };
 

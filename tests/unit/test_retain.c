@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define MOST 12
+#define TODAY "2026-11-29 12:00"
 
 /* Rules of their own, so that no data base of zones is needed. */
 #define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -85,6 +86,7 @@ why(const struct set *s, size_t i)
 #define YEARLY (1u << RETAIN_YEARLY)
 #define WITHIN (1u << RETAIN_WITHIN)
 #define TAGGED (1u << RETAIN_TAG)
+#define CLOCK (1u << RETAIN_CLOCK)
 
 static const struct {
 	const char *name, *tz;
@@ -199,7 +201,9 @@ keeps_what_the_table_says(void **state)
 		zone(cases[c].tz);
 		for (size_t i = 0; i < MOST && cases[c].snaps[i].time; i++)
 			(void)add(&s, cases[c].snaps[i].time, "host", "/p");
-		retain_judge(&cases[c].policy, s.list, s.n, s.out);
+		struct retain_policy p = cases[c].policy;
+		p.now_ms = utc_ms(TODAY);
+		retain_judge(&p, s.list, s.n, s.out);
 		for (size_t i = 0; i < s.n; i++)
 			if (why(&s, i) != cases[c].snaps[i].why)
 				fail_msg("%s: %s is kept by %x, not %x",
@@ -221,6 +225,7 @@ looks_at_each_host_and_paths_alone(void **state)
 	snapshot_add_path(
 	    add(&s, "2024-01-04 00:00", "a", "/p"), bytes_str("/q"));
 	(void)add(&s, "2024-01-05 00:00", "a", "/p");
+	p.now_ms = utc_ms(TODAY);
 	retain_judge(&p, s.list, s.n, s.out);
 	assert_int_equal(why(&s, 0), 0);
 	for (size_t i = 1; i < s.n; i++)
@@ -249,6 +254,7 @@ keeps_who_has_a_tag(void **state)
 	snapshot_add_tag(
 	    add(&s, "2024-01-02 00:00", "a", "/p"), bytes_str("keeper"));
 	(void)add(&s, "2024-01-03 00:00", "a", "/p");
+	p.now_ms = utc_ms(TODAY);
 	retain_judge(&p, s.list, s.n, s.out);
 	assert_int_equal(why(&s, 0), TAGGED);
 	assert_int_equal(why(&s, 1), 0);
@@ -267,6 +273,7 @@ does_not_care_in_which_order_they_come(void **state)
 	(void)add(&s, "2024-01-01 01:00", "a", "/p");
 	(void)add(&s, "2024-01-03 02:00", "a", "/p");
 	(void)add(&s, "2024-01-02 01:00", "a", "/p");
+	p.now_ms = utc_ms(TODAY);
 	retain_judge(&p, s.list, s.n, s.out);
 	assert_int_equal(why(&s, 0), 0);
 	assert_int_equal(why(&s, 1), 0);
@@ -275,19 +282,57 @@ does_not_care_in_which_order_they_come(void **state)
 }
 
 static void
-takes_times_that_no_calendar_has(void **state)
+keeps_what_a_wrong_clock_made(void **state)
 {
 	OWN(set_free) struct set s = { 0 };
-	struct retain_policy p = { .keep = { [RETAIN_YEARLY] = 9 } };
+	struct retain_policy p = { .keep = { [RETAIN_LAST] = 1 },
+		.within_s = 30 * 86400,
+		.now_ms = utc_ms(TODAY) };
 
 	(void)state;
-	(void)add(&s, "2024-01-03 01:00", "a", "/p");
+	zone("UTC");
 	add(&s, "2024-01-01 01:00", "a", "/p")->time_ms = UINT64_MAX;
 	add(&s, "2024-01-01 01:00", "a", "/p")->time_ms = 0;
+	(void)add(&s, "2036-01-01 00:00", "a", "/p");
+	(void)add(&s, "2026-11-29 12:04", "a", "/p");
+	(void)add(&s, "2026-11-01 12:00", "a", "/p");
+	(void)add(&s, "2026-10-01 12:00", "a", "/p");
+	(void)add(&s, "2036-01-01 00:00", "b", "/p");
 	retain_judge(&p, s.list, s.n, s.out);
-	for (size_t i = 0; i < s.n; i++)
-		assert_int_equal(why(&s, i), YEARLY);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(why(&s, i), CLOCK);
+	assert_int_equal(why(&s, 3), LAST | WITHIN);
+	assert_int_equal(why(&s, 4), WITHIN);
+	assert_int_equal(why(&s, 5), 0);
+	assert_int_equal(why(&s, 6), CLOCK);
 	retain_judge(&p, s.list, 0, s.out);
+}
+
+/* Nine nights a file is locked, and what was whole is not pushed out. */
+static void
+partial_ones_take_no_place(void **state)
+{
+	OWN(set_free) struct set s = { 0 };
+	struct retain_policy p = {
+		.keep = { [RETAIN_LAST] = 2, [RETAIN_DAILY] = 1 },
+		.now_ms = utc_ms(TODAY)
+	};
+
+	(void)state;
+	zone("UTC");
+	(void)add(&s, "2026-11-01 01:00", "a", "/p");
+	(void)add(&s, "2026-11-02 01:00", "a", "/p");
+	(void)add(&s, "2026-11-02 02:00", "a", "/p");
+	add(&s, "2026-11-02 03:00", "a", "/p")->partial = true;
+	add(&s, "2026-11-03 01:00", "a", "/p")->partial = true;
+	add(&s, "2026-11-04 01:00", "a", "/p")->partial = true;
+	retain_judge(&p, s.list, s.n, s.out);
+	assert_int_equal(why(&s, 0), 0);
+	assert_int_equal(why(&s, 1), LAST);
+	assert_int_equal(why(&s, 2), LAST | DAILY);
+	assert_int_equal(why(&s, 3), 0);
+	assert_int_equal(why(&s, 4), LAST);
+	assert_int_equal(why(&s, 5), LAST | DAILY);
 }
 
 static void
@@ -307,7 +352,8 @@ main(void)
 		cmocka_unit_test(looks_at_each_host_and_paths_alone),
 		cmocka_unit_test(keeps_who_has_a_tag),
 		cmocka_unit_test(does_not_care_in_which_order_they_come),
-		cmocka_unit_test(takes_times_that_no_calendar_has),
+		cmocka_unit_test(keeps_what_a_wrong_clock_made),
+		cmocka_unit_test(partial_ones_take_no_place),
 		cmocka_unit_test(names_its_rules),
 	};
 

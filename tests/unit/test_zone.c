@@ -939,6 +939,19 @@ asking_for_a_blob_revives_it(void **arg)
 	assert_int_equal(e.code, ERR_BAD_REQUEST);
 }
 
+static bool
+exists(struct state *s, unsigned char letter)
+{
+	struct id id = id_of(letter);
+	uint8_t bits = 0xff;
+	struct err e;
+
+	ok(zone_blob_exists(
+	       &s->s, &s->key, bytes_of(id.b, ID_BYTES), s->now, &bits, &e),
+	    &e);
+	return bits == 1;
+}
+
 static void
 a_lost_file_is_uploaded_again(void **arg)
 {
@@ -954,9 +967,11 @@ a_lost_file_is_uploaded_again(void **arg)
 	ok(blob_purge(s->s.blobs, 1 + BLOB_TRASH_MS, &n, &e), &e);
 	assert_int_equal(n, 1);
 	assert_int_equal(check(s, ZONE_CHECK_LOOK).last, ERR_BLOB_MISSING);
+	assert_false(exists(s, 'p'));
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
 	assert_true(has_blob(s, 'p'));
 	assert_int_equal(used(s), USAGE_BLOB);
+	assert_true(exists(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 

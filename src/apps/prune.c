@@ -435,6 +435,25 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 }
 
 int
+prune_run_end(struct repo *r, const struct id *run, struct err *e)
+{
+	struct zcopy_edit edit = { .id = *run, .deleted = true };
+
+	return zcopy_commit(r->backup.zone, &edit, 1, NULL, NULL, e);
+}
+
+int
+prune_runs_end(struct repo *r, struct err *e)
+{
+	OWN(id_list_free) struct id_list dead = { 0 };
+	struct own_runs own = { &r->self.dev_id, &dead };
+
+	return zcopy_each(r->backup.zone, 0, own_run, &own, e) < 0
+	    ? -1
+	    : delete_records(r->backup.zone, &dead, e);
+}
+
+int
 prune_hold_up(struct repo *r, enum category c, struct err *e)
 {
 	return zcopy_commit(repo_part(r, c)->zone, NULL, 0, NULL, NULL, e);

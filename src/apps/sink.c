@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.c: workers, packs and the uploader. */
+/* sink.c: workers, packs and the uploaders. */
 #include "apps/sink.h"
 
 #include "base/idset.h"
@@ -31,9 +31,11 @@ struct lane {
 
 struct sink {
 	struct repo *repo;
-	unsigned n_threads;
+	/* What could be started; without any, the caller's thread does it. */
+	unsigned n_workers, n_uploaders;
 	pthread_t workers[MAX_THREADS];
 	pthread_t uploaders[UPLOADERS];
+	struct worker *own; /* of the caller's thread, when n_workers is 0 */
 
 	pthread_mutex_t lock; /* everything below, down to `names` */
 	pthread_cond_t some_free, some_todo, settled, pack_moved;
@@ -78,6 +80,12 @@ fail(struct sink *s, const struct err *e)
 	(void)pthread_cond_broadcast(&s->some_free);
 	(void)pthread_cond_broadcast(&s->pack_moved);
 	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+sink_abandon(struct sink *s, const struct err *why)
+{
+	fail(s, why);
 }
 
 bool
@@ -125,7 +133,9 @@ claim(struct sink *s, enum category c, const struct digest *name)
 
 /* ---- packs ---- */
 
-/* Hand the lane's pack to the uploader. Called with the lane's lock. */
+static void send_pack(struct sink *s, struct open_pack *p, struct lane *lane);
+
+/* Hand the lane's pack to an uploader. Called with the lane's lock. */
 static void
 close_pack(struct sink *s, enum sink_lane l)
 {
@@ -133,6 +143,12 @@ close_pack(struct sink *s, enum sink_lane l)
 
 	if (lane->pack.out == NULL || pack_out_empty(lane->pack.out))
 		return;
+	if (s->n_uploaders == 0) {
+		struct open_pack p = lane->pack;
+		lane->pack = (struct open_pack){ 0 };
+		send_pack(s, &p, lane);
+		return;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	while (s->has_full && !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
@@ -249,6 +265,27 @@ process(struct worker *w, struct sink_block *b)
 		(void)atomic_fetch_sub(b->pieces[i].pending, 1);
 }
 
+static struct worker *
+worker_new(struct sink *s)
+{
+	struct worker *w = mem_new(sizeof *w);
+
+	w->sink = s;
+	w->codec = codec_new(LEVEL);
+	buf_room(&w->packed, codec_bound(PACK_BLOCK));
+	return w;
+}
+
+static void
+worker_free(struct worker *w)
+{
+	codec_free(&w->codec);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		mac_free(&w->mac[c]);
+	buf_free(&w->packed);
+	free(w);
+}
+
 static void *
 work(void *arg)
 {
@@ -274,11 +311,7 @@ work(void *arg)
 			(void)pthread_cond_broadcast(&s->settled);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
-	codec_free(&w->codec);
-	for (size_t c = 0; c < CATEGORY_END; c++)
-		mac_free(&w->mac[c]);
-	buf_free(&w->packed);
-	free(w);
+	worker_free(w);
 	return NULL;
 }
 
@@ -341,6 +374,23 @@ upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 	return 0;
 }
 
+/* Send a full pack, and keep its buffer for the next one. */
+static void
+send_pack(struct sink *s, struct open_pack *p, struct lane *lane)
+{
+	struct err e = { 0 };
+
+	if (!atomic_load(&s->failed) && upload(s, p, lane, &e) < 0)
+		fail(s, &e);
+	ptable_free(&p->table);
+	pack_out_reset(p->out);
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->spare == NULL)
+		s->spare = TAKE(p->out);
+	(void)pthread_mutex_unlock(&s->lock);
+	pack_out_free(&p->out);
+}
+
 static void *
 upload_all(void *arg)
 {
@@ -354,21 +404,14 @@ upload_all(void *arg)
 			break;
 		struct open_pack p = s->full;
 		struct lane *lane = &s->lanes[s->full_lane];
-		struct err e = { 0 };
 		s->has_full = false;
 		s->uploading++;
 		(void)pthread_cond_broadcast(&s->pack_moved);
 		(void)pthread_mutex_unlock(&s->lock);
-		if (!atomic_load(&s->failed) && upload(s, &p, lane, &e) < 0)
-			fail(s, &e);
-		ptable_free(&p.table);
-		pack_out_reset(p.out);
+		send_pack(s, &p, lane);
 		(void)pthread_mutex_lock(&s->lock);
 		s->uploading--;
-		if (s->spare == NULL)
-			s->spare = TAKE(p.out);
 		(void)pthread_cond_broadcast(&s->pack_moved);
-		pack_out_free(&p.out);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -385,6 +428,27 @@ make_lane(struct sink *s, enum sink_lane l, struct repo_part *part,
 	(void)pthread_mutex_init(&s->lanes[l].lock, NULL);
 }
 
+/* As many as the system lets us have: a limit makes it slower, no more. */
+static void
+start_threads(struct sink *s, unsigned workers)
+{
+	while (s->n_workers < workers) {
+		struct worker *w = worker_new(s);
+		if (pthread_create(&s->workers[s->n_workers], NULL, work, w) !=
+		    0) {
+			worker_free(w);
+			break;
+		}
+		s->n_workers++;
+	}
+	if (s->n_workers == 0)
+		s->own = worker_new(s);
+	while (s->n_uploaders < UPLOADERS &&
+	    pthread_create(
+		&s->uploaders[s->n_uploaders], NULL, upload_all, s) == 0)
+		s->n_uploaders++;
+}
+
 struct sink *
 sink_new(struct repo *repo, unsigned threads)
 {
@@ -392,9 +456,10 @@ sink_new(struct repo *repo, unsigned threads)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->repo = repo;
-	s->n_threads = threads != 0 ? threads : cores > 0 ? (unsigned)cores : 1;
-	if (s->n_threads > MAX_THREADS)
-		s->n_threads = MAX_THREADS;
+	if (threads == 0)
+		threads = cores > 0 ? (unsigned)cores : 1;
+	if (threads > MAX_THREADS)
+		threads = MAX_THREADS;
 	make_lane(s, SINK_DATA, &repo->backup, PTABLE_DATA);
 	make_lane(s, SINK_TREE, &repo->backup, PTABLE_TREE);
 	make_lane(s, SINK_KEYCHAIN, &repo->keychain, PTABLE_DATA);
@@ -404,23 +469,13 @@ sink_new(struct repo *repo, unsigned threads)
 	(void)pthread_cond_init(&s->some_todo, NULL);
 	(void)pthread_cond_init(&s->settled, NULL);
 	(void)pthread_cond_init(&s->pack_moved, NULL);
-	s->n_blocks = BLOCKS_EACH * (size_t)s->n_threads + SINK_LANES;
+	s->n_blocks = BLOCKS_EACH * (size_t)threads + SINK_LANES;
 	s->blocks = mem_array(s->n_blocks, sizeof *s->blocks);
 	s->free_list = mem_array(s->n_blocks, sizeof *s->free_list);
 	s->todo = mem_array(s->n_blocks, sizeof *s->todo);
 	for (size_t i = 0; i < s->n_blocks; i++)
 		s->free_list[s->n_free++] = &s->blocks[i];
-	for (unsigned i = 0; i < s->n_threads; i++) {
-		struct worker *w = mem_new(sizeof *w);
-		w->sink = s;
-		w->codec = codec_new(LEVEL);
-		buf_room(&w->packed, codec_bound(PACK_BLOCK));
-		if (pthread_create(&s->workers[i], NULL, work, w) != 0)
-			abort();
-	}
-	for (unsigned i = 0; i < UPLOADERS; i++)
-		if (pthread_create(&s->uploaders[i], NULL, upload_all, s) != 0)
-			abort();
+	start_threads(s, threads);
 	return s;
 }
 
@@ -436,10 +491,12 @@ sink_free(struct sink **sp)
 	(void)pthread_cond_broadcast(&s->some_todo);
 	(void)pthread_cond_broadcast(&s->pack_moved);
 	(void)pthread_mutex_unlock(&s->lock);
-	for (unsigned i = 0; i < s->n_threads; i++)
+	for (unsigned i = 0; i < s->n_workers; i++)
 		(void)pthread_join(s->workers[i], NULL);
-	for (unsigned i = 0; i < UPLOADERS; i++)
+	for (unsigned i = 0; i < s->n_uploaders; i++)
 		(void)pthread_join(s->uploaders[i], NULL);
+	if (s->own != NULL)
+		worker_free(s->own);
 	for (size_t l = 0; l < SINK_LANES; l++) {
 		pack_out_free(&s->lanes[l].pack.out);
 		ptable_free(&s->lanes[l].pack.table);
@@ -500,6 +557,11 @@ sink_submit(struct sink *s, struct sink_block *b)
 		return;
 	}
 	assert(b->used <= PACK_BLOCK);
+	if (s->own != NULL) {
+		process(s->own, b);
+		sink_give_back(s, b);
+		return;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	s->todo[(s->todo_first + s->n_todo++) % s->n_blocks] = b;
 	s->in_flight++;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES_MAX (1024 * 1024) /* a path may be longer than PATH_MAX */
+#define NUMBERS 32 /* bytes around a path in the index, at most */
 
 struct tree_out {
 	struct stream_out *tree, *index;
@@ -154,7 +154,7 @@ walk_dir(struct walk *w, struct bytes body, struct err *e)
 	struct bytes path = scan_take(&s, scan_varint(&s));
 	uint64_t n = scan_varint(&s);
 
-	if (!scan_ok(&s) || path.n > PATH_BYTES_MAX)
+	if (!scan_ok(&s) || path.n > TREE_PATH_MAX)
 		return corrupt(e);
 	bool same = bytes_equal(path, w->dir);
 	if (!same && !(w->below && is_below(path, w->dir))) {
@@ -224,7 +224,7 @@ lookup_bytes(void *ctx, struct bytes x, struct err *e)
 		struct bytes path = scan_take(&s, scan_varint(&s));
 		uint64_t step = scan_varint(&s);
 		if (!scan_ok(&s)) {
-			if (l->rest.n - used > PATH_BYTES_MAX)
+			if (l->rest.n - used > TREE_PATH_MAX + NUMBERS)
 				return corrupt(e);
 			break;
 		}

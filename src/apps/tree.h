@@ -19,6 +19,8 @@
 #include "apps/entry.h"
 #include "apps/snapshot.h"
 
+#define TREE_PATH_MAX (1024 * 1024) /* bytes: it may be longer than PATH_MAX */
+
 /* ---- writing ---- */
 
 struct tree_out;

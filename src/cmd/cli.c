@@ -272,5 +272,7 @@ main(int argc, char **argv)
 	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
 	int status = run(&cli, argc, argv);
 	free(cli.args);
+	if (status != 0)
+		cli_stop_die();
 	return status;
 }

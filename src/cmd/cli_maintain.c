@@ -4,6 +4,7 @@
 
 #include "apps/prune.h"
 #include "apps/verify.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -31,6 +32,21 @@ print_repack(const struct repack_result *k, bool dry_run)
 		    dry_run ? "would be rewritten" : "rewritten", freed);
 }
 
+/*
+ * A backup of this home that was killed left a record that holds deletion up.
+ * Where its lock is free none goes on, so what is left is of the dead.
+ */
+static int
+end_dead_runs(const struct cli_repo *r, struct err *e)
+{
+	OWN(fd_close) int lock = -1;
+	struct err busy;
+
+	return home_lock(r->dir, "backup", &lock, &busy) < 0
+	    ? 0
+	    : prune_runs_end(r->repo, e);
+}
+
 int
 cli_prune(struct cli *cli, struct err *e)
 {
@@ -53,7 +69,9 @@ cli_prune(struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--max-unused is 0 to 100 percent, not %s", unused);
 	o.max_unused = (unsigned)percent;
-	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
+	if (cli_repo(cli, &r, e) < 0 ||
+	    (!o.dry_run && end_dead_runs(&r, e) < 0) ||
+	    prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
 	if (p.not_repacked.code != 0)
 		cli_say(cli, "aumbry: no pack was rewritten: %s (%s)",

@@ -67,6 +67,14 @@ backup_rules_load(struct run *r, struct err *e)
 	    : 0;
 }
 
+/* Is it where a repair of ext2 and its like puts things, which makes it so? */
+static bool
+is_lost_found(const struct capture_item *item)
+{
+	return item->ino == 11 && item->uid == 0 &&
+	    strcmp(item->name, "lost+found") == 0;
+}
+
 /*
  * What the user's patterns say: of the path below its root, then of the whole.
  * The default list is asked about whole paths alone: "/dev/" is the system's.
@@ -88,7 +96,8 @@ backup_left_out(struct run *r, const struct capture_item *item, bool *kept)
 		if (r->system[i].ino == item->ino &&
 		    r->system[i].dev == item->dev)
 			return true;
-	return exclude_match(r->defaults, whole, is_dir);
+	return (is_dir && is_lost_found(item)) ||
+	    exclude_match(r->defaults, whole, is_dir);
 }
 
 bool

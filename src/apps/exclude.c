@@ -68,7 +68,6 @@ static const char *const defaults[] = {
 	".Trash-[0-9]*/",
 	"$RECYCLE.BIN/",
 	/* of the system, and never worth having */
-	"lost+found/",
 	"/proc/",
 	"/sys/",
 	"/dev/",

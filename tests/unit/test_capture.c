@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -18,6 +19,66 @@
 #include <cmocka.h>
 
 #include "scratch_dir.h"
+
+/* ---- what a system may answer ---- */
+
+static int no_calls; /* errno of the calls that came with Linux 6.13, or 0 */
+static int no_paths; /* of attributes by a path */
+static int no_value; /* of reading a value */
+static int end_after; /* names until a directory fails; 0: never */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+ssize_t __real_llistxattr(const char *path, char *p, size_t n);
+ssize_t __wrap_llistxattr(const char *path, char *p, size_t n);
+ssize_t __real_fgetxattr(int fd, const char *name, void *p, size_t n);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *p, size_t n);
+struct dirent *__real_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d);
+
+long
+__wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if ((number == 464 || number == 465) && no_calls != 0) {
+		errno = no_calls;
+		return -1;
+	}
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+ssize_t
+__wrap_llistxattr(const char *path, char *p, size_t n)
+{
+	if (no_paths == 0)
+		return __real_llistxattr(path, p, n);
+	errno = no_paths;
+	return -1;
+}
+
+ssize_t
+__wrap_fgetxattr(int fd, const char *name, void *p, size_t n)
+{
+	if (no_value == 0)
+		return __real_fgetxattr(fd, name, p, n);
+	errno = no_value;
+	return -1;
+}
+
+struct dirent *
+__wrap_readdir(DIR *d)
+{
+	if (end_after == 0 || --end_after > 0)
+		return __real_readdir(d);
+	errno = EIO;
+	return NULL;
+}
 
 static void
 list_of(const struct scratch *dir, struct capture_list **list)
@@ -198,6 +259,94 @@ reads_attributes_and_flags(void **state)
 	assert_int_equal(d.left_out, 0);
 }
 
+/* An ACL that lets user 12345 read and write. */
+static bool
+give_acl(const struct scratch *dir, const char *name)
+{
+	static const uint8_t acl[] = { 2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255,
+		255, 2, 0, 6, 0, 0x39, 0x30, 0, 0, 4, 0, 4, 0, 255, 255, 255,
+		255, 16, 0, 6, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255,
+		255, 255 };
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dir->fd, name);
+	return lsetxattr(path, "system.posix_acl_access", acl, sizeof acl, 0) ==
+	    0;
+}
+
+static void
+reads_attributes_of_what_cannot_be_opened(void **state)
+{
+	static const int answers[] = { 0, ENOSYS, EPERM };
+	OWN(scratch_free) struct scratch dir = scratch_new();
+	OWN(capture_free) struct capture *c = capture_new();
+	OWN(capture_detail_free) struct capture_detail d = CAPTURE_DETAIL;
+	struct bytes name, value;
+
+	(void)state;
+	assert_int_equal(mkfifoat(dir.fd, "f", 0600), 0);
+	bool there = give_acl(&dir, "f");
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		no_calls = answers[i];
+		look(c, &dir, "f", &d);
+		struct bytes rest = d.entry.xattrs;
+		assert_int_equal(entry_xattr_next(&rest, &name, &value), there);
+		assert_true(!there ||
+		    bytes_equal(name, bytes_str("system.posix_acl_access")));
+		assert_int_equal(d.left_out, 0);
+	}
+	/* Where there is no way at all, it is counted. */
+	no_paths = ENOENT;
+	look(c, &dir, "f", &d);
+	assert_int_equal(d.left_out, 1);
+	no_paths = EOPNOTSUPP;
+	look(c, &dir, "f", &d);
+	assert_int_equal(d.left_out, 0);
+	no_paths = no_calls = 0;
+}
+
+static void
+counts_attributes_that_cannot_be_kept(void **state)
+{
+	OWN(scratch_free) struct scratch dir = scratch_new();
+	OWN(capture_free) struct capture *c = capture_new();
+	OWN(capture_detail_free) struct capture_detail d = CAPTURE_DETAIL;
+
+	(void)state;
+	scratch_write_at(dir.fd, "r", "x");
+	assert_true(give_acl(&dir, "r"));
+	no_value = EIO;
+	look(c, &dir, "r", &d);
+	assert_int_equal(d.left_out, 1);
+	no_value = ENODATA; /* it has gone */
+	look(c, &dir, "r", &d);
+	assert_int_equal(d.left_out, 0);
+	no_value = 0;
+	look(c, &dir, "r", &d);
+	assert_int_equal(d.left_out, 0);
+}
+
+static void
+keeps_what_was_listed_before_an_error(void **state)
+{
+	OWN(scratch_free) struct scratch dir = scratch_new();
+	OWN(capture_list_free) struct capture_list *list = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	for (char name[] = "a"; name[0] <= 'h'; name[0]++)
+		scratch_write_at(dir.fd, name, "x");
+	end_after = 6; /* "." and ".." among them */
+	list_of(&dir, &list);
+	assert_int_equal(capture_list_error(list), EIO);
+	assert_in_range(capture_size(list), 3, 5);
+	capture_list_free(&list);
+	end_after = 1;
+	assert_int_equal(capture_list(dir.fd, &list, &e), -1);
+	assert_int_equal(e.code, ERR_IO);
+	end_after = 0;
+}
+
 static void
 maps_holes(void **state)
 {
@@ -348,6 +497,9 @@ main(void)
 		cmocka_unit_test(tells_every_kind_apart_and_blocks_on_none),
 		cmocka_unit_test(reads_metadata_to_the_nanosecond),
 		cmocka_unit_test(reads_attributes_and_flags),
+		cmocka_unit_test(reads_attributes_of_what_cannot_be_opened),
+		cmocka_unit_test(counts_attributes_that_cannot_be_kept),
+		cmocka_unit_test(keeps_what_was_listed_before_an_error),
 		cmocka_unit_test(maps_holes),
 		cmocka_unit_test(never_follows_what_a_name_has_become),
 		cmocka_unit_test(says_what_cannot_be_read),

@@ -263,7 +263,8 @@ begin(
 		return -1;
 	r->begun = true;
 	r->sink = sink_new(r->repo, r->o->threads);
-	r->tree = tree_out_new(r->sink, r->repo->backup.chunker);
+	r->tree =
+	    tree_out_new(r->sink, r->repo->backup.chunker, r->repo->cache_dir);
 	return seen_out_new(cache, rules, &r->seen_out, e);
 }
 

@@ -34,7 +34,11 @@ struct backup_options {
 	/* One file could not be stored, or not in a settled state. */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*progress)(void *ctx, const struct backup_progress *p);
-	bool count_ahead; /* somebody wants to know all_files and all_bytes */
+	/*
+	 * After so many seconds somebody wants to know all_files and all_bytes;
+	 * 0: nobody does.
+	 */
+	unsigned count_after_s;
 	/* Turns true: end in order, with ERR_STOPPED. NULL: never. */
 	const atomic_bool *stop;
 	void *ctx;

@@ -12,8 +12,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define LATER_NS 1000000000LL /* before that nobody looks */
-
 struct backup_counter {
 	struct backup_options o;
 	struct backup_result result;
@@ -30,11 +28,11 @@ backup_count_begin(struct run *r)
 {
 	struct seen_totals t = seen_totals(r->seen);
 
-	if (!r->o->count_ahead || r->o->progress == NULL)
+	if (r->o->count_after_s == 0 || r->o->progress == NULL)
 		return;
 	struct backup_counter *c = mem_new(sizeof *c);
 	c->beside = r;
-	c->begin_ns = now_mono_ns() + LATER_NS;
+	c->begin_ns = now_mono_ns() + r->o->count_after_s * 1000000000LL;
 	atomic_store(&c->files, t.files);
 	atomic_store(&c->bytes, t.bytes);
 	atomic_store(&c->known, t.files > 0);

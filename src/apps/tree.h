@@ -25,7 +25,9 @@
 
 struct tree_out;
 
-struct tree_out *tree_out_new(struct sink *sink, struct chunker *chunker);
+/* room: a folder for what a large directory holds until it is complete. */
+struct tree_out *tree_out_new(
+    struct sink *sink, struct chunker *chunker, const char *room);
 void tree_out_free(struct tree_out **t);
 void tree_out_begin(struct tree_out *t, struct bytes path);
 void tree_out_entry(struct tree_out *t, struct bytes entry); /* stored form */

@@ -4,6 +4,7 @@
 
 #include "wire/errjson.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,10 @@ harden(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
+#ifdef M_MMAP_THRESHOLD
+	/* Or the C library keeps what was large and is given back. */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+#endif
 }
 
 static int

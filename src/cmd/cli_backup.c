@@ -271,9 +271,10 @@ cli_backup(struct cli *cli, struct err *e)
 	avoid_repo(cli, &o);
 	o.warn = warn;
 	o.progress = progress;
-	o.count_ahead = !cli->quiet && !cli->json;
 	o.ctx = &show;
 	show_begin(&show, cli);
+	if (!cli->quiet && !cli->json) /* before the first line that shows it */
+		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
 	o.stop = cli_stop_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
 	cli_stop_end();

@@ -174,6 +174,14 @@ ok '3,000 levels with 1,024 descriptors' sh -c 'ulimit -n 1024
 	backup --to "$R" "$T/deep"
 also 'are all there' '^1 files, 600[0-9] directories'
 says 'with what lies at the bottom' '/bottom$' home find bottom
+mkdir "$T/wide"
+perl -e 'chdir $ARGV[0] or die; open F, ">", "f"; print F "x"; close F;
+	link "f", sprintf("%s-%05d", "w" x 100, $_) or die $! for 1 .. 20000' \
+	"$T/wide" || exit 1
+ok 'a folder that memory does not hold' backup "$T/wide"
+wide=$(tail -n 1 "$T/out")
+run home restore "$wide:$T/wide" --to "$T/wide2"
+ok 'comes back' trees_equal "$T/wide" "$T/wide2"
 ok 'what says that it is empty' backup /proc/sys/kernel/ostype
 equal 'is stored with what it holds' Linux \
 	"$(home cat latest:/proc/sys/kernel/ostype)"

@@ -6,7 +6,8 @@
  *   backup_rules.c what is left out
  *   backup_walk.c  directories, from the roots down
  *   backup_count.c how much there is, counted ahead
- *   backup_read.c  objects: read, cut, hand to the sink, write down in order
+ *   backup_read.c  objects: read, cut, hand to the sink
+ *   backup_queue.c write down in order
  */
 #pragma once
 
@@ -20,7 +21,28 @@
 /* What was met, in the order of the tree. */
 enum node_kind { NODE_DIR, NODE_ITEM, NODE_END, NODE_DROPPED };
 
-struct node;
+#define BACKUP_PART 64 /* chunk names allocated at once; they never move */
+
+struct part {
+	struct part *next;
+	uint32_t n;
+	uint32_t lengths[BACKUP_PART];
+	struct digest names[BACKUP_PART];
+};
+
+struct node {
+	struct node *next;
+	enum node_kind kind;
+	atomic_uint pending; /* chunks without a name yet */
+	bool final; /* bytes are the stored entry, content included */
+	struct capture_item tuple;
+	int64_t opened_s;
+	struct part *first, *last;
+	struct digest one; /* name of the only chunk of a small file */
+	uint32_t one_length;
+	size_t n;
+	uint8_t bytes[]; /* entry, or path of a directory */
+};
 
 #define BACKUP_SYSTEM 5 /* folders of the system */
 
@@ -63,14 +85,6 @@ void backup_warn(struct run *r, const struct err *why, bool counts);
 
 /* Is it to end now? Then e says so. */
 bool backup_stopped(struct run *r, struct err *e);
-
-/* Put a node at the end of the queue: an entry, or a directory's path. */
-struct node *backup_node(
-    struct run *r, enum node_kind kind, struct bytes bytes);
-/* Let everything out that is complete, in order. */
-MUST_CHECK int backup_drain(struct run *r, struct err *e);
-/* Hand the lane's block to the workers, full or not. */
-void backup_submit(struct run *r, enum sink_lane lane);
 /*
  * Take in one object: what is known of it when it is unchanged, else itself.
  *
@@ -79,6 +93,16 @@ void backup_submit(struct run *r, enum sink_lane lane);
 MUST_CHECK int backup_take(struct run *r, int dirfd,
     const struct capture_item *item, struct seen_dir *old, bool *taken,
     struct err *e);
+
+/* ---- backup_queue.c ---- */
+
+/* Put a node at the end of the queue: an entry, or a directory's path. */
+struct node *backup_node(
+    struct run *r, enum node_kind kind, struct bytes bytes);
+/* Let everything out that is complete, in order. */
+MUST_CHECK int backup_drain(struct run *r, struct err *e);
+/* Hand the lane's block to the workers, full or not. */
+void backup_submit(struct run *r, enum sink_lane lane);
 void backup_queue_free(struct run *r); /* the workers have ended */
 
 /* ---- backup_rules.c ---- */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* backup_read.c: reading objects, and writing them down in order. */
-/*
- * The walk runs ahead of the workers. What it met waits in a queue of nodes, in
- * the order of the tree; a node leaves once all its chunks have their names.
- */
+/* backup_read.c: objects: looked at, read, cut, handed to the sink. */
 #include "apps/backup_in.h"
 
 #include "apps/secretfile.h"
@@ -15,30 +11,7 @@
 #include <unistd.h>
 
 #define WHOLE_BYTES (64 * 1024) /* smaller files are one chunk */
-#define QUEUE_MAX 2048 /* nodes that wait before slow lanes are pushed */
 #define CHUNKS_MAX (ENTRY_CONTENT_MAX / (DIGEST_BYTES + 3)) /* of one file */
-#define PART 64 /* chunk names allocated at once; they never move */
-
-struct part {
-	struct part *next;
-	uint32_t n;
-	uint32_t lengths[PART];
-	struct digest names[PART];
-};
-
-struct node {
-	struct node *next;
-	enum node_kind kind;
-	atomic_uint pending; /* chunks without a name yet */
-	bool final; /* bytes are the stored entry, content included */
-	struct capture_item tuple;
-	int64_t opened_s;
-	struct part *first, *last;
-	struct digest one; /* name of the only chunk of a small file */
-	uint32_t one_length;
-	size_t n;
-	uint8_t bytes[]; /* entry, or path of a directory */
-};
 
 bool
 backup_stopped(struct run *r, struct err *e)
@@ -48,131 +21,6 @@ backup_stopped(struct run *r, struct err *e)
 	(void)err_set(
 	    e, ERR_STOPPED, "the backup was ended before it was done");
 	return true;
-}
-
-/* ---- the queue ---- */
-
-static void
-node_free(struct node *x)
-{
-	while (x->first != NULL) {
-		struct part *next = x->first->next;
-		free(x->first);
-		x->first = next;
-	}
-	free(x);
-}
-
-void
-backup_queue_free(struct run *r)
-{
-	while (r->head != NULL) {
-		struct node *next = r->head->next;
-		node_free(r->head);
-		r->head = next;
-	}
-}
-
-struct node *
-backup_node(struct run *r, enum node_kind kind, struct bytes bytes)
-{
-	struct node *x = mem_new(sizeof *x + bytes.n);
-
-	x->kind = kind;
-	x->n = bytes.n;
-	if (bytes.n > 0)
-		memcpy(x->bytes, bytes.p, bytes.n);
-	if (r->tail != NULL)
-		r->tail->next = x;
-	else
-		r->head = x;
-	r->tail = x;
-	r->queued++;
-	return x;
-}
-
-static void
-put_content(struct buf *out, const struct node *x)
-{
-	if (x->one_length > 0) {
-		digest_put(out, &x->one);
-		buf_put_varint(out, x->one_length);
-	}
-	for (const struct part *p = x->first; p != NULL; p = p->next)
-		for (uint32_t i = 0; i < p->n; i++) {
-			digest_put(out, &p->names[i]);
-			buf_put_varint(out, p->lengths[i]);
-		}
-}
-
-static int
-emit_item(struct run *r, const struct node *x, struct err *e)
-{
-	struct bytes stored = bytes_of(x->bytes, x->n);
-
-	if (!x->final) {
-		struct scan s = scan_of(stored);
-		struct entry entry;
-		if (entry_take(&s, &entry, e) < 0)
-			return -1;
-		buf_clear(&r->content);
-		put_content(&r->content, x);
-		entry.content = buf_bytes(&r->content);
-		buf_clear(&r->scratch);
-		entry_put(&r->scratch, &entry);
-		stored = buf_bytes(&r->scratch);
-	}
-	tree_out_entry(r->tree, stored);
-	seen_out_item(r->seen_out, &x->tuple, x->opened_s, stored);
-	return 0;
-}
-
-static int
-emit(struct run *r, const struct node *x, struct err *e)
-{
-	switch (x->kind) {
-	case NODE_DIR:
-		tree_out_begin(r->tree, bytes_of(x->bytes, x->n));
-		seen_out_begin(r->seen_out, bytes_of(x->bytes, x->n));
-		return 0;
-	case NODE_ITEM:
-		return emit_item(r, x, e);
-	case NODE_END:
-		tree_out_end_dir(r->tree);
-		seen_out_end_dir(r->seen_out);
-		return 0;
-	default: /* NODE_DROPPED */
-		return 0;
-	}
-}
-
-void
-backup_submit(struct run *r, enum sink_lane lane)
-{
-	struct sink_block *b = r->block[lane];
-
-	r->block[lane] = NULL;
-	if (b != NULL)
-		sink_submit(r->sink, b);
-}
-
-int
-backup_drain(struct run *r, struct err *e)
-{
-	while (r->head != NULL && atomic_load(&r->head->pending) == 0) {
-		struct node *x = r->head;
-		if (r->tree != NULL && emit(r, x, e) < 0)
-			return -1;
-		r->head = x->next;
-		if (r->head == NULL)
-			r->tail = NULL;
-		r->queued--;
-		node_free(x);
-	}
-	/* The lane of secrets fills slowly: it must not hold all others up. */
-	if (r->queued >= QUEUE_MAX && r->block[SINK_KEYCHAIN] != NULL)
-		backup_submit(r, SINK_KEYCHAIN);
-	return 0;
 }
 
 /* ---- reading files into blocks ---- */
@@ -213,7 +61,7 @@ add_piece(struct sink_block *b, uint32_t n, struct node *x, struct digest *name)
 static void
 add_chunk(struct sink_block *b, uint32_t n, struct node *x)
 {
-	if (x->last == NULL || x->last->n == PART) {
+	if (x->last == NULL || x->last->n == BACKUP_PART) {
 		struct part *p = mem_new(sizeof *p);
 		if (x->last != NULL)
 			x->last->next = p;

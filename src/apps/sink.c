@@ -1,66 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.c: workers, packs and the uploaders. */
-#include "apps/sink.h"
+/* sink.c: blocks, workers, and packs being filled. */
+#include "apps/sink_in.h"
 
-#include "base/idset.h"
 #include "vault/codec.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BLOCKS_EACH 3 /* blocks per worker: in work, ready, being filled */
 #define LEVEL 1 /* zstd: 3 costs 40 % more time for 11 % less size on text */
-#define MAX_THREADS 64
-#define UPLOADERS 2 /* one seals while the other's pack is on its way */
-
-/* A pack being filled, and the table of what is in it. */
-struct open_pack {
-	struct pack_out *out; /* NULL until the first block */
-	struct ptable table;
-};
-
-struct lane {
-	struct repo_part *part;
-	enum ptable_stream stream;
-	pthread_mutex_t lock;
-	struct open_pack pack;
-};
-
-struct sink {
-	struct repo *repo;
-	/* What could be started; without any, the caller's thread does it. */
-	unsigned n_workers, n_uploaders;
-	pthread_t workers[MAX_THREADS];
-	pthread_t uploaders[UPLOADERS];
-	struct worker *own; /* of the caller's thread, when n_workers is 0 */
-
-	pthread_mutex_t lock; /* everything below, down to `names` */
-	pthread_cond_t some_free, some_todo, settled, pack_moved;
-	struct sink_block *blocks;
-	struct sink_block **free_list;
-	struct sink_block **todo; /* ring of n_blocks */
-	size_t n_blocks, n_free, todo_first, n_todo, in_flight;
-	bool stop;
-	/* The full pack that waits for the uploader, and a spare buffer. */
-	struct open_pack full;
-	enum sink_lane full_lane;
-	bool has_full;
-	unsigned uploading; /* packs being sealed or sent */
-	struct pack_out *spare;
-	struct err err; /* the first failure */
-	struct sink_totals totals;
-	struct idset used[CATEGORY_END]; /* pack ids */
-
-	pthread_mutex_t names_lock;
-	struct idset pending[CATEGORY_END]; /* names on their way */
-
-	atomic_bool failed;
-	atomic_bool copies; /* store also what is stored */
-	struct lane lanes[SINK_LANES];
-};
 
 struct worker {
 	struct sink *sink;
@@ -70,8 +20,8 @@ struct worker {
 	struct sink_piece fresh[PACK_ENTRIES / 4];
 };
 
-static void
-fail(struct sink *s, const struct err *e)
+void
+sink_abandon(struct sink *s, const struct err *e)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	if (!atomic_load(&s->failed))
@@ -82,12 +32,6 @@ fail(struct sink *s, const struct err *e)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-void
-sink_abandon(struct sink *s, const struct err *why)
-{
-	fail(s, why);
-}
-
 bool
 sink_failed(struct sink *s)
 {
@@ -96,8 +40,9 @@ sink_failed(struct sink *s)
 
 /* ---- names ---- */
 
-static void
-use_pack(struct sink *s, const struct repo_part *part, const struct id *pack)
+void
+sink_use_pack(
+    struct sink *s, const struct repo_part *part, const struct id *pack)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	(void)idset_add(&s->used[zcopy_category(part->zone)], pack->b);
@@ -112,7 +57,7 @@ stored(struct sink *s, const struct repo_part *part, const struct digest *name)
 
 	if (!chunkmap_find(part->map, name->b, &pack, &entry))
 		return false;
-	use_pack(s, part, &pack);
+	sink_use_pack(s, part, &pack);
 	return true;
 }
 
@@ -133,8 +78,6 @@ claim(struct sink *s, enum category c, const struct digest *name)
 
 /* ---- packs ---- */
 
-static void send_pack(struct sink *s, struct open_pack *p, struct lane *lane);
-
 /* Hand the lane's pack to an uploader. Called with the lane's lock. */
 static void
 close_pack(struct sink *s, enum sink_lane l)
@@ -146,7 +89,7 @@ close_pack(struct sink *s, enum sink_lane l)
 	if (s->n_uploaders == 0) {
 		struct open_pack p = lane->pack;
 		lane->pack = (struct open_pack){ 0 };
-		send_pack(s, &p, lane);
+		sink_send_pack(s, &p, lane);
 		return;
 	}
 	(void)pthread_mutex_lock(&s->lock);
@@ -178,7 +121,8 @@ open_pack(struct sink *s, struct lane *lane)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
 	/* Rather wait than hold more buffers than these. */
-	while (s->spare == NULL && s->uploading + s->has_full >= UPLOADERS &&
+	while (s->spare == NULL &&
+	    s->uploading + s->has_full >= SINK_UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
 	if (fills)
@@ -315,108 +259,6 @@ work(void *arg)
 	return NULL;
 }
 
-/* ---- uploader ---- */
-
-/* The pack is on the server: write its record, then let others find it. */
-static int
-record_pack(
-    struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .refs = bytes_of(t->pack.b, ID_BYTES) };
-	enum category c = zcopy_category(part->zone);
-
-	ptable_put(&plain, t);
-	edit.id = t->pack; /* so that the record is found by the pack */
-	edit.plain = buf_bytes(&plain);
-	if (zcopy_commit(part->zone, &edit, 1, NULL, NULL, e) < 0)
-		return -1;
-	OWN(mem_free)
-	uint8_t(*names)[DIGEST_BYTES] = mem_array(t->n_entries, DIGEST_BYTES);
-	for (uint32_t i = 0; i < t->n_entries; i++)
-		memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
-	chunkmap_add(part->map, &t->pack, (const uint8_t(*)[DIGEST_BYTES])names,
-	    t->n_entries);
-	(void)pthread_mutex_lock(&s->names_lock);
-	for (uint32_t i = 0; i < t->n_entries; i++)
-		idset_remove(&s->pending[c], names[i]);
-	(void)pthread_mutex_unlock(&s->names_lock);
-	use_pack(s, part, &t->pack);
-	return 0;
-}
-
-static int
-upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
-{
-	struct repo_part *part = lane->part;
-	struct pack_place place = { .uid = s->repo->self.uid,
-		.category = (uint8_t)zcopy_category(part->zone) };
-	uint32_t epoch;
-
-	const struct secret *key = zcopy_write_key(part->zone, &epoch, e);
-	if (key == NULL)
-		return -1;
-	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
-	struct bytes blob = pack_out_blob(p->out);
-	struct depot *d = s->repo->depot;
-	if (d->ops->blob_put(d, zcopy_zone(part->zone), &place.pack, blob, e) <
-	    0)
-		return err_in(e, "storing a pack");
-	p->table.pack = place.pack;
-	p->table.stream = (uint8_t)lane->stream;
-	p->table.blob_bytes = (uint32_t)blob.n;
-	if (record_pack(s, part, &p->table, e) < 0)
-		return -1;
-	(void)pthread_mutex_lock(&s->lock);
-	s->totals.stored_bytes += blob.n;
-	s->totals.packs++;
-	(void)pthread_mutex_unlock(&s->lock);
-	return 0;
-}
-
-/* Send a full pack, and keep its buffer for the next one. */
-static void
-send_pack(struct sink *s, struct open_pack *p, struct lane *lane)
-{
-	struct err e = { 0 };
-
-	if (!atomic_load(&s->failed) && upload(s, p, lane, &e) < 0)
-		fail(s, &e);
-	ptable_free(&p->table);
-	pack_out_reset(p->out);
-	(void)pthread_mutex_lock(&s->lock);
-	if (s->spare == NULL)
-		s->spare = TAKE(p->out);
-	(void)pthread_mutex_unlock(&s->lock);
-	pack_out_free(&p->out);
-}
-
-static void *
-upload_all(void *arg)
-{
-	struct sink *s = arg;
-
-	(void)pthread_mutex_lock(&s->lock);
-	for (;;) {
-		while (!s->has_full && !s->stop)
-			(void)pthread_cond_wait(&s->pack_moved, &s->lock);
-		if (!s->has_full)
-			break;
-		struct open_pack p = s->full;
-		struct lane *lane = &s->lanes[s->full_lane];
-		s->has_full = false;
-		s->uploading++;
-		(void)pthread_cond_broadcast(&s->pack_moved);
-		(void)pthread_mutex_unlock(&s->lock);
-		send_pack(s, &p, lane);
-		(void)pthread_mutex_lock(&s->lock);
-		s->uploading--;
-		(void)pthread_cond_broadcast(&s->pack_moved);
-	}
-	(void)pthread_mutex_unlock(&s->lock);
-	return NULL;
-}
-
 /* ---- outside ---- */
 
 static void
@@ -443,9 +285,9 @@ start_threads(struct sink *s, unsigned workers)
 	}
 	if (s->n_workers == 0)
 		s->own = worker_new(s);
-	while (s->n_uploaders < UPLOADERS &&
+	while (s->n_uploaders < SINK_UPLOADERS &&
 	    pthread_create(
-		&s->uploaders[s->n_uploaders], NULL, upload_all, s) == 0)
+		&s->uploaders[s->n_uploaders], NULL, sink_upload_all, s) == 0)
 		s->n_uploaders++;
 }
 
@@ -458,8 +300,8 @@ sink_new(struct repo *repo, unsigned threads)
 	s->repo = repo;
 	if (threads == 0)
 		threads = cores > 0 ? (unsigned)cores : 1;
-	if (threads > MAX_THREADS)
-		threads = MAX_THREADS;
+	if (threads > SINK_THREADS_MAX)
+		threads = SINK_THREADS_MAX;
 	make_lane(s, SINK_DATA, &repo->backup, PTABLE_DATA);
 	make_lane(s, SINK_TREE, &repo->backup, PTABLE_TREE);
 	make_lane(s, SINK_KEYCHAIN, &repo->keychain, PTABLE_DATA);

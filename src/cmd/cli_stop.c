@@ -3,6 +3,7 @@
 #include "cmd/cli.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 static atomic_bool stop;
@@ -11,8 +12,13 @@ static volatile sig_atomic_t came; /* which; 0: none */
 static void
 note(int number)
 {
+	static const char words[] =
+	    "\naumbry: ending in order; once more ends it at once\n";
+
 	came = number;
 	atomic_store(&stop, true);
+	if (isatty(STDERR_FILENO))
+		(void)!write(STDERR_FILENO, words, sizeof words - 1);
 }
 
 const atomic_bool *

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ number(uint64_t n)
 	return mem_text(buf_text(&b));
 }
 
-/* ", 35 %, 2 min left": a file costs as much as so many of its bytes. */
+/* "35 %, 2 min left; ": a file costs as much as so many of its bytes. */
 static char *
 outlook(const struct backup_progress *p, double seconds)
 {
@@ -99,20 +100,50 @@ outlook(const struct backup_progress *p, double seconds)
 		return mem_text("");
 	double share = done < all ? done / all : 1;
 	uint64_t left = (uint64_t)(seconds * (1 - share) / share + 0.5);
-	buf_printf(&b, ", %.0f %%", 100 * share);
+	buf_printf(&b, "%.0f %%", 100 * share);
 	if (seconds < 2)
-		return mem_text(buf_text(&b)); /* too soon to tell */
-	if (left >= 3600)
-		buf_printf(&b, ", %llu h %llu min left",
+		buf_put_str(&b, "; "); /* too soon to tell */
+	else if (left >= 3600)
+		buf_printf(&b, ", %llu h %llu min left; ",
 		    (unsigned long long)(left / 3600),
 		    (unsigned long long)(left / 60 % 60));
 	else if (left >= 60)
-		buf_printf(&b, ", %llu min %llu s left",
+		buf_printf(&b, ", %llu min %llu s left; ",
 		    (unsigned long long)(left / 60),
 		    (unsigned long long)(left % 60));
 	else
-		buf_printf(&b, ", %llu s left", (unsigned long long)left);
+		buf_printf(&b, ", %llu s left; ", (unsigned long long)left);
 	return mem_text(buf_text(&b));
+}
+
+/* How many bytes of UTF-8 fit into so many columns; wide ones take two. */
+static int
+fitting(const char *s, size_t columns)
+{
+	size_t i = 0, used = 0;
+
+	while (s[i] != '\0') {
+		size_t n = 1;
+		while (((unsigned char)s[i + n] & 0xc0) == 0x80)
+			n++;
+		/* U+1100 is where the first wide ones are. */
+		used +=
+		    n > 3 || (n == 3 && (unsigned char)s[i] >= 0xe1) ? 2 : 1;
+		if (used > columns)
+			break;
+		i += n;
+	}
+	return (int)i;
+}
+
+static size_t
+columns(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 10
+	    ? w.ws_col - 1U
+	    : 79;
 }
 
 static void
@@ -131,11 +162,17 @@ progress(void *ctx, const struct backup_progress *p)
 	OWN(mem_free) char *files_of = of_all(p->all_files, number);
 	OWN(mem_free) char *bytes_of_all = of_all(p->all_bytes, cli_size);
 	OWN(mem_free) char *hope = outlook(p, seconds);
-	erase(s);
-	(void)fprintf(stderr, "%llu%s files, %s%s, %s new, %s/s%s%s",
+	OWN(buf_free) struct buf line = { 0 };
+	buf_printf(&line, "%s%llu%s files, %s%s, %s new, %s/s", hope,
 	    (unsigned long long)p->files, files_of, bytes, bytes_of_all, fresh,
-	    rate, hope, s->terminal ? "\n" : "");
-	(void)fprintf(stderr, s->terminal ? "  /%.70s" : "  /%s\n", path);
+	    rate);
+	erase(s);
+	if (s->terminal)
+		(void)fprintf(stderr, "%.*s\n  /%.*s",
+		    fitting(buf_text(&line), columns()), buf_text(&line),
+		    fitting(path, columns() - 3), path);
+	else
+		(void)fprintf(stderr, "%s  /%s\n", buf_text(&line), path);
 	s->drawn = s->terminal;
 }
 

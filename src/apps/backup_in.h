@@ -125,7 +125,7 @@ bool backup_made_up(int fd);
  * program? Tells the user where that is no rule that everybody knows.
  */
 bool backup_opts_out(struct run *r, int fd, const struct capture_list *list,
-    const struct capture_item *item, bool named);
+    uint64_t dev, uint64_t ino, bool named);
 
 /* ---- backup_roots.c ---- */
 

@@ -147,11 +147,11 @@ told(struct run *r, bool counts, const char *what)
  * named; other stores when they are met on the way.
  */
 static bool
-is_ours(struct run *r, int fd, const struct capture_list *list,
-    const struct capture_item *item, bool named)
+is_ours(struct run *r, int fd, const struct capture_list *list, uint64_t dev,
+    uint64_t ino, bool named)
 {
-	if (r->o->repo_ino != 0 && item->ino == r->o->repo_ino &&
-	    item->dev == r->o->repo_dev)
+	if (r->o->repo_ino != 0 && ino == r->o->repo_ino &&
+	    dev == r->o->repo_dev)
 		return told(r, named,
 		    "it is the repository that is written to, and is left "
 		    "out");
@@ -177,9 +177,9 @@ is_ours(struct run *r, int fd, const struct capture_list *list,
 
 bool
 backup_opts_out(struct run *r, int fd, const struct capture_list *list,
-    const struct capture_item *item, bool named)
+    uint64_t dev, uint64_t ino, bool named)
 {
-	if (is_ours(r, fd, list, item, named))
+	if (is_ours(r, fd, list, dev, ino, named))
 		return true;
 	return !named &&
 	    (lists(list, ".nobackup") || lists(list, "CACHEDIR.TAG")) &&

@@ -23,9 +23,10 @@
 
 /* A directory that is gone into later. */
 struct sub {
-	char *name;
-	struct capture_item item;
-	size_t lo, hi; /* roots below it */
+	size_t name_at; /* in the level's names */
+	const char *name; /* set when it is gone into */
+	uint64_t dev, ino;
+	uint32_t lo, hi; /* roots below it */
 	bool inside; /* all that is in it is wanted */
 	bool named; /* it is a root */
 	bool kept; /* a pattern of the user takes it back */
@@ -35,7 +36,8 @@ struct sub {
 struct level {
 	struct level *up;
 	int fd; /* -1: closed, to have descriptors for what lies below */
-	struct capture_item item;
+	uint64_t dev, ino;
+	struct buf names; /* of subs, each with its NUL */
 	struct sub *subs;
 	size_t n_subs, next;
 	size_t path_n; /* of r->path, when it is this directory's */
@@ -76,9 +78,8 @@ free_list(struct capture_list **l)
 static void
 level_free(struct level *l)
 {
-	for (size_t i = 0; i < l->n_subs; i++)
-		free(l->subs[i].name);
 	free(l->subs);
+	buf_free(&l->names);
 	fd_close(&l->fd);
 	free(l);
 }
@@ -181,14 +182,15 @@ add_sub(struct level *l, const struct child *c, const struct capture_item *item,
 		l->subs = mem_resize(l->subs,
 		    l->n_subs == 0 ? 1 : 2 * l->n_subs, sizeof *l->subs);
 	struct sub *s = &l->subs[l->n_subs++];
-	*s = (struct sub){ .name = mem_text(c->name),
-		.item = *item,
-		.lo = c->lo + c->named,
-		.hi = c->hi,
+	*s = (struct sub){ .name_at = l->names.n,
+		.dev = item->dev,
+		.ino = item->ino,
+		.lo = (uint32_t)(c->lo + c->named),
+		.hi = (uint32_t)c->hi,
 		.inside = inside,
 		.named = c->named,
 		.kept = kept };
-	s->item.name = s->name;
+	buf_put(&l->names, c->name, c->n + 1);
 }
 
 static void
@@ -271,14 +273,14 @@ static int
 open_sub(struct run *r, int at, const struct sub *s, struct capture_list **list,
     int *fd, struct err *why)
 {
-	bool crossed = r->parent_dev != s->item.dev;
+	bool crossed = r->parent_dev != s->dev;
 
 	if (!s->inside)
 		return open_passage(at, s->name, fd, why);
 	if (capture_open_dir(at, s->name, fd, why) < 0 ||
 	    capture_list(*fd, list, why) < 0)
 		return -1;
-	bool out = backup_opts_out(r, *fd, *list, &s->item, s->named);
+	bool out = backup_opts_out(r, *fd, *list, s->dev, s->ino, s->named);
 	out |= crossed && !s->named && !s->kept && backup_made_up(*fd);
 	if (out)
 		capture_list_free(list);
@@ -310,13 +312,18 @@ enter(struct walk *w, int at, const struct sub *s, struct err *e)
 	if (list != NULL && s->named)
 		r->roots_done++;
 	struct level *l = mem_new(sizeof *l);
-	*l = (struct level){ w->top, fd, s->item, NULL, 0, 0, r->path.n,
-		r->root_n, r->root_dev };
+	*l = (struct level){ .up = w->top,
+		.fd = fd,
+		.dev = s->dev,
+		.ino = s->ino,
+		.path_n = r->path.n,
+		.root_n = r->root_n,
+		.root_dev = r->root_dev };
 	fd = -1;
 	w->top = l;
 	if (s->named) {
 		r->root_n = r->path.n + (r->path.n > 0);
-		r->root_dev = s->item.dev;
+		r->root_dev = s->dev;
 	}
 	if (take_children(r, l, list, s, e) < 0)
 		return -1;
@@ -348,13 +355,13 @@ open_again(const struct run *r, int *fd)
 }
 
 static bool
-is_same(int fd, const struct capture_item *item)
+is_same(int fd, const struct level *l)
 {
 	struct capture_item now;
 	struct err ignored;
 
 	return capture_stat(fd, ".", &now, &ignored) == 0 &&
-	    now.dev == item->dev && now.ino == item->ino;
+	    now.dev == l->dev && now.ino == l->ino;
 }
 
 /* Open the level above again, when it was closed for want of descriptors. */
@@ -366,12 +373,12 @@ open_up(struct run *r, const struct level *l, struct level *up)
 	if (up->fd >= 0)
 		return;
 	if (l->fd >= 0 && open_passage(l->fd, "..", &up->fd, &ignored) == 0 &&
-	    is_same(up->fd, &up->item))
+	    is_same(up->fd, up))
 		return;
 	fd_close(&up->fd);
 	if (up->next == up->n_subs)
 		return;
-	if (open_again(r, &up->fd) == 0 && is_same(up->fd, &up->item))
+	if (open_again(r, &up->fd) == 0 && is_same(up->fd, up))
 		return;
 	fd_close(&up->fd);
 	up->next = up->n_subs;
@@ -418,9 +425,10 @@ walk_on(struct walk *w, struct err *e)
 			leave(w);
 			continue;
 		}
-		const struct sub *s = &l->subs[l->next++];
+		struct sub *s = &l->subs[l->next++];
+		s->name = (const char *)l->names.p + s->name_at;
 		size_t before = path_push(r, s->name, strlen(s->name));
-		r->parent_dev = l->item.dev;
+		r->parent_dev = l->dev;
 		if (enter(w, l->fd, s, e) < 0)
 			return -1;
 		if (w->top == l)
@@ -436,16 +444,17 @@ backup_walk(struct run *r, struct err *e)
 {
 	OWN(walk_free) struct walk w = { .r = r };
 	bool whole = r->roots[0][1] == '\0'; /* "/" is the first in order */
-	struct sub all = { .name = mem_text("/"),
+	struct sub all = { .name = "/",
 		.lo = whole,
-		.hi = r->n_roots,
+		.hi = (uint32_t)r->n_roots,
 		.inside = whole,
 		.named = whole };
-	OWN(mem_free) char *name = all.name;
+	struct capture_item item;
 
-	if (capture_stat(AT_FDCWD, name, &all.item, e) < 0)
+	if (capture_stat(AT_FDCWD, all.name, &item, e) < 0)
 		return -1;
-	r->parent_dev = all.item.dev;
+	all.dev = r->parent_dev = item.dev;
+	all.ino = item.ino;
 	if (enter(&w, AT_FDCWD, &all, e) < 0 || walk_on(&w, e) < 0)
 		return -1;
 	return backup_drain(r, e);

@@ -124,8 +124,14 @@ bool backup_made_up(int fd);
  * Does the directory r->path ask to be left out, or is it a store of this
  * program? Tells the user where that is no rule that everybody knows.
  */
-bool backup_opts_out(struct run *r, int fd, const struct capture_list *list,
-    uint64_t dev, uint64_t ino, bool named);
+bool backup_opts_out(
+    struct run *r, int fd, const struct capture_list *list, bool named);
+
+/*
+ * Is it the repository that this backup is written to? What lies in it is never
+ * stored, or it would hold itself. named: it, or something in it.
+ */
+bool backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named);
 
 /* ---- backup_roots.c ---- */
 

@@ -141,20 +141,23 @@ told(struct run *r, bool counts, const char *what)
 	return true;
 }
 
+bool
+backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named)
+{
+	return r->o->repo_ino != 0 && ino == r->o->repo_ino &&
+	    dev == r->o->repo_dev &&
+	    told(r, named,
+		"it is the repository that is written to, and is left out");
+}
+
 /*
  * What this program keeps grows by what is backed up, or holds the keys to it.
- * A home and the repository that is written to are left out even when they are
- * named; other stores when they are met on the way.
+ * A home is left out even when it is named, other stores when they are met on
+ * the way.
  */
 static bool
-is_ours(struct run *r, int fd, const struct capture_list *list, uint64_t dev,
-    uint64_t ino, bool named)
+is_ours(struct run *r, int fd, const struct capture_list *list, bool named)
 {
-	if (r->o->repo_ino != 0 && ino == r->o->repo_ino &&
-	    dev == r->o->repo_dev)
-		return told(r, named,
-		    "it is the repository that is written to, and is left "
-		    "out");
 	if (lists(list, HOME_MARKER) &&
 	    capture_has_marker(fd, HOME_MARKER, HOME_MARKER_TEXT))
 		return !named ||
@@ -176,10 +179,10 @@ is_ours(struct run *r, int fd, const struct capture_list *list, uint64_t dev,
 }
 
 bool
-backup_opts_out(struct run *r, int fd, const struct capture_list *list,
-    uint64_t dev, uint64_t ino, bool named)
+backup_opts_out(
+    struct run *r, int fd, const struct capture_list *list, bool named)
 {
-	if (is_ours(r, fd, list, dev, ino, named))
+	if (is_ours(r, fd, list, named))
 		return true;
 	return !named &&
 	    (lists(list, ".nobackup") || lists(list, "CACHEDIR.TAG")) &&

@@ -280,7 +280,7 @@ open_sub(struct run *r, int at, const struct sub *s, struct capture_list **list,
 	if (capture_open_dir(at, s->name, fd, why) < 0 ||
 	    capture_list(*fd, list, why) < 0)
 		return -1;
-	bool out = backup_opts_out(r, *fd, *list, s->dev, s->ino, s->named);
+	bool out = backup_opts_out(r, *fd, *list, s->named);
 	out |= crossed && !s->named && !s->kept && backup_made_up(*fd);
 	if (out)
 		capture_list_free(list);
@@ -301,6 +301,8 @@ enter(struct walk *w, int at, const struct sub *s, struct err *e)
 		    true);
 		return 0;
 	}
+	if (backup_is_target(r, s->dev, s->ino, s->named || s->lo < s->hi))
+		return 0;
 	if (open_sub(r, at, s, &list, &fd, &why) < 0) {
 		backup_warn(r, &why, why.code != ERR_NOT_FOUND || s->named);
 		fd_close(&fd);

@@ -152,6 +152,8 @@ equal 'only the rest is stored' a "$(files "$T/ana")"
 ok 'so is it the next time' backup "$T/ana"
 equal 'as much' a "$(files "$T/ana")"
 exits 'and when it is named' 3 backup "$T/ana" "$R"
+exits 'or something in it' 3 backup "$T/ana" "$R/blobs"
+equal 'which would hold itself' a "$(files "$T/ana")"
 R=$T/repo
 ok 'another repository on the way' backup "$T/ana"
 also 'is left out, and told' "^aumbry: $T/ana/backup: .*left out"

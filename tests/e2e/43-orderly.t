@@ -162,6 +162,27 @@ equal 'with --secret it is one at once' 1 "$(later +10m '--secret codes.txt')"
 equal 'and stays one' 1 "$(later +15m '--secret codes.txt')"
 equal 'without it is none' 0 "$(later +20m '')"
 
+if root && unshare -m true 2>/dev/null; then
+	mkdir "$T/owned"
+	echo o >"$T/owned/f"
+	chown 4321:4321 "$T/owned/f"
+	cp /etc/passwd "$T/passwd"
+	echo 'newcomer:x:4321:4321::/:/bin/sh' >>"$T/passwd"
+	# shellcheck disable=SC2016 # the inner shell's
+	named() {
+		run unshare -m sh -c 'mount --bind "$1" /etc/passwd &&
+			shift && exec faketime -f "$@"' sh "$@" aumbry \
+			--home "$T/home" --password-file "$PW" backup \
+			--to "$T/repo2" "$T/owned"
+		aumbry --home "$T/home" --password-file "$PW" --repo \
+			"$T/repo2" ls -l "$(tail -n 1 "$T/out"):$T/owned"
+	}
+	not 'an owner without a name' grep newcomer \
+		"$(named /etc/passwd +25m >"$T/ls"; echo "$T/ls")"
+	says 'who gets one has it in the next backup' newcomer \
+		named "$T/passwd" +30m
+fi
+
 # ---- deep, and made up ----
 # borg #380
 

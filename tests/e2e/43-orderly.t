@@ -9,13 +9,18 @@ T=$(cd "$T" && pwd -P)
 root() { [ "$(id -u)" -eq 0 ]; }
 noise() { head -c "${2}000000" /dev/urandom >"$1"; }
 R=$T/repo
-home() { at home --repo "$R" "$@"; }
+# home …: on the repository in a folder, or, when R is empty, on the account.
+home() {
+	if [ -n "$R" ]; then at home --repo "$R" "$@"; else at ana "$@"; fi
+}
 backup() { at home backup --to "$R" "$@"; }
-# inject WHAT FILE COMMAND…: with system calls on that file made to fail.
+# inject WHAT FILE COMMAND…: with system calls on that file made to fail. Leaks
+# cannot be looked for beside strace.
 inject() {
 	what=$1 file=$2
 	shift 2
-	strace -qq -o "$T/trace" -P "$file" -e "trace=${what%%:*}" \
+	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
+		strace -qq -o "$T/trace" -P "$file" -e "trace=${what%%:*}" \
 		-e "inject=$what" aumbry --home "$T/home" --password-file "$PW" "$@"
 }
 # runs: backups that hold up prune.
@@ -80,7 +85,6 @@ start_server
 ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
 ok 'a quota' aumbryd account --data "$DATA" quota ana 6M
 R=''
-home() { at ana "$@"; }
 for again in first second; do
 	refused "the $again backup beyond it" 4 quota-exceeded \
 		at ana backup "$T/big"
@@ -92,7 +96,6 @@ ok 'and what fits is stored' at ana backup "$T/small"
 ok 'a server that goes away' stop_server
 exits 'ends a backup' 5 at ana backup "$T/small"
 R=$T/repo
-home() { at home --repo "$R" "$@"; }
 
 # ---- no threads ----
 
@@ -102,7 +105,8 @@ if root; then
 	chown 65534:65534 "$T/user"
 	chmod 755 "$T"
 	AS="prlimit --nproc=1 setpriv --reuid 65534 --regid 65534 \
---clear-groups env PATH=$T/bin:/usr/bin:/bin HOME=$T/user"
+--clear-groups env ASAN_OPTIONS=detect_leaks=0 \
+PATH=$T/bin:/usr/bin:/bin HOME=$T/user"
 	ok 'where no thread is to be had' \
 		at user/home backup --to "$T/user/repo" "$T/big"
 	# Of restore another test knows.

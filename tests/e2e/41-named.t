@@ -137,6 +137,7 @@ env PATH=$T/bin:/usr/bin:/bin HOME=$T/user"
 		cat "latest:$T/open/o"
 	refused 'alone it is an error' 1 io-error \
 		at user/home backup --to "$R" "$T/shut"
+	# shellcheck disable=SC2034 # account.sh reads it
 	R=$T/repo AS=''
 fi
 

@@ -110,6 +110,7 @@ PATH=$T/bin:/usr/bin:/bin HOME=$T/user"
 	ok 'where no thread is to be had' \
 		at user/home backup --to "$T/user/repo" "$T/big"
 	# Of restore another test knows.
+	# shellcheck disable=SC2034 # account.sh reads it
 	AS=''
 	ok 'all is stored' at user/home --repo "$T/user/repo" check --read
 fi

@@ -3,11 +3,11 @@
 #include "apps/backup_in.h"
 
 #include "apps/prune.h"
+#include "apps/secretfile.h"
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,6 +17,7 @@
 static void
 run_free(struct run *r)
 {
+	backup_count_end(&r->counter);
 	for (int l = 0; l < SINK_LANES; l++)
 		if (r->block[l] != NULL)
 			sink_give_back(r->sink, r->block[l]);
@@ -27,6 +28,7 @@ run_free(struct run *r)
 	capture_detail_free(&r->detail);
 	capture_free(&r->capture);
 	exclude_free(&r->exclude);
+	exclude_free(&r->defaults);
 	exclude_free(&r->secrets);
 	seen_free(&r->seen);
 	seen_out_free(&r->seen_out);
@@ -36,48 +38,23 @@ run_free(struct run *r)
 	for (size_t i = 0; i < r->n_roots; i++)
 		free(r->roots[i]);
 	free(r->roots);
+	*r = (struct run){ .detail = CAPTURE_DETAIL };
 }
 
 void
 backup_warn(struct run *r, const struct err *why, bool counts)
 {
-	if (counts)
-		r->result->totals.errors++;
+	if (counts && r->result->totals.errors++ == 0) {
+		OWN(buf_free) struct buf shown = { 0 };
+		text_show(&shown, buf_bytes(&r->path));
+		r->first = *why;
+		(void)err_in(&r->first, "/%s", buf_text(&shown));
+	}
 	if (r->o->warn != NULL)
 		r->o->warn(r->o->ctx, buf_bytes(&r->path), why);
 }
 
 /* ---- the whole ---- */
-
-static int
-add_patterns(
-    struct exclude *x, const char *const *list, size_t n, struct err *e)
-{
-	for (size_t i = 0; i < n; i++)
-		if (exclude_add(x, bytes_str(list[i]), e) < 0)
-			return err_in(e, "pattern %s", list[i]);
-	return 0;
-}
-
-static int
-load_patterns(struct run *r, struct err *e)
-{
-	const struct backup_options *o = r->o;
-
-	r->exclude = exclude_new();
-	r->secrets = exclude_new();
-	exclude_add_defaults(r->exclude);
-	for (size_t i = 0; i < o->n_exclude_files; i++) {
-		OWN(buf_free) struct buf text = { 0 };
-		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0 ||
-		    exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
-			return err_in(e, "%s", o->exclude_files[i]);
-	}
-	return add_patterns(r->exclude, o->excludes, o->n_excludes, e) < 0 ||
-		add_patterns(r->secrets, o->secrets, o->n_secrets, e) < 0
-	    ? -1
-	    : 0;
-}
 
 /* One cache per account and set of roots. */
 static char *
@@ -96,12 +73,27 @@ seen_path(const struct run *r)
 	return file_join(r->repo->cache_dir, buf_text(&name));
 }
 
+/* What decides how a file is stored, beside the file. */
+static struct digest
+rules_of(const struct backup_options *o)
+{
+	OWN(digest_free) struct digest_state *d = digest_new();
+	struct digest out;
+
+	secretfile_rules(d);
+	for (size_t i = 0; i < o->n_secrets; i++)
+		digest_add(
+		    d, bytes_of(o->secrets[i], strlen(o->secrets[i]) + 1));
+	digest_end(d, &out);
+	return out;
+}
+
 static void
 many_files(void)
 {
 	struct rlimit limit;
 
-	/* One descriptor for each level of the tree. */
+	/* Some for the levels of a tree, some for connections. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -256,6 +248,88 @@ finish(struct run *r, struct snapshot *s, int64_t started_ms, struct err *e)
 	return 0;
 }
 
+/* Caches only: the backup stands without them. */
+static void
+save_caches(struct run *r)
+{
+	const struct backup_progress *t = &r->result->totals;
+	struct err ignored;
+
+	(void)!repo_save(r->repo, &ignored);
+	(void)!seen_out_end(
+	    r->seen_out, &(struct seen_totals){ t->files, t->bytes }, &ignored);
+}
+
+static int
+begin(
+    struct run *r, const char *cache, const struct digest *rules, struct err *e)
+{
+	r->backup_seq = chunkmap_seq(r->repo->backup.map);
+	r->keychain_seq = chunkmap_seq(r->repo->keychain.map);
+	if (prune_run_begin(r->repo, &r->run, e) < 0)
+		return -1;
+	r->begun = true;
+	r->sink = sink_new(r->repo, r->o->threads);
+	r->tree =
+	    tree_out_new(r->sink, r->repo->backup.chunker, r->repo->cache_dir);
+	return seen_out_new(cache, rules, &r->seen_out, e);
+}
+
+static int
+run_all(struct run *r, struct err *e)
+{
+	OWN(snapshot_free) struct snapshot s = { 0 };
+	OWN(mem_free) char *cache = NULL;
+	const struct backup_options *o = r->o;
+	struct digest rules = rules_of(o);
+	int64_t started_ms = now_ms();
+
+	if (backup_find_roots(r, e) < 0 || name_it(r, &s, e) < 0 ||
+	    backup_rules_load(r, e) < 0)
+		return -1;
+	cache = r->repo != NULL ? seen_path(r) : mem_text("");
+	r->seen = seen_open(cache, &rules);
+	r->capture = capture_new();
+	if (!o->dry_run && begin(r, cache, &rules, e) < 0)
+		return -1;
+	backup_count_begin(r);
+	if (backup_walk(r, e) < 0)
+		return -1;
+	if (r->roots_done == 0) {
+		*e = r->first;
+		return -1;
+	}
+	r->result->totals.path = "";
+	if (!o->dry_run && finish(r, &s, started_ms, e) < 0)
+		return -1;
+	r->begun = false;
+	r->result->duration_ms = (uint64_t)(now_ms() - started_ms);
+	r->result->partial = r->result->totals.errors > 0;
+	if (!o->dry_run)
+		save_caches(r);
+	return 0;
+}
+
+/*
+ * A run that failed is over: prune need not wait for it. What is on its way
+ * is stored and recorded, or dropped, before that. A server that is away is not
+ * asked; then the next backup of this device ends the run.
+ */
+static void
+end_run(struct run *r, const struct err *why)
+{
+	struct repo *repo = r->repo;
+	struct id run = r->run;
+	bool begun = r->begun;
+	struct err ignored;
+
+	if (r->sink != NULL)
+		sink_abandon(r->sink, why);
+	run_free(r);
+	if (begun && why->code != ERR_SERVER_UNREACHABLE)
+		(void)!prune_run_end(repo, &run, &ignored);
+}
+
 static int
 run_once(struct repo *repo, const struct backup_options *o,
     struct backup_result *out, struct err *e)
@@ -264,45 +338,13 @@ run_once(struct repo *repo, const struct backup_options *o,
 	struct run r = {
 		.repo = repo, .o = o, .result = out, .detail = CAPTURE_DETAIL
 	};
-	OWN(snapshot_free) struct snapshot s = { 0 };
-	OWN(mem_free) char *cache = NULL;
-	OWN(fd_close) int root = -1;
-	int64_t started_ms = now_ms();
 
 	*out = (struct backup_result){ 0 };
 	many_files();
-	if (backup_find_roots(&r, e) < 0 || name_it(&r, &s, e) < 0 ||
-	    load_patterns(&r, e) < 0)
-		return -1;
-	cache = seen_path(&r);
-	r.seen = seen_open(cache);
-	r.capture = capture_new();
-	if (!o->dry_run) {
-		r.backup_seq = chunkmap_seq(repo->backup.map);
-		r.keychain_seq = chunkmap_seq(repo->keychain.map);
-		if (prune_run_begin(repo, &r.run, e) < 0)
-			return -1;
-		r.sink = sink_new(repo, o->threads);
-		r.tree = tree_out_new(r.sink, repo->backup.chunker);
-		if (seen_out_new(cache, &r.seen_out, e) < 0)
-			return -1;
-	}
-	if (backup_open_passage(AT_FDCWD, "/", &root, e) < 0 ||
-	    backup_walk(&r, root, 0, r.n_roots, 0, e) < 0)
-		return -1;
-	out->totals.path = "";
-	if (!o->dry_run && finish(&r, &s, started_ms, e) < 0)
-		return -1;
-	out->duration_ms = (uint64_t)(now_ms() - started_ms);
-	out->partial = out->totals.errors > 0;
-	if (o->dry_run)
+	if (run_all(&r, e) == 0)
 		return 0;
-	/* Caches only: the backup stands without them. */
-	struct err ignored;
-	if (repo_save(repo, &ignored) < 0 ||
-	    seen_out_end(r.seen_out, &ignored) < 0)
-		return 0;
-	return 0;
+	end_run(&r, e);
+	return -1;
 }
 
 int
@@ -313,7 +355,7 @@ backup_run(struct repo *repo, const struct backup_options *o,
 		if (run_once(repo, o, out, e) == 0)
 			return 0;
 		/* Pruned under our feet: what is gone is stored again. */
-		if (e->code != ERR_CONFLICT || tries >= TRIES ||
+		if (e->code != ERR_CONFLICT || tries >= TRIES || repo == NULL ||
 		    repo_refresh(repo, e) < 0)
 			return -1;
 	}

@@ -4,8 +4,12 @@
 
 #include "apps/snapshot.h"
 
+#include <stdatomic.h>
+
 struct backup_progress {
 	uint64_t files, dirs, others, bytes, new_bytes, stored_bytes, errors;
+	/* What there will be in the end, about; 0 while that is not known. */
+	uint64_t all_files, all_bytes;
 	const char *path; /* being read now; raw bytes */
 };
 
@@ -23,11 +27,20 @@ struct backup_options {
 	bool one_file_system;
 	bool dry_run;
 	bool verify; /* read unchanged files all the same */
+	/* The folder that the repository is, which is left out; 0: none. */
+	uint64_t repo_dev, repo_ino;
 	const char *host, *user, *version;
 	unsigned threads; /* 0: one per core */
 	/* One file could not be stored, or not in a settled state. */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*progress)(void *ctx, const struct backup_progress *p);
+	/*
+	 * After so many seconds somebody wants to know all_files and all_bytes;
+	 * 0: nobody does.
+	 */
+	unsigned count_after_s;
+	/* Turns true: end in order, with ERR_STOPPED. NULL: never. */
+	const atomic_bool *stop;
 	void *ctx;
 };
 
@@ -40,9 +53,12 @@ struct backup_result {
 
 /*
  * Back up. Stored packs are recorded as they fill, so a run that was cut off is
- * continued by the next.
+ * continued by the next. A run that fails takes back its record, so that prune
+ * need not wait for it.
  *
- * errors  not-found when no root is there; the server's and the disk's.
+ * r       NULL: a dry run, as for a repository that is not made yet.
+ * errors  not-found when no root is there; the server's and the disk's;
+ *         stopped.
  */
 MUST_CHECK int backup_run(struct repo *r, const struct backup_options *o,
     struct backup_result *out, struct err *e);

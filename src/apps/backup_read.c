@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* backup_read.c: reading objects, and writing them down in order. */
-/*
- * The walk runs ahead of the workers. What it met waits in a queue of nodes, in
- * the order of the tree; a node leaves once all its chunks have their names.
- */
+/* backup_read.c: objects: looked at, read, cut, handed to the sink. */
 #include "apps/backup_in.h"
 
 #include "apps/secretfile.h"
@@ -12,155 +8,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WHOLE_BYTES (64 * 1024) /* smaller files are one chunk */
-#define QUEUE_MAX 2048 /* nodes that wait before slow lanes are pushed */
-#define PART 64 /* chunk names allocated at once; they never move */
+#define CHUNKS_MAX (ENTRY_CONTENT_MAX / (DIGEST_BYTES + 3)) /* of one file */
 
-struct part {
-	struct part *next;
-	uint32_t n;
-	uint32_t lengths[PART];
-	struct digest names[PART];
-};
-
-struct node {
-	struct node *next;
-	enum node_kind kind;
-	atomic_uint pending; /* chunks without a name yet */
-	bool final; /* bytes are the stored entry, content included */
-	struct capture_item tuple;
-	int64_t opened_s;
-	struct part *first, *last;
-	struct digest one; /* name of the only chunk of a small file */
-	uint32_t one_length;
-	size_t n;
-	uint8_t bytes[]; /* entry, or path of a directory */
-};
-
-/* ---- the queue ---- */
-
-static void
-node_free(struct node *x)
+bool
+backup_stopped(struct run *r, struct err *e)
 {
-	while (x->first != NULL) {
-		struct part *next = x->first->next;
-		free(x->first);
-		x->first = next;
-	}
-	free(x);
-}
-
-void
-backup_queue_free(struct run *r)
-{
-	while (r->head != NULL) {
-		struct node *next = r->head->next;
-		node_free(r->head);
-		r->head = next;
-	}
-}
-
-struct node *
-backup_node(struct run *r, enum node_kind kind, struct bytes bytes)
-{
-	struct node *x = mem_new(sizeof *x + bytes.n);
-
-	x->kind = kind;
-	x->n = bytes.n;
-	if (bytes.n > 0)
-		memcpy(x->bytes, bytes.p, bytes.n);
-	if (r->tail != NULL)
-		r->tail->next = x;
-	else
-		r->head = x;
-	r->tail = x;
-	r->queued++;
-	return x;
-}
-
-static void
-put_content(struct buf *out, const struct node *x)
-{
-	if (x->one_length > 0) {
-		digest_put(out, &x->one);
-		buf_put_varint(out, x->one_length);
-	}
-	for (const struct part *p = x->first; p != NULL; p = p->next)
-		for (uint32_t i = 0; i < p->n; i++) {
-			digest_put(out, &p->names[i]);
-			buf_put_varint(out, p->lengths[i]);
-		}
-}
-
-static int
-emit_item(struct run *r, const struct node *x, struct err *e)
-{
-	struct bytes stored = bytes_of(x->bytes, x->n);
-
-	if (!x->final) {
-		struct scan s = scan_of(stored);
-		struct entry entry;
-		if (entry_take(&s, &entry, e) < 0)
-			return -1;
-		buf_clear(&r->content);
-		put_content(&r->content, x);
-		entry.content = buf_bytes(&r->content);
-		buf_clear(&r->scratch);
-		entry_put(&r->scratch, &entry);
-		stored = buf_bytes(&r->scratch);
-	}
-	tree_out_entry(r->tree, stored);
-	seen_out_item(r->seen_out, &x->tuple, x->opened_s, stored);
-	return 0;
-}
-
-static int
-emit(struct run *r, const struct node *x, struct err *e)
-{
-	switch (x->kind) {
-	case NODE_DIR:
-		tree_out_begin(r->tree, bytes_of(x->bytes, x->n));
-		seen_out_begin(r->seen_out, bytes_of(x->bytes, x->n));
-		return 0;
-	case NODE_ITEM:
-		return emit_item(r, x, e);
-	case NODE_END:
-		tree_out_end_dir(r->tree);
-		seen_out_end_dir(r->seen_out);
-		return 0;
-	default: /* NODE_DROPPED */
-		return 0;
-	}
-}
-
-void
-backup_submit(struct run *r, enum sink_lane lane)
-{
-	struct sink_block *b = r->block[lane];
-
-	r->block[lane] = NULL;
-	if (b != NULL)
-		sink_submit(r->sink, b);
-}
-
-int
-backup_drain(struct run *r, struct err *e)
-{
-	while (r->head != NULL && atomic_load(&r->head->pending) == 0) {
-		struct node *x = r->head;
-		if (r->tree != NULL && emit(r, x, e) < 0)
-			return -1;
-		r->head = x->next;
-		if (r->head == NULL)
-			r->tail = NULL;
-		r->queued--;
-		node_free(x);
-	}
-	/* The lane of secrets fills slowly: it must not hold all others up. */
-	if (r->queued >= QUEUE_MAX && r->block[SINK_KEYCHAIN] != NULL)
-		backup_submit(r, SINK_KEYCHAIN);
-	return 0;
+	if (r->o->stop == NULL || !atomic_load(r->o->stop))
+		return false;
+	(void)err_set(
+	    e, ERR_STOPPED, "the backup was ended before it was done");
+	return true;
 }
 
 /* ---- reading files into blocks ---- */
@@ -201,7 +61,7 @@ add_piece(struct sink_block *b, uint32_t n, struct node *x, struct digest *name)
 static void
 add_chunk(struct sink_block *b, uint32_t n, struct node *x)
 {
-	if (x->last == NULL || x->last->n == PART) {
+	if (x->last == NULL || x->last->n == BACKUP_PART) {
 		struct part *p = mem_new(sizeof *p);
 		if (x->last != NULL)
 			x->last->next = p;
@@ -287,12 +147,15 @@ read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
 						   : r->repo->backup.chunker;
 	struct sink_block *b = block_for(r, lane, 1);
 	size_t have = 0; /* bytes behind b->used that are not cut yet */
+	uint64_t chunks = 0;
 	bool end = false;
 
 	if (b == NULL)
 		return sink_error(r, e);
 	for (;;) {
 		size_t got, n;
+		if (backup_stopped(r, e))
+			return -1;
 		while (!end && b->used + have < PACK_BLOCK) {
 			if (read_some(f, b->data + b->used + have,
 				PACK_BLOCK - b->used - have, &got, e) < 0)
@@ -303,8 +166,13 @@ read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
 		while (have > 0 && b->n < ARRAY_SIZE(b->pieces) &&
 		    (n = chunker_cut(ck, b->data + b->used, have, end)) > 0) {
 			add_chunk(b, (uint32_t)n, x);
+			chunks++;
 			have -= n;
 		}
+		if (chunks > CHUNKS_MAX)
+			return err_set(e, ERR_TOO_LARGE,
+			    "it has more than %llu parts",
+			    (unsigned long long)CHUNKS_MAX);
 		if (end && have == 0)
 			return 0;
 		struct sink_block *next = sink_take(r->sink, lane);
@@ -318,6 +186,15 @@ read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
 
 /* ---- one object ---- */
 
+/* What a kernel makes up as it is read has content and a size of 0. */
+static bool
+has_more(int fd)
+{
+	char c;
+
+	return pread(fd, &c, 1, 0) != 0;
+}
+
 static int
 read_content(struct run *r, struct node *x, enum sink_lane *lane, struct err *e)
 {
@@ -326,10 +203,13 @@ read_content(struct run *r, struct node *x, enum sink_lane *lane, struct err *e)
 		.sparse = entry->sparse,
 		.extents = entry->extents,
 		.left = entry->sparse ? 0 : entry->size };
+	bool odd = !entry->sparse && entry->size == 0 && has_more(f.fd);
 
+	if (odd)
+		f.left = INT64_MAX;
 	if (secretfile_by_path(buf_bytes(&r->path), r->secrets))
 		*lane = SINK_KEYCHAIN;
-	if (!entry->sparse && entry->size < WHOLE_BYTES) {
+	if (!odd && !entry->sparse && entry->size < WHOLE_BYTES) {
 		if (read_small(r, &f, x, lane, e) < 0)
 			return -1;
 	} else if (read_big(r, &f, x, *lane, e) < 0) {
@@ -369,60 +249,125 @@ node_for_detail(struct run *r)
 	return backup_node(r, NODE_DROPPED, buf_bytes(&r->scratch));
 }
 
+/* Did the content come from one state of the file? */
+static bool
+came_whole(struct run *r, struct err *why)
+{
+	const struct capture_detail *d = &r->detail;
+
+	if (!capture_unchanged(d)) {
+		(void)err_set(why, ERR_READ_INCOMPLETE,
+		    "it changed while it was read; what is stored may mix old "
+		    "and new");
+		return false;
+	}
+	if (d->entry.size >= d->now.size || backup_made_up(d->fd))
+		return true;
+	(void)err_set(why, ERR_READ_INCOMPLETE,
+	    "it ended before its size; what is stored is cut off");
+	return false;
+}
+
+/*
+ * Read a file's content into the sink.
+ *
+ * steady  false: it is stored as it came, and `why` says what is wrong.
+ * errors  the file's; those of the sink are left there.
+ */
+static int
+take_content(struct run *r, struct node *x, bool *steady, struct err *why)
+{
+	struct entry *entry = &r->detail.entry;
+	enum sink_lane lane = SINK_DATA;
+
+	if (read_content(r, x, &lane, why) < 0)
+		return -1;
+	if (lane == SINK_KEYCHAIN)
+		entry->category = ENTRY_KEYCHAIN;
+	*steady = came_whole(r, why);
+	return 0;
+}
+
+/* Open and look at it. Returns 1 when it must be looked at anew. */
+static int
+look(struct run *r, int dirfd, struct capture_item *item, bool again,
+    struct err *why)
+{
+	if (capture_detail(r->capture, dirfd, item, &r->detail, why) == 0)
+		return 0;
+	if (why->code == ERR_CONFLICT && again &&
+	    capture_stat(dirfd, item->name, item, why) == 0)
+		return 1;
+	if (!r->passage || why->code != ERR_IO) {
+		backup_warn(r, why, why->code != ERR_NOT_FOUND);
+		return -1;
+	}
+	capture_entry(r->capture, item, &r->detail.entry);
+	return 0;
+}
+
+/* Write down what is known of it now. */
+static void
+keep(struct run *r, struct node *x, const struct capture_item *item,
+    int64_t opened_s)
+{
+	const struct entry *entry = &r->detail.entry;
+
+	if (r->detail.left_out > 0) {
+		struct err why;
+		(void)err_set(&why, ERR_READ_INCOMPLETE,
+		    "%u of its attributes could not be read, or are too large; "
+		    "the rest is stored",
+		    r->detail.left_out);
+		backup_warn(r, &why, true);
+		opened_s = 0; /* racy: so the next backup tells it again */
+	}
+	fill_node(r, &x, item, opened_s);
+	if (entry->type == ENTRY_REGULAR)
+		r->result->totals.bytes += entry->size;
+	fd_close(&r->detail.fd);
+}
+
 /*
  * Take in one object that is new or changed: twice when it changes under our
  * eyes, then as it is, with a warning.
  */
 static int
-take_object(struct run *r, int dirfd, struct capture_item item, struct err *e)
+take_object(struct run *r, int dirfd, struct capture_item item, bool *taken,
+    struct err *e)
 {
 	for (int attempt = 0;; attempt++) {
-		struct err why;
+		struct err why, gone;
+		bool steady = true;
 		int64_t opened_s = now_ms() / 1000;
-		if (capture_detail(r->capture, dirfd, &item, &r->detail, &why) <
-		    0) {
-			if (why.code == ERR_CONFLICT && attempt < 2 &&
-			    capture_stat(dirfd, item.name, &item, &why) == 0)
-				continue;
-			if (!r->passage || why.code != ERR_IO) {
-				backup_warn(r, &why, why.code != ERR_NOT_FOUND);
-				return 0;
-			}
-			capture_entry(r->capture, &item, &r->detail.entry);
-		}
+		int rc = look(r, dirfd, &item, attempt < 2, &why);
+		if (rc > 0)
+			continue;
+		if (rc < 0)
+			return 0;
 		struct node *x = node_for_detail(r);
 		struct entry *entry = &r->detail.entry;
-		enum sink_lane lane = SINK_DATA;
 		entry->category = ENTRY_BACKUP;
 		entry->status = ENTRY_WHOLE;
-		if (entry->type == ENTRY_REGULAR && r->sink != NULL) {
-			if (read_content(r, x, &lane, &why) < 0) {
-				if (sink_failed(r->sink)) {
-					*e = why;
-					return -1;
-				}
-				backup_warn(r, &why, true);
-				return 0;
+		if (entry->type == ENTRY_REGULAR &&
+		    take_content(r, x, &steady, &why) < 0) {
+			if (sink_failed(r->sink) || why.code == ERR_STOPPED) {
+				*e = why;
+				return -1;
 			}
-			if (lane == SINK_KEYCHAIN)
-				entry->category = ENTRY_KEYCHAIN;
-			if (!capture_unchanged(r->detail.fd, entry)) {
-				if (attempt == 0 &&
-				    capture_stat(
-					dirfd, item.name, &item, &why) == 0)
-					continue;
-				entry->status = ENTRY_CHANGED;
-				(void)err_set(&why, ERR_READ_INCOMPLETE,
-				    "it changed while it was read; what is "
-				    "stored may mix old and new");
-				backup_warn(r, &why, false);
-				opened_s = 0; /* racy: read it again */
-			}
+			backup_warn(r, &why, true);
+			return 0;
 		}
-		fill_node(r, &x, &item, opened_s);
-		if (entry->type == ENTRY_REGULAR)
-			r->result->totals.bytes += entry->size;
-		fd_close(&r->detail.fd);
+		if (!steady && attempt == 0 &&
+		    capture_stat(dirfd, item.name, &item, &gone) == 0)
+			continue;
+		if (!steady) {
+			entry->status = ENTRY_CHANGED;
+			backup_warn(r, &why, false);
+			opened_s = 0; /* racy: read it again */
+		}
+		keep(r, x, &item, opened_s);
+		*taken = true;
 		return 0;
 	}
 }
@@ -469,20 +414,44 @@ count(struct run *r, enum entry_type type)
 		t->new_bytes = s.new_bytes;
 		t->stored_bytes = s.stored_bytes;
 		t->path = buf_text(&r->path);
+		backup_count_ask(r, t);
 		r->o->progress(r->o->ctx, t);
 	}
 }
 
+/*
+ * Would it be written down in the same way today? Owners' names and what counts
+ * as a secret are no part of the file itself.
+ */
+static bool
+still_so(
+    struct run *r, const struct capture_item *item, const struct entry *stored)
+{
+	struct entry now;
+
+	capture_entry(r->capture, item, &now);
+	if ((now.user.n > 0 && !bytes_equal(now.user, stored->user)) ||
+	    (now.group.n > 0 && !bytes_equal(now.group, stored->group)))
+		return false;
+	return item->type != ENTRY_REGULAR || seen_same_rules(r->seen) ||
+	    secretfile_by_path(buf_bytes(&r->path), r->secrets) ==
+	    (stored->category == ENTRY_KEYCHAIN);
+}
+
 int
 backup_take(struct run *r, int dirfd, const struct capture_item *item,
-    struct seen_dir *old, struct err *e)
+    struct seen_dir *old, bool *taken, struct err *e)
 {
 	struct bytes stored = { NULL, 0 };
 
+	if (backup_stopped(r, e))
+		return -1;
 	if (!r->o->verify || item->type != ENTRY_REGULAR)
 		stored = seen_item(old, item);
 	count(r, item->type);
-	if (stored.n > 0 && all_stored(r, stored)) {
+	*taken = true;
+	if (stored.n > 0 && still_so(r, item, &old->parsed) &&
+	    all_stored(r, stored)) {
 		struct node *x = backup_node(r, NODE_ITEM, stored);
 		x->final = true;
 		x->tuple = *item;
@@ -493,8 +462,10 @@ backup_take(struct run *r, int dirfd, const struct capture_item *item,
 	} else if (r->sink == NULL) {
 		r->result->totals.new_bytes += item->size;
 		r->result->totals.bytes += item->size;
-	} else if (take_object(r, dirfd, *item, e) < 0) {
-		return -1;
+	} else {
+		*taken = false;
+		if (take_object(r, dirfd, *item, taken, e) < 0)
+			return -1;
 	}
 	return backup_drain(r, e);
 }

@@ -17,11 +17,10 @@
 
 /* What one statx call tells: enough to know an unchanged file again. */
 struct capture_item {
-	const char *name; /* owned by the list, NUL-terminated */
+	const char *name; /* the caller's, NUL-terminated */
 	uint16_t name_n; /* bytes */
 	uint16_t mode; /* 07777 */
 	enum entry_type type;
-	int error; /* errno of statx; not 0: only `name` holds */
 	uint32_t uid, gid, nlink;
 	uint32_t mtime_ns, ctime_ns;
 	int64_t mtime_s, ctime_s;
@@ -50,23 +49,26 @@ MUST_CHECK int capture_stat(
     int at, const char *name, struct capture_item *item, struct err *e);
 
 /*
- * List a directory, sorted by the bytes of the names.
+ * List the names in a directory, sorted by their bytes, each once.
  *
  * dirfd   stays open and stays the caller's.
- * cost    one statx and some 150 bytes for each child.
+ * errors  when nothing could be read; after a part capture_list_error says why
+ *         it ended early.
+ * cost    the names in memory, and 8 bytes for each.
  */
 MUST_CHECK int capture_list(
     int dirfd, struct capture_list **out, struct err *e);
 size_t capture_size(const struct capture_list *list);
-const struct capture_item *capture_at(
-    const struct capture_list *list, size_t i);
+const char *capture_name(const struct capture_list *list, size_t i);
+int capture_list_error(const struct capture_list *list); /* an errno, or 0 */
 void capture_list_free(struct capture_list **list);
 
 /* One object in full. Zero it once, use it for many objects, free it once. */
 struct capture_detail {
 	struct entry entry; /* borrows from the buffers and from the capture */
 	int fd; /* regular file or directory, open; else -1 */
-	unsigned xattrs_left_out; /* beyond the limits of entry.h */
+	struct capture_item now; /* what it was when it was opened */
+	unsigned left_out; /* attributes that cannot be read, or do not fit */
 	struct buf name, xattrs, extents, target, scratch;
 };
 
@@ -91,11 +93,11 @@ void capture_detail_free(struct capture_detail *d);
 void capture_entry(
     struct capture *c, const struct capture_item *item, struct entry *x);
 
-/* After reading: is the open file still what the entry says? */
-bool capture_unchanged(int fd, const struct entry *x);
+/* After reading: is the open file still what it was when it was opened? */
+bool capture_unchanged(const struct capture_detail *d);
 
 /*
- * Is this directory a home of this program? It is when it holds a file
- * "aumbry-home" whose first line is "aumbry-home v1", or that may not be read.
+ * Does this directory hold a file of that name whose first line is `line`, or
+ * that may not be read? line: at most 64 bytes, with its newline.
  */
-bool capture_is_aumbry_home(int dirfd);
+bool capture_has_marker(int dirfd, const char *name, const char *line);

@@ -68,7 +68,6 @@ static const char *const defaults[] = {
 	".Trash-[0-9]*/",
 	"$RECYCLE.BIN/",
 	/* of the system, and never worth having */
-	"lost+found/",
 	"/proc/",
 	"/sys/",
 	"/dev/",
@@ -198,19 +197,24 @@ add_pattern(struct exclude *x, struct bytes line)
 }
 
 int
-exclude_add(struct exclude *x, struct bytes line, struct err *e)
+exclude_add_typed(struct exclude *x, struct bytes pattern, struct err *e)
 {
-	line = trim(line);
-	if (line.n == 0 || line.p[0] == '#')
-		return 0;
-	if (line.n > EXCLUDE_PATTERN_MAX)
+	if (pattern.n > EXCLUDE_PATTERN_MAX)
 		return err_set(e, ERR_TOO_LARGE,
 		    "a pattern is longer than %d bytes", EXCLUDE_PATTERN_MAX);
 	if (x->n >= EXCLUDE_PATTERNS_MAX)
 		return err_set(e, ERR_TOO_LARGE, "more than %d patterns",
 		    EXCLUDE_PATTERNS_MAX);
-	add_pattern(x, line);
+	add_pattern(x, pattern);
 	return 0;
+}
+
+int
+exclude_add(struct exclude *x, struct bytes line, struct err *e)
+{
+	line = trim(line);
+	return line.n == 0 || line.p[0] == '#' ? 0
+					       : exclude_add_typed(x, line, e);
 }
 
 int

@@ -27,6 +27,13 @@ void exclude_free(struct exclude **x);
 /* Add one line. errors ERR_TOO_LARGE by the limits above. */
 MUST_CHECK int exclude_add(struct exclude *x, struct bytes line, struct err *e);
 
+/*
+ * Add a pattern that was given by itself, as on a command line: "#" begins no
+ * comment and spaces stay. errors as above.
+ */
+MUST_CHECK int exclude_add_typed(
+    struct exclude *x, struct bytes pattern, struct err *e);
+
 /* Add the lines of a file; a line that fails is named by its number. */
 MUST_CHECK int exclude_add_lines(
     struct exclude *x, struct bytes text, struct err *e);

@@ -41,7 +41,7 @@ include_free(struct include **x)
 int
 include_add(struct include *x, struct bytes pattern, struct err *e)
 {
-	return exclude_add(x->patterns, pattern, e);
+	return exclude_add_typed(x->patterns, pattern, e);
 }
 
 /* Where this path is, or would be. */

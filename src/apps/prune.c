@@ -540,6 +540,14 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 }
 
 int
+prune_run_end(struct repo *r, const struct id *run, struct err *e)
+{
+	struct zcopy_edit edit = { .id = *run, .deleted = true };
+
+	return zcopy_commit(r->backup.zone, &edit, 1, NULL, NULL, e);
+}
+
+int
 prune_hold_up(struct repo *r, enum category c, struct err *e)
 {
 	return zcopy_commit(repo_part(r, c)->zone, NULL, 0, NULL, NULL, e);

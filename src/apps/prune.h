@@ -55,6 +55,10 @@ MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
  */
 MUST_CHECK int prune_run_begin(struct repo *r, struct id *run, struct err *e);
 
+/* The backup is over, and there is no snapshot of it. */
+MUST_CHECK int prune_run_end(
+    struct repo *r, const struct id *run, struct err *e);
+
 /*
  * Who uses an unused pack of another zone again calls this behind its run
  * record, and then sees whether the pack is there. A prune that looked before

@@ -2,6 +2,8 @@
 /* secretfile.c: the list of secrets by nature, and how to see one. */
 #include "apps/secretfile.h"
 
+#include "wire/digest.h"
+
 #include <string.h>
 
 /* clang-format off */
@@ -188,4 +190,20 @@ secretfile_by_content(struct bytes head, uint64_t size)
 	return starts_with(head, "PuTTY-User-Key-File-") ||
 	    memmem(head.p, head.n, age, sizeof age - 1) != NULL ||
 	    holds_armor(head);
+}
+
+static void
+add_list(struct digest_state *d, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		digest_add(d, bytes_of(list[i], strlen(list[i]) + 1));
+	digest_add(d, bytes_of("", 1));
+}
+
+void
+secretfile_rules(struct digest_state *d)
+{
+	add_list(d, tails, ARRAY_SIZE(tails));
+	add_list(d, folders, ARRAY_SIZE(folders));
+	add_list(d, endings, ARRAY_SIZE(endings));
 }

@@ -45,3 +45,7 @@ bool secretfile_by_path(struct bytes path, const struct exclude *extra);
  * size  of the file, in bytes.
  */
 bool secretfile_by_content(struct bytes head, uint64_t size);
+
+/* All of the list goes into a digest: by it a changed one is noticed. */
+struct digest_state;
+void secretfile_rules(struct digest_state *d);

@@ -2,8 +2,8 @@
 /* seen.c: the cache of unchanged files. */
 #include "apps/seen.h"
 
+#include "apps/dirs.h"
 #include "base/file.h"
-#include "wire/digest.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,67 +13,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char magic[] = "aumbry-seen v1\n";
+static const char magic[] = "aumbry-seen v2\n";
 #define MAGIC (sizeof magic - 1)
+#define TOTALS 16 /* bytes of the two numbers */
 #define FLUSH_BYTES (256 * 1024)
-
-struct place_of {
-	uint64_t hash;
-	const uint8_t *p; /* behind the length */
-	size_t n;
-};
 
 struct seen {
 	uint8_t *map;
 	size_t size;
-	struct place_of *dirs; /* open addressing by hash of the path */
-	size_t cap, n;
+	struct scan rest; /* from the next directory on, or in one */
+	bool in_dir; /* its items are not read to the end */
+	struct bytes path; /* of the directory that was read last */
+	bool has_path; /* and was not asked for yet */
+	bool same_rules;
+	struct seen_totals totals;
 };
 
-static uint64_t
-hash_of(struct bytes path)
-{
-	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a */
-
-	for (size_t i = 0; i < path.n; i++)
-		h = (h ^ path.p[i]) * 0x100000001b3ULL;
-	return h | 1;
-}
-
-static void
-insert(struct seen *s, struct place_of x)
-{
-	size_t i = (size_t)(x.hash >> 8) & (s->cap - 1);
-
-	while (s->dirs[i].hash != 0)
-		i = (i + 1) & (s->cap - 1);
-	s->dirs[i] = x;
-	s->n++;
-}
-
-static void
-add_dir(struct seen *s, struct place_of x)
-{
-	if (2 * s->n >= s->cap) {
-		struct seen old = *s;
-		s->cap = old.cap == 0 ? 1024 : 2 * old.cap;
-		s->n = 0;
-		s->dirs = mem_array(s->cap, sizeof *s->dirs);
-		for (size_t i = 0; i < old.cap; i++)
-			if (old.dirs[i].hash != 0)
-				insert(s, old.dirs[i]);
-		free(old.dirs);
-	}
-	insert(s, x);
-}
-
 static bool
-load(struct seen *s)
+load(struct seen *s, const struct digest *rules)
 {
 	OWN(digest_free) struct digest_state *d = digest_new();
 	struct digest sum;
 
-	if (s->size < MAGIC + DIGEST_BYTES ||
+	if (s->size < MAGIC + 2 * DIGEST_BYTES + TOTALS ||
 	    !bytes_equal(bytes_of(s->map, MAGIC), bytes_of(magic, MAGIC)))
 		return false;
 	digest_add(d, bytes_of(s->map, s->size - DIGEST_BYTES));
@@ -83,24 +45,22 @@ load(struct seen *s)
 		return false;
 	struct scan all =
 	    scan_of(bytes_of(s->map + MAGIC, s->size - MAGIC - DIGEST_BYTES));
-	while (all.n > 0 && scan_ok(&all)) {
-		struct bytes body = scan_v32(&all);
-		struct scan b = scan_of(body);
-		struct bytes path = scan_take(&b, scan_varint(&b));
-		if (!scan_ok(&b))
-			return false;
-		add_dir(s, (struct place_of){ hash_of(path), body.p, body.n });
-	}
+	struct digest was = digest_take(&all);
+	s->same_rules = digest_equal(&was, rules);
+	s->rest = scan_of(scan_take(&all, all.n - TOTALS));
+	s->totals.files = scan_u64(&all);
+	s->totals.bytes = scan_u64(&all);
 	return scan_done(&all);
 }
 
 struct seen *
-seen_open(const char *path)
+seen_open(const char *path, const struct digest *rules)
 {
 	struct seen *s = mem_new(sizeof *s);
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 
+	s->rest = scan_of((struct bytes){ NULL, 0 });
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
 		return s;
 	void *map =
@@ -109,12 +69,23 @@ seen_open(const char *path)
 		return s;
 	s->map = map;
 	s->size = (size_t)st.st_size;
-	if (!load(s)) {
-		free(s->dirs);
-		s->dirs = NULL;
-		s->cap = 0;
+	if (!load(s, rules)) {
+		s->rest = scan_of((struct bytes){ NULL, 0 });
+		s->totals = (struct seen_totals){ 0 };
 	}
 	return s;
+}
+
+bool
+seen_same_rules(const struct seen *s)
+{
+	return s->same_rules;
+}
+
+struct seen_totals
+seen_totals(const struct seen *s)
+{
+	return s->totals;
 }
 
 void
@@ -123,7 +94,6 @@ seen_free(struct seen **s)
 	if (*s != NULL) {
 		if ((*s)->map != NULL)
 			(void)munmap((*s)->map, (*s)->size);
-		free((*s)->dirs);
 	}
 	free(*s);
 	*s = NULL;
@@ -141,47 +111,71 @@ zigzag(int64_t v)
 	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
+/* Step over the next item; false at the end of its directory. */
+static bool
+next_item(struct scan *s, struct seen_dir *d)
+{
+	if (scan_u8(s) != 1)
+		return false;
+	struct capture_item *t = &d->tuple;
+	t->dev = scan_varint(s);
+	t->ino = scan_varint(s);
+	t->size = scan_varint(s);
+	t->mtime_s = unzigzag(scan_varint(s));
+	t->mtime_ns = (uint32_t)scan_varint(s);
+	t->ctime_s = unzigzag(scan_varint(s));
+	t->ctime_ns = (uint32_t)scan_varint(s);
+	d->racy = scan_u8(s) != 0;
+	d->entry = scan_take(s, scan_varint(s));
+	return scan_ok(s);
+}
+
 /* Step to the next item; valid becomes false at the end. */
 static void
 advance(struct seen_dir *d)
 {
 	struct err ignored;
 
-	d->valid = false;
-	if (d->s.n == 0)
+	d->valid = d->seen != NULL && next_item(&d->seen->rest, d);
+	if (!d->valid) {
+		if (d->seen != NULL)
+			d->seen->in_dir = false;
+		d->seen = NULL;
 		return;
-	struct capture_item *t = &d->tuple;
-	t->dev = scan_varint(&d->s);
-	t->ino = scan_varint(&d->s);
-	t->size = scan_varint(&d->s);
-	t->mtime_s = unzigzag(scan_varint(&d->s));
-	t->mtime_ns = (uint32_t)scan_varint(&d->s);
-	t->ctime_s = unzigzag(scan_varint(&d->s));
-	t->ctime_ns = (uint32_t)scan_varint(&d->s);
-	d->racy = scan_u8(&d->s) != 0;
-	d->entry = scan_take(&d->s, scan_varint(&d->s));
+	}
 	struct scan s = scan_of(d->entry);
-	d->valid = scan_ok(&d->s) && entry_take(&s, &d->parsed, &ignored) == 0;
+	d->valid = entry_take(&s, &d->parsed, &ignored) == 0;
+}
+
+/* The path of the next directory; false when none is left. */
+static bool
+next_dir(struct seen *s)
+{
+	struct seen_dir skipped;
+
+	while (s->in_dir)
+		s->in_dir = next_item(&s->rest, &skipped);
+	if (s->rest.n == 0 || !scan_ok(&s->rest))
+		return false;
+	s->path = scan_take(&s->rest, scan_varint(&s->rest));
+	s->in_dir = s->has_path = scan_ok(&s->rest);
+	return s->has_path;
 }
 
 void
-seen_dir_find(const struct seen *s, struct bytes path, struct seen_dir *out)
+seen_dir_find(struct seen *s, struct bytes path, struct seen_dir *out)
 {
-	uint64_t h = hash_of(path);
+	int order = -1;
 
 	*out = (struct seen_dir){ .valid = false };
-	if (s->cap == 0)
+	while ((s->has_path || next_dir(s)) &&
+	    (order = dirs_cmp(s->path, path)) < 0)
+		s->has_path = false;
+	if (!s->has_path || order != 0)
 		return;
-	for (size_t i = (size_t)(h >> 8) & (s->cap - 1); s->dirs[i].hash != 0;
-	     i = (i + 1) & (s->cap - 1)) {
-		struct scan b = scan_of(bytes_of(s->dirs[i].p, s->dirs[i].n));
-		if (s->dirs[i].hash != h ||
-		    !bytes_equal(scan_take(&b, scan_varint(&b)), path))
-			continue;
-		out->s = b;
-		advance(out);
-		return;
-	}
+	s->has_path = false;
+	out->seen = s;
+	advance(out);
 }
 
 struct bytes
@@ -207,13 +201,14 @@ struct seen_out {
 	char *path, *tmp;
 	int fd;
 	struct digest_state *digest;
-	struct buf out, dir;
+	struct buf out;
 	struct err err;
 	bool failed;
 };
 
 int
-seen_out_new(const char *path, struct seen_out **out, struct err *e)
+seen_out_new(const char *path, const struct digest *rules,
+    struct seen_out **out, struct err *e)
 {
 	OWN(seen_out_free) struct seen_out *w = mem_new(sizeof *w);
 	OWN(buf_free) struct buf tmp = { 0 };
@@ -226,6 +221,7 @@ seen_out_new(const char *path, struct seen_out **out, struct err *e)
 	if (w->fd < 0)
 		return err_sys(e, "%s", w->tmp);
 	buf_put(&w->out, magic, MAGIC);
+	digest_put(&w->out, rules);
 	*out = TAKE(w);
 	return 0;
 }
@@ -242,7 +238,6 @@ seen_out_free(struct seen_out **wp)
 	fd_close(&w->fd);
 	digest_free(&w->digest);
 	buf_free(&w->out);
-	buf_free(&w->dir);
 	free(w->path);
 	free(w->tmp);
 	free(w);
@@ -262,19 +257,19 @@ flush(struct seen_out *w)
 void
 seen_out_begin(struct seen_out *w, struct bytes path)
 {
-	buf_clear(&w->dir);
-	buf_put_varint(&w->dir, path.n);
-	buf_put_bytes(&w->dir, path);
+	buf_put_varint(&w->out, path.n);
+	buf_put_bytes(&w->out, path);
 }
 
 void
 seen_out_item(struct seen_out *w, const struct capture_item *t,
     int64_t opened_s, struct bytes entry)
 {
-	struct buf *b = &w->dir;
+	struct buf *b = &w->out;
 	bool racy = t->mtime_s > opened_s - SEEN_RACY_S ||
 	    t->ctime_s > opened_s - SEEN_RACY_S;
 
+	buf_put_u8(b, 1);
 	buf_put_varint(b, t->dev);
 	buf_put_varint(b, t->ino);
 	buf_put_varint(b, t->size);
@@ -285,22 +280,23 @@ seen_out_item(struct seen_out *w, const struct capture_item *t,
 	buf_put_u8(b, racy);
 	buf_put_varint(b, entry.n);
 	buf_put_bytes(b, entry);
+	if (b->n >= FLUSH_BYTES)
+		flush(w);
 }
 
 void
 seen_out_end_dir(struct seen_out *w)
 {
-	if (w->dir.n <= UINT32_MAX)
-		buf_put_v32(&w->out, buf_bytes(&w->dir));
-	if (w->out.n >= FLUSH_BYTES)
-		flush(w);
+	buf_put_u8(&w->out, 0);
 }
 
 int
-seen_out_end(struct seen_out *w, struct err *e)
+seen_out_end(struct seen_out *w, const struct seen_totals *t, struct err *e)
 {
 	struct digest sum;
 
+	buf_put_u64(&w->out, t->files);
+	buf_put_u64(&w->out, t->bytes);
 	flush(w);
 	digest_end(w->digest, &sum);
 	if (w->failed) {

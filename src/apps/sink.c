@@ -1,64 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.c: workers, packs and the uploader. */
-#include "apps/sink.h"
+/* sink.c: blocks, workers, and packs being filled. */
+#include "apps/sink_in.h"
 
-#include "base/idset.h"
 #include "vault/codec.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BLOCKS_EACH 3 /* blocks per worker: in work, ready, being filled */
 #define LEVEL 1 /* zstd: 3 costs 40 % more time for 11 % less size on text */
-#define MAX_THREADS 64
-#define UPLOADERS 2 /* one seals while the other's pack is on its way */
-
-/* A pack being filled, and the table of what is in it. */
-struct open_pack {
-	struct pack_out *out; /* NULL until the first block */
-	struct ptable table;
-};
-
-struct lane {
-	struct repo_part *part;
-	enum ptable_stream stream;
-	pthread_mutex_t lock;
-	struct open_pack pack;
-};
-
-struct sink {
-	struct repo *repo;
-	unsigned n_threads;
-	pthread_t workers[MAX_THREADS];
-	pthread_t uploaders[UPLOADERS];
-
-	pthread_mutex_t lock; /* everything below, down to `names` */
-	pthread_cond_t some_free, some_todo, settled, pack_moved;
-	struct sink_block *blocks;
-	struct sink_block **free_list;
-	struct sink_block **todo; /* ring of n_blocks */
-	size_t n_blocks, n_free, todo_first, n_todo, in_flight;
-	bool stop;
-	/* The full pack that waits for the uploader, and a spare buffer. */
-	struct open_pack full;
-	enum sink_lane full_lane;
-	bool has_full;
-	unsigned uploading; /* packs being sealed or sent */
-	struct pack_out *spare;
-	struct err err; /* the first failure */
-	struct sink_totals totals;
-	struct idset used[CATEGORY_END]; /* pack ids */
-
-	pthread_mutex_t names_lock;
-	struct idset pending[CATEGORY_END]; /* names on their way */
-
-	atomic_bool failed;
-	atomic_bool copies; /* store also what is stored */
-	struct lane lanes[SINK_LANES];
-};
 
 struct worker {
 	struct sink *sink;
@@ -68,8 +20,8 @@ struct worker {
 	struct sink_piece fresh[PACK_ENTRIES / 4];
 };
 
-static void
-fail(struct sink *s, const struct err *e)
+void
+sink_abandon(struct sink *s, const struct err *e)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	if (!atomic_load(&s->failed))
@@ -88,8 +40,9 @@ sink_failed(struct sink *s)
 
 /* ---- names ---- */
 
-static void
-use_pack(struct sink *s, const struct repo_part *part, const struct id *pack)
+void
+sink_use_pack(
+    struct sink *s, const struct repo_part *part, const struct id *pack)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	(void)idset_add(&s->used[zcopy_category(part->zone)], pack->b);
@@ -104,7 +57,7 @@ stored(struct sink *s, const struct repo_part *part, const struct digest *name)
 
 	if (!chunkmap_find(part->map, name->b, &pack, &entry))
 		return false;
-	use_pack(s, part, &pack);
+	sink_use_pack(s, part, &pack);
 	return true;
 }
 
@@ -125,7 +78,7 @@ claim(struct sink *s, enum category c, const struct digest *name)
 
 /* ---- packs ---- */
 
-/* Hand the lane's pack to the uploader. Called with the lane's lock. */
+/* Hand the lane's pack to an uploader. Called with the lane's lock. */
 static void
 close_pack(struct sink *s, enum sink_lane l)
 {
@@ -133,6 +86,12 @@ close_pack(struct sink *s, enum sink_lane l)
 
 	if (lane->pack.out == NULL || pack_out_empty(lane->pack.out))
 		return;
+	if (s->n_uploaders == 0) {
+		struct open_pack p = lane->pack;
+		lane->pack = (struct open_pack){ 0 };
+		sink_send_pack(s, &p, lane);
+		return;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	while (s->has_full && !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
@@ -162,7 +121,8 @@ open_pack(struct sink *s, struct lane *lane)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
 	/* Rather wait than hold more buffers than these. */
-	while (s->spare == NULL && s->uploading + s->has_full >= UPLOADERS &&
+	while (s->spare == NULL &&
+	    s->uploading + s->has_full >= SINK_UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
 	if (fills)
@@ -249,6 +209,27 @@ process(struct worker *w, struct sink_block *b)
 		(void)atomic_fetch_sub(b->pieces[i].pending, 1);
 }
 
+static struct worker *
+worker_new(struct sink *s)
+{
+	struct worker *w = mem_new(sizeof *w);
+
+	w->sink = s;
+	w->codec = codec_new(LEVEL);
+	buf_room(&w->packed, codec_bound(PACK_BLOCK));
+	return w;
+}
+
+static void
+worker_free(struct worker *w)
+{
+	codec_free(&w->codec);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		mac_free(&w->mac[c]);
+	buf_free(&w->packed);
+	free(w);
+}
+
 static void *
 work(void *arg)
 {
@@ -274,105 +255,7 @@ work(void *arg)
 			(void)pthread_cond_broadcast(&s->settled);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
-	codec_free(&w->codec);
-	for (size_t c = 0; c < CATEGORY_END; c++)
-		mac_free(&w->mac[c]);
-	buf_free(&w->packed);
-	free(w);
-	return NULL;
-}
-
-/* ---- uploader ---- */
-
-/* The pack is on the server: write its record, then let others find it. */
-static int
-record_pack(
-    struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .refs = bytes_of(t->pack.b, ID_BYTES) };
-	enum category c = zcopy_category(part->zone);
-
-	ptable_put(&plain, t);
-	edit.id = t->pack; /* so that the record is found by the pack */
-	edit.plain = buf_bytes(&plain);
-	if (zcopy_commit(part->zone, &edit, 1, NULL, NULL, e) < 0)
-		return -1;
-	OWN(mem_free)
-	uint8_t(*names)[DIGEST_BYTES] = mem_array(t->n_entries, DIGEST_BYTES);
-	for (uint32_t i = 0; i < t->n_entries; i++)
-		memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
-	chunkmap_add(part->map, &t->pack, (const uint8_t(*)[DIGEST_BYTES])names,
-	    t->n_entries);
-	(void)pthread_mutex_lock(&s->names_lock);
-	for (uint32_t i = 0; i < t->n_entries; i++)
-		idset_remove(&s->pending[c], names[i]);
-	(void)pthread_mutex_unlock(&s->names_lock);
-	use_pack(s, part, &t->pack);
-	return 0;
-}
-
-static int
-upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
-{
-	struct repo_part *part = lane->part;
-	struct pack_place place = { .uid = s->repo->self.uid,
-		.category = (uint8_t)zcopy_category(part->zone) };
-	uint32_t epoch;
-
-	const struct secret *key = zcopy_write_key(part->zone, &epoch, e);
-	if (key == NULL)
-		return -1;
-	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);
-	struct bytes blob = pack_out_blob(p->out);
-	struct depot *d = s->repo->depot;
-	if (zcopy_begin(part->zone, e) < 0)
-		return -1;
-	if (d->ops->blob_put(d, zcopy_zone(part->zone), &place.pack, blob, e) <
-	    0)
-		return err_in(e, "storing a pack");
-	p->table.pack = place.pack;
-	p->table.stream = (uint8_t)lane->stream;
-	p->table.blob_bytes = (uint32_t)blob.n;
-	if (record_pack(s, part, &p->table, e) < 0)
-		return -1;
-	(void)pthread_mutex_lock(&s->lock);
-	s->totals.stored_bytes += blob.n;
-	s->totals.packs++;
-	(void)pthread_mutex_unlock(&s->lock);
-	return 0;
-}
-
-static void *
-upload_all(void *arg)
-{
-	struct sink *s = arg;
-
-	(void)pthread_mutex_lock(&s->lock);
-	for (;;) {
-		while (!s->has_full && !s->stop)
-			(void)pthread_cond_wait(&s->pack_moved, &s->lock);
-		if (!s->has_full)
-			break;
-		struct open_pack p = s->full;
-		struct lane *lane = &s->lanes[s->full_lane];
-		struct err e = { 0 };
-		s->has_full = false;
-		s->uploading++;
-		(void)pthread_cond_broadcast(&s->pack_moved);
-		(void)pthread_mutex_unlock(&s->lock);
-		if (!atomic_load(&s->failed) && upload(s, &p, lane, &e) < 0)
-			fail(s, &e);
-		ptable_free(&p.table);
-		pack_out_reset(p.out);
-		(void)pthread_mutex_lock(&s->lock);
-		s->uploading--;
-		if (s->spare == NULL)
-			s->spare = TAKE(p.out);
-		(void)pthread_cond_broadcast(&s->pack_moved);
-		pack_out_free(&p.out);
-	}
-	(void)pthread_mutex_unlock(&s->lock);
+	worker_free(w);
 	return NULL;
 }
 
@@ -387,6 +270,27 @@ make_lane(struct sink *s, enum sink_lane l, struct repo_part *part,
 	(void)pthread_mutex_init(&s->lanes[l].lock, NULL);
 }
 
+/* As many as the system lets us have: a limit makes it slower, no more. */
+static void
+start_threads(struct sink *s, unsigned workers)
+{
+	while (s->n_workers < workers) {
+		struct worker *w = worker_new(s);
+		if (pthread_create(&s->workers[s->n_workers], NULL, work, w) !=
+		    0) {
+			worker_free(w);
+			break;
+		}
+		s->n_workers++;
+	}
+	if (s->n_workers == 0)
+		s->own = worker_new(s);
+	while (s->n_uploaders < SINK_UPLOADERS &&
+	    pthread_create(
+		&s->uploaders[s->n_uploaders], NULL, sink_upload_all, s) == 0)
+		s->n_uploaders++;
+}
+
 struct sink *
 sink_new(struct repo *repo, unsigned threads)
 {
@@ -394,9 +298,10 @@ sink_new(struct repo *repo, unsigned threads)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->repo = repo;
-	s->n_threads = threads != 0 ? threads : cores > 0 ? (unsigned)cores : 1;
-	if (s->n_threads > MAX_THREADS)
-		s->n_threads = MAX_THREADS;
+	if (threads == 0)
+		threads = cores > 0 ? (unsigned)cores : 1;
+	if (threads > SINK_THREADS_MAX)
+		threads = SINK_THREADS_MAX;
 	make_lane(s, SINK_DATA, &repo->backup, PTABLE_DATA);
 	make_lane(s, SINK_TREE, &repo->backup, PTABLE_TREE);
 	make_lane(s, SINK_KEYCHAIN, &repo->keychain, PTABLE_DATA);
@@ -406,23 +311,13 @@ sink_new(struct repo *repo, unsigned threads)
 	(void)pthread_cond_init(&s->some_todo, NULL);
 	(void)pthread_cond_init(&s->settled, NULL);
 	(void)pthread_cond_init(&s->pack_moved, NULL);
-	s->n_blocks = BLOCKS_EACH * (size_t)s->n_threads + SINK_LANES;
+	s->n_blocks = BLOCKS_EACH * (size_t)threads + SINK_LANES;
 	s->blocks = mem_array(s->n_blocks, sizeof *s->blocks);
 	s->free_list = mem_array(s->n_blocks, sizeof *s->free_list);
 	s->todo = mem_array(s->n_blocks, sizeof *s->todo);
 	for (size_t i = 0; i < s->n_blocks; i++)
 		s->free_list[s->n_free++] = &s->blocks[i];
-	for (unsigned i = 0; i < s->n_threads; i++) {
-		struct worker *w = mem_new(sizeof *w);
-		w->sink = s;
-		w->codec = codec_new(LEVEL);
-		buf_room(&w->packed, codec_bound(PACK_BLOCK));
-		if (pthread_create(&s->workers[i], NULL, work, w) != 0)
-			abort();
-	}
-	for (unsigned i = 0; i < UPLOADERS; i++)
-		if (pthread_create(&s->uploaders[i], NULL, upload_all, s) != 0)
-			abort();
+	start_threads(s, threads);
 	return s;
 }
 
@@ -438,10 +333,12 @@ sink_free(struct sink **sp)
 	(void)pthread_cond_broadcast(&s->some_todo);
 	(void)pthread_cond_broadcast(&s->pack_moved);
 	(void)pthread_mutex_unlock(&s->lock);
-	for (unsigned i = 0; i < s->n_threads; i++)
+	for (unsigned i = 0; i < s->n_workers; i++)
 		(void)pthread_join(s->workers[i], NULL);
-	for (unsigned i = 0; i < UPLOADERS; i++)
+	for (unsigned i = 0; i < s->n_uploaders; i++)
 		(void)pthread_join(s->uploaders[i], NULL);
+	if (s->own != NULL)
+		worker_free(s->own);
 	for (size_t l = 0; l < SINK_LANES; l++) {
 		pack_out_free(&s->lanes[l].pack.out);
 		ptable_free(&s->lanes[l].pack.table);
@@ -502,6 +399,11 @@ sink_submit(struct sink *s, struct sink_block *b)
 		return;
 	}
 	assert(b->used <= PACK_BLOCK);
+	if (s->own != NULL) {
+		process(s->own, b);
+		sink_give_back(s, b);
+		return;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	s->todo[(s->todo_first + s->n_todo++) % s->n_blocks] = b;
 	s->in_flight++;

@@ -2,9 +2,10 @@
 /* sink.h: the storing half of a backup: blocks of chunks in, packs out. */
 /*
  * One producer fills blocks; as many workers as there are cores name their
- * chunks, drop what is known, compress and lay the rest into packs; one
- * uploader seals, sends and records each full pack. Nothing is allocated on
- * the way but pack tables. Memory is bounded by SINK_BLOCKS and the packs.
+ * chunks, drop what is known, compress and lay the rest into packs; two
+ * uploaders seal, send and record each full pack. Where the system gives no
+ * threads, the caller's does the work of those that are missing. Nothing is
+ * allocated on the way but pack tables; blocks and packs bound the memory.
  */
 #pragma once
 
@@ -66,6 +67,12 @@ MUST_CHECK int sink_flush(struct sink *s, struct err *e);
  * Returns false when it is not: then it must be read and stored again.
  */
 bool sink_known(struct sink *s, enum sink_lane lane, const struct digest *name);
+
+/*
+ * Nothing more will come, and nothing is to be settled: what no uploader has
+ * begun with is dropped. sink_free waits for the rest.
+ */
+void sink_abandon(struct sink *s, const struct err *why);
 
 struct sink_totals sink_totals(struct sink *s);
 /* Did something fail? Cheap; the reason comes from settle and flush. */

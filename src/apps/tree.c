@@ -2,23 +2,36 @@
 /* tree.c: writing and reading the stream of directories. */
 #include "apps/tree.h"
 
+#include "base/file.h"
+
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES_MAX (1024 * 1024) /* a path may be longer than PATH_MAX */
+#define HELD ((size_t)1 << 20) /* bytes of a directory in memory */
 
+#define NUMBERS 32 /* bytes around a path in the index, at most */
+
+/* Its length stands before a directory, so one is held until it is complete. */
 struct tree_out {
 	struct stream_out *tree, *index;
 	struct buf path, entries, head;
 	uint64_t n;
 	uint64_t last; /* where the directory before begins */
+	int room; /* folder for what is more than HELD */
+	bool full; /* it takes no more */
+	int fd; /* without a name, or -1: the first entries */
+	uint64_t in_fd; /* bytes there */
+	struct err err; /* of reading that back */
 };
 
 struct tree_out *
-tree_out_new(struct sink *sink, struct chunker *chunker)
+tree_out_new(struct sink *sink, struct chunker *chunker, const char *room)
 {
 	struct tree_out *t = mem_new(sizeof *t);
 
+	t->room = open(room, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->fd = -1;
 	t->tree = stream_out_new(sink, chunker);
 	t->index = stream_out_new(sink, chunker);
 	return t;
@@ -36,6 +49,8 @@ tree_out_free(struct tree_out **tp)
 	buf_free(&t->path);
 	buf_free(&t->entries);
 	buf_free(&t->head);
+	fd_close(&t->room);
+	fd_close(&t->fd);
 	free(t);
 	*tp = NULL;
 }
@@ -49,11 +64,50 @@ tree_out_begin(struct tree_out *t, struct bytes path)
 	t->n = 0;
 }
 
+/* What has no room there stays in memory. */
+static void
+put_aside(struct tree_out *t)
+{
+	struct err ignored;
+
+	if (t->full)
+		return;
+	if ((t->fd < 0 && file_unnamed(t->room, &t->fd, &ignored) < 0) ||
+	    file_pwrite_all(t->fd, buf_bytes(&t->entries), t->in_fd, &ignored) <
+		0) {
+		t->full = true;
+		return;
+	}
+	t->in_fd += t->entries.n;
+	buf_clear(&t->entries);
+}
+
 void
 tree_out_entry(struct tree_out *t, struct bytes entry)
 {
 	buf_put_bytes(&t->entries, entry);
 	t->n++;
+	if (t->entries.n >= HELD)
+		put_aside(t);
+}
+
+static void
+take_back(struct tree_out *t)
+{
+	for (uint64_t at = 0; at < t->in_fd && t->err.code == 0;) {
+		size_t want = t->in_fd - at < HELD ? t->in_fd - at : HELD, got;
+		buf_clear(&t->head);
+		uint8_t *p = buf_grow(&t->head, want);
+		if (file_pread_full(t->fd, p, want, at, &got, &t->err) < 0)
+			return;
+		if (got < want) {
+			(void)err_set(&t->err, ERR_IO, "a file was cut off");
+			return;
+		}
+		stream_out_put(t->tree, buf_bytes(&t->head));
+		at += want;
+	}
+	t->in_fd = 0;
 }
 
 void
@@ -66,9 +120,10 @@ tree_out_end_dir(struct tree_out *t)
 	buf_put_varint(&t->head, t->path.n);
 	buf_put_bytes(&t->head, buf_bytes(&t->path));
 	buf_put_varint(&t->head, t->n);
-	buf_put_varint(&length, t->head.n + t->entries.n);
+	buf_put_varint(&length, t->head.n + t->in_fd + t->entries.n);
 	stream_out_put(t->tree, buf_bytes(&length));
 	stream_out_put(t->tree, buf_bytes(&t->head));
+	take_back(t);
 	stream_out_put(t->tree, buf_bytes(&t->entries));
 	buf_clear(&t->head);
 	buf_put_varint(&t->head, t->path.n);
@@ -82,6 +137,10 @@ int
 tree_out_end(struct tree_out *t, struct stream_ref *tree,
     struct stream_ref *index, struct err *e)
 {
+	if (t->err.code != 0) {
+		*e = t->err;
+		return -1;
+	}
 	if (stream_out_end(t->tree, tree, e) < 0)
 		return -1;
 	if (stream_out_end(t->index, index, e) < 0) {
@@ -154,7 +213,7 @@ walk_dir(struct walk *w, struct bytes body, struct err *e)
 	struct bytes path = scan_take(&s, scan_varint(&s));
 	uint64_t n = scan_varint(&s);
 
-	if (!scan_ok(&s) || path.n > PATH_BYTES_MAX)
+	if (!scan_ok(&s) || path.n > TREE_PATH_MAX)
 		return corrupt(e);
 	bool same = bytes_equal(path, w->dir);
 	if (!same && !(w->below && is_below(path, w->dir))) {
@@ -224,7 +283,7 @@ lookup_bytes(void *ctx, struct bytes x, struct err *e)
 		struct bytes path = scan_take(&s, scan_varint(&s));
 		uint64_t step = scan_varint(&s);
 		if (!scan_ok(&s)) {
-			if (l->rest.n - used > PATH_BYTES_MAX)
+			if (l->rest.n - used > TREE_PATH_MAX + NUMBERS)
 				return corrupt(e);
 			break;
 		}

@@ -19,11 +19,15 @@
 #include "apps/entry.h"
 #include "apps/snapshot.h"
 
+#define TREE_PATH_MAX (1024 * 1024) /* bytes: it may be longer than PATH_MAX */
+
 /* ---- writing ---- */
 
 struct tree_out;
 
-struct tree_out *tree_out_new(struct sink *sink, struct chunker *chunker);
+/* room: a folder for what a large directory holds until it is complete. */
+struct tree_out *tree_out_new(
+    struct sink *sink, struct chunker *chunker, const char *room);
 void tree_out_free(struct tree_out **t);
 void tree_out_begin(struct tree_out *t, struct bytes path);
 void tree_out_entry(struct tree_out *t, struct bytes entry); /* stored form */

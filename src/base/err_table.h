@@ -94,6 +94,7 @@ X(ERR_WRITE_INCOMPLETE, "write-incomplete", 500, 3, "Some files could not be res
 X(ERR_SNAPSHOT_DAMAGED, "snapshot-damaged", 422, 6, "A snapshot needs content that is lost.", "Restore what is whole, then run: aumbry repair; the next backup stores again what is still on disk.") \
 X(ERR_STATE_DAMAGED, "state-damaged", 500, 6, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
 X(ERR_IO, "io-error", 500, 1, "A file could not be read or written.", "The message says which and why.") \
+X(ERR_STOPPED, "stopped", 503, 1, "A person or the system ended it before it was done.", "Run the command again: it continues where it stopped.") \
 X(ERR_REPO_EXISTS, "repository-exists", 409, 1, "There is something else where the repository would be made.", "Name an empty folder.") \
 /* protection and recovery */ \
 X(ERR_PROTECTION_BLOCKED, "protection-blocked", 403, 4, "That protection level cannot be had now.", "The message says why, and what to do first.") \

@@ -501,32 +501,95 @@ writer_put(
 	return w->block.n == WRITE_BYTES ? writer_flush(w, e) : 0;
 }
 
-/* The live entries of the hash table, sorted; new memory. */
-static struct entry *
-added_sorted(const struct chunkmap *m, size_t *n)
+static void
+swap(struct entry *a, struct entry *b)
 {
-	struct entry *all = mem_array(m->n_slots + 1, sizeof *all);
+	struct entry x = *a;
 
-	*n = 0;
+	*a = *b;
+	*b = x;
+}
+
+/*
+ * Sort in place: qsort takes as much memory again. Names are uniform, so that
+ * halves are about equal; the smaller one goes first, which bounds the depth
+ * whatever they are.
+ */
+static void
+sort(struct entry *x, size_t n)
+{
+	while (n > 16) {
+		size_t i = 0, j = n - 1;
+		struct entry mid = x[n / 2];
+		for (;; i++, j--) {
+			while (entry_cmp(&x[i], &mid) < 0)
+				i++;
+			while (entry_cmp(&mid, &x[j]) < 0)
+				j--;
+			if (i >= j)
+				break;
+			swap(&x[i], &x[j]);
+		}
+		/* [0, j] and [j + 1, n): all of one are below the other. */
+		size_t left = j + 1;
+		if (left < n - left) {
+			sort(x, left);
+			x += left;
+			n -= left;
+		} else {
+			sort(x + left, n - left);
+			n = left;
+		}
+	}
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = i; k > 0 && entry_cmp(&x[k], &x[k - 1]) < 0;
+		     k--)
+			swap(&x[k], &x[k - 1]);
+}
+
+/*
+ * Move the live entries of the hash table to its start, sorted, and return how
+ * many there are. It is no hash table then: slots_again makes it one.
+ */
+static size_t
+slots_sort(struct chunkmap *m)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < m->cap_slots; i++)
 		if (entry_live(m, &m->slots[i]))
-			all[(*n)++] = m->slots[i];
-	qsort(all, *n, sizeof *all, entry_cmp);
-	return all;
+			m->slots[n++] = m->slots[i];
+	sort(m->slots, n);
+	return n;
+}
+
+/* After slots_sort, when the table stays: the first n are its entries. */
+static void
+slots_again(struct chunkmap *m, size_t n)
+{
+	OWN(mem_free) struct entry *old = m->slots;
+
+	m->slots = NULL;
+	m->cap_slots = m->n_slots = 0;
+	slots_room(m, n);
+	for (size_t i = 0; i < n; i++)
+		slot_put(m->slots, m->cap_slots, &old[i]);
+	m->n_slots = n;
 }
 
 /*
  * Write both halves as one sorted run.
  *
+ * n_added  entries that slots_sort left.
  * numbers  per pack its new number.
  * counts   per new number, how many entries were written.
  */
 static int
-write_entries(const struct chunkmap *m, struct writer *w,
+write_entries(const struct chunkmap *m, size_t n_added, struct writer *w,
     const uint32_t *numbers, uint32_t *counts, struct err *e)
 {
-	size_t n_added, i = 0, j = 0;
-	OWN(mem_free) struct entry *added = added_sorted(m, &n_added);
+	const struct entry *added = m->slots;
+	size_t i = 0, j = 0;
 
 	while (i < m->n_sorted || j < n_added) {
 		struct entry x = { .pack = NO_PACK };
@@ -574,7 +637,8 @@ write_header(const struct chunkmap *m, struct writer *w, const uint32_t *counts,
 }
 
 static int
-write_all(const struct chunkmap *m, struct writer *w, struct err *e)
+write_all(
+    const struct chunkmap *m, size_t n_added, struct writer *w, struct err *e)
 {
 	OWN(mem_free)
 	uint32_t *numbers = mem_array((size_t)m->n_packs + 1, sizeof *numbers);
@@ -587,7 +651,7 @@ write_all(const struct chunkmap *m, struct writer *w, struct err *e)
 			numbers[i] = n_packs++;
 	uint64_t start = HEADER_BYTES + (uint64_t)n_packs * PACK_BYTES;
 	w->at = start;
-	if (write_entries(m, w, numbers, counts, e) < 0)
+	if (write_entries(m, n_added, w, numbers, counts, e) < 0)
 		return -1;
 	return write_header(
 	    m, w, counts, n_packs, (w->at - start) / ENTRY_BYTES, e);
@@ -634,13 +698,13 @@ adopt(struct chunkmap *m, int fd, struct err *e)
 }
 
 static int
-save(struct chunkmap *m, struct err *e)
+save_sorted(struct chunkmap *m, size_t n_added, struct err *e)
 {
 	OWN(writer_drop) struct writer w = { .fd = -1 };
 
 	if (writer_open(&w, m->path, e) < 0)
 		return -1;
-	if (write_all(m, &w, e) < 0)
+	if (write_all(m, n_added, &w, e) < 0)
 		return err_in(e, "%s", m->path);
 	if (fsync(w.fd) < 0 || rename(w.path, m->path) < 0)
 		return err_sys(e, "%s", m->path);
@@ -648,6 +712,29 @@ save(struct chunkmap *m, struct err *e)
 	if (sync_parent(m->path, e) < 0)
 		return -1;
 	return adopt(m, w.fd, e);
+}
+
+static int
+save(struct chunkmap *m, struct err *e)
+{
+	size_t n = slots_sort(m);
+
+	if (save_sorted(m, n, e) == 0)
+		return 0;
+	slots_again(m, n);
+	return -1;
+}
+
+static int
+spill_sorted(struct chunkmap *m, size_t n_added, struct err *e)
+{
+	OWN(writer_drop) struct writer w = { .fd = -1 };
+
+	if (writer_open(&w, m->path, e) < 0)
+		return -1;
+	(void)unlink(w.path);
+	mem_free(&w.path);
+	return write_all(m, n_added, &w, e) < 0 ? -1 : adopt(m, w.fd, e);
 }
 
 /*
@@ -658,17 +745,15 @@ save(struct chunkmap *m, struct err *e)
 static void
 spill(struct chunkmap *m)
 {
-	OWN(writer_drop) struct writer w = { .fd = -1 };
-	struct err e;
+	size_t max = 2 * m->n_slots, n = slots_sort(m);
+	struct err ignored;
 
-	m->max_slots = 2 * m->n_slots;
-	if (writer_open(&w, m->path, &e) < 0)
+	if (spill_sorted(m, n, &ignored) == 0) {
+		m->changed = true;
 		return;
-	(void)unlink(w.path);
-	mem_free(&w.path);
-	if (write_all(m, &w, &e) < 0 || adopt(m, w.fd, &e) < 0)
-		return;
-	m->changed = true;
+	}
+	slots_again(m, n);
+	m->max_slots = max;
 }
 
 /* ---- what callers see ---------------------------------------------------- */

@@ -53,7 +53,7 @@ void chunkmap_set_seq(struct chunkmap *m, uint64_t seq);
  *
  * n       0..CHUNKMAP_PACK_MAX.
  * cost    every 393,216 new entries are merged with the file into one without
- *         a name beside it, which holds up all other calls meanwhile: 30 MiB
+ *         a name beside it, which holds up all other calls meanwhile: 20 MiB
  *         of memory are enough, however much is added.
  */
 void chunkmap_add(struct chunkmap *m, const struct id *pack,

@@ -4,6 +4,7 @@
 
 #include "wire/errjson.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,10 @@ harden(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
+#ifdef M_MMAP_THRESHOLD
+	/* Or the C library keeps what was large and is given back. */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+#endif
 }
 
 static int
@@ -273,5 +278,7 @@ main(int argc, char **argv)
 	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
 	int status = run(&cli, argc, argv);
 	free(cli.args);
+	if (status != 0)
+		cli_stop_die();
 	return status;
 }

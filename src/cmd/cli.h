@@ -13,6 +13,8 @@
 #include "client/self.h"
 #include "client/visit.h"
 
+#include <stdatomic.h>
+
 #define VERSION "0.1.0"
 
 struct cli {
@@ -217,6 +219,15 @@ MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
+
+/*
+ * From here on a signal that would end the program turns the result true, and
+ * a second one ends it.
+ */
+const atomic_bool *cli_stop_begin(void);
+void cli_stop_end(void);
+/* End by the signal that came, so that the caller sees it; return if none. */
+void cli_stop_die(void);
 
 typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TERMINAL_NS 200000000LL /* between two updates of a terminal */
@@ -63,6 +65,87 @@ warn(void *ctx, struct bytes path, const struct err *why)
 	    err_name(why->code));
 }
 
+/* " of N", or nothing while nobody knows. */
+static char *
+of_all(uint64_t all, char *(*text)(uint64_t))
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	if (all > 0) {
+		OWN(mem_free) char *n = text(all);
+		buf_printf(&b, " of %s", n);
+	}
+	return mem_text(buf_text(&b));
+}
+
+static char *
+number(uint64_t n)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_printf(&b, "%llu", (unsigned long long)n);
+	return mem_text(buf_text(&b));
+}
+
+/* "35 %, 2 min left; ": a file costs as much as so many of its bytes. */
+static char *
+outlook(const struct backup_progress *p, double seconds)
+{
+	const double each = 8192;
+	double done = (double)p->bytes + each * (double)p->files;
+	double all = (double)p->all_bytes + each * (double)p->all_files;
+	OWN(buf_free) struct buf b = { 0 };
+
+	if (p->all_files == 0 || done <= 0 || all <= 0)
+		return mem_text("");
+	double share = done < all ? done / all : 1;
+	uint64_t left = (uint64_t)(seconds * (1 - share) / share + 0.5);
+	buf_printf(&b, "%.0f %%", 100 * share);
+	if (seconds < 2)
+		buf_put_str(&b, "; "); /* too soon to tell */
+	else if (left >= 3600)
+		buf_printf(&b, ", %llu h %llu min left; ",
+		    (unsigned long long)(left / 3600),
+		    (unsigned long long)(left / 60 % 60));
+	else if (left >= 60)
+		buf_printf(&b, ", %llu min %llu s left; ",
+		    (unsigned long long)(left / 60),
+		    (unsigned long long)(left % 60));
+	else
+		buf_printf(&b, ", %llu s left; ", (unsigned long long)left);
+	return mem_text(buf_text(&b));
+}
+
+/* How many bytes of UTF-8 fit into so many columns; wide ones take two. */
+static int
+fitting(const char *s, size_t columns)
+{
+	size_t i = 0, used = 0;
+
+	while (s[i] != '\0') {
+		size_t n = 1;
+		while (((unsigned char)s[i + n] & 0xc0) == 0x80)
+			n++;
+		/* U+1100 is where the first wide ones are. */
+		used +=
+		    n > 3 || (n == 3 && (unsigned char)s[i] >= 0xe1) ? 2 : 1;
+		if (used > columns)
+			break;
+		i += n;
+	}
+	return (int)i;
+}
+
+static size_t
+columns(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 10
+	    ? w.ws_col - 1U
+	    : 79;
+}
+
 static void
 progress(void *ctx, const struct backup_progress *p)
 {
@@ -76,11 +159,20 @@ progress(void *ctx, const struct backup_progress *p)
 	OWN(mem_free)
 	char *rate = cli_size((uint64_t)((double)p->bytes / (seconds + 0.001)));
 	OWN(mem_free) char *path = cli_shown(bytes_str(p->path));
+	OWN(mem_free) char *files_of = of_all(p->all_files, number);
+	OWN(mem_free) char *bytes_of_all = of_all(p->all_bytes, cli_size);
+	OWN(mem_free) char *hope = outlook(p, seconds);
+	OWN(buf_free) struct buf line = { 0 };
+	buf_printf(&line, "%s%llu%s files, %s%s, %s new, %s/s", hope,
+	    (unsigned long long)p->files, files_of, bytes, bytes_of_all, fresh,
+	    rate);
 	erase(s);
-	(void)fprintf(stderr, "%llu files, %s, %s new, %s/s%s",
-	    (unsigned long long)p->files, bytes, fresh, rate,
-	    s->terminal ? "\n" : "");
-	(void)fprintf(stderr, s->terminal ? "  /%.70s" : "  /%s\n", path);
+	if (s->terminal)
+		(void)fprintf(stderr, "%.*s\n  /%.*s",
+		    fitting(buf_text(&line), columns()), buf_text(&line),
+		    fitting(path, columns() - 3), path);
+	else
+		(void)fprintf(stderr, "%s  /%s\n", buf_text(&line), path);
 	s->drawn = s->terminal;
 }
 
@@ -153,6 +245,18 @@ home_of_user(void)
 	return p != NULL ? p->pw_dir : "/";
 }
 
+/* A repository that lies in what is backed up must not hold itself. */
+static void
+avoid_repo(const struct cli *cli, struct backup_options *o)
+{
+	struct stat st;
+
+	if (cli->repo == NULL || stat(cli->repo, &st) < 0)
+		return;
+	o->repo_dev = st.st_dev;
+	o->repo_ino = st.st_ino;
+}
+
 int
 cli_backup(struct cli *cli, struct err *e)
 {
@@ -178,11 +282,16 @@ cli_backup(struct cli *cli, struct err *e)
 	const char *home = home_of_user();
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
-	    snapshot_check_tags(tags.items, tags.n, e) < 0 ||
-	    (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
-	    cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
-	    two_factor_gate(r.self, e) < 0 ||
-	    home_lock(r.dir, "backup", &lock, e) < 0)
+	    snapshot_check_tags(tags.items, tags.n, e) < 0)
+		return -1;
+	/* A dry run makes nothing: what is not there holds nothing yet. */
+	bool none =
+	    cli->repo != NULL && o.dry_run && !depot_local_there(cli->repo);
+	if (!none &&
+	    ((cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
+		cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
+		two_factor_gate(r.self, e) < 0 ||
+		home_lock(r.dir, "backup", &lock, e) < 0))
 		return -1;
 	(void)gethostname(host, sizeof host - 1);
 	const struct passwd *p = getpwuid(getuid());
@@ -198,11 +307,16 @@ cli_backup(struct cli *cli, struct err *e)
 	o.n_secrets = secrets.n;
 	o.host = host;
 	o.user = p != NULL ? p->pw_name : "";
+	avoid_repo(cli, &o);
 	o.warn = warn;
 	o.progress = progress;
 	o.ctx = &show;
 	show_begin(&show, cli);
+	if (!cli->quiet && !cli->json) /* before the first line that shows it */
+		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
+	o.stop = cli_stop_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
+	cli_stop_end();
 	erase(&show);
 	if (rc < 0)
 		return -1;

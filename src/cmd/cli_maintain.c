@@ -4,6 +4,7 @@
 
 #include "apps/prune.h"
 #include "apps/verify.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #include <jansson.h>

@@ -493,7 +493,7 @@ cli_find(struct cli *cli, struct err *e)
 
 	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
-	    exclude_add(pattern, bytes_str(cli->args[0]), e) < 0 ||
+	    exclude_add_typed(pattern, bytes_str(cli->args[0]), e) < 0 ||
 	    cli_view(cli, &o, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o.list.n; i++) {

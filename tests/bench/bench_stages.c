@@ -135,20 +135,21 @@ walk(struct bench *b, int fd, bool read)
 
 	must(capture_list(fd, &list, &e), &e);
 	for (size_t i = 0; i < capture_size(list); i++) {
-		const struct capture_item *item = capture_at(list, i);
-		if (item->type == ENTRY_DIRECTORY) {
+		struct capture_item item;
+		must(capture_stat(fd, capture_name(list, i), &item, &e), &e);
+		if (item.type == ENTRY_DIRECTORY) {
 			OWN(fd_close) int sub = -1;
-			must(capture_open_dir(fd, item->name, &sub, &e), &e);
+			must(capture_open_dir(fd, item.name, &sub, &e), &e);
 			bytes += walk(b, sub, read);
 			continue;
 		}
-		bytes += item->size;
+		bytes += item.size;
 		if (!read)
 			continue;
-		must(capture_detail(b->capture, fd, item, &d, &e), &e);
+		must(capture_detail(b->capture, fd, &item, &d, &e), &e);
 		buf_clear(&b->scratch);
-		uint8_t *p = buf_grow(&b->scratch, item->size);
-		must(file_pread_full(d.fd, p, item->size, 0, &got, &e), &e);
+		uint8_t *p = buf_grow(&b->scratch, item.size);
+		must(file_pread_full(d.fd, p, item.size, 0, &got, &e), &e);
 	}
 	capture_detail_free(&d);
 	return bytes;

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define TRIES 3 /* of a backup whose packs are pruned meanwhile */
 
@@ -94,18 +93,6 @@ seen_path(const struct run *r)
 	buf_put_str(&name, "seen-");
 	text_hex(&name, bytes_of(hash.b, 16));
 	return file_join(r->repo->cache_dir, buf_text(&name));
-}
-
-static void
-many_files(void)
-{
-	struct rlimit limit;
-
-	/* One descriptor for each level of the tree. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static void
@@ -263,7 +250,7 @@ run_once(struct repo *repo, const struct backup_options *o,
 	int64_t started_ms = now_ms();
 
 	*out = (struct backup_result){ 0 };
-	many_files();
+	(void)fd_raise(); /* one for each level of the tree */
 	if (backup_find_roots(&r, e) < 0 || load_patterns(&r, e) < 0)
 		return -1;
 	cache = seen_path(&r);

@@ -7,7 +7,8 @@
 
 struct restore_progress {
 	uint64_t files, bytes; /* done, those already there included */
-	uint64_t all_files, all_bytes;
+	uint64_t all_files, all_bytes; /* as far as is known */
+	bool all_known; /* the walk is over, or the snapshot told */
 };
 
 struct restore_options {
@@ -22,6 +23,7 @@ struct restore_options {
 	size_t n_includes;
 	enum place_rule rule;
 	bool dry_run;
+	bool numeric_ids; /* owners by number, not by name */
 	unsigned threads; /* 0: one per core, and one */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*list)(void *ctx, struct bytes path, const struct entry *x);

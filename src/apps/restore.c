@@ -161,48 +161,71 @@ lost(const struct link *link)
 	    (err_exit(link->code) == 6 || link->code == ERR_CATEGORY_CLOSED);
 }
 
+static void
+name_over(struct restore *r, const struct entry *x)
+{
+	r->result->totals.files += x->type == ENTRY_REGULAR;
+	r->result->totals.bytes += x->size;
+}
+
 /*
- * Give further names to files that are there. What can be no link here, for
- * its file is not there or cannot have another name, is restored by itself.
- *
- * again  takes the path and the entry of each of those.
+ * Give one further name; *aside when it cannot be a link here: its file is not
+ * there, or cannot have another name.
  */
+static void
+link_name(struct restore *r, const struct restore_name *n,
+    const struct entry *x, bool *aside)
+{
+	struct link *link = n->link;
+	struct err why;
+
+	*aside = false;
+	if (link->state == LINK_DONE &&
+	    place_hardlink(r->place, link->path, n->path, x, &why) == 0) {
+		name_over(r, x);
+		return;
+	}
+	if (link->state == LINK_DONE && why.code == ERR_CONFLICT) {
+		/* An earlier run may have made it a file by itself. */
+		if (restore_same(r, n->path, x))
+			name_over(r, x);
+		else
+			restore_failed(r, n->path, &why);
+		return;
+	}
+	*aside = !lost(link) || link->category != x->category;
+	if (*aside)
+		return;
+	(void)err_set(
+	    &why, link->code, "its content is lost under another name, too");
+	restore_failed(r, n->path, &why);
+}
+
+/* again  takes the link, path and entry of each that cannot be one here. */
 static int
 link_names(struct restore *r, struct buf *again, struct err *e)
 {
 	OWN(mem_free)
-	struct link **aside = mem_array(r->n_names + 1, sizeof *aside);
-	size_t n_aside = 0;
+	struct link **list = mem_array(r->n_names + 1, sizeof(struct link *));
+	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_names; i++) {
-		const struct restore_name *n = &r->names[i];
-		struct link *link = n->link;
+		const struct restore_name *name = &r->names[i];
 		struct entry x;
-		struct err why;
-		if (restore_entry(n->raw, &x, e) < 0)
+		bool aside;
+		if (restore_entry(name->raw, &x, e) < 0)
 			return -1;
-		if (link->state == LINK_DONE &&
-		    place_hardlink(r->place, link->path, n->path, &x, &why) ==
-			0) {
-			r->result->totals.files += x.type == ENTRY_REGULAR;
-			r->result->totals.bytes += x.size;
+		link_name(r, name, &x, &aside);
+		if (!aside)
 			continue;
-		}
-		if (lost(link) && link->category == x.category)
-			(void)err_set(&why, link->code,
-			    "its content could not be had under another name");
-		else if (link->state == LINK_FAILED ||
-		    why.code != ERR_CONFLICT) {
-			aside[n_aside++] = link;
-			buf_put_u64(again, (uint64_t)(uintptr_t)link);
-			buf_put_v32(again, n->path);
-			buf_put_bytes(again, n->raw);
-			continue;
-		}
-		restore_failed(r, n->path, &why);
+		list[n++] = name->link;
+		buf_put_u64(again, (uint64_t)(uintptr_t)name->link);
+		buf_put_v32(again, name->path);
+		buf_put_bytes(again, name->raw);
 	}
-	while (n_aside > 0)
-		aside[--n_aside]->state = LINK_FAILED;
+	/* From now on they have no name, until one is given by itself. */
+	while (n > 0)
+		list[--n]->state = LINK_FAILED;
 	return 0;
 }
 

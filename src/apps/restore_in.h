@@ -145,6 +145,8 @@ MUST_CHECK int restore_plan(
 /* Plan it as a file or link by itself, whatever other names it has. */
 MUST_CHECK int restore_plan_again(struct restore *r, struct bytes path,
     const struct entry *x, struct link *link, struct err *e);
+/* Is the file there already, and does the rule leave it there then? */
+bool restore_same(struct restore *r, struct bytes path, const struct entry *x);
 /* Plan it as a further name of that file. */
 void restore_plan_name(struct restore *r, struct bytes path,
     const struct entry *x, struct link *link);

@@ -65,7 +65,7 @@ restore_link(struct restore *r, const struct entry *x, bool *first)
 		grow(r);
 	struct link **at = &r->links[be64(key) & (r->cap_links - 1)];
 	for (struct link *l = *at; l != NULL; l = l->next) {
-		if (memcmp(l->key, key, 16) != 0)
+		if (!bytes_equal(bytes_of(l->key, 16), bytes_of(key, 16)))
 			continue;
 		/* A secret by its name has other names for its chunks. */
 		if (l->category == x->category &&

@@ -239,17 +239,24 @@ add_file(struct restore *r, struct bytes path, const struct entry *x,
 	r->n_files++;
 }
 
+bool
+restore_same(struct restore *r, struct bytes path, const struct entry *x)
+{
+	struct err ignored;
+	bool same = false;
+
+	return x->type == ENTRY_REGULAR && r->o->rule != PLACE_ALWAYS &&
+	    place_same(r->place, path, x, &same, &ignored) == 0 && same &&
+	    content_same(r, path, x);
+}
+
 static int
 plan_file(struct restore *r, struct bytes path, const struct entry *x,
     struct link *link, struct err *e)
 {
-	bool same = false;
 	uint32_t chunks = 0;
 
-	if (r->o->rule != PLACE_ALWAYS &&
-	    place_same(r->place, path, x, &same, e) < 0)
-		return -1;
-	if (same && content_same(r, path, x)) {
+	if (restore_same(r, path, x)) {
 		r->result->totals.files++;
 		r->result->totals.bytes += x->size;
 		link_settled(link, NULL);

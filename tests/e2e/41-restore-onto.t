@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 41-restore-onto.t: right bytes under the right name, or it is said which not.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+root() {
+	[ "$(id -u)" -eq 0 ]
+}
+# A repository in a folder: what lands on a disk does not depend on accounts.
+disk() {
+	at home --repo-password-file "$PW" "$@"
+}
+back() { # SPEC [FLAGS…]: restore from it into $T/to
+	spec=$1
+	shift
+	disk restore "$spec" --to "$T/to" --repo "$T/repo" "$@"
+}
+store() { # PATH…: a backup; its ID in $id
+	run disk backup "$@" --to "$T/repo"
+	id=$(tail -n 1 "$T/out")
+}
+
+# ---- hard links ----
+
+mkdir "$T/two"
+echo 'the content of both' >"$T/two/a"
+ln "$T/two/a" "$T/two/b"
+ln "$T/two/a" "$T/two/c"
+store "$T/two"
+ok 'three names of one file come back' back "$id:$T/two"
+equal 'as one file' '1 3' "$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
+	awk '{ n = $2 } END { print NR, n }')"
+ok 'and again, onto itself' back "$id:$T/two"
+equal 'still as one' 1 "$(stat -c %i "$T/to"/[abc] | sort -u | wc -l)"
+rm -r "$T/to"
+
+# restic #836, borg #10387
+for kept in 'of mine' 'the CONTENT of both'; do
+	mkdir "$T/to"
+	echo "$kept" >"$T/to/a"
+	touch -r "$T/two/a" "$T/to/a"
+	exits "a first name that is kept ($kept) is told" 3 back "$id:$T/two"
+	also 'by name' '^aumbry: /a: '
+	equal 'and stays' "$kept" "$(cat "$T/to/a")"
+	equal 'the others have the content of the backup' \
+		'the content of both the content of both' \
+		"$(echo $(cat "$T/to/b" "$T/to/c"))"
+	equal 'as one file, which is not the kept one' '1 2 2' \
+		"$(stat -c %h "$T/to/a" "$T/to/b" "$T/to/c" | tr '\n' ' ' |
+			sed 's/ $//')"
+	rm -r "$T/to"
+done
+
+# borg #4901: a second name on another file system
+if root && mkdir -p "$T/to/there" && small_disk "$T/to/there" 8m; then
+	mkdir "$T/two/there"
+	ln "$T/two/a" "$T/two/there/d"
+	ln "$T/two/a" "$T/two/there/e"
+	store "$T/two"
+	ok 'names on another file system come back too' back "$id:$T/two"
+	ok 'with their content' cmp "$T/two/a" "$T/to/there/d"
+	equal 'linked as far as can be' '3 2' "$(echo $(stat -c %h \
+		"$T/to/a" "$T/to/there/d"))"
+	ok 'and again' back "$id:$T/two"
+	umount "$T/to/there"
+	rm -r "$T/two/there"
+fi
+rm -rf "$T/to"
+
+# duplicacy #468, rsnapshot #221: flags that forbid further names
+if root && chattr +i "$T/two/a" 2>/dev/null; then
+	store "$T/two"
+	chattr -i "$T/two/a"
+	ok 'a file that may not change comes back with all its names' \
+		back "$id:$T/two"
+	equal 'as one file' 1 "$(stat -c %i "$T/to"/[abc] | sort -u | wc -l)"
+	says 'and may not change' '^....i' lsattr "$T/to/c"
+	ok 'again, where it is already' back "$id:$T/two"
+	chattr -i "$T/to/a"
+	rm "$T/to/c"
+	chattr +i "$T/to/a"
+	ok 'with a name missing' back "$id:$T/two"
+	ok 'that one is there' cmp "$T/two/a" "$T/to/c"
+	chattr -i "$T/to/a" "$T/to/c"
+	rm -r "$T/to"
+fi
+
+# ---- what is there ----
+
+mkdir "$T/in" "$T/in/sub"
+head -c 100000 /dev/urandom >"$T/in/file"
+head -c 3000000 /dev/urandom >"$T/in/large"
+truncate -s 20M "$T/in/sparse"
+echo data | dd of="$T/in/sparse" bs=1 seek=5000000 conv=notrunc 2>/dev/null
+ln -s file "$T/in/link"
+mkfifo "$T/in/fifo"
+echo in >"$T/in/sub/f"
+chmod 640 "$T/in/file"
+store "$T/in"
+ok 'a tree comes back' back "$id:$T/in"
+ok 'as it was' trees_equal "$T/in" "$T/to"
+
+# restic #4838: same size, same time, other bytes
+damage() { # FILE AT
+	touch -r "$1" "$T/stamp"
+	printf '\1\2\3\4' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+	touch -r "$T/stamp" "$1"
+}
+for f in file large sparse; do
+	for rule in never older; do
+		damage "$T/to/$f" 50000
+		exits "$f with other bytes is not taken for restored ($rule)" 3 \
+			back "$id:$T/in" --overwrite "$rule"
+		also 'but named' "^aumbry: /$f: "
+	done
+	ok "--overwrite always replaces $f" back "$id:$T/in" --overwrite always
+	ok 'with what it was' trees_equal "$T/in" "$T/to"
+done
+chmod 4777 "$T/to/file"
+setfattr -n user.mine -v x "$T/to/file" 2>/dev/null
+setfacl -m u:12345:r "$T/to/file" 2>/dev/null
+chmod 777 "$T/to/sub"
+setfattr -n user.mine -v x "$T/to/sub" 2>/dev/null
+setfacl -d -m u:12345:r "$T/to/sub" 2>/dev/null
+ok '--overwrite always gives back what else it had' \
+	back "$id:$T/in" --overwrite always
+ok 'mode, attributes and lists' trees_equal "$T/in" "$T/to"
+equal 'of folders too' '' "$(getfattr -d -m - "$T/to/sub" 2>/dev/null)"
+
+# What is in the way is named, whatever it is, and the rest comes.
+taken() { # WHAT COMMAND…: what stands at file, large, sparse, link and fifo
+	what=$1
+	shift
+	rm -rf "$T/to"
+	mkdir "$T/to"
+	for f in file large sparse link fifo; do
+		"$@" "$T/to/$f"
+	done
+	exits "$what where files should be: never" 3 back "$id:$T/in"
+	equal 'each named' 5 "$(grep -Ec \
+		'^aumbry: /(file|large|sparse|link|fifo): .*conflict' "$T/err")"
+	ok 'and the rest is there' cmp "$T/in/sub/f" "$T/to/sub/f"
+	equal 'no litter' '' "$(find "$T/to" -name '.aumbry-*')"
+}
+taken 'folders' mkdir
+exits 'folders stay under always, too' 3 back "$id:$T/in" --overwrite always
+equal 'each named' 5 "$(grep -c 'in the way' "$T/err")"
+taken 'links' ln -s /nowhere/at/all
+ok 'always replaces links' back "$id:$T/in" --overwrite always
+touch -r "$T/in" "$T/to" # it was there, and keeps its own
+ok 'by what was there' trees_equal "$T/in" "$T/to"
+other_fifo() {
+	case $1 in
+	*/fifo) echo x >"$1" ;;
+	*) mkfifo -m 600 "$1" ;;
+	esac
+}
+taken 'FIFOs' other_fifo
+ok 'always replaces FIFOs' back "$id:$T/in" --overwrite always
+touch -r "$T/in" "$T/to"
+ok 'by what was there' trees_equal "$T/in" "$T/to"
+if root && touch "$T/probe" && chattr +i "$T/probe" 2>/dev/null; then
+	chattr -i "$T/probe"
+	immutable() {
+		echo mine >"$1"
+		chattr +i "$1"
+	}
+	taken 'files that may not change' immutable
+	exits 'always cannot replace those' 3 \
+		back "$id:$T/in" --overwrite always
+	chattr -i "$T/to"/*
+fi
+rm -rf "$T/to"
+
+# backintime #708: the target is not the snapshot's
+mkdir "$T/to" "$T/to/sub"
+chmod 1777 "$T/to"
+chmod 2750 "$T/to/sub"
+root && chown 1234:1234 "$T/to" "$T/to/sub"
+setfacl -d -m u:12345:rwx "$T/to" 2>/dev/null
+touch -d 2002-02-02 "$T/to" "$T/to/sub"
+props() {
+	stat -c '%n %a %u %g %Y' "$T/to" "$T/to/sub"
+	getfacl -p "$T/to" 2>/dev/null
+}
+props >"$T/props"
+ok 'into folders that are there' back "$id:$T/in"
+equal 'which keep mode, owner, list and time' "$(cat "$T/props")" "$(props)"
+equal 'and give no list on' '' \
+	"$(getfattr -d -m - "$T/to/file" "$T/to/sub/f" 2>/dev/null)"
+equal 'nor a mode' 640 "$(stat -c %a "$T/to/file")"
+rm -rf "$T/to"
+
+# ---- as somebody else, by number ----
+
+if root; then
+	mkdir "$T/owned"
+	echo x >"$T/owned/f"
+	chown daemon:daemon "$T/owned/f"
+	store "$T/owned"
+	# Another machine: the numbers of that name are other ones.
+	sed 's/^daemon:x:1:1:/daemon:x:7777:7777:/' /etc/passwd >"$T/passwd"
+	sed 's/^daemon:x:1:/daemon:x:7777:/' /etc/group >"$T/group"
+	cat >"$T/elsewhere" <<-END
+		mount --bind "$T/passwd" /etc/passwd &&
+		mount --bind "$T/group" /etc/group && exec "\$@"
+	END
+	elsewhere() {
+		unshare -m sh "$T/elsewhere" \
+			aumbry --home "$T/home" --repo-password-file "$PW" \
+			--repo "$T/repo" restore "$id:$T/owned" --to "$T/to" "$@"
+	}
+	if unshare -m sh "$T/elsewhere" true 2>/dev/null; then
+		ok 'owners come back by name' elsewhere
+		equal 'as the number here' 7777:7777 \
+			"$(stat -c %u:%g "$T/to/f")"
+		rm -r "$T/to"
+		ok '--numeric-ids' elsewhere --numeric-ids
+		equal 'gives the number there' 1:1 "$(stat -c %u:%g "$T/to/f")"
+		rm -r "$T/to"
+	fi
+fi
+finish

@@ -301,7 +301,7 @@ restore_window(struct restore *r, const struct bytes *at, struct err *e)
 /* ---- the whole ---- */
 
 static int
-prepare(struct restore *r, struct err *e)
+prepare(struct restore *r, const struct snapshot *snap, struct err *e)
 {
 	const struct restore_options *o = r->o;
 
@@ -311,7 +311,7 @@ prepare(struct restore *r, struct err *e)
 		(void)pthread_mutex_init(&r->locks[i], NULL);
 	r->src = source_new(r->repo);
 	if (o->n_includes > 0) {
-		r->include = include_new();
+		r->include = include_new(snap);
 		for (size_t i = 0; i < o->n_includes; i++)
 			if (include_add(
 				r->include, bytes_str(o->includes[i]), e) < 0)
@@ -344,7 +344,7 @@ restore_run(struct repo *repo, const struct snapshot *snap,
 		    (struct restore_progress){ .all_files = snap->files,
 			    .all_bytes = snap->bytes,
 			    .all_known = true };
-	if (prepare(&r, e) < 0 || restore_plan_all(&r, snap, e) < 0)
+	if (prepare(&r, snap, e) < 0 || restore_plan_all(&r, snap, e) < 0)
 		return -1;
 	out->totals.all_known = true;
 	if (o->dry_run)

@@ -36,6 +36,7 @@ struct restore_result {
 	uint64_t errors; /* what could not be restored: write-incomplete */
 	uint64_t damaged; /* of those, because content is lost or changed */
 	uint64_t closed; /* of those, because their category is closed */
+	uint64_t included; /* objects that the patterns took */
 	struct place_counts counts;
 	uint64_t duration_ms;
 };

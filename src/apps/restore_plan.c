@@ -340,6 +340,7 @@ ask(struct restore *r, struct bytes path, const struct entry *x, bool *wanted,
 	*wanted = r->include == NULL || include_wants(r->include, path, is_dir);
 	if (r->include == NULL)
 		return 0;
+	r->result->included += *wanted;
 	if (is_dir)
 		include_note(r->include, restore_keep(&r->kept, path),
 		    without_content(&r->kept, x), *wanted);
@@ -444,5 +445,7 @@ restore_plan_all(struct restore *r, const struct snapshot *snap, struct err *e)
 	buf_put_bytes(&strip, path);
 	buf_put_u8(&strip, '/');
 	r->strip = restore_keep(&r->kept, buf_bytes(&strip));
+	if (r->include != NULL)
+		include_strip(r->include, r->strip);
 	return tree_walk(r->src, snap, path, true, plan_one, r, e);
 }

@@ -361,17 +361,18 @@ int
 cli_restore(struct cli *cli, struct err *e)
 {
 	OWN(cli_list_free) struct cli_list includes = { 0 };
-	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	struct restore_options o = { 0 };
+	struct cli_latest latest = { 0 };
 	const char *overwrite = "never";
 	const struct cli_option options[] = { { "to", CLI_TEXT, &o.to },
 		{ "include", CLI_LIST, &includes },
 		{ "dry-run", CLI_FLAG, &o.dry_run },
 		{ "numeric-ids", CLI_FLAG, &o.numeric_ids },
+		{ "host", CLI_TEXT, &latest.host },
+		{ "path", CLI_TEXT, &latest.path },
 		{ "overwrite", CLI_TEXT, &overwrite } };
-	const struct snapshot *snap;
 	struct restore_result result;
 	struct show show = { 0 };
 
@@ -380,10 +381,10 @@ cli_restore(struct cli *cli, struct err *e)
 		return -1;
 	if (o.to == NULL && !o.dry_run)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
-	cli_split(cli->args[0], &id, &o.path);
-	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
-	    snapshot_find(&list, id, &snap, e) < 0)
+	if (cli_view(cli, &v, e) < 0 ||
+	    cli_pick(cli, v.src, &v.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
+	o.path = buf_text(&at.path);
 	o.includes = includes.items;
 	o.n_includes = includes.n;
 	o.warn = warn;
@@ -391,15 +392,18 @@ cli_restore(struct cli *cli, struct err *e)
 	o.progress = restore_progress;
 	o.ctx = &show;
 	show_begin(&show, cli);
-	int rc = restore_run(r.repo, snap, &o, &result, e);
+	int rc = restore_run(v.repo.repo, at.snap, &o, &result, e);
 	erase(&show);
 	if (rc < 0)
 		return -1;
+	if (includes.n > 0 && result.included == 0)
+		return err_set(e, ERR_NOT_FOUND,
+		    "nothing there is included by these patterns");
 	if (o.dry_run)
 		return 0;
 	struct err ignored;
-	if (r.self != NULL)
-		(void)!self_note_seen(r.self, false, &ignored);
+	if (v.repo.self != NULL)
+		(void)!self_note_seen(v.repo.self, false, &ignored);
 	print_restored(cli, &result);
 	restore_status(cli, &result);
 	return 0;

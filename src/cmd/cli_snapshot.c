@@ -2,7 +2,7 @@
 /* cli_snapshot.c: aumbry snapshot, ls, cat, find: looking at backups. */
 #include "cmd/cli.h"
 
-#include "apps/exclude.h"
+#include "apps/include.h"
 #include "apps/tree.h"
 
 #include <jansson.h>
@@ -186,18 +186,6 @@ cli_snapshot(struct cli *cli, struct err *e)
 
 /* ---- ls ---- */
 
-static struct bytes
-inside(const char *path)
-{
-	struct bytes p = bytes_str(path);
-
-	while (p.n > 0 && p.p[0] == '/')
-		p = bytes_of(p.p + 1, p.n - 1);
-	while (p.n > 0 && p.p[p.n - 1] == '/')
-		p.n--;
-	return p;
-}
-
 static char
 type_letter(enum entry_type t)
 {
@@ -269,13 +257,13 @@ int
 cli_ls(struct cli *cli, struct err *e)
 {
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
 	struct listing l = { cli, false };
-	const struct cli_option options[] = { { "long", CLI_FLAG,
-	    &l.lengthy } };
-	const struct snapshot *s;
-	const char *path;
+	struct cli_latest latest = { 0 };
+	const struct cli_option options[] = { { "long", CLI_FLAG, &l.lengthy },
+		{ "host", CLI_TEXT, &latest.host },
+		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
 	for (int i = 0; i < cli->n_args; i++)
@@ -283,17 +271,17 @@ cli_ls(struct cli *cli, struct err *e)
 			cli->args[i] = "--long";
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
-	cli_split(cli->args[0], &id, &path);
-	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	if (cli_view(cli, &o, e) < 0 ||
+	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
-	struct bytes p = inside(path);
+	struct bytes p = buf_bytes(&at.path);
 	if (p.n > 0) {
-		if (tree_find(o.src, s, p, &raw, &x, e) < 0)
-			return err_in(e, "%s", path);
+		if (tree_find(o.src, at.snap, p, &raw, &x, e) < 0)
+			return -1;
 		if (x.type != ENTRY_DIRECTORY)
 			return ls_entry(&l, p, &x, e);
 	}
-	return tree_walk(o.src, s, p, false, ls_entry, &l, e);
+	return tree_walk(o.src, at.snap, p, false, ls_entry, &l, e);
 }
 
 /* ---- cat ---- */
@@ -348,44 +336,51 @@ cat_data(struct catting *c, struct bytes chunk, struct err *e)
 	return 0;
 }
 
+struct cat {
+	struct source *src;
+	struct catting to;
+};
+
+static int
+cat_chunk(void *ctx, enum category c, const struct digest *name,
+    uint32_t length, struct err *e)
+{
+	struct cat *cat = ctx;
+	OWN(buf_free) struct buf chunk = { 0 };
+
+	if (source_chunk(cat->src, c, name, length, &chunk, e) < 0)
+		return -1;
+	return cat_data(&cat->to, buf_bytes(&chunk), e);
+}
+
 int
 cli_cat(struct cli *cli, struct err *e)
 {
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
-	const struct snapshot *s;
-	const char *path;
+	struct cli_latest latest = { 0 };
+	const struct cli_option options[] = { { "host", CLI_TEXT,
+						  &latest.host },
+		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
-	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0)
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
+	    cli_view(cli, &o, e) < 0 ||
+	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
-	cli_split(cli->args[0], &id, &path);
-	struct bytes p = inside(path);
-	if (p.n == 0)
+	if (at.path.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
-	if (cli_view(cli, &o, e) < 0 || snapshot_find(&o.list, id, &s, e) < 0)
+	if (tree_find(o.src, at.snap, buf_bytes(&at.path), &raw, &x, e) < 0)
 		return -1;
-	if (tree_find(o.src, s, p, &raw, &x, e) < 0)
-		return err_in(e, "%s", path);
 	if (x.type != ENTRY_REGULAR)
-		return err_set(e, ERR_USAGE, "%s is a %s, not a file", path,
-		    entry_type_name(x.type));
-	struct catting c = { .x = &x, .extents = x.extents };
-	struct scan content = scan_of(x.content);
-	while (content.n > 0) {
-		OWN(buf_free) struct buf chunk = { 0 };
-		struct digest name;
-		uint32_t n;
-		if (tree_content(&content, &name, &n, e) < 0 ||
-		    source_chunk(o.src,
-			x.category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN
-						     : CATEGORY_BACKUP,
-			&name, n, &chunk, e) < 0 ||
-		    cat_data(&c, buf_bytes(&chunk), e) < 0)
-			return err_in(e, "%s", path);
-	}
-	return x.size > c.written ? write_hole(x.size - c.written, e) : 0;
+		return err_set(e, ERR_USAGE, "%s is a %s, not a file",
+		    cli->args[0], entry_type_name(x.type));
+	struct cat cat = { o.src, { .x = &x, .extents = x.extents } };
+	if (tree_chunks(&x, cat_chunk, &cat, e) < 0)
+		return err_in(e, "%s", cli->args[0]);
+	return x.size > cat.to.written ? write_hole(x.size - cat.to.written, e)
+				       : 0;
 }
 
 /* ---- find ---- */
@@ -408,8 +403,8 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	if (dir.n > 0)
 		buf_put_u8(&path, '/');
 	buf_put_bytes(&path, x->name);
-	if (!exclude_match(
-		f->pattern, buf_bytes(&path), x->type == ENTRY_DIRECTORY))
+	if (include_ask(f->pattern, f->snap, buf_bytes(&path), 0,
+		x->type == ENTRY_DIRECTORY) != EXCLUDE_YES)
 		return 0;
 	f->n++;
 	OWN(mem_free) char *shown = cli_shown(buf_bytes(&path));
@@ -437,7 +432,7 @@ cli_find(struct cli *cli, struct err *e)
 	struct finding f = { cli, NULL, pattern, 0 };
 
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
-	    exclude_add(pattern, bytes_str(cli->args[0]), e) < 0 ||
+	    include_pattern(pattern, bytes_str(cli->args[0]), e) < 0 ||
 	    cli_view(cli, &o, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o.list.n; i++) {

@@ -221,4 +221,116 @@ if root; then
 		rm -r "$T/to"
 	fi
 fi
+
+# ---- which snapshot, which path ----
+
+real=$(realpath "$T")
+mkdir -p "$T/ours/docs/2024" "$T/etc"
+echo letter >"$T/ours/docs/letter"
+echo jpg >"$T/ours/docs/2024/x.jpg"
+echo '#' >"$T/ours/docs/#note#"
+echo conf >"$T/etc/conf"
+ln -s docs "$T/ours/short"
+ln -s "$T/ours" "$T/LINK"
+store "$T/ours"
+home=$id
+# restic #5361, #2564: stored under the real path
+ok 'a path through a link of this machine' back "latest:$T/LINK/docs"
+also 'is said to be another' "LINK/docs is $real/ours/docs in the backup"
+ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
+says 'ls follows it' '^letter$' disk ls "latest:$T/LINK/docs" --repo "$T/repo"
+says 'cat follows one in the backup' '^letter$' \
+	disk cat "latest:$T/ours/short/letter" --repo "$T/repo"
+mv "$T/ours" "$T/moved"
+says 'that is here no more' '^letter$' \
+	disk cat "$home:$T/LINK/short/../docs//./letter" --repo "$T/repo"
+mv "$T/moved" "$T/ours"
+# restic #2712: the newest of it
+store "$T/etc"
+rm -rf "$T/to"
+ok 'latest is the latest of the path' back "latest:$T/ours/docs"
+also 'and is said to be older' "latest of it is snapshot $home"
+ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
+says 'cat as well' '^letter$' disk cat "latest:$T/ours/docs/letter" \
+	--repo "$T/repo"
+says 'without a path latest is the newest' 'conf$' \
+	back latest --dry-run
+says '--path says of what' 'letter$' back latest --path "$T/ours" --dry-run
+says '--host says of which machine' 'conf$' \
+	back latest --host "$(uname -n)" --dry-run
+refused 'and none of another' 1 not-found back latest --host none --dry-run
+refused '--host with an ID' 2 bad-usage back "$id" --host none --dry-run
+rm "$T/ours/docs/letter"
+store "$T/ours"
+refused 'what the newest has no more' 1 not-found \
+	back "latest:$T/ours/docs/letter"
+also 'is named with the snapshot that has it' \
+	"^Snapshot $home of .* has it: $home:$real/ours/docs/letter$"
+refused 'what none has' 1 not-found back "latest:$T/ours/docs/none"
+also 'too' '^No snapshot has it'
+# restic #1487: patterns are those of --exclude
+for p in 'docs/2024/**' '/docs/2024/' '**/2024/x.jpg' 'docs/*/x.jpg' \
+	"$real/ours/docs/2024/**" '#note#'; do
+	ok "find $p" disk find "$p" --repo "$T/repo"
+	rm -rf "$T/to"
+	ok "--include $p" back "$home" --include "$p"
+	not 'gives back' sh -c 'test -z "$(find "$1" -type f)"' sh "$T/to"
+done
+refused 'a pattern that takes nothing' 1 not-found \
+	back "$home" --include 'no/such/**'
+# restic #21866
+ok '--json restore --dry-run' disk --json restore "$home:$T/ours" --dry-run \
+	--repo "$T/repo"
+equal 'prints objects' '{"event":"would-restore","path":"docs/letter","type":"regular file","size":7}' \
+	"$(grep letter "$T/out" | sed 's/,"mtime":[0-9]*//')"
+rm -rf "$T/to"
+
+# ---- as an ordinary user ----
+
+# restic #655, #1993, borg #8088
+if root; then
+	mkdir "$T/mine" "$T/user"
+	cp "$BUILD/aumbry" "$T/user/"
+	echo a >"$T/mine/own"
+	chown -R 4001:4001 "$T/mine"
+	echo b >"$T/mine/grouped"
+	chown 4001:4777 "$T/mine/grouped"
+	chmod 2750 "$T/mine/grouped"
+	chown -R 4001:4001 "$T/user"
+	chmod 755 "$T"
+	chmod 644 "$PW"
+	user() {
+		setpriv --reuid 4001 --regid 4001 --groups 4777 \
+			"$T/user/aumbry" --home "$T/user/home" \
+			--repo-password-file "$PW" "$@"
+	}
+	ok 'a user backs up' user backup "$T/mine" --to "$T/user/repo"
+	ok 'and restores without a complaint' user restore "latest:$T/mine" \
+		--to "$T/user/back" --repo "$T/user/repo"
+	equal 'with the group of each' '4001:4777 2750' \
+		"$(stat -c '%u:%g %a' "$T/user/back/grouped")"
+	chmod 2770 "$T/user/back"
+	chgrp 4777 "$T/user/back"
+	ok 'into a folder that gives its group on' user restore \
+		"latest:$T/mine" --to "$T/user/back/x" --repo "$T/user/repo"
+	equal 'which does not' 4001:4001 "$(stat -c '%u:%g' \
+		"$T/user/back/x/own")"
+	mkdir "$T/mixed"
+	echo c >"$T/mixed/roots"
+	cp -p "$T/mixed/roots" "$T/mixed/flagged"
+	user backup "$T/mine" --to "$T/user/repo2" >/dev/null 2>&1
+	chattr +i "$T/mixed/flagged" 2>/dev/null && flagged=1
+	aumbry --home "$T/home" --repo-password-file "$PW" backup "$T/mixed" \
+		--to "$T/user/repo2" >/dev/null 2>&1
+	chattr -i "$T/mixed/flagged" 2>/dev/null
+	chown -R 4001:4001 "$T/user"
+	exits 'what others own is given to the user, and that is told' 3 \
+		user restore "latest:$T/mixed" --to "$T/user/mixed" \
+		--repo "$T/user/repo2"
+	also 'once' '^aumbry: 3 objects came back without their owner'
+	also 'with the code' '^\(write-incomplete\)$'
+	[ -z "${flagged-}" ] ||
+		also 'and the flag' '^aumbry: 1 objects came back without their flags'
+	ok 'with their content' cmp "$T/mixed/roots" "$T/user/mixed/roots"
+fi
 finish

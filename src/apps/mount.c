@@ -4,6 +4,8 @@
 #include "apps/mount.h"
 
 #include "apps/dirs.h"
+#include "apps/extents.h"
+#include "base/now.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +25,8 @@
 #define INDEXES 8 /* snapshots whose directories are known */
 #define DIRS 64 /* directories held */
 #define DIRS_BYTES ((size_t)64 << 20) /* of them together */
-#define VALID_S 3600.0 /* nothing here ever changes */
+#define VALID_S 3600.0 /* what is in a snapshot never changes */
+#define AGAIN_NS 2000000000LL /* how often is asked for later snapshots */
 #define NAME_BYTES 48 /* time, dash, short id */
 
 struct held_index {
@@ -38,11 +41,21 @@ struct held_dir {
 	struct dirs_dir dir;
 };
 
+/* A snapshot keeps its place here as long as the mount lasts. */
+struct shown {
+	struct snapshot snapshot;
+	char name[NAME_BYTES];
+	bool gone; /* forgotten since */
+};
+
 struct mounted {
-	const struct snapshot_list *list;
+	struct repo *repo;
 	const struct mount_options *o;
 	struct source *src;
-	char (*names)[NAME_BYTES];
+	struct shown **snaps;
+	size_t n_snaps, cap_snaps;
+	size_t latest; /* one of them, if there is any */
+	int64_t asked_ns; /* when they were last loaded */
 	struct held_index indexes[INDEXES];
 	struct held_dir dirs[DIRS];
 	uint64_t clock; /* of use */
@@ -98,7 +111,8 @@ get_index(
 	}
 	dirs_index_free(&h->index);
 	h->used = 0;
-	if (dirs_index_open(m->src, &m->list->list[snap], &h->index, e) < 0)
+	if (dirs_index_open(m->src, &m->snaps[snap]->snapshot, &h->index, e) <
+	    0)
 		return -1;
 	h->snap = snap;
 	h->used = ++m->clock;
@@ -161,6 +175,91 @@ get_dir(struct mounted *m, size_t snap, struct bytes path,
 	return 0;
 }
 
+/* ---- snapshots ---- */
+
+static void
+add_snapshot(struct mounted *m, struct snapshot *s)
+{
+	struct shown *new = mem_new(sizeof *new);
+	time_t t = (time_t)(s->time_ms / 1000);
+	char when[32];
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(when, sizeof when, "%Y-%m-%dT%H.%M.%S", &tm) == 0)
+		when[0] = '\0';
+	(void)snprintf(new->name, NAME_BYTES, "%s-%s",
+	    when[0] != '\0' ? when : "unknown", id_short(&s->id).s);
+	new->snapshot = *s;
+	*s = (struct snapshot){ 0 };
+	if (m->n_snaps == m->cap_snaps) {
+		m->cap_snaps = m->cap_snaps == 0 ? 16 : 2 * m->cap_snaps;
+		m->snaps =
+		    mem_resize(m->snaps, m->cap_snaps, sizeof(struct shown *));
+	}
+	m->snaps[m->n_snaps++] = new;
+}
+
+/* Takes what is new out of the list, which is all there is now. */
+static void
+take_list(struct mounted *m, struct snapshot_list *list)
+{
+	for (size_t i = 0; i < m->n_snaps; i++)
+		m->snaps[i]->gone = true;
+	for (size_t k = 0; k < list->n; k++) {
+		size_t i = 0;
+		while (i < m->n_snaps &&
+		    !id_equal(&m->snaps[i]->snapshot.id, &list->list[k].id))
+			i++;
+		if (i == m->n_snaps)
+			add_snapshot(m, &list->list[k]);
+		m->snaps[i]->gone = false;
+		m->latest = i;
+	}
+}
+
+/* Are there later ones? Without an answer it stays as it is. */
+static void
+look_again(struct mounted *m)
+{
+	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
+	int64_t now = now_mono_ns();
+	struct err e;
+
+	if (m->n_snaps > 0 && now - m->asked_ns < AGAIN_NS)
+		return;
+	if (repo_refresh(m->repo, &e) == 0 &&
+	    snapshot_load(m->repo, &list, &e) == 0)
+		take_list(m, &list);
+	else if (m->o->warn != NULL)
+		m->o->warn(m->o->ctx, "/", &e);
+	m->asked_ns = now_mono_ns();
+}
+
+static bool
+any_left(const struct mounted *m)
+{
+	return m->latest < m->n_snaps && !m->snaps[m->latest]->gone;
+}
+
+static bool
+find_name(const struct mounted *m, struct bytes name, size_t *snap)
+{
+	for (size_t i = 0; i < m->n_snaps; i++)
+		if (!m->snaps[i]->gone &&
+		    bytes_equal(bytes_str(m->snaps[i]->name), name)) {
+			*snap = i;
+			return true;
+		}
+	return false;
+}
+
+static int
+no_snapshot(struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, "no such snapshot");
+}
+
 /* ---- paths ---- */
 
 /* "/NAME/a/b" as libfuse gives it. errors: not-found. */
@@ -175,16 +274,16 @@ look_up(struct mounted *m, const char *path, struct where *out, struct err *e)
 	if (*path == '\0')
 		return 0;
 	size_t n = strcspn(path, "/");
-	if (strcmp(path, "latest") == 0 && m->list->n > 0) {
+	if (strcmp(path, "latest") == 0) {
+		look_again(m);
 		out->place = PLACE_LATEST;
-		return 0;
+		return any_left(m) ? 0 : no_snapshot(e);
 	}
-	while (out->snap < m->list->n &&
-	    (strlen(m->names[out->snap]) != n ||
-		strncmp(m->names[out->snap], path, n) != 0))
-		out->snap++;
-	if (out->snap == m->list->n)
-		return err_set(e, ERR_NOT_FOUND, "no such snapshot");
+	if (!find_name(m, bytes_of(path, n), &out->snap)) {
+		look_again(m);
+		if (!find_name(m, bytes_of(path, n), &out->snap))
+			return no_snapshot(e);
+	}
 	out->place = PLACE_SNAPSHOT;
 	if (path[n] == '\0')
 		return 0;
@@ -217,7 +316,7 @@ inode(const struct mounted *m, size_t snap, struct bytes dir,
 	OWN(buf_free) struct buf text = { 0 };
 	struct digest hash;
 
-	id_put(&text, &m->list->list[snap].id);
+	id_put(&text, &m->snaps[snap]->snapshot.id);
 	if (x != NULL && x->nlink > 1) {
 		buf_put_u8(&text, 1);
 		buf_put_u64(&text, x->dev);
@@ -230,19 +329,6 @@ inode(const struct mounted *m, size_t snap, struct bytes dir,
 	}
 	digest_of(buf_bytes(&text), &hash);
 	return (ino_t)(be64(hash.b) | 2); /* not 0, not the root's 1 */
-}
-
-static uint64_t
-data_bytes(const struct entry *x)
-{
-	struct bytes rest = x->extents;
-	uint64_t end = 0, at, n, sum = 0;
-
-	if (!x->sparse)
-		return x->size;
-	while (entry_extent_next(&rest, &end, &at, &n))
-		sum += n;
-	return sum;
 }
 
 static void
@@ -258,7 +344,7 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 		.st_size =
 		    (off_t)(x->type == ENTRY_SYMLINK ? x->target.n : x->size),
 		.st_blksize = 131072,
-		.st_blocks = (blkcnt_t)((data_bytes(x) + 511) / 512),
+		.st_blocks = (blkcnt_t)((extents_bytes(x) + 511) / 512),
 		.st_rdev = makedev(x->rdev_major, x->rdev_minor),
 		.st_mtim = { x->mtime_s, (long)x->mtime_ns },
 		.st_atim = { x->mtime_s, (long)x->mtime_ns },
@@ -270,10 +356,10 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 static void
 made_stat(const struct mounted *m, const struct where *w, struct stat *st)
 {
-	size_t newest = m->list->n > 0 ? m->list->n - 1 : 0;
-	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : newest;
-	time_t t =
-	    m->list->n > 0 ? (time_t)(m->list->list[snap].time_ms / 1000) : 0;
+	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : m->latest;
+	time_t t = m->n_snaps > 0
+	    ? (time_t)(m->snaps[snap]->snapshot.time_ms / 1000)
+	    : 0;
 
 	*st = (struct stat){ .st_ino = 1,
 		.st_mode = S_IFDIR | 0555,
@@ -288,7 +374,7 @@ made_stat(const struct mounted *m, const struct where *w, struct stat *st)
 	if (w->place == PLACE_LATEST) {
 		st->st_ino = 4;
 		st->st_mode = S_IFLNK | 0777;
-		st->st_size = (off_t)strlen(m->names[newest]);
+		st->st_size = (off_t)strlen(m->snaps[snap]->name);
 	}
 }
 
@@ -307,11 +393,6 @@ where_stat(const struct mounted *m, const struct where *w, struct stat *st)
 
 /* ---- open files ---- */
 
-struct extent {
-	uint64_t at, n; /* in the file */
-	uint64_t data; /* where its bytes begin in the chunks, end to end */
-};
-
 struct chunk {
 	uint64_t data; /* where its bytes begin */
 	struct digest name;
@@ -321,8 +402,7 @@ struct chunk {
 struct opened {
 	struct buf raw; /* x borrows from it */
 	struct entry x;
-	struct extent *extents;
-	size_t n_extents;
+	struct extents map;
 	struct chunk *chunks;
 	size_t n_chunks;
 	uint64_t data; /* bytes in all chunks */
@@ -336,62 +416,43 @@ opened_free(struct opened **o)
 	if (*o == NULL)
 		return;
 	buf_free(&(*o)->raw);
-	free((*o)->extents);
+	extents_free(&(*o)->map);
 	free((*o)->chunks);
 	buf_free(&(*o)->plain);
 	free(*o);
 	*o = NULL;
 }
 
-static void
-add_extent(struct opened *o, size_t *cap, struct extent x)
-{
-	if (o->n_extents == *cap) {
-		*cap = *cap == 0 ? 4 : 2 * *cap;
-		o->extents = mem_resize(o->extents, *cap, sizeof *o->extents);
-	}
-	o->extents[o->n_extents++] = x;
-}
+struct finding {
+	struct opened *o;
+	size_t cap;
+};
 
-static void
-find_extents(struct opened *o)
+static int
+find_chunk(void *ctx, enum category c, const struct digest *name,
+    uint32_t length, struct err *e)
 {
-	struct bytes rest = o->x.extents;
-	uint64_t end = 0, data = 0;
-	struct extent x = { 0, o->x.size, 0 };
-	size_t cap = 0;
+	struct finding *f = ctx;
+	struct opened *o = f->o;
 
-	if (!o->x.sparse) {
-		if (x.n > 0)
-			add_extent(o, &cap, x);
-		return;
+	(void)c;
+	(void)e;
+	if (o->n_chunks == f->cap) {
+		f->cap = f->cap == 0 ? 16 : 2 * f->cap;
+		o->chunks = mem_resize(o->chunks, f->cap, sizeof *o->chunks);
 	}
-	while (entry_extent_next(&rest, &end, &x.at, &x.n)) {
-		x.data = data;
-		data += x.n;
-		add_extent(o, &cap, x);
-	}
+	o->chunks[o->n_chunks++] = (struct chunk){ o->data, *name, length };
+	o->data += length;
+	return 0;
 }
 
 static int
 find_chunks(struct opened *o, struct err *e)
 {
-	struct scan s = scan_of(o->x.content);
-	size_t cap = 0;
+	struct finding f = { o, 0 };
 
-	while (s.n > 0) {
-		if (o->n_chunks == cap) {
-			cap = cap == 0 ? 16 : 2 * cap;
-			o->chunks =
-			    mem_resize(o->chunks, cap, sizeof *o->chunks);
-		}
-		struct chunk *c = &o->chunks[o->n_chunks];
-		if (tree_content(&s, &c->name, &c->n, e) < 0)
-			return -1;
-		c->data = o->data;
-		o->data += c->n;
-		o->n_chunks++;
-	}
+	if (tree_chunks(&o->x, find_chunk, &f, e) < 0)
+		return -1;
 	o->held = o->n_chunks;
 	return 0;
 }
@@ -421,10 +482,8 @@ hold(struct mounted *m, struct opened *o, size_t i, struct err *e)
 		return 0;
 	o->held = o->n_chunks;
 	buf_clear(&o->plain);
-	if (source_chunk(m->src,
-		o->x.category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN
-						: CATEGORY_BACKUP,
-		&c->name, c->n, &o->plain, e) < 0)
+	if (source_chunk(
+		m->src, tree_category(&o->x), &c->name, c->n, &o->plain, e) < 0)
 		return -1;
 	o->held = i;
 	return 0;
@@ -450,22 +509,6 @@ copy_data(struct mounted *m, struct opened *o, uint64_t data, char *to,
 	return 0;
 }
 
-/* The first extent that ends behind `at`, or n_extents. */
-static size_t
-extent_at(const struct opened *o, uint64_t at)
-{
-	size_t lo = 0, hi = o->n_extents;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (o->extents[mid].at + o->extents[mid].n > at)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
-}
-
 static int
 read_range(struct mounted *m, struct opened *o, uint64_t at, char *to, size_t n,
     struct err *e)
@@ -473,9 +516,9 @@ read_range(struct mounted *m, struct opened *o, uint64_t at, char *to, size_t n,
 	uint64_t end = at + n;
 
 	memset(to, 0, n);
-	for (size_t i = extent_at(o, at);
-	     i < o->n_extents && o->extents[i].at < end; i++) {
-		const struct extent *x = &o->extents[i];
+	for (size_t i = extents_at(&o->map, at);
+	     i < o->map.n && o->map.list[i].at < end; i++) {
+		const struct extent *x = &o->map.list[i];
 		uint64_t from = x->at > at ? x->at : at;
 		uint64_t until = x->at + x->n < end ? x->at + x->n : end;
 		if (copy_data(m, o, x->data + (from - x->at), to + (from - at),
@@ -496,7 +539,7 @@ on_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 	cfg->kernel_cache = 1;
 	cfg->entry_timeout = VALID_S;
 	cfg->attr_timeout = VALID_S;
-	cfg->negative_timeout = VALID_S;
+	cfg->negative_timeout = 0; /* later snapshots come */
 	return mounted();
 }
 
@@ -524,7 +567,7 @@ on_readlink(const char *path, char *out, size_t size)
 	if (look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes target = w.place == PLACE_LATEST
-	    ? bytes_str(m->names[m->list->n - 1])
+	    ? bytes_str(m->snaps[m->latest]->name)
 	    : w.x.target;
 	if (target.n == 0)
 		return -EINVAL;
@@ -550,14 +593,18 @@ list_root(struct mounted *m, fuse_fill_dir_t filler, void *to)
 	struct where w = { .place = PLACE_SNAPSHOT };
 	struct stat st;
 
-	for (w.snap = 0; w.snap < m->list->n; w.snap++) {
+	look_again(m);
+	for (w.snap = 0; w.snap < m->n_snaps; w.snap++) {
+		if (m->snaps[w.snap]->gone)
+			continue;
 		made_stat(m, &w, &st);
-		if (fill(filler, to, bytes_str(m->names[w.snap]), &st) < 0)
+		if (fill(filler, to, bytes_str(m->snaps[w.snap]->name), &st) <
+		    0)
 			return -ENOMEM;
 	}
 	w.place = PLACE_LATEST;
 	made_stat(m, &w, &st);
-	return m->list->n > 0 ? fill(filler, to, bytes_str("latest"), &st) : 0;
+	return any_left(m) ? fill(filler, to, bytes_str("latest"), &st) : 0;
 }
 
 static int
@@ -622,7 +669,7 @@ on_open(const char *path, struct fuse_file_info *fi)
 	struct scan s = scan_of(buf_bytes(&o->raw));
 	if (entry_take(&s, &o->x, &e) < 0 || find_chunks(o, &e) < 0)
 		return failed(path, &e);
-	find_extents(o);
+	extents_of(&o->x, &o->map);
 	fi->fh = (uint64_t)(uintptr_t)TAKE(o);
 	fi->keep_cache = 1;
 	return 0;
@@ -674,18 +721,18 @@ on_lseek(const char *path, off_t at, int whence, struct fuse_file_info *fi)
 	(void)path;
 	if (at < 0 || from >= o->x.size)
 		return -ENXIO;
-	size_t i = extent_at(o, from);
+	size_t i = extents_at(&o->map, from);
 	if (whence == SEEK_DATA) {
-		if (i == o->n_extents)
+		if (i == o->map.n)
 			return -ENXIO;
 		return (
-		    off_t)(o->extents[i].at > from ? o->extents[i].at : from);
+		    off_t)(o->map.list[i].at > from ? o->map.list[i].at : from);
 	}
 	if (whence != SEEK_HOLE)
 		return -EINVAL;
 	/* Extents may touch. */
-	for (; i < o->n_extents && o->extents[i].at <= from; i++)
-		from = o->extents[i].at + o->extents[i].n;
+	for (; i < o->map.n && o->map.list[i].at <= from; i++)
+		from = o->map.list[i].at + o->map.list[i].n;
 	return (off_t)(from < o->x.size ? from : o->x.size);
 }
 
@@ -746,8 +793,8 @@ on_statfs(const char *path, struct statvfs *st)
 	uint64_t bytes = 0, files = 0;
 
 	(void)path;
-	for (size_t i = 0; i < m->list->n; i++) {
-		const struct snapshot *s = &m->list->list[i];
+	for (size_t i = 0; i < m->n_snaps; i++) {
+		const struct snapshot *s = &m->snaps[i]->snapshot;
 		bytes += s->bytes;
 		files += s->files + s->dirs + s->others;
 	}
@@ -784,25 +831,11 @@ mounted_free(struct mounted *m)
 	for (size_t i = 0; i < INDEXES; i++)
 		dirs_index_free(&m->indexes[i].index);
 	source_free(&m->src);
-	free(m->names);
-	m->names = NULL;
-}
-
-static void
-name_snapshots(struct mounted *m)
-{
-	m->names = mem_array(m->list->n + 1, sizeof *m->names);
-	for (size_t i = 0; i < m->list->n; i++) {
-		const struct snapshot *s = &m->list->list[i];
-		time_t t = (time_t)(s->time_ms / 1000);
-		char when[32];
-		struct tm tm;
-		if (localtime_r(&t, &tm) == NULL ||
-		    strftime(when, sizeof when, "%Y-%m-%dT%H.%M.%S", &tm) == 0)
-			when[0] = '\0';
-		(void)snprintf(m->names[i], NAME_BYTES, "%s-%s",
-		    when[0] != '\0' ? when : "unknown", id_short(&s->id).s);
+	for (size_t i = 0; i < m->n_snaps; i++) {
+		snapshot_free(&m->snaps[i]->snapshot);
+		free(m->snaps[i]);
 	}
+	free(m->snaps);
 }
 
 /* FUSE would mount over a file, and hide what is in a directory. */
@@ -849,7 +882,7 @@ static int
 session_open(struct session *s, struct mounted *m, struct err *e)
 {
 	static const char *const words[] = { "aumbry", "-o",
-		"ro,default_permissions,fsname=aumbry,subtype=aumbry" };
+		"ro,fsname=aumbry,subtype=aumbry" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (fuse_opt_add_arg(&s->args, words[i]) < 0)
@@ -908,12 +941,12 @@ session_serve(struct session *s)
 }
 
 int
-mount_run(struct repo *r, const struct snapshot_list *list,
+mount_run(struct repo *r, struct snapshot_list *list,
     const struct mount_options *o, struct err *e)
 {
 	OWN(mounted_free)
 	struct mounted m = {
-		.list = list, .o = o, .uid = getuid(), .gid = getgid()
+		.repo = r, .o = o, .uid = getuid(), .gid = getgid()
 	};
 	OWN(session_free)
 	struct session s = { .args = FUSE_ARGS_INIT(0, NULL) };
@@ -921,7 +954,8 @@ mount_run(struct repo *r, const struct snapshot_list *list,
 	if (check_dir(o->dir, e) < 0)
 		return -1;
 	m.src = source_new(r);
-	name_snapshots(&m);
+	take_list(&m, list);
+	m.asked_ns = now_mono_ns();
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &s.before);
 	if (session_open(&s, &m, e) < 0)
 		return -1;

@@ -2,6 +2,7 @@
 /* restore.c: a restore from window to window. */
 #include "apps/restore_in.h"
 
+#include "apps/dirs.h"
 #include "base/file.h"
 #include "base/now.h"
 
@@ -261,7 +262,7 @@ finish_dirs(struct restore *r, const struct bytes *at)
 		struct entry x;
 		struct err why;
 		if (at != NULL &&
-		    (tree_order(path, *at) >= 0 || tree_below(*at, path))) {
+		    (dirs_cmp(path, *at) >= 0 || tree_below(*at, path))) {
 			r->dirs[--kept] = d;
 			continue;
 		}

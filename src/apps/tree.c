@@ -141,21 +141,6 @@ tree_chunks(const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e)
 	return 0;
 }
 
-/* A slash stands before every byte of a name: what is below comes first. */
-int
-tree_order(struct bytes a, struct bytes b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-
-	for (size_t i = 0; i < n; i++) {
-		int x = a.p[i] == '/' ? 0 : a.p[i];
-		int y = b.p[i] == '/' ? 0 : b.p[i];
-		if (x != y)
-			return x - y;
-	}
-	return (a.n > b.n) - (a.n < b.n);
-}
-
 bool
 tree_below(struct bytes path, struct bytes dir)
 {

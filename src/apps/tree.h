@@ -73,8 +73,5 @@ typedef int (*tree_chunk_fn)(void *ctx, enum category c,
 MUST_CHECK int tree_chunks(
     const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e);
 
-/* Of two paths, which stands first in a tree? As memcmp. */
-int tree_order(struct bytes a, struct bytes b);
-
 /* Is path in this directory, or further below? */
 bool tree_below(struct bytes path, struct bytes dir);

@@ -333,4 +333,69 @@ if root; then
 		also 'and the flag' '^aumbry: 1 objects came back without their flags'
 	ok 'with their content' cmp "$T/mixed/roots" "$T/user/mixed/roots"
 fi
+
+# ---- mounted ----
+
+# restic #1330, #5722; borg #1017, #4433
+shows() { # how many snapshots
+	[ "$(ls "$T/mnt" | grep -vc latest)" -eq "$1" ]
+}
+all=$(disk snapshot list --repo "$T/repo" | wc -l)
+mkdir "$T/mnt"
+MOUNTS="$MOUNTS $T/mnt"
+# Not by `disk`: $! must be the program, and not a shell that waits for it.
+aumbry --home "$T/home" --repo-password-file "$PW" mount "$T/mnt" \
+	--repo "$T/repo" >/dev/null 2>"$T/mount.err" </dev/null &
+mount=$!
+if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
+	equal 'a mount shows all snapshots' "$all" "$(ls "$T/mnt" |
+		grep -vc latest)"
+	latest=$(readlink "$T/mnt/latest")
+	not 'and not one that is none yet' ls "$T/mnt/$latest-no"
+	echo later >"$T/etc/later"
+	store "$T/etc"
+	ok 'a later one appears' until_true 20 shows $((all + 1))
+	ok 'and is the latest' until_true 20 \
+		test "$(readlink "$T/mnt/latest")" != "$latest"
+	ok 'with what is in it' cmp "$T/etc/later" "$T/mnt/latest$real/etc/later"
+	ok 'the older one is what it was' test -e "$T/mnt/$latest"
+	run disk snapshot forget "$home" --repo "$T/repo"
+	ok 'a forgotten one goes' until_true 20 shows "$all"
+	kill $mount
+	wait $mount
+	equal 'nothing was complained of' 1 "$(wc -l <"$T/mount.err")"
+	if root && [ -u "$(command -v fusermount3)" ]; then
+		chmod 600 "$T/mixed"/*
+		chown 4000:4000 "$T/mixed"/*
+		chmod 700 "$T/mixed"
+		aumbry --home "$T/home" --repo-password-file "$PW" backup \
+			"$T/mixed" --to "$T/user/repo2" >/dev/null 2>&1
+		chown -R 4001:4001 "$T/user" "$T/mnt"
+		# /dev/fuse may be root's: one for all, seen by these alone.
+		mknod -m 666 "$T/fuse" c 10 229
+		cat >"$T/mounting" <<-'END'
+			mount --bind "$T/fuse" /dev/fuse || exit
+			setpriv --reuid 4001 --regid 4001 --clear-groups "$@" \
+				2>"$T/mount.err" &
+			until grep -q . "$T/mount.err"; do sleep 0.02; done
+			file=$T/mnt/latest$(realpath "$T")/mixed/roots
+			setpriv --reuid 4001 --regid 4001 --clear-groups \
+				cat "$file"
+			setpriv --reuid 4000 --regid 4000 --clear-groups \
+				cat "$file" 2>&1
+			kill $!
+			wait $!
+			cat "$T/mount.err"
+		END
+		export T
+		ok 'a user mounts what others own' unshare -m sh "$T/mounting" \
+			"$T/user/aumbry" --home "$T/user/home" \
+			--repo-password-file "$PW" mount "$T/mnt" \
+			--repo "$T/user/repo2"
+		also 'and reads it' '^c$'
+		also 'which nobody else does' 'Permission denied$'
+	fi
+else
+	kill $mount 2>/dev/null
+fi
 finish

@@ -7,17 +7,15 @@
 root() {
 	[ "$(id -u)" -eq 0 ]
 }
-# A repository in a folder: what lands on a disk does not depend on accounts.
-disk() {
-	at home --repo-password-file "$PW" "$@"
-}
+start_server
+run sign_up home ana --invite "$INVITE"
 back() { # SPEC [FLAGS…]: restore from it into $T/to
 	spec=$1
 	shift
-	disk restore "$spec" --to "$T/to" --repo "$T/repo" "$@"
+	at home restore "$spec" --to "$T/to" "$@"
 }
 store() { # PATH…: a backup; its ID in $id
-	run disk backup "$@" --to "$T/repo"
+	run at home backup "$@"
 	id=$(tail -n 1 "$T/out")
 }
 
@@ -208,8 +206,8 @@ if root; then
 	END
 	elsewhere() {
 		unshare -m sh "$T/elsewhere" \
-			aumbry --home "$T/home" --repo-password-file "$PW" \
-			--repo "$T/repo" restore "$id:$T/owned" --to "$T/to" "$@"
+			aumbry --home "$T/home" --password-file "$PW" \
+			restore "$id:$T/owned" --to "$T/to" "$@"
 	}
 	if unshare -m sh "$T/elsewhere" true 2>/dev/null; then
 		ok 'owners come back by name' elsewhere
@@ -221,6 +219,20 @@ if root; then
 		rm -r "$T/to"
 	fi
 fi
+
+# ---- few descriptors ----
+
+# All begin with the same chunk, so all are begun at once.
+mkdir "$T/many"
+perl -e 'for my $i (1 .. 300) {
+	open(F, ">", "$ARGV[0]/$i"); print F "\0" x 262144, $i; close F }' \
+	"$T/many"
+store "$T/many"
+ok '300 files, and room for 200' prlimit --nofile=200:200 \
+	aumbry --home "$T/home" --password-file "$PW" \
+	restore "$id:$T/many" --to "$T/to"
+ok 'are the same' trees_equal "$T/many" "$T/to"
+rm -rf "$T/many" "$T/to"
 
 # ---- which snapshot, which path ----
 
@@ -238,12 +250,12 @@ home=$id
 ok 'a path through a link of this machine' back "latest:$T/LINK/docs"
 also 'is said to be another' "LINK/docs is $real/ours/docs in the backup"
 ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
-says 'ls follows it' '^letter$' disk ls "latest:$T/LINK/docs" --repo "$T/repo"
+says 'ls follows it' '^letter$' at home ls "latest:$T/LINK/docs"
 says 'cat follows one in the backup' '^letter$' \
-	disk cat "latest:$T/ours/short/letter" --repo "$T/repo"
+	at home cat "latest:$T/ours/short/letter"
 mv "$T/ours" "$T/moved"
 says 'that is here no more' '^letter$' \
-	disk cat "$home:$T/LINK/short/../docs//./letter" --repo "$T/repo"
+	at home cat "$home:$T/LINK/short/../docs//./letter"
 mv "$T/moved" "$T/ours"
 # restic #2712: the newest of it
 store "$T/etc"
@@ -251,8 +263,7 @@ rm -rf "$T/to"
 ok 'latest is the latest of the path' back "latest:$T/ours/docs"
 also 'and is said to be older' "latest of it is snapshot $home"
 ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
-says 'cat as well' '^letter$' disk cat "latest:$T/ours/docs/letter" \
-	--repo "$T/repo"
+says 'cat as well' '^letter$' at home cat "latest:$T/ours/docs/letter"
 says 'without a path latest is the newest' 'conf$' \
 	back latest --dry-run
 says '--path says of what' 'letter$' back latest --path "$T/ours" --dry-run
@@ -271,7 +282,7 @@ also 'too' '^No snapshot has it'
 # restic #1487: patterns are those of --exclude
 for p in 'docs/2024/**' '/docs/2024/' '**/2024/x.jpg' 'docs/*/x.jpg' \
 	"$real/ours/docs/2024/**" '#note#'; do
-	ok "find $p" disk find "$p" --repo "$T/repo"
+	ok "find $p" at home find "$p"
 	rm -rf "$T/to"
 	ok "--include $p" back "$home" --include "$p"
 	not 'gives back' sh -c 'test -z "$(find "$1" -type f)"' sh "$T/to"
@@ -279,8 +290,7 @@ done
 refused 'a pattern that takes nothing' 1 not-found \
 	back "$home" --include 'no/such/**'
 # restic #21866
-ok '--json restore --dry-run' disk --json restore "$home:$T/ours" --dry-run \
-	--repo "$T/repo"
+ok '--json restore --dry-run' at home --json restore "$home:$T/ours" --dry-run
 equal 'prints objects' '{"event":"would-restore","path":"docs/letter","type":"regular file","size":7}' \
 	"$(grep letter "$T/out" | sed 's/,"mtime":[0-9]*//')"
 rm -rf "$T/to"
@@ -315,6 +325,13 @@ if root; then
 		"latest:$T/mine" --to "$T/user/back/x" --repo "$T/user/repo"
 	equal 'which does not' 4001:4001 "$(stat -c '%u:%g' \
 		"$T/user/back/x/own")"
+	# A container may allow no thread.
+	ok 'without a thread to be had, too' setpriv --reuid 4001 \
+		--regid 4001 --clear-groups prlimit --nproc=1 \
+		"$T/user/aumbry" --home "$T/user/home" \
+		--repo-password-file "$PW" restore "latest:$T/mine/own" \
+		--to "$T/user/one" --repo "$T/user/repo"
+	ok 'it is there' cmp "$T/mine/own" "$T/user/one/own"
 	mkdir "$T/mixed"
 	echo c >"$T/mixed/roots"
 	cp -p "$T/mixed/roots" "$T/mixed/flagged"
@@ -340,12 +357,11 @@ fi
 shows() { # how many snapshots
 	[ "$(ls "$T/mnt" | grep -vc latest)" -eq "$1" ]
 }
-all=$(disk snapshot list --repo "$T/repo" | wc -l)
+all=$(at home snapshot list | wc -l)
 mkdir "$T/mnt"
 MOUNTS="$MOUNTS $T/mnt"
-# Not by `disk`: $! must be the program, and not a shell that waits for it.
-aumbry --home "$T/home" --repo-password-file "$PW" mount "$T/mnt" \
-	--repo "$T/repo" >/dev/null 2>"$T/mount.err" </dev/null &
+# Not by `at`: $! must be the program, and not a shell that waits for it.
+aumbry --home "$T/home" --password-file "$PW" mount "$T/mnt" >/dev/null 2>"$T/mount.err" </dev/null &
 mount=$!
 if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
 	equal 'a mount shows all snapshots' "$all" "$(ls "$T/mnt" |
@@ -359,7 +375,7 @@ if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
 		test "$(readlink "$T/mnt/latest")" != "$latest"
 	ok 'with what is in it' cmp "$T/etc/later" "$T/mnt/latest$real/etc/later"
 	ok 'the older one is what it was' test -e "$T/mnt/$latest"
-	run disk snapshot forget "$home" --repo "$T/repo"
+	run at home snapshot forget "$home"
 	ok 'a forgotten one goes' until_true 20 shows "$all"
 	kill $mount
 	wait $mount
@@ -370,16 +386,17 @@ if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
 		chmod 700 "$T/mixed"
 		aumbry --home "$T/home" --repo-password-file "$PW" backup \
 			"$T/mixed" --to "$T/user/repo2" >/dev/null 2>&1
-		chown -R 4001:4001 "$T/user" "$T/mnt"
+		chown -R 65534:65534 "$T/user" "$T/mnt" # FUSE wants a name
 		# /dev/fuse may be root's: one for all, seen by these alone.
 		mknod -m 666 "$T/fuse" c 10 229
 		cat >"$T/mounting" <<-'END'
 			mount --bind "$T/fuse" /dev/fuse || exit
-			setpriv --reuid 4001 --regid 4001 --clear-groups "$@" \
+			: >"$T/mount.err"
+			setpriv --reuid 65534 --regid 65534 --clear-groups "$@" \
 				2>"$T/mount.err" &
 			until grep -q . "$T/mount.err"; do sleep 0.02; done
 			file=$T/mnt/latest$(realpath "$T")/mixed/roots
-			setpriv --reuid 4001 --regid 4001 --clear-groups \
+			setpriv --reuid 65534 --regid 65534 --clear-groups \
 				cat "$file"
 			setpriv --reuid 4000 --regid 4000 --clear-groups \
 				cat "$file" 2>&1

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* mount.c: answering the kernel from trees and chunks. */
 #define FUSE_USE_VERSION 31
-#include "apps/mount.h"
+#include "apps/mount_in.h"
 
-#include "apps/dirs.h"
-#include "apps/extents.h"
 #include "base/now.h"
+#include "wire/digest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,58 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INDEXES 8 /* snapshots whose directories are known */
-#define DIRS 64 /* directories held */
-#define DIRS_BYTES ((size_t)64 << 20) /* of them together */
 #define VALID_S 3600.0 /* what is in a snapshot never changes */
-#define AGAIN_NS 2000000000LL /* how often is asked for later snapshots */
-#define NAME_BYTES 48 /* time, dash, short id */
 
-struct held_index {
-	size_t snap;
-	uint64_t used; /* 0: empty */
-	struct dirs_index *index;
-};
-
-struct held_dir {
-	size_t snap;
-	uint64_t used; /* 0: empty */
-	struct dirs_dir dir;
-};
-
-/* A snapshot keeps its place here as long as the mount lasts. */
-struct shown {
-	struct snapshot snapshot;
-	char name[NAME_BYTES];
-	bool gone; /* forgotten since */
-};
-
-struct mounted {
-	struct repo *repo;
-	const struct mount_options *o;
-	struct source *src;
-	struct shown **snaps;
-	size_t n_snaps, cap_snaps;
-	size_t latest; /* one of them, if there is any */
-	int64_t asked_ns; /* when they were last loaded */
-	struct held_index indexes[INDEXES];
-	struct held_dir dirs[DIRS];
-	uint64_t clock; /* of use */
-	uid_t uid;
-	gid_t gid;
-};
-
-/* What a path means. */
-enum place { PLACE_ROOT, PLACE_LATEST, PLACE_SNAPSHOT, PLACE_INSIDE };
-
-struct where {
-	enum place place;
-	size_t snap;
-	struct bytes path; /* in the snapshot */
-	struct entry x; /* PLACE_INSIDE; lives until the next lookup */
-};
-
-static struct mounted *
+static struct mount *
 mounted(void)
 {
 	return fuse_get_context()->private_data;
@@ -91,212 +41,6 @@ failed(const char *path, const struct err *why)
 	return why->code == ERR_CATEGORY_CLOSED ? -EACCES : -EIO;
 }
 
-/* ---- what is held ---- */
-
-static int
-get_index(
-    struct mounted *m, size_t snap, struct dirs_index **out, struct err *e)
-{
-	struct held_index *h = &m->indexes[0];
-
-	for (size_t i = 0; i < INDEXES; i++) {
-		struct held_index *x = &m->indexes[i];
-		if (x->used > 0 && x->snap == snap) {
-			x->used = ++m->clock;
-			*out = x->index;
-			return 0;
-		}
-		if (x->used < h->used)
-			h = x;
-	}
-	dirs_index_free(&h->index);
-	h->used = 0;
-	if (dirs_index_open(m->src, &m->snaps[snap]->snapshot, &h->index, e) <
-	    0)
-		return -1;
-	h->snap = snap;
-	h->used = ++m->clock;
-	*out = h->index;
-	return 0;
-}
-
-static void
-drop_dir(struct held_dir *h)
-{
-	dirs_dir_free(&h->dir);
-	h->used = 0;
-}
-
-/* A place for one more directory of that many bytes. */
-static struct held_dir *
-make_room(struct mounted *m, size_t more)
-{
-	for (;;) {
-		struct held_dir *oldest = NULL, *empty = NULL;
-		size_t bytes = more;
-		for (size_t i = 0; i < DIRS; i++) {
-			struct held_dir *h = &m->dirs[i];
-			bytes += h->dir.body.n;
-			if (h->used == 0)
-				empty = h;
-			else if (oldest == NULL || h->used < oldest->used)
-				oldest = h;
-		}
-		if (empty != NULL && (bytes <= DIRS_BYTES || oldest == NULL))
-			return empty;
-		drop_dir(oldest);
-	}
-}
-
-/* out is borrowed until the next call. */
-static int
-get_dir(struct mounted *m, size_t snap, struct bytes path,
-    const struct dirs_dir **out, struct err *e)
-{
-	OWN(dirs_dir_free) struct dirs_dir d = { 0 };
-	struct dirs_index *index;
-
-	for (size_t i = 0; i < DIRS; i++) {
-		struct held_dir *h = &m->dirs[i];
-		if (h->used > 0 && h->snap == snap &&
-		    bytes_equal(h->dir.path, path)) {
-			h->used = ++m->clock;
-			*out = &h->dir;
-			return 0;
-		}
-	}
-	if (get_index(m, snap, &index, e) < 0 ||
-	    dirs_get(index, path, &d, e) < 0)
-		return -1;
-	struct held_dir *h = make_room(m, d.body.n);
-	*h = (struct held_dir){ snap, ++m->clock, d };
-	d = (struct dirs_dir){ 0 };
-	*out = &h->dir;
-	return 0;
-}
-
-/* ---- snapshots ---- */
-
-static void
-add_snapshot(struct mounted *m, struct snapshot *s)
-{
-	struct shown *new = mem_new(sizeof *new);
-	time_t t = (time_t)(s->time_ms / 1000);
-	char when[32];
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(when, sizeof when, "%Y-%m-%dT%H.%M.%S", &tm) == 0)
-		when[0] = '\0';
-	(void)snprintf(new->name, NAME_BYTES, "%s-%s",
-	    when[0] != '\0' ? when : "unknown", id_short(&s->id).s);
-	new->snapshot = *s;
-	*s = (struct snapshot){ 0 };
-	if (m->n_snaps == m->cap_snaps) {
-		m->cap_snaps = m->cap_snaps == 0 ? 16 : 2 * m->cap_snaps;
-		m->snaps =
-		    mem_resize(m->snaps, m->cap_snaps, sizeof(struct shown *));
-	}
-	m->snaps[m->n_snaps++] = new;
-}
-
-/* Takes what is new out of the list, which is all there is now. */
-static void
-take_list(struct mounted *m, struct snapshot_list *list)
-{
-	for (size_t i = 0; i < m->n_snaps; i++)
-		m->snaps[i]->gone = true;
-	for (size_t k = 0; k < list->n; k++) {
-		size_t i = 0;
-		while (i < m->n_snaps &&
-		    !id_equal(&m->snaps[i]->snapshot.id, &list->list[k].id))
-			i++;
-		if (i == m->n_snaps)
-			add_snapshot(m, &list->list[k]);
-		m->snaps[i]->gone = false;
-		m->latest = i;
-	}
-}
-
-/* Are there later ones? Without an answer it stays as it is. */
-static void
-look_again(struct mounted *m)
-{
-	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
-	int64_t now = now_mono_ns();
-	struct err e;
-
-	if (m->n_snaps > 0 && now - m->asked_ns < AGAIN_NS)
-		return;
-	if (repo_refresh(m->repo, &e) == 0 &&
-	    snapshot_load(m->repo, &list, &e) == 0)
-		take_list(m, &list);
-	else if (m->o->warn != NULL)
-		m->o->warn(m->o->ctx, "/", &e);
-	m->asked_ns = now_mono_ns();
-}
-
-static bool
-any_left(const struct mounted *m)
-{
-	return m->latest < m->n_snaps && !m->snaps[m->latest]->gone;
-}
-
-static bool
-find_name(const struct mounted *m, struct bytes name, size_t *snap)
-{
-	for (size_t i = 0; i < m->n_snaps; i++)
-		if (!m->snaps[i]->gone &&
-		    bytes_equal(bytes_str(m->snaps[i]->name), name)) {
-			*snap = i;
-			return true;
-		}
-	return false;
-}
-
-static int
-no_snapshot(struct err *e)
-{
-	return err_set(e, ERR_NOT_FOUND, "no such snapshot");
-}
-
-/* ---- paths ---- */
-
-/* "/NAME/a/b" as libfuse gives it. errors: not-found. */
-static int
-look_up(struct mounted *m, const char *path, struct where *out, struct err *e)
-{
-	const struct dirs_dir *d;
-	struct bytes dir, name;
-
-	*out = (struct where){ .place = PLACE_ROOT };
-	path++;
-	if (*path == '\0')
-		return 0;
-	size_t n = strcspn(path, "/");
-	if (strcmp(path, "latest") == 0) {
-		look_again(m);
-		out->place = PLACE_LATEST;
-		return any_left(m) ? 0 : no_snapshot(e);
-	}
-	if (!find_name(m, bytes_of(path, n), &out->snap)) {
-		look_again(m);
-		if (!find_name(m, bytes_of(path, n), &out->snap))
-			return no_snapshot(e);
-	}
-	out->place = PLACE_SNAPSHOT;
-	if (path[n] == '\0')
-		return 0;
-	out->place = PLACE_INSIDE;
-	out->path = bytes_str(path + n + 1);
-	tree_split(out->path, &dir, &name);
-	if (get_dir(m, out->snap, dir, &d, e) < 0)
-		return -1;
-	return dirs_find(d, name, &out->x)
-	    ? 0
-	    : err_set(e, ERR_NOT_FOUND, "no such file or directory");
-}
-
 /* ---- properties ---- */
 
 static mode_t
@@ -310,17 +54,19 @@ kind_bits(enum entry_type type)
 
 /* All names of one file have one number, here as where it was backed up. */
 static ino_t
-inode(const struct mounted *m, size_t snap, struct bytes dir,
-    const struct entry *x)
+inode(
+    const struct mount *m, size_t snap, struct bytes dir, const struct entry *x)
 {
 	OWN(buf_free) struct buf text = { 0 };
 	struct digest hash;
 
 	id_put(&text, &m->snaps[snap]->snapshot.id);
 	if (x != NULL && x->nlink > 1) {
+		uint8_t same[TREE_IDENTITY];
+		tree_identity(x, same);
 		buf_put_u8(&text, 1);
-		buf_put_u64(&text, x->dev);
-		buf_put_u64(&text, x->ino);
+		buf_put(&text, same, sizeof same);
+		buf_put_bytes(&text, x->content);
 	} else if (x != NULL) {
 		buf_put_u8(&text, 0);
 		buf_put_bytes(&text, dir);
@@ -332,7 +78,7 @@ inode(const struct mounted *m, size_t snap, struct bytes dir,
 }
 
 static void
-entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
+entry_stat(const struct mount *m, size_t snap, struct bytes dir,
     const struct entry *x, struct stat *st)
 {
 	*st = (struct stat){
@@ -354,7 +100,7 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 
 /* Of what no snapshot holds: the root, `latest`, snapshots themselves. */
 static void
-made_stat(const struct mounted *m, const struct where *w, struct stat *st)
+made_stat(const struct mount *m, const struct mount_where *w, struct stat *st)
 {
 	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : m->latest;
 	time_t t = m->n_snaps > 0
@@ -379,7 +125,7 @@ made_stat(const struct mounted *m, const struct where *w, struct stat *st)
 }
 
 static void
-where_stat(const struct mounted *m, const struct where *w, struct stat *st)
+where_stat(const struct mount *m, const struct mount_where *w, struct stat *st)
 {
 	struct bytes dir, name;
 
@@ -389,143 +135,6 @@ where_stat(const struct mounted *m, const struct where *w, struct stat *st)
 	}
 	tree_split(w->path, &dir, &name);
 	entry_stat(m, w->snap, dir, &w->x, st);
-}
-
-/* ---- open files ---- */
-
-struct chunk {
-	uint64_t data; /* where its bytes begin */
-	struct digest name;
-	uint32_t n;
-};
-
-struct opened {
-	struct buf raw; /* x borrows from it */
-	struct entry x;
-	struct extents map;
-	struct chunk *chunks;
-	size_t n_chunks;
-	uint64_t data; /* bytes in all chunks */
-	size_t held; /* number of the chunk in `plain` */
-	struct buf plain;
-};
-
-static void
-opened_free(struct opened **o)
-{
-	if (*o == NULL)
-		return;
-	buf_free(&(*o)->raw);
-	extents_free(&(*o)->map);
-	free((*o)->chunks);
-	buf_free(&(*o)->plain);
-	free(*o);
-	*o = NULL;
-}
-
-struct finding {
-	struct opened *o;
-	size_t cap;
-};
-
-static int
-find_chunk(void *ctx, enum category c, const struct digest *name,
-    uint32_t length, struct err *e)
-{
-	struct finding *f = ctx;
-	struct opened *o = f->o;
-
-	(void)c;
-	(void)e;
-	if (o->n_chunks == f->cap) {
-		f->cap = f->cap == 0 ? 16 : 2 * f->cap;
-		o->chunks = mem_resize(o->chunks, f->cap, sizeof *o->chunks);
-	}
-	o->chunks[o->n_chunks++] = (struct chunk){ o->data, *name, length };
-	o->data += length;
-	return 0;
-}
-
-static int
-find_chunks(struct opened *o, struct err *e)
-{
-	struct finding f = { o, 0 };
-
-	if (tree_chunks(&o->x, find_chunk, &f, e) < 0)
-		return -1;
-	o->held = o->n_chunks;
-	return 0;
-}
-
-/* The last chunk that begins at or before `data`, which some chunk has. */
-static size_t
-chunk_at(const struct opened *o, uint64_t data)
-{
-	size_t lo = 0, hi = o->n_chunks;
-
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (o->chunks[mid].data <= data)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static int
-hold(struct mounted *m, struct opened *o, size_t i, struct err *e)
-{
-	const struct chunk *c = &o->chunks[i];
-
-	if (o->held == i)
-		return 0;
-	o->held = o->n_chunks;
-	buf_clear(&o->plain);
-	if (source_chunk(
-		m->src, tree_category(&o->x), &c->name, c->n, &o->plain, e) < 0)
-		return -1;
-	o->held = i;
-	return 0;
-}
-
-/* Copy n bytes of data from `data` on; what no chunk has stays zero. */
-static int
-copy_data(struct mounted *m, struct opened *o, uint64_t data, char *to,
-    uint64_t n, struct err *e)
-{
-	while (n > 0 && data < o->data) {
-		size_t i = chunk_at(o, data);
-		if (hold(m, o, i, e) < 0)
-			return -1;
-		uint64_t skip = data - o->chunks[i].data;
-		uint64_t some = o->chunks[i].n - skip;
-		some = some < n ? some : n;
-		memcpy(to, o->plain.p + skip, (size_t)some);
-		to += some;
-		data += some;
-		n -= some;
-	}
-	return 0;
-}
-
-static int
-read_range(struct mounted *m, struct opened *o, uint64_t at, char *to, size_t n,
-    struct err *e)
-{
-	uint64_t end = at + n;
-
-	memset(to, 0, n);
-	for (size_t i = extents_at(&o->map, at);
-	     i < o->map.n && o->map.list[i].at < end; i++) {
-		const struct extent *x = &o->map.list[i];
-		uint64_t from = x->at > at ? x->at : at;
-		uint64_t until = x->at + x->n < end ? x->at + x->n : end;
-		if (copy_data(m, o, x->data + (from - x->at), to + (from - at),
-			until - from, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- what the kernel asks ---- */
@@ -546,12 +155,12 @@ on_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 static int
 on_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	(void)fi;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	where_stat(m, &w, st);
 	return 0;
@@ -560,11 +169,11 @@ on_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 static int
 on_readlink(const char *path, char *out, size_t size)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes target = w.place == PLACE_LATEST
 	    ? bytes_str(m->snaps[m->latest]->name)
@@ -588,12 +197,12 @@ fill(fuse_fill_dir_t filler, void *to, struct bytes name, const struct stat *st)
 }
 
 static int
-list_root(struct mounted *m, fuse_fill_dir_t filler, void *to)
+list_root(struct mount *m, fuse_fill_dir_t filler, void *to)
 {
-	struct where w = { .place = PLACE_SNAPSHOT };
+	struct mount_where w = { .place = PLACE_SNAPSHOT };
 	struct stat st;
 
-	look_again(m);
+	mount_look_again(m);
 	for (w.snap = 0; w.snap < m->n_snaps; w.snap++) {
 		if (m->snaps[w.snap]->gone)
 			continue;
@@ -604,17 +213,18 @@ list_root(struct mounted *m, fuse_fill_dir_t filler, void *to)
 	}
 	w.place = PLACE_LATEST;
 	made_stat(m, &w, &st);
-	return any_left(m) ? fill(filler, to, bytes_str("latest"), &st) : 0;
+	return mount_any_left(m) ? fill(filler, to, bytes_str("latest"), &st)
+				 : 0;
 }
 
 static int
-list_dir(struct mounted *m, const struct where *w, fuse_fill_dir_t filler,
+list_dir(struct mount *m, const struct mount_where *w, fuse_fill_dir_t filler,
     void *to, struct err *e)
 {
 	const struct dirs_dir *d;
 
 	/* What could not be read or was left out: the directory alone. */
-	if (get_dir(m, w->snap, w->path, &d, e) < 0)
+	if (mount_dir(m, w->snap, w->path, &d, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	for (size_t i = 0; i < d->n; i++) {
 		struct entry x;
@@ -631,14 +241,14 @@ static int
 on_readdir(const char *path, void *to, fuse_fill_dir_t filler, off_t at,
     struct fuse_file_info *fi, enum fuse_readdir_flags flags)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	(void)at;
 	(void)fi;
 	(void)flags;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	if (w.place == PLACE_LATEST ||
 	    (w.place == PLACE_INSIDE && w.x.type != ENTRY_DIRECTORY))
@@ -654,41 +264,39 @@ on_readdir(const char *path, void *to, fuse_fill_dir_t filler, off_t at,
 static int
 on_open(const char *path, struct fuse_file_info *fi)
 {
-	OWN(opened_free) struct opened *o = mem_new(sizeof *o);
-	struct mounted *m = mounted();
-	struct where w;
+	OWN(mount_file_free) struct mount_file *o = mem_new(sizeof *o);
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	if (w.place != PLACE_INSIDE || w.x.type != ENTRY_REGULAR)
 		return -EINVAL;
 	entry_put(&o->raw, &w.x);
-	struct scan s = scan_of(buf_bytes(&o->raw));
-	if (entry_take(&s, &o->x, &e) < 0 || find_chunks(o, &e) < 0)
+	if (mount_file_open(o, &e) < 0)
 		return failed(path, &e);
-	extents_of(&o->x, &o->map);
 	fi->fh = (uint64_t)(uintptr_t)TAKE(o);
 	fi->keep_cache = 1;
 	return 0;
 }
 
-static struct opened *
+static struct mount_file *
 opened_of(const struct fuse_file_info *fi)
 {
 	/* The handle of FUSE is a number. */
-	return (struct opened *)(uintptr_t)fi->fh;
+	return (struct mount_file *)(uintptr_t)fi->fh;
 }
 
 static int
 on_release(const char *path, struct fuse_file_info *fi)
 {
-	struct opened *o = opened_of(fi);
+	struct mount_file *o = opened_of(fi);
 
 	(void)path;
-	opened_free(&o);
+	mount_file_free(&o);
 	return 0;
 }
 
@@ -696,7 +304,7 @@ static int
 on_read(
     const char *path, char *to, size_t n, off_t at, struct fuse_file_info *fi)
 {
-	struct opened *o = opened_of(fi);
+	struct mount_file *o = opened_of(fi);
 	struct err e = { 0 };
 	uint64_t from = (uint64_t)at;
 
@@ -708,14 +316,15 @@ on_read(
 		n = (size_t)(o->x.size - from);
 	if (n > INT32_MAX)
 		n = INT32_MAX;
-	return read_range(mounted(), o, from, to, n, &e) < 0 ? failed(path, &e)
-							     : (int)n;
+	return mount_file_read(mounted(), o, from, to, n, &e) < 0
+	    ? failed(path, &e)
+	    : (int)n;
 }
 
 static off_t
 on_lseek(const char *path, off_t at, int whence, struct fuse_file_info *fi)
 {
-	const struct opened *o = opened_of(fi);
+	const struct mount_file *o = opened_of(fi);
 	uint64_t from = (uint64_t)at;
 
 	(void)path;
@@ -740,12 +349,12 @@ static int
 on_listxattr(const char *path, char *to, size_t size)
 {
 	OWN(buf_free) struct buf names = { 0 };
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 	struct bytes name, value;
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes rest = w.x.xattrs;
 	while (entry_xattr_next(&rest, &name, &value)) {
@@ -764,12 +373,12 @@ on_listxattr(const char *path, char *to, size_t size)
 static int
 on_getxattr(const char *path, const char *wanted, char *to, size_t size)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 	struct bytes name, value;
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes rest = w.x.xattrs;
 	while (entry_xattr_next(&rest, &name, &value)) {
@@ -789,7 +398,7 @@ on_getxattr(const char *path, const char *wanted, char *to, size_t size)
 static int
 on_statfs(const char *path, struct statvfs *st)
 {
-	const struct mounted *m = mounted();
+	const struct mount *m = mounted();
 	uint64_t bytes = 0, files = 0;
 
 	(void)path;
@@ -824,10 +433,10 @@ static const struct fuse_operations operations = {
 /* ---- the whole ---- */
 
 static void
-mounted_free(struct mounted *m)
+mounted_free(struct mount *m)
 {
 	for (size_t i = 0; i < DIRS; i++)
-		drop_dir(&m->dirs[i]);
+		mount_drop_dir(&m->dirs[i]);
 	for (size_t i = 0; i < INDEXES; i++)
 		dirs_index_free(&m->indexes[i].index);
 	source_free(&m->src);
@@ -879,7 +488,7 @@ session_free(struct session *s)
 }
 
 static int
-session_open(struct session *s, struct mounted *m, struct err *e)
+session_open(struct session *s, struct mount *m, struct err *e)
 {
 	static const char *const words[] = { "aumbry", "-o",
 		"ro,fsname=aumbry,subtype=aumbry" };
@@ -945,7 +554,7 @@ mount_run(struct repo *r, struct snapshot_list *list,
     const struct mount_options *o, struct err *e)
 {
 	OWN(mounted_free)
-	struct mounted m = {
+	struct mount m = {
 		.repo = r, .o = o, .uid = getuid(), .gid = getgid()
 	};
 	OWN(session_free)
@@ -954,7 +563,7 @@ mount_run(struct repo *r, struct snapshot_list *list,
 	if (check_dir(o->dir, e) < 0)
 		return -1;
 	m.src = source_new(r);
-	take_list(&m, list);
+	mount_take_list(&m, list);
 	m.asked_ns = now_mono_ns();
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &s.before);
 	if (session_open(&s, &m, e) < 0)

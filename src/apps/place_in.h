@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#define PLACE_PART_PREFIX ".aumbry-part-"
+
 struct place_node {
 	struct bytes path; /* owned */
 	uint64_t hash, used;
@@ -60,3 +62,10 @@ void place_release(struct place *p, struct place_node **node);
 MUST_CHECK int place_find(
     struct place *p, struct bytes path, struct place_spot *s, struct err *e);
 void place_leave(struct place_spot *s);
+
+bool place_before(const struct timespec *a, const struct timespec *b);
+/* Is what is there older than x? */
+bool place_older(const struct stat *st, const struct entry *x);
+
+/* Remove what earlier runs left unfinished, unless one still holds it. */
+void place_sweep(int dirfd);

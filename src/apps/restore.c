@@ -271,6 +271,8 @@ finish_dirs(struct restore *r, const struct bytes *at)
 			restore_failed(r, path, &why);
 		free(d);
 	}
+	if (r->n_dirs == 0)
+		return;
 	memmove(r->dirs, r->dirs + kept,
 	    (r->n_dirs - kept) * sizeof(struct restore_dir *));
 	r->n_dirs -= kept;

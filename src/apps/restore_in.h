@@ -22,7 +22,7 @@
 /* A file with several names. */
 struct link {
 	struct link *next; /* of the same hash */
-	uint8_t key[16]; /* of all that its names have in common */
+	uint8_t key[TREE_IDENTITY];
 	struct digest content;
 	enum entry_category category;
 	enum { LINK_PENDING, LINK_DONE, LINK_FAILED } state;

@@ -1,38 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* restore_links.c: which names of a backup are names of one file. */
 /*
- * A number of an inode alone proves nothing: while a backup runs, a file may go
- * and another take its number. So names belong together only when everything
- * that they must have in common is equal, content included.
+ * Names belong together only when everything that they must have in common is
+ * equal (tree_identity), content included.
  */
 #include "apps/restore_in.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void
-key_of(const struct entry *x, uint8_t key[static 16])
-{
-	OWN(buf_free) struct buf b = { 0 };
-	struct digest hash;
-
-	buf_put_u8(&b, (uint8_t)x->type);
-	buf_put_u64(&b, x->dev);
-	buf_put_u64(&b, x->ino);
-	buf_put_u64(&b, (uint64_t)x->mtime_s);
-	buf_put_u32(&b, x->mtime_ns);
-	buf_put_u64(&b, (uint64_t)x->ctime_s);
-	buf_put_u32(&b, x->ctime_ns);
-	buf_put_u64(&b, x->size);
-	buf_put_u32(&b, x->mode);
-	buf_put_u32(&b, x->uid);
-	buf_put_u32(&b, x->gid);
-	buf_put_u32(&b, x->rdev_major);
-	buf_put_u32(&b, x->rdev_minor);
-	buf_put_bytes(&b, x->target);
-	digest_of(buf_bytes(&b), &hash);
-	memcpy(key, hash.b, 16);
-}
 
 static void
 grow(struct restore *r)
@@ -56,16 +31,17 @@ grow(struct restore *r)
 struct link *
 restore_link(struct restore *r, const struct entry *x, bool *first)
 {
-	uint8_t key[16];
+	uint8_t key[TREE_IDENTITY];
 	struct digest content;
 
-	key_of(x, key);
+	tree_identity(x, key);
 	digest_of(x->content, &content);
 	if (r->n_links >= r->cap_links)
 		grow(r);
 	struct link **at = &r->links[be64(key) & (r->cap_links - 1)];
 	for (struct link *l = *at; l != NULL; l = l->next) {
-		if (!bytes_equal(bytes_of(l->key, 16), bytes_of(key, 16)))
+		if (!bytes_equal(bytes_of(l->key, sizeof l->key),
+			bytes_of(key, sizeof key)))
 			continue;
 		/* A secret by its name has other names for its chunks. */
 		if (l->category == x->category &&
@@ -76,7 +52,7 @@ restore_link(struct restore *r, const struct entry *x, bool *first)
 		return l;
 	}
 	struct link *l = mem_new(sizeof *l);
-	memcpy(l->key, key, 16);
+	memcpy(l->key, key, sizeof l->key);
 	l->content = content;
 	l->category = x->category;
 	l->left = x->nlink - 1;

@@ -141,6 +141,30 @@ tree_chunks(const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e)
 	return 0;
 }
 
+void
+tree_identity(const struct entry *x, uint8_t out[static TREE_IDENTITY])
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct digest hash;
+
+	buf_put_u8(&b, (uint8_t)x->type);
+	buf_put_u64(&b, x->dev);
+	buf_put_u64(&b, x->ino);
+	buf_put_u64(&b, (uint64_t)x->mtime_s);
+	buf_put_u32(&b, x->mtime_ns);
+	buf_put_u64(&b, (uint64_t)x->ctime_s);
+	buf_put_u32(&b, x->ctime_ns);
+	buf_put_u64(&b, x->size);
+	buf_put_u32(&b, x->mode);
+	buf_put_u32(&b, x->uid);
+	buf_put_u32(&b, x->gid);
+	buf_put_u32(&b, x->rdev_major);
+	buf_put_u32(&b, x->rdev_minor);
+	buf_put_bytes(&b, x->target);
+	digest_of(buf_bytes(&b), &hash);
+	memcpy(out, hash.b, TREE_IDENTITY);
+}
+
 bool
 tree_below(struct bytes path, struct bytes dir)
 {

@@ -73,5 +73,14 @@ typedef int (*tree_chunk_fn)(void *ctx, enum category c,
 MUST_CHECK int tree_chunks(
     const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e);
 
+#define TREE_IDENTITY 16
+
+/*
+ * A value of all that names of one file have in common, but for the content,
+ * which secrets have under other names. A number of an inode alone proves
+ * nothing: while a backup runs, a file may go and another take its number.
+ */
+void tree_identity(const struct entry *x, uint8_t out[static TREE_IDENTITY]);
+
 /* Is path in this directory, or further below? */
 bool tree_below(struct bytes path, struct bytes dir);

@@ -43,7 +43,7 @@ for kept in 'of mine' 'the CONTENT of both'; do
 	equal 'and stays' "$kept" "$(cat "$T/to/a")"
 	equal 'the others have the content of the backup' \
 		'the content of both the content of both' \
-		"$(echo $(cat "$T/to/b" "$T/to/c"))"
+		"$(cat "$T/to/b" "$T/to/c" | tr "\n" " " | sed "s/ \$//")"
 	equal 'as one file, which is not the kept one' '1 2 2' \
 		"$(stat -c %h "$T/to/a" "$T/to/b" "$T/to/c" | tr '\n' ' ' |
 			sed 's/ $//')"
@@ -58,8 +58,8 @@ if root && mkdir -p "$T/to/there" && small_disk "$T/to/there" 8m; then
 	store "$T/two"
 	ok 'names on another file system come back too' back "$id:$T/two"
 	ok 'with their content' cmp "$T/two/a" "$T/to/there/d"
-	equal 'linked as far as can be' '3 2' "$(echo $(stat -c %h \
-		"$T/to/a" "$T/to/there/d"))"
+	equal 'linked as far as can be' '3 2' "$(stat -c %h "$T/to/a" \
+		"$T/to/there/d" | tr '\n' ' ' | sed 's/ $//')"
 	ok 'and again' back "$id:$T/two"
 	umount "$T/to/there"
 	rm -r "$T/two/there"
@@ -325,9 +325,10 @@ if root; then
 		"latest:$T/mine" --to "$T/user/back/x" --repo "$T/user/repo"
 	equal 'which does not' 4001:4001 "$(stat -c '%u:%g' \
 		"$T/user/back/x/own")"
-	# A container may allow no thread.
+	# A container may allow no thread; who looks for leaks wants one.
 	ok 'without a thread to be had, too' setpriv --reuid 4001 \
 		--regid 4001 --clear-groups prlimit --nproc=1 \
+		env ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
 		"$T/user/aumbry" --home "$T/user/home" \
 		--repo-password-file "$PW" restore "latest:$T/mine/own" \
 		--to "$T/user/one" --repo "$T/user/repo"
@@ -355,7 +356,7 @@ fi
 
 # restic #1330, #5722; borg #1017, #4433
 shows() { # how many snapshots
-	[ "$(ls "$T/mnt" | grep -vc latest)" -eq "$1" ]
+	[ "$(find "$T/mnt" -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq "$1" ]
 }
 all=$(at home snapshot list | wc -l)
 mkdir "$T/mnt"
@@ -364,8 +365,7 @@ MOUNTS="$MOUNTS $T/mnt"
 aumbry --home "$T/home" --password-file "$PW" mount "$T/mnt" >/dev/null 2>"$T/mount.err" </dev/null &
 mount=$!
 if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
-	equal 'a mount shows all snapshots' "$all" "$(ls "$T/mnt" |
-		grep -vc latest)"
+	ok 'a mount shows all snapshots' shows "$all"
 	latest=$(readlink "$T/mnt/latest")
 	not 'and not one that is none yet' ls "$T/mnt/$latest-no"
 	echo later >"$T/etc/later"

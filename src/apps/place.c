@@ -197,6 +197,17 @@ place_read(struct place *p, struct bytes path, int *fd, struct err *e)
 	return *fd < 0 ? place_fail(e, "cannot read what is there") : 0;
 }
 
+/* Not what a clock that was wrong has dated into the future. */
+static bool
+made_since(const struct place *p, const struct stat *st)
+{
+	struct timespec now;
+
+	return place_before(&p->began, &st->st_ctim) &&
+	    clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	    !place_before(&now, &st->st_ctim);
+}
+
 /* Something is there, or not: may x take its place? */
 static int
 may_replace(const struct place_spot *s, const struct entry *x, bool *there,
@@ -210,7 +221,7 @@ may_replace(const struct place_spot *s, const struct entry *x, bool *there,
 	*there = true;
 	if (S_ISDIR(st.st_mode))
 		return place_in_the_way(ENTRY_DIRECTORY, x->type, e);
-	if (place_before(&s->place->began, &st.st_ctim))
+	if (made_since(s->place, &st))
 		return err_set(e, ERR_CONFLICT,
 		    "the %s that is there was made since this began: names "
 		    "that differ in case only may be one here",

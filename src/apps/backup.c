@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define TRIES 3 /* of a backup whose packs are pruned meanwhile */
 
@@ -86,18 +85,6 @@ rules_of(const struct backup_options *o)
 		    d, bytes_of(o->secrets[i], strlen(o->secrets[i]) + 1));
 	digest_end(d, &out);
 	return out;
-}
-
-static void
-many_files(void)
-{
-	struct rlimit limit;
-
-	/* Some for the levels of a tree, some for connections. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 /* What is known before the work starts, refused if it could not be read. */
@@ -340,7 +327,7 @@ run_once(struct repo *repo, const struct backup_options *o,
 	};
 
 	*out = (struct backup_result){ 0 };
-	many_files();
+	(void)fd_raise(); /* one for each level of the tree */
 	if (run_all(&r, e) == 0)
 		return 0;
 	end_run(&r, e);

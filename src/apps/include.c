@@ -2,7 +2,7 @@
 /* include.c: a table of directories by path. */
 #include "apps/include.h"
 
-#include "apps/exclude.h"
+#include "apps/tree.h"
 
 #include <stdlib.h>
 
@@ -14,17 +14,49 @@ struct dir {
 
 struct include {
 	struct exclude *patterns;
+	const struct snapshot *snap;
+	struct buf whole; /* the part that is stripped, then a path */
+	size_t strip_n;
 	struct dir *dirs; /* open addressing */
 	size_t n, cap;
 };
 
+enum exclude_answer
+include_ask(const struct exclude *x, const struct snapshot *snap,
+    struct bytes path, size_t skip, bool is_dir)
+{
+	enum exclude_answer a =
+	    exclude_ask(x, bytes_of(path.p + skip, path.n - skip), is_dir);
+
+	for (size_t i = 0; i < snap->n_paths && a == EXCLUDE_SILENT; i++) {
+		struct bytes root = buf_bytes(&snap->paths[i]);
+		/* Stored with a slash at its start, which paths here lack. */
+		if (root.n > 1 && root.n - 1 < path.n &&
+		    tree_below(path, bytes_of(root.p + 1, root.n - 1)))
+			a = exclude_ask(x,
+			    bytes_of(path.p + root.n, path.n - root.n), is_dir);
+	}
+	if (a == EXCLUDE_SILENT && skip > 0)
+		a = exclude_ask(x, path, is_dir);
+	return a;
+}
+
 struct include *
-include_new(void)
+include_new(const struct snapshot *snap)
 {
 	struct include *x = mem_new(sizeof *x);
 
 	x->patterns = exclude_new();
+	x->snap = snap;
 	return x;
+}
+
+void
+include_strip(struct include *x, struct bytes strip)
+{
+	buf_clear(&x->whole);
+	buf_put_bytes(&x->whole, strip);
+	x->strip_n = strip.n;
 }
 
 void
@@ -33,6 +65,7 @@ include_free(struct include **x)
 	if (*x == NULL)
 		return;
 	exclude_free(&(*x)->patterns);
+	buf_free(&(*x)->whole);
 	free((*x)->dirs);
 	free(*x);
 	*x = NULL;
@@ -75,9 +108,12 @@ above(struct bytes path)
 }
 
 bool
-include_wants(const struct include *x, struct bytes path, bool is_dir)
+include_wants(struct include *x, struct bytes path, bool is_dir)
 {
-	switch (exclude_ask(x->patterns, path, is_dir)) {
+	x->whole.n = x->strip_n;
+	buf_put_bytes(&x->whole, path);
+	switch (include_ask(
+	    x->patterns, x->snap, buf_bytes(&x->whole), x->strip_n, is_dir)) {
 	case EXCLUDE_YES:
 		return true;
 	case EXCLUDE_NO:

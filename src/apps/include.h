@@ -8,11 +8,26 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "apps/exclude.h"
+#include "apps/snapshot.h"
 
 struct include;
 
-struct include *include_new(void);
+/*
+ * Ask patterns about a path of a snapshot as --exclude asks about one of a
+ * backup: from what is restored, from what was backed up, and from the root.
+ *
+ * skip    how much of the path leads to what is restored.
+ */
+enum exclude_answer include_ask(const struct exclude *x,
+    const struct snapshot *snap, struct bytes path, size_t skip, bool is_dir);
+
+/*
+ * snap    borrowed.
+ * strip   leading part of its paths that those asked about below lack.
+ */
+struct include *include_new(const struct snapshot *snap);
+void include_strip(struct include *x, struct bytes strip);
 void include_free(struct include **x);
 
 /* Add a pattern as of gitignore(5). errors: too-large. */
@@ -20,7 +35,7 @@ MUST_CHECK int include_add(
     struct include *x, struct bytes pattern, struct err *e);
 
 /* Is it included? Its directory must have been noted. */
-bool include_wants(const struct include *x, struct bytes path, bool is_dir);
+bool include_wants(struct include *x, struct bytes path, bool is_dir);
 
 /* Note a directory; wanted: as include_wants says. */
 void include_note(

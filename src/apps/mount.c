@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* mount.c: answering the kernel from trees and chunks. */
 #define FUSE_USE_VERSION 31
-#include "apps/mount.h"
+#include "apps/mount_in.h"
 
-#include "apps/dirs.h"
+#include "base/now.h"
+#include "wire/digest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,47 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INDEXES 8 /* snapshots whose directories are known */
-#define DIRS 64 /* directories held */
-#define DIRS_BYTES ((size_t)64 << 20) /* of them together */
-#define VALID_S 3600.0 /* nothing here ever changes */
-#define NAME_BYTES 48 /* time, dash, short id */
+#define VALID_S 3600.0 /* what is in a snapshot never changes */
 
-struct held_index {
-	size_t snap;
-	uint64_t used; /* 0: empty */
-	struct dirs_index *index;
-};
-
-struct held_dir {
-	size_t snap;
-	uint64_t used; /* 0: empty */
-	struct dirs_dir dir;
-};
-
-struct mounted {
-	const struct snapshot_list *list;
-	const struct mount_options *o;
-	struct source *src;
-	char (*names)[NAME_BYTES];
-	struct held_index indexes[INDEXES];
-	struct held_dir dirs[DIRS];
-	uint64_t clock; /* of use */
-	uid_t uid;
-	gid_t gid;
-};
-
-/* What a path means. */
-enum place { PLACE_ROOT, PLACE_LATEST, PLACE_SNAPSHOT, PLACE_INSIDE };
-
-struct where {
-	enum place place;
-	size_t snap;
-	struct bytes path; /* in the snapshot */
-	struct entry x; /* PLACE_INSIDE; lives until the next lookup */
-};
-
-static struct mounted *
+static struct mount *
 mounted(void)
 {
 	return fuse_get_context()->private_data;
@@ -78,126 +41,6 @@ failed(const char *path, const struct err *why)
 	return why->code == ERR_CATEGORY_CLOSED ? -EACCES : -EIO;
 }
 
-/* ---- what is held ---- */
-
-static int
-get_index(
-    struct mounted *m, size_t snap, struct dirs_index **out, struct err *e)
-{
-	struct held_index *h = &m->indexes[0];
-
-	for (size_t i = 0; i < INDEXES; i++) {
-		struct held_index *x = &m->indexes[i];
-		if (x->used > 0 && x->snap == snap) {
-			x->used = ++m->clock;
-			*out = x->index;
-			return 0;
-		}
-		if (x->used < h->used)
-			h = x;
-	}
-	dirs_index_free(&h->index);
-	h->used = 0;
-	if (dirs_index_open(m->src, &m->list->list[snap], &h->index, e) < 0)
-		return -1;
-	h->snap = snap;
-	h->used = ++m->clock;
-	*out = h->index;
-	return 0;
-}
-
-static void
-drop_dir(struct held_dir *h)
-{
-	dirs_dir_free(&h->dir);
-	h->used = 0;
-}
-
-/* A place for one more directory of that many bytes. */
-static struct held_dir *
-make_room(struct mounted *m, size_t more)
-{
-	for (;;) {
-		struct held_dir *oldest = NULL, *empty = NULL;
-		size_t bytes = more;
-		for (size_t i = 0; i < DIRS; i++) {
-			struct held_dir *h = &m->dirs[i];
-			bytes += h->dir.body.n;
-			if (h->used == 0)
-				empty = h;
-			else if (oldest == NULL || h->used < oldest->used)
-				oldest = h;
-		}
-		if (empty != NULL && (bytes <= DIRS_BYTES || oldest == NULL))
-			return empty;
-		drop_dir(oldest);
-	}
-}
-
-/* out is borrowed until the next call. */
-static int
-get_dir(struct mounted *m, size_t snap, struct bytes path,
-    const struct dirs_dir **out, struct err *e)
-{
-	OWN(dirs_dir_free) struct dirs_dir d = { 0 };
-	struct dirs_index *index;
-
-	for (size_t i = 0; i < DIRS; i++) {
-		struct held_dir *h = &m->dirs[i];
-		if (h->used > 0 && h->snap == snap &&
-		    bytes_equal(h->dir.path, path)) {
-			h->used = ++m->clock;
-			*out = &h->dir;
-			return 0;
-		}
-	}
-	if (get_index(m, snap, &index, e) < 0 ||
-	    dirs_get(index, path, &d, e) < 0)
-		return -1;
-	struct held_dir *h = make_room(m, d.body.n);
-	*h = (struct held_dir){ snap, ++m->clock, d };
-	d = (struct dirs_dir){ 0 };
-	*out = &h->dir;
-	return 0;
-}
-
-/* ---- paths ---- */
-
-/* "/NAME/a/b" as libfuse gives it. errors: not-found. */
-static int
-look_up(struct mounted *m, const char *path, struct where *out, struct err *e)
-{
-	const struct dirs_dir *d;
-	struct bytes dir, name;
-
-	*out = (struct where){ .place = PLACE_ROOT };
-	path++;
-	if (*path == '\0')
-		return 0;
-	size_t n = strcspn(path, "/");
-	if (strcmp(path, "latest") == 0 && m->list->n > 0) {
-		out->place = PLACE_LATEST;
-		return 0;
-	}
-	while (out->snap < m->list->n &&
-	    (strlen(m->names[out->snap]) != n ||
-		strncmp(m->names[out->snap], path, n) != 0))
-		out->snap++;
-	if (out->snap == m->list->n)
-		return err_set(e, ERR_NOT_FOUND, "no such snapshot");
-	out->place = PLACE_SNAPSHOT;
-	if (path[n] == '\0')
-		return 0;
-	out->place = PLACE_INSIDE;
-	out->path = bytes_str(path + n + 1);
-	tree_split(out->path, &dir, &name);
-	if (get_dir(m, out->snap, dir, &d, e) < 0)
-		return -1;
-	return dirs_find(d, name, &out->x)
-	    ? 0
-	    : err_set(e, ERR_NOT_FOUND, "no such file or directory");
-}
-
 /* ---- properties ---- */
 
 static mode_t
@@ -211,17 +54,19 @@ kind_bits(enum entry_type type)
 
 /* All names of one file have one number, here as where it was backed up. */
 static ino_t
-inode(const struct mounted *m, size_t snap, struct bytes dir,
-    const struct entry *x)
+inode(
+    const struct mount *m, size_t snap, struct bytes dir, const struct entry *x)
 {
 	OWN(buf_free) struct buf text = { 0 };
 	struct digest hash;
 
-	id_put(&text, &m->list->list[snap].id);
+	id_put(&text, &m->snaps[snap]->snapshot.id);
 	if (x != NULL && x->nlink > 1) {
+		uint8_t same[TREE_IDENTITY];
+		tree_identity(x, same);
 		buf_put_u8(&text, 1);
-		buf_put_u64(&text, x->dev);
-		buf_put_u64(&text, x->ino);
+		buf_put(&text, same, sizeof same);
+		buf_put_bytes(&text, x->content);
 	} else if (x != NULL) {
 		buf_put_u8(&text, 0);
 		buf_put_bytes(&text, dir);
@@ -232,21 +77,8 @@ inode(const struct mounted *m, size_t snap, struct bytes dir,
 	return (ino_t)(be64(hash.b) | 2); /* not 0, not the root's 1 */
 }
 
-static uint64_t
-data_bytes(const struct entry *x)
-{
-	struct bytes rest = x->extents;
-	uint64_t end = 0, at, n, sum = 0;
-
-	if (!x->sparse)
-		return x->size;
-	while (entry_extent_next(&rest, &end, &at, &n))
-		sum += n;
-	return sum;
-}
-
 static void
-entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
+entry_stat(const struct mount *m, size_t snap, struct bytes dir,
     const struct entry *x, struct stat *st)
 {
 	*st = (struct stat){
@@ -258,7 +90,7 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 		.st_size =
 		    (off_t)(x->type == ENTRY_SYMLINK ? x->target.n : x->size),
 		.st_blksize = 131072,
-		.st_blocks = (blkcnt_t)((data_bytes(x) + 511) / 512),
+		.st_blocks = (blkcnt_t)((extents_bytes(x) + 511) / 512),
 		.st_rdev = makedev(x->rdev_major, x->rdev_minor),
 		.st_mtim = { x->mtime_s, (long)x->mtime_ns },
 		.st_atim = { x->mtime_s, (long)x->mtime_ns },
@@ -266,20 +98,14 @@ entry_stat(const struct mounted *m, size_t snap, struct bytes dir,
 	};
 }
 
-static size_t
-latest(const struct mounted *m)
-{
-	return (size_t)(snapshot_latest(m->list) - m->list->list);
-}
-
 /* Of what no snapshot holds: the root, `latest`, snapshots themselves. */
 static void
-made_stat(const struct mounted *m, const struct where *w, struct stat *st)
+made_stat(const struct mount *m, const struct mount_where *w, struct stat *st)
 {
-	size_t newest = m->list->n > 0 ? latest(m) : 0;
-	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : newest;
-	time_t t =
-	    m->list->n > 0 ? (time_t)(m->list->list[snap].time_ms / 1000) : 0;
+	size_t snap = w->place == PLACE_SNAPSHOT ? w->snap : m->latest;
+	time_t t = m->n_snaps > 0
+	    ? (time_t)(m->snaps[snap]->snapshot.time_ms / 1000)
+	    : 0;
 
 	*st = (struct stat){ .st_ino = 1,
 		.st_mode = S_IFDIR | 0555,
@@ -294,12 +120,12 @@ made_stat(const struct mounted *m, const struct where *w, struct stat *st)
 	if (w->place == PLACE_LATEST) {
 		st->st_ino = 4;
 		st->st_mode = S_IFLNK | 0777;
-		st->st_size = (off_t)strlen(m->names[newest]);
+		st->st_size = (off_t)strlen(m->snaps[snap]->name);
 	}
 }
 
 static void
-where_stat(const struct mounted *m, const struct where *w, struct stat *st)
+where_stat(const struct mount *m, const struct mount_where *w, struct stat *st)
 {
 	struct bytes dir, name;
 
@@ -309,186 +135,6 @@ where_stat(const struct mounted *m, const struct where *w, struct stat *st)
 	}
 	tree_split(w->path, &dir, &name);
 	entry_stat(m, w->snap, dir, &w->x, st);
-}
-
-/* ---- open files ---- */
-
-struct extent {
-	uint64_t at, n; /* in the file */
-	uint64_t data; /* where its bytes begin in the chunks, end to end */
-};
-
-struct chunk {
-	uint64_t data; /* where its bytes begin */
-	struct digest name;
-	uint32_t n;
-};
-
-struct opened {
-	struct buf raw; /* x borrows from it */
-	struct entry x;
-	struct extent *extents;
-	size_t n_extents;
-	struct chunk *chunks;
-	size_t n_chunks;
-	uint64_t data; /* bytes in all chunks */
-	size_t held; /* number of the chunk in `plain` */
-	struct buf plain;
-};
-
-static void
-opened_free(struct opened **o)
-{
-	if (*o == NULL)
-		return;
-	buf_free(&(*o)->raw);
-	free((*o)->extents);
-	free((*o)->chunks);
-	buf_free(&(*o)->plain);
-	free(*o);
-	*o = NULL;
-}
-
-static void
-add_extent(struct opened *o, size_t *cap, struct extent x)
-{
-	if (o->n_extents == *cap) {
-		*cap = *cap == 0 ? 4 : 2 * *cap;
-		o->extents = mem_resize(o->extents, *cap, sizeof *o->extents);
-	}
-	o->extents[o->n_extents++] = x;
-}
-
-static void
-find_extents(struct opened *o)
-{
-	struct bytes rest = o->x.extents;
-	uint64_t end = 0, data = 0;
-	struct extent x = { 0, o->x.size, 0 };
-	size_t cap = 0;
-
-	if (!o->x.sparse) {
-		if (x.n > 0)
-			add_extent(o, &cap, x);
-		return;
-	}
-	while (entry_extent_next(&rest, &end, &x.at, &x.n)) {
-		x.data = data;
-		data += x.n;
-		add_extent(o, &cap, x);
-	}
-}
-
-static int
-find_chunks(struct opened *o, struct err *e)
-{
-	struct scan s = scan_of(o->x.content);
-	size_t cap = 0;
-
-	while (s.n > 0) {
-		if (o->n_chunks == cap) {
-			cap = cap == 0 ? 16 : 2 * cap;
-			o->chunks =
-			    mem_resize(o->chunks, cap, sizeof *o->chunks);
-		}
-		struct chunk *c = &o->chunks[o->n_chunks];
-		if (tree_content(&s, &c->name, &c->n, e) < 0)
-			return -1;
-		c->data = o->data;
-		o->data += c->n;
-		o->n_chunks++;
-	}
-	o->held = o->n_chunks;
-	return 0;
-}
-
-/* The last chunk that begins at or before `data`, which some chunk has. */
-static size_t
-chunk_at(const struct opened *o, uint64_t data)
-{
-	size_t lo = 0, hi = o->n_chunks;
-
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (o->chunks[mid].data <= data)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static int
-hold(struct mounted *m, struct opened *o, size_t i, struct err *e)
-{
-	const struct chunk *c = &o->chunks[i];
-
-	if (o->held == i)
-		return 0;
-	o->held = o->n_chunks;
-	buf_clear(&o->plain);
-	if (source_chunk(m->src,
-		o->x.category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN
-						: CATEGORY_BACKUP,
-		&c->name, c->n, &o->plain, e) < 0)
-		return -1;
-	o->held = i;
-	return 0;
-}
-
-/* Copy n bytes of data from `data` on; what no chunk has stays zero. */
-static int
-copy_data(struct mounted *m, struct opened *o, uint64_t data, char *to,
-    uint64_t n, struct err *e)
-{
-	while (n > 0 && data < o->data) {
-		size_t i = chunk_at(o, data);
-		if (hold(m, o, i, e) < 0)
-			return -1;
-		uint64_t skip = data - o->chunks[i].data;
-		uint64_t some = o->chunks[i].n - skip;
-		some = some < n ? some : n;
-		memcpy(to, o->plain.p + skip, (size_t)some);
-		to += some;
-		data += some;
-		n -= some;
-	}
-	return 0;
-}
-
-/* The first extent that ends behind `at`, or n_extents. */
-static size_t
-extent_at(const struct opened *o, uint64_t at)
-{
-	size_t lo = 0, hi = o->n_extents;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (o->extents[mid].at + o->extents[mid].n > at)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
-}
-
-static int
-read_range(struct mounted *m, struct opened *o, uint64_t at, char *to, size_t n,
-    struct err *e)
-{
-	uint64_t end = at + n;
-
-	memset(to, 0, n);
-	for (size_t i = extent_at(o, at);
-	     i < o->n_extents && o->extents[i].at < end; i++) {
-		const struct extent *x = &o->extents[i];
-		uint64_t from = x->at > at ? x->at : at;
-		uint64_t until = x->at + x->n < end ? x->at + x->n : end;
-		if (copy_data(m, o, x->data + (from - x->at), to + (from - at),
-			until - from, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- what the kernel asks ---- */
@@ -502,19 +148,19 @@ on_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 	cfg->kernel_cache = 1;
 	cfg->entry_timeout = VALID_S;
 	cfg->attr_timeout = VALID_S;
-	cfg->negative_timeout = VALID_S;
+	cfg->negative_timeout = 0; /* later snapshots come */
 	return mounted();
 }
 
 static int
 on_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	(void)fi;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	where_stat(m, &w, st);
 	return 0;
@@ -523,14 +169,14 @@ on_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 static int
 on_readlink(const char *path, char *out, size_t size)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes target = w.place == PLACE_LATEST
-	    ? bytes_str(m->names[latest(m)])
+	    ? bytes_str(m->snaps[m->latest]->name)
 	    : w.x.target;
 	if (target.n == 0)
 		return -EINVAL;
@@ -551,29 +197,34 @@ fill(fuse_fill_dir_t filler, void *to, struct bytes name, const struct stat *st)
 }
 
 static int
-list_root(struct mounted *m, fuse_fill_dir_t filler, void *to)
+list_root(struct mount *m, fuse_fill_dir_t filler, void *to)
 {
-	struct where w = { .place = PLACE_SNAPSHOT };
+	struct mount_where w = { .place = PLACE_SNAPSHOT };
 	struct stat st;
 
-	for (w.snap = 0; w.snap < m->list->n; w.snap++) {
+	mount_look_again(m);
+	for (w.snap = 0; w.snap < m->n_snaps; w.snap++) {
+		if (m->snaps[w.snap]->gone)
+			continue;
 		made_stat(m, &w, &st);
-		if (fill(filler, to, bytes_str(m->names[w.snap]), &st) < 0)
+		if (fill(filler, to, bytes_str(m->snaps[w.snap]->name), &st) <
+		    0)
 			return -ENOMEM;
 	}
 	w.place = PLACE_LATEST;
 	made_stat(m, &w, &st);
-	return m->list->n > 0 ? fill(filler, to, bytes_str("latest"), &st) : 0;
+	return mount_any_left(m) ? fill(filler, to, bytes_str("latest"), &st)
+				 : 0;
 }
 
 static int
-list_dir(struct mounted *m, const struct where *w, fuse_fill_dir_t filler,
+list_dir(struct mount *m, const struct mount_where *w, fuse_fill_dir_t filler,
     void *to, struct err *e)
 {
 	const struct dirs_dir *d;
 
 	/* What could not be read or was left out: the directory alone. */
-	if (get_dir(m, w->snap, w->path, &d, e) < 0)
+	if (mount_dir(m, w->snap, w->path, &d, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	for (size_t i = 0; i < d->n; i++) {
 		struct entry x;
@@ -590,14 +241,14 @@ static int
 on_readdir(const char *path, void *to, fuse_fill_dir_t filler, off_t at,
     struct fuse_file_info *fi, enum fuse_readdir_flags flags)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	(void)at;
 	(void)fi;
 	(void)flags;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	if (w.place == PLACE_LATEST ||
 	    (w.place == PLACE_INSIDE && w.x.type != ENTRY_DIRECTORY))
@@ -613,41 +264,39 @@ on_readdir(const char *path, void *to, fuse_fill_dir_t filler, off_t at,
 static int
 on_open(const char *path, struct fuse_file_info *fi)
 {
-	OWN(opened_free) struct opened *o = mem_new(sizeof *o);
-	struct mounted *m = mounted();
-	struct where w;
+	OWN(mount_file_free) struct mount_file *o = mem_new(sizeof *o);
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	if (w.place != PLACE_INSIDE || w.x.type != ENTRY_REGULAR)
 		return -EINVAL;
 	entry_put(&o->raw, &w.x);
-	struct scan s = scan_of(buf_bytes(&o->raw));
-	if (entry_take(&s, &o->x, &e) < 0 || find_chunks(o, &e) < 0)
+	if (mount_file_open(o, &e) < 0)
 		return failed(path, &e);
-	find_extents(o);
 	fi->fh = (uint64_t)(uintptr_t)TAKE(o);
 	fi->keep_cache = 1;
 	return 0;
 }
 
-static struct opened *
+static struct mount_file *
 opened_of(const struct fuse_file_info *fi)
 {
 	/* The handle of FUSE is a number. */
-	return (struct opened *)(uintptr_t)fi->fh;
+	return (struct mount_file *)(uintptr_t)fi->fh;
 }
 
 static int
 on_release(const char *path, struct fuse_file_info *fi)
 {
-	struct opened *o = opened_of(fi);
+	struct mount_file *o = opened_of(fi);
 
 	(void)path;
-	opened_free(&o);
+	mount_file_free(&o);
 	return 0;
 }
 
@@ -655,7 +304,7 @@ static int
 on_read(
     const char *path, char *to, size_t n, off_t at, struct fuse_file_info *fi)
 {
-	struct opened *o = opened_of(fi);
+	struct mount_file *o = opened_of(fi);
 	struct err e = { 0 };
 	uint64_t from = (uint64_t)at;
 
@@ -667,31 +316,32 @@ on_read(
 		n = (size_t)(o->x.size - from);
 	if (n > INT32_MAX)
 		n = INT32_MAX;
-	return read_range(mounted(), o, from, to, n, &e) < 0 ? failed(path, &e)
-							     : (int)n;
+	return mount_file_read(mounted(), o, from, to, n, &e) < 0
+	    ? failed(path, &e)
+	    : (int)n;
 }
 
 static off_t
 on_lseek(const char *path, off_t at, int whence, struct fuse_file_info *fi)
 {
-	const struct opened *o = opened_of(fi);
+	const struct mount_file *o = opened_of(fi);
 	uint64_t from = (uint64_t)at;
 
 	(void)path;
 	if (at < 0 || from >= o->x.size)
 		return -ENXIO;
-	size_t i = extent_at(o, from);
+	size_t i = extents_at(&o->map, from);
 	if (whence == SEEK_DATA) {
-		if (i == o->n_extents)
+		if (i == o->map.n)
 			return -ENXIO;
 		return (
-		    off_t)(o->extents[i].at > from ? o->extents[i].at : from);
+		    off_t)(o->map.list[i].at > from ? o->map.list[i].at : from);
 	}
 	if (whence != SEEK_HOLE)
 		return -EINVAL;
 	/* Extents may touch. */
-	for (; i < o->n_extents && o->extents[i].at <= from; i++)
-		from = o->extents[i].at + o->extents[i].n;
+	for (; i < o->map.n && o->map.list[i].at <= from; i++)
+		from = o->map.list[i].at + o->map.list[i].n;
 	return (off_t)(from < o->x.size ? from : o->x.size);
 }
 
@@ -699,12 +349,12 @@ static int
 on_listxattr(const char *path, char *to, size_t size)
 {
 	OWN(buf_free) struct buf names = { 0 };
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 	struct bytes name, value;
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes rest = w.x.xattrs;
 	while (entry_xattr_next(&rest, &name, &value)) {
@@ -723,12 +373,12 @@ on_listxattr(const char *path, char *to, size_t size)
 static int
 on_getxattr(const char *path, const char *wanted, char *to, size_t size)
 {
-	struct mounted *m = mounted();
-	struct where w;
+	struct mount *m = mounted();
+	struct mount_where w;
 	struct err e = { 0 };
 	struct bytes name, value;
 
-	if (look_up(m, path, &w, &e) < 0)
+	if (mount_look_up(m, path, &w, &e) < 0)
 		return failed(path, &e);
 	struct bytes rest = w.x.xattrs;
 	while (entry_xattr_next(&rest, &name, &value)) {
@@ -748,12 +398,12 @@ on_getxattr(const char *path, const char *wanted, char *to, size_t size)
 static int
 on_statfs(const char *path, struct statvfs *st)
 {
-	const struct mounted *m = mounted();
+	const struct mount *m = mounted();
 	uint64_t bytes = 0, files = 0;
 
 	(void)path;
-	for (size_t i = 0; i < m->list->n; i++) {
-		const struct snapshot *s = &m->list->list[i];
+	for (size_t i = 0; i < m->n_snaps; i++) {
+		const struct snapshot *s = &m->snaps[i]->snapshot;
 		bytes += s->bytes;
 		files += s->files + s->dirs + s->others;
 	}
@@ -783,32 +433,18 @@ static const struct fuse_operations operations = {
 /* ---- the whole ---- */
 
 static void
-mounted_free(struct mounted *m)
+mounted_free(struct mount *m)
 {
 	for (size_t i = 0; i < DIRS; i++)
-		drop_dir(&m->dirs[i]);
+		mount_drop_dir(&m->dirs[i]);
 	for (size_t i = 0; i < INDEXES; i++)
 		dirs_index_free(&m->indexes[i].index);
 	source_free(&m->src);
-	free(m->names);
-	m->names = NULL;
-}
-
-static void
-name_snapshots(struct mounted *m)
-{
-	m->names = mem_array(m->list->n + 1, sizeof *m->names);
-	for (size_t i = 0; i < m->list->n; i++) {
-		const struct snapshot *s = &m->list->list[i];
-		time_t t = (time_t)(s->time_ms / 1000);
-		char when[32];
-		struct tm tm;
-		if (localtime_r(&t, &tm) == NULL ||
-		    strftime(when, sizeof when, "%Y-%m-%dT%H.%M.%S", &tm) == 0)
-			when[0] = '\0';
-		(void)snprintf(m->names[i], NAME_BYTES, "%s-%s",
-		    when[0] != '\0' ? when : "unknown", id_short(&s->id).s);
+	for (size_t i = 0; i < m->n_snaps; i++) {
+		snapshot_free(&m->snaps[i]->snapshot);
+		free(m->snaps[i]);
 	}
+	free(m->snaps);
 }
 
 /* FUSE would mount over a file, and hide what is in a directory. */
@@ -852,10 +488,10 @@ session_free(struct session *s)
 }
 
 static int
-session_open(struct session *s, struct mounted *m, struct err *e)
+session_open(struct session *s, struct mount *m, struct err *e)
 {
 	static const char *const words[] = { "aumbry", "-o",
-		"ro,default_permissions,fsname=aumbry,subtype=aumbry" };
+		"ro,fsname=aumbry,subtype=aumbry" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (fuse_opt_add_arg(&s->args, words[i]) < 0)
@@ -914,12 +550,12 @@ session_serve(struct session *s)
 }
 
 int
-mount_run(struct repo *r, const struct snapshot_list *list,
+mount_run(struct repo *r, struct snapshot_list *list,
     const struct mount_options *o, struct err *e)
 {
 	OWN(mounted_free)
-	struct mounted m = {
-		.list = list, .o = o, .uid = getuid(), .gid = getgid()
+	struct mount m = {
+		.repo = r, .o = o, .uid = getuid(), .gid = getgid()
 	};
 	OWN(session_free)
 	struct session s = { .args = FUSE_ARGS_INIT(0, NULL) };
@@ -927,7 +563,8 @@ mount_run(struct repo *r, const struct snapshot_list *list,
 	if (check_dir(o->dir, e) < 0)
 		return -1;
 	m.src = source_new(r);
-	name_snapshots(&m);
+	mount_take_list(&m, list);
+	m.asked_ns = now_mono_ns();
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &s.before);
 	if (session_open(&s, &m, e) < 0)
 		return -1;

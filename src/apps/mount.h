@@ -5,7 +5,8 @@
  *   DIR/latest                          a link to the newest
  *
  * Nothing is written and nothing is fetched before it is looked at. One thread
- * serves all requests. Snapshots made later are not there.
+ * serves all requests. Snapshots made later appear, forgotten ones go. Who
+ * mounted reads everything, whoever owned it; others see nothing.
  */
 #pragma once
 
@@ -22,8 +23,8 @@ struct mount_options {
 /*
  * Serve until SIGINT, SIGTERM, SIGHUP or an unmount from outside; then unmount.
  *
- * list    oldest first.
+ * list    oldest first; emptied.
  * errors  io-error with what is in the way of mounting.
  */
-MUST_CHECK int mount_run(struct repo *r, const struct snapshot_list *list,
+MUST_CHECK int mount_run(struct repo *r, struct snapshot_list *list,
     const struct mount_options *o, struct err *e);

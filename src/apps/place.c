@@ -1,319 +1,56 @@
 /* SPDX-License-Identifier: ISC */
 /* place.c: files, directories and links put below one directory. */
-#include "apps/place.h"
+#include "apps/place_in.h"
 
-#include "apps/place_meta.h"
 #include "base/file.h"
 #include "wire/id.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define NODES_MAX 128 /* directories kept open, beyond those in use */
-#define PART_PREFIX ".aumbry-part-"
 #define PART_MODE 01200 /* no finished file looks so */
 
-struct place_node {
-	struct bytes path; /* owned */
-	uint64_t hash, used;
-	unsigned refs;
-	int fd;
-	bool acl; /* what is made here inherits an ACL */
-};
-
-struct place {
-	pthread_mutex_t lock; /* nodes, n, cap, clock and refs */
-	int target; /* the descriptor of nodes[0] */
-	struct place_node **nodes; /* the first is the target, never closed */
-	size_t n, cap;
-	uint64_t clock;
-	enum place_rule rule;
-	struct place_meta *meta;
-};
-
-/* Where an object belongs. */
-struct spot {
-	struct place *place;
-	struct place_node *dir;
-	char name[ENTRY_NAME_MAX + 1];
-};
-
-static int
-open_beneath(int at, const char *name, int flags, mode_t mode)
+/*
+ * What time it is where the target is. What is changed after this returns has
+ * a later one: clocks of file systems move in steps of some milliseconds.
+ */
+static struct timespec
+time_there(int target)
 {
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-		.mode = mode,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-		    RESOLVE_NO_MAGICLINKS,
-	};
-
-	for (int tries = 0;; tries++) {
-		long fd = syscall(SYS_openat2, at, name, &how, sizeof how);
-		/* EAGAIN: a rename elsewhere disturbed the check. */
-		if (fd >= 0 || (errno != EAGAIN && errno != EINTR) ||
-		    tries == 1000)
-			return (int)fd;
-	}
-}
-
-static int
-fail(struct err *e, const char *what)
-{
-	if (errno == ENOSYS)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "%s: this kernel is older than 5.6 and has no openat2",
-		    what);
-	return err_sys(e, "%s", what);
-}
-
-static enum entry_type
-type_of(mode_t mode)
-{
-	return S_ISDIR(mode) ? ENTRY_DIRECTORY
-	    : S_ISLNK(mode)  ? ENTRY_SYMLINK
-	    : S_ISFIFO(mode) ? ENTRY_FIFO
-	    : S_ISSOCK(mode) ? ENTRY_SOCKET
-	    : S_ISCHR(mode)  ? ENTRY_CHARDEV
-	    : S_ISBLK(mode)  ? ENTRY_BLOCKDEV
-			     : ENTRY_REGULAR;
-}
-
-static int
-in_the_way(enum entry_type there, enum entry_type wanted, struct err *e)
-{
-	return err_set(e, ERR_CONFLICT, "a %s is in the way of a %s",
-	    entry_type_name(there), entry_type_name(wanted));
-}
-
-static uint64_t
-hash_of(struct bytes x)
-{
-	uint64_t h = 14695981039346656037u; /* FNV-1a, only to look things up */
-
-	for (size_t i = 0; i < x.n; i++)
-		h = (h ^ x.p[i]) * 1099511628211u;
-	return h;
-}
-
-static void
-node_close(struct place_node **node)
-{
-	if (*node == NULL)
-		return;
-	fd_close(&(*node)->fd);
-	free((void *)(uintptr_t)(*node)->path.p);
-	free(*node);
-	*node = NULL;
-}
-
-static struct place_node *
-node_new(struct bytes path, int fd)
-{
-	struct place_node *node = mem_new(sizeof *node);
-	uint8_t *copy = mem_new(path.n + 1);
-
-	if (path.n > 0)
-		memcpy(copy, path.p, path.n);
-	node->path = bytes_of(copy, path.n);
-	node->hash = hash_of(path);
-	node->fd = fd;
-	node->acl = fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
-	return node;
-}
-
-static void
-release(struct place *p, struct place_node **node)
-{
-	if (*node == NULL)
-		return;
-	(void)pthread_mutex_lock(&p->lock);
-	(*node)->refs--;
-	(void)pthread_mutex_unlock(&p->lock);
-	*node = NULL;
-}
-
-/* The open directory of exactly this path, or NULL. Under the lock. */
-static struct place_node *
-find_node(struct place *p, struct bytes path)
-{
-	uint64_t hash = hash_of(path);
-
-	for (size_t i = 0; i < p->n; i++) {
-		struct place_node *node = p->nodes[i];
-		if (node->hash == hash && bytes_equal(node->path, path)) {
-			node->refs++;
-			node->used = ++p->clock;
-			return node;
-		}
-	}
-	return NULL;
-}
-
-/* The open directory nearest above this path. Under the lock. */
-static struct place_node *
-find_above(struct place *p, struct bytes path)
-{
-	struct place_node *best = p->nodes[0];
-
-	for (size_t i = 1; i < p->n; i++) {
-		struct place_node *node = p->nodes[i];
-		size_t n = node->path.n;
-		if (n > best->path.n && n < path.n && path.p[n] == '/' &&
-		    bytes_equal(node->path, bytes_of(path.p, n)))
-			best = node;
-	}
-	best->refs++;
-	return best;
-}
-
-/* Keep a node and close the one unused for longest. Under the lock. */
-static void
-keep_node(struct place *p, struct place_node *node)
-{
-	size_t victim = 0;
-
-	node->refs = 1;
-	node->used = ++p->clock;
-	for (size_t i = 1; p->n >= NODES_MAX && i < p->n; i++)
-		if (p->nodes[i]->refs == 0 &&
-		    (victim == 0 || p->nodes[i]->used < p->nodes[victim]->used))
-			victim = i;
-	if (victim > 0) {
-		node_close(&p->nodes[victim]);
-		p->nodes[victim] = node;
-		return;
-	}
-	if (p->n == p->cap) {
-		p->cap = p->cap == 0 ? 16 : p->cap * 2;
-		p->nodes = mem_resize(p->nodes, p->cap, sizeof *p->nodes);
-	}
-	p->nodes[p->n++] = node;
-}
-
-static int
-open_dir(int at, const char *name, int *fd, struct err *e)
-{
+	OWN(fd_close)
+	int fd = openat(target, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	const struct timespec step = { .tv_nsec = 1000000 };
+	struct timespec began = { 0 }, now = { 0 };
 	struct stat st;
 
-	*fd = open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
-	if (*fd < 0 && errno == EACCES)
-		*fd = open_beneath(at, name, O_PATH | O_DIRECTORY, 0);
-	if (*fd >= 0)
-		return 0;
-	if ((errno == ELOOP || errno == ENOTDIR) &&
-	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return in_the_way(type_of(st.st_mode), ENTRY_DIRECTORY, e);
-	return fail(e, "cannot open a directory on the way");
-}
-
-/* Copy the first component of *rest to name and step over it. */
-static int
-next_name(
-    struct bytes *rest, char name[static ENTRY_NAME_MAX + 1], struct err *e)
-{
-	const uint8_t *slash =
-	    rest->n == 0 ? NULL : memchr(rest->p, '/', rest->n);
-	size_t n = slash == NULL ? rest->n : (size_t)(slash - rest->p);
-
-	/* A slash at the end would leave an empty name: n + 1 == rest->n. */
-	if (!entry_name_ok(bytes_of(rest->p, n)) ||
-	    (slash != NULL && n + 1 == rest->n))
-		return err_set(e, ERR_RECORD_CORRUPT,
-		    "that is not a path within a backup");
-	memcpy(name, rest->p, n);
-	name[n] = '\0';
-	size_t step = slash == NULL ? n : n + 1;
-	*rest = bytes_of(rest->p + step, rest->n - step);
-	return 0;
-}
-
-/* Walk down from an open directory. */
-static int
-walk(int at, struct bytes rest, int *out, struct err *e)
-{
-	OWN(fd_close) int fd = -1;
-
-	*out = -1;
-	while (rest.n > 0) {
-		char name[ENTRY_NAME_MAX + 1];
-		int next;
-		if (next_name(&rest, name, e) < 0 ||
-		    open_dir(fd < 0 ? at : fd, name, &next, e) < 0)
-			return -1;
-		fd_close(&fd);
-		fd = next;
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &began);
+	for (int i = 0; i < 20; i++) {
+		(void)nanosleep(&step, NULL);
+		(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		if (place_before(&began, &now))
+			break;
 	}
-	*out = fd;
-	fd = -1;
-	return 0;
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ctim : began;
 }
 
-/* The open directory of a path, to be released. */
-static int
-get_dir(
-    struct place *p, struct bytes path, struct place_node **out, struct err *e)
+/* How many directories may be kept open, beyond those in use. */
+static size_t
+nodes_max(void)
 {
-	struct place_node *above = NULL;
-	int fd;
+	struct rlimit limit;
 
-	(void)pthread_mutex_lock(&p->lock);
-	*out = find_node(p, path);
-	if (*out == NULL)
-		above = find_above(p, path);
-	(void)pthread_mutex_unlock(&p->lock);
-	if (*out != NULL)
-		return 0;
-	size_t skip = above->path.n == 0 ? 0 : above->path.n + 1;
-	int rc =
-	    walk(above->fd, bytes_of(path.p + skip, path.n - skip), &fd, e);
-	release(p, &above);
-	if (rc < 0)
-		return -1;
-	OWN(node_close) struct place_node *made = node_new(path, fd);
-	(void)pthread_mutex_lock(&p->lock);
-	*out = find_node(p, path); /* another thread may have been faster */
-	if (*out == NULL)
-		keep_node(p, *out = TAKE(made));
-	(void)pthread_mutex_unlock(&p->lock);
-	return 0;
-}
-
-static void
-spot_leave(struct spot *s)
-{
-	release(s->place, &s->dir);
-}
-
-static int
-spot_find(struct place *p, struct bytes path, struct spot *s, struct err *e)
-{
-	const uint8_t *slash =
-	    path.n == 0 ? NULL : memrchr(path.p, '/', path.n);
-	size_t above = slash == NULL ? 0 : (size_t)(slash - path.p);
-	struct bytes name =
-	    slash == NULL ? path : bytes_of(slash + 1, path.n - above - 1);
-
-	s->place = p;
-	s->dir = NULL;
-	if (next_name(&name, s->name, e) < 0)
-		return -1;
-	if (slash == path.p && slash != NULL)
-		return err_set(e, ERR_RECORD_CORRUPT,
-		    "that is not a path within a backup");
-	return get_dir(p, bytes_of(path.p, above), &s->dir, e);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur / 8 >= NODES_MAX)
+		return NODES_MAX;
+	return limit.rlim_cur / 8 > 4 ? (size_t)limit.rlim_cur / 8 : 4;
 }
 
 int
@@ -321,8 +58,10 @@ place_open(
     const char *target, enum place_rule rule, struct place **out, struct err *e)
 {
 	OWN(fd_close) int fd = -1;
+	struct stat st;
 
 	*out = NULL;
+	bool made = stat(target, &st) < 0;
 	if (file_mkdirs(target, 0700, e) < 0)
 		return -1;
 	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -331,9 +70,13 @@ place_open(
 	struct place *p = mem_new(sizeof *p);
 	(void)pthread_mutex_init(&p->lock, NULL);
 	p->rule = rule;
+	p->made = made;
+	p->max = nodes_max();
 	p->meta = place_meta_new();
 	p->target = fd;
-	keep_node(p, node_new(bytes_of(NULL, 0), fd));
+	p->began = time_there(fd);
+	place_sweep(fd);
+	place_keep_node(p, place_node_new(bytes_of(NULL, 0), fd));
 	fd = -1;
 	*out = p;
 	return 0;
@@ -345,12 +88,20 @@ place_free(struct place **p)
 	if (*p == NULL)
 		return;
 	for (size_t i = 0; i < (*p)->n; i++)
-		node_close(&(*p)->nodes[i]);
+		place_node_close(&(*p)->nodes[i]);
 	free((*p)->nodes);
 	place_meta_free(&(*p)->meta);
+	buf_free(&(*p)->above);
+	idset_free(&(*p)->met);
 	(void)pthread_mutex_destroy(&(*p)->lock);
 	free(*p);
 	*p = NULL;
+}
+
+void
+place_numeric_ids(struct place *p)
+{
+	place_meta_numeric(p->meta);
 }
 
 struct place_counts
@@ -392,9 +143,10 @@ unfinished(const struct stat *st)
 
 /* Equal but for owner, mode and time? */
 static bool
-equal_inside(const struct spot *s, const struct stat *st, const struct entry *x)
+equal_inside(
+    const struct place_spot *s, const struct stat *st, const struct entry *x)
 {
-	if (type_of(st->st_mode) != x->type)
+	if (place_type(st->st_mode) != x->type)
 		return false;
 	switch (x->type) {
 	case ENTRY_SYMLINK:
@@ -414,13 +166,13 @@ int
 place_same(struct place *p, struct bytes path, const struct entry *x,
     bool *same, struct err *e)
 {
-	OWN(spot_leave) struct spot s = { 0 };
+	OWN(place_leave) struct place_spot s = { 0 };
 	struct stat st;
 
 	*same = path.n == 0 && x->type == ENTRY_DIRECTORY;
 	if (path.n == 0)
 		return 0;
-	if (spot_find(p, path, &s, e) < 0) {
+	if (place_find(p, path, &s, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
 		err_clear(e);
@@ -433,10 +185,33 @@ place_same(struct place *p, struct bytes path, const struct entry *x,
 	return 0;
 }
 
+int
+place_read(struct place *p, struct bytes path, int *fd, struct err *e)
+{
+	OWN(place_leave) struct place_spot s = { 0 };
+
+	*fd = -1;
+	if (place_find(p, path, &s, e) < 0)
+		return -1;
+	*fd = place_beneath(s.dir->fd, s.name, O_RDONLY | O_NONBLOCK, 0);
+	return *fd < 0 ? place_fail(e, "cannot read what is there") : 0;
+}
+
+/* Not what a clock that was wrong has dated into the future. */
+static bool
+made_since(const struct place *p, const struct stat *st)
+{
+	struct timespec now;
+
+	return place_before(&p->began, &st->st_ctim) &&
+	    clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	    !place_before(&now, &st->st_ctim);
+}
+
 /* Something is there, or not: may x take its place? */
 static int
-may_replace(
-    const struct spot *s, const struct entry *x, bool *there, struct err *e)
+may_replace(const struct place_spot *s, const struct entry *x, bool *there,
+    struct err *e)
 {
 	struct stat st;
 
@@ -445,7 +220,12 @@ may_replace(
 		return errno == ENOENT ? 0 : err_sys(e, "cannot look at it");
 	*there = true;
 	if (S_ISDIR(st.st_mode))
-		return in_the_way(ENTRY_DIRECTORY, x->type, e);
+		return place_in_the_way(ENTRY_DIRECTORY, x->type, e);
+	if (made_since(s->place, &st))
+		return err_set(e, ERR_CONFLICT,
+		    "the %s that is there was made since this began: names "
+		    "that differ in case only may be one here",
+		    entry_type_name(place_type(st.st_mode)));
 	/* Left by a run that was cut off, or no content to lose. */
 	if (unfinished(&st) ||
 	    (x->type != ENTRY_REGULAR && equal_inside(s, &st, x)))
@@ -454,13 +234,11 @@ may_replace(
 		return 0;
 	if (s->place->rule == PLACE_NEVER)
 		return err_set(e, ERR_CONFLICT, "another %s is already there",
-		    entry_type_name(type_of(st.st_mode)));
-	if (st.st_mtim.tv_sec < x->mtime_s ||
-	    (st.st_mtim.tv_sec == x->mtime_s &&
-		st.st_mtim.tv_nsec < (long)x->mtime_ns))
+		    entry_type_name(place_type(st.st_mode)));
+	if (place_older(&st, x))
 		return 0;
-	return err_set(e, ERR_CONFLICT, "the %s that is there is newer",
-	    entry_type_name(type_of(st.st_mode)));
+	return err_set(e, ERR_CONFLICT, "the %s that is there is not older",
+	    entry_type_name(place_type(st.st_mode)));
 }
 
 static void
@@ -469,100 +247,7 @@ part_name(char out[static 64])
 	struct id id;
 
 	id_random(&id);
-	(void)snprintf(out, 64, PART_PREFIX "%s", id_text(&id).s);
-}
-
-/* Remove what earlier runs left unfinished, unless one still holds it. */
-static void
-sweep(int dirfd)
-{
-	int list = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = list < 0 ? NULL : fdopendir(list);
-	const struct dirent *child;
-
-	if (d == NULL) {
-		fd_close(&list);
-		return;
-	}
-	while ((child = readdir(d)) != NULL) {
-		struct stat st;
-		if (strncmp(child->d_name, PART_PREFIX,
-			sizeof PART_PREFIX - 1) != 0)
-			continue;
-		OWN(fd_close)
-		int fd = open_beneath(
-		    dirfd, child->d_name, O_WRONLY | O_NONBLOCK, 0);
-		if (fd >= 0 && fstat(fd, &st) == 0 && unfinished(&st) &&
-		    flock(fd, LOCK_EX | LOCK_NB) == 0)
-			(void)unlinkat(dirfd, child->d_name, 0);
-	}
-	(void)closedir(d);
-}
-
-int
-place_dir(struct place *p, struct bytes path, struct err *e)
-{
-	OWN(spot_leave) struct spot s = { 0 };
-	OWN(fd_close) int fd = -1;
-	struct stat st;
-
-	if (path.n == 0) {
-		sweep(p->target);
-		return 0;
-	}
-	if (spot_find(p, path, &s, e) < 0)
-		return -1;
-	if (mkdirat(s.dir->fd, s.name, 0700) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return err_sys(e, "cannot make the directory");
-	fd = open_beneath(s.dir->fd, s.name, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0 &&
-	    fstatat(s.dir->fd, s.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISDIR(st.st_mode))
-		return in_the_way(type_of(st.st_mode), ENTRY_DIRECTORY, e);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(e, "cannot open the directory");
-	/* An earlier run may have closed it to us: place_dir_done does again. */
-	if (st.st_uid == geteuid() && (st.st_mode & 0700) != 0700 &&
-	    place_meta_chmod(fd, (st.st_mode & 07777) | 0700) < 0)
-		return err_sys(e, "cannot open up the directory");
-	sweep(fd);
-	return 0;
-}
-
-/* Open a directory that is there, "" the target; acl: it may inherit one. */
-static int
-reopen_dir(
-    struct place *p, struct bytes path, int *fd, bool *acl, struct err *e)
-{
-	OWN(spot_leave) struct spot s = { 0 };
-	int at = p->target;
-
-	*acl = false;
-	if (path.n > 0) {
-		if (spot_find(p, path, &s, e) < 0)
-			return -1;
-		at = s.dir->fd;
-		*acl = s.dir->acl;
-	}
-	*fd = open_beneath(
-	    at, path.n > 0 ? s.name : ".", O_RDONLY | O_DIRECTORY, 0);
-	return *fd < 0 ? fail(e, "cannot open the directory") : 0;
-}
-
-int
-place_dir_done(
-    struct place *p, struct bytes path, const struct entry *x, struct err *e)
-{
-	OWN(fd_close) int fd = -1;
-	bool acl;
-
-	if (reopen_dir(p, path, &fd, &acl, e) < 0 ||
-	    place_meta_give(p->meta, fd, x, acl, e) < 0)
-		return -1;
-	place_meta_flags(p->meta, fd, x);
-	return 0;
+	(void)snprintf(out, 64, PLACE_PART_PREFIX "%s", id_text(&id).s);
 }
 
 /* Make the file that is written to; its name is not the final one. */
@@ -570,10 +255,10 @@ static int
 begin_part(struct place_file *f, const struct entry *x, struct err *e)
 {
 	part_name(f->part);
-	f->fd = open_beneath(
+	f->fd = place_beneath(
 	    f->dir->fd, f->part, O_RDWR | O_CREAT | O_EXCL, PART_MODE);
 	if (f->fd < 0)
-		return fail(e, "cannot make the file");
+		return place_fail(e, "cannot make the file");
 	(void)flock(f->fd, LOCK_EX | LOCK_NB); /* so that sweep leaves it */
 	if (x->sparse)
 		return ftruncate(f->fd, (off_t)x->size) == 0
@@ -591,18 +276,18 @@ int
 place_file_begin(struct place *p, struct bytes path, const struct entry *x,
     struct place_file *f, struct err *e)
 {
-	OWN(spot_leave) struct spot s = { 0 };
+	OWN(place_leave) struct place_spot s = { 0 };
 	bool small = x->size <= PLACE_SMALL && !x->sparse && x->xattrs.n == 0 &&
 	    x->flags == 0;
 
 	*f = (struct place_file)PLACE_FILE;
-	if (spot_find(p, path, &s, e) < 0)
+	if (place_find(p, path, &s, e) < 0)
 		return -1;
 	if (small) {
-		f->fd = open_beneath(
+		f->fd = place_beneath(
 		    s.dir->fd, s.name, O_RDWR | O_CREAT | O_EXCL, PART_MODE);
 		if (f->fd < 0 && errno != EEXIST)
-			return fail(e, "cannot make the file");
+			return place_fail(e, "cannot make the file");
 		f->direct = f->fd >= 0;
 	}
 	if (!f->direct && may_replace(&s, x, &f->replaces, e) < 0)
@@ -638,12 +323,61 @@ move_part(
 	return err_sys(e, "cannot give the file its name");
 }
 
+void
+place_file_park(struct place_file *f)
+{
+	struct stat st;
+
+	if (f->fd < 0 || fstat(f->fd, &st) < 0)
+		return;
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	f->mode = st.st_mode;
+	f->parked = true;
+	fd_close(&f->fd);
+	place_release(f->place, &f->dir);
+}
+
+int
+place_file_resume(struct place_file *f, struct bytes path, struct err *e)
+{
+	OWN(place_leave) struct place_spot s = { 0 };
+	OWN(fd_close) int fd = -1;
+	struct stat st;
+
+	if (place_find(f->place, path, &s, e) < 0)
+		return -1;
+	/* The owner may not read it: it may be written all the same. */
+	fd = place_beneath(
+	    s.dir->fd, f->direct ? f->name : f->part, O_WRONLY, 0);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return place_fail(e, "cannot open the file again");
+	/* Its number may be another's by now; its mode is none of a file. */
+	if (st.st_dev != f->dev || st.st_ino != f->ino ||
+	    st.st_mode != f->mode || st.st_nlink != 1)
+		return err_set(
+		    e, ERR_CONFLICT, "something else appeared there meanwhile");
+	if (!f->direct)
+		(void)flock(fd, LOCK_EX | LOCK_NB);
+	f->fd = fd;
+	fd = -1;
+	f->dir = TAKE(s.dir);
+	f->parked = false;
+	return 0;
+}
+
 int
 place_file_done(struct place_file *f, const struct entry *x, struct err *e)
 {
 	/* The old content must not go before the new one is there. */
-	if (f->replaces && fsync(f->fd) < 0)
-		return err_sys(e, "cannot write to the disk");
+	if (f->replaces) {
+		struct place_spot s = { .place = f->place, .dir = f->dir };
+		memcpy(s.name, f->name, sizeof s.name);
+		if (may_replace(&s, x, &f->replaces, e) < 0)
+			return -1;
+		if (fsync(f->fd) < 0)
+			return err_sys(e, "cannot write to the disk");
+	}
 	if (place_meta_give(f->place->meta, f->fd, x, f->dir->acl, e) < 0)
 		return -1;
 	if (!f->direct &&
@@ -652,7 +386,7 @@ place_file_done(struct place_file *f, const struct entry *x, struct err *e)
 	if (x->flags != 0)
 		place_meta_flags(f->place->meta, f->fd, x);
 	fd_close(&f->fd);
-	release(f->place, &f->dir);
+	place_release(f->place, &f->dir);
 	*f = (struct place_file)PLACE_FILE;
 	return 0;
 }
@@ -664,7 +398,7 @@ place_file_free(struct place_file *f)
 		(void)unlinkat(f->dir->fd, f->direct ? f->name : f->part, 0);
 	fd_close(&f->fd);
 	if (f->dir != NULL)
-		release(f->place, &f->dir);
+		place_release(f->place, &f->dir);
 	*f = (struct place_file)PLACE_FILE;
 }
 
@@ -694,29 +428,29 @@ make_bare(int dirfd, const char *name, const struct entry *x)
 
 /* Give metadata to what was just made under this name, and to nothing else. */
 static int
-give_bare(const struct spot *s, const char *name, const struct entry *x,
+give_bare(const struct place_spot *s, const char *name, const struct entry *x,
     struct err *e)
 {
-	OWN(fd_close) int fd = open_beneath(s->dir->fd, name, O_PATH, 0);
+	OWN(fd_close) int fd = place_beneath(s->dir->fd, name, O_PATH, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(e, "cannot open it");
-	if (type_of(st.st_mode) != x->type || st.st_nlink != 1)
+		return place_fail(e, "cannot open it");
+	if (place_type(st.st_mode) != x->type || st.st_nlink != 1)
 		return err_set(
 		    e, ERR_CONFLICT, "something else appeared there meanwhile");
-	return place_meta_give_path(s->place->meta, fd, x, e);
+	return place_meta_give_path(s->place->meta, fd, x, s->dir->acl, e);
 }
 
 static int
 place_bare(
     struct place *p, struct bytes path, const struct entry *x, struct err *e)
 {
-	OWN(spot_leave) struct spot s = { 0 };
+	OWN(place_leave) struct place_spot s = { 0 };
 	char part[64] = "";
 	bool there = false;
 
-	if (spot_find(p, path, &s, e) < 0)
+	if (place_find(p, path, &s, e) < 0)
 		return -1;
 	int rc = make_bare(s.dir->fd, s.name, x);
 	if (rc < 0 && errno == EEXIST) {
@@ -765,7 +499,7 @@ place_special(
 }
 
 static bool
-same_inode(const struct spot *a, const struct spot *b)
+same_inode(const struct place_spot *a, const struct place_spot *b)
 {
 	struct stat x, y;
 
@@ -778,13 +512,13 @@ int
 place_hardlink(struct place *p, struct bytes existing, struct bytes path,
     const struct entry *x, struct err *e)
 {
-	OWN(spot_leave) struct spot from = { 0 };
-	OWN(spot_leave) struct spot to = { 0 };
+	OWN(place_leave) struct place_spot from = { 0 };
+	OWN(place_leave) struct place_spot to = { 0 };
 	char part[64];
 	bool there;
 
-	if (spot_find(p, existing, &from, e) < 0 ||
-	    spot_find(p, path, &to, e) < 0)
+	if (place_find(p, existing, &from, e) < 0 ||
+	    place_find(p, path, &to, e) < 0)
 		return -1;
 	if (linkat(from.dir->fd, from.name, to.dir->fd, to.name, 0) == 0)
 		return 0;
@@ -802,4 +536,15 @@ place_hardlink(struct place *p, struct bytes existing, struct bytes path,
 		return -1;
 	}
 	return 0;
+}
+
+void
+place_flags(struct place *p, struct bytes path, const struct entry *x)
+{
+	OWN(fd_close) int fd = -1;
+	struct err ignored;
+
+	/* What cannot be opened counts as what lost its flags. */
+	(void)!place_read(p, path, &fd, &ignored);
+	place_meta_flags(p->meta, fd, x);
 }

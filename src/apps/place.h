@@ -7,9 +7,13 @@
  * neither a link that is in a backup nor one that somebody plants in the target
  * while it is filled leads outside. The parent of what is placed must exist.
  *
- * An unfinished file has the mode 01200 or a name ".aumbry-part-…"; a later run
- * replaces the first under any rule and removes the second, so that it can go
- * on where an earlier one was cut off.
+ * An unfinished file has the mode 01200 or a name ".aumbry-part-…", an
+ * unfinished directory the mode 01700; a later run replaces the first under any
+ * rule, removes the second and finishes the third, so that it can go on where
+ * an earlier one was cut off.
+ *
+ * What was made since place_open is never replaced: on a file system that takes
+ * upper and lower case for one, two names of a backup meet there.
  *
  * One struct place may be used by several threads; a path by one at a time.
  *
@@ -24,6 +28,7 @@
 #include "apps/entry.h"
 
 #include <sys/types.h>
+#include <time.h>
 
 /* Files up to this size are written in place when nothing is there yet. */
 #define PLACE_SMALL ((uint64_t)1 << 20) /* bytes */
@@ -31,10 +36,10 @@
 /* Which existing object that differs may be replaced. */
 enum place_rule { PLACE_NEVER, PLACE_OLDER, PLACE_ALWAYS };
 
-/* What could not be given back, and does not count as a failure. */
+/* Objects that did not get all of what they had, by what it was. */
 struct place_counts {
 	uint64_t owners; /* not root: the files belong to who restores */
-	uint64_t modes, xattrs, flags; /* the file system or kernel refused */
+	uint64_t modes, acls, xattrs, flags; /* the file system or kernel */
 };
 
 struct place;
@@ -50,6 +55,8 @@ void place_free(struct place **p);
  * set-user-id or set-group-id bit, no attribute and no flag, and no device made.
  */
 void place_tame(struct place *p);
+/* From now on owners are given by number, not by name. */
+void place_numeric_ids(struct place *p);
 
 struct place_counts place_counts(struct place *p);
 
@@ -64,22 +71,45 @@ MUST_CHECK int place_sync(struct place *p, struct err *e);
 MUST_CHECK int place_same(struct place *p, struct bytes path,
     const struct entry *x, bool *same, struct err *e);
 
+/* Open a regular file to compare it. errors: not-found, io-error. */
+MUST_CHECK int place_read(
+    struct place *p, struct bytes path, int *fd, struct err *e);
+
+/* What becomes of a directory when all that is in it is there. */
+struct place_dir {
+	bool kept; /* it was there before: it keeps what it has */
+	bool there; /* it was there before */
+	bool opened; /* this user had no right to it, and has for now */
+	mode_t mode; /* that it had */
+	struct timespec mtime;
+};
+
 /*
- * Make a directory with mode 0700, or take the one that is there.
- * Its metadata comes with place_dir_done once all that is in it is there:
- * the deepest first. The empty path is the target itself.
+ * Make a directory, or take the one that is there. One that is there keeps its
+ * own properties unless the rule lets x replace them. The empty path is the
+ * target itself, which keeps them under any rule.
+ *
+ * errors  ERR_CONFLICT also for a second name that means the same directory.
+ *         By one thread at a time.
  */
-MUST_CHECK int place_dir(struct place *p, struct bytes path, struct err *e);
-MUST_CHECK int place_dir_done(
-    struct place *p, struct bytes path, const struct entry *x, struct err *e);
+MUST_CHECK int place_dir(struct place *p, struct bytes path,
+    const struct entry *x, struct place_dir *d, struct err *e);
+
+/* All that is in it is there: the deepest first. */
+MUST_CHECK int place_dir_done(struct place *p, struct bytes path,
+    const struct entry *x, const struct place_dir *d, struct err *e);
 
 /* A file being written. Zero-initialize with PLACE_FILE. */
 struct place_file {
 	int fd; /* write here, at any offset, in any order */
 	bool direct; /* under its final name already */
+	bool parked; /* begun, and not open now */
 	bool replaces;
 	struct place *place;
 	struct place_node *dir;
+	dev_t dev; /* of a parked one, to know it again */
+	ino_t ino;
+	mode_t mode;
 	char name[ENTRY_NAME_MAX + 1];
 	char part[64];
 };
@@ -98,6 +128,11 @@ struct place_file {
 MUST_CHECK int place_file_begin(struct place *p, struct bytes path,
     const struct entry *x, struct place_file *f, struct err *e);
 
+/* Give up its descriptors, and have them again: path as at the start. */
+void place_file_park(struct place_file *f);
+MUST_CHECK int place_file_resume(
+    struct place_file *f, struct bytes path, struct err *e);
+
 /* Give it its metadata and its name. f is empty afterwards, if this succeeds. */
 MUST_CHECK int place_file_done(
     struct place_file *f, const struct entry *x, struct err *e);
@@ -115,7 +150,11 @@ MUST_CHECK int place_special(
 /*
  * Make `path` another name of `existing`, which was placed before.
  *
- * x  the entry of both, for the rule.
+ * x       the entry of both, for the rule.
+ * errors  ERR_CONFLICT: `path` is taken. Others: no such link can be here.
  */
 MUST_CHECK int place_hardlink(struct place *p, struct bytes existing,
     struct bytes path, const struct entry *x, struct err *e);
+
+/* The flags of a file that was placed without them, for its further names. */
+void place_flags(struct place *p, struct bytes path, const struct entry *x);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define ACL_ACCESS "system.posix_acl_access"
+#define ACL_DEFAULT "system.posix_acl_default"
 #define PATH_BY_FD 32 /* bytes for /proc/self/fd/N */
 
 enum kind { KIND_USER, KIND_GROUP, KINDS };
@@ -31,12 +32,11 @@ struct owner {
 
 struct place_meta {
 	bool tame;
-	bool root;
+	bool numeric;
 	uid_t uid;
-	gid_t gid;
 	pthread_mutex_t lock; /* owners */
 	struct owner *owners[KINDS];
-	atomic_uint_fast64_t no_owner, no_mode, no_xattr, no_flags;
+	atomic_uint_fast64_t no_owner, no_mode, no_acl, no_xattr, no_flags;
 };
 
 struct place_meta *
@@ -45,8 +45,6 @@ place_meta_new(void)
 	struct place_meta *m = mem_new(sizeof *m);
 
 	m->uid = geteuid();
-	m->gid = getegid();
-	m->root = m->uid == 0;
 	(void)pthread_mutex_init(&m->lock, NULL);
 	return m;
 }
@@ -82,12 +80,19 @@ place_meta_tamed(const struct place_meta *m)
 	return m->tame;
 }
 
+void
+place_meta_numeric(struct place_meta *m)
+{
+	m->numeric = true;
+}
+
 struct place_counts
 place_meta_counts(struct place_meta *m)
 {
 	return (struct place_counts){
 		.owners = atomic_load(&m->no_owner),
 		.modes = atomic_load(&m->no_mode),
+		.acls = atomic_load(&m->no_acl),
 		.xattrs = atomic_load(&m->no_xattr),
 		.flags = atomic_load(&m->no_flags),
 	};
@@ -122,7 +127,7 @@ id_here(struct place_meta *m, enum kind kind, struct bytes name, uint32_t id)
 {
 	struct owner *o;
 
-	if (name.n == 0)
+	if (name.n == 0 || m->numeric)
 		return id;
 	(void)pthread_mutex_lock(&m->lock);
 	for (o = m->owners[kind]; o != NULL; o = o->next)
@@ -140,6 +145,13 @@ id_here(struct place_meta *m, enum kind kind, struct bytes name, uint32_t id)
 	return o->known ? o->id : id;
 }
 
+static int
+own(int fd, uid_t uid, gid_t gid, int flags)
+{
+	return flags == 0 ? fchown(fd, uid, gid)
+			  : fchownat(fd, "", uid, gid, flags);
+}
+
 /* Give the owner; returns the mode that is safe with the owner it has. */
 static mode_t
 give_owner(struct place_meta *m, int fd, int flags, const struct entry *x)
@@ -150,20 +162,16 @@ give_owner(struct place_meta *m, int fd, int flags, const struct entry *x)
 	gid_t gid = id_here(m, KIND_GROUP, x->group, x->gid);
 	mode_t mode = x->mode & 07777;
 
-	if (m->root) {
-		int rc = flags == 0 ? fchown(fd, uid, gid)
-				    : fchownat(fd, "", uid, gid, flags);
-		if (rc == 0)
-			return mode;
-	} else if (uid == m->uid && gid == m->gid) {
+	if (own(fd, uid, gid, flags) == 0)
 		return mode;
-	}
+	/* A user may give what is theirs to a group that they are in. */
+	bool group = own(fd, (uid_t)-1, gid, flags) == 0;
 	atomic_fetch_add(&m->no_owner, 1);
 	if (x->type == ENTRY_DIRECTORY)
 		return mode;
-	if (m->root || uid != m->uid)
+	if (m->uid == 0 || uid != m->uid)
 		mode &= ~(mode_t)S_ISUID;
-	if (m->root || gid != m->gid)
+	if (m->uid == 0 || !group)
 		mode &= ~(mode_t)S_ISGID;
 	return mode;
 }
@@ -183,13 +191,20 @@ place_meta_chmod(int fd, mode_t mode)
 	return chmod(path, mode);
 }
 
+static bool
+is_acl(struct bytes name)
+{
+	return bytes_equal(name, bytes_str(ACL_ACCESS)) ||
+	    bytes_equal(name, bytes_str(ACL_DEFAULT));
+}
+
 /* path NULL: by fd. Returns whether x brings an ACL of its own. */
 static bool
 give_xattrs(
     struct place_meta *m, int fd, const char *path, const struct entry *x)
 {
 	struct bytes rest = x->xattrs, name, value;
-	bool acl = false;
+	bool acl = false, no_acl = false, no_xattr = false;
 
 	while (!m->tame && entry_xattr_next(&rest, &name, &value)) {
 		char key[256];
@@ -199,10 +214,49 @@ give_xattrs(
 		int rc = path == NULL
 		    ? fsetxattr(fd, key, value.p, value.n, 0)
 		    : setxattr(path, key, value.p, value.n, 0);
-		if (rc < 0)
-			atomic_fetch_add(&m->no_xattr, 1);
+		no_acl |= rc < 0 && is_acl(name);
+		no_xattr |= rc < 0 && !is_acl(name);
 	}
+	atomic_fetch_add(&m->no_acl, no_acl);
+	atomic_fetch_add(&m->no_xattr, no_xattr);
 	return acl;
+}
+
+void
+place_meta_no_acl(int fd)
+{
+	char path[PATH_BY_FD];
+
+	path_by_fd(path, fd);
+	(void)removexattr(path, ACL_ACCESS);
+	(void)removexattr(path, ACL_DEFAULT);
+}
+
+static bool
+has_xattr(const struct entry *x, struct bytes wanted)
+{
+	struct bytes rest = x->xattrs, name, value;
+
+	while (entry_xattr_next(&rest, &name, &value))
+		if (bytes_equal(name, wanted))
+			return true;
+	return false;
+}
+
+void
+place_meta_clear(int fd, const struct entry *x)
+{
+	OWN(buf_free) struct buf names = { 0 };
+	ssize_t n = flistxattr(fd, NULL, 0);
+
+	if (n <= 0)
+		return;
+	char *p = (char *)buf_grow(&names, (size_t)n);
+	n = flistxattr(fd, p, (size_t)n);
+	for (const char *end = p + n; n > 0 && p < end; p += strlen(p) + 1)
+		if ((is_acl(bytes_str(p)) || strncmp(p, "user.", 5) == 0) &&
+		    !has_xattr(x, bytes_str(p)))
+			(void)fremovexattr(fd, p);
 }
 
 static void
@@ -236,8 +290,8 @@ place_meta_give(struct place_meta *m, int fd, const struct entry *x,
 }
 
 int
-place_meta_give_path(
-    struct place_meta *m, int fd, const struct entry *x, struct err *e)
+place_meta_give_path(struct place_meta *m, int fd, const struct entry *x,
+    bool inherited, struct err *e)
 {
 	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
 	char path[PATH_BY_FD];
@@ -245,7 +299,9 @@ place_meta_give_path(
 	mode_t mode = give_owner(m, fd, flags, x);
 
 	path_by_fd(path, fd);
-	(void)give_xattrs(m, fd, path, x);
+	bool acl = give_xattrs(m, fd, path, x);
+	if (inherited && !acl && x->type != ENTRY_SYMLINK)
+		(void)removexattr(path, ACL_ACCESS);
 	if (x->type != ENTRY_SYMLINK && chmod(path, mode) < 0)
 		atomic_fetch_add(&m->no_mode, 1);
 	times_of(x, times);

@@ -15,6 +15,9 @@ void place_meta_free(struct place_meta **m);
 /* Give no owner, no set-id bits, no attributes and no flags. */
 void place_meta_tame(struct place_meta *m);
 bool place_meta_tamed(const struct place_meta *m);
+/* Owners by number from now on, whatever their names are here. */
+void place_meta_numeric(struct place_meta *m);
+
 struct place_counts place_meta_counts(struct place_meta *m);
 
 /*
@@ -27,8 +30,14 @@ MUST_CHECK int place_meta_give(struct place_meta *m, int fd,
     const struct entry *x, bool inherited, struct err *e);
 
 /* The same for an O_PATH descriptor of a link, fifo, socket or device. */
-MUST_CHECK int place_meta_give_path(
-    struct place_meta *m, int fd, const struct entry *x, struct err *e);
+MUST_CHECK int place_meta_give_path(struct place_meta *m, int fd,
+    const struct entry *x, bool inherited, struct err *e);
+
+/* Take the ACLs away that a directory just made has from the one above. */
+void place_meta_no_acl(int fd);
+
+/* Take away what it has and x has not: ACLs and attributes of users. */
+void place_meta_clear(int fd, const struct entry *x);
 
 /* Flags; after this an immutable file cannot be renamed any more. */
 void place_meta_flags(struct place_meta *m, int fd, const struct entry *x);

@@ -139,10 +139,12 @@ pack_of(const struct repack *k, const struct id *id)
 	    : bsearch(&key, k->packs, k->n, sizeof *k->packs, by_id);
 }
 
+/* A tree_chunk_fn. */
 static int
-mark(struct repack *k, enum category c, const struct digest *name,
-    uint32_t length, struct err *e)
+mark(void *ctx, enum category c, const struct digest *name, uint32_t length,
+    struct err *e)
 {
+	struct repack *k = ctx;
 	struct id id;
 	uint32_t entry;
 	struct place *p = NULL;
@@ -165,20 +167,8 @@ mark(struct repack *k, enum category c, const struct digest *name,
 static int
 mark_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 {
-	struct repack *k = ctx;
-	enum category c =
-	    x->category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN : CATEGORY_BACKUP;
-	struct scan s = scan_of(x->content);
-
 	(void)dir;
-	while (s.n > 0) {
-		struct digest name;
-		uint32_t length;
-		if (tree_content(&s, &name, &length, e) < 0 ||
-		    mark(k, c, &name, length, e) < 0)
-			return -1;
-	}
-	return 0;
+	return tree_chunks(x, mark, ctx, e);
 }
 
 static int

@@ -7,7 +7,8 @@
 
 struct restore_progress {
 	uint64_t files, bytes; /* done, those already there included */
-	uint64_t all_files, all_bytes;
+	uint64_t all_files, all_bytes; /* as far as is known */
+	bool all_known; /* the walk is over, or the snapshot told */
 };
 
 struct restore_options {
@@ -23,6 +24,7 @@ struct restore_options {
 	enum place_rule rule;
 	bool dry_run;
 	bool tame; /* place_tame */
+	bool numeric_ids; /* owners by number, not by name */
 	unsigned threads; /* 0: one per core, and one */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);
 	void (*list)(void *ctx, struct bytes path, const struct entry *x);
@@ -35,6 +37,7 @@ struct restore_result {
 	uint64_t errors; /* what could not be restored: write-incomplete */
 	uint64_t damaged; /* of those, because content is lost or changed */
 	uint64_t closed; /* of those, because their category is closed */
+	uint64_t included; /* objects that the patterns took */
 	struct place_counts counts;
 	uint64_t duration_ms;
 };

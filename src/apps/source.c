@@ -102,16 +102,26 @@ source_table(struct source *s, enum category c, const struct id *pack,
 	return table_of(s, &s->lent, c, pack, out, e);
 }
 
+bool
+source_named(struct source *s, enum category c, const struct digest *name,
+    struct bytes plain)
+{
+	const struct secret *key = repo_part(s->repo, c)->names;
+	struct digest made;
+
+	if (key == NULL)
+		return false;
+	if (s->mac[c] == NULL)
+		s->mac[c] = mac_new(secret_bytes(key));
+	mac_of(s->mac[c], plain, &made);
+	return digest_equal(&made, name);
+}
+
 static int
 check_name(struct source *s, enum category c, const struct ptable *t,
     uint32_t entry, struct bytes plain, struct err *e)
 {
-	struct digest name;
-
-	if (s->mac[c] == NULL)
-		s->mac[c] = mac_new(secret_bytes(repo_part(s->repo, c)->names));
-	mac_of(s->mac[c], plain, &name);
-	if (!digest_equal(&name, &t->entries[entry].name))
+	if (!source_named(s, c, &t->entries[entry].name, plain))
 		return err_set(e, ERR_BLOB_CORRUPT,
 		    "chunk %u of pack %s is not what was stored",
 		    (unsigned)entry, id_short(&t->pack).s);

@@ -37,6 +37,10 @@ MUST_CHECK int source_find(struct source *s, enum category c,
 MUST_CHECK int source_chunk(struct source *s, enum category c,
     const struct digest *name, uint32_t length, struct buf *out, struct err *e);
 
+/* Is this the content of that name? Of a closed category nothing is. */
+bool source_named(struct source *s, enum category c, const struct digest *name,
+    struct bytes plain);
+
 /*
  * The table of a pack; borrowed until the next call of this.
  *

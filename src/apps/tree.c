@@ -176,20 +176,71 @@ tree_content(
 	return 0;
 }
 
-static bool
-is_below(struct bytes path, struct bytes dir)
+enum category
+tree_category(const struct entry *x)
+{
+	return x->category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN
+					     : CATEGORY_BACKUP;
+}
+
+int
+tree_chunks(const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e)
+{
+	enum category c = tree_category(x);
+	struct digest name;
+	uint32_t length;
+
+	for (int pass = 0; pass < 2; pass++) {
+		struct scan s = scan_of(x->content);
+		while (s.n > 0)
+			if (tree_content(&s, &name, &length, e) < 0 ||
+			    (pass == 1 && fn(ctx, c, &name, length, e) < 0))
+				return -1;
+	}
+	return 0;
+}
+
+void
+tree_identity(const struct entry *x, uint8_t out[static TREE_IDENTITY])
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct digest hash;
+
+	buf_put_u8(&b, (uint8_t)x->type);
+	buf_put_u64(&b, x->dev);
+	buf_put_u64(&b, x->ino);
+	buf_put_u64(&b, (uint64_t)x->mtime_s);
+	buf_put_u32(&b, x->mtime_ns);
+	buf_put_u64(&b, (uint64_t)x->ctime_s);
+	buf_put_u32(&b, x->ctime_ns);
+	buf_put_u64(&b, x->size);
+	buf_put_u32(&b, x->mode);
+	buf_put_u32(&b, x->uid);
+	buf_put_u32(&b, x->gid);
+	buf_put_u32(&b, x->rdev_major);
+	buf_put_u32(&b, x->rdev_minor);
+	buf_put_bytes(&b, x->target);
+	digest_of(buf_bytes(&b), &hash);
+	memcpy(out, hash.b, TREE_IDENTITY);
+}
+
+bool
+tree_below(struct bytes path, struct bytes dir)
 {
 	return dir.n == 0 ||
 	    (path.n > dir.n && path.p[dir.n] == '/' &&
 		bytes_equal(bytes_of(path.p, dir.n), dir));
 }
 
+/* A walk is between two directories, or among the entries of one. */
 struct walk {
 	struct bytes dir; /* wanted */
 	bool below;
 	tree_fn fn;
 	void *ctx;
-	struct buf rest; /* bytes of directories not complete yet */
+	struct buf rest; /* bytes of a head or an entry not complete yet */
+	struct buf path; /* of the directory in work */
+	uint64_t entries, bytes; /* of it, still to come */
 	bool stop;
 };
 
@@ -197,6 +248,7 @@ static void
 walk_free(struct walk *w)
 {
 	buf_free(&w->rest);
+	buf_free(&w->path);
 }
 
 static int
@@ -206,49 +258,71 @@ corrupt(struct err *e)
 	    e, ERR_RECORD_CORRUPT, "the tree of a snapshot is not well-formed");
 }
 
+/* *used = 0: more bytes are needed. */
 static int
-walk_dir(struct walk *w, struct bytes body, struct err *e)
+walk_head(struct walk *w, struct bytes x, size_t *used, struct err *e)
 {
-	struct scan s = scan_of(body);
+	struct scan s = scan_of(x);
+	uint64_t length = scan_varint(&s);
+	size_t before = s.n;
 	struct bytes path = scan_take(&s, scan_varint(&s));
 	uint64_t n = scan_varint(&s);
 
-	if (!scan_ok(&s) || path.n > TREE_PATH_MAX)
+	*used = 0;
+	if (!scan_ok(&s))
+		return x.n > TREE_PATH_MAX + 32 ? corrupt(e) : 0;
+	if (path.n > TREE_PATH_MAX || length < before - s.n)
 		return corrupt(e);
-	bool same = bytes_equal(path, w->dir);
-	if (!same && !(w->below && is_below(path, w->dir))) {
-		w->stop = true; /* what is wanted stands together */
+	*used = x.n - s.n;
+	w->entries = n;
+	w->bytes = length - (before - s.n);
+	buf_clear(&w->path);
+	buf_put_bytes(&w->path, path);
+	/* What is wanted stands together. */
+	w->stop = !bytes_equal(path, w->dir) &&
+	    !(w->below && tree_below(path, w->dir));
+	return (n == 0) == (w->bytes == 0) ? 0 : corrupt(e);
+}
+
+static int
+walk_entry(struct walk *w, struct bytes x, size_t *used, struct err *e)
+{
+	struct entry entry;
+	uint64_t total;
+
+	*used = 0;
+	if (!entry_total(x, &total))
+		return x.n >= 10 ? corrupt(e) : 0;
+	if (total > w->bytes)
+		return corrupt(e);
+	if (total > x.n)
 		return 0;
-	}
-	for (uint64_t i = 0; i < n; i++) {
-		struct entry x;
-		if (entry_take(&s, &x, e) < 0 || w->fn(w->ctx, path, &x, e) < 0)
-			return -1;
-	}
-	return scan_done(&s) ? 0 : corrupt(e);
+	struct scan s = scan_of(bytes_of(x.p, (size_t)total));
+	if (entry_take(&s, &entry, e) < 0 ||
+	    w->fn(w->ctx, buf_bytes(&w->path), &entry, e) < 0)
+		return -1;
+	*used = (size_t)total;
+	w->bytes -= total;
+	w->entries--;
+	return (w->entries == 0) == (w->bytes == 0) ? 0 : corrupt(e);
 }
 
 static int
 walk_bytes(void *ctx, struct bytes x, struct err *e)
 {
 	struct walk *w = ctx;
-	size_t at = 0;
+	size_t at = 0, used = 1;
 
 	if (w->stop)
 		return 0;
 	buf_put_bytes(&w->rest, x);
-	while (!w->stop && at < w->rest.n) {
-		struct scan s =
-		    scan_of(bytes_of(w->rest.p + at, w->rest.n - at));
-		uint64_t length = scan_varint(&s);
-		if (!scan_ok(&s) && w->rest.n - at >= 10)
-			return corrupt(e);
-		if (!scan_ok(&s) || s.n < length)
-			break;
-		size_t prefix = w->rest.n - at - s.n;
-		if (walk_dir(w, bytes_of(s.p, (size_t)length), e) < 0)
+	while (!w->stop && used > 0 && at < w->rest.n) {
+		struct bytes rest = bytes_of(w->rest.p + at, w->rest.n - at);
+		int rc = w->entries > 0 ? walk_entry(w, rest, &used, e)
+					: walk_head(w, rest, &used, e);
+		if (rc < 0)
 			return -1;
-		at += prefix + (size_t)length;
+		at += used;
 	}
 	memmove(w->rest.p, w->rest.p + at, w->rest.n - at);
 	w->rest.n -= at;
@@ -289,7 +363,7 @@ lookup_bytes(void *ctx, struct bytes x, struct err *e)
 		}
 		l->at += step;
 		bool want = bytes_equal(path, l->dir) ||
-		    (l->below && is_below(path, l->dir));
+		    (l->below && tree_below(path, l->dir));
 		if (want && !l->found) {
 			l->found = true;
 			l->first = l->at;
@@ -309,7 +383,8 @@ int
 tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
     bool below, tree_fn fn, void *ctx, struct err *e)
 {
-	OWN(walk_free) struct walk w = { dir, below, fn, ctx, { 0 }, false };
+	OWN(walk_free)
+	struct walk w = { .dir = dir, .below = below, .fn = fn, .ctx = ctx };
 	uint64_t from = 0, to = snap->tree.length;
 
 	if (dir.n > 0 || !below) {
@@ -327,7 +402,7 @@ tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
 	if (stream_read(src, &snap->tree, from, to - from, walk_bytes, &w, e) <
 	    0)
 		return -1;
-	return w.stop || w.rest.n == 0 ? 0 : corrupt(e);
+	return w.stop || (w.rest.n == 0 && w.entries == 0) ? 0 : corrupt(e);
 }
 
 struct find {

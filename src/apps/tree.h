@@ -62,3 +62,29 @@ void tree_split(struct bytes path, struct bytes *dir, struct bytes *name);
 /* Step through content. errors: record-corrupt. */
 MUST_CHECK int tree_content(
     struct scan *s, struct digest *name, uint32_t *length, struct err *e);
+
+/* Where the chunks of an entry are. */
+enum category tree_category(const struct entry *x);
+
+/* name  of a chunk of `length` bytes; -1 stops. */
+typedef int (*tree_chunk_fn)(void *ctx, enum category c,
+    const struct digest *name, uint32_t length, struct err *e);
+
+/*
+ * Visit the chunks of an entry in order. The list is looked through first: of
+ * one that is not well-formed fn sees nothing.
+ */
+MUST_CHECK int tree_chunks(
+    const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e);
+
+#define TREE_IDENTITY 16
+
+/*
+ * A value of all that names of one file have in common, but for the content,
+ * which secrets have under other names. A number of an inode alone proves
+ * nothing: while a backup runs, a file may go and another take its number.
+ */
+void tree_identity(const struct entry *x, uint8_t out[static TREE_IDENTITY]);
+
+/* Is path in this directory, or further below? */
+bool tree_below(struct bytes path, struct bytes dir);

@@ -246,35 +246,35 @@ read_some(struct verify *v, struct err *e)
 
 /* ---- snapshots ---- */
 
+/* A tree_chunk_fn. */
+static int
+check_chunk(void *ctx, enum category c, const struct digest *name,
+    uint32_t length, struct err *e)
+{
+	struct verify *v = ctx;
+	struct id pack;
+	uint32_t entry;
+
+	(void)length;
+	bool found = source_find(v->src, c, name, &pack, &entry, e) == 0;
+	/* Closed, not lost: nothing can be told of it. */
+	if (!found && e->code == ERR_CATEGORY_CLOSED) {
+		err_clear(e);
+		return 0;
+	}
+	if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
+		return -1;
+	if (!found || idset_has(&v->bad, pack.b))
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "content of at least one file is lost");
+	return 0;
+}
+
 static int
 check_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 {
-	struct verify *v = ctx;
-	enum category c =
-	    x->category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN : CATEGORY_BACKUP;
-	struct scan s = scan_of(x->content);
-
 	(void)dir;
-	while (s.n > 0) {
-		struct digest name;
-		struct id pack;
-		uint32_t length, entry;
-		if (tree_content(&s, &name, &length, e) < 0)
-			return -1;
-		bool found =
-		    source_find(v->src, c, &name, &pack, &entry, e) == 0;
-		/* Closed, not lost: nothing can be told of it. */
-		if (!found && e->code == ERR_CATEGORY_CLOSED) {
-			err_clear(e);
-			return 0;
-		}
-		if (!found && e->code != ERR_SNAPSHOT_DAMAGED)
-			return -1;
-		if (!found)
-			return err_set(e, ERR_SNAPSHOT_DAMAGED,
-			    "content of at least one file is lost");
-	}
-	return 0;
+	return tree_chunks(x, check_chunk, ctx, e);
 }
 
 /* Forgotten by another device since the list was read? */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -155,6 +156,20 @@ file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 	} while (got == 65536);
 	buf_put_bytes(out, buf_bytes(&all));
 	return 0;
+}
+
+size_t
+fd_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1024;
+	rlim_t before = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = before;
+	return (size_t)limit.rlim_cur;
 }
 
 int

@@ -32,6 +32,9 @@ MUST_CHECK int file_read_full(
 MUST_CHECK int file_pread_full(
     int fd, void *p, size_t n, uint64_t at, size_t *got, struct err *e);
 
+/* Let this process have as many descriptors as it may; returns how many. */
+size_t fd_raise(void);
+
 /* fsync the folder at `path`. */
 MUST_CHECK int file_sync_dir(const char *path, struct err *e);
 

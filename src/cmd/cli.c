@@ -105,12 +105,13 @@ static const struct command {
 	    "the backups there are", cli_snapshot },
 	{ "restore",
 	    "ID[:PATH] --to DIR [--include P] [--dry-run] "
-	    "[--overwrite never|older|always]",
+	    "[--overwrite never|older|always] [--numeric-ids] "
+	    "[--host H] [--path P]",
 	    "give back a snapshot or a part of it", cli_restore },
-	{ "ls", "[-l|--long] ID[:PATH]", "list a directory of a snapshot",
-	    cli_ls },
-	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
-	    cli_cat },
+	{ "ls", "[-l|--long] ID[:PATH] [--host H] [--path P]",
+	    "list a directory of a snapshot", cli_ls },
+	{ "cat", "ID:PATH [--host H] [--path P]",
+	    "write a file of a snapshot to standard output", cli_cat },
 	{ "find", "PATTERN", "find files in all snapshots", cli_find },
 	{ "mount", "DIR", "show all snapshots as folders, read-only",
 	    cli_mount },

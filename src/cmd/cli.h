@@ -135,8 +135,9 @@ struct cli_view {
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 /* snapshot_find; says which newer ones "latest" passed over. */
-MUST_CHECK int cli_pick(const struct cli *cli, const struct snapshot_list *l,
-    const char *text, const struct snapshot **out, struct err *e);
+MUST_CHECK int cli_pick_id(const struct cli *cli,
+    const struct snapshot_list *l, const char *text,
+    const struct snapshot **out, struct err *e);
 /* Say which snapshots cannot be read; exit status 3 then, at least. */
 void cli_say_unreadable(struct cli *cli, const struct snapshot_list *l);
 
@@ -209,6 +210,30 @@ void cli_print_json(struct json_t *j);
 
 /* "ID:PATH" or "ID"; id in new memory, path points into spec or is "". */
 void cli_split(const char *spec, char **id, const char **path);
+
+/* What `latest` may mean: NULL for anything. */
+struct cli_latest {
+	const char *host, *path; /* --host, --path */
+};
+
+/* A snapshot, and a path in it without a slash at its start: "" for all. */
+struct cli_picked {
+	const struct snapshot *snap;
+	struct buf path;
+};
+
+void cli_picked_free(struct cli_picked *p);
+
+/*
+ * What "ID:PATH" means. `latest` is the newest backup of PATH. A path that the
+ * snapshot does not have is followed through the links in it, then through
+ * those of this machine: backups are stored under real paths.
+ *
+ * errors  not-found, with the snapshot that has it.
+ */
+MUST_CHECK int cli_pick(const struct cli *cli, struct source *src,
+    const struct snapshot_list *list, const char *spec,
+    const struct cli_latest *latest, struct cli_picked *out, struct err *e);
 
 struct pair_request;
 /* A line, or an object, on standard output. */

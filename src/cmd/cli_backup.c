@@ -354,19 +354,30 @@ restore_progress(void *ctx, const struct restore_progress *p)
 	OWN(mem_free) char *done = cli_size(p->bytes);
 	OWN(mem_free) char *all = cli_size(p->all_bytes);
 	erase(s);
-	(void)fprintf(stderr, "%llu of %llu files, %s of %s\n",
-	    (unsigned long long)p->files, (unsigned long long)p->all_files,
-	    done, all);
+	if (p->all_known)
+		(void)fprintf(stderr, "%llu of %llu files, %s of %s\n",
+		    (unsigned long long)p->files,
+		    (unsigned long long)p->all_files, done, all);
+	else
+		(void)fprintf(stderr, "%llu files, %s\n",
+		    (unsigned long long)p->files, done);
 	s->drawn = s->terminal;
 }
 
 static void
 list_path(void *ctx, struct bytes path, const struct entry *x)
 {
+	const struct show *s = ctx;
 	OWN(mem_free) char *shown = cli_shown(path);
 
-	(void)ctx;
-	(void)printf("%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
+	if (s->cli->json)
+		cli_print_json(json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
+		    "would-restore", "path", cli_json_bytes(path), "type",
+		    entry_type_name(x->type), "size", (json_int_t)x->size,
+		    "mtime", (json_int_t)x->mtime_s));
+	else
+		(void)printf(
+		    "%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
 }
 
 static int
@@ -393,11 +404,18 @@ print_restored(struct cli *cli, const struct restore_result *r)
 	OWN(mem_free) char *bytes = cli_size(r->totals.bytes);
 
 	if (cli->json) {
-		json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "event",
-		    "done", "files", (json_int_t)r->totals.files, "bytes",
-		    (json_int_t)r->totals.bytes, "errors",
+		json_t *j = json_pack(
+		    "{s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, "
+		    "s:I}}",
+		    "event", "done", "files", (json_int_t)r->totals.files,
+		    "bytes", (json_int_t)r->totals.bytes, "errors",
 		    (json_int_t)r->errors, "damaged", (json_int_t)r->damaged,
-		    "duration_ms", (json_int_t)r->duration_ms);
+		    "duration_ms", (json_int_t)r->duration_ms, "lost", "owners",
+		    (json_int_t)r->counts.owners, "modes",
+		    (json_int_t)r->counts.modes, "acls",
+		    (json_int_t)r->counts.acls, "attributes",
+		    (json_int_t)r->counts.xattrs, "flags",
+		    (json_int_t)r->counts.flags);
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(j);
@@ -406,21 +424,45 @@ print_restored(struct cli *cli, const struct restore_result *r)
 		    (unsigned long long)r->totals.files, bytes,
 		    (double)r->duration_ms / 1000);
 	}
-	if (r->counts.owners > 0)
-		cli_say(cli,
-		    "%llu objects belong to you: only root can give "
-		    "them to their owners",
-		    (unsigned long long)r->counts.owners);
-	if (r->counts.xattrs > 0)
-		cli_say(cli, "%llu attributes could not be set here",
-		    (unsigned long long)r->counts.xattrs);
+}
+
+/* What came back without all of its properties: a line for each kind. */
+static bool
+print_lost(const struct cli *cli, const struct place_counts *c)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} kinds[] = {
+		{ c->owners, "their owner or group, which only root can give" },
+		{ c->modes, "their mode, which this file system refused" },
+		{ c->acls, "their access list, which was refused here" },
+		{ c->xattrs, "an attribute that was refused here" },
+		{ c->flags, "their flags, as +i, which were refused here" },
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		any = true;
+		cli_say(cli, "aumbry: %llu objects came back without %s",
+		    (unsigned long long)kinds[i].n, kinds[i].what);
+	}
+	return any;
 }
 
 static void
 restore_status(struct cli *cli, const struct restore_result *r)
 {
 	enum err_code code = ERR_WRITE_INCOMPLETE;
+	bool lost = print_lost(cli, &r->counts);
 
+	if (r->errors == 0 && lost) {
+		cli_say(cli, "%s\n(%s)", err_fix(&(struct err){ .code = code }),
+		    err_name(code));
+		cli->status = err_exit(code);
+	}
 	if (r->errors == 0)
 		return;
 	if (r->damaged > 0)
@@ -440,16 +482,18 @@ int
 cli_restore(struct cli *cli, struct err *e)
 {
 	OWN(cli_list_free) struct cli_list includes = { 0 };
-	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	OWN(snapshot_list_free) struct snapshot_list list = { 0 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	struct restore_options o = { 0 };
+	struct cli_latest latest = { 0 };
 	const char *overwrite = "never";
 	const struct cli_option options[] = { { "to", CLI_TEXT, &o.to },
 		{ "include", CLI_LIST, &includes },
 		{ "dry-run", CLI_FLAG, &o.dry_run },
+		{ "numeric-ids", CLI_FLAG, &o.numeric_ids },
+		{ "host", CLI_TEXT, &latest.host },
+		{ "path", CLI_TEXT, &latest.path },
 		{ "overwrite", CLI_TEXT, &overwrite } };
-	const struct snapshot *snap;
 	struct restore_result result;
 	struct show show = { 0 };
 
@@ -458,11 +502,11 @@ cli_restore(struct cli *cli, struct err *e)
 		return -1;
 	if (o.to == NULL && !o.dry_run)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
-	cli_split(cli->args[0], &id, &o.path);
 	cli->reads = true;
-	if (cli_repo(cli, &r, e) < 0 || snapshot_load(r.repo, &list, e) < 0 ||
-	    cli_pick(cli, &list, id, &snap, e) < 0)
+	if (cli_view(cli, &v, e) < 0 ||
+	    cli_pick(cli, v.src, &v.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
+	o.path = buf_text(&at.path);
 	o.includes = includes.items;
 	o.n_includes = includes.n;
 	o.warn = warn;
@@ -470,15 +514,18 @@ cli_restore(struct cli *cli, struct err *e)
 	o.progress = restore_progress;
 	o.ctx = &show;
 	show_begin(&show, cli);
-	int rc = restore_run(r.repo, snap, &o, &result, e);
+	int rc = restore_run(v.repo.repo, at.snap, &o, &result, e);
 	erase(&show);
 	if (rc < 0)
 		return -1;
+	if (includes.n > 0 && result.included == 0)
+		return err_set(e, ERR_NOT_FOUND,
+		    "nothing there is included by these patterns");
 	if (o.dry_run)
 		return 0;
 	struct err ignored;
-	if (r.self != NULL)
-		(void)!self_note_seen(r.self, false, &ignored);
+	if (v.repo.self != NULL)
+		(void)!self_note_seen(v.repo.self, false, &ignored);
 	print_restored(cli, &result);
 	restore_status(cli, &result);
 	return 0;

@@ -106,8 +106,8 @@ cli_diff(struct cli *cli, struct err *e)
 	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 3, 3, e) < 0 ||
 	    cli_view(cli, &view, e) < 0 ||
-	    cli_pick(cli, &view.list, cli->args[1], &old, e) < 0 ||
-	    cli_pick(cli, &view.list, cli->args[2], &new, e) < 0 ||
+	    cli_pick_id(cli, &view.list, cli->args[1], &old, e) < 0 ||
+	    cli_pick_id(cli, &view.list, cli->args[2], &new, e) < 0 ||
 	    diff_run(view.repo.repo, old, new, show, &s, e) < 0)
 		return -1;
 	summary(&s);

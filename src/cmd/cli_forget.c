@@ -237,7 +237,7 @@ look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
 	const struct snapshot *s;
 
 	for (int i = 1; i < cli->n_args; i++) {
-		if (cli_pick(cli, all, cli->args[i], &s, e) == 0) {
+		if (cli_pick_id(cli, all, cli->args[i], &s, e) == 0) {
 			victims_add(out, &s->id);
 			print_verdict(cli, s, false, 0);
 		} else if (look_up_bad(cli, all, cli->args[i], out, e) < 0) {
@@ -420,7 +420,7 @@ cli_tag(struct cli *cli, struct err *e)
 	if (snapshot_check_tags(add.items, add.n, e) < 0)
 		return -1;
 	if (cli_view(cli, &view, e) < 0 ||
-	    cli_pick(cli, &view.list, cli->args[1], &found, e) < 0)
+	    cli_pick_id(cli, &view.list, cli->args[1], &found, e) < 0)
 		return -1;
 	struct snapshot *s = &view.list.list[found - view.list.list];
 	if (commit_tags(view.repo.repo->backup.zone, s, &add, &remove, e) < 0)

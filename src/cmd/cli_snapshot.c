@@ -2,7 +2,7 @@
 /* cli_snapshot.c: aumbry snapshot, ls, cat, find: looking at backups. */
 #include "cmd/cli.h"
 
-#include "apps/exclude.h"
+#include "apps/include.h"
 #include "apps/tree.h"
 
 #include <jansson.h>
@@ -30,39 +30,6 @@ cli_view(struct cli *cli, struct cli_view *out, struct err *e)
 	v.src = source_new(v.repo.repo);
 	*out = v;
 	v = (struct cli_view){ .repo.lock = -1 };
-	return 0;
-}
-
-static void
-say_passed_over(const struct cli *cli, const struct snapshot_list *l,
-    const struct snapshot *s)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		const struct snapshot *x = &l->list[i];
-		OWN(mem_free) char *when = cli_time(x->time_ms);
-		if (x->time_ms > s->time_ms)
-			cli_say(cli,
-			    "aumbry: snapshot %s says to be of %s, which has "
-			    "not come yet: it does not count as the latest",
-			    id_short(&x->id).s, when);
-	}
-	for (size_t i = 0; i < l->n_bad; i++)
-		if (l->bad[i].seq > s->seq)
-			cli_say(cli,
-			    "aumbry: snapshot %s, recorded later, cannot be "
-			    "read (%s)",
-			    id_short(&l->bad[i].id).s,
-			    err_name(l->bad[i].why.code));
-}
-
-int
-cli_pick(const struct cli *cli, const struct snapshot_list *l, const char *text,
-    const struct snapshot **out, struct err *e)
-{
-	if (snapshot_find(l, text, out, e) < 0)
-		return -1;
-	if (strcmp(text, "latest") == 0)
-		say_passed_over(cli, l, *out);
 	return 0;
 }
 
@@ -231,25 +198,13 @@ cli_snapshot(struct cli *cli, struct err *e)
 		return -1;
 	if (list)
 		return list_snapshots(cli, &o, host, tag);
-	if (cli_pick(cli, &o.list, cli->args[1], &s, e) < 0)
+	if (cli_pick_id(cli, &o.list, cli->args[1], &s, e) < 0)
 		return -1;
 	show_snapshot(cli, s);
 	return 0;
 }
 
 /* ---- ls ---- */
-
-static struct bytes
-inside(const char *path)
-{
-	struct bytes p = bytes_str(path);
-
-	while (p.n > 0 && p.p[0] == '/')
-		p = bytes_of(p.p + 1, p.n - 1);
-	while (p.n > 0 && p.p[p.n - 1] == '/')
-		p.n--;
-	return p;
-}
 
 static char
 type_letter(enum entry_type t)
@@ -322,13 +277,13 @@ int
 cli_ls(struct cli *cli, struct err *e)
 {
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
 	struct listing l = { cli, false };
-	const struct cli_option options[] = { { "long", CLI_FLAG,
-	    &l.lengthy } };
-	const struct snapshot *s;
-	const char *path;
+	struct cli_latest latest = { 0 };
+	const struct cli_option options[] = { { "long", CLI_FLAG, &l.lengthy },
+		{ "host", CLI_TEXT, &latest.host },
+		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
 	for (int i = 0; i < cli->n_args; i++)
@@ -336,18 +291,18 @@ cli_ls(struct cli *cli, struct err *e)
 			cli->args[i] = "--long";
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
-	cli_split(cli->args[0], &id, &path);
 	cli->reads = true;
-	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
+	if (cli_view(cli, &o, e) < 0 ||
+	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
-	struct bytes p = inside(path);
+	struct bytes p = buf_bytes(&at.path);
 	if (p.n > 0) {
-		if (tree_find(o.src, s, p, &raw, &x, e) < 0)
-			return err_in(e, "%s", path);
+		if (tree_find(o.src, at.snap, p, &raw, &x, e) < 0)
+			return -1;
 		if (x.type != ENTRY_DIRECTORY)
 			return ls_entry(&l, p, &x, e);
 	}
-	return tree_walk(o.src, s, p, false, ls_entry, &l, e);
+	return tree_walk(o.src, at.snap, p, false, ls_entry, &l, e);
 }
 
 /* ---- cat ---- */
@@ -402,45 +357,51 @@ cat_data(struct catting *c, struct bytes chunk, struct err *e)
 	return 0;
 }
 
+struct cat {
+	struct source *src;
+	struct catting to;
+};
+
+static int
+cat_chunk(void *ctx, enum category c, const struct digest *name,
+    uint32_t length, struct err *e)
+{
+	struct cat *cat = ctx;
+	OWN(buf_free) struct buf chunk = { 0 };
+
+	if (source_chunk(cat->src, c, name, length, &chunk, e) < 0)
+		return -1;
+	return cat_data(&cat->to, buf_bytes(&chunk), e);
+}
+
 int
 cli_cat(struct cli *cli, struct err *e)
 {
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
-	OWN(mem_free) char *id = NULL;
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
-	const struct snapshot *s;
-	const char *path;
+	struct cli_latest latest = { 0 };
+	const struct cli_option options[] = { { "host", CLI_TEXT,
+						  &latest.host },
+		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
-	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0)
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
+	    cli_view(cli, &o, e) < 0 ||
+	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
 		return -1;
-	cli_split(cli->args[0], &id, &path);
-	struct bytes p = inside(path);
-	if (p.n == 0)
+	if (at.path.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
-	cli->reads = true;
-	if (cli_view(cli, &o, e) < 0 || cli_pick(cli, &o.list, id, &s, e) < 0)
+	if (tree_find(o.src, at.snap, buf_bytes(&at.path), &raw, &x, e) < 0)
 		return -1;
-	if (tree_find(o.src, s, p, &raw, &x, e) < 0)
-		return err_in(e, "%s", path);
 	if (x.type != ENTRY_REGULAR)
-		return err_set(e, ERR_USAGE, "%s is a %s, not a file", path,
-		    entry_type_name(x.type));
-	struct catting c = { .x = &x, .extents = x.extents };
-	struct scan content = scan_of(x.content);
-	while (content.n > 0) {
-		OWN(buf_free) struct buf chunk = { 0 };
-		struct digest name;
-		uint32_t n;
-		if (tree_content(&content, &name, &n, e) < 0 ||
-		    source_chunk(o.src,
-			x.category == ENTRY_KEYCHAIN ? CATEGORY_KEYCHAIN
-						     : CATEGORY_BACKUP,
-			&name, n, &chunk, e) < 0 ||
-		    cat_data(&c, buf_bytes(&chunk), e) < 0)
-			return err_in(e, "%s", path);
-	}
-	return x.size > c.written ? write_hole(x.size - c.written, e) : 0;
+		return err_set(e, ERR_USAGE, "%s is a %s, not a file",
+		    cli->args[0], entry_type_name(x.type));
+	struct cat cat = { o.src, { .x = &x, .extents = x.extents } };
+	if (tree_chunks(&x, cat_chunk, &cat, e) < 0)
+		return err_in(e, "%s", cli->args[0]);
+	return x.size > cat.to.written ? write_hole(x.size - cat.to.written, e)
+				       : 0;
 }
 
 /* ---- find ---- */
@@ -463,8 +424,8 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	if (dir.n > 0)
 		buf_put_u8(&path, '/');
 	buf_put_bytes(&path, x->name);
-	if (!exclude_match(
-		f->pattern, buf_bytes(&path), x->type == ENTRY_DIRECTORY))
+	if (include_ask(f->pattern, f->snap, buf_bytes(&path), 0,
+		x->type == ENTRY_DIRECTORY) != EXCLUDE_YES)
 		return 0;
 	f->n++;
 	OWN(mem_free) char *shown = cli_shown(buf_bytes(&path));

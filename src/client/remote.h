@@ -11,6 +11,7 @@
 #include "wire/digest.h"
 
 struct remote;
+struct depot_sink;
 
 /*
  * url  "https://host:port/#pin=…" as `aumbryd init` prints it, or
@@ -47,6 +48,9 @@ struct remote_call {
 	size_t limit; /* bytes of answer accepted; 0: LIMIT_JSON_BYTES */
 	unsigned timeout_s; /* without progress; 0: 60 */
 	bool bare; /* no token, no renewal */
+	/* Takes the body of an answer that is no error, in pieces and without
+	 * a limit; what it refuses ends the call with its error. */
+	const struct depot_sink *sink;
 };
 
 /* Appends the answer's body to out. */

@@ -85,7 +85,7 @@ struct zcopy_take {
 
 	struct local_fill *fill;
 	struct buf rest; /* the beginning of a frame */
-	bool began, ended; /* anything came; its end came */
+	bool ended;
 	struct head last; /* the newest that was verified */
 	struct digest hash; /* of it */
 	uint64_t known; /* of the heads that are held, the last that came */

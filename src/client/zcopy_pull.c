@@ -2,11 +2,13 @@
 /* zcopy_pull.c: bringing the copy up to what a server has. */
 #include "client/zcopy_in.h"
 
+/* *none: the server has no such zone, and nobody has seen it. */
 static int
-fetch(struct zcopy_take *t, unsigned wait_s, struct err *e)
+fetch(struct zcopy_take *t, unsigned wait_s, bool *none, struct err *e)
 {
 	uint64_t seq = t->z->at.head.seq;
 
+	*none = false;
 	if (zcopy_take_fetch(t, seq, wait_s, e) == 0)
 		return 0;
 	if (e->code == ERR_RESYNC) {
@@ -20,6 +22,7 @@ fetch(struct zcopy_take *t, unsigned wait_s, struct err *e)
 	if (seq > 0)
 		return zcopy_rolled_back(t->z, 0, e);
 	err_clear(e);
+	*none = true;
 	return 0;
 }
 
@@ -28,10 +31,11 @@ pull_once(struct zcopy *z, unsigned wait_s, struct err *e)
 {
 	OWN(zcopy_take_free) struct zcopy_take t = { .z = z, .held = true };
 	struct local_zone next;
+	bool none;
 
-	if (fetch(&t, wait_s, e) < 0)
+	if (fetch(&t, wait_s, &none, e) < 0)
 		return -1;
-	if (!t.began)
+	if (none)
 		return 0;
 	if (zcopy_take_check(&t, &next, e) < 0)
 		return -1;

@@ -246,7 +246,6 @@ take_piece(void *ctx, struct bytes x, struct err *e)
 {
 	struct zcopy_take *t = ctx;
 
-	t->began |= x.n > 0;
 	/* As much as the frame needs that began in the piece before. */
 	while (t->rest.n > 0 && x.n > 0) {
 		size_t n = x.n < HEAD_BYTES ? x.n : HEAD_BYTES;

@@ -490,6 +490,11 @@ drop_end(struct frames *f)
 	f->n--;
 }
 static void
+drop_all(struct frames *f)
+{
+	f->n = 0;
+}
+static void
 record_twice(struct frames *f)
 {
 	again(f, first_record(f) + 20);
@@ -530,6 +535,7 @@ static const struct lie {
 	{ "a head left out", drop_head, ERR_HISTORY_FORKED },
 	{ "the last head left out", drop_last_head, ERR_RECORD_REPLAYED },
 	{ "cut short", drop_end, ERR_RECORD_CORRUPT },
+	{ "nothing at all", drop_all, ERR_RECORD_CORRUPT },
 	{ "a record twice", record_twice, ERR_RECORD_REPLAYED },
 	{ "an end twice", end_twice, ERR_RECORD_CORRUPT },
 	{ "contents swapped", swap_contents, ERR_RECORD_MISPLACED },

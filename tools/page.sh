@@ -10,7 +10,7 @@ mkdir -p "$out"
 
 # One scope for all modules, as for files of C: no name is exported twice.
 bundle() {
-	for name in words dom store core qr keys ways signin account security \
+	for name in words dom store core needs qr keys ways signin account security \
 		protection recovery devices passwords activity app; do
 		sed '/^import /d; s/^export //; s/^[[:space:]]*//; /^\/\/ /d; /^$/d' \
 			"web/$name.js"
@@ -26,10 +26,12 @@ squeeze() {
 
 if [ -n "$core" ]; then
 	bundle >"$out/app.js"
-	sed '/^\/\/ /d' web/worker.js >"$out/worker.js"
+	for name in early worker; do
+		sed '/^\/\/ /d' "web/$name.js" >"$out/$name.js"
+	done
 	cp web/index.html web/app.css web/icon.svg "$out/"
 	cp "$core" "$out/core.wasm"
-	files='index.html app.css app.js worker.js core.wasm icon.svg'
+	files='index.html app.css early.js app.js worker.js core.wasm icon.svg'
 else
 	cp web/none.html "$out/index.html"
 	files=index.html

@@ -2,17 +2,23 @@
 // account.js: the overview: how the account stands, and what to do next.
 import { core } from "./core.js";
 import { waiting } from "./devices.js";
-import { screen, box, h, badge } from "./dom.js";
+import { box, h, badge } from "./dom.js";
+import { isKept } from "./needs.js";
 import { hour, size, when } from "./words.js";
 
 export async function showOverview(me) {
 	const account = await core.call("GET", "/v1/account");
 	const visitor = me.who === "visitor";
 	const requests = visitor ? [] : await waiting();
-	screen(`${account.name}@${account.host}`,
+	const ways = visitor ? null : await core.ask("recovery").then((r) => r.ways, () => null);
+	const kept = await isKept();
+	return [`${account.name}@${account.host}`,
 		requests.length > 0 && box("notice", h("p", { class: "what" },
 			requests.length === 1 ? requests[0].what : `${requests.length} requests wait for you.`),
 		h("p", {}, h("a", { href: "#/devices" }, "Look at it"))),
+		ways?.length === 0 && box("notice", h("p", { class: "what" }, "This browser may forget that it is your device"),
+			h("p", {}, forgets(kept), " A recovery key on paper brings you back."),
+			h("p", {}, h("a", { href: "#/recovery" }, "Make a recovery key now"))),
 		h("ul", { class: "cards" },
 			twoFactorCard(account),
 			h("li", { class: "card" }, h("h2", {}, "This browser"),
@@ -31,8 +37,14 @@ export async function showOverview(me) {
 				h("p", { class: "hint" }, "Encrypted on your devices. The server cannot read it.")),
 			h("li", { class: "card" }, h("h2", {}, "Account since"),
 				h("p", {}, when(account.created_ms)),
-				h("p", {}, h("a", { href: "#/activity" }, "Activity")))));
+				h("p", {}, h("a", { href: "#/activity" }, "Activity"))))];
 }
+
+// When the keys in a browser are gone, by what it has promised.
+export const forgets = (kept) => kept ?
+	"It keeps your keys until somebody clears the data of this site, or its profile is lost." :
+	"It has not promised to keep your keys: it may drop them when its disk fills up, or when you have not been here " +
+	"for some days; a private window drops them when it is closed.";
 
 function twoFactorCard(account) {
 	const on = account.two_factor === "on";

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: ISC
 // activity.js: who is signed in, and what has happened.
 import { core } from "./core.js";
-import { h, row, badge, screen, part, button, announce } from "./dom.js";
+import { h, row, badge, part, button, announce } from "./dom.js";
 import { eventWords, alarming, sentenceCase, when, whence } from "./words.js";
 
-export async function showActivity() {
-	const again = () => showActivity();
+export async function showActivity(me, again) {
 	const [{ sessions }, { events: log, next: first }] = await Promise.all([
 		core.call("GET", "/v1/sessions"), core.call("GET", "/v1/log")]);
 	let next = first;
@@ -29,7 +28,7 @@ export async function showActivity() {
 		more.hidden = shown >= log.length && next === undefined;
 	};
 	fill();
-	screen("Activity",
+	return ["Activity",
 		part("Signed in now", h("ul", { class: "rows" }, sessions.map((s) => row({
 			title: s.trusted ? "Trusted browser" :
 				s.limited ? "Signed in with a code" : sentenceCase(s.class),
@@ -43,5 +42,5 @@ export async function showActivity() {
 			}) })))),
 		part("What has happened",
 			h("p", {}, "If you see something that was not you: change your password, and look at your devices."),
-			list, more));
+			list, more)];
 }

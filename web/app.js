@@ -8,9 +8,10 @@ import { showDevices } from "./devices.js";
 import { showPasswords } from "./passwords.js";
 import { showActivity } from "./activity.js";
 import { announce, h, screen, troubleBox, button } from "./dom.js";
-import { core, problem } from "./core.js";
-import { showSignup, showSignin } from "./signin.js";
-import { stateWrite } from "./store.js";
+import { core } from "./core.js";
+import { showSignup, showSignin, stepShown, stepsDone } from "./signin.js";
+import { stateWrite, storeWorks } from "./store.js";
+import { tryNeeds, withoutIt } from "./needs.js";
 
 const places = [
 	["#/", "Overview", showOverview],
@@ -23,10 +24,12 @@ const places = [
 ];
 
 let server;
+let at; // the address that is shown
 const main = () => document.getElementById("main");
 
 // Somebody came in, or left: begin at the overview.
 export async function entered(words) {
+	stepsDone();
 	if (location.hash !== "#/")
 		history.replaceState(null, "", "#/");
 	await route();
@@ -53,24 +56,34 @@ async function alerts(me) {
 	alerts.timer = setTimeout(() => core.ask("state").then(alerts, () => {}), 30000);
 }
 
+// A screen that is ready only when one has gone elsewhere is not shown.
 let turn = 0;
-async function route() {
+async function draw(mine, me, show) {
+	const shown = await show(me, () => draw(mine, me, show));
+	if (mine === turn)
+		screen(...shown);
+}
+
+export async function route() {
 	const mine = ++turn;
+	at = location.hash;
 	document.querySelectorAll("dialog").forEach((d) => d.close());
 	main().setAttribute("aria-busy", "true");
 	try {
 		const me = await core.ask("state");
+		if (mine !== turn)
+			return;
 		menu(me);
 		alerts(me);
 		if (me.who === "nobody") {
 			if (here() === "#/signup")
-				showSignup(server);
+				await showSignup(server);
 			else
-				showSignin(server);
+				await showSignin(server);
 			return;
 		}
 		const [, , show] = places.find(([hash]) => hash === here()) ?? places[0];
-		await show(me);
+		await draw(mine, me, show);
 	} catch (e) {
 		if (mine === turn)
 			over(e);
@@ -96,28 +109,22 @@ export function over(e) {
 export const isOver = (e) => lost.includes(e.code);
 
 async function begin() {
-	if (typeof WebAssembly !== "object")
-		throw problem("update-needed", "this browser runs no WebAssembly, which does the encryption here",
-			"Turn it on, use another browser, or the program on a computer.");
-	if (!window.isSecureContext)
-		throw problem("certificate-changed", "this page did not come over a secure connection",
-			"Use the address that begins with https.");
-	// Two pages would overwrite what the other one keeps.
-	const free = await new Promise((resolve) => navigator.locks.request("aumbry",
-		{ ifAvailable: true }, (lock) => {
-			resolve(lock !== null);
-			return lock && new Promise(() => {});
-		}));
-	if (!free)
-		throw problem("home-busy", "Aumbry is open in another tab of this browser", "Go there, or close it and load this page again.");
-	await core.start();
+	main().setAttribute("data-begun", ""); // early.js says no more
+	await tryNeeds(storeWorks, () => core.start());
 	server = await core.ask("server");
 	addEventListener("hashchange", route);
+	// Between the steps of one sign-in the address stays.
+	addEventListener("popstate", ({ state }) => {
+		if (location.hash === at && !stepShown(state?.step))
+			route();
+	});
 	await route();
 }
 
 begin().catch((e) => {
-	screen("Aumbry cannot start here", troubleBox(e), h("div", { class: "buttons" },
+	screen("Aumbry cannot start here", troubleBox(e),
+		e.code !== "home-busy" && h("p", {}, withoutIt, h("code", {}, `aumbry signin ${location.origin} NAME`)),
+		h("div", { class: "buttons" },
 		e.code === "state-damaged" ? button("Forget what this browser holds", async () => {
 			await stateWrite(new Uint8Array(0));
 			location.reload();

@@ -2,26 +2,33 @@
 // core.js: asking the core, in its worker; and what it wants kept.
 import { stateRead, stateTry, stateWrite } from "./store.js";
 import { gaveUp } from "./dom.js";
+import { within } from "./needs.js";
 
 class Core {
 	#worker;
 	#queue = Promise.resolve();
 	#waiting;
+	#dead;
 	#keeping = Promise.resolve();
 	onTell = () => {};
 
 	async start() {
 		const state = await stateRead();
+		this.#dead = null;
 		this.#worker = new Worker("/worker.js");
 		this.#worker.onmessage = ({ data }) => this.#heard(data);
-		this.#worker.onerror = (e) => this.#heard({ failed: e.message });
-		const said = await this.#post({ start: true, state });
+		this.#worker.onerror = (e) => this.#heard({ failed: e.message ?? "its worker was not run" });
+		const said = await within(60000, "the page’s core", this.#post({ start: true, state }));
 		if (!said.whole)
 			throw problem("state-damaged", "what this browser remembers of the account is damaged");
 	}
 
 	#post(message) {
 		return new Promise((resolve, reject) => {
+			if (this.#dead) {
+				reject(this.#dead);
+				return;
+			}
 			this.#waiting = { resolve, reject };
 			this.#worker.postMessage(message);
 		});
@@ -40,10 +47,12 @@ class Core {
 		}
 		const w = this.#waiting;
 		this.#waiting = null;
-		if (data.failed)
-			w?.reject(problem("internal-error", `the page's core has stopped: ${data.failed}`));
-		else
+		if (data.failed) { // what is asked of it from now on has no answer
+			this.#dead = problem("internal-error", `the page’s core has stopped: ${data.failed}`, "Load the page again.");
+			w?.reject(this.#dead);
+		} else {
 			w?.resolve(data);
+		}
 	}
 
 	// Calls run one after the other; what they left is kept before they end.

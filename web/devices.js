@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: ISC
 // devices.js: the devices of the account; letting others in, removing them.
-import { screen, h, part, row, badge, button, sure, announce, dialog, form, field, box, gaveUp, showTrouble } from "./dom.js";
+import { h, part, row, badge, button, sure, announce, dialog, form, field, box, gaveUp, showTrouble } from "./dom.js";
 import { notForVisitors } from "./account.js";
 import { core } from "./core.js";
 import { over, entered } from "./app.js";
 import { kinds, sentenceCase, when, whence, ago } from "./words.js";
 import { stepped } from "./ways.js";
 
-export async function showDevices(me) {
-	if (me.who === "visitor") {
-		screen("Devices", notForVisitors("The list of devices"), leavePart(me));
-		return;
-	}
-	const again = () => showDevices(me);
+export async function showDevices(me, again) {
+	if (me.who === "visitor")
+		return ["Devices", notForVisitors("The list of devices"), leavePart(me)];
 	const [{ devices }, account, requests] = await Promise.all([core.ask("devices"),
 		core.call("GET", "/v1/account"), waiting()]);
 	const seen = new Map(account.devices.map((d) => [d.dev_id, d]));
@@ -20,16 +17,13 @@ export async function showDevices(me) {
 	showRequests(asking, requests, again);
 	const list = h("ul", { class: "rows" },
 		devices.map((d) => deviceRow(d, seen.get(d.dev_id), devices.length, again)));
-	const main = screen("Devices",
-		h("p", {}, "Each device holds keys of its own. Only a device that is in can let another one in."),
-		asking, part("In the account", list), leavePart(me, devices.length));
 	const nameless = devices.some((d) => !d.name);
 	const look = async () => {
-		if (!main.contains(asking))
+		if (!asking.isConnected)
 			return;
 		try {
 			const now = await waiting();
-			if (main.contains(asking) && !document.querySelector("dialog"))
+			if (asking.isConnected && !document.querySelector("dialog"))
 				showRequests(asking, now, again);
 			if (nameless) { // it came in a moment ago
 				const { devices: fuller } = await core.ask("devices");
@@ -43,6 +37,9 @@ export async function showDevices(me) {
 		setTimeout(look, 4000);
 	};
 	setTimeout(look, 4000);
+	return ["Devices",
+		h("p", {}, "Each device holds keys of its own. Only a device that is in can let another one in."),
+		asking, part("In the account", list), leavePart(me, devices.length)];
 }
 
 function deviceRow(d, seen, n, again) {
@@ -68,7 +65,8 @@ const rename = (name) => dialog("Rename this browser", (close) => form({ submit:
 	act: async (v) => {
 		await core.ask("rename", { name: v.name.trim() });
 		close(true);
-	} }, field({ label: "Name", name: "name", value: name, maxlength: 64, required: true })));
+	} }, field({ label: "Name", name: "name", value: name, maxlength: 64, required: true,
+		autocomplete: "off" })));
 
 // ---- others that ask ----
 

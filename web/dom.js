@@ -46,10 +46,14 @@ function withShow(input) {
 	return h("div", { class: "with-button" }, input, button);
 }
 
-export function codeField({ label, digits, hint, name = "code" }) {
+// A form of passwords says whose they are, or a manager of passwords guesses.
+export const nameField = (name) => h("input", { name: "username", autocomplete: "username", value: name,
+	readonly: true, hidden: true });
+
+export function codeField({ label, digits, hint, name = "code", ...rest }) {
 	return field({ label, hint, name, inputmode: "numeric", autocomplete: "one-time-code",
 		maxlength: digits + 4, class: "code", required: true, pattern: "[0-9 \\-]*",
-		placeholder: digits === 8 ? "0000-0000" : "000000" });
+		placeholder: digits === 8 ? "0000-0000" : "000000", ...rest });
 }
 
 export function choice({ label, hint, name, ...rest }) {
@@ -172,6 +176,19 @@ export function dialog(title, fill) {
 		e.querySelector("input, select")?.focus();
 	});
 }
+
+// Puts words where one can paste them from.
+export const copyButton = (label, words, kind = "") => {
+	const b = h("button", { type: "button", class: kind, onclick: async () => {
+		try {
+			await navigator.clipboard.writeText(words);
+			b.textContent = "Copied";
+		} catch {
+			b.textContent = "Not copied: mark it and copy it by hand";
+		}
+	} }, label);
+	return b;
+};
 
 // Ask before something that cannot be taken back.
 export async function sure(title, words, doIt) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // keys.js: security keys by WebAuthn, in the encodings of the server.
 import { problem } from "./core.js";
+import { hasKeys } from "./needs.js";
 
 export const fromBase64 = (s) => Uint8Array.from(
 	atob(s.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
@@ -9,18 +10,21 @@ export const toBase64 = (a) => btoa(Array.from(new Uint8Array(a),
 const fromHex = (s) => Uint8Array.from(s.match(/../g), (x) => parseInt(x, 16));
 
 async function ceremony(run) {
-	if (!navigator.credentials || !window.PublicKeyCredential)
+	if (!hasKeys())
 		throw problem("security-key-invalid", "this browser cannot use security keys",
-			"Use another browser, or another way.");
+			"Use another way, or another browser.");
 	try {
 		return await run();
 	} catch (e) {
 		if (e.name === "InvalidStateError")
 			throw problem("conflict", "this key is registered already", "Use another key.");
+		// Browsers say the same of all of these, so that no site learns which.
+		const unused = ["NotAllowedError", "ConstraintError", "NotSupportedError", "AbortError"].includes(e.name);
 		throw problem("security-key-invalid",
-			e.name === "NotAllowedError" ? "the key was not used: it was refused, or the time ran out" :
+			unused ? "the key was not used: it was refused, the time ran out, or the key has no PIN" :
 				`the browser could not use the key: ${e.message}`,
-			"Try again, and follow what the browser says.");
+			"A key must know its owner, by a PIN or a finger. Give it a PIN in the settings of the browser or system, " +
+			"or with: aumbry security-key pin. Keys for U2F alone can have none and do not work here: use a FIDO2 key.");
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // passwords.js: app-specific passwords.
 import { core } from "./core.js";
-import { screen, h, row, badge, button, sure, announce, dialog, form, field, fresh } from "./dom.js";
+import { h, row, badge, button, sure, announce, dialog, form, field, fresh, copyButton } from "./dom.js";
 import { when, ago } from "./words.js";
 import { change } from "./ways.js";
 
@@ -18,10 +18,9 @@ const scopeWords = (scope) => {
 	return (scopes[base]?.[0] ?? base) + (folder ? ` in /${folder}` : "");
 };
 
-export async function showPasswords(me) {
-	const again = () => showPasswords(me);
+export async function showPasswords(me, again) {
 	const { app_passwords: list } = await core.call("GET", "/v1/app-passwords");
-	screen("App passwords",
+	return ["App passwords",
 		h("p", {}, "For programs that only know a name and a password, such as mail and calendar apps. ",
 			"Each opens one kind of service, and can be revoked alone. Your own password never goes there."),
 		list.length === 0 ? h("p", { class: "empty" }, "There is none yet.") :
@@ -47,7 +46,7 @@ export async function showPasswords(me) {
 				await core.call("DELETE", "/v1/app-passwords");
 				announce("All are revoked.");
 				await again();
-			})));
+			}))];
 }
 
 const make = () => dialog("Make an app password", (close) => {
@@ -60,14 +59,11 @@ const make = () => dialog("Make an app password", (close) => {
 			h("dl", { class: "facts" }, h("dt", {}, "Name"), h("dd", {}, h("code", {}, made.name)),
 				h("dt", {}, "Password"), h("dd", {}, h("code", { class: "shown-code small" }, made.password))),
 			h("div", { class: "actions" },
-				h("button", { type: "button", class: "primary", onclick: async (e) => {
-					await navigator.clipboard.writeText(made.password);
-					e.target.textContent = "Copied";
-				} }, "Copy the password"),
+				copyButton("Copy the password", made.password, "primary"),
 				h("button", { type: "button", onclick: () => close(true) }, "Done")));
 		at.querySelector("button").focus();
 	} },
-	field({ label: "What is it for?", name: "label", required: true, maxlength: 64,
+	field({ label: "What is it for?", name: "label", required: true, maxlength: 64, autocomplete: "off",
 		placeholder: "Mail on my phone" }),
 	h("fieldset", {}, h("legend", {}, "What may it open?"),
 		Object.entries(scopes).map(([value, [name, words]], i) => {

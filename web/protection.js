@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // protection.js: standard or advanced, and what each lets the operator read.
 import { core } from "./core.js";
-import { screen, part, h, badge, box, button, sure, announce, gaveUp } from "./dom.js";
+import { part, h, badge, box, button, sure, announce, gaveUp } from "./dom.js";
 import { notForVisitors } from "./account.js";
 import { stepped, stepUp } from "./ways.js";
 
@@ -12,13 +12,12 @@ export const levels = {
 export const fingerprint = (f) => h("span", { class: "hint" }, "The escrow’s fingerprint: ", h("code", {}, f),
 	". Compare it with what who runs the server tells you.");
 
-export async function showProtection(me) {
-	const again = () => showProtection(me);
+export async function showProtection(me, again) {
 	const device = me.who !== "visitor";
 	const p = await core.ask("protection");
 	const standard = p.level === "standard";
 	const [name, words] = levels[p.level];
-	screen("Protection",
+	return ["Protection",
 		!device && notForVisitors("Changing the protection"),
 		part("Who can help you back in",
 			h("p", {}, badge(name, "good")),
@@ -32,7 +31,7 @@ export async function showProtection(me) {
 				h("p", {}, "A device that has been in the account for long enough makes them as soon as it is used."))),
 		readablePart(p, standard),
 		device && (standard ? advancedPart(p, again) : standardPart(p, again)),
-		webPart(p, me, standard, again));
+		webPart(p, me, standard, again)];
 }
 
 // ---- who can open what ----

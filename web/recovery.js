@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // recovery.js: the ways back in, and who is using one.
 import { core } from "./core.js";
-import { screen, part, h, row, badge, box, button, sure, announce, dialog, form, field } from "./dom.js";
+import { part, h, row, badge, box, button, sure, announce, dialog, form, field, copyButton } from "./dom.js";
+import { route } from "./app.js";
 import { notForVisitors } from "./account.js";
 import { change, stepped } from "./ways.js";
 import { ago, sentenceCase, when, whence } from "./words.js";
@@ -9,8 +10,7 @@ import { ago, sentenceCase, when, whence } from "./words.js";
 const wayKinds = [null, "Recovery key", "Recovery contact", "Paper kit"];
 const recoveredBy = { key: "a recovery key", contact: "a recovery contact", kit: "a paper kit", operator: "the operator" };
 
-export async function showRecovery(me) {
-	const again = () => showRecovery(me);
+export async function showRecovery(me, again) {
 	const device = me.who !== "visitor";
 	const r = await core.ask(device ? "recovery" : "alerts");
 	// The server tells a visitor less, and of what was begun and given up too.
@@ -19,7 +19,7 @@ export async function showRecovery(me) {
 	const old = keys.find((w) => !w.leaves);
 	const held = keys.find((w) => !w.waits);
 	tellAlerts(me, r);
-	screen("Recovery",
+	return ["Recovery",
 		!device && notForVisitors("Changing the ways to recover"),
 		r.open.length > 0 && part("Somebody is recovering this account",
 			h("p", {}, "If that is not you: stop it, and change your password."),
@@ -47,7 +47,7 @@ export async function showRecovery(me) {
 						await again();
 				}, held.tried_ms ? "" : "primary")),
 			device && h("p", { class: "hint" }, "Recovery contacts and a paper kit are made on a computer: ",
-				h("code", {}, "aumbry recovery contact add NAME"), ", ", h("code", {}, "aumbry recovery kit create"), ".")));
+				h("code", {}, "aumbry recovery contact add NAME"), ", ", h("code", {}, "aumbry recovery kit create"), "."))];
 }
 
 function wayRow(w, changeMs, device, again) {
@@ -104,7 +104,7 @@ function tellAlerts(me, { open, change_ms: ms }) {
 	at.dataset.now = now;
 	const look = () => h("a", { href: "#/recovery", onclick: () => {
 		if (location.hash === "#/recovery")
-			showRecovery(me);
+			route();
 	} }, "Look at it");
 	at.replaceChildren(...[
 		open.length > 0 && box("error", h("p", { class: "what" },
@@ -134,10 +134,7 @@ const makeKey = async (me, old) => {
 					h("p", { class: "hint" }, `${location.host}, ${when(Date.now())}`)),
 				h("div", { class: "actions" },
 					h("button", { type: "button", class: "primary", onclick: type }, "I have it: go on"),
-					h("button", { type: "button", onclick: async (e) => {
-						await navigator.clipboard.writeText(code);
-						e.target.textContent = "Copied";
-					} }, "Copy"),
+					copyButton("Copy", code),
 					h("button", { type: "button", onclick: () => print() }, "Print")));
 			at.querySelector("button").focus();
 		};

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: ISC
 // security.js: password, two-factor and each kind of factor, notices by mail.
 import { core, problem } from "./core.js";
-import { screen, part, h, badge, button, sure, announce, dialog, form, codeField, row, field, choice, gaveUp } from "./dom.js";
+import { part, h, badge, button, sure, announce, dialog, form, codeField, row, field, nameField, choice, gaveUp } from "./dom.js";
 import { change, digits, stepped, stepUp } from "./ways.js";
 import { qrImage } from "./qr.js";
 import { when, ago } from "./words.js";
 import { keyMake } from "./keys.js";
 import { notForVisitors } from "./account.js";
+import { hasKeys } from "./needs.js";
 
 // A visitor looks, and changes nothing that opens the account.
 let visitor = false;
 const changing = (...words) => !visitor && button(...words);
 
-export async function showSecurity(me) {
+export async function showSecurity(me, again) {
 	visitor = me.who === "visitor";
-	const again = () => showSecurity(me);
 	const [account, phones, keys, mail] = await Promise.all([
 		core.call("GET", "/v1/account"),
 		maybe("/v1/phones", { phones: [], gateways: {} }),
 		maybe("/v1/security-keys", null),
 		maybe("/v1/mail", { addresses: [] }),
 	]);
-	screen("Security",
+	return ["Security",
 		visitor && notForVisitors("Changing what opens the account"),
 		twoFactorPart(account, again),
 		authenticatorPart(account, again),
 		phonesPart(phones, again),
 		keys && keysPart(keys, me, again),
-		passwordPart(),
-		mailPart(mail, again));
+		passwordPart(me),
+		mailPart(mail, again)];
 }
 
 async function maybe(path, otherwise) {
@@ -173,7 +173,9 @@ function keysPart({ keys, on }, me, again) {
 				await again();
 			}) }))),
 		h("div", { class: "buttons" },
-			keys.length < 6 && changing("Add a key", async () => {
+			keys.length < 6 && !hasKeys() && h("p", { class: "hint" },
+				"This browser has no security keys (WebAuthn): add them in another one."),
+			keys.length < 6 && hasKeys() && changing("Add a key", async () => {
 				if (await addKey())
 					await again();
 			}),
@@ -195,12 +197,12 @@ const addKey = () => dialog("Add a security key", (close) => form({ submit: "Con
 		close(true);
 	} },
 h("p", {}, "Have the key ready. The browser will ask for it, and for its PIN."),
-field({ label: "Name of the key", name: "name", required: true, maxlength: 64,
+field({ label: "Name of the key", name: "name", required: true, maxlength: 64, autocomplete: "off",
 	placeholder: "Blue key on my keyring" })));
 
 // ---- password ----
 
-function passwordPart() {
+function passwordPart(me) {
 	return part("Password",
 		h("p", {}, "Changing it signs out trusted browsers and revokes all app passwords. ",
 			"Your data stays as it is: it was never locked by the password."),
@@ -218,6 +220,7 @@ function passwordPart() {
 					announce("The password is changed.");
 					close(true);
 				} },
+			nameField(me.name),
 			field({ label: "New password", name: "fresh", type: "password", required: true,
 				autocomplete: "new-password" }),
 			field({ label: "The same once more", name: "repeated", type: "password", required: true,

@@ -1,35 +1,82 @@
 // SPDX-License-Identifier: ISC
 // signin.js: coming in: by a password and a factor, or with a new account.
 import { core, problem } from "./core.js";
-import { field, screen, h, form, button, codeField, showTrouble, fresh } from "./dom.js";
+import { field, screen, box, h, form, button, codeField, showTrouble, fresh } from "./dom.js";
 import { browserName } from "./words.js";
 import { entered } from "./app.js";
 import { fingerprint, levels } from "./protection.js";
 import { factorPanel } from "./ways.js";
+import { askToKeep, lacks } from "./needs.js";
 
 const request = {
 	post: (path, body) => core.ask("join_call", { path, body }),
 	prove: (body, prf) => core.ask("prove", { body, ...(prf && { prf }) }),
 };
 const TRUSTED = "aumbry-trusted"; // names that this browser was trusted for
+const trustedNames = () => {
+	try {
+		return (localStorage.getItem(TRUSTED) ?? "").split(" ");
+	} catch { // a browser that keeps nothing is not trusted
+		return [];
+	}
+};
+
+// ---- Back and Forward ----
+
+// How each later step of this sign-in is drawn: Back goes to the one before,
+// and not off the page.
+let steps = [];
+let prompted = false; // the devices show a prompt
+
+function nextStep(draw) {
+	steps.length = history.state?.step ?? 0;
+	steps.push(draw);
+	history.pushState({ step: steps.length }, "");
+	draw();
+}
+
+// Whether step n is there, and now shown.
+export function stepShown(n) {
+	steps[n - 1]?.();
+	return Boolean(steps[n - 1]);
+}
+
+// No step is open any more; what devices were asked is taken back.
+async function endSteps(withdraw = prompted) {
+	stepsDone();
+	if (withdraw)
+		await core.ask("cancel");
+}
+
+export function stepsDone() {
+	steps = [];
+	prompted = false;
+}
 
 const deviceField = () => field({ label: "Name of this browser", name: "device_name",
-	value: browserName(), maxlength: 64, required: true,
+	value: browserName(), maxlength: 64, required: true, autocomplete: "off",
 	hint: "How your other devices will list it." });
 
-export function showSignin(server) {
+const lackNotes = () => lacks().length > 0 && h("section", { class: "card", "aria-labelledby": "lacks" },
+	h("h2", { id: "lacks" }, "What this browser lacks"),
+	h("ul", { class: "steps" }, lacks().map((x) => h("li", {}, x))));
+
+export async function showSignin(server) {
+	await endSteps();
 	screen("Sign in", h("div", { class: "card" },
-		form({ submit: "Continue", act: async (v) => {
+		form({ submit: "Continue", act: async (v, typed) => {
 			await core.roomy();
 			const answer = await core.ask("signin", { name: nameOf(v.name, server),
 				password: v.password, device_name: browserName(), with: "factor" });
-			await chooseWay(server, nameOf(v.name, server), answer);
+			if (typed.isConnected) // else one has gone elsewhere meanwhile
+				await chooseWay(server, nameOf(v.name, server), answer);
 		} },
 		field({ label: "Name", name: "name", autocomplete: "username", required: true,
 			hint: `Without @${server.host}.` }),
 		field({ label: "Password", name: "password", type: "password", required: true,
 			autocomplete: "current-password",
 			hint: "It does not leave this page; the server only learns whether it is right." }))),
+	lackNotes(),
 	server.invitations !== "closed" && h("p", { class: "below" }, "No account yet? ",
 		h("a", { href: "#/signup" }, "Make one")));
 }
@@ -37,7 +84,7 @@ export function showSignin(server) {
 const nameOf = (typed, server) => typed.trim().replace(`@${server.host}`, "");
 
 async function chooseWay(server, name, answer) {
-	const trusted = (localStorage.getItem(TRUSTED) ?? "").split(" ");
+	const trusted = trustedNames();
 	if (trusted.includes(name)) {
 		try {
 			await core.ask("prove", { body: { method: "trusted" } });
@@ -46,13 +93,18 @@ async function chooseWay(server, name, answer) {
 			localStorage.removeItem(TRUSTED);
 		}
 	}
+	if (answer.methods.every((m) => m === "device"))
+		return askDevices(server, name, answer);
+	nextStep(() => showWays(server, name, answer));
+}
+
+function showWays(server, name, answer) {
+	const trusted = trustedNames();
 	const codes = answer.methods.filter((m) => m !== "device");
 	const device = answer.methods.includes("device");
-	if (codes.length === 0)
-		return askDevices(server, name, answer);
 	const done = (trust) => async (state) => {
 		if (state.choose)
-			return lookOrAsk(server, name);
+			return nextStep(() => lookOrAsk(server, name));
 		if (state.who === "device")
 			return entered("This browser is now one of your devices.");
 		if (trust())
@@ -97,14 +149,23 @@ function lookOrAsk(server, name) {
 
 const startOver = (server) => h("p", { class: "below" },
 	h("button", { type: "button", class: "link", onclick: async () => {
-		await core.ask("cancel");
-		showSignin(server);
+		await endSteps(true);
+		history.replaceState(null, "");
+		await showSignin(server);
 	} }, "Start over"));
 
 // ---- by a trusted device ----
 
 async function askDevices(server, name, answer) {
+	const from = document.querySelector("h1");
+	askToKeep();
+	prompted = true;
 	await core.ask("ask_devices");
+	if (from.isConnected) // else one has gone back meanwhile
+		nextStep(() => showAsked(server, name, answer));
+}
+
+function showAsked(server, name, answer) {
 	const state = h("p", { class: "waiting", role: "status" }, "Waiting for you to approve this browser…");
 	const others = answer.methods.filter((m) => m !== "device");
 	let over = false;
@@ -122,7 +183,7 @@ async function askDevices(server, name, answer) {
 			throw e;
 		}
 	} },
-	codeField({ label: "Code shown by the other device", digits: 8,
+	codeField({ label: "Code shown by the other device", digits: 8, autocomplete: "off",
 		hint: "8 digits. Only type it here, at the address you know." }));
 	const main = screen("Approve this browser",
 		h("div", { class: "card" },
@@ -135,7 +196,7 @@ async function askDevices(server, name, answer) {
 		others.length > 0 && h("p", { class: "below" },
 			h("button", { type: "button", class: "link", onclick: () => {
 				over = true;
-				chooseCode(server, name, answer);
+				showWays(server, name, { ...answer, methods: others });
 			} }, "Use a code instead")),
 		startOver(server));
 	const look = async () => {
@@ -156,16 +217,14 @@ async function askDevices(server, name, answer) {
 	watch();
 }
 
-function chooseCode(server, name, answer) {
-	chooseWay(server, name, { ...answer, methods: answer.methods.filter((m) => m !== "device") });
-}
-
 // ---- a new account ----
 
-export function showSignup(server) {
+export async function showSignup(server) {
+	await endSteps();
 	const invited = new URLSearchParams(location.hash.split("?")[1] ?? "").get("invite") ?? "";
 	screen("Make an account", h("div", { class: "card" },
 		form({ submit: "Make the account", act: async (v) => {
+			askToKeep();
 			if ([...v.password].length < 8)
 				throw problem("bad-request", "the password is shorter than 8 characters",
 					"Longer is better: three or four words that nobody would put together.");
@@ -178,7 +237,7 @@ export function showSignup(server) {
 			await entered("Your account is ready, and this browser is its first device.");
 		} },
 		server.invitations === "required" && field({ label: "Invitation", name: "invite",
-			required: true, value: invited, placeholder: "abcd-efgh-jkmn-pqrs",
+			required: true, value: invited, autocomplete: "off", placeholder: "abcd-efgh-jkmn-pqrs",
 			hint: "From who runs this server." }),
 		field({ label: "Name", name: "name", autocomplete: "username", required: true,
 			hint: `You will be name@${server.host}. Letters a to z, digits, dot, dash, underscore.` }),
@@ -193,6 +252,10 @@ export function showSignup(server) {
 					h("input", { type: "radio", id, name: "level", value, checked: i === 0 }),
 					h("label", { for: id }, name, h("span", { class: "hint" }, words),
 						i === 0 && fingerprint(server.fingerprint)));
-			})))),
+			})),
+		box("notice", h("p", { class: "what" }, "This browser becomes your first device, and may forget it"),
+			h("p", {}, "It does when the data of this site is cleared, and at its end if the window is private; some browsers " +
+				"do after days without a visit. Make a recovery key as soon as you are in.")))),
+	lackNotes(),
 	h("p", { class: "below" }, "Have an account? ", h("a", { href: "#/" }, "Sign in")));
 }

@@ -33,13 +33,23 @@ async function inStore(mode, fn) {
 	}
 }
 
+// That a thing can be kept, and is there.
+export const storeWorks = () => inStore("readwrite", async (s) => {
+	await asked(s.put(1, "try"));
+	await asked(s.delete("try"));
+});
+
 export async function stateRead() {
 	const { key, sealed } = await inStore("readonly", async (s) => ({
 		key: await asked(s.get("key")), sealed: await asked(s.get("state")) }));
 	if (!key || !sealed)
 		return new Uint8Array(0);
-	return new Uint8Array(await crypto.subtle.decrypt(
-		{ name: "AES-GCM", iv: sealed.iv }, key, sealed.data));
+	try {
+		return new Uint8Array(await crypto.subtle.decrypt(
+			{ name: "AES-GCM", iv: sealed.iv }, key, sealed.data));
+	} catch {
+		throw { code: "state-damaged", message: "what this browser keeps of the account does not open" };
+	}
 }
 
 export async function stateWrite(state) {

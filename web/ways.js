@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: ISC
 // ways.js: showing a second factor, whichever it is: at sign-in and step-up.
-import { h, choice, form, codeField, button, dialog, field, gaveUp } from "./dom.js";
+import { h, choice, form, codeField, button, dialog, field, nameField, gaveUp } from "./dom.js";
 import { ways } from "./words.js";
 import { keyAssertion } from "./keys.js";
 import { core } from "./core.js";
+import { canTrust, hasKeys } from "./needs.js";
 
 // What `via` must have: post(path, body), prove(body).
 // fill: one way at a time, with the others offered below it.
 export function factorPanel({ methods, numbers = [], via, done, trustable, more }) {
 	const at = h("div", { class: "factor" });
-	const others = methods.filter((m) => m !== "device");
+	const codes = methods.filter((m) => m !== "device");
+	const others = hasKeys() ? codes : [...codes.filter((m) => m !== "key"), ...codes.filter((m) => m === "key")];
 	const show = (way) => {
 		const rest = others.filter((m) => m !== way);
 		at.replaceChildren(...[
@@ -28,7 +30,7 @@ export function factorPanel({ methods, numbers = [], via, done, trustable, more 
 	return at;
 }
 
-const trustChoice = (trustable) => trustable && choice({ name: "trust",
+const trustChoice = (trustable) => trustable && canTrust() && choice({ name: "trust",
 	label: "Trust this browser for 30 days",
 	hint: "It will need the password alone. Only on a machine that is yours." });
 
@@ -80,7 +82,8 @@ function sentCode(way, { numbers, via, done, trustable }) {
 }
 
 // Ask for password and factor; resolves when both were shown.
-export function stepUp(why) {
+export async function stepUp(why) {
+	const { name } = await core.ask("state");
 	return dialog("Confirm that it is you", (close) => {
 		const at = h("div", {});
 		const via = {
@@ -98,6 +101,7 @@ export function stepUp(why) {
 			at.querySelector("input")?.focus();
 		} },
 		h("p", {}, why ?? "This changes how the account is protected. It holds for 5 minutes."),
+		nameField(name),
 		field({ label: "Password", type: "password", name: "password", required: true,
 			autocomplete: "current-password" })));
 		return at;

@@ -42,8 +42,8 @@ const remedies = {
 
 // {code, message, remedy} in sentences.
 export function explain(e) {
-	if (!e.code)
-		return { code: "internal-error", message: sentence(String(e.message ?? e)),
+	if (typeof e.code !== "string") // the browser's own may be a number
+		return { code: "internal-error", message: sentence(String(e)),
 			remedy: "Load the page again; if it stays, report the message." };
 	let remedy = remedies[e.code] ?? e.remedy ?? "";
 	remedy = remedy.replace("aumbry phone add ", "");

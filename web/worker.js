@@ -70,9 +70,10 @@ function withBytes(x, fn) {
 }
 
 async function start(state) {
-	if (typeof WebAssembly !== "object")
-		throw new Error("no WebAssembly");
-	const made = await WebAssembly.instantiateStreaming(fetch("/core.wasm"), imports);
+	const got = await fetch("/core.wasm");
+	if (!got.ok)
+		throw new Error(`the server answers ${got.status}`);
+	const made = await WebAssembly.instantiate(await got.arrayBuffer(), imports);
 	core = made.instance.exports;
 	core._initialize();
 	return withBytes(state, core.load) === 0;

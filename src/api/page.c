@@ -61,6 +61,7 @@ serve(const char *path, const struct request *q, struct response *r,
 
 PAGE(page_root, "/")
 PAGE(page_style, "/app.css")
+PAGE(page_early, "/early.js")
 PAGE(page_script, "/app.js")
 PAGE(page_worker, "/worker.js")
 PAGE(page_core, "/core.wasm")

@@ -17,5 +17,5 @@ struct page_file {
 extern const struct page_file page_files[];
 extern const size_t page_n_files;
 
-http_handle_fn page_root, page_style, page_script, page_worker, page_core,
-    page_icon;
+http_handle_fn page_root, page_style, page_early, page_script, page_worker,
+    page_core, page_icon;

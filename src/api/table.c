@@ -16,6 +16,7 @@ const struct http_route api_routes[] = {
 	{ "GET", "/", WHO_ANYBODY, 0, page_root, NULL },
 	{ "GET", "/app.css", WHO_ANYBODY, 0, page_style, NULL },
 	{ "GET", "/app.js", WHO_ANYBODY, 0, page_script, NULL },
+	{ "GET", "/early.js", WHO_ANYBODY, 0, page_early, NULL },
 	{ "GET", "/worker.js", WHO_ANYBODY, 0, page_worker, NULL },
 	{ "GET", "/core.wasm", WHO_ANYBODY, 0, page_core, NULL },
 	{ "GET", "/icon.svg", WHO_ANYBODY, 0, page_icon, NULL },

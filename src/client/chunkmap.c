@@ -26,7 +26,10 @@
 #define LANES 8
 #define SUM_BYTES (LANES * sizeof(uint64_t))
 /* New entries that memory holds: 12 MiB of slots, three quarters full. */
-#define ADDED_MAX ((size_t)3 << 17)
+#define ADDED_MAX (((size_t)3 << 17) - CHUNKMAP_PACK_MAX)
+/* What was read of the file in order is let go in pieces of this many bytes. */
+#define READ_BYTES ((size_t)4 << 20)
+#define PAGE ((uintptr_t)4096)
 /* Whole entries and whole groups of lanes. */
 #define WRITE_BYTES (ENTRY_BYTES * SUM_BYTES * 512)
 
@@ -338,6 +341,17 @@ forget_all(struct chunkmap *m)
 	m->changed = false;
 }
 
+/* Pages of the file that were read once in order: it still has them. */
+static void
+let_go(const uint8_t *p, size_t n)
+{
+	uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(PAGE - 1);
+	uintptr_t to = ((uintptr_t)p + n) & ~(PAGE - 1);
+
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 static void
 header_digest(const uint8_t *fixed, struct bytes packs, struct digest *out)
 {
@@ -372,7 +386,11 @@ take_file(struct chunkmap *m)
 		return false;
 	struct bytes packs = scan_take(&s, (size_t)n_packs * PACK_BYTES);
 	header_digest(file.p, packs, &is);
-	sum_add(&sum, s.p, s.n);
+	for (size_t at = 0; at < s.n; at += READ_BYTES) {
+		size_t n = s.n - at < READ_BYTES ? s.n - at : READ_BYTES;
+		sum_add(&sum, s.p + at, n);
+		let_go(s.p + at, n);
+	}
 	if (!digest_equal(&want, &is) || sum_end(&sum) != want_sum)
 		return false;
 
@@ -593,8 +611,12 @@ write_entries(const struct chunkmap *m, size_t n_added, struct writer *w,
 
 	while (i < m->n_sorted || j < n_added) {
 		struct entry x = { .pack = NO_PACK };
-		if (i < m->n_sorted)
+		if (i < m->n_sorted) {
 			x = sorted_at(m, i);
+			if (i % (READ_BYTES / ENTRY_BYTES) == 0 && i > 0)
+				let_go(m->sorted + i * ENTRY_BYTES - READ_BYTES,
+				    READ_BYTES);
+		}
 		if (i == m->n_sorted ||
 		    (j < n_added && entry_cmp(&added[j], &x) < 0))
 			x = added[j++];

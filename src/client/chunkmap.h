@@ -52,8 +52,8 @@ void chunkmap_set_seq(struct chunkmap *m, uint64_t seq);
  * map has stays as it is.
  *
  * n       0..CHUNKMAP_PACK_MAX.
- * cost    every 393,216 new entries are merged with the file into one without
- *         a name beside it, which holds up all other calls meanwhile: 20 MiB
+ * cost    every 389,120 new entries are merged with the file into one without
+ *         a name beside it, which holds up all other calls meanwhile: 30 MiB
  *         of memory are enough, however much is added.
  */
 void chunkmap_add(struct chunkmap *m, const struct id *pack,

@@ -11,14 +11,21 @@
 
 struct depot;
 
+/* Takes an answer in pieces; a connection that broke begins it anew. */
+struct depot_sink {
+	void (*begin)(void *ctx);
+	int (*take)(void *ctx, struct bytes piece, struct err *e);
+	void *ctx;
+};
+
 struct depot_ops {
 	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
 	int (*commit)(struct depot *d, const struct id *zone, enum category c,
 	    struct bytes commit, struct err *e);
-	/* Append the frames after `since`; waits up to wait_s when there are
-	 * none. errors: not-found when there is no such zone, resync. */
+	/* The frames after `since`; waits up to wait_s when there are none.
+	 * errors: not-found when there is no such zone, resync. */
 	int (*changes)(struct depot *d, const struct id *zone, uint64_t since,
-	    unsigned wait_s, struct buf *out, struct err *e);
+	    unsigned wait_s, const struct depot_sink *sink, struct err *e);
 	int (*blob_put)(struct depot *d, const struct id *zone,
 	    const struct id *id, struct bytes body, struct err *e);
 	/* Append bytes [offset, offset + n) of a blob; n 0: all of it. */

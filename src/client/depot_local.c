@@ -108,21 +108,14 @@ commit(struct depot *d, const struct id *zone, enum category c,
 }
 
 static int
-append(void *arg, struct bytes x, struct err *e)
-{
-	(void)e;
-	buf_put_bytes(arg, x);
-	return 0;
-}
-
-static int
 changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
-    struct buf *out, struct err *e)
+    const struct depot_sink *sink, struct err *e)
 {
 	struct zone_key key = key_of(d, zone);
 
 	(void)wait_s; /* nobody else wakes us: the answer is the present */
-	return zone_changes(of(d)->db, &key, since, append, out, e);
+	sink->begin(sink->ctx);
+	return zone_changes(of(d)->db, &key, since, sink->take, sink->ctx, e);
 }
 
 static int

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Frames of one answer: 1,000,000 records of some hundred bytes. */
-#define CHANGES_MAX ((size_t)1 << 30)
 #define CIRCLE_MAX ((size_t)LIMIT_CIRCLE_ENTRIES * LIMIT_CIRCLE_ENTRY)
 #define KEYRING_MAX ((size_t)64 << 20)
 
@@ -41,17 +39,18 @@ commit(struct depot *d, const struct id *zone, enum category c,
 
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
-    struct buf *out, struct err *e)
+    const struct depot_sink *sink, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
+	OWN(buf_free) struct buf out = { 0 };
 
 	buf_printf(&path, "/v1/zones/%s/changes?since=%llu&wait=%u",
 	    id_text(zone).s, (unsigned long long)since, wait_s);
 	struct remote_call call = { .method = "GET",
 		.path = buf_text(&path),
-		.limit = CHANGES_MAX,
+		.sink = sink,
 		.timeout_s = wait_s + 60 };
-	return remote_call(remote_of(d), &call, out, e);
+	return remote_call(remote_of(d), &call, &out, e);
 }
 
 static void

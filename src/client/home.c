@@ -164,7 +164,8 @@ int
 home_erase(const char *dir, struct err *e)
 {
 	static const char *const names[] = { "device.key", "state.db",
-		"state.db-wal", "state.db-shm", "index", "cache" };
+		"state.db-wal", "state.db-shm", "state.db-fill", "index",
+		"cache" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		OWN(mem_free) char *path = file_join(dir, names[i]);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* local.c: state.db of one device. */
-#include "client/local.h"
-
-#include "store/db.h"
+#include "client/local_in.h"
 
 #include <stdlib.h>
 
@@ -18,10 +16,32 @@ static const char *const schema[] = {
 	/* The hash of every head that was taken in. */
 	"CREATE TABLE chain (zone BLOB NOT NULL, seq INTEGER NOT NULL,"
 	" hash BLOB NOT NULL, PRIMARY KEY (zone, seq)) WITHOUT ROWID;",
-};
-
-struct local {
-	struct db *db;
+	/*
+	 * Records in the order in which they come, and where each is: an index
+	 * by ids, which have no order, is made at once when a whole zone came.
+	 * A slot is a copy of a zone's records; `zone` names the one that is
+	 * seen, `slot` those that are being filled or go.
+	 */
+	"CREATE TABLE slot (slot INTEGER PRIMARY KEY AUTOINCREMENT);"
+	"ALTER TABLE zone ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE zone SET slot = rowid;"
+	"CREATE TABLE held (row INTEGER PRIMARY KEY, slot INTEGER NOT NULL,"
+	" id BLOB NOT NULL, version INTEGER NOT NULL, flags INTEGER NOT NULL,"
+	" key_epoch INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" refs BLOB NOT NULL, ct BLOB NOT NULL);"
+	"CREATE TABLE place (slot INTEGER NOT NULL, id BLOB NOT NULL,"
+	" row INTEGER NOT NULL, PRIMARY KEY (slot, id)) WITHOUT ROWID;"
+	"CREATE TABLE link (slot INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, PRIMARY KEY (slot, seq)) WITHOUT ROWID;"
+	"INSERT INTO held (slot, id, version, flags, key_epoch, seq, refs, ct)"
+	" SELECT z.slot, r.id, r.version, r.flags, r.key_epoch, r.seq, r.refs,"
+	" r.ct FROM record r JOIN zone z ON z.zone = r.zone ORDER BY r.seq;"
+	"CREATE INDEX held_seq ON held (slot, seq, id);"
+	"INSERT INTO place SELECT slot, id, row FROM held ORDER BY slot, id;"
+	"INSERT INTO link SELECT z.slot, c.seq, c.hash FROM chain c"
+	" JOIN zone z ON z.zone = c.zone;"
+	"INSERT INTO slot SELECT max(rowid) FROM zone;"
+	"DELETE FROM slot; DROP TABLE record; DROP TABLE chain;",
 };
 
 int
@@ -29,6 +49,7 @@ local_open(const char *path, struct local **out, struct err *e)
 {
 	OWN(local_free) struct local *l = mem_new(sizeof *l);
 
+	l->path = mem_text(path);
 	if (db_open(path, DB_OWN, &l->db, e) < 0 ||
 	    db_migrate(l->db, "local", schema, ARRAY_SIZE(schema), e) < 0)
 		return -1;
@@ -39,8 +60,10 @@ local_open(const char *path, struct local **out, struct err *e)
 void
 local_free(struct local **l)
 {
-	if (*l != NULL)
+	if (*l != NULL) {
 		db_free(&(*l)->db);
+		free((*l)->path);
+	}
 	free(*l);
 	*l = NULL;
 }
@@ -138,27 +161,38 @@ struct zone_get_job {
 	struct local_zone *out;
 };
 
-static int
-zone_get_job(struct tx *tx, void *arg, struct err *e)
+int
+local_zone_in(struct tx *tx, const struct id *zone, struct local_zone *out,
+    uint64_t *slot, struct err *e)
 {
-	struct zone_get_job *j = arg;
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
 
-	*j->out = (struct local_zone){ 0 };
-	if (stmt_new(tx, "SELECT head, sum FROM zone WHERE zone = ?", &s, e) <
-	    0)
+	*out = (struct local_zone){ 0 };
+	*slot = 0;
+	if (stmt_new(tx, "SELECT head, sum, slot FROM zone WHERE zone = ?", &s,
+		e) < 0)
 		return -1;
-	stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
+	stmt_bytes(s, 1, bytes_of(zone->b, ID_BYTES));
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
 	if (!row)
 		return 0;
-	stmt_got_copy(s, 1, j->out->sum.b, DIGEST_BYTES);
-	if (head_parse(stmt_got_bytes(s, 0), &j->out->head, e) < 0)
+	stmt_got_copy(s, 1, out->sum.b, DIGEST_BYTES);
+	*slot = stmt_got_u64(s, 2);
+	if (head_parse(stmt_got_bytes(s, 0), &out->head, e) < 0)
 		return err_set(e, ERR_STATE_DAMAGED,
 		    "the local copy of a zone is damaged");
 	return 0;
+}
+
+static int
+zone_get_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct zone_get_job *j = arg;
+	uint64_t slot;
+
+	return local_zone_in(tx, j->zone, j->out, &slot, e);
 }
 
 int
@@ -168,118 +202,6 @@ local_zone_get(struct local *l, const struct id *zone, struct local_zone *out,
 	struct zone_get_job j = { zone, out };
 
 	return db_read(l->db, zone_get_job, &j, e);
-}
-
-struct zone_put_job {
-	const struct id *zone;
-	uint64_t before;
-	const struct local_zone *z;
-	const struct local_news *news;
-};
-
-static int
-put_records(struct tx *tx, const struct zone_put_job *j, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-
-	if (stmt_new(tx,
-		"INSERT INTO record (zone, id, version, flags, key_epoch, seq,"
-		" refs, ct) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT (zone, id) DO UPDATE SET"
-		" version = excluded.version, flags = excluded.flags,"
-		" key_epoch = excluded.key_epoch, seq = excluded.seq,"
-		" refs = excluded.refs, ct = excluded.ct",
-		&s, e) < 0)
-		return -1;
-	for (size_t i = 0; i < j->news->n; i++) {
-		const struct local_record *r = &j->news->records[i];
-		stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
-		stmt_bytes(s, 2, bytes_of(r->change.id.b, ID_BYTES));
-		stmt_u64(s, 3, r->change.version);
-		stmt_u64(s, 4, r->change.flags);
-		stmt_u64(s, 5, r->change.key_epoch);
-		stmt_u64(s, 6, r->seq);
-		stmt_bytes(s, 7, r->change.refs);
-		stmt_bytes(s, 8, r->change.ct);
-		if (stmt_run(s, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* What is there from the first new head on goes: another history held there. */
-static int
-put_chain(struct tx *tx, const struct zone_put_job *j, struct err *e)
-{
-	OWN(stmt_done) struct stmt *drop = NULL;
-	OWN(stmt_done) struct stmt *s = NULL;
-	uint64_t first = j->z->head.seq - j->news->n_heads + 1;
-
-	if (stmt_new(tx, "DELETE FROM chain WHERE zone = ? AND seq >= ?", &drop,
-		e) < 0)
-		return -1;
-	stmt_bytes(drop, 1, bytes_of(j->zone->b, ID_BYTES));
-	stmt_u64(drop, 2, first);
-	if (stmt_run(drop, e) < 0 ||
-	    stmt_new(tx, "INSERT INTO chain (zone, seq, hash) VALUES (?, ?, ?)",
-		&s, e) < 0)
-		return -1;
-	for (size_t i = 0; i < j->news->n_heads; i++) {
-		struct digest hash;
-		head_hash(&j->news->heads[i], &hash);
-		stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
-		stmt_u64(s, 2, first + i);
-		stmt_bytes(s, 3, bytes_of(hash.b, DIGEST_BYTES));
-		if (stmt_run(s, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-zone_put_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct zone_put_job *j = arg;
-	OWN(stmt_done) struct stmt *wipe = NULL;
-	OWN(stmt_done) struct stmt *s = NULL;
-	OWN(buf_free) struct buf head = { 0 };
-	struct local_zone now;
-	struct zone_get_job get = { j->zone, &now };
-
-	if (zone_get_job(tx, &get, e) < 0)
-		return -1;
-	if (now.head.seq != j->before)
-		return err_set(
-		    e, ERR_CONFLICT, "another process has moved this copy");
-	if (j->news->all) {
-		if (stmt_new(
-			tx, "DELETE FROM record WHERE zone = ?", &wipe, e) < 0)
-			return -1;
-		stmt_bytes(wipe, 1, bytes_of(j->zone->b, ID_BYTES));
-		if (stmt_run(wipe, e) < 0)
-			return -1;
-	}
-	if (put_records(tx, j, e) < 0 || put_chain(tx, j, e) < 0 ||
-	    stmt_new(tx,
-		"INSERT INTO zone (zone, head, sum) VALUES (?, ?, ?)"
-		" ON CONFLICT (zone) DO UPDATE SET head = excluded.head,"
-		" sum = excluded.sum",
-		&s, e) < 0)
-		return -1;
-	head_put(&head, &j->z->head);
-	stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
-	stmt_bytes(s, 2, buf_bytes(&head));
-	stmt_bytes(s, 3, bytes_of(j->z->sum.b, DIGEST_BYTES));
-	return stmt_run(s, e);
-}
-
-int
-local_zone_put(struct local *l, const struct id *zone, uint64_t before,
-    const struct local_zone *z, const struct local_news *news, struct err *e)
-{
-	struct zone_put_job j = { zone, before, z, news };
-
-	return db_write(l->db, zone_put_job, &j, e);
 }
 
 struct chain_job {
@@ -296,11 +218,13 @@ chain_job(struct tx *tx, void *arg, struct err *e)
 	bool row;
 
 	*j->out = (struct digest){ 0 };
-	if (stmt_new(tx, "SELECT hash FROM chain WHERE zone = ? AND seq = ?",
+	if (stmt_new(tx,
+		"SELECT hash FROM link WHERE seq = ? AND slot ="
+		" (SELECT slot FROM zone WHERE zone = ?)",
 		&s, e) < 0)
 		return -1;
-	stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
-	stmt_u64(s, 2, j->seq);
+	stmt_u64(s, 1, j->seq);
+	stmt_bytes(s, 2, bytes_of(j->zone->b, ID_BYTES));
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
 	if (row)
@@ -323,27 +247,28 @@ struct each_job {
 	uint64_t since;
 	local_record_fn fn;
 	void *ctx;
-	bool found;
+	bool *found;
 };
 
-static int
-each_job(struct tx *tx, void *arg, struct err *e)
+int
+local_each_in(struct tx *tx, uint64_t slot, uint64_t since, const struct id *id,
+    const struct local_each *each, struct err *e)
 {
-	struct each_job *j = arg;
 	OWN(stmt_done) struct stmt *s = NULL;
-	const char *sql = j->id != NULL
-	    ? "SELECT id, version, flags, key_epoch, seq, refs, ct FROM record"
-	      " WHERE zone = ? AND id = ?"
-	    : "SELECT id, version, flags, key_epoch, seq, refs, ct FROM record"
-	      " WHERE zone = ? AND seq > ? ORDER BY seq";
+	const char *sql = id != NULL
+	    ? "SELECT h.id, version, flags, key_epoch, seq, refs, ct"
+	      " FROM place p JOIN held h ON h.row = p.row"
+	      " WHERE p.slot = ? AND p.id = ?"
+	    : "SELECT id, version, flags, key_epoch, seq, refs, ct FROM held"
+	      " WHERE slot = ? AND seq > ? ORDER BY seq";
 
 	if (stmt_new(tx, sql, &s, e) < 0)
 		return -1;
-	stmt_bytes(s, 1, bytes_of(j->zone->b, ID_BYTES));
-	if (j->id != NULL)
-		stmt_bytes(s, 2, bytes_of(j->id->b, ID_BYTES));
+	stmt_u64(s, 1, slot);
+	if (id != NULL)
+		stmt_bytes(s, 2, bytes_of(id->b, ID_BYTES));
 	else
-		stmt_u64(s, 2, j->since);
+		stmt_u64(s, 2, since);
 	for (;;) {
 		struct local_record r;
 		bool row;
@@ -351,7 +276,7 @@ each_job(struct tx *tx, void *arg, struct err *e)
 			return -1;
 		if (!row)
 			return 0;
-		j->found = true;
+		*each->found = true;
 		stmt_got_copy(s, 0, r.change.id.b, ID_BYTES);
 		r.change.version = stmt_got_u64(s, 1);
 		r.change.flags = (uint8_t)stmt_got_u64(s, 2);
@@ -359,28 +284,40 @@ each_job(struct tx *tx, void *arg, struct err *e)
 		r.seq = stmt_got_u64(s, 4);
 		r.change.refs = stmt_got_bytes(s, 5);
 		r.change.ct = stmt_got_bytes(s, 6);
-		if (j->fn(j->ctx, &r, e) < 0)
+		if (each->fn(each->ctx, &r, e) < 0)
 			return -1;
 	}
+}
+
+static int
+each_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct each_job *j = arg;
+	const struct local_each each = { j->fn, j->ctx, j->found };
+	struct local_zone at;
+	uint64_t slot;
+
+	if (local_zone_in(tx, j->zone, &at, &slot, e) < 0)
+		return -1;
+	return local_each_in(tx, slot, j->since, j->id, &each, e);
 }
 
 int
 local_record_get(struct local *l, const struct id *zone, const struct id *id,
     local_record_fn fn, void *ctx, bool *found, struct err *e)
 {
-	struct each_job j = { zone, id, 0, fn, ctx, false };
+	struct each_job j = { zone, id, 0, fn, ctx, found };
 
-	if (db_read(l->db, each_job, &j, e) < 0)
-		return -1;
-	*found = j.found;
-	return 0;
+	*found = false;
+	return db_read(l->db, each_job, &j, e);
 }
 
 int
 local_records_each(struct local *l, const struct id *zone, uint64_t since,
     local_record_fn fn, void *ctx, struct err *e)
 {
-	struct each_job j = { zone, NULL, since, fn, ctx, false };
+	bool found;
+	struct each_job j = { zone, NULL, since, fn, ctx, &found };
 
 	return db_read(l->db, each_job, &j, e);
 }

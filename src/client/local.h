@@ -42,24 +42,30 @@ struct local_zone {
 MUST_CHECK int local_zone_get(struct local *l, const struct id *zone,
     struct local_zone *out, struct err *e);
 
-/* What a zone's copy takes in at once. */
-struct local_news {
-	const struct local_record *records;
-	size_t n;
-	const struct head *heads; /* all new ones; the last is the zone's */
-	size_t n_heads;
-	bool all; /* `records` is the whole live set; what else is there goes */
-};
+/*
+ * What comes of a zone is held apart, in bounded memory and transactions, and
+ * taken in when all of it is there and was verified; until then the copy stays
+ * as it was. One that is dropped, or whose process ends, leaves nothing that
+ * is ever seen. One thread.
+ */
+struct local_fill;
+struct local_fill *local_fill_new(struct local *l, const struct id *zone);
+void local_fill_free(struct local_fill **f);
+MUST_CHECK int local_fill_head(struct local_fill *f, uint64_t seq,
+    const struct digest *hash, struct err *e);
+MUST_CHECK int local_fill_record(
+    struct local_fill *f, const struct local_record *r, struct err *e);
 
 /*
- * Take in records and the heads they lead to, in one transaction.
+ * Take in what is held apart and the head it leads to.
  *
  * before  seq of the head that is there now.
- * errors  conflict: another process has moved the copy meanwhile.
+ * all     it is the whole live set; what else is there goes.
+ * errors  conflict: another process has moved the copy meanwhile;
+ *         record-replayed: a record came twice.
  */
-MUST_CHECK int local_zone_put(struct local *l, const struct id *zone,
-    uint64_t before, const struct local_zone *z, const struct local_news *news,
-    struct err *e);
+MUST_CHECK int local_fill_take(struct local_fill *f, uint64_t before,
+    const struct local_zone *z, bool all, struct err *e);
 
 /* The hash of the head that was taken in as seq; zeros when none was. */
 MUST_CHECK int local_chain_at(struct local *l, const struct id *zone,
@@ -75,3 +81,9 @@ MUST_CHECK int local_record_get(struct local *l, const struct id *zone,
 /* Every record with seq > since, tombstones too, in order of seq. */
 MUST_CHECK int local_records_each(struct local *l, const struct id *zone,
     uint64_t since, local_record_fn fn, void *ctx, struct err *e);
+
+/* The same of what is held apart. errors: also those of local_fill_take. */
+MUST_CHECK int local_fill_get(struct local_fill *f, const struct id *id,
+    local_record_fn fn, void *ctx, bool *found, struct err *e);
+MUST_CHECK int local_fill_each(
+    struct local_fill *f, local_record_fn fn, void *ctx, struct err *e);

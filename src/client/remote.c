@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "client/act.h"
+#include "client/depot.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
 
@@ -205,6 +206,9 @@ struct sink {
 	struct buf *out;
 	size_t start, limit;
 	bool over;
+	const struct depot_sink *pieces; /* or NULL */
+	bool refused; /* by it: *e is its error */
+	struct err *e;
 };
 
 static size_t
@@ -219,6 +223,11 @@ on_data(char *p, size_t size, size_t n, void *arg)
 	curl_easy_getinfo(s->handle, CURLINFO_RESPONSE_CODE, &status);
 	if (status > 299 && limit < ERRJSON_MAX)
 		limit = ERRJSON_MAX;
+	if (s->pieces != NULL && status >= 200 && status <= 299) {
+		s->refused =
+		    s->pieces->take(s->pieces->ctx, bytes_of(p, n), s->e) < 0;
+		return s->refused ? 0 : n;
+	}
 	if (s->out->n - s->start + n > limit) {
 		s->over = true;
 		return 0;
@@ -375,21 +384,26 @@ attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 	struct curl_slist *list = headers(r, c, &a->act, &a->generation);
 	CURL *h = take_handle(r);
 	struct sink sink = { h, out, out->n,
-		c->limit != 0 ? c->limit : LIMIT_JSON_BYTES, false };
+		c->limit != 0 ? c->limit : LIMIT_JSON_BYTES, false, c->sink,
+		false, e };
 	char detail[CURL_ERROR_SIZE] = "";
 	long status = 0;
 
 	buf_printf(&url, "%s%s", r->base, c->path);
 	set_options(h, r, c, &sink, buf_text(&url), detail);
 	curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
+	if (c->sink != NULL)
+		c->sink->begin(c->sink->ctx);
 	CURLcode rc = curl_easy_perform(h);
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	give_handle(r, h);
-	a->lost |= rc != CURLE_OK && !sink.over &&
+	a->lost |= rc != CURLE_OK && !sink.over && !sink.refused &&
 	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST;
 	a->slow |= rc == CURLE_OPERATION_TIMEDOUT;
 	if (rc != CURLE_OK) {
 		out->n = sink.start;
+		if (sink.refused)
+			return -1;
 		return transport_error(rc, &sink, detail, e);
 	}
 	if (status < 200 || status > 299)

@@ -11,6 +11,7 @@
 #include "wire/digest.h"
 
 struct remote;
+struct depot_sink;
 
 /*
  * url  "https://host:port/#pin=…" as `aumbryd init` prints it, or
@@ -55,6 +56,9 @@ struct remote_call {
 	bool bare; /* no token, no renewal */
 	bool noted; /* its key is remembered until there is an answer */
 	bool shown; /* and longer, until remote_told */
+	/* Takes the body of an answer that is no error, in pieces and without
+	 * a limit; what it refuses ends the call with its error. */
+	const struct depot_sink *sink;
 };
 
 /*

@@ -225,20 +225,14 @@ subtract_one(void *ctx, const struct local_record *r, struct err *e)
 	return 0;
 }
 
-/* What the sum becomes when `list` replaces what is held of the same ids. */
 int
-zcopy_sum_after(struct zcopy *z, uint32_t epoch,
-    const struct local_record *list, size_t n, bool all, struct digest *sum,
-    struct err *e)
+zcopy_sum_here(struct zcopy *z, uint32_t epoch, struct mac *key,
+    struct digest *sum, struct err *e)
 {
 	static const struct digest none;
-	OWN(mac_free) struct mac *key = zcopy_sum_key(z, epoch, e);
-	struct sum_job j = { key, sum };
 
-	if (key == NULL)
-		return -1;
 	*sum = z->at.sum;
-	if (all || z->at.head.seq == 0)
+	if (z->at.head.seq == 0)
 		*sum = (struct digest){ 0 };
 	/* A sum of zeros: of nothing, or it was taken on faith. */
 	else if ((epoch != z->at.head.integrity_epoch ||
@@ -246,13 +240,25 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch,
 		     zcopy_on_faith(z, &z->at.head)) &&
 	    sum_held(z, key, sum, e) < 0)
 		return -1;
+	return 0;
+}
+
+/* What the sum becomes when `list` replaces what is held of the same ids. */
+int
+zcopy_sum_after(struct zcopy *z, uint32_t epoch, const struct change *list,
+    size_t n, struct digest *sum, struct err *e)
+{
+	OWN(mac_free) struct mac *key = zcopy_sum_key(z, epoch, e);
+	struct sum_job j = { key, sum };
+
+	if (key == NULL || zcopy_sum_here(z, epoch, key, sum, e) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		bool found;
-		if (!all &&
-		    local_record_get(z->local, &z->zone, &list[i].change.id,
+		if (local_record_get(z->local, &z->zone, &list[i].id,
 			subtract_one, &j, &found, e) < 0)
 			return -1;
-		zcopy_sum_change(sum, key, &list[i].change, false);
+		zcopy_sum_change(sum, key, &list[i], false);
 	}
 	return 0;
 }

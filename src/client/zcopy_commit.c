@@ -11,7 +11,6 @@
 /* One try's records: sealed bytes live in `sealed`, in the order of `list`. */
 struct draft {
 	struct change *list;
-	struct local_record *records;
 	struct buf *sealed;
 	size_t n;
 	struct buf body;
@@ -25,7 +24,6 @@ draft_free(struct draft *d)
 		buf_free(&d->sealed[i]);
 	free(d->sealed);
 	free(d->list);
-	free(d->records);
 	buf_free(&d->body);
 	*d = (struct draft){ 0 };
 }
@@ -44,7 +42,6 @@ seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 	uint32_t epoch = keyring_epoch(z->self->keyring);
 
 	d->list = mem_array(n, sizeof *d->list);
-	d->records = mem_array(n, sizeof *d->records);
 	d->sealed = mem_array(n, sizeof *d->sealed);
 	d->n = n;
 	if (zcopy_record_key(z, epoch, e) < 0)
@@ -76,9 +73,6 @@ seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 			    LIMIT_RECORD_BYTES);
 	}
 	qsort(d->list, n, sizeof *d->list, by_id);
-	for (size_t i = 0; i < n; i++)
-		d->records[i] =
-		    (struct local_record){ d->list[i], z->at.head.seq + 1 };
 	return 0;
 }
 
@@ -121,8 +115,8 @@ sign_draft(struct zcopy *z, struct draft *d, struct err *e)
 {
 	const struct digest none = { { 0 } };
 
-	if (zcopy_sum_after(z, keyring_epoch(z->self->keyring), d->records,
-		d->n, false, &d->next.sum, e) < 0)
+	if (zcopy_sum_after(z, keyring_epoch(z->self->keyring), d->list, d->n,
+		&d->next.sum, e) < 0)
 		return -1;
 	zcopy_sign_head(z, d->list, d->n, &none, &d->next.sum, &d->next.head);
 	commit_put(&d->body, &d->next.head, d->list, d->n);
@@ -139,6 +133,28 @@ got_through(struct zcopy *z, const struct draft *d)
 	head_hash(&d->next.head, &want);
 	return zcopy_pull_locked(z, 0, &ignored) == 0 &&
 	    digest_equal(&z->hash, &want);
+}
+
+/* Another process may have pulled what we just committed. */
+static int
+keep(struct zcopy *z, const struct draft *d, struct err *e)
+{
+	OWN(local_fill_free)
+	struct local_fill *fill = local_fill_new(z->local, &z->zone);
+	struct digest hash;
+
+	head_hash(&d->next.head, &hash);
+	if (local_fill_head(fill, d->next.head.seq, &hash, e) < 0)
+		return -1;
+	for (size_t i = 0; i < d->n; i++) {
+		struct local_record r = { d->list[i], d->next.head.seq };
+		if (local_fill_record(fill, &r, e) < 0)
+			return -1;
+	}
+	if (local_fill_take(fill, z->at.head.seq, &d->next, false, e) < 0 &&
+	    e->code != ERR_CONFLICT)
+		return -1;
+	return zcopy_reload(z, e);
 }
 
 /* checked  the head at which the caller's check said yes, or NULL. */
@@ -162,14 +178,7 @@ commit_once(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 			return 0;
 		return -1;
 	}
-	/* Another process may have pulled what we just committed. */
-	const struct local_news news = { d.records, d.n, &d.next.head, 1,
-		false };
-	if (local_zone_put(
-		z->local, &z->zone, z->at.head.seq, &d.next, &news, e) < 0 &&
-	    e->code != ERR_CONFLICT)
-		return -1;
-	return zcopy_reload(z, e);
+	return keep(z, &d, e);
 }
 
 static int

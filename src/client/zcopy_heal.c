@@ -46,58 +46,43 @@ zcopy_new_base(struct zcopy *z, struct err *e)
 /* ---- comparing ---- */
 
 struct survey {
+	struct zcopy *z; /* ours */
 	struct zcopy server; /* the server's history, taken as a copy of ours */
-	struct zcopy_news news;
-	const struct local_record **sorted; /* the server's, by id */
+	struct zcopy_take there; /* what came of it */
 	struct id *newer; /* records that are newer here */
 	size_t n_newer;
 	bool whole, healed;
+	bool differs; /* from some head on that is new to us */
 };
 
 static void
 survey_free(struct survey *s)
 {
+	zcopy_take_free(&s->there);
 	secret_free(&s->server.key);
-	zcopy_news_free(&s->news);
-	free(s->sorted);
 	free(s->newer);
 	*s = (struct survey){ 0 };
 }
 
 static int
-by_id(const void *a, const void *b)
+version_one(void *ctx, const struct local_record *r, struct err *e)
 {
-	const struct local_record *const *x = a, *const *y = b;
-
-	return id_cmp(&(*x)->change.id, &(*y)->change.id);
-}
-
-static const struct local_record *
-find_there(const struct survey *s, const struct id *id)
-{
-	size_t lo = 0, hi = s->news.n_records;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = id_cmp(id, &s->sorted[mid]->change.id);
-		if (c == 0)
-			return s->sorted[mid];
-		if (c < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return NULL;
+	(void)e;
+	*(uint64_t *)ctx = r->change.version;
+	return 0;
 }
 
 static int
 compare_one(void *ctx, const struct local_record *r, struct err *e)
 {
 	struct survey *s = ctx;
-	const struct local_record *there = find_there(s, &r->change.id);
+	uint64_t there = 0;
+	bool found;
 
-	(void)e;
-	if (there != NULL && there->change.version >= r->change.version)
+	if (local_fill_get(s->there.fill, &r->change.id, version_one, &there,
+		&found, e) < 0)
+		return -1;
+	if (there >= r->change.version)
 		return 0;
 	if (s->n_newer == 0 || (s->n_newer & (s->n_newer - 1)) == 0)
 		s->newer =
@@ -112,60 +97,58 @@ compare_one(void *ctx, const struct local_record *r, struct err *e)
  * from before the removal.
  */
 static int
-check_new_heads(struct zcopy *z, const struct zcopy_news *p, struct err *e)
+survey_head(
+    void *ctx, const struct head *h, const struct digest *hash, struct err *e)
 {
-	bool known = true;
+	struct survey *s = ctx;
+	struct zcopy *z = s->z;
+	struct digest had;
 
-	for (size_t i = 0; i < p->n_heads; i++) {
-		const struct head *h = &p->heads[i];
-		struct digest had, is;
-		if (known) {
-			head_hash(h, &is);
-			if (local_chain_at(
-				z->local, &z->zone, h->seq, &had, e) < 0)
-				return -1;
-			known = digest_equal(&had, &is);
-		}
-		if (!known && h->circle_seq < z->at.head.circle_seq &&
-		    !circle_active(z->self->circle, &h->dev_id))
-			return err_set(e, ERR_NOT_A_MEMBER,
-			    "the server's %s zone holds a change, new to this "
-			    "device, by a device that was removed",
-			    category_name(z->category));
+	if (h->seq == 1) /* a connection that broke begins again */
+		s->differs = s->healed = false;
+	if (!s->differs) {
+		if (local_chain_at(z->local, &z->zone, h->seq, &had, e) < 0)
+			return -1;
+		s->differs = !digest_equal(&had, hash);
 	}
-	return 0;
+	s->whole |= digest_equal(hash, &z->hash);
+	s->healed |= digest_equal(&h->heals, &z->hash);
+	if (!s->differs || h->circle_seq >= z->at.head.circle_seq ||
+	    circle_active(z->self->circle, &h->dev_id))
+		return 0;
+	return err_set(e, ERR_NOT_A_MEMBER,
+	    "the server's %s zone holds a change, new to this device, by a "
+	    "device that was removed",
+	    category_name(z->category));
 }
 
 static int
 survey(struct zcopy *z, struct survey *s, struct err *e)
 {
-	struct zcopy_news *p = &s->news;
+	struct zcopy_take *t = &s->there;
 
+	s->z = z;
+	s->whole = z->at.head.seq == 0;
 	s->server = (struct zcopy){ .self = z->self,
 		.local = z->local,
 		.depot = z->depot,
 		.zone = z->zone,
 		.category = z->category };
-	if (zcopy_fetch_all(z, p, e) < 0 ||
-	    zcopy_check_chain(&s->server, p, e) < 0 ||
-	    check_new_heads(z, p, e) < 0)
+	*t = (struct zcopy_take){
+		.z = &s->server, .all = true, .on_head = survey_head, .ctx = s
+	};
+	if (zcopy_take_fetch(t, 0, 0, e) == 0) {
+		if (zcopy_take_check(t, &s->server.at, e) < 0)
+			return -1;
+	} else if (e->code != ERR_NOT_FOUND) {
 		return -1;
-	if (p->n_heads > 0 &&
-	    zcopy_check_sum(&s->server, p, &p->heads[p->n_heads - 1],
-		&s->server.at.sum, e) < 0)
-		return -1;
-	s->whole = z->at.head.seq == 0;
-	for (size_t i = 0; i < p->n_heads; i++) {
-		s->server.at.head = p->heads[i];
-		head_hash(&p->heads[i], &s->server.hash);
-		s->whole |= digest_equal(&s->server.hash, &z->hash);
-		s->healed |= digest_equal(&p->heads[i].heals, &z->hash);
 	}
-	s->sorted = mem_array(p->n_records + 1, sizeof *s->sorted);
-	for (size_t i = 0; i < p->n_records; i++)
-		s->sorted[i] = &p->records[i];
-	if (p->n_records > 1)
-		qsort(s->sorted, p->n_records, sizeof *s->sorted, by_id);
+	err_clear(e);
+	s->server.hash = t->hash;
+	if (t->n_heads > 0 && t->key == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "what the server's %s zone holds cannot be checked here",
+		    category_name(z->category));
 	return local_records_each(z->local, &z->zone, 0, compare_one, s, e);
 }
 
@@ -204,11 +187,9 @@ zcopy_adopt_healed(struct zcopy *z, bool *healed, struct err *e)
 		return -1;
 	if (!s.healed || s.n_newer > 0)
 		return 0;
-	const struct local_news news = { s.news.records, s.news.n_records,
-		s.news.heads, s.news.n_heads, true };
 	if (zcopy_new_base(z, e) < 0 ||
-	    local_zone_put(
-		z->local, &z->zone, z->at.head.seq, &s.server.at, &news, e) < 0)
+	    local_fill_take(
+		s.there.fill, z->at.head.seq, &s.server.at, true, e) < 0)
 		return -1;
 	*healed = true;
 	return zcopy_reload(z, e);
@@ -379,17 +360,37 @@ heals(const struct zcopy *z, bool last)
 	return d;
 }
 
-/* Move the sum from the server's records to those of the batch. */
-static void
-move_sum(const struct survey *s, const struct batch *b, struct mac *key,
-    struct digest *sum)
+struct sum_job {
+	struct mac *key;
+	struct digest *sum;
+	bool subtract;
+};
+
+static int
+sum_one(void *ctx, const struct local_record *r, struct err *e)
 {
+	const struct sum_job *j = ctx;
+
+	(void)e;
+	zcopy_sum_change(j->sum, j->key, &r->change, j->subtract);
+	return 0;
+}
+
+/* Move the sum from the server's records to those of the batch. */
+static int
+move_sum(const struct survey *s, const struct batch *b, struct mac *key,
+    struct digest *sum, struct err *e)
+{
+	struct sum_job j = { key, sum, true };
+
 	for (size_t i = 0; i < b->n; i++) {
-		const struct local_record *was = find_there(s, &b->list[i].id);
-		if (was != NULL)
-			zcopy_sum_change(sum, key, &was->change, true);
+		bool found;
+		if (local_fill_get(s->there.fill, &b->list[i].id, sum_one, &j,
+			&found, e) < 0)
+			return -1;
 		zcopy_sum_change(sum, key, &b->list[i], false);
 	}
+	return 0;
 }
 
 static int
@@ -399,21 +400,21 @@ bring_back(struct healing *h, struct survey *s, struct err *e)
 	struct local_zone *at = &s->server.at;
 	OWN(mac_free)
 	struct mac *key = zcopy_sum_key(z, keyring_epoch(z->self->keyring), e);
+	struct sum_job all = { key, &at->sum, false };
 	size_t done = 0;
 
 	if (key == NULL)
 		return -1;
 	at->sum = (struct digest){ 0 };
-	for (size_t i = 0; i < s->news.n_records; i++)
-		zcopy_sum_change(
-		    &at->sum, key, &s->news.records[i].change, false);
+	if (local_fill_each(s->there.fill, sum_one, &all, e) < 0)
+		return -1;
 	do {
 		OWN(batch_free) struct batch b = { 0 };
 		OWN(buf_free) struct buf body = { 0 };
 		if (next_batch(z, s, &done, &b, e) < 0 ||
-		    reduce_all(h, &b, e) < 0)
+		    reduce_all(h, &b, e) < 0 ||
+		    move_sum(s, &b, key, &at->sum, e) < 0)
 			return -1;
-		move_sum(s, &b, key, &at->sum);
 		struct digest mark = heals(z, done == s->n_newer);
 		struct head head;
 		zcopy_sign_head(

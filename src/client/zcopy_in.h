@@ -51,8 +51,10 @@ struct mac *zcopy_sum_key(const struct zcopy *z, uint32_t epoch, struct err *e);
 struct secret *zcopy_box_key(const struct zcopy *z, uint32_t epoch);
 /* What the sum becomes when `list` replaces what is held of the same ids. */
 MUST_CHECK int zcopy_sum_after(struct zcopy *z, uint32_t epoch,
-    const struct local_record *list, size_t n, bool all, struct digest *sum,
-    struct err *e);
+    const struct change *list, size_t n, struct digest *sum, struct err *e);
+/* The sum of what is held, by the key of `epoch`. */
+MUST_CHECK int zcopy_sum_here(struct zcopy *z, uint32_t epoch, struct mac *key,
+    struct digest *sum, struct err *e);
 
 /* ---- records ---- */
 
@@ -66,26 +68,45 @@ MUST_CHECK int zcopy_held_version(
 
 /* ---- what a server says ---- */
 
-struct zcopy_news {
-	struct buf raw;
-	struct head *heads;
-	size_t n_heads;
-	struct local_record *records;
-	size_t n_records;
-	uint64_t end_seq;
-	struct digest end_hash;
-	bool all;
+/*
+ * An answer to "changes since", verified as it comes: no more of it than one
+ * frame and a few MiB is in memory. What a server can make us store ends with
+ * the heads that members have signed: a commit has LIMIT_COMMIT_RECORDS.
+ */
+struct zcopy_take {
+	struct zcopy *z; /* whose head and sum it continues */
+	bool
+	    all; /* it is the whole zone, and takes the place of what is held */
+	bool held; /* no record may be older than what is held */
+	/* Also asked about each new head; may be NULL. */
+	int (*on_head)(void *ctx, const struct head *h,
+	    const struct digest *hash, struct err *e);
+	void *ctx;
+
+	struct local_fill *fill;
+	struct buf rest; /* the beginning of a frame */
+	bool ended;
+	struct head last; /* the newest that was verified */
+	struct digest hash; /* of it */
+	uint64_t known; /* of the heads that are held, the last that came */
+	uint64_t n_heads, n_records, seq;
+	unsigned in_seq; /* records that came of seq */
+	uint64_t had; /* the version held of the record that is taken */
+	struct frame end;
+	struct mac *key; /* NULL: the sum is taken on faith */
+	struct digest sum;
+	bool summing;
 };
 
-void zcopy_news_free(struct zcopy_news *p);
-/* The whole zone, unverified; empty when the server has none. */
-MUST_CHECK int zcopy_fetch_all(
-    struct zcopy *z, struct zcopy_news *p, struct err *e);
-/* Every new head continues the one before it, from z->at on. */
-MUST_CHECK int zcopy_check_chain(
-    struct zcopy *z, const struct zcopy_news *p, struct err *e);
-MUST_CHECK int zcopy_check_sum(struct zcopy *z, const struct zcopy_news *p,
-    const struct head *last, struct digest *sum, struct err *e);
+void zcopy_take_free(struct zcopy_take *t);
+/* From the depot. errors: those of its `changes`, and of what does not hold. */
+MUST_CHECK int zcopy_take_fetch(
+    struct zcopy_take *t, uint64_t since, unsigned wait_s, struct err *e);
+/* All of it came: do its end and the live sum hold? *next: what it leads to. */
+MUST_CHECK int zcopy_take_check(
+    struct zcopy_take *t, struct local_zone *next, struct err *e);
+MUST_CHECK int zcopy_rolled_back(
+    const struct zcopy *z, uint64_t seq, struct err *e);
 /*
  * Sign the head after z->at for the records of a commit, with the sum box
  * under the newest epoch.

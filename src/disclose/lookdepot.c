@@ -4,8 +4,11 @@
 
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE_BYTES ((size_t)64 * 1024)
 
 struct look {
 	struct depot base;
@@ -37,28 +40,43 @@ commit(struct depot *d, const struct id *zone, enum category c, struct bytes x,
 	return read_only(e);
 }
 
+static int
+in_pieces(const char *path, const struct depot_sink *sink, struct err *e)
+{
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	OWN(buf_free) struct buf piece = { 0 };
+	uint8_t *p = buf_grow(&piece, PIECE_BYTES);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	while ((n = read(fd, p, PIECE_BYTES)) > 0)
+		if (sink->take(sink->ctx, bytes_of(p, (size_t)n), e) < 0)
+			return -1;
+	return n == 0 ? 0 : err_sys(e, "%s", path);
+}
+
 /* It does not grow: all of it, or its end. */
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
-    struct buf *out, struct err *e)
+    const struct depot_sink *sink, struct err *e)
 {
 	const struct look *l = of(d);
-	struct stat st;
+	OWN(buf_free) struct buf end = { 0 };
 
 	(void)wait_s;
+	sink->begin(sink->ctx);
 	if (!id_equal(zone, &l->z->zone))
 		return err_set(e, ERR_NOT_FOUND, "there is no such zone here");
 	if (since == l->z->seq) {
-		buf_put_u8(out, FRAME_END);
-		buf_put_u64(out, l->z->seq);
-		digest_put(out, &l->z->head);
-		return 0;
+		buf_put_u8(&end, FRAME_END);
+		buf_put_u64(&end, l->z->seq);
+		digest_put(&end, &l->z->head);
+		return sink->take(sink->ctx, buf_bytes(&end), e);
 	}
 	if (since != 0)
 		return err_set(e, ERR_RESYNC, "all of it or nothing");
-	if (stat(l->changes, &st) < 0)
-		return err_sys(e, "%s", l->changes);
-	return file_read(l->changes, (size_t)st.st_size, out, e);
+	return in_pieces(l->changes, sink, e);
 }
 
 static int

@@ -339,7 +339,8 @@ db_open(const char *path, enum db_use use, struct db **out, struct err *e)
 		&db->writer, e) < 0 ||
 	    exec(db->writer,
 		use == DB_SERVER ? "PRAGMA cache_size = " WRITER_CACHE
-				 : "PRAGMA cache_size = " OWN_CACHE,
+				 : "PRAGMA cache_size = " OWN_CACHE ";"
+				   "PRAGMA temp_store = FILE",
 		e) < 0)
 		return -1;
 	*out = TAKE(db);

@@ -327,48 +327,118 @@ put_record(struct zone *z, const struct local_record *news)
 	buf_put_bytes(&r->ct, news->change.ct);
 }
 
-static void
-put_chain(struct zone *z, const struct local_news *news)
+static struct local_record
+shown(const struct record *r)
 {
-	uint64_t first = z->at.head.seq - news->n_heads + 1;
+	struct local_record out = { .seq = r->seq };
 
-	while (z->n_chain > 0 && z->chain[z->n_chain - 1].seq >= first)
-		z->n_chain--;
-	z->chain =
-	    mem_resize(z->chain, z->n_chain + news->n_heads, sizeof *z->chain);
-	for (size_t i = 0; i < news->n_heads; i++) {
-		struct link *l = &z->chain[z->n_chain++];
-		l->seq = first + i;
-		head_hash(&news->heads[i], &l->hash);
+	out.change.id = r->id;
+	out.change.version = r->version;
+	out.change.flags = r->flags;
+	out.change.key_epoch = r->key_epoch;
+	out.change.refs = buf_bytes(&r->refs);
+	out.change.ct = buf_bytes(&r->ct);
+	return out;
+}
+
+/* What came of a zone: a page has one memory, so it is as large as it is. */
+struct local_fill {
+	struct id zone;
+	struct link *links;
+	size_t n_links;
+	struct zone held; /* its records alone */
+};
+
+struct local_fill *
+local_fill_new(struct local *l, const struct id *zone)
+{
+	struct local_fill *f = mem_new(sizeof *f);
+
+	(void)l;
+	f->zone = *zone;
+	return f;
+}
+
+static void
+drop_records(struct zone *z)
+{
+	for (size_t i = 0; i < z->n_records; i++) {
+		buf_free(&z->records[i].refs);
+		buf_free(&z->records[i].ct);
 	}
+	free(z->records);
+	z->records = NULL;
+	z->n_records = 0;
+}
+
+void
+local_fill_free(struct local_fill **f)
+{
+	if (*f != NULL) {
+		drop_records(&(*f)->held);
+		free((*f)->links);
+	}
+	free(*f);
+	*f = NULL;
 }
 
 int
-local_zone_put(struct local *l, const struct id *zone, uint64_t before,
-    const struct local_zone *at, const struct local_news *news, struct err *e)
+local_fill_head(struct local_fill *f, uint64_t seq, const struct digest *hash,
+    struct err *e)
 {
-	struct zone *z = zone_of(zone);
+	(void)e;
+	f->links = mem_resize(f->links, f->n_links + 1, sizeof *f->links);
+	f->links[f->n_links++] = (struct link){ seq, *hash };
+	return 0;
+}
 
-	(void)l;
+int
+local_fill_record(
+    struct local_fill *f, const struct local_record *r, struct err *e)
+{
+	if (record_of(&f->held, &r->change.id) != NULL)
+		return err_set(e, ERR_RECORD_REPLAYED,
+		    "the server handed out record %s twice",
+		    id_short(&r->change.id).s);
+	put_record(&f->held, r);
+	return 0;
+}
+
+static void
+put_chain(struct zone *z, const struct local_fill *f)
+{
+	while (f->n_links > 0 && z->n_chain > 0 &&
+	    z->chain[z->n_chain - 1].seq >= f->links[0].seq)
+		z->n_chain--;
+	z->chain =
+	    mem_resize(z->chain, z->n_chain + f->n_links, sizeof *z->chain);
+	for (size_t i = 0; i < f->n_links; i++)
+		z->chain[z->n_chain++] = f->links[i];
+}
+
+int
+local_fill_take(struct local_fill *f, uint64_t before,
+    const struct local_zone *at, bool all, struct err *e)
+{
+	struct zone *z = zone_of(&f->zone);
+
 	if ((z != NULL ? z->at.head.seq : 0) != before)
 		return err_set(
 		    e, ERR_CONFLICT, "this copy has moved meanwhile");
 	if (z == NULL) {
 		z = mem_new(sizeof *z);
-		z->id = *zone;
+		z->id = f->zone;
 		z->next = here.zones;
 		here.zones = z;
 	}
-	for (size_t i = 0; news->all && i < z->n_records; i++) {
-		buf_free(&z->records[i].refs);
-		buf_free(&z->records[i].ct);
+	if (all)
+		drop_records(z);
+	for (size_t i = 0; i < f->held.n_records; i++) {
+		struct local_record r = shown(&f->held.records[i]);
+		put_record(z, &r);
 	}
-	if (news->all)
-		z->n_records = 0;
-	for (size_t i = 0; i < news->n; i++)
-		put_record(z, &news->records[i]);
 	z->at = *at;
-	put_chain(z, news);
+	put_chain(z, f);
 	changed();
 	return 0;
 }
@@ -388,32 +458,32 @@ local_chain_at(struct local *l, const struct id *zone, uint64_t seq,
 	return 0;
 }
 
-static struct local_record
-shown(const struct record *r)
+static int
+get_from(const struct zone *z, const struct id *id, local_record_fn fn,
+    void *ctx, bool *found, struct err *e)
 {
-	struct local_record out = { .seq = r->seq };
+	const struct record *r = record_of(z, id);
 
-	out.change.id = r->id;
-	out.change.version = r->version;
-	out.change.flags = r->flags;
-	out.change.key_epoch = r->key_epoch;
-	out.change.refs = buf_bytes(&r->refs);
-	out.change.ct = buf_bytes(&r->ct);
-	return out;
+	*found = r != NULL;
+	if (r == NULL)
+		return 0;
+	struct local_record one = shown(r);
+	return fn(ctx, &one, e);
 }
 
 int
 local_record_get(struct local *l, const struct id *zone, const struct id *id,
     local_record_fn fn, void *ctx, bool *found, struct err *e)
 {
-	const struct record *r = record_of(zone_of(zone), id);
-
 	(void)l;
-	*found = r != NULL;
-	if (r == NULL)
-		return 0;
-	struct local_record one = shown(r);
-	return fn(ctx, &one, e);
+	return get_from(zone_of(zone), id, fn, ctx, found, e);
+}
+
+int
+local_fill_get(struct local_fill *f, const struct id *id, local_record_fn fn,
+    void *ctx, bool *found, struct err *e)
+{
+	return get_from(&f->held, id, fn, ctx, found, e);
 }
 
 static int
@@ -424,13 +494,10 @@ by_seq(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-int
-local_records_each(struct local *l, const struct id *zone, uint64_t since,
-    local_record_fn fn, void *ctx, struct err *e)
+static int
+each_of(const struct zone *z, uint64_t since, local_record_fn fn, void *ctx,
+    struct err *e)
 {
-	const struct zone *z = zone_of(zone);
-
-	(void)l;
 	if (z == NULL || z->n_records == 0)
 		return 0;
 	qsort(z->records, z->n_records, sizeof *z->records, by_seq);
@@ -440,6 +507,21 @@ local_records_each(struct local *l, const struct id *zone, uint64_t since,
 			return -1;
 	}
 	return 0;
+}
+
+int
+local_records_each(struct local *l, const struct id *zone, uint64_t since,
+    local_record_fn fn, void *ctx, struct err *e)
+{
+	(void)l;
+	return each_of(zone_of(zone), since, fn, ctx, e);
+}
+
+int
+local_fill_each(
+    struct local_fill *f, local_record_fn fn, void *ctx, struct err *e)
+{
+	return each_of(&f->held, 0, fn, ctx, e);
 }
 
 /* ---- the device's key ---- */

@@ -7,6 +7,7 @@
 #include "client/remote.h"
 
 #include "client/act.h"
+#include "client/depot.h"
 #include "web/browser.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
@@ -141,13 +142,17 @@ attempt(struct remote *r, const struct remote_call *c, const struct act *act,
 		    e, ERR_SERVER_UNREACHABLE, "the server cannot be reached");
 	if (status > 299 && limit < ERRJSON_MAX)
 		limit = ERRJSON_MAX;
-	if (size > limit)
+	if (size > limit && c->sink == NULL)
 		return err_set(e, ERR_TOO_LARGE,
 		    "the server's answer is longer than %zu bytes", limit);
 	browser_answer(buf_grow(out, size));
-	return status >= 200 && status <= 299
-	    ? 0
-	    : answer_error(status, out, start, e);
+	if (status < 200 || status > 299)
+		return answer_error(status, out, start, e);
+	if (c->sink == NULL)
+		return 0;
+	c->sink->begin(c->sink->ctx);
+	return c->sink->take(
+	    c->sink->ctx, bytes_of(out->p + start, out->n - start), e);
 }
 
 static int

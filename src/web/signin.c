@@ -410,6 +410,8 @@ core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
 	};
 
 	(void)out;
+	if (c->entry != NULL)
+		return 0; /* it has gone back, and on again */
 	if (!c->asking)
 		return none_open(e);
 	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&c->newcomer.join).s);

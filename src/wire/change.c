@@ -51,15 +51,26 @@ change_take(struct scan *s, struct change *out, struct err *e)
 void
 change_line(const struct change *c, uint8_t out[static CHANGE_LINE_BYTES])
 {
+	OWN(digest_free) struct digest_state *s = digest_new();
+
+	change_line_by(s, c, out);
+}
+
+void
+change_line_by(struct digest_state *s, const struct change *c,
+    uint8_t out[static CHANGE_LINE_BYTES])
+{
 	struct digest d;
 
 	memcpy(out, c->id.b, ID_BYTES);
 	be64_put(out + 16, c->version);
 	out[24] = c->flags;
 	be32_put(out + 25, c->key_epoch);
-	digest_of(c->refs, &d);
+	digest_add(s, c->refs);
+	digest_end(s, &d);
 	memcpy(out + 29, d.b, DIGEST_BYTES);
-	digest_of(c->ct, &d);
+	digest_add(s, c->ct);
+	digest_end(s, &d);
 	memcpy(out + 61, d.b, DIGEST_BYTES);
 }
 
@@ -67,13 +78,84 @@ void
 change_hash(const struct change *list, size_t n, struct digest *out)
 {
 	OWN(digest_free) struct digest_state *s = digest_new();
+	OWN(digest_free) struct digest_state *part = digest_new();
 	uint8_t line[CHANGE_LINE_BYTES];
 
 	for (size_t i = 0; i < n; i++) {
-		change_line(&list[i], line);
+		change_line_by(part, &list[i], line);
 		digest_add(s, bytes_of(line, sizeof line));
 	}
 	digest_end(s, out);
+}
+
+/* How long a frame is; 0: what is there does not say yet. Too long to be one
+ * when it breaks a limit, which whoever takes it then names. */
+static size_t
+frame_size(struct bytes x)
+{
+	enum { FIXED = 1 + 8 + ID_BYTES + 8 + 1 + 4 + 2 };
+
+	if (x.p[0] == FRAME_HEAD)
+		return 1 + HEAD_BYTES;
+	if (x.p[0] == FRAME_END)
+		return 1 + 8 + DIGEST_BYTES;
+	if (x.p[0] != FRAME_RECORD)
+		return 1;
+	if (x.n < FIXED)
+		return 0;
+	size_t refs = (size_t)be16(x.p + FIXED - 2) * ID_BYTES;
+	if (refs > LIMIT_REFS * ID_BYTES)
+		return FIXED;
+	if (x.n < FIXED + refs + 4)
+		return 0;
+	size_t ct = be32(x.p + FIXED + refs);
+	return FIXED + refs + 4 + (ct > LIMIT_RECORD_BYTES ? 0 : ct);
+}
+
+static int
+record_frame(struct scan *s, struct frame *out, struct err *e)
+{
+	struct scan head = *s;
+
+	out->seq = scan_u64(s);
+	/* Its ciphertext is not there when it is longer than a record's. */
+	(void)scan_take(&head, 8 + ID_BYTES + 8 + 1 + 4);
+	(void)scan_take(&head, (size_t)scan_u16(&head) * ID_BYTES);
+	uint32_t n = scan_u32(&head);
+	if (scan_ok(&head) && n > LIMIT_RECORD_BYTES)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a record is larger than %d bytes", LIMIT_RECORD_BYTES);
+	return change_take(s, &out->change, e);
+}
+
+int
+frame_take(struct scan *s, struct frame *out, bool *whole, struct err *e)
+{
+	size_t n = s->n > 0 ? frame_size(bytes_of(s->p, s->n)) : 0;
+
+	*whole = n > 0 && s->n >= n;
+	if (!*whole)
+		return 0;
+	struct scan f = scan_of(scan_take(s, n));
+	uint8_t kind = scan_u8(&f);
+	out->kind = (enum change_frame)kind;
+	switch (kind) {
+	case FRAME_HEAD:
+		if (head_parse(scan_take(&f, HEAD_BYTES), &out->head, e) < 0)
+			return err_set(e, ERR_RECORD_CORRUPT,
+			    "a zone head is not well-formed");
+		return 0;
+	case FRAME_RECORD:
+		return record_frame(&f, out, e);
+	case FRAME_END:
+		out->seq = scan_u64(&f);
+		out->hash = digest_take(&f);
+		return 0;
+	default:
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "the list of changes holds a frame of kind %u",
+		    (unsigned)kind);
+	}
 }
 
 void

@@ -42,9 +42,29 @@ MUST_CHECK int change_take(struct scan *s, struct change *out, struct err *e);
  *   id | version | flags | key epoch | SHA-256(refs) | SHA-256(ciphertext)
  */
 void change_line(const struct change *c, uint8_t out[static CHANGE_LINE_BYTES]);
+/* The same with a digest of the caller's, for many lines. */
+void change_line_by(struct digest_state *s, const struct change *c,
+    uint8_t out[static CHANGE_LINE_BYTES]);
 
 /* SHA-256 over the lines of n changes sorted by id. */
 void change_hash(const struct change *list, size_t n, struct digest *out);
+
+/* One frame of the answer; only what its kind has is set. */
+struct frame {
+	enum change_frame kind;
+	struct head head;
+	uint64_t seq; /* of a record, or the end */
+	struct change change; /* borrows */
+	struct digest hash; /* of the end */
+};
+
+/*
+ * Take the next frame, when s holds all of it: *whole; else s stays.
+ *
+ * errors  record-corrupt, too-large; update-needed: a kind that is not known.
+ */
+MUST_CHECK int frame_take(
+    struct scan *s, struct frame *out, bool *whole, struct err *e);
 
 /* A parsed commit; borrows from the bytes it was parsed from. */
 struct commit {

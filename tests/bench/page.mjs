@@ -21,7 +21,7 @@ for (let i = 0; i < 5; i++) {
 		useful: performance.now() })));
 	await fresh.context().close();
 }
-for (const path of ["", "app.css", "app.js", "worker.js", "core.wasm", "icon.svg"]) {
+for (const path of ["", "app.css", "early.js", "app.js", "worker.js", "core.wasm", "icon.svg"]) {
 	const r = await loaded(path);
 	weight += r;
 	say(`weight of /${path}, compressed`, (r / 1000).toFixed(1), "kB");

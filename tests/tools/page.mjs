@@ -108,7 +108,7 @@ async function state(page, name) {
 				continue;
 			await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
 			const found = await runAxe(page);
-			bad.push(...found.map((f) => `${size} ${colorScheme}: ${f}`));
+			bad.push(...found.map((f) => `${size} ${colorScheme}: ${f}`), ...await unfilled(page));
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 			if (wide > 0)
 				bad.push(`${size}: ${wide} px wider than the screen`);
@@ -122,6 +122,15 @@ async function state(page, name) {
 	await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
 	held(`${name}: accessible, and no wider than the screen`, bad.length === 0, bad.join("; "));
 }
+
+// What a manager of passwords could not fill in, or not keep under a name.
+const unfilled = (page) => page.evaluate(() => [
+	...[...document.querySelectorAll("form input:not([type=checkbox], [type=radio])")]
+		.filter((x) => !x.autocomplete).map((x) => `${x.name} has no autocomplete`),
+	...[...document.forms].filter((f) => f.querySelector("[autocomplete$=-password]") &&
+		!f.querySelector("[autocomplete=username]")).map(() => "a form of a password without a name"),
+	...[...document.querySelectorAll("[autocomplete=username][hidden]")].filter((x) => !x.value)
+		.map(() => "a hidden name that is empty")]);
 
 // axe-core, by the debugger: the page's policy would not let it in.
 async function runAxe(page) {
@@ -301,7 +310,26 @@ await step("signs up, and an answer that is lost makes no second one", async () 
 	await one.context().unroute("**/v1/signup/finish");
 	must(lost === 2 && counted("account") === 1, `sent ${lost} times`);
 });
+await step("and says that this browser may forget it", async () => {
+	await one.getByText("This browser may forget that it is your device").waitFor();
+	await one.getByRole("link", { name: "Make a recovery key now" }).waitFor();
+});
 await state(one, "overview-new");
+await step("a screen that comes late is not shown over a newer one", async () => {
+	await one.evaluate(() => {
+		window.titles = [];
+		new MutationObserver(() => window.titles.push(document.querySelector("h1").textContent))
+			.observe(document.getElementById("main"), { childList: true });
+		location.hash = "#/app-passwords";
+		location.hash = "#/";
+		location.hash = "#/activity";
+	});
+	await one.getByRole("heading", { level: 1, name: "Activity" }).waitFor();
+	await go(one, "#/devices", "Devices"); // calls run one after the other
+	const seen = await one.evaluate(() => window.titles.join(", "));
+	must(seen === "Activity, Devices", seen);
+	await go(one, "#/", "ana@localhost");
+});
 await step("is still in after loading the page again", async () => {
 	await one.reload();
 	await one.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
@@ -401,11 +429,29 @@ await step("the second step offers devices and codes", async () => {
 	await two.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
 });
 await state(two, "second-step");
+await step("Back is the first step, and Forward begins nothing", async () => {
+	await two.goBack();
+	await two.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	await two.goForward();
+	await two.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+	await two.fill("[name=name]", "ana");
+	await two.fill("[name=password]", PASSWORD);
+	await press(two, "Continue");
+	await two.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
+});
 let approving;
 await step("asks the devices", async () => {
 	await press(two, "Ask my devices");
 	await two.getByText("Waiting for you to approve").waitFor();
 	await state(two, "waiting");
+	await two.goBack();
+	await two.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
+	await press(two, "Ask my devices"); // the same request goes on
+	await two.getByText("Waiting for you to approve").waitFor();
+	await two.goBack();
+	await two.getByRole("heading", { level: 1, name: "Second step" }).waitFor();
+	await two.goForward();
+	await two.getByText("Waiting for you to approve").waitFor();
 	approving = beside("cli", "device", "approve", "--print-code");
 	await two.getByText("Approved. Type the code").waitFor();
 });
@@ -434,6 +480,12 @@ await step("the right one lets the browser in", async () => {
 	await press(two, "Let this browser in");
 	await two.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
 	must(await approving.end === 0, approving.said.err);
+});
+await step("Back does not go to a step that is done", async () => {
+	await two.goBack();
+	await two.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
+	await two.goForward();
+	await two.getByRole("heading", { level: 1, name: "ana@localhost" }).waitFor();
 });
 await state(two, "overview");
 
@@ -1100,11 +1152,20 @@ await step("a key that does not know its owner is refused", async () => {
 	first = await newKey();
 	await cdp.send("WebAuthn.setUserVerified", { authenticatorId: first, isUserVerified: false });
 	await addKey("Blue");
-	await trouble(kay, "security-key-invalid");
+	await trouble(kay, "security-key-invalid", /has no PIN.*Give it a PIN/);
 	await cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId: first });
 	first = await newKey();
 });
 await state(kay, "key-add-refused");
+await step("a key for U2F alone is refused, and named", async () => {
+	await present(first, false);
+	const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
+		options: { protocol: "u2f", transport: "usb", automaticPresenceSimulation: true } });
+	await press(kay, "Continue");
+	await trouble(kay, "security-key-invalid", /U2F alone.*use a FIDO2 key/);
+	await cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId });
+	await present(first, true);
+});
 await step("the first key is added, and does not count yet", async () => {
 	await press(kay, "Continue");
 	await kay.getByText("Add a second key to turn them on").waitFor();

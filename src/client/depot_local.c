@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "client/repo_file.h"
+#include "client/repo_log.h"
 #include "store/blob_dir.h"
 #include "store/zone_blob.h"
 
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -33,6 +35,8 @@ struct depot_local {
 	char *run; /* our file in it, or NULL */
 	int run_fd;
 	struct err shut; /* why it can only be read */
+	struct repo_log *log; /* NULL: it can only be read */
+	struct id zones[2];
 };
 
 static struct depot_local *
@@ -57,16 +61,26 @@ key_of(struct depot *d, const struct id *zone)
 	return (struct zone_key){ of(d)->uid, *zone };
 }
 
-/* A full disk has a way out here, which not every disk has. */
-static int
-full(struct err *e)
+int
+depot_local_damaged(const char *dir, struct err *e)
 {
-	return e->code == ERR_DISK_FULL_HERE
-	    ? err_remedy(e,
-		  "Make room, then run the command again: it continues where "
-		  "it stopped. To make room there: aumbry snapshot forget, "
-		  "then: aumbry prune --grace 0s")
-	    : -1;
+	return err_remedy(e,
+	    "Run: aumbry repair --repo %s   It makes the database anew from "
+	    "the log beside it.",
+	    dir);
+}
+
+/* What has a way out here that it has not everywhere. */
+static int
+known(struct depot *d, struct err *e)
+{
+	if (e->code == ERR_DISK_FULL_HERE)
+		return err_remedy(e,
+		    "Make room, then run the command again: it continues where "
+		    "it stopped. To make room there: aumbry snapshot forget, "
+		    "then: aumbry prune --grace 0s");
+	return e->code == ERR_STATE_DAMAGED ? depot_local_damaged(of(d)->dir, e)
+					    : -1;
 }
 
 static int
@@ -75,7 +89,7 @@ writable(struct depot *d, struct err *e)
 	if (!db_looks(of(d)->db))
 		return 0;
 	*e = of(d)->shut;
-	return full(e);
+	return known(d, e);
 }
 
 /* Whoever can open the folder can write it; readers verify signatures. */
@@ -104,7 +118,10 @@ commit(struct depot *d, const struct id *zone, enum category c,
 	/* No second clock here; one that jumped once must not close the
 	 * repository until that day. */
 	in.now_ms = (int64_t)parsed.head.time_ms;
-	return zone_commit_now(of(d)->db, &in, e) < 0 ? full(e) : 0;
+	if (zone_commit_now(of(d)->db, &in, e) < 0)
+		return known(d, e);
+	repo_log_follow(of(d)->log, of(d)->db, &in.key);
+	return 0;
 }
 
 static int
@@ -115,7 +132,10 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 
 	(void)wait_s; /* nobody else wakes us: the answer is the present */
 	sink->begin(sink->ctx);
-	return zone_changes(of(d)->db, &key, since, sink->take, sink->ctx, e);
+	return zone_changes(
+		   of(d)->db, &key, since, sink->take, sink->ctx, e) < 0
+	    ? known(d, e)
+	    : 0;
 }
 
 static int
@@ -127,7 +147,7 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 	if (writable(d, e) < 0)
 		return -1;
 	return zone_blob_put(&of(d)->store, &key, id, body, now_ms(), e) < 0
-	    ? full(e)
+	    ? known(d, e)
 	    : 0;
 }
 
@@ -143,7 +163,7 @@ blob_get(struct depot *d, const struct id *zone, const struct id *id,
 	if (zone_blob_open(&of(d)->store, &key, id, &fd, &blob, e) < 0) {
 		if (e->code == ERR_NOT_FOUND)
 			e->code = ERR_BLOB_MISSING;
-		return -1;
+		return known(d, e);
 	}
 	if (n == 0)
 		n = (size_t)blob.sum.size;
@@ -180,7 +200,7 @@ blob_exists(struct depot *d, const struct id *zone, const struct id *ids,
 		if (zone_blob_exists(&of(d)->store, &key,
 			bytes_of(ids + at, some * ID_BYTES), now_ms(), bits,
 			e) < 0)
-			return -1;
+			return known(d, e);
 		for (size_t i = 0; i < some; i++)
 			there[at + i] = bits[i / 8] >> (i % 8) & 1;
 	}
@@ -306,6 +326,11 @@ static void
 free_it(struct depot *d)
 {
 	run_end(of(d));
+	for (size_t i = 0; of(d)->log != NULL && i < 2; i++) {
+		struct zone_key key = key_of(d, &of(d)->zones[i]);
+		repo_log_settle(of(d)->log, of(d)->db, &key);
+	}
+	repo_log_free(&of(d)->log);
 	/* Behind the database, which gives back its log. */
 	bool writes = of(d)->db != NULL && !db_looks(of(d)->db);
 	free(of(d)->runs);
@@ -386,9 +411,19 @@ open_depot(const char *dir, const struct repo_file *f, struct depot **out,
 	d->uid = f->uid;
 	buf_put_bytes(&d->genesis, buf_bytes(&f->genesis));
 	buf_put_bytes(&d->bundle, buf_bytes(&f->bundle));
+	d->zones[0] = f->backup;
+	d->zones[1] = f->keychain;
 	if (open_to_write(d, dir, db, blobs, e) < 0 &&
 	    open_to_read(d, dir, db, blobs, e) < 0)
-		return -1;
+		return known(base, e);
+	if (!db_looks(d->db)) {
+		OWN(mem_free) char *log = file_join(dir, LOG_FOLDER);
+		d->log = repo_log_new(log);
+		for (size_t i = 0; i < 2; i++) {
+			struct zone_key key = key_of(base, &d->zones[i]);
+			repo_log_follow(d->log, d->db, &key);
+		}
+	}
 	d->store = (struct zone_store){ d->db, d->blobs };
 	*out = TAKE(base);
 	return 0;
@@ -564,6 +599,19 @@ read_circle(struct depot_local_repo *r, struct err *e)
 	    buf_bytes(&envelopes), e);
 }
 
+/* None is made where one should be. */
+static int
+has_database(const char *dir, struct err *e)
+{
+	OWN(mem_free) char *path = file_join(dir, "repo.db");
+	struct stat st;
+
+	if (stat(path, &st) == 0 && st.st_size > 0)
+		return 0;
+	(void)err_set(e, ERR_STATE_DAMAGED, "there is no database any more");
+	return depot_local_damaged(dir, e);
+}
+
 int
 depot_local_open(const char *dir, struct bytes password,
     struct depot_local_repo **out, struct err *e)
@@ -572,7 +620,7 @@ depot_local_open(const char *dir, struct bytes password,
 	OWN(repo_file_free) struct repo_file f = { .key = NULL };
 
 	if (repo_file_open(dir, password, &f, e) < 0 ||
-	    open_depot(dir, &f, &r->depot, e) < 0)
+	    has_database(dir, e) < 0 || open_depot(dir, &f, &r->depot, e) < 0)
 		return err_in(e, "%s", dir);
 	r->uid = f.uid;
 	r->dev_id = f.dev_id;

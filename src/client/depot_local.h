@@ -3,6 +3,7 @@
 /*
  *   aumbry-repo   what opens it, and aumbry-repo.copy: repo_file.h
  *   repo.db       zones and records
+ *   log/          the same records and heads without it: repo_log.h
  *   blobs/        packs
  *   reserve       4 MiB at most: on a full disk what frees space takes it
  *                 first, and makes it again
@@ -38,5 +39,7 @@ MUST_CHECK int depot_local_create(
 /* errors: wrong-password-or-name, not-found, state-damaged, cost-lowered. */
 MUST_CHECK int depot_local_open(const char *dir, struct bytes password,
     struct depot_local_repo **out, struct err *e);
+/* Name the remedy for a damaged database. Always returns -1. */
+int depot_local_damaged(const char *dir, struct err *e);
 /* Whoever is about to free space in it calls this before it is opened. */
 void depot_local_make_room(const char *dir);

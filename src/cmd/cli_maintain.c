@@ -6,6 +6,7 @@
 #include "apps/verify.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "client/repo_mend.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -202,20 +203,92 @@ verdict(struct cli *cli, const struct verify_result *v, struct err *e)
 	    (unsigned long long)v->snapshots);
 }
 
+static void
+found_in_database(void *ctx, const struct err *why)
+{
+	found(ctx, NULL, why);
+}
+
+/* The database of a folder; of a server's, its own check knows. */
+static int
+look_at_database(struct cli *cli, uint64_t *n, struct err *e)
+{
+	*n = 0;
+	return cli->repo == NULL || !depot_local_there(cli->repo)
+	    ? 0
+	    : repo_mend_look(cli->repo, found_in_database, cli, n, e);
+}
+
+static int
+agreed(struct cli *cli, const char *what, const char *question, bool *yes,
+    struct err *e)
+{
+	OWN(buf_free) struct buf answer = { 0 };
+
+	*yes = cli->yes;
+	if (*yes)
+		return 0;
+	if (!isatty(STDIN_FILENO)) {
+		(void)err_set(e, ERR_INPUT_MISSING, "%s", what);
+		return err_remedy(e, "Add --yes if that is meant.");
+	}
+	if (cli_line(cli, question, "--yes", &answer, e) < 0)
+		return -1;
+	*yes = strcmp(buf_text(&answer), "yes") == 0;
+	return 0;
+}
+
+static int
+mend_database(struct cli *cli, struct err *e)
+{
+	struct repo_mend_result m;
+	uint64_t n;
+	bool yes;
+
+	if (look_at_database(cli, &n, e) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (agreed(cli,
+		"repair makes the database of the folder anew, from the log "
+		"and the packs beside it",
+		"Make the database anew? (yes/no)", &yes, e) < 0)
+		return -1;
+	if (!yes)
+		return err_set(e, ERR_INPUT_MISSING, "nothing was changed");
+	if (repo_mend(cli->repo, &m, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "The database is made anew, with %llu packs; the damaged one is "
+	    "repo.db.damaged.",
+	    (unsigned long long)m.blobs);
+	if (m.bad > 0)
+		cli_say(cli, "%llu places of the log are damaged.",
+		    (unsigned long long)m.bad);
+	return 0;
+}
+
 int
 cli_check(struct cli *cli, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
+	uint64_t n;
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
 
 	cli->reads = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    check(cli, read, &r, &v, e) < 0)
+	    look_at_database(cli, &n, e) < 0 || check(cli, read, &r, &v, e) < 0)
 		return -1;
+	v.damages += n;
 	summary(cli, &v);
+	if (n > 0 && v.snapshots_damaged == 0) {
+		(void)err_set(e, ERR_STATE_DAMAGED,
+		    "the database of the folder is damaged");
+		return depot_local_damaged(cli->repo, e);
+	}
 	return verdict(cli, &v, e);
 }
 
@@ -225,37 +298,29 @@ cli_repair(struct cli *cli, struct err *e)
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
-	bool heal = false;
+	bool heal = false, yes;
 	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
 		{ "after-server-restore", CLI_FLAG, &heal } };
 
 	cli->frees = true;
 	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
+	    mend_database(cli, e) < 0 || (heal && cli_heal(cli, e) < 0) ||
+	    check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
 	/* Of snapshots that lack content nothing more can be taken out. */
 	if (v.bad.n + v.unreadable.n == 0)
 		return v.damages == v.snapshots_damaged ? 0
 							: verdict(cli, &v, e);
-	if (!cli->yes && !isatty(STDIN_FILENO)) {
-		(void)err_set(e, ERR_INPUT_MISSING,
-		    "repair takes the lost packs out of the index, and "
-		    "snapshots that say nothing; what is still on disk is "
-		    "stored again by the next backup");
-		return err_remedy(e, "Add --yes if that is meant.");
-	}
-	if (!cli->yes) {
-		OWN(buf_free) struct buf answer = { 0 };
-		if (cli_line(cli,
-			"Take out what is lost? "
-			"(yes/no)",
-			"--yes", &answer, e) < 0)
-			return -1;
-		if (strcmp(buf_text(&answer), "yes") != 0)
-			return 0;
-	}
+	if (agreed(cli,
+		"repair takes the lost packs out of the index, and snapshots "
+		"that say nothing; what is still on disk is stored again by "
+		"the next backup",
+		"Take out what is lost? (yes/no)", &yes, e) < 0)
+		return -1;
+	if (!yes)
+		return 0;
 	if (verify_repair(r.repo, &v, e) < 0)
 		return -1;
 	if (v.unreadable.n > 0)

@@ -8,6 +8,7 @@
 #include "client/repo_log.h"
 #include "store/blob_dir.h"
 #include "store/zone_blob.h"
+#include "store/zone_import.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -243,8 +244,11 @@ static int
 tidy(struct depot *d, int64_t left_ms, struct err *e)
 {
 	struct zone_gc gone;
+	uint64_t n;
 
-	if (writable(d, e) < 0)
+	if (writable(d, e) < 0 ||
+	    zone_adopt(
+		&of(d)->store, left_ms > 0 ? left_ms - 1 : now_ms(), &n, e) < 0)
 		return -1;
 	return left_ms > 0 ? zone_gc_left(&of(d)->store, left_ms, &gone, e)
 			   : zone_gc(&of(d)->store, now_ms(), &gone, e);

@@ -17,6 +17,7 @@
 #include "server/restored.h"
 #include "store/blob_dir.h"
 #include "store/zone_check.h"
+#include "store/zone_import.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,7 +47,7 @@ struct options {
 	const char *data, *host, *listen, *expires, *to, *reference, *escrow;
 	uint64_t uses;
 	const char *mature_hours, *age;
-	bool http, open, json, read, yes, check_config, with_escrow;
+	bool http, open, json, read, repair, yes, check_config, with_escrow;
 	char **args;
 	int n_args;
 };
@@ -506,6 +507,21 @@ run_serve(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* Files without a row, as after older tables were put back. */
+static int
+give_rows(struct server *s, struct err *e)
+{
+	uint64_t n;
+
+	if (zone_adopt(&s->store, now_ms(), &n, e) < 0)
+		return -1;
+	if (n > 0)
+		(void)printf("%llu files without a row have one again; what "
+			     "nothing names in 7 days is removed\n",
+		    (unsigned long long)n);
+	return 0;
+}
+
 static int
 run_restored(const struct options *o, struct err *e)
 {
@@ -515,7 +531,7 @@ run_restored(const struct options *o, struct err *e)
 	if (o->age == NULL || text_parse_span(o->age, &age_s) < 0)
 		return err_set(e, ERR_USAGE,
 		    "--age SPAN is missing: how old the copy is, as 36h or 3d");
-	if (open_data(o->data, &s, e) < 0)
+	if (open_data(o->data, &s, e) < 0 || give_rows(&s, e) < 0)
 		return -1;
 	return restored_mark(o->data, now_ms() - age_s * 1000, e);
 }
@@ -719,6 +735,7 @@ run_check(const struct options *o, struct err *e)
 	uint64_t n = 0;
 
 	if (open_data(o->data, &s, e) < 0 ||
+	    (o->repair && give_rows(&s, e) < 0) ||
 	    zone_check(&s.store, o->read ? ZONE_CHECK_READ : ZONE_CHECK_LOOK,
 		finding, &n, e) < 0)
 		return -1;
@@ -776,7 +793,7 @@ static const struct command {
 	    "--reference R",
 	    run_account },
 	{ "status", "--data DIR [--json]", run_status },
-	{ "check", "--data DIR [--read]", run_check },
+	{ "check", "--data DIR [--read] [--repair]", run_check },
 	{ "backup", "--data DIR --to OUT [--json]", run_backup },
 	{ "restored", "--data DIR --age SPAN", run_restored },
 };
@@ -803,6 +820,7 @@ enum {
 	OPT_OPEN,
 	OPT_MATURE,
 	OPT_READ,
+	OPT_REPAIR,
 	OPT_CHECK_CONFIG,
 	OPT_AGE,
 	OPT_TO,
@@ -825,6 +843,7 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "mature-hours", required_argument, NULL, OPT_MATURE },
 		{ "json", no_argument, NULL, 'j' },
 		{ "read", no_argument, NULL, OPT_READ },
+		{ "repair", no_argument, NULL, OPT_REPAIR },
 		{ "age", required_argument, NULL, OPT_AGE },
 		{ "to", required_argument, NULL, OPT_TO },
 		{ "reference", required_argument, NULL, OPT_REFERENCE },
@@ -878,6 +897,9 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 			break;
 		case OPT_READ:
 			o->read = true;
+			break;
+		case OPT_REPAIR:
+			o->repair = true;
 			break;
 		case OPT_CHECK_CONFIG:
 			o->check_config = true;

@@ -470,16 +470,27 @@ is_named(struct tx *tx, void *arg, struct err *e)
 	return stmt_next(s, &o->named, e);
 }
 
+int
+zone_file_named(
+    struct db *db, const struct blob_name *name, bool *named, struct err *e)
+{
+	struct owned o = { name, false };
+	int rc = db_read(db, is_named, &o, e);
+
+	*named = o.named;
+	return rc;
+}
+
 static int
 check_file(const struct blob_name *name, void *arg, struct err *e)
 {
 	struct check *c = arg;
-	struct owned o = { name, false };
+	bool named;
 
 	/* The row comes before the file: no row now means an orphan. */
-	if (db_read(c->s->db, is_named, &o, e) < 0)
+	if (zone_file_named(c->s->db, name, &named, e) < 0)
 		return -1;
-	if (o.named)
+	if (named)
 		return 0;
 	c->key.uid = name->uid;
 	c->key.zone = name->zone;

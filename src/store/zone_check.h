@@ -37,3 +37,8 @@ typedef void zone_report_fn(void *arg, const struct zone_finding *f);
 MUST_CHECK int zone_check(const struct zone_store *s,
     enum zone_check_depth depth, zone_report_fn *report, void *arg,
     struct err *e);
+
+/* Does a row say what this file is? One without came before its row, or lost
+ * it, as when older tables were put back. */
+MUST_CHECK int zone_file_named(
+    struct db *db, const struct blob_name *name, bool *named, struct err *e);

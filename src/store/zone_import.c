@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "store/usage.h"
+#include "store/zone_check.h"
 
 #include <string.h>
 
@@ -232,6 +233,77 @@ zone_import_blobs(
 	struct files f = { s, now_ms, 0 };
 
 	if (blob_each(s->blobs, take_file, &f, e) < 0)
+		return -1;
+	*n = f.n;
+	return 0;
+}
+
+static int
+adopt(struct tx *tx, void *arg, struct err *e)
+{
+	struct file_row *f = arg;
+	OWN(stmt_done) struct stmt *put = NULL;
+	OWN(stmt_done) struct stmt *loose = NULL;
+	const struct blob_name *n = f->name;
+
+	if (stmt_new(tx,
+		"INSERT INTO blob (uid, zone, id, file, size, checksum, refs,"
+		" finished_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
+		" ON CONFLICT (uid, zone, id) DO NOTHING",
+		&put, e) < 0 ||
+	    stmt_new(tx,
+		"INSERT INTO loose (uid, zone, file, id, size, state, since_ms)"
+		" VALUES (?, ?, ?, ?, ?, 2, ?)"
+		" ON CONFLICT (uid, zone, file) DO NOTHING",
+		&loose, e) < 0)
+		return -1;
+	stmt_bytes(put, 1, bytes_of(n->uid.b, ID_BYTES));
+	stmt_bytes(put, 2, bytes_of(n->zone.b, ID_BYTES));
+	stmt_bytes(put, 3, bytes_of(n->id.b, ID_BYTES));
+	stmt_u64(put, 4, n->file);
+	stmt_u64(put, 5, f->sum.size);
+	stmt_bytes(put, 6, bytes_of(f->sum.sum.b, CHECKSUM_BYTES));
+	stmt_i64(put, 7, f->now_ms);
+	if (stmt_run(put, e) < 0)
+		return -1;
+	if (tx_changes(tx) == 1)
+		return usage_add(tx, &n->uid, 0, (int64_t)f->sum.size, e);
+	stmt_bytes(loose, 1, bytes_of(n->uid.b, ID_BYTES));
+	stmt_bytes(loose, 2, bytes_of(n->zone.b, ID_BYTES));
+	stmt_u64(loose, 3, n->file);
+	stmt_bytes(loose, 4, bytes_of(n->id.b, ID_BYTES));
+	stmt_u64(loose, 5, f->sum.size);
+	stmt_i64(loose, 6, f->now_ms);
+	return stmt_run(loose, e);
+}
+
+static int
+adopt_file(const struct blob_name *name, void *arg, struct err *e)
+{
+	struct files *f = arg;
+	struct file_row row = { .name = name, .now_ms = f->now_ms };
+	OWN(fd_close) int fd = -1;
+	struct err why;
+	uint64_t size;
+	bool named;
+
+	if (zone_file_named(f->s->db, name, &named, e) < 0)
+		return -1;
+	/* One that has gone meanwhile had a row when it was met. */
+	if (named || blob_open(f->s->blobs, name, &fd, &size, &why) < 0 ||
+	    sum_of(fd, &row.sum, &why) < 0)
+		return 0;
+	f->n++;
+	return db_write(f->s->db, adopt, &row, e);
+}
+
+int
+zone_adopt(
+    const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e)
+{
+	struct files f = { s, now_ms, 0 };
+
+	if (blob_each(s->blobs, adopt_file, &f, e) < 0)
 		return -1;
 	*n = f.n;
 	return 0;

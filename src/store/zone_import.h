@@ -17,6 +17,17 @@ MUST_CHECK int zone_import(struct db *db, const struct zone_key *key,
 MUST_CHECK int zone_import_blobs(
     const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e);
 
+/*
+ * Give a row to each file that has none: tables older than the files were put
+ * back. It is a blob again, which a device that heals the account may name;
+ * else it is collected as any that nothing names. A second file of a blob is
+ * removed. Runs beside everything else.
+ *
+ * now_ms  the moment from which they are left.
+ */
+MUST_CHECK int zone_adopt(
+    const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e);
+
 /* After all the others: the current head, references, what is charged. */
 MUST_CHECK int zone_import_end(
     struct db *db, const struct zone_key *key, struct err *e);

@@ -3,6 +3,7 @@
 #include "store/blob_dir.h"
 #include "store/usage.h"
 #include "store/zone_check.h"
+#include "store/zone_import.h"
 
 #include "base/file.h"
 
@@ -1115,6 +1116,43 @@ checking_brings_back_what_the_trash_holds(void **arg)
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
+static int
+forget_rows(struct tx *tx, void *arg, struct err *e)
+{
+	(void)arg;
+	return tx_script(tx, "DELETE FROM blob; UPDATE usage SET bytes = 0", e);
+}
+
+static void
+files_that_the_tables_forgot_are_blobs_again(void **arg)
+{
+	struct state *s = *arg;
+	struct err e;
+	uint64_t n;
+
+	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
+	assert_int_equal(put_blob(s, 'q', "qqq"), ERR_NONE);
+	assert_int_equal(put_blob(s, 'r', "r"), ERR_NONE);
+	ok(db_write(s->s.db, forget_rows, NULL, &e), &e);
+	/* Uploaded again meanwhile: two files of one blob. */
+	assert_int_equal(put_blob(s, 'r', "r"), ERR_NONE);
+	assert_int_equal(check(s, ZONE_CHECK_LOOK).n, 3);
+	ok(zone_adopt(&s->s, s->now, &n, &e), &e);
+	assert_int_equal(n, 3);
+	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
+	assert_int_equal(used(s), 6);
+	struct id q = id_of('q');
+	assert_int_equal(
+	    commit_one(s, 'A', 1, "x", bytes_of(q.b, ID_BYTES)), ERR_NONE);
+	s->now += 7 * DAY + 1;
+	assert_int_equal(gc(s).blobs, 2);
+	assert_true(has_blob(s, 'q'));
+	assert_false(has_blob(s, 'p'));
+	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
+	ok(zone_adopt(&s->s, s->now, &n, &e), &e);
+	assert_int_equal(n, 0);
+}
+
 int
 main(void)
 {
@@ -1139,6 +1177,7 @@ main(void)
 		T(asking_for_a_blob_revives_it),
 		T(a_lost_file_is_uploaded_again),
 		T(collection_beside_commits_loses_nothing),
+		T(files_that_the_tables_forgot_are_blobs_again),
 		T(checking_finds_each_damage),
 		T(checking_brings_back_what_the_trash_holds),
 	};

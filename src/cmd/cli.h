@@ -138,6 +138,8 @@ MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 MUST_CHECK int cli_pick_id(const struct cli *cli,
     const struct snapshot_list *l, const char *text,
     const struct snapshot **out, struct err *e);
+/* One as a line of JSON. */
+void cli_snapshot_json(const struct snapshot *s);
 /* Say which snapshots cannot be read; exit status 3 then, at least. */
 void cli_say_unreadable(struct cli *cli, const struct snapshot_list *l);
 

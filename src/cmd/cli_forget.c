@@ -425,6 +425,10 @@ cli_tag(struct cli *cli, struct err *e)
 	struct snapshot *s = &view.list.list[found - view.list.list];
 	if (commit_tags(view.repo.repo->backup.zone, s, &add, &remove, e) < 0)
 		return err_in(e, "snapshot %s", id_short(&s->id).s);
+	if (cli->json) {
+		cli_snapshot_json(s);
+		return 0;
+	}
 	OWN(buf_free) struct buf tags = { 0 };
 	for (size_t i = 0; i < s->n_tags; i++) {
 		buf_put_str(&tags, " #");

@@ -258,6 +258,10 @@ mend_database(struct cli *cli, struct err *e)
 		return err_set(e, ERR_INPUT_MISSING, "nothing was changed");
 	if (repo_mend(cli->repo, &m, e) < 0)
 		return -1;
+	if (cli->json)
+		print_json(
+		    json_pack("{s:s, s:I, s:I}", "event", "database", "packs",
+			(json_int_t)m.blobs, "log_damages", (json_int_t)m.bad));
 	cli_say(cli,
 	    "The database is made anew, with %llu packs; the damaged one is "
 	    "repo.db.damaged.",
@@ -323,6 +327,10 @@ cli_repair(struct cli *cli, struct err *e)
 		return 0;
 	if (verify_repair(r.repo, &v, e) < 0)
 		return -1;
+	if (cli->json)
+		print_json(json_pack("{s:s, s:I, s:I}", "event", "repaired",
+		    "packs", (json_int_t)(v.bad.n / (1 + ID_BYTES)),
+		    "snapshots", (json_int_t)(v.unreadable.n / ID_BYTES)));
 	if (v.unreadable.n > 0)
 		cli_say(cli, "%zu snapshots that say nothing are forgotten.",
 		    v.unreadable.n / ID_BYTES);
@@ -330,6 +338,6 @@ cli_repair(struct cli *cli, struct err *e)
 		cli_say(cli,
 		    "%zu packs are out of the index. Back up again from "
 		    "where the files are: what is there is stored again.",
-		    v.bad.n / 17);
+		    v.bad.n / (1 + ID_BYTES));
 	return 0;
 }

@@ -79,8 +79,8 @@ cli_print_json(json_t *j)
 	json_decref(j);
 }
 
-static void
-snapshot_json(const struct snapshot *s)
+void
+cli_snapshot_json(const struct snapshot *s)
 {
 	cli_print_json(json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o,"
 				 " s:b}",
@@ -134,7 +134,7 @@ list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
 		    (tag != NULL && !has_tag(s, tag)))
 			continue;
 		if (cli->json)
-			snapshot_json(s);
+			cli_snapshot_json(s);
 		else
 			snapshot_line(s);
 	}
@@ -146,7 +146,7 @@ static void
 show_snapshot(struct cli *cli, const struct snapshot *s)
 {
 	if (cli->json) {
-		snapshot_json(s);
+		cli_snapshot_json(s);
 		return;
 	}
 	OWN(mem_free) char *when = cli_time(s->time_ms);

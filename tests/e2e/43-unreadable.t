@@ -68,7 +68,8 @@ also 'and finds' "^$good:"
 ok 'diff' disk snapshot diff "$first" "$good"
 ok 'restore' disk restore "$good:$T/files" --to "$T/back"
 ok 'the same' trees_equal "$T/files" "$T/back"
-ok 'tag' disk snapshot tag "$good" --add kept
+ok 'tag' disk --json snapshot tag "$good" --add kept
+also 'which JSON tells' '"tags":\["kept"\]'
 ok 'prune' disk prune --grace 0s
 ok 'backup' to_disk "$T/files"
 refused 'the bad one itself' 6 record-corrupt disk snapshot show "$bad"
@@ -78,7 +79,8 @@ also 'and names it' "^snapshot $bad: .*record-corrupt"
 also 'and counts the others' '^5 snapshots'
 ok 'a policy is for the others' disk snapshot forget --keep-last 9
 ok 'forget takes it out' disk snapshot forget "$bad"
-ok 'repair the other' disk repair --yes
+ok 'repair the other' disk --json repair --yes
+also 'which JSON tells' '"event":"repaired".*"snapshots":1'
 ok 'nothing bad is left' disk snapshot list
 ok 'nor in check' disk check --read
 equal 'and the good ones are there' 3 "$(ids | wc -l)"

@@ -18,18 +18,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct original {
+	struct id id;
+	struct buf refs;
+};
+
+static void
+original_free(struct original *o)
+{
+	buf_free(&o->refs);
+}
+
 static int
 refs_of(void *ctx, const struct zcopy_record *r, struct err *e)
 {
-	struct zcopy_record *out = ctx;
+	struct original *o = ctx;
 
 	(void)e;
-	if (!id_equal(&r->id, &out->id))
-		return 0;
-	OWN(buf_free) struct buf copy = { 0 };
-	buf_put_bytes(&copy, r->refs);
-	out->refs = buf_bytes(&copy);
-	copy = (struct buf){ 0 }; /* as long as the program */
+	if (id_equal(&r->id, &o->id))
+		buf_put_bytes(&o->refs, r->refs);
 	return 0;
 }
 
@@ -72,13 +79,13 @@ copy(char **argv, struct err *e)
 	if (list.n == 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no snapshot");
 	struct snapshot *s = &list.list[list.n - 1];
-	struct zcopy_record old = { .id = s->id };
+	OWN(original_free) struct original old = { .id = s->id };
 	if (zcopy_each(repo->backup.zone, 0, refs_of, &old, e) < 0)
 		return -1;
 	change(s, argv + 4, &plain);
 	if (argv[4] != NULL && strcmp(argv[4], "garbage") == 0)
 		plain.n = 40;
-	struct zcopy_edit edit = { .refs = old.refs,
+	struct zcopy_edit edit = { .refs = buf_bytes(&old.refs),
 		.plain = buf_bytes(&plain) };
 	id_random(&edit.id);
 	if (zcopy_commit(repo->backup.zone, &edit, 1, NULL, NULL, e) < 0)

@@ -119,7 +119,7 @@ open_room(const char *data, struct server *s)
 	if (slash != NULL)
 		slash[slash == dir] = '\0';
 	s->room = room_new(slash != NULL ? dir : ".", s->config.reserve_bytes);
-	(void)room_full(s->room); /* now, for the database is opened next */
+	(void)room_use(s->room); /* now, for the database is opened next */
 }
 
 static int

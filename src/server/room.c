@@ -18,14 +18,15 @@
 #define FILE_NAME "reserve"
 /* Of a small disk the reserve takes an eighth. */
 #define SHARE 8
-/* Below this part of the reserve nothing can grow any more. */
-#define LOW 4
+/* It is given up in so many steps, one when half of one is left. */
+#define STEPS 8
 
 struct room {
 	char *dir, *path;
 	uint64_t reserve;
 	pthread_mutex_t lock; /* guards what follows */
-	bool full, kept; /* the file is there */
+	bool full;
+	uint64_t kept; /* bytes of the file */
 };
 
 /* What the disk has left; all of it when that cannot be told. */
@@ -47,11 +48,25 @@ keep(struct room *r)
 	int fd =
 	    open(r->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	r->kept = fd >= 0 && ftruncate(fd, (off_t)r->reserve) == 0 &&
+	bool ok = fd >= 0 && ftruncate(fd, (off_t)r->reserve) == 0 &&
 	    posix_fallocate(fd, 0, (off_t)r->reserve) == 0;
-	if (fd >= 0 && !r->kept)
+	if (fd >= 0 && !ok)
 		(void)unlink(r->path);
-	return r->kept;
+	r->kept = ok ? r->reserve : 0;
+	return ok;
+}
+
+/* A step at a time, for whoever else writes to the disk takes it as well. */
+static void
+give(struct room *r)
+{
+	uint64_t step = r->reserve / STEPS + 1;
+	uint64_t then = r->kept > step ? r->kept - step : 0;
+
+	if ((then > 0 ? truncate(r->path, (off_t)then) : unlink(r->path)) < 0)
+		return;
+	log_warn("reserve_given", "kept=%" PRIu64, then);
+	r->kept = then;
 }
 
 struct room *
@@ -70,9 +85,9 @@ room_new(const char *dir, uint64_t reserve)
 		    (uint64_t)v.f_blocks * (uint64_t)v.f_frsize / SHARE;
 		r->reserve = share < reserve ? share : reserve;
 	}
-	r->kept = stat(r->path, &st) == 0 &&
-	    (uint64_t)st.st_size == r->reserve && r->reserve > 0;
-	if (!r->kept && left(r) > 2 * r->reserve && r->reserve > 0)
+	if (stat(r->path, &st) == 0)
+		r->kept = (uint64_t)st.st_size;
+	if (r->reserve > 0 && r->kept != r->reserve && left(r) > 2 * r->reserve)
 		(void)keep(r);
 	return r;
 }
@@ -91,34 +106,39 @@ room_free(struct room **room)
 	*room = NULL;
 }
 
-/* Under the lock. */
-static void
-look(struct room *r)
+static bool
+look(struct room *r, bool uses)
 {
+	if (r == NULL || r->reserve == 0)
+		return false;
+	(void)pthread_mutex_lock(&r->lock);
 	uint64_t now = left(r);
-
-	if (!r->full && now < r->reserve / LOW) {
+	bool low = now < r->reserve / STEPS / 2;
+	if (!r->full && low) {
 		r->full = true;
 		log_error("disk_full", "left=%" PRIu64 " reserve=%" PRIu64, now,
-		    r->kept ? r->reserve : 0);
-		if (r->kept && unlink(r->path) == 0)
-			r->kept = false;
-	} else if (r->full && now > 2 * r->reserve && (r->kept || keep(r))) {
+		    r->kept);
+	} else if (r->full && now > 2 * r->reserve && keep(r)) {
 		r->full = false;
 		log_info("disk_has_room", "left=%" PRIu64, now);
 	}
+	if (r->full && low && uses && r->kept > 0)
+		give(r);
+	bool full = r->full;
+	(void)pthread_mutex_unlock(&r->lock);
+	return full;
 }
 
 bool
 room_full(struct room *r)
 {
-	if (r == NULL || r->reserve == 0)
-		return false;
-	(void)pthread_mutex_lock(&r->lock);
-	look(r);
-	bool full = r->full;
-	(void)pthread_mutex_unlock(&r->lock);
-	return full;
+	return look(r, false);
+}
+
+bool
+room_use(struct room *r)
+{
+	return look(r, true);
 }
 
 int

@@ -451,7 +451,7 @@ server_authorize(
 	if (check_site(s, q, e) < 0)
 		return -1;
 	/* Before all else, so that sessions find room for their rows. */
-	if (room_full(s->room) && (who & WHO_GROWS) != 0)
+	if (room_use(s->room) && (who & WHO_GROWS) != 0)
 		return room_to_grow(s->room, e);
 	if (who == WHO_ANYBODY || who == WHO_NEW)
 		return 0;

@@ -111,8 +111,8 @@ make_room(struct server *s, int64_t at_ms, struct err *e)
 	    : 0;
 }
 
-int
-server_sweep(struct server *s, int64_t at_ms, struct err *e)
+static int
+sweep(struct server *s, int64_t at_ms, struct err *e)
 {
 	struct request nobody = { .peer = "", .source = "" };
 	struct call c = { .s = s, .q = &nobody, .now_ms = at_ms };
@@ -133,4 +133,15 @@ server_sweep(struct server *s, int64_t at_ms, struct err *e)
 		zone_gc(&s->store, at_ms, &gc, e) < 0
 	    ? -1
 	    : 0;
+}
+
+int
+server_sweep(struct server *s, int64_t at_ms, struct err *e)
+{
+	int rc = sweep(s, at_ms, e);
+
+	/* The next one finds room. */
+	if (rc < 0 && e->code == ERR_SERVER_FULL)
+		(void)room_use(s->room);
+	return rc;
 }

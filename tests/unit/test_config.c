@@ -41,8 +41,8 @@ static void
 default_text_has_every_key(void **state)
 {
 	static const char *const keys[] = { "[server]", "host", "listen", "url",
-		"tls_cert", "tls_key", "threads", "trusted_proxy",
-		"metrics_listen", "[storage]", "database", "blobs",
+		"user", "tls_cert", "tls_key", "threads", "trusted_proxy",
+		"metrics_listen", "[storage]", "database", "blobs", "reserve",
 		"[accounts]", "invitations", "default_quota", "[mail]",
 		"smtp_url", "from", "[phone]", "text_url", "text_method",
 		"text_body", "call_command", "[auth]", "saslauthd_socket",

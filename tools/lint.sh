@@ -56,6 +56,14 @@ banned() {
 	calls 'v?sprintf|strcpy|strcat|strtok|gets|atoi|alloca|system' src tests tools
 }
 
+# What a call changes goes through server_json or once_write, so that it can be
+# asked for twice; but for entries, commits and blobs, which know themselves.
+changes_once() {
+	find src/api src/factor -name '*.c' | grep -vE \
+		'/(ring|zones|apppass|release|recover_order)\.c$' |
+		xargs grep -nE '(^|[^_[:alnum:]])db_write\(' | { ! grep .; }
+}
+
 # Elsewhere it is bytes_equal, or what takes constant time.
 memcmp_at_home() {
 	local folders
@@ -130,6 +138,7 @@ check 'no vault in aumbryd' no_vault_in_daemon
 check docs/ERRORS.md errors_fresh
 check 'docs and commands' sh tools/docs-check.sh
 check 'banned functions' banned
+check 'changes are made once' changes_once
 check 'license lines' spdx
 if [ "${1-}" != light ]; then
 	check 'memcmp in base alone' memcmp_at_home

@@ -62,6 +62,9 @@ configure server listen "$(sed -n 's|^aumbryd: ready http://||p' "$T/server.err"
 printf '#!/bin/sh\ncat >>%s\n' "'$T/calls'" >"$T/caller"
 chmod +x "$T/caller"
 configure phone call_command "$T/caller"
+# Nobody listens there: what would be sent stays where it can be counted.
+configure mail smtp_url smtp://127.0.0.1:9
+configure mail from aumbry@localhost
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE4=$(aumbryd invite --data "$DATA" | tail -n 1)
@@ -177,6 +180,27 @@ says '- the same again finds which it is' 'was changed already' change \
 	"$T/new" "$PW"
 ok '- the new one is in force' at laptop step-up --code "$(code)"
 
+# ---- mail, sessions, two-factor ----
+
+twice 'an address' at laptop mail add ana@localhost --code "$(code)"
+equal '- one mail goes there' 1 "$(ask 'SELECT COUNT(*) FROM outbox')"
+twice '- confirmed' at laptop mail confirm \
+	"$(ask 'SELECT body FROM outbox' | grep -oE '[0-9]{6}' | head -n 1)"
+killed '- removed, and killed when that is done' POST mail/remove aumbry \
+	--home "$T/laptop" --password-file "$PW" mail remove ana@localhost
+ok '- the same command finds that it is done' at laptop mail remove \
+	ana@localhost
+visits() {
+	ask 'SELECT COUNT(*) FROM session WHERE limited = 1'
+}
+twice 'a sign-in by a code' at guest signin "$URL" ana --with authenticator \
+	--code "$(code)"
+equal '- one session' 1 "$(visits)"
+twice '- it ends' at guest signout
+equal '- none' 0 "$(visits)"
+twice 'two-factor off' at laptop two-factor off --code "$(code)"
+twice '- and on' at laptop two-factor on --code "$(code)"
+
 # ---- devices ----
 
 devices() {
@@ -278,6 +302,10 @@ ok '- so it is there' test -s "$T/key4"
 truth
 equal '- and counts for nothing yet' 1 "$(keys)"
 
+twice 'a paper kit' at laptop recovery kit create --out "$T/kit"
+twice 'a contact' at laptop recovery contact add bob --out "$T/half"
+equal '- each once' 3 "$(at laptop recovery status | grep -c '^[a-z]')"
+
 # ---- security keys ----
 
 members() {
@@ -306,6 +334,9 @@ not '- again: it is there already' at laptop security-key add --name two \
 equal '- two members' 2 "$(members)"
 equal '- the circle says, once, that keys alone count' 1 "$(ask "SELECT COUNT(*)
 	FROM circle_entry WHERE substr(bytes, 65, 1) = x'0c'")"
+
+twice 'both are removed' at laptop security-key remove --all
+equal '- and no members any more' 0 "$(members)"
 
 # ---- back in ----
 

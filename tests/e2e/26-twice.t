@@ -100,6 +100,23 @@ refused '- again, with another password: the account has the first' 1 \
 says '- the account is there' 'account +cleo@' at cleo status
 equal '- four accounts in all' 4 "$(ask 'SELECT COUNT(*) FROM account')"
 
+# What ends TLS would let an account be made that no device could use.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	-subj /CN=localhost -keyout "$T/end.key" -out "$T/end.crt" 2>"$T/err"
+node "$ROOT/tests/tools/tlsend.mjs" "$URL" "$T/end.crt" "$T/end.key" \
+	>"$T/end.out" 2>&1 &
+HELPERS="$HELPERS $!"
+until_true 20 [ -s "$T/end.out" ]
+pin=$(openssl x509 -in "$T/end.crt" -noout -pubkey |
+	openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+	base64 | tr '+/' '-_' | tr -d =)
+invited=$(aumbryd invite --data "$DATA" | tail -n 1)
+refused 'a sign-up through what ends TLS' 6 certificate-changed at eve signup \
+	"https://127.0.0.1:$(cat "$T/end.out")/#pin=$pin" eve --invite "$invited"
+also '- it says so' 'ends TLS'
+equal '- nothing was made' 4 "$(ask 'SELECT COUNT(*) FROM account')"
+ok '- the invitation is good' at eve signup "$URL" eve --invite "$invited"
+
 # Two at once in one home: only one may come in.
 killed 'a sign-up goes on' POST signup/start aumbry --home "$T/dan" \
 	--password-file "$PW" signup "$URL" dan --invite x

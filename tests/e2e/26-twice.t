@@ -371,4 +371,5 @@ ok '- it is gone on with' back_in --continue
 says '- and is in' again aumbry --home "$T/again" device list
 ok '- it restores' aumbry --home "$T/again" restore latest --to "$T/back"
 
+unplug_all
 finish

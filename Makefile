@@ -80,7 +80,7 @@ E2E := $(sort $(wildcard tests/e2e/*.t))
 
 .PHONY: all programs tests replays benches fuzzers archives check check-all \
 	check-asan check-tsan \
-	demo demo-run bench bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
+	demo demo-run bench bench-memory bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
 	docs install clean help
 
 all: programs
@@ -107,6 +107,7 @@ help:
 	@echo 'make soak         end-to-end tests for SOAK_SECONDS ($(SOAK_SECONDS))'
 	@echo 'make bench        our own stages in MB/s'
 	@echo 'make bench-server what strangers and sleeping devices cost the server'
+	@echo 'make bench-memory a backup of a million files'
 	@echo 'make bench-peers  us and the peers in one session'
 	@echo 'make screenshots  the account page, every state, into build/screenshots/'
 	@echo 'make cov          lines of each file that the unit tests reach'
@@ -164,6 +165,8 @@ bench: all benches
 	@$(MAKE) --no-print-directory bench-page bench-server
 bench-server: all $(B)/tests/load
 	@BUILD=$(B) sh tests/bench/server.sh
+bench-memory: all
+	@BUILD=$(B) sh tests/bench/memory.sh
 bench-page: all $(B)/bench/bench_stretch build/wasm/stretch.wasm
 	@BUILD=$(B) sh tests/bench/page.sh
 bench-peers: all

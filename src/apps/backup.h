@@ -4,8 +4,6 @@
 
 #include "apps/snapshot.h"
 
-#include <stdatomic.h>
-
 struct backup_progress {
 	uint64_t files, dirs, others, bytes, new_bytes, stored_bytes, errors;
 	/* What there will be in the end, about; 0 while that is not known. */
@@ -39,8 +37,8 @@ struct backup_options {
 	 * 0: nobody does.
 	 */
 	unsigned count_after_s;
-	/* Turns true: end in order, with ERR_STOPPED. NULL: never. */
-	const atomic_bool *stop;
+	/* Says true: end in order, with ERR_STOPPED. NULL: never. Any thread. */
+	bool (*stop)(void);
 	void *ctx;
 };
 

@@ -46,6 +46,7 @@ count_all(void *arg)
 	struct run r = { .o = &c->o,
 		.result = &c->result,
 		.detail = CAPTURE_DETAIL,
+		.over = &c->stop,
 		.roots = c->beside->roots,
 		.n_roots = c->beside->n_roots,
 		.exclude = c->beside->exclude,
@@ -87,7 +88,6 @@ backup_count_ask(struct run *r, struct backup_progress *p)
 	if (c->runs || now_mono_ns() < c->begin_ns)
 		return;
 	c->o = *r->o;
-	c->o.stop = &c->stop;
 	c->o.warn = NULL;
 	c->o.progress = NULL;
 	c->runs = pthread_create(&c->thread, NULL, count_all, c) == 0;

@@ -72,6 +72,8 @@ struct run {
 	struct id run; /* the record that says a backup goes on */
 	bool begun; /* it stands, and nothing ended it yet */
 	struct backup_counter *counter; /* NULL: nobody counts ahead */
+	const atomic_bool
+	    *over; /* of a counter: nobody waits for it; or NULL */
 	uint64_t backup_seq, keychain_seq; /* what the indexes know */
 	bool uses_condemned[CATEGORY_END];
 	char **roots; /* absolute, in the order of the tree, each once */

@@ -16,7 +16,8 @@
 bool
 backup_stopped(struct run *r, struct err *e)
 {
-	if (r->o->stop == NULL || !atomic_load(r->o->stop))
+	if ((r->o->stop == NULL || !r->o->stop()) &&
+	    (r->over == NULL || !atomic_load(r->over)))
 		return false;
 	(void)err_set(
 	    e, ERR_STOPPED, "the backup was ended before it was done");

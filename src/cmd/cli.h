@@ -13,8 +13,6 @@
 #include "client/self.h"
 #include "client/visit.h"
 
-#include <stdatomic.h>
-
 #define VERSION "0.1.0"
 
 struct cli {
@@ -248,10 +246,11 @@ MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 
 /*
- * From here on a signal that would end the program turns the result true, and
- * a second one ends it.
+ * From here on a signal that would end the program is only noted, for
+ * cli_stop_asked; a second one ends it.
  */
-const atomic_bool *cli_stop_begin(void);
+void cli_stop_begin(void);
+bool cli_stop_asked(void);
 void cli_stop_end(void);
 /* End by the signal that came, so that the caller sees it; return if none. */
 void cli_stop_die(void);

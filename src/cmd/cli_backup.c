@@ -314,7 +314,8 @@ cli_backup(struct cli *cli, struct err *e)
 	show_begin(&show, cli);
 	if (!cli->quiet && !cli->json) /* before the first line that shows it */
 		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
-	o.stop = cli_stop_begin();
+	o.stop = cli_stop_asked;
+	cli_stop_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
 	cli_stop_end();
 	erase(&show);

@@ -3,6 +3,7 @@
 #include "cmd/cli.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
@@ -21,7 +22,13 @@ note(int number)
 		(void)!write(STDERR_FILENO, words, sizeof words - 1);
 }
 
-const atomic_bool *
+bool
+cli_stop_asked(void)
+{
+	return atomic_load(&stop);
+}
+
+void
 cli_stop_begin(void)
 {
 	/* A second one ends the program as it does elsewhere. */
@@ -34,7 +41,6 @@ cli_stop_begin(void)
 		if (sigaction(signals[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
 			(void)sigaction(signals[i], &act, NULL);
-	return &stop;
 }
 
 void

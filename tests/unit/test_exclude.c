@@ -155,6 +155,26 @@ refuses_a_pattern_that_is_too_long(void **state)
 }
 
 static void
+what_is_typed_is_no_comment(void **state)
+{
+	OWN(exclude_free) struct exclude *line = exclude_new();
+	OWN(exclude_free) struct exclude *typed = exclude_new();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(exclude_add(line, bytes_str("#a"), &e), 0);
+	assert_int_equal(exclude_add(line, bytes_str("\\#b"), &e), 0);
+	assert_false(exclude_match(line, bytes_str("#a"), false));
+	assert_true(exclude_match(line, bytes_str("#b"), false));
+	assert_int_equal(exclude_add_typed(typed, bytes_str("#a"), &e), 0);
+	assert_int_equal(exclude_add_typed(typed, bytes_str("c "), &e), 0);
+	assert_int_equal(exclude_add_typed(typed, bytes_str(""), &e), 0);
+	assert_true(exclude_match(typed, bytes_str("#a"), false));
+	assert_true(exclude_match(typed, bytes_str("c "), false));
+	assert_false(exclude_match(typed, bytes_str("c"), false));
+}
+
+static void
 leaves_caches_and_trash_out_but_not_their_neighbors(void **state)
 {
 	static const struct {
@@ -230,6 +250,7 @@ main(void)
 		cmocka_unit_test(matches_as_git_does),
 		cmocka_unit_test(many_stars_take_no_time),
 		cmocka_unit_test(refuses_a_pattern_that_is_too_long),
+		cmocka_unit_test(what_is_typed_is_no_comment),
 		cmocka_unit_test(
 		    leaves_caches_and_trash_out_but_not_their_neighbors),
 		cmocka_unit_test(a_folder_may_opt_out),

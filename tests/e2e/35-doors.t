@@ -231,4 +231,22 @@ ask "INSERT INTO event SELECT uid, (SELECT MAX(n) FROM event e
 	FROM account, generate_series(1, 700)"
 says 'what happened before 700 others is in the log' ' signup ' at laptop log
 equal 'once each' 700 "$(at laptop log | grep -c ' noise ')"
+
+# ---- mails of one kind leave room for the others ----
+
+stop_server
+configure mail smtp_url smtp://127.0.0.1:1
+configure mail from aumbry@localhost
+start_server
+ask "INSERT INTO mail_address SELECT uid, 'ana@localhost', 1, '', 0 FROM account"
+ask "INSERT INTO outbox (uid, address, subject, body, made_ms, tries, next_ms)
+	SELECT uid, 'ana@localhost', 'ana@localhost: noise', '', 0, 0,
+	9000000000000 FROM account, generate_series(1, 150)"
+cp "$T/new" "$PW"
+ask 'DELETE FROM throttle'
+ok 'an app-specific password' at laptop app-password create mail --scope mail \
+	--code "$(code)"
+ok 'is revoked' at laptop app-password revoke --all
+equal 'which is mailed' 1 "$(ask "SELECT COUNT(*) FROM outbox
+	WHERE subject LIKE '%app-specific passwords were revoked'")"
 finish

@@ -75,6 +75,7 @@ const events = {
 	join_opened: "A new device asked to join",
 	join_allowed: "A request to join was approved",
 	join_refused: "A request to join was refused",
+	requests_allowed: "Devices that were refused may ask again",
 	join_failed: "A pairing code was typed wrong too often",
 	join_ended: "A request to join has ended",
 	device_added: "A device joined",

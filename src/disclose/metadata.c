@@ -22,6 +22,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "circle_entry", "metadata/circle.bin", NULL },
 	{ "device_seen", "metadata/devices.json", NULL },
 	{ "envelope", "metadata/envelopes.bin", NULL },
+	{ "escrow_begun", "metadata/requests.json", NULL },
 	{ "escrow_job", "metadata/requests.json", "body: as circle.bin" },
 	{ "event", "metadata/log.json", NULL },
 	{ "factor", "metadata/factors.json",
@@ -50,6 +51,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "throttle", "metadata/requests.json", NULL },
 	{ "trusted_browser", "metadata/sessions.json", "token: a credential" },
 	{ "usage", "metadata/account.json", NULL },
+	{ "used_nonce", NULL, "random numbers that are good for a minute" },
 	{ "visit", "metadata/requests.json", "session, nonce: credentials" },
 	{ "zone", "metadata/zones.json", NULL },
 };
@@ -210,20 +212,25 @@ static const struct listed {
 	    "keyref:h kind:n created:t" },
 	{ "metadata/factors.json", "fresh_pins",
 	    "SELECT ref FROM fresh_pin WHERE uid = ? ORDER BY ref", "of:h" },
+	{ "metadata/requests.json", "escrow_begun",
+	    "SELECT expires_ms FROM escrow_begun WHERE uid = ?", "expires:t" },
 	{ "metadata/requests.json", "joins",
 	    "SELECT id, created_ms, expires_ms, device, machine, os, address,"
+	    " asker,"
 	    " state, by_device, (SELECT COUNT(*) FROM joining_message"
 	    " WHERE joining = joining.id), (SELECT COALESCE(SUM(LENGTH(body)),"
 	    " 0) FROM joining_message WHERE joining = joining.id) FROM joining"
 	    " WHERE uid = ? ORDER BY created_ms",
 	    "id:h created:t expires:t device:b machine:h os:s address:s "
-	    "state:n by_device:h messages:n message_bytes:n" },
+	    "asker:s state:n by_device:h messages:n message_bytes:n" },
 	{ "metadata/requests.json", "recoveries",
-	    "SELECT id, way, keyref, device, os, address, created_ms, state,"
+	    "SELECT id, way, keyref, device, os, address, source, created_ms,"
+	    " state,"
 	    " ready_ms, expires_ms, helper, reference FROM recovering WHERE "
 	    "uid = ?"
 	    " ORDER BY created_ms",
-	    "id:h way:s keyref:h device:b os:s address:s created:t state:n "
+	    "id:h way:s keyref:h device:b os:s address:s source:s created:t "
+	    "state:n "
 	    "ready:t expires:t helper:h reference:s" },
 	{ "metadata/requests.json", "visits",
 	    "SELECT id, categories, address, created_ms, expires_ms, state,"

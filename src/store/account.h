@@ -136,8 +136,7 @@ MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
 
 /* ---- events, limits ---- */
 
-/* Events kept of each kind that strangers can cause: 10 kinds, so at most 400
- * of the 500 that a device is shown. */
+/* Events kept of each kind that strangers can cause. */
 #define ACCOUNT_ATTEMPTS 40
 
 /* Add to the account's log. All is kept, but of attempts (signin_started,

@@ -14,7 +14,7 @@ export async function showRecovery(me, again) {
 	const device = me.who !== "visitor";
 	const r = await core.ask(device ? "recovery" : "alerts");
 	// The server tells a visitor less, and of what was begun and given up too.
-	const ways = r.ways ?? r.keys.filter((k) => k.envelope).map((k) => ({ ...k, sealed: true }));
+	const ways = r.ways ?? r.keys.filter((k) => k.sealed);
 	const keys = ways.filter((w) => w.kind === 1);
 	const old = keys.find((w) => !w.leaves);
 	const held = keys.find((w) => !w.waits);

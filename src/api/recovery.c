@@ -21,6 +21,7 @@ put_key(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_id(row, "keyref", &keyref);
 	jsonio_put_u64(row, "kind", stmt_got_u64(s, 1));
 	jsonio_put_u64(row, "created_ms", stmt_got_u64(s, 2));
+	jsonio_put_true(row, "sealed", stmt_got_bytes(s, 4).n > 0);
 	/* A visitor may hold a key that was taken out, or that only waits. */
 	if (c->me->limited)
 		return;

@@ -266,13 +266,23 @@ adopt(struct tx *tx, void *arg, struct err *e)
 	stmt_i64(put, 7, f->now_ms);
 	if (stmt_run(put, e) < 0)
 		return -1;
+	/* What is there is charged, whatever the quota is. */
+	struct usage_change c = {
+		.bytes = (int64_t)usage_of_blob(f->sum.size),
+		.blobs = 1,
+		.beyond = USAGE_NO_QUOTA,
+	};
 	if (tx_changes(tx) == 1)
-		return usage_add(tx, &n->uid, 0, (int64_t)f->sum.size, e);
+		return usage_change(tx, &n->uid, &c, e);
+	/* One too many, which is removed: of it nothing was charged. */
+	c.bytes = 0;
+	if (usage_change(tx, &n->uid, &c, e) < 0)
+		return -1;
 	stmt_bytes(loose, 1, bytes_of(n->uid.b, ID_BYTES));
 	stmt_bytes(loose, 2, bytes_of(n->zone.b, ID_BYTES));
 	stmt_u64(loose, 3, n->file);
 	stmt_bytes(loose, 4, bytes_of(n->id.b, ID_BYTES));
-	stmt_u64(loose, 5, f->sum.size);
+	stmt_u64(loose, 5, 0);
 	stmt_i64(loose, 6, f->now_ms);
 	return stmt_run(loose, e);
 }
@@ -396,16 +406,21 @@ charge(
 		"  WHERE number = ?3) +"
 		" (SELECT COUNT(*) * 364 FROM head WHERE uid = ?1"
 		"  AND zone = ?2) +"
-		" (SELECT COALESCE(SUM(size), 0) FROM blob WHERE uid = ?1"
-		"  AND zone = ?2)",
+		" (SELECT COALESCE(SUM(MAX(size, 4096)), 0) FROM blob"
+		"  WHERE uid = ?1 AND zone = ?2),"
+		" (SELECT COUNT(*) FROM blob WHERE uid = ?1 AND zone = ?2)",
 		&s, e) < 0)
 		return -1;
 	bind_key(s, key);
 	stmt_u64(s, 3, number);
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
-	int64_t bytes = row ? stmt_got_i64(s, 0) : 0;
-	return usage_add(tx, &key->uid, 0, bytes, e);
+	if (!row)
+		return 0;
+	struct usage_change c = { .bytes = stmt_got_i64(s, 0),
+		.blobs = stmt_got_i64(s, 1),
+		.beyond = USAGE_NO_QUOTA };
+	return usage_change(tx, &key->uid, &c, e);
 }
 
 static int

@@ -63,7 +63,7 @@ static const struct command {
 	{ "device",
 	    "list | requests | approve [ID] [--print-code] "
 	    "[--timeout SPAN] | refuse [ID] | rename NAME | "
-	    "remove NAME|ID [--code CODE]",
+	    "remove NAME|ID [--code CODE] | adopt",
 	    "the account's devices", cli_device },
 	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },
 	{ "session", "list | end ID", "who is signed in now", cli_session },
@@ -223,10 +223,34 @@ split_globals(struct cli *cli, int argc, char **argv, const char **name,
 }
 
 static int
+find_home(struct cli *cli, char **usual, struct err *e)
+{
+	bool was_open;
+
+	if (cli->home != NULL && cli->home[0] == '\0')
+		return err_set(e, ERR_USAGE, "--home is empty");
+	if (cli->home == NULL && home_default(usual, e) < 0)
+		return -1;
+	if (cli->home == NULL)
+		cli->home = *usual;
+	if (home_ready(cli->home, &was_open, e) < 0)
+		return -1;
+	if (was_open)
+		cli_say(cli,
+		    "Other users of this machine could read the device's keys "
+		    "at %s; they cannot any more.\nIf somebody may have, let "
+		    "this device in anew: aumbry signout --erase, then: aumbry "
+		    "signin",
+		    cli->home);
+	return 0;
+}
+
+static int
 run(struct cli *cli, int argc, char **argv)
 {
 	const char *name = NULL;
 	bool wants_help = false;
+	OWN(mem_free) char *usual = NULL;
 	struct err e = { 0 };
 
 	if (split_globals(cli, argc, argv, &name, &wants_help, &e) < 0)
@@ -250,6 +274,8 @@ run(struct cli *cli, int argc, char **argv)
 		help_on(c);
 		return 0;
 	}
+	if (find_home(cli, &usual, &e) < 0)
+		return report(cli, &e);
 	if (c->run(cli, &e) < 0) {
 		if (e.code == ERR_USAGE && e.remedy[0] == '\0')
 			(void)err_remedy(

@@ -16,7 +16,7 @@
 #define VERSION "0.1.0"
 
 struct cli {
-	const char *home; /* --home */
+	const char *home; /* --home, or the usual one */
 	bool json, quiet, yes;
 	const char *password_file; /* --password-file */
 	const char
@@ -95,7 +95,7 @@ struct cli_showing {
 };
 void cli_show_code(void *ctx, const char *code);
 
-/* The folder of --home, else the usual one; in new memory. */
+/* This device's folder, in new memory. */
 char *cli_home(const struct cli *cli);
 /* This device, with a session, the newest circle, and nothing left undone. */
 MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);

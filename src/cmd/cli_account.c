@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "client/adopt.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -84,27 +85,49 @@ last_device(struct err *e)
 	    "device approve), or add --yes if that is meant.");
 }
 
+/* Keys that cannot speak, or that only the server calls removed. */
+static int
+maybe_last(const struct err *why, bool here, struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this may be the account's only device, without whose keys nobody "
+	    "can read the data any more; it cannot tell, for %s",
+	    why->msg);
+	return err_remedy(e,
+	    here ? "Add --yes if another device, a security key or a recovery "
+		   "key opens the account."
+		 : "To go on as this device: aumbry device adopt. To erase its "
+		   "keys although they may be the last: add --yes.");
+}
+
 /* The device leaves the circle if it can, and its home in any case. */
 static int
 leave(const struct cli *cli, const char *dir, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
-	struct err why;
+	struct err why = { 0 };
+	bool here = true;
 
 	/* A copy, or one with a damaged memory, cannot speak for the device. */
-	bool reached = self_open(dir, &s, &why) == 0 &&
-	    self_connect(s, &why) == 0 && self_refresh(s, &why) == 0;
-	if (!reached && why.code == ERR_DEVICE_REMOVED)
-		return 0;
-	bool last = s != NULL && circle_active_count(&s->circle) == 1;
-	if (!last && reached) {
+	bool opened = adopt_look(dir, &here, &s, &why) == 0;
+	if (opened && !here)
+		(void)err_set(&why, ERR_DEVICE_COPIED,
+		    "its keys were made under another /etc/machine-id");
+	bool reached = opened && here && self_connect(s, &why) == 0 &&
+	    self_refresh(s, &why) == 0;
+	bool others = opened && circle_active_count(&s->circle) > 1;
+	if (reached && others) {
 		if (self_leave(s, &why) == 0)
 			return 0;
 		/* Did the others leave meanwhile? */
-		last = circle_active_count(&s->circle) == 1;
+		others = circle_active_count(&s->circle) > 1;
 	}
-	if (last)
-		return cli->yes ? 0 : last_device(e);
+	bool removed = !reached && why.code == ERR_DEVICE_REMOVED;
+	if (!others && !cli->yes)
+		return opened && here && !removed ? last_device(e)
+						  : maybe_last(&why, here, e);
+	if (removed || (reached && !others))
+		return 0;
 	cli_say(cli,
 	    "The account still lists this device: %s (%s).\n"
 	    "On another device, run: aumbry device remove",

@@ -299,7 +299,7 @@ cli_line(const struct cli *cli, const char *prompt, const char *flag,
 char *
 cli_home(const struct cli *cli)
 {
-	return cli->home != NULL ? mem_text(cli->home) : home_default();
+	return mem_text(cli->home);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "cmd/cli.h"
 
 #include "base/text.h"
+#include "client/adopt.h"
 #include "client/pair.h"
 
 #include <jansson.h>
@@ -284,6 +285,38 @@ open_for(struct cli *cli, const char *verb, struct self **out, struct err *e)
 	return 0;
 }
 
+/* ---- adopt ---- */
+
+static int
+adopt_with(void *ctx, struct bytes password, struct err *e)
+{
+	return adopt(ctx, password, e);
+}
+
+/* The home is of a machine that has become this one. */
+static int
+adopt_home(struct cli *cli, struct err *e)
+{
+	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(self_free) struct self *s = NULL;
+	bool here;
+
+	if (adopt_look(dir, &here, &s, e) < 0)
+		return -1;
+	if (here) {
+		cli_say(cli, "This home is this machine's already.");
+		return 0;
+	}
+	cli_say(cli,
+	    "This takes the device over from the machine it was on. If that "
+	    "one is another and still in use,\ndo not: make this one a device "
+	    "of its own, by aumbry signin with another --home.");
+	if (cli_with_password(cli, "Password", adopt_with, s, e) < 0)
+		return -1;
+	cli_say(cli, "The device is this machine's now.");
+	return 0;
+}
+
 int
 cli_device(struct cli *cli, struct err *e)
 {
@@ -304,7 +337,8 @@ cli_device(struct cli *cli, struct err *e)
 	const char *word = cli->n_args > 1 ? cli->args[1] : NULL;
 	bool wants_word =
 	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
-	bool known = wants_word || strcmp(verb, "list") == 0 ||
+	bool adopts = strcmp(verb, "adopt") == 0;
+	bool known = wants_word || adopts || strcmp(verb, "list") == 0 ||
 	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
 	    strcmp(verb, "refuse") == 0;
 	if (!known || (wants_word && word == NULL))
@@ -312,6 +346,8 @@ cli_device(struct cli *cli, struct err *e)
 		    known ? "a name is missing"
 			  : "aumbry device does not understand \"%s\"",
 		    verb);
+	if (adopts)
+		return adopt_home(cli, e);
 	if (open_for(cli, verb, &s, e) < 0)
 		return -1;
 	if (strcmp(verb, "list") == 0)

@@ -217,7 +217,7 @@ int
 snapshot_find(const struct snapshot_list *l, const char *text,
     const struct snapshot **out, struct err *e)
 {
-	size_t n = strlen(text), found = 0;
+	size_t found = 0;
 
 	*out = NULL;
 	if (strcmp(text, "latest") == 0) {
@@ -227,8 +227,8 @@ snapshot_find(const struct snapshot_list *l, const char *text,
 		*out = &l->list[l->n - 1];
 		return 0;
 	}
-	for (size_t i = 0; i < l->n && n >= 1; i++)
-		if (strncmp(id_text(&l->list[i].id).s, text, n) == 0) {
+	for (size_t i = 0; i < l->n; i++)
+		if (id_begins(&l->list[i].id, text)) {
 			*out = &l->list[i];
 			found++;
 		}

@@ -15,7 +15,7 @@ X(ERR_USAGE, "bad-usage", 400, 2, "The command line was not understood.", "Run: 
 X(ERR_INPUT_MISSING, "input-missing", 400, 2, "Something is needed that only a person or a flag can give.", "Give the flag that the message names.") \
 X(ERR_WRONG_CODE_KIND, "wrong-code-kind", 400, 2, "A code of one kind was given where another kind is needed.", "Codes shown by your device have 8 digits, those of an authenticator, a text or a call have 6. Check --with.") \
 X(ERR_AMBIGUOUS_REQUEST, "ambiguous-request", 409, 2, "Several devices are asking to join.", "Run: aumbry device requests, then name one by its ID.") \
-X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Use 1 to 64 of the characters a-z, 0-9, dot, dash and underscore.") \
+X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Choose another, of the form that the message names.") \
 X(ERR_BAD_REQUEST, "bad-request", 400, 1, "The server did not understand a request.", "Update this program; if it is new, report this with the request id.") \
 X(ERR_TOO_LARGE, "too-large", 413, 1, "Something is larger than its limit.", "The message names the limit.") \
 /* account and sign-in */ \

@@ -3,6 +3,7 @@
 #include "client/self.h"
 
 #include "base/now.h"
+#include "base/typed.h"
 #include "client/login.h"
 #include "client/release.h"
 
@@ -74,7 +75,7 @@ found(struct founder *f, const struct self_signup *a, const struct id *uid,
 }
 
 static int
-submit(struct remote *remote, const struct self_signup *a,
+submit(struct remote *remote, const struct self_signup *a, const char *name,
     const json_t *started, struct opaque *opaque, const struct founder *f,
     struct err *e)
 {
@@ -91,7 +92,7 @@ submit(struct remote *remote, const struct self_signup *a,
 		    export_key, &f->circle.uid, f->key, &f->device.dev_id, ask);
 	jsonio_put_id(ask, "uid", &f->circle.uid);
 	jsonio_put_text(ask, "ticket", ticket);
-	jsonio_put_text(ask, "name", a->name);
+	jsonio_put_text(ask, "name", name);
 	if (a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
 	jsonio_put_bytes(ask, "genesis", buf_bytes(&f->genesis));
@@ -132,6 +133,7 @@ self_signup(const struct self_signup *a, struct err *e)
 	OWN(opaque_free) struct opaque *opaque = opaque_new(a->password);
 	OWN(founder_free) struct founder f = { 0 };
 	OWN(buf_free) struct buf framed = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
 	OWN(self_free) struct self *self = NULL;
 	uint8_t request[OPAQUE_REQUEST];
 	const char *host = "";
@@ -146,6 +148,7 @@ self_signup(const struct self_signup *a, struct err *e)
 	if (remote_new(a->url, &remote, e) < 0 ||
 	    login_server(remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
+	    typed_account(bytes_str(a->name), host, &name, e) < 0 ||
 	    choose_level(&f, a, remote, server, e) < 0)
 		return -1;
 	bool standard = f.protection == PROTECTION_STANDARD;
@@ -159,11 +162,11 @@ self_signup(const struct self_signup *a, struct err *e)
 		return -1;
 	/* Kept before the server is told: a crash must not lose the keys. */
 	buf_put_v16(&framed, buf_bytes(&f.genesis));
-	if (self_save_account(a->dir, a->url, a->name, host, buf_bytes(&framed),
-		buf_bytes(&f.bundle), e) < 0 ||
+	if (self_save_account(a->dir, remote_url(remote), buf_text(&name), host,
+		buf_bytes(&framed), buf_bytes(&f.bundle), e) < 0 ||
 	    home_write_key(a->dir, &uid, &f.device.dev_id, f.key, e) < 0)
 		return -1;
-	if (submit(remote, a, started, opaque, &f, e) < 0) {
+	if (submit(remote, a, buf_text(&name), started, opaque, &f, e) < 0) {
 		struct err ignored;
 		/* When the answer was lost the account may exist: keep. */
 		if (e->code != ERR_SERVER_UNREACHABLE &&

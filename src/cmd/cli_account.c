@@ -25,10 +25,12 @@ int
 cli_check_name(const char *name, struct err *e)
 {
 	if (name[0] != '\0' && strlen(name) <= LIMIT_NAME_BYTES &&
-	    text_is_utf8(bytes_str(name)))
+	    text_is_label(name))
 		return 0;
 	return err_set(e, ERR_BAD_NAME,
-	    "a device's name has 1 to %d bytes of UTF-8", LIMIT_NAME_BYTES);
+	    "a name has 1 to %d bytes of UTF-8, something to be seen, and no "
+	    "marks that hide or turn what stands beside them",
+	    LIMIT_NAME_BYTES);
 }
 
 int

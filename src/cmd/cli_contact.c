@@ -3,9 +3,9 @@
 #include "cmd/cli_recovery.h"
 
 #include "base/file.h"
+#include "base/typed.h"
 #include "client/assist.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,20 +182,20 @@ static int
 owner_name(const struct self *s, const char *word,
     char out[static LIMIT_NAME_BYTES + 1], struct err *e)
 {
-	size_t n = strcspn(word, "@");
+	OWN(buf_free) struct buf name = { 0 };
 
-	if (word[n] == '@' && strcmp(word + n + 1, s->host) != 0)
+	if (typed_account(bytes_str(word), s->host, &name, e) < 0) {
+		struct err why = *e;
 		return err_set(e, ERR_BAD_NAME,
-		    "a recovery contact has an account on the same server, and "
-		    "this one is %s",
-		    s->host);
-	if (n == 0 || n > LIMIT_NAME_BYTES)
+		    "a recovery contact has an account on the same server, "
+		    "and %s",
+		    why.msg);
+	}
+	if (name.n > LIMIT_NAME_BYTES)
 		return err_set(e, ERR_BAD_NAME,
 		    "an account's name has 1 to %d characters",
 		    LIMIT_NAME_BYTES);
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)tolower((unsigned char)word[i]);
-	out[n] = '\0';
+	memcpy(out, buf_text(&name), name.n + 1);
 	if (strcmp(out, s->name) == 0) {
 		(void)err_set(e, ERR_BAD_NAME,
 		    "one's own recovery contact is somebody else");
@@ -278,8 +278,7 @@ choose(const struct cli *cli, const char *owner, const struct assist_open *list,
 	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (strncmp(id_text(&list[i].id).s, start, strlen(start)) ==
-		    0) {
+		if (start == NULL || id_begins(&list[i].id, start)) {
 			*out = &list[i];
 			found++;
 		}
@@ -339,7 +338,7 @@ help(struct cli *cli, struct self *s, const char *owner,
 
 	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
 	    assist_find(s, code, &list, &n, e) < 0 ||
-	    choose(cli, owner, list, n, cli->n_args == 3 ? cli->args[2] : "",
+	    choose(cli, owner, list, n, cli->n_args == 3 ? cli->args[2] : NULL,
 		&one, e) < 0 ||
 	    (!o->print_code && is_sure(cli, owner, one, &sure, e) < 0))
 		return -1;

@@ -84,6 +84,29 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 	    r->here ? "  (this machine)" : "");
 }
 
+static int
+choose_one(const struct requests *all, const char *id,
+    const struct pair_request **out, struct err *e)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (id == NULL || id_begins(&all->list[i].join, id)) {
+			*out = &all->list[i];
+			found++;
+		}
+	if (found > 1)
+		return err_set(e, ERR_AMBIGUOUS_REQUEST,
+		    id == NULL ? "%zu devices ask to join"
+			       : "%zu requests begin so; give more digits",
+		    found);
+	if (found == 1)
+		return 0;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(id));
+	(void)err_set(e, ERR_NOT_FOUND, "no request \"%s\" waits", shown);
+	return err_remedy(e, "See those that do: aumbry device requests");
+}
+
 /*
  * The request that is meant: the one named, else the only one; waits for one.
  */
@@ -96,24 +119,8 @@ choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
 		    timeout_s - waited < 25 ? timeout_s - waited : 25;
 		if (pair_requests(s, 0, wait, &all->list, &all->n, e) < 0)
 			return -1;
-		for (size_t i = 0; i < all->n; i++) {
-			const struct pair_request *r = &all->list[i];
-			if (id != NULL &&
-			    strncmp(id_text(&r->join).s, id, strlen(id)) == 0) {
-				*out = r;
-				return 0;
-			}
-		}
-		if (id != NULL)
-			return err_set(
-			    e, ERR_NOT_FOUND, "no request %s waits", id);
-		if (all->n > 1)
-			return err_set(e, ERR_AMBIGUOUS_REQUEST,
-			    "%zu devices ask to join", all->n);
-		if (all->n == 1) {
-			*out = &all->list[0];
-			return 0;
-		}
+		if (all->n > 0 || id != NULL)
+			return choose_one(all, id, out, e);
 		requests_free(all);
 		waited += wait;
 		if (waited >= timeout_s)
@@ -175,9 +182,9 @@ refuse(struct self *s, const char *id, struct err *e)
 static bool
 is_called(const struct self_device *d, const char *word)
 {
-	return strcmp(d->name, word) == 0 ||
-	    (strlen(word) >= 4 &&
-		strncmp(id_text(&d->dev_id).s, word, strlen(word)) == 0);
+	/* The names of some are not known, and they are not called "". */
+	return (word[0] != '\0' && strcmp(d->name, word) == 0) ||
+	    (strlen(word) >= 4 && id_begins(&d->dev_id, word));
 }
 
 /*
@@ -215,7 +222,7 @@ find_device(
 		return 0;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(word));
 	(void)err_set(e, found == 0 ? ERR_NOT_FOUND : ERR_USAGE,
-	    found == 0 ? "there is no device %s"
+	    found == 0 ? "there is no device \"%s\""
 		       : "several devices are called %s; use the ID",
 	    shown);
 	return err_remedy(e, "Run: aumbry device list");

@@ -47,8 +47,7 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 		struct id id;
 		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
 			return -1;
-		if (start[0] != '\0' &&
-		    strncmp(id_text(&id).s, start, strlen(start)) == 0) {
+		if (id_begins(&id, start)) {
 			*out = id;
 			hits++;
 		}

@@ -115,8 +115,7 @@ choose(struct self *s, const char *id, struct visits *all,
 		return -1;
 	for (size_t i = 0; i < all->n; i++) {
 		const struct visiting_open *v = &all->list[i];
-		if (id != NULL &&
-		    strncmp(id_text(&v->id).s, id, strlen(id)) != 0)
+		if (id != NULL && !id_begins(&v->id, id))
 			continue;
 		*out = v;
 		found++;

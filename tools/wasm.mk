@@ -29,7 +29,7 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) \
 	$(addprefix src/client/,api.c chain.c depot.c depot_remote.c keyjoin.c \
-	level.c login.c newcomer.c pair.c pair_join.c pin.c prove.c recovery.c relay.c \
+	level.c login.c newcomer.c pair.c password.c pair_join.c pin.c prove.c recovery.c relay.c \
 	release.c release_open.c remote_escrow.c seckey.c seckey_drop.c \
 	session.c visiting.c) \
 	$(wildcard src/client/self*.c src/client/zcopy*.c)

@@ -2,6 +2,7 @@
 /* remote.c: libcurl behind one call. */
 #include "client/remote.h"
 
+#include "base/stop.h"
 #include "base/text.h"
 #include "base/typed.h"
 #include "wire/errjson.h"
@@ -267,6 +268,19 @@ on_data(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* Called each second at least. */
+static int
+on_progress(
+    void *arg, curl_off_t dl, curl_off_t dn, curl_off_t ul, curl_off_t un)
+{
+	(void)arg;
+	(void)dl;
+	(void)dn;
+	(void)ul;
+	(void)un;
+	return stop_asked() ? 1 : 0;
+}
+
 static int
 transport_error(
     CURLcode rc, const struct sink *s, const char *detail, struct err *e)
@@ -278,6 +292,8 @@ transport_error(
 		return err_set(e, ERR_CERTIFICATE_CHANGED,
 		    "the server shows another key than the one that was "
 		    "pinned");
+	if (rc == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, ERR_CODE_EXPIRED, "the wait was ended");
 	return err_set(e, ERR_SERVER_UNREACHABLE,
 	    "the server cannot be reached (%s)",
 	    detail[0] != '\0' ? detail : curl_easy_strerror(rc));
@@ -327,6 +343,10 @@ set_options(CURL *h, const struct remote *r, const struct remote_call *c,
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, sink);
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->method);
+	if (c->waits) {
+		curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+	}
 	if (r->curl_pin != NULL) {
 		/* The pin is the trust; the chain and the name are not. */
 		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -47,6 +47,7 @@ struct remote_call {
 	size_t limit; /* bytes of answer accepted; 0: LIMIT_JSON_BYTES */
 	unsigned timeout_s; /* without progress; 0: 60 */
 	bool bare; /* no token, no renewal */
+	bool waits; /* a long poll: ends as code-expired when asked to stop */
 };
 
 /* Appends the answer's body to out. */

@@ -5,6 +5,7 @@
 #include "base/now.h"
 #include "base/typed.h"
 #include "client/login.h"
+#include "client/password.h"
 #include "client/release.h"
 
 #include <sodium.h>
@@ -143,6 +144,8 @@ self_signup(const struct self_signup *a, struct err *e)
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
+	if (password_check(a->password, e) < 0)
+		return -1;
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (remote_new(a->url, &remote, e) < 0 ||
@@ -197,6 +200,8 @@ self_new_password(
 	uint8_t request[OPAQUE_REQUEST];
 	struct digest mac;
 
+	if (password_check(fresh, e) < 0)
+		return -1;
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (api_call(s->remote, "POST", "/v1/password/start", ask, false,

@@ -22,33 +22,25 @@ default_device_name(char out[static LIMIT_NAME_BYTES + 1])
 }
 
 int
-cli_check_name(const char *name, struct err *e)
-{
-	if (name[0] != '\0' && strlen(name) <= LIMIT_NAME_BYTES &&
-	    text_is_label(name))
-		return 0;
-	return err_set(e, ERR_BAD_NAME,
-	    "a name has 1 to %d bytes of UTF-8, something to be seen, and no "
-	    "marks that hide or turn what stands beside them",
-	    LIMIT_NAME_BYTES);
-}
-
-int
 cli_signup(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
 	const char *protection = NULL;
-	struct self_signup a = { .dir = dir, .device_name = name };
+	struct self_signup a = { .device_name = name };
 	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
 		{ "device-name", CLI_TEXT, &a.device_name },
 		{ "no-two-factor", CLI_FLAG, &a.no_two_factor },
 		{ "protection", CLI_TEXT, &protection } };
 
 	default_device_name(name);
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
-	    cli_check_name(a.device_name, e) < 0)
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	a.dir = dir;
+	a.device_name = cli_name(cli, a.device_name);
+	if (cli_check_name(a.device_name, e) < 0)
 		return -1;
 	if (protection != NULL && strcmp(protection, "standard") == 0)
 		a.protection = PROTECTION_STANDARD;
@@ -60,7 +52,7 @@ cli_signup(struct cli *cli, struct err *e)
 	if (home_has_key(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
-	if (cli_password(cli, "New password", true, &password, e) < 0)
+	if (cli_new_password(cli, "New password", &password, e) < 0)
 		return -1;
 	a.url = cli->args[0];
 	a.name = cli->args[1];
@@ -157,12 +149,13 @@ end_visit(const char *dir, struct err *e)
 int
 cli_signout(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	bool erase = false;
 	const struct cli_option options[] = { { "erase", CLI_FLAG, &erase } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
 		return -1;
+	dir = cli_home(cli);
 	if (visit_there(dir))
 		return end_visit(dir, e);
 	if (!home_has_key(dir))
@@ -218,7 +211,7 @@ cli_password_change(struct cli *cli, struct err *e)
 	}
 	if (cli_self(cli, &s, e) < 0 ||
 	    cli_password(cli, "Old password", false, &old, e) < 0 ||
-	    cli_password(&second, "New password", true, &fresh, e) < 0)
+	    cli_new_password(&second, "New password", &fresh, e) < 0)
 		return -1;
 	struct prove prove = cli_asking(cli, &proof);
 	if (self_change_password(

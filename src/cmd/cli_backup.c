@@ -4,6 +4,7 @@
 
 #include "apps/backup.h"
 #include "apps/restore.h"
+#include "base/version.h"
 #include "base/file.h"
 #include "base/now.h"
 
@@ -162,7 +163,7 @@ cli_backup(struct cli *cli, struct err *e)
 	OWN(cli_list_free) struct cli_list secrets = { 0 };
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(fd_close) int lock = -1;
-	struct backup_options o = { .version = VERSION };
+	struct backup_options o = { .version = AUMBRY_VERSION };
 	const struct cli_option options[] = { { "tag", CLI_LIST, &tags },
 		{ "exclude", CLI_LIST, &excludes },
 		{ "exclude-from", CLI_LIST, &files },

@@ -3,6 +3,7 @@
 #include "cmd/cli_recovery.h"
 
 #include "base/file.h"
+#include "base/stop.h"
 #include "base/typed.h"
 #include "client/assist.h"
 
@@ -67,7 +68,7 @@ add(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
 	OWN(mem_free) struct recovery_info *list = NULL;
 	OWN(buf_free) struct buf text = { 0 };
-	const char *name = cli->args[2];
+	const char *name = cli_name(cli, cli->args[2]);
 	uint64_t waits;
 	size_t n;
 
@@ -109,7 +110,8 @@ take_out(struct cli *cli, struct self *s, const struct cli_recovery *o,
 
 	if (recovery_all(s, &list, &n, e) < 0)
 		return -1;
-	const struct recovery_info *old = find_contact(list, n, cli->args[2]);
+	const struct recovery_info *old =
+	    find_contact(list, n, cli_name(cli, cli->args[2]));
 	if (old == NULL) {
 		(void)err_set(e, ERR_NOT_FOUND,
 		    "there is no recovery contact of that name");
@@ -307,8 +309,6 @@ static int
 is_sure(struct cli *cli, const char *owner, const struct assist_open *o,
     bool *sure, struct err *e)
 {
-	OWN(buf_free) struct buf yes = { 0 };
-
 	cli_say(cli, "Somebody recovers the account of %s:", owner);
 	say_open(cli, o);
 	cli_say(cli,
@@ -319,10 +319,7 @@ is_sure(struct cli *cli, const char *owner, const struct assist_open *o,
 	*sure = true;
 	if (!isatty(STDIN_FILENO) || cli->yes)
 		return 0;
-	if (cli_line(cli, "Is it really them? (yes/no)", "--yes", &yes, e) < 0)
-		return -1;
-	*sure = strcmp(buf_text(&yes), "yes") == 0;
-	return 0;
+	return cli_yes(cli, "Is it really them? (yes/no)", sure, e);
 }
 
 static int
@@ -352,8 +349,11 @@ help(struct cli *cli, struct self *s, const char *owner,
 	    owner);
 	struct cli_showing showing = { cli, buf_text(&words), o->print_code,
 		false };
-	if (assist_help(s, code, one, timeout_s, cli_show_code, &showing,
-		&begun, e) < 0)
+	stop_guard();
+	int rc = assist_help(
+	    s, code, one, timeout_s, cli_show_code, &showing, &begun, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli,
 	    begun ? "Your half is there, and the recovery waits now: every "

@@ -2,6 +2,7 @@
 /* cli_device.c: aumbry device. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
 #include "base/text.h"
 #include "client/adopt.h"
 #include "client/pair.h"
@@ -150,15 +151,17 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 		    "aumbry device refuse",
 		    circle_class_name(r->device.class), from);
 		if (isatty(STDIN_FILENO) && !cli->yes) {
-			OWN(buf_free) struct buf yes = { 0 };
-			if (cli_line(cli, "Allow it? (yes/no)", "--yes", &yes,
-				e) < 0)
+			bool yes;
+			if (cli_yes(cli, "Allow it? (yes/no)", &yes, e) < 0)
 				return -1;
-			if (strcmp(buf_text(&yes), "yes") != 0)
+			if (!yes)
 				return pair_refuse(s, &r->join, e);
 		}
 	}
-	if (pair_approve(s, r, timeout_s, cli_show_code, &showing, e) < 0)
+	stop_guard();
+	int rc = pair_approve(s, r, timeout_s, cli_show_code, &showing, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli, "The device is in.");
 	return 0;
@@ -341,7 +344,7 @@ cli_device(struct cli *cli, struct err *e)
 	    cli_timeout(timeout, &timeout_s, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
-	const char *word = cli->n_args > 1 ? cli->args[1] : NULL;
+	const char *word = cli->n_args > 1 ? cli_name(cli, cli->args[1]) : NULL;
 	bool wants_word =
 	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
 	bool adopts = strcmp(verb, "adopt") == 0;

@@ -140,15 +140,6 @@ summary(const struct cli *cli, const struct verify_result *v)
 	    (unsigned long long)v->damages);
 }
 
-/* "--read" alone means all of it; "--read=10" a tenth. */
-static void
-read_alone(struct cli *cli)
-{
-	for (int i = 0; i < cli->n_args; i++)
-		if (strcmp(cli->args[i], "--read") == 0)
-			cli->args[i] = "--read=100";
-}
-
 static int
 verdict(struct cli *cli, const struct verify_result *v, struct err *e)
 {
@@ -169,9 +160,8 @@ cli_check(struct cli *cli, struct err *e)
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
-	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
+	const struct cli_option options[] = { { "read", CLI_MAYBE, &read } };
 
-	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    check(cli, read, &r, &v, e) < 0)
 		return -1;
@@ -186,10 +176,9 @@ cli_repair(struct cli *cli, struct err *e)
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
 	bool heal = false;
-	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
+	const struct cli_option options[] = { { "read", CLI_MAYBE, &read },
 		{ "after-server-restore", CLI_FLAG, &heal } };
 
-	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
@@ -203,13 +192,12 @@ cli_repair(struct cli *cli, struct err *e)
 		return err_remedy(e, "Add --yes if that is meant.");
 	}
 	if (!cli->yes) {
-		OWN(buf_free) struct buf answer = { 0 };
-		if (cli_line(cli,
-			"Take the lost packs out of the index? "
-			"(yes/no)",
-			"--yes", &answer, e) < 0)
+		bool yes;
+		if (cli_yes(cli,
+			"Take the lost packs out of the index? (yes/no)", &yes,
+			e) < 0)
 			return -1;
-		if (strcmp(buf_text(&answer), "yes") != 0)
+		if (!yes)
 			return 0;
 	}
 	if (verify_repair(r.repo, &v, e) < 0)

@@ -20,12 +20,14 @@ between(uint32_t r)
 bool
 phone_parse(const char *text, char out[static PHONE_NUMBER + 1])
 {
-	struct bytes x = typed_trim(bytes_str(text));
+	struct bytes x = bytes_str(text);
 	OWN(buf_free) struct buf plain = { 0 };
 	struct bytes own = bytes_str("(0)");
 	uint32_t r = 0;
 	size_t step;
 
+	if (typed_trim(x).n != x.n)
+		return false;
 	for (size_t i = 0; i < x.n; i += step) {
 		struct bytes rest = bytes_of(x.p + i, x.n - i);
 		step = rune_take(rest, &r);

@@ -18,9 +18,10 @@ async function ceremony(run) {
 		if (e.name === "InvalidStateError")
 			throw problem("conflict", "this key is registered already", "Use another key.");
 		throw problem("security-key-invalid",
-			e.name === "NotAllowedError" ? "the key was not used: it was refused, or the time ran out" :
+			e.name === "NotAllowedError" ? "the key was not used: it was refused, it has no PIN, or the time ran out" :
 				`the browser could not use the key: ${e.message}`,
-			"Try again, and follow what the browser says.");
+			"Try again, and follow what the browser says. A key needs a PIN: without one, give it one in the " +
+			"browser’s settings or by aumbry security-key pin. Keys that know U2F alone are too old: use a newer one.");
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // signin.js: coming in: by a password and a factor, or with a new account.
-import { core, problem } from "./core.js";
+import { core } from "./core.js";
 import { field, screen, h, form, button, codeField, showTrouble, fresh } from "./dom.js";
 import { browserName } from "./words.js";
 import { entered } from "./app.js";
@@ -33,7 +33,8 @@ export function showSignin(server) {
 		h("a", { href: "#/signup" }, "Make one")));
 }
 
-const nameOf = (typed, server) => typed.trim().replace(`@${server.host}`, "");
+// As a browser is remembered for it; what it stands for the core reads.
+const nameOf = (typed, server) => typed.trim().toLowerCase().replace(`@${server.host}`, "");
 
 async function chooseWay(server, name, answer) {
 	const trusted = (localStorage.getItem(TRUSTED) ?? "").split(" ");
@@ -165,9 +166,6 @@ export function showSignup(server) {
 	const invited = new URLSearchParams(location.hash.split("?")[1] ?? "").get("invite") ?? "";
 	screen("Make an account", h("div", { class: "card" },
 		form({ submit: "Make the account", act: async (v) => {
-			if ([...v.password].length < 8)
-				throw problem("bad-request", "the password is shorter than 8 characters",
-					"Longer is better: three or four words that nobody would put together.");
 			await core.ask("signup", { name: v.name.trim(), password: v.password,
 				invite: v.invite?.trim() ?? "", device_name: v.device_name.trim(),
 				no_two_factor: false, ...(v.level === "standard" && { escrow: server.fingerprint }) });

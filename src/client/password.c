@@ -7,7 +7,7 @@
 static int
 refuse(struct err *e, const char *why)
 {
-	(void)err_set(e, ERR_INPUT_MISSING, "the new password %s", why);
+	(void)err_set(e, ERR_BAD_REQUEST, "the new password %s", why);
 	return err_remedy(e,
 	    "Longer is better: three or four words that nobody would put "
 	    "together.");

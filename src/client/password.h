@@ -11,6 +11,6 @@
 /*
  * Text that can be typed again, and long enough.
  *
- * errors  input-missing: it is not; the message says what it lacks.
+ * errors  bad-request: it is not, and the message says why; too-large.
  */
 MUST_CHECK int password_check(struct bytes password, struct err *e);

@@ -164,7 +164,9 @@ report(const struct cli *cli, const struct err *e)
 		errjson_make(e, bytes_str(""), &b);
 		(void)printf("%s\n", buf_text(&b));
 	}
-	(void)fprintf(stderr, "aumbry: %s\n%s\n(%s)\n", e->msg, err_fix(e),
+	(void)fprintf(stderr, "aumbry: %s%s\n%s%s\n(%s)\n",
+	    e->heard ? "the server says: " : "", e->msg,
+	    e->remedy_heard ? "The server advises:\n" : "", err_fix(e),
 	    err_name(e->code));
 	return err_exit(e->code);
 }

@@ -4,6 +4,7 @@
 
 #include "apps/prune.h"
 #include "base/file.h"
+#include "base/typed.h"
 #include "base/now.h"
 #include "base/text.h"
 
@@ -69,8 +70,10 @@ load_patterns(struct run *r, struct err *e)
 	exclude_add_defaults(r->exclude);
 	for (size_t i = 0; i < o->n_exclude_files; i++) {
 		OWN(buf_free) struct buf text = { 0 };
-		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0 ||
-		    exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
+		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0)
+			return err_in(e, "%s", o->exclude_files[i]);
+		typed_lines(&text);
+		if (exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
 			return err_in(e, "%s", o->exclude_files[i]);
 	}
 	return add_patterns(r->exclude, o->excludes, o->n_excludes, e) < 0 ||

@@ -46,6 +46,23 @@ typed_trim(struct bytes x)
 	return bytes_of(x.p, end);
 }
 
+void
+typed_lines(struct buf *file)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t from = 0, to = 0;
+
+	if (file->n >= 3 && bytes_equal(bytes_of(file->p, 3), bytes_str(mark)))
+		from = 3;
+	for (; from < file->n; from++)
+		if (file->p[from] != '\r' || from + 1 == file->n ||
+		    file->p[from + 1] != '\n')
+			file->p[to++] = file->p[from];
+	if (file->n > to)
+		mem_wipe(file->p + to, file->n - to);
+	file->n = to;
+}
+
 int
 typed_account(
     struct bytes typed, const char *host, struct buf *out, struct err *e)

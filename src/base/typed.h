@@ -19,6 +19,10 @@ void typed_code(struct buf *out, struct bytes typed);
 /* Without spaces, ends of lines and what nobody sees at both ends. */
 struct bytes typed_trim(struct bytes typed);
 
+/* A text file's bytes as lines that end in LF: without the mark that some
+ * editors put before them, and with CR LF as LF. */
+void typed_lines(struct buf *file);
+
 /*
  * Append an account's name: "ana", " Ana ", "ana@HOST", "ana@" as "ana".
  *

@@ -111,7 +111,12 @@ by_code() {
 ok "a device's code with a dash of print" by_code "s/-/ $ndash /" phone
 ok 'and in pieces' by_code "s/-//; s/./&$nbsp/g" tablet
 ok 'a recovery key' ana recovery key create --out "$T/key"
-sed "s/-/$ndash/g; s/^/$bom/; s/\$/\r/" "$T/key" | tr 'A-Z' 'a-z' >"$T/key2"
+{
+	printf %s "$bom"
+	sed 's/$/\r/' "$T/key"
+} >"$T/key2"
+ok 'saved by another editor' ana recovery drill --key-file "$T/key2"
+tail -n 1 "$T/key" | sed "s/-/$ndash/g" | tr 'A-Z' 'a-z' >"$T/key2"
 ok 'typed otherwise' ana recovery drill --key-file "$T/key2"
 
 # ---- names ----

@@ -61,6 +61,28 @@ reads_codes_however_they_are_set(void **state)
 }
 
 static void
+reads_files_of_any_editor(void **state)
+{
+	static const struct pair cases[] = {
+		{ "a\nb\n", "a\nb\n" },
+		{ "\xef\xbb\xbf"
+		  "a\r\n\r\nb\r\n",
+		    "a\n\nb\n" },
+		{ "a\rb\r", "a\rb\r" },
+		{ "\xef\xbb\xbf", "" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OWN(buf_free) struct buf b = { 0 };
+		buf_put_str(&b, cases[i].typed);
+		typed_lines(&b);
+		assert_string_equal(buf_text(&b), cases[i].want);
+	}
+}
+
+static void
 reads_an_account_by_its_name_or_address(void **state)
 {
 	static const struct pair cases[] = {
@@ -259,6 +281,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_codes_however_they_are_set),
+		cmocka_unit_test(reads_files_of_any_editor),
 		cmocka_unit_test(reads_an_account_by_its_name_or_address),
 		cmocka_unit_test(reads_numbers_as_people_write_them),
 		cmocka_unit_test(shows_what_hides_and_what_turns),

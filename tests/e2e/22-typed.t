@@ -98,6 +98,11 @@ refused 'what a trusted device shows goes to no server' 2 wrong-code-kind \
 	--with authenticator \
 	--code "$(other_code 12345678 | sed "s/^..../&$nbsp/")"
 
+again
+refused 'a step-up without the code' 2 input-missing ana step-up
+also 'that names the flag' '^Add: --code CODE$'
+also 'and ways for who has lost it' '^If it is lost: .*recover URL NAME'
+
 # by_code SHAPE HOME: let a device in, its code typed so.
 by_code() {
 	rm -f "$T/pipe"
@@ -115,6 +120,11 @@ ok 'a recovery key' ana recovery key create --out "$T/key"
 	printf %s "$bom"
 	sed 's/$/\r/' "$T/key"
 } >"$T/key2"
+ok 'which is the way for who has lost the authenticator' \
+	aumbry --home "$T/found" recover "$URL" ana@localhost \
+	--key-file "$T/key" --new-password-file "$PW" --keep-devices
+ok 'as it is said' aumbry --home "$T/found" authenticator add \
+	--secret-file "$T/secret2"
 ok 'saved by another editor' ana recovery drill --key-file "$T/key2"
 tail -n 1 "$T/key" | sed "s/-/$ndash/g" | tr 'A-Z' 'a-z' >"$T/key2"
 ok 'typed otherwise' ana recovery drill --key-file "$T/key2"

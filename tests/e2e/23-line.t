@@ -134,7 +134,6 @@ ok 'a code is shown' until_true 30 test -s "$T/code"
 kill -TERM $approving
 wait $approving
 equal 'which is left' TERM "$(kill -l $?)"
-ok 'and the request with it' until_true 30 nobody
 kill -KILL $joining
 wait $joining 2>/dev/null
 says 'a server with -v tells of each request' \

@@ -27,7 +27,7 @@ HEADER_PKGS := p11-kit-1
 # Asked at first use, and once: `check` and `demo` install them first.
 once = $(eval $1 := $(shell pkg-config $2))$($1)
 PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags $(PKGS) $(HEADER_PKGS))
-PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl)
+PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl) -lunistring
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \

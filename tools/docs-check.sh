@@ -39,12 +39,13 @@ in_manual src/cmd/escrow.c docs/man/aumbry-escrow.8
 
 # Options that are parsed stand in a usage, and those of a usage are parsed.
 # --keep-… is one word there; -l is the short form of --long.
-usages=$(sed -n '/^} commands\[\] = {/,/^};/p' src/cmd/cli.c)
+usages=$(sed -n '/^} commands\[\] = {/,/^};/p; /^help(FILE/,/^}/p' \
+	src/cmd/cli.c)
 parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cmd/cli*.[ch] |
 	sed 's/^{ "//; s/".*//' | sort -u)
 [ -n "$parsed" ] || echo 'src/cmd: no option found' >>"$bad"
 for option in $parsed; do
-	case $option in keep-*ly) continue ;; esac
+	case $option in keep-*ly | ?) continue ;; esac
 	printf '%s\n' "$usages" | grep -q -e "--${option}[^a-z-]" ||
 		echo "src/cmd/cli.c: no usage has --$option" >>"$bad"
 done

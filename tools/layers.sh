@@ -39,6 +39,7 @@ at_home() {
 	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido.c src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;
+	uninorm.h) homes='src/cmd/cli_typed.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c

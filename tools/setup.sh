@@ -42,6 +42,7 @@ zopfli                     # what browsers load, as small as gzip gets
 libsystemd-dev             # speaks to the desktop
 libfido2-dev               # security keys, on both sides
 libmaxminddb-dev           # about where an address is
+libunistring-dev           # one form (NFC) for what is typed; curl loads it anyway
 libcbor-dev                # what security keys speak; libfido2 stands on it
 libp11-kit-dev             # the headers of PKCS#11, for a root key on a token
 '

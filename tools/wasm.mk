@@ -24,13 +24,13 @@ WASM_FLAGS := -std=c11 -D_GNU_SOURCE -Oz -Wall -Wextra -Werror \
 
 # The same files as the client's, but for what stands on the system.
 WASM_OWN := $(wildcard src/web/*.c) \
-	$(addprefix src/base/,buf.c err.c now.c scan.c text.c) \
+	$(addprefix src/base/,buf.c err.c now.c rune.c scan.c text.c typed.c) \
 	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) \
 	$(addprefix src/client/,act.c api.c chain.c depot.c depot_remote.c \
-	entering.c keyjoin.c level.c login.c newcomer.c pair.c pair_join.c \
-	pin.c prove.c recovery.c relay.c release.c release_open.c \
+	entering.c keyjoin.c level.c login.c newcomer.c pair.c password.c \
+	pair_join.c pin.c prove.c recovery.c relay.c release.c release_open.c \
 	remote_escrow.c seckey.c seckey_drop.c session.c visiting.c) \
 	$(wildcard src/client/self*.c src/client/zcopy*.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)

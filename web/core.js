@@ -58,7 +58,7 @@ class Core {
 	// Calls run one after the other; what they left is kept before they end.
 	ask(what, more = {}) {
 		const run = this.#queue.then(async () => {
-			const { answer } = await this.#post({ ask: { do: what, ...more } });
+			const { answer } = await this.#post({ ask: composed({ do: what, ...more }) });
 			await this.#kept();
 			if (answer.error)
 				throw answer.error;
@@ -102,6 +102,13 @@ class Core {
 		return this.ask("call", { method, path, ...(body && { body }) });
 	}
 }
+
+// The same letters may come in one piece or as a letter and its accent; the
+// program keeps the same form (NFC).
+const composed = (x) => typeof x === "string" ? x.normalize("NFC") :
+	Array.isArray(x) ? x.map(composed) :
+		x && Object.getPrototypeOf(x) === Object.prototype ?
+			Object.fromEntries(Object.entries(x).map(([k, v]) => [k, composed(v)])) : x;
 
 export const core = new Core();
 export const problem = (code, message, remedy = "") => ({ code, message, remedy });

@@ -15,9 +15,17 @@ export function h(tag, attrs, ...children) {
 		else if (v !== false && v !== undefined && v !== null)
 			e.setAttribute(k, v);
 	}
-	e.append(...children.flat(9).filter((c) => c !== null && c !== undefined && c !== false));
+	e.append(...children.flat(9).filter((c) => c !== null && c !== undefined && c !== false)
+		.map((c) => typeof c === "string" ? shown(c) : c));
 	return e;
 }
+
+// What is not seen, or turns the direction of writing, as the program shows it;
+// joiners between letters that are not ASCII belong to their spelling.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb\u{e0000}-\u{e0fff}\p{Cs}]/gu;
+export const shown = (text) => text.replace(HIDDEN, (c, at, all) =>
+	/[\u200c\u200d]/.test(c) && all.charCodeAt(at - 1) > 127 && all.charCodeAt(at + 1) > 127 ? c :
+		[...new TextEncoder().encode(c)].map((b) => `\\x${b.toString(16).padStart(2, "0")}`).join(""));
 
 let numbers = 0;
 export const fresh = (word) => `${word}-${++numbers}`;
@@ -52,7 +60,7 @@ export const nameField = (name) => h("input", { name: "username", autocomplete: 
 
 export function codeField({ label, digits, hint, name = "code", ...rest }) {
 	return field({ label, hint, name, inputmode: "numeric", autocomplete: "one-time-code",
-		maxlength: digits + 4, class: "code", required: true, pattern: "[0-9 \\-]*",
+		maxlength: 4 * digits + 8, class: "code", required: true,
 		placeholder: digits === 8 ? "0000-0000" : "000000", ...rest });
 }
 

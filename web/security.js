@@ -2,7 +2,7 @@
 // security.js: password, two-factor and each kind of factor, notices by mail.
 import { core, problem } from "./core.js";
 import { part, h, badge, button, sure, announce, dialog, form, codeField, row, field, nameField, choice, gaveUp } from "./dom.js";
-import { change, digits, stepped, stepUp } from "./ways.js";
+import { change, stepped, stepUp } from "./ways.js";
 import { qrImage } from "./qr.js";
 import { when, ago } from "./words.js";
 import { keyMake } from "./keys.js";
@@ -94,7 +94,7 @@ const showSecret = ({ secret, uri }) => dialog("Set up the authenticator", (clos
 	qrImage(uri, "QR code for the authenticator app"),
 	h("p", { class: "secret" }, h("code", {}, secret.match(/.{1,4}/g).join(" "))),
 	form({ submit: "Confirm", act: async ({ code }) => {
-		const a = await core.call("POST", "/v1/authenticator/confirm", { code: digits(code) });
+		const a = await core.call("POST", "/v1/authenticator/confirm", { code });
 		announce(`The authenticator is set up; two-factor is ${a.two_factor}.`);
 		close(true);
 	} }, codeField({ label: "Code from the app", digits: 6 })),
@@ -128,7 +128,7 @@ const addPhone = (gateways) => dialog("Add a phone number", (close) => {
 	const at = h("div", {});
 	const confirm = (asked, number) => {
 		at.replaceChildren(form({ submit: "Confirm", act: async ({ code }) => {
-			await core.call("POST", "/v1/phones/confirm", { code: digits(code) });
+			await core.call("POST", "/v1/phones/confirm", { code });
 			announce(`${number} is confirmed.`);
 			close(true);
 		}, secondary: h("button", { type: "button", class: "link", onclick: ask }, "Didn’t get a code?") },
@@ -209,9 +209,7 @@ function passwordPart(me) {
 		changing("Change the password", async () => {
 			await dialog("Change the password", (close) => form({ submit: "Change it",
 				act: async ({ fresh, repeated }) => {
-					if ([...fresh].length < 8)
-						throw problem("bad-request", "the password is shorter than 8 characters",
-							"Longer is better.");
+					await core.ask("password_ok", { password: fresh });
 					if (fresh !== repeated)
 						throw problem("bad-request", "the two are not the same", "Type the new password twice.");
 					if (!await stepUp("First the password that you have now."))
@@ -254,7 +252,7 @@ const addMail = () => dialog("Add a mail address", (close) => {
 	at.append(form({ submit: "Send a code", act: async ({ address }) => {
 		await change("POST", "/v1/mail", { address: address.trim() });
 		at.replaceChildren(form({ submit: "Confirm", act: async ({ code }) => {
-			await core.call("POST", "/v1/mail/confirm", { code: digits(code) });
+			await core.call("POST", "/v1/mail/confirm", { code });
 			announce(`Notices go to ${address} from now on.`);
 			close(true);
 		} }, h("p", {}, `A code is on its way to ${address}.`), codeField({ label: "Code", digits: 6 })));

@@ -81,7 +81,8 @@ export async function showSignin(server) {
 		h("a", { href: "#/signup" }, "Make one")));
 }
 
-const nameOf = (typed, server) => typed.trim().replace(`@${server.host}`, "");
+// As a browser is remembered for it; what it stands for the core reads.
+const nameOf = (typed, server) => typed.trim().toLowerCase().replace(`@${server.host}`, "");
 
 async function chooseWay(server, name, answer) {
 	const trusted = trustedNames();
@@ -225,9 +226,6 @@ export async function showSignup(server) {
 	screen("Make an account", h("div", { class: "card" },
 		form({ submit: "Make the account", act: async (v) => {
 			askToKeep();
-			if ([...v.password].length < 8)
-				throw problem("bad-request", "the password is shorter than 8 characters",
-					"Longer is better: three or four words that nobody would put together.");
 			// What the first step leaves is kept before the second one tells the server.
 			await core.roomy();
 			await core.ask("signup", { name: v.name.trim(), password: v.password,

@@ -37,7 +37,7 @@ const trustChoice = (trustable) => trustable && canTrust() && choice({ name: "tr
 const panels = {
 	authenticator: ({ via, done, trustable }) => form({ submit: "Continue",
 		act: async ({ code, trust }) => done(await via.prove({ method: "authenticator",
-			code: digits(code), ...(trust && { trust: true }) })) },
+			code, ...(trust && { trust: true }) })) },
 	h("p", {}, "Open your authenticator app and type the code it shows for this account."),
 	codeField({ label: "Code from the app", digits: 6 }), trustChoice(trustable)),
 	text: (x) => sentCode("text", x),
@@ -50,8 +50,6 @@ const panels = {
 	h("p", {}, "Have your security key ready. The browser asks for it, and for its PIN."),
 	trustChoice(trustable)),
 };
-
-export const digits = (code) => code.replace(/[\s-]/g, "");
 
 function sentCode(way, { numbers, via, done, trustable }) {
 	const usable = numbers.filter((n) => way === "call" || !n.call);
@@ -74,7 +72,7 @@ function sentCode(way, { numbers, via, done, trustable }) {
 	return form({ submit: "Continue", act: async ({ code, trust }) => {
 		if (!sent && code === "")
 			await send();
-		done(await via.prove({ method: way, code: digits(code), ...(trust && { trust: true }) }));
+		done(await via.prove({ method: way, code, ...(trust && { trust: true }) }));
 	} },
 	h("p", {}, way === "text" ? "We send a code to a phone number of the account." :
 		"We call a phone number of the account and say a code."),

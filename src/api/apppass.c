@@ -4,12 +4,12 @@
 
 #include "api/api.h"
 #include "base/text.h"
+#include "base/typed.h"
 #include "factor/factor.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define GROUP 4 /* letters between dashes */
 /* A use is written down once a minute, a failure a few times an hour. */
@@ -71,10 +71,13 @@ take_wish(struct call *c, struct wish *w, struct err *e)
 	    scope_parse(w->scope, &scope, e) < 0)
 		return -1;
 	if (w->label[0] == '\0' || strlen(w->label) > APPPASS_LABEL ||
-	    !text_is_label(w->label))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "a label has 1 to %d bytes and no control characters",
+	    !text_is_label(w->label)) {
+		(void)err_set(e, ERR_BAD_REQUEST,
+		    "a label has 1 to %d bytes, something to be seen, and no "
+		    "control characters",
 		    APPPASS_LABEL);
+		return err_remedy(e, "Choose another label.");
+	}
 	if (ends && (lives_s == 0 || lives_s > LIVES_MAX_S))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "an app-specific password lives for 1 second to 100 years");
@@ -266,21 +269,24 @@ struct check_job {
 static void
 take_letters(const char *typed, char out[static APPPASS_LETTERS + 1])
 {
+	OWN(buf_free) struct buf plain = { 0 };
 	size_t n = 0;
 
-	for (; *typed != '\0'; typed++) {
-		char c = *typed;
-		if (c == '-' || c == ' ')
-			continue;
+	out[0] = '\0';
+	typed_code(&plain, bytes_str(typed));
+	if (plain.n != APPPASS_LETTERS)
+		return;
+	for (; n < plain.n; n++) {
+		uint8_t c = plain.p[n];
 		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		if (c < 'a' || c > 'z' || n == APPPASS_LETTERS) {
-			n = 0;
-			break;
+			c = (uint8_t)(c + 32);
+		if (c < 'a' || c > 'z') {
+			out[0] = '\0';
+			return;
 		}
-		out[n++] = c;
+		out[n] = (char)c;
 	}
-	out[n == APPPASS_LETTERS ? n : 0] = '\0';
+	out[n] = '\0';
 }
 
 /* NAME, or NAME@HOST of this server. */
@@ -288,13 +294,15 @@ static bool
 take_name(const struct server *s, const char *login,
     char name[static LIMIT_NAME_BYTES + 1])
 {
-	size_t n = strcspn(login, "@");
+	OWN(buf_free) struct buf plain = { 0 };
+	struct err ignored;
 
-	if (n == 0 || n > LIMIT_NAME_BYTES ||
-	    (login[n] == '@' && strcasecmp(login + n + 1, s->config.host) != 0))
+	if (typed_account(bytes_str(login), s->config.host, &plain, &ignored) <
+		0 ||
+	    plain.n > LIMIT_NAME_BYTES)
 		return false;
-	memcpy(name, login, n);
-	name[n] = '\0';
+	memcpy(name, plain.p, plain.n);
+	name[plain.n] = '\0';
 	return account_name_ok(name);
 }
 

@@ -2,6 +2,7 @@
 /* mail.c: the addresses that notices go to, and their confirmation. */
 #include "api/api.h"
 
+#include "base/typed.h"
 #include "server/code.h"
 #include "server/notice.h"
 
@@ -72,18 +73,35 @@ send_code(struct tx *tx, struct call *c, const char *address, struct err *e)
 	return rc;
 }
 
+/* The address that the call is about, as it was typed. */
+static int
+take_address(const struct call *c, struct buf *out, struct err *e)
+{
+	const char *typed = "";
+
+	if (jsonio_text(c->in, "address", &typed, e) < 0)
+		return -1;
+	buf_put_bytes(out, typed_trim(bytes_str(typed)));
+	return 0;
+}
+
 static int
 add(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
-	const char *address = "";
+	OWN(buf_free) struct buf typed = { 0 };
 	bool ok;
 
-	if (jsonio_text(c->in, "address", &address, e) < 0)
+	if (take_address(c, &typed, e) < 0)
 		return -1;
-	if (!notice_address_ok(address))
-		return err_set(e, ERR_BAD_REQUEST,
+	const char *address = buf_text(&typed);
+	if (!notice_address_ok(address)) {
+		(void)err_set(e, ERR_BAD_REQUEST,
 		    "a mail address is NAME@DOMAIN, in ASCII");
+		return err_remedy(e,
+		    "Give it like ana@example.org; a domain of other letters "
+		    "in its form xn--…");
+	}
 	if (c->s->config.smtp_url[0] == '\0')
 		return err_set(e, ERR_NO_GATEWAY, "this server sends no mail");
 	buf_printf(&key, "mail|%s", id_text(&c->me->uid).s);
@@ -129,12 +147,13 @@ static int
 confirm(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf address = { 0 };
-	const char *code = "";
+	const char *typed = "";
+	char code[CODE_DIGITS + 1];
 	bool ok;
 
-	if (jsonio_text(c->in, "code", &code, e) < 0)
+	if (jsonio_text(c->in, "code", &typed, e) < 0)
 		return -1;
-	if (!code_shape(c, code, "by mail"))
+	if (!code_take(c, typed, "by mail", code))
 		return 0;
 	if (code_try(tx, c, &c->me->uid, "mail", &ok, e) < 0)
 		return -1;
@@ -168,11 +187,13 @@ static int
 drop(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	const char *address = "";
+	OWN(buf_free) struct buf typed = { 0 };
 	bool row;
 
-	if (jsonio_text(c->in, "address", &address, e) < 0 ||
-	    sql_first(tx, e, &s, &row,
+	if (take_address(c, &typed, e) < 0)
+		return -1;
+	const char *address = buf_text(&typed);
+	if (sql_first(tx, e, &s, &row,
 		"SELECT confirmed FROM mail_address WHERE uid = ?"
 		" AND address = ?",
 		"is", &c->me->uid, address) < 0)

@@ -86,8 +86,8 @@ tries_key(const struct call *c, const struct id *uid, const char *name,
 		buf_printf(out, "step-up|%s|%s", id_text(uid).s,
 		    id_text(&c->me->dev_id).s);
 	else if (was_device(c, uid, &dev_id))
-		buf_printf(out, "known|%s|%s", id_text(uid).s,
-		    id_text(&dev_id).s);
+		buf_printf(
+		    out, "known|%s|%s", id_text(uid).s, id_text(&dev_id).s);
 	else
 		buf_printf(out, "password|%s|%s", name, server_source(c));
 }
@@ -126,8 +126,7 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 	if (server_throttle(tx, c, buf_text(&key), c->s->config.password_tries,
 		TRIES_MS, ok, e) < 0)
 		return -1;
-	return *ok || !stranger ? 0
-				: account_unspend(tx, buf_text(&names), e);
+	return *ok || !stranger ? 0 : account_unspend(tx, buf_text(&names), e);
 }
 
 /* Nothing that was right counts. */

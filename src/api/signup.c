@@ -5,6 +5,7 @@
 #include "api/protect.h"
 #include "api/ring.h"
 #include "base/now.h"
+#include "base/version.h"
 #include "server/escrowlink.h"
 #include "server/invite.h"
 
@@ -38,7 +39,7 @@ info(struct tx *tx, struct call *c, struct err *e)
 	(void)tx;
 	(void)e;
 	jsonio_put_text(c->out, "product", "aumbry");
-	jsonio_put_text(c->out, "version", SERVER_VERSION);
+	jsonio_put_text(c->out, "version", AUMBRY_VERSION);
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	if (!c->s->plain)
 		jsonio_put_bytes(c->out, "tls",

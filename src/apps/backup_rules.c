@@ -6,6 +6,7 @@
  */
 #include "apps/backup_in.h"
 
+#include "base/typed.h"
 #include "base/file.h"
 #include "client/home.h"
 
@@ -50,8 +51,10 @@ backup_rules_load(struct run *r, struct err *e)
 	exclude_add_defaults(r->defaults);
 	for (size_t i = 0; i < o->n_exclude_files; i++) {
 		OWN(buf_free) struct buf text = { 0 };
-		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0 ||
-		    exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
+		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0)
+			return err_in(e, "%s", o->exclude_files[i]);
+		typed_lines(&text);
+		if (exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
 			return err_in(e, "%s", o->exclude_files[i]);
 	}
 	for (size_t i = 0; i < BACKUP_SYSTEM; i++) {

@@ -329,14 +329,6 @@ snapshot_latest(const struct snapshot_list *l)
 	return last;
 }
 
-static bool
-begins(const struct id *id, const char *text)
-{
-	size_t n = strlen(text);
-
-	return n >= 1 && strncmp(id_text(id).s, text, n) == 0;
-}
-
 static int
 none(const char *text, struct err *e)
 {
@@ -378,12 +370,12 @@ snapshot_find(const struct snapshot_list *l, const char *text,
 		    : err_set(e, ERR_NOT_FOUND, "there is no snapshot yet");
 	}
 	for (size_t i = 0; i < l->n; i++)
-		if (begins(&l->list[i].id, text)) {
+		if (id_begins(&l->list[i].id, text)) {
 			*out = &l->list[i];
 			found++;
 		}
 	for (size_t i = 0; i < l->n_bad; i++)
-		if (begins(&l->bad[i].id, text)) {
+		if (id_begins(&l->bad[i].id, text)) {
 			bad = &l->bad[i];
 			found++;
 		}

@@ -22,6 +22,7 @@ err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 	e->code = code;
 	e->remedy[0] = '\0';
+	e->heard = e->remedy_heard = false;
 	va_start(ap, fmt);
 	(void)vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	va_end(ap);
@@ -62,6 +63,7 @@ err_sys(struct err *e, const char *fmt, ...)
 		e->code = ERR_IO;
 	}
 	e->remedy[0] = '\0';
+	e->heard = e->remedy_heard = false;
 	va_start(ap, fmt);
 	int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	va_end(ap);
@@ -76,6 +78,7 @@ err_remedy(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 
+	e->remedy_heard = false;
 	va_start(ap, fmt);
 	(void)vsnprintf(e->remedy, sizeof e->remedy, fmt, ap);
 	va_end(ap);

@@ -11,6 +11,7 @@
 #include "base/err_table.h"
 #include "base/own.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ERR_ENUM(id, code, http, exit_status, what, remedy) id,
@@ -21,6 +22,8 @@ struct err {
 	enum err_code code;
 	char msg[640];
 	char remedy[320]; /* empty: the catalogue's remedy holds */
+	/* These words are a server's, and may be anything. */
+	bool heard, remedy_heard;
 };
 
 /* Set code and message. Always returns -1. */

@@ -15,7 +15,7 @@ X(ERR_USAGE, "bad-usage", 400, 2, "The command line was not understood.", "Run: 
 X(ERR_INPUT_MISSING, "input-missing", 400, 2, "Something is needed that only a person or a flag can give.", "Give the flag that the message names.") \
 X(ERR_WRONG_CODE_KIND, "wrong-code-kind", 400, 2, "A code of one kind was given where another kind is needed.", "Codes shown by your device have 8 digits, those of an authenticator, a text or a call have 6. Check --with.") \
 X(ERR_AMBIGUOUS_REQUEST, "ambiguous-request", 409, 2, "Several devices are asking to join.", "Run: aumbry device requests, then name one by its ID.") \
-X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Use 1 to 64 of the characters a-z, 0-9, dot, dash and underscore.") \
+X(ERR_BAD_NAME, "bad-name", 400, 2, "A name is not of the form that is allowed here.", "Choose another, of the form that the message names.") \
 X(ERR_BAD_REQUEST, "bad-request", 400, 1, "The server did not understand a request.", "Update this program; if it is new, report this with the request id.") \
 X(ERR_TOO_LARGE, "too-large", 413, 1, "Something is larger than its limit.", "The message names the limit.") \
 /* account and sign-in */ \
@@ -53,7 +53,7 @@ X(ERR_PERMISSION, "permission-denied", 403, 4, "This device may not do that.", "
 /* devices and circle */ \
 X(ERR_DEVICE_REMOVED, "device-removed", 401, 4, "This device was removed from the account.", "To join again, run: aumbry --home DIR signin URL NAME, with a new folder for DIR. What is here stays as it is.") \
 X(ERR_DEVICE_TOO_YOUNG, "device-too-young", 403, 4, "This device joined too recently to do that.", "Use an older device, or wait until the hour that the message names.") \
-X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine.", "For a key of this machine's own, run: aumbry signout --erase, then: aumbry signin URL NAME") \
+X(ERR_DEVICE_COPIED, "device-copied", 403, 1, "The device key here was made on another machine, or before this one was set up anew.", "If it is still your device (its disk was moved, its system set up anew): aumbry device adopt. If the other machine is still in use, this one needs a key of its own: aumbry signin URL NAME with another --home") \
 X(ERR_NOT_A_MEMBER, "not-a-member", 403, 4, "The signer is not an active device of this account.", "To join again, run: aumbry --home DIR signin URL NAME, with a new folder for DIR. What is here stays as it is.") \
 X(ERR_CIRCLE_INVALID, "circle-invalid", 400, 6, "The list of devices carries a signature or a link that is wrong.", "Do not go on. Compare with another device: aumbry device list") \
 X(ERR_CIRCLE_ROLLED_BACK, "circle-rolled-back", 409, 6, "The server shows an older list of devices than this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not go on.") \

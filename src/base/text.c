@@ -2,6 +2,8 @@
 /* text.c: bytes as text and back. */
 #include "base/text.h"
 
+#include "base/rune.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,46 +181,13 @@ text_unbase32(struct buf *out, struct bytes x)
 	return decode(out, x, 5, value32);
 }
 
-/* Length of the well-formed UTF-8 sequence at p, 0 when there is none. */
-static size_t
-utf8_length(const uint8_t *p, size_t n)
-{
-	static const struct {
-		uint8_t lo, hi, lo2, hi2;
-		size_t n;
-	} rows[] = {
-		/* RFC 3629, section 4 */
-		{ 0x00, 0x7f, 0, 0, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (p[0] < rows[i].lo || p[0] > rows[i].hi)
-			continue;
-		if (n < rows[i].n)
-			return 0;
-		if (rows[i].n > 1 && (p[1] < rows[i].lo2 || p[1] > rows[i].hi2))
-			return 0;
-		for (size_t k = 2; k < rows[i].n; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return rows[i].n;
-	}
-	return 0;
-}
-
 bool
 text_is_utf8(struct bytes x)
 {
+	uint32_t r;
+
 	for (size_t i = 0; i < x.n;) {
-		size_t step = utf8_length(x.p + i, x.n - i);
+		size_t step = rune_take(bytes_of(x.p + i, x.n - i), &r);
 		if (step == 0)
 			return false;
 		i += step;
@@ -229,10 +198,18 @@ text_is_utf8(struct bytes x)
 bool
 text_is_label(const char *s)
 {
-	for (size_t i = 0; s[i] != '\0'; i++)
-		if ((uint8_t)s[i] < 0x20 || s[i] == 0x7f)
+	struct bytes x = bytes_str(s);
+	bool seen = x.n == 0;
+	uint32_t r = 0;
+
+	for (size_t i = 0; i < x.n;) {
+		size_t step = rune_take(bytes_of(x.p + i, x.n - i), &r);
+		if (step == 0 || rune_hides_at(x, i, step, r))
 			return false;
-	return text_is_utf8(bytes_str(s));
+		seen |= !rune_is_space(r) && !rune_is_hidden(r);
+		i += step;
+	}
+	return seen;
 }
 
 void
@@ -240,17 +217,15 @@ text_show(struct buf *out, struct bytes x)
 {
 	for (size_t i = 0; i < x.n;) {
 		uint8_t c = x.p[i];
-		size_t step = utf8_length(x.p + i, x.n - i);
-		/* U+0080..U+009F are control characters too. */
-		bool control = c < 0x20 || c == 0x7f ||
-		    (step == 2 && c == 0xc2 && x.p[i + 1] < 0xa0);
+		uint32_t r = 0;
+		size_t step = rune_take(bytes_of(x.p + i, x.n - i), &r);
 		if (c == '\n') {
 			buf_put_str(out, "\\n");
 		} else if (c == '\t') {
 			buf_put_str(out, "\\t");
 		} else if (c == '\\') {
 			buf_put_str(out, "\\\\");
-		} else if (step == 0 || control) {
+		} else if (step == 0 || rune_hides_at(x, i, step, r)) {
 			step = step == 0 ? 1 : step;
 			for (size_t k = 0; k < step; k++)
 				buf_printf(out, "\\x%02x", x.p[i + k]);

@@ -22,12 +22,14 @@ void text_base32(struct buf *out, struct bytes x);
 MUST_CHECK int text_unbase32(struct buf *out, struct bytes b32);
 
 bool text_is_utf8(struct bytes x); /* well-formed, RFC 3629 */
-/* What a person may name a thing: UTF-8 without control characters. */
+/* What a person may name a thing: "", or UTF-8 of which something is seen, and
+ * nothing that hides or turns what stands beside it. */
 bool text_is_label(const char *s);
 
 /*
  * Append x so that a terminal and a person can take it: control characters,
- * bytes that are not UTF-8 and backslash as \n, \t, \\ or \xHH.
+ * what is not seen or turns the direction of writing, bytes that are not UTF-8
+ * and backslash as \n, \t, \\ or \xHH.
  */
 void text_show(struct buf *out, struct bytes x);
 

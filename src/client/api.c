@@ -55,9 +55,10 @@ int
 api_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
     struct err *e)
 {
-	struct remote_call c = {
-		.method = "GET", .path = path, .timeout_s = wait_s + 30
-	};
+	struct remote_call c = { .method = "GET",
+		.path = path,
+		.timeout_s = wait_s + 30,
+		.waits = wait_s > 0 };
 
 	return call(r, &c, out, e);
 }

@@ -133,8 +133,8 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 
 	(void)wait_s; /* nobody else wakes us: the answer is the present */
 	sink->begin(sink->ctx);
-	return zone_changes(
-		   of(d)->db, &key, since, sink->take, sink->ctx, e) < 0
+	return zone_changes(of(d)->db, &key, since, sink->take, sink->ctx, e) <
+		0
 	    ? known(d, e)
 	    : 0;
 }

@@ -2,6 +2,8 @@
 /* fido.c: security keys over libfido2. */
 #include "client/fido.h"
 
+#include "base/stop.h"
+
 #include <errno.h>
 #include <fido.h>
 #include <poll.h>
@@ -296,6 +298,20 @@ wrong_pin(fido_dev_t *dev, struct err *e)
 /* One command, with the owner's finger or PIN. */
 typedef int (*command_fn)(struct fido *f, void *ctx, const char *pin);
 
+/* Asked to stop, the key need not blink until its time is up. */
+static int
+guarded(struct fido *f, command_fn fn, void *ctx)
+{
+	stop_guard();
+	int rc = fn(f, ctx, as_text(f->pin));
+	if (rc != FIDO_OK && stop_asked()) {
+		(void)fido_dev_cancel(f->dev);
+		rc = FIDO_ERR_KEEPALIVE_CANCEL;
+	}
+	stop_unguard();
+	return rc;
+}
+
 static int
 command(
     struct fido *f, command_fn fn, void *ctx, const char *what, struct err *e)
@@ -306,7 +322,7 @@ command(
 		return -1;
 	if (f->ask->touch != NULL)
 		f->ask->touch(f->ask->ctx);
-	int rc = fn(f, ctx, as_text(f->pin));
+	int rc = guarded(f, fn, ctx);
 	/* The wrong finger too often: the PIN still helps. */
 	if (finger &&
 	    (rc == FIDO_ERR_UV_BLOCKED || rc == FIDO_ERR_UV_INVALID ||
@@ -314,7 +330,7 @@ command(
 	    fido_dev_has_pin(f->dev)) {
 		if (ask_pin(f, e) < 0)
 			return -1;
-		rc = fn(f, ctx, as_text(f->pin));
+		rc = guarded(f, fn, ctx);
 	}
 	if (rc == FIDO_ERR_PIN_INVALID) {
 		secret_free(&f->pin);

@@ -5,7 +5,9 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +19,93 @@
 #define KNOWN_MAX 256
 #define MACHINE_ID "/etc/machine-id"
 
-char *
-home_default(void)
+int
+home_default(char **out, struct err *e)
 {
 	const char *own = getenv("AUMBRY_HOME");
 	const char *data = getenv("XDG_DATA_HOME");
 	const char *home = getenv("HOME");
 
-	if (own != NULL && own[0] != '\0')
-		return mem_text(own);
-	if (data != NULL && data[0] == '/')
-		return file_join(data, "aumbry");
-	return file_join(home != NULL ? home : "/", ".local/share/aumbry");
+	if (own != NULL && own[0] != '\0') {
+		*out = mem_text(own);
+		return 0;
+	}
+	if (data != NULL && data[0] == '/') {
+		*out = file_join(data, "aumbry");
+		return 0;
+	}
+	/* Units and cron jobs may have none; keys never go to where one
+	 * happens to stand. */
+	if (home == NULL || home[0] != '/') {
+		const struct passwd *me = getpwuid(geteuid());
+		home = me != NULL ? me->pw_dir : NULL;
+	}
+	if (home == NULL || home[0] != '/') {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "HOME is not set, and this user has no folder");
+		return err_remedy(
+		    e, "Say where the device's keys are: --home DIR");
+	}
+	*out = file_join(home, ".local/share/aumbry");
+	return 0;
+}
+
+static int
+not_ours(const char *path, struct err *e)
+{
+	struct stat st;
+	const struct passwd *who =
+	    lstat(path, &st) == 0 ? getpwuid(st.st_uid) : NULL;
+
+	(void)err_set(e, ERR_PERMISSION, "%s cannot be opened by this user%s%s",
+	    path, who != NULL ? ": it belongs to " : "",
+	    who != NULL ? who->pw_name : "");
+	return err_remedy(e,
+	    "Run it as the user whose folder that is, give the folder and all "
+	    "in it to this user (chown -R), or use another --home.");
+}
+
+/* Others of the machine get no way to the keys. *was_open when they had one. */
+static int
+shut(const char *path, mode_t mode, bool *was_open, struct err *e)
+{
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP ? 0
+							 : not_ours(path, e);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "%s", path);
+	if ((st.st_mode & 077) == 0)
+		return 0;
+	*was_open = true;
+	return fchmod(fd, mode) < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+int
+home_ready(const char *dir, bool *was_open, struct err *e)
+{
+	OWN(mem_free) char *marker = file_join(dir, HOME_MARKER);
+	OWN(mem_free) char *key = file_join(dir, "device.key");
+	OWN(mem_free) char *db = file_join(dir, "state.db");
+	struct stat st;
+
+	*was_open = false;
+	if (stat(dir, &st) < 0)
+		return errno == ENOENT ? 0
+		    : errno == EACCES  ? not_ours(dir, e)
+				       : err_sys(e, "%s", dir);
+	if (S_ISDIR(st.st_mode) && access(dir, R_OK | X_OK) < 0)
+		return not_ours(dir, e);
+	if (!file_exists(marker))
+		return 0;
+	if (access(db, R_OK) < 0 && errno == EACCES)
+		return not_ours(db, e);
+	return shut(key, 0600, was_open, e) < 0 ||
+		shut(dir, 0700, was_open, e) < 0
+	    ? -1
+	    : 0;
 }
 
 int
@@ -98,13 +175,13 @@ home_write_key(const char *dir, const struct id *uid, const struct id *dev_id,
 }
 
 int
-home_read_key(const char *dir, struct id *uid, struct id *dev_id,
+home_read_moved(const char *dir, bool *here, struct id *uid, struct id *dev_id,
     struct devkey **key, struct err *e)
 {
 	static const struct digest none;
 	OWN(mem_free) char *path = file_join(dir, "device.key");
 	OWN(buf_free) struct buf b = { 0 };
-	struct digest here;
+	struct digest machine_here;
 
 	if (!file_exists(path))
 		return err_set(
@@ -121,10 +198,9 @@ home_read_key(const char *dir, struct id *uid, struct id *dev_id,
 	if (!scan_done(&s) || kind != KEY_KIND ||
 	    !bytes_equal(magic, bytes_str(HOME_SECRET_MAGIC)))
 		return err_set(e, ERR_STATE_DAMAGED, "%s is damaged", path);
-	machine(&here);
-	if (!digest_equal(&bound, &none) && !digest_equal(&bound, &here))
-		return err_set(e, ERR_DEVICE_COPIED,
-		    "the device key in %s was made on another machine", dir);
+	machine(&machine_here);
+	*here =
+	    digest_equal(&bound, &none) || digest_equal(&bound, &machine_here);
 	*key = devkey_of(raw);
 	return 0;
 }
@@ -149,6 +225,24 @@ home_keep_known(const char *dir, const char *known, struct err *e)
 	return strcmp(buf_text(&before), known) == 0
 	    ? 0
 	    : file_write(path, bytes_str(known), 0600, e);
+}
+
+int
+home_read_key(const char *dir, struct id *uid, struct id *dev_id,
+    struct devkey **key, struct err *e)
+{
+	OWN(devkey_free) struct devkey *k = NULL;
+	bool here;
+
+	if (home_read_moved(dir, &here, uid, dev_id, &k, e) < 0)
+		return -1;
+	if (!here)
+		return err_set(e, ERR_DEVICE_COPIED,
+		    "the device key in %s was made under another " MACHINE_ID
+		    ": on another machine, or before this one was set up anew",
+		    dir);
+	*key = TAKE(k);
+	return 0;
 }
 
 static int

@@ -20,8 +20,20 @@
 #define HOME_MARKER_TEXT "aumbry-home v1\n"
 #define HOME_SECRET_MAGIC "aumbry-secret-file v1\n"
 
-/* $AUMBRY_HOME, else $XDG_DATA_HOME/aumbry, else ~/.local/share/aumbry. */
-char *home_default(void);
+/*
+ * $AUMBRY_HOME, else $XDG_DATA_HOME/aumbry, else ~/.local/share/aumbry, where ~
+ * is $HOME or what the machine says of this user.
+ * errors  input-missing: there is none of them.
+ */
+MUST_CHECK int home_default(char **out, struct err *e);
+
+/*
+ * May this user work in it? One that is not there yet is fine.
+ *
+ * was_open  others of the machine could look in, and cannot any more.
+ * errors    permission-denied: it is another user's.
+ */
+MUST_CHECK int home_ready(const char *dir, bool *was_open, struct err *e);
 
 /* Make the folder, its marker, and open state.db. */
 MUST_CHECK int home_open(const char *dir, struct local **local, struct err *e);
@@ -44,6 +56,9 @@ MUST_CHECK int home_write_key(const char *dir, const struct id *uid,
 /* errors: not-signed-in without one; device-copied; state-damaged. */
 MUST_CHECK int home_read_key(const char *dir, struct id *uid, struct id *dev_id,
     struct devkey **key, struct err *e);
+/* The same without the last look: *here says whether it is this machine's. */
+MUST_CHECK int home_read_moved(const char *dir, bool *here, struct id *uid,
+    struct id *dev_id, struct devkey **key, struct err *e);
 /* Forget account and key; indexes, caches and copies go too. */
 MUST_CHECK int home_erase(const char *dir, struct err *e);
 

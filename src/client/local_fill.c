@@ -228,8 +228,8 @@ put_each(struct tx *tx, struct local_fill *f, uint64_t slot, uint64_t before,
 		bind_record(put, slot, &r);
 		stmt_u64(place, 1, slot);
 		stmt_bytes(place, 2, bytes_of(r.change.id.b, ID_BYTES));
-		if ((at != 0 && stmt_run(drop, e) < 0) || stmt_run(put, e) < 0 ||
-		    stmt_run(place, e) < 0)
+		if ((at != 0 && stmt_run(drop, e) < 0) ||
+		    stmt_run(put, e) < 0 || stmt_run(place, e) < 0)
 			return -1;
 	}
 	return 0;

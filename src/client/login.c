@@ -99,20 +99,38 @@ login_record(struct opaque *o, const json_t *answer, const struct circle *c,
 	return 0;
 }
 
-int
-login_step_up(struct remote *r, struct bytes password, const struct prove *p,
-    struct login *out, struct err *e)
+/* *half: the ways to show a factor, when one is needed. */
+static int
+prove_password(struct remote *r, struct bytes password, struct login *out,
+    json_t **half, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *half = NULL;
-	OWN(jsonio_free) json_t *answer = NULL;
 
 	if (login_start(r, "/v1/step-up/start", NULL, password, false, out, e) <
 	    0)
 		return -1;
 	jsonio_put_id(ask, "login", &out->id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(out->ke3, sizeof out->ke3));
-	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &half, e) < 0)
+	return api_call(r, "POST", "/v1/step-up/finish", ask, false, half, e);
+}
+
+int
+login_password(
+    struct remote *r, struct bytes password, struct login *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *half = NULL;
+
+	return prove_password(r, password, out, &half, e);
+}
+
+int
+login_step_up(struct remote *r, struct bytes password, const struct prove *p,
+    struct login *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *half = NULL;
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (prove_password(r, password, out, &half, e) < 0)
 		return -1;
 	return json_object_get(half, "methods") == NULL
 	    ? prove_stripped(half, p, e)

@@ -46,6 +46,10 @@ MUST_CHECK int login_record(struct opaque *o, const json_t *answer,
     const struct circle *c, json_t *out, struct secret **export_key,
     struct err *e);
 
+/* The password alone, for what needs no factor. No step-up comes of it. */
+MUST_CHECK int login_password(
+    struct remote *r, struct bytes password, struct login *out, struct err *e);
+
 /* Password and, when the account has one, a factor. */
 MUST_CHECK int login_step_up(struct remote *r, struct bytes password,
     const struct prove *p, struct login *out, struct err *e);

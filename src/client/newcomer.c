@@ -2,6 +2,7 @@
 /* newcomer.c: opening a request to join. */
 #include "client/newcomer.h"
 
+#include "base/typed.h"
 #include "client/chain.h"
 #include "client/depot_remote.h"
 
@@ -42,6 +43,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf known = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
 	const char *host = "", *token = "";
 	struct digest mac, machine;
 	uint16_t mature;
@@ -53,8 +55,9 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	if (remote_new(a->url, &n->remote, e) < 0 ||
 	    login_server(n->remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
-	    login_start(n->remote, "/v1/signin/start", a->name, a->password,
-		true, &l, e) < 0)
+	    typed_account(bytes_str(a->name), host, &name, e) < 0 ||
+	    login_start(n->remote, "/v1/signin/start", buf_text(&name),
+		a->password, true, &l, e) < 0)
 		return -1;
 	n->host = mem_text(host);
 	draw(n, a->device_name, a->browser ? CLASS_BROWSER : CLASS_COMPUTER);

@@ -3,6 +3,7 @@
 #include "client/pair_in.h"
 
 #include "base/now.h"
+#include "base/typed.h"
 #include "vault/cpace.h"
 
 #include <stdio.h>
@@ -43,16 +44,16 @@ int
 pair_parse_code(
     struct bytes typed, char out[static PAIR_CODE_DIGITS + 1], struct err *e)
 {
+	OWN(buf_free) struct buf plain = { 0 };
 	size_t n = 0;
 
-	for (size_t i = 0; i < typed.n; i++) {
-		uint8_t c = typed.p[i];
-		if (c == '-' || c == ' ')
-			continue;
+	typed_code(&plain, typed);
+	for (; n < plain.n; n++) {
+		uint8_t c = plain.p[n];
 		if (c < '0' || c > '9' || n == PAIR_CODE_DIGITS)
 			return err_set(e, ERR_WRONG_CODE,
 			    "a pairing code has %d digits", PAIR_CODE_DIGITS);
-		out[n++] = (char)c;
+		out[n] = (char)c;
 	}
 	out[n] = '\0';
 	if (n == 6)

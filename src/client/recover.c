@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "base/typed.h"
 #include "base/text.h"
 #include "client/act.h"
 #include "client/chain.h"
@@ -226,7 +227,7 @@ is_blank(const struct recover_ask *a, bool *again, struct err *e)
 }
 
 static void
-draw(struct recovering *r, const struct recover_ask *a)
+draw(struct recovering *r, const struct recover_ask *a, const char *name)
 {
 	r->key = devkey_new(&r->device);
 	r->device.class = CLASS_COMPUTER;
@@ -235,7 +236,7 @@ draw(struct recovering *r, const struct recover_ask *a)
 	device_name_commit(&r->opening, a->device_name, &r->device.name_commit);
 	memcpy(r->way, a->way, strnlen(a->way, sizeof r->way - 1));
 	r->url = mem_text(a->url);
-	r->name = mem_text(a->name);
+	r->name = mem_text(name);
 	r->device_name = mem_text(a->device_name);
 	r->code = a->code != NULL ? secret_copy(a->code) : NULL;
 }
@@ -247,6 +248,7 @@ recover_begin(const struct recover_ask *a, struct err *e)
 	OWN(jsonio_free) json_t *server = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf record = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
 	const char *host = "";
 	struct digest shown;
 	struct id nonce;
@@ -260,13 +262,14 @@ recover_begin(const struct recover_ask *a, struct err *e)
 		return 0;
 	if (remote_new(a->url, &r.remote, e) < 0 ||
 	    login_server(r.remote, &server, &mature, e) < 0 ||
-	    jsonio_text(server, "host", &host, e) < 0)
+	    jsonio_text(server, "host", &host, e) < 0 ||
+	    typed_account(bytes_str(a->name), host, &name, e) < 0)
 		return -1;
-	draw(&r, a);
+	draw(&r, a, buf_text(&name));
 	r.host = mem_text(host);
 	id_random(&nonce);
 	device_put(&record, &r.device);
-	jsonio_put_text(ask, "name", a->name);
+	jsonio_put_text(ask, "name", buf_text(&name));
 	jsonio_put_text(ask, "way", a->way);
 	jsonio_put_text(ask, "os", "linux");
 	jsonio_put_bytes(ask, "device", buf_bytes(&record));

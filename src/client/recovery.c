@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "base/typed.h"
 #include "client/act.h"
 #include "client/pin.h"
 #include "vault/recseed.h"
@@ -421,6 +422,7 @@ read_file(const char *path, struct buf *file, struct bytes *what,
 
 	if (file_read(path, FILE_MAX, file, e) < 0)
 		return -1;
+	typed_lines(file);
 	*what = bytes_str("");
 	*code = buf_bytes(file);
 	if (code->n < magic.n ||

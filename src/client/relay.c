@@ -72,7 +72,8 @@ fetch(struct relay *c, unsigned wait, struct err *e)
 	struct remote_call call = { .method = "GET",
 		.path = buf_text(&path),
 		.limit = RELAY_MAX,
-		.timeout_s = wait + 30 };
+		.timeout_s = wait + 30,
+		.waits = wait > 0 };
 	buf_clear(&c->queue);
 	if (remote_call(c->remote, &call, &c->queue, e) < 0)
 		return -1;

@@ -2,17 +2,21 @@
 /* remote.c: libcurl behind one call. */
 #include "client/remote.h"
 
+#include "base/stop.h"
 #include "base/text.h"
+#include "base/typed.h"
 #include "client/act.h"
 #include "client/depot.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
 
-#include <curl/curl.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <curl/curl.h>
 
 #define POOL 16 /* idle connections kept */
 #define TRIES 5 /* of a call whose answer was lost: over 1.5 seconds */
@@ -26,6 +30,7 @@ struct remote {
 	char *base; /* scheme://authority */
 	char *curl_pin; /* NULL over plain HTTP */
 	struct digest pin;
+	bool loopback;
 	pthread_mutex_t lock;
 	CURL *idle[POOL];
 	size_t n_idle;
@@ -46,12 +51,28 @@ init_curl(void)
 		abort();
 }
 
-static bool
-loopback(const char *authority)
+static void
+free_url(CURLU **u)
 {
-	return strncmp(authority, "127.", 4) == 0 ||
-	    strncmp(authority, "localhost", 9) == 0 ||
-	    strncmp(authority, "[::1]", 5) == 0;
+	curl_url_cleanup(*u);
+	*u = NULL;
+}
+
+static void
+free_part(char **s)
+{
+	curl_free(*s);
+	*s = NULL;
+}
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	    (inet_pton(AF_INET, host, &v4) == 1 &&
+		ntohl(v4.s_addr) >> 24 == 127);
 }
 
 static int
@@ -82,35 +103,70 @@ parse_pin(struct remote *r, const char *fragment, struct err *e)
 	return 0;
 }
 
+static bool
+has_part(CURLU *u, CURLUPart part, const char *but)
+{
+	OWN(free_part) char *s = NULL;
+
+	return curl_url_get(u, part, &s, 0) == CURLUE_OK &&
+	    (but == NULL || strcmp(s, but) != 0);
+}
+
+/* What would be called must be what a person reads in it: libcurl's own
+ * reading, and no name, path or question that could look like a host. */
+static int
+check_url(struct remote *r, CURLU *u, struct err *e)
+{
+	OWN(free_part) char *scheme = NULL;
+	OWN(free_part) char *host = NULL;
+	OWN(free_part) char *fragment = NULL;
+
+	if (curl_url_set(u, CURLUPART_URL, r->url, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		return bad_url(e, "is none, like https://HOST:PORT/#pin=…");
+	if (has_part(u, CURLUPART_USER, NULL) ||
+	    has_part(u, CURLUPART_PASSWORD, NULL) ||
+	    has_part(u, CURLUPART_OPTIONS, NULL))
+		return bad_url(e, "has an @: what stands before it is no host");
+	if (has_part(u, CURLUPART_PATH, "/") ||
+	    has_part(u, CURLUPART_QUERY, NULL))
+		return bad_url(e, "has a path");
+	r->loopback = is_loopback(host);
+	if (strcmp(scheme, "http") == 0)
+		return r->loopback
+		    ? 0
+		    : bad_url(e, "is plain HTTP and not loopback");
+	if (strcmp(scheme, "https") != 0)
+		return bad_url(e, "does not begin with https://");
+	return curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) != CURLUE_OK
+	    ? bad_url(e, "has no pin")
+	    : parse_pin(r, fragment, e);
+}
+
 int
 remote_new(const char *url, struct remote **out, struct err *e)
 {
 	OWN(remote_free) struct remote *r = mem_new(sizeof *r);
-	const char *hash = strchr(url, '#');
-	size_t n = hash != NULL ? (size_t)(hash - url) : strlen(url);
+	OWN(free_url) CURLU *u = curl_url();
+	OWN(free_part) char *base = NULL;
+	OWN(buf_free) struct buf plain = { 0 };
 
 	(void)pthread_once(&once, init_curl);
 	(void)pthread_mutex_init(&r->lock, NULL);
-	r->url = mem_text(url);
-	r->base = mem_text(url);
-	r->base[n] = '\0';
-	char *authority = strstr(r->base, "://");
-	if (authority == NULL)
-		return bad_url(e, "does not begin with https://");
-	authority += 3;
-	char *slash = strchr(authority, '/');
-	if (slash != NULL && slash[1] != '\0')
-		return bad_url(e, "has a path");
-	if (slash != NULL)
-		*slash = '\0';
-	if (strncmp(r->base, "http://", 7) == 0) {
-		if (!loopback(authority))
-			return bad_url(e, "is plain HTTP and not loopback");
-	} else if (strncmp(r->base, "https://", 8) != 0) {
-		return bad_url(e, "does not begin with https://");
-	} else if (parse_pin(r, hash != NULL ? hash + 1 : "", e) < 0) {
+	buf_put_bytes(&plain, typed_trim(bytes_str(url)));
+	r->url = mem_text(buf_text(&plain));
+	if (u == NULL)
+		abort();
+	if (check_url(r, u, e) < 0)
 		return -1;
-	}
+	if (curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_URL, &base, 0) != CURLUE_OK)
+		return bad_url(e, "cannot be read");
+	size_t n = strlen(base);
+	r->base = mem_text(base);
+	if (n > 0 && base[n - 1] == '/')
+		r->base[n - 1] = '\0';
 	*out = TAKE(r);
 	return 0;
 }
@@ -236,6 +292,19 @@ on_data(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* Called each second at least. */
+static int
+on_progress(
+    void *arg, curl_off_t dl, curl_off_t dn, curl_off_t ul, curl_off_t un)
+{
+	(void)arg;
+	(void)dl;
+	(void)dn;
+	(void)ul;
+	(void)un;
+	return stop_asked() ? 1 : 0;
+}
+
 static int
 transport_error(
     CURLcode rc, const struct sink *s, const char *detail, struct err *e)
@@ -247,6 +316,8 @@ transport_error(
 		return err_set(e, ERR_CERTIFICATE_CHANGED,
 		    "the server shows another key than the one that was "
 		    "pinned");
+	if (rc == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, ERR_CODE_EXPIRED, "the wait was ended");
 	return err_set(e, ERR_SERVER_UNREACHABLE,
 	    "the server cannot be reached (%s)",
 	    detail[0] != '\0' ? detail : curl_easy_strerror(rc));
@@ -280,7 +351,10 @@ set_options(CURL *h, const struct remote *r, const struct remote_call *c,
 	curl_easy_reset(h);
 	curl_easy_setopt(h, CURLOPT_URL, url);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(h, CURLOPT_PROXY, "");
+	/* A proxy of the environment carries what it cannot read: the pin is
+	 * of the server behind it. */
+	if (r->loopback)
+		curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -293,6 +367,10 @@ set_options(CURL *h, const struct remote *r, const struct remote_call *c,
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, sink);
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->method);
+	if (c->waits) {
+		curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+	}
 	if (r->curl_pin != NULL) {
 		/* The pin is the trust; the chain and the name are not. */
 		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -398,7 +476,8 @@ attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	give_handle(r, h);
 	a->lost |= rc != CURLE_OK && !sink.over && !sink.refused &&
-	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST;
+	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST &&
+	    rc != CURLE_COULDNT_RESOLVE_PROXY;
 	a->slow |= rc == CURLE_OPERATION_TIMEDOUT;
 	if (rc != CURLE_OK) {
 		out->n = sink.start;

@@ -59,6 +59,7 @@ struct remote_call {
 	/* Takes the body of an answer that is no error, in pieces and without
 	 * a limit; what it refuses ends the call with its error. */
 	const struct depot_sink *sink;
+	bool waits; /* a long poll: ends as code-expired when asked to stop */
 };
 
 /*

@@ -173,11 +173,25 @@ unlock(pthread_mutex_t **m)
 int
 self_open(const char *dir, struct self **out, struct err *e)
 {
+	OWN(devkey_free) struct devkey *key = NULL;
+	struct id uid, dev_id;
+
+	return home_read_key(dir, &uid, &dev_id, &key, e) < 0
+	    ? -1
+	    : self_open_with(dir, &uid, &dev_id, &key, out, e);
+}
+
+int
+self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
+    struct devkey **key, struct self **out, struct err *e)
+{
 	OWN(self_free) struct self *s = self_new();
 
 	s->dir = mem_text(dir);
-	if (home_read_key(dir, &s->uid, &s->dev_id, &s->key, e) < 0 ||
-	    home_open(dir, &s->local, e) < 0 || load(s, e) < 0)
+	s->uid = *uid;
+	s->dev_id = *dev_id;
+	s->key = TAKE(*key);
+	if (home_open(dir, &s->local, e) < 0 || load(s, e) < 0)
 		return -1;
 	s->depot = depot_remote_new(s->remote);
 	remote_on_expiry(s->remote, renew, s);

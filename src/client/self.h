@@ -38,6 +38,10 @@ struct self {
 
 /* errors: not-signed-in, device-copied, state-damaged. */
 MUST_CHECK int self_open(const char *dir, struct self **out, struct err *e);
+/* The same with a key that was read before; it is taken. */
+MUST_CHECK int self_open_with(const char *dir, const struct id *uid,
+    const struct id *dev_id, struct devkey **key, struct self **out,
+    struct err *e);
 void self_free(struct self **s);
 
 /* Begin a session, or go on with the one that is kept. */

@@ -14,7 +14,9 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "base/typed.h"
 #include "client/login.h"
+#include "client/password.h"
 #include "client/release.h"
 
 #include <sodium.h>
@@ -191,19 +193,26 @@ begin(const struct self_signup *a, struct err *e)
 	OWN(opaque_free) struct opaque *opaque = opaque_new(a->password);
 	OWN(founder_free) struct founder f = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
+	struct self_signup plain = *a;
 	uint8_t request[OPAQUE_REQUEST];
 	const char *host = "";
 	struct id uid;
 	uint16_t mature;
 
+	if (password_check(a->password, e) < 0)
+		return -1;
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (remote_new(a->url, &remote, e) < 0 ||
 	    login_server(remote, &server, &mature, e) < 0 ||
 	    check_tls(remote, server, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
+	    typed_account(bytes_str(a->name), host, &name, e) < 0 ||
 	    choose_level(&f, a, remote, server, e) < 0)
 		return -1;
+	plain.name = buf_text(&name);
+	plain.url = remote_url(remote);
 	bool standard = f.protection == PROTECTION_STANDARD;
 	jsonio_put_true(ask, "standard", standard);
 	/* The escrow makes a key only for who may begin an account. */
@@ -215,9 +224,9 @@ begin(const struct self_signup *a, struct err *e)
 		(standard &&
 		    release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||
 		found(&f, a, &uid, mature, e) < 0 ||
-		compose(a, started, opaque, &f, &text, e) < 0
+		compose(&plain, started, opaque, &f, &text, e) < 0
 	    ? -1
-	    : save(a, &f, host, buf_bytes(&text), e);
+	    : save(&plain, &f, host, buf_bytes(&text), e);
 }
 
 /* ---- going on ---- */

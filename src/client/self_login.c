@@ -4,6 +4,7 @@
 
 #include "client/act.h"
 #include "client/login.h"
+#include "client/password.h"
 #include "client/release.h"
 
 int
@@ -20,6 +21,8 @@ self_new_password(
 	uint8_t request[OPAQUE_REQUEST];
 	struct digest mac;
 
+	if (password_check(fresh, e) < 0)
+		return -1;
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (api_call(s->remote, "POST", "/v1/password/start", ask, false,

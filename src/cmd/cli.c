@@ -2,8 +2,11 @@
 /* cli.c: aumbry: the table of commands, global flags, errors, exit status. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
+#include "base/version.h"
 #include "wire/errjson.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static const struct command {
 	const char *name, *usage, *about;
@@ -64,7 +68,7 @@ static const struct command {
 	{ "device",
 	    "list | requests | approve [ID] [--print-code] "
 	    "[--timeout SPAN] | refuse [ID] | allow-again | rename NAME | "
-	    "remove NAME|ID [--code CODE]",
+	    "remove NAME|ID [--code CODE] | adopt",
 	    "the account's devices", cli_device },
 	{ "agent", "", "stay, and tell when a device asks to join", cli_agent },
 	{ "session", "list | end ID", "who is signed in now", cli_session },
@@ -134,7 +138,7 @@ help(FILE *to)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		(void)fprintf(
 		    to, "  %-14s %s\n", commands[i].name, commands[i].about);
-	(void)fprintf(to, "\nHelp on one: aumbry COMMAND --help\n");
+	(void)fprintf(to, "\nHelp on one: aumbry help COMMAND\n");
 }
 
 static void
@@ -156,14 +160,52 @@ find(const char *name)
 static int
 report(const struct cli *cli, const struct err *e)
 {
+	/* Who stopped it knows why it ends. */
+	stop_end();
 	if (cli->json) {
 		OWN(buf_free) struct buf b = { 0 };
 		errjson_make(e, bytes_str(""), &b);
 		(void)printf("%s\n", buf_text(&b));
 	}
-	(void)fprintf(stderr, "aumbry: %s\n%s\n(%s)\n", e->msg, err_fix(e),
+	(void)fprintf(stderr, "aumbry: %s%s\n%s%s\n(%s)\n",
+	    e->heard ? "the server says: " : "", e->msg,
+	    e->remedy_heard ? "The server advises:\n" : "", err_fix(e),
 	    err_name(e->code));
 	return err_exit(e->code);
+}
+
+/* Whoever read the output has enough of it: end as other programs do. */
+static ssize_t
+write_out(void *ctx, const char *p, size_t n)
+{
+	(void)ctx;
+	for (size_t at = 0; at < n;) {
+		ssize_t wrote = write(STDOUT_FILENO, p + at, n - at);
+		if (wrote >= 0) {
+			at += (size_t)wrote;
+		} else if (errno == EPIPE) {
+			(void)signal(SIGPIPE, SIG_DFL);
+			(void)raise(SIGPIPE);
+		} else if (errno != EINTR) {
+			return 0;
+		}
+	}
+	return (ssize_t)n;
+}
+
+/* A closed connection is an error, a closed standard output an end: the signal
+ * cannot tell them apart. */
+static void
+open_output(void)
+{
+	static const cookie_io_functions_t io = { .write = write_out };
+	FILE *out = fopencookie(NULL, "w", io);
+
+	if (out == NULL)
+		abort();
+	(void)setvbuf(
+	    out, NULL, isatty(STDOUT_FILENO) != 0 ? _IOLBF : _IOFBF, BUFSIZ);
+	stdout = out;
 }
 
 /* Nothing secret reaches a core file; a closed pipe is an error, no death. */
@@ -181,93 +223,75 @@ harden(void)
 #endif
 }
 
+/* "aumbry help COMMAND"; without one, all of them. */
 static int
-take_value(int argc, char **argv, int *i, const char **out, struct err *e)
+run_help(struct cli *cli)
 {
-	if (*i + 1 >= argc)
-		return err_set(e, ERR_USAGE, "%s needs a value", argv[*i]);
-	*out = argv[++*i];
+	const struct command *c = NULL;
+	struct err e = { 0 };
+
+	if (cli->n_args == 0) {
+		help(stdout);
+		return 0;
+	}
+	c = find(cli->args[0]);
+	if (c == NULL) {
+		(void)err_set(
+		    &e, ERR_USAGE, "there is no command \"%s\"", cli->args[0]);
+		return report(cli, &e);
+	}
+	help_on(c);
 	return 0;
 }
 
-/* Global flags may stand anywhere; the rest is the command's. */
 static int
-split_globals(struct cli *cli, int argc, char **argv, const char **name,
-    bool *wants_help, struct err *e)
+run_command(struct cli *cli, const struct command *c)
 {
-	for (int i = 1; i < argc; i++) {
-		const char *a = argv[i];
-		int rc = 0;
-		if (strcmp(a, "--home") == 0)
-			rc = take_value(argc, argv, &i, &cli->home, e);
-		else if (strcmp(a, "--password-file") == 0)
-			rc = take_value(argc, argv, &i, &cli->password_file, e);
-		else if (strcmp(a, "--repo") == 0)
-			rc = take_value(argc, argv, &i, &cli->repo, e);
-		else if (strcmp(a, "--repo-password-file") == 0)
-			rc = take_value(
-			    argc, argv, &i, &cli->repo_password_file, e);
-		else if (strcmp(a, "--device") == 0)
-			rc = take_value(argc, argv, &i, &cli->device, e);
-		else if (strcmp(a, "--pin-file") == 0)
-			rc = take_value(argc, argv, &i, &cli->pin_file, e);
-		else if (strcmp(a, "--json") == 0)
-			cli->json = true;
-		else if (strcmp(a, "--quiet") == 0)
-			cli->quiet = true;
-		else if (strcmp(a, "--yes") == 0)
-			cli->yes = true;
-		else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0)
-			*wants_help = true;
-		else if (*name == NULL && a[0] != '-')
-			*name = a;
-		else
-			cli->args[cli->n_args++] = argv[i];
-		if (rc < 0)
-			return -1;
+	struct err e = { 0 };
+
+	if (c->run(cli, &e) < 0) {
+		if (cli->wants_help) {
+			help_on(c);
+			return 0;
+		}
+		if (e.code == ERR_USAGE && e.remedy[0] == '\0')
+			(void)err_remedy(
+			    &e, "usage: aumbry %s %s", c->name, c->usage);
+		return report(cli, &e);
 	}
-	return 0;
+	return cli->status;
 }
 
 static int
 run(struct cli *cli, int argc, char **argv)
 {
 	const char *name = NULL;
-	bool wants_help = false;
 	struct err e = { 0 };
 
-	if (split_globals(cli, argc, argv, &name, &wants_help, &e) < 0)
+	if (cli_command(cli, argc, argv, &name, &e) < 0)
 		return report(cli, &e);
-	if (name == NULL && cli->n_args > 0 &&
-	    strcmp(cli->args[0], "--version") == 0) {
-		(void)printf("aumbry %s\n", VERSION);
+	if (cli->wants_version) {
+		(void)printf("aumbry %s\n", AUMBRY_VERSION);
 		return 0;
 	}
-	const struct command *c = name != NULL ? find(name) : NULL;
-	if (c == NULL && (name == NULL || strcmp(name, "help") == 0)) {
-		help(wants_help || name != NULL ? stdout : stderr);
-		return wants_help || name != NULL ? 0 : 2;
+	if (name == NULL) {
+		help(cli->wants_help ? stdout : stderr);
+		return cli->wants_help ? 0 : 2;
 	}
+	if (strcmp(name, "help") == 0)
+		return run_help(cli);
+	const struct command *c = find(name);
 	if (c == NULL) {
 		(void)err_set(
 		    &e, ERR_USAGE, "there is no command \"%s\"", name);
 		return report(cli, &e);
 	}
-	if (wants_help) {
-		help_on(c);
-		return 0;
-	}
-	if (c->run(cli, &e) < 0) {
-		if (e.code == ERR_USAGE && e.remedy[0] == '\0')
-			(void)err_remedy(
-			    &e, "usage: aumbry %s %s", c->name, c->usage);
-		return report(cli, &e);
-	}
+	int status = run_command(cli, c);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)err_set(&e, ERR_IO, "standard output was closed");
+		(void)err_set(&e, ERR_IO, "standard output cannot be written");
 		return report(cli, &e);
 	}
-	return cli->status;
+	return status;
 }
 
 int
@@ -276,10 +300,16 @@ main(int argc, char **argv)
 	struct cli cli = { 0 };
 
 	harden();
+	open_output();
+	stop_watch();
 	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
 	int status = run(&cli, argc, argv);
 	free(cli.args);
 	if (status != 0)
 		cli_stop_die();
+	for (size_t i = 0; i < cli.n_kept; i++)
+		free(cli.kept[i]);
+	free(cli.kept);
+	stop_end();
 	return status;
 }

@@ -13,11 +13,10 @@
 #include "client/self.h"
 #include "client/visit.h"
 
-#define VERSION "0.1.0"
-
 struct cli {
-	const char *home; /* --home */
+	const char *home; /* --home, or the usual one */
 	bool json, quiet, yes;
+	bool wants_help, wants_version;
 	const char *password_file; /* --password-file */
 	const char
 	    *repo; /* --repo: a local repository instead of the account */
@@ -32,9 +31,12 @@ struct cli {
 	/* The command's own words, after its name; options are taken out. */
 	char **args;
 	int n_args;
+	char **kept; /* texts that live to the end */
+	size_t n_kept;
 };
 
-enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };
+/* CLI_MAYBE: a text that only "=" gives; "" without. */
+enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST, CLI_MAYBE };
 
 /* A list option may be given several times. */
 struct cli_list {
@@ -43,13 +45,24 @@ struct cli_list {
 };
 
 struct cli_option {
-	const char *name; /* without the dashes */
+	const char *name; /* without the dashes; one letter: with one dash */
 	enum cli_kind kind;
 	void *to; /* bool *, const char **, struct cli_list * */
 };
 
 /*
- * Take the options out of cli->args; what is left are operands.
+ * The options before the command's name, the name (NULL without one), and what
+ * stands behind it into cli->args.
+ */
+MUST_CHECK int cli_command(
+    struct cli *cli, int argc, char **argv, const char **name, struct err *e);
+/* The first word of cli->args that is no option of all commands: for a command
+ * whose words have options of their own. "" without. */
+const char *cli_verb(struct cli *cli);
+/*
+ * Take the options out of cli->args, those of all commands too; what is left
+ * are operands, and so is all that stands behind "--". cli->home is set then,
+ * and a folder this user may work in.
  *
  * errors  bad-usage: unknown option, missing value, too few or too many
  *         operands.
@@ -57,6 +70,8 @@ struct cli_option {
 MUST_CHECK int cli_parse(struct cli *cli, const struct cli_option *options,
     size_t n, int min, int max, struct err *e);
 void cli_list_free(struct cli_list *l);
+/* A copy that lives as long as cli. */
+const char *cli_keep(struct cli *cli, const char *text);
 
 /* Words on standard error, unless --quiet. */
 void cli_say(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
@@ -75,6 +90,9 @@ char *cli_time(uint64_t time_ms);
  */
 MUST_CHECK int cli_password(const struct cli *cli, const char *prompt,
     bool twice, struct secret **out, struct err *e);
+/* One to be set: typed twice, and long enough (client/password.h). */
+MUST_CHECK int cli_new_password(const struct cli *cli, const char *prompt,
+    struct secret **out, struct err *e);
 /* The same for another secret: from cli->password_file alone, or typed. */
 MUST_CHECK int cli_secret(const struct cli *cli, const char *prompt, bool twice,
     struct secret **out, struct err *e);
@@ -89,6 +107,16 @@ MUST_CHECK int cli_with_password(const struct cli *cli, const char *prompt,
 MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
     const char *flag, struct buf *out, struct err *e);
 
+/* A code that another device shows. On a terminal a slip of the finger is told
+ * here and costs nothing: the other side does not hear of it. */
+MUST_CHECK int cli_pair_code(const struct cli *cli, const char *prompt,
+    const char *flag, struct buf *out, struct err *e);
+
+/* A question; anything but yes and no is asked again. Without a terminal the
+ * line must be one of them. */
+MUST_CHECK int cli_yes(
+    const struct cli *cli, const char *question, bool *yes, struct err *e);
+
 /* Showing a code of pairing: pair_show_fn, with a cli_showing. */
 struct cli_showing {
 	const struct cli *cli;
@@ -98,7 +126,7 @@ struct cli_showing {
 };
 void cli_show_code(void *ctx, const char *code);
 
-/* The folder of --home, else the usual one; in new memory. */
+/* This device's folder, in new memory. */
 char *cli_home(const struct cli *cli);
 /* This device, with a session, the newest circle, and nothing left undone. */
 MUST_CHECK int cli_self(struct cli *cli, struct self **out, struct err *e);
@@ -133,9 +161,8 @@ struct cli_view {
 void cli_view_free(struct cli_view *v);
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 /* snapshot_find; says which newer ones "latest" passed over. */
-MUST_CHECK int cli_pick_id(const struct cli *cli,
-    const struct snapshot_list *l, const char *text,
-    const struct snapshot **out, struct err *e);
+MUST_CHECK int cli_pick_id(const struct cli *cli, const struct snapshot_list *l,
+    const char *text, const struct snapshot **out, struct err *e);
 /* One as a line of JSON. */
 void cli_snapshot_json(const struct snapshot *s);
 /* Say which snapshots cannot be read; exit status 3 then, at least. */
@@ -242,6 +269,9 @@ void cli_print_request(const struct cli *cli, const struct pair_request *r);
 /* --timeout; NULL gives 5 minutes. errors: bad-usage. */
 MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 
+/* What a person calls a thing, as it was typed, in the one form that is kept
+ * (NFC); lives as long as cli. */
+const char *cli_name(struct cli *cli, const char *typed);
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 

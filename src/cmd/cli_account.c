@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "client/adopt.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -21,31 +22,25 @@ default_device_name(char out[static LIMIT_NAME_BYTES + 1])
 }
 
 int
-cli_check_name(const char *name, struct err *e)
-{
-	if (name[0] != '\0' && strlen(name) <= LIMIT_NAME_BYTES &&
-	    text_is_utf8(bytes_str(name)))
-		return 0;
-	return err_set(e, ERR_BAD_NAME,
-	    "a device's name has 1 to %d bytes of UTF-8", LIMIT_NAME_BYTES);
-}
-
-int
 cli_signup(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
 	const char *protection = NULL;
-	struct self_signup a = { .dir = dir, .device_name = name };
+	struct self_signup a = { .device_name = name };
 	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
 		{ "device-name", CLI_TEXT, &a.device_name },
 		{ "no-two-factor", CLI_FLAG, &a.no_two_factor },
 		{ "protection", CLI_TEXT, &protection } };
 
 	default_device_name(name);
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
-	    cli_check_name(a.device_name, e) < 0)
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	a.dir = dir;
+	a.device_name = cli_name(cli, a.device_name);
+	if (cli_check_name(a.device_name, e) < 0)
 		return -1;
 	if (protection != NULL && strcmp(protection, "standard") == 0)
 		a.protection = PROTECTION_STANDARD;
@@ -57,7 +52,7 @@ cli_signup(struct cli *cli, struct err *e)
 	if (home_has_key(dir) && !self_founding(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
-	if (cli_password(cli, "New password", true, &password, e) < 0)
+	if (cli_new_password(cli, "New password", &password, e) < 0)
 		return -1;
 	a.url = cli->args[0];
 	a.name = cli->args[1];
@@ -84,27 +79,49 @@ last_device(struct err *e)
 	    "device approve), or add --yes if that is meant.");
 }
 
+/* Keys that cannot speak, or that only the server calls removed. */
+static int
+maybe_last(const struct err *why, bool here, struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this may be the account's only device, without whose keys nobody "
+	    "can read the data any more; it cannot tell, for %s",
+	    why->msg);
+	return err_remedy(e,
+	    here ? "Add --yes if another device, a security key or a recovery "
+		   "key opens the account."
+		 : "To go on as this device: aumbry device adopt. To erase its "
+		   "keys although they may be the last: add --yes.");
+}
+
 /* The device leaves the circle if it can, and its home in any case. */
 static int
 leave(const struct cli *cli, const char *dir, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
-	struct err why;
+	struct err why = { 0 };
+	bool here = true;
 
 	/* A copy, or one with a damaged memory, cannot speak for the device. */
-	bool reached = self_open(dir, &s, &why) == 0 &&
-	    self_connect(s, &why) == 0 && self_refresh(s, &why) == 0;
-	if (!reached && why.code == ERR_DEVICE_REMOVED)
-		return 0;
-	bool last = s != NULL && circle_active_count(&s->circle) == 1;
-	if (!last && reached) {
+	bool opened = adopt_look(dir, &here, &s, &why) == 0;
+	if (opened && !here)
+		(void)err_set(&why, ERR_DEVICE_COPIED,
+		    "its keys were made under another /etc/machine-id");
+	bool reached = opened && here && self_connect(s, &why) == 0 &&
+	    self_refresh(s, &why) == 0;
+	bool others = opened && circle_active_count(&s->circle) > 1;
+	if (reached && others) {
 		if (self_leave(s, &why) == 0)
 			return 0;
 		/* Did the others leave meanwhile? */
-		last = circle_active_count(&s->circle) == 1;
+		others = circle_active_count(&s->circle) > 1;
 	}
-	if (last)
-		return cli->yes ? 0 : last_device(e);
+	bool removed = !reached && why.code == ERR_DEVICE_REMOVED;
+	if (!others && !cli->yes)
+		return opened && here && !removed ? last_device(e)
+						  : maybe_last(&why, here, e);
+	if (removed || (reached && !others))
+		return 0;
 	cli_say(cli,
 	    "The account still lists this device: %s (%s).\n"
 	    "On another device, run: aumbry device remove",
@@ -132,12 +149,13 @@ end_visit(const char *dir, struct err *e)
 int
 cli_signout(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	bool erase = false;
 	const struct cli_option options[] = { { "erase", CLI_FLAG, &erase } };
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
 		return -1;
+	dir = cli_home(cli);
 	if (visit_there(dir))
 		return end_visit(dir, e);
 	if (!home_has_key(dir))
@@ -204,7 +222,7 @@ cli_password_change(struct cli *cli, struct err *e)
 	}
 	if (cli_self(cli, &s, e) < 0 ||
 	    cli_password(cli, "Old password", false, &old, e) < 0 ||
-	    cli_password(&second, "New password", true, &fresh, e) < 0)
+	    cli_new_password(&second, "New password", &fresh, e) < 0)
 		return -1;
 	struct prove prove = cli_asking(cli, &proof);
 	bool already;

@@ -2,6 +2,7 @@
 /* cli_agent.c: aumbry agent: waits for devices that ask to join, and asks. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
 #include "base/file.h"
 #include "base/now.h"
 #include "client/pair.h"
@@ -63,9 +64,13 @@ let_in(struct agent *a, const struct pair_request *r)
 	int64_t left_s = ((int64_t)r->expires_ms - now_ms()) / 1000;
 	struct err e;
 
-	if (self_refresh(a->self, &e) == 0 &&
+	stop_guard();
+	bool in = self_refresh(a->self, &e) == 0 &&
 	    pair_approve(a->self, r, left_s > 1 ? (unsigned)left_s : 1,
-		show_code, a, &e) == 0) {
+		show_code, a, &e) == 0;
+	stop_unguard();
+	stop_end();
+	if (in) {
 		(void)desktop_show(a->desktop, "The device is in",
 		    "If this was not you: aumbry device remove", NULL);
 		return;

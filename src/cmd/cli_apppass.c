@@ -159,7 +159,7 @@ cli_app_password(struct cli *cli, struct err *e)
 			e->code = ERR_USAGE;
 			return -1;
 		}
-		w.label = what;
+		w.label = cli_name(cli, what);
 		return cli_account(cli, &a, e) < 0
 		    ? -1
 		    : create(cli, a.remote, &w, e);

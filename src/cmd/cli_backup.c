@@ -4,6 +4,7 @@
 
 #include "apps/backup.h"
 #include "apps/restore.h"
+#include "base/version.h"
 #include "base/file.h"
 #include "base/now.h"
 
@@ -189,12 +190,33 @@ may_write(const struct cli_repo *r, struct err *e)
 	    "signin URL NAME");
 }
 
+/* What a session that was kept from before does not say. */
+static int
+learn_two_factor(struct self *s, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *state = "";
+
+	if (s->two_factor.n > 0)
+		return 0;
+	if (api_call(s->remote, "GET", "/v1/account", NULL, false, &answer, e) <
+		0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	buf_put_str(&s->two_factor, state);
+	return 0;
+}
+
+/* Told in our own words, before anything is read. */
 static int
 two_factor_gate(struct self *s, struct err *e)
 {
-	if (s == NULL || s->two_factor.n == 0 ||
-	    strcmp(buf_text(&s->two_factor), "on") == 0)
-		return 0; /* the server knows, and says so itself */
+	if (s == NULL)
+		return 0;
+	if (learn_two_factor(s, e) < 0)
+		return -1;
+	if (strcmp(buf_text(&s->two_factor), "on") == 0)
+		return 0;
 	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
 	    "Backup needs two-factor authentication, and it is %s for %s@%s.",
 	    buf_text(&s->two_factor), s->name, s->host);
@@ -266,7 +288,7 @@ cli_backup(struct cli *cli, struct err *e)
 	OWN(cli_list_free) struct cli_list secrets = { 0 };
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(fd_close) int lock = -1;
-	struct backup_options o = { .version = VERSION };
+	struct backup_options o = { .version = AUMBRY_VERSION };
 	const struct cli_option options[] = { { "tag", CLI_LIST, &tags },
 		{ "exclude", CLI_LIST, &excludes },
 		{ "exclude-from", CLI_LIST, &files },

@@ -5,93 +5,24 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/known.h"
+#include "client/pair.h"
+#include "client/password.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PASSWORD_MAX 1024 /* bytes */
-#define PASSWORD_TRIES 3 /* on a terminal */
 #define TIMEOUT_S 300 /* how long what waits does so by itself */
 
-void
-cli_list_free(struct cli_list *l)
+const char *
+cli_keep(struct cli *cli, const char *text)
 {
-	free(l->items);
-	*l = (struct cli_list){ 0 };
-}
-
-static const struct cli_option *
-find_option(
-    const struct cli_option *options, size_t n, const char *word, size_t len)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strlen(options[i].name) == len &&
-		    strncmp(options[i].name, word, len) == 0)
-			return &options[i];
-	return NULL;
-}
-
-static void
-set_option(const struct cli_option *o, const char *value)
-{
-	if (o->kind == CLI_FLAG) {
-		*(bool *)o->to = true;
-	} else if (o->kind == CLI_TEXT) {
-		*(const char **)o->to = value;
-	} else {
-		struct cli_list *l = o->to;
-		l->items = mem_resize(l->items, l->n + 1, sizeof *l->items);
-		l->items[l->n++] = value;
-	}
-}
-
-int
-cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
-    int max, struct err *e)
-{
-	int kept = 0;
-	bool only_operands = false;
-
-	for (int i = 0; i < cli->n_args; i++) {
-		char *a = cli->args[i];
-		if (only_operands || strncmp(a, "--", 2) != 0) {
-			cli->args[kept++] = a;
-			continue;
-		}
-		if (a[2] == '\0') {
-			only_operands = true;
-			continue;
-		}
-		size_t len = strcspn(a + 2, "=");
-		const struct cli_option *o =
-		    find_option(options, n, a + 2, len);
-		if (o == NULL)
-			return err_set(
-			    e, ERR_USAGE, "there is no option %s", a);
-		const char *value = NULL;
-		if (a[2 + len] == '=')
-			value = a + 3 + len;
-		else if (o->kind != CLI_FLAG && i + 1 < cli->n_args)
-			value = cli->args[++i];
-		if ((value == NULL) != (o->kind == CLI_FLAG))
-			return err_set(e, ERR_USAGE,
-			    o->kind == CLI_FLAG ? "--%s takes no value"
-						: "--%s needs a value",
-			    o->name);
-		set_option(o, value);
-	}
-	cli->n_args = kept;
-	if (kept < min)
-		return err_set(e, ERR_USAGE, "something is missing");
-	if (max >= 0 && kept > max)
-		return err_set(e, ERR_USAGE, "\"%s\" is one word too many",
-		    cli->args[max]);
-	return 0;
+	cli->kept = mem_resize(cli->kept, cli->n_kept + 1, sizeof *cli->kept);
+	cli->kept[cli->n_kept] = mem_text(text);
+	return cli->kept[cli->n_kept++];
 }
 
 void
@@ -152,147 +83,26 @@ cli_time(uint64_t time_ms)
 	return mem_text(s);
 }
 
-/* ---- passwords ---- */
-
-static int
-password_from(FILE *in, struct secret **out, struct err *e)
-{
-	char line[PASSWORD_MAX + 2];
-
-	/* No second copy in a stream's buffer. */
-	(void)setvbuf(in, NULL, _IONBF, 0);
-	if (fgets(line, sizeof line, in) == NULL)
-		line[0] = '\0';
-	size_t n = strcspn(line, "\r\n");
-	int rc = 0;
-	if (n == 0)
-		rc = err_set(e, ERR_INPUT_MISSING, "the password is empty");
-	else if (n > PASSWORD_MAX)
-		rc = err_set(e, ERR_TOO_LARGE,
-		    "a password has at most %d bytes", PASSWORD_MAX);
-	else
-		*out = secret_of(bytes_of(line, n));
-	mem_wipe(line, sizeof line);
-	return rc;
-}
-
-static int
-typed_once(const char *prompt, struct secret **out, struct err *e)
-{
-	struct termios old, quiet;
-
-	(void)fprintf(stderr, "%s: ", prompt);
-	(void)fflush(stderr);
-	if (tcgetattr(STDIN_FILENO, &old) < 0)
-		return err_sys(e, "terminal");
-	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	int rc = password_from(stdin, out, e);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	(void)fputc('\n', stderr);
-	return rc;
-}
-
-static int
-typed(const char *prompt, bool twice, struct secret **out, struct err *e)
-{
-	OWN(secret_free) struct secret *a = NULL;
-	OWN(secret_free) struct secret *b = NULL;
-
-	if (typed_once(prompt, &a, e) < 0)
-		return -1;
-	if (twice) {
-		if (typed_once("Once more", &b, e) < 0)
-			return -1;
-		if (!secret_equal(a, b))
-			return err_set(
-			    e, ERR_INPUT_MISSING, "the two passwords differ");
-	}
-	*out = TAKE(a);
-	return 0;
-}
-
-static void
-close_file(FILE **f)
-{
-	if (*f != NULL)
-		(void)fclose(*f);
-}
+/* ---- codes ---- */
 
 int
-cli_password(const struct cli *cli, const char *prompt, bool twice,
-    struct secret **out, struct err *e)
-{
-	struct cli with = *cli;
-
-	if (with.password_file == NULL)
-		with.password_file = getenv("AUMBRY_PASSWORD_FILE");
-	return cli_secret(&with, prompt, twice, out, e);
-}
-
-int
-cli_secret(const struct cli *cli, const char *prompt, bool twice,
-    struct secret **out, struct err *e)
-{
-	const char *file = cli->password_file;
-
-	if (file != NULL && strcmp(file, "-") == 0)
-		return password_from(stdin, out, e);
-	if (file != NULL) {
-		OWN(close_file) FILE *in = fopen(file, "re");
-		if (in == NULL)
-			return err_sys(e, "%s", file);
-		return password_from(in, out, e);
-	}
-	if (isatty(STDIN_FILENO))
-		return typed(prompt, twice, out, e);
-	(void)err_set(e, ERR_INPUT_MISSING,
-	    "the password is needed, and there is no terminal to ask for it");
-	return err_remedy(e, "Add: --password-file FILE");
-}
-
-static bool
-is_typed(const struct cli *cli)
-{
-	return cli->password_file == NULL &&
-	    getenv("AUMBRY_PASSWORD_FILE") == NULL && isatty(STDIN_FILENO);
-}
-
-int
-cli_with_password(const struct cli *cli, const char *prompt, cli_password_fn fn,
-    void *ctx, struct err *e)
-{
-	for (int tries = 1;; tries++) {
-		OWN(secret_free) struct secret *password = NULL;
-		if (cli_password(cli, prompt, false, &password, e) < 0)
-			return -1;
-		if (fn(ctx, secret_bytes(password), e) == 0)
-			return 0;
-		if (e->code != ERR_WRONG_PASSWORD || !is_typed(cli) ||
-		    tries == PASSWORD_TRIES)
-			return -1;
-		cli_say(cli, "%s Try again.", err_what(e->code));
-	}
-}
-
-int
-cli_line(const struct cli *cli, const char *prompt, const char *flag,
+cli_pair_code(const struct cli *cli, const char *prompt, const char *flag,
     struct buf *out, struct err *e)
 {
-	char line[512];
+	char digits[PAIR_CODE_DIGITS + 1];
 
-	(void)cli;
-	if (isatty(STDIN_FILENO)) {
-		(void)fprintf(stderr, "%s: ", prompt);
-		(void)fflush(stderr);
+	for (;;) {
+		buf_clear(out);
+		if (cli_line(cli, prompt, flag, out, e) < 0)
+			return -1;
+		if (pair_parse_code(buf_bytes(out), digits, e) == 0) {
+			mem_wipe(digits, sizeof digits);
+			return 0;
+		}
+		if (!isatty(STDIN_FILENO))
+			return -1;
+		cli_say(cli, "%s.", e->msg);
 	}
-	if (fgets(line, sizeof line, stdin) == NULL) {
-		(void)err_set(e, ERR_INPUT_MISSING, "%s is needed", prompt);
-		return err_remedy(e, "Add: %s", flag);
-	}
-	buf_put(out, line, strcspn(line, "\r\n"));
-	return 0;
 }
 
 /* ---- opening ---- */
@@ -300,7 +110,7 @@ cli_line(const struct cli *cli, const char *prompt, const char *flag,
 char *
 cli_home(const struct cli *cli)
 {
-	return cli->home != NULL ? mem_text(cli->home) : home_default();
+	return mem_text(cli->home);
 }
 
 int
@@ -348,7 +158,7 @@ new_repo_password(const struct cli *cli, struct secret **out, struct err *e)
 		with.password_file = cli->repo_password_file;
 	if (cli_password(
 		&with, "New password of the repository", true, out, e) == 0)
-		return 0;
+		return password_check(secret_bytes(*out), e);
 	if (e->code == ERR_INPUT_MISSING && with.password_file == NULL)
 		return err_remedy(e, "Add: --repo-password-file FILE");
 	return -1;

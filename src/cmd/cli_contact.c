@@ -3,9 +3,10 @@
 #include "cmd/cli_recovery.h"
 
 #include "base/file.h"
+#include "base/stop.h"
+#include "base/typed.h"
 #include "client/assist.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ add(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
 	OWN(mem_free) struct recovery_info *list = NULL;
 	OWN(buf_free) struct buf text = { 0 };
-	const char *name = cli->args[2];
+	const char *name = cli_name(cli, cli->args[2]);
 	uint64_t waits;
 	size_t n;
 
@@ -114,7 +115,8 @@ take_out(struct cli *cli, struct self *s, const struct cli_recovery *o,
 
 	if (recovery_all(s, &list, &n, e) < 0)
 		return -1;
-	const struct recovery_info *old = find_contact(list, n, cli->args[2]);
+	const struct recovery_info *old =
+	    find_contact(list, n, cli_name(cli, cli->args[2]));
 	if (old == NULL) {
 		(void)err_set(e, ERR_NOT_FOUND,
 		    "there is no recovery contact of that name");
@@ -187,20 +189,20 @@ static int
 owner_name(const struct self *s, const char *word,
     char out[static LIMIT_NAME_BYTES + 1], struct err *e)
 {
-	size_t n = strcspn(word, "@");
+	OWN(buf_free) struct buf name = { 0 };
 
-	if (word[n] == '@' && strcmp(word + n + 1, s->host) != 0)
+	if (typed_account(bytes_str(word), s->host, &name, e) < 0) {
+		struct err why = *e;
 		return err_set(e, ERR_BAD_NAME,
-		    "a recovery contact has an account on the same server, and "
-		    "this one is %s",
-		    s->host);
-	if (n == 0 || n > LIMIT_NAME_BYTES)
+		    "a recovery contact has an account on the same server, "
+		    "and %s",
+		    why.msg);
+	}
+	if (name.n > LIMIT_NAME_BYTES)
 		return err_set(e, ERR_BAD_NAME,
 		    "an account's name has 1 to %d characters",
 		    LIMIT_NAME_BYTES);
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)tolower((unsigned char)word[i]);
-	out[n] = '\0';
+	memcpy(out, buf_text(&name), name.n + 1);
 	if (strcmp(out, s->name) == 0) {
 		(void)err_set(e, ERR_BAD_NAME,
 		    "one's own recovery contact is somebody else");
@@ -283,8 +285,7 @@ choose(const struct cli *cli, const char *owner, const struct assist_open *list,
 	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (strncmp(id_text(&list[i].id).s, start, strlen(start)) ==
-		    0) {
+		if (start == NULL || id_begins(&list[i].id, start)) {
 			*out = &list[i];
 			found++;
 		}
@@ -313,8 +314,6 @@ static int
 is_sure(struct cli *cli, const char *owner, const struct assist_open *o,
     bool *sure, struct err *e)
 {
-	OWN(buf_free) struct buf yes = { 0 };
-
 	cli_say(cli, "Somebody recovers the account of %s:", owner);
 	say_open(cli, o);
 	cli_say(cli,
@@ -325,10 +324,7 @@ is_sure(struct cli *cli, const char *owner, const struct assist_open *o,
 	*sure = true;
 	if (!isatty(STDIN_FILENO) || cli->yes)
 		return 0;
-	if (cli_line(cli, "Is it really them? (yes/no)", "--yes", &yes, e) < 0)
-		return -1;
-	*sure = strcmp(buf_text(&yes), "yes") == 0;
-	return 0;
+	return cli_yes(cli, "Is it really them? (yes/no)", sure, e);
 }
 
 static int
@@ -358,8 +354,11 @@ help(struct cli *cli, struct self *s, const char *owner,
 	    owner);
 	struct cli_showing showing = { cli, buf_text(&words), o->print_code,
 		false };
-	if (assist_help(s, code, one, timeout_s, cli_show_code, &showing,
-		&begun, e) < 0)
+	stop_guard();
+	int rc = assist_help(
+	    s, code, one, timeout_s, cli_show_code, &showing, &begun, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli,
 	    begun ? "Your half is there, and the recovery waits now: every "

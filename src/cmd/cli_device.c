@@ -2,7 +2,9 @@
 /* cli_device.c: aumbry device. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
 #include "base/text.h"
+#include "client/adopt.h"
 #include "client/pair.h"
 
 #include <jansson.h>
@@ -83,6 +85,29 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 	    r->here ? "  (this machine)" : "");
 }
 
+static int
+choose_one(const struct requests *all, const char *id,
+    const struct pair_request **out, struct err *e)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (id == NULL || id_begins(&all->list[i].join, id)) {
+			*out = &all->list[i];
+			found++;
+		}
+	if (found > 1)
+		return err_set(e, ERR_AMBIGUOUS_REQUEST,
+		    id == NULL ? "%zu devices ask to join"
+			       : "%zu requests begin so; give more digits",
+		    found);
+	if (found == 1)
+		return 0;
+	OWN(mem_free) char *shown = cli_shown(bytes_str(id));
+	(void)err_set(e, ERR_NOT_FOUND, "no request \"%s\" waits", shown);
+	return err_remedy(e, "See those that do: aumbry device requests");
+}
+
 /*
  * The request that is meant: the one named, else the only one; waits for one.
  */
@@ -95,24 +120,8 @@ choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
 		    timeout_s - waited < 25 ? timeout_s - waited : 25;
 		if (pair_requests(s, 0, wait, &all->list, &all->n, e) < 0)
 			return -1;
-		for (size_t i = 0; i < all->n; i++) {
-			const struct pair_request *r = &all->list[i];
-			if (id != NULL &&
-			    strncmp(id_text(&r->join).s, id, strlen(id)) == 0) {
-				*out = r;
-				return 0;
-			}
-		}
-		if (id != NULL)
-			return err_set(
-			    e, ERR_NOT_FOUND, "no request %s waits", id);
-		if (all->n > 1)
-			return err_set(e, ERR_AMBIGUOUS_REQUEST,
-			    "%zu devices ask to join", all->n);
-		if (all->n == 1) {
-			*out = &all->list[0];
-			return 0;
-		}
+		if (all->n > 0 || id != NULL)
+			return choose_one(all, id, out, e);
 		requests_free(all);
 		waited += wait;
 		if (waited >= timeout_s)
@@ -142,15 +151,17 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 		    "aumbry device refuse",
 		    circle_class_name(r->device.class), from);
 		if (isatty(STDIN_FILENO) && !cli->yes) {
-			OWN(buf_free) struct buf yes = { 0 };
-			if (cli_line(cli, "Allow it? (yes/no)", "--yes", &yes,
-				e) < 0)
+			bool yes;
+			if (cli_yes(cli, "Allow it? (yes/no)", &yes, e) < 0)
 				return -1;
-			if (strcmp(buf_text(&yes), "yes") != 0)
+			if (!yes)
 				return pair_refuse(s, &r->join, e);
 		}
 	}
-	if (pair_approve(s, r, timeout_s, cli_show_code, &showing, e) < 0)
+	stop_guard();
+	int rc = pair_approve(s, r, timeout_s, cli_show_code, &showing, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli, "The device is in.");
 	return 0;
@@ -184,9 +195,9 @@ allow_again(struct cli *cli, struct self *s, struct err *e)
 static bool
 is_called(const struct self_device *d, const char *word)
 {
-	return strcmp(d->name, word) == 0 ||
-	    (strlen(word) >= 4 &&
-		strncmp(id_text(&d->dev_id).s, word, strlen(word)) == 0);
+	/* The names of some are not known, and they are not called "". */
+	return (word[0] != '\0' && strcmp(d->name, word) == 0) ||
+	    (strlen(word) >= 4 && id_begins(&d->dev_id, word));
 }
 
 /*
@@ -224,7 +235,7 @@ find_device(
 		return 0;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(word));
 	(void)err_set(e, found == 0 ? ERR_NOT_FOUND : ERR_USAGE,
-	    found == 0 ? "there is no device %s"
+	    found == 0 ? "there is no device \"%s\""
 		       : "several devices are called %s; use the ID",
 	    shown);
 	return err_remedy(e, "Run: aumbry device list");
@@ -294,6 +305,38 @@ open_for(struct cli *cli, const char *verb, struct self **out, struct err *e)
 	return 0;
 }
 
+/* ---- adopt ---- */
+
+static int
+adopt_with(void *ctx, struct bytes password, struct err *e)
+{
+	return adopt(ctx, password, e);
+}
+
+/* The home is of a machine that has become this one. */
+static int
+adopt_home(struct cli *cli, struct err *e)
+{
+	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(self_free) struct self *s = NULL;
+	bool here;
+
+	if (adopt_look(dir, &here, &s, e) < 0)
+		return -1;
+	if (here) {
+		cli_say(cli, "This home is this machine's already.");
+		return 0;
+	}
+	cli_say(cli,
+	    "This takes the device over from the machine it was on. If that "
+	    "one is another and still in use,\ndo not: make this one a device "
+	    "of its own, by aumbry signin with another --home.");
+	if (cli_with_password(cli, "Password", adopt_with, s, e) < 0)
+		return -1;
+	cli_say(cli, "The device is this machine's now.");
+	return 0;
+}
+
 int
 cli_device(struct cli *cli, struct err *e)
 {
@@ -311,10 +354,11 @@ cli_device(struct cli *cli, struct err *e)
 	    cli_timeout(timeout, &timeout_s, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
-	const char *word = cli->n_args > 1 ? cli->args[1] : NULL;
+	const char *word = cli->n_args > 1 ? cli_name(cli, cli->args[1]) : NULL;
 	bool wants_word =
 	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
-	bool known = wants_word || strcmp(verb, "list") == 0 ||
+	bool adopts = strcmp(verb, "adopt") == 0;
+	bool known = wants_word || adopts || strcmp(verb, "list") == 0 ||
 	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
 	    strcmp(verb, "refuse") == 0 || strcmp(verb, "allow-again") == 0;
 	if (!known || (wants_word && word == NULL))
@@ -322,6 +366,8 @@ cli_device(struct cli *cli, struct err *e)
 		    known ? "a name is missing"
 			  : "aumbry device does not understand \"%s\"",
 		    verb);
+	if (adopts)
+		return adopt_home(cli, e);
 	if (open_for(cli, verb, &s, e) < 0)
 		return -1;
 	if (strcmp(verb, "list") == 0)

@@ -170,8 +170,6 @@ report(const struct cli *cli, const struct ward *w, unsigned entries)
 static int
 agreed(struct cli *cli, bool server, bool *yes, struct err *e)
 {
-	OWN(buf_free) struct buf answer = { 0 };
-
 	*yes = cli->yes;
 	if (*yes)
 		return 0;
@@ -188,16 +186,12 @@ agreed(struct cli *cli, bool server, bool *yes, struct err *e)
 		    "Ask the operator whether a backup was restored; if so, "
 		    "run it with --yes.");
 	}
-	if (cli_line(cli,
-		!server ? "Was an older copy put in its place, and shall this "
-			  "device give back what it holds? (yes/no)"
-			: "Was it the operator, from a backup, and shall this "
-			  "device "
-			  "give back what it holds? (yes/no)",
-		"--yes", &answer, e) < 0)
-		return -1;
-	*yes = strcmp(buf_text(&answer), "yes") == 0;
-	return 0;
+	return cli_yes(cli,
+	    !server ? "Was an older copy put in its place, and shall this "
+		      "device give back what it holds? (yes/no)"
+		    : "Was it the operator, from a backup, and shall this "
+		      "device give back what it holds? (yes/no)",
+	    yes, e);
 }
 
 int

@@ -180,15 +180,6 @@ summary(const struct cli *cli, const struct verify_result *v)
 		    (unsigned long long)v->unneeded);
 }
 
-/* "--read" alone means all of it; "--read=10" a tenth. */
-static void
-read_alone(struct cli *cli)
-{
-	for (int i = 0; i < cli->n_args; i++)
-		if (strcmp(cli->args[i], "--read") == 0)
-			cli->args[i] = "--read=100";
-}
-
 static int
 verdict(struct cli *cli, const struct verify_result *v, struct err *e)
 {
@@ -279,10 +270,9 @@ cli_check(struct cli *cli, struct err *e)
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
 	uint64_t n;
-	const struct cli_option options[] = { { "read", CLI_TEXT, &read } };
+	const struct cli_option options[] = { { "read", CLI_MAYBE, &read } };
 
 	cli->reads = true;
-	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    look_at_database(cli, &n, e) < 0 || check(cli, read, &r, &v, e) < 0)
 		return -1;
@@ -303,11 +293,10 @@ cli_repair(struct cli *cli, struct err *e)
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
 	bool heal = false, yes;
-	const struct cli_option options[] = { { "read", CLI_TEXT, &read },
+	const struct cli_option options[] = { { "read", CLI_MAYBE, &read },
 		{ "after-server-restore", CLI_FLAG, &heal } };
 
 	cli->frees = true;
-	read_alone(cli);
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
 	    mend_database(cli, e) < 0 || (heal && cli_heal(cli, e) < 0) ||
 	    check(cli, read, &r, &v, e) < 0)

@@ -47,8 +47,7 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 		struct id id;
 		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
 			return -1;
-		if (start[0] != '\0' &&
-		    strncmp(id_text(&id).s, start, strlen(start)) == 0) {
+		if (id_begins(&id, start)) {
 			*out = id;
 			hits++;
 		}
@@ -70,11 +69,21 @@ ask(void *ctx, const char *with, const struct err *why, struct buf *code,
 {
 	if (why != NULL)
 		cli_say(ctx, "Once more: %s.", why->msg);
-	return cli_line(ctx,
-	    strcmp(with, "text") == 0	    ? "Code of the text"
-		: strcmp(with, "call") == 0 ? "Code of the call"
-					    : "Code of the authenticator",
-	    "--code CODE", code, e);
+	if (cli_line(ctx,
+		strcmp(with, "text") == 0	? "Code of the text"
+		    : strcmp(with, "call") == 0 ? "Code of the call"
+						: "Code of the authenticator",
+		"--code CODE", code, e) == 0)
+		return 0;
+	/* Only what works: a device that is let in proves no factor. */
+	return e->code != ERR_INPUT_MISSING
+	    ? -1
+	    : err_remedy(e,
+		  "Add: --code CODE\n"
+		  "If it is lost: --with text, call or key, where the account "
+		  "has one; or with a recovery key, here: aumbry --home NEW "
+		  "recover URL NAME --keep-devices, then: aumbry --home NEW "
+		  "authenticator add");
 }
 
 static bool

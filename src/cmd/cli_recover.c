@@ -81,28 +81,19 @@ struct asking {
 	struct cli *cli;
 };
 
-/* A slip of the finger is told here, before the other side hears of it. */
 static int
 ask_code(void *ctx, struct buf *code, struct err *e)
 {
 	const struct asking *a = ctx;
-	char digits[PAIR_CODE_DIGITS + 1];
 
-	for (;;) {
-		buf_clear(code);
-		if (cli_line(a->cli, "The code that your contact reads to you",
-			"", code, e) < 0)
-			return err_remedy(e,
-			    "Run on a terminal, when the contact is there: "
-			    "aumbry recover --continue");
-		if (pair_parse_code(buf_bytes(code), digits, e) == 0) {
-			mem_wipe(digits, sizeof digits);
-			return 0;
-		}
-		if (!isatty(STDIN_FILENO))
-			return -1;
-		cli_say(a->cli, "%s.", e->msg);
-	}
+	if (cli_pair_code(a->cli, "The code that your contact reads to you",
+		"--continue", code, e) == 0)
+		return 0;
+	return e->code != ERR_INPUT_MISSING
+	    ? -1
+	    : err_remedy(e,
+		  "Run on a terminal, when the contact is there: "
+		  "aumbry recover --continue");
 }
 
 static void
@@ -150,7 +141,7 @@ new_password(struct cli *cli, const struct options *o, struct secret **out,
 
 	if (o->new_password_file != NULL)
 		with.password_file = o->new_password_file;
-	return cli_password(&with, "New password", true, out, e);
+	return cli_new_password(&with, "New password", out, e);
 }
 
 static int
@@ -218,7 +209,7 @@ go_on(struct cli *cli, const char *dir, const struct options *o, struct err *e)
 int
 cli_recover(struct cli *cli, struct err *e)
 {
-	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	OWN(options_free) struct options o = { .device_name = name };
 	const struct cli_option options[] = {
@@ -236,8 +227,11 @@ cli_recover(struct cli *cli, struct err *e)
 
 	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
 		(void)snprintf(name, sizeof name, "computer");
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 2, e) < 0 ||
-	    cli_check_name(o.device_name, e) < 0 ||
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 2, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	o.device_name = cli_name(cli, o.device_name);
+	if (cli_check_name(o.device_name, e) < 0 ||
 	    cli_timeout(o.timeout, &o.timeout_s, e) < 0)
 		return -1;
 	int ways = o.contact + o.operator+ by_kit(&o) + (o.key_file != NULL);

@@ -156,7 +156,7 @@ add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 
 	if (name == NULL && free_name(a->remote, &made, e) < 0)
 		return -1;
-	n.name = name != NULL ? name : buf_text(&made);
+	n.name = cli_name(cli, name != NULL ? name : buf_text(&made));
 	if (cli_check_name(n.name, e) < 0 ||
 	    cli_stepped_call(
 		cli, a->remote, "POST", KEYS "/start", NULL, p, &start, e) < 0)
@@ -272,5 +272,6 @@ cli_security_key(struct cli *cli, struct err *e)
 		(void)!seckey_settle(a.remote, a.self, &later);
 	return adds ? add(cli, &a, &proof, name, e)
 	    : lists ? list(cli, a.remote, e)
-		    : drop(cli, &a, &proof, all ? NULL : cli->args[1], e);
+		    : drop(cli, &a, &proof,
+			  all ? NULL : cli_name(cli, cli->args[1]), e);
 }

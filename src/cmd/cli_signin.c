@@ -2,6 +2,7 @@
 /* cli_signin.c: aumbry signin: by a trusted device, or by another factor. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
 #include "client/keyjoin.h"
 #include "client/pair.h"
 
@@ -46,7 +47,7 @@ ask_code(void *ctx, struct buf *code, struct err *e)
 		buf_put_str(code, a->code);
 		return 0;
 	}
-	return cli_line(
+	return cli_pair_code(
 	    a->cli, "Code shown by the other device", "--code CODE", code, e);
 }
 
@@ -102,8 +103,12 @@ by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		if (pair_parse_code(bytes_str(code), digits, e) < 0)
 			return -1;
 	}
-	if (cli_with_password(
-		cli, "Password", with_key ? join_by_key : join, &a, e) < 0)
+	/* Nobody is to be asked about a sign-in that was given up. */
+	stop_guard();
+	int rc = cli_with_password(
+	    cli, "Password", with_key ? join_by_key : join, &a, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli, "This device is in.");
 	return 0;
@@ -152,8 +157,12 @@ by_factor(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		.dir = dir, .ask = *who, .prove = cli_asking(cli, p)
 	};
 
-	if (is_pairing_code(p->code, e) < 0 ||
-	    cli_with_password(cli, "Password", visit, &v, e) < 0)
+	if (is_pairing_code(p->code, e) < 0)
+		return -1;
+	stop_guard();
+	int rc = cli_with_password(cli, "Password", visit, &v, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	if (v.reads)
 		cli_say(cli,
@@ -193,8 +202,7 @@ check_way(const char *with, struct err *e)
 int
 cli_signin(struct cli *cli, struct err *e)
 {
-	OWN(mem_free)
-	char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *timeout = NULL;
 	struct cli_proof proof = { "device", NULL };
@@ -205,8 +213,11 @@ cli_signin(struct cli *cli, struct err *e)
 
 	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
 		(void)snprintf(name, sizeof name, "computer");
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0 ||
-	    cli_check_name(who.device_name, e) < 0 ||
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	who.device_name = cli_name(cli, who.device_name);
+	if (cli_check_name(who.device_name, e) < 0 ||
 	    check_way(proof.with, e) < 0)
 		return -1;
 	if (home_has_key(dir))

@@ -177,7 +177,7 @@ cli_snapshot(struct cli *cli, struct err *e)
 	const struct cli_option options[] = { { "host", CLI_TEXT, &host },
 		{ "tag", CLI_TEXT, &tag } };
 	const struct snapshot *s;
-	const char *verb = cli->n_args > 0 ? cli->args[0] : "";
+	const char *verb = cli_verb(cli);
 
 	if (strcmp(verb, "forget") == 0)
 		return cli_forget(cli, e);
@@ -282,13 +282,11 @@ cli_ls(struct cli *cli, struct err *e)
 	struct listing l = { cli, false };
 	struct cli_latest latest = { 0 };
 	const struct cli_option options[] = { { "long", CLI_FLAG, &l.lengthy },
+		{ "l", CLI_FLAG, &l.lengthy },
 		{ "host", CLI_TEXT, &latest.host },
 		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
-	for (int i = 0; i < cli->n_args; i++)
-		if (strcmp(cli->args[i], "-l") == 0)
-			cli->args[i] = "--long";
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
 	cli->reads = true;

@@ -306,14 +306,14 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 int
 cli_status(struct cli *cli, struct err *e)
 {
-	OWN(mem_free)
-	char *dir = cli_home(cli);
+	OWN(mem_free) char *dir = NULL;
 	OWN(status_free) struct status t = { .cli = cli };
 	OWN(buf_free) struct buf address = { 0 };
 	struct err ignored;
 
 	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0)
 		return -1;
+	dir = cli_home(cli);
 	if (visit_there(dir))
 		return visitor(cli, dir, e);
 	if (load(&t, e) < 0 || look_around(&t, e) < 0)

@@ -2,6 +2,7 @@
 /* cli_visit.c: aumbry visit: reading for an hour, by leave of a device. */
 #include "cmd/cli.h"
 
+#include "base/stop.h"
 #include "client/visiting.h"
 
 #include <jansson.h>
@@ -41,7 +42,7 @@ ask_code(void *ctx, struct buf *code, struct err *e)
 		buf_put_str(code, a->code);
 		return 0;
 	}
-	return cli_line(
+	return cli_pair_code(
 	    a->cli, "Code shown by the device", "--code CODE", code, e);
 }
 
@@ -57,7 +58,10 @@ ask(struct cli *cli, const struct options *o, struct err *e)
 		.again = o->code == NULL && isatty(STDIN_FILENO) != 0,
 		.ctx = &asking };
 
-	if (visiting_begin(&a, e) < 0)
+	stop_guard();
+	int rc = visiting_begin(&a, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli,
 	    "This sign-in may read the backups until it is over: aumbry "
@@ -115,8 +119,7 @@ choose(struct self *s, const char *id, struct visits *all,
 		return -1;
 	for (size_t i = 0; i < all->n; i++) {
 		const struct visiting_open *v = &all->list[i];
-		if (id != NULL &&
-		    strncmp(id_text(&v->id).s, id, strlen(id)) != 0)
+		if (id != NULL && !id_begins(&v->id, id))
 			continue;
 		*out = v;
 		found++;
@@ -150,7 +153,10 @@ approve(struct cli *cli, struct self *s, const char *id,
 		    "you: aumbry visit refuse",
 		    v->way, from, v->categories);
 	}
-	if (visiting_allow(s, v, o->timeout_s, cli_show_code, &showing, e) < 0)
+	stop_guard();
+	int rc = visiting_allow(s, v, o->timeout_s, cli_show_code, &showing, e);
+	stop_unguard();
+	if (rc < 0)
 		return -1;
 	cli_say(cli, "It may read until its hour is over.");
 	return 0;

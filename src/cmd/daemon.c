@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "http/tlscert.h"
 #include "server/copy.h"
 #include "server/escrowlink.h"
@@ -784,7 +785,7 @@ static const struct command {
 	    run_init },
 	{ "serve",
 	    "--data DIR [--listen ADDR:PORT] [--with-escrow] "
-	    "[--check-config]",
+	    "[--check-config] [-v]",
 	    run_serve },
 	{ "invite", "--data DIR [--uses N] [--expires 7d]", run_invite },
 	{ "account",
@@ -810,7 +811,9 @@ usage(FILE *to)
 static int
 report(const struct err *e)
 {
-	(void)fprintf(stderr, "aumbryd: %s\n%s\n(%s)\n", e->msg, err_fix(e),
+	(void)fprintf(stderr, "aumbryd: %s\n%s\n(%s)\n", e->msg,
+	    e->code == ERR_USAGE && e->remedy[0] == '\0' ? "Run: aumbryd help"
+							 : err_fix(e),
 	    err_name(e->code));
 	return err_exit(e->code);
 }
@@ -850,12 +853,16 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 		{ "escrow", required_argument, NULL, OPT_ESCROW },
 		{ "with-escrow", no_argument, NULL, OPT_WITH_ESCROW },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 
 	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, "v", longs, NULL)) != -1;) {
 		switch (c) {
+		case 'v':
+			log_level_set(LOG_DEBUG_);
+			break;
 		case 'd':
 			o->data = optarg;
 			break;
@@ -938,7 +945,11 @@ main(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "help") == 0)
 		return usage(argc < 2 ? stderr : stdout);
-	for (int i = 2; i < argc; i++)
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("aumbryd %s\n", AUMBRY_VERSION);
+		return 0;
+	}
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

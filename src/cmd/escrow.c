@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* escrow.c: aumbry-escrow: init, serve, journal, check, fingerprint,
  * disclose. */
+#include "base/version.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
@@ -379,7 +380,10 @@ static int
 report(const struct err *e)
 {
 	(void)fprintf(stderr, "aumbry-escrow: %s\n%s\n(%s)\n", e->msg,
-	    err_fix(e), err_name(e->code));
+	    e->code == ERR_USAGE && e->remedy[0] == '\0'
+		? "Run: aumbry-escrow help"
+		: err_fix(e),
+	    err_name(e->code));
 	return err_exit(e->code);
 }
 
@@ -534,7 +538,11 @@ main(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "help") == 0)
 		return usage(argc < 2 ? stderr : stdout);
-	for (int i = 2; i < argc; i++)
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("aumbry-escrow %s\n", AUMBRY_VERSION);
+		return 0;
+	}
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

@@ -301,8 +301,11 @@ factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
 		f.has[way] = false;
 	if (!found || a.two_factor != TWO_FACTOR_ON || factor_any(&f))
 		return 0;
-	return err_set(e, ERR_PERMISSION,
+	(void)err_set(e, ERR_PERMISSION,
 	    "two-factor is on, and %s is its only fallback: turn it off first, "
 	    "or add another factor",
 	    what);
+	return err_remedy(e,
+	    "Add another (aumbry authenticator add takes the place of one that "
+	    "was lost; or: aumbry phone add), or run: aumbry two-factor off");
 }

@@ -3,6 +3,7 @@
 #include "factor/phone_in.h"
 
 #include "base/text.h"
+#include "base/typed.h"
 #include "factor/factor.h"
 
 #include <string.h>
@@ -167,17 +168,27 @@ insert(struct tx *tx, struct call *c, const struct phone *p, struct err *e)
 }
 
 static int
+take_number(
+    const struct call *c, char out[static PHONE_NUMBER + 1], struct err *e)
+{
+	OWN(buf_free) struct buf typed = { 0 };
+	const char *text = "";
+
+	if (jsonio_text(c->in, "number", &text, e) < 0)
+		return -1;
+	buf_put_bytes(&typed, typed_trim(bytes_str(text)));
+	return phone_parse(buf_text(&typed), out) ? 0 : no_number(e);
+}
+
+static int
 add(struct tx *tx, struct call *c, struct err *e)
 {
 	bool call = jsonio_true(c->in, "call"), found;
 	char number[PHONE_NUMBER + 1];
-	const char *text = "";
 	struct phone p;
 
-	if (jsonio_text(c->in, "number", &text, e) < 0)
+	if (take_number(c, number, e) < 0)
 		return -1;
-	if (!phone_parse(text, number))
-		return no_number(e);
 	if (phone_gateway(c, call, e) < 0 || has_room(tx, c, number, e) < 0 ||
 	    find(tx, c, number, &p, &found, e) < 0)
 		return -1;
@@ -241,14 +252,11 @@ drop(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf hint = { 0 };
 	char number[PHONE_NUMBER + 1];
-	const char *text = "";
 	struct phone p;
 	bool found;
 
-	if (jsonio_text(c->in, "number", &text, e) < 0)
+	if (take_number(c, number, e) < 0)
 		return -1;
-	if (!phone_parse(text, number))
-		return no_number(e);
 	if (find(tx, c, number, &p, &found, e) < 0)
 		return -1;
 	if (!found) {

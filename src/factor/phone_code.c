@@ -233,13 +233,14 @@ phone_check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
     int call, struct phone *p, bool *ok, struct err *e)
 {
 	const char *way = call < 0 ? TRIES : call > 0 ? "call" : "text";
-	const char *code = "";
+	const char *typed = "";
+	char code[CODE_DIGITS + 1];
 	enum verdict v;
 
 	*ok = false;
-	if (jsonio_text(c->in, "code", &code, e) < 0)
+	if (jsonio_text(c->in, "code", &typed, e) < 0)
 		return -1;
-	if (!code_shape(c, code, "by text or call"))
+	if (!code_take(c, typed, "by text or call", code))
 		return 0;
 	if (code_try(tx, c, uid, TRIES, ok, e) < 0)
 		return -1;

@@ -2,26 +2,59 @@
 /* phone_number.c: one number: typed, shown, and in its row. */
 #include "factor/phone_in.h"
 
+#include "base/rune.h"
+#include "base/typed.h"
+
 #include <string.h>
 
 #define DIGITS_MIN 7
 
+/* What people set between the digits. */
+static bool
+between(uint32_t r)
+{
+	return rune_is_space(r) || rune_is_dash(r) || rune_is_mark(r) ||
+	    r == '(' || r == ')' || r == '.' || r == '/' || r == 0xb7;
+}
+
 bool
 phone_parse(const char *text, char out[static PHONE_NUMBER + 1])
 {
-	size_t n = 0;
+	struct bytes x = bytes_str(text);
+	OWN(buf_free) struct buf plain = { 0 };
+	struct bytes own = bytes_str("(0)");
+	uint32_t r = 0;
+	size_t step;
 
-	for (; *text != '\0'; text++) {
-		bool digit = *text >= '0' && *text <= '9';
-		if (n > 0 && strchr(" -()", *text) != NULL)
-			continue;
-		if (n == PHONE_NUMBER || (n == 0 ? *text != '+' : !digit) ||
-		    (n == 1 && *text == '0'))
+	if (typed_trim(x).n != x.n)
+		return false;
+	for (size_t i = 0; i < x.n; i += step) {
+		struct bytes rest = bytes_of(x.p + i, x.n - i);
+		step = rune_take(rest, &r);
+		if (step == 0)
 			return false;
-		out[n++] = *text;
+		/* What is dialed inside the country, in the place of its code:
+		 * "+44 (0)20". */
+		if (plain.n > 0 && rest.n > own.n &&
+		    bytes_equal(bytes_of(rest.p, own.n), own))
+			step = own.n;
+		else if (!between(r))
+			rune_put(&plain, r);
 	}
-	out[n] = '\0';
-	return n >= 1 + DIGITS_MIN;
+	const char *digits = buf_text(&plain);
+	if (digits[0] == '+')
+		digits++;
+	else if (strncmp(digits, "00", 2) == 0)
+		digits += 2;
+	else
+		return false;
+	size_t n = strlen(digits);
+	if (n != strspn(digits, "0123456789") || digits[0] == '0' ||
+	    n < DIGITS_MIN || n + 1 > PHONE_NUMBER)
+		return false;
+	out[0] = '+';
+	memcpy(out + 1, digits, n + 1);
+	return true;
 }
 
 void

@@ -336,7 +336,8 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (name[0] == '\0' || strlen(name) > LIMIT_NAME_BYTES ||
 	    !text_is_label(name))
 		return err_set(e, ERR_BAD_NAME,
-		    "a security key's name has 1 to %d bytes of UTF-8",
+		    "a security key's name has 1 to %d bytes of UTF-8, and "
+		    "something to be seen",
 		    LIMIT_NAME_BYTES);
 	if (room_for_more(tx, c, e) < 0 || take_membership(tx, c, &m, e) < 0 ||
 	    seckey_take(tx, c, SECKEY_ADD, challenge, &ok, e) < 0)

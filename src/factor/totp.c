@@ -124,15 +124,16 @@ find_step(
 }
 
 static int
-check(struct tx *tx, struct call *c, const struct id *uid, const char *code,
+check(struct tx *tx, struct call *c, const struct id *uid, const char *typed,
     bool confirmed, bool *ok, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
+	char code[CODE_DIGITS + 1];
 	uint8_t secret[SECRET];
 	bool row;
 
 	*ok = false;
-	if (!code_shape(c, code, "of the authenticator"))
+	if (!code_take(c, typed, "of the authenticator", code))
 		return 0;
 	if (code_try(tx, c, uid, KIND, ok, e) < 0)
 		return -1;

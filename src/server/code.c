@@ -2,6 +2,8 @@
 /* code.c: drawing codes, their shape, and how often one may be wrong. */
 #include "server/code.h"
 
+#include "base/typed.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,11 +18,18 @@ code_draw(char out[static CODE_DIGITS + 1])
 }
 
 bool
-code_shape(struct call *c, const char *code, const char *of)
+code_take(struct call *c, const char *typed, const char *of,
+    char out[static CODE_DIGITS + 1])
 {
-	if (strlen(code) == CODE_DIGITS &&
-	    strspn(code, "0123456789") == CODE_DIGITS)
+	OWN(buf_free) struct buf plain = { 0 };
+
+	typed_code(&plain, bytes_str(typed));
+	const char *code = buf_text(&plain);
+	if (plain.n == CODE_DIGITS &&
+	    strspn(code, "0123456789") == CODE_DIGITS) {
+		memcpy(out, code, CODE_DIGITS + 1);
 		return true;
+	}
 	(void)server_refuse(
 	    c, ERR_WRONG_CODE_KIND, "a code %s has %d digits", of, CODE_DIGITS);
 	return false;

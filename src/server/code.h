@@ -9,8 +9,10 @@
 /* A code nobody can foretell; wipe it. */
 void code_draw(char out[static CODE_DIGITS + 1]);
 
-/* Six digits? Refuses with wrong-code-kind when not: "a code `of` has …". */
-bool code_shape(struct call *c, const char *code, const char *of);
+/* The six digits of what was typed. Refuses with wrong-code-kind when they are
+ * none: "a code `of` has …". */
+bool code_take(struct call *c, const char *typed, const char *of,
+    char out[static CODE_DIGITS + 1]);
 
 /*
  * Count a try of a code of the account, for each kind: code_tries of the

@@ -3,6 +3,7 @@
 #include "server/invite.h"
 
 #include "base/text.h"
+#include "base/typed.h"
 
 #include <sodium.h>
 
@@ -14,11 +15,10 @@ invite_digest(const struct server *s, const char *code, struct digest *out)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 
-	for (; *code != '\0'; code++)
-		if (*code != '-' && *code != ' ')
-			buf_put_u8(&plain,
-			    (uint8_t)(*code >= 'A' && *code <= 'Z' ? *code + 32
-								   : *code));
+	typed_code(&plain, bytes_str(code));
+	for (size_t i = 0; i < plain.n; i++)
+		if (plain.p[i] >= 'A' && plain.p[i] <= 'Z')
+			plain.p[i] = (uint8_t)(plain.p[i] + 32);
 	server_mac(s, "invite", buf_bytes(&plain), out);
 }
 

@@ -14,8 +14,6 @@
 #include "store/zone_blob.h"
 #include "wire/jsonio.h"
 
-#define SERVER_VERSION "0.1.0"
-
 /* Read-only once started. */
 struct server {
 	struct config config;

@@ -2,6 +2,7 @@
 /* reccode.c: recovery codes: Reed-Solomon and sharing over GF(32). */
 #include "vault/reccode.h"
 
+#include "base/rune.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -187,25 +188,6 @@ struct typed {
 	size_t impossible_group; /* counted by groups, from 1 */
 };
 
-/* Bytes of the space or dash that x begins with, 0 when it does not. */
-static size_t
-gap_size(struct bytes x)
-{
-	/* Also what word processors and phones put in the place of these. */
-	static const char *const gaps[] = { " ", "-", "\n", "\r", "\t",
-		"\xc2\xa0" /* no-break space */, "\xe2\x80\x90" /* hyphen */,
-		"\xe2\x80\x91" /* non-breaking hyphen */,
-		"\xe2\x80\x92" /* figure dash */, "\xe2\x80\x93" /* en dash */,
-		"\xe2\x80\x94" /* em dash */, "\xe2\x88\x92" /* minus */ };
-
-	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) {
-		struct bytes gap = bytes_str(gaps[i]);
-		if (x.n >= gap.n && bytes_equal(bytes_of(x.p, gap.n), gap))
-			return gap.n;
-	}
-	return 0;
-}
-
 /* Bytes of the character that x begins with, UTF-8 or not, at most 4. */
 static size_t
 char_size(struct bytes x)
@@ -218,10 +200,11 @@ char_size(struct bytes x)
 	return n;
 }
 
+/* c: as it stands there; narrow: what it is read as. */
 static void
-take_char(struct typed *t, struct bytes c)
+take_char(struct typed *t, struct bytes c, uint32_t narrow)
 {
-	uint8_t symbol = symbol_of(c.p[0]);
+	uint8_t symbol = narrow < 0x80 ? symbol_of((uint8_t)narrow) : FIELD;
 
 	if (symbol == FIELD && t->impossible.n == 0) {
 		t->impossible = c;
@@ -243,15 +226,18 @@ take_text(struct typed *t, struct bytes text)
 
 	for (size_t i = 0; i < text.n; i += step) {
 		struct bytes rest = bytes_of(text.p + i, text.n - i);
-		step = gap_size(rest);
-		if (step > 0) {
+		uint32_t r = UINT32_MAX; /* not UTF-8 */
+		step = rune_take(rest, &r);
+		if (step > 0 && (rune_is_space(r) || rune_is_dash(r))) {
 			apart = true;
 			continue;
 		}
-		step = char_size(rest);
+		if (step > 0 && rune_is_mark(r))
+			continue;
+		step = step > 0 ? step : char_size(rest);
 		t->groups += apart;
 		apart = false;
-		take_char(t, bytes_of(rest.p, step));
+		take_char(t, bytes_of(rest.p, step), rune_narrow(r));
 	}
 }
 

@@ -2,6 +2,7 @@
 /* account.c: what the page does once somebody is in. */
 #include "web/core.h"
 
+#include "client/password.h"
 #include "client/seckey.h"
 #include "client/session.h"
 #include "client/visiting.h"
@@ -56,6 +57,19 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 		return -1;
 	core_put_all(out, answer);
 	return 0;
+}
+
+/* Before anything is asked for it. */
+int
+core_password_ok(struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const char *password = "";
+
+	(void)c;
+	(void)out;
+	return jsonio_text(in, "password", &password, e) < 0
+	    ? -1
+	    : password_check(bytes_str(password), e);
 }
 
 int

@@ -32,6 +32,7 @@ static const struct {
 	{ "cancel", core_cancel },
 	{ "call", core_call_server },
 	{ "step_up", core_step_up },
+	{ "password_ok", core_password_ok },
 	{ "new_password", core_new_password },
 	{ "devices", core_devices },
 	{ "rename", core_rename },

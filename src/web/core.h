@@ -44,9 +44,9 @@ void core_put_all(json_t *out, const json_t *answer);
 core_fn core_server, core_state, core_signup, core_signup_end, core_signin,
     core_join_call, core_prove, core_visit, core_ask_devices, core_look,
     core_code, core_cancel;
-core_fn core_call_server, core_step_up, core_new_password, core_devices,
-    core_rename, core_remove, core_requests, core_approve, core_refuse,
-    core_visit_approve, core_visit_refuse, core_leave, core_forget,
+core_fn core_call_server, core_step_up, core_password_ok, core_new_password,
+    core_devices, core_rename, core_remove, core_requests, core_approve,
+    core_refuse, core_visit_approve, core_visit_refuse, core_leave, core_forget,
     core_key_add, core_key_remove;
 core_fn core_protection, core_level, core_web_access, core_alerts,
     core_recovery, core_recovery_draw, core_recovery_typed,

@@ -2,6 +2,7 @@
 /* errjson.c: the error object over jansson. */
 #include "wire/errjson.h"
 
+#include "base/rune.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -64,7 +65,7 @@ errjson_make(const struct err *why, struct bytes detail, struct buf *out)
 	put_json(all, out);
 }
 
-/* Copy for a terminal: cut to the room there is, no control characters. */
+/* Copy for a terminal: cut to the room there is, nothing that is not seen. */
 static void
 copy_text(char *to, size_t room, const json_t *from)
 {
@@ -77,12 +78,15 @@ copy_text(char *to, size_t room, const json_t *from)
 		while (n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
 			n--;
 	}
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		to[i] = c < 0x20 || c == 0x7f ? '?' : s[i];
-		/* C1 controls are two bytes in UTF-8: c2 80 to c2 9f. */
-		if (i > 0 && (unsigned char)s[i - 1] == 0xc2 && c < 0xa0)
-			to[i - 1] = to[i] = '?';
+	struct bytes x = bytes_of(s, n);
+	for (size_t i = 0; i < n;) {
+		uint32_t r = 0;
+		size_t step = rune_take(bytes_of(x.p + i, n - i), &r);
+		bool seen = step > 0 && !rune_hides_at(x, i, step, r);
+		step = step > 0 ? step : 1;
+		for (size_t k = i; k < i + step; k++)
+			to[k] = seen ? s[k] : '?';
+		i += step;
 	}
 	to[n] = '\0';
 }
@@ -114,6 +118,11 @@ errjson_parse(
 		read.code = ERR_INTERNAL;
 		(void)err_in(&read, "error %s", name);
 	}
+	read.heard = read.msg[0] != '\0';
+	/* What the catalogue says as well is ours. */
+	read.remedy_heard = read.remedy[0] != '\0' &&
+	    strcmp(read.remedy, err_fix(&(struct err){ .code = read.code })) !=
+		0;
 	const json_t *d = json_object_get(error, "detail");
 	if (json_is_object(d))
 		put_json(d, detail);

@@ -3,9 +3,11 @@
 #include "wire/id.h"
 
 #include "base/text.h"
+#include "base/typed.h"
 
 #include <sodium.h>
 #include <string.h>
+#include <strings.h>
 
 void
 id_random(struct id *id)
@@ -58,6 +60,16 @@ id_parse(struct bytes text, struct id *out)
 		return -1;
 	memcpy(out->b, raw.p, ID_BYTES);
 	return 0;
+}
+
+bool
+id_begins(const struct id *id, const char *typed)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+
+	typed_code(&plain, bytes_str(typed));
+	return plain.n > 0 &&
+	    strncasecmp(id_text(id).s, buf_text(&plain), plain.n) == 0;
 }
 
 void

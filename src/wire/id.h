@@ -23,5 +23,7 @@ struct id_text id_text(const struct id *id); /* 32 hex digits */
 struct id_text id_short(const struct id *id); /* the first 8, for logs */
 /* Exactly 32 hex digits; -1 for anything else. */
 MUST_CHECK int id_parse(struct bytes text, struct id *out);
+/* Does its text begin with what a person typed? Never with nothing. */
+bool id_begins(const struct id *id, const char *typed);
 void id_put(struct buf *b, const struct id *id);
 struct id id_take(struct scan *s);

@@ -5,8 +5,9 @@
 #     typed.pl LINE… -- COMMAND…
 #
 # Each LINE is typed when the command has asked once more (": " at the end of
-# what it says); "<FILE" is a line that is read from there. What the command
-# says goes to standard output; the exit status is the command's.
+# what it says); "<FILE" is a line that is read from there, "^C" is that key.
+# What the command says goes to standard output, and "(mute)" when it left the
+# terminal so; the exit status is the command's, 128 and more after a signal.
 use strict;
 use warnings;
 use Fcntl;
@@ -56,11 +57,19 @@ while (1) {
 			$said = '';
 			# The command flushes what was typed before it asked.
 			select(undef, undef, undef, 0.1);
-			syswrite($pty, "$line\n");
+			syswrite($pty, $line eq '^C' ? "\x03" : "$line\n");
 		}
 	} elsif (waitpid($pid, 1) == $pid) {
-		exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
+		ended($?);
 	}
 }
 waitpid($pid, 0);
-exit($? >> 8);
+ended($?);
+
+sub ended {
+	my $status = shift;
+	my $mode = POSIX::Termios->new;
+	$mode->getattr(fileno($hold)) or die "terminal: $!";
+	print "(mute)\n" if !($mode->getlflag & POSIX::ECHO());
+	exit($status & 127 ? 128 + ($status & 127) : $status >> 8);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* stop.h: Ctrl-C and SIGTERM while something waits. */
+/*
+ * A wait that has begun something which others see (a request, a prompt, a code
+ * that is shown) is guarded: the first signal ends the wait as if its time were
+ * up, so that what was begun is taken back on the usual way out, and the
+ * program then dies of the signal. A second one, or one without a guard, does so
+ * at once.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Take SIGINT, SIGTERM, SIGHUP and SIGQUIT, but those that are ignored. */
+void stop_watch(void);
+
+/* Guards nest. */
+void stop_guard(void);
+void stop_unguard(void);
+
+/* A guarded wait is to end. Stays true. */
+bool stop_asked(void);
+
+/* Die of the signal that asked, if one did. */
+void stop_end(void);

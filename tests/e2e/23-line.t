@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 23-line.t: the command line itself: options and --, help, a pipe that is
+# closed, and a key that ends a wait.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+start_server
+stop_server
+configure limits prompts_per_hour 20
+start_server -v
+# Ways to a token and files of any name.
+sign_up ana ana --invite "$INVITE" --device-name laptop >"$T/out" 2>&1
+
+# ---- behind -- nothing is an option ----
+
+mkdir "$T/odd"
+for name in --json --help -h -l -- --home=x; do
+	echo "$name" >"$T/odd/$name"
+done
+inside() { (cd "$T/odd" && "$@"); }
+ok 'files that are named like options' \
+	inside at ana backup --tag odd -- --json --help -h -l --home=x
+equal 'and words are said as without' '' "$(grep '^{' "$T/out")"
+says 'all of them are there' '^5$' \
+	sh -c 'aumbry --home "$1" find -- "-*" | wc -l' sh "$T/ana"
+says 'a pattern that is named like one' '/--help' at ana find -- --help
+refused 'which there is not' 1 not-found at ana find -- --yes
+refused 'an ID that is named like one' 1 not-found at ana ls -- -l
+says 'options stand before, between and behind' '"path"|"name"' \
+	aumbry "--home=$T/ana" ls --json "latest:$T/odd"
+ok 'and with = too' aumbry "--home=$T/ana" "--password-file=$PW" step-up \
+	--code "$(totp 'now + 30 seconds')"
+ok 'of either kind' aumbry status "--home=$T/ana"
+also 'and mean the same' '^device +laptop$'
+refused 'a value is no option' 2 input-missing \
+	aumbry --home "$T/no" signup "$URL" x --device-name --json
+equal 'and words are still words' '' "$(grep '^{' "$T/out")"
+refused 'a flag takes no value' 2 bad-usage at ana status --json=1
+refused 'an unknown one is none' 2 bad-usage at ana --tag x status
+for option in --to --tag --exclude --repo --password-file; do
+	refused "$option of nothing" 2 bad-usage \
+		aumbry --home "$T/ana" backup "$option" ''
+done
+refused '--to of a variable that is not set' 2 bad-usage \
+	aumbry --home "$T/ana" restore latest --to ''
+
+# ---- help ----
+
+says 'help on one' '^usage: aumbry backup ' aumbry help backup
+says 'the same' '^usage: aumbry backup ' aumbry backup --help
+says 'the same in the middle' '^usage: aumbry restore ' \
+	aumbry --json restore x -h --to y
+refused 'on none' 2 bad-usage aumbry help no-such
+says 'on all' '^  backup ' aumbry help
+says 'version' '^aumbry [0-9]' aumbry --version
+for program in aumbryd aumbry-escrow; do
+	says "$program has one" "^$program [0-9]" $program --version
+	equal 'the same' "$(aumbry --version | cut -d ' ' -f 2)" \
+		"$(cut -d ' ' -f 2 "$T/out")"
+	says "$program names itself in its remedies" "$program" \
+		$program no-such
+	also 'and not another' "^(Run|usage): $program( |$)"
+done
+
+# ---- a pipe that is closed ----
+
+mkdir "$T/many"
+i=0
+while [ $i -lt 3000 ]; do
+	: >"$T/many/a-file-with-a-name-of-some-length-$i"
+	i=$((i + 1))
+done
+ok 'many files' at ana backup "$T/many"
+closed() {
+	rm -f "$T/pipe"
+	mkfifo "$T/pipe"
+	head -n 1 <"$T/pipe" >"$T/first" &
+	"$@" >"$T/pipe" 2>"$T/err" </dev/null
+}
+for command in "find a-*" "ls latest:$T/many" "--json find a-*" \
+	"--json ls latest:$T/many"; do
+	set -f
+	# shellcheck disable=SC2086 # words
+	closed at ana $command
+	equal "the reader of \"${command%% *}\" has enough" '141 ' \
+		"$? $(cat "$T/err")"
+	set +f
+done
+refused 'a disk that is full is an error' 1 io-error \
+	sh -c 'aumbry --home "$1" find "a-*" >/dev/full' sh "$T/ana"
+
+# ---- keys that end ----
+
+typed() { perl "$ROOT/tests/e2e/typed.pl" "$@"; }
+exits 'Ctrl-C at the password' 130 typed '^C' -- \
+	aumbry --home "$T/ana" step-up
+equal 'leaves a terminal that shows what is typed' '' \
+	"$(grep mute "$T/out")"
+equal 'and no words of an error' '' "$(grep '^aumbry:' "$T/out")"
+exits 'at its repetition' 130 typed 'a good password' '^C' -- \
+	aumbry --home "$T/no" signup "$URL" x --invite x
+equal 'the same' '' "$(grep mute "$T/out")"
+
+asks() { at ana device requests | grep -q .; }
+nobody() { ! asks; }
+# begin HOME: somebody asks to join from there, and types nothing yet.
+mkfifo "$T/hold"
+exec 9<>"$T/hold"
+begin() {
+	# A shell's background jobs ignore SIGINT; perl gives it back.
+	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
+		aumbry --home "$T/$1" --password-file "$PW" \
+		signin "$URL" ana --timeout 5m <&9 \
+		>"$T/new.out" 2>"$T/new.err" &
+	joining=$!
+	until_true 30 asks
+}
+for signal in INT TERM; do
+	ok 'somebody asks' begin new
+	kill -$signal $joining
+	wait $joining
+	equal "and dies of SIG$signal" $signal "$(kill -l $?)"
+	ok 'nobody asks any more' nobody
+	equal 'without a word of error' '' "$(grep '^(' "$T/new.err")"
+done
+ok 'who asks again is heard' pair ana new ana --device-name new
+
+# On the other side.
+ok 'somebody asks' begin third
+at ana device approve --print-code --timeout 5m >"$T/code" 2>"$T/err" &
+approving=$!
+ok 'a code is shown' until_true 30 test -s "$T/code"
+kill -TERM $approving
+wait $approving
+equal 'which is left' TERM "$(kill -l $?)"
+kill -KILL $joining
+wait $joining 2>/dev/null
+says 'a server with -v tells of each request' \
+	' debug request .*route="POST /v1/signup/finish" status=200' \
+	cat "$T/server.err"
+finish

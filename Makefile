@@ -27,7 +27,7 @@ HEADER_PKGS := p11-kit-1
 # Asked at first use, and once: `check` and `demo` install them first.
 once = $(eval $1 := $(shell pkg-config $2))$($1)
 PKG_CFLAGS = $(call once,PKG_CFLAGS,--cflags $(PKGS) $(HEADER_PKGS))
-PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl) -lunistring
+PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \
@@ -49,7 +49,7 @@ endif
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(WARN) -g -fstack-protector-strong \
 	-fPIE $(FLAGS_$(MODE)) -Isrc $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL := $(FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -lm
+LIBS = -Wl,--as-needed $(PKG_LIBS) -lunistring -lpthread -lm
 
 # ---- what there is -------------------------------------------------------
 

@@ -581,5 +581,6 @@ main(void)
 		    names_each_lie_and_keeps_nothing, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,11 @@ int __wrap_file_read(
 int __wrap_secret_stretch(struct bytes password, const uint8_t salt[static 16],
     uint32_t memory_kib, uint32_t passes, struct secret **out, struct err *e);
 
+int __real_file_read(
+    const char *path, size_t limit, struct buf *out, struct err *e);
+
 static struct bytes file;
+static bool fuzzed; /* else who replays reads a seed */
 static bool summed;
 
 bool
@@ -29,6 +33,8 @@ __wrap_file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 {
 	struct digest sum;
 
+	if (!fuzzed)
+		return __real_file_read(path, limit, out, e);
 	if (file.n > limit)
 		return err_set(e, ERR_TOO_LARGE, "%s", path);
 	buf_put_bytes(out, file);
@@ -63,6 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = { 0 };
 
 	file = bytes_of(data, size);
+	fuzzed = true;
 	summed = false;
 	if (home_read_key("/nowhere", &uid, &dev_id, &key, &e) == 0 &&
 	    key == NULL)
@@ -71,5 +78,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Nobody knows a password for it. */
 	if (depot_local_open("/nowhere", bytes_str("x"), &r, &e) == 0)
 		abort();
+	fuzzed = false;
 	return 0;
 }

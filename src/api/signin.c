@@ -5,6 +5,7 @@
 #include "api/apppass.h"
 #include "api/protect.h"
 #include "base/text.h"
+#include "factor/lost.h"
 #include "factor/factor.h"
 
 #include <sodium.h>
@@ -454,7 +455,7 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 	uint8_t key[OPRF_HASH];
 	struct id login, uid;
 	struct factors f;
-	bool ok;
+	bool ok, lost;
 
 	if (check_login(tx, c, &login, &uid, key, &ok, e) < 0)
 		return -1;
@@ -465,10 +466,11 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 		return err_set(
 		    e, ERR_BAD_REQUEST, "this proof is another account's");
 	if (account_password_proven(tx, &c->me->token, c->now_ms, e) < 0 ||
-	    factor_of(tx, &uid, &f, e) < 0)
+	    factor_of(tx, &uid, &f, e) < 0 || lost_ready(tx, c, &lost, e) < 0)
 		return -1;
-	return factor_any(&f) ? factor_put_methods(tx, c, &uid, false, e)
-			      : factor_step_up(tx, c, e);
+	return factor_any(&f) && !lost
+	    ? factor_put_methods(tx, c, &uid, false, e)
+	    : factor_step_up(tx, c, e);
 }
 
 int

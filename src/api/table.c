@@ -4,6 +4,7 @@
 
 #include "api/message.h"
 #include "api/page.h"
+#include "factor/lost.h"
 #include "factor/factor.h"
 #include "factor/phone.h"
 #include "factor/seckey.h"
@@ -60,6 +61,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/security-keys/start", WHO_SETTLED, SMALL, seckey_start, NULL },
 	{ "POST", "/v1/security-keys", WHO_SETTLED, SMALL, seckey_finish, NULL },
 	{ "POST", "/v1/security-keys/remove", WHO_SETTLED, SMALL, seckey_remove, NULL },
+	{ "POST", "/v1/factors/lost", WHO_SESSION | WHO_OLD, SMALL, lost_begin, NULL },
+	{ "DELETE", "/v1/factors/lost", WHO_SESSION, 0, lost_stop, NULL },
 	{ "POST", "/v1/two-factor", WHO_SETTLED, SMALL, twofactor_set, NULL },
 	{ "GET", "/v1/phones", WHO_ACCOUNT, 0, phone_list, NULL },
 	{ "POST", "/v1/phones", WHO_SETTLED, SMALL, phone_add, NULL },

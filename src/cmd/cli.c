@@ -41,7 +41,7 @@ static const struct command {
 	    cli_step_up },
 	{ "password", "change [--new-password-file F] [--code CODE]",
 	    "change the account's password", cli_password_change },
-	{ "two-factor", "status | on | off [--code CODE]",
+	{ "two-factor", "status | on | off | lost | not-lost [--code CODE]",
 	    "the account's second factor", cli_two_factor },
 	{ "authenticator",
 	    "add [--secret-file F] [--code CODE] | confirm CODE | "

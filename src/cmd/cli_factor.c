@@ -3,6 +3,7 @@
 #include "cmd/cli.h"
 
 #include "base/file.h"
+#include "client/login.h"
 
 #include <qrencode.h>
 #include <stdio.h>
@@ -167,6 +168,85 @@ turn(struct cli *cli, struct remote *r, const char *state,
 	    : -1;
 }
 
+/* ---- all factors are lost ---- */
+
+static int
+no_code(void *ctx, const char *with, const struct err *why, struct buf *code,
+    struct err *e)
+{
+	(void)ctx;
+	(void)with;
+	(void)why;
+	(void)code;
+	return err_set(e, ERR_INPUT_MISSING, "there is no code");
+}
+
+struct losing {
+	struct cli *cli;
+	struct remote *remote;
+	bool proven;
+};
+
+/* The password, and nothing beside it. */
+static int
+password_alone(void *ctx, struct bytes password, struct err *e)
+{
+	struct losing *j = ctx;
+	struct prove p = { .with = "authenticator", .ask = no_code };
+	struct login l = { 0 };
+
+	int rc = login_step_up(j->remote, password, &p, &l, e);
+	login_free(&l);
+	j->proven = rc == 0;
+	if (rc == 0 ||
+	    (e->code != ERR_INPUT_MISSING && e->code != ERR_FACTOR_MISSING &&
+		e->code != ERR_KEY_REQUIRED))
+		return rc;
+	err_clear(e);
+	return 0;
+}
+
+static int
+lost(struct cli *cli, struct remote *r, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct losing j = { cli, r, false };
+	uint64_t ready_ms;
+
+	if (cli_with_password(cli, "Password", password_alone, &j, e) < 0)
+		return -1;
+	if (j.proven) {
+		cli_say(cli,
+		    "The password is enough now, on this device and for a "
+		    "day. Next: aumbry authenticator add");
+		return 0;
+	}
+	if (api_call(r, "POST", "/v1/factors/lost", NULL, false, &answer, e) <
+		0 ||
+	    jsonio_u64(answer, "ready_ms", &ready_ms, e) < 0)
+		return -1;
+	OWN(mem_free) char *when = cli_time(ready_ms);
+	cli_say(cli,
+	    "From %s on, and for a day, the password is enough on this "
+	    "device.\nUntil then every device and mail address is told, and "
+	    "can stop it; a factor that turns up ends it, too.",
+	    when);
+	return 0;
+}
+
+static int
+lost_or_not(struct cli *cli, const char *verb, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	return strcmp(verb, "lost") == 0
+	    ? lost(cli, a.remote, e)
+	    : api_call(
+		  a.remote, "DELETE", "/v1/factors/lost", NULL, false, NULL, e);
+}
+
 int
 cli_two_factor(struct cli *cli, struct err *e)
 {
@@ -179,10 +259,12 @@ cli_two_factor(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
 		return -1;
 	const char *verb = cli->args[0];
+	if (strcmp(verb, "lost") == 0 || strcmp(verb, "not-lost") == 0)
+		return lost_or_not(cli, verb, e);
 	bool change = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
 	if (!change && strcmp(verb, "status") != 0)
-		return err_set(
-		    e, ERR_USAGE, "aumbry two-factor status | on | off");
+		return err_set(e, ERR_USAGE,
+		    "aumbry two-factor status | on | off | lost | not-lost");
 	if (cli_account(cli, &a, e) < 0)
 		return -1;
 	if ((change ? turn(cli, a.remote, verb, &proof, &answer, e)

@@ -82,8 +82,8 @@ ask(void *ctx, const char *with, const struct err *why, struct buf *code,
 		  "Add: --code CODE\n"
 		  "If it is lost: --with text, call or key, where the account "
 		  "has one; or with a recovery key, here: aumbry --home NEW "
-		  "recover URL NAME --keep-devices, then: aumbry --home NEW "
-		  "authenticator add");
+		  "recover URL NAME --keep-devices. With none of these, after "
+		  "a wait: aumbry two-factor lost");
 }
 
 static bool

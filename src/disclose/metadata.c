@@ -27,6 +27,7 @@ const struct metadata_table metadata_tables[] = {
 	{ "event", "metadata/log.json", NULL },
 	{ "factor", "metadata/factors.json",
 	    "secret, counter: a credential, sealed under a key of the server" },
+	{ "factor_loss", "metadata/factors.json", NULL },
 	{ "fresh_pin", "metadata/factors.json",
 	    "pin: a MAC under a key that the server does not have" },
 	{ "head", "metadata/zones.json", NULL },
@@ -210,6 +211,10 @@ static const struct listed {
 	    "SELECT keyref, kind, created_ms FROM recovery WHERE uid = ?"
 	    " ORDER BY created_ms",
 	    "keyref:h kind:n created:t" },
+	{ "metadata/factors.json", "losses",
+	    "SELECT dev_id, ready_ms FROM factor_loss WHERE uid = ?"
+	    " ORDER BY ready_ms",
+	    "of:hn" },
 	{ "metadata/factors.json", "fresh_pins",
 	    "SELECT ref FROM fresh_pin WHERE uid = ? ORDER BY ref", "of:h" },
 	{ "metadata/requests.json", "escrow_begun",

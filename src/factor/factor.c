@@ -2,6 +2,8 @@
 /* factor.c: the table of ways, and proving one. */
 #include "factor/factor.h"
 
+#include "factor/lost.h"
+
 #include "factor/phone.h"
 #include "factor/seckey.h"
 #include "factor/totp.h"
@@ -198,8 +200,8 @@ factor_step_up(struct tx *tx, struct call *c, struct err *e)
 }
 
 /* A step-up begins with the password. */
-static int
-password_is_fresh(const struct call *c, struct err *e)
+int
+factor_password_fresh(const struct call *c, struct err *e)
 {
 	if (c->now_ms - c->me->password_ms <= LIMIT_STEP_UP_S * 1000LL)
 		return 0;
@@ -213,7 +215,7 @@ factor_may_prove(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf os = { 0 };
 	struct device d;
 
-	return c->me->session ? password_is_fresh(c, e)
+	return c->me->session ? factor_password_fresh(c, e)
 			      : asking_device(tx, c, &d, &os, e);
 }
 
@@ -222,7 +224,7 @@ static int
 may_step_up(const struct call *c, enum factor_way way, struct err *e)
 {
 	return ways[way].fallback
-	    ? password_is_fresh(c, e)
+	    ? factor_password_fresh(c, e)
 	    : err_set(e, ERR_STEP_UP_REQUIRED, "this needs a code that is new");
 }
 
@@ -249,6 +251,8 @@ prove(struct tx *tx, struct call *c, struct err *e)
 	if (jsonio_true(c->in, "trust") && ways[way].fallback &&
 	    trust_make(tx, c, uid, e) < 0)
 		return -1;
+	if (lost_over(tx, uid, e) < 0)
+		return -1;
 	return c->me->session ? factor_step_up(tx, c, e)
 			      : open_visit(tx, c, &d, buf_text(&os), e);
 }
@@ -271,6 +275,7 @@ factor_confirmed(struct tx *tx, struct call *c, const char *event,
 
 	if (server_event(tx, c, &c->me->uid, event, &c->me->dev_id, detail, e) <
 		0 ||
+	    lost_over(tx, &c->me->uid, e) < 0 ||
 	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
 		return -1;
 	if (found && a.two_factor == TWO_FACTOR_PENDING) {

@@ -49,6 +49,9 @@ MUST_CHECK int factor_parse(
  * still waits? errors: step-up-required, code-expired. */
 MUST_CHECK int factor_may_prove(struct tx *tx, struct call *c, struct err *e);
 
+/* Was the password proven in this session of late? errors: step-up-required. */
+MUST_CHECK int factor_password_fresh(const struct call *c, struct err *e);
+
 /* All is proven: the session may change what matters, for a while. */
 MUST_CHECK int factor_step_up(struct tx *tx, struct call *c, struct err *e);
 

@@ -56,6 +56,10 @@ static const struct {
 	    "account." },
 	{ "two_factor_on", "two-factor is on",
 	    "Two-factor authentication was turned on." },
+	{ "factors_lost", "a device says that all second factors are lost",
+	    "In 72 hours the password alone lets that device change how the "
+	    "account is opened. If that is not you, stop it: aumbry two-factor "
+	    "not-lost, and change the password." },
 	{ "two_factor_off", "two-factor is off",
 	    "Two-factor authentication was turned off." },
 	{ "app_password_created", "an app-specific password was made",

@@ -163,7 +163,7 @@ bench: all benches
 	@for b in $(BENCHES); do "$$b" || exit 1; done
 	@tools/setup.sh check
 	@$(MAKE) --no-print-directory bench-page bench-server
-bench-server: all $(B)/tests/load
+bench-server: all $(B)/tests/load $(B)/tests/committer
 	@BUILD=$(B) sh tests/bench/server.sh
 bench-memory: all
 	@BUILD=$(B) sh tests/bench/memory.sh

@@ -63,6 +63,28 @@ zone=$(sqlite3 -batch "$DATA/aumbryd.db" \
 port=${URL##*:}
 port=${port%%/*}
 
+# beside: commits of ana in SPAN seconds, while bob commits as well.
+beside() {
+	"$BUILD/tests/committer" "$T/bob" "$SPAN" >"$T/bob.n" &
+	other=$!
+	"$BUILD/tests/committer" "$T/ana" "$SPAN"
+	wait $other
+}
+run sign_up bob bob --invite "$(aumbryd invite --data "$DATA")" || exit 1
+beside >/dev/null # warm
+short=$(beside)
+stop_server
+"$BUILD/tests/committer" "$T/bob" grow 1000 "$DATA/aumbryd.db" || exit 1
+start_server
+port=${URL##*:}
+port=${port%%/*}
+row 'commits beside one whose circle is short' "$short" "in $SPAN s"
+beside >/dev/null # the server is new as well
+long=$(beside)
+row '  and beside one with 1,000 entries' "$long" \
+	"$(awk -v a="$long" -v b="$short" \
+		'BEGIN { printf "%.0f %% (bar 80 %%)", 100 * a / b }')"
+
 idle=$(within "$SPAN")
 load half 200
 busy=$(within "$SPAN")

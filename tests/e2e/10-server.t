@@ -81,11 +81,11 @@ ok 'after kill -9 it starts again, and devices go on' at two status
 stop_server
 
 # What a flood left is gone, in steps: more rows than one takes.
-sqlite3 -batch "$DATA/aumbryd.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
+ok 'a flood has left rows' sqlite3 -batch "$DATA/aumbryd.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
 	SELECT i + 1 FROM n WHERE i < 2600) INSERT INTO login SELECT
 	randomblob(16), randomblob(16), 0, x'', 0, i FROM n;
 	INSERT INTO joining SELECT id, uid, randomblob(32), 0, 1, x'', x'', '',
-	'', 0, x'', 1, x'', x'' FROM login LIMIT 1200;
+	'', 0, x'', 1, x'', x'', '' FROM login LIMIT 1200;
 	INSERT INTO joining_message SELECT id, 0, 0, x'' FROM joining"
 start_server
 stop_server

@@ -47,6 +47,17 @@ stop_watch(void)
 }
 
 void
+stop_unwatch(void)
+{
+	struct sigaction now;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (sigaction(ends[i], NULL, &now) == 0 &&
+		    now.sa_handler == heard)
+			(void)signal(ends[i], SIG_DFL);
+}
+
+void
 stop_guard(void)
 {
 	(void)atomic_fetch_add(&guards, 1);

@@ -14,6 +14,10 @@
 /* Take SIGINT, SIGTERM, SIGHUP and SIGQUIT, but those that are ignored. */
 void stop_watch(void);
 
+/* Leave them as they were: who comes next has handlers of its own, and puts
+ * them only where there is none. */
+void stop_unwatch(void);
+
 /* Guards nest. */
 void stop_guard(void);
 void stop_unguard(void);

@@ -77,7 +77,8 @@ shut(const char *path, mode_t mode, bool *was_open, struct err *e)
 							 : not_ours(path, e);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s", path);
-	if ((st.st_mode & 077) == 0)
+	/* What is not ours cannot be shut; its owner is told. */
+	if ((st.st_mode & 077) == 0 || st.st_uid != geteuid())
 		return 0;
 	*was_open = true;
 	return fchmod(fd, mode) < 0 ? err_sys(e, "%s", path) : 0;

@@ -3,6 +3,7 @@
 #include "cmd/cli.h"
 
 #include "apps/mount.h"
+#include "base/stop.h"
 
 #include <stdio.h>
 
@@ -42,5 +43,7 @@ cli_mount(struct cli *cli, struct err *e)
 	const struct mount_options o = {
 		.dir = s.dir, .ready = ready, .warn = warn, .ctx = &s
 	};
+	/* A signal unmounts. */
+	stop_unwatch();
 	return mount_run(view.repo.repo, &view.list, &o, e);
 }

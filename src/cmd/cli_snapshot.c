@@ -384,6 +384,7 @@ cli_cat(struct cli *cli, struct err *e)
 		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
+	cli->reads = true;
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
 	    cli_view(cli, &o, e) < 0 ||
 	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)

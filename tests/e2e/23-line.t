@@ -111,7 +111,7 @@ begin() {
 	# A shell's background jobs ignore SIGINT; perl gives it back.
 	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
 		aumbry --home "$T/$1" --password-file "$PW" \
-		signin "$URL" ana --timeout 5m <&9 \
+		signin "$URL" ana --timeout 5min <&9 \
 		>"$T/new.out" 2>"$T/new.err" &
 	joining=$!
 	until_true 30 asks
@@ -128,7 +128,7 @@ ok 'who asks again is heard' pair ana new ana --device-name new
 
 # On the other side.
 ok 'somebody asks' begin third
-at ana device approve --print-code --timeout 5m >"$T/code" 2>"$T/err" &
+at ana device approve --print-code --timeout 5min >"$T/code" 2>"$T/err" &
 approving=$!
 ok 'a code is shown' until_true 30 test -s "$T/code"
 kill -TERM $approving

@@ -82,6 +82,7 @@ char *cli_from(const char *address, const char *place);
 /* "1.5 GiB", "2 min 3 s", local time: in new memory. */
 char *cli_size(uint64_t bytes);
 char *cli_time(uint64_t time_ms);
+char *cli_time_s(int64_t time_s); /* of a file, which may be before 1970 */
 
 /*
  * The password: from --password-file (or - or AUMBRY_PASSWORD_FILE), else

@@ -73,7 +73,13 @@ cli_size(uint64_t bytes)
 char *
 cli_time(uint64_t time_ms)
 {
-	time_t t = (time_t)(time_ms / 1000);
+	return cli_time_s((int64_t)(time_ms / 1000));
+}
+
+char *
+cli_time_s(int64_t time_s)
+{
+	time_t t = (time_t)time_s;
 	struct tm tm;
 	char s[32];
 

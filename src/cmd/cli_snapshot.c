@@ -261,9 +261,7 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		    "%s%s\n", name, x->type == ENTRY_DIRECTORY ? "/" : "");
 		return 0;
 	}
-	OWN(mem_free)
-	char *when =
-	    cli_time((uint64_t)(x->mtime_s > 0 ? x->mtime_s : 0) * 1000);
+	OWN(mem_free) char *when = cli_time_s(x->mtime_s);
 	OWN(mem_free) char *user = cli_shown(x->user);
 	OWN(mem_free) char *target = cli_shown(x->target);
 	(void)printf("%s %-8s %12llu %s %s%s%s%s\n", mode, user,

@@ -348,7 +348,7 @@ cli_backup(struct cli *cli, struct err *e)
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
-	if (r.repo->lost > 0)
+	if (r.repo != NULL && r.repo->lost > 0)
 		cli_say(cli,
 		    "aumbry: %llu packs are not stored any more; what of them "
 		    "this backup has is stored again. Run: aumbry check",

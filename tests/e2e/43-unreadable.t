@@ -113,4 +113,28 @@ planted time $((soon + 60000)) partial
 ok 'one kept' disk snapshot forget --keep-last 1
 equal 'is the partial one and the whole one before it' \
 	"$whole $planted" "$(ids | tr '\n' ' ' | sed 's/ $//')"
+
+# ---- what cannot be read is not what is not there ----
+
+DISK=$T/trees
+blobs() { find "$DISK/blobs" -type f | sort; }
+ok 'a repository' to_disk "$T/files"
+whole=$(ids | tail -n 1)
+blobs >"$T/before"
+touch -d '2001-02-03' "$T/files/a"
+ok 'a backup that stores folders alone' to_disk "$T/files"
+hurt=$(ids | tail -n 1)
+printf '0123456789abcdef' | dd conv=notrunc bs=1 seek=64 \
+	of="$(blobs | comm -13 "$T/before" -)" 2>/dev/null
+for c in 'ls' 'cat' 'restore --dry-run --to back'; do
+	# shellcheck disable=SC2086 # words
+	refused "$c of what lies in damaged folders" 6 blob-corrupt \
+		disk $c "latest:$T/files/a"
+	also 'names the snapshot' "snapshot $hurt: .*pack"
+	also 'and one that has it' "^Snapshot $whole of .*: $whole:.*files/a\$"
+done
+refused 'nor is it said that something was never there' 6 blob-corrupt \
+	disk ls "$hurt:$T/files/none"
+refused 'where that can be read it is' 1 not-found disk ls "$whole:$T/files/none"
+also 'and of the others nothing is said' '^No snapshot that can be read has it'
 finish

@@ -243,7 +243,13 @@ cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 		return -1;
 	local_free(&r->local);
 	if (home_open(r->dir, &r->local, e) < 0)
-		return -1;
+		return e->code != ERR_STATE_DAMAGED
+		    ? -1
+		    : err_remedy(e,
+			  "Remove %s: it holds what this device has read of "
+			  "the "
+			  "repository, and the next command reads it again.",
+			  r->dir);
 	known_note(home, &r->folder->uid, cli->repo);
 	return 0;
 }

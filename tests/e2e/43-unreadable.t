@@ -137,4 +137,14 @@ refused 'nor is it said that something was never there' 6 blob-corrupt \
 	disk ls "$hurt:$T/files/none"
 refused 'where that can be read it is' 1 not-found disk ls "$whole:$T/files/none"
 also 'and of the others nothing is said' '^No snapshot that can be read has it'
+
+# ---- this device's copy is damaged ----
+
+copy=$(echo "$T/$DEVICE/repos"/*"$(ls "$DISK/blobs" | grep -v tmp | grep -v trash)")
+truncate -s 5000 "$copy/state.db"
+refused 'a damaged copy' 6 state-damaged disk snapshot list
+also 'is named, with what helps' "^Remove $copy:"
+rm -rf "$copy"
+ok 'which it does' disk snapshot list
+ok 'for backups too' to_disk "$T/files"
 finish

@@ -34,9 +34,7 @@ run_free(struct run *r)
 	buf_free(&r->path);
 	buf_free(&r->scratch);
 	buf_free(&r->content);
-	for (size_t i = 0; i < r->n_roots; i++)
-		free(r->roots[i]);
-	free(r->roots);
+	backup_roots_free(r);
 	*r = (struct run){ .detail = CAPTURE_DETAIL };
 }
 

@@ -49,6 +49,8 @@ count_all(void *arg)
 		.over = &c->stop,
 		.roots = c->beside->roots,
 		.n_roots = c->beside->n_roots,
+		.spelled = c->beside->spelled,
+		.n_spelled = c->beside->n_spelled,
 		.exclude = c->beside->exclude,
 		.defaults = c->beside->defaults };
 	struct err ignored;
@@ -67,6 +69,7 @@ count_all(void *arg)
 	seen_free(&r.seen);
 	capture_free(&r.capture);
 	buf_free(&r.path);
+	buf_free(&r.as_spelled);
 	return NULL;
 }
 

@@ -46,6 +46,11 @@ struct node {
 
 #define BACKUP_SYSTEM 5 /* folders of the system */
 
+/* A root as it is, and as it was named; without the slash they begin with. */
+struct spelling {
+	char *real, *named;
+};
+
 /* One backup. */
 struct run {
 	struct repo *repo;
@@ -78,6 +83,9 @@ struct run {
 	bool uses_condemned[CATEGORY_END];
 	char **roots; /* absolute, in the order of the tree, each once */
 	size_t n_roots, roots_done;
+	struct spelling *spelled; /* of roots that were named by way of links */
+	size_t n_spelled;
+	struct buf as_spelled;
 	struct err first; /* the first warning that counts */
 };
 
@@ -143,6 +151,7 @@ bool backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named);
  * errors  not-found and others, with the path, when none is there.
  */
 MUST_CHECK int backup_find_roots(struct run *r, struct err *e);
+void backup_roots_free(struct run *r);
 
 /* ---- backup_walk.c ---- */
 

@@ -45,6 +45,40 @@ tell(struct run *r, const char *path)
 	free(here);
 }
 
+/* Add what is between the slashes of path; false when that goes back up. */
+static bool
+add_names(struct buf *out, const char *path)
+{
+	for (size_t n; *path != '\0'; path += n) {
+		n = strcspn(path, "/");
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			return false;
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			if (out->n > 0)
+				buf_put_u8(out, '/');
+			buf_put(out, path, n);
+		}
+		n += path[n] == '/';
+	}
+	return true;
+}
+
+/* Patterns are written with the names that people use: $HOME may be a link. */
+static void
+note_spelling(struct run *r, const char *path, const char *real)
+{
+	OWN(buf_free) struct buf named = { 0 };
+	char *here = path[0] == '/' ? NULL : get_current_dir_name();
+
+	if ((path[0] == '/' || (here != NULL && add_names(&named, here))) &&
+	    add_names(&named, path) && named.n > 0 &&
+	    strcmp(buf_text(&named), real + 1) != 0)
+		r->spelled[r->n_spelled++] =
+		    (struct spelling){ mem_text(real + 1),
+			    mem_text(buf_text(&named)) };
+	free(here);
+}
+
 static void
 sort_roots(struct run *r)
 {
@@ -66,12 +100,15 @@ backup_find_roots(struct run *r, struct err *e)
 	OWN(mem_free) int *failed = mem_array(o->n_paths + 1, sizeof *failed);
 
 	r->roots = mem_array(o->n_paths + 1, sizeof *r->roots);
+	r->spelled = mem_array(o->n_paths + 1, sizeof *r->spelled);
 	for (size_t i = 0; i < o->n_paths; i++) {
 		char *real = realpath(o->paths[i], NULL);
-		if (real != NULL)
-			r->roots[r->n_roots++] = real;
-		else
+		if (real == NULL) {
 			failed[i] = errno;
+			continue;
+		}
+		note_spelling(r, o->paths[i], real);
+		r->roots[r->n_roots++] = real;
 	}
 	for (size_t i = 0; i < o->n_paths; i++) {
 		if (failed[i] == 0)
@@ -88,4 +125,18 @@ backup_find_roots(struct run *r, struct err *e)
 	}
 	sort_roots(r);
 	return 0;
+}
+
+void
+backup_roots_free(struct run *r)
+{
+	for (size_t i = 0; i < r->n_roots; i++)
+		free(r->roots[i]);
+	free(r->roots);
+	for (size_t i = 0; i < r->n_spelled; i++) {
+		free(r->spelled[i].real);
+		free(r->spelled[i].named);
+	}
+	free(r->spelled);
+	buf_free(&r->as_spelled);
 }

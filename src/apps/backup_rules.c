@@ -78,6 +78,29 @@ is_lost_found(const struct capture_item *item)
 	    strcmp(item->name, "lost+found") == 0;
 }
 
+/* What patterns say of the path as it was named, by way of links. */
+static enum exclude_answer
+ask_as_named(struct run *r, struct bytes whole, bool is_dir)
+{
+	enum exclude_answer a = EXCLUDE_SILENT;
+
+	for (size_t i = 0; i < r->n_spelled && a == EXCLUDE_SILENT; i++) {
+		size_t n = strlen(r->spelled[i].real);
+		if (whole.n <= n + 1 || (n > 0 && whole.p[n] != '/') ||
+		    !bytes_equal(
+			bytes_of(whole.p, n), bytes_str(r->spelled[i].real)))
+			continue;
+		n += n > 0;
+		buf_clear(&r->as_spelled);
+		buf_put_str(&r->as_spelled, r->spelled[i].named);
+		buf_put_u8(&r->as_spelled, '/');
+		buf_put_bytes(
+		    &r->as_spelled, bytes_of(whole.p + n, whole.n - n));
+		a = exclude_ask(r->exclude, buf_bytes(&r->as_spelled), is_dir);
+	}
+	return a;
+}
+
 /*
  * What the user's patterns say: of the path below its root, then of the whole.
  * The default list is asked about whole paths alone: "/dev/" is the system's.
@@ -92,6 +115,8 @@ backup_left_out(struct run *r, const struct capture_item *item, bool *kept)
 
 	if (a == EXCLUDE_SILENT)
 		a = exclude_ask(r->exclude, whole, is_dir);
+	if (a == EXCLUDE_SILENT)
+		a = ask_as_named(r, whole, is_dir);
 	*kept = a == EXCLUDE_NO;
 	if (a != EXCLUDE_SILENT)
 		return a == EXCLUDE_YES;

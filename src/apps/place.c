@@ -208,10 +208,9 @@ made_since(const struct place *p, const struct stat *st)
 	    !place_before(&now, &st->st_ctim);
 }
 
-/* Something is there, or not: may x take its place? */
-static int
-may_replace(const struct place_spot *s, const struct entry *x, bool *there,
-    struct err *e)
+int
+place_may_replace(const struct place_spot *s, const struct entry *x,
+    bool *there, struct err *e)
 {
 	struct stat st;
 
@@ -290,7 +289,7 @@ place_file_begin(struct place *p, struct bytes path, const struct entry *x,
 			return place_fail(e, "cannot make the file");
 		f->direct = f->fd >= 0;
 	}
-	if (!f->direct && may_replace(&s, x, &f->replaces, e) < 0)
+	if (!f->direct && place_may_replace(&s, x, &f->replaces, e) < 0)
 		return -1;
 	f->place = p;
 	f->dir = TAKE(s.dir);
@@ -373,7 +372,7 @@ place_file_done(struct place_file *f, const struct entry *x, struct err *e)
 	if (f->replaces) {
 		struct place_spot s = { .place = f->place, .dir = f->dir };
 		memcpy(s.name, f->name, sizeof s.name);
-		if (may_replace(&s, x, &f->replaces, e) < 0)
+		if (place_may_replace(&s, x, &f->replaces, e) < 0)
 			return -1;
 		if (fsync(f->fd) < 0)
 			return err_sys(e, "cannot write to the disk");
@@ -454,7 +453,7 @@ place_bare(
 		return -1;
 	int rc = make_bare(s.dir->fd, s.name, x);
 	if (rc < 0 && errno == EEXIST) {
-		if (may_replace(&s, x, &there, e) < 0)
+		if (place_may_replace(&s, x, &there, e) < 0)
 			return -1;
 		part_name(part);
 		rc = make_bare(s.dir->fd, part, x);
@@ -526,7 +525,7 @@ place_hardlink(struct place *p, struct bytes existing, struct bytes path,
 		return err_sys(e, "cannot make another name of a file");
 	if (same_inode(&from, &to))
 		return 0;
-	if (may_replace(&to, x, &there, e) < 0)
+	if (place_may_replace(&to, x, &there, e) < 0)
 		return -1;
 	part_name(part);
 	if (linkat(from.dir->fd, from.name, to.dir->fd, part, 0) < 0)

@@ -18,7 +18,8 @@
  * One struct place may be used by several threads; a path by one at a time.
  *
  * Codes: ERR_CONFLICT when something is in the way (the rule forbids to replace
- * it, or it is a directory and should not be, or the reverse), ERR_NOT_FOUND
+ * it, or it is a directory and should not be, or a link where a directory
+ * should be: neither is ever replaced), ERR_NOT_FOUND
  * without a parent, ERR_DISK_FULL_HERE, ERR_RECORD_CORRUPT for a path that
  * cannot be one, ERR_UPDATE_NEEDED when the kernel is older than 5.6. Messages
  * hold no path: the caller knows it.

@@ -153,6 +153,36 @@ place_target(
 	return made_dir(p->target, true, e);
 }
 
+/*
+ * Make a directory, or open the one that is there. What stands there instead
+ * goes where the rule lets it be replaced, but for a link: it may be the way to
+ * where somebody keeps what belongs below it.
+ */
+static int
+make_dir(const struct place_spot *s, const struct entry *x, bool *made, int *fd,
+    struct err *e)
+{
+	struct stat st;
+	bool there;
+
+	*made = mkdirat(s->dir->fd, s->name, DIR_MODE) == 0;
+	if (!*made && errno == EEXIST &&
+	    fstatat(s->dir->fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISDIR(st.st_mode)) {
+		if (S_ISLNK(st.st_mode) ||
+		    place_may_replace(s, x, &there, e) < 0)
+			return place_in_the_way(
+			    place_type(st.st_mode), ENTRY_DIRECTORY, e);
+		if (unlinkat(s->dir->fd, s->name, 0) < 0)
+			return err_sys(e, "cannot replace what is there");
+		*made = mkdirat(s->dir->fd, s->name, DIR_MODE) == 0;
+	}
+	if (!*made && errno != EEXIST)
+		return err_sys(e, "cannot make the directory");
+	*fd = place_beneath(s->dir->fd, s->name, O_PATH | O_DIRECTORY, 0);
+	return *fd < 0 ? place_fail(e, "cannot open the directory") : 0;
+}
+
 int
 place_dir(struct place *p, struct bytes path, const struct entry *x,
     struct place_dir *d, struct err *e)
@@ -160,22 +190,16 @@ place_dir(struct place *p, struct bytes path, const struct entry *x,
 	OWN(place_leave) struct place_spot s = { 0 };
 	OWN(fd_close) int fd = -1;
 	struct stat st;
+	bool made;
 
 	*d = (struct place_dir){ 0 };
 	if (path.n == 0)
 		return place_target(p, x, d, e);
 	if (place_find(p, path, &s, e) < 0)
 		return -1;
-	bool made = mkdirat(s.dir->fd, s.name, DIR_MODE) == 0;
-	if (!made && errno != EEXIST)
-		return err_sys(e, "cannot make the directory");
-	fd = place_beneath(s.dir->fd, s.name, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0 &&
-	    fstatat(s.dir->fd, s.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISDIR(st.st_mode))
-		return place_in_the_way(
-		    place_type(st.st_mode), ENTRY_DIRECTORY, e);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (make_dir(&s, x, &made, &fd, e) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
 		return place_fail(e, "cannot open the directory");
 	if (!made)
 		return take_dir(p, path, fd, x, d, e);

@@ -63,6 +63,10 @@ MUST_CHECK int place_find(
     struct place *p, struct bytes path, struct place_spot *s, struct err *e);
 void place_leave(struct place_spot *s);
 
+/* Something is there and no directory, or nothing: may x take its place? */
+MUST_CHECK int place_may_replace(const struct place_spot *s,
+    const struct entry *x, bool *there, struct err *e);
+
 bool place_before(const struct timespec *a, const struct timespec *b);
 /* Is what is there older than x? */
 bool place_older(const struct stat *st, const struct entry *x);

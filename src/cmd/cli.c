@@ -208,7 +208,8 @@ open_output(void)
 	stdout = out;
 }
 
-/* Nothing secret reaches a core file; a closed pipe is an error, no death. */
+/* Nothing secret reaches a core file; a closed pipe and a file that may not
+ * grow are errors, no death. */
 static void
 harden(void)
 {
@@ -217,6 +218,7 @@ harden(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 #ifdef M_MMAP_THRESHOLD
 	/* Or the C library keeps what was large and is given back. */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);

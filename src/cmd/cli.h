@@ -82,6 +82,7 @@ char *cli_from(const char *address, const char *place);
 /* "1.5 GiB", "2 min 3 s", local time: in new memory. */
 char *cli_size(uint64_t bytes);
 char *cli_time(uint64_t time_ms);
+char *cli_time_s(int64_t time_s); /* of a file, which may be before 1970 */
 
 /*
  * The password: from --password-file (or - or AUMBRY_PASSWORD_FILE), else
@@ -232,6 +233,9 @@ MUST_CHECK int cli_stepped(struct cli *cli, struct remote *r,
 struct json_t;
 /* JSON has no raw bytes: what is not UTF-8 is shown escaped. */
 struct json_t *cli_json_bytes(struct bytes x);
+/* Add the bytes of a name that is no UTF-8, base64: what is shown of it could be
+ * another name. */
+void cli_json_raw(json_t *j, const char *key, struct bytes x);
 /* One line on standard output; takes j. */
 void cli_print_json(struct json_t *j);
 

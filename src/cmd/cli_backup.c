@@ -348,7 +348,7 @@ cli_backup(struct cli *cli, struct err *e)
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
-	if (r.repo->lost > 0)
+	if (r.repo != NULL && r.repo->lost > 0)
 		cli_say(cli,
 		    "aumbry: %llu packs are not stored any more; what of them "
 		    "this backup has is stored again. Run: aumbry check",
@@ -393,14 +393,17 @@ list_path(void *ctx, struct bytes path, const struct entry *x)
 	const struct show *s = ctx;
 	OWN(mem_free) char *shown = cli_shown(path);
 
-	if (s->cli->json)
-		cli_print_json(json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
+	if (s->cli->json) {
+		json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
 		    "would-restore", "path", cli_json_bytes(path), "type",
 		    entry_type_name(x->type), "size", (json_int_t)x->size,
-		    "mtime", (json_int_t)x->mtime_s));
-	else
+		    "mtime", (json_int_t)x->mtime_s);
+		cli_json_raw(j, "path_raw", path);
+		cli_print_json(j);
+	} else {
 		(void)printf(
 		    "%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
+	}
 }
 
 static int

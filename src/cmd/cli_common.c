@@ -73,7 +73,13 @@ cli_size(uint64_t bytes)
 char *
 cli_time(uint64_t time_ms)
 {
-	time_t t = (time_t)(time_ms / 1000);
+	return cli_time_s((int64_t)(time_ms / 1000));
+}
+
+char *
+cli_time_s(int64_t time_s)
+{
+	time_t t = (time_t)time_s;
 	struct tm tm;
 	char s[32];
 
@@ -237,7 +243,13 @@ cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 		return -1;
 	local_free(&r->local);
 	if (home_open(r->dir, &r->local, e) < 0)
-		return -1;
+		return e->code != ERR_STATE_DAMAGED
+		    ? -1
+		    : err_remedy(e,
+			  "Remove %s: it holds what this device has read of "
+			  "the "
+			  "repository, and the next command reads it again.",
+			  r->dir);
 	known_note(home, &r->folder->uid, cli->repo);
 	return 0;
 }

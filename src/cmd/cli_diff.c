@@ -37,6 +37,7 @@ print_object(enum diff_kind kind, struct bytes path, const struct entry *old,
 	buf_put_bytes(&full, path);
 	(void)json_object_set_new(j, "event", json_string(names[kind]));
 	(void)json_object_set_new(j, "path", cli_json_bytes(buf_bytes(&full)));
+	cli_json_raw(j, "path_raw", buf_bytes(&full));
 	if (old != NULL) {
 		(void)json_object_set_new(
 		    j, "old_type", json_string(entry_type_name(old->type)));

@@ -18,6 +18,7 @@ struct picking {
 	struct source *src;
 	const struct snapshot_list *list;
 	const struct cli_latest *latest;
+	struct err why; /* the first that is not "it is not there" */
 };
 
 /* "/a//b/./c/../d/" → "a/b/d". */
@@ -144,10 +145,15 @@ has(struct picking *p, const struct snapshot *s, struct bytes path)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	struct entry x;
-	struct err ignored;
+	struct err why;
 
-	return path.n == 0 ||
-	    tree_find(p->src, s, path, &raw, &x, &ignored) == 0;
+	if (path.n == 0 || tree_find(p->src, s, path, &raw, &x, &why) == 0)
+		return true;
+	if (why.code != ERR_NOT_FOUND && p->why.code == ERR_NONE) {
+		p->why = why;
+		(void)err_in(&p->why, "snapshot %s", id_short(&s->id).s);
+	}
+	return false;
 }
 
 static struct bytes
@@ -253,8 +259,11 @@ nowhere(struct picking *p, const struct snapshot *tried, const char *typed,
 	OWN(mem_free) char *shown = cli_shown(bytes_str(typed));
 	size_t looked = 0;
 
-	(void)err_set(e, ERR_NOT_FOUND, "snapshot %s has no %s",
-	    id_short(&tried->id).s, shown);
+	/* What cannot be read is not what is not there. */
+	*e = p->why;
+	if (p->why.code == ERR_NONE)
+		(void)err_set(e, ERR_NOT_FOUND, "snapshot %s has no %s",
+		    id_short(&tried->id).s, shown);
 	for (size_t i = p->list->n; i-- > 0 && looked++ < LOOKED_MAX;) {
 		const struct snapshot *s = &p->list->list[i];
 		if (s == tried || !in_snapshot(p, s, typed, &path))
@@ -264,6 +273,11 @@ nowhere(struct picking *p, const struct snapshot *tried, const char *typed,
 		return err_remedy(e, "Snapshot %s of %s has it: %s:/%s",
 		    id_short(&s->id).s, when, id_short(&s->id).s, there);
 	}
+	if (e->code != ERR_NOT_FOUND)
+		return -1;
+	if (p->why.code != ERR_NONE)
+		return err_remedy(e,
+		    "No snapshot that can be read has it. Run: aumbry check");
 	return err_remedy(e,
 	    "No snapshot has it. Look for it by a part of its name: aumbry "
 	    "find '*NAME*'");
@@ -324,7 +338,10 @@ cli_pick(const struct cli *cli, struct source *src,
 {
 	static const struct cli_latest any = { NULL, NULL };
 	OWN(mem_free) char *id = NULL;
-	struct picking p = { cli, src, list, latest != NULL ? latest : &any };
+	struct picking p = { .cli = cli,
+		.src = src,
+		.list = list,
+		.latest = latest != NULL ? latest : &any };
 	const char *typed;
 
 	cli_split(spec, &id, &typed);

@@ -4,6 +4,7 @@
 
 #include "apps/include.h"
 #include "apps/tree.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -58,6 +59,13 @@ cli_json_bytes(struct bytes x)
 	json_t *j = json_stringn((const char *)x.p, x.n);
 
 	return j != NULL ? j : json_string(shown);
+}
+
+void
+cli_json_raw(json_t *j, const char *key, struct bytes x)
+{
+	if (!text_is_utf8(x))
+		jsonio_put_bytes(j, key, x);
 }
 
 static json_t *
@@ -247,13 +255,15 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	(void)e;
 	mode_text(x, mode);
 	if (l->cli->json) {
-		cli_print_json(json_pack(
+		json_t *j = json_pack(
 		    "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name",
 		    cli_json_bytes(x->name), "type", entry_type_name(x->type),
 		    "mode", mode, "uid", (json_int_t)x->uid, "gid",
 		    (json_int_t)x->gid, "size", (json_int_t)x->size, "mtime",
 		    (json_int_t)x->mtime_s, "category",
-		    x->category == ENTRY_KEYCHAIN ? "keychain" : "backup"));
+		    x->category == ENTRY_KEYCHAIN ? "keychain" : "backup");
+		cli_json_raw(j, "name_raw", x->name);
+		cli_print_json(j);
 		return 0;
 	}
 	if (!l->lengthy) {
@@ -261,9 +271,7 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		    "%s%s\n", name, x->type == ENTRY_DIRECTORY ? "/" : "");
 		return 0;
 	}
-	OWN(mem_free)
-	char *when =
-	    cli_time((uint64_t)(x->mtime_s > 0 ? x->mtime_s : 0) * 1000);
+	OWN(mem_free) char *when = cli_time_s(x->mtime_s);
 	OWN(mem_free) char *user = cli_shown(x->user);
 	OWN(mem_free) char *target = cli_shown(x->target);
 	(void)printf("%s %-8s %12llu %s %s%s%s%s\n", mode, user,
@@ -428,13 +436,16 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		return 0;
 	f->n++;
 	OWN(mem_free) char *shown = cli_shown(buf_bytes(&path));
-	if (f->cli->json)
-		cli_print_json(json_pack("{s:s, s:o, s:I, s:I}", "snapshot",
+	if (f->cli->json) {
+		json_t *j = json_pack("{s:s, s:o, s:I, s:I}", "snapshot",
 		    id_text(&f->snap->id).s, "path",
 		    cli_json_bytes(buf_bytes(&path)), "size",
-		    (json_int_t)x->size, "mtime", (json_int_t)x->mtime_s));
-	else
+		    (json_int_t)x->size, "mtime", (json_int_t)x->mtime_s);
+		cli_json_raw(j, "path_raw", buf_bytes(&path));
+		cli_print_json(j);
+	} else {
 		(void)printf("%s:/%s\n", id_short(&f->snap->id).s, shown);
+	}
 	return 0;
 }
 
@@ -450,6 +461,7 @@ cli_find(struct cli *cli, struct err *e)
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(free_pattern) struct exclude *pattern = exclude_new();
 	struct finding f = { cli, NULL, pattern, 0 };
+	struct err damage = { 0 };
 
 	cli->reads = true;
 	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
@@ -459,9 +471,17 @@ cli_find(struct cli *cli, struct err *e)
 	for (size_t i = 0; i < o.list.n; i++) {
 		f.snap = &o.list.list[i];
 		if (tree_walk(o.src, f.snap, bytes_str(""), true, find_entry,
-			&f, e) < 0)
-			return err_in(
-			    e, "snapshot %s", id_short(&f.snap->id).s);
+			&f, e) == 0)
+			continue;
+		(void)err_in(e, "snapshot %s", id_short(&f.snap->id).s);
+		if (err_exit(e->code) != err_exit(ERR_BLOB_CORRUPT))
+			return -1;
+		/* One that is damaged closes none of the others. */
+		if (damage.code != ERR_NONE)
+			cli_say(
+			    cli, "aumbry: %s (%s)", e->msg, err_name(e->code));
+		else
+			damage = *e;
 	}
 	if (o.list.n_bad > 0) {
 		cli->status = err_exit(ERR_READ_INCOMPLETE);
@@ -469,6 +489,10 @@ cli_find(struct cli *cli, struct err *e)
 		    "aumbry: %zu snapshots cannot be read, and were not "
 		    "searched; see: aumbry snapshot list",
 		    o.list.n_bad);
+	}
+	if (damage.code != ERR_NONE) {
+		*e = damage;
+		return -1;
 	}
 	if (f.n == 0) {
 		(void)err_set(

@@ -47,6 +47,19 @@ if root && mount -t proc proc "$T/chroot/proc" 2>/dev/null; then
 		--repo "$R" cat "latest:$T/chroot/proc/sys/kernel/ostype")"
 fi
 
+# restic #5361: $HOME, by which patterns are written, may lead through a link
+ln -s "$P" "$T/by link"
+for way in "$T/by link" "$T/./by link//"; do
+	ok 'a root by a link' backup "$way" --exclude "$T/by link/dev" \
+		--exclude "$T/by link/var/*" --exclude "$T/by lin/sys"
+	equal 'patterns may name it so' 'lost+found/f proc/f run/f sys/f' \
+		"$(files "$P")"
+done
+ok 'from where a link leads' sh -c 'cd "$1" && shift && exec "$@"' sh \
+	"$T/by link" aumbry --home "$T/home" --password-file "$PW" backup \
+	--to "$R" . --exclude "$T/by link/proc"
+equal 'as well' 'dev/f lost+found/f run/f sys/f var/cache/f' "$(files "$P")"
+
 # ---- roots in roots ----
 # restic #907, #702
 

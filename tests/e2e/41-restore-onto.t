@@ -144,6 +144,23 @@ taken() { # WHAT COMMAND…: what stands at file, large, sparse, link and fifo
 taken 'folders' mkdir
 exits 'folders stay under always, too' 3 back "$id:$T/in" --overwrite always
 equal 'each named' 5 "$(grep -c 'in the way' "$T/err")"
+# duplicacy #429
+rm -rf "$T/to"
+mkdir "$T/to"
+echo x >"$T/to/sub"
+exits 'a file where a folder should be: never' 3 back "$id:$T/in"
+also 'it is named' '/sub: a regular file is in the way of a directory'
+ok 'and stays' grep -qx x "$T/to/sub"
+ok 'always replaces it' back "$id:$T/in" --overwrite always
+touch -r "$T/in" "$T/to" # it was there, and keeps its own
+ok 'by the folder and all in it' trees_equal "$T/in" "$T/to"
+rm -rf "$T/to"
+mkdir "$T/to" "$T/away"
+ln -s "$T/away" "$T/to/sub"
+exits 'a link there stays under always, too' 3 \
+	back "$id:$T/in" --overwrite always
+also 'and is named' '/sub: a symlink is in the way of a directory'
+equal 'nothing goes where it leads' '' "$(ls -A "$T/away")"
 taken 'links' ln -s /nowhere/at/all
 ok 'always replaces links' back "$id:$T/in" --overwrite always
 touch -r "$T/in" "$T/to" # it was there, and keeps its own

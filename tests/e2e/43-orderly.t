@@ -60,14 +60,9 @@ ok 'and the same' trees_equal "$T/big" "$T/b2"
 exits 'SIGKILL cannot be answered' 137 \
 	inject pread64:signal=SIGKILL:when=2 "$T/big/f6" \
 	backup --to "$R" "$T/big" --verify
-equal 'so its record stays' 1 "$(runs)"
-lock=$(echo "$T"/home/repos/*/backup.lock)
-says 'while a backup of this home may go on' '^A backup ' \
-	flock "$lock" aumbry --home "$T/home" --password-file "$PW" \
-	--repo "$R" prune --grace 0s
-equal 'prune leaves it' 1 "$(runs)"
-ok 'when none does' home prune --grace 0s
-equal 'prune ends it' 0 "$(runs)"
+equal 'in a folder its lock ends with it' 0 "$(runs)"
+ok 'so prune works' home prune --grace 0s
+ok 'and all is whole' home check --read
 
 # ---- no room ----
 # borg #239, #9573; restic #1153
@@ -216,4 +211,35 @@ printf end | dd of="$T/small/large" bs=1 seek=5000000000 conv=notrunc 2>/dev/nul
 ok 'a file beyond 32 bits' backup "$T/small"
 says 'has its size' ' 6442450944 ' home ls -l "latest:$T/small"
 ok 'all of it is whole' home check --read
+
+# ---- files that may grow only so far, and times before 1970 ----
+
+R=$T/repo3
+noise "$T/small/more" 8
+limited() { prlimit --fsize=2000000:2000000 aumbry --home "$T/home" \
+	--password-file "$PW" --repo "$R" "$@"; }
+ok 'a repository' backup "$T/small/s"
+exits 'a limit of file sizes is an error and no death' 1 \
+	limited backup --to "$R" "$T/small"
+also 'which is named' 'File too large'
+equal 'it litters nothing' '' "$(find "$R/blobs/tmp" -type f)"
+rm "$T/small/large"
+touch -d '1960-02-03 04:05:06 UTC' "$T/small/s"
+ok 'without the limit it goes on' backup "$T/small"
+exits 'a restore names what cannot be' 3 \
+	limited restore "latest:$T/small" --to "$T/limited"
+also 'and why' '/more: .*File too large'
+ok 'and gives back the rest' cmp "$T/small/s" "$T/limited/s"
+says 'a time before 1970 is shown as it is' ' 1960-02-03 04:05:06 s$' \
+	env TZ=UTC aumbry --home "$T/home" --password-file "$PW" --repo "$R" \
+	ls -l "latest:$T/small"
+stop_server
+rm -f "$DATA/reserve" # made anew at the start, in vain
+SERVE='prlimit --fsize=4000000:4000000'
+start_server
+R=
+ok 'room for more' aumbryd account --data "$DATA" quota ana 60M
+exits 'a server refuses what it may not store' 1 \
+	at ana backup "$T/small" --exclude s
+ok 'and stays for what it may' at ana backup "$T/small/s"
 finish

@@ -113,4 +113,62 @@ planted time $((soon + 60000)) partial
 ok 'one kept' disk snapshot forget --keep-last 1
 equal 'is the partial one and the whole one before it' \
 	"$whole $planted" "$(ids | tr '\n' ' ' | sed 's/ $//')"
+
+# ---- what cannot be read is not what is not there ----
+
+DISK=$T/trees
+blobs() { find "$DISK/blobs" -type f | sort; }
+ok 'a repository' to_disk "$T/files"
+whole=$(ids | tail -n 1)
+blobs >"$T/before"
+touch -d '2001-02-03' "$T/files/a"
+ok 'a backup that stores folders alone' to_disk "$T/files"
+hurt=$(ids | tail -n 1)
+printf '0123456789abcdef' | dd conv=notrunc bs=1 seek=64 \
+	of="$(blobs | comm -13 "$T/before" -)" 2>/dev/null
+for c in 'ls' 'cat' 'restore --dry-run --to back'; do
+	# shellcheck disable=SC2086 # words
+	refused "$c of what lies in damaged folders" 6 blob-corrupt \
+		disk $c "latest:$T/files/a"
+	also 'names the snapshot' "snapshot $hurt: .*pack"
+	also 'and one that has it' "^Snapshot $whole of .*: $whole:.*files/a\$"
+done
+refused 'nor is it said that something was never there' 6 blob-corrupt \
+	disk ls "$hurt:$T/files/none"
+refused 'where that can be read it is' 1 not-found disk ls "$whole:$T/files/none"
+also 'and of the others nothing is said' '^No snapshot that can be read has it'
+echo new >"$T/files/newer"
+ok 'a whole one after it' to_disk "$T/files"
+refused 'find tells of the damage' 6 blob-corrupt disk find newer
+also 'and looks into all others' ':/.*files/newer$'
+
+# ---- this device's copy is damaged ----
+
+copy=$(echo "$T/$DEVICE/repos"/*"$(ls "$DISK/blobs" | grep -v tmp | grep -v trash)")
+truncate -s 5000 "$copy/state.db"
+refused 'a damaged copy' 6 state-damaged disk snapshot list
+also 'is named, with what helps' "^Remove $copy:"
+rm -rf "$copy"
+ok 'which it does' disk snapshot list
+ok 'for backups too' to_disk "$T/files"
+
+# ---- names that are no text ----
+# restic #3311, borg #7535: two names that JSON shows alike are told apart
+
+mkdir "$T/names"
+odd=$(printf 'n\377')
+echo 1 >"$T/names/$odd"
+echo 2 >"$T/names/n\\xff"
+ok 'two names that look alike' to_disk "$T/names"
+for c in ls find 'restore --dry-run --to back'; do
+	of=latest:$T/names
+	[ "$c" != find ] || of='n?*'
+	# shellcheck disable=SC2086 # words
+	disk --json $c "$of" >"$T/json" 2>/dev/null
+	equal "$c: one of them with its bytes" 1 \
+		"$(grep -c '_raw":"[A-Za-z0-9+/]*=*"' "$T/json")"
+done
+raw=$(disk --json ls "latest:$T/names" | sed -n 's/.*"name_raw":"\([^"]*\)".*/\1/p' |
+	base64 -d)
+equal 'by which it is had' 1 "$(disk cat "latest:$T/names/$raw")"
 finish

@@ -74,7 +74,7 @@ rm -rf "$T/back"
 ok 'restores on another machine' aumbry --home "$T/other" --repo "$T/disk" \
 	--repo-password-file "$T/fp" restore "latest:$T/files" --to "$T/back"
 ok 'the same' trees_equal "$T/files" "$T/back"
-echo wrong >"$T/fp"
+echo "wrong password" >"$T/fp"
 refused 'a wrong password' 1 wrong-password-or-name disk snapshot list
 mkdir "$T/full"
 touch "$T/full/x"

@@ -256,9 +256,10 @@ replaces_by_the_rule_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		for (int kind = 0; kind < 3; kind++) {
+		for (int kind = 0; kind < 4; kind++) {
 			OWN(scratch_free) struct scratch to = scratch_new();
 			struct entry x = file_entry();
+			struct place_dir how;
 			struct timespec times[2] = { { 0, UTIME_OMIT },
 				{ rows[i].there_s, 6 } };
 			scratch_write_at(to.fd, "f", "mine!");
@@ -269,8 +270,12 @@ replaces_by_the_rule_only(void **state)
 			if (kind == 1) {
 				x.type = ENTRY_SYMLINK;
 				x.target = bytes_str("old");
+			} else if (kind == 3) {
+				x.type = ENTRY_DIRECTORY;
 			}
 			int rc = kind == 0 ? put(p, "f", &x, &e)
+			    : kind == 3
+			    ? place_dir(p, bytes_str("f"), &x, &how, &e)
 			    : kind == 1
 			    ? place_symlink(p, bytes_str("f"), &x, &e)
 			    : place_hardlink(
@@ -289,7 +294,7 @@ static void
 names_what_is_in_the_way(void **state)
 {
 	OWN(scratch_free) struct scratch to = scratch_new();
-	OWN(place_free) struct place *p = place_on(&to, PLACE_ALWAYS);
+	OWN(place_free) struct place *p = place_on(&to, PLACE_NEVER);
 	struct entry x = file_entry(), l = other_entry(ENTRY_SYMLINK);
 	struct err e = { 0 };
 

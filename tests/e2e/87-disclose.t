@@ -143,7 +143,7 @@ for snapshot in "$O"/backup/*/; do
 	case $snapshot in */.*) continue ;; esac
 	at=$snapshot$F
 	if [ -e "$at/more" ]; then was=$F; else was=$T/first; fi
-	rsync -rltHn --checksum --itemize-changes --delete \
+	rsync -rltHn --specials --checksum --itemize-changes --delete \
 		--exclude .ssh/id_rsa "$was/" "$at/" >"$T/err" 2>&1
 	: >"$T/out"
 	ok "- $(basename "$was"): the files are what they were" \

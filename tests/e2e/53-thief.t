@@ -51,6 +51,12 @@ ok 'a second device' pair laptop tablet ana --device-name tablet
 ok 'and a third' pair laptop desk ana --device-name desk
 ok 'backs up' at laptop backup "$T/files"
 
+# ---- the last version of a record that there can be
+
+refused 'nobody uses up the versions of a record' 1 conflict \
+	thief tablet last-version backup
+ok '- and the server goes on' at laptop status
+
 # ---- pins of noise, in the place of those that recovery goes by
 
 refused 'a session alone vouches for nothing' 1 permission-denied \

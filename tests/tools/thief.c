@@ -278,8 +278,10 @@ vandalise(struct self *s, enum category k, struct change *c,
 	struct head h;
 	size_t n = c != NULL ? 1 : 0;
 
-	if (self_state(s, e) < 0 ||
-	    zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
+	if (self_state(s, e) < 0)
+		return -1;
+	s->zones[CATEGORY_STATE] = s->circle.state_zone;
+	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
 		0 ||
 	    zcopy_pull(z, 0, e) < 0)
 		return -1;

@@ -480,8 +480,8 @@ zcopy_take_check(struct zcopy_take *t, struct local_zone *next, struct err *e)
 	if (seal_open(key, buf_bytes(&clear),
 		bytes_of(h->sum_box, sizeof h->sum_box), &said, e) < 0)
 		return put_out(t, true) ? 0 : spoiled(t, e);
-	return bytes_equal(buf_bytes(&said),
-		   bytes_of(t->sum.b, DIGEST_BYTES)) ||
+	return bytes_equal(
+		   buf_bytes(&said), bytes_of(t->sum.b, DIGEST_BYTES)) ||
 		put_out(t, false)
 	    ? 0
 	    : name_the_lie(t, e);

@@ -18,6 +18,7 @@ struct picking {
 	struct source *src;
 	const struct snapshot_list *list;
 	const struct cli_latest *latest;
+	struct err why; /* the first place that could not be looked at */
 };
 
 /* "/a//b/./c/../d/" → "a/b/d". */
@@ -144,10 +145,13 @@ has(struct picking *p, const struct snapshot *s, struct bytes path)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	struct entry x;
-	struct err ignored;
+	struct err e;
 
-	return path.n == 0 ||
-	    tree_find(p->src, s, path, &raw, &x, &ignored) == 0;
+	if (path.n == 0 || tree_find(p->src, s, path, &raw, &x, &e) == 0)
+		return true;
+	if (e.code != ERR_NOT_FOUND && p->why.code == ERR_NONE)
+		p->why = e;
+	return false;
 }
 
 static struct bytes
@@ -253,6 +257,11 @@ nowhere(struct picking *p, const struct snapshot *tried, const char *typed,
 	OWN(mem_free) char *shown = cli_shown(bytes_str(typed));
 	size_t looked = 0;
 
+	/* It may be there, behind what cannot be read. */
+	if (p->why.code != ERR_NONE) {
+		*e = p->why;
+		return -1;
+	}
 	(void)err_set(e, ERR_NOT_FOUND, "snapshot %s has no %s",
 	    id_short(&tried->id).s, shown);
 	for (size_t i = p->list->n; i-- > 0 && looked++ < LOOKED_MAX;) {
@@ -324,7 +333,10 @@ cli_pick(const struct cli *cli, struct source *src,
 {
 	static const struct cli_latest any = { NULL, NULL };
 	OWN(mem_free) char *id = NULL;
-	struct picking p = { cli, src, list, latest != NULL ? latest : &any };
+	struct picking p = { .cli = cli,
+		.src = src,
+		.list = list,
+		.latest = latest != NULL ? latest : &any };
 	const char *typed;
 
 	cli_split(spec, &id, &typed);

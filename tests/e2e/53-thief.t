@@ -115,6 +115,12 @@ head -c 300000 /dev/urandom >"$T/files/three"
 ok 'a device comes' pair laptop vandal ana --device-name vandal
 vandal=$(id vandal | cut -c 1-8)
 ok 'another backs up meanwhile' at desk backup "$T/files"
+for lie in zones 'zones cut-short' 'garbage state'; do
+	# shellcheck disable=SC2086 # two words
+	ok "a thief changes where the zones are: $lie" thief vandal $lie
+	says '- and nobody follows' "$T/files" at laptop snapshot list
+done
+says '- at the others either' "$T/files" at desk snapshot list
 refused 'nobody signs for keys that there are none of' 1 bad-request \
 	thief vandal far-epoch backup
 ok 'a thief signs a false sum' thief vandal sum backup

@@ -353,6 +353,69 @@ last_version(struct self *s, const char *word, struct err *e)
 	return vandalise(s, zone_called(word), &c, NULL, true, e);
 }
 
+struct garbage {
+	struct id ids[64];
+	size_t n;
+};
+
+static int
+note_id(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct garbage *g = ctx;
+
+	(void)e;
+	if (g->n < ARRAY_SIZE(g->ids))
+		g->ids[g->n++] = r->id;
+	return 0;
+}
+
+/* Every record of a zone becomes one that says nothing. */
+static int
+garbage(struct self *s, const char *word, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+	enum category k = zone_called(word);
+	struct garbage g = { .n = 0 };
+	struct zcopy_edit edits[64] = { { .deleted = false } };
+	uint8_t noise[40];
+
+	randombytes_buf(noise, sizeof noise);
+	if (self_state(s, e) < 0)
+		return -1;
+	s->zones[CATEGORY_STATE] = s->circle.state_zone;
+	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
+		0 ||
+	    zcopy_pull(z, 0, e) < 0 || zcopy_each(z, 0, note_id, &g, e) < 0)
+		return -1;
+	for (size_t i = 0; i < g.n; i++) {
+		edits[i].id = g.ids[i];
+		edits[i].plain = bytes_of(noise, sizeof noise);
+	}
+	return zcopy_commit(z, edits, g.n, NULL, NULL, e);
+}
+
+/* The list of zones, in a record that opens and leads nowhere, or does not. */
+static int
+zones(struct self *s, const char *word, struct err *e)
+{
+	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
+	OWN(buf_free) struct buf plain = { 0 };
+
+	if (self_state(s, e) < 0)
+		return -1;
+	buf_put_u8(&plain, 16);
+	buf_put_u8(&plain, 1);
+	if (word == NULL) {
+		struct id other;
+		id_random(&other);
+		buf_put_varint(&plain, 1);
+		buf_put_u8(&plain, CATEGORY_BACKUP);
+		id_put(&plain, &other);
+	}
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
 /* ---- */
 
 static const struct act {
@@ -370,6 +433,8 @@ static const struct act {
 	{ "sum", false_sum },
 	{ "far-epoch", far_epoch },
 	{ "last-version", last_version },
+	{ "zones", zones },
+	{ "garbage", garbage },
 };
 
 int

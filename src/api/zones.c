@@ -208,6 +208,10 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 	if ((m->device.rights & RIGHT_APPEND_ONLY) != 0 &&
 	    !only_adds(j->in.commit))
 		return err_set(e, ERR_PERMISSION, "this device may only add");
+	if (h->integrity_epoch < 1 || h->integrity_epoch > circle.key.epoch)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the commit is summed up under keys that there are none "
+		    "of");
 	if (zone_find(tx, &j->in.key, &before, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
@@ -219,7 +223,11 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 	if (h->circle_seq < last.circle_seq)
 		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
 		    "the commit names an older circle than the one before it");
-	return 0;
+	return h->integrity_epoch >= last.integrity_epoch
+	    ? 0
+	    : err_set(e, ERR_BAD_REQUEST,
+		  "the commit is summed up under older keys than the one "
+		  "before it");
 }
 
 static int

@@ -62,6 +62,7 @@ X(ERR_CIRCLE_NOT_YOURS, "circle-not-yours", 409, 6, "The list of devices is not 
 X(ERR_CIRCLE_FULL, "circle-full", 409, 4, "The account has as many devices as it can have.", "Remove one: aumbry device remove NAME") \
 X(ERR_KEY_SUBSTITUTED, "key-substituted", 409, 6, "The server handed out a key that the circle does not vouch for.", "Do not go on. The server may be in wrong hands.") \
 X(ERR_KEYS_SPOILED, "keys-spoiled", 409, 6, "A device of the account has made new keys that do not open here.", "Put that device out: aumbry device remove ID. Its ID stands in the message.") \
+X(ERR_ZONE_SPOILED, "zone-spoiled", 409, 6, "A device of the account has signed a state of your data that nothing can hold.", "Put that device out: aumbry device remove ID. Its ID stands in the message.") \
 X(ERR_ACCOUNT_RESET, "account-reset", 409, 6, "The account was begun anew, and this device is not in it.", "If nobody of you has asked the operator for that, the server is not to be trusted: keep this device as it is, its keys still open what it has seen. Otherwise sign in on a new home.") \
 X(ERR_COST_LOWERED, "cost-lowered", 400, 6, "The server asked for weaker password hashing than this program accepts.", "Do not type the password again on this server.") \
 X(ERR_CLOCK_WRONG, "clock-wrong", 400, 1, "The clock of this machine and of the server differ too much.", "Set the clock right, then try again.") \

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND_ZONES 16 /* u8 kind | u8 1 | varint n | n * (u8 category | id) */
 #define KIND_NAME 17 /* u8 kind | u8 1 | dev_id | opening[16] | v8 name */
 #define FORMAT 1
 #define TOKEN_SPARE_MS 30000 /* a token this close to its end is not used */
@@ -225,7 +224,7 @@ self_save_account(const char *dir, const char *url, const char *name,
 		{ "removing", bytes_str("") }, { "pinned", bytes_str("") },
 		{ "founding", bytes_str("") }, { "entering", bytes_str("") },
 		{ "keying", bytes_str("") }, { "releasing", bytes_str("") },
-		{ "acts", bytes_str("") } };
+		{ "acts", bytes_str("") }, { "zones", bytes_str("") } };
 
 	return home_open(dir, &local, e) < 0 ||
 		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0
@@ -561,115 +560,6 @@ self_state_id(const char *what, const struct id *about)
 	digest_end(d, &hash);
 	memcpy(id.b, hash.b, ID_BYTES);
 	return id;
-}
-
-static int
-take_zones(struct self *s, struct bytes plain, struct err *e)
-{
-	struct scan p = scan_of(plain);
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
-	uint64_t n = scan_varint(&p);
-
-	if (kind != KIND_ZONES)
-		return 0;
-	if (format > FORMAT)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "the list of zones is of a newer version");
-	for (uint64_t i = 0; i < n && scan_ok(&p); i++) {
-		uint8_t c = scan_u8(&p);
-		struct id zone = id_take(&p);
-		if (category_known(c))
-			s->zones[c] = zone;
-	}
-	return scan_done(&p) ? 0
-			     : err_set(e, ERR_RECORD_CORRUPT,
-				   "the list of zones is not well-formed");
-}
-
-int
-self_load_zones(struct self *s, struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = self_state_id("zones", NULL);
-
-	memset(s->zones, 0, sizeof s->zones);
-	if (zcopy_get(s->state, &id, &plain, e) < 0)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	return take_zones(s, buf_bytes(&plain), e);
-}
-
-int
-self_state(struct self *s, struct err *e)
-{
-	return zcopy_pull(s->state, 0, e) < 0 ? -1 : self_load_zones(s, e);
-}
-
-static int
-put_zones(struct self *s, struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
-	uint64_t n = 0;
-
-	for (unsigned k = 1; k < CATEGORY_END; k++)
-		n += !id_zero(&s->zones[k]);
-	buf_put_u8(&plain, KIND_ZONES);
-	buf_put_u8(&plain, FORMAT);
-	buf_put_varint(&plain, n);
-	for (unsigned k = 1; k < CATEGORY_END; k++)
-		if (!id_zero(&s->zones[k])) {
-			buf_put_u8(&plain, (uint8_t)k);
-			id_put(&plain, &s->zones[k]);
-		}
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
-}
-
-int
-self_adopt_zones(struct self *s, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-	size_t i;
-	json_t *v;
-
-	if (self_state(s, e) < 0 ||
-	    api_call(s->remote, "GET", "/v1/zones", NULL, false, &answer, e) <
-		0)
-		return -1;
-	json_array_foreach(json_object_get(answer, "zones"), i, v)
-	{
-		const char *name = "";
-		struct id zone;
-		if (jsonio_text(v, "category", &name, e) < 0 ||
-		    jsonio_id(v, "zone", &zone, e) < 0)
-			return -1;
-		for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++)
-			if (category_escrowed(c) && id_zero(&s->zones[c]) &&
-			    keyring_names(s->keyring, (enum category)c) !=
-				NULL &&
-			    strcmp(name, category_name((enum category)c)) == 0)
-				s->zones[c] = zone;
-	}
-	return put_zones(s, e);
-}
-
-int
-self_zone(struct self *s, enum category c, struct id *out, struct err *e)
-{
-	if (!id_zero(&s->zones[c])) {
-		*out = s->zones[c];
-		return 0;
-	}
-	/* Another device may be doing the same: look again before writing. */
-	if (self_state(s, e) < 0)
-		return -1;
-	if (id_zero(&s->zones[c])) {
-		id_random(&s->zones[c]);
-		if (put_zones(s, e) < 0)
-			return -1;
-	}
-	*out = s->zones[c];
-	return 0;
 }
 
 /* ---- devices ---- */

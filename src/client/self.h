@@ -28,6 +28,7 @@ struct self {
 	struct zcopy_self writer; /* for zcopy_open */
 	struct zcopy *state;
 	struct id zones[CATEGORY_END]; /* zeros: not known yet */
+	bool zones_lost; /* their record names others than were seen */
 	pthread_mutex_t lock; /* recursive: see struct zcopy_self */
 	bool connected;
 	bool healing; /* the server's circle may end before ours */
@@ -68,7 +69,8 @@ MUST_CHECK int self_heal_circle(struct self *s, struct err *e);
 /* Fetch what is new in the circle and, if need be, the keyring. */
 MUST_CHECK int self_refresh(struct self *s, struct err *e);
 
-/* Pull the state zone and learn the zones' ids. */
+/* Pull the state zone and learn the zones' ids; a record of them that somebody
+ * has spoiled is written again. */
 MUST_CHECK int self_state(struct self *s, struct err *e);
 
 /* Learn the zones' ids from what is held of the state zone. */

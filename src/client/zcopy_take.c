@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LATE_MAX 4096 /* versions that a record is looked for under */
+
 static void
 forget(struct zcopy_take *t)
 {
@@ -376,9 +378,8 @@ place_of(void *ctx, const struct local_record *r, struct err *e)
 	return 0;
 }
 
-/* The sum does not hold: find out which lie it was. */
 static int
-name_the_lie(struct zcopy_take *t, struct err *e)
+which_lie(struct zcopy_take *t, struct err *e)
 {
 	OWN(lie_free) struct lie l = { .z = t->z };
 	const struct change *c = &l.c;
@@ -396,7 +397,8 @@ name_the_lie(struct zcopy_take *t, struct err *e)
 		return err_set(e, ERR_RECORD_MISPLACED,
 		    "record %s came in the place of %s", id_short(&l.at).s,
 		    id_short(&c->id).s);
-	for (uint64_t v = c->version; v-- > 1;)
+	/* No server says how long this takes. */
+	for (uint64_t v = c->version; v-- > 1 && c->version - v <= LATE_MAX;)
 		if (opens_as(&l, c, &c->id, v))
 			return err_set(e, ERR_RECORD_REPLAYED,
 			    "version %llu of record %s came as %llu",
@@ -405,6 +407,56 @@ name_the_lie(struct zcopy_take *t, struct err *e)
 	return err_set(e, ERR_RECORD_CORRUPT,
 	    "record %s of the %s zone does not open", id_short(&c->id).s,
 	    category_name(t->z->category));
+}
+
+/*
+ * The sum does not hold: find out which lie it was. The server's it is, or that
+ * of the device whose word the sum is.
+ */
+static int
+name_the_lie(struct zcopy_take *t, struct err *e)
+{
+	struct id_text by = id_text(&t->last.dev_id);
+
+	if (which_lie(t, e) == 0 || t->n_heads == 0)
+		return -1;
+	return err_remedy(e,
+	    "The server lies; or, if you no longer trust it, device %.8s, "
+	    "which signed this: aumbry device remove %.8s",
+	    by.s, by.s);
+}
+
+/*
+ * A box that its key does not open is the signer's doing: nobody else can put
+ * one into a signed head.
+ */
+static int
+spoiled(const struct zcopy_take *t, struct err *e)
+{
+	struct id_text by = id_text(&t->last.dev_id);
+
+	(void)err_set(e, ERR_ZONE_SPOILED,
+	    "the sum in the last head of the %s zone, which device %.8s has "
+	    "signed, does not open",
+	    category_name(t->z->category), by.s);
+	return err_remedy(e,
+	    "Put that device out: aumbry device remove %.8s (or on another "
+	    "device; or recover the account with a recovery key)",
+	    by.s);
+}
+
+/*
+ * The last word of a device that was put out binds nobody: what came is taken
+ * by its chain, and the next head has a sum again. Who has nothing of the zone
+ * yet goes no further than a box of noise, which proves who lies.
+ */
+static bool
+put_out(const struct zcopy_take *t, bool noise)
+{
+	const struct zcopy *z = t->z;
+
+	return !circle_active(z->self->circle, &t->last.dev_id) &&
+	    (noise || (t->held && !t->all && z->at.head.seq > 0));
 }
 
 int
@@ -423,14 +475,14 @@ zcopy_take_check(struct zcopy_take *t, struct local_zone *next, struct err *e)
 		return 0;
 	OWN(secret_free)
 	struct secret *key = zcopy_box_key(t->z, h->integrity_epoch);
+	next->sum = t->sum;
 	head_put_clear(&clear, h);
 	if (seal_open(key, buf_bytes(&clear),
 		bytes_of(h->sum_box, sizeof h->sum_box), &said, e) < 0)
-		return err_set(e, ERR_HISTORY_FORKED,
-		    "the sum in a head of the %s zone does not open",
-		    category_name(t->z->category));
-	next->sum = t->sum;
-	return bytes_equal(buf_bytes(&said), bytes_of(t->sum.b, DIGEST_BYTES))
+		return put_out(t, true) ? 0 : spoiled(t, e);
+	return bytes_equal(
+		   buf_bytes(&said), bytes_of(t->sum.b, DIGEST_BYTES)) ||
+		put_out(t, false)
 	    ? 0
 	    : name_the_lie(t, e);
 }

@@ -282,21 +282,29 @@ rename_device(struct self *s, const char *name, struct err *e)
 	    : self_put_name(s, &s->dev_id, &none, name, e);
 }
 
-/* A device that has spoiled the newest keys can be put out without them. */
+/* What a device has spoiled, keys or zones, does not keep it in: it is put out
+ * without them, and the circle is looked at all the same. */
+static bool
+goes_on(const char *verb, const struct err *e)
+{
+	bool spoiled =
+	    e->code == ERR_KEYS_SPOILED || e->code == ERR_ZONE_SPOILED;
+
+	return (spoiled && strcmp(verb, "list") == 0) ||
+	    (err_exit(e->code) == 6 && strcmp(verb, "remove") == 0);
+}
+
 static int
 open_for(struct cli *cli, const char *verb, struct self **out, struct err *e)
 {
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(self_free) struct self *s = NULL;
 
-	if (cli_self(cli, &s, e) == 0) {
-		if (self_state(s, e) < 0)
+	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0) {
+		if (!goes_on(verb, e))
 			return -1;
-	} else if (e->code != ERR_KEYS_SPOILED ||
-	    (strcmp(verb, "remove") != 0 && strcmp(verb, "list") != 0)) {
-		return -1;
-	} else {
 		cli_say(cli, "%s.", e->msg);
+		self_free(&s);
 		if (self_open(dir, &s, e) < 0 || self_connect_mending(s, e) < 0)
 			return -1;
 		cli->keys_only = s->circle.keys_only != 0;

@@ -392,14 +392,18 @@ count_refs(struct work *w, struct err *e)
 	return 0;
 }
 
+/*
+ * A head that heals may go past the versions that a restored server has lost,
+ * which are few: the last ones that there can be are never used up.
+ */
 static int
 check_version(
     struct work *w, const struct change *c, uint64_t had, struct err *e)
 {
 	bool heals = !digest_zero(&w->in->commit->head.heals);
 
-	if (c->version == had + 1 ||
-	    (heals && c->version > had && c->version <= INT64_MAX))
+	if (c->version > had &&
+	    c->version - had <= (heals ? LIMIT_HEALED_VERSIONS : 1))
 		return 0;
 	return err_set(e, ERR_CONFLICT,
 	    "record %s is at version %llu, the commit brings %llu",

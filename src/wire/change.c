@@ -34,7 +34,8 @@ change_take(struct scan *s, struct change *out, struct err *e)
 		    "a record names more than %d blobs", LIMIT_REFS);
 	c.refs = scan_take(s, (size_t)n_refs * ID_BYTES);
 	c.ct = scan_v32(s);
-	if (!scan_ok(s) || c.version == 0 || (c.flags & ~CHANGE_DELETED) != 0)
+	if (!scan_ok(s) || c.version == 0 || c.version > INT64_MAX ||
+	    (c.flags & ~CHANGE_DELETED) != 0)
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a record is not well-formed");
 	if (c.ct.n > LIMIT_RECORD_BYTES)

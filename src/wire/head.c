@@ -61,7 +61,7 @@ head_parse(struct bytes x, struct head *out, struct err *e)
 	h.time_ms = scan_u64(&s);
 	scan_copy(&s, h.sum_box, sizeof h.sum_box);
 	scan_copy(&s, h.sig, sizeof h.sig);
-	if (!scan_done(&s) || h.seq == 0 ||
+	if (!scan_done(&s) || h.seq == 0 || h.seq > INT64_MAX ||
 	    !bytes_equal(m, bytes_of(magic, sizeof magic)))
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a zone head is not well-formed");

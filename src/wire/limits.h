@@ -10,6 +10,9 @@
 #define LIMIT_REFS 4096
 /* Records in one commit: one transaction stays under 10 ms. */
 #define LIMIT_COMMIT_RECORDS 1000
+/* How much a healing may raise a version at once: more than were ever lost,
+ * and of the INT64_MAX that there are next to nothing. */
+#define LIMIT_HEALED_VERSIONS (1ULL << 32)
 /* One commit's body in bytes; a client splits earlier. */
 #define LIMIT_COMMIT_BYTES (32 * 1024 * 1024)
 /* One blob in bytes: four times a pack, so that formats can grow. */

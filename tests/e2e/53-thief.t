@@ -51,6 +51,12 @@ ok 'a second device' pair laptop tablet ana --device-name tablet
 ok 'and a third' pair laptop desk ana --device-name desk
 ok 'backs up' at laptop backup "$T/files"
 
+# ---- the last version of a record that there can be
+
+refused 'nobody uses up the versions of a record' 1 conflict \
+	thief tablet last-version backup
+ok '- and the server goes on' at laptop status
+
 # ---- pins of noise, in the place of those that recovery goes by
 
 refused 'a session alone vouches for nothing' 1 permission-denied \
@@ -103,12 +109,41 @@ ok 'it is put out' at laptop device remove second \
 says '- and what it asked for with it' 'tried' at laptop recovery status
 not '- nothing waits' grep -q WAITS "$T/out"
 
+# ---- lists of changes that nothing can hold
+
+head -c 300000 /dev/urandom >"$T/files/three"
+ok 'a device comes' pair laptop vandal ana --device-name vandal
+vandal=$(id vandal | cut -c 1-8)
+ok 'another backs up meanwhile' at desk backup "$T/files"
+for lie in zones 'zones cut-short' 'garbage state'; do
+	# shellcheck disable=SC2086 # two words
+	ok "a thief changes where the zones are: $lie" thief vandal $lie
+	says '- and nobody follows' "$T/files" at laptop snapshot list
+done
+says '- at the others either' "$T/files" at desk snapshot list
+refused 'nobody signs for keys that there are none of' 1 bad-request \
+	thief vandal far-epoch backup
+ok 'a thief signs a false sum' thief vandal sum backup
+refused '- which the others see' 6 record-replayed at laptop snapshot list
+also '- and whose it is' "device $vandal, which signed"
+ok '- and noise in the place of one' thief vandal noise state
+refused '- seen as well' 6 zone-spoiled at laptop backup "$T/files"
+also '- with the device' "device $vandal has signed"
+ok 'which does not keep it in' at laptop device remove "$vandal" \
+	--code "$(code)"
+ok 'then all goes on' at laptop backup "$T/files"
+ok '- at the others, too' at desk check
+rm -rf "$T/back"
+ok '- and all is there' at desk restore "latest:$T/files" --to "$T/back"
+ok '- byte for byte' trees_equal "$T/files" "$T/back"
+
 # ---- all devices but the thief's are spoiled
 
 ok 'a device comes' pair laptop last ana --device-name last
 ok 'and another' pair laptop gone ana --device-name gone
 ok '- which leaves' at gone --yes signout --erase
-ok 'a thief makes the epoch that is due' thief last epoch
+ok 'a thief spoils the list of backups' thief last noise backup
+ok '- and makes the epoch that is due' thief last epoch
 refused 'the laptop has no keys' 6 keys-spoiled at laptop status
 refused 'nor the desk' 6 keys-spoiled at desk backup "$T/files"
 ok 'the recovery key has them still' aumbry --home "$T/anew" recover "$URL" \

@@ -10,12 +10,19 @@
  *     thief HOME reset               begin the account anew
  *     thief HOME add                 let a device in that nobody asked about,
  *                                    with a made-up signature beside its own
+ *     thief HOME noise [ZONE]        a head of ZONE whose sum box is noise
+ *     thief HOME sum [ZONE]          one whose sum is another
+ *     thief HOME far-epoch [ZONE]    one under keys that nobody has
+ *     thief HOME last-version [ZONE] a record in the last version there is
+ *
+ * ZONE is state or backup.
  *
  * Nothing of a client's own checks stands in the way: the entries go to the
  * server as they are. Prints what came of it; a refusal ends with its code.
  */
 #include "base/now.h"
 #include "client/recovery.h"
+#include "client/zcopy_in.h"
 #include "wire/freshpin.h"
 
 #include <sodium.h>
@@ -257,6 +264,158 @@ add(struct self *s, const char *word, struct err *e)
 	    s->depot, buf_bytes(&entry), buf_bytes(&keys), e);
 }
 
+/* ---- heads ---- */
+
+/* Sign the head after the newest one, with one record or none, and commit. */
+static int
+vandalise(struct self *s, enum category k, struct change *c,
+    void (*spoil)(struct head *h), bool heals, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+	OWN(buf_free) struct buf clear = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	struct digest sum = { { 0 } }, mark = { { 0 } };
+	struct head h;
+	size_t n = c != NULL ? 1 : 0;
+
+	if (self_state(s, e) < 0)
+		return -1;
+	s->zones[CATEGORY_STATE] = s->circle.state_zone;
+	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
+		0 ||
+	    zcopy_pull(z, 0, e) < 0)
+		return -1;
+	if (heals)
+		randombytes_buf(mark.b, sizeof mark.b);
+	if (zcopy_sum_after(z, keyring_epoch(s->keyring), c, n, &sum, e) < 0)
+		return -1;
+	if (spoil == NULL && !heals)
+		sum.b[0] ^= 1;
+	zcopy_sign_head(z, c, n, &mark, &sum, &h);
+	if (spoil != NULL)
+		spoil(&h);
+	head_put_signed(&clear, &h);
+	devkey_sign(s->key, SIG_HEAD, buf_bytes(&clear), h.sig);
+	commit_put(&body, &h, c, n);
+	return s->depot->ops->commit(
+	    s->depot, zcopy_zone(z), k, buf_bytes(&body), e);
+}
+
+static enum category
+zone_called(const char *word)
+{
+	return word != NULL && strcmp(word, "backup") == 0 ? CATEGORY_BACKUP
+							   : CATEGORY_STATE;
+}
+
+static void
+noise_box(struct head *h)
+{
+	randombytes_buf(h->sum_box, sizeof h->sum_box);
+}
+
+static int
+noise(struct self *s, const char *word, struct err *e)
+{
+	return vandalise(s, zone_called(word), NULL, noise_box, false, e);
+}
+
+static int
+false_sum(struct self *s, const char *word, struct err *e)
+{
+	return vandalise(s, zone_called(word), NULL, NULL, false, e);
+}
+
+static void
+no_epoch(struct head *h)
+{
+	h->integrity_epoch = UINT32_MAX;
+}
+
+static int
+far_epoch(struct self *s, const char *word, struct err *e)
+{
+	return vandalise(s, zone_called(word), NULL, no_epoch, false, e);
+}
+
+/* The last version that there can be, and the one behind it. */
+static int
+last_version(struct self *s, const char *word, struct err *e)
+{
+	struct change c = { .version = INT64_MAX,
+		.key_epoch = keyring_epoch(s->keyring),
+		.ct = bytes_str("noise") };
+
+	id_random(&c.id);
+	if (vandalise(s, zone_called(word), &c, NULL, true, e) < 0)
+		return -1;
+	c.version++;
+	return vandalise(s, zone_called(word), &c, NULL, true, e);
+}
+
+struct garbage {
+	struct id ids[64];
+	size_t n;
+};
+
+static int
+note_id(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct garbage *g = ctx;
+
+	(void)e;
+	if (g->n < ARRAY_SIZE(g->ids))
+		g->ids[g->n++] = r->id;
+	return 0;
+}
+
+/* Every record of a zone becomes one that says nothing. */
+static int
+garbage(struct self *s, const char *word, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+	enum category k = zone_called(word);
+	struct garbage g = { .n = 0 };
+	struct zcopy_edit edits[64] = { { .deleted = false } };
+	uint8_t noise[40];
+
+	randombytes_buf(noise, sizeof noise);
+	if (self_state(s, e) < 0)
+		return -1;
+	s->zones[CATEGORY_STATE] = s->circle.state_zone;
+	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
+		0 ||
+	    zcopy_pull(z, 0, e) < 0 || zcopy_each(z, 0, note_id, &g, e) < 0)
+		return -1;
+	for (size_t i = 0; i < g.n; i++) {
+		edits[i].id = g.ids[i];
+		edits[i].plain = bytes_of(noise, sizeof noise);
+	}
+	return zcopy_commit(z, edits, g.n, NULL, NULL, e);
+}
+
+/* The list of zones, in a record that opens and leads nowhere, or does not. */
+static int
+zones(struct self *s, const char *word, struct err *e)
+{
+	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
+	OWN(buf_free) struct buf plain = { 0 };
+
+	if (self_state(s, e) < 0)
+		return -1;
+	buf_put_u8(&plain, 16);
+	buf_put_u8(&plain, 1);
+	if (word == NULL) {
+		struct id other;
+		id_random(&other);
+		buf_put_varint(&plain, 1);
+		buf_put_u8(&plain, CATEGORY_BACKUP);
+		id_put(&plain, &other);
+	}
+	edit.plain = buf_bytes(&plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
 /* ---- */
 
 static const struct act {
@@ -270,6 +429,12 @@ static const struct act {
 	{ "set", set },
 	{ "reset", reset },
 	{ "add", add },
+	{ "noise", noise },
+	{ "sum", false_sum },
+	{ "far-epoch", far_epoch },
+	{ "last-version", last_version },
+	{ "zones", zones },
+	{ "garbage", garbage },
 };
 
 int

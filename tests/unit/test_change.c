@@ -88,10 +88,10 @@ static void
 refuses_what_cannot_be(void **state)
 {
 	OWN(buf_free) struct buf much = { 0 };
-	struct change cases[5];
+	struct change cases[6];
 	static const enum err_code codes[] = { ERR_RECORD_CORRUPT,
 		ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT,
-		ERR_TOO_LARGE };
+		ERR_TOO_LARGE, ERR_RECORD_CORRUPT };
 
 	(void)state;
 	memset(
@@ -103,6 +103,7 @@ refuses_what_cannot_be(void **state)
 	cases[2].flags = CHANGE_DELETED; /* yet with content */
 	cases[3].ct.n = 0; /* not deleted, yet empty */
 	cases[4].ct = buf_bytes(&much);
+	cases[5].version = (uint64_t)INT64_MAX + 1; /* no database holds it */
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		OWN(buf_free) struct buf b = { 0 };
 		struct err e = { 0 };

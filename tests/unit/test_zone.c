@@ -624,6 +624,23 @@ a_healing_commit_may_skip_versions(void **arg)
 	assert_changes(s, 1, "h2 r2:A7=newer r2:B4! e2");
 }
 
+/* Behind the last one nothing could change that record any more. */
+static void
+a_healing_commit_does_not_use_up_the_versions(void **arg)
+{
+	struct state *s = *arg;
+	struct draft d;
+	struct err e;
+
+	assert_int_equal(commit_one(s, 'A', 1, "x", none), ERR_NONE);
+	draft(s, &d);
+	d.commit.head.heals.b[0] = 1;
+	add(&d, 'A', INT64_MAX, "last");
+	assert_int_equal(send(s, &d, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_changes(s, 0, "h1 r1:A1=x e1");
+}
+
 static void
 dropped_tombstones_ask_for_a_resync(void **arg)
 {
@@ -1120,8 +1137,8 @@ static int
 forget_rows(struct tx *tx, void *arg, struct err *e)
 {
 	(void)arg;
-	return tx_script(tx,
-	    "DELETE FROM blob; UPDATE usage SET bytes = 0, blobs = 0", e);
+	return tx_script(
+	    tx, "DELETE FROM blob; UPDATE usage SET bytes = 0, blobs = 0", e);
 }
 
 static void
@@ -1165,6 +1182,7 @@ main(void)
 		T(a_first_head_must_be_number_one_after_zeros),
 		T(an_account_has_one_zone_per_category),
 		T(a_healing_commit_may_skip_versions),
+		T(a_healing_commit_does_not_use_up_the_versions),
 		T(dropped_tombstones_ask_for_a_resync),
 		T(a_stream_stops_when_its_sink_fails),
 		T(references_protect_blobs),

@@ -137,11 +137,12 @@ wrong(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 	if (gmtime_r(&now_s, &tm) == NULL)
 		abort();
 	(void)strftime(time, sizeof time, "%T", &tm);
-	(void)err_remedy(&c->refusal,
-	    "Wait for the next code and type that one. If none is right, look "
-	    "at the clock of the device with the app: it is %s UTC at the "
-	    "server.",
+	(void)server_refuse(c, ERR_WRONG_CODE,
+	    "the code is wrong, was used before, or comes of a clock that is "
+	    "not right: here it is %s UTC",
 	    time);
+	(void)err_remedy(
+	    &c->refusal, "Wait for the next code and type that one.");
 	return 0;
 }
 

@@ -174,6 +174,16 @@ join_asker(const struct call *c, uint8_t class, const char *os, struct buf *out)
 		    circle_class_name(class), os);
 }
 
+/* What one prompt of the asker counts under: a refusal hits who it is, this
+ * where it is, whatever it says of itself. `kind`: "" or what was withdrawn. */
+static void
+prompt_key(
+    struct buf *out, const struct id *uid, const char *kind, const char *asker)
+{
+	buf_printf(out, "prompt|%s|%s%.*s", id_text(uid).s, kind,
+	    (int)strcspn(asker, " "), asker);
+}
+
 int
 join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, bool *ok, struct err *e)
@@ -201,8 +211,7 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 		return 0;
 	}
 	buf_printf(&all, "prompt|%s", id_text(uid).s);
-	buf_printf(&key, "%s|%s", buf_text(&all),
-	    c->me != NULL && c->me->session ? asker : server_source(c));
+	prompt_key(&key, uid, "", asker);
 	if (server_drip(tx, c, buf_text(&key), c->s->config.prompts_per_hour,
 		each_ms, ok, e) < 0)
 		return -1;
@@ -214,6 +223,26 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 		e) < 0)
 		return -1;
 	return *ok ? 0 : account_unspend(tx, buf_text(&key), e);
+}
+
+/*
+ * Who withdraws what nobody has answered yet has not asked. As often as one may
+ * ask, no more: each of them was shown. The account's own count stays.
+ */
+static int
+give_back(struct tx *tx, struct call *c, const struct joining *j, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf withdrawn = { 0 };
+	uint64_t limit = c->s->config.prompts_per_hour;
+	int64_t retry_ms;
+
+	prompt_key(&key, &j->uid, "", j->asker);
+	prompt_key(&withdrawn, &j->uid, "withdrawn|", j->asker);
+	if (account_drip(tx, buf_text(&withdrawn), limit,
+		HOUR_MS / (int64_t)limit, c->now_ms, &retry_ms, e) < 0)
+		return -1;
+	return retry_ms > 0 ? 0 : account_unspend(tx, buf_text(&key), e);
 }
 
 /* A request that began with another way asks the devices after all. */
@@ -384,6 +413,9 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (j.state > JOIN_ALLOWED)
 		return 0;
+	if (j.shown && !c->me->session && j.state == JOIN_WAITING &&
+	    give_back(tx, c, &j, e) < 0)
+		return -1;
 	if (j.shown)
 		return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
 	/* Nobody was asked, so nobody is told. */

@@ -30,7 +30,7 @@ MUST_CHECK int home_default(char **out, struct err *e);
 /*
  * May this user work in it? One that is not there yet is fine.
  *
- * was_open  others of the machine could look in, and cannot any more.
+ * was_open  others of the machine could read the keys, and cannot any more.
  * errors    permission-denied: it is another user's.
  */
 MUST_CHECK int home_ready(const char *dir, bool *was_open, struct err *e);

@@ -125,6 +125,11 @@ check_url(struct remote *r, CURLU *u, struct err *e)
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		return bad_url(e, "is none, like https://HOST:PORT/#pin=…");
+	for (const char *p = host; *p != '\0'; p++)
+		if ((unsigned char)*p > 0x7e)
+			return bad_url(e,
+			    "names its host by other letters than those of the "
+			    "DNS, as xn--…");
 	if (has_part(u, CURLUPART_USER, NULL) ||
 	    has_part(u, CURLUPART_PASSWORD, NULL) ||
 	    has_part(u, CURLUPART_OPTIONS, NULL))

@@ -343,6 +343,11 @@ drill_silently(
 			    "recovery %s %s",
 			    kind_word(list[i].kind),
 			    id_short(&list[i].keyref).s);
+	if (n == 0) {
+		(void)err_set(
+		    e, ERR_NOT_FOUND, "the account has no way to recover");
+		return err_remedy(e, "Make one: aumbry recovery key create");
+	}
 	cli_say(cli, "%zu way%s to recover, each with the newest keys.", n,
 	    n == 1 ? "" : "s");
 	return 0;

@@ -8,6 +8,7 @@
 #include "base/typed.h"
 #include "client/password.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,16 +85,20 @@ static int
 read_line(FILE *in, struct buf *out, struct err *e)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	int c = EOF;
+	int c = EOF, failed;
 
 	stop_guard();
 	/* No second copy in a stream's buffer. */
 	(void)setvbuf(in, NULL, _IONBF, 0);
 	while (out->n <= LINE_BYTES && (c = getc(in)) != EOF && c != '\n')
 		buf_put_u8(out, (uint8_t)c);
+	failed = errno;
 	stop_unguard();
 	if (stop_asked())
 		return err_set(e, ERR_INPUT_MISSING, "the question was left");
+	/* What was read up to there is not what stands there. */
+	if (c == EOF && ferror(in))
+		return err_set(e, ERR_IO, "%s", strerror(failed));
 	if (out->n > LINE_BYTES)
 		return err_set(e, ERR_TOO_LARGE, "a line has at most %d bytes",
 		    LINE_BYTES);
@@ -152,15 +157,20 @@ cli_yes(const struct cli *cli, const char *question, bool *yes, struct err *e)
 /* ---- passwords ---- */
 
 static int
+empty(struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING, "the password is empty");
+	return err_remedy(e, "In a file it is the first line.");
+}
+
+static int
 password_from(FILE *in, struct secret **out, struct err *e)
 {
 	OWN(buf_free) struct buf line = { 0 };
 	OWN(buf_free) struct buf whole = { 0 };
 
 	if (read_line(in, &line, e) < 0)
-		return e->code != ERR_INPUT_MISSING
-		    ? -1
-		    : err_set(e, ERR_INPUT_MISSING, "the password is empty");
+		return e->code != ERR_INPUT_MISSING ? -1 : empty(e);
 	struct bytes x = buf_bytes(&line);
 	if (!text_is_utf8(x) || (x.n > 0 && memchr(x.p, '\0', x.n) != NULL)) {
 		(void)err_set(e, ERR_INPUT_MISSING,
@@ -173,7 +183,7 @@ password_from(FILE *in, struct secret **out, struct err *e)
 		x = buf_bytes(&whole);
 	}
 	if (x.n == 0)
-		return err_set(e, ERR_INPUT_MISSING, "the password is empty");
+		return empty(e);
 	if (x.n > PASSWORD_BYTES)
 		return err_set(e, ERR_TOO_LARGE,
 		    "a password has at most %d bytes", PASSWORD_BYTES);

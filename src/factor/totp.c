@@ -10,6 +10,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SECRET 20 /* bytes: SHA-1's length, RFC 4226 section 4 */
 #define STEP_S 30
@@ -123,6 +124,28 @@ find_step(
 	return hit;
 }
 
+/* A code that was used, or is of another time: typed again it stays wrong. */
+static int
+wrong(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
+{
+	time_t now_s = (time_t)(c->now_ms / 1000);
+	char time[sizeof "hh:mm:ss"];
+	struct tm tm;
+
+	if (code_wrong(tx, c, uid, KIND, e) < 0)
+		return -1;
+	if (gmtime_r(&now_s, &tm) == NULL)
+		abort();
+	(void)strftime(time, sizeof time, "%T", &tm);
+	(void)server_refuse(c, ERR_WRONG_CODE,
+	    "the code is wrong, was used before, or comes of a clock that is "
+	    "not right: here it is %s UTC",
+	    time);
+	(void)err_remedy(
+	    &c->refusal, "Wait for the next code and type that one.");
+	return 0;
+}
+
 static int
 check(struct tx *tx, struct call *c, const struct id *uid, const char *typed,
     bool confirmed, bool *ok, struct err *e)
@@ -154,7 +177,7 @@ check(struct tx *tx, struct call *c, const struct id *uid, const char *typed,
 	stmt_done(&s);
 	sodium_memzero(secret, sizeof secret);
 	if (step == 0)
-		return code_wrong(tx, c, uid, KIND, e);
+		return wrong(tx, c, uid, e);
 	*ok = true;
 	if (code_tried_well(tx, c, uid, KIND, e) < 0)
 		return -1;

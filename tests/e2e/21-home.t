@@ -56,6 +56,11 @@ equal 'and closed' '600 700' \
 	"$(stat -c %a "$T/ana/device.key") $(stat -c %a "$T/ana")"
 ok 'told once' at ana status
 equal 'and not again' '' "$(cat "$T/err")"
+# As one that mkdir made: no key was open, so nobody need be let in anew.
+chmod 755 "$T/ana"
+ok 'a folder that is open' at ana status
+equal 'is no open key' '' "$(cat "$T/err")"
+equal 'but closed' 700 "$(stat -c %a "$T/ana")"
 
 # ---- another machine ----
 

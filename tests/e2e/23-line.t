@@ -5,9 +5,6 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-start_server
-stop_server
-configure limits prompts_per_hour 20
 start_server -v
 # Ways to a token and files of any name.
 sign_up ana ana --invite "$INVITE" --device-name laptop >"$T/out" 2>&1
@@ -104,18 +101,25 @@ equal 'the same' '' "$(grep mute "$T/out")"
 
 asks() { at ana device requests | grep -q .; }
 nobody() { ! asks; }
+# aside FILES COMMAND…: in the background, where a shell ignores SIGINT: perl
+# gives it back. $! is the program itself, and not a shell around it.
+aside() {
+	files=$1
+	shift
+	rm -f "$T/$files.out"
+	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$@" \
+		<&9 >"$T/$files.out" 2>"$T/$files.err" &
+}
 # begin HOME: somebody asks to join from there, and types nothing yet.
 mkfifo "$T/hold"
 exec 9<>"$T/hold"
 begin() {
-	# A shell's background jobs ignore SIGINT; perl gives it back.
-	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
-		aumbry --home "$T/$1" --password-file "$PW" \
-		signin "$URL" ana --timeout 5min <&9 \
-		>"$T/new.out" 2>"$T/new.err" &
+	aside new aumbry --home "$T/$1" --password-file "$PW" \
+		signin "$URL" ana --timeout 5min
 	joining=$!
 	until_true 30 asks
 }
+# Of an address three may ask in an hour; who withdraws has not asked.
 for signal in INT TERM; do
 	ok 'somebody asks' begin new
 	kill -$signal $joining
@@ -126,16 +130,31 @@ for signal in INT TERM; do
 done
 ok 'who asks again is heard' pair ana new ana --device-name new
 
-# On the other side.
-ok 'somebody asks' begin third
-at ana device approve --print-code --timeout 5min >"$T/code" 2>"$T/err" &
-approving=$!
-ok 'a code is shown' until_true 30 test -s "$T/code"
-kill -TERM $approving
-wait $approving
-equal 'which is left' TERM "$(kill -l $?)"
-kill -KILL $joining
-wait $joining 2>/dev/null
+# On the other side: who is let in is told, and does not wait.
+for signal in INT TERM; do
+	ok 'somebody asks' begin third
+	aside code aumbry --home "$T/ana" --password-file "$PW" \
+		device approve --print-code --timeout 5min
+	approving=$!
+	ok 'a code is shown' until_true 30 test -s "$T/code.out"
+	kill -$signal $approving
+	wait $approving
+	equal "which is left by SIG$signal" $signal "$(kill -l $?)"
+	ok 'nobody asks any more' nobody
+	kill -KILL $joining
+	wait $joining 2>/dev/null
+done
+
+# It is no way to ring for ever.
+ok 'what was asked is forgiven' at ana device allow-again
+for n in 1 2 3 4 5 6; do
+	ok "asked and withdrawn: $n" begin fourth
+	kill -TERM $joining
+	wait $joining 2>/dev/null
+	until_true 30 nobody
+done
+refused 'three that are withdrawn are given back in an hour' 4 \
+	too-many-attempts at fourth signin "$URL" ana
 says 'a server with -v tells of each request' \
 	' debug request .*route="POST /v1/signup/finish" status=200' \
 	cat "$T/server.err"

@@ -39,7 +39,9 @@ ok 'signs up, with two-factor' sign_up laptop ana --invite "$INVITE" \
 ok 'backs up' at laptop backup "$T/files"
 says 'there is no way back in yet' 'recovery key create' \
 	at laptop recovery status
-refused 'a drill without a key' 1 not-found at laptop recovery key rotate
+refused 'none to replace' 1 not-found at laptop recovery key rotate
+refused 'nor to try' 1 not-found at laptop recovery drill
+also '- but to make' 'recovery key create'
 refused 'a key needs a place' 2 input-missing at laptop recovery key create
 ok 'makes a recovery key' at laptop recovery key create --out "$KEY"
 equal '- for its owner alone' 600 "$(stat -c %a "$KEY")"

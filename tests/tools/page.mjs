@@ -371,7 +371,7 @@ await state(one, "authenticator");
 await step("a wrong code is refused, with message, remedy and code", async () => {
 	await one.fill("[name=code]", other(totp(secret)));
 	await press(one, "Confirm");
-	await trouble(one, "wrong-code");
+	await trouble(one, "wrong-code", / UTC/);
 });
 await state(one, "authenticator-refused");
 await step("the right one turns two-factor on", async () => {

@@ -338,9 +338,10 @@ help(struct cli *cli, struct self *s, const char *owner,
 	unsigned timeout_s;
 	size_t n;
 
-	const char *start = cli->n_args == 3 ? cli->args[2] : "";
+	const char *start = cli->n_args == 3 ? cli->args[2] : NULL;
 	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
-	    assist_find(s, code, start, &list, &n, e) < 0 ||
+	    assist_find(s, code, start != NULL ? start : "", &list, &n, e) <
+		0 ||
 	    choose(cli, owner, list, n, start, &one, e) < 0 ||
 	    (!o->print_code && is_sure(cli, owner, one, &sure, e) < 0))
 		return -1;

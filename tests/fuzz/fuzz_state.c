@@ -12,7 +12,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
 
+int __wrap_local_get(
+    struct local *l, const char *key, struct buf *out, struct err *e);
+int __wrap_local_zone_get(struct local *l, const struct id *zone,
+    struct local_zone *out, struct err *e);
+
 static struct bytes record;
+
+/* A device that has seen no zone yet, and holds nothing of any. */
+int
+__wrap_local_get(
+    struct local *l, const char *key, struct buf *out, struct err *e)
+{
+	(void)l;
+	(void)key;
+	(void)out;
+	(void)e;
+	return 0;
+}
+
+int
+__wrap_local_zone_get(struct local *l, const struct id *zone,
+    struct local_zone *out, struct err *e)
+{
+	(void)l;
+	(void)zone;
+	(void)e;
+	*out = (struct local_zone){ .head.seq = 0 };
+	return 0;
+}
 
 int
 __wrap_zcopy_get(

@@ -866,7 +866,7 @@ await state(one, "recovery-veto-refused");
 // Somebody recovers: rows as the server writes them.
 const begun = (way, reference = "") => sql(`INSERT INTO recovering SELECT randomblob(16), randomblob(32), uid, 1, '${way}',
 	zeroblob(16), x'', zeroblob(16), 'linux', '192.0.2.7', ${Date.now()}, 1, ${Date.now() + 86400000}, ${Date.now() + 2e8},
-	zeroblob(16), '${reference}' FROM account WHERE name = 'ana'`);
+	zeroblob(16), '${reference}', '' FROM account WHERE name = 'ana'`);
 await step("a recovery is told on every screen", async () => {
 	begun("kit");
 	begun("contact");

@@ -487,9 +487,13 @@ fetch_keyring(struct self *s, const struct circle *c, struct err *e)
 static int
 complete_keyring(struct self *s, struct err *e)
 {
-	if (keyring_epoch(s->keyring) >= s->circle.key.epoch &&
-	    !keyring_lacks(s->keyring, 0))
-		return 0;
+	if (keyring_epoch(s->keyring) >= s->circle.key.epoch) {
+		if (!keyring_lacks(s->keyring, 0))
+			return 0;
+		/* Keys of an epoch that is not known here would not hold. */
+		if (self_refresh(s, e) < 0)
+			return -1;
+	}
 	return fetch_keyring(s, &s->circle, e) < 0 ? -1 : keep(s, e);
 }
 

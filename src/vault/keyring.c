@@ -37,6 +37,7 @@ static const char *const wrap_label[] = {
 struct epoch {
 	struct secret *s;
 	bool skips; /* its maker could not hand on the S before it */
+	const struct envelope *noise; /* while opening: its maker's */
 	struct secret *category[CATEGORY_END];
 	struct secret *integrity[CATEGORY_END];
 };
@@ -46,6 +47,8 @@ struct keyring {
 	struct epoch *epochs; /* of epoch i + 1 */
 	uint32_t n;
 	struct secret *names[CATEGORY_END];
+	const struct envelope *names_by[CATEGORY_END]; /* while opening */
+	const struct envelope *false_names; /* found in an epoch below */
 	struct id spoiler; /* who sealed noise to this device; else zeros */
 };
 
@@ -713,6 +716,11 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 		return -1;
 	switch (v->purpose) {
 	case PURPOSE_PREVIOUS:
+		if (v->epoch > circle->first_epoch &&
+		    k->epochs[v->epoch - 2].noise != NULL) {
+			p->skips = true;
+			return 0;
+		}
 		return v->epoch > circle->first_epoch
 		    ? accept_s(k, circle, v->epoch - 1, &key, e)
 		    : substituted(e, "a key of epoch 0 was handed out");
@@ -725,10 +733,13 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 		store(&p->integrity[v->category], &key);
 		return 0;
 	default: /* PURPOSE_NAMES */
-		if (k->names[v->category] == NULL)
+		if (k->names[v->category] == NULL) {
 			store(&k->names[v->category], &key);
-		else if (!secret_equal(k->names[v->category], key))
+			k->names_by[v->category] = v;
+		} else if (!secret_equal(k->names[v->category], key)) {
+			k->false_names = k->names_by[v->category];
 			return substituted(e, "a name key changed");
+		}
 		return 0;
 	}
 }
@@ -743,6 +754,8 @@ open_sealed_at(struct keyring *k, const struct circle *circle, uint32_t epoch,
 		OWN(secret_free) struct secret *key = NULL;
 		const struct envelope *v = &list[i];
 		struct err e;
+		if (k->epochs[epoch - 1].noise != NULL)
+			break;
 		if (v->purpose != PURPOSE_S || v->epoch != epoch ||
 		    !id_equal(&v->receiver, dev_id))
 			continue;
@@ -751,6 +764,8 @@ open_sealed_at(struct keyring *k, const struct circle *circle, uint32_t epoch,
 			return 0;
 		*spoiled = v;
 	}
+	if (k->epochs[epoch - 1].noise != NULL)
+		*spoiled = k->epochs[epoch - 1].noise;
 	return -1;
 }
 
@@ -821,18 +836,39 @@ take_carried(struct keyring *k, const struct circle *circle,
 	return 0;
 }
 
+static bool
+has_earlier(const struct envelope *list, size_t n, uint32_t epoch)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].epoch == epoch &&
+		    list[i].purpose == PURPOSE_EARLIER)
+			return true;
+	return false;
+}
+
+/*
+ * *noise: the envelope that does not hold. Its sender has signed it and knew S,
+ * so it is nobody else's doing. What others handed on later is passed over.
+ */
 static int
 take_epoch(struct keyring *k, const struct circle *circle, uint32_t epoch,
-    const struct envelope *list, size_t n, struct err *e)
+    const struct envelope *list, size_t n, const struct envelope **noise,
+    struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct envelope *v = &list[i];
 		bool wrapped = (v->purpose >= PURPOSE_PREVIOUS &&
 				   v->purpose <= PURPOSE_INTEGRITY) ||
 		    v->purpose == PURPOSE_EARLIER;
-		if (v->epoch == epoch && wrapped &&
-		    take_wrapped(k, circle, v, e) < 0)
-			return -1;
+		if (v->epoch != epoch || !wrapped ||
+		    take_wrapped(k, circle, v, e) == 0)
+			continue;
+		if (v->purpose == PURPOSE_PREVIOUS &&
+		    has_earlier(list, n, epoch))
+			continue;
+		/* Of two N the newer is wrong: members had the older. */
+		*noise = k->false_names != NULL ? k->false_names : v;
+		return -1;
 	}
 	return 0;
 }
@@ -853,38 +889,93 @@ spoiled_keys(struct keyring *k, const struct envelope *v, struct err *e)
 	    by.s);
 }
 
-int
-keyring_open(struct keyring *k, const struct circle *circle,
-    const struct devkey *device, const struct id *dev_id,
-    struct bytes envelopes, struct err *e)
+struct opening {
+	const struct circle *circle;
+	const struct devkey *device;
+	const struct id *dev_id;
+	struct envelope *list;
+	size_t n;
+	const struct envelope *spoiled; /* what is in the way of the newest */
+	const struct envelope *noise; /* found now: begin again without it */
+};
+
+static int
+open_epochs(struct keyring *k, struct opening *o, struct err *e)
 {
-	OWN(mem_free) struct envelope *list = NULL;
-	const struct envelope *spoiled, *ignored = NULL;
-	size_t n = 0;
+	const struct circle *circle = o->circle;
+	const struct envelope *ignored = NULL;
 	uint32_t epoch = 0;
 
-	assert(circle->first_epoch >= 1);
-	if (parse_all(circle, envelopes, &list, &n, e) < 0 ||
-	    open_sealed(
-		k, circle, device, dev_id, list, n, &epoch, &spoiled, e) < 0)
+	if (open_sealed(k, circle, o->device, o->dev_id, o->list, o->n, &epoch,
+		&o->spoiled, e) < 0)
 		return -1;
 	for (bool skips = false; epoch >= circle->first_epoch; epoch--) {
 		if (k->epochs[epoch - 1].s == NULL)
-			(void)open_sealed_at(k, circle, epoch, device, dev_id,
-			    list, n, &ignored);
+			(void)open_sealed_at(k, circle, epoch, o->device,
+			    o->dev_id, o->list, o->n, &ignored);
 		if (k->epochs[epoch - 1].s == NULL) {
 			if (!skips)
 				return substituted(
 				    e, "the key of an older epoch is missing");
 			continue;
 		}
-		if (take_epoch(k, circle, epoch, list, n, e) < 0)
+		if (take_epoch(k, circle, epoch, o->list, o->n, &o->noise, e) <
+		    0)
 			return -1;
 		skips = k->epochs[epoch - 1].skips;
 	}
-	if (take_carried(k, circle, list, n, e) < 0)
+	return take_carried(k, circle, o->list, o->n, e);
+}
+
+/* An epoch some of whose keys are noise is as good as none. */
+static void
+without(struct keyring *k, const struct envelope *noise)
+{
+	for (uint32_t i = 0; i < k->n; i++) {
+		epoch_wipe(&k->epochs[i]);
+		k->epochs[i].skips = false;
+	}
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		secret_free(&k->names[c]);
+	memset(k->names_by, 0, sizeof k->names_by);
+	k->false_names = NULL;
+	k->epochs[noise->epoch - 1].noise = noise;
+}
+
+int
+keyring_open(struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id,
+    struct bytes envelopes, struct err *e)
+{
+	OWN(mem_free) struct envelope *list = NULL;
+	struct opening o = {
+		.circle = circle, .device = device, .dev_id = dev_id
+	};
+	size_t n = 0;
+	int rc;
+
+	assert(circle->first_epoch >= 1);
+	if (parse_all(circle, envelopes, &list, &n, e) < 0)
 		return -1;
-	return spoiled == NULL ? 0 : spoiled_keys(k, spoiled, e);
+	keyring_reach(k, circle->key.epoch);
+	o.list = list;
+	o.n = n;
+	do {
+		if (o.noise != NULL)
+			without(k, o.noise);
+		o.noise = NULL;
+		rc = open_epochs(k, &o, e);
+	} while (rc < 0 && o.noise != NULL);
+	for (uint32_t i = 0; i < k->n; i++)
+		k->epochs[i].noise = NULL;
+	while (k->n >= circle->first_epoch && k->epochs[k->n - 1].s == NULL)
+		epoch_wipe(&k->epochs[--k->n]);
+	memset(k->names_by, 0, sizeof k->names_by);
+	k->false_names = NULL;
+	if (rc < 0)
+		return -1;
+	err_clear(e);
+	return o.spoiled == NULL ? 0 : spoiled_keys(k, o.spoiled, e);
 }
 
 int

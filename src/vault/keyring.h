@@ -143,8 +143,8 @@ MUST_CHECK int keyring_escrow_open(struct bytes envelope,
  * errors     key-substituted: a wrong signature, a sender who never was a
  *            member, a secret that the circle did not commit to, or the newest
  *            epoch missing; keys-spoiled: all of that is right, but the member
- *            that began the newest epochs has sealed to this device what does
- *            not open. k then holds the epochs before.
+ *            that began the newest epochs has sealed to this device, or put
+ *            under S, what does not open. k then holds the epochs before.
  */
 MUST_CHECK int keyring_open(struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id,

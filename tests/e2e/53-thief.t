@@ -137,6 +137,27 @@ rm -rf "$T/back"
 ok '- and all is there' at desk restore "latest:$T/files" --to "$T/back"
 ok '- byte for byte' trees_equal "$T/files" "$T/back"
 
+# ---- an epoch whose S opens, and not the keys under it
+
+# By purpose: the S before, K, N and I.
+for purpose in 2 3 4 5; do
+	ok 'a device comes' pair laptop "mean$purpose" ana \
+		--device-name "mean$purpose"
+	mean=$(id "mean$purpose" | cut -c 1-8)
+	ok 'and another' pair laptop "went$purpose" ana
+	ok '- which leaves' at "went$purpose" --yes signout --erase
+	ok "a thief makes the epoch with noise for purpose $purpose" \
+		thief "mean$purpose" epoch "=$purpose"
+	refused '- which is named' 6 keys-spoiled at desk snapshot list
+	also '- with the device' "device $mean has begun"
+	ok 'which is put out' at laptop device remove "$mean" \
+		--code "$(code)"
+	ok 'then all goes on' at desk backup "$T/files"
+done
+rm -rf "$T/back"
+ok '- and all is there' at laptop restore "latest:$T/files" --to "$T/back"
+ok '- byte for byte' trees_equal "$T/files" "$T/back"
+
 # ---- all devices but the thief's are spoiled
 
 ok 'a device comes' pair laptop last ana --device-name last

@@ -5,6 +5,7 @@
  *     thief HOME device-pins         the same, signed by the device
  *     thief HOME epoch [DEVICE]      begin a key epoch; noise for the others,
  *                                    or for DEVICE (a prefix of its id) alone
+ *     thief HOME epoch =PURPOSE      noise in the place of that purpose's keys
  *     thief HOME remove DEVICE       put that one out
  *     thief HOME set                 a recovery key of its own
  *     thief HOME reset               begin the account anew
@@ -151,6 +152,24 @@ bundle(struct self *s, const struct circle *next, const char *victim,
 	}
 }
 
+/* A bundle that opens for all, with noise in the place of a purpose's keys. */
+static void
+spoil_bundle(struct self *s, struct bytes all, uint8_t purpose, struct buf *out)
+{
+	for (struct scan list = scan_of(all); list.n > 0;) {
+		OWN(buf_free) struct buf b = { 0 };
+		struct bytes x = scan_v16(&list);
+		buf_put_bytes(&b, x);
+		if (b.p[1] == purpose) {
+			size_t n = b.n - SIG_BYTES;
+			b.p[n - 1] ^= 1; /* of the ciphertext */
+			devkey_sign(
+			    s->key, SIG_ENVELOPE, bytes_of(b.p, n), b.p + n);
+		}
+		buf_put_v16(out, buf_bytes(&b));
+	}
+}
+
 /* The epoch's entry after what this version would refuse to make. */
 static int
 submit_keys(struct self *s, enum circle_type type, struct buf *body,
@@ -169,7 +188,14 @@ submit_keys(struct self *s, enum circle_type type, struct buf *body,
 	circle_copy(&next, &s->circle);
 	if (circle_apply(&next, buf_bytes(&entry), &ignored) < 0)
 		next.key = kc; /* as if it were taken */
-	bundle(s, &next, victim, &keys);
+	if (victim != NULL && victim[0] == '=') {
+		OWN(buf_free) struct buf all = { 0 };
+		keyring_bundle(s->keyring, &next, s->key, &s->dev_id, &all);
+		spoil_bundle(
+		    s, buf_bytes(&all), (uint8_t)(victim[1] - '0'), &keys);
+	} else {
+		bundle(s, &next, victim, &keys);
+	}
 	return s->depot->ops->circle_submit(
 	    s->depot, buf_bytes(&entry), buf_bytes(&keys), e);
 }

@@ -8,6 +8,7 @@
 #include "base/now.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,6 +250,7 @@ static int
 begin(
     struct run *r, const char *cache, const struct digest *rules, struct err *e)
 {
+	assert(r->repo != NULL);
 	r->backup_seq = chunkmap_seq(r->repo->backup.map);
 	r->keychain_seq = chunkmap_seq(r->repo->keychain.map);
 	if (prune_run_begin(r->repo, &r->run, e) < 0)

@@ -7,6 +7,7 @@
 #include "client/adopt.h"
 #include "client/pair.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +197,7 @@ static bool
 is_called(const struct self_device *d, const char *word)
 {
 	/* The names of some are not known, and they are not called "". */
+	assert(word != NULL);
 	return (word[0] != '\0' && strcmp(d->name, word) == 0) ||
 	    (strlen(word) >= 4 && id_begins(&d->dev_id, word));
 }

@@ -11,6 +11,7 @@
 . "$(dirname "$0")/../e2e/account.sh"
 in_memory
 FILES=${FILES:-1000000} FLAT=${FLAT:-} LIMIT=${LIMIT:-64}
+# shellcheck disable=SC2034
 DATA=$FAST/data
 
 mkdir "$FAST/tree"

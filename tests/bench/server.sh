@@ -43,6 +43,7 @@ let_go() {
 }
 row() { printf '%-52s %10s  %s\n' "$1" "$2" "$3"; }
 
+# shellcheck disable=SC3045
 ulimit -n "$(ulimit -Hn)"
 aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
 URL=$(sed -n 1p "$T/init.out")

@@ -160,6 +160,7 @@ stop_server
 equal 'with too few files there is no start' 1 "$(cat "$T/status")"
 also '- and the reason is told' 'open files'
 configure limits connections 4096
+# shellcheck disable=SC2034
 SERVE='prlimit --nofile=1024:1024'
 start_server
 ok 'with fewer connections than wanted that is told' \

@@ -235,6 +235,7 @@ says 'a time before 1970 is shown as it is' ' 1960-02-03 04:05:06 s$' \
 	ls -l "latest:$T/small"
 stop_server
 rm -f "$DATA/reserve" # made anew at the start, in vain
+# shellcheck disable=SC2034
 SERVE='prlimit --fsize=4000000:4000000'
 start_server
 R=

@@ -52,6 +52,7 @@ ok 'a second one' to_disk "$T/files"
 good=$(ids | tail -n 1)
 
 planted tags 66
+# shellcheck disable=SC2154
 bad=$planted
 planted garbage
 worse=$planted
@@ -144,6 +145,7 @@ also 'and looks into all others' ':/.*files/newer$'
 
 # ---- this device's copy is damaged ----
 
+# shellcheck disable=SC2010
 copy=$(echo "$T/$DEVICE/repos"/*"$(ls "$DISK/blobs" | grep -v tmp | grep -v trash)")
 truncate -s 5000 "$copy/state.db"
 refused 'a damaged copy' 6 state-damaged disk snapshot list

@@ -152,6 +152,7 @@ readable() {
 	exits 'restore' "$([ -z "$AS" ] && echo 0 || echo 3)" disk restore "latest:$T/files" --to "$T/reader/back"
 	ok 'the same' diff -r "$T/files" "$T/reader/back"
 	ok 'check' disk check --read
+	# shellcheck disable=SC2034
 	DEVICE=nobody
 }
 # sealed: the folder as a read-only file system, where root may mount.

@@ -65,6 +65,7 @@ also 'as it is' "$T/first"
 refused 'nothing is written' 6 history-rolled-back to_disk "$T/files"
 ok 'until its owner says so' disk --yes repair --after-server-restore
 equal 'all are there' 3 "$(count)"
+# shellcheck disable=SC2034
 equal 'for all' 3 "$(DEVICE=third && count)"
 ok 'a backup goes on' to_disk "$T/files"
 finish

@@ -99,6 +99,7 @@ zero 3
 rm -rf "$DISK/log"
 DEVICE=third
 or_six disk snapshot list
+# shellcheck disable=SC2034
 DEVICE=nobody
 
 # ---- the log does not grow for ever ----

@@ -34,7 +34,7 @@ code() {
 	totp now
 }
 new_home() {
-	rm -rf "$T/$1"
+	rm -rf "${T:?}/$1"
 	aumbry --home "$T/$1" recover "$URL" ana --key-file "$KEY" \
 		--new-password-file "$PW" --device-name "$1" --keep-devices
 }

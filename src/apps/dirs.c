@@ -277,12 +277,6 @@ find(const struct dirs_index *x, struct bytes path)
 	return NULL;
 }
 
-bool
-dirs_index_has(const struct dirs_index *x, struct bytes path)
-{
-	return find(x, path) != NULL;
-}
-
 int
 dirs_get(struct dirs_index *x, struct bytes path, struct dirs_dir *out,
     struct err *e)

@@ -57,7 +57,6 @@ struct dirs_index;
 MUST_CHECK int dirs_index_open(struct source *src, const struct snapshot *snap,
     struct dirs_index **out, struct err *e);
 void dirs_index_free(struct dirs_index **x);
-bool dirs_index_has(const struct dirs_index *x, struct bytes path);
 
 /* Read one directory. errors: not-found and those above; out is replaced. */
 MUST_CHECK int dirs_get(struct dirs_index *x, struct bytes path,

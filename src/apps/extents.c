@@ -51,14 +51,16 @@ extents_bytes(const struct entry *x)
 	return sum;
 }
 
-size_t
-extents_at(const struct extents *x, uint64_t at)
+/* The first extent that ends behind `at`: in the data, or in the file. */
+static size_t
+first_behind(const struct extents *x, uint64_t at, bool in_data)
 {
 	size_t lo = 0, hi = x->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		if (x->list[mid].at + x->list[mid].n > at)
+		const struct extent *m = &x->list[mid];
+		if ((in_data ? m->data : m->at) + m->n > at)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -67,16 +69,13 @@ extents_at(const struct extents *x, uint64_t at)
 }
 
 size_t
+extents_at(const struct extents *x, uint64_t at)
+{
+	return first_behind(x, at, false);
+}
+
+size_t
 extents_of_data(const struct extents *x, uint64_t data)
 {
-	size_t lo = 0, hi = x->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (x->list[mid].data + x->list[mid].n > data)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
+	return first_behind(x, data, true);
 }

@@ -130,13 +130,6 @@ zcopy_on_faith(const struct zcopy *z, const struct head *h)
 		keyring_lacks(self->keyring, h->integrity_epoch));
 }
 
-bool
-zcopy_unverified(struct zcopy *z)
-{
-	LOCKED(z);
-	return z->at.head.seq > 0 && zcopy_on_faith(z, &z->at.head);
-}
-
 /* ---- the live sum: addition modulo 2^256 of keyed line digests ---- */
 
 static void

@@ -45,8 +45,6 @@ void zcopy_free(struct zcopy **z);
 const struct id *zcopy_zone(const struct zcopy *z);
 enum category zcopy_category(const struct zcopy *z);
 uint64_t zcopy_seq(struct zcopy *z);
-/* Was the last sum taken on faith: before a reset, or by a reader? */
-bool zcopy_unverified(struct zcopy *z);
 /* The newest head taken in; seq 0 when there is none. */
 struct head zcopy_head(struct zcopy *z);
 

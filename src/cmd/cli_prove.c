@@ -192,7 +192,11 @@ cli_stepped(struct cli *cli, struct remote *r, const struct cli_proof *p,
 	return cli_prove(cli, r, p, e) < 0 ? -1 : fn(ctx, e);
 }
 
+typedef int call_fn(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e);
+
 struct one_call {
+	call_fn *call;
 	struct remote *remote;
 	const char *method, *path;
 	const json_t *in;
@@ -204,7 +208,7 @@ one_call(void *ctx, struct err *e)
 {
 	const struct one_call *c = ctx;
 
-	return api_call(c->remote, c->method, c->path, c->in, false, c->out, e);
+	return c->call(c->remote, c->method, c->path, c->in, false, c->out, e);
 }
 
 int
@@ -212,24 +216,16 @@ cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
     const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
     struct err *e)
 {
-	struct one_call c = { r, method, path, in, out };
+	struct one_call c = { api_call, r, method, path, in, out };
 
 	return cli_stepped(cli, r, p, one_call, &c, e);
-}
-
-static int
-one_act(void *ctx, struct err *e)
-{
-	const struct one_call *c = ctx;
-
-	return api_act(c->remote, c->method, c->path, c->in, false, c->out, e);
 }
 
 int
 cli_stepped_act(struct cli *cli, struct remote *r, const char *path,
     const json_t *in, const struct cli_proof *p, json_t **out, struct err *e)
 {
-	struct one_call c = { r, "POST", path, in, out };
+	struct one_call c = { api_act, r, "POST", path, in, out };
 
-	return cli_stepped(cli, r, p, one_act, &c, e);
+	return cli_stepped(cli, r, p, one_call, &c, e);
 }

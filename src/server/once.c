@@ -287,17 +287,6 @@ end(struct tx *tx, void *arg, struct err *e)
 	return keep(tx, w->c, &w->o, e);
 }
 
-/* What was done stays done, also when its answer cannot be kept. */
-void
-once_end(struct call *c)
-{
-	struct work w = { .c = c };
-	struct err ignored;
-
-	if (parse(c, &w.o, &ignored) == 0 && w.o.keyed)
-		(void)!db_write(c->s->db, end, &w, &ignored);
-}
-
 static int
 forget(struct tx *tx, void *arg, struct err *e)
 {
@@ -308,14 +297,28 @@ forget(struct tx *tx, void *arg, struct err *e)
 	    &w->o.scope, &w->o.name);
 }
 
-void
-once_forget(struct call *c)
+/* For a call with a key; what it has said already stays said if this fails. */
+static void
+after(struct call *c, db_job_fn *job)
 {
 	struct work w = { .c = c };
 	struct err ignored;
 
 	if (parse(c, &w.o, &ignored) == 0 && w.o.keyed)
-		(void)!db_write(c->s->db, forget, &w, &ignored);
+		(void)!db_write(c->s->db, job, &w, &ignored);
+}
+
+/* What was done stays done, also when its answer cannot be kept. */
+void
+once_end(struct call *c)
+{
+	after(c, end);
+}
+
+void
+once_forget(struct call *c)
+{
+	after(c, forget);
 }
 
 int

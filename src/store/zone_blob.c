@@ -3,6 +3,7 @@
 #include "store/zone_blob.h"
 
 #include "base/file.h"
+#include "store/sql.h"
 #include "store/usage.h"
 
 #include <stdlib.h>
@@ -132,23 +133,16 @@ static int
 note_one(
     struct tx *tx, const struct blob_name *n, int64_t now_ms, struct err *e)
 {
-	OWN(stmt_done) struct stmt *in_trash = NULL;
-	OWN(stmt_done) struct stmt *nothing = NULL;
 	struct usage_change c = { .blobs = -1 };
 
-	if (stmt_new(tx,
-		"UPDATE loose SET state = 3, since_ms = ?4 WHERE uid = ?1"
-		" AND zone = ?2 AND file = ?3 AND state = 2 AND size > 0",
-		&in_trash, e) < 0 ||
-	    stmt_new(tx,
+	if (sql_run(tx, e,
+		"UPDATE loose SET state = 3, since_ms = ? WHERE uid = ?"
+		" AND zone = ? AND file = ? AND state = 2 AND size > 0",
+		"niiu", now_ms, &n->uid, &n->zone, n->file) < 0 ||
+	    sql_run(tx, e,
 		"DELETE FROM loose WHERE uid = ? AND zone = ? AND file = ?"
 		" AND state = 2 AND size = 0",
-		&nothing, e) < 0)
-		return -1;
-	bind_file(in_trash, n);
-	stmt_i64(in_trash, 4, now_ms);
-	bind_file(nothing, n);
-	if (stmt_run(in_trash, e) < 0 || stmt_run(nothing, e) < 0)
+		"iiu", &n->uid, &n->zone, n->file) < 0)
 		return -1;
 	return tx_changes(tx) == 1 ? usage_change(tx, &n->uid, &c, e) : 0;
 }

@@ -3,6 +3,7 @@
 #include "store/zone_import.h"
 
 #include "base/file.h"
+#include "store/sql.h"
 #include "store/usage.h"
 #include "store/zone_check.h"
 
@@ -152,42 +153,36 @@ zone_import(struct db *db, const struct zone_key *key, enum category c,
 
 /* Blobs */
 
-struct files {
-	const struct zone_store *s;
-	int64_t now_ms;
-	uint64_t n;
-};
-
 struct file_row {
 	const struct blob_name *name;
 	struct blob_sum sum;
 	int64_t now_ms;
 };
 
+struct files {
+	const struct zone_store *s;
+	db_job_fn *put; /* of a struct file_row */
+	bool unnamed; /* only those of which no row speaks */
+	int64_t now_ms;
+	uint64_t n;
+};
+
 static int
 put_blob(struct tx *tx, void *arg, struct err *e)
 {
 	const struct file_row *f = arg;
-	OWN(stmt_done) struct stmt *s = NULL;
+	const struct blob_name *n = f->name;
 
 	/* Two files of one blob: the longer one, which is whole. */
-	if (stmt_new(tx,
-		"INSERT INTO blob (uid, zone, id, file, size, checksum, refs,"
-		" finished_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
-		" ON CONFLICT (uid, zone, id) DO UPDATE SET"
-		" file = excluded.file, size = excluded.size,"
-		" checksum = excluded.checksum"
-		" WHERE excluded.size > blob.size",
-		&s, e) < 0)
-		return -1;
-	stmt_bytes(s, 1, bytes_of(f->name->uid.b, ID_BYTES));
-	stmt_bytes(s, 2, bytes_of(f->name->zone.b, ID_BYTES));
-	stmt_bytes(s, 3, bytes_of(f->name->id.b, ID_BYTES));
-	stmt_u64(s, 4, f->name->file);
-	stmt_u64(s, 5, f->sum.size);
-	stmt_bytes(s, 6, bytes_of(f->sum.sum.b, CHECKSUM_BYTES));
-	stmt_i64(s, 7, f->now_ms);
-	return stmt_run(s, e);
+	return sql_run(tx, e,
+	    "INSERT INTO blob (uid, zone, id, file, size, checksum, refs,"
+	    " finished_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
+	    " ON CONFLICT (uid, zone, id) DO UPDATE SET"
+	    " file = excluded.file, size = excluded.size,"
+	    " checksum = excluded.checksum"
+	    " WHERE excluded.size > blob.size",
+	    "iiiuubn", &n->uid, &n->zone, &n->id, n->file, f->sum.size,
+	    bytes_of(f->sum.sum.b, CHECKSUM_BYTES), f->now_ms);
 }
 
 static int
@@ -210,61 +205,17 @@ sum_of(int fd, struct blob_sum *out, struct err *e)
 }
 
 static int
-take_file(const struct blob_name *name, void *arg, struct err *e)
-{
-	struct files *f = arg;
-	struct file_row row = { .name = name, .now_ms = f->now_ms };
-	OWN(fd_close) int fd = -1;
-	struct err why;
-	uint64_t size;
-
-	/* One that cannot be read is a lost pack, and no more. */
-	if (blob_open(f->s->blobs, name, &fd, &size, &why) < 0 ||
-	    sum_of(fd, &row.sum, &why) < 0)
-		return 0;
-	f->n++;
-	return db_write(f->s->db, put_blob, &row, e);
-}
-
-int
-zone_import_blobs(
-    const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e)
-{
-	struct files f = { s, now_ms, 0 };
-
-	if (blob_each(s->blobs, take_file, &f, e) < 0)
-		return -1;
-	*n = f.n;
-	return 0;
-}
-
-static int
 adopt(struct tx *tx, void *arg, struct err *e)
 {
-	struct file_row *f = arg;
-	OWN(stmt_done) struct stmt *put = NULL;
-	OWN(stmt_done) struct stmt *loose = NULL;
+	const struct file_row *f = arg;
 	const struct blob_name *n = f->name;
 
-	if (stmt_new(tx,
+	if (sql_run(tx, e,
 		"INSERT INTO blob (uid, zone, id, file, size, checksum, refs,"
 		" finished_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
 		" ON CONFLICT (uid, zone, id) DO NOTHING",
-		&put, e) < 0 ||
-	    stmt_new(tx,
-		"INSERT INTO loose (uid, zone, file, id, size, state, since_ms)"
-		" VALUES (?, ?, ?, ?, ?, 2, ?)"
-		" ON CONFLICT (uid, zone, file) DO NOTHING",
-		&loose, e) < 0)
-		return -1;
-	stmt_bytes(put, 1, bytes_of(n->uid.b, ID_BYTES));
-	stmt_bytes(put, 2, bytes_of(n->zone.b, ID_BYTES));
-	stmt_bytes(put, 3, bytes_of(n->id.b, ID_BYTES));
-	stmt_u64(put, 4, n->file);
-	stmt_u64(put, 5, f->sum.size);
-	stmt_bytes(put, 6, bytes_of(f->sum.sum.b, CHECKSUM_BYTES));
-	stmt_i64(put, 7, f->now_ms);
-	if (stmt_run(put, e) < 0)
+		"iiiuubn", &n->uid, &n->zone, &n->id, n->file, f->sum.size,
+		bytes_of(f->sum.sum.b, CHECKSUM_BYTES), f->now_ms) < 0)
 		return -1;
 	/* What is there is charged, whatever the quota is. */
 	struct usage_change c = {
@@ -276,47 +227,58 @@ adopt(struct tx *tx, void *arg, struct err *e)
 		return usage_change(tx, &n->uid, &c, e);
 	/* One too many, which is removed: of it nothing was charged. */
 	c.bytes = 0;
-	if (usage_change(tx, &n->uid, &c, e) < 0)
-		return -1;
-	stmt_bytes(loose, 1, bytes_of(n->uid.b, ID_BYTES));
-	stmt_bytes(loose, 2, bytes_of(n->zone.b, ID_BYTES));
-	stmt_u64(loose, 3, n->file);
-	stmt_bytes(loose, 4, bytes_of(n->id.b, ID_BYTES));
-	stmt_u64(loose, 5, 0);
-	stmt_i64(loose, 6, f->now_ms);
-	return stmt_run(loose, e);
+	return usage_change(tx, &n->uid, &c, e) < 0
+	    ? -1
+	    : sql_run(tx, e,
+		  "INSERT INTO loose (uid, zone, file, id, size, state,"
+		  " since_ms) VALUES (?, ?, ?, ?, 0, 2, ?)"
+		  " ON CONFLICT (uid, zone, file) DO NOTHING",
+		  "iiuin", &n->uid, &n->zone, n->file, &n->id, f->now_ms);
 }
 
 static int
-adopt_file(const struct blob_name *name, void *arg, struct err *e)
+take_file(const struct blob_name *name, void *arg, struct err *e)
 {
 	struct files *f = arg;
 	struct file_row row = { .name = name, .now_ms = f->now_ms };
 	OWN(fd_close) int fd = -1;
 	struct err why;
 	uint64_t size;
-	bool named;
+	bool named = false;
 
-	if (zone_file_named(f->s->db, name, &named, e) < 0)
+	if (f->unnamed && zone_file_named(f->s->db, name, &named, e) < 0)
 		return -1;
-	/* One that has gone meanwhile had a row when it was met. */
+	/* One that cannot be read is a lost pack, and no more; one that has
+	 * gone meanwhile had a row when it was met. */
 	if (named || blob_open(f->s->blobs, name, &fd, &size, &why) < 0 ||
 	    sum_of(fd, &row.sum, &why) < 0)
 		return 0;
 	f->n++;
-	return db_write(f->s->db, adopt, &row, e);
+	return db_write(f->s->db, f->put, &row, e);
+}
+
+static int
+take_files(struct files f, uint64_t *n, struct err *e)
+{
+	if (blob_each(f.s->blobs, take_file, &f, e) < 0)
+		return -1;
+	*n = f.n;
+	return 0;
+}
+
+int
+zone_import_blobs(
+    const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e)
+{
+	return take_files(
+	    (struct files){ s, put_blob, false, now_ms, 0 }, n, e);
 }
 
 int
 zone_adopt(
     const struct zone_store *s, int64_t now_ms, uint64_t *n, struct err *e)
 {
-	struct files f = { s, now_ms, 0 };
-
-	if (blob_each(s->blobs, adopt_file, &f, e) < 0)
-		return -1;
-	*n = f.n;
-	return 0;
+	return take_files((struct files){ s, adopt, true, now_ms, 0 }, n, e);
 }
 
 /* What follows from the rows */

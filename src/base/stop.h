@@ -27,3 +27,13 @@ bool stop_asked(void);
 
 /* Die of the signal that asked, if one did. */
 void stop_end(void);
+
+/*
+ * A command that ends in order: from here on the first signal is only noted, and
+ * nothing is cut off, nor a wait; a second one ends the program.
+ */
+void stop_order_begin(void);
+bool stop_order_asked(void);
+void stop_order_end(void);
+/* Die of the signal that was noted, so that the caller sees it. */
+void stop_order_die(void);

@@ -308,7 +308,7 @@ main(int argc, char **argv)
 	int status = run(&cli, argc, argv);
 	free(cli.args);
 	if (status != 0)
-		cli_stop_die();
+		stop_order_die();
 	for (size_t i = 0; i < cli.n_kept; i++)
 		free(cli.kept[i]);
 	free(cli.kept);

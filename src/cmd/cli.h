@@ -279,16 +279,6 @@ const char *cli_name(struct cli *cli, const char *typed);
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 
-/*
- * From here on a signal that would end the program is only noted, for
- * cli_stop_asked; a second one ends it.
- */
-void cli_stop_begin(void);
-bool cli_stop_asked(void);
-void cli_stop_end(void);
-/* End by the signal that came, so that the caller sees it; return if none. */
-void cli_stop_die(void);
-
 typedef int cli_fn(struct cli *cli, struct err *e);
 cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
     cli_password_change;

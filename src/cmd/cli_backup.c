@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "base/file.h"
 #include "base/now.h"
+#include "base/stop.h"
 
 #include <jansson.h>
 #include <pwd.h>
@@ -336,10 +337,10 @@ cli_backup(struct cli *cli, struct err *e)
 	show_begin(&show, cli);
 	if (!cli->quiet && !cli->json) /* before the first line that shows it */
 		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
-	o.stop = cli_stop_asked;
-	cli_stop_begin();
+	o.stop = stop_order_asked;
+	stop_order_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
-	cli_stop_end();
+	stop_order_end();
 	erase(&show);
 	if (rc < 0)
 		return -1;

@@ -7,16 +7,6 @@
 export T
 start_server
 export URL INVITE
-node "$ROOT/tests/tools/lacks.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
-ended=$?
-: >"$T/out"
-: >"$T/err"
-while read -r sign what; do
-	case $sign in
-	+) pass "$what" ;;
-	*) fail "$what" ;;
-	esac
-done <"$T/page.out"
-sed 's/^/# /' "$T/page.err"
+page_walk lacks
 equal 'all was tried' 0 $ended
 finish

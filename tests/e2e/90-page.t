@@ -30,17 +30,7 @@ configure phone call_command "$T/caller"
 configure place database "$T/places.mmdb"
 start_server
 
-node "$ROOT/tests/tools/page.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
-ended=$?
-: >"$T/out"
-: >"$T/err"
-while read -r sign what; do
-	case $sign in
-	+) pass "$what" ;;
-	*) fail "$what" ;;
-	esac
-done <"$T/page.out"
-sed 's/^/# /' "$T/page.err"
+page_walk page
 stop_kannel
 equal 'the walk came to its end' 0 $ended
 finish

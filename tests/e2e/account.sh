@@ -103,3 +103,19 @@ trees_equal() {
 	rsync -aHAXn --checksum --itemize-changes --delete "$1/" "$2/" \
 		>"$T/rsync.out" 2>&1 && ! grep '' "$T/rsync.out"
 }
+
+# page_walk WALK: tests/tools/WALK.mjs, each of whose lines (+ or -, a name) is a
+# test; $ended is its exit status.
+page_walk() {
+	node "$ROOT/tests/tools/$1.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
+	ended=$?
+	: >"$T/out"
+	: >"$T/err"
+	while read -r sign what; do
+		case $sign in
+		+) pass "$what" ;;
+		*) fail "$what" ;;
+		esac
+	done <"$T/page.out"
+	sed 's/^/# /' "$T/page.err"
+}

@@ -8,5 +8,6 @@ export T
 start_server
 export URL INVITE
 page_walk lacks
+ended=$?
 equal 'all was tried' 0 $ended
 finish

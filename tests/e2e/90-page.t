@@ -31,6 +31,7 @@ configure place database "$T/places.mmdb"
 start_server
 
 page_walk page
+ended=$?
 stop_kannel
 equal 'the walk came to its end' 0 $ended
 finish

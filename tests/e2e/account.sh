@@ -105,7 +105,7 @@ trees_equal() {
 }
 
 # page_walk WALK: tests/tools/WALK.mjs, each of whose lines (+ or -, a name) is a
-# test; $ended is its exit status.
+# test; it ends as WALK did.
 page_walk() {
 	node "$ROOT/tests/tools/$1.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
 	ended=$?
@@ -118,4 +118,5 @@ page_walk() {
 		esac
 	done <"$T/page.out"
 	sed 's/^/# /' "$T/page.err"
+	return $ended
 }

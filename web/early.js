@@ -4,7 +4,7 @@
 (function () {
 	function say(what, why) {
 		var main = document.getElementById("main");
-		if (main.getAttribute("data-begun") || document.getElementById("early"))
+		if (main.hasAttribute("data-begun") || document.getElementById("early"))
 			return; // app.js speaks for itself
 		var box = document.createElement("div");
 		box.id = "early";

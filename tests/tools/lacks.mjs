@@ -104,6 +104,17 @@ await step("a page that does not come whole is said", async () => {
 	await named("server-unreachable", /does not come/);
 	release();
 });
+await step("of one that came whole nothing is said, however long it stays open", async () => {
+	await visit(`const later = setTimeout; setTimeout = (f, ms) => {
+		if (document.currentScript?.src.endsWith("/early.js"))
+			window.late = f;
+		return later(f, ms);
+	};`);
+	await page.goto(origin);
+	await title("Sign in");
+	await page.evaluate(() => window.late());
+	must(await page.locator(".box").count() === 0, "a box is there");
+});
 await step("a core that has stopped is said, at each call", async () => {
 	await visit();
 	await page.context().route("**/worker.js", (r) => r.fulfill({ contentType: "text/javascript",

@@ -18,7 +18,7 @@ struct backup_options {
 	size_t n_tags;
 	const char *const *excludes; /* patterns */
 	size_t n_excludes;
-	const char *const *exclude_files;
+	const char *const *exclude_files; /* -: standard input */
 	size_t n_exclude_files;
 	const char *const *secrets; /* patterns of more secret files */
 	size_t n_secrets;

@@ -6,14 +6,17 @@
  */
 #include "apps/backup_in.h"
 
-#include "base/typed.h"
 #include "base/file.h"
+#include "base/typed.h"
 #include "client/home.h"
 
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
+
+#define LIST_BYTES (16 << 20) /* of a file of patterns: no sane one has more */
 
 /*
  * The system's own folders, which hold nothing that outlives a boot or cannot
@@ -51,11 +54,15 @@ backup_rules_load(struct run *r, struct err *e)
 	exclude_add_defaults(r->defaults);
 	for (size_t i = 0; i < o->n_exclude_files; i++) {
 		OWN(buf_free) struct buf text = { 0 };
-		if (file_read(o->exclude_files[i], 16 << 20, &text, e) < 0)
-			return err_in(e, "%s", o->exclude_files[i]);
+		const char *name = o->exclude_files[i];
+		if (strcmp(name, "-") == 0
+			? file_read_rest(STDIN_FILENO, "standard input",
+			      LIST_BYTES, &text, e) < 0
+			: file_read(name, LIST_BYTES, &text, e) < 0)
+			return -1;
 		typed_lines(&text);
 		if (exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
-			return err_in(e, "%s", o->exclude_files[i]);
+			return err_in(e, "%s", name);
 	}
 	for (size_t i = 0; i < BACKUP_SYSTEM; i++) {
 		struct stat st;

@@ -174,6 +174,8 @@ add_pattern(struct exclude *x, struct bytes line)
 		pat.dirs_only = true;
 		line.n--;
 	}
+	if (starts_with(line, "./")) /* as a shell completes it */
+		line = skip(line, 1);
 	bool anchored = line.n > 0 && memchr(line.p, '/', line.n) != NULL;
 	if (starts_with(line, "/"))
 		line = skip(line, 1);
@@ -194,45 +196,6 @@ add_pattern(struct exclude *x, struct bytes line)
 		    mem_resize(x->patterns, x->cap, sizeof *x->patterns);
 	}
 	x->patterns[x->n++] = pat;
-}
-
-int
-exclude_add_typed(struct exclude *x, struct bytes pattern, struct err *e)
-{
-	if (pattern.n > EXCLUDE_PATTERN_MAX)
-		return err_set(e, ERR_TOO_LARGE,
-		    "a pattern is longer than %d bytes", EXCLUDE_PATTERN_MAX);
-	if (x->n >= EXCLUDE_PATTERNS_MAX)
-		return err_set(e, ERR_TOO_LARGE, "more than %d patterns",
-		    EXCLUDE_PATTERNS_MAX);
-	add_pattern(x, pattern);
-	return 0;
-}
-
-int
-exclude_add(struct exclude *x, struct bytes line, struct err *e)
-{
-	line = trim(line);
-	return line.n == 0 || line.p[0] == '#' ? 0
-					       : exclude_add_typed(x, line, e);
-}
-
-int
-exclude_add_lines(struct exclude *x, struct bytes text, struct err *e)
-{
-	if (starts_with(text, "\xef\xbb\xbf"))
-		text = skip(text, 3);
-	for (unsigned long number = 1; text.n > 0; number++) {
-		const uint8_t *end = memchr(text.p, '\n', text.n);
-		size_t n = end == NULL ? text.n : (size_t)(end - text.p);
-		struct bytes line = bytes_of(text.p, n);
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		if (exclude_add(x, line, e) < 0)
-			return err_in(e, "line %lu", number);
-		text = skip(text, end == NULL ? n : n + 1);
-	}
-	return 0;
 }
 
 void
@@ -322,6 +285,85 @@ bracket_match(struct bytes pat, uint8_t c, size_t *used)
 	}
 	*used = pat.n - rest.n + 1;
 	return hit != negated;
+}
+
+/* Why this pattern can match nothing, or NULL. */
+static const char *
+why_nothing(struct bytes x)
+{
+	struct bytes part = x;
+	size_t used;
+
+	if (starts_with(part, "!"))
+		part = skip(part, 1);
+	if (starts_with(part, "./"))
+		part = skip(part, 1);
+	for (struct bytes rest = part; rest.n > 0; rest = skip(rest, used)) {
+		used = 1;
+		if (rest.p[0] == '\\' && rest.n < 2)
+			return "nothing is behind the last \\";
+		if (rest.p[0] == '\\')
+			used = 2;
+		else if (rest.p[0] == '[')
+			(void)bracket_match(rest, 0, &used);
+		if (used == 0)
+			return "a [ is left open; \\[ stands for itself";
+	}
+	while (part.n > 0) {
+		if (starts_with(part, "/"))
+			part = skip(part, 1);
+		const uint8_t *end = memchr(part.p, '/', part.n);
+		size_t n = end != NULL ? (size_t)(end - part.p) : part.n;
+		struct bytes name = bytes_of(part.p, n);
+		if ((n == 0 && part.n > 0) ||
+		    bytes_equal(name, bytes_str(".")) ||
+		    bytes_equal(name, bytes_str("..")))
+			return "no path has ., .. or nothing between slashes";
+		part = skip(part, n);
+	}
+	return NULL;
+}
+
+int
+exclude_add_typed(struct exclude *x, struct bytes pattern, struct err *e)
+{
+	if (pattern.n > EXCLUDE_PATTERN_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a pattern is longer than %d bytes", EXCLUDE_PATTERN_MAX);
+	if (x->n >= EXCLUDE_PATTERNS_MAX)
+		return err_set(e, ERR_TOO_LARGE, "more than %d patterns",
+		    EXCLUDE_PATTERNS_MAX);
+	const char *why = why_nothing(pattern);
+	if (why != NULL)
+		return err_set(e, ERR_USAGE, "it can match nothing: %s", why);
+	add_pattern(x, pattern);
+	return 0;
+}
+
+int
+exclude_add(struct exclude *x, struct bytes line, struct err *e)
+{
+	line = trim(line);
+	return line.n == 0 || line.p[0] == '#' ? 0
+					       : exclude_add_typed(x, line, e);
+}
+
+int
+exclude_add_lines(struct exclude *x, struct bytes text, struct err *e)
+{
+	if (starts_with(text, "\xef\xbb\xbf"))
+		text = skip(text, 3);
+	for (unsigned long number = 1; text.n > 0; number++) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end == NULL ? text.n : (size_t)(end - text.p);
+		struct bytes line = bytes_of(text.p, n);
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (exclude_add(x, line, e) < 0)
+			return err_in(e, "line %lu", number);
+		text = skip(text, end == NULL ? n : n + 1);
+	}
+	return 0;
 }
 
 /* Match one character; *used bytes of pat stand for it. */

@@ -5,8 +5,10 @@
  * "\" escapes, trailing spaces go unless escaped. A slash at the start or in the
  * middle anchors at the folder that paths are relative to; one at the end
  * matches directories only. "*" and "?" and "[a-z]" stay within a component, "**"
- * as a component stands for any number of them. The last match wins. A pattern
- * that cannot match (a bracket or escape left open) matches nothing.
+ * as a component stands for any number of them. The last match wins. "./" at the
+ * start is a slash there, as shells complete names. A pattern that can match
+ * nothing is bad-usage: a bracket or escape left open, "." or ".." or nothing
+ * as a component.
  *
  * What is below an excluded directory is excluded: the caller does not go
  * there. Matching takes time in proportion to pattern times path at most, and
@@ -24,7 +26,7 @@ struct exclude;
 struct exclude *exclude_new(void);
 void exclude_free(struct exclude **x);
 
-/* Add one line. errors ERR_TOO_LARGE by the limits above. */
+/* Add one line. errors  too-large by the limits above, bad-usage. */
 MUST_CHECK int exclude_add(struct exclude *x, struct bytes line, struct err *e);
 
 /*

@@ -136,26 +136,34 @@ file_pwrite_all(int fd, struct bytes x, uint64_t at, struct err *e)
 }
 
 int
-file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+file_read_rest(
+    int fd, const char *name, size_t limit, struct buf *out, struct err *e)
 {
-	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	OWN(buf_free) struct buf all = { 0 };
 	size_t got;
 
-	if (fd < 0)
-		return err_sys(e, "%s", path);
 	do {
 		size_t step = 65536;
 		uint8_t *p = buf_grow(&all, step);
 		if (file_read_full(fd, p, step, &got, e) < 0)
-			return err_in(e, "%s", path);
+			return err_in(e, "%s", name);
 		all.n -= step - got;
 		if (all.n > limit)
 			return err_set(e, ERR_TOO_LARGE,
-			    "%s is larger than %zu bytes", path, limit);
+			    "%s is larger than %zu bytes", name, limit);
 	} while (got == 65536);
 	buf_put_bytes(out, buf_bytes(&all));
 	return 0;
+}
+
+int
+file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	return file_read_rest(fd, path, limit, out, e);
 }
 
 size_t

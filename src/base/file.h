@@ -12,6 +12,10 @@ void fd_close(int *fd); /* for OWN; leaves -1 */
 MUST_CHECK int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e);
 
+/* The same of what is open, from where it is; `name` is for messages. */
+MUST_CHECK int file_read_rest(
+    int fd, const char *name, size_t limit, struct buf *out, struct err *e);
+
 /*
  * Replace `path` by `x`: temporary name beside it, write, fsync, rename, fsync
  * of the folder. Whoever reads it sees the old or the new.

@@ -307,6 +307,13 @@ cli_backup(struct cli *cli, struct err *e)
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
 	    snapshot_check_tags(tags.items, tags.n, e) < 0)
 		return -1;
+	for (size_t i = 0; i < files.n; i++)
+		if (strcmp(files.items[i], "-") == 0 &&
+		    cli->password_file != NULL &&
+		    strcmp(cli->password_file, "-") == 0)
+			return err_set(e, ERR_USAGE,
+			    "standard input cannot be the password and "
+			    "--exclude-from at once");
 	/* A dry run makes nothing: what is not there holds nothing yet. */
 	bool none =
 	    cli->repo != NULL && o.dry_run && !depot_local_there(cli->repo);

@@ -365,7 +365,8 @@ cli_timeout(const char *text, unsigned *out, struct err *e)
 	if (text != NULL &&
 	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
 		return err_set(e, ERR_USAGE,
-		    "--timeout is a span as 90s, of at most 1d, not %s", text);
+		    "--timeout is a span as 90s or 5min, of at most 1d, not %s",
+		    text);
 	*out = (unsigned)s;
 	return 0;
 }

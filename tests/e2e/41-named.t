@@ -201,6 +201,22 @@ run backup "$T/hash"
 says 'find takes it too' '/#auto#$' home find '#*#'
 run home restore "latest:$T/hash" --to "$T/some" --include '#*#'
 equal 'and restore' '#auto#' "$(ls "$T/some")"
+run rm -r "$T/some"
+ok 'a pattern as the shell completes it' backup "$T/hash" --exclude ./f
+equal 'is one of what is named' '#auto# s ' "$(files "$T/hash")"
+# listed LINES: a backup with the patterns that a program writes.
+listed() { printf "$1" | aumbry --home "$T/home" --password-file "$T/pw" \
+	backup --to "$R" "$T/hash" --exclude-from -; }
+ok 'a list from another program' listed 'f\n'
+equal 'is read' '#auto# s ' "$(files "$T/hash")"
+for p in ../f '[f' 'f\' a//f; do
+	refused "$p, that can match nothing" 2 bad-usage \
+		backup "$T/hash" --exclude "$p"
+done
+refused 'and of a list' 2 bad-usage listed 'f\n\n../f\n'
+also 'by its line' 'line 3'
+refused 'the password and a list from one place' 2 bad-usage \
+	backup "$T/hash" --password-file - --exclude-from -
 
 # ---- a dry run ----
 # borg #850

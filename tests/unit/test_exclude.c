@@ -72,8 +72,12 @@ static const struct {
 	{ "x[[:digit:]_]", "xa", false },
 	{ "x[\\]]", "x]", true },
 	{ "a/x[!q]b", "a/x/b", false },
-	{ "x[ab", "x[ab", false },
-	{ "x\\", "x\\", false },
+	{ "./x", "x", true },
+	{ "./x", "a/x", false },
+	{ "./a/x/", "a/x/", true },
+	{ "!./x", "x", false },
+	{ ".x/..y", ".x/..y", true },
+	{ "x\\[ab", "x[ab", true },
 	{ "\\*", "*", true },
 	{ "\\*", "x", false },
 	{ "\\#x", "#x", true },
@@ -94,6 +98,9 @@ static const struct {
 	{ "a\n\n# no\nb", "b", true },
 };
 
+static const char *const nothing[] = { "x[ab", "x\\", "!x[", "a/[!]", "../x",
+	"x/..", "a/./b", "./../x", "a//b", "." , "//x" };
+
 static bool
 asked(const struct exclude *x, const char *path)
 {
@@ -101,6 +108,19 @@ asked(const struct exclude *x, const char *path)
 	bool dir = n > 0 && path[n - 1] == '/';
 
 	return exclude_match(x, bytes_of(path, dir ? n - 1 : n), dir);
+}
+
+static void
+what_matches_nothing_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
+		OWN(exclude_free) struct exclude *x = exclude_new();
+		struct err e = { 0 };
+		if (exclude_add_lines(x, bytes_str(nothing[i]), &e) == 0 ||
+		    e.code != ERR_USAGE)
+			fail_msg("%s: %s", nothing[i], e.msg);
+	}
 }
 
 static void
@@ -248,6 +268,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches_as_git_does),
+		cmocka_unit_test(what_matches_nothing_is_refused),
 		cmocka_unit_test(many_stars_take_no_time),
 		cmocka_unit_test(refuses_a_pattern_that_is_too_long),
 		cmocka_unit_test(what_is_typed_is_no_comment),

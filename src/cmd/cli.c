@@ -62,7 +62,8 @@ static const struct command {
 	    "where notices of the account's security go", cli_mail },
 	{ "app-password",
 	    "create LABEL --scope mail|dav|files[:ro][:/FOLDER] "
-	    "[--expires SPAN] [--code CODE] | list | revoke ID | revoke --all",
+	    "[--expires SPAN] [--code CODE] | list | revoke ID|LABEL | "
+	    "revoke --all",
 	    "passwords for programs that know no second factor",
 	    cli_app_password },
 	{ "device",

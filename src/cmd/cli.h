@@ -180,14 +180,15 @@ void cli_account_free(struct cli_account *a);
 MUST_CHECK int cli_account(
     struct cli *cli, struct cli_account *out, struct err *e);
 
-/* Things of the account that are named by the start of their ID. */
+/* Things of the account that are named by the start of their ID, or a label. */
 struct cli_things {
 	const char *path; /* of the call that lists them */
 	const char *field; /* of the answer */
 	const char *word; /* one of them; with an s, several */
 	const char *look; /* the remedy: how to see them */
+	const char *label; /* the field of it; NULL: they have none */
 };
-/* The one whose ID begins so. errors: not-found; bad-usage: several do. */
+/* The one. errors: not-found; bad-usage: several are named so. */
 MUST_CHECK int cli_find_id(struct remote *r, const struct cli_things *t,
     const char *start, struct id *out, struct err *e);
 

@@ -17,7 +17,7 @@ struct wish {
 
 static const struct cli_things passwords = { "/v1/app-passwords",
 	"app_passwords", "app-specific password",
-	"Run: aumbry app-password list" };
+	"Run: aumbry app-password list", "label" };
 
 static int
 create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
@@ -113,7 +113,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 }
 
 static int
-revoke(const struct cli *cli, struct remote *r, const char *id, struct err *e)
+revoke(struct cli *cli, struct remote *r, const char *id, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf path = { 0 };
@@ -122,7 +122,8 @@ revoke(const struct cli *cli, struct remote *r, const char *id, struct err *e)
 
 	buf_put_str(&path, "/v1/app-passwords");
 	if (id != NULL) {
-		if (cli_find_id(r, &passwords, id, &which, e) < 0)
+		if (cli_find_id(
+			r, &passwords, cli_name(cli, id), &which, e) < 0)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}
@@ -172,6 +173,6 @@ cli_app_password(struct cli *cli, struct err *e)
 		    ? -1
 		    : revoke(cli, a.remote, what, e);
 	return err_set(e, ERR_USAGE,
-	    "aumbry app-password create LABEL --scope S | list | revoke ID | "
+	    "aumbry app-password create LABEL --scope S | list | revoke ID|LABEL | "
 	    "revoke --all");
 }

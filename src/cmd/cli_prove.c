@@ -47,7 +47,12 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 		struct id id;
 		if (jsonio_id(json_array_get(all, i), "id", &id, e) < 0)
 			return -1;
-		if (id_begins(&id, start)) {
+		const char *name = t->label == NULL
+		    ? NULL
+		    : json_string_value(json_object_get(
+			  json_array_get(all, i), t->label));
+		if (id_begins(&id, start) ||
+		    (name != NULL && strcmp(name, start) == 0)) {
 			*out = id;
 			hits++;
 		}
@@ -55,8 +60,9 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 	if (hits == 1)
 		return 0;
 	if (hits > 1)
-		return err_set(e, ERR_USAGE, "%s begins the ID of several %ss",
-		    start, t->word);
+		return err_set(e, ERR_USAGE, "%s %s several %ss", start,
+		    t->label == NULL ? "begins the ID of" : "names",
+		    t->word);
 	(void)err_set(e, ERR_NOT_FOUND, "there is no %s %s", t->word, start);
 	return err_remedy(e, "%s", t->look);
 }

@@ -467,7 +467,7 @@ static int
 open_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 {
 	static const struct cli_things recoveries = { "/v1/recovery", "open",
-		"recovery", "aumbry recovery status" };
+		"recovery", "Run: aumbry recovery status", NULL };
 
 	if (cli->n_args == 2
 		? cli_find_id(r, &recoveries, cli->args[1], out, e) == 0

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct cli_things sessions = { "/v1/sessions", "sessions",
-	"session", "Run: aumbry session list" };
+	"session", "Run: aumbry session list", NULL };
 
 static bool
 is(const json_t *x, const char *what)

@@ -136,9 +136,12 @@ refused 'not twice' 1 not-found at ana app-password revoke "$id"
 refused 'one that is none' 1 not-found at ana app-password revoke zzz
 refused 'an empty one' 1 not-found at ana app-password revoke ''
 refused 'neither one nor all' 2 bad-usage at ana app-password revoke
+ok 'or by its label' at ana app-password revoke 'Desk, Øst'
+denied 'which is closed too' wrong-password-or-name http ana "$dav"
+refused 'part of one is none' 1 not-found at ana app-password revoke Scan
 ok 'revokes all' at ana app-password revoke --all
-also 'three' '^3 app-specific passwords revoked'
-denied 'all are closed' wrong-password-or-name http ana "$dav"
+also 'two' '^2 app-specific passwords revoked'
+says 'none is left' '^0$' sh -c "aumbry --home '$T/ana' app-password list | wc -l"
 
 ok 'a new one' at ana app-password create Phone --scope mail
 mail=$(head -n 1 "$T/out")

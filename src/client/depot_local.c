@@ -19,7 +19,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LOG_FOLDER "log"
 #define RESERVE_FILE "reserve"
 #define RESERVE_MAX (4 << 20) /* a forget and a prune of 10,000 packs */
 #define RESERVE_MIN (128 << 10)
@@ -421,7 +420,7 @@ open_depot(const char *dir, const struct repo_file *f, struct depot **out,
 	    open_to_read(d, dir, db, blobs, e) < 0)
 		return known(base, e);
 	if (!db_looks(d->db)) {
-		OWN(mem_free) char *log = file_join(dir, LOG_FOLDER);
+		OWN(mem_free) char *log = file_join(dir, REPO_LOG);
 		d->log = repo_log_new(log);
 		for (size_t i = 0; i < 2; i++) {
 			struct zone_key key = key_of(base, &d->zones[i]);
@@ -468,7 +467,7 @@ static bool
 is_ours(const char *name)
 {
 	static const char *const names[] = { "repo.db", "repo.db-wal",
-		"repo.db-shm", "repo.db-journal", "blobs", "runs", LOG_FOLDER,
+		"repo.db-shm", "repo.db-journal", "blobs", "runs", REPO_LOG,
 		RESERVE_FILE };
 	static const char unfinished[] = REPO_FILE_COPY ".new-";
 

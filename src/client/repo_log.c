@@ -251,29 +251,40 @@ write_since(struct repo_log *l, struct reach *r, uint64_t number,
 }
 
 /* All there is into a new file; then the others are of no use. */
-static void
+static int
 begin_anew(struct repo_log *l, struct reach *r, struct db *db,
-    const struct zone_key *key)
+    const struct zone_key *key, struct err *e)
 {
 	OWN(numbers_free) struct numbers files = { 0 };
 	struct reach fresh = *r;
 	uint64_t number = r->last + 1;
-	struct err ignored;
 
 	fresh.bytes = 0;
-	if (write_since(l, &fresh, number, 0, db, key, true, &ignored) < 0) {
+	if (write_since(l, &fresh, number, 0, db, key, true, e) < 0) {
 		OWN(mem_free) char *path = path_of(l->dir, &r->zone, number);
 		(void)unlink(path);
-		return;
+		return -1;
 	}
 	*r = fresh;
-	if (list_files(l->dir, &r->zone, &files, &ignored) < 0)
-		return;
+	if (list_files(l->dir, &r->zone, &files, e) < 0)
+		return -1;
 	for (size_t i = 0; i < files.n && files.list[i] < number; i++) {
 		OWN(mem_free)
 		char *path = path_of(l->dir, &r->zone, files.list[i]);
 		(void)unlink(path);
 	}
+	return 0;
+}
+
+int
+repo_log_anew(struct repo_log *l, struct db *db, const struct zone_key *key,
+    struct err *e)
+{
+	struct reach *r = reach_of(l, &key->zone);
+
+	if (r == NULL)
+		return err_set(e, ERR_IO, "%s cannot be read", l->dir);
+	return begin_anew(l, r, db, key, e);
 }
 
 static bool
@@ -302,13 +313,13 @@ follow(struct repo_log *l, struct db *db, const struct zone_key *key, bool sync)
 		return;
 	/* A database that was put back: what is ahead of it is another story. */
 	if (seq < r->seq) {
-		begin_anew(l, r, db, key);
+		(void)!begin_anew(l, r, db, key, &e);
 		return;
 	}
 	uint64_t number = r->last + (r->last == 0 || r->torn);
 	if (write_since(l, r, number, r->seq, db, key, sync, &e) < 0 &&
 	    e.code == ERR_RESYNC)
-		begin_anew(l, r, db, key);
+		(void)!begin_anew(l, r, db, key, &e);
 }
 
 void
@@ -352,7 +363,7 @@ repo_log_settle(struct repo_log *l, struct db *db, const struct zone_key *key)
 	follow(l, db, key, true);
 	if (r != NULL && db_read(db, sum_records, &h, &ignored) == 0 &&
 	    r->bytes > 2 * h.bytes + SPARE_BYTES)
-		begin_anew(l, r, db, key);
+		(void)!begin_anew(l, r, db, key, &ignored);
 }
 
 /* ---- reading ---- */
@@ -367,9 +378,12 @@ next_mark(const uint8_t *p, size_t at, size_t n)
 	return hit != NULL ? (size_t)(hit - p) : n;
 }
 
-int
-repo_log_read(
-    struct bytes x, repo_log_fn fn, void *ctx, uint64_t *bad, struct err *e)
+/* An entry that is whole; h is NULL where there is damage. */
+typedef int (*entry_fn)(
+    void *ctx, const struct header *h, struct bytes frames, struct err *e);
+
+static int
+walk(struct bytes x, entry_fn fn, void *ctx, struct err *e)
 {
 	for (size_t at = 0; at < x.n;) {
 		struct bytes rest = bytes_of(x.p + at, x.n - at);
@@ -384,22 +398,43 @@ repo_log_read(
 			whole = bytes_equal(bytes_of(is.b, DIGEST_BYTES),
 			    bytes_of(rest.p + n, DIGEST_BYTES));
 		}
-		if (!whole) {
-			++*bad;
-			at = next_mark(x.p, at + 1, x.n);
-			continue;
-		}
-		if (h.n > 0 &&
-		    fn(ctx, bytes_of(rest.p + HEADER_BYTES, h.n), e) < 0)
+		if (fn(ctx, whole ? &h : NULL,
+			whole ? bytes_of(rest.p + HEADER_BYTES, h.n)
+			      : bytes_of(NULL, 0),
+			e) < 0)
 			return -1;
-		at += n + DIGEST_BYTES;
+		at =
+		    whole ? at + n + DIGEST_BYTES : next_mark(x.p, at + 1, x.n);
 	}
 	return 0;
 }
 
+struct reading {
+	repo_log_fn fn;
+	void *ctx;
+	uint64_t *bad;
+};
+
 static int
-read_file(
-    const char *path, repo_log_fn fn, void *ctx, uint64_t *bad, struct err *e)
+hand_out(void *ctx, const struct header *h, struct bytes frames, struct err *e)
+{
+	struct reading *r = ctx;
+
+	*r->bad += h == NULL;
+	return frames.n == 0 ? 0 : r->fn(r->ctx, frames, e);
+}
+
+int
+repo_log_read(
+    struct bytes x, repo_log_fn fn, void *ctx, uint64_t *bad, struct err *e)
+{
+	struct reading r = { fn, ctx, bad };
+
+	return walk(x, hand_out, &r, e);
+}
+
+static int
+read_file(const char *path, entry_fn fn, void *ctx, struct err *e)
 {
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -412,7 +447,7 @@ read_file(
 	uint8_t *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(e, "map %s", path);
-	int rc = repo_log_read(bytes_of(p, n), fn, ctx, bad, e);
+	int rc = walk(bytes_of(p, n), fn, ctx, e);
 	(void)munmap(p, n);
 	return rc;
 }
@@ -422,14 +457,66 @@ repo_log_each(const char *dir, const struct id *zone, repo_log_fn fn, void *ctx,
     uint64_t *bad, struct err *e)
 {
 	OWN(numbers_free) struct numbers files = { 0 };
+	struct reading r = { fn, ctx, bad };
 
 	*bad = 0;
 	if (list_files(dir, zone, &files, e) < 0)
 		return -1;
 	for (size_t i = 0; i < files.n; i++) {
 		OWN(mem_free) char *path = path_of(dir, zone, files.list[i]);
-		if (read_file(path, fn, ctx, bad, e) < 0)
+		if (read_file(path, hand_out, &r, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* ---- is it what it is taken for? ---- */
+
+struct looking {
+	uint64_t seq; /* as in struct reach, of what is whole */
+	bool spoilt; /* since the last follow-up that ended */
+};
+
+static int
+look_into(void *ctx, const struct header *h, struct bytes frames, struct err *e)
+{
+	struct looking *l = ctx;
+
+	(void)frames;
+	(void)e;
+	if (h == NULL) {
+		l->spoilt = true;
+	} else if (h->seq > 0) {
+		if (!l->spoilt && h->seq > l->seq && h->since <= l->seq)
+			l->seq = h->seq;
+		l->spoilt = false;
+	}
+	return 0;
+}
+
+int
+repo_log_look(
+    const char *dir, const struct id *zone, bool *whole, struct err *e)
+{
+	OWN(repo_log_free) struct repo_log *l = repo_log_new(dir);
+	OWN(numbers_free) struct numbers files = { 0 };
+	struct looking is = { 0 };
+	/* First, as it only grows. */
+	const struct reach *said = reach_of(l, zone);
+
+	if (list_files(dir, zone, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		OWN(mem_free) char *path = path_of(dir, zone, files.list[i]);
+		is.spoilt = false; /* a file that is torn has a next one */
+		if (read_file(path, look_into, &is, e) < 0) {
+			*whole = e->code == ERR_NOT_FOUND; /* written anew */
+			if (!*whole)
+				return -1;
+			err_clear(e);
+			return 0;
+		}
+	}
+	*whole = said == NULL || is.seq >= said->seq;
 	return 0;
 }

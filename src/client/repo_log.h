@@ -21,6 +21,8 @@
 
 #include "store/zone.h"
 
+#define REPO_LOG "log" /* the folder */
+
 struct repo_log;
 
 /* dir  the folder of the log; made when something is written. */
@@ -33,6 +35,22 @@ void repo_log_follow(
 /* The same, to the disk; and with what is of no use any more left out. */
 void repo_log_settle(
     struct repo_log *l, struct db *db, const struct zone_key *key);
+
+/*
+ * Write all the zone has into a file of its own; then the others go.
+ *
+ * errors  the disk's: what was there stays.
+ */
+MUST_CHECK int repo_log_anew(struct repo_log *l, struct db *db,
+    const struct zone_key *key, struct err *e);
+
+/*
+ * Does it hold what whoever appends to it takes for written?
+ *
+ * cost    reads all of it.
+ */
+MUST_CHECK int repo_log_look(
+    const char *dir, const struct id *zone, bool *whole, struct err *e);
 
 /*
  * Hand out the frames of all entries that are whole in these bytes; *bad grows

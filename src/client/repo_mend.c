@@ -77,6 +77,57 @@ repo_mend_look(
 	return rc;
 }
 
+/* ---- the log ---- */
+
+int
+repo_mend_look_log(
+    const char *dir, repo_mend_fn found, void *ctx, uint64_t *n, struct err *e)
+{
+	OWN(repo_file_free) struct repo_file f = { .key = NULL };
+	OWN(mem_free) char *log = file_join(dir, REPO_LOG);
+
+	*n = 0;
+	if (repo_file_look(dir, &f, e) < 0)
+		return -1;
+	const struct id *zones[] = { &f.backup, &f.keychain };
+	for (size_t i = 0; i < ARRAY_SIZE(zones); i++) {
+		bool whole;
+		struct err why;
+		if (repo_log_look(log, zones[i], &whole, e) < 0)
+			return -1;
+		if (whole)
+			continue;
+		(void)err_set(&why, ERR_STATE_DAMAGED,
+		    "log/: what is needed when repo.db is lost is damaged");
+		++*n;
+		found(ctx, &why);
+	}
+	return 0;
+}
+
+int
+repo_mend_log(const char *dir, struct err *e)
+{
+	OWN(repo_file_free) struct repo_file f = { .key = NULL };
+	OWN(mem_free) char *path = file_join(dir, "repo.db");
+	OWN(mem_free) char *log = file_join(dir, REPO_LOG);
+	OWN(db_free) struct db *db = NULL;
+
+	if (repo_file_look(dir, &f, e) < 0 || db_look(path, &db, e) < 0 ||
+	    zone_open(db, e) < 0)
+		return -1;
+	const struct id *zones[] = { &f.backup, &f.keychain };
+	for (size_t i = 0; i < ARRAY_SIZE(zones); i++) {
+		OWN(repo_log_free) struct repo_log *l = repo_log_new(log);
+		const struct zone_key key = { f.uid, *zones[i] };
+		bool whole;
+		if (repo_log_look(log, zones[i], &whole, e) < 0 ||
+		    (!whole && repo_log_anew(l, db, &key, e) < 0))
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- making it anew ---- */
 
 struct making {
@@ -134,7 +185,7 @@ from_database(const char *dir, struct making *m, struct err *e)
 static int
 make_zone(const char *dir, struct making *m, struct err *e)
 {
-	OWN(mem_free) char *log = file_join(dir, "log");
+	OWN(mem_free) char *log = file_join(dir, REPO_LOG);
 	uint64_t bad = 0;
 
 	if (repo_log_each(log, &m->key.zone, take, m, &bad, e) < 0 ||

@@ -19,6 +19,21 @@ typedef void (*repo_mend_fn)(void *ctx, const struct err *why);
 MUST_CHECK int repo_mend_look(
     const char *dir, repo_mend_fn found, void *ctx, uint64_t *n, struct err *e);
 
+/*
+ * Is the log beside it whole? What only appends to it does not notice.
+ *
+ * cost  reads all of it.
+ */
+MUST_CHECK int repo_mend_look_log(
+    const char *dir, repo_mend_fn found, void *ctx, uint64_t *n, struct err *e);
+
+/*
+ * Write the log anew, from the database.
+ *
+ * errors  those of the database; the disk's: what is there stays.
+ */
+MUST_CHECK int repo_mend_log(const char *dir, struct err *e);
+
 struct repo_mend_result {
 	uint64_t blobs; /* that have a row again */
 	uint64_t bad; /* places of the log that are damaged */

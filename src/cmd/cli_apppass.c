@@ -122,8 +122,8 @@ revoke(struct cli *cli, struct remote *r, const char *id, struct err *e)
 
 	buf_put_str(&path, "/v1/app-passwords");
 	if (id != NULL) {
-		if (cli_find_id(
-			r, &passwords, cli_name(cli, id), &which, e) < 0)
+		if (cli_find_id(r, &passwords, cli_name(cli, id), &which, e) <
+		    0)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}
@@ -173,6 +173,7 @@ cli_app_password(struct cli *cli, struct err *e)
 		    ? -1
 		    : revoke(cli, a.remote, what, e);
 	return err_set(e, ERR_USAGE,
-	    "aumbry app-password create LABEL --scope S | list | revoke ID|LABEL | "
+	    "aumbry app-password create LABEL --scope S | list | revoke "
+	    "ID|LABEL | "
 	    "revoke --all");
 }

@@ -181,11 +181,10 @@ summary(const struct cli *cli, const struct verify_result *v)
 }
 
 static int
-verdict(struct cli *cli, const struct verify_result *v, struct err *e)
+verdict(const struct verify_result *v, struct err *e)
 {
 	if (v->damages == 0)
 		return 0;
-	(void)cli;
 	return err_set(e,
 	    v->snapshots_damaged > 0 ? ERR_SNAPSHOT_DAMAGED : ERR_BLOB_CORRUPT,
 	    "%llu damages; %llu of %llu snapshots need what is lost",
@@ -200,14 +199,29 @@ found_in_database(void *ctx, const struct err *why)
 	found(ctx, NULL, why);
 }
 
+static bool
+is_folder(const struct cli *cli)
+{
+	return cli->repo != NULL && depot_local_there(cli->repo);
+}
+
 /* The database of a folder; of a server's, its own check knows. */
 static int
 look_at_database(struct cli *cli, uint64_t *n, struct err *e)
 {
 	*n = 0;
-	return cli->repo == NULL || !depot_local_there(cli->repo)
-	    ? 0
-	    : repo_mend_look(cli->repo, found_in_database, cli, n, e);
+	return is_folder(cli)
+	    ? repo_mend_look(cli->repo, found_in_database, cli, n, e)
+	    : 0;
+}
+
+static int
+look_at_log(struct cli *cli, uint64_t *n, struct err *e)
+{
+	*n = 0;
+	return is_folder(cli)
+	    ? repo_mend_look_log(cli->repo, found_in_database, cli, n, e)
+	    : 0;
 }
 
 static int
@@ -263,27 +277,55 @@ mend_database(struct cli *cli, struct err *e)
 	return 0;
 }
 
+/* From a database that is whole: that is seen to first. */
+static int
+mend_log(struct cli *cli, struct err *e)
+{
+	uint64_t n;
+
+	if (look_at_log(cli, &n, e) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (repo_mend_log(cli->repo, e) < 0)
+		return -1;
+	if (cli->json)
+		print_json(json_pack("{s:s}", "event", "log"));
+	cli_say(cli, "The log beside the database is written anew.");
+	return 0;
+}
+
 int
 cli_check(struct cli *cli, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	const char *read = NULL;
-	uint64_t n;
+	uint64_t n, in_log;
 	const struct cli_option options[] = { { "read", CLI_MAYBE, &read } };
 
 	cli->reads = true;
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    look_at_database(cli, &n, e) < 0 || check(cli, read, &r, &v, e) < 0)
+	    look_at_database(cli, &n, e) < 0 ||
+	    look_at_log(cli, &in_log, e) < 0 || check(cli, read, &r, &v, e) < 0)
 		return -1;
-	v.damages += n;
+	v.damages += n + in_log;
 	summary(cli, &v);
 	if (n > 0 && v.snapshots_damaged == 0) {
 		(void)err_set(e, ERR_STATE_DAMAGED,
 		    "the database of the folder is damaged");
 		return depot_local_damaged(cli->repo, e);
 	}
-	return verdict(cli, &v, e);
+	if (in_log > 0 && v.damages == in_log) {
+		(void)err_set(e, ERR_STATE_DAMAGED,
+		    "the log beside the database is damaged");
+		return err_remedy(e,
+		    "Run: aumbry repair --repo %s   It writes the log anew "
+		    "from "
+		    "the database.",
+		    cli->repo);
+	}
+	return verdict(&v, e);
 }
 
 int
@@ -298,14 +340,13 @@ cli_repair(struct cli *cli, struct err *e)
 
 	cli->frees = true;
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    mend_database(cli, e) < 0 || (heal && cli_heal(cli, e) < 0) ||
-	    check(cli, read, &r, &v, e) < 0)
+	    mend_database(cli, e) < 0 || mend_log(cli, e) < 0 ||
+	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
 	/* Of snapshots that lack content nothing more can be taken out. */
 	if (v.bad.n + v.unreadable.n == 0)
-		return v.damages == v.snapshots_damaged ? 0
-							: verdict(cli, &v, e);
+		return v.damages == v.snapshots_damaged ? 0 : verdict(&v, e);
 	if (agreed(cli,
 		"repair takes the lost packs out of the index, and snapshots "
 		"that say nothing; what is still on disk is stored again by "

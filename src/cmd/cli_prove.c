@@ -49,8 +49,8 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 			return -1;
 		const char *name = t->label == NULL
 		    ? NULL
-		    : json_string_value(json_object_get(
-			  json_array_get(all, i), t->label));
+		    : json_string_value(
+			  json_object_get(json_array_get(all, i), t->label));
 		if (id_begins(&id, start) ||
 		    (name != NULL && strcmp(name, start) == 0)) {
 			*out = id;
@@ -61,8 +61,7 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 		return 0;
 	if (hits > 1)
 		return err_set(e, ERR_USAGE, "%s %s several %ss", start,
-		    t->label == NULL ? "begins the ID of" : "names",
-		    t->word);
+		    t->label == NULL ? "begins the ID of" : "names", t->word);
 	(void)err_set(e, ERR_NOT_FOUND, "there is no %s %s", t->word, start);
 	return err_remedy(e, "%s", t->look);
 }

@@ -114,4 +114,25 @@ dd if=/dev/zero of="$DISK/repo.db" bs=4096 count=1 conv=notrunc 2>/dev/null
 ok 'and it still holds all' disk --yes repair
 says 'with the last of it' '#x' disk snapshot list
 ok 'whole' disk check --read
+
+# ---- the log itself ----
+
+log=$(find "$DISK/log" -type f -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2)
+for part in 3 2; do
+	printf spoilt | dd conv=notrunc bs=1 of="$log" \
+		seek=$(($(stat -c %s "$log") / part)) 2>/dev/null
+	refused "a log that is damaged (at 1/$part)" 6 state-damaged disk check
+	also 'is named' '^damage: log/: .*state-damaged'
+	also 'with what helps' 'Run: aumbry repair .*writes the log anew'
+	ok 'the rest goes on' to_disk "$T/files"
+	exits 'and it stays told' 6 disk check
+	ok 'repair needs no word for it' disk repair
+	also 'and says so' '^The log beside the database is written anew'
+	ok 'nothing is left' disk check
+	log=$(find "$DISK/log" -type f -printf '%s %p\n' | sort -rn |
+		head -n 1 | cut -d' ' -f2)
+done
+dd if=/dev/zero of="$DISK/repo.db" bs=4096 count=1 conv=notrunc 2>/dev/null
+ok 'it brings the database back' disk --yes repair
+ok 'whole' disk check --read
 finish

@@ -99,7 +99,7 @@ static const struct {
 };
 
 static const char *const nothing[] = { "x[ab", "x\\", "!x[", "a/[!]", "../x",
-	"x/..", "a/./b", "./../x", "a//b", "." , "//x" };
+	"x/..", "a/./b", "./../x", "a//b", ".", "//x" };
 
 static bool
 asked(const struct exclude *x, const char *path)

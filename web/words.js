@@ -114,6 +114,7 @@ const events = {
 	visit_asked: "A sign-in by a code asked to read",
 	visit_opened: "A device let a sign-in by a code read",
 	visit_refused: "A sign-in by a code was refused",
+	visit_ended: "A sign-in by a code asks no more",
 	recovery_changed: "The ways to recover were changed",
 	recovery_change_waits: "A change of the ways to recover waits",
 	recovery_vetoed: "A change of the ways to recover was stopped",

@@ -33,7 +33,7 @@ http_handle_fn recover_begin, recover_look, recover_cancel, recover_keyring,
 http_handle_fn assist_list, assist_begin, assist_end, assist_post,
     assist_messages;
 http_handle_fn visits_ask, visits_list, visits_allow, visits_refuse,
-    visits_done, visits_post, visits_messages;
+    visits_cancel, visits_done, visits_post, visits_messages;
 extern const struct http_sink zones_blob_put;
 
 /* Append whom a prompt and a refusal count for. */
@@ -42,6 +42,9 @@ void join_asker(
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
     const struct id *uid, const char *asker, bool *ok, struct err *e);
+/* Who withdraws what nobody has answered yet has not asked. */
+MUST_CHECK int join_unprompt(struct tx *tx, struct call *c,
+    const struct id *uid, const char *asker, struct err *e);
 /* After a refusal: no prompts by that asker for a day. */
 MUST_CHECK int join_silence(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, struct err *e);

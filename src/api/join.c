@@ -225,20 +225,19 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 	return *ok ? 0 : account_unspend(tx, buf_text(&key), e);
 }
 
-/*
- * Who withdraws what nobody has answered yet has not asked. As often as one may
- * ask, no more: each of them was shown. The account's own count stays.
- */
-static int
-give_back(struct tx *tx, struct call *c, const struct joining *j, struct err *e)
+/* As often as one may ask, no more: each of them was shown. The account's own
+ * count stays. */
+int
+join_unprompt(struct tx *tx, struct call *c, const struct id *uid,
+    const char *asker, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf withdrawn = { 0 };
 	uint64_t limit = c->s->config.prompts_per_hour;
 	int64_t retry_ms;
 
-	prompt_key(&key, &j->uid, "", j->asker);
-	prompt_key(&withdrawn, &j->uid, "withdrawn|", j->asker);
+	prompt_key(&key, uid, "", asker);
+	prompt_key(&withdrawn, uid, "withdrawn|", asker);
 	if (account_drip(tx, buf_text(&withdrawn), limit,
 		HOUR_MS / (int64_t)limit, c->now_ms, &retry_ms, e) < 0)
 		return -1;
@@ -414,7 +413,7 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 	if (j.state > JOIN_ALLOWED)
 		return 0;
 	if (j.shown && !c->me->session && j.state == JOIN_WAITING &&
-	    give_back(tx, c, &j, e) < 0)
+	    join_unprompt(tx, c, &j.uid, j.asker, e) < 0)
 		return -1;
 	if (j.shown)
 		return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);

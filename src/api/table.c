@@ -87,6 +87,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/visits/{}/allow", WHO_SESSION, SMALL, visits_allow, NULL },
 	{ "POST", "/v1/visits/{}/refuse", WHO_SESSION, SMALL, visits_refuse, NULL },
 	{ "POST", "/v1/visits/{}/done", WHO_SESSION, SMALL, visits_done, NULL },
+	{ "DELETE", "/v1/visits/{}", WHO_ACCOUNT, 0, visits_cancel, NULL },
 	{ "POST", "/v1/visits/{}/messages", WHO_ACCOUNT, MESSAGE_BYTES, visits_post, NULL },
 	{ "GET", "/v1/visits/{}/messages", WHO_ACCOUNT, 0, visits_messages, NULL },
 	{ "GET", "/v1/escrow/journal", WHO_ACCOUNT, 0, release_journal, NULL },

@@ -253,6 +253,32 @@ visits_refuse(
 	return server_json(app, q, r, refuse, SERVER_WRITE, e);
 }
 
+/* Who asked gives it up; or a device does, and nobody is silenced. */
+static int
+cancel(struct tx *tx, struct call *c, struct err *e)
+{
+	struct visiting v;
+
+	if (load(tx, c, &v, e) < 0)
+		return -1;
+	if (v.state > VISIT_ALLOWED)
+		return 0;
+	if (c->me->limited && v.state == VISIT_WAITING &&
+	    join_unprompt(tx, c, &v.uid, id_text(&v.asker).s, e) < 0)
+		return -1;
+	return set_state(tx, c, &v, VISIT_OVER, e) < 0
+	    ? -1
+	    : server_event(tx, c, &v.uid, "visit_ended",
+		  c->me->limited ? NULL : &c->me->dev_id, "", e);
+}
+
+int
+visits_cancel(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, cancel, SERVER_WRITE, e);
+}
+
 /* The keys were handed over: now it may read what they open. */
 static int
 done(struct tx *tx, struct call *c, struct err *e)

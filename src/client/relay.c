@@ -21,11 +21,16 @@ relay_free(struct relay *c)
 	buf_free(&c->queue);
 }
 
+static const char *
+all_of(const struct relay *c)
+{
+	return c->path != NULL ? c->path : JOINS;
+}
+
 static void
 put_path(const struct relay *c, struct buf *path)
 {
-	buf_printf(path, "%s/%s/messages", c->path != NULL ? c->path : JOINS,
-	    id_text(&c->join).s);
+	buf_printf(path, "%s/%s/messages", all_of(c), id_text(&c->join).s);
 }
 
 int
@@ -170,15 +175,23 @@ relay_change(struct relay *c, struct err *e)
 }
 
 void
-relay_cancel(struct remote *remote, const struct id *join)
+relay_end(const struct relay *c)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct err ignored;
 
-	buf_printf(&path, JOINS "/%s", id_text(join).s);
-	if (api_call(remote, "DELETE", buf_text(&path), NULL, false, NULL,
+	buf_printf(&path, "%s/%s", all_of(c), id_text(&c->join).s);
+	if (api_call(c->remote, "DELETE", buf_text(&path), NULL, false, NULL,
 		&ignored) < 0)
 		return;
+}
+
+void
+relay_cancel(struct remote *remote, const struct id *join)
+{
+	const struct relay c = { .remote = remote, .join = *join };
+
+	relay_end(&c);
 }
 
 /* ---- keys of one code ---- */

@@ -69,6 +69,7 @@ MUST_CHECK int relay_change(struct relay *r, struct err *e);
 MUST_CHECK int relay_look(struct relay *r, struct err *e);
 
 /* Give up; the other side hears of it. */
+void relay_end(const struct relay *r);
 void relay_cancel(struct remote *remote, const struct id *join);
 
 /* What CPace gave for one code. Begin with zeros, and sid filled in. */

@@ -149,8 +149,10 @@ talk(struct self *s, const struct visiting_open *v, struct relay *c,
 		    relay_send(c, RELAY_BURNT, bytes_str(""), e) < 0)
 			return -1;
 	}
+	relay_end(c); /* who asked need not wait for what is over */
 	return err_set(e, ERR_WRONG_CODE,
-	    "the code was typed wrong %d times; this try is over", PAIR_CODES);
+	    "the code was typed wrong %d times; the request is over",
+	    PAIR_CODES);
 }
 
 int

@@ -94,8 +94,12 @@ visiting_begin(const struct visiting_ask *a, struct err *e)
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "a device of the account needs no visit");
-	if (open_visit(&g, e) < 0 || be_let_in(&g, &got, &record, e) < 0)
+	if (open_visit(&g, e) < 0)
 		return -1;
+	if (be_let_in(&g, &got, &record, e) < 0) {
+		relay_end(&g.c); /* nobody is asked about who waits no more */
+		return -1;
+	}
 	struct scan s = scan_of(buf_bytes(&record));
 	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
 		return relay_malformed(e);

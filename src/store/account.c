@@ -634,7 +634,8 @@ is_attempt(const char *event)
 	static const char *const attempts[] = { "signin_started",
 		"signin_failed", "step_up_started", "code_sent", "code_wrong",
 		"join_opened", "join_refused", "join_failed", "join_ended",
-		"visit_asked", "visit_refused", "security_key_refused" };
+		"visit_asked", "visit_refused", "visit_ended",
+		"security_key_refused" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
 		if (strcmp(event, attempts[i]) == 0)

@@ -153,8 +153,9 @@ static const char *const schema[] = {
 	"CREATE INDEX recovering_end ON recovering (expires_ms);"
 	"CREATE INDEX visit_end ON visit (expires_ms);"
 	"CREATE INDEX throttle_since ON throttle (since_ms);",
-	"CREATE TABLE factor_loss (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
-	" ready_ms INTEGER NOT NULL, PRIMARY KEY (uid, dev_id));",
+	/* clang takes one pair of strings for a comma that was forgotten */
+	("CREATE TABLE factor_loss (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
+	 " ready_ms INTEGER NOT NULL, PRIMARY KEY (uid, dev_id));"),
 };
 
 const char *const *

@@ -23,9 +23,9 @@ ROUNDS=${ROUNDS:-3}
 CORPORA=${CORPORA:-src media vm}
 DIR=${BENCH_DIR:-/dev/shm/aumbry-bench}
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+. "$ROOT/tests/bench/restic.sh"
 BUILD=${BUILD:-$ROOT/build/release}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
-DEBS=${DEBS:-${XDG_CACHE_HOME:-$HOME/.cache}/aumbry-bench}
 OUT=${OUT:-$BUILD/peers.tsv}
 NEED_MIB=8000 # corpora, one store, one restored tree
 NOISE=6 # percent of the machine that others may have used
@@ -48,30 +48,6 @@ end_server() {
 }
 trap 'end_server; rm -rf "$DIR/run"' EXIT
 trap 'exit 130' INT TERM
-
-# ---- restic, which Debian's next release has ----
-
-# restic 0.14 of Debian 12 has no REST server beside it.
-find_restic() {
-	RESTIC=$(command -v restic) REST=$(command -v restic-rest-server ||
-		command -v rest-server)
-	[ -n "$RESTIC" ] && [ -n "$REST" ] && return
-	RESTIC=$DEBS/root/usr/bin/restic
-	REST=$DEBS/root/usr/bin/restic-rest-server
-	[ -x "$RESTIC" ] && [ -x "$REST" ] && return
-	mkdir -p "$DEBS/sid/lists/partial" "$DEBS/sid/archives/partial"
-	echo "deb $(apt-get indextargets --format '$(REPO_URI)' |
-		grep -v security | head -n 1) sid main" >"$DEBS/sid/sources.list"
-	local apt=(apt-get -qq -o APT::Sandbox::User=root
-		-o "Dir::Etc::sourcelist=$DEBS/sid/sources.list"
-		-o Dir::Etc::sourceparts=/dev/null
-		-o "Dir::State::lists=$DEBS/sid/lists"
-		-o "Dir::Cache=$DEBS/sid" -o Acquire::Check-Valid-Until=false)
-	(cd "$DEBS/sid" && "${apt[@]}" update &&
-		"${apt[@]}" download restic restic-rest-server &&
-		for deb in *.deb; do dpkg-deb -x "$deb" "$DEBS/root"; done) ||
-		die 'restic and restic-rest-server cannot be had'
-}
 
 # ---- corpora ----
 
@@ -358,7 +334,7 @@ done
 mkdir -p "$DIR" "$DEBS" || die "$DIR cannot be made"
 [ "$(df -m --output=avail "$DIR" | tail -n 1)" -gt $NEED_MIB ] ||
 	die "$DIR has less than $NEED_MIB MiB: set BENCH_DIR"
-find_restic
+find_restic || die 'restic and restic-rest-server cannot be had'
 for kept in "$DIR"/*.kept; do # an edit that was not undone
 	rm -rf "$kept" "${kept%.kept}.made"
 done

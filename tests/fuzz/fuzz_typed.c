@@ -11,13 +11,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* However it was typed: what is kept of it is read as itself. */
 static void
 url(const char *s)
 {
 	OWN(remote_free) struct remote *r = NULL;
+	OWN(remote_free) struct remote *again = NULL;
 	struct err e = { 0 };
 
-	if (remote_new(s, &r, &e) == 0 && strcmp(remote_url(r), s) != 0)
+	if (remote_new(s, &r, &e) == 0 &&
+	    (remote_new(remote_url(r), &again, &e) < 0 ||
+		strcmp(remote_url(again), remote_url(r)) != 0))
 		abort();
 }
 

@@ -459,7 +459,7 @@ check_rights(
 	if (!again && !signs_it(v, &me->dev_id))
 		return err_set(e, ERR_PERMISSION,
 		    "a device submits only entries it has signed");
-	bool fresh = j->c->now_ms - me->step_up_ms <= LIMIT_STEP_UP_S * 1000LL;
+	bool fresh = server_fresh(me->step_up_ms, j->c->now_ms);
 	if (v->type != CIRCLE_ADD && v->type != CIRCLE_EPOCH &&
 	    !own_removal(v, &me->dev_id) && !fresh)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
@@ -492,7 +492,7 @@ static int
 key_added(struct tx *tx, struct call *c, const struct circle *after,
     const struct device *d, bool again, struct err *e)
 {
-	if (c->now_ms - c->me->step_up_ms > LIMIT_STEP_UP_S * 1000LL && !again)
+	if (!server_fresh(c->me->step_up_ms, c->now_ms) && !again)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");

@@ -194,7 +194,7 @@ born_lately(struct tx *tx, const struct call *c, const struct circle *circle,
 	if (m->device.class == CLASS_SECURITY_KEY)
 		*step_up_ms = c->now_ms;
 	if (m->device.class == CLASS_SECURITY_KEY ||
-	    c->now_ms - added >= LIMIT_STEP_UP_S * 1000LL)
+	    !server_fresh(added, c->now_ms))
 		return 0;
 	if (settled_by_proof(tx, circle, m, &proven, e) < 0)
 		return -1;

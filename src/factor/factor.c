@@ -203,7 +203,7 @@ factor_step_up(struct tx *tx, struct call *c, struct err *e)
 int
 factor_password_fresh(const struct call *c, struct err *e)
 {
-	if (c->now_ms - c->me->password_ms <= LIMIT_STEP_UP_S * 1000LL)
+	if (server_fresh(c->me->password_ms, c->now_ms))
 		return 0;
 	return err_set(e, ERR_STEP_UP_REQUIRED,
 	    "the password must be proven before the factor");

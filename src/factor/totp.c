@@ -104,7 +104,11 @@ totp_add(void *app, const struct request *q, struct response *r, struct err *e)
 
 /* ---- checking codes ---- */
 
-/* The step whose code this is, later than `after`; 0 for none. */
+/*
+ * The step whose code this is, later than `after`; 0 for none. An `after` that
+ * no code of now can reach is of a clock that was ahead and was set back: it
+ * would shut the owner out until then.
+ */
 static uint64_t
 find_step(
     const uint8_t *secret, const char *code, int64_t now_ms, uint64_t after)
@@ -112,6 +116,8 @@ find_step(
 	uint64_t now = (uint64_t)now_ms / 1000 / STEP_S;
 	uint64_t hit = 0;
 
+	if (after > now + WINDOW)
+		after = 0;
 	for (uint64_t step = now - WINDOW; step <= now + WINDOW; step++) {
 		char want[CODE_DIGITS + 1];
 		if (oath_hotp_generate((const char *)secret, SECRET, step,

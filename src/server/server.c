@@ -217,6 +217,14 @@ server_clock(const struct call *c, uint64_t time_ms, struct err *e)
 	    "the clocks of client and server are more than 5 minutes apart");
 }
 
+bool
+server_fresh(int64_t proven_ms, int64_t now_ms)
+{
+	int64_t span = LIMIT_STEP_UP_S * 1000LL;
+
+	return proven_ms >= now_ms - span && proven_ms <= now_ms + span;
+}
+
 void
 server_put_address(const struct call *c, json_t *row, const char *address)
 {
@@ -467,7 +475,7 @@ server_authorize(
 	    ((who & WHO_READER) == 0 || caller->released == 0))
 		return is_visitor(e);
 	if ((who & WHO_FRESH) != 0 &&
-	    now_ms() - caller->step_up_ms > LIMIT_STEP_UP_S * 1000LL)
+	    !server_fresh(caller->step_up_ms, now_ms()))
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");

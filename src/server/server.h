@@ -114,6 +114,12 @@ MUST_CHECK int server_json_then(void *app, const struct request *q,
 /* After the commit: wake who waits for what the call did. */
 void server_wake(const struct call *c);
 
+/*
+ * Was it proven within the last 5 minutes? A clock that was set back leaves
+ * proofs of a time to come: those are as old as they are far.
+ */
+bool server_fresh(int64_t proven_ms, int64_t now_ms);
+
 /* Refuse, but commit: counters and events stay. Returns 0. */
 int server_refuse(struct call *c, enum err_code code, const char *fmt, ...)
     PRINTF(3, 4);

@@ -50,4 +50,15 @@ ok 'which counts' late +73h ana step-up --code \
 	"$(oathtool --totp --base32 --now '73 hours 31 seconds' "@$T/new")"
 refused 'nothing is left of the wait' 1 not-found \
 	late +73h ana two-factor not-lost
+
+# A clock that ran ahead is set right: what was proven then neither stays fresh
+# for days nor keeps the codes of now out (vaultwarden #3053).
+in_time +10m
+refused 'the clock is set back: a proof of a time to come is none' 2 \
+	input-missing late +10m ana app-password create mail --scope mail
+ok '- and a code of now is one' late +10m ana app-password create mail \
+	--scope mail --code "$(oathtool --totp --base32 --now '10 minutes' \
+	"@$T/new")"
+refused '- once' 1 wrong-code late +10m ana step-up --code \
+	"$(oathtool --totp --base32 --now '10 minutes' "@$T/new")"
 finish

@@ -278,9 +278,12 @@ file_clear_socket(const struct sockaddr_un *a, const char *whose, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (!S_ISSOCK(st.st_mode) || fd < 0 ||
 	    connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ||
-	    errno != ECONNREFUSED)
-		return err_set(e, ERR_CONFLICT,
+	    errno != ECONNREFUSED) {
+		(void)err_set(e, ERR_CONFLICT,
 		    "%s is there already, and no socket that a stopped %s left",
 		    a->sun_path, whose);
+		return err_remedy(
+		    e, "Name another path, or stop what answers there.");
+	}
 	return unlink(a->sun_path) < 0 ? err_sys(e, "%s", a->sun_path) : 0;
 }

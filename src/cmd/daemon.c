@@ -17,6 +17,7 @@
 #include "server/postman.h"
 #include "server/restored.h"
 #include "store/blob_dir.h"
+#include "store/sql.h"
 #include "store/zone_check.h"
 #include "store/zone_import.h"
 
@@ -32,6 +33,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,18 +89,31 @@ is_plain(const struct config *c)
 	return strncmp(c->url, "http://", 7) == 0;
 }
 
+/* A part of a server that was there: nothing new takes its place. */
+static int
+from_a_copy(struct err *e)
+{
+	return err_remedy(
+	    e, "Put it back from a copy, or mount the disk that it is on.");
+}
+
 static int
 load_config(const char *data, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *conf = file_join(data, CONFIG_FILE);
+	OWN(mem_free) char *keys = file_join(data, "keys");
 
 	if (config_load(conf, &s->config, e) == 0)
 		return 0;
-	return e->code == ERR_NOT_FOUND
-	    ? (err_set(
-		   e, ERR_NOT_FOUND, "there is no server's data at %s", data),
-		  err_remedy(e, "Run: aumbryd init --data %s", data))
-	    : -1;
+	if (e->code != ERR_NOT_FOUND)
+		return -1;
+	if (file_exists(keys)) {
+		(void)err_set(e, ERR_NOT_FOUND, "%s is not there", conf);
+		return from_a_copy(e);
+	}
+	(void)err_set(
+	    e, ERR_NOT_FOUND, "there is no server's data at %s", data);
+	return err_remedy(e, "Run: aumbryd init --data %s", data);
 }
 
 static char *
@@ -129,8 +144,54 @@ load_keys(const char *data, struct server *s, struct err *e)
 	OWN(mem_free) char *keys = file_join(data, "keys");
 	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
 
-	return keys_load(keys, cert[0] != '\0' ? cert : NULL,
-	    key[0] != '\0' ? key : NULL, &s->keys, e);
+	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
+		key[0] != '\0' ? key : NULL, &s->keys, e) == 0)
+		return 0;
+	return e->code == ERR_NOT_FOUND || e->code == ERR_STATE_DAMAGED
+	    ? from_a_copy(e)
+	    : -1;
+}
+
+/*
+ * The database is made by init alone. Where one was, an empty one would tell
+ * every device that its account is gone.
+ */
+static int
+is_there(const char *data, const struct server *s, struct err *e)
+{
+	OWN(mem_free) char *db = database(data, s);
+	struct stat st = { 0 };
+
+	if (stat(db, &st) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(e, "%s", db);
+	if (st.st_size > 0)
+		return 0;
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "%s, the database of this server, is not there or empty", db);
+	return from_a_copy(e);
+}
+
+static int
+count_blobs(struct tx *tx, void *arg, struct err *e)
+{
+	return sql_count(tx, e, arg, "SELECT COUNT(*) FROM blob", "");
+}
+
+/* Nor is a folder begun for blobs that the database knows to lie in another. */
+static int
+open_blobs(const char *dir, struct server *s, struct err *e)
+{
+	OWN(mem_free) char *mark = file_join(dir, "tmp");
+	uint64_t n = 0;
+
+	if (!file_exists(mark) && db_read(s->db, count_blobs, &n, e) < 0)
+		return -1;
+	if (n == 0)
+		return blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e);
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "%s is no folder of blobs, and the database knows of %llu", dir,
+	    (unsigned long long)n);
+	return from_a_copy(e);
 }
 
 /* Keys and database. use: DB_SERVER brings the tables up to date. */
@@ -144,8 +205,7 @@ open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
 	OWN(mem_free) char *dir = in_data(data, blobs);
 	if ((s->keys == NULL && load_keys(data, s, e) < 0) ||
 	    db_open(db, use, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
-	    account_open(s->db, e) < 0 ||
-	    blob_dir_open(dir, ERR_SERVER_FULL, &s->blobs, e) < 0)
+	    account_open(s->db, e) < 0 || open_blobs(dir, s, e) < 0)
 		return -1;
 	opsrv_keys_load(keys_opaque(s->keys), &s->opaque);
 	s->store = (struct zone_store){ s->db, s->blobs };
@@ -158,7 +218,7 @@ open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
 static int
 open_data(const char *data, struct server *s, struct err *e)
 {
-	return load_config(data, s, e) < 0 ||
+	return load_config(data, s, e) < 0 || is_there(data, s, e) < 0 ||
 		open_parts(data, DB_BESIDE, s, e) < 0
 	    ? -1
 	    : 0;
@@ -479,7 +539,8 @@ run_serve(const struct options *o, struct err *e)
 		err_sys(e, "%s", lock_path) < 0) ||
 	    (o->with_escrow &&
 		escrow_child_start(o->data, &s.config, &user, &child, e) < 0) ||
-	    load_keys(o->data, &s, e) < 0 || daemon_user_become(&user, e) < 0)
+	    load_keys(o->data, &s, e) < 0 || daemon_user_become(&user, e) < 0 ||
+	    is_there(o->data, &s, e) < 0)
 		return -1;
 	open_room(o->data, &s);
 	if (open_parts(o->data, DB_SERVER, &s, e) < 0)

@@ -101,6 +101,48 @@ refused 'an unknown key in aumbryd.conf' 2 bad-usage \
 	aumbryd serve --data "$DATA" --check-config
 also 'that names file, line and key' "/aumbryd\.conf:$line: nonsense: "
 refused 'no data at all' 1 not-found aumbryd serve --data "$T/nowhere"
+
+# What is lost, or on a disk that is not there, is not begun anew: everybody's
+# account would be gone (vaultwarden #856, #1768).
+lost() {
+	refused "$1 is lost" "$2" "$3" timeout 60 aumbryd serve --data "$DATA"
+	also '- the way out is a copy' '^Put it back from a copy, or mount '
+}
+head -n -2 "$DATA/aumbryd.conf" >"$T/conf" && mv "$T/conf" "$DATA/aumbryd.conf"
+mkdir "$T/away"
+mv "$DATA/aumbryd.db"* "$T/away"
+lost 'the database' 1 not-found
+not '- an operator makes none either' aumbryd invite --data "$DATA"
+: >"$DATA/aumbryd.db"
+lost 'its content' 1 not-found
+equal '- nothing was made' '0 aumbryd.db' \
+	"$(cd "$DATA" && wc -c aumbryd.db*)"
+mv "$T/away/"* "$DATA"
+mv "$DATA/keys/token.key" "$T/away"
+lost 'a key' 1 not-found
+install -m 600 /dev/null "$DATA/keys/token.key"
+lost 'the content of a key' 6 state-damaged
+mv "$T/away/token.key" "$DATA/keys"
+mv "$DATA/aumbryd.conf" "$T/away"
+lost 'the configuration' 1 not-found
+mv "$T/away/aumbryd.conf" "$DATA"
+start_server
+ok 'all is put back: a device goes on' at two status
+printf x >"$T/file"
+ok 'with two-factor' at two authenticator add --secret-file "$SECRET"
+ok '- confirmed' at two authenticator confirm "$(totp now)"
+ok '- on' at two two-factor on
+ok 'something is stored' at two backup "$T/file"
+stop_server
+mv "$DATA/blobs" "$T/away"
+mkdir "$DATA/blobs"
+lost 'what the disk of the blobs holds' 1 not-found
+rmdir "$DATA/blobs"
+lost 'the folder of the blobs' 1 not-found
+mv "$T/away/blobs" "$DATA"
+start_server
+ok 'with them all is whole' at two check --read
+stop_server
 refused 'an unknown flag' 2 bad-usage aumbryd serve --data "$DATA" --nonsense
 exits 'an unknown command' 2 aumbryd nonsense
 finish

@@ -180,6 +180,24 @@ fd_raise(void)
 	return (size_t)limit.rlim_cur;
 }
 
+void
+file_hold_std(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null",
+			fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			abort();
+}
+
+int
+file_out_done(struct err *e)
+{
+	return fflush(stdout) != 0 || ferror(stdout)
+	    ? err_set(e, ERR_IO, "standard output cannot be written")
+	    : 0;
+}
+
 int
 file_sync_dir(const char *path, struct err *e)
 {

@@ -39,6 +39,16 @@ MUST_CHECK int file_pread_full(
 /* Let this process have as many descriptors as it may; returns how many. */
 size_t fd_raise(void);
 
+/*
+ * The first thing a program does: where descriptors 0 to 2 are closed, the next
+ * file that is opened would take their place, and words would go into it. Words
+ * then go nowhere, and file_out_done still fails.
+ */
+void file_hold_std(void);
+
+/* Was all that was printed taken? errors: io-error. */
+MUST_CHECK int file_out_done(struct err *e);
+
 /* fsync the folder at `path`. */
 MUST_CHECK int file_sync_dir(const char *path, struct err *e);
 

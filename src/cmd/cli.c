@@ -2,6 +2,7 @@
 /* cli.c: aumbry: the table of commands, global flags, errors, exit status. */
 #include "cmd/cli.h"
 
+#include "base/file.h"
 #include "base/stop.h"
 #include "base/version.h"
 #include "wire/errjson.h"
@@ -275,14 +276,18 @@ run(struct cli *cli, int argc, char **argv)
 		return report(cli, &e);
 	if (cli->wants_version) {
 		(void)printf("aumbry %s\n", AUMBRY_VERSION);
-		return 0;
+		return file_out_done(&e) < 0 ? report(cli, &e) : 0;
 	}
 	if (name == NULL) {
 		help(cli->wants_help ? stdout : stderr);
-		return cli->wants_help ? 0 : 2;
+		return file_out_done(&e) < 0 ? report(cli, &e)
+		    : cli->wants_help	     ? 0
+					     : 2;
 	}
-	if (strcmp(name, "help") == 0)
-		return run_help(cli);
+	if (strcmp(name, "help") == 0) {
+		int helped = run_help(cli);
+		return file_out_done(&e) < 0 ? report(cli, &e) : helped;
+	}
 	const struct command *c = find(name);
 	if (c == NULL) {
 		(void)err_set(
@@ -290,11 +295,7 @@ run(struct cli *cli, int argc, char **argv)
 		return report(cli, &e);
 	}
 	int status = run_command(cli, c);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)err_set(&e, ERR_IO, "standard output cannot be written");
-		return report(cli, &e);
-	}
-	return status;
+	return file_out_done(&e) < 0 ? report(cli, &e) : status;
 }
 
 int
@@ -302,6 +303,7 @@ main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 
+	file_hold_std();
 	harden();
 	open_output();
 	stop_watch();

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "base/typed.h"
 #include "base/version.h"
 #include "http/tlscert.h"
 #include "server/copy.h"
@@ -404,7 +405,8 @@ run_invite(const struct options *o, struct err *e)
 	OWN(server_free) struct server s = { .data_fd = -1 };
 	int64_t span = INVITE_MS / 1000;
 
-	if (o->expires != NULL && text_parse_span(o->expires, &span) < 0)
+	if (o->expires != NULL &&
+	    (text_parse_span(o->expires, &span) < 0 || span == 0))
 		return err_set(e, ERR_USAGE,
 		    "--expires is a span as 7d, not %s", o->expires);
 	return open_data(o->data, &s, e) < 0
@@ -601,7 +603,6 @@ run_restored(const struct options *o, struct err *e)
 /* ---- account, status, check ---- */
 
 struct list_job {
-	bool json;
 	const char *name; /* one, or NULL */
 	bool found;
 };
@@ -674,7 +675,8 @@ edit_job(struct tx *tx, void *arg, struct err *e)
 
 /* aumbryd account recover NAME REQUEST --reference R */
 static int
-order_recovery(const struct options *o, struct server *s, struct err *e)
+order_recovery(
+    const struct options *o, const char *name, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 	OWN(buf_free) struct buf when = { 0 };
@@ -687,15 +689,14 @@ order_recovery(const struct options *o, struct server *s, struct err *e)
 		return err_set(e, ERR_PROTECTION_BLOCKED,
 		    "this server has no escrow: nothing can be given back");
 	if (escrowlink_start(s, keys, false, &s->escrow, e) < 0 ||
-	    recover_order(
-		s, o->args[1], o->args[2], o->reference, &ends_ms, e) < 0)
+	    recover_order(s, name, o->args[2], o->reference, &ends_ms, e) < 0)
 		return -1;
 	text_time(&when, ends_ms);
 	(void)printf("%s\n", buf_text(&when));
 	(void)fprintf(stderr,
 	    "The recovery may go on then. Until that time any sign-in of %s "
 	    "stops it.\n",
-	    o->args[1]);
+	    name);
 	return 0;
 }
 
@@ -704,23 +705,32 @@ run_account(const struct options *o, struct err *e)
 {
 	OWN(server_free) struct server s = { .data_fd = -1 };
 	const char *verb = o->n_args > 0 ? o->args[0] : "list";
-	const char *name = o->n_args > 1 ? o->args[1] : NULL;
-	struct edit_job edit = { name, verb, 0 };
+	OWN(buf_free) struct buf typed = { 0 };
+	bool quota = strcmp(verb, "quota") == 0;
+	bool recover = strcmp(verb, "recover") == 0;
+	int words = strcmp(verb, "list") == 0 ? 1 : quota || recover ? 3 : 2;
 
-	if (open_data(o->data, &s, e) < 0)
+	if (o->n_args > words)
+		return err_set(
+		    e, ERR_USAGE, "%s is not understood", o->args[words]);
+	if (open_data(o->data, &s, e) < 0 ||
+	    (o->n_args > 1 &&
+		typed_account(bytes_str(o->args[1]), s.config.host, &typed, e) <
+		    0))
 		return -1;
-	if (strcmp(verb, "recover") == 0)
-		return order_recovery(o, &s, e);
+	const char *name = o->n_args > 1 ? buf_text(&typed) : NULL;
+	struct edit_job edit = { name, verb, 0 };
+	if (recover)
+		return order_recovery(o, name, &s, e);
 	if (strcmp(verb, "list") == 0 ||
 	    (strcmp(verb, "show") == 0 && name != NULL)) {
-		struct list_job j = { o->json, name, false };
+		struct list_job j = { name, false };
 		if (db_read(s.db, list_job, &j, e) < 0)
 			return -1;
 		return name == NULL || j.found
 		    ? 0
 		    : err_set(e, ERR_NOT_FOUND, "there is no account %s", name);
 	}
-	bool quota = strcmp(verb, "quota") == 0;
 	if (name == NULL ||
 	    (!quota && strcmp(verb, "suspend") != 0 &&
 		strcmp(verb, "resume") != 0 && strcmp(verb, "unlock") != 0) ||
@@ -837,7 +847,7 @@ run_backup(const struct options *o, struct err *e)
 /* ---- main ---- */
 
 static const struct command {
-	const char *name, *usage;
+	const char *name, *usage; /* it takes the flags that usage names */
 	command_fn *run;
 } commands[] = {
 	{ "init",
@@ -893,8 +903,24 @@ enum {
 	OPT_WITH_ESCROW
 };
 
+/* Is it a flag of this command? What is ignored is not done. */
+static bool
+takes(const struct command *c, const char *flag)
+{
+	size_t n = strlen(flag);
+
+	for (const char *at = c->usage; (at = strstr(at, "--")) != NULL;) {
+		at += 2;
+		if (strncmp(at, flag, n) == 0 &&
+		    (at[n] == '\0' || at[n] == ' ' || at[n] == ']'))
+			return true;
+	}
+	return false;
+}
+
 static int
-parse(int argc, char **argv, struct options *o, struct err *e)
+parse(const struct command *command, int argc, char **argv, struct options *o,
+    struct err *e)
 {
 	static const struct option longs[] = {
 		{ "data", required_argument, NULL, 'd' },
@@ -919,7 +945,13 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 	};
 
 	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "v", longs, NULL)) != -1;) {
+	for (int c, at = -1;
+	     (c = getopt_long(argc, argv, "v", longs, &at)) != -1; at = -1) {
+		if (at >= 0 && c != 'v' && c != '?' &&
+		    !takes(command, longs[at].name))
+			return err_set(e, ERR_USAGE,
+			    "aumbryd %s does not take --%s", command->name,
+			    longs[at].name);
 		switch (c) {
 		case 'v':
 			log_level_set(LOG_DEBUG_);
@@ -985,6 +1017,10 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 	o->n_args = argc - optind;
 	if (o->data == NULL)
 		return err_set(e, ERR_USAGE, "--data DIR is missing");
+	/* run_account looks at its own. */
+	if (o->n_args > 0 && command->run != run_account)
+		return err_set(
+		    e, ERR_USAGE, "%s is not understood", o->args[0]);
 	return 0;
 }
 
@@ -995,6 +1031,7 @@ main(int argc, char **argv)
 	struct rlimit none = { 0, 0 }, files;
 	struct err e = { 0 };
 
+	file_hold_std();
 	/* Before anything is read: no secret reaches a core file. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -1017,12 +1054,14 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		if (parse(argc - 1, argv + 1, &o, &e) < 0) {
+		if (parse(&commands[i], argc - 1, argv + 1, &o, &e) < 0) {
 			(void)err_remedy(&e, "usage: aumbryd %s %s",
 			    commands[i].name, commands[i].usage);
 			return report(&e);
 		}
-		return commands[i].run(&o, &e) < 0 ? report(&e) : 0;
+		return commands[i].run(&o, &e) < 0 || file_out_done(&e) < 0
+		    ? report(&e)
+		    : 0;
 	}
 	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 	return report(&e);

@@ -534,6 +534,7 @@ main(int argc, char **argv)
 	struct options o = { 0 };
 	struct err e = { 0 };
 
+	file_hold_std();
 	/* Before anything is read: no secret reaches a core file. */
 	harden();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
@@ -555,7 +556,9 @@ main(int argc, char **argv)
 			    commands[i].name, commands[i].usage);
 			return report(&e);
 		}
-		return commands[i].run(&o, &e) < 0 ? report(&e) : 0;
+		return commands[i].run(&o, &e) < 0 || file_out_done(&e) < 0
+		    ? report(&e)
+		    : 0;
 	}
 	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 	return report(&e);

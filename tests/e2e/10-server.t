@@ -144,5 +144,41 @@ start_server
 ok 'with them all is whole' at two check --read
 stop_server
 refused 'an unknown flag' 2 bad-usage aumbryd serve --data "$DATA" --nonsense
+refused 'a flag of another command' 2 bad-usage \
+	aumbryd invite --data "$DATA" --read
+refused 'a word too many' 2 bad-usage aumbryd invite --data "$DATA" 3
+refused 'also behind a name' 2 bad-usage \
+	aumbryd account --data "$DATA" suspend two please
+refused 'an invitation that is over at once' 2 bad-usage \
+	aumbryd invite --data "$DATA" --expires 0s
 exits 'an unknown command' 2 aumbryd nonsense
+
+# The operator types a name as people do who sign in (gitea #2186).
+ok 'a name in capitals' aumbryd account --data "$DATA" show Two
+ok 'with its host' aumbryd account --data "$DATA" suspend two@localhost
+ok '- both ways' aumbryd account --data "$DATA" resume TWO@LOCALHOST
+refused 'of another host' 2 bad-name \
+	aumbryd account --data "$DATA" suspend two@example.org
+
+# What is shown once and was shown to nobody is no success.
+to() {
+	target=$1
+	shift
+	"$@" >"$target"
+}
+refused 'an invitation that cannot be written' 1 io-error \
+	to /dev/full aumbryd invite --data "$DATA"
+refused 'a list that cannot' 1 io-error \
+	to /dev/full aumbryd account --data "$DATA" list
+refused 'help that cannot' 1 io-error to /dev/full aumbry help
+
+# Started without standard descriptors: no file of the server takes their
+# place, which log lines would be written into.
+aumbryd serve --data "$DATA" 0<&- 1>&- 2>&- &
+SERVER=$!
+ok 'it serves' until_true 30 answers "$(sed -n \
+	's/^listen = .*:\([0-9]*\)$/\1/p' "$DATA/aumbryd.conf")"
+equal 'descriptors that were closed are nothing' '/dev/null /dev/null /dev/null' \
+	"$(readlink "/proc/$SERVER/fd/0" "/proc/$SERVER/fd/1" \
+		"/proc/$SERVER/fd/2" | paste -sd ' ' -)"
 finish

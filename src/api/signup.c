@@ -226,7 +226,8 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	memcpy(a.name, name, strlen(name) + 1);
 	if (!account_name_ok(a.name))
 		return err_set(e, ERR_BAD_NAME,
-		    "a name has 1 to %d of the characters a-z 0-9 . _ -",
+		    "a name has 1 to %d of the characters a-z 0-9 . _ -, with "
+		    "a letter or digit at both ends and no dot beside another",
 		    LIMIT_NAME_BYTES);
 	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
 	    opsrv_record_check(record.p, e) < 0 ||

@@ -185,7 +185,9 @@ account_name_ok(char *name)
 			name[i]) == NULL)
 			return false;
 	}
-	return n >= 1 && n <= LIMIT_NAME_BYTES;
+	return n >= 1 && n <= LIMIT_NAME_BYTES &&
+	    strchr("._-", name[0]) == NULL &&
+	    strchr("._-", name[n - 1]) == NULL && strstr(name, "..") == NULL;
 }
 
 int

@@ -30,7 +30,11 @@ struct account {
 	struct digest birth_pin;
 };
 
-/* 1 to 64 of a-z 0-9 . _ -; upper case is lowered in place. */
+/*
+ * 1 to 64 of a-z 0-9 . _ -, with a letter or digit at both ends and no dot
+ * beside another: it stands in mail addresses, in paths of what mail and
+ * calendar servers keep, and on command lines. Upper case is lowered in place.
+ */
 bool account_name_ok(char *name);
 
 /* errors: name-taken. */

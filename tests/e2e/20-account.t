@@ -13,6 +13,11 @@ refused 'a name with a space' 2 bad-name \
 	at ana signup "$URL" 'ana b' --invite "$INVITE"
 refused 'a name of 65 bytes' 2 bad-name \
 	at ana signup "$URL" "$(printf '%065d' 0)" --invite "$INVITE"
+# It stands in paths and addresses (gitea #7637).
+for bad in .. .well-known ana. -ana ana_ a..b; do
+	refused "the name $bad" 2 bad-name \
+		at ana signup "$URL" --invite "$INVITE" -- "$bad"
+done
 refused 'standard protection' 4 protection-blocked \
 	at ana signup "$URL" ana --protection standard --invite "$INVITE"
 refused 'sign-up without a terminal' 2 input-missing \

@@ -79,7 +79,7 @@ take_wish(struct call *c, struct wish *w, struct err *e)
 		return err_remedy(e, "Choose another label.");
 	}
 	if (ends && (lives_s == 0 || lives_s > LIVES_MAX_S))
-		return err_set(e, ERR_BAD_REQUEST,
+		return err_set(e, ERR_USAGE,
 		    "an app-specific password lives for 1 second to 100 years");
 	w->expires_ms = ends ? (uint64_t)c->now_ms + lives_s * 1000 : 0;
 	return 0;

@@ -69,6 +69,9 @@ const char *cli_verb(struct cli *cli);
  */
 MUST_CHECK int cli_parse(struct cli *cli, const struct cli_option *options,
     size_t n, int min, int max, struct err *e);
+/* Returns -1: this operand is of no use here, and passed over it would mislead.
+ * errors: bad-usage. */
+int cli_too_many(const char *word, struct err *e);
 void cli_list_free(struct cli_list *l);
 /* A copy that lives as long as cli. */
 const char *cli_keep(struct cli *cli, const char *text);

@@ -371,6 +371,10 @@ cli_device(struct cli *cli, struct err *e)
 	bool known = wants_word || adopts || strcmp(verb, "list") == 0 ||
 	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
 	    strcmp(verb, "refuse") == 0 || strcmp(verb, "allow-again") == 0;
+	bool takes_word = wants_word || strcmp(verb, "approve") == 0 ||
+	    strcmp(verb, "refuse") == 0;
+	if (known && word != NULL && !takes_word)
+		return cli_too_many(word, e);
 	if (!known || (wants_word && word == NULL))
 		return err_set(e, ERR_USAGE,
 		    known ? "a name is missing"

@@ -51,16 +51,15 @@ add(struct cli *cli, struct remote *r, const struct cli_proof *p,
 	    jsonio_text(answer, "secret", &secret, e) < 0 ||
 	    jsonio_text(answer, "uri", &uri, e) < 0)
 		return -1;
-	if (file != NULL) {
-		buf_put_str(&line, secret);
-		buf_put_u8(&line, '\n');
-		if (file_write(file, buf_bytes(&line), 0600, e) < 0)
-			return -1;
-	}
+	/* First of all: whatever becomes of the file, it waits now. */
 	if (isatty(STDERR_FILENO))
 		print_qr(uri);
 	(void)printf("%s\n", secret);
-	return 0;
+	if (file == NULL)
+		return 0;
+	buf_put_str(&line, secret);
+	buf_put_u8(&line, '\n');
+	return file_write(file, buf_bytes(&line), 0600, e);
 }
 
 static int

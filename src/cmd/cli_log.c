@@ -173,7 +173,9 @@ cli_log(struct cli *cli, struct err *e)
 	if (since != NULL && text_parse_span(since, &span) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
-	int64_t from = since != NULL ? now_ms() - span * 1000 : 0;
+	int64_t now = now_ms();
+	int64_t from =
+	    since != NULL && span < now / 1000 ? now - span * 1000 : 0;
 	if (cli_account(cli, &a, e) < 0 ||
 	    journal(cli, a.self, &lines, &lie, e) < 0 ||
 	    read_all(a.remote, from, events, e) < 0)

@@ -193,6 +193,12 @@ find_home(struct cli *cli, struct err *e)
 }
 
 int
+cli_too_many(const char *word, struct err *e)
+{
+	return err_set(e, ERR_USAGE, "\"%s\" is one word too many", word);
+}
+
+int
 cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
     int max, struct err *e)
 {
@@ -215,7 +221,6 @@ cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
 	if (kept < min)
 		return err_set(e, ERR_USAGE, "something is missing");
 	if (max >= 0 && kept > max)
-		return err_set(e, ERR_USAGE, "\"%s\" is one word too many",
-		    cli->args[max]);
+		return cli_too_many(cli->args[max], e);
 	return find_home(cli, e);
 }

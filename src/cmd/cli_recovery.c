@@ -555,8 +555,12 @@ options_free(struct cli_recovery *o)
 int
 cli_recovery(struct cli *cli, struct err *e)
 {
-	static const char *const verbs[] = { "status", "key", "contact",
-		"assist", "kit", "drill", "stop", "allow", "veto" };
+	static const struct {
+		const char *verb;
+		int words; /* with it, at most */
+	} verbs[] = { { "status", 1 }, { "key", 2 }, { "contact", 3 },
+		{ "assist", 3 }, { "kit", 2 }, { "drill", 1 }, { "stop", 2 },
+		{ "allow", 2 }, { "veto", 1 } };
 	OWN(self_free) struct self *s = NULL;
 	OWN(options_free) struct cli_recovery o = { .out = NULL };
 	const struct cli_option options[] = { CLI_PROOF(&o.proof),
@@ -566,13 +570,16 @@ cli_recovery(struct cli *cli, struct err *e)
 		{ "kit", CLI_FLAG, &o.kit }, { "drill", CLI_FLAG, &o.drill },
 		{ "print-code", CLI_FLAG, &o.print_code },
 		{ "timeout", CLI_TEXT, &o.timeout } };
-	bool known = false;
+	int words = 0;
 
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 3, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		known |= strcmp(cli->args[0], verbs[i]) == 0;
-	if (!known)
+		if (strcmp(cli->args[0], verbs[i].verb) == 0)
+			words = verbs[i].words;
+	if (words > 0 && cli->n_args > words)
+		return cli_too_many(cli->args[words], e);
+	if (words == 0)
 		return err_set(e, ERR_USAGE,
 		    "aumbry recovery status | key … | contact … | assist OWNER "
 		    "| kit … | drill | stop [ID] | allow [ID] | veto");

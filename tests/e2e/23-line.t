@@ -158,4 +158,15 @@ refused 'three that are withdrawn are given back in an hour' 4 \
 says 'a server with -v tells of each request' \
 	' debug request .*route="POST /v1/signup/finish" status=200' \
 	cat "$T/server.err"
+
+# A word that is passed over misleads: a file that was named was not tried.
+for words in 'device list' 'device requests' 'device allow-again' \
+	'recovery status' 'recovery drill' 'recovery veto' 'recovery stop x'; do
+	# shellcheck disable=SC2086 # two words
+	refused "$words takes no more" 2 bad-usage at ana $words "$T/key"
+done
+ok 'longer ago than there was time' at ana log --since 100000y
+also 'is all' ' signup '
+refused 'a password file of an empty variable is none' 2 input-missing \
+	env AUMBRY_PASSWORD_FILE= aumbry --home "$T/ana" step-up
 finish

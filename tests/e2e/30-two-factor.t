@@ -33,6 +33,10 @@ also 'that names the command' '^Run: aumbry authenticator add$'
 refused 'to confirm what was not added' 4 factor-missing \
 	at ana authenticator confirm 123456
 
+# The server has it by then: it is shown, and can be confirmed.
+refused 'its file cannot be written' 1 not-found \
+	at ana authenticator add --secret-file "$T/nowhere/secret"
+also 'and the secret is shown all the same' '^[A-Z2-7]{32}$'
 ok 'adds an authenticator' \
 	at ana authenticator add --secret-file "$T/secret"
 equal 'its secret is shown, and in the file' \

@@ -34,6 +34,8 @@ refused 'none while two-factor is pending' 4 two-factor-required \
 also 'says what to do' '^Run: aumbry authenticator add$'
 ok 'an authenticator' at ana authenticator add --secret-file "$SECRET"
 ok 'turns two-factor on' at ana authenticator confirm "$(totp now)"
+refused 'none that is over at once' 2 bad-usage \
+	at ana app-password create Phone --scope mail --expires 0s
 ok 'makes one for mail' at ana app-password create Phone --scope mail
 also 'shows it' '^[a-z]{4}-[a-z]{4}-[a-z]{4}-[a-z]{4}$'
 mail=$(head -n 1 "$T/out")

@@ -215,12 +215,22 @@ open_parts(const char *data, enum db_use use, struct server *s, struct err *e)
 	return s->data_fd < 0 ? err_sys(e, "%s", data) : 0;
 }
 
-/* Beside a server that runs, or without one. */
+/*
+ * Beside a server that runs, or without one. Root becomes whom the server runs
+ * as, or what is made here would be closed to it; but not where it also writes
+ * elsewhere.
+ */
 static int
-open_data(const char *data, struct server *s, struct err *e)
+open_data(const char *data, bool elsewhere, struct server *s, struct err *e)
 {
-	return load_config(data, s, e) < 0 || is_there(data, s, e) < 0 ||
-		open_parts(data, DB_BESIDE, s, e) < 0
+	struct daemon_user user;
+
+	if (load_config(data, s, e) < 0 ||
+	    daemon_user_find(data, &s->config, &user, e) < 0 ||
+	    load_keys(data, s, e) < 0 ||
+	    (!elsewhere && daemon_user_become(&user, e) < 0))
+		return -1;
+	return is_there(data, s, e) < 0 || open_parts(data, DB_BESIDE, s, e) < 0
 	    ? -1
 	    : 0;
 }
@@ -409,7 +419,7 @@ run_invite(const struct options *o, struct err *e)
 	    (text_parse_span(o->expires, &span) < 0 || span == 0))
 		return err_set(e, ERR_USAGE,
 		    "--expires is a span as 7d, not %s", o->expires);
-	return open_data(o->data, &s, e) < 0
+	return open_data(o->data, false, &s, e) < 0
 	    ? -1
 	    : print_invite(&s, o->uses, span * 1000, e);
 }
@@ -499,7 +509,8 @@ read_settings(const struct options *o, struct server *s, struct err *e)
 	if (load_config(o->data, s, e) < 0 ||
 	    (o->listen != NULL &&
 		config_set(&s->config, "server", "listen", o->listen, e) < 0) ||
-	    gateway_check(&s->config, e) < 0)
+	    gateway_check(&s->config, e) < 0 ||
+	    postman_check(&s->config, e) < 0)
 		return -1;
 	return s->config.place_database[0] != '\0'
 	    ? geoip_open(s->config.place_database, &s->geoip, e)
@@ -595,7 +606,7 @@ run_restored(const struct options *o, struct err *e)
 	if (o->age == NULL || text_parse_span(o->age, &age_s) < 0)
 		return err_set(e, ERR_USAGE,
 		    "--age SPAN is missing: how old the copy is, as 36h or 3d");
-	if (open_data(o->data, &s, e) < 0 || give_rows(&s, e) < 0)
+	if (open_data(o->data, false, &s, e) < 0 || give_rows(&s, e) < 0)
 		return -1;
 	return restored_mark(o->data, now_ms() - age_s * 1000, e);
 }
@@ -713,7 +724,7 @@ run_account(const struct options *o, struct err *e)
 	if (o->n_args > words)
 		return err_set(
 		    e, ERR_USAGE, "%s is not understood", o->args[words]);
-	if (open_data(o->data, &s, e) < 0 ||
+	if (open_data(o->data, false, &s, e) < 0 ||
 	    (o->n_args > 1 &&
 		typed_account(bytes_str(o->args[1]), s.config.host, &typed, e) <
 		    0))
@@ -769,7 +780,8 @@ run_status(const struct options *o, struct err *e)
 	OWN(buf_free) struct buf used = { 0 };
 	uint64_t n[3];
 
-	if (open_data(o->data, &s, e) < 0 || db_read(s.db, count_job, n, e) < 0)
+	if (open_data(o->data, false, &s, e) < 0 ||
+	    db_read(s.db, count_job, n, e) < 0)
 		return -1;
 	put_url(&s, 0, &url);
 	if (o->json) {
@@ -806,7 +818,7 @@ run_check(const struct options *o, struct err *e)
 	OWN(server_free) struct server s = { .data_fd = -1 };
 	uint64_t n = 0;
 
-	if (open_data(o->data, &s, e) < 0 ||
+	if (open_data(o->data, false, &s, e) < 0 ||
 	    (o->repair && give_rows(&s, e) < 0) ||
 	    zone_check(&s.store, o->read ? ZONE_CHECK_READ : ZONE_CHECK_LOOK,
 		finding, &n, e) < 0)
@@ -825,7 +837,7 @@ run_backup(const struct options *o, struct err *e)
 
 	if (o->to == NULL)
 		return err_set(e, ERR_USAGE, "--to OUT is missing");
-	if (open_data(o->data, &s, e) < 0 ||
+	if (open_data(o->data, true, &s, e) < 0 ||
 	    copy_server(&s, o->data, o->to, &r, e) < 0)
 		return -1;
 	(void)printf(o->json ? "{\"blobs\":%llu,\"copied\":%llu,"

@@ -21,6 +21,7 @@ enum kind {
 	KIND_TEXT, /* anything */
 	KIND_SECRET, /* text, or @/path of a file that holds it */
 	KIND_HOST,
+	KIND_URL, /* http(s)://HOST[:PORT] and no more, or empty */
 	KIND_LISTEN, /* ADDR:PORT */
 	KIND_LOOPBACK, /* ADDR:PORT on loopback, or empty */
 	KIND_ADDRESS, /* or empty */
@@ -57,7 +58,7 @@ static const struct row rows[] = {
 { "server", "user", KIND_TEXT, AT(user), "", 0, 0,
   "User that `aumbryd serve` becomes when root has started it. Empty: whom\n"
   "the data folder belongs to." },
-{ "server", "url", KIND_TEXT, AT(url), "", 0, 0,
+{ "server", "url", KIND_URL, AT(url), "", 0, 0,
   "Address that clients use, when it is not https://HOST:PORT." },
 { "server", "tls_cert", KIND_PATH, AT(tls_cert), "", 0, 0,
   "PEM certificate chain. Empty: the self-signed one made by init." },
@@ -262,6 +263,22 @@ check_host(const char *s, struct err *e)
 	return 0;
 }
 
+/* Clients take an address that has more for no address. */
+static int
+check_url(const char *s, struct err *e)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+	size_t n = strncmp(s, "https://", 8) == 0 ? 8
+	    : strncmp(s, "http://", 7) == 0	  ? 7
+						  : 0;
+
+	if (s[0] == '\0' ||
+	    (n > 0 && s[n] != '\0' && strspn(s + n, chars) == strlen(s + n)))
+		return 0;
+	return wrong(e, s, "of the form https://HOST or https://HOST:PORT");
+}
+
 /* What inih would not give back as it was written. */
 static int
 check_text(const char *s, struct err *e)
@@ -291,6 +308,8 @@ check_kind(const struct row *row, const char *s, struct err *e)
 	switch (row->kind) {
 	case KIND_HOST:
 		return check_host(s, e);
+	case KIND_URL:
+		return check_url(s, e);
 	case KIND_LISTEN:
 		return check_listen(s, false, e);
 	case KIND_LOOPBACK:

@@ -256,6 +256,22 @@ postman_free(struct postman **pp)
 }
 
 int
+postman_check(const struct config *c, struct err *e)
+{
+	const char *url = c->smtp_url;
+
+	if (url[0] == '\0')
+		return 0;
+	if (strncmp(url, "smtp://", 7) != 0 && strncmp(url, "smtps://", 8) != 0)
+		return err_set(e, ERR_USAGE,
+		    "[mail] smtp_url begins with smtp:// or smtps://");
+	return notice_address_ok(c->mail_from)
+	    ? 0
+	    : err_set(e, ERR_USAGE,
+		  "[mail] smtp_url needs from, an address NAME@DOMAIN");
+}
+
+int
 postman_start(struct server *s, struct postman **out, struct err *e)
 {
 	OWN(postman_free) struct postman *p = mem_new(sizeof *p);
@@ -267,9 +283,6 @@ postman_start(struct server *s, struct postman **out, struct err *e)
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&p->told, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	if (!notice_address_ok(s->config.mail_from))
-		return err_set(e, ERR_USAGE,
-		    "[mail] smtp_url needs from, an address NAME@DOMAIN");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (p->curl = curl_easy_init()) == NULL)
 		abort();

@@ -17,7 +17,10 @@
 
 struct postman;
 
-/* errors  bad-usage when [mail] from is missing. */
+/* Is [mail] whole? errors: bad-usage. */
+MUST_CHECK int postman_check(const struct config *c, struct err *e);
+
+/* After postman_check. errors: io-error. */
 MUST_CHECK int postman_start(
     struct server *s, struct postman **out, struct err *e);
 /* There is something new. From any thread; NULL is fine. */

@@ -153,7 +153,7 @@ refused 'an invitation that is over at once' 2 bad-usage \
 	aumbryd invite --data "$DATA" --expires 0s
 exits 'an unknown command' 2 aumbryd nonsense
 
-# The operator types a name as people do who sign in (gitea #2186).
+# The operator types a name as people do who sign in.
 ok 'a name in capitals' aumbryd account --data "$DATA" show Two
 ok 'with its host' aumbryd account --data "$DATA" suspend two@localhost
 ok '- both ways' aumbryd account --data "$DATA" resume TWO@LOCALHOST
@@ -181,4 +181,32 @@ ok 'it serves' until_true 30 answers "$(sed -n \
 equal 'descriptors that were closed are nothing' '/dev/null /dev/null /dev/null' \
 	"$(readlink "/proc/$SERVER/fd/0" "/proc/$SERVER/fd/1" \
 		"/proc/$SERVER/fd/2" | paste -sd ' ' -)"
+
+# An address that clients would not take (vaultwarden #1803).
+for url in cloud.example.org https://cloud.example.org/aumbry \
+	https://a@cloud.example.org ftp://cloud.example.org https://; do
+	configure server url "$url"
+	refused "url = $url" 2 bad-usage \
+		aumbryd serve --data "$DATA" --check-config
+done
+configure server url https://cloud.example.org:8443
+ok 'url with a port' aumbryd serve --data "$DATA" --check-config
+configure server url ''
+
+# What root does beside a server of another user, that user can go on with
+# (owncloud #12307).
+stop_server
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 711 "$T"
+	chown -R nobody "$DATA"
+	ok 'root tells of a restore' aumbryd restored --data "$DATA" --age 1h
+	ok '- and invites' aumbryd invite --data "$DATA"
+	equal '- nothing is closed to the server' '' \
+		"$(find "$DATA" ! -user nobody)"
+	SERVE='setpriv --reuid nobody --clear-groups'
+	start_server
+	ok '- which starts' at two status
+else
+	pass 'not root: nobody else to become'
+fi
 finish

@@ -20,6 +20,9 @@ mail=$(cat "$T/mail")
 ok 'Cyrus runs' start_cyrus
 ok 'Postfix runs' start_postfix
 stop_server
+configure mail smtp_url "127.0.0.1:$RELAY"
+refused 'a relay is an address with its scheme' 2 bad-usage \
+	aumbryd serve --data "$DATA" --check-config
 configure mail smtp_url "smtp://127.0.0.1:$RELAY"
 refused 'a relay needs a sender' 2 bad-usage aumbryd serve --data "$DATA"
 configure mail from aumbry@localhost

@@ -164,7 +164,8 @@ writes_back_what_was_set(void **state)
 	static const char *const values[][3] = {
 		{ "server", "host", "home.example" },
 		{ "server", "listen", "[::]:443" },
-		{ "server", "url", "https://home.example/#x=1;2" },
+		{ "server", "url", "https://home.example:443" },
+		{ "phone", "call_command", "call #x=1;2" },
 		{ "accounts", "default_quota", "1000" },
 		{ "limits", "mature_hours", "0" },
 		{ "storage", "blobs", "dir:/srv/a b" },
@@ -179,14 +180,17 @@ writes_back_what_was_set(void **state)
 		assert_int_equal(config_set(&a, values[i][0], values[i][1],
 				     values[i][2], &e),
 		    0);
-	assert_int_equal(config_set(&a, "server", "url", "a\nb = c", &e), -1);
-	assert_int_equal(config_set(&a, "server", "url", "a ;b", &e), -1);
+	assert_int_equal(
+	    config_set(&a, "phone", "call_command", "a\nb = c", &e), -1);
+	assert_int_equal(
+	    config_set(&a, "phone", "call_command", "a ;b", &e), -1);
 	assert_int_equal(config_set(&a, "server", "nokey", "a", &e), -1);
 	config_text(&a, &text);
 	assert_int_equal(config_parse(buf_bytes(&text), "f", &b, &e), 0);
 	assert_string_equal(b.host, "home.example");
 	assert_string_equal(b.listen, "[::]:443");
-	assert_string_equal(b.url, "https://home.example/#x=1;2");
+	assert_string_equal(b.url, "https://home.example:443");
+	assert_string_equal(b.call_command, "call #x=1;2");
 	assert_string_equal(b.blobs, "dir:/srv/a b");
 	assert_int_equal(b.default_quota_bytes, 1000);
 	assert_int_equal(b.mature_hours, 0);

@@ -270,11 +270,16 @@ folder_open(struct blob_store *s, const struct blob_name *name, int *out,
     uint64_t *size, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
+	OWN(fd_close) int fd = -1;
 	struct stat st;
 
 	put_path(&path, folder_of(s), name);
-	OWN(fd_close) int fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (file_open_plain(buf_text(&path), O_RDONLY, &fd, e) < 0) {
+		if (e->code == ERR_STATE_DAMAGED)
+			e->code = ERR_NOT_FOUND; /* what is there is no blob */
+		return -1;
+	}
+	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s", buf_text(&path));
 	*size = (uint64_t)st.st_size;
 	*out = fd;
@@ -496,8 +501,10 @@ clear_tmp(const char *tmp, struct err *e)
 		if (entry->d_name[0] == '.')
 			continue;
 		OWN(mem_free) char *path = file_join(tmp, entry->d_name);
-		OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		OWN(fd_close) int fd = -1;
+		struct err ignored;
+		if (file_open_plain(path, O_RDONLY, &fd, &ignored) == 0 &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0)
 			(void)unlink(path);
 	}
 	return 0;

@@ -116,4 +116,9 @@ refused '- which asks in vain' 4 request-refused \
 	at visitor visit ask --timeout 5s
 ok 'web access is turned off' at laptop protection web off
 refused '- nothing is asked' 4 release-refused at visitor visit ask
+ok 'it is turned on again' at laptop protection web on --code "$(code)"
+ok 'a device lets it read' come
+ok '- which it does' at visitor snapshot list
+ok 'web access is turned off meanwhile' at laptop protection web off
+refused '- and it reads no more' 4 permission-denied at visitor snapshot list
 finish

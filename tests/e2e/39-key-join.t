@@ -114,6 +114,17 @@ ok 'that device reads' at d restore latest --to "$T/restored4"
 
 # ---- a key that was removed, and a server that lies
 
+# The server says which member of the circle a key is. It must not be able to
+# have another device put out by that.
+bee=$(at a --json device list | node -e 'for (const l of require("fs")
+	.readFileSync(0, "utf8").trim().split("\n")) { const d = JSON.parse(l);
+	if (d.name === "bee") console.log(d.id) }')
+member=$(ask "SELECT hex(member) FROM security_key WHERE name = 'one'")
+ask "UPDATE security_key SET member = x'$bee' WHERE name = 'one'"
+refused 'a server that calls a device a key' 6 key-substituted \
+	keyed two a security-key remove one
+ok '- which stays in the account' at b status
+ask "UPDATE security_key SET member = x'$member' WHERE name = 'one'"
 ok 'a key goes' keyed two a security-key remove one
 refused 'and lets nobody in' 1 security-key-unknown with_key one e
 epoch=$(ask "SELECT MAX(epoch) FROM envelope WHERE purpose = 1")

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define KEYS "/v1/security-keys"
-#define MEMBERS 16 /* more than an account has keys */
+#define MEMBERS LIMIT_REMOVE_IDS
 
 struct gone {
 	struct id ids[MEMBERS];
@@ -69,6 +69,19 @@ keep_active(const struct self *s, struct gone *g, struct err *e)
 	return 0;
 }
 
+/* All keys there are, by the circle, which tells that better than a server. */
+static void
+all_keys(const struct self *s, struct gone *g)
+{
+	g->n = 0;
+	for (size_t i = 0; i < s->circle.n_members; i++) {
+		const struct member *m = &s->circle.members[i];
+		if (m->active && m->device.class == CLASS_SECURITY_KEY &&
+		    g->n < MEMBERS)
+			g->ids[g->n++] = m->device.dev_id;
+	}
+}
+
 /*
  * First what the circle says, then the server: in between an account is at
  * worst stricter than it says, and the command can be run again.
@@ -84,6 +97,8 @@ remove_members(struct self *s, struct gone *g, bool all, struct err *e)
 			  "account can end that");
 	if (keep_active(s, g, e) < 0)
 		return -1;
+	if (all)
+		all_keys(s, g);
 	if (all && self_keys_only(s, false, e) < 0)
 		return -1;
 	return g->n > 0 ? self_remove(s, g->ids, g->n, e) : 0;

@@ -169,6 +169,14 @@ ok '- and all is there' at g restore latest --to "$T/restored5"
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e
 calm
+# Nor has it a say in which stay, when all are to go.
+equal 'another account has two keys as members' 2 \
+	"$(at bob device list | grep -c 'security key')"
+ask "UPDATE security_key SET member = zeroblob(16)
+	WHERE uid = (SELECT uid FROM account WHERE name = 'bob')"
+ok 'all its keys go' keyed bobs bob security-key remove --all
+equal '- as members, too, whatever the server calls them' 0 \
+	"$(at bob device list | grep -c 'security key')"
 ok 'a key is put out as a device' keyed plain a device remove two
 refused 'then it is a factor alone' 1 code-expired \
 	with_key two e --timeout 1s

@@ -229,6 +229,22 @@ says '- and writes through no link in the log' '^nobody but me$' cat "$mine"
 equal '- not one byte' 14 "$(stat -c %s "$mine")"
 AS='timeout 60' # less than it would wait
 anew
+mkdir "$T/documents"
+echo 'years of work' >"$T/documents/thesis"
+echo 'more of it' >"$T/documents/0123456789abcdef"
+rmdir "$DISK/blobs/tmp"
+ln -s "$T/documents" "$DISK/blobs/tmp"
+run to_disk "$T/files"
+equal 'a link in the place of its working folder loses nothing' \
+	'0123456789abcdef thesis' "$(echo $(ls "$T/documents"))"
+rm "$DISK/blobs/tmp"
+mkdir "$DISK/blobs/tmp"
+echo 'of somebody else' >"$DISK/blobs/tmp/thesis"
+echo 'cut off' >"$DISK/blobs/tmp/0123456789abcdef"
+ok '- with one of its own all goes on' to_disk "$T/files"
+equal '- and it is cleared of what is its own' thesis \
+	"$(ls "$DISK/blobs/tmp")"
+anew
 rm "$log"
 mkfifo "$log"
 ok 'a pipe in the log is not waited at' to_disk "$T/files"

@@ -39,6 +39,10 @@ extern const struct http_sink zones_blob_put;
 /* Append whom a prompt and a refusal count for. */
 void join_asker(
     const struct call *c, uint8_t class, const char *os, struct buf *out);
+/* Whether no device has refused that asker within a day; else *ok false: it is
+ * refused. */
+MUST_CHECK int join_not_refused(struct tx *tx, struct call *c,
+    const struct id *uid, const char *asker, bool *ok, struct err *e);
 /* Count one prompt of the trusted devices; *ok false: refused. */
 MUST_CHECK int join_may_prompt(struct tx *tx, struct call *c,
     const struct id *uid, const char *asker, bool *ok, struct err *e);

@@ -185,14 +185,11 @@ prompt_key(
 }
 
 int
-join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
+join_not_refused(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
-	OWN(buf_free) struct buf key = { 0 };
-	OWN(buf_free) struct buf all = { 0 };
 	OWN(stmt_done) struct stmt *s = NULL;
-	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
 	bool row;
 
 	buf_printf(&silent, "silent|%s|%s", id_text(uid).s, asker);
@@ -208,8 +205,20 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 		(void)err_remedy(&c->refusal,
 		    "If that was a mistake, run on any device of the account: "
 		    "aumbry device allow-again");
-		return 0;
 	}
+	return 0;
+}
+
+int
+join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
+    const char *asker, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf all = { 0 };
+	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
+
+	if (join_not_refused(tx, c, uid, asker, ok, e) < 0 || !*ok)
+		return *ok ? -1 : 0;
 	buf_printf(&all, "prompt|%s", id_text(uid).s);
 	prompt_key(&key, uid, "", asker);
 	if (server_drip(tx, c, buf_text(&key), c->s->config.prompts_per_hour,

@@ -187,13 +187,26 @@ close_escrow(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 	    : 0;
 }
 
+/* Who was let read stops, and who asks is answered: it is the devices' no. */
+static int
+close_web(struct tx *tx, const struct id *uid, struct err *e)
+{
+	return sql_run(tx, e, "UPDATE session SET released = 0 WHERE uid = ?",
+		   "i", uid) < 0
+	    ? -1
+	    : sql_run(tx, e,
+		  "UPDATE visit SET state = 4 WHERE uid = ? AND state <= 1",
+		  "i", uid);
+}
+
 int
 protect_changed(struct tx *tx, struct call *c, const struct circle *before,
     const struct circle *after, struct err *e)
 {
 	bool standard = after->protection == PROTECTION_STANDARD;
 
-	if (protect_check(c, after, e) < 0)
+	if (protect_check(c, after, e) < 0 ||
+	    (after->web_access == 0 && close_web(tx, &after->uid, e) < 0))
 		return -1;
 	if (before->web_access != after->web_access &&
 	    before->protection == after->protection)

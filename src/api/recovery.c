@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define BIRTH_PIN (4 + 3 * DIGEST_BYTES)
+/* Keys that an account has told of: two sets' worth, and as many that no entry
+ * names yet. */
+#define RECOVERY_STAGED (4 * LIMIT_RECOVERY_KEYS)
 
 /* ---- keys ---- */
 
@@ -118,6 +121,56 @@ recovery_half(
 	return server_json(app, q, r, half, SERVER_READ, e);
 }
 
+/* Of those that no set names, neither the one in force nor the one that waits,
+ * the oldest go, `most` of them. */
+static int
+drop_unused(struct tx *tx, const struct circle *c, size_t most, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	OWN(buf_free) struct buf refs = { 0 };
+	struct id ref;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT keyref FROM recovery WHERE uid = ? ORDER BY created_ms",
+		"i", &c->uid) < 0 ||
+	    sql_gather(s, &refs, e) < 0)
+		return -1;
+	struct scan p = scan_of(buf_bytes(&refs));
+	while (p.n > 0 && most > 0) {
+		struct bytes x = scan_v16(&p);
+		if (x.n != ID_BYTES)
+			continue;
+		memcpy(ref.b, x.p, ID_BYTES);
+		if (recovery_find(&c->recovery, &ref) != NULL ||
+		    (c->pending && recovery_find(&c->next, &ref) != NULL))
+			continue;
+		if (sql_run(tx, e,
+			"DELETE FROM recovery WHERE uid = ? AND keyref = ?",
+			"ii", &c->uid, &ref) < 0)
+			return -1;
+		most--;
+	}
+	return 0;
+}
+
+/* Nobody, also no device that is out by now, uses up the place of the ways to
+ * recover: what was told and never named in the circle makes room. */
+static int
+make_room(struct tx *tx, const struct call *c, struct err *e)
+{
+	OWN(circle_free) struct circle circle = { 0 };
+	uint64_t n;
+
+	if (sql_count(tx, e, &n, "SELECT COUNT(*) FROM recovery WHERE uid = ?",
+		"i", &c->me->uid) < 0)
+		return -1;
+	if (n < RECOVERY_STAGED)
+		return 0;
+	return account_circle(tx, &c->me->uid, &circle, e) < 0
+	    ? -1
+	    : drop_unused(tx, &circle, (size_t)n - RECOVERY_STAGED + 1, e);
+}
+
 /* What belongs to a key that an entry of the circle will name next. */
 static int
 stage(struct tx *tx, struct call *c, struct err *e)
@@ -127,7 +180,7 @@ stage(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf half = { 0 };
 	OWN(buf_free) struct buf pin = { 0 };
 	struct id keyref;
-	uint64_t kind, n;
+	uint64_t kind;
 
 	if (jsonio_id(c->in, "keyref", &keyref, e) < 0 ||
 	    jsonio_u64(c->in, "kind", &kind, e) < 0 ||
@@ -141,14 +194,8 @@ stage(struct tx *tx, struct call *c, struct err *e)
 		jsonio_bytes(c->in, "assist", DIGEST_BYTES, &assist, e) < 0))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "what belongs to a recovery key is not whole");
-	/* What was staged and never used makes room after two sets' worth. */
-	if (sql_count(tx, e, &n, "SELECT COUNT(*) FROM recovery WHERE uid = ?",
-		"i", &c->me->uid) < 0)
+	if (make_room(tx, c, e) < 0)
 		return -1;
-	if (n >= 4ULL * LIMIT_RECOVERY_KEYS)
-		return err_set(e, ERR_TOO_LARGE,
-		    "an account has at most %d recovery keys",
-		    LIMIT_RECOVERY_KEYS);
 	return sql_run(tx, e,
 	    "INSERT INTO recovery (uid, keyref, kind, verifier, assist, half,"
 	    " birth_pin, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -197,28 +244,8 @@ recovery_staged(struct tx *tx, const struct circle *c, struct err *e)
 int
 recovery_tidy(struct tx *tx, const struct circle *c, struct err *e)
 {
-	OWN(stmt_done) struct stmt *s = NULL;
-	OWN(buf_free) struct buf refs = { 0 };
-	struct id ref;
-
-	if (sql_ask(tx, e, &s, "SELECT keyref FROM recovery WHERE uid = ?", "i",
-		&c->uid) < 0 ||
-	    sql_gather(s, &refs, e) < 0)
+	if (drop_unused(tx, c, SIZE_MAX, e) < 0)
 		return -1;
-	struct scan p = scan_of(buf_bytes(&refs));
-	while (p.n > 0) {
-		struct bytes x = scan_v16(&p);
-		if (x.n != ID_BYTES)
-			continue;
-		memcpy(ref.b, x.p, ID_BYTES);
-		if (recovery_find(&c->recovery, &ref) != NULL ||
-		    (c->pending && recovery_find(&c->next, &ref) != NULL))
-			continue;
-		if (sql_run(tx, e,
-			"DELETE FROM recovery WHERE uid = ? AND keyref = ?",
-			"ii", &c->uid, &ref) < 0)
-			return -1;
-	}
 	return sql_run(tx, e,
 	    "DELETE FROM fresh_pin WHERE uid = ?"
 	    " AND ref NOT IN (SELECT keyref FROM recovery WHERE uid = ?)"

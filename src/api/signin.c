@@ -19,6 +19,10 @@
 #define HOUR_MS (3600 * 1000LL)
 #define STARTED_A_DAY 20 /* started sign-ins that the log of an account tells */
 #define NAMES_ROOM 60 /* sign-ins begun from one address, all names together */
+/* Requests of an account that no device was shown, of one address and of all
+ * others. */
+#define QUIET_PER_ADDRESS 64
+#define QUIET_ALL 1024
 #define NAMES_DROP_MS 2000 /* and then one in this time */
 
 /* ---- KE1 → KE2: the same work and answer whether the name exists ---- */
@@ -306,6 +310,34 @@ os_of(const struct call *c)
 	    : "";
 }
 
+/*
+ * Whoever has the password may ask as often as he likes for what no device
+ * sees: of such requests the oldest of his address goes, and of all addresses.
+ */
+static int
+make_room(
+    struct tx *tx, const struct call *c, const struct id *uid, struct err *e)
+{
+	static const struct {
+		const char *of;
+		uint64_t most;
+	} rooms[] = { { "= ?", QUIET_PER_ADDRESS }, { "<> ?", QUIET_ALL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
+		OWN(buf_free) struct buf sql = { 0 };
+		buf_printf(&sql,
+		    "DELETE FROM joining WHERE id IN (SELECT id FROM joining"
+		    " WHERE uid = ? AND shown = 0 AND state IN (0, 4) AND"
+		    " address %s ORDER BY created_ms DESC LIMIT 10000"
+		    " OFFSET ?)",
+		    rooms[i].of);
+		if (sql_run(tx, e, buf_text(&sql), "isu", uid, c->q->peer,
+			rooms[i].most - 1) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 open_join(struct tx *tx, struct call *c, const struct id *uid,
     struct bytes device, const char *asker, bool shown, struct err *e)
@@ -329,6 +361,7 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 	server_token(&token, &stored);
 	told_key(c, uid, &told);
 	if (account_by_uid(tx, uid, &a, &found, e) < 0 ||
+	    make_room(tx, c, uid, e) < 0 ||
 	    sql_run(tx, e,
 		"INSERT INTO joining (id, uid, token, created_ms, expires_ms,"
 		" device, nonce, os, address, state, by_device, shown,"

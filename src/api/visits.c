@@ -10,7 +10,9 @@
 
 #include "api/message.h"
 #include "base/now.h"
+#include "http/address.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define VISIT_MS (10 * 60 * 1000) /* a request waits this long */
@@ -30,9 +32,33 @@ struct visiting {
 	enum visit_state state;
 	uint64_t categories; /* bit c */
 	struct id asker; /* the visitor's session; zeros: it is over */
+	char source[ADDRESS_TEXT]; /* where it asked from, as limits count */
 };
 
 /* ---- asking ---- */
+
+/* Whom a refusal silences beside the session: that one ends, and the next
+ * sign-in from there is another. */
+static void
+put_place(const char *source, struct buf *out)
+{
+	buf_printf(out, "%s visit", source);
+}
+
+static int
+may_ask(struct tx *tx, struct call *c, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf place = { 0 };
+	OWN(buf_free) struct buf asker = { 0 };
+
+	put_place(server_source(c), &place);
+	join_asker(c, CLASS_BROWSER, "", &asker);
+	if (join_not_refused(tx, c, &c->me->uid, buf_text(&place), ok, e) < 0)
+		return -1;
+	return *ok
+	    ? join_may_prompt(tx, c, &c->me->uid, buf_text(&asker), ok, e)
+	    : 0;
+}
 
 static int
 take_categories(const struct call *c, uint64_t *out, struct err *e)
@@ -68,7 +94,6 @@ ask(struct tx *tx, struct call *c, struct err *e)
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf names = { 0 };
-	OWN(buf_free) struct buf asker = { 0 };
 	uint64_t categories;
 	struct id id;
 	bool ok;
@@ -86,8 +111,7 @@ ask(struct tx *tx, struct call *c, struct err *e)
 		return err_remedy(
 		    e, "On a device, run: aumbry protection web on");
 	}
-	join_asker(c, CLASS_BROWSER, "", &asker);
-	if (join_may_prompt(tx, c, &c->me->uid, buf_text(&asker), &ok, e) < 0)
+	if (may_ask(tx, c, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -161,6 +185,16 @@ visits_list(
 
 /* ---- one visit ---- */
 
+static void
+put_source(const char *address, char out[static ADDRESS_TEXT])
+{
+	char text[ADDRESS_TEXT];
+	struct id net;
+
+	if (!address_read(address, text, out, &net))
+		(void)snprintf(out, ADDRESS_TEXT, "%s", address);
+}
+
 /* Of a device: any of the account; of a visitor: its own. */
 static int
 load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
@@ -172,7 +206,7 @@ load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
 	if (id_parse(bytes_str(c->q->capture[0]), &out->id) == 0 &&
 	    sql_first(tx, e, &s, &row,
 		"SELECT v.uid, session, state, categories,"
-		" s.id, by_device, v.expires_ms FROM visit v"
+		" s.id, by_device, v.expires_ms, v.address FROM visit v"
 		" LEFT JOIN session s ON s.token = v.session WHERE v.id = ?",
 		"i", &out->id) < 0)
 		return -1;
@@ -184,6 +218,7 @@ load(struct tx *tx, const struct call *c, struct visiting *out, struct err *e)
 		if (stmt_got_bytes(s, 4).n == ID_BYTES)
 			stmt_got_copy(s, 4, out->asker.b, ID_BYTES);
 		stmt_got_copy(s, 5, out->by.b, ID_BYTES);
+		put_source(stmt_got_text(s, 7), out->source);
 		if (out->state <= VISIT_ALLOWED &&
 		    stmt_got_i64(s, 6) <= c->now_ms)
 			out->state = VISIT_OVER;
@@ -235,11 +270,14 @@ visits_allow(
 static int
 refuse(struct tx *tx, struct call *c, struct err *e)
 {
+	OWN(buf_free) struct buf place = { 0 };
 	struct visiting v;
 
 	if (load_open(tx, c, &v, e) < 0)
 		return -1;
+	put_place(v.source, &place);
 	return join_silence(tx, c, &v.uid, id_text(&v.asker).s, e) < 0 ||
+		join_silence(tx, c, &v.uid, buf_text(&place), e) < 0 ||
 		set_state(tx, c, &v, VISIT_REFUSED, e) < 0
 	    ? -1
 	    : server_event(

@@ -302,12 +302,16 @@ why_nothing(struct bytes x)
 		used = 1;
 		if (rest.p[0] == '\\' && rest.n < 2)
 			return "nothing is behind the last \\";
+		if (rest.p[0] == '\\' && rest.p[1] == '/')
+			return "a / stands for itself alone, also behind \\";
 		if (rest.p[0] == '\\')
 			used = 2;
 		else if (rest.p[0] == '[')
 			(void)bracket_match(rest, 0, &used);
 		if (used == 0)
 			return "a [ is left open; \\[ stands for itself";
+		if (rest.p[0] == '[' && memchr(rest.p, '/', used) != NULL)
+			return "a / stands for itself alone, also within [ ]";
 	}
 	while (part.n > 0) {
 		if (starts_with(part, "/"))

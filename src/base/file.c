@@ -157,6 +157,26 @@ file_read_rest(
 }
 
 int
+file_open_plain(const char *path, int flags, int *fd, struct err *e)
+{
+	OWN(fd_close)
+	int f = open(
+	    path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat st = { .st_mode = S_IFREG };
+
+	/* A link; a pipe that nobody reads, or a socket. */
+	bool odd = f < 0 && (errno == ELOOP || errno == ENXIO);
+	if ((f < 0 && !odd) || (f >= 0 && fstat(f, &st) < 0))
+		return err_sys(e, "%s", path);
+	if (odd || !S_ISREG(st.st_mode))
+		return err_set(
+		    e, ERR_STATE_DAMAGED, "%s is no plain file", path);
+	*fd = f;
+	f = -1;
+	return 0;
+}
+
+int
 file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 {
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -270,10 +290,10 @@ file_mkdirs(const char *path, mode_t mode, struct err *e)
 int
 file_lock(const char *path, int *fd, struct err *e)
 {
-	OWN(fd_close) int f = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	OWN(fd_close) int f = -1;
 
-	if (f < 0)
-		return err_sys(e, "%s", path);
+	if (file_open_plain(path, O_RDWR | O_CREAT, &f, e) < 0)
+		return -1;
 	if (flock(f, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return err_set(

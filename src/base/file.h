@@ -8,6 +8,17 @@
 
 void fd_close(int *fd); /* for OWN; leaves -1 */
 
+/*
+ * Open a file in a folder where others may put things, too. What is no plain
+ * file, such as a link that leads elsewhere or a pipe that nobody writes to, is
+ * not followed and not waited for.
+ *
+ * flags   of open(2); what is made is of mode 0600.
+ * errors  as open(2)'s; state-damaged when it is no plain file.
+ */
+MUST_CHECK int file_open_plain(
+    const char *path, int flags, int *fd, struct err *e);
+
 /* Read all of a regular file. errors: too-large beyond `limit` bytes. */
 MUST_CHECK int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e);

@@ -368,6 +368,11 @@ static int
 open_to_write(struct depot_local *d, const char *dir, const char *db,
     const char *blobs, struct err *e)
 {
+	struct stat st;
+
+	/* The database engine would follow it, and write there. */
+	if (lstat(db, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(e, ERR_STATE_DAMAGED, "%s is no plain file", db);
 	if (access(dir, W_OK) < 0 || (file_exists(db) && access(db, W_OK) < 0))
 		return err_set(e, ERR_PERMISSION,
 		    "%s can only be read here: %s", dir, strerror(errno));

@@ -6,6 +6,7 @@
 #include "vault/opaque.h"
 #include "vault/seal.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #define FORMAT 1
@@ -76,6 +77,16 @@ repo_file_write(const char *dir, const struct repo_file *f,
 	return write_both(dir, buf_bytes(&b), e);
 }
 
+static int
+read_plain(const char *path, struct buf *out, struct err *e)
+{
+	OWN(fd_close) int fd = -1;
+
+	return file_open_plain(path, O_RDONLY, &fd, e) < 0
+	    ? -1
+	    : file_read_rest(fd, path, FILE_MAX, out, e);
+}
+
 /* Its bytes without the digest, if they have it. */
 static bool
 load_one(const char *dir, const char *name, struct buf *out)
@@ -85,7 +96,7 @@ load_one(const char *dir, const char *name, struct buf *out)
 	struct digest is;
 	struct err ignored;
 
-	if (file_read(path, FILE_MAX, &b, &ignored) < 0 || b.n < DIGEST_BYTES)
+	if (read_plain(path, &b, &ignored) < 0 || b.n < DIGEST_BYTES)
 		return false;
 	b.n -= DIGEST_BYTES;
 	digest_of(buf_bytes(&b), &is);
@@ -112,7 +123,7 @@ load(const char *dir, struct buf *out, struct err *e)
 		    e, "Make one: aumbry backup --to %s PATH", dir);
 	}
 	/* One that may not be read is not damaged. */
-	if (file_exists(path) && file_read(path, FILE_MAX, &b, e) < 0 &&
+	if (file_exists(path) && read_plain(path, &b, e) < 0 &&
 	    e->code == ERR_IO)
 		return -1;
 	(void)err_set(e, ERR_STATE_DAMAGED,

@@ -19,6 +19,7 @@
 #define FRAMES_MAX (64u << 20) /* of one entry; written are 64 KiB and some */
 #define SPARE_BYTES (4u << 20) /* of a log that is not worth beginning anew */
 #define ZONES 2
+#define NUMBER_MAX INT64_MAX /* so that there always is a next one */
 
 static const uint8_t mark[MARK_BYTES] = "aumbry log\n"; /* and the NUL */
 
@@ -105,7 +106,9 @@ list_files(
 		OWN(buf_free) struct buf raw = { 0 };
 		if (strlen(x->d_name) != ID_TEXT + 17 ||
 		    strncmp(x->d_name, id_text(zone).s, ID_TEXT) != 0 ||
-		    text_unhex(&raw, bytes_of(x->d_name + ID_TEXT + 1, 16)) < 0)
+		    text_unhex(&raw, bytes_of(x->d_name + ID_TEXT + 1, 16)) <
+			0 ||
+		    be64(raw.p) > NUMBER_MAX)
 			continue;
 		out->list =
 		    mem_resize(out->list, out->n + 1, sizeof *out->list);
@@ -140,7 +143,7 @@ header_parse(struct bytes x, struct header *out)
 static void
 look_at(const char *path, struct reach *r)
 {
-	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	OWN(fd_close) int fd = -1;
 	uint8_t raw[HEADER_BYTES];
 	struct header h;
 	struct err ignored;
@@ -149,7 +152,8 @@ look_at(const char *path, struct reach *r)
 	size_t got;
 
 	r->torn = true;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (file_open_plain(path, O_RDONLY, &fd, &ignored) < 0 ||
+	    fstat(fd, &st) < 0)
 		return;
 	r->bytes += (uint64_t)st.st_size;
 	while (file_pread_full(fd, raw, sizeof raw, at, &got, &ignored) == 0 &&
@@ -231,12 +235,12 @@ write_since(struct repo_log *l, struct reach *r, uint64_t number,
     struct err *e)
 {
 	OWN(mem_free) char *path = path_of(l->dir, &r->zone, number);
-	OWN(fd_close)
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	struct writing w = { .fd = fd };
+	OWN(fd_close) int fd = -1;
+	struct writing w = { .bytes = 0 };
 
-	if (fd < 0)
-		return err_sys(e, "%s", path);
+	if (file_open_plain(path, O_WRONLY | O_CREAT | O_APPEND, &fd, e) < 0)
+		return -1;
+	w.fd = fd;
 	r->last = number;
 	r->torn = true;
 	if (zone_changes(db, key, since, sink, &w, e) < 0 ||
@@ -436,10 +440,12 @@ repo_log_read(
 static int
 read_file(const char *path, entry_fn fn, void *ctx, struct err *e)
 {
-	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	OWN(fd_close) int fd = -1;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (file_open_plain(path, O_RDONLY, &fd, e) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s", path);
 	if (st.st_size == 0)
 		return 0;
@@ -464,8 +470,12 @@ repo_log_each(const char *dir, const struct id *zone, repo_log_fn fn, void *ctx,
 		return -1;
 	for (size_t i = 0; i < files.n; i++) {
 		OWN(mem_free) char *path = path_of(dir, zone, files.list[i]);
-		if (read_file(path, hand_out, &r, e) < 0)
+		if (read_file(path, hand_out, &r, e) == 0)
+			continue;
+		if (e->code != ERR_STATE_DAMAGED)
 			return -1;
+		err_clear(e);
+		(*bad)++;
 	}
 	return 0;
 }
@@ -511,7 +521,7 @@ repo_log_look(
 		is.spoilt = false; /* a file that is torn has a next one */
 		if (read_file(path, look_into, &is, e) < 0) {
 			*whole = e->code == ERR_NOT_FOUND; /* written anew */
-			if (!*whole)
+			if (!*whole && e->code != ERR_STATE_DAMAGED)
 				return -1;
 			err_clear(e);
 			return 0;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define KEYS "/v1/security-keys"
-#define MEMBERS 16 /* more than an account has keys */
+#define MEMBERS LIMIT_REMOVE_IDS
 
 struct gone {
 	struct id ids[MEMBERS];
@@ -46,16 +46,40 @@ members_of(struct remote *r, const char *which, struct gone *out, bool *on,
 	return err_remedy(e, "See: aumbry security-key list");
 }
 
-/* Those that the circle still has. */
-static void
-keep_active(const struct self *s, struct gone *g)
+/* Those that the circle still has. Which member a key is only the server says;
+ * it puts out nobody else by that. */
+static int
+keep_active(const struct self *s, struct gone *g, struct err *e)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < g->n; i++)
-		if (circle_active(&s->circle, &g->ids[i]))
-			g->ids[kept++] = g->ids[i];
+	for (size_t i = 0; i < g->n; i++) {
+		const struct member *m = circle_member(&s->circle, &g->ids[i]);
+		if (m == NULL || !m->active)
+			continue;
+		if (m->device.class != CLASS_SECURITY_KEY)
+			return err_set(e, ERR_KEY_SUBSTITUTED,
+			    "the server says that the security key is %s in "
+			    "the list of devices, which is a %s",
+			    id_short(&g->ids[i]).s,
+			    circle_class_name(m->device.class));
+		g->ids[kept++] = g->ids[i];
+	}
 	g->n = kept;
+	return 0;
+}
+
+/* All keys there are, by the circle, which tells that better than a server. */
+static void
+all_keys(const struct self *s, struct gone *g)
+{
+	g->n = 0;
+	for (size_t i = 0; i < s->circle.n_members; i++) {
+		const struct member *m = &s->circle.members[i];
+		if (m->active && m->device.class == CLASS_SECURITY_KEY &&
+		    g->n < MEMBERS)
+			g->ids[g->n++] = m->device.dev_id;
+	}
 }
 
 /*
@@ -71,7 +95,10 @@ remove_members(struct self *s, struct gone *g, bool all, struct err *e)
 		    : err_set(e, ERR_PERMISSION,
 			  "the key opens the data, and only a device of the "
 			  "account can end that");
-	keep_active(s, g);
+	if (keep_active(s, g, e) < 0)
+		return -1;
+	if (all)
+		all_keys(s, g);
 	if (all && self_keys_only(s, false, e) < 0)
 		return -1;
 	return g->n > 0 ? self_remove(s, g->ids, g->n, e) : 0;

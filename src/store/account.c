@@ -660,11 +660,10 @@ account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
 		"iinsiss", uid, uid, now_ms, event,
 		dev_id != NULL ? dev_id : &nobody, address, detail) < 0)
 		return -1;
-	if (!is_attempt(event))
-		return 0;
 	return sql_run(tx, e,
 	    "DELETE FROM event WHERE uid = ? AND event = ? AND n <="
 	    " (SELECT n FROM event WHERE uid = ? AND event = ?"
 	    " ORDER BY n DESC LIMIT 1 OFFSET ?)",
-	    "isisu", uid, event, uid, event, (uint64_t)ACCOUNT_ATTEMPTS);
+	    "isisu", uid, event, uid, event,
+	    (uint64_t)(is_attempt(event) ? ACCOUNT_ATTEMPTS : ACCOUNT_EVENTS));
 }

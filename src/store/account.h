@@ -140,13 +140,17 @@ MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
 
 /* ---- events, limits ---- */
 
-/* Events kept of each kind that strangers can cause. */
+/* Events kept of each kind that strangers can cause, */
 #define ACCOUNT_ATTEMPTS 40
+/* and of each kind that the account's devices and sign-ins can, as often as
+ * they like. */
+#define ACCOUNT_EVENTS 1000
 
-/* Add to the account's log. All is kept, but of attempts (signin_started,
- * signin_failed, step_up_started, code_sent, code_wrong, join_opened,
- * join_refused, join_failed, join_ended, security_key_refused) the newest
- * ACCOUNT_ATTEMPTS of each kind. */
+/* Add to the account's log, which keeps the newest of each kind: of attempts
+ * (signin_started, signin_failed, step_up_started, code_sent, code_wrong,
+ * join_opened, join_refused, join_failed, join_ended, visit_asked,
+ * visit_refused, visit_ended, security_key_refused) ACCOUNT_ATTEMPTS, of all
+ * others ACCOUNT_EVENTS. */
 MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
     int64_t now_ms, const char *event, const struct id *dev_id,
     const char *address, const char *detail, struct err *e);

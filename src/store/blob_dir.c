@@ -21,6 +21,7 @@
 
 /* "<id>-<file number>" */
 #define LEAF_TEXT (ID_TEXT + 1 + 16)
+#define TMP_TEXT 16
 /* "<ms>-<uid>-<zone>-<leaf>" */
 #define TRASH_TEXT (16 + 1 + 2 * (ID_TEXT + 1) + LEAF_TEXT)
 
@@ -270,11 +271,16 @@ folder_open(struct blob_store *s, const struct blob_name *name, int *out,
     uint64_t *size, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
+	OWN(fd_close) int fd = -1;
 	struct stat st;
 
 	put_path(&path, folder_of(s), name);
-	OWN(fd_close) int fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (file_open_plain(buf_text(&path), O_RDONLY, &fd, e) < 0) {
+		if (e->code == ERR_STATE_DAMAGED)
+			e->code = ERR_NOT_FOUND; /* what is there is no blob */
+		return -1;
+	}
+	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s", buf_text(&path));
 	*size = (uint64_t)st.st_size;
 	*out = fd;
@@ -283,6 +289,23 @@ folder_open(struct blob_store *s, const struct blob_name *name, int *out,
 }
 
 /* Trash */
+
+/* Open one of our own folders: a link in its place leads to somebody else's
+ * files, which are not ours to remove. */
+static int
+open_own(const char *path, DIR **out, struct err *e)
+{
+	OWN(fd_close)
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return err_set(
+		    e, ERR_STATE_DAMAGED, "%s is no plain folder", path);
+	if (fd < 0 || (*out = fdopendir(fd)) == NULL)
+		return err_sys(e, "%s", path);
+	fd = -1;
+	return 0;
+}
 
 static int
 folder_trash(struct blob_store *s, const struct blob_name *name, int64_t now_ms,
@@ -320,13 +343,13 @@ static int
 each_trash(struct folder *f, trash_fn *fn, void *arg, struct err *e)
 {
 	OWN(mem_free) char *trash = file_join(f->root, "trash");
-	OWN(dir_close) DIR *d = opendir(trash);
+	OWN(dir_close) DIR *d = NULL;
 	const struct dirent *entry;
 	struct blob_name n;
 	uint64_t ms;
 
-	if (d == NULL)
-		return err_sys(e, "%s", trash);
+	if (open_own(trash, &d, e) < 0)
+		return -1;
 	while ((entry = readdir(d)) != NULL) {
 		if (parse_trash(entry->d_name, &ms, &n) < 0)
 			continue;
@@ -483,21 +506,26 @@ folder_free(struct blob_store *s)
 	free(f);
 }
 
-/* Remove what nobody writes any more. */
+/* Remove what nobody writes any more, and nothing that folder_begin did not
+ * make. */
 static int
 clear_tmp(const char *tmp, struct err *e)
 {
-	OWN(dir_close) DIR *d = opendir(tmp);
+	OWN(dir_close) DIR *d = NULL;
 	const struct dirent *entry;
+	uint64_t file;
 
-	if (d == NULL)
-		return err_sys(e, "%s", tmp);
+	if (open_own(tmp, &d, e) < 0)
+		return -1;
 	while ((entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] == '.')
+		if (strlen(entry->d_name) != TMP_TEXT ||
+		    parse_u64(entry->d_name, &file) < 0)
 			continue;
 		OWN(mem_free) char *path = file_join(tmp, entry->d_name);
-		OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		OWN(fd_close) int fd = -1;
+		struct err ignored;
+		if (file_open_plain(path, O_RDONLY, &fd, &ignored) == 0 &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0)
 			(void)unlink(path);
 	}
 	return 0;

@@ -524,15 +524,29 @@ apply_veto(
 	return 0;
 }
 
+/*
+ * What no later entry takes back, or only who obeys it: where there are recovery
+ * keys they alone decide, so that no device, whoever holds it, makes them
+ * worthless.
+ */
+static int
+need_owner(const struct circle *c, const struct entry_view *v, struct err *e)
+{
+	if (c->recovery.n == 0)
+		return check_members(c, v, NULL, e) < 0
+		    ? -1
+		    : need_mature(c, v, c->policy_k, e);
+	return by_recovery(c, v)
+	    ? 0
+	    : err_set(e, ERR_PERMISSION,
+		  "that is for the account's recovery keys to sign, and for no "
+		  "device");
+}
+
 static int
 apply_close(struct circle *c, const struct entry_view *v, struct err *e)
 {
-	if (by_recovery(c, v)) {
-		c->closed = true;
-		return 0;
-	}
-	if (check_members(c, v, NULL, e) < 0 ||
-	    need_mature(c, v, c->policy_k, e) < 0)
+	if (need_owner(c, v, e) < 0)
 		return -1;
 	c->closed = true;
 	return 0;
@@ -544,12 +558,9 @@ apply_simple(
 {
 	if (check_members(c, v, NULL, e) < 0)
 		return -1;
-	size_t k = v->type == CIRCLE_POLICY ? c->policy_k : 1;
-	if (need_mature(c, v, k, e) < 0)
+	if (need_mature(c, v, 1, e) < 0)
 		return -1;
 	switch (v->type) {
-	case CIRCLE_POLICY:
-		return take_policy(c, s, e);
 	case CIRCLE_NAME: {
 		(void)scan_v8(s);
 		uint8_t claim = scan_u8(s);
@@ -608,6 +619,7 @@ circle_rule(
 	case CIRCLE_CLOSE:
 		return apply_close(c, v, e);
 	case CIRCLE_POLICY:
+		return need_owner(c, v, e) < 0 ? -1 : take_policy(c, s, e);
 	case CIRCLE_NAME:
 	case CIRCLE_PROTECTION:
 	case CIRCLE_FACTORS:

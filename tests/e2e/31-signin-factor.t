@@ -43,8 +43,16 @@ not 'a wrong password' sh -c 'echo wrong | aumbry --home "$1" \
 	--password-file - signin "$2" ana --with authenticator --code "$3"' \
 	sh "$T/v" "$URL" "$right"
 refused 'an unknown name' 1 wrong-password-or-name visit v nobody "$right"
+# Who has the password asks as often as he likes; here he has, all day.
+ask "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)
+	INSERT INTO joining (id, uid, token, created_ms, expires_ms, device,
+	nonce, os, address, state, by_device, shown) SELECT randomblob(16), uid,
+	randomblob(32), created_ms - i, expires_ms, device, nonce, os, address,
+	i % 2 * 4, by_device, 0 FROM n, (SELECT * FROM joining LIMIT 1)"
 ok 'the right one' visit v ana "$right"
 also 'says what it opens' "to look at the account"
+says '- requests that no device saw do not pile up' '^64$' \
+	ask 'SELECT COUNT(*) FROM joining WHERE shown = 0'
 refused 'that code again' 1 wrong-code visit w ana "$right"
 says 'status' 'none: signed in by a code' at v status
 says 'status as an object' '"limited":true' at v --json status

@@ -41,6 +41,28 @@ is_refused() {
 
 start_server
 ok 'signs up' sign_up ana ana --invite "$INVITE"
+
+# ---- what it uses up, also in the minutes after its device has proven itself
+
+run at ana status
+stolen=$(token ana)
+zeros() { head -c "$1" /dev/zero | base64 -w 0; }
+for i in 1 2 3 4 5 6 7; do
+	for j in 0 1 2 3 4 5 6 7 8 9; do
+		thief POST /v1/recovery -d "{\"keyref\":\"$(printf %032x \
+			$i$j)\",\"kind\":1,\"verifier\":\"$(zeros 32)\",
+			\"birth_pin\":\"$(zeros 100)\"}"
+	done
+done >"$T/staged"
+equal 'tells of recovery keys that nobody made' 70 \
+	"$(grep -c 200 "$T/staged")"
+thief GET /v1/recovery >/dev/null
+equal '- of which the server keeps some' 64 \
+	"$(grep -o keyref "$T/got" | wc -l)"
+ok '- and the owner can still make one' \
+	at ana recovery key create --out "$T/key"
+ok '- that opens' at ana recovery drill --key-file "$T/key"
+
 ok 'backs up' at ana backup "$T/files"
 ok 'a second device' pair ana bea ana
 # Not the first: a device just made has proven the password lately.

@@ -114,6 +114,17 @@ ok 'that device reads' at d restore latest --to "$T/restored4"
 
 # ---- a key that was removed, and a server that lies
 
+# The server says which member of the circle a key is. It must not be able to
+# have another device put out by that.
+bee=$(at a --json device list | node -e 'for (const l of require("fs")
+	.readFileSync(0, "utf8").trim().split("\n")) { const d = JSON.parse(l);
+	if (d.name === "bee") console.log(d.id) }')
+member=$(ask "SELECT hex(member) FROM security_key WHERE name = 'one'")
+ask "UPDATE security_key SET member = x'$bee' WHERE name = 'one'"
+refused 'a server that calls a device a key' 6 key-substituted \
+	keyed two a security-key remove one
+ok '- which stays in the account' at b status
+ask "UPDATE security_key SET member = x'$member' WHERE name = 'one'"
 ok 'a key goes' keyed two a security-key remove one
 refused 'and lets nobody in' 1 security-key-unknown with_key one e
 epoch=$(ask "SELECT MAX(epoch) FROM envelope WHERE purpose = 1")
@@ -158,6 +169,14 @@ ok '- and all is there' at g restore latest --to "$T/restored5"
 ask 'UPDATE security_key SET birth_pin = zeroblob(100)'
 refused 'a pin that the key did not make' 6 circle-not-yours with_key two e
 calm
+# Nor has it a say in which stay, when all are to go.
+equal 'another account has two keys as members' 2 \
+	"$(at bob device list | grep -c 'security key')"
+ask "UPDATE security_key SET member = zeroblob(16)
+	WHERE uid = (SELECT uid FROM account WHERE name = 'bob')"
+ok 'all its keys go' keyed bobs bob security-key remove --all
+equal '- as members, too, whatever the server calls them' 0 \
+	"$(at bob device list | grep -c 'security key')"
 ok 'a key is put out as a device' keyed plain a device remove two
 refused 'then it is a factor alone' 1 code-expired \
 	with_key two e --timeout 1s

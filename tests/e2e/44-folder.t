@@ -203,4 +203,68 @@ fi
 equal 'no copy is left' '' "$(find "${TMPDIR:-/tmp}" -maxdepth 1 \
 	-name 'aumbry-??????' -newer "$T/fp" -user "$(id -un)" 2>/dev/null)"
 DISK=$real
+
+# ---- a folder where others put things, too ----
+# A link leads to a file of the user's, a pipe is waited at for ever.
+
+mine=$T/mine
+DISK=$T/shared
+DEVICE=guest
+rm -rf "$DISK" "${T:?}/$DEVICE"
+ok 'makes one for all' to_disk "$T/files"
+cp -a "$DISK" "$T/shared.was"
+anew() {
+	rm -rf "$DISK" "${T:?}/$DEVICE"
+	cp -a "$T/shared.was" "$DISK"
+}
+log=$(echo "$DISK"/log/*)
+zone=$(basename "${log%-*}")
+rm "$log"
+echo noise >"$DISK/log/$zone-ffffffffffffffff"
+echo 'nobody but me' >"$mine"
+ln -s "$mine" "$DISK/log/$zone-0000000000000000"
+echo more >>"$T/files/a"
+ok 'backs up' to_disk "$T/files"
+says '- and writes through no link in the log' '^nobody but me$' cat "$mine"
+equal '- not one byte' 14 "$(stat -c %s "$mine")"
+AS='timeout 60' # less than it would wait
+anew
+mkdir "$T/documents"
+echo 'years of work' >"$T/documents/thesis"
+echo 'more of it' >"$T/documents/0123456789abcdef"
+rmdir "$DISK/blobs/tmp"
+ln -s "$T/documents" "$DISK/blobs/tmp"
+run to_disk "$T/files"
+equal 'a link in the place of its working folder loses nothing' \
+	'0123456789abcdef thesis' "$(echo $(ls "$T/documents"))"
+rm "$DISK/blobs/tmp"
+mkdir "$DISK/blobs/tmp"
+echo 'of somebody else' >"$DISK/blobs/tmp/thesis"
+echo 'cut off' >"$DISK/blobs/tmp/0123456789abcdef"
+ok '- with one of its own all goes on' to_disk "$T/files"
+equal '- and it is cleared of what is its own' thesis \
+	"$(ls "$DISK/blobs/tmp")"
+anew
+rm "$log"
+mkfifo "$log"
+ok 'a pipe in the log is not waited at' to_disk "$T/files"
+refused '- and the check tells' 6 state-damaged disk check
+ok '- repair makes another' disk repair
+ok '- and all is well' disk check
+anew
+pack=$(packs "$DISK" | head -n 1)
+rm "$pack"
+mkfifo "$pack"
+refused 'a pipe in the place of a pack is none' 6 snapshot-damaged disk check
+also '- and that is said' '\(blob-missing\)$'
+anew
+rm "$DISK/aumbry-repo"
+mkfifo "$DISK/aumbry-repo"
+ok 'one in the place of the keys: there is a copy' disk check
+anew
+mv "$DISK/repo.db" "$T/other.db"
+ln -s "$T/other.db" "$DISK/repo.db"
+refused 'a link to a database is not written through' 6 state-damaged \
+	to_disk "$T/files"
+AS=''
 finish

@@ -102,6 +102,8 @@ ok '- all of it' trees_equal "$T/files" "$T/back"
 
 ok 'a device comes' pair laptop second ana --device-name second
 ok 'has password and factor' step_up second
+refused '- it does not end the account, which no key would open again' 1 \
+	permission-denied thief second close
 ok 'and asks for a recovery key of its own' thief second set
 says '- which waits' 'WAITS' at laptop recovery status
 ok 'it is put out' at laptop device remove second \

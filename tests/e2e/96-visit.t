@@ -108,6 +108,17 @@ ok '- by its name' grep -q '(request-refused)' "$T/visitor.out"
 says '- it is in the log' 'visit_refused' at laptop log
 refused '- nobody is asked from there for a day' 4 request-refused \
 	at visitor visit ask
+sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	'UPDATE factor SET counter = 0' >/dev/null
+ok '- nor by a further sign-in' at visitor signin "$URL" ana \
+	--with authenticator --code "$(totp now)"
+refused '- which asks in vain' 4 request-refused \
+	at visitor visit ask --timeout 5s
 ok 'web access is turned off' at laptop protection web off
 refused '- nothing is asked' 4 release-refused at visitor visit ask
+ok 'it is turned on again' at laptop protection web on --code "$(code)"
+ok 'a device lets it read' come
+ok '- which it does' at visitor snapshot list
+ok 'web access is turned off meanwhile' at laptop protection web off
+refused '- and it reads no more' 4 permission-denied at visitor snapshot list
 finish

@@ -8,6 +8,7 @@
  *     thief HOME epoch =PURPOSE      noise in the place of that purpose's keys
  *     thief HOME remove DEVICE       put that one out
  *     thief HOME set                 a recovery key of its own
+ *     thief HOME close               end the account, for good
  *     thief HOME reset               begin the account anew
  *     thief HOME add                 let a device in that nobody asked about,
  *                                    with a made-up signature beside its own
@@ -237,6 +238,20 @@ set(struct self *s, const char *word, struct err *e)
 	    : recovery_add(s, &n, NULL, &waits_ms, e);
 }
 
+/* Nothing follows it. */
+static int
+close_it(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf entry = { 0 };
+
+	(void)word;
+	begin(s, CIRCLE_CLOSE, &body, &entry);
+	sign(s, &entry);
+	return s->depot->ops->circle_submit(
+	    s->depot, buf_bytes(&entry), bytes_str(""), e);
+}
+
 /* A device of one's own making, as the founder of a circle. */
 static int
 reset(struct self *s, const char *word, struct err *e)
@@ -453,6 +468,7 @@ static const struct act {
 	{ "epoch", epoch },
 	{ "remove", remove_it },
 	{ "set", set },
+	{ "close", close_it },
 	{ "reset", reset },
 	{ "add", add },
 	{ "noise", noise },

@@ -41,6 +41,10 @@ write_events(struct tx *tx, void *arg, struct err *e)
 		    account_event(tx, &ana, 1000 + i, "device_added", &ana,
 			"::1", "", e) < 0)
 			return -1;
+	for (int i = 0; i < ACCOUNT_EVENTS + 7; i++)
+		if (account_event(tx, &ana, 5000 + i, "requests_allowed", &ana,
+			"::1", "", e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -90,6 +94,10 @@ attempts_push_out_only_their_own_kind(void **state)
 	assert_int_equal(failed.oldest_ms, 1000 + NOISE - ACCOUNT_ATTEMPTS);
 	assert_int_equal(failed.newest_ms, 1000 + NOISE - 1);
 	assert_int_equal(counted(db, &ana, "device_added").n, NOISE);
+	/* What devices do as often as they like fills no disk. */
+	struct counts often = counted(db, &ana, "requests_allowed");
+	assert_int_equal(often.n, ACCOUNT_EVENTS);
+	assert_int_equal(often.newest_ms, 5000 + ACCOUNT_EVENTS + 6);
 	assert_int_equal(counted(db, &ana, "signup").n, 1);
 	assert_int_equal(counted(db, &ana, "join_opened").n, 1);
 	assert_int_equal(counted(db, &bob, "signin_failed").n, 1);

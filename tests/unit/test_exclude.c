@@ -98,8 +98,9 @@ static const struct {
 	{ "a\n\n# no\nb", "b", true },
 };
 
-static const char *const nothing[] = { "x[ab", "x\\", "!x[", "a/[!]", "../x",
-	"x/..", "a/./b", "./../x", "a//b", ".", "//x" };
+static const char *const nothing[] = { "x[ab", "x\\/", "x\\/y", "x[/]y",
+	"x[a/b]", "x\\", "!x[", "a/[!]", "../x", "x/..", "a/./b", "./../x",
+	"a//b", ".", "//x" };
 
 static bool
 asked(const struct exclude *x, const char *path)

@@ -427,11 +427,13 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	OWN(buf_free) struct buf path = { 0 };
 
 	(void)e;
+	buf_put_u8(&path, '/');
 	buf_put_bytes(&path, dir);
 	if (dir.n > 0)
 		buf_put_u8(&path, '/');
 	buf_put_bytes(&path, x->name);
-	if (include_ask(f->pattern, f->snap, buf_bytes(&path), 0,
+	struct bytes below = bytes_of(path.p + 1, path.n - 1);
+	if (include_ask(f->pattern, f->snap, below, 0,
 		x->type == ENTRY_DIRECTORY) != EXCLUDE_YES)
 		return 0;
 	f->n++;
@@ -444,7 +446,7 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		cli_json_raw(j, "path_raw", buf_bytes(&path));
 		cli_print_json(j);
 	} else {
-		(void)printf("%s:/%s\n", id_short(&f->snap->id).s, shown);
+		(void)printf("%s:%s\n", id_short(&f->snap->id).s, shown);
 	}
 	return 0;
 }

@@ -41,6 +41,23 @@ for option in --to --tag --exclude --repo --password-file; do
 done
 refused '--to of a variable that is not set' 2 bad-usage \
 	aumbry --home "$T/ana" restore latest --to ''
+for command in backup find ls 'snapshot forget' 'snapshot show'; do
+	# shellcheck disable=SC2086 # a command, or two words of one
+	refused "nor does an empty word name anything: $command" 2 bad-usage \
+		at ana $command ''
+done
+refused 'nor an ID that is not there' 2 bad-usage at ana ls ":$T/odd"
+# Of two the last would win, and the first be left out without a word.
+refused 'what takes one value takes no other' 2 bad-usage \
+	at ana snapshot list --tag a --tag b
+also 'which is said' '^aumbry: --tag is given twice'
+refused 'neither with =' 2 bad-usage \
+	at ana restore latest --to "$T/one" "--to=$T/two"
+not 'and nothing is done' test -e "$T/two"
+ok 'the same again is no other' at ana snapshot list --tag odd --tag odd
+ok 'what takes many takes two' at ana backup --tag odd --tag b "$T/odd"
+ok 'and an alias may be overridden' \
+	aumbry --home "$T/none" snapshot list --home "$T/ana"
 
 # ---- help ----
 

@@ -274,11 +274,24 @@ mv "$T/ours" "$T/moved"
 says 'that is here no more' '^letter$' \
 	at home cat "$home:$T/LINK/short/../docs//./letter"
 mv "$T/moved" "$T/ours"
+# What begins with . is of where one stands, and not of the root.
+standing() { (cd "$T/ours/docs" && "$@"); }
+equal '. is where one stands' letter "$(standing at home ls "$home:." 2>&1 |
+	grep '^letter$')"
+says '.. is above' '^docs/$' standing at home ls "$home:.."
+says './ leads on' '^letter$' standing at home cat "$home:../docs/./letter"
+says 'latest is the latest of it' 'letter$' \
+	standing back latest:. --dry-run
+says 'of the path, too' "^${real#/}/ours/docs/letter$" \
+	standing back latest --path . --dry-run
+equal 'and find names it as ls reads it' "$real/ours/docs/letter" "$(at home \
+	--json find letter | sed -n '1s/.*"path":"\([^"]*\)".*/\1/p')"
 # restic #2712: the newest of it
 store "$T/etc"
 rm -rf "$T/to"
 ok 'latest is the latest of the path' back "latest:$T/ours/docs"
 also 'and is said to be older' "latest of it is snapshot $home"
+lacks 'which makes no newer one one of the future' 'not come yet'
 ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
 says 'cat as well' '^letter$' at home cat "latest:$T/ours/docs/letter"
 says 'without a path latest is the newest' 'conf$' \

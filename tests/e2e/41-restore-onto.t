@@ -31,6 +31,20 @@ equal 'as one file' '1 3' "$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
 	awk '{ n = $2 } END { print NR, n }')"
 ok 'and again, onto itself' back "$id:$T/two"
 equal 'still as one' 1 "$(stat -c %i "$T/to"/[abc] | sort -u | wc -l)"
+# What the first name's replacing does to the others is not new.
+ok 'replacing all that is there' back "$id:$T/two" --overwrite always
+equal 'as one again' '1 3' "$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
+	awk '{ n = $2 } END { print NR, n }')"
+rm "$T/to/b" "$T/to/c"
+echo older >"$T/to/a"
+ln "$T/to/a" "$T/to/b"
+ln "$T/to/a" "$T/to/c"
+ln "$T/to/a" "$T/to/mine"
+touch -d '2001-01-01' "$T/to/a"
+ok 'or what is older' back "$id:$T/two" --overwrite older
+equal 'as one of three, and a fourth that is not in the backup' '1 3 older' \
+	"$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
+		awk '{ n = $2 } END { print NR, n }') $(cat "$T/to/mine")"
 rm -r "$T/to"
 
 # restic #836, borg #10387

@@ -233,14 +233,18 @@ print_done(const struct cli *cli, const struct backup_result *r)
 	const struct backup_progress *t = &r->totals;
 
 	if (cli->json) {
-		json_t *j = json_pack(
-		    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
-		    "done", "snapshot", id_text(&r->snapshot).s, "files",
-		    (json_int_t)t->files, "dirs", (json_int_t)t->dirs, "bytes",
-		    (json_int_t)t->bytes, "new_bytes", (json_int_t)t->new_bytes,
-		    "stored_bytes", (json_int_t)t->stored_bytes, "errors",
-		    (json_int_t)t->errors, "duration_ms",
-		    (json_int_t)r->duration_ms);
+		json_t *j =
+		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"event", "done", "files", (json_int_t)t->files, "dirs",
+			(json_int_t)t->dirs, "bytes", (json_int_t)t->bytes,
+			"new_bytes", (json_int_t)t->new_bytes, "stored_bytes",
+			(json_int_t)t->stored_bytes, "errors",
+			(json_int_t)t->errors, "duration_ms",
+			(json_int_t)r->duration_ms);
+		/* A dry run makes none. */
+		if (!id_zero(&r->snapshot))
+			(void)json_object_set_new(j, "snapshot",
+			    json_string(id_text(&r->snapshot).s));
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(j);

@@ -202,7 +202,7 @@ cli_make_repo(struct cli *cli, struct err *e)
 	if (!cli->new_repo && known_at(home, cli->repo))
 		return gone_now(cli, e);
 	cli_say(cli,
-	    "A new repository at %s. Its password cannot be "
+	    "Making a new repository at %s. Its password cannot be "
 	    "recovered: without it, all that is in it is lost.",
 	    cli->repo);
 	return new_repo_password(cli, &password, e) < 0 ||

@@ -79,7 +79,7 @@ look_up(const struct reading *r, const char *word, size_t len)
 	return o != NULL ? o : find_option(r->global, r->n_global, word, len);
 }
 
-/* "-l": an option whose name is that letter. Other words are operands. */
+/* "-l": an option whose name is that letter. */
 static bool
 is_option(const struct reading *r, const char *word)
 {
@@ -233,6 +233,12 @@ cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
 		if (a[0] == '\0')
 			return err_set(
 			    e, ERR_USAGE, "one of the words is empty");
+		if (!only_operands && !is_option(&r, a) && a[0] == '-' &&
+		    a[1] != '\0')
+			return err_set(e, ERR_USAGE,
+			    "there is no option %s; what begins with - and is "
+			    "none stands behind --",
+			    a);
 		if (only_operands || !is_option(&r, a))
 			cli->args[kept++] = a;
 		else if (a[1] == '-' && a[2] == '\0')

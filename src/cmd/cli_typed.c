@@ -238,6 +238,15 @@ close_file(FILE **f)
 		(void)fclose(*f);
 }
 
+/* An empty one is as none, as in a unit that takes it back. */
+static const char *
+file_of_environment(void)
+{
+	const char *file = getenv("AUMBRY_PASSWORD_FILE");
+
+	return file != NULL && file[0] != '\0' ? file : NULL;
+}
+
 int
 cli_password(const struct cli *cli, const char *prompt, bool twice,
     struct secret **out, struct err *e)
@@ -245,7 +254,7 @@ cli_password(const struct cli *cli, const char *prompt, bool twice,
 	struct cli with = *cli;
 
 	if (with.password_file == NULL)
-		with.password_file = getenv("AUMBRY_PASSWORD_FILE");
+		with.password_file = file_of_environment();
 	return cli_secret(&with, prompt, twice, out, e);
 }
 
@@ -287,8 +296,8 @@ cli_secret(const struct cli *cli, const char *prompt, bool twice,
 static bool
 is_typed(const struct cli *cli)
 {
-	return cli->password_file == NULL &&
-	    getenv("AUMBRY_PASSWORD_FILE") == NULL && isatty(STDIN_FILENO);
+	return cli->password_file == NULL && file_of_environment() == NULL &&
+	    isatty(STDIN_FILENO);
 }
 
 int

@@ -33,6 +33,11 @@ also 'and mean the same' '^device +laptop$'
 refused 'a value is no option' 2 input-missing \
 	aumbry --home "$T/no" signup "$URL" x --device-name --json
 equal 'and words are still words' '' "$(grep '^{' "$T/out")"
+# As -n of others is: not a file of that name, beside which all else is stored.
+refused 'nor is what begins with - a name' 2 bad-usage \
+	inside at ana backup -n --tag odd
+also 'unless it says so' '^aumbry: there is no option -n; .* behind --$'
+ok 'by --' inside at ana backup --tag odd -- -l
 refused 'a flag takes no value' 2 bad-usage at ana status --json=1
 refused 'an unknown one is none' 2 bad-usage at ana --tag x status
 for option in --to --tag --exclude --repo --password-file; do

@@ -138,6 +138,8 @@ equal '--dry-run lists the same' 'a/ a/c/ a/c/x ' "$(at ana restore \
 	LC_ALL=C sort | tr '\n' ' ')"
 ok 'restore --dry-run lists' at ana restore "$first:$S" --dry-run
 also 'a file' '^names/cafe'
+ok 'backup --dry-run in JSON' at ana --json backup "$S" --dry-run
+lacks 'names no snapshot, for there is none' '"snapshot"'
 ok 'backup --dry-run' at ana backup "$S" --dry-run
 equal 'makes no snapshot' 5 "$(at ana snapshot list | wc -l)"
 

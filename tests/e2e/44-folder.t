@@ -33,6 +33,10 @@ rm -rf "$T/media/usb"
 mv "$T/unplugged" "$T/media/usb"
 ok 'and the first works when it is back' to_disk "$T/files"
 equal 'with both its snapshots' 2 "$(disk snapshot list | wc -l)"
+# An empty variable is none, as with AUMBRY_HOME.
+refused 'a password file that is unset by nothing' 2 input-missing \
+	env AUMBRY_PASSWORD_FILE= aumbry --home "$T/nobody" --repo "$DISK" \
+	snapshot list
 DISK=$T/disk
 
 # ---- a pack that is not there ----

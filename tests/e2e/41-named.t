@@ -215,6 +215,11 @@ for p in ../f '[f' 'f\' a//f; do
 done
 refused 'and of a list' 2 bad-usage listed 'f\n\n../f\n'
 also 'by its line' 'line 3'
+# As an editor of Windows writes it, and find -print0.
+refused 'a list of another encoding' 2 bad-usage \
+	listed '\377\376f\000\n\000s\000\n\000'
+also 'is said to be one' 'line 1: .*UTF-16'
+refused 'or by zero bytes' 2 bad-usage listed 'f\000s \000'
 refused 'the password and a list from one place' 2 bad-usage \
 	backup "$T/hash" --password-file - --exclude-from -
 

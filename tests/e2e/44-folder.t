@@ -37,6 +37,23 @@ equal 'with both its snapshots' 2 "$(disk snapshot list | wc -l)"
 refused 'a password file that is unset by nothing' 2 input-missing \
 	env AUMBRY_PASSWORD_FILE= aumbry --home "$T/nobody" --repo "$DISK" \
 	snapshot list
+# What other programs take for another machine is no folder of this one.
+standing() { (cd "$T/media" && "$@"); }
+for DISK in sftp://me@nas/repo me@nas:repo s3:bucket file:///srv/repo; do
+	refused "$DISK is no folder" 2 bad-usage standing to_disk "$T/files"
+	also 'but by ./' "./$DISK\$"
+	refused 'nor read' 2 bad-usage standing disk snapshot list
+done
+equal 'and none is made' usb "$(ls "$T/media")"
+# What is there is meant. SQLite would take it for a URI.
+for DISK in ./file:a file:a './x?mode=ro#y%20' ./-z; do
+	ok "a folder may have any name: $DISK" standing to_disk "$T/files"
+	ok 'and is one' standing disk check --read
+done
+equal 'that one' '-z file:a usb x?mode=ro#y%20' \
+	"$(ls "$T/media" | tr '\n' ' ' | sed 's/ $//')"
+ok 'the home, too' standing aumbry --home file:h --repo ./file:a \
+	--repo-password-file "$T/fp" snapshot list
 DISK=$T/disk
 
 # ---- a pack that is not there ----

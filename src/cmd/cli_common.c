@@ -25,6 +25,12 @@ cli_keep(struct cli *cli, const char *text)
 	return cli->kept[cli->n_kept++];
 }
 
+static void PRINTF(1, 0) say(const char *fmt, va_list ap)
+{
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputc('\n', stderr);
+}
+
 void
 cli_say(const struct cli *cli, const char *fmt, ...)
 {
@@ -33,9 +39,18 @@ cli_say(const struct cli *cli, const char *fmt, ...)
 	if (cli->quiet)
 		return;
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+}
+
+void
+cli_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
 }
 
 char *

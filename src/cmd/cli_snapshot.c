@@ -480,16 +480,14 @@ cli_find(struct cli *cli, struct err *e)
 			return -1;
 		/* One that is damaged closes none of the others. */
 		if (damage.code != ERR_NONE)
-			cli_say(
-			    cli, "aumbry: %s (%s)", e->msg, err_name(e->code));
+			cli_warn("aumbry: %s (%s)", e->msg, err_name(e->code));
 		else
 			damage = *e;
 	}
 	if (o.list.n_bad > 0) {
 		cli->status = err_exit(ERR_READ_INCOMPLETE);
-		cli_say(cli,
-		    "aumbry: %zu snapshots cannot be read, and were not "
-		    "searched; see: aumbry snapshot list",
+		cli_warn("aumbry: %zu snapshots cannot be read, and were not "
+			 "searched; see: aumbry snapshot list",
 		    o.list.n_bad);
 	}
 	if (damage.code != ERR_NONE) {

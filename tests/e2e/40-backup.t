@@ -262,6 +262,10 @@ also 'and the file' 'files/shut: '
 also 'and the folder' 'files/closed: '
 at user/home --json snapshot list >"$T/list"
 equal 'the snapshot says that it is partial' true "$(json partial "$T/list")"
+equal 'and counts what is in it' "$(at user/home find '*' | grep -c '/open$')" \
+	"$(json files "$T/list")"
+run at user/home --quiet backup "$T/user/files"
+also '--quiet silences no status' '^\(read-incomplete\)$'
 ok 'what could be read is restored' \
 	at user/home restore "latest:$T/user/files/open" --to "$T/user/back"
 ok 'as it was' cmp "$T/user/files/open" "$T/user/back/open"

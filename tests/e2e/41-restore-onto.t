@@ -394,6 +394,10 @@ if root; then
 	[ -z "${flagged-}" ] ||
 		also 'and the flag' '^aumbry: 1 objects came back without their flags'
 	ok 'with their content' cmp "$T/mixed/roots" "$T/user/mixed/roots"
+	exits 'it is told quietly, too' 3 \
+		user --quiet restore "latest:$T/mixed" --to "$T/user/mixed2" \
+		--repo "$T/user/repo2"
+	also 'with the code' '^\(write-incomplete\)$'
 fi
 
 # ---- mounted ----

@@ -428,6 +428,24 @@ if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
 	kill $mount
 	wait $mount
 	equal 'nothing was complained of' 1 "$(wc -l <"$T/mount.err")"
+	empty() { aumbry --home "$T/nobody" --repo-password-file "$PW" \
+		--repo "$T/empty" "$@"; }
+	run empty backup "$T/etc"
+	run empty snapshot forget --keep-last 0 --yes
+	aumbry --home "$T/nobody" --repo-password-file "$PW" \
+		--repo "$T/empty" mount "$T/mnt" >/dev/null \
+		2>"$T/mount.err" </dev/null &
+	mount=$!
+	until_true 20 grep -q 'mounted at' "$T/mount.err"
+	ok 'one without a snapshot is an empty folder' ls -A "$T/mnt"
+	equal 'with nothing in it' '' "$(cat "$T/out")"
+	not 'not the latest either' test -e "$T/mnt/latest"
+	run empty backup "$T/etc"
+	ok 'until there is one' until_true 20 shows 1
+	ok 'which is the latest' cmp "$T/etc/later" \
+		"$T/mnt/latest$real/etc/later"
+	kill $mount
+	wait $mount
 	if root && [ -u "$(command -v fusermount3)" ]; then
 		chmod 600 "$T/mixed"/*
 		chown 4000:4000 "$T/mixed"/*

@@ -289,12 +289,20 @@ run(struct cli *cli, int argc, char **argv)
 		    &e, ERR_USAGE, "there is no command \"%s\"", name);
 		return report(cli, &e);
 	}
-	int status = run_command(cli, c);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	return run_command(cli, c);
+}
+
+/* What was printed has arrived, or what failed has said why already. */
+static int
+flush(struct cli *cli, int status)
+{
+	struct err e = { 0 };
+
+	if (fflush(stdout) != 0)
+		(void)err_sys(&e, "standard output");
+	else if (ferror(stdout))
 		(void)err_set(&e, ERR_IO, "standard output cannot be written");
-		return report(cli, &e);
-	}
-	return status;
+	return e.code != ERR_NONE && status == 0 ? report(cli, &e) : status;
 }
 
 int
@@ -306,7 +314,7 @@ main(int argc, char **argv)
 	open_output();
 	stop_watch();
 	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
-	int status = run(&cli, argc, argv);
+	int status = flush(&cli, run(&cli, argc, argv));
 	free(cli.args);
 	if (status != 0)
 		stop_order_die();

@@ -106,8 +106,18 @@ for command in "find a-*" "ls latest:$T/many" "--json find a-*" \
 		"$? $(cat "$T/err")"
 	set +f
 done
-refused 'a disk that is full is an error' 1 io-error \
-	sh -c 'aumbry --home "$1" find "a-*" >/dev/full' sh "$T/ana"
+# onto COMMAND…: its output goes to a disk that is full.
+onto() { "$@" >/dev/full; }
+for command in "find a-*" "ls latest" "cat latest:$T/odd/-l" --version \
+	help 'backup --help'; do
+	set -f
+	# shellcheck disable=SC2086 # words
+	exits "a disk that is full is an error of ${command%% *}" 1 \
+		onto at ana $command
+	set +f
+	also 'which is said' 'standard output'
+	equal 'once' 1 "$(grep -c '^(' "$T/err")"
+done
 
 # ---- keys that end ----
 

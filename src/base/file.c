@@ -190,6 +190,16 @@ file_sync_dir(const char *path, struct err *e)
 	return 0;
 }
 
+int
+file_printed(struct err *e)
+{
+	if (fflush(stdout) != 0)
+		return errno == EPIPE ? 0 : err_sys(e, "standard output");
+	return ferror(stdout) == 0
+	    ? 0
+	    : err_set(e, ERR_IO, "standard output cannot be written");
+}
+
 static char *
 dir_of(const char *path)
 {

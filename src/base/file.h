@@ -42,6 +42,12 @@ size_t fd_raise(void);
 /* fsync the folder at `path`. */
 MUST_CHECK int file_sync_dir(const char *path, struct err *e);
 
+/*
+ * Has what was printed arrived? That a reader has enough, and closed its pipe,
+ * is no error.
+ */
+MUST_CHECK int file_printed(struct err *e);
+
 /* Make `path` and what is missing above it, each with `mode`. */
 MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *e);
 

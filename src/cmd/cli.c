@@ -2,6 +2,7 @@
 /* cli.c: aumbry: the table of commands, global flags, errors, exit status. */
 #include "cmd/cli.h"
 
+#include "base/file.h"
 #include "base/stop.h"
 #include "base/version.h"
 #include "wire/errjson.h"
@@ -298,11 +299,7 @@ flush(struct cli *cli, int status)
 {
 	struct err e = { 0 };
 
-	if (fflush(stdout) != 0)
-		(void)err_sys(&e, "standard output");
-	else if (ferror(stdout))
-		(void)err_set(&e, ERR_IO, "standard output cannot be written");
-	return e.code != ERR_NONE && status == 0 ? report(cli, &e) : status;
+	return file_printed(&e) < 0 && status == 0 ? report(cli, &e) : status;
 }
 
 int

@@ -927,8 +927,8 @@ parse(int argc, char **argv, struct options *o, struct err *e)
 	return 0;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options o = { .uses = 1 };
 	struct rlimit none = { 0, 0 }, files;
@@ -965,4 +965,14 @@ main(int argc, char **argv)
 	}
 	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 	return report(&e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	int status = run(argc, argv);
+
+	/* What failed has said why already. */
+	return file_printed(&e) < 0 && status == 0 ? report(&e) : status;
 }

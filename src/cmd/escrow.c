@@ -528,8 +528,8 @@ harden(void)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options o = { 0 };
 	struct err e = { 0 };
@@ -559,4 +559,14 @@ main(int argc, char **argv)
 	}
 	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 	return report(&e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	int status = run(argc, argv);
+
+	/* What failed has said why already. */
+	return file_printed(&e) < 0 && status == 0 ? report(&e) : status;
 }

@@ -118,6 +118,11 @@ for command in "find a-*" "ls latest" "cat latest:$T/odd/-l" --version \
 	also 'which is said' 'standard output'
 	equal 'once' 1 "$(grep -c '^(' "$T/err")"
 done
+for program in aumbryd aumbry-escrow; do
+	refused "and of $program" 1 disk-full-here onto $program --version
+done
+refused 'as for an invitation that nobody sees' 1 disk-full-here \
+	onto aumbryd invite --data "$DATA"
 
 # ---- keys that end ----
 

@@ -230,9 +230,6 @@ cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
 	r.n_global = put_globals(cli, r.global);
 	for (int i = 0; i < cli->n_args; i++) {
 		char *a = cli->args[i];
-		if (a[0] == '\0')
-			return err_set(
-			    e, ERR_USAGE, "one of the words is empty");
 		if (!only_operands && !is_option(&r, a) && a[0] == '-' &&
 		    a[1] != '\0')
 			return err_set(e, ERR_USAGE,

@@ -365,9 +365,6 @@ cli_pick(const struct cli *cli, struct source *src,
 	const char *typed;
 
 	cli_split(spec, &id, &typed);
-	if (id[0] == '\0')
-		return err_set(e, ERR_USAGE,
-		    "no ID stands before the : (latest is one, too)");
 	if (strcmp(id, "latest") == 0)
 		return pick_latest(&p, typed, &out->snap, &out->path, e);
 	if (p.latest->host != NULL || p.latest->path != NULL)

@@ -46,12 +46,6 @@ for option in --to --tag --exclude --repo --password-file; do
 done
 refused '--to of a variable that is not set' 2 bad-usage \
 	aumbry --home "$T/ana" restore latest --to ''
-for command in backup find ls 'snapshot forget' 'snapshot show'; do
-	# shellcheck disable=SC2086 # a command, or two words of one
-	refused "nor does an empty word name anything: $command" 2 bad-usage \
-		at ana $command ''
-done
-refused 'nor an ID that is not there' 2 bad-usage at ana ls ":$T/odd"
 # Of two the last would win, and the first be left out without a word.
 refused 'what takes one value takes no other' 2 bad-usage \
 	at ana snapshot list --tag a --tag b

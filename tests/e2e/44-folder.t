@@ -201,6 +201,18 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown 65534:65534 "$T/reader"
 	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 	readable "another's folder"
+	# What cannot be read today is not lost.
+	cp -a "$DISK" "$T/theirs"
+	chown -R 65534:65534 "$T/theirs"
+	pack=$(packs "$T/theirs" | head -n 1)
+	chmod 0 "$pack"
+	DISK=$T/theirs DEVICE=reader
+	refused 'a pack that may not be read is not lost' 1 io-error disk check
+	also 'but is named' '^aumbry: pack .*: Permission denied$'
+	refused 'and stays in the index' 1 io-error disk --yes repair
+	chmod 600 "$pack"
+	ok 'so it is whole when it can be read' disk check --read
+	DISK=$real DEVICE=nobody
 	AS=''
 fi
 # What a crash left in the log of the database is part of it.

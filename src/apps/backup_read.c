@@ -397,17 +397,22 @@ all_stored(struct run *r, struct bytes stored)
 	return true;
 }
 
+static uint64_t *
+counter(struct run *r, enum entry_type type)
+{
+	struct backup_progress *t = &r->result->totals;
+
+	return type == ENTRY_REGULAR  ? &t->files
+	    : type == ENTRY_DIRECTORY ? &t->dirs
+				      : &t->others;
+}
+
 static void
 count(struct run *r, enum entry_type type)
 {
 	struct backup_progress *t = &r->result->totals;
 
-	if (type == ENTRY_REGULAR)
-		t->files++;
-	else if (type == ENTRY_DIRECTORY)
-		t->dirs++;
-	else
-		t->others++;
+	++*counter(r, type);
 	if (r->o->progress != NULL) {
 		struct sink_totals s = { 0 };
 		if (r->sink != NULL)
@@ -467,6 +472,8 @@ backup_take(struct run *r, int dirfd, const struct capture_item *item,
 		*taken = false;
 		if (take_object(r, dirfd, *item, taken, e) < 0)
 			return -1;
+		if (!*taken) /* only what is in the backup counts */
+			--*counter(r, item->type);
 	}
 	return backup_drain(r, e);
 }

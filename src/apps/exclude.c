@@ -298,6 +298,9 @@ why_nothing(struct bytes x)
 		part = skip(part, 1);
 	if (starts_with(part, "./"))
 		part = skip(part, 1);
+	if (part.n > 0 && memchr(part.p, '\0', part.n) != NULL)
+		return "no name has a zero byte, as UTF-16 and lists by "
+		       "find -print0 have: a pattern is a line of UTF-8";
 	for (struct bytes rest = part; rest.n > 0; rest = skip(rest, used)) {
 		used = 1;
 		if (rest.p[0] == '\\' && rest.n < 2)

@@ -211,10 +211,11 @@ list_root(struct mount *m, fuse_fill_dir_t filler, void *to)
 		    0)
 			return -ENOMEM;
 	}
+	if (!mount_any_left(m))
+		return 0;
 	w.place = PLACE_LATEST;
 	made_stat(m, &w, &st);
-	return mount_any_left(m) ? fill(filler, to, bytes_str("latest"), &st)
-				 : 0;
+	return fill(filler, to, bytes_str("latest"), &st);
 }
 
 static int

@@ -197,15 +197,34 @@ place_read(struct place *p, struct bytes path, int *fd, struct err *e)
 	return *fd < 0 ? place_fail(e, "cannot read what is there") : 0;
 }
 
-/* Not what a clock that was wrong has dated into the future. */
+/* As far as its file system knows. */
 static bool
-made_since(const struct place *p, const struct stat *st)
+was_there(const struct place_spot *s)
+{
+	const struct timespec *began = &s->place->began;
+	struct statx st;
+
+	if (statx(s->dir->fd, s->name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &st) <
+		0 ||
+	    (st.stx_mask & STATX_BTIME) == 0)
+		return false;
+	const struct timespec born = { .tv_sec = st.stx_btime.tv_sec,
+		.tv_nsec = st.stx_btime.tv_nsec };
+	return !place_before(began, &born);
+}
+
+/*
+ * Not what a clock that was wrong has dated into the future; nor another name
+ * of a file of which one was replaced, which changes it.
+ */
+static bool
+made_since(const struct place_spot *s, const struct stat *st)
 {
 	struct timespec now;
 
-	return place_before(&p->began, &st->st_ctim) &&
+	return place_before(&s->place->began, &st->st_ctim) &&
 	    clock_gettime(CLOCK_REALTIME, &now) == 0 &&
-	    !place_before(&now, &st->st_ctim);
+	    !place_before(&now, &st->st_ctim) && !was_there(s);
 }
 
 int
@@ -220,7 +239,7 @@ place_may_replace(const struct place_spot *s, const struct entry *x,
 	*there = true;
 	if (S_ISDIR(st.st_mode))
 		return place_in_the_way(ENTRY_DIRECTORY, x->type, e);
-	if (made_since(s->place, &st))
+	if (made_since(s, &st))
 		return err_set(e, ERR_CONFLICT,
 		    "the %s that is there was made since this began: names "
 		    "that differ in case only may be one here",

@@ -379,23 +379,26 @@ lookup_bytes(void *ctx, struct bytes x, struct err *e)
 	return 0;
 }
 
-int
-tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
-    bool below, tree_fn fn, void *ctx, struct err *e)
+/* found  false: the tree has no such directory, and fn was not called. */
+static int
+walk_from(struct source *src, const struct snapshot *snap, struct bytes dir,
+    bool below, tree_fn fn, void *ctx, bool *found, struct err *e)
 {
 	OWN(walk_free)
 	struct walk w = { .dir = dir, .below = below, .fn = fn, .ctx = ctx };
 	uint64_t from = 0, to = snap->tree.length;
 
+	*found = true;
 	if (dir.n > 0 || !below) {
 		OWN(lookup_free)
 		struct lookup l = { .dir = dir, .below = below };
 		if (stream_read(src, &snap->index, 0, snap->index.length,
 			lookup_bytes, &l, e) < 0)
 			return err_in(e, "reading the tree");
-		if (!l.found)
-			return err_set(e, ERR_NOT_FOUND,
-			    "the snapshot has no such directory");
+		if (!l.found) {
+			*found = false;
+			return 0;
+		}
 		from = l.first;
 		to = l.over ? l.end : to;
 	}
@@ -431,13 +434,34 @@ tree_find(struct source *src, const struct snapshot *snap, struct bytes path,
 {
 	struct find f = { .raw = raw };
 	struct bytes dir;
+	bool found;
 
 	tree_split(path, &dir, &f.name);
-	if (tree_walk(src, snap, dir, false, find_one, &f, e) < 0)
+	if (walk_from(src, snap, dir, false, find_one, &f, &found, e) < 0)
 		return -1;
 	if (!f.found)
 		return err_set(e, ERR_NOT_FOUND,
 		    "the snapshot has no such file or directory");
 	struct scan s = scan_of(buf_bytes(raw));
 	return entry_take(&s, out, e);
+}
+
+int
+tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
+    bool below, tree_fn fn, void *ctx, struct err *e)
+{
+	OWN(buf_free) struct buf raw = { 0 };
+	struct entry x;
+	bool found;
+
+	if (walk_from(src, snap, dir, below, fn, ctx, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	/* One that was not entered, as on another file system, is empty. */
+	if (tree_find(src, snap, dir, &raw, &x, e) < 0)
+		return -1;
+	return x.type == ENTRY_DIRECTORY
+	    ? 0
+	    : err_set(e, ERR_NOT_FOUND, "the snapshot has no such directory");
 }

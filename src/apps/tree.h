@@ -45,7 +45,10 @@ MUST_CHECK int tree_out_end(struct tree_out *t, struct stream_ref *tree,
 typedef int (*tree_fn)(
     void *ctx, struct bytes dir, const struct entry *entry, struct err *e);
 
-/* Visit all entries, or those in `dir` and below it. */
+/*
+ * Visit all entries, or those in `dir` and below it: none when it was not
+ * entered.
+ */
 MUST_CHECK int tree_walk(struct source *src, const struct snapshot *snap,
     struct bytes dir, bool below, tree_fn fn, void *ctx, struct err *e);
 

@@ -131,6 +131,25 @@ take_pack(void *ctx, const struct zcopy_record *r, struct err *e)
 	return 0;
 }
 
+/* Lost, or only not to be had by this user, or from this disk, today? */
+static int
+confirm_lost(struct verify *v, const struct pack_ref *p, struct err *e)
+{
+	OWN(buf_free) struct buf first = { 0 };
+	struct depot *d = v->repo->depot;
+	struct repo_part *part = repo_part(v->repo, (enum category)p->category);
+	struct err why;
+
+	if (d->ops->blob_get(
+		d, zcopy_zone(part->zone), &p->id, 0, 1, &first, &why) < 0 &&
+	    why.code != ERR_NOT_FOUND && !is_damage(&why)) {
+		*e = why;
+		return err_in(e, "pack %s", id_short(&p->id).s);
+	}
+	missing_pack(v, p);
+	return 0;
+}
+
 static int
 ask_some(struct verify *v, const struct pack_ref *list, size_t n, struct err *e)
 {
@@ -154,7 +173,8 @@ ask_some(struct verify *v, const struct pack_ref *list, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		if (there[i] != 0 || !chunkmap_has_pack(part->map, &ids[i]))
 			continue;
-		missing_pack(v, &list[i]);
+		if (confirm_lost(v, &list[i], e) < 0)
+			return -1;
 	}
 	return 0;
 }

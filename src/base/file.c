@@ -211,14 +211,6 @@ file_hold_std(void)
 }
 
 int
-file_out_done(struct err *e)
-{
-	return fflush(stdout) != 0 || ferror(stdout)
-	    ? err_set(e, ERR_IO, "standard output cannot be written")
-	    : 0;
-}
-
-int
 file_sync_dir(const char *path, struct err *e)
 {
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -226,6 +218,16 @@ file_sync_dir(const char *path, struct err *e)
 	if (fd < 0 || fsync(fd) < 0)
 		return err_sys(e, "fsync %s", path);
 	return 0;
+}
+
+int
+file_printed(struct err *e)
+{
+	if (fflush(stdout) != 0)
+		return errno == EPIPE ? 0 : err_sys(e, "standard output");
+	return ferror(stdout) == 0
+	    ? 0
+	    : err_set(e, ERR_IO, "standard output cannot be written");
 }
 
 static char *

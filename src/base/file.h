@@ -53,15 +53,18 @@ size_t fd_raise(void);
 /*
  * The first thing a program does: where descriptors 0 to 2 are closed, the next
  * file that is opened would take their place, and words would go into it. Words
- * then go nowhere, and file_out_done still fails.
+ * then go nowhere, and file_printed still fails.
  */
 void file_hold_std(void);
 
-/* Was all that was printed taken? errors: io-error. */
-MUST_CHECK int file_out_done(struct err *e);
-
 /* fsync the folder at `path`. */
 MUST_CHECK int file_sync_dir(const char *path, struct err *e);
+
+/*
+ * Has what was printed arrived? That a reader has enough, and closed its pipe,
+ * is no error.
+ */
+MUST_CHECK int file_printed(struct err *e);
 
 /* Make `path` and what is missing above it, each with `mode`. */
 MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *e);

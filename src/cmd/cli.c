@@ -276,26 +276,30 @@ run(struct cli *cli, int argc, char **argv)
 		return report(cli, &e);
 	if (cli->wants_version) {
 		(void)printf("aumbry %s\n", AUMBRY_VERSION);
-		return file_out_done(&e) < 0 ? report(cli, &e) : 0;
+		return 0;
 	}
 	if (name == NULL) {
 		help(cli->wants_help ? stdout : stderr);
-		return file_out_done(&e) < 0 ? report(cli, &e)
-		    : cli->wants_help	     ? 0
-					     : 2;
+		return cli->wants_help ? 0 : 2;
 	}
-	if (strcmp(name, "help") == 0) {
-		int helped = run_help(cli);
-		return file_out_done(&e) < 0 ? report(cli, &e) : helped;
-	}
+	if (strcmp(name, "help") == 0)
+		return run_help(cli);
 	const struct command *c = find(name);
 	if (c == NULL) {
 		(void)err_set(
 		    &e, ERR_USAGE, "there is no command \"%s\"", name);
 		return report(cli, &e);
 	}
-	int status = run_command(cli, c);
-	return file_out_done(&e) < 0 ? report(cli, &e) : status;
+	return run_command(cli, c);
+}
+
+/* What was printed has arrived, or what failed has said why already. */
+static int
+flush(struct cli *cli, int status)
+{
+	struct err e = { 0 };
+
+	return file_printed(&e) < 0 && status == 0 ? report(cli, &e) : status;
 }
 
 int
@@ -308,7 +312,7 @@ main(int argc, char **argv)
 	open_output();
 	stop_watch();
 	cli.args = mem_array((size_t)argc + 1, sizeof *cli.args);
-	int status = run(&cli, argc, argv);
+	int status = flush(&cli, run(&cli, argc, argv));
 	free(cli.args);
 	if (status != 0)
 		stop_order_die();

@@ -78,6 +78,8 @@ const char *cli_keep(struct cli *cli, const char *text);
 
 /* Words on standard error, unless --quiet. */
 void cli_say(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
+/* --quiet or not: what an exit status other than 0 is about, and damage. */
+void cli_warn(const char *fmt, ...) PRINTF(1, 2);
 /* Raw bytes as a terminal can take them, in new memory. */
 char *cli_shown(struct bytes x);
 /* "192.0.2.7 (near Lisbon, Portugal)"; place may be NULL or "". Owned. */

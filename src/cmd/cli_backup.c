@@ -233,14 +233,18 @@ print_done(const struct cli *cli, const struct backup_result *r)
 	const struct backup_progress *t = &r->totals;
 
 	if (cli->json) {
-		json_t *j = json_pack(
-		    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
-		    "done", "snapshot", id_text(&r->snapshot).s, "files",
-		    (json_int_t)t->files, "dirs", (json_int_t)t->dirs, "bytes",
-		    (json_int_t)t->bytes, "new_bytes", (json_int_t)t->new_bytes,
-		    "stored_bytes", (json_int_t)t->stored_bytes, "errors",
-		    (json_int_t)t->errors, "duration_ms",
-		    (json_int_t)r->duration_ms);
+		json_t *j =
+		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"event", "done", "files", (json_int_t)t->files, "dirs",
+			(json_int_t)t->dirs, "bytes", (json_int_t)t->bytes,
+			"new_bytes", (json_int_t)t->new_bytes, "stored_bytes",
+			(json_int_t)t->stored_bytes, "errors",
+			(json_int_t)t->errors, "duration_ms",
+			(json_int_t)r->duration_ms);
+		/* A dry run makes none. */
+		if (!id_zero(&r->snapshot))
+			(void)json_object_set_new(j, "snapshot",
+			    json_string(id_text(&r->snapshot).s));
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(j);
@@ -357,12 +361,12 @@ cli_backup(struct cli *cli, struct err *e)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
 	if (r.repo != NULL && r.repo->lost > 0)
-		cli_say(cli,
+		cli_warn(
 		    "aumbry: %llu packs are not stored any more; what of them "
 		    "this backup has is stored again. Run: aumbry check",
 		    (unsigned long long)r.repo->lost);
 	if (result.partial) {
-		cli_say(cli,
+		cli_warn(
 		    "aumbry: %llu files could not be read and are not in the "
 		    "backup\n%s\n(%s)",
 		    (unsigned long long)result.totals.errors,
@@ -462,7 +466,7 @@ print_restored(struct cli *cli, const struct restore_result *r)
 
 /* What came back without all of its properties: a line for each kind. */
 static bool
-print_lost(const struct cli *cli, const struct place_counts *c)
+print_lost(const struct place_counts *c)
 {
 	const struct {
 		uint64_t n;
@@ -480,7 +484,7 @@ print_lost(const struct cli *cli, const struct place_counts *c)
 		if (kinds[i].n == 0)
 			continue;
 		any = true;
-		cli_say(cli, "aumbry: %llu objects came back without %s",
+		cli_warn("aumbry: %llu objects came back without %s",
 		    (unsigned long long)kinds[i].n, kinds[i].what);
 	}
 	return any;
@@ -490,10 +494,10 @@ static void
 restore_status(struct cli *cli, const struct restore_result *r)
 {
 	enum err_code code = ERR_WRITE_INCOMPLETE;
-	bool lost = print_lost(cli, &r->counts);
+	bool lost = print_lost(&r->counts);
 
 	if (r->errors == 0 && lost) {
-		cli_say(cli, "%s\n(%s)", err_fix(&(struct err){ .code = code }),
+		cli_warn("%s\n(%s)", err_fix(&(struct err){ .code = code }),
 		    err_name(code));
 		cli->status = err_exit(code);
 	}

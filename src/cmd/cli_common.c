@@ -25,6 +25,12 @@ cli_keep(struct cli *cli, const char *text)
 	return cli->kept[cli->n_kept++];
 }
 
+static void PRINTF(1, 0) say(const char *fmt, va_list ap)
+{
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputc('\n', stderr);
+}
+
 void
 cli_say(const struct cli *cli, const char *fmt, ...)
 {
@@ -33,9 +39,18 @@ cli_say(const struct cli *cli, const char *fmt, ...)
 	if (cli->quiet)
 		return;
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+}
+
+void
+cli_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
 }
 
 char *
@@ -180,6 +195,21 @@ enter_folder(void *ctx, struct bytes password, struct err *e)
 	return depot_local_open(r->path, password, &r->folder, e);
 }
 
+/*
+ * "sftp://nas/x", "me@nas:x": what other programs take for another machine, and
+ * would be a folder here, of which the user knows nothing.
+ */
+static int
+no_address(const char *repo, struct err *e)
+{
+	if (repo[strcspn(repo, ":/")] != ':')
+		return 0;
+	(void)err_set(e, ERR_USAGE,
+	    "%s looks like an address, and a repository is a folder here",
+	    repo);
+	return err_remedy(e, "If a folder of that name is meant: ./%s", repo);
+}
+
 static int
 gone_now(const struct cli *cli, struct err *e)
 {
@@ -199,10 +229,12 @@ cli_make_repo(struct cli *cli, struct err *e)
 
 	if (depot_local_there(cli->repo))
 		return 0;
+	if (no_address(cli->repo, e) < 0)
+		return -1;
 	if (!cli->new_repo && known_at(home, cli->repo))
 		return gone_now(cli, e);
 	cli_say(cli,
-	    "A new repository at %s. Its password cannot be "
+	    "Making a new repository at %s. Its password cannot be "
 	    "recovered: without it, all that is in it is lost.",
 	    cli->repo);
 	return new_repo_password(cli, &password, e) < 0 ||
@@ -222,6 +254,8 @@ cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	if (!depot_local_there(cli->repo) && known_at(home, cli->repo))
 		return gone_now(cli, e);
 	if (!depot_local_there(cli->repo)) {
+		if (no_address(cli->repo, e) < 0)
+			return -1;
 		(void)err_set(e, ERR_NOT_FOUND, "there is no repository at %s",
 		    cli->repo);
 		return err_remedy(

@@ -205,7 +205,7 @@ judge(struct cli *cli, const struct forgetting *f,
 
 /* A snapshot that says nothing is forgotten by its ID all the same. */
 static int
-look_up_bad(struct cli *cli, const struct snapshot_list *all, const char *text,
+look_up_bad(const struct snapshot_list *all, const char *text,
     struct victims *out, struct err *e)
 {
 	const struct snapshot_bad *b = NULL;
@@ -218,6 +218,13 @@ look_up_bad(struct cli *cli, const struct snapshot_list *all, const char *text,
 	if (b == NULL || !b->opened || e->code != ERR_RECORD_CORRUPT)
 		return -1;
 	victims_add(out, &b->id);
+	err_clear(e);
+	return 0;
+}
+
+static void
+print_bad(const struct cli *cli, const struct snapshot_bad *b)
+{
 	if (cli->json)
 		cli_print_json(json_pack("{s:s, s:s, s:s}", "event", "forget",
 		    "id", id_text(&b->id).s, "unreadable",
@@ -225,11 +232,23 @@ look_up_bad(struct cli *cli, const struct snapshot_list *all, const char *text,
 	else
 		(void)printf("  forget  %s  unreadable (%s)\n",
 		    id_short(&b->id).s, err_name(b->why.code));
-	err_clear(e);
-	return 0;
 }
 
-/* All are looked up before one is forgotten. */
+static void
+print_victims(const struct cli *cli, const struct snapshot_list *all,
+    const struct victims *v)
+{
+	for (size_t k = 0; k < v->n; k++) {
+		for (size_t i = 0; i < all->n; i++)
+			if (id_equal(&all->list[i].id, &v->list[k]))
+				print_verdict(cli, &all->list[i], false, 0);
+		for (size_t i = 0; i < all->n_bad; i++)
+			if (id_equal(&all->bad[i].id, &v->list[k]))
+				print_bad(cli, &all->bad[i]);
+	}
+}
+
+/* All are looked up before one is named or forgotten, and named once. */
 static int
 look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
     struct err *e)
@@ -237,13 +256,12 @@ look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
 	const struct snapshot *s;
 
 	for (int i = 1; i < cli->n_args; i++) {
-		if (cli_pick_id(cli, all, cli->args[i], &s, e) == 0) {
+		if (cli_pick_id(cli, all, cli->args[i], &s, e) == 0)
 			victims_add(out, &s->id);
-			print_verdict(cli, s, false, 0);
-		} else if (look_up_bad(cli, all, cli->args[i], out, e) < 0) {
+		else if (look_up_bad(all, cli->args[i], out, e) < 0)
 			return -1;
-		}
 	}
+	print_victims(cli, all, out);
 	return 0;
 }
 

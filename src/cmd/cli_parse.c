@@ -4,6 +4,7 @@
 
 #include "client/home.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ struct reading {
 	size_t n_own;
 	struct cli_option global[GLOBALS];
 	size_t n_global;
+	uint64_t seen; /* a bit for each of its own options */
 };
 
 static const struct cli_option *
@@ -77,7 +79,7 @@ look_up(const struct reading *r, const char *word, size_t len)
 	return o != NULL ? o : find_option(r->global, r->n_global, word, len);
 }
 
-/* "-l": an option whose name is that letter. Other words are operands. */
+/* "-l": an option whose name is that letter. */
 static bool
 is_option(const struct reading *r, const char *word)
 {
@@ -86,10 +88,33 @@ is_option(const struct reading *r, const char *word)
 		(word[1] == 'h' || look_up(r, word + 1, 1) != NULL));
 }
 
+/*
+ * Of two values that differ the last would win, and what the first one asks for
+ * be left undone. Options of all commands stand in aliases, and yield there.
+ */
+static int
+once(struct reading *r, const struct cli_option *o, const char *value,
+    struct err *e)
+{
+	for (size_t i = 0; i < r->n_own; i++) {
+		uint64_t bit = (uint64_t)1 << i % 64;
+		if (&r->own[i] != o ||
+		    (o->kind != CLI_TEXT && o->kind != CLI_MAYBE))
+			continue;
+		if ((r->seen & bit) != 0 &&
+		    strcmp(*(const char **)o->to, value) != 0)
+			return err_set(e, ERR_USAGE,
+			    "--%s is given twice, and takes one value",
+			    o->name);
+		r->seen |= bit;
+	}
+	return 0;
+}
+
 /* The option at words[*i], and its value, which may be the next word. */
 static int
-take_option(struct cli *cli, const struct reading *r, char **words, int n,
-    int *i, struct err *e)
+take_option(struct cli *cli, struct reading *r, char **words, int n, int *i,
+    struct err *e)
 {
 	const char *word = words[*i];
 	const char *name = word + (word[1] == '-' ? 2 : 1);
@@ -114,6 +139,8 @@ take_option(struct cli *cli, const struct reading *r, char **words, int n,
 	/* A script's variable that was not set names nothing. */
 	if ((o->kind == CLI_TEXT || o->kind == CLI_LIST) && value[0] == '\0')
 		return err_set(e, ERR_USAGE, "--%s is empty", o->name);
+	if (once(r, o, value, e) < 0)
+		return -1;
 	set_option(o, value);
 	return 0;
 }
@@ -209,6 +236,12 @@ cli_parse(struct cli *cli, const struct cli_option *options, size_t n, int min,
 	r.n_global = put_globals(cli, r.global);
 	for (int i = 0; i < cli->n_args; i++) {
 		char *a = cli->args[i];
+		if (!only_operands && !is_option(&r, a) && a[0] == '-' &&
+		    a[1] != '\0')
+			return err_set(e, ERR_USAGE,
+			    "there is no option %s; what begins with - and is "
+			    "none stands behind --",
+			    a);
 		if (only_operands || !is_option(&r, a))
 			cli->args[kept++] = a;
 		else if (a[1] == '-' && a[2] == '\0')

@@ -43,6 +43,16 @@ plain(struct buf *out, const char *path)
 	}
 }
 
+/* "." or "..", or a path that begins so: of where one stands, and no other. */
+static bool
+is_from_here(const char *typed)
+{
+	size_t dots = strspn(typed, ".");
+
+	return (dots == 1 || dots == 2) &&
+	    (typed[dots] == '/' || typed[dots] == '\0');
+}
+
 /* A link that leads to nothing: where it would lead, with what is behind. */
 static bool
 dangling(const char *head, const char *rest, struct buf *out)
@@ -100,6 +110,14 @@ here(const char *typed, struct buf *out)
 		head[n > 1 ? n - 1 : n] = '\0';
 	}
 	return false;
+}
+
+/* As it stands, and so from the root, but for what says where it begins. */
+static void
+first_reading(const char *typed, struct buf *out)
+{
+	if (!is_from_here(typed) || !here(typed, out))
+		plain(out, typed);
 }
 
 /* A link on the way was backed up too: where does it lead? */
@@ -190,7 +208,7 @@ is_wanted(const struct cli_latest *w, const struct snapshot *s)
 		return false;
 	if (w->path == NULL)
 		return true;
-	plain(&typed, w->path);
+	first_reading(w->path, &typed);
 	return covers(s, buf_bytes(&typed)) ||
 	    (here(w->path, &real) && covers(s, buf_bytes(&real)));
 }
@@ -222,10 +240,12 @@ static void
 say_passed_over(const struct cli *cli, const struct snapshot_list *l,
     const struct snapshot *s)
 {
+	uint64_t now = (uint64_t)now_ms();
+
 	for (size_t i = 0; i < l->n; i++) {
 		const struct snapshot *x = &l->list[i];
 		OWN(mem_free) char *when = cli_time(x->time_ms);
-		if (x->time_ms > s->time_ms)
+		if (x->time_ms > s->time_ms && snapshot_of_future(x, now))
 			cli_say(cli,
 			    "aumbry: snapshot %s says to be of %s, which has "
 			    "not come yet: it does not count as the latest",
@@ -245,7 +265,7 @@ static bool
 in_snapshot(struct picking *p, const struct snapshot *s, const char *typed,
     struct buf *path)
 {
-	plain(path, typed);
+	first_reading(typed, path);
 	return has(p, s, buf_bytes(path)) ||
 	    (through_links(p, s, path) && has(p, s, buf_bytes(path))) ||
 	    (here(typed, path) && has(p, s, buf_bytes(path)));
@@ -308,7 +328,7 @@ pick_latest(struct picking *p, const char *typed, const struct snapshot **snap,
 	OWN(buf_free) struct buf real = { 0 };
 	const struct snapshot *s;
 
-	plain(path, typed);
+	first_reading(typed, path);
 	if (newest_of(p, bytes_str("")) == NULL) {
 		(void)err_set(e, ERR_NOT_FOUND,
 		    p->list->n == 0 ? "there is no snapshot yet"

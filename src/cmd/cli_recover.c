@@ -155,16 +155,16 @@ say_waiting(struct cli *cli, const struct recover_state *st)
 		    st->proven, "stopped", st->stopped, "ready",
 		    (json_int_t)st->ready_ms));
 	if (st->stopped)
-		cli_say(cli,
+		cli_warn(
 		    "A device of the account, or a sign-in, has stopped this "
 		    "recovery.");
 	else if (!st->proven && strcmp(st->way, "operator") == 0)
-		cli_say(cli,
+		cli_warn(
 		    "Ask who runs the server to recover this account, and name "
 		    "the request %s.",
 		    id_short(&st->recovery).s);
 	else
-		cli_say(cli,
+		cli_warn(
 		    "The recovery goes on at %s. Until then a device of the "
 		    "account can stop it%s.\nThen run: aumbry recover "
 		    "--continue",

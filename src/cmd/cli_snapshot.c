@@ -427,11 +427,13 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	OWN(buf_free) struct buf path = { 0 };
 
 	(void)e;
+	buf_put_u8(&path, '/');
 	buf_put_bytes(&path, dir);
 	if (dir.n > 0)
 		buf_put_u8(&path, '/');
 	buf_put_bytes(&path, x->name);
-	if (include_ask(f->pattern, f->snap, buf_bytes(&path), 0,
+	struct bytes below = bytes_of(path.p + 1, path.n - 1);
+	if (include_ask(f->pattern, f->snap, below, 0,
 		x->type == ENTRY_DIRECTORY) != EXCLUDE_YES)
 		return 0;
 	f->n++;
@@ -444,7 +446,7 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		cli_json_raw(j, "path_raw", buf_bytes(&path));
 		cli_print_json(j);
 	} else {
-		(void)printf("%s:/%s\n", id_short(&f->snap->id).s, shown);
+		(void)printf("%s:%s\n", id_short(&f->snap->id).s, shown);
 	}
 	return 0;
 }
@@ -478,16 +480,14 @@ cli_find(struct cli *cli, struct err *e)
 			return -1;
 		/* One that is damaged closes none of the others. */
 		if (damage.code != ERR_NONE)
-			cli_say(
-			    cli, "aumbry: %s (%s)", e->msg, err_name(e->code));
+			cli_warn("aumbry: %s (%s)", e->msg, err_name(e->code));
 		else
 			damage = *e;
 	}
 	if (o.list.n_bad > 0) {
 		cli->status = err_exit(ERR_READ_INCOMPLETE);
-		cli_say(cli,
-		    "aumbry: %zu snapshots cannot be read, and were not "
-		    "searched; see: aumbry snapshot list",
+		cli_warn("aumbry: %zu snapshots cannot be read, and were not "
+			 "searched; see: aumbry snapshot list",
 		    o.list.n_bad);
 	}
 	if (damage.code != ERR_NONE) {

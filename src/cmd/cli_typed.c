@@ -238,9 +238,9 @@ close_file(FILE **f)
 		(void)fclose(*f);
 }
 
-/* An empty one is as none, like AUMBRY_HOME. */
+/* An empty one is as none, as in a unit that takes it back. */
 static const char *
-from_environment(void)
+file_of_environment(void)
 {
 	const char *file = getenv("AUMBRY_PASSWORD_FILE");
 
@@ -254,7 +254,7 @@ cli_password(const struct cli *cli, const char *prompt, bool twice,
 	struct cli with = *cli;
 
 	if (with.password_file == NULL)
-		with.password_file = from_environment();
+		with.password_file = file_of_environment();
 	return cli_secret(&with, prompt, twice, out, e);
 }
 
@@ -296,7 +296,7 @@ cli_secret(const struct cli *cli, const char *prompt, bool twice,
 static bool
 is_typed(const struct cli *cli)
 {
-	return cli->password_file == NULL && from_environment() == NULL &&
+	return cli->password_file == NULL && file_of_environment() == NULL &&
 	    isatty(STDIN_FILENO);
 }
 

@@ -1036,8 +1036,8 @@ parse(const struct command *command, int argc, char **argv, struct options *o,
 	return 0;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options o = { .uses = 1 };
 	struct rlimit none = { 0, 0 }, files;
@@ -1071,10 +1071,18 @@ main(int argc, char **argv)
 			    commands[i].name, commands[i].usage);
 			return report(&e);
 		}
-		return commands[i].run(&o, &e) < 0 || file_out_done(&e) < 0
-		    ? report(&e)
-		    : 0;
+		return commands[i].run(&o, &e) < 0 ? report(&e) : 0;
 	}
 	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 	return report(&e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	int status = run(argc, argv);
+
+	/* What failed has said why already. */
+	return file_printed(&e) < 0 && status == 0 ? report(&e) : status;
 }

@@ -204,12 +204,20 @@ failed(const struct db *db, struct err *e)
 	return -1;
 }
 
+/* SQLite takes what begins so for a URI, and the file of another name. */
+static char *
+no_uri(const char *path)
+{
+	return strncmp(path, "file:", 5) == 0 ? file_join(".", path)
+					      : mem_text(path);
+}
+
 static struct db *
 db_new(const char *path, enum err_code full)
 {
 	struct db *db = mem_new(sizeof *db);
 
-	db->path = mem_text(path);
+	db->path = no_uri(path);
 	db->full = full;
 	db->last = &db->first;
 	(void)pthread_mutex_init(&db->lock, NULL);
@@ -266,7 +274,8 @@ look_at_copy(struct db *db, const char *log, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	OWN(mem_free)
-	char *dir = file_join(tmp != NULL ? tmp : "/tmp", "aumbry-XXXXXX");
+	char *dir = file_join(
+	    tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "aumbry-XXXXXX");
 
 	if (mkdtemp(dir) == NULL)
 		return err_sys(e, "%s", dir);
@@ -688,8 +697,9 @@ static int
 copy_to(struct conn *from, const char *path, struct err *e)
 {
 	struct conn to = { .full = from->full };
+	OWN(mem_free) char *name = no_uri(path);
 	int rc = sqlite3_open_v2(
-	    path, &to.h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	    name, &to.h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (rc == SQLITE_OK) {
 		sqlite3_backup *b =

@@ -33,6 +33,11 @@ also 'and mean the same' '^device +laptop$'
 refused 'a value is no option' 2 input-missing \
 	aumbry --home "$T/no" signup "$URL" x --device-name --json
 equal 'and words are still words' '' "$(grep '^{' "$T/out")"
+# As -n of others is: not a file of that name, beside which all else is stored.
+refused 'nor is what begins with - a name' 2 bad-usage \
+	inside at ana backup -n --tag odd
+also 'unless it says so' '^aumbry: there is no option -n; .* behind --$'
+ok 'by --' inside at ana backup --tag odd -- -l
 refused 'a flag takes no value' 2 bad-usage at ana status --json=1
 refused 'an unknown one is none' 2 bad-usage at ana --tag x status
 for option in --to --tag --exclude --repo --password-file; do
@@ -41,6 +46,17 @@ for option in --to --tag --exclude --repo --password-file; do
 done
 refused '--to of a variable that is not set' 2 bad-usage \
 	aumbry --home "$T/ana" restore latest --to ''
+# Of two the last would win, and the first be left out without a word.
+refused 'what takes one value takes no other' 2 bad-usage \
+	at ana snapshot list --tag a --tag b
+also 'which is said' '^aumbry: --tag is given twice'
+refused 'neither with =' 2 bad-usage \
+	at ana restore latest --to "$T/one" "--to=$T/two"
+not 'and nothing is done' test -e "$T/two"
+ok 'the same again is no other' at ana snapshot list --tag odd --tag odd
+ok 'what takes many takes two' at ana backup --tag odd --tag b "$T/odd"
+ok 'and an alias may be overridden' \
+	aumbry --home "$T/none" snapshot list --home "$T/ana"
 
 # ---- help ----
 
@@ -84,8 +100,23 @@ for command in "find a-*" "ls latest:$T/many" "--json find a-*" \
 		"$? $(cat "$T/err")"
 	set +f
 done
-refused 'a disk that is full is an error' 1 io-error \
-	sh -c 'aumbry --home "$1" find "a-*" >/dev/full' sh "$T/ana"
+# onto COMMAND…: its output goes to a disk that is full.
+onto() { "$@" >/dev/full; }
+for command in "find a-*" "ls latest" "cat latest:$T/odd/-l" --version \
+	help 'backup --help'; do
+	set -f
+	# shellcheck disable=SC2086 # words
+	exits "a disk that is full is an error of ${command%% *}" 1 \
+		onto at ana $command
+	set +f
+	also 'which is said' 'standard output'
+	equal 'once' 1 "$(grep -c '^(' "$T/err")"
+done
+for program in aumbryd aumbry-escrow; do
+	refused "and of $program" 1 disk-full-here onto $program --version
+done
+refused 'as for an invitation that nobody sees' 1 disk-full-here \
+	onto aumbryd invite --data "$DATA"
 
 # ---- keys that end ----
 

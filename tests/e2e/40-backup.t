@@ -138,6 +138,8 @@ equal '--dry-run lists the same' 'a/ a/c/ a/c/x ' "$(at ana restore \
 	LC_ALL=C sort | tr '\n' ' ')"
 ok 'restore --dry-run lists' at ana restore "$first:$S" --dry-run
 also 'a file' '^names/cafe'
+ok 'backup --dry-run in JSON' at ana --json backup "$S" --dry-run
+lacks 'names no snapshot, for there is none' '"snapshot"'
 ok 'backup --dry-run' at ana backup "$S" --dry-run
 equal 'makes no snapshot' 5 "$(at ana snapshot list | wc -l)"
 
@@ -260,6 +262,10 @@ also 'and the file' 'files/shut: '
 also 'and the folder' 'files/closed: '
 at user/home --json snapshot list >"$T/list"
 equal 'the snapshot says that it is partial' true "$(json partial "$T/list")"
+equal 'and counts what is in it' "$(at user/home find '*' | grep -c '/open$')" \
+	"$(json files "$T/list")"
+run at user/home --quiet backup "$T/user/files"
+also '--quiet silences no status' '^\(read-incomplete\)$'
 ok 'what could be read is restored' \
 	at user/home restore "latest:$T/user/files/open" --to "$T/user/back"
 ok 'as it was' cmp "$T/user/files/open" "$T/user/back/open"

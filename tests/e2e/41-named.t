@@ -99,7 +99,20 @@ if small_disk "$N/plain/other" 4m; then
 		'other/home/f p' "$(files "$N/plain")"
 	ok 'and without the named one' backup --one-file-system "$N/plain"
 	equal 'none of it' p "$(files "$N/plain")"
+	# restic #909: a mount point comes back, by its own name too
+	says 'but the folder that it is mounted on' '^other/$' \
+		home ls "latest:$N/plain"
+	ok 'which is listed as empty' home ls "latest:$N/plain/other"
+	equal 'as it is stored' '' "$(cat "$T/out")"
+	chmod 1750 "$N/plain/other"
+	run backup --one-file-system "$N/plain"
+	ok 'and given back' home restore "latest:$N/plain/other" --to "$T/point"
+	equal 'as what it was' 1750 "$(stat -c %a "$T/point")"
 fi
+run backup "$N"
+ok 'so is a folder that says to leave it out' \
+	home ls "latest:$N/tagged"
+refused 'and nothing is in it' 1 not-found home ls "latest:$N/tagged/t"
 ok 'all that was stored can be read' home check --read
 
 # ---- a root that is tagged ----
@@ -215,6 +228,11 @@ for p in ../f '[f' 'f\' a//f; do
 done
 refused 'and of a list' 2 bad-usage listed 'f\n\n../f\n'
 also 'by its line' 'line 3'
+# As an editor of Windows writes it, and find -print0.
+refused 'a list of another encoding' 2 bad-usage \
+	listed '\377\376f\000\n\000s\000\n\000'
+also 'is said to be one' 'line 1: .*UTF-16'
+refused 'or by zero bytes' 2 bad-usage listed 'f\000s \000'
 refused 'the password and a list from one place' 2 bad-usage \
 	backup "$T/hash" --password-file - --exclude-from -
 

@@ -31,6 +31,20 @@ equal 'as one file' '1 3' "$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
 	awk '{ n = $2 } END { print NR, n }')"
 ok 'and again, onto itself' back "$id:$T/two"
 equal 'still as one' 1 "$(stat -c %i "$T/to"/[abc] | sort -u | wc -l)"
+# What the first name's replacing does to the others is not new.
+ok 'replacing all that is there' back "$id:$T/two" --overwrite always
+equal 'as one again' '1 3' "$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
+	awk '{ n = $2 } END { print NR, n }')"
+rm "$T/to/b" "$T/to/c"
+echo older >"$T/to/a"
+ln "$T/to/a" "$T/to/b"
+ln "$T/to/a" "$T/to/c"
+ln "$T/to/a" "$T/to/mine"
+touch -d '2001-01-01' "$T/to/a"
+ok 'or what is older' back "$id:$T/two" --overwrite older
+equal 'as one of three, and a fourth that is not in the backup' '1 3 older' \
+	"$(stat -c '%i %h' "$T/to"/[abc] | sort -u |
+		awk '{ n = $2 } END { print NR, n }') $(cat "$T/to/mine")"
 rm -r "$T/to"
 
 # restic #836, borg #10387
@@ -274,11 +288,24 @@ mv "$T/ours" "$T/moved"
 says 'that is here no more' '^letter$' \
 	at home cat "$home:$T/LINK/short/../docs//./letter"
 mv "$T/moved" "$T/ours"
+# What begins with . is of where one stands, and not of the root.
+standing() { (cd "$T/ours/docs" && "$@"); }
+equal '. is where one stands' letter "$(standing at home ls "$home:." 2>&1 |
+	grep '^letter$')"
+says '.. is above' '^docs/$' standing at home ls "$home:.."
+says './ leads on' '^letter$' standing at home cat "$home:../docs/./letter"
+says 'latest is the latest of it' 'letter$' \
+	standing back latest:. --dry-run
+says 'of the path, too' "^${real#/}/ours/docs/letter$" \
+	standing back latest --path . --dry-run
+equal 'and find names it as ls reads it' "$real/ours/docs/letter" "$(at home \
+	--json find letter | sed -n '1s/.*"path":"\([^"]*\)".*/\1/p')"
 # restic #2712: the newest of it
 store "$T/etc"
 rm -rf "$T/to"
 ok 'latest is the latest of the path' back "latest:$T/ours/docs"
 also 'and is said to be older' "latest of it is snapshot $home"
+lacks 'which makes no newer one one of the future' 'not come yet'
 ok 'and given back' cmp "$T/ours/docs/letter" "$T/to/letter"
 says 'cat as well' '^letter$' at home cat "latest:$T/ours/docs/letter"
 says 'without a path latest is the newest' 'conf$' \
@@ -367,6 +394,10 @@ if root; then
 	[ -z "${flagged-}" ] ||
 		also 'and the flag' '^aumbry: 1 objects came back without their flags'
 	ok 'with their content' cmp "$T/mixed/roots" "$T/user/mixed/roots"
+	exits 'it is told quietly, too' 3 \
+		user --quiet restore "latest:$T/mixed" --to "$T/user/mixed2" \
+		--repo "$T/user/repo2"
+	also 'with the code' '^\(write-incomplete\)$'
 fi
 
 # ---- mounted ----
@@ -397,6 +428,24 @@ if [ -e /dev/fuse ] && until_true 20 grep -q 'mounted at' "$T/mount.err"; then
 	kill $mount
 	wait $mount
 	equal 'nothing was complained of' 1 "$(wc -l <"$T/mount.err")"
+	empty() { aumbry --home "$T/nobody" --repo-password-file "$PW" \
+		--repo "$T/empty" "$@"; }
+	run empty backup "$T/etc"
+	run empty snapshot forget --keep-last 0 --yes
+	aumbry --home "$T/nobody" --repo-password-file "$PW" \
+		--repo "$T/empty" mount "$T/mnt" >/dev/null \
+		2>"$T/mount.err" </dev/null &
+	mount=$!
+	until_true 20 grep -q 'mounted at' "$T/mount.err"
+	ok 'one without a snapshot is an empty folder' ls -A "$T/mnt"
+	equal 'with nothing in it' '' "$(cat "$T/out")"
+	not 'not the latest either' test -e "$T/mnt/latest"
+	run empty backup "$T/etc"
+	ok 'until there is one' until_true 20 shows 1
+	ok 'which is the latest' cmp "$T/etc/later" \
+		"$T/mnt/latest$real/etc/later"
+	kill $mount
+	wait $mount
 	if root && [ -u "$(command -v fusermount3)" ]; then
 		chmod 600 "$T/mixed"/*
 		chown 4000:4000 "$T/mixed"/*

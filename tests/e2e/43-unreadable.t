@@ -79,6 +79,11 @@ exits 'check goes on' 6 disk check
 also 'and names it' "^snapshot $bad: .*record-corrupt"
 also 'and counts the others' '^5 snapshots'
 ok 'a policy is for the others' disk snapshot forget --keep-last 9
+refused 'nothing goes where one is not there' 1 not-found \
+	disk snapshot forget "$good" "$bad" none
+lacks 'and nothing is said to' 'forget  '
+run disk snapshot forget "$bad" "$good" "$bad" "$good" --dry-run
+equal 'named twice it goes once' 2 "$(grep -c '^  forget  ' "$T/out")"
 ok 'forget takes it out' disk snapshot forget "$bad"
 ok 'repair the other' disk --json repair --yes
 also 'which JSON tells' '"event":"repaired".*"snapshots":1'

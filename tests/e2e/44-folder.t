@@ -33,6 +33,27 @@ rm -rf "$T/media/usb"
 mv "$T/unplugged" "$T/media/usb"
 ok 'and the first works when it is back' to_disk "$T/files"
 equal 'with both its snapshots' 2 "$(disk snapshot list | wc -l)"
+# An empty variable is none, as with AUMBRY_HOME.
+refused 'a password file that is unset by nothing' 2 input-missing \
+	env AUMBRY_PASSWORD_FILE= aumbry --home "$T/nobody" --repo "$DISK" \
+	snapshot list
+# What other programs take for another machine is no folder of this one.
+standing() { (cd "$T/media" && "$@"); }
+for DISK in sftp://me@nas/repo me@nas:repo s3:bucket file:///srv/repo; do
+	refused "$DISK is no folder" 2 bad-usage standing to_disk "$T/files"
+	also 'but by ./' "./$DISK\$"
+	refused 'nor read' 2 bad-usage standing disk snapshot list
+done
+equal 'and none is made' usb "$(ls "$T/media")"
+# What is there is meant. SQLite would take it for a URI.
+for DISK in ./file:a file:a './x?mode=ro#y%20' ./-z; do
+	ok "a folder may have any name: $DISK" standing to_disk "$T/files"
+	ok 'and is one' standing disk check --read
+done
+equal 'that one' '-z file:a usb x?mode=ro#y%20' \
+	"$(ls "$T/media" | tr '\n' ' ' | sed 's/ $//')"
+ok 'the home, too' standing aumbry --home file:h --repo ./file:a \
+	--repo-password-file "$T/fp" snapshot list
 DISK=$T/disk
 
 # ---- a pack that is not there ----
@@ -180,6 +201,18 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown 65534:65534 "$T/reader"
 	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 	readable "another's folder"
+	# What cannot be read today is not lost.
+	cp -a "$DISK" "$T/theirs"
+	chown -R 65534:65534 "$T/theirs"
+	pack=$(packs "$T/theirs" | head -n 1)
+	chmod 0 "$pack"
+	DISK=$T/theirs DEVICE=reader
+	refused 'a pack that may not be read is not lost' 1 io-error disk check
+	also 'but is named' '^aumbry: pack .*: Permission denied$'
+	refused 'and stays in the index' 1 io-error disk --yes repair
+	chmod 600 "$pack"
+	ok 'so it is whole when it can be read' disk check --read
+	DISK=$real DEVICE=nobody
 	AS=''
 fi
 # What a crash left in the log of the database is part of it.

@@ -166,11 +166,11 @@ to() {
 	shift
 	"$@" >"$target"
 }
-refused 'an invitation that cannot be written' 1 io-error \
+refused 'an invitation that cannot be written' 1 disk-full-here \
 	to /dev/full aumbryd invite --data "$DATA"
-refused 'a list that cannot' 1 io-error \
+refused 'a list that cannot' 1 disk-full-here \
 	to /dev/full aumbryd account --data "$DATA" list
-refused 'help that cannot' 1 io-error to /dev/full aumbry help
+refused 'help that cannot' 1 disk-full-here to /dev/full aumbry help
 
 # Started without standard descriptors: no file of the server takes their
 # place, which log lines would be written into.

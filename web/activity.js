@@ -10,7 +10,7 @@ export async function showActivity(me, again) {
 	let next = first;
 	let shown = 25;
 	const list = h("ul", { class: "rows log" });
-	const more = h("button", { type: "button", async onclick() {
+	const more = button("Show more", async () => {
 		shown += 50;
 		if (shown > log.length && next !== undefined) {
 			const page = await core.call("GET", `/v1/log?before=${next}`);
@@ -18,7 +18,7 @@ export async function showActivity(me, again) {
 			next = page.next;
 		}
 		fill();
-	} }, "Show more");
+	});
 	const fill = () => {
 		list.replaceChildren(...log.slice(0, shown).map((v) => row({
 			title: eventWords(v.event),

@@ -51,7 +51,13 @@ const here = () => {
 
 // Again while one looks: somebody may be taking the account right now.
 async function alerts(me) {
-	await showAlerts(me).catch(() => {}); // the screen says why
+	const mine = turn;
+	try {
+		await showAlerts(me);
+	} catch (e) { // what is shown is of a sign-in that has ended, or comes back
+		if (gone.includes(e.code) && mine === turn)
+			return over(e);
+	}
 	clearTimeout(alerts.timer);
 	alerts.timer = setTimeout(() => core.ask("state").then(alerts, () => {}), 30000);
 }
@@ -94,6 +100,7 @@ export async function route() {
 const lost = ["device-removed", "not-a-member", "account-reset", "state-damaged"];
 // Keys are forgotten only where it was shown, not said, that they are of no use.
 const forgettable = ["device-removed", "state-damaged", "session-expired"];
+const gone = [...lost, "session-expired"];
 export function over(e) {
 	const title = e.code === "device-removed" ? "This browser was removed" :
 		e.code === "session-expired" ? "Signed out" : "That did not work";
@@ -113,6 +120,10 @@ async function begin() {
 	await tryNeeds(storeWorks, () => core.start());
 	server = await core.ask("server");
 	addEventListener("hashchange", route);
+	document.querySelector(".skip").onclick = (e) => {
+		e.preventDefault(); // its address is no screen's
+		document.querySelector("h1").focus();
+	};
 	// Between the steps of one sign-in the address stays.
 	addEventListener("popstate", ({ state }) => {
 		if (location.hash === at && !stepShown(state?.step))

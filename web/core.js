@@ -7,6 +7,7 @@ import { within } from "./needs.js";
 class Core {
 	#worker;
 	#queue = Promise.resolve();
+	#up = Promise.resolve(); // since it was begun anew
 	#waiting;
 	#dead;
 	#keeping = Promise.resolve();
@@ -58,6 +59,7 @@ class Core {
 	// Calls run one after the other; what they left is kept before they end.
 	ask(what, more = {}) {
 		const run = this.#queue.then(async () => {
+			await (this.#up = this.#up.catch(() => this.start()));
 			const { answer } = await this.#post({ ask: composed({ do: what, ...more }) });
 			await this.#kept();
 			if (answer.error)
@@ -87,14 +89,15 @@ class Core {
 		});
 	}
 
-	// A call that blocks is ended by ending the worker: what was kept stays.
+	// A call that blocks is ended by ending the worker: what was kept stays,
+	// and so do the calls that wait behind it.
 	async interrupt() {
+		const blocked = this.#waiting;
 		this.#worker.terminate();
-		await this.#keeping.catch(() => {});
-		this.#waiting?.reject(gaveUp);
 		this.#waiting = null;
-		this.#queue = Promise.resolve();
-		await this.start();
+		this.#up = this.#keeping.catch(() => {}).then(() => this.start());
+		blocked?.reject(gaveUp);
+		await this.#up;
 	}
 
 	// A route of the server, by this browser's session.
@@ -111,6 +114,8 @@ const composed = (x) => typeof x === "string" ? x.normalize("NFC") :
 			Object.fromEntries(Object.entries(x).map(([k, v]) => [k, composed(v)])) : x;
 
 export const core = new Core();
+// It may be over in a moment: what looks again and again goes on.
+export const passes = (e) => ["server-unreachable", "server-busy"].includes(e.code);
 export const problem = (code, message, remedy = "") => ({ code, message, remedy });
 const noRoom = (e) => problem("disk-full-here",
 	`this browser did not store what it must keep (${e.name}), so nothing was sent`,

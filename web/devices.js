@@ -2,7 +2,7 @@
 // devices.js: the devices of the account; letting others in, removing them.
 import { h, part, row, badge, button, sure, announce, dialog, form, field, box, gaveUp, showTrouble } from "./dom.js";
 import { notForVisitors } from "./account.js";
-import { core } from "./core.js";
+import { core, passes } from "./core.js";
 import { over, entered } from "./app.js";
 import { kinds, sentenceCase, when, whence, ago } from "./words.js";
 import { stepped } from "./ways.js";
@@ -31,8 +31,8 @@ export async function showDevices(me, again) {
 					deviceRow(d, seen.get(d.dev_id), fuller.length, again)));
 			}
 		} catch (e) {
-			if (e.code !== "server-unreachable")
-				return over(e);
+			if (!passes(e))
+				return asking.isConnected && over(e);
 		}
 		setTimeout(look, 4000);
 	};
@@ -74,10 +74,11 @@ const rename = (name) => dialog("Rename this browser", (close) => form({ submit:
 export async function waiting() {
 	const { requests, visits } = await core.ask("requests");
 	return [...requests.map((r) => ({ ...r, ask: { join: r.join }, verb: "",
+		at: `joins/${r.join}`,
 		what: `A ${(kinds[r.class] ?? "device").toLowerCase()} asks to join.`,
 		typed: "Somebody typed your password there.",
 		title: "Let it in", where: "into Aumbry on the new device", done: "The device is in." })),
-	...visits.map((v) => ({ ...v, ask: { visit: v.visit }, verb: "visit_",
+	...visits.map((v) => ({ ...v, ask: { visit: v.visit }, verb: "visit_", at: `visits/${v.visit}`,
 		what: "A sign-in by a code asks to read your backups, for an hour.",
 		typed: "Somebody typed your password and a code there.",
 		title: "Let it read", where: "where you signed in", done: "It may read for its hour." }))];
@@ -130,9 +131,9 @@ async function approve(r) {
 		return [words, code, trouble];
 	});
 	await shown;
-	if (!ended) { // closed before: the core still waits
-		await core.interrupt();
-		await core.ask(`${r.verb}refuse`, r.ask).catch(() => {});
+	if (!ended) { // closed before: the core still waits; nobody said no
+		await core.interrupt().catch(() => {});
+		await core.call("DELETE", `/v1/${r.at}`).catch(() => {});
 	}
 	core.onTell = () => {};
 }

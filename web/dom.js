@@ -181,7 +181,7 @@ export function dialog(title, fill) {
 		});
 		document.body.append(e);
 		e.showModal();
-		e.querySelector("input, select")?.focus();
+		e.querySelector("input:not([hidden]), select")?.focus();
 	});
 }
 

@@ -190,7 +190,8 @@ function keysPart({ keys, on }, me, again) {
 const addKey = () => dialog("Add a security key", (close) => form({ submit: "Continue",
 	act: async ({ name }) => {
 		const ask = await change("POST", "/v1/security-keys/start", {});
-		const a = await core.ask("key_add", { name: name.trim(), ...await keyMake(ask) });
+		const made = await keyMake(ask);
+		const a = await stepped(() => core.ask("key_add", { name: name.trim(), ...made }));
 		announce(`${a.member ? "The key is added, and opens your data on a new device with the password." :
 			`The key is added as a second factor only: ${a.why}.`} ${
 			a.on ? "Codes are refused from now on." : "Add a second one to turn security keys on."}`);

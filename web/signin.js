@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // signin.js: coming in: by a password and a factor, or with a new account.
-import { core, problem } from "./core.js";
+import { core, passes } from "./core.js";
 import { field, screen, box, h, form, button, codeField, showTrouble, fresh } from "./dom.js";
 import { browserName } from "./words.js";
 import { entered } from "./app.js";
@@ -167,7 +167,9 @@ async function askDevices(server, name, answer) {
 }
 
 function showAsked(server, name, answer) {
-	const state = h("p", { class: "waiting", role: "status" }, "Waiting for you to approve this browser…");
+	const state = h("p", { class: "waiting", role: "status" });
+	const say = (words) => state.textContent !== words && state.replaceChildren(words); // read out once
+	say("Waiting for you to approve this browser…");
 	const others = answer.methods.filter((m) => m !== "device");
 	let over = false;
 	const enter = form({ submit: "Let this browser in", act: async ({ code }) => {
@@ -205,13 +207,17 @@ function showAsked(server, name, answer) {
 			return;
 		try {
 			const { allowed } = await core.ask("look");
-			if (allowed)
-				state.textContent = "Approved. Type the code that the other device shows now.";
-			setTimeout(look, 1500);
+			say(allowed ? "Approved. Type the code that the other device shows now." :
+				"Waiting for you to approve this browser…");
+			watch();
 		} catch (e) {
+			if (passes(e)) {
+				say("The server cannot be reached. Trying again…");
+				return watch();
+			}
 			over = true;
 			showTrouble(enter.querySelector(".trouble"), e);
-			state.textContent = "The request has ended.";
+			say("The request has ended.");
 		}
 	};
 	const watch = () => setTimeout(look, 1500);

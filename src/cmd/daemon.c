@@ -373,6 +373,7 @@ run_init(const struct options *o, struct err *e)
 	OWN(server_free) struct server s = { .data_fd = -1 };
 	OWN(config_free) struct config c = { 0 };
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
+	OWN(mem_free) char *conf = file_join(o->data, CONFIG_FILE);
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(escrow_child_stop) struct escrow_child *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
@@ -385,6 +386,8 @@ run_init(const struct options *o, struct err *e)
 	opsrv_keys_make(opaque);
 	int rc = keys_make(keys, opaque, names, ARRAY_SIZE(names), e);
 	mem_wipe(opaque, sizeof opaque);
+	if (rc < 0) /* once it can be, the same command makes it */
+		(void)unlink(conf);
 	if (rc < 0 || load_config(o->data, &s, e) < 0 ||
 	    open_parts(o->data, DB_SERVER, &s, e) < 0)
 		return -1;
@@ -539,7 +542,10 @@ run_serve(const struct options *o, struct err *e)
 	if (read_settings(o, &s, e) < 0)
 		return -1;
 	if (o->check_config)
-		return load_keys(o->data, &s, e);
+		return daemon_user_find(o->data, &s.config, &user, e) < 0 ||
+			load_keys(o->data, &s, e) < 0
+		    ? -1
+		    : 0;
 	/* Before the tables: those of a server that runs stay as they are. */
 	if (file_lock(lock_path, &lock, e) < 0)
 		return e->code == ERR_HOME_BUSY

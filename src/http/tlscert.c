@@ -199,6 +199,35 @@ tlscert_spki(struct bytes pem, struct digest *out, struct err *e)
 	return 0;
 }
 
+/* Nobody is asked for a passphrase: a server starts alone. */
+static int
+no_passphrase(char *out, int n, int rw, void *arg)
+{
+	(void)out;
+	(void)n;
+	(void)rw;
+	(void)arg;
+	return -1;
+}
+
+int
+tlscert_pair(struct bytes cert, struct bytes key, struct err *e)
+{
+	OWN(bio_drop) BIO *c = BIO_new_mem_buf(cert.p, (int)cert.n);
+	OWN(bio_drop) BIO *k = BIO_new_mem_buf(key.p, (int)key.n);
+	OWN(cert_drop) X509 *x = PEM_read_bio_X509(c, NULL, NULL, NULL);
+	OWN(key_drop)
+	EVP_PKEY *p = PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL);
+
+	if (p == NULL)
+		return err_set(e, ERR_USAGE,
+		    "there is no PEM private key without a passphrase in it");
+	if (x == NULL || X509_check_private_key(x, p) != 1)
+		return err_set(
+		    e, ERR_USAGE, "it is not the key of the certificate");
+	return 0;
+}
+
 void
 tlscert_pin(const struct digest *spki, struct buf *out)
 {

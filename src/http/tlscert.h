@@ -30,5 +30,12 @@ MUST_CHECK int tlscert_make(const char *const *names, size_t n,
 MUST_CHECK int tlscert_spki(
     struct bytes pem, struct digest *out, struct err *e);
 
+/*
+ * Whether a PEM key is that of a PEM certificate.
+ *
+ * errors  bad-usage: it is another's, has a passphrase, or is none.
+ */
+MUST_CHECK int tlscert_pair(struct bytes cert, struct bytes key, struct err *e);
+
 /* Append the pin as URLs carry it: base64url without padding. */
 void tlscert_pin(const struct digest *spki, struct buf *out);

@@ -19,6 +19,7 @@
 #define PIECE (1024 * 1024)
 #define FILE_LIMIT (1024 * 1024) /* of configuration and keys */
 #define MARK "aumbry-copy"
+#define OPAQUE_KEY "keys/opaque.key"
 
 struct item {
 	struct blob_name name;
@@ -57,8 +58,31 @@ foreign(const char *to, struct err *e)
 	    e, "Give an empty folder, or one that holds an earlier copy.");
 }
 
+/* Of the same server, as far as it got: its key of passwords never changes. */
 static int
-prepare(const char *to, struct err *e)
+check_same(const char *data, const char *to, struct err *e)
+{
+	OWN(mem_free) char *a = file_join(data, OPAQUE_KEY);
+	OWN(mem_free) char *b = file_join(to, OPAQUE_KEY);
+	OWN(buf_free) struct buf ours = { 0 };
+	OWN(buf_free) struct buf theirs = { 0 };
+
+	if (!file_exists(b))
+		return 0;
+	if (file_read(a, FILE_LIMIT, &ours, e) < 0 ||
+	    file_read(b, FILE_LIMIT, &theirs, e) < 0)
+		return -1;
+	bool same = ours.n == theirs.n && memcmp(ours.p, theirs.p, ours.n) == 0;
+	mem_wipe(ours.p, ours.n);
+	mem_wipe(theirs.p, theirs.n);
+	if (same)
+		return 0;
+	(void)err_set(e, ERR_USAGE, "%s is a copy of another server", to);
+	return err_remedy(e, "Give a folder of this server's own.");
+}
+
+static int
+prepare(const char *data, const char *to, struct err *e)
 {
 	OWN(mem_free) char *mark = file_join(to, MARK);
 	OWN(mem_free) char *keys = file_join(to, "keys");
@@ -79,7 +103,7 @@ prepare(const char *to, struct err *e)
 		    0)
 			return -1;
 	}
-	return file_mkdirs(keys, 0700, e);
+	return check_same(data, to, e) < 0 ? -1 : file_mkdirs(keys, 0700, e);
 }
 
 static int
@@ -289,7 +313,7 @@ copy_server(const struct server *s, const char *data, const char *to,
 	*out = (struct copy_result){ 0 };
 	c->from = s;
 	c->out = out;
-	if (prepare(to, e) < 0 || file_lock(lock_path, &lock, e) < 0 ||
+	if (prepare(data, to, e) < 0 || file_lock(lock_path, &lock, e) < 0 ||
 	    copy_small(data, to, e) < 0 || copy_database(c, to, e) < 0 ||
 	    blob_dir_open(blobs, ERR_DISK_FULL_HERE, &c->blobs, e) < 0 ||
 	    copy_blobs(c, e) < 0 ||

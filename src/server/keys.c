@@ -93,7 +93,11 @@ keys_make(const char *dir, const uint8_t opaque[KEYS_OPAQUE],
 	if (check_absent(dir, e) < 0)
 		return -1;
 	if (tlscert_make(names, n, &cert, &key, e) < 0)
-		return -1;
+		return e->code == ERR_BAD_REQUEST
+		    ? err_set(e, ERR_USAGE,
+			  "\"%s\" is neither a host name nor an address",
+			  names[0])
+		    : -1;
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "%s", dir);
 	if (chmod(dir, 0700) < 0)
@@ -190,7 +194,9 @@ read_tls(struct keys *k, const char *cert, const char *key, struct err *e)
 	if (tlscert_spki(buf_bytes(&k->cert), &k->spki, e) < 0)
 		return err_set(e, ERR_STATE_DAMAGED,
 		    "%s does not hold a certificate", cert);
-	return 0;
+	return tlscert_pair(buf_bytes(&k->cert), buf_bytes(&k->key), e) < 0
+	    ? err_in(e, "%s", key)
+	    : 0;
 }
 
 int

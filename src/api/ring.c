@@ -7,6 +7,7 @@
 #include "api/recover.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "factor/seckey.h"
 #include "server/restored.h"
 #include "server/server.h"
 
@@ -554,12 +555,30 @@ bundle_of(const struct entry_view *v, const struct circle *before,
 	}
 }
 
+/* Where there is none, no device could prove a factor any more. */
+static int
+keys_needed(struct tx *tx, struct call *c, const struct entry_view *v,
+    const struct circle *after, struct err *e)
+{
+	bool has;
+
+	if (after->keys_only == 0 || comes_again(c, v))
+		return 0;
+	if (seckey_has(tx, &after->uid, &has, e) < 0)
+		return -1;
+	return has ? 0
+		   : err_set(e, ERR_BAD_REQUEST,
+			 "security keys alone count once there are two");
+}
+
 /* What else an entry changes here. */
 static int
 changed(struct tx *tx, struct call *c, const struct entry_view *v,
     const struct circle *before, const struct circle *after, struct err *e)
 {
 	switch (v->type) {
+	case CIRCLE_FACTORS:
+		return keys_needed(tx, c, v, after, e);
 	case CIRCLE_RECOVERY:
 		return recovery_staged(tx, after, e) < 0 ||
 			recovery_tidy(tx, after, e) < 0

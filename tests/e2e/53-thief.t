@@ -104,6 +104,10 @@ ok 'a device comes' pair laptop second ana --device-name second
 ok 'has password and factor' step_up second
 refused '- it does not end the account, which no key would open again' 1 \
 	permission-denied thief second close
+refused '- it does not say that keys alone count, where there is none' 1 \
+	bad-request thief second keys-only
+ok '- the others prove themselves as before' at laptop step-up \
+	--code "$(code)"
 ok 'and asks for a recovery key of its own' thief second set
 says '- which waits' 'WAITS' at laptop recovery status
 ok 'it is put out' at laptop device remove second \

@@ -9,6 +9,8 @@
  *     thief HOME remove DEVICE       put that one out
  *     thief HOME set                 a recovery key of its own
  *     thief HOME close               end the account, for good
+ *     thief HOME keys-only           no factor but security keys, of which
+ *                                    there is none
  *     thief HOME reset               begin the account anew
  *     thief HOME add                 let a device in that nobody asked about,
  *                                    with a made-up signature beside its own
@@ -238,18 +240,36 @@ set(struct self *s, const char *word, struct err *e)
 	    : recovery_add(s, &n, NULL, &waits_ms, e);
 }
 
+static int
+submit(struct self *s, enum circle_type type, const struct buf *body,
+    struct err *e)
+{
+	OWN(buf_free) struct buf entry = { 0 };
+
+	begin(s, type, body, &entry);
+	sign(s, &entry);
+	return s->depot->ops->circle_submit(
+	    s->depot, buf_bytes(&entry), bytes_str(""), e);
+}
+
 /* Nothing follows it. */
 static int
 close_it(struct self *s, const char *word, struct err *e)
 {
 	OWN(buf_free) struct buf body = { 0 };
-	OWN(buf_free) struct buf entry = { 0 };
 
 	(void)word;
-	begin(s, CIRCLE_CLOSE, &body, &entry);
-	sign(s, &entry);
-	return s->depot->ops->circle_submit(
-	    s->depot, buf_bytes(&entry), bytes_str(""), e);
+	return submit(s, CIRCLE_CLOSE, &body, e);
+}
+
+static int
+keys_only(struct self *s, const char *word, struct err *e)
+{
+	OWN(buf_free) struct buf body = { 0 };
+
+	(void)word;
+	buf_put_u8(&body, 1);
+	return submit(s, CIRCLE_FACTORS, &body, e);
 }
 
 /* A device of one's own making, as the founder of a circle. */
@@ -469,6 +489,7 @@ static const struct act {
 	{ "remove", remove_it },
 	{ "set", set },
 	{ "close", close_it },
+	{ "keys-only", keys_only },
 	{ "reset", reset },
 	{ "add", add },
 	{ "noise", noise },

@@ -26,6 +26,7 @@ struct verify {
 	struct pack_ref *packs;
 	size_t n, cap;
 	struct idset bad; /* ids */
+	struct idset unread; /* ids of those that can not be read today */
 	struct buf missing; /* of them: ids of those that are not stored */
 	uint8_t category; /* of the zone being read */
 	const struct snapshot *snap; /* being walked */
@@ -38,6 +39,7 @@ verify_free(struct verify *v)
 {
 	free(v->packs);
 	idset_free(&v->bad);
+	idset_free(&v->unread);
 	buf_free(&v->missing);
 	source_free(&v->src);
 }
@@ -71,6 +73,30 @@ static bool
 is_damage(const struct err *e)
 {
 	return err_exit(e->code) == 6 && e->code != ERR_CERTIFICATE_CHANGED;
+}
+
+/* Of one file alone, whose disk or owner says no: the others go on. */
+static bool
+is_of_today(const struct err *e)
+{
+	return e->code == ERR_IO || e->code == ERR_PERMISSION;
+}
+
+static void
+unread(struct verify *v, const struct snapshot *snap, const struct err *why)
+{
+	v->out->unread++;
+	if (v->o->found != NULL)
+		v->o->found(v->o->ctx, snap, why);
+}
+
+static void
+unread_pack(struct verify *v, const struct pack_ref *p, struct err *why)
+{
+	if (!idset_add(&v->unread, p->id.b))
+		return;
+	(void)err_in(why, "pack %s", id_short(&p->id).s);
+	unread(v, NULL, why);
 }
 
 /* Told when it is known whether anything needs it. */
@@ -141,13 +167,17 @@ confirm_lost(struct verify *v, const struct pack_ref *p, struct err *e)
 	struct err why;
 
 	if (d->ops->blob_get(
-		d, zcopy_zone(part->zone), &p->id, 0, 1, &first, &why) < 0 &&
-	    why.code != ERR_NOT_FOUND && !is_damage(&why)) {
-		*e = why;
-		return err_in(e, "pack %s", id_short(&p->id).s);
+		d, zcopy_zone(part->zone), &p->id, 0, 1, &first, &why) == 0 ||
+	    why.code == ERR_NOT_FOUND || is_damage(&why)) {
+		missing_pack(v, p);
+		return 0;
 	}
-	missing_pack(v, p);
-	return 0;
+	if (is_of_today(&why)) {
+		unread_pack(v, p, &why);
+		return 0;
+	}
+	*e = why;
+	return err_in(e, "pack %s", id_short(&p->id).s);
 }
 
 static int
@@ -243,6 +273,7 @@ read_some(struct verify *v, struct err *e)
 		if (v->o->progress != NULL)
 			v->o->progress(v->o->ctx, i, v->n);
 		if (idset_has(&v->bad, p->id.b) ||
+		    idset_has(&v->unread, p->id.b) ||
 		    secret_number(100) >= v->o->read_percent)
 			continue;
 		v->out->packs_read++;
@@ -255,6 +286,10 @@ read_some(struct verify *v, struct err *e)
 			return -1;
 		if (moved) /* deleted by another device since */
 			continue;
+		if (is_of_today(&why)) {
+			unread_pack(v, p, &why);
+			continue;
+		}
 		if (!is_damage(&why)) {
 			*e = why;
 			return -1;
@@ -323,6 +358,10 @@ check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 	if (tree_walk(
 		v->src, snap, bytes_str(""), true, check_entry, v, &why) == 0)
 		return 0;
+	if (is_of_today(&why)) {
+		unread(v, snap, &why);
+		return 0;
+	}
 	if (!is_damage(&why)) {
 		*e = why;
 		return -1;

@@ -9,7 +9,8 @@
 
 struct verify_options {
 	unsigned read_percent; /* of the packs, chosen at random; 0: none */
-	/* One damage. snap: the snapshot that needs it, or NULL. */
+	/* One damage, or what cannot be read today (io-error,
+	 * permission-denied). snap: the snapshot that needs it, or NULL. */
 	void (*found)(
 	    void *ctx, const struct snapshot *snap, const struct err *why);
 	void (*progress)(void *ctx, uint64_t done, uint64_t all);
@@ -21,6 +22,7 @@ struct verify_result {
 	uint64_t damages;
 	uint64_t snapshots_damaged;
 	uint64_t unneeded; /* packs that are lost and nothing needs */
+	uint64_t unread; /* packs and snapshots that cannot be read today */
 	struct buf unreadable; /* ids of snapshots whose record says nothing */
 	/* Packs that are lost or changed: category u8 | id[16] each. */
 	struct buf bad;

@@ -129,12 +129,16 @@ found(void *ctx, const struct snapshot *snap, const struct err *why)
 	const struct cli *cli = ctx;
 
 	if (cli->json) {
-		print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "damage",
-		    "code", err_name(why->code), "message", why->msg,
-		    "snapshot", snap != NULL ? id_text(&snap->id).s : ""));
+		print_json(json_pack("{s:s, s:s, s:s, s:s}", "event",
+		    err_exit(why->code) == 6 ? "damage" : "unread", "code",
+		    err_name(why->code), "message", why->msg, "snapshot",
+		    snap != NULL ? id_text(&snap->id).s : ""));
 		return;
 	}
-	(void)printf("%s%s%s: %s (%s)\n", snap != NULL ? "snapshot " : "damage",
+	(void)printf("%s%s%s: %s (%s)\n",
+	    snap != NULL		   ? "snapshot "
+		: err_exit(why->code) == 6 ? "damage"
+					   : "unread",
 	    snap != NULL ? id_short(&snap->id).s : "", "", why->msg,
 	    err_name(why->code));
 }
@@ -158,13 +162,13 @@ static void
 summary(const struct cli *cli, const struct verify_result *v)
 {
 	if (cli->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		    "event", "done", "snapshots", (json_int_t)v->snapshots,
 		    "packs", (json_int_t)v->packs, "packs_read",
 		    (json_int_t)v->packs_read, "damages",
 		    (json_int_t)v->damages, "snapshots_damaged",
 		    (json_int_t)v->snapshots_damaged, "unneeded",
-		    (json_int_t)v->unneeded));
+		    (json_int_t)v->unneeded, "unread", (json_int_t)v->unread));
 		return;
 	}
 	OWN(mem_free) char *bytes = cli_size(v->bytes_read);
@@ -180,11 +184,26 @@ summary(const struct cli *cli, const struct verify_result *v)
 		    (unsigned long long)v->unneeded);
 }
 
+/* What could not be read today is told, and nothing is done about it. */
+static int
+all_read(const struct verify_result *v, struct err *e)
+{
+	if (v->unread == 0)
+		return 0;
+	(void)err_set(e, ERR_READ_INCOMPLETE,
+	    "%llu packs or snapshots could not be read; nothing is known of "
+	    "them",
+	    (unsigned long long)v->unread);
+	return err_remedy(e,
+	    "Give this user the right to read them. When the disk is failing, "
+	    "copy what can still be read to another one.");
+}
+
 static int
 verdict(const struct verify_result *v, struct err *e)
 {
 	if (v->damages == 0)
-		return 0;
+		return all_read(v, e);
 	return err_set(e,
 	    v->snapshots_damaged > 0 ? ERR_SNAPSHOT_DAMAGED : ERR_BLOB_CORRUPT,
 	    "%llu damages; %llu of %llu snapshots need what is lost",
@@ -346,7 +365,8 @@ cli_repair(struct cli *cli, struct err *e)
 	summary(cli, &v);
 	/* Of snapshots that lack content nothing more can be taken out. */
 	if (v.bad.n + v.unreadable.n == 0)
-		return v.damages == v.snapshots_damaged ? 0 : verdict(&v, e);
+		return v.damages == v.snapshots_damaged ? all_read(&v, e)
+							: verdict(&v, e);
 	if (agreed(cli,
 		"repair takes the lost packs out of the index, and snapshots "
 		"that say nothing; what is still on disk is stored again by "
@@ -369,5 +389,5 @@ cli_repair(struct cli *cli, struct err *e)
 		    "%zu packs are out of the index. Back up again from "
 		    "where the files are: what is there is stored again.",
 		    v.bad.n / (1 + ID_BYTES));
-	return 0;
+	return all_read(&v, e);
 }

@@ -207,10 +207,21 @@ if [ "$(id -u)" -eq 0 ]; then
 	pack=$(packs "$T/theirs" | head -n 1)
 	chmod 0 "$pack"
 	DISK=$T/theirs DEVICE=reader
-	refused 'a pack that may not be read is not lost' 1 io-error disk check
-	also 'but is named' '^aumbry: pack .*: Permission denied$'
-	refused 'and stays in the index' 1 io-error disk --yes repair
-	chmod 600 "$pack"
+	other=$(packs "$T/theirs" | tail -n 1)
+	refused 'a pack that may not be read is not lost' 3 read-incomplete \
+		disk check
+	also 'but is named' '^unread: pack .*: Permission denied \(io-error\)$'
+	also 'and the others are looked at' ' 0 damages$'
+	refused 'also when all is read' 3 read-incomplete disk check --read
+	refused 'and it stays in the index' 3 read-incomplete disk --yes repair
+	mv "$other" "$T/aside"
+	exits 'what is lost beside it is damage' 6 disk check
+	also 'and named' 'not stored in full'
+	mv "$T/aside" "$other"
+	chmod 0 "$other"
+	refused 'nor is one with folders lost' 3 read-incomplete disk check
+	also 'whose snapshots are named' '^snapshot .*: Permission denied'
+	chmod 600 "$pack" "$other"
 	ok 'so it is whole when it can be read' disk check --read
 	DISK=$real DEVICE=nobody
 	AS=''

@@ -19,7 +19,7 @@ equal 'and no other line' 1 "$(at bea log | grep -c ' factors_lost ')"
 ok 'any device stops it' at bea two-factor not-lost
 refused 'once' 1 not-found at bea two-factor not-lost
 ok 'it begins anew' at ana two-factor lost
-ok 'a code that turns up' at ana step-up --code "$(totp '31 seconds')"
+ok 'a code that turns up' at ana step-up --code "$(totp '30 seconds')"
 refused '- ends it' 1 not-found at ana two-factor not-lost
 ok 'and anew' at ana two-factor lost
 
@@ -47,7 +47,7 @@ ok 'that device does not' late +73h ana authenticator add \
 ok '- and has another one' late +73h ana authenticator confirm \
 	"$(oathtool --totp --base32 --now '73 hours' "@$T/new")"
 ok 'which counts' late +73h ana step-up --code \
-	"$(oathtool --totp --base32 --now '73 hours 31 seconds' "@$T/new")"
+	"$(oathtool --totp --base32 --now '73 hours 30 seconds' "@$T/new")"
 refused 'nothing is left of the wait' 1 not-found \
 	late +73h ana two-factor not-lost
 
@@ -61,4 +61,17 @@ ok '- and a code of now is one' late +10m ana app-password create mail \
 	"@$T/new")"
 refused '- once' 1 wrong-code late +10m ana step-up --code \
 	"$(oathtool --totp --base32 --now '10 minutes' "@$T/new")"
+
+# What all clocks dated ahead is followed by who followed it then.
+echo kept >"$T/file"
+in_time +400d
+ok 'a change of the devices, when all clocks are wrong' \
+	late +400d ana device remove tablet --code "$(oathtool --totp --base32 \
+	--now '400 days' "@$T/new")"
+in_time +20m
+ok 'clocks are right again: the device backs up' late +20m ana backup "$T/file"
+ok '- and restores' late +20m ana restore "latest:$T/file" --to "$T/back"
+refused '- but changes no device until then' 1 clock-wrong \
+	late +20m ana recovery key create --out "$T/key" --code "$(oathtool --totp --base32 \
+	--now '20 minutes' "@$T/new")"
 finish

@@ -21,18 +21,13 @@ id() {
 			.trim().split("\n")) { const d = JSON.parse(l);
 			if (d.name === process.argv[1]) console.log(d.id) }' "$1"
 }
-# Codes of the authenticator count once, and not two of the same half minute.
-SPAN=0
-step_up() {
-	SPAN=$((SPAN + 31))
-	at "$1" step-up --code "$(totp "$SPAN seconds")"
-}
 # code: one that is good, as if none had been used.
 code() {
 	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
 		'UPDATE factor SET counter = 0' >/dev/null
 	totp now
 }
+step_up() { at "$1" step-up --code "$(code)"; }
 new_home() {
 	rm -rf "${T:?}/$1"
 	aumbry --home "$T/$1" recover "$URL" ana --key-file "$KEY" \
@@ -106,8 +101,7 @@ refused '- it does not end the account, which no key would open again' 1 \
 	permission-denied thief second close
 refused '- it does not say that keys alone count, where there is none' 1 \
 	bad-request thief second keys-only
-ok '- the others prove themselves as before' at laptop step-up \
-	--code "$(code)"
+ok '- the others prove themselves as before' step_up laptop
 ok 'and asks for a recovery key of its own' thief second set
 says '- which waits' 'WAITS' at laptop recovery status
 ok 'it is put out' at laptop device remove second \

@@ -63,7 +63,7 @@ inbox x >"$T/first" # the first login makes the mailbox
 for address in ana ana@ @localhost 'a b@localhost' 'ana@local host' \
 	"$(printf 'ana@localhost\nBcc: x@y')" '-a@localhost' 'ana@localhost.'; do
 	refused "no address is \"$address\"" 1 bad-request \
-		at ana mail add "$address"
+		at ana mail add -- "$address"
 done
 ok 'an address' at ana mail add ana@localhost
 come 'gets a code' code 1

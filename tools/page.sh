@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # page.sh OUT [CORE]: the files of the account page in OUT, each plain and
-# compressed, and OUT/data.c, which holds them. Without CORE (core.wasm) there
+# compressed twice, and OUT/data.c, which holds them. Without CORE (core.wasm) there
 # is one page, which says so.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,11 +16,17 @@ bundle() {
 			"web/$name.js"
 	done
 }
+# Without brotli nothing is there that is smaller than gzip.
 squeeze() {
 	if command -v zopfli >/dev/null; then
 		zopfli "$1"
 	else
 		gzip -9nk -f "$1"
+	fi
+	if command -v brotli >/dev/null; then
+		brotli -f -q 11 -w 22 -o "$1.br" "$1"
+	else
+		: >"$1.br"
 	fi
 }
 
@@ -43,7 +49,7 @@ fi
 	n=0
 	for f in $files; do
 		squeeze "$out/$f"
-		for x in "$out/$f" "$out/$f.gz"; do
+		for x in "$out/$f" "$out/$f.gz" "$out/$f.br"; do
 			n=$((n + 1))
 			printf '__asm__(".section .rodata\\npage_%d:\\n.incbin \\"%s\\"\\n' \
 				$n "$x"
@@ -63,10 +69,13 @@ fi
 		esac
 		path=/$f
 		[ "$f" != index.html ] || path=/
-		printf '\t{ "%s", "%s", "\\"%.32s\\"", page_%d, page_%d_end, page_%d, page_%d_end },\n' \
-			"$path" "$type" "$(sha256sum "$out/$f")" \
-			$((n + 1)) $((n + 1)) $((n + 2)) $((n + 2))
-		n=$((n + 2))
+		printf '\t{ "%s", "%s", "\\"%.32s\\"",\n' \
+			"$path" "$type" "$(sha256sum "$out/$f")"
+		for x in 1 2 3; do
+			n=$((n + 1))
+			printf '\t    page_%d, page_%d_end,\n' $n $n
+		done
+		printf '\t},\n'
 	done
 	echo '};'
 	echo 'const size_t page_n_files = sizeof page_files / sizeof page_files[0];'

@@ -39,6 +39,7 @@ wasi-libc                  # its libc
 binaryen                   # makes it smaller
 dpkg-dev                   # unpacks the sources of its libraries
 zopfli                     # what browsers load, as small as gzip gets
+brotli                     # and smaller, for those that take it
 libsystemd-dev             # speaks to the desktop
 libfido2-dev               # security keys, on both sides
 libmaxminddb-dev           # about where an address is

@@ -2,7 +2,9 @@
 /* page.c: handing out the files of the account page. */
 #include "api/page.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Its own files and nothing else; no other page may show it in a frame. */
 #define POLICY \
@@ -20,13 +22,31 @@ find(const char *path)
 	return NULL;
 }
 
+/* Does a list of encodings name this one, and not to say no (";q=0")? */
+static bool
+accepts(const char *list, const char *encoding)
+{
+	size_t n = strlen(encoding);
+
+	for (const char *at = list; at != NULL && *at != '\0';) {
+		at += strspn(at, " \t,");
+		size_t len = strcspn(at, ",");
+		size_t name = strcspn(at, ",; \t");
+		const char *q = memmem(at, len, "q=", 2);
+		if (name == n && strncasecmp(at, encoding, n) == 0)
+			return q == NULL || strtod(q + 2, NULL) > 0;
+		at += len;
+	}
+	return false;
+}
+
 static int
 serve(const char *path, const struct request *q, struct response *r,
     struct err *e)
 {
 	const struct page_file *f = find(path);
 	const char *known = http_header(q, "If-None-Match");
-	const char *accepts = http_header(q, "Accept-Encoding");
+	const char *encodings = http_header(q, "Accept-Encoding");
 
 	if (f == NULL)
 		return err_set(e, ERR_NOT_FOUND,
@@ -42,7 +62,11 @@ serve(const char *path, const struct request *q, struct response *r,
 		r->status = 304;
 		return 0;
 	}
-	if (accepts != NULL && strstr(accepts, "gzip") != NULL) {
+	if (f->brotli != f->brotli_end && accepts(encodings, "br")) {
+		response_header(r, "Content-Encoding", "br");
+		buf_put(
+		    &r->body, f->brotli, (size_t)(f->brotli_end - f->brotli));
+	} else if (accepts(encodings, "gzip")) {
 		response_header(r, "Content-Encoding", "gzip");
 		buf_put(&r->body, f->gzip, (size_t)(f->gzip_end - f->gzip));
 	} else {

@@ -12,6 +12,7 @@ struct page_file {
 	const char *path, *type, *etag;
 	const uint8_t *plain, *plain_end;
 	const uint8_t *gzip, *gzip_end;
+	const uint8_t *brotli, *brotli_end; /* nothing: it was not made */
 };
 
 extern const struct page_file page_files[];

@@ -54,7 +54,7 @@ await browser.close();
 async function loaded(path) {
 	const https = await import("node:https");
 	return new Promise((resolve, reject) => https.get(`${origin}/${path}`,
-		{ headers: { "Accept-Encoding": "gzip" }, rejectUnauthorized: false }, (r) => {
+		{ headers: { "Accept-Encoding": "gzip, deflate, br" }, rejectUnauthorized: false }, (r) => {
 			let n = 0;
 			r.on("data", (d) => { n += d.length; });
 			r.on("end", () => resolve(n));

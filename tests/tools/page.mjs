@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import zlib from "node:zlib";
 import { origin, startBrowser } from "./browser.mjs";
 import { fileURLToPath } from "node:url";
 
@@ -183,6 +184,24 @@ await step("is served with its policy", async () => {
 	const headers = run("curl", "-sk", "-D", "-", "-o", "/dev/null", `${origin}/`);
 	must(/content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval';/i.test(headers), headers);
 	must(/x-content-type-options: nosniff/i.test(headers) && /referrer-policy: no-referrer/i.test(headers), headers);
+});
+await step("comes as small as the browser takes it, and is the same", async () => {
+	const got = (accepted) => {
+		const head = run("curl", "-sk", "-D", "-", "-o", `${T}/packed`, "-H", `Accept-Encoding: ${accepted}`,
+			`${origin}/core.wasm`);
+		return [/^content-encoding: (\S+)/im.exec(head)?.[1] ?? "", fs.readFileSync(`${T}/packed`)];
+	};
+	const [none, plain] = got("identity");
+	must(none === "" && plain.subarray(0, 4).equals(Buffer.from("\0asm")), "not plain");
+	for (const [accepted, wanted, unpack] of [["gzip, deflate, br, zstd", "br", zlib.brotliDecompressSync],
+		["gzip, deflate", "gzip", zlib.gunzipSync], ["br;q=0, gzip;q=0.5", "gzip", zlib.gunzipSync],
+		["BR", "br", zlib.brotliDecompressSync]]) {
+		const [encoding, packed] = got(accepted);
+		must(encoding === wanted, `${accepted}: ${encoding}`);
+		must(packed.length < plain.length / 2 && unpack(packed).equals(plain), `${accepted}: not the same`);
+	}
+	for (const accepted of ["brotli, gzipped", "gzip; q=0"])
+		must(got(accepted)[0] === "", `${accepted}: packed`);
 });
 await step("is not sent twice", async () => {
 	const headers = run("curl", "-sk", "-D", "-", "-o", `${T}/page`, `${origin}/core.wasm`);

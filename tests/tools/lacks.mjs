@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { chromium } from "playwright-core";
-import { flags, origin, startBrowser } from "./browser.mjs";
+import { flags, must, origin, startBrowser } from "./browser.mjs";
 
 const { T, INVITE, SHOTS } = process.env;
 const PASSWORD = "correct horse battery";
@@ -21,10 +21,6 @@ async function step(name, act) {
 		console.log(`- ${name} (${String(e.message ?? e).replaceAll("\n", " ").slice(0, 600)}; ${seen?.replaceAll("\n", " ")})`);
 	}
 }
-const must = (yes, why) => {
-	if (!yes)
-		throw new Error(why);
-};
 
 // A page of its own; `lack` is run in it before its own scripts.
 async function visit(lack = "") {

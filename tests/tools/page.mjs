@@ -8,12 +8,12 @@ import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import zlib from "node:zlib";
-import { origin, startBrowser } from "./browser.mjs";
+import { must, origin, run, sql, startBrowser } from "./browser.mjs";
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)); // Debian 12 has Node 18
 
-const { T, DATA, ESCROW, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
+const { T, ESCROW, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "correct horse battery";
 const FRESH = "another horse with a staple";
@@ -35,16 +35,6 @@ async function step(name, act) {
 	}
 }
 const pages = [];
-const must = (yes, why) => {
-	if (!yes)
-		throw new Error(why);
-};
-const run = (command, ...args) => {
-	const r = spawnSync(command, args, { encoding: "utf8" });
-	must(r.status === 0, `${command} ${args.join(" ")}: ${r.stderr}`);
-	return r.stdout.trim();
-};
-const sql = (text) => run("sqlite3", "-batch", "-cmd", ".timeout 5000", `${DATA}/aumbryd.db`, text);
 const aumbry = (home, ...args) => ["--home", `${T}/${home}`, "--password-file", `${T}/pw`, ...args];
 
 // A program of ours that goes on beside the page.

@@ -2,10 +2,9 @@
 // stays.mjs: the account page that stays open: what changes, ends or fails
 // elsewhere meanwhile, and what its user thinks better of. Says "+ name" or
 // "- name (why)". By 90-page-stays.t: $T, $URL, $INVITE, $DATA.
-import { spawnSync } from "node:child_process";
-import { origin, startBrowser } from "./browser.mjs";
+import { must, origin, run, sql, startBrowser } from "./browser.mjs";
 
-const { DATA, INVITE } = process.env;
+const { INVITE } = process.env;
 const PASSWORD = "correct horse battery";
 const LONG = "W".repeat(64);
 const browser = await startBrowser();
@@ -24,16 +23,6 @@ async function step(name, act) {
 		}
 	}
 }
-const must = (yes, why) => {
-	if (!yes)
-		throw new Error(why);
-};
-const run = (command, ...args) => {
-	const r = spawnSync(command, args, { encoding: "utf8" });
-	must(r.status === 0, `${command} ${args.join(" ")}: ${r.stderr}`);
-	return r.stdout.trim();
-};
-const sql = (text) => run("sqlite3", "-batch", "-cmd", ".timeout 5000", `${DATA}/aumbryd.db`, text);
 
 // A browser of its own. What the page would do in 30 s is window.late.
 async function visit(script = "") {

@@ -4,6 +4,7 @@
 
 #include "base/own.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -42,9 +43,12 @@ note(int sig)
 	static const char words[] =
 	    "\naumbry: ending in order; once more ends it at once\n";
 
+	int was = errno; /* of whoever is interrupted */
+
 	atomic_store(&noted, sig);
 	if (isatty(STDERR_FILENO))
 		(void)!write(STDERR_FILENO, words, sizeof words - 1);
+	errno = was;
 }
 
 /* What nohup and its like ignore stays ignored. */

@@ -217,8 +217,10 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 	OWN(buf_free) struct buf all = { 0 };
 	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
 
-	if (join_not_refused(tx, c, uid, asker, ok, e) < 0 || !*ok)
-		return *ok ? -1 : 0;
+	if (join_not_refused(tx, c, uid, asker, ok, e) < 0)
+		return -1;
+	if (!*ok)
+		return 0;
 	buf_printf(&all, "prompt|%s", id_text(uid).s);
 	prompt_key(&key, uid, "", asker);
 	if (server_drip(tx, c, buf_text(&key), c->s->config.prompts_per_hour,

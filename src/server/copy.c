@@ -72,7 +72,7 @@ check_same(const char *data, const char *to, struct err *e)
 	if (file_read(a, FILE_LIMIT, &ours, e) < 0 ||
 	    file_read(b, FILE_LIMIT, &theirs, e) < 0)
 		return -1;
-	bool same = ours.n == theirs.n && memcmp(ours.p, theirs.p, ours.n) == 0;
+	bool same = bytes_equal(buf_bytes(&ours), buf_bytes(&theirs));
 	mem_wipe(ours.p, ours.n);
 	mem_wipe(theirs.p, theirs.n);
 	if (same)

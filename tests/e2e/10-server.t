@@ -203,6 +203,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	ok '- and invites' aumbryd invite --data "$DATA"
 	equal '- nothing is closed to the server' '' \
 		"$(find "$DATA" ! -user nobody)"
+	# shellcheck disable=SC2034 # tap.sh reads it
 	SERVE='setpriv --reuid nobody --clear-groups'
 	start_server
 	ok '- which starts' at two status

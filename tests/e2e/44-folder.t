@@ -134,12 +134,17 @@ running() {
 	until_true 60 stopped
 }
 at_rest() { ! cat /proc/$RUNNING/task/*/status | grep -q '^State:.[^T]'; }
-# stopped: and not while it writes into the database.
+# stopped: and not while it writes into the folder's database or its home's.
+free() {
+	find "$DISK/repo.db" "$T/nobody" -name '*.db' >"$T/databases"
+	while read -r db; do
+		sqlite3 "$db" 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null || return
+	done <"$T/databases"
+}
 stopped() {
 	kill -STOP $RUNNING
 	until_true 60 at_rest
-	sqlite3 "$DISK/repo.db" 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null &&
-		return
+	free && return
 	kill -CONT $RUNNING
 	return 1
 }
@@ -202,11 +207,13 @@ if [ "$(id -u)" -eq 0 ]; then
 	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 	readable "another's folder"
 	# What cannot be read today is not lost.
-	cp -a "$DISK" "$T/theirs"
+	AS='' DISK=$T/theirs
+	run to_disk "$T/files" # two packs: what is in files, and folders
+	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 	chown -R 65534:65534 "$T/theirs"
 	pack=$(packs "$T/theirs" | head -n 1)
 	chmod 0 "$pack"
-	DISK=$T/theirs DEVICE=reader
+	DEVICE=reader
 	other=$(packs "$T/theirs" | tail -n 1)
 	refused 'a pack that may not be read is not lost' 3 read-incomplete \
 		disk check

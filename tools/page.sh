@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # page.sh OUT [CORE]: the files of the account page in OUT, each plain and
-# compressed twice, and OUT/data.c, which holds them. Without CORE (core.wasm) there
-# is one page, which says so.
+# compressed twice, and OUT/data.c, which holds them. Without CORE (core.wasm)
+# there is one page, which says so.
 set -eu
 cd "$(dirname "$0")/.."
 out=$1 core=${2-}

@@ -52,11 +52,18 @@ verify_result_free(struct verify_result *r)
 }
 
 static void
-found(struct verify *v, const struct snapshot *snap, const struct err *why)
+tell(struct verify *v, uint64_t *count, const struct snapshot *snap,
+    const struct err *why)
 {
-	v->out->damages++;
+	++*count;
 	if (v->o->found != NULL)
 		v->o->found(v->o->ctx, snap, why);
+}
+
+static void
+found(struct verify *v, const struct snapshot *snap, const struct err *why)
+{
+	tell(v, &v->out->damages, snap, why);
 }
 
 static void
@@ -85,9 +92,7 @@ is_of_today(const struct err *e)
 static void
 unread(struct verify *v, const struct snapshot *snap, const struct err *why)
 {
-	v->out->unread++;
-	if (v->o->found != NULL)
-		v->o->found(v->o->ctx, snap, why);
+	tell(v, &v->out->unread, snap, why);
 }
 
 static void

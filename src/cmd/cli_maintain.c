@@ -218,29 +218,17 @@ found_in_database(void *ctx, const struct err *why)
 	found(ctx, NULL, why);
 }
 
-static bool
-is_folder(const struct cli *cli)
-{
-	return cli->repo != NULL && depot_local_there(cli->repo);
-}
+typedef int look_fn(
+    const char *dir, repo_mend_fn found, void *ctx, uint64_t *n, struct err *e);
 
-/* The database of a folder; of a server's, its own check knows. */
+/* At the database of a folder, or its log; a server's own check knows its. */
 static int
-look_at_database(struct cli *cli, uint64_t *n, struct err *e)
+look_at(look_fn *look, struct cli *cli, uint64_t *n, struct err *e)
 {
 	*n = 0;
-	return is_folder(cli)
-	    ? repo_mend_look(cli->repo, found_in_database, cli, n, e)
-	    : 0;
-}
-
-static int
-look_at_log(struct cli *cli, uint64_t *n, struct err *e)
-{
-	*n = 0;
-	return is_folder(cli)
-	    ? repo_mend_look_log(cli->repo, found_in_database, cli, n, e)
-	    : 0;
+	return cli->repo == NULL || !depot_local_there(cli->repo)
+	    ? 0
+	    : look(cli->repo, found_in_database, cli, n, e);
 }
 
 static int
@@ -269,7 +257,7 @@ mend_database(struct cli *cli, struct err *e)
 	uint64_t n;
 	bool yes;
 
-	if (look_at_database(cli, &n, e) < 0)
+	if (look_at(repo_mend_look, cli, &n, e) < 0)
 		return -1;
 	if (n == 0)
 		return 0;
@@ -302,7 +290,7 @@ mend_log(struct cli *cli, struct err *e)
 {
 	uint64_t n;
 
-	if (look_at_log(cli, &n, e) < 0)
+	if (look_at(repo_mend_look_log, cli, &n, e) < 0)
 		return -1;
 	if (n == 0)
 		return 0;
@@ -325,8 +313,9 @@ cli_check(struct cli *cli, struct err *e)
 
 	cli->reads = true;
 	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    look_at_database(cli, &n, e) < 0 ||
-	    look_at_log(cli, &in_log, e) < 0 || check(cli, read, &r, &v, e) < 0)
+	    look_at(repo_mend_look, cli, &n, e) < 0 ||
+	    look_at(repo_mend_look_log, cli, &in_log, e) < 0 ||
+	    check(cli, read, &r, &v, e) < 0)
 		return -1;
 	v.damages += n + in_log;
 	summary(cli, &v);

@@ -14,14 +14,13 @@ home() {
 	if [ -n "$R" ]; then at home --repo "$R" "$@"; else at ana "$@"; fi
 }
 backup() { at home backup --to "$R" "$@"; }
-# inject WHAT FILE COMMAND…: with system calls on that file made to fail, and
-# signals that mean what they do, even under nohup. Leaks cannot be looked for
-# beside strace.
+# inject WHAT FILE COMMAND…: with system calls on that file made to fail. Leaks
+# cannot be looked for beside strace.
 inject() {
 	what=$1 file=$2
 	shift 2
 	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
-		env --default-signal strace -qq -o "$T/trace" -P "$file" -e "trace=${what%%:*}" \
+		strace -qq -o "$T/trace" -P "$file" -e "trace=${what%%:*}" \
 		-e "inject=$what" aumbry --home "$T/home" --password-file "$PW" "$@"
 }
 # runs: backups that hold up prune.

@@ -10,8 +10,8 @@ MOUNT=''
 mount_all() {
 	mkdir -p "$T/mnt"
 	: >"$T/mount.err"
-	# Whoever runs this may ignore SIGHUP, and it would be inherited.
-	env --default-signal=HUP,INT \
+	# What a script starts in its background ignores SIGINT.
+	env --default-signal=INT \
 		aumbry --home "$T/$1" --password-file "$PW" mount "$T/mnt" \
 		>"$T/mount.out" 2>"$T/mount.err" </dev/null &
 	MOUNT=$!

@@ -12,6 +12,11 @@
 # $T is a fresh folder, removed at exit; every process started here ends then.
 set -u
 
+# Signals mean what they do, also where this is run under nohup or in the
+# background of a script, whose ignored ones a shell can not take back.
+[ -n "${TAP_SIGNALS-}" ] ||
+	exec env --default-signal TAP_SIGNALS=default sh "$0" "$@"
+
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${BUILD:-build/release}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac

@@ -28,10 +28,10 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) \
-	$(addprefix src/client/,act.c api.c chain.c depot.c depot_remote.c \
-	entering.c keyjoin.c level.c login.c newcomer.c pair.c password.c \
-	pair_join.c pin.c prove.c recovery.c relay.c release.c release_open.c \
-	remote_escrow.c seckey.c seckey_drop.c session.c visiting.c) \
+	$(addprefix src/client/,act.c chain.c control.c depot.c depot_remote.c \
+	entering.c keyjoin.c protection.c login.c newcomer.c pair.c password.c \
+	pair_join.c circlepin.c prove.c recovery.c relay.c release.c release_open.c \
+	remote_escrow.c seckey.c seckey_drop.c session.c lend.c) \
 	$(wildcard src/client/self*.c src/client/zcopy*.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)
 # Without fractions: src/web/libc.c.

@@ -10,7 +10,7 @@
 #include "api/api.h"
 
 #include "api/message.h"
-#include "api/recover.h"
+#include "api/recoveries.h"
 #include "base/now.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ find_half(struct tx *tx, struct call *c, struct id *uid, struct id *keyref,
 			    "taken it out");
 		stmt_got_copy(s, 0, uid->b, ID_BYTES);
 		stmt_got_copy(s, 1, keyref->b, ID_BYTES);
-		if (recover_in_force(tx, c, uid, keyref, &good, e) < 0)
+		if (recovering_in_force(tx, c, uid, keyref, &good, e) < 0)
 			return -1;
 		if (good)
 			return 0;
@@ -163,13 +163,13 @@ assist_list(
 static int
 begin(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	struct id uid, keyref, id;
 	bool found = false;
 
 	if (find_half(tx, c, &uid, &keyref, e) < 0 ||
 	    (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
-		recover_load(tx, &id, &r, &found, e) < 0))
+		recovering_load(tx, &id, &r, &found, e) < 0))
 		return -1;
 	if (!found || !r.known || !id_equal(&r.uid, &uid) ||
 	    strcmp(r.way, "contact") != 0 || r.state != RECOVER_ASKED ||
@@ -193,13 +193,13 @@ assist_begin(
 
 /* The recovery that the caller has begun, or that it helps with. */
 static int
-load(struct tx *tx, const struct call *c, struct recover *r, struct err *e)
+load(struct tx *tx, const struct call *c, struct recovering *r, struct err *e)
 {
 	struct id id;
 	bool found = false;
 
 	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
-	    recover_load(tx, &id, r, &found, e) < 0)
+	    recovering_load(tx, &id, r, &found, e) < 0)
 		return -1;
 	if (found && c->me->session)
 		found = r->known && id_equal(&r->helper, &c->me->dev_id);
@@ -212,7 +212,7 @@ load(struct tx *tx, const struct call *c, struct recover *r, struct err *e)
 }
 
 static enum talk
-talk_of(const struct recover *r, const struct call *c)
+talk_of(const struct recovering *r, const struct call *c)
 {
 	if (r->state == RECOVER_WAITING)
 		return TALK_DONE;
@@ -226,7 +226,7 @@ static int
 end(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
 	if (load(tx, c, &r, e) < 0)
 		return -1;
@@ -259,7 +259,7 @@ static int
 post_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct talk_job *j = arg;
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
 	if (load(tx, j->c, &r, e) < 0)
 		return -1;
@@ -288,7 +288,7 @@ static int
 list_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct talk_job *j = arg;
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
 	return load(tx, j->c, &r, e) < 0
 	    ? -1

@@ -3,8 +3,8 @@
  * the account's owner. */
 #include "api/api.h"
 
-#include "api/protect.h"
-#include "api/recover.h"
+#include "api/protections.h"
+#include "api/recoveries.h"
 #include "base/text.h"
 #include "server/escrowlink.h"
 
@@ -256,9 +256,9 @@ release_journal(
 static int
 gather_order(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
-	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0)
+	if (recovering_of(tx, c, &r, e) < 0 || recovering_ready(&r, c, e) < 0)
 		return -1;
 	if (strcmp(r.way, "operator") != 0)
 		return err_set(e, ERR_BAD_REQUEST,
@@ -310,7 +310,7 @@ then_collect(struct call *c, struct err *e)
 }
 
 int
-recover_collect(
+recoveries_collect(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json_then(

@@ -3,7 +3,7 @@
 #include "api/api.h"
 
 #include "api/apppass.h"
-#include "api/protect.h"
+#include "api/protections.h"
 #include "base/text.h"
 #include "factor/lost.h"
 #include "factor/factor.h"
@@ -400,7 +400,7 @@ begin_join(struct tx *tx, struct call *c, const struct id *uid,
 		return -1;
 	if (with == NULL || strcmp(with, "device") == 0)
 		return f.has[FACTOR_KEY] ? factor_key_required(e)
-		    : join_may_prompt(tx, c, uid, asker, &ok, e) < 0 ? -1
+		    : joins_may_prompt(tx, c, uid, asker, &ok, e) < 0 ? -1
 		    : ok ? open_join(tx, c, uid, device, asker, true, e)
 			 : 0;
 	/* Which one is chosen when the ways are known. */
@@ -444,7 +444,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (!ok)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not the one that was proven");
-	join_asker(c, d.class, os_of(c), &asker);
+	joins_asker(c, d.class, os_of(c), &asker);
 	return begin_join(tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
 }
 
@@ -576,7 +576,7 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 		    "the new record is not the one that was proven");
 	memcpy(birth.b, pin.p, DIGEST_BYTES);
 	return account_set_record(tx, &c->me->uid, record.p, &birth, e) < 0 ||
-		protect_register(tx, c, &c->me->uid, e) < 0 ||
+		protections_register(tx, c, &c->me->uid, e) < 0 ||
 		sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i", &login) <
 		    0 ||
 		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||

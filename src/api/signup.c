@@ -2,8 +2,8 @@
 /* signup.c: what the server says of itself, and making an account. */
 #include "api/api.h"
 
-#include "api/protect.h"
-#include "api/ring.h"
+#include "api/protections.h"
+#include "api/envelopes.h"
 #include "base/now.h"
 #include "base/version.h"
 #include "server/escrowlink.h"
@@ -91,7 +91,7 @@ begin_escrow(struct tx *tx, struct call *c, const struct id *uid,
 	if (c->s->config.invitations == CONFIG_INVITATIONS_REQUIRED &&
 	    (code == NULL ? no_invitation(e) : invite_good(tx, c, code, e)) < 0)
 		return -1;
-	return protect_begin(tx, uid, expires_ms, e);
+	return protections_begin(tx, uid, expires_ms, e);
 }
 
 static int
@@ -139,7 +139,7 @@ static int
 after_start(struct call *c, struct err *e)
 {
 	return jsonio_true(c->in, "standard")
-	    ? protect_put_escrow(c, buf_bytes(&c->ask), e)
+	    ? protections_put_escrow(c, buf_bytes(&c->ask), e)
 	    : 0;
 }
 
@@ -194,7 +194,7 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 	if (!id_equal(&circle->uid, uid) || circle->seq != 1)
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the first entry is not of this account");
-	if (protect_check(c, circle, e) < 0)
+	if (protections_check(c, circle, e) < 0)
 		return -1;
 	if (circle->mature_hours != c->s->config.mature_hours)
 		return err_set(e, ERR_BAD_REQUEST,
@@ -243,12 +243,12 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (account_insert(tx, &a, e) < 0 ||
 	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
 	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
-	    ring_take_bundle(tx, &circle, &circle.members[0].device.dev_id,
-		buf_bytes(&envelopes), RING_WHOLE, NULL, e) < 0)
+	    envelopes_take(tx, &circle, &circle.members[0].device.dev_id,
+		buf_bytes(&envelopes), ENVELOPES_WHOLE, NULL, e) < 0)
 		return -1;
 	bool standard = circle.protection == PROTECTION_STANDARD;
-	if ((standard && protect_register(tx, c, &a.uid, e) < 0) ||
-	    protect_begun(tx, c, &a.uid, standard, e) < 0)
+	if ((standard && protections_register(tx, c, &a.uid, e) < 0) ||
+	    protections_begun(tx, c, &a.uid, standard, e) < 0)
 		return -1;
 	if (usage_set_quota(tx, &a.uid,
 		c->s->config.default_quota_bytes != 0

@@ -52,11 +52,11 @@ may_ask(struct tx *tx, struct call *c, bool *ok, struct err *e)
 	OWN(buf_free) struct buf asker = { 0 };
 
 	put_place(server_source(c), &place);
-	join_asker(c, CLASS_BROWSER, "", &asker);
-	if (join_not_refused(tx, c, &c->me->uid, buf_text(&place), ok, e) < 0)
+	joins_asker(c, CLASS_BROWSER, "", &asker);
+	if (joins_not_refused(tx, c, &c->me->uid, buf_text(&place), ok, e) < 0)
 		return -1;
 	return *ok
-	    ? join_may_prompt(tx, c, &c->me->uid, buf_text(&asker), ok, e)
+	    ? joins_may_prompt(tx, c, &c->me->uid, buf_text(&asker), ok, e)
 	    : 0;
 }
 
@@ -276,8 +276,8 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 	if (load_open(tx, c, &v, e) < 0)
 		return -1;
 	put_place(v.source, &place);
-	return join_silence(tx, c, &v.uid, id_text(&v.asker).s, e) < 0 ||
-		join_silence(tx, c, &v.uid, buf_text(&place), e) < 0 ||
+	return joins_silence(tx, c, &v.uid, id_text(&v.asker).s, e) < 0 ||
+		joins_silence(tx, c, &v.uid, buf_text(&place), e) < 0 ||
 		set_state(tx, c, &v, VISIT_REFUSED, e) < 0
 	    ? -1
 	    : server_event(
@@ -302,7 +302,7 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 	if (v.state > VISIT_ALLOWED)
 		return 0;
 	if (c->me->limited && v.state == VISIT_WAITING &&
-	    join_unprompt(tx, c, &v.uid, id_text(&v.asker).s, e) < 0)
+	    joins_unprompt(tx, c, &v.uid, id_text(&v.asker).s, e) < 0)
 		return -1;
 	return set_state(tx, c, &v, VISIT_OVER, e) < 0
 	    ? -1

@@ -8,7 +8,7 @@
 #include "client/depot_remote.h"
 #include "client/entering.h"
 #include "client/newcomer.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 #include "client/relay.h"
 #include "client/seckey.h"
 #include "client/session.h"
@@ -68,7 +68,7 @@ check_circle(const struct bearer *b, const struct secret *prf, struct bytes pin,
 	if (!id_equal(&b->circle.uid, &b->me->uid))
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
 		    "the list of devices is another account's");
-	if (pin_check(prf, &b->circle, pin, e) < 0)
+	if (circlepin_check(prf, &b->circle, pin, e) < 0)
 		return -1;
 	const struct member *m = circle_member(&b->circle, &b->dev_id);
 	devkey_publish(b->key, &own);
@@ -97,7 +97,7 @@ check_fresh(const struct bearer *b, const struct secret *prf,
 
 	return jsonio_bytes(proved, "fresh_pin", 0, &pin, &none) < 0
 	    ? 0
-	    : pin_fresh_check(
+	    : circlepin_fresh_check(
 		  prf, &b->circle, &b->dev_id, buf_bytes(&pin), &made, e);
 }
 
@@ -275,7 +275,7 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
 
 	b->key = devkey_from_prf(prf);
 	if (jsonio_id(proved, "member", &b->dev_id, e) < 0 ||
-	    jsonio_bytes(proved, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(proved, "birth_pin", CIRCLEPIN_BYTES, &pin, e) < 0 ||
 	    fetch_circle(b, asking, e) < 0 ||
 	    check_circle(b, prf, buf_bytes(&pin), e) < 0 ||
 	    check_fresh(b, prf, proved, e) < 0 ||

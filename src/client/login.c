@@ -3,7 +3,7 @@
 #include "client/login.h"
 
 #include "base/now.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 #include "wire/limits.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ login_server(
 {
 	uint64_t time_ms, hours = LIMIT_MATURE_HOURS;
 
-	if (api_call(r, "GET", "/v1/server", NULL, true, server, e) < 0 ||
+	if (control_call(r, "GET", "/v1/server", NULL, true, server, e) < 0 ||
 	    jsonio_u64(*server, "time_ms", &time_ms, e) < 0)
 		return -1;
 	int64_t skew = now_ms() - (int64_t)time_ms;
@@ -69,7 +69,7 @@ login_start(struct remote *r, const char *path, const char *name,
 	if (out->known != NULL)
 		jsonio_put_text(ask, "known", out->known);
 	jsonio_put_bytes(ask, "ke1", bytes_of(ke1, sizeof ke1));
-	if (api_call(r, "POST", path, ask, bare, &answer, e) < 0 ||
+	if (control_call(r, "POST", path, ask, bare, &answer, e) < 0 ||
 	    login_ksf(answer, &ksf, e) < 0 ||
 	    jsonio_id(answer, "login", &out->id, e) < 0 ||
 	    jsonio_bytes(answer, "ke2", OPAQUE_KE2, &ke2, e) < 0)
@@ -93,7 +93,7 @@ login_record(struct opaque *o, const json_t *answer, const struct circle *c,
 	    opaque_register_finish(o, &ksf, response.p, record, export_key, e) <
 		0)
 		return -1;
-	pin_birth(*export_key, c, &pin);
+	circlepin_birth(*export_key, c, &pin);
 	jsonio_put_bytes(out, "record", bytes_of(record, sizeof record));
 	jsonio_put_bytes(out, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
 	return 0;
@@ -111,7 +111,8 @@ prove_password(struct remote *r, struct bytes password, struct login *out,
 		return -1;
 	jsonio_put_id(ask, "login", &out->id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(out->ke3, sizeof out->ke3));
-	return api_call(r, "POST", "/v1/step-up/finish", ask, false, half, e);
+	return control_call(
+	    r, "POST", "/v1/step-up/finish", ask, false, half, e);
 }
 
 int

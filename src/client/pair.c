@@ -121,7 +121,7 @@ pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
 	*n = 0;
 	(void)snprintf(path, sizeof path, "/v1/joins?wait=%u&since=%llu",
 	    wait_s, (unsigned long long)since_ms);
-	if (api_wait(s->remote, path, wait_s, &answer, e) < 0)
+	if (control_wait(s->remote, path, wait_s, &answer, e) < 0)
 		return -1;
 	const json_t *joins = json_object_get(answer, "joins");
 	*list = mem_array(json_array_size(joins), sizeof **list);
@@ -144,7 +144,7 @@ join_verb(
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, "/v1/joins/%s/%s", id_text(join).s, verb);
-	return api_call(
+	return control_call(
 	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
 }
 
@@ -157,7 +157,7 @@ pair_refuse(struct self *s, const struct id *join, struct err *e)
 int
 pair_allow_again(struct self *s, struct err *e)
 {
-	return api_call(
+	return control_call(
 	    s->remote, "POST", "/v1/joins/allow-again", NULL, false, NULL, e);
 }
 

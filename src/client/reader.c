@@ -76,7 +76,8 @@ reader_begin(const char *dir, const json_t *answer,
 		return -1;
 	}
 	keys = keyring_new(&uid);
-	return release_check_pin(export_key, &circle, buf_bytes(&pin), e) < 0 ||
+	return release_check_circlepin(
+		   export_key, &circle, buf_bytes(&pin), e) < 0 ||
 		release_ask(v->remote, export_key, &uid, &got, e) < 0 ||
 		release_open(buf_bytes(&got.bytes), &circle, &got.request,
 		    got.key, keys, e) < 0
@@ -228,8 +229,8 @@ find_zone(struct reader *r, struct err *e)
 	size_t i;
 	json_t *v;
 
-	if (api_call(r->visit->remote, "GET", "/v1/zones", NULL, false, &answer,
-		e) < 0)
+	if (control_call(r->visit->remote, "GET", "/v1/zones", NULL, false,
+		&answer, e) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "zones"), i, v)
 	{

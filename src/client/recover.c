@@ -10,7 +10,7 @@
 #include "client/chain.h"
 #include "client/depot_remote.h"
 #include "client/login.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 #include "client/release.h"
 #include "vault/recseed.h"
 
@@ -24,7 +24,7 @@
 /* ---- what the home remembers ---- */
 
 void
-recovering_free(struct recovering *r)
+recover_kept_free(struct recover_kept *r)
 {
 	free(r->url);
 	free(r->name);
@@ -37,7 +37,7 @@ recovering_free(struct recovering *r)
 	secret_free(&r->code);
 	buf_free(&r->begin);
 	remote_free(&r->remote);
-	*r = (struct recovering){ .key = NULL };
+	*r = (struct recover_kept){ .key = NULL };
 }
 
 static char *
@@ -50,7 +50,7 @@ text_of(struct bytes x)
 }
 
 static void
-put(const struct recovering *r, struct buf *out)
+put(const struct recover_kept *r, struct buf *out)
 {
 	OWN(secret_free) struct secret *raw = devkey_secret(r->key);
 
@@ -71,7 +71,7 @@ put(const struct recovering *r, struct buf *out)
 }
 
 static int
-take(struct bytes x, struct recovering *r, struct err *e)
+take(struct bytes x, struct recover_kept *r, struct err *e)
 {
 	struct scan s = scan_of(x);
 
@@ -100,7 +100,7 @@ take(struct bytes x, struct recovering *r, struct err *e)
 
 /* Without the network. */
 static int
-kept(const char *dir, struct recovering *out, struct err *e)
+kept(const char *dir, struct recover_kept *out, struct err *e)
 {
 	OWN(mem_free) char *marker = file_join(dir, HOME_MARKER);
 	OWN(local_free) struct local *local = NULL;
@@ -125,7 +125,7 @@ kept(const char *dir, struct recovering *out, struct err *e)
 }
 
 int
-recovering_save(const char *dir, const struct recovering *r, struct err *e)
+recover_kept_save(const char *dir, const struct recover_kept *r, struct err *e)
 {
 	OWN(local_free) struct local *local = NULL;
 	OWN(buf_free) struct buf b = { 0 };
@@ -137,7 +137,7 @@ recovering_save(const char *dir, const struct recovering *r, struct err *e)
 }
 
 int
-recovering_forget(const char *dir, struct err *e)
+recover_kept_forget(const char *dir, struct err *e)
 {
 	OWN(local_free) struct local *local = NULL;
 
@@ -148,7 +148,7 @@ recovering_forget(const char *dir, struct err *e)
 
 /* Sent, or sent again: it is begun once. */
 static int
-send_begin(const char *dir, struct recovering *r, struct err *e)
+send_begin(const char *dir, struct recover_kept *r, struct err *e)
 {
 	OWN(local_free) struct local *local = NULL;
 	OWN(jsonio_free) json_t *ask = NULL;
@@ -160,9 +160,9 @@ send_begin(const char *dir, struct recovering *r, struct err *e)
 	    jsonio_parse(buf_bytes(&r->begin), &ask, e) < 0)
 		return -1;
 	remote_note_in(r->remote, local);
-	int rc =
-	    api_act(r->remote, "POST", "/v1/recover", ask, true, &answer, e);
-	if (rc < 0 && !act_unknown(e) && recovering_forget(dir, &ignored) < 0)
+	int rc = control_act(
+	    r->remote, "POST", "/v1/recover", ask, true, &answer, e);
+	if (rc < 0 && !act_unknown(e) && recover_kept_forget(dir, &ignored) < 0)
 		return -1;
 	if (rc < 0 && act_unknown(e))
 		(void)err_remedy(e,
@@ -177,7 +177,7 @@ send_begin(const char *dir, struct recovering *r, struct err *e)
 		free(r->token);
 		r->token = mem_text(token);
 		remote_set_token(r->remote, token);
-		rc = recovering_save(dir, r, e);
+		rc = recover_kept_save(dir, r, e);
 	}
 	if (rc == 0)
 		remote_told(r->remote);
@@ -186,7 +186,7 @@ send_begin(const char *dir, struct recovering *r, struct err *e)
 }
 
 int
-recovering_load(const char *dir, struct recovering *out, struct err *e)
+recover_kept_load(const char *dir, struct recover_kept *out, struct err *e)
 {
 	if (kept(dir, out, e) < 0)
 		return -1;
@@ -196,7 +196,7 @@ recovering_load(const char *dir, struct recovering *out, struct err *e)
 /* ---- beginning ---- */
 
 static bool
-same(const struct recovering *r, const struct recover_ask *a)
+same(const struct recover_kept *r, const struct recover_ask *a)
 {
 	return strcmp(r->url, a->url) == 0 && strcmp(r->name, a->name) == 0 &&
 	    strcmp(r->way, a->way) == 0;
@@ -206,7 +206,7 @@ same(const struct recovering *r, const struct recover_ask *a)
 static int
 is_blank(const struct recover_ask *a, bool *again, struct err *e)
 {
-	OWN(recovering_free) struct recovering old = { .key = NULL };
+	OWN(recover_kept_free) struct recover_kept old = { .key = NULL };
 	struct err ignored;
 
 	*again = false;
@@ -227,7 +227,7 @@ is_blank(const struct recover_ask *a, bool *again, struct err *e)
 }
 
 static void
-draw(struct recovering *r, const struct recover_ask *a, const char *name)
+draw(struct recover_kept *r, const struct recover_ask *a, const char *name)
 {
 	r->key = devkey_new(&r->device);
 	r->device.class = CLASS_COMPUTER;
@@ -244,7 +244,7 @@ draw(struct recovering *r, const struct recover_ask *a, const char *name)
 int
 recover_begin(const struct recover_ask *a, struct err *e)
 {
-	OWN(recovering_free) struct recovering r = { .key = NULL };
+	OWN(recover_kept_free) struct recover_kept r = { .key = NULL };
 	OWN(jsonio_free) json_t *server = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf record = { 0 };
@@ -281,18 +281,18 @@ recover_begin(const struct recover_ask *a, struct err *e)
 	}
 	/* Kept before it is sent: a recovery that nobody has would wait. */
 	jsonio_put(&r.begin, ask);
-	return recovering_save(a->dir, &r, e) < 0 ? -1
-						  : send_begin(a->dir, &r, e);
+	return recover_kept_save(a->dir, &r, e) < 0 ? -1
+						    : send_begin(a->dir, &r, e);
 }
 
 static int
-ask_state(struct recovering *r, json_t **answer, struct recover_state *out,
+ask_state(struct recover_kept *r, json_t **answer, struct recover_state *out,
     struct err *e)
 {
 	const char *state = "";
 
-	if (api_call(r->remote, "GET", "/v1/recover", NULL, false, answer, e) <
-		0 ||
+	if (control_call(
+		r->remote, "GET", "/v1/recover", NULL, false, answer, e) < 0 ||
 	    jsonio_text(*answer, "state", &state, e) < 0 ||
 	    jsonio_u64(*answer, "ready_ms", &out->ready_ms, e) < 0 ||
 	    jsonio_u64(*answer, "expires_ms", &out->expires_ms, e) < 0)
@@ -320,11 +320,11 @@ over(struct err *e)
 int
 recover_look(const char *dir, struct recover_state *out, struct err *e)
 {
-	OWN(recovering_free) struct recovering r = { .key = NULL };
+	OWN(recover_kept_free) struct recover_kept r = { .key = NULL };
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	*out = (struct recover_state){ .begun = false };
-	if (recovering_load(dir, &r, e) < 0)
+	if (recover_kept_load(dir, &r, e) < 0)
 		return -1;
 	return ask_state(&r, &answer, out, e) < 0 ? over(e) : 0;
 }
@@ -332,16 +332,16 @@ recover_look(const char *dir, struct recover_state *out, struct err *e)
 int
 recover_cancel(const char *dir, struct err *e)
 {
-	OWN(recovering_free) struct recovering r = { .key = NULL };
+	OWN(recover_kept_free) struct recover_kept r = { .key = NULL };
 	struct err ignored;
 
 	if (kept(dir, &r, e) < 0)
 		return -1;
 	/* Without an answer it ends by itself. */
 	if (r.begin.n == 0 || send_begin(dir, &r, &ignored) == 0)
-		(void)!api_call(r.remote, "DELETE", "/v1/recover", NULL, false,
-		    NULL, &ignored);
-	return recovering_forget(dir, e);
+		(void)!control_call(r.remote, "DELETE", "/v1/recover", NULL,
+		    false, NULL, &ignored);
+	return recover_kept_forget(dir, e);
 }
 
 /* ---- finishing ---- */
@@ -349,7 +349,7 @@ recover_cancel(const char *dir, struct err *e)
 void
 recover_work_free(struct recover_work *w)
 {
-	recovering_free(&w->r);
+	recover_kept_free(&w->r);
 	circle_free(&w->circle);
 	buf_free(&w->entries);
 	keyring_free(&w->keyring);
@@ -389,7 +389,7 @@ settle_in(struct recover_work *w, const char *dir, struct bytes entries,
 		w->r.device_name, e) < 0 ||
 	    self_settle(s, e) < 0)
 		return -1;
-	return recovering_forget(dir, e);
+	return recover_kept_forget(dir, e);
 }
 
 int
@@ -416,8 +416,8 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 		    w->keyring, &next, w->r.key, &w->r.device.dev_id, &bundle);
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
-	if (api_call(w->r.remote, "POST", "/v1/recover/password", ask, false,
-		&started, e) < 0 ||
+	if (control_call(w->r.remote, "POST", "/v1/recover/password", ask,
+		false, &started, e) < 0 ||
 	    login_record(opaque, started, &next, last, &export_key, e) < 0)
 		return -1;
 	if (next.protection == PROTECTION_STANDARD)
@@ -428,8 +428,8 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 	buf_put_bytes(&entries, buf_bytes(&w->entries));
 	buf_put_v16(&entries, entry);
 	/* When the answer gets lost the next run finds that it is done. */
-	return api_call(w->r.remote, "POST", "/v1/recover/finish", last, false,
-		   NULL, e) < 0
+	return control_call(w->r.remote, "POST", "/v1/recover/finish", last,
+		   false, NULL, e) < 0
 	    ? -1
 	    : settle_in(w, dir, buf_bytes(&entries), e);
 }
@@ -444,12 +444,12 @@ check_circle(const struct recover_work *w, const struct secret *seed,
 	struct err none;
 	bool made;
 
-	if (jsonio_bytes(look, "birth_pin", PIN_BYTES, &birth, e) < 0 ||
-	    pin_check(seed, &w->circle, buf_bytes(&birth), e) < 0)
+	if (jsonio_bytes(look, "birth_pin", CIRCLEPIN_BYTES, &birth, e) < 0 ||
+	    circlepin_check(seed, &w->circle, buf_bytes(&birth), e) < 0)
 		return -1;
 	/* The newest list that a device has vouched for; the first has yet to. */
 	if (jsonio_bytes(look, "fresh_pin", 0, &fresh, &none) == 0 &&
-	    pin_fresh_check(
+	    circlepin_fresh_check(
 		seed, &w->circle, keyref, buf_bytes(&fresh), &made, e) < 0)
 		return -1;
 	if (recovery_find(circle_recovery_at(&w->circle, (uint64_t)now_ms()),
@@ -467,8 +467,8 @@ open_keyring(struct recover_work *w, const struct devkey *key,
 	OWN(buf_free) struct buf envelopes = { 0 };
 
 	w->keyring = keyring_new(&w->uid);
-	return api_call(w->r.remote, "GET", "/v1/recover/keyring", NULL, false,
-		   &answer, e) < 0 ||
+	return control_call(w->r.remote, "GET", "/v1/recover/keyring", NULL,
+		   false, &answer, e) < 0 ||
 		jsonio_list(answer, "envelopes",
 		    (size_t)LIMIT_BUNDLE_ENVELOPES * w->circle.key.epoch,
 		    &envelopes, e) < 0
@@ -586,7 +586,7 @@ recover_finish(const struct recover_finish *f, struct err *e)
 	OWN(fd_close) int lock = -1;
 
 	if (home_enter(f->dir, &lock, e) < 0 ||
-	    recovering_load(f->dir, &w.r, e) < 0)
+	    recover_kept_load(f->dir, &w.r, e) < 0)
 		return -1;
 	if (ask_state(&w.r, &look, &st, e) < 0)
 		return over(e);

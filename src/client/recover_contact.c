@@ -11,7 +11,7 @@
 
 /* What the contact has sealed: its half. */
 static int
-take_half(struct recovering *r, struct bytes half, struct err *e)
+take_half(struct recover_kept *r, struct bytes half, struct err *e)
 {
 	for (size_t i = 0; i < half.n; i++)
 		if (half.p[i] > 31)
@@ -25,7 +25,7 @@ take_half(struct recovering *r, struct bytes half, struct err *e)
 
 /* Answer one code; *right: the half is here. */
 static int
-answer(struct recovering *r, struct relay *c, const struct recover_help *h,
+answer(struct recover_kept *r, struct relay *c, const struct recover_help *h,
     bool *right, struct err *e)
 {
 	OWN(relay_keys_free) struct relay_keys k = { .label = ASSIST_LABEL };
@@ -47,7 +47,7 @@ answer(struct recovering *r, struct relay *c, const struct recover_help *h,
 
 /* Answer codes until one is right. */
 static int
-get_half(struct recovering *r, const struct recover_help *h, struct err *e)
+get_half(struct recover_kept *r, const struct recover_help *h, struct err *e)
 {
 	OWN(relay_free)
 	struct relay c = { .remote = r->remote,
@@ -74,7 +74,7 @@ get_half(struct recovering *r, const struct recover_help *h, struct err *e)
 
 /* The wait begins when the server has seen that this is a contact's half. */
 static int
-show_half(struct recovering *r, const char *dir, struct err *e)
+show_half(struct recover_kept *r, const char *dir, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	struct digest shown;
@@ -82,13 +82,13 @@ show_half(struct recovering *r, const char *dir, struct err *e)
 
 	recseed_shown(r->code, &shown);
 	jsonio_put_bytes(ask, "verifier", bytes_of(shown.b, DIGEST_BYTES));
-	if (api_call(r->remote, "POST", "/v1/recover/prove", ask, false, NULL,
-		e) == 0)
+	if (control_call(r->remote, "POST", "/v1/recover/prove", ask, false,
+		NULL, e) == 0)
 		return 0;
 	if (e->code == ERR_RECOVERY_CODE) {
 		/* Another contact may help. */
 		secret_free(&r->code);
-		(void)!recovering_save(dir, r, &ignored);
+		(void)!recover_kept_save(dir, r, &ignored);
 		return err_remedy(e,
 		    "Ask another contact, and run: aumbry recover --continue");
 	}
@@ -98,12 +98,12 @@ show_half(struct recovering *r, const char *dir, struct err *e)
 int
 recover_by_contact(const struct recover_help *h, struct err *e)
 {
-	OWN(recovering_free) struct recovering r = { .key = NULL };
+	OWN(recover_kept_free) struct recover_kept r = { .key = NULL };
 
-	if (recovering_load(h->dir, &r, e) < 0)
+	if (recover_kept_load(h->dir, &r, e) < 0)
 		return -1;
 	if (r.code == NULL &&
-	    (get_half(&r, h, e) < 0 || recovering_save(h->dir, &r, e) < 0))
+	    (get_half(&r, h, e) < 0 || recover_kept_save(h->dir, &r, e) < 0))
 		return -1;
 	return show_half(&r, h->dir, e);
 }

@@ -6,7 +6,7 @@
 #include "client/self.h"
 
 /* What a home remembers of a recovery. */
-struct recovering {
+struct recover_kept {
 	char way[16];
 	char *url, *name, *device_name, *host;
 	char *token;
@@ -18,17 +18,17 @@ struct recovering {
 	struct remote *remote; /* with the token */
 };
 
-void recovering_free(struct recovering *r);
+void recover_kept_free(struct recover_kept *r);
 /* errors: not-found when the home holds none. */
-MUST_CHECK int recovering_load(
-    const char *dir, struct recovering *out, struct err *e);
-MUST_CHECK int recovering_save(
-    const char *dir, const struct recovering *r, struct err *e);
-MUST_CHECK int recovering_forget(const char *dir, struct err *e);
+MUST_CHECK int recover_kept_load(
+    const char *dir, struct recover_kept *out, struct err *e);
+MUST_CHECK int recover_kept_save(
+    const char *dir, const struct recover_kept *r, struct err *e);
+MUST_CHECK int recover_kept_forget(const char *dir, struct err *e);
 
 /* What finishing by any way has at hand before the last call. */
 struct recover_work {
-	struct recovering r;
+	struct recover_kept r;
 	struct id uid;
 	struct circle circle;
 	struct buf entries; /* v16 each */

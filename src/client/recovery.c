@@ -6,7 +6,7 @@
 #include "base/now.h"
 #include "base/typed.h"
 #include "client/act.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 #include "vault/recseed.h"
 
 #include <stdlib.h>
@@ -77,7 +77,8 @@ write_note(struct self *s, const struct recovery_info *i, struct err *e)
 static int
 server_list(struct self *s, json_t **out, struct err *e)
 {
-	return api_call(s->remote, "GET", "/v1/recovery", NULL, false, out, e);
+	return control_call(
+	    s->remote, "GET", "/v1/recovery", NULL, false, out, e);
 }
 
 static const json_t *
@@ -181,7 +182,7 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
 	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
 	memcpy(out->key.kem_pk, public.kem_pk, KEM_PK_BYTES);
-	pin_put(out->seed, &s->circle, &pin);
+	circlepin_put(out->seed, &s->circle, &pin);
 	recseed_shown(out->code, &shown);
 	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);
 	out->stage = json_object();
@@ -257,9 +258,9 @@ recovery_add(struct self *s, const struct recovery_new *n,
 	memcpy(note.label, n->label, sizeof note.label);
 	return (!in && put_in(s, &set, waits_ms, e) < 0) ||
 		write_note(s, &note, e) < 0 ||
-		self_pin_key(s, &n->keyref, n->seed, e) < 0
+		self_freshpin_key(s, &n->keyref, n->seed, e) < 0
 	    ? -1
-	    : self_pin_renew(s, e);
+	    : self_freshpin_renew(s, e);
 }
 
 bool
@@ -312,8 +313,8 @@ recovery_half(
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, "/v1/recovery/%s/half", id_text(keyref).s);
-	return api_call(s->remote, "GET", buf_text(&path), NULL, false, &answer,
-		   e) < 0
+	return control_call(s->remote, "GET", buf_text(&path), NULL, false,
+		   &answer, e) < 0
 	    ? -1
 	    : jsonio_bytes(answer, "half", RECSEED_HALF, half, e);
 }
@@ -329,8 +330,8 @@ fresh_holds(const struct self *s, const struct secret *seed,
 
 	return row != NULL &&
 	    jsonio_bytes(row, "fresh_pin", 0, &pin, &ignored) == 0 &&
-	    pin_fresh_check(seed, &s->circle, keyref, buf_bytes(&pin), &made,
-		&ignored) == 0 &&
+	    circlepin_fresh_check(seed, &s->circle, keyref, buf_bytes(&pin),
+		&made, &ignored) == 0 &&
 	    made;
 }
 
@@ -343,8 +344,8 @@ keep_fresh(struct self *s, const struct secret *seed, const struct id *keyref,
 
 	if (fresh_holds(s, seed, keyref, row))
 		return 0;
-	if (self_pin_key(s, keyref, seed, e) < 0 || self_pin_renew(s, e) < 0 ||
-	    server_list(s, &answer, e) < 0)
+	if (self_freshpin_key(s, keyref, seed, e) < 0 ||
+	    self_freshpin_renew(s, e) < 0 || server_list(s, &answer, e) < 0)
 		return -1;
 	return fresh_holds(s, seed, keyref, server_row(answer, keyref))
 	    ? 0
@@ -376,8 +377,8 @@ recovery_try(
 	if (row == NULL)
 		return err_set(e, ERR_KEY_SUBSTITUTED,
 		    "the server does not know this recovery key");
-	if (jsonio_bytes(row, "birth_pin", PIN_BYTES, &pin, e) < 0 ||
-	    pin_check(seed, &s->circle, buf_bytes(&pin), e) < 0 ||
+	if (jsonio_bytes(row, "birth_pin", CIRCLEPIN_BYTES, &pin, e) < 0 ||
+	    circlepin_check(seed, &s->circle, buf_bytes(&pin), e) < 0 ||
 	    opens(s, row, key, &note.keyref, e) < 0 ||
 	    keep_fresh(s, seed, &note.keyref, row, e) < 0)
 		return -1;

@@ -3,7 +3,7 @@
 #include "client/relay.h"
 
 #include "base/now.h"
-#include "client/api.h"
+#include "client/control.h"
 #include "vault/seal.h"
 
 #include <string.h>
@@ -181,8 +181,8 @@ relay_end(const struct relay *c)
 	struct err ignored;
 
 	buf_printf(&path, "%s/%s", all_of(c), id_text(&c->join).s);
-	if (api_call(c->remote, "DELETE", buf_text(&path), NULL, false, NULL,
-		&ignored) < 0)
+	if (control_call(c->remote, "DELETE", buf_text(&path), NULL, false,
+		NULL, &ignored) < 0)
 		return;
 }
 

@@ -3,7 +3,7 @@
 #include "client/release.h"
 
 #include "base/now.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 
 #include <string.h>
 
@@ -56,8 +56,8 @@ release_escrow(const struct remote *r, const json_t *answer,
 }
 
 int
-release_check_pin(const struct secret *export_key, const struct circle *circle,
-    struct bytes pin, struct err *e)
+release_check_circlepin(const struct secret *export_key,
+    const struct circle *circle, struct bytes pin, struct err *e)
 {
 	struct circle at = { .uid = circle->uid,
 		.circle_id = circle->circle_id };
@@ -67,7 +67,7 @@ release_check_pin(const struct secret *export_key, const struct circle *circle,
 	for (uint32_t seq = circle->seq; seq >= 1; seq--) {
 		at.seq = seq;
 		at.head = *circle_hash_at(circle, seq);
-		pin_birth(export_key, &at, &mac);
+		circlepin_birth(export_key, &at, &mac);
 		if (bytes_equal(pin, bytes_of(mac.b, DIGEST_BYTES)))
 			return 0;
 	}
@@ -99,8 +99,8 @@ release_ask(struct remote *r, const struct secret *export_key,
 	struct escrow_ask a = { .uid = *uid, .time_ms = (uint64_t)now_ms() };
 	uint8_t sig[SIG_BYTES];
 
-	if (api_call(r, "POST", "/v1/release/nonce", NULL, false, &first, e) <
-		0 ||
+	if (control_call(
+		r, "POST", "/v1/release/nonce", NULL, false, &first, e) < 0 ||
 	    jsonio_bytes(first, "nonce", ESCROW_NONCE, &nonce, e) < 0)
 		return -1;
 	out->key = devkey_new(&once);
@@ -115,7 +115,8 @@ release_ask(struct remote *r, const struct secret *export_key,
 	devkey_sign(sign, SIG_RELEASE, buf_bytes(&m), sig);
 	jsonio_put_bytes(ask, "ask", buf_bytes(&m));
 	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
-	return api_call(r, "POST", "/v1/release", ask, false, &answer, e) < 0
+	return control_call(r, "POST", "/v1/release", ask, false, &answer, e) <
+		0
 	    ? -1
 	    : jsonio_bytes(answer, "released", 0, &out->bytes, e);
 }

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "client/api.h"
+#include "client/control.h"
 #include "client/login.h"
 #include "vault/keyring.h"
 #include "wire/escrow.h"
@@ -55,5 +55,5 @@ MUST_CHECK int release_escrow(const struct remote *r, const json_t *answer,
 
 /* Is it the circle that this password's account began with? errors:
  * circle-not-yours. */
-MUST_CHECK int release_check_pin(const struct secret *export_key,
+MUST_CHECK int release_check_circlepin(const struct secret *export_key,
     const struct circle *circle, struct bytes pin, struct err *e);

@@ -3,7 +3,7 @@
 #include "client/seckey.h"
 
 #include "base/text.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 
 #include <string.h>
 #include <strings.h>
@@ -79,7 +79,7 @@ seckey_check_site(
 }
 
 void
-seckey_salt(const struct id *uid, struct digest *out)
+seckey_hmac_salt(const struct id *uid, struct digest *out)
 {
 	OWN(buf_free) struct buf b = { 0 };
 	struct digest input;
@@ -161,7 +161,8 @@ send_assertion(struct remote *r, const struct fido_assertion *a,
 	jsonio_put_bytes(
 	    ask, "authenticator_data", buf_bytes(&a->authenticator_data));
 	jsonio_put_bytes(ask, "signature", buf_bytes(&a->signature));
-	return api_call(r, "POST", "/v1/factors/prove", ask, false, answer, e);
+	return control_call(
+	    r, "POST", "/v1/factors/prove", ask, false, answer, e);
 }
 
 int
@@ -177,13 +178,13 @@ seckey_prove(struct remote *r, const struct fido_ask *ask, const struct id *uid,
 	struct fido_site site;
 	struct digest d;
 
-	if (api_call(r, "POST", "/v1/factors/key", NULL, false, &asked, e) <
+	if (control_call(r, "POST", "/v1/factors/key", NULL, false, &asked, e) <
 		0 ||
 	    take_site(r, asked, "webauthn.get", &site, &client, e) < 0 ||
 	    take_credentials(asked, &ids, e) < 0)
 		return -1;
 	if (uid != NULL) {
-		seckey_salt(uid, &d);
+		seckey_hmac_salt(uid, &d);
 		salt = bytes_of(d.b, DIGEST_BYTES);
 	}
 	if (fido_open(ask, &f, e) < 0 ||
@@ -224,7 +225,7 @@ ask_prf(struct fido *f, const struct fido_site *made,
 	    "webauthn.get", bytes_of(random.b, ID_BYTES), "local", &client);
 	site.client_data = buf_bytes(&client);
 	buf_put_v16(&id, buf_bytes(&cred->id));
-	seckey_salt(uid, &salt);
+	seckey_hmac_salt(uid, &salt);
 	if (fido_sign(f, &site, buf_bytes(&id), bytes_of(salt.b, DIGEST_BYTES),
 		&a, e) < 0)
 		return -1;
@@ -273,7 +274,7 @@ let_in(struct self *s, const struct secret *prf, const char *name,
 		return -1;
 	if (self_add_key(s, &m->device, key, e) < 0)
 		return -1;
-	pin_put(prf, &s->circle, &m->pin);
+	circlepin_put(prf, &s->circle, &m->pin);
 	return self_state(s, e) < 0 ||
 		self_put_name(s, &m->device.dev_id, &opening, name, e) < 0
 	    ? -1
@@ -296,7 +297,7 @@ try_member(const struct seckey_new *a, const struct secret *prf,
 		       0;
 	if (let_in(a->self, prf, a->name, m, e) == 0) {
 		out->member = true;
-		return self_pin_key(a->self, &m->device.dev_id, prf, e);
+		return self_freshpin_key(a->self, &m->device.dev_id, prf, e);
 	}
 	if (e->code != ERR_DEVICE_TOO_YOUNG && e->code != ERR_PERMISSION &&
 	    e->code != ERR_CIRCLE_FULL)
@@ -320,7 +321,7 @@ give(const struct seckey_new *a, const struct seckey_made *made,
 		jsonio_put_id(ask, "member", &m->device.dev_id);
 		jsonio_put_bytes(ask, "birth_pin", buf_bytes(&m->pin));
 	}
-	if (api_call(a->remote, "POST", KEYS, ask, false, &answer, e) < 0 ||
+	if (control_call(a->remote, "POST", KEYS, ask, false, &answer, e) < 0 ||
 	    jsonio_u64(answer, "keys", &out->keys, e) < 0)
 		return -1;
 	out->on = jsonio_true(answer, "on");

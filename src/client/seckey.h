@@ -19,7 +19,7 @@ MUST_CHECK int seckey_check_site(
  * The salt that a key's PRF gets for an account: what a browser makes of the
  * input SHA-256("aumbry prf v1" | uid).
  */
-void seckey_salt(const struct id *uid, struct digest *out);
+void seckey_hmac_salt(const struct id *uid, struct digest *out);
 
 /*
  * Prove a key, by the token that `r` has: of a request to join, or of a

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "client/api.h"
+#include "client/control.h"
 #include "client/home.h"
 #include "client/prove.h"
 #include "client/zcopy.h"
@@ -249,11 +249,11 @@ MUST_CHECK int self_protection(struct self *s, enum circle_protection level,
 
 /*
  * Keep the fresh pin's key of a security key or recovery key, so that devices
- * can renew its pin (pin.h); and renew all where the circle has changed.
+ * can renew its pin (circlepin.h); and renew all where the circle has changed.
  */
-MUST_CHECK int self_pin_key(struct self *s, const struct id *ref,
+MUST_CHECK int self_freshpin_key(struct self *s, const struct id *ref,
     const struct secret *secret, struct err *e);
-MUST_CHECK int self_pin_renew(struct self *s, struct err *e);
+MUST_CHECK int self_freshpin_renew(struct self *s, struct err *e);
 
 /* After a step-up, whose run of OPAQUE is `l`. */
 struct login;

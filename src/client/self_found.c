@@ -74,7 +74,7 @@ found(struct founder *f, const struct self_signup *a, const struct id *uid,
 	buf_put_u16(&body, mature_hours);
 	buf_put_u8(&body, f->protection);
 	if (f->protection == PROTECTION_STANDARD)
-		escrow_put(&body, &f->escrow);
+		circle_escrow_put(&body, &f->escrow);
 	id_put(&body, &state_zone);
 	key_change_put(&body, &kc);
 	circle_entry_begin(&f->genesis, &f->circle, uid, (uint64_t)now_ms(),
@@ -218,8 +218,8 @@ begin(const struct self_signup *a, struct err *e)
 	/* The escrow makes a key only for who may begin an account. */
 	if (standard && a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
-	return api_call(remote, "POST", "/v1/signup/start", ask, true, &started,
-		   e) < 0 ||
+	return control_call(remote, "POST", "/v1/signup/start", ask, true,
+		   &started, e) < 0 ||
 		jsonio_id(started, "uid", &uid, e) < 0 ||
 		(standard &&
 		    release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||
@@ -301,8 +301,8 @@ self_found(struct self *s, bool *founding, struct err *e)
 	*founding = true;
 	if (jsonio_parse(buf_bytes(&f.request), &ask, e) < 0)
 		return -1;
-	if (api_act(s->remote, "POST", "/v1/signup/finish", ask, true, &answer,
-		e) == 0)
+	if (control_act(s->remote, "POST", "/v1/signup/finish", ask, true,
+		&answer, e) == 0)
 		return 0;
 	if (err_http(e->code) / 100 == 4)
 		return refused(s, e);

@@ -11,7 +11,7 @@
 #include "client/self.h"
 
 #include "base/now.h"
-#include "client/pin.h"
+#include "client/circlepin.h"
 
 #include <string.h>
 
@@ -19,10 +19,10 @@
 #define FORMAT 1
 
 int
-self_pin_key(struct self *s, const struct id *ref, const struct secret *secret,
-    struct err *e)
+self_freshpin_key(struct self *s, const struct id *ref,
+    const struct secret *secret, struct err *e)
 {
-	OWN(secret_free) struct secret *key = pin_fresh_key(secret);
+	OWN(secret_free) struct secret *key = circlepin_fresh_key(secret);
 	OWN(buf_free) struct buf plain = { 0 };
 	struct zcopy_edit edit = { .id = self_state_id("fresh pin", ref) };
 
@@ -54,7 +54,7 @@ put_pin(struct self *s, const struct id *ref, json_t *list)
 	    !id_equal(&about, ref))
 		return;
 	OWN(secret_free) struct secret *fresh = secret_of(key);
-	pin_fresh_put(fresh, &s->circle, ref, s->key, &s->dev_id, &pin);
+	circlepin_fresh_put(fresh, &s->circle, ref, s->key, &s->dev_id, &pin);
 	json_t *v = json_object();
 	jsonio_put_id(v, "ref", ref);
 	jsonio_put_bytes(v, "pin", buf_bytes(&pin));
@@ -93,7 +93,7 @@ anybody(const struct circle *c)
 }
 
 int
-self_pin_renew(struct self *s, struct err *e)
+self_freshpin_renew(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf kept = { 0 };
 	OWN(buf_free) struct buf now = { 0 };
@@ -110,7 +110,8 @@ self_pin_renew(struct self *s, struct err *e)
 		return -1;
 	put_pins(s, list);
 	if (json_array_size(list) > 0 &&
-	    api_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e) < 0)
+	    control_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e) <
+		0)
 		return -1;
 	return local_put(s->local, "pinned", buf_bytes(&now), e);
 }

@@ -103,8 +103,8 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(r, "GET", "/v1/app-passwords", NULL, false, &answer, e) <
-	    0)
+	if (control_call(
+		r, "GET", "/v1/app-passwords", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "app_passwords");
 	for (size_t i = 0; i < json_array_size(all); i++)
@@ -127,8 +127,8 @@ revoke(struct cli *cli, struct remote *r, const char *id, struct err *e)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}
-	if (api_call(r, "DELETE", buf_text(&path), NULL, false, &answer, e) <
-		0 ||
+	if (control_call(
+		r, "DELETE", buf_text(&path), NULL, false, &answer, e) < 0 ||
 	    (id == NULL && jsonio_u64(answer, "revoked", &n, e) < 0))
 		return -1;
 	cli_say(cli, "%llu app-specific %s revoked.", (unsigned long long)n,

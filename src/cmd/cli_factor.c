@@ -69,7 +69,7 @@ confirm(struct remote *r, const char *code, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	jsonio_put_text(ask, "code", code);
-	return api_call(
+	return control_call(
 	    r, "POST", "/v1/authenticator/confirm", ask, false, &answer, e);
 }
 
@@ -107,8 +107,8 @@ cli_authenticator(struct cli *cli, struct err *e)
 	if (cli_account(cli, &a, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "code", cli->args[1]);
-	if (api_call(a.remote, "POST", "/v1/authenticator/confirm", ask, false,
-		&answer, e) < 0 ||
+	if (control_call(a.remote, "POST", "/v1/authenticator/confirm", ask,
+		false, &answer, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
 	cli_say(
@@ -220,8 +220,8 @@ lost(struct cli *cli, struct remote *r, struct err *e)
 		    "day. Next: aumbry authenticator add");
 		return 0;
 	}
-	if (api_call(r, "POST", "/v1/factors/lost", NULL, false, &answer, e) <
-		0 ||
+	if (control_call(
+		r, "POST", "/v1/factors/lost", NULL, false, &answer, e) < 0 ||
 	    jsonio_u64(answer, "ready_ms", &ready_ms, e) < 0)
 		return -1;
 	OWN(mem_free) char *when = cli_time(ready_ms);
@@ -242,7 +242,7 @@ lost_or_not(struct cli *cli, const char *verb, struct err *e)
 		return -1;
 	return strcmp(verb, "lost") == 0
 	    ? lost(cli, a.remote, e)
-	    : api_call(
+	    : control_call(
 		  a.remote, "DELETE", "/v1/factors/lost", NULL, false, NULL, e);
 }
 
@@ -267,7 +267,7 @@ cli_two_factor(struct cli *cli, struct err *e)
 	if (cli_account(cli, &a, e) < 0)
 		return -1;
 	if ((change ? turn(cli, a.remote, verb, &proof, &answer, e)
-		    : api_call(a.remote, "GET", "/v1/account", NULL, false,
+		    : control_call(a.remote, "GET", "/v1/account", NULL, false,
 			  &answer, e)) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;

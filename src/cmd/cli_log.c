@@ -141,7 +141,7 @@ read_all(struct remote *r, int64_t from, json_t *out, struct err *e)
 
 		buf_printf(&path, "/v1/log?since=%lld&before=%llu",
 		    (long long)from, (unsigned long long)before);
-		if (api_call(
+		if (control_call(
 			r, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
 			return -1;
 		(void)json_array_extend(out, json_object_get(answer, "events"));

@@ -11,7 +11,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(r, "GET", "/v1/mail", NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", "/v1/mail", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "addresses");
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -59,8 +59,8 @@ confirm(
 	const char *address = "";
 
 	jsonio_put_text(ask, "code", code);
-	if (api_call(r, "POST", "/v1/mail/confirm", ask, false, &answer, e) <
-		0 ||
+	if (control_call(
+		r, "POST", "/v1/mail/confirm", ask, false, &answer, e) < 0 ||
 	    jsonio_text(answer, "address", &address, e) < 0)
 		return -1;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(address));

@@ -10,7 +10,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(r, "GET", "/v1/phones", NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", "/v1/phones", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "phones");
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -61,8 +61,8 @@ confirm(
 	const char *number = "", *state = "";
 
 	jsonio_put_text(ask, "code", code);
-	if (api_call(r, "POST", "/v1/phones/confirm", ask, false, &answer, e) <
-		0 ||
+	if (control_call(
+		r, "POST", "/v1/phones/confirm", ask, false, &answer, e) < 0 ||
 	    jsonio_text(answer, "number", &number, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;

@@ -3,7 +3,7 @@
 #include "cmd/cli.h"
 
 #include "apps/prune.h"
-#include "client/level.h"
+#include "client/protection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,8 @@ show(struct cli *cli, struct self *s, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 	bool standard = s->circle.protection == PROTECTION_STANDARD;
 
-	if (api_call(s->remote, "GET", "/v1/protection", NULL, false, &answer,
-		e) < 0)
+	if (control_call(s->remote, "GET", "/v1/protection", NULL, false,
+		&answer, e) < 0)
 		return -1;
 	bool waits = jsonio_true(answer, "escrow_waits");
 	if (cli->json) {
@@ -89,7 +89,7 @@ open_with(void *ctx, struct bytes password, struct err *e)
 
 	return login_step_up(s->remote, password, &o->prove, &l, e) < 0
 	    ? -1
-	    : level_standard(s, &l, NULL, e);
+	    : protection_standard(s, &l, NULL, e);
 }
 
 static int
@@ -99,7 +99,7 @@ standard(
 	struct opening o = { s, cli_asking(cli, p) };
 
 	if (s->circle.protection == PROTECTION_STANDARD &&
-	    !level_unfinished(s)) {
+	    !protection_unfinished(s)) {
 		cli_say(cli, "Protection is standard already.");
 		return 0;
 	}
@@ -118,7 +118,7 @@ standard(
 static int
 close_it(void *ctx, struct err *e)
 {
-	return level_advanced(ctx, e);
+	return protection_advanced(ctx, e);
 }
 
 static int
@@ -151,7 +151,7 @@ set_web(void *ctx, struct err *e)
 {
 	const struct web *w = ctx;
 
-	return level_web_access(w->self, w->on, e);
+	return protection_web_access(w->self, w->on, e);
 }
 
 static int

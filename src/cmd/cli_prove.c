@@ -40,7 +40,7 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t hits = 0;
 
-	if (api_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, t->field);
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -221,7 +221,7 @@ cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
     const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
     struct err *e)
 {
-	struct one_call c = { api_call, r, method, path, in, out };
+	struct one_call c = { control_call, r, method, path, in, out };
 
 	return cli_stepped(cli, r, p, one_call, &c, e);
 }
@@ -230,7 +230,7 @@ int
 cli_stepped_act(struct cli *cli, struct remote *r, const char *path,
     const json_t *in, const struct cli_proof *p, json_t **out, struct err *e)
 {
-	struct one_call c = { api_act, r, "POST", path, in, out };
+	struct one_call c = { control_act, r, "POST", path, in, out };
 
 	return cli_stepped(cli, r, p, one_call, &c, e);
 }

@@ -96,7 +96,7 @@ status(struct cli *cli, struct self *s, struct err *e)
 	size_t n;
 
 	if (recovery_all(s, &list, &n, e) < 0 ||
-	    api_call(
+	    control_call(
 		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
@@ -445,7 +445,7 @@ only_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
 	size_t n = json_array_size(open);
@@ -492,8 +492,8 @@ stop(struct cli *cli, struct err *e)
 	if (cli_account(cli, &a, e) < 0 || open_one(cli, a.remote, &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/recovery/%s/stop", id_text(&id).s);
-	if (api_call(a.remote, "POST", buf_text(&path), NULL, false, NULL, e) <
-	    0)
+	if (control_call(
+		a.remote, "POST", buf_text(&path), NULL, false, NULL, e) < 0)
 		return -1;
 	cli_say(cli, "The recovery is stopped.");
 	return 0;

@@ -56,7 +56,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (api_call(r, "GET", "/v1/sessions", NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", "/v1/sessions", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, "sessions");
 	for (size_t i = 0; i < json_array_size(all); i++)
@@ -85,7 +85,7 @@ cli_session(struct cli *cli, struct err *e)
 	if (cli_find_id(a.remote, &sessions, cli->args[1], &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/sessions/%s", id_text(&id).s);
-	if (api_call(
+	if (control_call(
 		a.remote, "DELETE", buf_text(&path), NULL, false, NULL, e) < 0)
 		return -1;
 	cli_say(cli, "That session has ended.");

@@ -3,7 +3,7 @@
 #include "cmd/cli.h"
 
 #include "base/stop.h"
-#include "client/visiting.h"
+#include "client/lend.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ ask(struct cli *cli, const struct options *o, struct err *e)
 {
 	OWN(mem_free) char *dir = cli_home(cli);
 	struct asking asking = { cli, o->code };
-	struct visiting_ask a = { .dir = dir,
+	struct lend_ask a = { .dir = dir,
 		.timeout_s = o->timeout_s,
 		.ask = ask_code,
 		.waiting = waiting,
@@ -59,7 +59,7 @@ ask(struct cli *cli, const struct options *o, struct err *e)
 		.ctx = &asking };
 
 	stop_guard();
-	int rc = visiting_begin(&a, e);
+	int rc = lend_begin(&a, e);
 	stop_unguard();
 	if (rc < 0)
 		return -1;
@@ -72,7 +72,7 @@ ask(struct cli *cli, const struct options *o, struct err *e)
 /* ---- the device ---- */
 
 struct visits {
-	struct visiting_open *list;
+	struct lend_open *list;
 	size_t n;
 };
 
@@ -87,10 +87,10 @@ list(struct cli *cli, struct self *s, struct err *e)
 {
 	OWN(visits_free) struct visits all = { NULL, 0 };
 
-	if (visiting_list(s, &all.list, &all.n, e) < 0)
+	if (lend_list(s, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
-		const struct visiting_open *v = &all.list[i];
+		const struct lend_open *v = &all.list[i];
 		OWN(mem_free) char *when = cli_time(v->created_ms);
 		OWN(mem_free) char *from = cli_from(v->address, v->place);
 		if (cli->json) {
@@ -111,14 +111,14 @@ list(struct cli *cli, struct self *s, struct err *e)
 
 static int
 choose(struct self *s, const char *id, struct visits *all,
-    const struct visiting_open **out, struct err *e)
+    const struct lend_open **out, struct err *e)
 {
 	size_t found = 0;
 
-	if (visiting_list(s, &all->list, &all->n, e) < 0)
+	if (lend_list(s, &all->list, &all->n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all->n; i++) {
-		const struct visiting_open *v = &all->list[i];
+		const struct lend_open *v = &all->list[i];
 		if (id != NULL && !id_begins(&v->id, id))
 			continue;
 		*out = v;
@@ -142,7 +142,7 @@ approve(struct cli *cli, struct self *s, const char *id,
 	struct cli_showing showing = { cli,
 		"Type this code where you signed in, and nowhere else:",
 		o->print_code, false };
-	const struct visiting_open *v = NULL;
+	const struct lend_open *v = NULL;
 
 	if (choose(s, id, &all, &v, e) < 0)
 		return -1;
@@ -154,7 +154,7 @@ approve(struct cli *cli, struct self *s, const char *id,
 		    v->way, from, v->categories);
 	}
 	stop_guard();
-	int rc = visiting_allow(s, v, o->timeout_s, cli_show_code, &showing, e);
+	int rc = lend_allow(s, v, o->timeout_s, cli_show_code, &showing, e);
 	stop_unguard();
 	if (rc < 0)
 		return -1;
@@ -166,10 +166,9 @@ static int
 refuse(struct self *s, const char *id, struct err *e)
 {
 	OWN(visits_free) struct visits all = { NULL, 0 };
-	const struct visiting_open *v = NULL;
+	const struct lend_open *v = NULL;
 
-	return choose(s, id, &all, &v, e) < 0 ? -1
-					      : visiting_refuse(s, &v->id, e);
+	return choose(s, id, &all, &v, e) < 0 ? -1 : lend_refuse(s, &v->id, e);
 }
 
 int

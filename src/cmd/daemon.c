@@ -2,7 +2,7 @@
 /* daemon.c: aumbryd: init, serve, invite, account, status, check, backup,
  * restored. */
 #include "api/api.h"
-#include "api/recover.h"
+#include "api/recoveries.h"
 #include "api/sasl.h"
 #include "base/file.h"
 #include "cmd/daemon_escrow.h"
@@ -706,7 +706,8 @@ order_recovery(
 		return err_set(e, ERR_PROTECTION_BLOCKED,
 		    "this server has no escrow: nothing can be given back");
 	if (escrowlink_start(s, keys, false, &s->escrow, e) < 0 ||
-	    recover_order(s, name, o->args[2], o->reference, &ends_ms, e) < 0)
+	    recoveries_order(s, name, o->args[2], o->reference, &ends_ms, e) <
+		0)
 		return -1;
 	text_time(&when, ends_ms);
 	(void)printf("%s\n", buf_text(&when));

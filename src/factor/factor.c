@@ -5,7 +5,7 @@
 #include "factor/lost.h"
 
 #include "factor/phone.h"
-#include "factor/seckey.h"
+#include "factor/seckeys.h"
 #include "factor/totp.h"
 #include "factor/trust.h"
 #include "server/ordered.h"
@@ -29,8 +29,8 @@ static const struct way {
 	    phone_can_text, phone_has_text, phone_check_text },
 	[FACTOR_CALL] = { "call", "phone number", true, phone_can_call,
 	    phone_has_call, phone_check_call },
-	[FACTOR_KEY] = { "key", "pair of security keys", true, NULL, seckey_has,
-	    seckey_check },
+	[FACTOR_KEY] = { "key", "pair of security keys", true, NULL,
+	    seckeys_has, seckeys_check },
 	[FACTOR_TRUSTED] = { "trusted", "browser that it trusts", false, NULL,
 	    trust_has, trust_check },
 };

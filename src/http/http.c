@@ -140,7 +140,7 @@ static const struct http_route own_routes[ROUTES_OWN] = {
 
 /* After the header. A refused body that is long is never read. */
 static enum MHD_Result
-begin(struct call *c, const struct port *port)
+begin(struct http_call *c, const struct port *port)
 {
 	struct err e = { 0 };
 
@@ -160,7 +160,7 @@ on_access(void *cls, struct MHD_Connection *mhd, const char *url,
     void **context)
 {
 	const struct port *port = cls;
-	struct call *c = *context;
+	struct http_call *c = *context;
 
 	(void)version;
 	if (c == NULL) {
@@ -181,7 +181,7 @@ static void
 on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     enum MHD_RequestTerminationCode how)
 {
-	struct call *c = *context;
+	struct http_call *c = *context;
 
 	(void)cls;
 	(void)mhd;

@@ -54,7 +54,7 @@ has_header(const struct response *r, const char *name)
 }
 
 static enum MHD_Result
-send_response(struct call *c, struct response *r)
+send_response(struct http_call *c, struct response *r)
 {
 	uint64_t out = r->fd >= 0 ? r->fd_length : r->body.n;
 	const char *type = r->type != NULL ? r->type : "application/json";
@@ -90,7 +90,7 @@ send_response(struct call *c, struct response *r)
 }
 
 int64_t
-http_elapsed_ms(const struct call *c)
+http_elapsed_ms(const struct http_call *c)
 {
 	return (now_mono_ns() - c->started_ns) / 1000000;
 }
@@ -100,7 +100,7 @@ http_elapsed_ms(const struct call *c)
  * matter with this machine is for who runs it, and not for the peer.
  */
 static void
-answer_error(struct call *c, struct err *why, struct response *r)
+answer_error(struct http_call *c, struct err *why, struct response *r)
 {
 	struct err shown = *why;
 
@@ -130,7 +130,7 @@ answer_error(struct call *c, struct err *why, struct response *r)
 }
 
 static int
-run_handler(struct call *c, struct response *r, struct err *e)
+run_handler(struct http_call *c, struct response *r, struct err *e)
 {
 	if (c->failed) {
 		*e = c->why;
@@ -147,7 +147,7 @@ run_handler(struct call *c, struct response *r, struct err *e)
 }
 
 enum MHD_Result
-http_answer(struct call *c)
+http_answer(struct http_call *c)
 {
 	struct err e = { 0 };
 

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 static void
-drop_body(struct call *c)
+drop_body(struct http_call *c)
 {
 	if (c->body_map != NULL)
 		(void)munmap(c->body_map, c->body_seen);
@@ -25,7 +25,7 @@ drop_body(struct call *c)
 }
 
 void
-http_call_fail(struct call *c, const struct err *why)
+http_call_fail(struct http_call *c, const struct err *why)
 {
 	if (c->failed)
 		return;
@@ -44,7 +44,7 @@ static enum MHD_Result
 take_header(
     void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	struct call *c = cls;
+	struct http_call *c = cls;
 
 	(void)kind;
 	if (c->q.n_headers == MAX_HEADERS)
@@ -58,7 +58,7 @@ static enum MHD_Result
 take_query(
     void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	struct call *c = cls;
+	struct http_call *c = cls;
 
 	(void)kind;
 	c->bad_query = true;
@@ -105,7 +105,7 @@ read_length(struct request *q, struct err *e)
 }
 
 static int
-read_headers(struct call *c, struct err *e)
+read_headers(struct http_call *c, struct err *e)
 {
 	struct request *q = &c->q;
 
@@ -146,7 +146,7 @@ last_header(const struct request *q, const char *name)
 }
 
 static void
-read_peer(struct call *c)
+read_peer(struct http_call *c)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -172,7 +172,7 @@ read_peer(struct call *c)
 }
 
 static int
-find_route(struct call *c, const struct port *port, struct err *e)
+find_route(struct http_call *c, const struct port *port, struct err *e)
 {
 	struct http_server *s = c->server;
 	bool other_method = false;
@@ -200,7 +200,7 @@ find_route(struct call *c, const struct port *port, struct err *e)
 }
 
 static void
-release(struct call *c)
+release(struct http_call *c)
 {
 	const struct http_app *app = &c->server->app;
 
@@ -211,7 +211,7 @@ release(struct call *c)
 }
 
 int
-http_authorize(struct call *c, struct err *e)
+http_authorize(struct http_call *c, struct err *e)
 {
 	const struct http_app *app = &c->server->app;
 
@@ -225,7 +225,7 @@ http_authorize(struct call *c, struct err *e)
 }
 
 static int
-too_large(const struct call *c, struct err *e)
+too_large(const struct http_call *c, struct err *e)
 {
 	assert(c->route != NULL);
 	return err_set(e, ERR_TOO_LARGE,
@@ -234,7 +234,7 @@ too_large(const struct call *c, struct err *e)
 
 /* Everything that can be said before the body. */
 int
-http_admit(struct call *c, const struct port *port, struct err *e)
+http_admit(struct http_call *c, const struct port *port, struct err *e)
 {
 	if (read_headers(c, e) < 0) {
 		/* Where the next request would begin is not certain. */
@@ -258,13 +258,13 @@ http_admit(struct call *c, const struct port *port, struct err *e)
 	return 0;
 }
 
-struct call *
+struct http_call *
 http_call_new(struct http_server *s, struct MHD_Connection *mhd,
     const char *url, const char *method)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct call *c = mem_new(sizeof *c);
+	struct http_call *c = mem_new(sizeof *c);
 	struct id random;
 
 	c->server = s;
@@ -291,9 +291,9 @@ http_call_new(struct http_server *s, struct MHD_Connection *mhd,
 }
 
 void
-http_call_free(struct call **call)
+http_call_free(struct http_call **call)
 {
-	struct call *c = *call;
+	struct http_call *c = *call;
 	struct http_server *s = c->server;
 
 	if (c->sink_open)
@@ -321,7 +321,7 @@ http_call_free(struct call **call)
 
 /* The body goes on in a file without a name. */
 static int
-move_to_disk(struct call *c, struct err *e)
+move_to_disk(struct http_call *c, struct err *e)
 {
 	if (file_unnamed(c->server->body_dir, &c->body_fd, e) < 0 ||
 	    file_write_all(c->body_fd, buf_bytes(&c->body), e) < 0)
@@ -331,7 +331,7 @@ move_to_disk(struct call *c, struct err *e)
 }
 
 static int
-keep_body(struct call *c, struct bytes x, struct err *e)
+keep_body(struct http_call *c, struct bytes x, struct err *e)
 {
 	if (http_charge(c, x.n, e) < 0)
 		return -1;
@@ -344,7 +344,7 @@ keep_body(struct call *c, struct bytes x, struct err *e)
 }
 
 int
-http_whole_body(struct call *c, struct err *e)
+http_whole_body(struct http_call *c, struct err *e)
 {
 	if (c->body_fd < 0) {
 		c->q.body = buf_bytes(&c->body);
@@ -363,7 +363,7 @@ http_whole_body(struct call *c, struct err *e)
 
 /* In every span of idle_s a body brings its share: not only on average. */
 static bool
-keeps_pace(struct call *c)
+keeps_pace(struct http_call *c)
 {
 	int64_t now = now_mono_ns();
 	int64_t span_s = (now - c->pace_ns) / 1000000000;
@@ -384,7 +384,7 @@ keeps_pace(struct call *c)
 
 /* MHD_NO cuts the connection. */
 enum MHD_Result
-http_take_body(struct call *c, struct bytes x)
+http_take_body(struct http_call *c, struct bytes x)
 {
 	uint64_t most = c->route != NULL ? c->route->max_body : 0;
 	struct err e = { 0 };

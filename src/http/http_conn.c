@@ -113,7 +113,7 @@ purse_drop(struct http_server *s, struct purse *p)
 }
 
 int
-http_charge(struct call *c, uint64_t bytes, struct err *e)
+http_charge(struct http_call *c, uint64_t bytes, struct err *e)
 {
 	struct http_server *s = c->server;
 	bool account = !id_zero(&c->q.payer);
@@ -147,7 +147,7 @@ http_hold(const struct request *q, uint64_t bytes, struct err *e)
 }
 
 void
-http_release_held(struct call *c)
+http_release_held(struct http_call *c)
 {
 	if (c->purse == NULL)
 		return;

@@ -62,7 +62,7 @@ struct conn {
 };
 
 /* One request, from its header to the last byte of the answer. */
-struct call {
+struct http_call {
 	struct http_server *server;
 	struct MHD_Connection *mhd;
 	struct conn *conn;
@@ -89,14 +89,14 @@ struct call {
 	struct err why; /* when failed */
 	int64_t started_ns;
 	/* While parked; under wait_mu. */
-	struct call *next, *prev;
+	struct http_call *next, *prev;
 	struct id key;
 	int64_t deadline_ns;
 };
 
 struct slot {
 	uint64_t generation;
-	struct call *waiting;
+	struct http_call *waiting;
 };
 
 struct port {
@@ -158,36 +158,36 @@ void http_cut_idle(struct http_server *s, int64_t now);
 /* Give memory back after many connections have ended. */
 void http_trim(struct http_server *s, int64_t now);
 /* Under conn_mu: the call is over. */
-void http_release_held(struct call *c);
+void http_release_held(struct http_call *c);
 /* Charge what this call holds. errors: server-busy. */
-MUST_CHECK int http_charge(struct call *c, uint64_t bytes, struct err *e);
+MUST_CHECK int http_charge(struct http_call *c, uint64_t bytes, struct err *e);
 
 /* ---- http_wait.c: long polls, and the thread that ends them ---- */
 
 /* Whether the call now waits; if not, it must run again at once. */
-bool http_park(struct call *c, const struct response *r);
+bool http_park(struct http_call *c, const struct response *r);
 /* Under wait_mu: resume what is due; returns when to look again. */
 int64_t http_resume_due(struct http_server *s, int64_t now, bool all);
 void *http_timer(void *server);
 
 /* ---- http_call.c: reading a request ---- */
 
-struct call *http_call_new(struct http_server *s, struct MHD_Connection *mhd,
-    const char *url, const char *method);
-void http_call_free(struct call **call);
+struct http_call *http_call_new(struct http_server *s,
+    struct MHD_Connection *mhd, const char *url, const char *method);
+void http_call_free(struct http_call **call);
 /* Keep the first failure; what took the body is told. */
-void http_call_fail(struct call *c, const struct err *why);
-MUST_CHECK int http_authorize(struct call *c, struct err *e);
+void http_call_fail(struct http_call *c, const struct err *why);
+MUST_CHECK int http_authorize(struct http_call *c, struct err *e);
 /* Everything that can be said before the body. */
 MUST_CHECK int http_admit(
-    struct call *c, const struct port *port, struct err *e);
+    struct http_call *c, const struct port *port, struct err *e);
 /* Set q.body to what came. */
-MUST_CHECK int http_whole_body(struct call *c, struct err *e);
+MUST_CHECK int http_whole_body(struct http_call *c, struct err *e);
 /* MHD_NO cuts the connection. */
-enum MHD_Result http_take_body(struct call *c, struct bytes x);
+enum MHD_Result http_take_body(struct http_call *c, struct bytes x);
 
 /* ---- http_answer.c ---- */
 
 /* Run the handler, and send what it says or queue the call. */
-enum MHD_Result http_answer(struct call *c);
-int64_t http_elapsed_ms(const struct call *c);
+enum MHD_Result http_answer(struct http_call *c);
+int64_t http_elapsed_ms(const struct http_call *c);

@@ -27,7 +27,8 @@ http_watch(struct http_server *s, const struct id *key)
 
 /* Under wait_mu. */
 static void
-unpark(struct http_server *s, struct slot *slot, struct call *c, bool timed_out)
+unpark(struct http_server *s, struct slot *slot, struct http_call *c,
+    bool timed_out)
 {
 	if (c->prev != NULL)
 		c->prev->next = c->next;
@@ -49,7 +50,7 @@ http_wake(struct http_server *s, const struct id *key)
 
 	pthread_mutex_lock(&s->wait_mu);
 	slot->generation++;
-	for (struct call *c = slot->waiting, *next; c != NULL; c = next) {
+	for (struct http_call *c = slot->waiting, *next; c != NULL; c = next) {
 		next = c->next;
 		if (id_equal(&c->key, key))
 			unpark(s, slot, c, false);
@@ -59,7 +60,7 @@ http_wake(struct http_server *s, const struct id *key)
 
 /* Whether the call now waits; if not, it must run again at once. */
 bool
-http_park(struct call *c, const struct response *r)
+http_park(struct http_call *c, const struct response *r)
 {
 	struct http_server *s = c->server;
 	struct slot *slot = slot_of(s, &r->wait.key);
@@ -94,8 +95,8 @@ http_resume_due(struct http_server *s, int64_t now, bool all)
 	if (s->waiting == 0)
 		return next_ns;
 	for (size_t i = 0; i < SLOTS; i++)
-		for (struct call *c = s->slots[i].waiting, *next; c != NULL;
-		     c = next) {
+		for (struct http_call *c = s->slots[i].waiting, *next;
+		     c != NULL; c = next) {
 			next = c->next;
 			if (all || c->deadline_ns <= now)
 				unpark(s, &s->slots[i], c, true);

@@ -32,21 +32,21 @@
 
 struct stmt {
 	sqlite3_stmt *s;
-	struct conn *c;
+	struct db_conn *c;
 	uint64_t hash;
 	bool cached, busy;
 };
 
-struct conn {
+struct db_conn {
 	sqlite3 *h;
 	const struct db *db;
 	enum err_code full;
-	struct conn *next; /* in the pool */
+	struct db_conn *next; /* in the pool */
 	struct stmt slots[STMT_SLOTS];
 };
 
 struct tx {
-	struct conn *c;
+	struct db_conn *c;
 };
 
 struct job {
@@ -67,18 +67,18 @@ struct db {
 	bool as_it_is; /* no table may be changed */
 	bool still; /* and nobody does: no locks, no log */
 	char *copy; /* the folder of a copy that goes with us, or NULL */
-	struct conn *writer; /* of the thread that leads; NULL to look */
+	struct db_conn *writer; /* of the thread that leads; NULL to look */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t turn;
 	bool leading;
 	struct job *first, **last; /* waiting for a leader */
-	struct conn *idle;
+	struct db_conn *idle;
 	size_t n_idle, n_readers;
 	pthread_cond_t reader_back;
 };
 
 static enum err_code
-code_of(const struct conn *c, int rc)
+code_of(const struct db_conn *c, int rc)
 {
 	int os = c->h != NULL ? sqlite3_system_errno(c->h) : 0;
 
@@ -106,7 +106,7 @@ code_of(const struct conn *c, int rc)
 }
 
 static int
-fail(const struct conn *c, int rc, struct err *e)
+fail(const struct db_conn *c, int rc, struct err *e)
 {
 	return err_set(e, code_of(c, rc), "database: %s (%d)",
 	    c->h != NULL ? sqlite3_errmsg(c->h) : sqlite3_errstr(rc), rc);
@@ -115,7 +115,7 @@ fail(const struct conn *c, int rc, struct err *e)
 /* Connections */
 
 static void
-conn_free(struct conn **c)
+conn_free(struct db_conn **c)
 {
 	if (*c == NULL)
 		return;
@@ -127,7 +127,7 @@ conn_free(struct conn **c)
 }
 
 static int
-exec(struct conn *c, const char *sql, struct err *e)
+exec(struct db_conn *c, const char *sql, struct err *e)
 {
 	int rc = sqlite3_exec(c->h, sql, NULL, NULL, NULL);
 
@@ -147,10 +147,10 @@ still_uri(struct buf *out, const char *path)
 }
 
 static int
-conn_open(
-    const struct db *db, const char *pragmas, struct conn **out, struct err *e)
+conn_open(const struct db *db, const char *pragmas, struct db_conn **out,
+    struct err *e)
 {
-	OWN(conn_free) struct conn *c = mem_new(sizeof *c);
+	OWN(conn_free) struct db_conn *c = mem_new(sizeof *c);
 
 	OWN(buf_free) struct buf uri = { 0 };
 
@@ -365,7 +365,7 @@ db_free(struct db **db)
 		return;
 	assert(d->first == NULL && !d->leading);
 	while (d->idle != NULL) {
-		struct conn *c = d->idle;
+		struct db_conn *c = d->idle;
 		d->idle = c->next;
 		conn_free(&c);
 	}
@@ -410,13 +410,13 @@ run(struct tx *tx, const char *sql, struct err *e)
 
 /* The engine has undone the whole transaction by itself. */
 static bool
-lost(const struct conn *c)
+lost(const struct db_conn *c)
 {
 	return sqlite3_get_autocommit(c->h) != 0;
 }
 
 static void
-run_job(struct conn *c, struct job *j)
+run_job(struct db_conn *c, struct job *j)
 {
 	struct tx tx = { c };
 	struct err also = { 0 };
@@ -463,7 +463,7 @@ pop(struct db *db)
 static struct job *
 lead(struct db *db)
 {
-	struct conn *c = db->writer;
+	struct db_conn *c = db->writer;
 	struct tx tx = { c };
 	struct job *ran = NULL, **end = &ran, *j;
 	struct err e = { 0 };
@@ -529,9 +529,9 @@ db_write(struct db *db, db_job_fn *fn, void *arg, struct err *e)
 /* Reading */
 
 static int
-reader_take(struct db *db, struct conn **out, struct err *e)
+reader_take(struct db *db, struct db_conn **out, struct err *e)
 {
-	struct conn *c;
+	struct db_conn *c;
 
 	(void)pthread_mutex_lock(&db->lock);
 	while (db->idle == NULL && db->n_readers >= READERS_MAX)
@@ -562,7 +562,7 @@ reader_take(struct db *db, struct conn **out, struct err *e)
 }
 
 static void
-reader_give(struct db *db, struct conn *c)
+reader_give(struct db *db, struct db_conn *c)
 {
 	(void)pthread_mutex_lock(&db->lock);
 	if (db->n_idle < READERS_IDLE) {
@@ -581,7 +581,7 @@ reader_give(struct db *db, struct conn *c)
 int
 db_read(struct db *db, db_job_fn *fn, void *arg, struct err *e)
 {
-	struct conn *c;
+	struct db_conn *c;
 	struct err also = { 0 };
 
 	if (reader_take(db, &c, e) < 0)
@@ -694,9 +694,9 @@ db_migrate(struct db *db, const char *module, const char *const *scripts,
 }
 
 static int
-copy_to(struct conn *from, const char *path, struct err *e)
+copy_to(struct db_conn *from, const char *path, struct err *e)
 {
-	struct conn to = { .full = from->full };
+	struct db_conn to = { .full = from->full };
 	OWN(mem_free) char *name = no_uri(path);
 	int rc = sqlite3_open_v2(
 	    name, &to.h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -720,7 +720,7 @@ db_backup(struct db *db, const char *path, struct err *e)
 {
 	OWN(buf_free) struct buf tmp = { 0 };
 	OWN(buf_free) struct buf dir = { 0 };
-	struct conn *c;
+	struct db_conn *c;
 
 	buf_printf(&tmp, "%s.new", path);
 	(void)unlink(buf_text(&tmp));
@@ -823,7 +823,7 @@ prepare(struct stmt *s, const char *sql, unsigned flags, struct err *e)
 int
 stmt_new(struct tx *tx, const char *sql, struct stmt **out, struct err *e)
 {
-	struct conn *c = tx->c;
+	struct db_conn *c = tx->c;
 	uint64_t hash = hash_text(sql);
 	struct stmt *s = NULL;
 

@@ -5,7 +5,7 @@
 #include "client/password.h"
 #include "client/seckey.h"
 #include "client/session.h"
-#include "client/visiting.h"
+#include "client/lend.h"
 #include "web/browser.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ core_call_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 	if (jsonio_text(in, "method", &method, e) < 0 ||
 	    jsonio_text(in, "path", &path, e) < 0 ||
 	    core_remote(c, &r, e) < 0 ||
-	    api_call(r, method, path, json_object_get(in, "body"), false,
+	    control_call(r, method, path, json_object_get(in, "body"), false,
 		&answer, e) < 0)
 		return -1;
 	core_put_all(out, answer);
@@ -48,8 +48,8 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 		return -1;
 	jsonio_put_id(ask, "login", &c->step.id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(c->step.ke3, sizeof c->step.ke3));
-	if (api_call(r, "POST", "/v1/step-up/finish", ask, false, &answer, e) <
-	    0)
+	if (control_call(
+		r, "POST", "/v1/step-up/finish", ask, false, &answer, e) < 0)
 		return -1;
 	struct prove p = { .keys_only =
 			       c->self != NULL && c->self->circle.keys_only };
@@ -238,12 +238,12 @@ put_place(json_t *v, const char *address, const char *place)
 static int
 put_visits(struct self *s, json_t *out, struct err *e)
 {
-	OWN(mem_free) struct visiting_open *all = NULL;
+	OWN(mem_free) struct lend_open *all = NULL;
 	json_t *list = json_array();
 	size_t n = 0;
 
 	(void)json_object_set_new(out, "visits", list);
-	if (visiting_list(s, &all, &n, e) < 0)
+	if (lend_list(s, &all, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		json_t *v = json_object();
@@ -330,18 +330,18 @@ core_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
 int
 core_visit_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
-	OWN(mem_free) struct visiting_open *all = NULL;
+	OWN(mem_free) struct lend_open *all = NULL;
 	struct self *s;
 	struct id visit;
 	size_t n = 0;
 
 	(void)out;
 	if (jsonio_id(in, "visit", &visit, e) < 0 || core_self(c, &s, e) < 0 ||
-	    visiting_list(s, &all, &n, e) < 0)
+	    lend_list(s, &all, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (id_equal(&all[i].id, &visit))
-			return visiting_allow(
+			return lend_allow(
 			    s, &all[i], PAIR_CODE_S, show, NULL, e);
 	return err_set(e, ERR_CODE_EXPIRED, "the request is over");
 }
@@ -354,7 +354,7 @@ core_visit_refuse(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)out;
 	return jsonio_id(in, "visit", &visit, e) < 0 ||
-		core_self(c, &s, e) < 0 || visiting_refuse(s, &visit, e) < 0
+		core_self(c, &s, e) < 0 || lend_refuse(s, &visit, e) < 0
 	    ? -1
 	    : 0;
 }

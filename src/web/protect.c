@@ -4,7 +4,7 @@
 
 #include "base/now.h"
 #include "base/text.h"
-#include "client/level.h"
+#include "client/protection.h"
 #include "client/recovery.h"
 #include "wire/category.h"
 
@@ -44,12 +44,12 @@ categories(void)
 static int
 put_own(struct self *s, json_t *out, struct err *e)
 {
-	struct level_ready ready;
+	struct protection_ready ready;
 	const struct circle *c = &s->circle;
 	bool standard = c->protection == PROTECTION_STANDARD;
 
 	if (self_settle(s, e) < 0 || self_state(s, e) < 0 ||
-	    level_ready(s, &ready, e) < 0)
+	    protection_ready(s, &ready, e) < 0)
 		return -1;
 	jsonio_put_text(out, "level", standard ? "standard" : "advanced");
 	jsonio_put_true(out, "web_access", c->web_access != 0);
@@ -73,7 +73,8 @@ core_protection(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)in;
 	if (core_remote(c, &r, e) < 0 ||
-	    api_call(r, "GET", "/v1/protection", NULL, false, &answer, e) < 0)
+	    control_call(r, "GET", "/v1/protection", NULL, false, &answer, e) <
+		0)
 		return -1;
 	core_put_all(out, answer);
 	if (jsonio_bytes(answer, "escrow", SIG_PK_BYTES, &key, &none) == 0)
@@ -99,7 +100,7 @@ set_standard(struct core *c, struct self *s, const json_t *in, struct err *e)
 	if (text_unbase64(&seen, bytes_str(text)) < 0 || seen.n != DIGEST_BYTES)
 		return err_set(e, ERR_BAD_REQUEST, "that is no fingerprint");
 	memcpy(d.b, seen.p, DIGEST_BYTES);
-	return level_standard(s, &c->step, &d, e);
+	return protection_standard(s, &c->step, &d, e);
 }
 
 int
@@ -113,7 +114,7 @@ core_level(struct core *c, const json_t *in, json_t *out, struct err *e)
 	    core_self(c, &s, e) < 0 || self_state(s, e) < 0)
 		return -1;
 	return strcmp(level, "standard") == 0 ? set_standard(c, s, in, e)
-					      : level_advanced(s, e);
+					      : protection_advanced(s, e);
 }
 
 int
@@ -123,7 +124,7 @@ core_web_access(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)out;
 	return core_self(c, &s, e) < 0 ||
-		level_web_access(s, jsonio_true(in, "on"), e) < 0
+		protection_web_access(s, jsonio_true(in, "on"), e) < 0
 	    ? -1
 	    : 0;
 }
@@ -148,7 +149,8 @@ core_alerts(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)in;
 	if (core_remote(c, &r, e) < 0 ||
-	    api_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0 ||
+	    control_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) <
+		0 ||
 	    (c->self != NULL && self_refresh(c->self, e) < 0))
 		return -1;
 	core_put_all(out, answer);
@@ -235,8 +237,8 @@ core_recovery_typed(
 		    e, ERR_RECOVERY_CODE, "that is another recovery key");
 		return err_remedy(e, "Type the one that was just shown.");
 	}
-	if (api_call(s->remote, "POST", "/v1/recovery", c->drawn.stage, false,
-		NULL, e) < 0 ||
+	if (control_call(s->remote, "POST", "/v1/recovery", c->drawn.stage,
+		false, NULL, e) < 0 ||
 	    self_state(s, e) < 0 ||
 	    recovery_add(s, &c->drawn, replaces ? &instead : NULL, &waits, e) <
 		0)

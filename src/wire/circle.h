@@ -231,7 +231,7 @@ void recovery_keyref(
 const struct recovery_key *recovery_find(
     const struct recovery_set *set, const struct id *keyref);
 
-void escrow_put(struct buf *out, const struct circle_escrow *x);
+void circle_escrow_put(struct buf *out, const struct circle_escrow *x);
 /* errors: circle-invalid when it is cut short or not signed for `uid`. */
 MUST_CHECK int escrow_take(struct scan *s, const struct id *uid,
     struct circle_escrow *out, struct err *e);

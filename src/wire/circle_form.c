@@ -123,7 +123,7 @@ recovery_find(const struct recovery_set *set, const struct id *keyref)
 }
 
 void
-escrow_put(struct buf *out, const struct circle_escrow *x)
+circle_escrow_put(struct buf *out, const struct circle_escrow *x)
 {
 	buf_put(out, x->sign_pk, sizeof x->sign_pk);
 	buf_put(out, x->kem_pk, sizeof x->kem_pk);

@@ -5,7 +5,7 @@
  *
  * sig is the device's over SIG_PIN's label | uid | ref | all before it, ref
  * being the member's dev_id or the recovery key's keyref that the pin is for.
- * The mac only that key, and members, can make and check; client/pin.h.
+ * The mac only that key, and members, can make and check; client/circlepin.h.
  * source  docs/FORMAT.md "Pins".
  */
 #pragma once

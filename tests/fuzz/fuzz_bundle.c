@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_bundle.c: key envelopes that a member signed, as a server takes them. */
 /* Input: u8 kind of bundle | v8 (an envelope up to its signature), each. */
-#include "api/ring.h"
+#include "api/envelopes.h"
 #include "vault/devkey.h"
 #include "wire/category.h"
 
@@ -51,9 +51,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	OWN(buf_free) struct buf bundle = { 0 };
 	struct scan s = scan_of(bytes_of(data, size));
 	/* That for the escrow asks the database as well. */
-	static const enum ring_bundle kinds[] = { RING_WHOLE, RING_ONE,
-		RING_NONE, RING_RECOVERY };
-	enum ring_bundle kind = kinds[scan_u8(&s) % ARRAY_SIZE(kinds)];
+	static const enum envelopes_bundle kinds[] = { ENVELOPES_WHOLE,
+		ENVELOPES_ONE, ENVELOPES_NONE, ENVELOPES_RECOVERY };
+	enum envelopes_bundle kind = kinds[scan_u8(&s) % ARRAY_SIZE(kinds)];
 	struct err e = { 0 };
 
 	if (key == NULL)
@@ -68,15 +68,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(stored); i++)
 		stored[i] = 0;
-	if (ring_take_bundle(NULL, &circle, &circle.members[0].device.dev_id,
+	if (envelopes_take(NULL, &circle, &circle.members[0].device.dev_id,
 		buf_bytes(&bundle), kind, &circle.members[1].device.dev_id,
 		&e) < 0)
 		return 0;
 	/* What is whole has S for both and each category's keys; no recovery
 	 * key is named, so none is taken. */
-	if (kind == RING_NONE		? bundle.n > 0
-		: kind == RING_RECOVERY ? stored[1] > 0
-		: kind == RING_ONE	? stored[1] == 0
+	if (kind == ENVELOPES_NONE	     ? bundle.n > 0
+		: kind == ENVELOPES_RECOVERY ? stored[1] > 0
+		: kind == ENVELOPES_ONE	     ? stored[1] == 0
 					: stored[1] < 2 || stored[2] == 0 ||
 		    stored[3] + 2 < CATEGORY_END)
 		abort();

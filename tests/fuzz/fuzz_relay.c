@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_relay.c: what a server answers while two devices pair. */
-#include "client/api.h"
+#include "client/control.h"
 #include "client/pair.h"
 #include "client/relay.h"
 

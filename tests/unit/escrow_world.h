@@ -98,7 +98,7 @@ world_level(const struct world *w, uint8_t level, struct buf *body)
 {
 	buf_put_u8(body, level);
 	if (level == PROTECTION_STANDARD)
-		escrow_put(body, &w->escrow);
+		circle_escrow_put(body, &w->escrow);
 }
 
 static inline void
@@ -130,7 +130,7 @@ world_protection(struct world *w, uint8_t level, int by)
 	buf_put_u8(&body, level);
 	buf_put_u8(&body, 0);
 	if (level == PROTECTION_STANDARD)
-		escrow_put(&body, &w->escrow);
+		circle_escrow_put(&body, &w->escrow);
 	world_entry(w, CIRCLE_PROTECTION, buf_bytes(&body), by, by);
 }
 

@@ -195,7 +195,7 @@ put_escrow(struct buf *b, const struct id *whose)
 	id_put(&m, whose);
 	buf_put(&m, x.kem_pk, sizeof x.kem_pk);
 	devkey_sign(k, SIG_ESCROW_ACCOUNT, buf_bytes(&m), x.sig);
-	escrow_put(b, &x);
+	circle_escrow_put(b, &x);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_seckey.c: who may ask for a key, and what its secret becomes. */
-#include "client/pin.h"
+#include "client/circlepin.h"
 #include "client/seckey.h"
 
 #include "vectors.h"
@@ -80,7 +80,7 @@ makes_the_same_keys_of_a_secret(void **state)
 	HEX(want, v, "salt");
 	assert_bytes(a.sign_pk, SIG_PK_BYTES, &sign_pk);
 	assert_bytes(a.kem_pk, KEM_PK_BYTES, &kem_pk);
-	seckey_salt(&uid, &salt);
+	seckey_hmac_salt(&uid, &salt);
 	assert_bytes(salt.b, DIGEST_BYTES, &want);
 	json_decref(v);
 }
@@ -100,36 +100,37 @@ knows_a_circle_by_its_pin(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	pin_put(s, &c, &pin);
-	assert_int_equal(pin.n, PIN_BYTES);
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), 0);
+	circlepin_put(s, &c, &pin);
+	assert_int_equal(pin.n, CIRCLEPIN_BYTES);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), 0);
 	/* It has grown since. */
 	c.seq = 3;
 	c.head = hashes[2];
 	c.n_hashes = 3;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), 0);
-	assert_int_equal(pin_check(other, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), 0);
+	assert_int_equal(circlepin_check(other, &c, buf_bytes(&pin), &e), -1);
 	assert_int_equal(e.code, ERR_CIRCLE_NOT_YOURS);
 	hashes[1].b[5] ^= 1;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 	assert_int_equal(e.code, ERR_CIRCLE_NOT_YOURS);
 	hashes[1].b[5] ^= 1;
 	c.n_hashes = 1;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 	c.n_hashes = 3;
 	c.circle_id.b[0] ^= 1;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 	c.circle_id.b[0] ^= 1;
 	c.uid.b[0] ^= 1;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 	c.uid.b[0] ^= 1;
 	for (size_t i = 0; i < pin.n; i++) {
 		pin.p[i] ^= 1;
-		assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+		assert_int_equal(
+		    circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 		pin.p[i] ^= 1;
 	}
 	pin.n--;
-	assert_int_equal(pin_check(s, &c, buf_bytes(&pin), &e), -1);
+	assert_int_equal(circlepin_check(s, &c, buf_bytes(&pin), &e), -1);
 }
 
 int

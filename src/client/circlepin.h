@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* pin.h: pins: what a secret alone can recognize the circle by. */
+/* circlepin.h: pins: what a secret alone can recognize the circle by. */
 /*
  * HMAC-SHA-256 over uid | circle_id | u32 seq | head, under a key derived from
  * the secret of what is not always there: a password, a security key, a
@@ -21,27 +21,28 @@
 #include "vault/devkey.h"
 #include "wire/freshpin.h"
 
-#define PIN_BYTES (4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | head | mac */
+#define CIRCLEPIN_BYTES \
+	(4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | head | mac */
 
 /* The birth pin over where the circle stands: its mac alone. */
-void pin_birth(
+void circlepin_birth(
     const struct secret *secret, const struct circle *c, struct digest *out);
 
 /* The same with what it covers, for who must find that entry again. */
-void pin_put(
+void circlepin_put(
     const struct secret *secret, const struct circle *c, struct buf *out);
 /*
  * Is it of this secret, and does the circle contain what it covers?
  *
  * errors  circle-not-yours.
  */
-MUST_CHECK int pin_check(const struct secret *secret, const struct circle *c,
-    struct bytes pin, struct err *e);
+MUST_CHECK int circlepin_check(const struct secret *secret,
+    const struct circle *c, struct bytes pin, struct err *e);
 
 /* The key of fresh pins. */
-struct secret *pin_fresh_key(const struct secret *secret);
+struct secret *circlepin_fresh_key(const struct secret *secret);
 /* A fresh pin for `ref`, signed by a device: FRESHPIN_BYTES. */
-void pin_fresh_put(const struct secret *fresh_key, const struct circle *c,
+void circlepin_fresh_put(const struct secret *fresh_key, const struct circle *c,
     const struct id *ref, const struct devkey *device, const struct id *dev_id,
     struct buf *out);
 /*
@@ -49,6 +50,6 @@ void pin_fresh_put(const struct secret *fresh_key, const struct circle *c,
  * errors  circle-not-yours; circle-rolled-back: the circle is shorter than what
  *         a device of the account has vouched for.
  */
-MUST_CHECK int pin_fresh_check(const struct secret *secret,
+MUST_CHECK int circlepin_fresh_check(const struct secret *secret,
     const struct circle *c, const struct id *ref, struct bytes pin, bool *made,
     struct err *e);

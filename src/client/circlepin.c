@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* pin.c: making and checking birth pins and fresh pins. */
-#include "client/pin.h"
+/* circlepin.c: making and checking birth pins and fresh pins. */
+#include "client/circlepin.h"
 
 static struct secret *
 birth_key(const struct secret *secret)
@@ -9,7 +9,7 @@ birth_key(const struct secret *secret)
 }
 
 struct secret *
-pin_fresh_key(const struct secret *secret)
+circlepin_fresh_key(const struct secret *secret)
 {
 	return secret_derive(secret, "fresh pin", bytes_str(""));
 }
@@ -41,7 +41,7 @@ put(const struct secret *key, const struct circle *c, struct buf *out)
 }
 
 void
-pin_birth(
+circlepin_birth(
     const struct secret *secret, const struct circle *c, struct digest *out)
 {
 	OWN(secret_free) struct secret *key = birth_key(secret);
@@ -50,7 +50,8 @@ pin_birth(
 }
 
 void
-pin_put(const struct secret *secret, const struct circle *c, struct buf *out)
+circlepin_put(
+    const struct secret *secret, const struct circle *c, struct buf *out)
 {
 	OWN(secret_free) struct secret *key = birth_key(secret);
 
@@ -58,7 +59,7 @@ pin_put(const struct secret *secret, const struct circle *c, struct buf *out)
 }
 
 void
-pin_fresh_put(const struct secret *fresh_key, const struct circle *c,
+circlepin_fresh_put(const struct secret *fresh_key, const struct circle *c,
     const struct id *ref, const struct devkey *device, const struct id *dev_id,
     struct buf *out)
 {
@@ -111,8 +112,8 @@ contains(const struct circle *c, const struct covered *x)
 }
 
 int
-pin_check(const struct secret *secret, const struct circle *c, struct bytes pin,
-    struct err *e)
+circlepin_check(const struct secret *secret, const struct circle *c,
+    struct bytes pin, struct err *e)
 {
 	OWN(secret_free) struct secret *key = birth_key(secret);
 	struct covered x;
@@ -127,10 +128,10 @@ pin_check(const struct secret *secret, const struct circle *c, struct bytes pin,
 }
 
 int
-pin_fresh_check(const struct secret *secret, const struct circle *c,
+circlepin_fresh_check(const struct secret *secret, const struct circle *c,
     const struct id *ref, struct bytes pin, bool *made, struct err *e)
 {
-	OWN(secret_free) struct secret *key = pin_fresh_key(secret);
+	OWN(secret_free) struct secret *key = circlepin_fresh_key(secret);
 	struct freshpin p;
 	struct digest want;
 	struct err ignored;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* recover.h: recoveries: a way back in for who has lost every device. */
+/* recoveries.h: recoveries: a way back in for who has lost every device. */
 /*
  * A recovery begins with a name and, for a key or a kit, with what proves that
  * one has it. It has a token of its own, which opens nothing else. Ways that
@@ -12,7 +12,7 @@
 
 #include "server/ordered.h"
 
-struct recover {
+struct recovering {
 	struct id id, uid, keyref;
 	struct id helper; /* a contact's device that helps now; or zeros */
 	bool known; /* is there such an account? */
@@ -22,29 +22,29 @@ struct recover {
 	struct buf device;
 };
 
-void recover_free(struct recover *r);
+void recovering_free(struct recovering *r);
 
 /* The recovery of the caller's token. errors: not-found. */
-MUST_CHECK int recover_of(
-    struct tx *tx, const struct call *c, struct recover *out, struct err *e);
-MUST_CHECK int recover_load(struct tx *tx, const struct id *id,
-    struct recover *out, bool *found, struct err *e);
+MUST_CHECK int recovering_of(
+    struct tx *tx, const struct call *c, struct recovering *out, struct err *e);
+MUST_CHECK int recovering_load(struct tx *tx, const struct id *id,
+    struct recovering *out, bool *found, struct err *e);
 
 /*
  * May it go on now: proven, its wait over, not stopped?
  *
  * errors  recovery-waiting, naming the time; request-refused; code-expired.
  */
-MUST_CHECK int recover_ready(
-    const struct recover *r, const struct call *c, struct err *e);
+MUST_CHECK int recovering_ready(
+    const struct recovering *r, const struct call *c, struct err *e);
 
 /* Is that recovery key in force now? */
-MUST_CHECK int recover_in_force(struct tx *tx, const struct call *c,
+MUST_CHECK int recovering_in_force(struct tx *tx, const struct call *c,
     const struct id *uid, const struct id *keyref, bool *yes, struct err *e);
 
 /* Begin the wait: it is proven, and everybody is told. */
-MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,
-    int64_t wait_ms, struct err *e);
+MUST_CHECK int recovering_proven(struct tx *tx, struct call *c,
+    struct recovering *r, int64_t wait_ms, struct err *e);
 
 /*
  * The operator orders the recovery that was asked for, by the start of its ID;
@@ -53,13 +53,13 @@ MUST_CHECK int recover_proven(struct tx *tx, struct call *c, struct recover *r,
  * reference  what the operator will know it by; the account's owner reads it.
  * errors     not-found, ambiguous-request, release-refused, escrow-unreachable.
  */
-MUST_CHECK int recover_order(struct server *s, const char *name,
+MUST_CHECK int recoveries_order(struct server *s, const char *name,
     const char *request, const char *reference, int64_t *ends_ms,
     struct err *e);
 
 /* After an entry of the circle: forget keys that no set names any more. */
-MUST_CHECK int recovery_tidy(
+MUST_CHECK int recoverykeys_tidy(
     struct tx *tx, const struct circle *c, struct err *e);
 /* Is there a row for each key of both sets? errors: bad-request. */
-MUST_CHECK int recovery_staged(
+MUST_CHECK int recoverykeys_staged(
     struct tx *tx, const struct circle *c, struct err *e);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* recover.c: the calls of who has lost every device. */
-#include "api/recover.h"
+/* recoveries.c: the calls of who has lost every device. */
+#include "api/recoveries.h"
 
 #include "api/api.h"
 #include "api/apppass.h"
 #include "api/message.h"
-#include "api/protect.h"
-#include "api/ring.h"
+#include "api/protections.h"
+#include "api/envelopes.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -25,19 +25,19 @@
 /* ---- rows ---- */
 
 void
-recover_free(struct recover *r)
+recovering_free(struct recovering *r)
 {
 	buf_free(&r->device);
 }
 
 int
-recover_load(struct tx *tx, const struct id *id, struct recover *out,
+recovering_load(struct tx *tx, const struct id *id, struct recovering *out,
     bool *found, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	recover_free(out);
-	*out = (struct recover){ .id = *id };
+	recovering_free(out);
+	*out = (struct recovering){ .id = *id };
 	if (sql_first(tx, e, &s, found,
 		"SELECT uid, known, way, keyref, state, created_ms, ready_ms,"
 		" expires_ms, helper, device FROM recovering WHERE id = ?",
@@ -60,18 +60,19 @@ recover_load(struct tx *tx, const struct id *id, struct recover *out,
 }
 
 int
-recover_of(
-    struct tx *tx, const struct call *c, struct recover *out, struct err *e)
+recovering_of(
+    struct tx *tx, const struct call *c, struct recovering *out, struct err *e)
 {
 	bool found;
 
-	if (recover_load(tx, &c->me->recovering, out, &found, e) < 0)
+	if (recovering_load(tx, &c->me->recovering, out, &found, e) < 0)
 		return -1;
 	return found ? 0 : err_set(e, ERR_NOT_FOUND, "the recovery is over");
 }
 
 int
-recover_ready(const struct recover *r, const struct call *c, struct err *e)
+recovering_ready(
+    const struct recovering *r, const struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf when = { 0 };
 
@@ -98,7 +99,7 @@ recover_ready(const struct recover *r, const struct call *c, struct err *e)
 }
 
 int
-recover_proven(struct tx *tx, struct call *c, struct recover *r,
+recovering_proven(struct tx *tx, struct call *c, struct recovering *r,
     int64_t wait_ms, struct err *e)
 {
 	OWN(buf_free) struct buf detail = { 0 };
@@ -144,7 +145,7 @@ way_of(const char *name)
 }
 
 int
-recover_in_force(struct tx *tx, const struct call *c, const struct id *uid,
+recovering_in_force(struct tx *tx, const struct call *c, const struct id *uid,
     const struct id *keyref, bool *yes, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
@@ -176,11 +177,11 @@ find_key(struct tx *tx, const struct call *c, const struct id *uid,
 	if (!row)
 		return 0;
 	stmt_got_copy(s, 0, keyref->b, ID_BYTES);
-	return recover_in_force(tx, c, uid, keyref, found, e);
+	return recovering_in_force(tx, c, uid, keyref, found, e);
 }
 
 static int
-insert(struct tx *tx, struct call *c, const struct recover *r,
+insert(struct tx *tx, struct call *c, const struct recovering *r,
     struct bytes nonce, const char *os, struct err *e)
 {
 	OWN(buf_free) struct buf token = { 0 };
@@ -206,7 +207,8 @@ insert(struct tx *tx, struct call *c, const struct recover *r,
 /* One more of those that have proven nothing: the oldest of its address goes,
  * and of all that ask for the name, so that no stranger's drive out many. */
 static int
-make_room(struct tx *tx, struct call *c, const struct recover *r, struct err *e)
+make_room(
+    struct tx *tx, struct call *c, const struct recovering *r, struct err *e)
 {
 	static const struct {
 		const char *of;
@@ -255,7 +257,7 @@ throttled(struct tx *tx, struct call *c, const char *name,
 
 static int
 begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
-    struct recover *r, struct err *e)
+    struct recovering *r, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
 	OWN(buf_free) struct buf shown = { 0 };
@@ -302,13 +304,13 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 	tries_key(c, way, name, &key);
 	return account_unthrottle(tx, buf_text(&key), e) < 0
 	    ? -1
-	    : recover_proven(tx, c, r, wait, e);
+	    : recovering_proven(tx, c, r, wait, e);
 }
 
 static int
 begin(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *given = "", *way_name = "";
 	bool ok;
@@ -332,7 +334,7 @@ begin(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recover_begin(
+recoveries_begin(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, begin, SERVER_WRITE, e);
@@ -342,13 +344,13 @@ recover_begin(
 
 static int
 put_key_half(
-    struct tx *tx, struct call *c, const struct recover *r, struct err *e)
+    struct tx *tx, struct call *c, const struct recovering *r, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf fresh = { 0 };
 	bool row, good;
 
-	if (recover_in_force(tx, c, &r->uid, &r->keyref, &good, e) < 0 ||
+	if (recovering_in_force(tx, c, &r->uid, &r->keyref, &good, e) < 0 ||
 	    sql_first(tx, e, &s, &row,
 		"SELECT kind, half, birth_pin FROM recovery WHERE uid = ?"
 		" AND keyref = ?",
@@ -375,11 +377,11 @@ look(struct tx *tx, struct call *c, struct err *e)
 {
 	static const char *const states[] = { "asked", "waiting", "stopped",
 		"done" };
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	struct account a;
 	struct err why;
 
-	if (recover_of(tx, c, &r, e) < 0)
+	if (recovering_of(tx, c, &r, e) < 0)
 		return -1;
 	jsonio_put_text(c->out, "state", states[r.state]);
 	jsonio_put_text(c->out, "way", r.way);
@@ -392,13 +394,13 @@ look(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_id(c->out, "uid", &r.uid);
 	jsonio_put_text(c->out, "name", a.name);
 	jsonio_put_text(c->out, "host", c->s->config.host);
-	return recover_ready(&r, c, &why) < 0 || id_zero(&r.keyref)
+	return recovering_ready(&r, c, &why) < 0 || id_zero(&r.keyref)
 	    ? 0
 	    : put_key_half(tx, c, &r, e);
 }
 
 int
-recover_look(
+recoveries_look(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, look, SERVER_READ, e);
@@ -408,13 +410,13 @@ recover_look(
 static int
 prove(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf shown = { 0 };
 	struct id keyref;
 	bool found = false;
 
 	if (jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &shown, e) < 0 ||
-	    recover_of(tx, c, &r, e) < 0)
+	    recovering_of(tx, c, &r, e) < 0)
 		return -1;
 	if (r.state == RECOVER_WAITING && strcmp(r.way, "contact") == 0)
 		return 0; /* the answer got lost */
@@ -431,14 +433,14 @@ prove(struct tx *tx, struct call *c, struct err *e)
 		    "what the contact has sent is no half of a recovery "
 		    "contact of this account, or not any more");
 	c->wake = r.id;
-	return recover_proven(tx, c, &r,
+	return recovering_proven(tx, c, &r,
 		   (int64_t)c->s->config.recovery_wait_s * 1000, e) < 0
 	    ? -1
 	    : message_clear(tx, &r.id, e);
 }
 
 int
-recover_prove(
+recoveries_prove(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, prove, SERVER_WRITE, e);
@@ -459,7 +461,7 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recover_cancel(
+recoveries_cancel(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, cancel, SERVER_WRITE, e);
@@ -469,10 +471,10 @@ recover_cancel(
 static int
 keyring(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf envelopes = { 0 };
 
-	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	if (recovering_of(tx, c, &r, e) < 0 || recovering_ready(&r, c, e) < 0 ||
 	    account_keyring(tx, &r.uid, &r.keyref, &envelopes, e) < 0)
 		return -1;
 	jsonio_put_list(c->out, "envelopes", buf_bytes(&envelopes));
@@ -480,7 +482,7 @@ keyring(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recover_keyring(
+recoveries_keyring(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, keyring, SERVER_READ, e);
@@ -489,11 +491,11 @@ recover_keyring(
 static int
 password(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf request = { 0 };
 	uint8_t response[OPAQUE_RESPONSE];
 
-	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	if (recovering_of(tx, c, &r, e) < 0 || recovering_ready(&r, c, e) < 0 ||
 	    jsonio_bytes(c->in, "request", OPAQUE_REQUEST, &request, e) < 0 ||
 	    opsrv_register(&c->s->opaque, bytes_of(r.uid.b, ID_BYTES),
 		request.p, response, e) < 0)
@@ -505,7 +507,7 @@ password(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recover_password(
+recoveries_password(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, password, SERVER_READ, e);
@@ -515,7 +517,7 @@ recover_password(
 
 /* The entry must be this recovery's: by its way, for its device. */
 static int
-check_entry(const struct recover *r, const struct entry_view *v,
+check_entry(const struct recovering *r, const struct entry_view *v,
     const struct call *c, struct err *e)
 {
 	bool reset = strcmp(r->way, "operator") == 0;
@@ -549,7 +551,7 @@ new_record(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 		return -1;
 	memcpy(birth.b, pin.p, DIGEST_BYTES);
 	return account_set_record(tx, uid, record.p, &birth, e) < 0 ||
-		protect_register(tx, c, uid, e) < 0 ||
+		protections_register(tx, c, uid, e) < 0 ||
 		apppass_drop_all(tx, c, uid, e) < 0 ||
 		account_end_visits(tx, uid, &c->me->token, e) < 0
 	    ? -1
@@ -568,7 +570,7 @@ begin_anew(struct tx *tx, const struct circle *after, struct err *e)
 		    category_escrowed(k))
 			keep |= 1ULL << k;
 	return zone_set_aside(tx, &after->uid, keep, e) < 0 ||
-		ring_forget_carried(tx, &after->uid, e) < 0
+		envelopes_forget_carried(tx, &after->uid, e) < 0
 	    ? -1
 	    : sql_run(tx, e, "DELETE FROM security_key WHERE uid = ?", "i",
 		  &after->uid);
@@ -577,7 +579,7 @@ begin_anew(struct tx *tx, const struct circle *after, struct err *e)
 static int
 finish(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf entry = { 0 };
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(circle_free) struct circle before = { 0 };
@@ -585,7 +587,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	static const struct id nobody;
 	struct entry_view v;
 
-	if (recover_of(tx, c, &r, e) < 0 || recover_ready(&r, c, e) < 0 ||
+	if (recovering_of(tx, c, &r, e) < 0 || recovering_ready(&r, c, e) < 0 ||
 	    jsonio_bytes(c->in, "entry", 0, &entry, e) < 0 ||
 	    jsonio_list(c->in, "envelopes", LIMIT_CARRIED_ENVELOPES, &envelopes,
 		e) < 0 ||
@@ -601,10 +603,10 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	if (account_add_entry(tx, &r.uid, after.seq, buf_bytes(&entry), e) <
 		0 ||
 	    (v.type == CIRCLE_RESET && begin_anew(tx, &after, e) < 0) ||
-	    ring_take_bundle(tx, &after, fresh, buf_bytes(&envelopes),
-		RING_WHOLE, NULL, e) < 0 ||
-	    ring_end_removed(tx, c, &before, &after, e) < 0 ||
-	    recovery_tidy(tx, &after, e) < 0 ||
+	    envelopes_take(tx, &after, fresh, buf_bytes(&envelopes),
+		ENVELOPES_WHOLE, NULL, e) < 0 ||
+	    entries_end_removed(tx, c, &before, &after, e) < 0 ||
+	    recoverykeys_tidy(tx, &after, e) < 0 ||
 	    new_record(tx, c, &r.uid, e) < 0)
 		return -1;
 	return sql_run(tx, e,
@@ -618,7 +620,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recover_finish(
+recoveries_finish(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, finish, SERVER_WRITE, e);

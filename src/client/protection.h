@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* level.h: choosing between standard and advanced protection. */
+/* protection.h: choosing between standard and advanced protection. */
 #pragma once
 
 #include "client/login.h"
 #include "client/self.h"
 
 /* What must hold before the escrow's help is given up. */
-struct level_ready {
+struct protection_ready {
 	bool two_factor; /* is on */
 	bool way; /* there is a way to recover, in force */
 	bool tried; /* one of them was tried */
 };
 
 /* The state was pulled. */
-MUST_CHECK int level_ready(
-    struct self *s, struct level_ready *out, struct err *e);
+MUST_CHECK int protection_ready(
+    struct self *s, struct protection_ready *out, struct err *e);
 
 /*
  * errors  protection-blocked, naming each thing that is missing; those of
  *         self_protection.
  */
-MUST_CHECK int level_advanced(struct self *s, struct err *e);
+MUST_CHECK int protection_advanced(struct self *s, struct err *e);
 
 /* Was it set to standard here and cut off, before the escrow heard of the
- * password? Then level_standard finishes it. */
-bool level_unfinished(struct self *s);
+ * password? Then protection_standard finishes it. */
+bool protection_unfinished(struct self *s);
 
 /*
  * After a step-up, whose run of OPAQUE is `l`: its release key goes to the
@@ -34,8 +34,8 @@ bool level_unfinished(struct self *s);
  * errors  protection-blocked without an escrow; escrow-changed,
  *         escrow-unreachable; those of self_protection.
  */
-MUST_CHECK int level_standard(struct self *s, const struct login *l,
+MUST_CHECK int protection_standard(struct self *s, const struct login *l,
     const struct digest *seen, struct err *e);
 
 /* errors: those of self_protection. */
-MUST_CHECK int level_web_access(struct self *s, bool on, struct err *e);
+MUST_CHECK int protection_web_access(struct self *s, bool on, struct err *e);

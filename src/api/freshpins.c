@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* pins.c: fresh pins, by which offline keys know the newest circle. */
+/* freshpins.c: fresh pins, by which offline keys know the newest circle. */
 #include "api/api.h"
 
 #define PINS_MAX 256
@@ -58,7 +58,8 @@ set(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-pins_set(void *app, const struct request *q, struct response *r, struct err *e)
+freshpins_set(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, set, SERVER_WRITE, e);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* recovery.c: recovery keys as the account's devices see them, and the
+/* recoverykeys.c: recovery keys as the account's devices see them, and the
  * recoveries that they stop or allow. */
 #include "api/api.h"
 
-#include "api/recover.h"
+#include "api/recoveries.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ list(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recovery_list(
+recoverykeys_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, list, SERVER_READ, e);
@@ -115,7 +115,7 @@ half(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recovery_half(
+recoverykeys_half(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, half, SERVER_READ, e);
@@ -205,7 +205,7 @@ stage(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recovery_stage(
+recoverykeys_stage(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, stage, SERVER_WRITE, e);
@@ -233,7 +233,7 @@ each_key(struct tx *tx, const struct circle *c, const struct recovery_set *set,
 }
 
 int
-recovery_staged(struct tx *tx, const struct circle *c, struct err *e)
+recoverykeys_staged(struct tx *tx, const struct circle *c, struct err *e)
 {
 	return each_key(tx, c, &c->recovery, e) < 0 ||
 		(c->pending && each_key(tx, c, &c->next, e) < 0)
@@ -242,7 +242,7 @@ recovery_staged(struct tx *tx, const struct circle *c, struct err *e)
 }
 
 int
-recovery_tidy(struct tx *tx, const struct circle *c, struct err *e)
+recoverykeys_tidy(struct tx *tx, const struct circle *c, struct err *e)
 {
 	if (drop_unused(tx, c, SIZE_MAX, e) < 0)
 		return -1;
@@ -256,13 +256,13 @@ recovery_tidy(struct tx *tx, const struct circle *c, struct err *e)
 /* ---- recoveries that wait ---- */
 
 static int
-waiting(struct tx *tx, struct call *c, struct recover *r, struct err *e)
+waiting(struct tx *tx, struct call *c, struct recovering *r, struct err *e)
 {
 	struct id id;
 	bool found = false;
 
 	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
-	    recover_load(tx, &id, r, &found, e) < 0)
+	    recovering_load(tx, &id, r, &found, e) < 0)
 		return -1;
 	found = found && r->known && id_equal(&r->uid, &c->me->uid);
 	if (found && r->state == RECOVER_DONE)
@@ -279,7 +279,7 @@ static int
 stop(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
 	if (waiting(tx, c, &r, e) < 0)
 		return -1;
@@ -303,7 +303,7 @@ stop(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recovery_stop(
+recoveries_stop(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, stop, SERVER_WRITE, e);
@@ -313,7 +313,7 @@ recovery_stop(
 static int
 allow(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(recover_free) struct recover r = { .known = false };
+	OWN(recovering_free) struct recovering r = { .known = false };
 
 	if (waiting(tx, c, &r, e) < 0)
 		return -1;
@@ -330,7 +330,7 @@ allow(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recovery_allow(
+recoveries_allow(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, allow, SERVER_WRITE, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* visiting.h: a device hands a visitor keys to read with, for this visit. */
+/* lend.h: a device hands a visitor keys to read with, for this visit. */
 /*
  * The visitor (B) has signed in by a code; a device (A) shows a code that is
  * typed there, and both run CPace over it, through the server:
@@ -22,7 +22,7 @@
 
 /* ---- the visitor ---- */
 
-struct visiting_ask {
+struct lend_ask {
 	const char *dir;
 	unsigned timeout_s;
 	pair_ask_fn ask; /* for the code */
@@ -37,31 +37,31 @@ struct visiting_ask {
  * errors  release-refused, too-many-attempts, request-refused, wrong-code,
  *         code-expired, circle-*.
  */
-MUST_CHECK int visiting_begin(const struct visiting_ask *a, struct err *e);
+MUST_CHECK int lend_begin(const struct lend_ask *a, struct err *e);
 
 /* ---- the device ---- */
 
-struct visiting_open {
+struct lend_open {
 	struct id id, nonce;
 	uint64_t created_ms;
 	char categories[64], address[64], place[128], way[33];
 };
 
 /* Those that wait, in order of arrival; free with mem_free. */
-MUST_CHECK int visiting_list(
-    struct self *s, struct visiting_open **out, size_t *n, struct err *e);
-MUST_CHECK int visiting_refuse(
+MUST_CHECK int lend_list(
+    struct self *s, struct lend_open **out, size_t *n, struct err *e);
+MUST_CHECK int lend_refuse(
     struct self *s, const struct id *visit, struct err *e);
 /*
  * errors  wrong-code after PAIR_CODES; code-expired; too-many-attempts.
  */
-MUST_CHECK int visiting_allow(struct self *s, const struct visiting_open *v,
+MUST_CHECK int lend_allow(struct self *s, const struct lend_open *v,
     unsigned timeout_s, pair_show_fn show, void *ctx, struct err *e);
 
 /* ---- both, for visiting*.c only ---- */
 
-#define VISITING_LABEL "aumbry visit v1"
-#define VISITING_PATH "/v1/visits"
+#define LEND_LABEL "aumbry visit v1"
+#define LEND_PATH "/v1/visits"
 
 /* CPace's channel identifier, appended. */
-void visiting_channel(const char *host, const struct id *visit, struct buf *ci);
+void lend_channel(const char *host, const struct id *visit, struct buf *ci);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* api.c: JSON over remote_call. */
-#include "client/api.h"
+/* control.c: JSON over remote_call. */
+#include "client/control.h"
 
 static int
 call(struct remote *r, const struct remote_call *c, json_t **out, struct err *e)
@@ -28,7 +28,7 @@ json_call(struct remote *r, struct remote_call *c, const json_t *in,
 }
 
 int
-api_call(struct remote *r, const char *method, const char *path,
+control_call(struct remote *r, const char *method, const char *path,
     const json_t *in, bool bare, json_t **out, struct err *e)
 {
 	struct remote_call c = {
@@ -39,7 +39,7 @@ api_call(struct remote *r, const char *method, const char *path,
 }
 
 int
-api_act(struct remote *r, const char *method, const char *path,
+control_act(struct remote *r, const char *method, const char *path,
     const json_t *in, bool bare, json_t **out, struct err *e)
 {
 	struct remote_call c = { .method = method,
@@ -52,7 +52,7 @@ api_act(struct remote *r, const char *method, const char *path,
 }
 
 int
-api_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
+control_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
     struct err *e)
 {
 	struct remote_call c = { .method = "GET",

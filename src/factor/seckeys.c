@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* seckey.c: adding, listing and removing security keys. */
-#include "factor/seckey.h"
+/* seckeys.c: adding, listing and removing security keys. */
+#include "factor/seckeys.h"
 
 #include "base/text.h"
 #include "factor/factor.h"
@@ -14,14 +14,14 @@
 /* ---- who we are ---- */
 
 void
-seckey_site_free(struct seckey_site *s)
+seckeys_site_free(struct seckeys_site *s)
 {
 	buf_free(&s->origin);
 }
 
 /* Behind a proxy `url` says it; else it is host and port. */
 void
-seckey_site(const struct server *s, struct seckey_site *out)
+seckeys_site(const struct server *s, struct seckeys_site *out)
 {
 	const char *url = s->config.url;
 	const char *from = strstr(url, "://");
@@ -46,7 +46,7 @@ seckey_site(const struct server *s, struct seckey_site *out)
 }
 
 void
-seckey_salt(const struct id *uid, struct digest *out)
+seckeys_prf_input(const struct id *uid, struct digest *out)
 {
 	OWN(buf_free) struct buf b = { 0 };
 
@@ -64,7 +64,7 @@ holder(const struct call *c)
 }
 
 int
-seckey_draw(struct tx *tx, struct call *c, enum seckey_kind kind,
+seckeys_draw(struct tx *tx, struct call *c, enum seckeys_kind kind,
     uint8_t out[static WEBAUTHN_CHALLENGE], struct err *e)
 {
 	randombytes_buf(out, WEBAUTHN_CHALLENGE);
@@ -78,7 +78,7 @@ seckey_draw(struct tx *tx, struct call *c, enum seckey_kind kind,
 }
 
 int
-seckey_take(struct tx *tx, struct call *c, enum seckey_kind kind,
+seckeys_take(struct tx *tx, struct call *c, enum seckeys_kind kind,
     uint8_t out[static WEBAUTHN_CHALLENGE], bool *ok, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
@@ -102,20 +102,20 @@ seckey_take(struct tx *tx, struct call *c, enum seckey_kind kind,
 /* ---- what there is ---- */
 
 int
-seckey_count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
+seckeys_count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 {
 	return sql_count(tx, e, n,
 	    "SELECT COUNT(*) FROM security_key WHERE uid = ?", "i", uid);
 }
 
 int
-seckey_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
+seckeys_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (seckey_count(tx, uid, &n, e) < 0)
+	if (seckeys_count(tx, uid, &n, e) < 0)
 		return -1;
-	*has = n >= SECKEY_LEAST;
+	*has = n >= SECKEYS_LEAST;
 	return 0;
 }
 
@@ -150,12 +150,12 @@ list(struct tx *tx, struct call *c, struct err *e)
 		"i", &c->me->uid) < 0 ||
 	    server_rows(s, c, keys, put_key, e) < 0)
 		return -1;
-	jsonio_put_true(c->out, "on", json_array_size(keys) >= SECKEY_LEAST);
+	jsonio_put_true(c->out, "on", json_array_size(keys) >= SECKEYS_LEAST);
 	return 0;
 }
 
 int
-seckey_list(
+seckeys_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, list, SERVER_READ, e);
@@ -168,12 +168,12 @@ room_for_more(struct tx *tx, struct call *c, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (seckey_count(tx, &c->me->uid, &n, e) < 0)
+	if (seckeys_count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
-	if (n < SECKEY_MOST)
+	if (n < SECKEYS_MOST)
 		return 0;
 	(void)err_set(e, ERR_TOO_LARGE,
-	    "an account has at most %d security keys", SECKEY_MOST);
+	    "an account has at most %d security keys", SECKEYS_MOST);
 	return err_remedy(
 	    e, "Remove one first: aumbry security-key remove NAME");
 }
@@ -197,7 +197,7 @@ put_exclude(struct tx *tx, struct call *c, struct err *e)
 static int
 start(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(seckey_site_free) struct seckey_site site = { NULL, { 0 } };
+	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	OWN(buf_free) struct buf name = { 0 };
 	uint8_t challenge[WEBAUTHN_CHALLENGE];
 	struct digest salt;
@@ -206,11 +206,11 @@ start(struct tx *tx, struct call *c, struct err *e)
 	if (server_account(tx, &c->me->uid, &a, e) < 0)
 		return -1;
 	if (room_for_more(tx, c, e) < 0 ||
-	    seckey_draw(tx, c, SECKEY_ADD, challenge, e) < 0 ||
+	    seckeys_draw(tx, c, SECKEYS_ADD, challenge, e) < 0 ||
 	    put_exclude(tx, c, e) < 0)
 		return -1;
-	seckey_site(c->s, &site);
-	seckey_salt(&a.uid, &salt);
+	seckeys_site(c->s, &site);
+	seckeys_prf_input(&a.uid, &salt);
 	buf_printf(&name, "%s@%s", a.name, c->s->config.host);
 	jsonio_put_bytes(
 	    c->out, "challenge", bytes_of(challenge, sizeof challenge));
@@ -226,7 +226,7 @@ start(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-seckey_start(
+seckeys_start(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, start, SERVER_WRITE, e);
@@ -253,7 +253,7 @@ take_membership(
 	if (json_object_get(c->in, "member") == NULL)
 		return 0;
 	if (jsonio_id(c->in, "member", &m->dev_id, e) < 0 ||
-	    jsonio_bytes(c->in, "birth_pin", SECKEY_BIRTH, &m->birth, e) < 0 ||
+	    jsonio_bytes(c->in, "birth_pin", SECKEYS_BIRTH, &m->birth, e) < 0 ||
 	    account_circle(tx, &c->me->uid, &circle, e) < 0)
 		return -1;
 	const struct member *of = circle_member(&circle, &m->dev_id);
@@ -301,11 +301,11 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 
 	if (server_event(tx, c, &c->me->uid, "security_key_added",
 		&c->me->dev_id, name, e) < 0 ||
-	    seckey_count(tx, &c->me->uid, &n, e) < 0)
+	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "keys", n);
-	jsonio_put_true(c->out, "on", n >= SECKEY_LEAST);
-	if (n != SECKEY_LEAST)
+	jsonio_put_true(c->out, "on", n >= SECKEYS_LEAST);
+	if (n != SECKEYS_LEAST)
 		return 0;
 	return sql_run(tx, e, "DELETE FROM trusted_browser WHERE uid = ?", "i",
 		   &c->me->uid) < 0 ||
@@ -318,7 +318,7 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 static int
 finish(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(seckey_site_free) struct seckey_site site = { NULL, { 0 } };
+	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	OWN(membership_free) struct membership m = { .birth = { 0 } };
 	OWN(buf_free) struct buf client = { 0 };
 	OWN(buf_free) struct buf attestation = { 0 };
@@ -340,11 +340,11 @@ finish(struct tx *tx, struct call *c, struct err *e)
 		    "something to be seen",
 		    LIMIT_NAME_BYTES);
 	if (room_for_more(tx, c, e) < 0 || take_membership(tx, c, &m, e) < 0 ||
-	    seckey_take(tx, c, SECKEY_ADD, challenge, &ok, e) < 0)
+	    seckeys_take(tx, c, SECKEYS_ADD, challenge, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
-	seckey_site(c->s, &site);
+	seckeys_site(c->s, &site);
 	struct webauthn_ask ask = { site.rp_id, buf_text(&site.origin),
 		bytes_of(challenge, sizeof challenge) };
 	if (webauthn_register(&ask, buf_bytes(&client), buf_bytes(&attestation),
@@ -357,7 +357,7 @@ finish(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-seckey_finish(
+seckeys_finish(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, finish, SERVER_WRITE, e);
@@ -402,13 +402,13 @@ remove_one(struct tx *tx, struct call *c, struct err *e)
 	struct id id;
 
 	if (one_by_name(tx, c, &id, &name, e) < 0 ||
-	    seckey_count(tx, &c->me->uid, &n, e) < 0)
+	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
-	if (n == SECKEY_LEAST) {
+	if (n == SECKEYS_LEAST) {
 		(void)err_set(e, ERR_PERMISSION,
 		    "a single key would let codes be accepted again, so the "
 		    "last %d go together",
-		    SECKEY_LEAST);
+		    SECKEYS_LEAST);
 		return err_remedy(e,
 		    "Add another key first, or: aumbry security-key remove "
 		    "--all");
@@ -416,7 +416,7 @@ remove_one(struct tx *tx, struct call *c, struct err *e)
 	if (jsonio_true(c->in, "dry_run"))
 		return 0;
 	jsonio_put_u64(c->out, "keys", n - 1);
-	jsonio_put_true(c->out, "on", n - 1 >= SECKEY_LEAST);
+	jsonio_put_true(c->out, "on", n - 1 >= SECKEYS_LEAST);
 	return sql_run(tx, e,
 		   "DELETE FROM security_key WHERE uid = ? AND id = ?", "ii",
 		   &c->me->uid, &id) < 0
@@ -432,7 +432,7 @@ remove_all(struct tx *tx, struct call *c, struct err *e)
 
 	if (factor_may_go(tx, c, FACTOR_KEY, "a pair of security keys", e) <
 		0 ||
-	    seckey_count(tx, &c->me->uid, &n, e) < 0)
+	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "keys", 0);
 	jsonio_put_true(c->out, "on", false);
@@ -453,7 +453,7 @@ drop(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-seckey_remove(
+seckeys_remove(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, drop, SERVER_WRITE, e);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* visiting_ask.c: the visitor's side of a visit. */
+/* lend_ask.c: the visitor's side of a visit. */
 #include "base/now.h"
 #include "client/pair_in.h"
 #include "client/reader.h"
-#include "client/visiting.h"
+#include "client/lend.h"
 
 struct guest {
-	const struct visiting_ask *a;
+	const struct lend_ask *a;
 	struct visit *visit;
 	struct relay c;
 	struct id nonce;
@@ -34,10 +34,10 @@ open_visit(struct guest *g, struct err *e)
 	(void)json_object_set_new(ask, "categories", list);
 	jsonio_put_bytes(ask, "nonce", bytes_of(g->nonce.b, ID_BYTES));
 	g->c = (struct relay){ .remote = g->visit->remote,
-		.path = VISITING_PATH,
+		.path = LEND_PATH,
 		.side = RELAY_SIDE_NEW,
 		.deadline_ms = now_ms() + g->a->timeout_s * 1000LL };
-	return api_call(g->visit->remote, "POST", VISITING_PATH, ask, false,
+	return control_call(g->visit->remote, "POST", LEND_PATH, ask, false,
 		   &answer, e) < 0
 	    ? -1
 	    : jsonio_id(answer, "visit", &g->c.join, e);
@@ -48,14 +48,14 @@ static int
 answer_code(struct guest *g, struct buf *got, struct buf *record, bool *right,
     struct err *e)
 {
-	OWN(relay_keys_free) struct relay_keys k = { .label = VISITING_LABEL };
+	OWN(relay_keys_free) struct relay_keys k = { .label = LEND_LABEL };
 	OWN(buf_free) struct buf ci = { 0 };
 	struct scan s = scan_of(g->c.body);
 
 	(void)scan_take(&s, ID_BYTES + 32);
 	buf_clear(record);
 	buf_put_bytes(record, scan_v16(&s));
-	visiting_channel(g->visit->host, &g->c.join, &ci);
+	lend_channel(g->visit->host, &g->c.join, &ci);
 	struct pair_code t = { &g->c, buf_bytes(&ci), &g->c.join, &g->nonce,
 		bytes_of(g->nonce.b, ID_BYTES), bytes_str("") };
 	return pair_code_answer(&t, g->a->ask, g->a->ctx, &k, got, right, e);
@@ -84,7 +84,7 @@ be_let_in(struct guest *g, struct buf *got, struct buf *record, struct err *e)
 }
 
 int
-visiting_begin(const struct visiting_ask *a, struct err *e)
+lend_begin(const struct lend_ask *a, struct err *e)
 {
 	OWN(guest_free) struct guest g = { .a = a };
 	OWN(buf_free) struct buf got = { 0 };

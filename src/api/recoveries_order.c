@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* recover_order.c: the operator orders a recovery, and a sign-in ends it. */
-#include "api/recover.h"
+/* recoveries_order.c: the operator orders a recovery, and a sign-in ends it. */
+#include "api/recoveries.h"
 
 #include "base/now.h"
 #include "base/text.h"
@@ -14,7 +14,7 @@
 struct order_job {
 	struct call *c;
 	const char *name, *request, *reference;
-	struct recover r;
+	struct recovering r;
 	uint64_t ends_ms;
 };
 
@@ -42,7 +42,7 @@ find(struct tx *tx, struct order_job *j, const struct id *uid, uint64_t *n,
 		if (strncmp(id_text(&id).s, j->request, strlen(j->request)) !=
 		    0)
 			continue;
-		if (recover_load(tx, &id, &j->r, &found, e) < 0)
+		if (recovering_load(tx, &id, &j->r, &found, e) < 0)
 			return -1;
 		(*n)++;
 	}
@@ -135,7 +135,7 @@ order(struct order_job *j, struct err *e)
 }
 
 int
-recover_order(struct server *s, const char *name, const char *request,
+recoveries_order(struct server *s, const char *name, const char *request,
     const char *reference, int64_t *ends_ms, struct err *e)
 {
 	struct request q = { .peer = "operator" };
@@ -150,7 +150,7 @@ recover_order(struct server *s, const char *name, const char *request,
 		return err_set(e, ERR_USAGE,
 		    "a reference has 1 to %d bytes of UTF-8", ESCROW_REFERENCE);
 	int rc = order(&j, e);
-	recover_free(&j.r);
+	recovering_free(&j.r);
 	*ends_ms = (int64_t)j.ends_ms;
 	return rc;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* ring.c: the circle and its key envelopes over HTTP. */
-#include "api/ring.h"
+/* envelopes.c: the circle and its key envelopes over HTTP. */
+#include "api/envelopes.h"
 
 #include "api/api.h"
-#include "api/protect.h"
-#include "api/recover.h"
+#include "api/protections.h"
+#include "api/recoveries.h"
 #include "base/now.h"
 #include "base/text.h"
-#include "factor/seckey.h"
+#include "factor/seckeys.h"
 #include "server/restored.h"
 #include "server/server.h"
 
@@ -212,19 +212,19 @@ check_all_escrowed(const struct checklist *l, const struct circle *c,
 
 /* What may stand in such a bundle beside what the checklist knows. */
 static bool
-belongs(const struct account_envelope *v, enum ring_bundle kind,
+belongs(const struct account_envelope *v, enum envelopes_bundle kind,
     const struct circle *circle, const struct id *to)
 {
 	switch (kind) {
-	case RING_WHOLE:
+	case ENVELOPES_WHOLE:
 		return v->epoch == circle->key.epoch || v->purpose == 8;
-	case RING_ONE:
+	case ENVELOPES_ONE:
 		return v->epoch == circle->key.epoch && v->purpose == 1 &&
 		    id_equal(&v->receiver, to);
-	case RING_RECOVERY:
+	case ENVELOPES_RECOVERY:
 		return v->epoch == circle->key.epoch && v->purpose == 1 &&
 		    circle_member(circle, &v->receiver) == NULL;
-	case RING_ESCROW:
+	case ENVELOPES_ESCROW:
 		return v->epoch <= circle->key.epoch &&
 		    (v->purpose == 6 || v->purpose == 7);
 	default:
@@ -233,8 +233,8 @@ belongs(const struct account_envelope *v, enum ring_bundle kind,
 }
 
 int
-ring_take_bundle(struct tx *tx, const struct circle *circle,
-    const struct id *sender, struct bytes envelopes, enum ring_bundle kind,
+envelopes_take(struct tx *tx, const struct circle *circle,
+    const struct id *sender, struct bytes envelopes, enum envelopes_bundle kind,
     const struct id *to, struct err *e)
 {
 	struct scan s = scan_of(envelopes);
@@ -260,16 +260,17 @@ ring_take_bundle(struct tx *tx, const struct circle *circle,
 		    account_add_envelope(tx, &circle->uid, &v, e) < 0)
 			return -1;
 	}
-	if (kind == RING_ONE && n != 1)
+	if (kind == ENVELOPES_ONE && n != 1)
 		return incomplete(e, "lack the new device's secret");
-	return kind == RING_WHOLE   ? check_whole(&list, circle, e)
-	    : kind == RING_RECOVERY ? check_recovery(&list, circle, tx, e)
-	    : kind == RING_ESCROW   ? check_all_escrowed(&list, circle, tx, e)
-				    : 0;
+	return kind == ENVELOPES_WHOLE	 ? check_whole(&list, circle, e)
+	    : kind == ENVELOPES_RECOVERY ? check_recovery(&list, circle, tx, e)
+	    : kind == ENVELOPES_ESCROW
+	    ? check_all_escrowed(&list, circle, tx, e)
+	    : 0;
 }
 
 int
-ring_forget_carried(struct tx *tx, const struct id *uid, struct err *e)
+envelopes_forget_carried(struct tx *tx, const struct id *uid, struct err *e)
 {
 	return sql_run(tx, e,
 	    "DELETE FROM envelope WHERE uid = ? AND purpose = 8", "i", uid);
@@ -292,7 +293,8 @@ list_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-ring_list(void *app, const struct request *q, struct response *r, struct err *e)
+entries_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	struct list_job j = { .me = q->user, .out = &r->body };
@@ -321,7 +323,7 @@ keyring_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-ring_keyring(
+envelopes_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
@@ -380,7 +382,8 @@ fill(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-ring_fill(void *app, const struct request *q, struct response *r, struct err *e)
+envelopes_fill(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, fill, SERVER_WRITE, e);
 }
@@ -470,7 +473,7 @@ check_rights(
 }
 
 int
-ring_end_removed(struct tx *tx, struct call *c, const struct circle *before,
+entries_end_removed(struct tx *tx, struct call *c, const struct circle *before,
     const struct circle *after, struct err *e)
 {
 	for (size_t i = 0; i < before->n_members; i++) {
@@ -536,22 +539,23 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 	    : 0;
 }
 
-static enum ring_bundle
+static enum envelopes_bundle
 bundle_of(const struct entry_view *v, const struct circle *before,
     const struct circle *after)
 {
 	if (after->key.epoch != before->key.epoch)
-		return RING_WHOLE;
+		return ENVELOPES_WHOLE;
 	switch (v->type) {
 	case CIRCLE_ADD:
-		return RING_ONE;
+		return ENVELOPES_ONE;
 	case CIRCLE_RECOVERY:
-		return RING_RECOVERY;
+		return ENVELOPES_RECOVERY;
 	case CIRCLE_PROTECTION:
-		return after->protection == PROTECTION_STANDARD ? RING_ESCROW
-								: RING_NONE;
+		return after->protection == PROTECTION_STANDARD
+		    ? ENVELOPES_ESCROW
+		    : ENVELOPES_NONE;
 	default:
-		return RING_NONE;
+		return ENVELOPES_NONE;
 	}
 }
 
@@ -564,7 +568,7 @@ keys_needed(struct tx *tx, struct call *c, const struct entry_view *v,
 
 	if (after->keys_only == 0 || comes_again(c, v))
 		return 0;
-	if (seckey_has(tx, &after->uid, &has, e) < 0)
+	if (seckeys_has(tx, &after->uid, &has, e) < 0)
 		return -1;
 	return has ? 0
 		   : err_set(e, ERR_BAD_REQUEST,
@@ -580,20 +584,20 @@ changed(struct tx *tx, struct call *c, const struct entry_view *v,
 	case CIRCLE_FACTORS:
 		return keys_needed(tx, c, v, after, e);
 	case CIRCLE_RECOVERY:
-		return recovery_staged(tx, after, e) < 0 ||
-			recovery_tidy(tx, after, e) < 0
+		return recoverykeys_staged(tx, after, e) < 0 ||
+			recoverykeys_tidy(tx, after, e) < 0
 		    ? -1
 		    : server_event(tx, c, &after->uid,
 			  after->pending ? "recovery_change_waits"
 					 : "recovery_changed",
 			  &c->me->dev_id, "", e);
 	case CIRCLE_VETO:
-		return recovery_tidy(tx, after, e) < 0
+		return recoverykeys_tidy(tx, after, e) < 0
 		    ? -1
 		    : server_event(tx, c, &after->uid, "recovery_vetoed",
 			  &c->me->dev_id, "", e);
 	case CIRCLE_PROTECTION:
-		return protect_changed(tx, c, before, after, e);
+		return protections_changed(tx, c, before, after, e);
 	default:
 		return 0;
 	}
@@ -646,10 +650,10 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	const struct device *fresh =
 	    add ? &after.members[after.n_members - 1].device : NULL;
 	if (account_add_entry(tx, &after.uid, after.seq, j->entry, e) < 0 ||
-	    ring_take_bundle(tx, &after, &j->c->me->dev_id, j->envelopes,
+	    envelopes_take(tx, &after, &j->c->me->dev_id, j->envelopes,
 		bundle_of(&v, &before, &after),
 		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
-	    ring_end_removed(tx, j->c, &before, &after, e) < 0 ||
+	    entries_end_removed(tx, j->c, &before, &after, e) < 0 ||
 	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;
 	return fresh != NULL
@@ -658,7 +662,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-ring_submit(
+entries_submit(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* seckey_prove.c: a security key as the second factor. */
-#include "factor/seckey.h"
+/* seckeys_prove.c: a security key as the second factor. */
+#include "factor/seckeys.h"
 
 #include "base/text.h"
 #include "factor/factor.h"
@@ -36,18 +36,18 @@ put_credentials(struct tx *tx, struct call *c, struct err *e)
 static int
 ask(struct tx *tx, struct call *c, struct err *e)
 {
-	OWN(seckey_site_free) struct seckey_site site = { NULL, { 0 } };
+	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	uint8_t challenge[WEBAUTHN_CHALLENGE];
 	struct digest salt;
 	struct factors f;
 
 	if (factor_of(tx, &c->me->uid, &f, e) < 0 ||
 	    factor_allowed(&f, FACTOR_KEY, e) < 0 ||
-	    seckey_draw(tx, c, SECKEY_PROVE, challenge, e) < 0 ||
+	    seckeys_draw(tx, c, SECKEYS_PROVE, challenge, e) < 0 ||
 	    put_credentials(tx, c, e) < 0)
 		return -1;
-	seckey_site(c->s, &site);
-	seckey_salt(&c->me->uid, &salt);
+	seckeys_site(c->s, &site);
+	seckeys_prf_input(&c->me->uid, &salt);
 	jsonio_put_bytes(
 	    c->out, "challenge", bytes_of(challenge, sizeof challenge));
 	jsonio_put_text(c->out, "rp_id", site.rp_id);
@@ -58,7 +58,7 @@ ask(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-seckey_ask(
+seckeys_ask(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, ask, SERVER_WRITE, e);
@@ -193,10 +193,10 @@ take_given(const json_t *in, struct given *g, struct err *e)
 }
 
 int
-seckey_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
+seckeys_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
     struct err *e)
 {
-	OWN(seckey_site_free) struct seckey_site site = { NULL, { 0 } };
+	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	OWN(stored_free) struct stored k = { .birth = { 0 } };
 	OWN(given_free) struct given g = { .sig = { 0 } };
 	uint8_t challenge[WEBAUTHN_CHALLENGE];
@@ -206,7 +206,7 @@ seckey_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
 
 	*ok = false;
 	if (take_given(c->in, &g, e) < 0 ||
-	    seckey_take(tx, c, SECKEY_PROVE, challenge, &row, e) < 0)
+	    seckeys_take(tx, c, SECKEYS_PROVE, challenge, &row, e) < 0)
 		return -1;
 	if (!row)
 		return 0;
@@ -217,7 +217,7 @@ seckey_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
 		    "the security key is none of this account's");
 		return refuse(tx, c, uid, &why, e);
 	}
-	seckey_site(c->s, &site);
+	seckeys_site(c->s, &site);
 	struct webauthn_ask asked = { site.rp_id, buf_text(&site.origin),
 		bytes_of(challenge, sizeof challenge) };
 	struct webauthn_answer answer = { buf_bytes(&g.client),
@@ -233,7 +233,7 @@ seckey_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
 /* ---- a member that is a key ---- */
 
 int
-seckey_proved(struct tx *tx, const struct call *c, const struct id *uid,
+seckeys_proved(struct tx *tx, const struct call *c, const struct id *uid,
     const struct id *member, const char *token, bool *proved, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;

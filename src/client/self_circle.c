@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* self_ring.c: devices leave, and what that leaves to be done. */
+/* self_circle.c: devices leave, and what that leaves to be done. */
 #include "client/self.h"
 
 #include "base/now.h"
@@ -153,7 +153,7 @@ self_settle(struct self *s, struct err *e)
 {
 	if (self_refresh(s, e) < 0)
 		return -1;
-	if (settle(s, e) < 0 || self_pin_renew(s, e) < 0) {
+	if (settle(s, e) < 0 || self_freshpin_renew(s, e) < 0) {
 		if (err_exit(e->code) == EXIT_LIE)
 			return -1;
 		err_clear(e);
@@ -399,7 +399,7 @@ put_protection(const struct self *s, enum circle_protection level,
 	buf_put_u8(body, (uint8_t)level);
 	buf_put_u8(body, web_access);
 	if (level == PROTECTION_STANDARD)
-		escrow_put(body, escrow);
+		circle_escrow_put(body, escrow);
 }
 
 static int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* join.c: relaying between a new device and the trusted one that lets it in. */
+/* joins.c: relaying between a new device and the trusted one that lets it in. */
 #include "api/api.h"
 
 #include "api/message.h"
@@ -28,7 +28,7 @@ struct joining {
 	enum join_state state;
 	bool shown; /* to the trusted devices */
 	bool key; /* a security key was proven */
-	char asker[128]; /* see join_asker */
+	char asker[128]; /* see joins_asker */
 };
 
 static int
@@ -130,7 +130,8 @@ wait_of(const struct request *q, uint64_t *wait_s, struct err *e)
 }
 
 int
-join_list(void *app, const struct request *q, struct response *r, struct err *e)
+joins_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;
 	const struct caller *me = q->user;
@@ -165,7 +166,8 @@ join_list(void *app, const struct request *q, struct response *r, struct err *e)
  * who share an address.
  */
 void
-join_asker(const struct call *c, uint8_t class, const char *os, struct buf *out)
+joins_asker(
+    const struct call *c, uint8_t class, const char *os, struct buf *out)
 {
 	if (c->me != NULL && c->me->session)
 		buf_put_str(out, id_text(&c->me->session_id).s);
@@ -185,7 +187,7 @@ prompt_key(
 }
 
 int
-join_not_refused(struct tx *tx, struct call *c, const struct id *uid,
+joins_not_refused(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
@@ -210,14 +212,14 @@ join_not_refused(struct tx *tx, struct call *c, const struct id *uid,
 }
 
 int
-join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
+joins_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf all = { 0 };
 	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
 
-	if (join_not_refused(tx, c, uid, asker, ok, e) < 0)
+	if (joins_not_refused(tx, c, uid, asker, ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
@@ -239,7 +241,7 @@ join_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 /* As often as one may ask, no more: each of them was shown. The account's own
  * count stays. */
 int
-join_unprompt(struct tx *tx, struct call *c, const struct id *uid,
+joins_unprompt(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
@@ -274,7 +276,7 @@ prompt(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (f.has[FACTOR_KEY] && !j.key)
 		return factor_key_required(e);
-	if (join_may_prompt(tx, c, &j.uid, j.asker, &ok, e) < 0)
+	if (joins_may_prompt(tx, c, &j.uid, j.asker, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -287,7 +289,7 @@ prompt(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_prompt(
+joins_prompt(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, prompt, SERVER_WRITE, e);
@@ -327,14 +329,14 @@ allow(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_allow(
+joins_allow(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }
 
 int
-join_silence(struct tx *tx, struct call *c, const struct id *uid,
+joins_silence(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, struct err *e)
 {
 	OWN(buf_free) struct buf silent = { 0 };
@@ -356,13 +358,13 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (j.state > JOIN_ALLOWED)
 		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
-	if (join_silence(tx, c, &j.uid, j.asker, e) < 0)
+	if (joins_silence(tx, c, &j.uid, j.asker, e) < 0)
 		return -1;
 	return set_state(tx, c, &j, JOIN_REFUSED, "join_refused", e);
 }
 
 int
-join_refuse(
+joins_refuse(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, refuse, SERVER_WRITE, e);
@@ -387,7 +389,7 @@ allow_again(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_allow_again(
+joins_allow_again(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, allow_again, SERVER_WRITE, e);
@@ -407,7 +409,8 @@ fail(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_fail(void *app, const struct request *q, struct response *r, struct err *e)
+joins_fail(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, fail, SERVER_WRITE, e);
 }
@@ -424,7 +427,7 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 	if (j.state > JOIN_ALLOWED)
 		return 0;
 	if (j.shown && !c->me->session && j.state == JOIN_WAITING &&
-	    join_unprompt(tx, c, &j.uid, j.asker, e) < 0)
+	    joins_unprompt(tx, c, &j.uid, j.asker, e) < 0)
 		return -1;
 	if (j.shown)
 		return set_state(tx, c, &j, JOIN_EXPIRED, "join_ended", e);
@@ -434,7 +437,7 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-join_cancel(
+joins_cancel(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, cancel, SERVER_WRITE, e);
@@ -470,7 +473,8 @@ post_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-join_post(void *app, const struct request *q, struct response *r, struct err *e)
+joins_post(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct call c = {
 		.s = app, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
@@ -494,7 +498,7 @@ messages_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-join_messages(
+joins_messages(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	struct server *s = app;

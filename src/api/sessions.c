@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* session.c: opening, listing and ending sessions. */
+/* sessions.c: opening, listing and ending sessions. */
 #include "api/api.h"
 
 #include "base/text.h"
-#include "factor/seckey.h"
+#include "factor/seckeys.h"
 #include "server/ordered.h"
 #include "server/settled.h"
 
@@ -49,7 +49,7 @@ challenge(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_challenge(
+sessions_challenge(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, challenge, SERVER_READ, e);
@@ -210,7 +210,7 @@ check_key(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 	bool proved = false;
 
 	if (token != NULL &&
-	    seckey_proved(tx, c, &p->uid, &p->dev_id, token, &proved, e) < 0)
+	    seckeys_proved(tx, c, &p->uid, &p->dev_id, token, &proved, e) < 0)
 		return -1;
 	return proved
 	    ? 0
@@ -300,7 +300,7 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_open(
+sessions_open(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	if (server_json(app, q, r, check_proof, SERVER_READ, e) < 0)
@@ -342,7 +342,7 @@ left(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_left(
+sessions_left(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, left, SERVER_READ, e);
@@ -356,7 +356,7 @@ end_session(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_end(
+sessions_end(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, end_session, SERVER_WRITE, e);
@@ -410,7 +410,7 @@ list_sessions(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_list(
+sessions_list(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, list_sessions, SERVER_READ, e);
@@ -439,7 +439,7 @@ end_one(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-session_end_one(
+sessions_end_one(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, end_one, SERVER_WRITE, e);

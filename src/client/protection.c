@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* level.c: what the levels of protection ask for, and setting them. */
-#include "client/level.h"
+/* protection.c: what the levels of protection ask for, and setting them. */
+#include "client/protection.h"
 
 #include "client/recovery.h"
 #include "client/release.h"
@@ -16,7 +16,7 @@ two_factor_on(struct self *s, bool *on, struct err *e)
 	OWN(jsonio_free) json_t *account = NULL;
 	const char *state = "";
 
-	if (api_call(s->remote, "GET", "/v1/account", NULL, false, &account,
+	if (control_call(s->remote, "GET", "/v1/account", NULL, false, &account,
 		e) < 0 ||
 	    jsonio_text(account, "two_factor", &state, e) < 0)
 		return -1;
@@ -25,12 +25,12 @@ two_factor_on(struct self *s, bool *on, struct err *e)
 }
 
 int
-level_ready(struct self *s, struct level_ready *out, struct err *e)
+protection_ready(struct self *s, struct protection_ready *out, struct err *e)
 {
 	OWN(mem_free) struct recovery_info *list = NULL;
 	size_t n;
 
-	*out = (struct level_ready){ .two_factor = false };
+	*out = (struct protection_ready){ .two_factor = false };
 	if (two_factor_on(s, &out->two_factor, e) < 0 ||
 	    recovery_all(s, &list, &n, e) < 0)
 		return -1;
@@ -54,9 +54,9 @@ check_ready(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf what = { 0 };
 	OWN(buf_free) struct buf todo = { 0 };
-	struct level_ready r;
+	struct protection_ready r;
 
-	if (level_ready(s, &r, e) < 0)
+	if (protection_ready(s, &r, e) < 0)
 		return -1;
 	if (!r.two_factor)
 		lacks(&what, &todo, "two-factor is not on", "two-factor on");
@@ -74,7 +74,7 @@ check_ready(struct self *s, struct err *e)
 }
 
 int
-level_advanced(struct self *s, struct err *e)
+protection_advanced(struct self *s, struct err *e)
 {
 	return check_ready(s, e) < 0
 	    ? -1
@@ -101,7 +101,7 @@ check_seen(const struct circle_escrow *escrow, const struct digest *seen,
 #define UNFINISHED "releasing"
 
 bool
-level_unfinished(struct self *s)
+protection_unfinished(struct self *s)
 {
 	OWN(buf_free) struct buf note = { 0 };
 	struct err ignored;
@@ -116,8 +116,8 @@ open_level(struct self *s, const struct digest *seen, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 	struct circle_escrow escrow;
 
-	return api_call(s->remote, "POST", "/v1/protection/escrow", NULL, false,
-		   &answer, e) < 0 ||
+	return control_call(s->remote, "POST", "/v1/protection/escrow", NULL,
+		   false, &answer, e) < 0 ||
 		release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
 		check_seen(&escrow, seen, e) < 0
 	    ? -1
@@ -125,8 +125,8 @@ open_level(struct self *s, const struct digest *seen, struct err *e)
 }
 
 int
-level_standard(struct self *s, const struct login *l, const struct digest *seen,
-    struct err *e)
+protection_standard(struct self *s, const struct login *l,
+    const struct digest *seen, struct err *e)
 {
 	OWN(jsonio_free) json_t *key = json_object();
 
@@ -136,8 +136,8 @@ level_standard(struct self *s, const struct login *l, const struct digest *seen,
 	    open_level(s, seen, e) < 0)
 		return -1;
 	release_register(l->export_key, &s->uid, s->key, &s->dev_id, key);
-	return api_call(s->remote, "POST", "/v1/protection/release-key", key,
-		   false, NULL, e) < 0
+	return control_call(s->remote, "POST", "/v1/protection/release-key",
+		   key, false, NULL, e) < 0
 	    ? -1
 	    : local_put(s->local, UNFINISHED, bytes_str(""), e);
 }
@@ -145,7 +145,7 @@ level_standard(struct self *s, const struct login *l, const struct digest *seen,
 /* ---- web access ---- */
 
 int
-level_web_access(struct self *s, bool on, struct err *e)
+protection_web_access(struct self *s, bool on, struct err *e)
 {
 	enum circle_protection level =
 	    (enum circle_protection)s->circle.protection;

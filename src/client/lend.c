@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* visiting.c: the device's side of a visit. */
-#include "client/visiting.h"
+/* lend.c: the device's side of a visit. */
+#include "client/lend.h"
 
 #include "base/now.h"
 #include "client/pair_in.h"
@@ -10,15 +10,15 @@
 #include <string.h>
 
 void
-visiting_channel(const char *host, const struct id *visit, struct buf *ci)
+lend_channel(const char *host, const struct id *visit, struct buf *ci)
 {
-	buf_put_str(ci, VISITING_LABEL);
+	buf_put_str(ci, LEND_LABEL);
 	buf_put_v8(ci, bytes_str(host));
 	id_put(ci, visit);
 }
 
 static int
-parse(const json_t *v, struct visiting_open *o, struct err *e)
+parse(const json_t *v, struct lend_open *o, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
 	const char *categories = "", *address = "", *way = "";
@@ -41,13 +41,12 @@ parse(const json_t *v, struct visiting_open *o, struct err *e)
 }
 
 int
-visiting_list(
-    struct self *s, struct visiting_open **out, size_t *n, struct err *e)
+lend_list(struct self *s, struct lend_open **out, size_t *n, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
-	OWN(mem_free) struct visiting_open *list = NULL;
+	OWN(mem_free) struct lend_open *list = NULL;
 
-	if (api_call(s->remote, "GET", VISITING_PATH, NULL, false, &answer, e) <
+	if (control_call(s->remote, "GET", LEND_PATH, NULL, false, &answer, e) <
 	    0)
 		return -1;
 	const json_t *rows = json_object_get(answer, "visits");
@@ -65,13 +64,13 @@ tell(struct self *s, const struct id *visit, const char *what, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 
-	buf_printf(&path, VISITING_PATH "/%s/%s", id_text(visit).s, what);
-	return api_call(
+	buf_printf(&path, LEND_PATH "/%s/%s", id_text(visit).s, what);
+	return control_call(
 	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
 }
 
 int
-visiting_refuse(struct self *s, const struct id *visit, struct err *e)
+lend_refuse(struct self *s, const struct id *visit, struct err *e)
 {
 	return tell(s, visit, "refuse", e);
 }
@@ -98,7 +97,7 @@ lend(const struct self *s, const char *categories, struct buf *keys)
 }
 
 static int
-give(struct self *s, const struct visiting_open *v, struct relay *c,
+give(struct self *s, const struct lend_open *v, struct relay *c,
     const struct relay_keys *k, struct err *e)
 {
 	OWN(buf_free) struct buf m = { 0 };
@@ -116,14 +115,14 @@ give(struct self *s, const struct visiting_open *v, struct relay *c,
 }
 
 static int
-show_code(struct self *s, const struct visiting_open *v, struct relay *c,
+show_code(struct self *s, const struct lend_open *v, struct relay *c,
     pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
     struct err *e)
 {
 	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf ours = { 0 };
 
-	visiting_channel(s->host, &v->id, &ci);
+	lend_channel(s->host, &v->id, &ci);
 	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
 	struct pair_code t = { c, buf_bytes(&ci), &v->id, &v->nonce,
 		buf_bytes(&ours), bytes_of(v->nonce.b, ID_BYTES) };
@@ -131,12 +130,12 @@ show_code(struct self *s, const struct visiting_open *v, struct relay *c,
 }
 
 static int
-talk(struct self *s, const struct visiting_open *v, struct relay *c,
+talk(struct self *s, const struct lend_open *v, struct relay *c,
     pair_show_fn show, void *ctx, struct err *e)
 {
 	for (int i = 0; i < PAIR_CODES; i++) {
 		OWN(relay_keys_free)
-		struct relay_keys k = { .label = VISITING_LABEL };
+		struct relay_keys k = { .label = LEND_LABEL };
 		bool right = false;
 		if (show_code(s, v, c, show, ctx, &k, &right, e) < 0)
 			return -1;
@@ -156,12 +155,12 @@ talk(struct self *s, const struct visiting_open *v, struct relay *c,
 }
 
 int
-visiting_allow(struct self *s, const struct visiting_open *v,
-    unsigned timeout_s, pair_show_fn show, void *ctx, struct err *e)
+lend_allow(struct self *s, const struct lend_open *v, unsigned timeout_s,
+    pair_show_fn show, void *ctx, struct err *e)
 {
 	OWN(relay_free)
 	struct relay c = { .remote = s->remote,
-		.path = VISITING_PATH,
+		.path = LEND_PATH,
 		.join = v->id,
 		.side = RELAY_SIDE_TRUSTED,
 		.state = RELAY_ALLOWED,

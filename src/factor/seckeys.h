@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* seckey.h: the security keys of an account. */
+/* seckeys.h: the security keys of an account. */
 /*
  * Up to six. From the second on they are the account's only factor: no code
  * is accepted any more, and no trusted device is asked before a key was
@@ -14,46 +14,48 @@
 #include "factor/webauthn.h"
 #include "server/server.h"
 
-#define SECKEY_MOST 6
-#define SECKEY_LEAST 2 /* from here on codes are refused */
-#define SECKEY_BIRTH (4 + 3 * DIGEST_BYTES) /* bytes of a birth pin */
+#define SECKEYS_MOST 6
+#define SECKEYS_LEAST 2 /* from here on codes are refused */
+#define SECKEYS_BIRTH (4 + 3 * DIGEST_BYTES) /* bytes of a birth pin */
 
 /* Who this server is to a key. */
-struct seckey_site {
+struct seckeys_site {
 	const char *rp_id; /* borrowed from the configuration */
 	struct buf origin;
 };
-void seckey_site(const struct server *s, struct seckey_site *out);
-void seckey_site_free(struct seckey_site *s);
+void seckeys_site(const struct server *s, struct seckeys_site *out);
+void seckeys_site_free(struct seckeys_site *s);
 
-enum seckey_kind { SECKEY_ADD = 1, SECKEY_PROVE = 2 };
+enum seckeys_kind { SECKEYS_ADD = 1, SECKEYS_PROVE = 2 };
 
 /* Give the caller a challenge; it goes in the place of one given before. */
-MUST_CHECK int seckey_draw(struct tx *tx, struct call *c, enum seckey_kind kind,
-    uint8_t out[static WEBAUTHN_CHALLENGE], struct err *e);
+MUST_CHECK int seckeys_draw(struct tx *tx, struct call *c,
+    enum seckeys_kind kind, uint8_t out[static WEBAUTHN_CHALLENGE],
+    struct err *e);
 /* Take the caller's challenge back. *ok false: refused with code-expired. */
-MUST_CHECK int seckey_take(struct tx *tx, struct call *c, enum seckey_kind kind,
-    uint8_t out[static WEBAUTHN_CHALLENGE], bool *ok, struct err *e);
+MUST_CHECK int seckeys_take(struct tx *tx, struct call *c,
+    enum seckeys_kind kind, uint8_t out[static WEBAUTHN_CHALLENGE], bool *ok,
+    struct err *e);
 
 /* The input of every key's PRF for this account. */
-void seckey_salt(const struct id *uid, struct digest *out);
+void seckeys_prf_input(const struct id *uid, struct digest *out);
 
-MUST_CHECK int seckey_count(
+MUST_CHECK int seckeys_count(
     struct tx *tx, const struct id *uid, uint64_t *n, struct err *e);
 
 /* For the table of ways: are the keys in force; does an assertion hold? */
-MUST_CHECK int seckey_has(
+MUST_CHECK int seckeys_has(
     struct tx *tx, const struct id *uid, bool *has, struct err *e);
-MUST_CHECK int seckey_check(struct tx *tx, struct call *c, const struct id *uid,
-    bool *ok, struct err *e);
+MUST_CHECK int seckeys_check(struct tx *tx, struct call *c,
+    const struct id *uid, bool *ok, struct err *e);
 
 /*
  * Was the key that is this member proven by the request to join with that
  * token, and does the request still wait?
  */
-MUST_CHECK int seckey_proved(struct tx *tx, const struct call *c,
+MUST_CHECK int seckeys_proved(struct tx *tx, const struct call *c,
     const struct id *uid, const struct id *member, const char *token,
     bool *proved, struct err *e);
 
-http_handle_fn seckey_ask, seckey_list, seckey_start, seckey_finish,
-    seckey_remove;
+http_handle_fn seckeys_ask, seckeys_list, seckeys_start, seckeys_finish,
+    seckeys_remove;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* protect.c: standard and advanced protection, as far as a server has a part. */
-#include "api/protect.h"
+/* protections.c: standard and advanced protection, as far as a server has a part. */
+#include "api/protections.h"
 
 #include "api/api.h"
 #include "server/escrowlink.h"
@@ -10,7 +10,7 @@
 #define BEGUN_MS (3600 * 1000LL) /* an entry follows at once, or never */
 
 int
-protect_put_escrow(struct call *c, struct bytes uid, struct err *e)
+protections_put_escrow(struct call *c, struct bytes uid, struct err *e)
 {
 	OWN(buf_free) struct buf answer = { 0 };
 	OWN(buf_free) struct buf escrow = { 0 };
@@ -33,7 +33,7 @@ protect_put_escrow(struct call *c, struct bytes uid, struct err *e)
 }
 
 int
-protect_begin(
+protections_begin(
     struct tx *tx, const struct id *uid, int64_t until_ms, struct err *e)
 {
 	return sql_run(tx, e,
@@ -43,7 +43,7 @@ protect_begin(
 }
 
 int
-protect_begun(struct tx *tx, struct call *c, const struct id *uid,
+protections_begun(struct tx *tx, struct call *c, const struct id *uid,
     bool standard, struct err *e)
 {
 	if (sql_run(tx, e, "DELETE FROM escrow_begun WHERE uid = ?", "i", uid) <
@@ -55,7 +55,8 @@ protect_begun(struct tx *tx, struct call *c, const struct id *uid,
 }
 
 int
-protect_check(const struct call *c, const struct circle *circle, struct err *e)
+protections_check(
+    const struct call *c, const struct circle *circle, struct err *e)
 {
 	uint8_t key[SIG_PK_BYTES];
 
@@ -73,7 +74,7 @@ protect_check(const struct call *c, const struct circle *circle, struct err *e)
 }
 
 int
-protect_register(
+protections_register(
     struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 {
 	OWN(buf_free) struct buf x = { 0 };
@@ -116,7 +117,7 @@ show(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-protect_show(
+protections_show(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, show, SERVER_READ, e);
@@ -136,17 +137,17 @@ may_escrow(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_ESCROW_UNREACHABLE,
 		    "the escrow has not been told of the last change yet");
 	id_put(&c->ask, &c->me->uid);
-	return protect_begin(tx, &c->me->uid, c->now_ms + BEGUN_MS, e);
+	return protections_begin(tx, &c->me->uid, c->now_ms + BEGUN_MS, e);
 }
 
 static int
 then_escrow(struct call *c, struct err *e)
 {
-	return protect_put_escrow(c, buf_bytes(&c->ask), e);
+	return protections_put_escrow(c, buf_bytes(&c->ask), e);
 }
 
 int
-protect_escrow(
+protections_escrow(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json_then(
@@ -156,11 +157,11 @@ protect_escrow(
 static int
 release_key(struct tx *tx, struct call *c, struct err *e)
 {
-	return protect_register(tx, c, &c->me->uid, e);
+	return protections_register(tx, c, &c->me->uid, e);
 }
 
 int
-protect_release_key(
+protections_release_key(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, release_key, SERVER_WRITE, e);
@@ -200,19 +201,19 @@ close_web(struct tx *tx, const struct id *uid, struct err *e)
 }
 
 int
-protect_changed(struct tx *tx, struct call *c, const struct circle *before,
+protections_changed(struct tx *tx, struct call *c, const struct circle *before,
     const struct circle *after, struct err *e)
 {
 	bool standard = after->protection == PROTECTION_STANDARD;
 
-	if (protect_check(c, after, e) < 0 ||
+	if (protections_check(c, after, e) < 0 ||
 	    (after->web_access == 0 && close_web(tx, &after->uid, e) < 0))
 		return -1;
 	if (before->web_access != after->web_access &&
 	    before->protection == after->protection)
 		return server_event(tx, c, &after->uid, "web_access",
 		    &c->me->dev_id, after->web_access ? "on" : "off", e);
-	if (protect_begun(tx, c, &after->uid, standard, e) < 0 ||
+	if (protections_begun(tx, c, &after->uid, standard, e) < 0 ||
 	    (!standard && close_escrow(tx, c, &after->uid, e) < 0))
 		return -1;
 	return server_event(tx, c, &after->uid,

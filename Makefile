@@ -54,20 +54,16 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lunistring -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 SERVER_LAYERS := http server factor api
-LAYERS := base wire store vault client apps $(SERVER_LAYERS) escrow disclose
+CLIENT_LAYERS := base wire store vault link client join files content backup
+LAYERS := $(CLIENT_LAYERS) $(SERVER_LAYERS) escrow disclose
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
 	src/wire/digest_sodium.c,$(wildcard $1)))
 libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
 group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-CLI_OBJS := $(call objs,src/cmd/cli*.c src/cmd/desktop.c src/cmd/kit_sheet.c src/cmd/shared*.c)
-DAEMON_OBJS := $(call objs,src/cmd/daemon*.c src/cmd/shared*.c)
-ESCROW_OBJS := $(call objs,src/cmd/escrow*.c)
 ARCHIVES := $(call libs,$(LAYERS))
-PROGRAMS := $(if $(wildcard src/cmd/cli.c),$(B)/aumbry) \
-	$(if $(wildcard src/cmd/daemon.c),$(B)/aumbryd) \
-	$(if $(wildcard src/cmd/escrow.c),$(B)/aumbry-escrow)
+PROGRAMS := $(addprefix $(B)/,aumbry aumbryd aumbry-escrow)
 names = $(patsubst $1/%.c,%,$(wildcard $1/$2.c))
 UNIT := $(patsubst %,$(B)/tests/%,$(call names,tests/unit,test_*))
 TEST_TOOLS := $(patsubst %,$(B)/tests/%,$(call names,tests/tools,*))
@@ -246,19 +242,19 @@ $(B)/lib$1.a: $(call objs,src/$1/*.c) $(if $(filter api,$1),$(B)/obj/page_data.o
 endef
 $(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
 
-$(B)/aumbry: $(CLI_OBJS) $(call libs,base wire store vault client apps)
+$(B)/aumbry: $(call objs,src/cli/*.c) $(call libs,$(CLIENT_LAYERS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
 # The daemon never sees a key: no vault, no client.
-$(B)/aumbryd: $(DAEMON_OBJS) $(call libs,base wire store $(SERVER_LAYERS))
+$(B)/aumbryd: $(call objs,src/aumbryd/*.c) $(call libs,base wire store $(SERVER_LAYERS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
 # Of http and server it takes the making of a certificate and the reading of
 # aumbryd.conf, of client what works without a network.
-$(B)/aumbry-escrow: $(ESCROW_OBJS) $(call libs,base wire store vault client \
-    apps escrow disclose http server)
+$(B)/aumbry-escrow: $(call objs,src/aumbry-escrow/*.c) $(call libs, \
+    base wire store vault link client files content backup escrow disclose http server)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

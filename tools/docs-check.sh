@@ -33,26 +33,26 @@ in_manual() {
 			echo "$2: $name is missing" >>"$bad"
 	done
 }
-in_manual src/cmd/cli.c docs/man/aumbry.1
-in_manual src/cmd/daemon.c docs/man/aumbryd.8
-in_manual src/cmd/escrow.c docs/man/aumbry-escrow.8
+in_manual src/cli/cli.c docs/man/aumbry.1
+in_manual src/aumbryd/daemon.c docs/man/aumbryd.8
+in_manual src/aumbry-escrow/escrow.c docs/man/aumbry-escrow.8
 
 # Options that are parsed stand in a usage, and those of a usage are parsed.
 # --keep-… is one word there; -l is the short form of --long.
 usages=$(sed -n '/^} commands\[\] = {/,/^};/p; /^help(FILE/,/^}/p' \
-	src/cmd/cli.c)
-parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cmd/cli*.[ch] |
+	src/cli/cli.c)
+parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cli/cli*.[ch] |
 	sed 's/^{ "//; s/".*//' | sort -u)
-[ -n "$parsed" ] || echo 'src/cmd: no option found' >>"$bad"
+[ -n "$parsed" ] || echo 'src/cli: no option found' >>"$bad"
 for option in $parsed; do
 	case $option in keep-*ly | ?) continue ;; esac
 	printf '%s\n' "$usages" | grep -q -e "--${option}[^a-z-]" ||
-		echo "src/cmd/cli.c: no usage has --$option" >>"$bad"
+		echo "src/cli/cli.c: no usage has --$option" >>"$bad"
 done
 for option in $(printf '%s\n' "$usages" | grep -o -e '--[a-z][a-z-]*' |
 	sed 's/--//' | sort -u); do
-	grep -q "\"\(--\)\{0,1\}$option\"" src/cmd/cli*.[ch] ||
-		echo "src/cmd/cli.c: nothing parses --$option" >>"$bad"
+	grep -q "\"\(--\)\{0,1\}$option\"" src/cli/cli*.[ch] ||
+		echo "src/cli/cli.c: nothing parses --$option" >>"$bad"
 	grep -q -e "\(--\|Fl Fl \)$option\>" docs/man/aumbry.1 ||
 		echo "docs/man/aumbry.1: --$option is missing" >>"$bad"
 done
@@ -66,8 +66,8 @@ done
 [ -s "$bad.remedies" ] || echo 'src/base/err_table.h: no remedy found' >>"$bad"
 while read -r program name verb; do
 	case $program in
-	aumbry) table=src/cmd/cli.c ;;
-	*) table=src/cmd/daemon.c ;;
+	aumbry) table=src/cli/cli.c ;;
+	*) table=src/aumbryd/daemon.c ;;
 	esac
 	[ "$name" = help ] || commands "$table" | grep -qx -e "$name" ||
 		echo "a remedy names: $program $name" >>"$bad"

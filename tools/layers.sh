@@ -12,17 +12,25 @@ may_use() {
 	base) echo '' ;;
 	wire) echo 'base' ;;
 	store | vault) echo 'base wire' ;;
-	client) echo 'base wire store vault' ;;
-	apps) echo 'base wire store vault client' ;;
-	web) echo 'base wire vault client' ;;
+	link) echo 'base wire store vault' ;;
+	# Who this device is: no code of it sees a store.
+	client) echo 'base wire vault link' ;;
+	join) echo 'base wire vault link client' ;;
+	# A feature, and what features stand on: none of them can touch who the
+	# device is, and none uses another feature.
+	files) echo 'base wire' ;;
+	content) echo 'base wire vault link' ;;
+	backup) echo 'base wire vault link files content' ;;
+	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
 	factor) echo 'base wire store http server' ;;
 	api) echo 'base wire store http server factor' ;;
 	escrow) echo 'base wire vault' ;;
-	disclose) echo 'base wire store vault client apps escrow' ;;
-	cmd) echo 'base wire store vault client apps http server factor api escrow
-		   disclose' ;;
+	disclose) echo 'base wire store vault link client files content backup escrow' ;;
+	cli) echo 'base wire vault link client join files content backup' ;;
+	aumbryd) echo 'base wire store http server factor api' ;;
+	aumbry-escrow) echo 'base wire vault escrow disclose' ;;
 	*) return 1 ;;
 	esac
 }
@@ -31,21 +39,22 @@ may_use() {
 at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
-	curl/*) homes='src/client/remote.c src/server/postman.c
+	curl/*) homes='src/link/remote.c src/server/postman.c
 		    src/server/gateway*.c' ;;
 	p11-kit/*) homes='src/escrow/token.c' ;;
 	microhttpd.h) homes='src/http/http*.[ch]' ;;
-	systemd/*) homes='src/cmd/desktop.c' ;;
-	fuse3/* | fuse*.h) homes='src/apps/mount*.c' ;;
+	systemd/*) homes='src/cli/desktop.c' ;;
+	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido.c src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;
-	uninorm.h) homes='src/cmd/cli_typed.c' ;;
+	uninorm.h) homes='src/cli/cli_typed.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
 		    src/wire/sig.c src/wire/kem.c src/wire/oprf.c src/http/tlscert.c
 		    src/server/*.c src/factor/*.c src/api/*.c
-		    src/client/self*.c src/cmd/*.c
+		    src/client/self*.c src/cli/*.c src/aumbryd/*.c
+		    src/aumbry-escrow/*.c
 		    src/escrow/gate.c'
 		;;
 	*) return 0 ;;
@@ -67,14 +76,10 @@ for file in src/*/*.[ch]; do
 		continue
 	fi
 	case $file in
-	src/cmd/daemon*) allowed='base wire store http server factor api' ;;
-	src/cmd/escrow*) allowed='base wire vault escrow disclose' ;;
 	# It makes a certificate as the server does, and that is all of http.
 	src/escrow/gate.c) allowed="$allowed http/tlscert.h" ;;
 	# Where a server has its database and blobs stands in aumbryd.conf.
 	src/disclose/holding.c) allowed="$allowed server/config.h" ;;
-	src/cmd/shared*) allowed='base wire store' ;;
-	src/cmd/cli*) allowed='base wire store vault client apps' ;;
 	esac
 	sed -n 's/^#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file" |
 		while read -r header; do

@@ -28,11 +28,13 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c keyring.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) \
-	$(addprefix src/client/,act.c chain.c control.c depot.c depot_remote.c \
-	entering.c keyjoin.c protection.c login.c newcomer.c pair.c password.c \
-	pair_join.c circlepin.c prove.c recovery.c relay.c release.c release_open.c \
-	remote_escrow.c seckey.c seckey_drop.c session.c lend.c) \
-	$(wildcard src/client/self*.c src/client/zcopy*.c)
+	$(addprefix src/link/,act.c control.c depot.c depot_remote.c \
+	remote_escrow.c) $(wildcard src/link/zcopy*.c) \
+	$(addprefix src/client/,chain.c circlepin.c login.c password.c \
+	protection.c prove.c recovery.c release.c release_open.c seckey.c \
+	seckey_drop.c session.c) $(wildcard src/client/self*.c) \
+	$(addprefix src/join/,entering.c keyjoin.c lend.c newcomer.c pair.c \
+	pair_join.c relay.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)
 # Without fractions: src/web/libc.c.
 WASM_JANSSON := $(filter-out %/strconv.c,$(wildcard $(WASM_SRC)/jansson/src/*.c))
@@ -72,7 +74,8 @@ $(W)/core.wasm: $(WASM_OBJS)
 
 # For the bench: the stretching alone, from the same files.
 $(W)/stretch.wasm: $(W)/obj/tests/bench/bench_stretch.o \
-    $(filter-out $(W)/obj/src/web/% $(W)/obj/src/client/%,$(WASM_OBJS))
+    $(filter-out $(addprefix $(W)/obj/src/,web/% link/% client/% join/%), \
+    $(WASM_OBJS))
 	$(call say,LINK,$@)
 	@printf '%s\n' $^ >'$(W)/objects.bench'
 	$(Q)$(WASM_CC) -flto -Wl,--lto-O2 -mexec-model=reactor -Wl,--strip-all \

@@ -4,7 +4,7 @@
  *   aumbry-home   marker: backups leave the folder out by its content
  *   device.key    the device's private keys, bound to this machine
  *   state.db      see local.h
- *   index/ cache/ see apps/repo.h
+ *   index/ cache/ see content/repo.h
  *   known         see home_known
  *
  * device.key: "aumbry-secret-file v1\n" | u8 1 | uid[16] | dev_id[16]
@@ -13,27 +13,11 @@
  */
 #pragma once
 
-#include "client/local.h"
+#include "link/homedir.h"
+#include "link/local.h"
 #include "vault/devkey.h"
 
-#define HOME_MARKER "aumbry-home"
-#define HOME_MARKER_TEXT "aumbry-home v1\n"
 #define HOME_SECRET_MAGIC "aumbry-secret-file v1\n"
-
-/*
- * $AUMBRY_HOME, else $XDG_DATA_HOME/aumbry, else ~/.local/share/aumbry, where ~
- * is $HOME or what the machine says of this user.
- * errors  input-missing: there is none of them.
- */
-MUST_CHECK int home_default(char **out, struct err *e);
-
-/*
- * May this user work in it? One that is not there yet is fine.
- *
- * was_open  others of the machine could read the keys, and cannot any more.
- * errors    permission-denied: it is another user's.
- */
-MUST_CHECK int home_ready(const char *dir, bool *was_open, struct err *e);
 
 /* Make the folder, its marker, and open state.db. */
 MUST_CHECK int home_open(const char *dir, struct local **local, struct err *e);
@@ -61,10 +45,6 @@ MUST_CHECK int home_read_moved(const char *dir, bool *here, struct id *uid,
     struct id *dev_id, struct devkey **key, struct err *e);
 /* Forget account and key; indexes, caches and copies go too. */
 MUST_CHECK int home_erase(const char *dir, struct err *e);
-
-/* One activity at a time: a lock file by that name. errors: home-busy. */
-MUST_CHECK int home_lock(
-    const char *dir, const char *activity, int *fd, struct err *e);
 
 /*
  * Only one may be coming into a home at a time: by sign-up, sign-in or

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "client/fido.h"
-#include "client/control.h"
+#include "link/control.h"
 
 #define PROVE_TRIES 3 /* the server takes 5 */
 

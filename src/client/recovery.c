@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/typed.h"
-#include "client/act.h"
+#include "link/act.h"
 #include "client/circlepin.h"
 #include "vault/recseed.h"
 

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "client/control.h"
+#include "link/control.h"
 #include "client/login.h"
 #include "vault/keyring.h"
 #include "wire/escrow.h"

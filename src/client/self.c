@@ -6,7 +6,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "client/chain.h"
-#include "client/depot_remote.h"
+#include "link/depot_remote.h"
 #include "client/session.h"
 
 #include <sodium.h>

@@ -7,10 +7,10 @@
  */
 #pragma once
 
-#include "client/control.h"
+#include "link/control.h"
 #include "client/home.h"
 #include "client/prove.h"
-#include "client/zcopy.h"
+#include "link/zcopy.h"
 
 struct self {
 	char *dir;

@@ -3,7 +3,7 @@
 #include "client/self.h"
 
 #include "base/now.h"
-#include "client/act.h"
+#include "link/act.h"
 
 #include <string.h>
 

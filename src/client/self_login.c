@@ -2,7 +2,7 @@
 /* self_login.c: a new password. */
 #include "client/self.h"
 
-#include "client/act.h"
+#include "link/act.h"
 #include "client/login.h"
 #include "client/password.h"
 #include "client/release.h"

@@ -2,7 +2,7 @@
 /* session.h: a member's key opens a session. */
 #pragma once
 
-#include "client/control.h"
+#include "link/control.h"
 #include "vault/devkey.h"
 
 struct session_who {

@@ -2,7 +2,7 @@
 /* contents.c: restoring every snapshot; copying what stays closed. */
 #include "disclose/contents.h"
 
-#include "apps/restore.h"
+#include "backup/restore.h"
 #include "base/file.h"
 #include "base/idset.h"
 #include "base/text.h"

@@ -2,7 +2,7 @@
 /* lookdepot.h: one zone of a holding as a depot that is only read. */
 #pragma once
 
-#include "client/depot.h"
+#include "link/depot.h"
 #include "disclose/holding.h"
 
 /*

@@ -5,7 +5,7 @@
 #include "client/password.h"
 #include "client/seckey.h"
 #include "client/session.h"
-#include "client/lend.h"
+#include "join/lend.h"
 #include "web/browser.h"
 
 #include <stdlib.h>

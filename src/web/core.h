@@ -7,8 +7,8 @@
 #pragma once
 
 #include "client/login.h"
-#include "client/newcomer.h"
-#include "client/pair.h"
+#include "join/newcomer.h"
+#include "join/pair.h"
 #include "client/recovery.h"
 
 struct core {

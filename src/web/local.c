@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* local.c: client/local.h and client/home.h in memory, kept by the page. */
+/* local.c: link/local.h and client/home.h in memory, kept by the page. */
 #include "base/file.h"
 #include "client/home.h"
 #include "web/browser.h"

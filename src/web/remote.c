@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* remote.c: client/remote.h by the browser's own requests. */
+/* remote.c: link/remote.h by the browser's own requests. */
 /*
  * Only to the origin of the page, so there is no address and no pin: the
  * browser has checked the certificate, and cannot say which key it saw.
  */
-#include "client/remote.h"
+#include "link/remote.h"
 
-#include "client/act.h"
-#include "client/depot.h"
+#include "link/act.h"
+#include "link/depot.h"
 #include "web/browser.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"

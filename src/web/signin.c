@@ -3,8 +3,8 @@
 #include "web/core.h"
 
 #include "base/now.h"
-#include "client/keyjoin.h"
-#include "client/relay.h"
+#include "join/keyjoin.h"
+#include "join/relay.h"
 
 #include <stdlib.h>
 #include <string.h>

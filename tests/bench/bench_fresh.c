@@ -4,7 +4,7 @@
  * bench_fresh [RECORDS [BYTES]]: a zone of that many records, in commits of
  * 1,000, is made under "."; then a new copy pulls it from a file.
  */
-#include "client/depot_local.h"
+#include "link/depot_local.h"
 #include "store/zone.h"
 
 #include "base/file.h"

@@ -5,7 +5,7 @@
  * stage leaves is what the next one takes. The best of ROUNDS; MB are 10^6
  * bytes of content, for seal and open those that are stored.
  */
-#include "apps/capture.h"
+#include "files/capture.h"
 #include "vault/chunker.h"
 #include "vault/codec.h"
 #include "vault/pack.h"

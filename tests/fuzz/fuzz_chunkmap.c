@@ -4,7 +4,7 @@
  * The first byte says what is done: 1 the sums are put right, 2 packs are added
  * and dropped, 4 it is saved and opened again. The file follows.
  */
-#include "client/chunkmap.h"
+#include "content/chunkmap.h"
 
 #include "base/file.h"
 #include "wire/digest.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_disk.c: the files that make a folder a device or a repository. */
-#include "client/depot_local.h"
+#include "link/depot_local.h"
 #include "client/home.h"
 #include "vault/opaque.h"
 #include "wire/digest.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_entry.c: tree entries of any bytes; what is taken is put as it was. */
-#include "apps/entry.h"
+#include "files/entry.h"
 
 #include <stdlib.h>
 

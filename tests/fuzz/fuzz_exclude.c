@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_exclude.c: any patterns against any path: first NUL parts the two. */
-#include "apps/secretfile.h"
+#include "files/secretfile.h"
 
 #include <string.h>
 

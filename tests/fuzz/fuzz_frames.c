@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_frames.c: the list of changes that a server answers with. */
-#include "client/zcopy_in.h"
+#include "link/zcopy_in.h"
 
 #include <stdlib.h>
 

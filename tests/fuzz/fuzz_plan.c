@@ -4,7 +4,7 @@
  * Input: entries, one behind the other. Of each that is refused nothing may be
  * planned; the chunks of all others must fill their files and no more.
  */
-#include "apps/restore_in.h"
+#include "backup/restore_in.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_relay.c: what a server answers while two devices pair. */
-#include "client/control.h"
-#include "client/pair.h"
-#include "client/relay.h"
+#include "link/control.h"
+#include "join/pair.h"
+#include "join/relay.h"
 
 #include "base/now.h"
 

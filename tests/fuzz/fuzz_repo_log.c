@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_repo_log.c: the log of a folder: what it hands out lies within. */
-#include "client/repo_log.h"
+#include "link/repo_log.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_seen.c: the list of what was seen, as a disk may give it back. */
-#include "apps/seen.h"
+#include "backup/seen.h"
 
 #include "base/file.h"
 #include "wire/digest.h"

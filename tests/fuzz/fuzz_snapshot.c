@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_snapshot.c: records of snapshots; one that parses is written the same. */
-#include "apps/snapshot.h"
+#include "backup/snapshot.h"
 
 #include <stdlib.h>
 

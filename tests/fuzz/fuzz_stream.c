@@ -4,7 +4,7 @@
  * Input: a reference, then what stands in chunks: a chunk begins at the first
  * byte of its name. No more than MOST bytes are given, as a disk would end.
  */
-#include "apps/stream.h"
+#include "content/stream.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  * Input: u16 length of the index | index | tree. Two readers look at it: what
  * the stricter one takes in order, the other must take as the same.
  */
-#include "apps/dirs.h"
+#include "backup/dirs.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_typed.c: addresses and codes as people type them, paths as they come. */
-#include "client/pair.h"
-#include "client/remote.h"
+#include "join/pair.h"
+#include "link/remote.h"
 #include "http/address.h"
 #include "http/route.h"
 #include "store/account.h"

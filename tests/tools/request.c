@@ -8,7 +8,7 @@
  * test. A refusal ends with its code, as those of aumbry do.
  */
 #include "base/file.h"
-#include "client/newcomer.h"
+#include "join/newcomer.h"
 #include "wire/jsonio.h"
 
 #include <stdio.h>

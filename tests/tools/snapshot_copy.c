@@ -8,10 +8,10 @@
  * tags, of another time, as partial, or as bytes that say nothing; prints the
  * new id.
  */
-#include "apps/snapshot.h"
+#include "backup/snapshot.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "client/depot_local.h"
+#include "link/depot_local.h"
 #include "client/home.h"
 
 #include <stdio.h>

@@ -26,7 +26,7 @@
  */
 #include "base/now.h"
 #include "client/recovery.h"
-#include "client/zcopy_in.h"
+#include "link/zcopy_in.h"
 #include "wire/freshpin.h"
 
 #include <sodium.h>

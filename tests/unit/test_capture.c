@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_capture.c: what is on a disk is seen as it is, and nothing blocks. */
-#include "apps/capture.h"
+#include "files/capture.h"
 
 #include "base/file.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_chunkmap.c: names are found where they were put, whatever the file. */
-#include "client/chunkmap.h"
+#include "content/chunkmap.h"
 
 #include "base/file.h"
 #include "wire/digest.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_entry.c: entries come back as they went, and no others come. */
-#include "apps/entry.h"
+#include "files/entry.h"
 
 #include <stdarg.h>
 #include <stddef.h>

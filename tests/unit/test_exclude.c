@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_exclude.c: gitignore syntax, the default list, folders that opt out. */
-#include "apps/exclude.h"
+#include "files/exclude.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* test_place.c: restored objects are what they were and where they belong. */
-#include "apps/place.h"
+#include "files/place.h"
 
-#include "apps/capture.h"
+#include "files/capture.h"
 #include "base/file.h"
 
 #include <stdarg.h>

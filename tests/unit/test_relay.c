@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_relay.c: what is sealed for one purpose opens for no other. */
-#include "client/relay.h"
+#include "join/relay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

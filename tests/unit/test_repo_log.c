@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_repo_log.c: a zone made anew from its log; a log with damage. */
-#include "client/repo_log.h"
+#include "link/repo_log.h"
 
 #include "base/file.h"
 #include "scratch_dir.h"

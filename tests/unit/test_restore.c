@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_restore.c: what is planned of a file, and which names are one file. */
-#include "apps/restore_in.h"
+#include "backup/restore_in.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_retain.c: what a policy keeps, in which time zone, and why. */
-#include "apps/retain.h"
+#include "backup/retain.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_secretfile.c: secrets are seen, their neighbors are not. */
-#include "apps/secretfile.h"
+#include "files/secretfile.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_snapshot.c: what may be written is read back; the rest is refused. */
-#include "apps/snapshot.h"
+#include "backup/snapshot.h"
 
 #include "wire/limits.h"
 

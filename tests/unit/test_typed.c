@@ -3,7 +3,7 @@
 #include "base/rune.h"
 #include "base/text.h"
 #include "base/typed.h"
-#include "client/remote.h"
+#include "link/remote.h"
 #include "factor/phone.h"
 #include "wire/id.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_zcopy.c: taking in what comes of a zone: much, little, cut off, lies. */
-#include "client/depot_local.h"
-#include "client/zcopy.h"
+#include "link/depot_local.h"
+#include "link/zcopy.h"
 #include "scratch_dir.h"
 #include "store/db.h"
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* backup_in.h: what the parts of a backup share. For backup*.c only. */
+/*
+ *   backup.c       options in, snapshot out
+ *   backup_roots.c what was named, as it is found
+ *   backup_rules.c what is left out
+ *   backup_walk.c  directories, from the roots down
+ *   backup_count.c how much there is, counted ahead
+ *   backup_read.c  objects: read, cut, hand to the sink
+ *   backup_queue.c write down in order
+ */
+#pragma once
+
+#include "backup/backup.h"
+#include "files/capture.h"
+#include "files/exclude.h"
+#include "backup/seen.h"
+#include "content/sink.h"
+#include "backup/tree.h"
+
+/* What was met, in the order of the tree. */
+enum node_kind { NODE_DIR, NODE_ITEM, NODE_END, NODE_DROPPED };
+
+#define BACKUP_PART 64 /* chunk names allocated at once; they never move */
+
+struct part {
+	struct part *next;
+	uint32_t n;
+	uint32_t lengths[BACKUP_PART];
+	struct digest names[BACKUP_PART];
+};
+
+struct node {
+	struct node *next;
+	enum node_kind kind;
+	atomic_uint pending; /* chunks without a name yet */
+	bool final; /* bytes are the stored entry, content included */
+	struct capture_item tuple;
+	int64_t opened_s;
+	struct part *first, *last;
+	struct digest one; /* name of the only chunk of a small file */
+	uint32_t one_length;
+	size_t n;
+	uint8_t bytes[]; /* entry, or path of a directory */
+};
+
+#define BACKUP_SYSTEM 5 /* folders of the system */
+
+/* A root as it is, and as it was named; without the slash they begin with. */
+struct spelling {
+	char *real, *named;
+};
+
+/* One backup. */
+struct run {
+	struct repo *repo;
+	const struct backup_options *o;
+	struct backup_result *result;
+	struct sink *sink;
+	struct tree_out *tree;
+	struct capture *capture;
+	struct capture_detail detail;
+	struct exclude *exclude, *defaults, *secrets;
+	struct {
+		uint64_t dev, ino;
+	} system[BACKUP_SYSTEM]; /* what is left out wherever it is met */
+	struct seen *seen;
+	struct seen_out *seen_out;
+	struct node *head, *tail;
+	size_t queued; /* nodes */
+	struct sink_block *block[SINK_LANES];
+	struct buf path; /* absolute, without leading slash */
+	size_t root_n; /* bytes of path that are the root's parent */
+	uint64_t root_dev, parent_dev;
+	struct buf scratch, content;
+	bool passage; /* above the roots: what listing tells is enough */
+	struct id run; /* the record that says a backup goes on */
+	bool begun; /* it stands, and nothing ended it yet */
+	struct backup_counter *counter; /* NULL: nobody counts ahead */
+	const atomic_bool
+	    *over; /* of a counter: nobody waits for it; or NULL */
+	uint64_t backup_seq, keychain_seq; /* what the indexes know */
+	bool uses_condemned[CATEGORY_END];
+	char **roots; /* absolute, in the order of the tree, each once */
+	size_t n_roots, roots_done;
+	struct spelling *spelled; /* of roots that were named by way of links */
+	size_t n_spelled;
+	struct buf as_spelled;
+	struct err first; /* the first warning that counts */
+};
+
+void backup_warn(struct run *r, const struct err *why, bool counts);
+
+/* ---- backup_read.c ---- */
+
+/* Is it to end now? Then e says so. */
+bool backup_stopped(struct run *r, struct err *e);
+/*
+ * Take in one object: what is known of it when it is unchanged, else itself.
+ *
+ * taken  false: it is not in the backup, and the user was told.
+ */
+MUST_CHECK int backup_take(struct run *r, int dirfd,
+    const struct capture_item *item, struct seen_dir *old, bool *taken,
+    struct err *e);
+
+/* ---- backup_queue.c ---- */
+
+/* Put a node at the end of the queue: an entry, or a directory's path. */
+struct node *backup_node(
+    struct run *r, enum node_kind kind, struct bytes bytes);
+/* Let everything out that is complete, in order. */
+MUST_CHECK int backup_drain(struct run *r, struct err *e);
+/* Hand the lane's block to the workers, full or not. */
+void backup_submit(struct run *r, enum sink_lane lane);
+void backup_queue_free(struct run *r); /* the workers have ended */
+
+/* ---- backup_rules.c ---- */
+
+MUST_CHECK int backup_rules_load(struct run *r, struct err *e);
+
+/*
+ * Do patterns leave out what r->path names?
+ *
+ * kept  true: a pattern of the user says that it is not.
+ */
+bool backup_left_out(
+    struct run *r, const struct capture_item *item, bool *kept);
+
+/* Is it of a file system that holds nothing but what a kernel makes up? */
+bool backup_made_up(int fd);
+
+/*
+ * Does the directory r->path ask to be left out, or is it a store of this
+ * program? Tells the user where that is no rule that everybody knows.
+ */
+bool backup_opts_out(
+    struct run *r, int fd, const struct capture_list *list, bool named);
+
+/*
+ * Is it the repository that this backup is written to? What lies in it is never
+ * stored, or it would hold itself. named: it, or something in it.
+ */
+bool backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named);
+
+/* ---- backup_roots.c ---- */
+
+/*
+ * Fill r->roots from the options. What cannot be found is told and counts.
+ *
+ * errors  not-found and others, with the path, when none is there.
+ */
+MUST_CHECK int backup_find_roots(struct run *r, struct err *e);
+void backup_roots_free(struct run *r);
+
+/* ---- backup_walk.c ---- */
+
+/*
+ * Walk to all roots, and all that lies in them. The directories above them
+ * hold nothing but the way.
+ */
+MUST_CHECK int backup_walk(struct run *r, struct err *e);
+
+/* ---- backup_count.c ---- */
+
+/*
+ * Find out what there will be: from the last backup of the same roots, else by
+ * a thread that walks ahead.
+ */
+void backup_count_begin(struct run *r);
+/* Write what is known by now into p. */
+void backup_count_ask(struct run *r, struct backup_progress *p);
+void backup_count_end(struct backup_counter **c); /* stops the thread */

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_account.c: signup, signout, step-up, password, log. */
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "base/now.h"
+#include "base/text.h"
+#include "client/adopt.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+default_device_name(char out[static LIMIT_NAME_BYTES + 1])
+{
+	if (gethostname(out, LIMIT_NAME_BYTES) < 0 || out[0] == '\0')
+		(void)snprintf(out, LIMIT_NAME_BYTES, "computer");
+	out[LIMIT_NAME_BYTES] = '\0';
+}
+
+int
+cli_signup(struct cli *cli, struct err *e)
+{
+	OWN(mem_free) char *dir = NULL;
+	OWN(secret_free) struct secret *password = NULL;
+	char name[LIMIT_NAME_BYTES + 1];
+	const char *protection = NULL;
+	struct self_signup a = { .device_name = name };
+	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
+		{ "device-name", CLI_TEXT, &a.device_name },
+		{ "no-two-factor", CLI_FLAG, &a.no_two_factor },
+		{ "protection", CLI_TEXT, &protection } };
+
+	default_device_name(name);
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	a.dir = dir;
+	a.device_name = cli_name(cli, a.device_name);
+	if (cli_check_name(a.device_name, e) < 0)
+		return -1;
+	if (protection != NULL && strcmp(protection, "standard") == 0)
+		a.protection = PROTECTION_STANDARD;
+	else if (protection != NULL && strcmp(protection, "advanced") == 0)
+		a.protection = PROTECTION_ADVANCED;
+	else if (protection != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--protection is standard or advanced, not %s", protection);
+	if (home_has_key(dir) && !self_founding(dir))
+		return err_set(e, ERR_ALREADY_SIGNED_IN,
+		    "an account is signed in at %s", dir);
+	if (cli_new_password(cli, "New password", &password, e) < 0)
+		return -1;
+	a.url = cli->args[0];
+	a.name = cli->args[1];
+	a.password = secret_bytes(password);
+	if (self_signup(&a, e) < 0)
+		return -1;
+	cli_say(
+	    cli, "%s has an account, and this device is its first.", a.name);
+	if (!a.no_two_factor)
+		cli_say(cli,
+		    "Two-factor is not on yet. "
+		    "Next: aumbry authenticator add");
+	return 0;
+}
+
+static int
+last_device(struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this is the account's only device: without its keys nobody can "
+	    "read the data any more");
+	return err_remedy(e,
+	    "Let another device in first (there: aumbry signin; here: aumbry "
+	    "device approve), or add --yes if that is meant.");
+}
+
+/* Keys that cannot speak, or that only the server calls removed. */
+static int
+maybe_last(const struct err *why, bool here, struct err *e)
+{
+	(void)err_set(e, ERR_INPUT_MISSING,
+	    "this may be the account's only device, without whose keys nobody "
+	    "can read the data any more; it cannot tell, for %s",
+	    why->msg);
+	return err_remedy(e,
+	    here ? "Add --yes if another device, a security key or a recovery "
+		   "key opens the account."
+		 : "To go on as this device: aumbry device adopt. To erase its "
+		   "keys although they may be the last: add --yes.");
+}
+
+/* The device leaves the circle if it can, and its home in any case. */
+static int
+leave(const struct cli *cli, const char *dir, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	struct err why = { 0 };
+	bool here = true;
+
+	/* A copy, or one with a damaged memory, cannot speak for the device. */
+	bool opened = adopt_look(dir, &here, &s, &why) == 0;
+	if (opened && !here)
+		(void)err_set(&why, ERR_DEVICE_COPIED,
+		    "its keys were made under another /etc/machine-id");
+	bool reached = opened && here && self_connect(s, &why) == 0 &&
+	    self_refresh(s, &why) == 0;
+	bool others = opened && circle_active_count(&s->circle) > 1;
+	if (reached && others) {
+		if (self_leave(s, &why) == 0)
+			return 0;
+		/* Did the others leave meanwhile? */
+		others = circle_active_count(&s->circle) > 1;
+	}
+	bool removed = !reached && why.code == ERR_DEVICE_REMOVED;
+	if (!others && !cli->yes)
+		return opened && here && !removed ? last_device(e)
+						  : maybe_last(&why, here, e);
+	if (removed || (reached && !others))
+		return 0;
+	cli_say(cli,
+	    "The account still lists this device: %s (%s).\n"
+	    "On another device, run: aumbry device remove",
+	    why.msg, err_name(why.code));
+	return 0;
+}
+
+/* No keys are lost: nothing to ask about. */
+static int
+end_visit(const char *dir, struct err *e)
+{
+	OWN(visit_free) struct visit *v = NULL;
+	struct err over;
+
+	if (visit_open(dir, &v, &over) == 0 &&
+	    control_call(v->remote, "DELETE", "/v1/session", NULL, false, NULL,
+		&over) < 0 &&
+	    over.code != ERR_SESSION_EXPIRED) {
+		*e = over;
+		return -1;
+	}
+	return home_erase(dir, e);
+}
+
+int
+cli_signout(struct cli *cli, struct err *e)
+{
+	OWN(mem_free) char *dir = NULL;
+	bool erase = false;
+	const struct cli_option options[] = { { "erase", CLI_FLAG, &erase } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
+		return -1;
+	dir = cli_home(cli);
+	if (visit_there(dir))
+		return end_visit(dir, e);
+	if (!home_has_key(dir))
+		return err_set(
+		    e, ERR_NOT_SIGNED_IN, "no account is signed in at %s", dir);
+	if (!erase && !cli->yes) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "signing out forgets this device's keys: to come back it "
+		    "must be let in again");
+		return err_remedy(
+		    e, "Add --erase (or --yes) if that is meant.");
+	}
+	if (self_founding(dir) && !cli->yes) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "a sign-up was cut off here: the account may have been "
+		    "made, and these are its only keys");
+		return err_remedy(e,
+		    "Go on with it: aumbry status   or add --yes to forget the "
+		    "keys.");
+	}
+	/* Nothing is told to the server: that could make the account yet. */
+	return !self_founding(dir) && leave(cli, dir, e) < 0
+	    ? -1
+	    : home_erase(dir, e);
+}
+
+/* ---- step-up, password ---- */
+
+int
+cli_step_up(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	struct cli_proof proof = { NULL, NULL };
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
+	    cli_account(cli, &a, e) < 0)
+		return -1;
+	return cli_prove(cli, a.remote, &proof, e);
+}
+
+int
+cli_password_change(struct cli *cli, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(secret_free) struct secret *old = NULL;
+	OWN(secret_free) struct secret *fresh = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *file = NULL;
+	const struct cli_option options[] = { CLI_PROOF(&proof),
+		{ "new-password-file", CLI_TEXT, &file } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
+		return -1;
+	if (strcmp(cli->args[0], "change") != 0)
+		return err_set(e, ERR_USAGE, "aumbry password change");
+	struct cli second = *cli;
+	if (file != NULL)
+		second.password_file = file;
+	else if (cli->password_file != NULL) {
+		(void)err_set(
+		    e, ERR_INPUT_MISSING, "the new password is needed");
+		return err_remedy(e, "Add: --new-password-file FILE");
+	}
+	if (cli_self(cli, &s, e) < 0 ||
+	    cli_password(cli, "Old password", false, &old, e) < 0 ||
+	    cli_new_password(&second, "New password", &fresh, e) < 0)
+		return -1;
+	struct prove prove = cli_asking(cli, &proof);
+	bool already;
+	if (self_change_password(s, secret_bytes(old), secret_bytes(fresh),
+		&prove, &already, e) < 0)
+		return -1;
+	cli_say(cli, "%s",
+	    already ? "The password was changed already: the new one is in "
+		      "force."
+		    : "The password is changed.");
+	return 0;
+}

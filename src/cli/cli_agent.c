@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_agent.c: aumbry agent: waits for devices that ask to join, and asks. */
+#include "cli/cli.h"
+
+#include "base/stop.h"
+#include "base/file.h"
+#include "base/now.h"
+#include "join/pair.h"
+#include "cli/desktop.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLL_S 50
+#define LOOK_MS 2000 /* how soon a prompt goes when another device answered */
+#define BACK_OFF_S 2
+#define BACK_OFF_MAX_S 60
+
+struct agent {
+	struct cli *cli;
+	struct self *self;
+	struct desktop *desktop; /* NULL: no desktop session */
+	uint64_t since_ms; /* of the newest request that was told */
+};
+
+static void
+agent_free(struct agent *a)
+{
+	desktop_free(&a->desktop);
+	self_free(&a->self);
+}
+
+/* Does anybody still wait for it? */
+static bool
+waits(struct agent *a, const struct pair_request *r)
+{
+	struct pair_request *list;
+	struct err ignored;
+	bool found = false;
+	size_t n;
+
+	if (pair_requests(a->self, 0, 0, &list, &n, &ignored) < 0)
+		return true; /* who knows */
+	for (size_t i = 0; i < n; i++)
+		found |= id_equal(&list[i].join, &r->join);
+	pair_requests_free(&list, n);
+	return found;
+}
+
+static void
+show_code(void *ctx, const char *code)
+{
+	struct agent *a = ctx;
+
+	(void)desktop_show(a->desktop, code,
+	    "Type this code into Aumbry on the new device, and nowhere else.",
+	    NULL);
+}
+
+static void
+let_in(struct agent *a, const struct pair_request *r)
+{
+	int64_t left_s = ((int64_t)r->expires_ms - now_ms()) / 1000;
+	struct err e;
+
+	stop_guard();
+	bool in = self_refresh(a->self, &e) == 0 &&
+	    pair_approve(a->self, r, left_s > 1 ? (unsigned)left_s : 1,
+		show_code, a, &e) == 0;
+	stop_unguard();
+	stop_end();
+	if (in) {
+		(void)desktop_show(a->desktop, "The device is in",
+		    "If this was not you: aumbry device remove", NULL);
+		return;
+	}
+	(void)desktop_show(
+	    a->desktop, "The device was not let in", e.msg, NULL);
+	cli_say(a->cli, "%s (%s)", e.msg, err_name(e.code));
+}
+
+/* The prompt goes when somebody answers it, here or on another device. */
+static void
+ask(struct agent *a, const struct pair_request *r)
+{
+	static const struct desktop_button buttons[2] = { { "allow", "Allow" },
+		{ "refuse", "Don't allow" } };
+	OWN(mem_free) char *from = cli_from(r->address, r->place);
+	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
+	OWN(buf_free) struct buf title = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	struct err e;
+
+	buf_printf(&title, "A %s asks to join %s@%s",
+	    circle_class_name(r->device.class), a->self->name, a->self->host);
+	buf_printf(&text,
+	    "%s, from %s. Whoever asks knows the password. Allow it only if "
+	    "this is you, now.",
+	    os, from);
+	uint32_t number = desktop_show(
+	    a->desktop, buf_text(&title), buf_text(&text), buttons);
+	while (number != 0 && now_ms() < (int64_t)r->expires_ms) {
+		const char *key = desktop_answer(a->desktop, number, LOOK_MS);
+		if (strcmp(key, "allow") == 0) {
+			let_in(a, r);
+			return;
+		}
+		if (strcmp(key, "refuse") == 0) {
+			if (pair_refuse(a->self, &r->join, &e) < 0)
+				cli_say(
+				    a->cli, "%s (%s)", e.msg, err_name(e.code));
+			return;
+		}
+		if (key[0] != '\0')
+			return;
+		if (!waits(a, r))
+			break;
+	}
+	if (number != 0)
+		desktop_hide(a->desktop, number);
+}
+
+/* A machine never asks its own user about itself. */
+static void
+take(struct agent *a, const struct pair_request *r)
+{
+	a->since_ms = r->created_ms;
+	if (r->here)
+		return;
+	cli_print_request(a->cli, r);
+	(void)fflush(stdout);
+	cli_say(a->cli, "If that is you, now: aumbry device approve %s",
+	    id_short(&r->join).s);
+	if (a->desktop != NULL)
+		ask(a, r);
+}
+
+/* What may be over in a minute is waited for. */
+static bool
+passes(enum err_code code)
+{
+	return code == ERR_SERVER_UNREACHABLE || code == ERR_SERVER_BUSY;
+}
+
+static int
+stay(struct agent *a, struct err *e)
+{
+	unsigned wait_s = 0;
+
+	for (;;) {
+		struct pair_request *list;
+		size_t n;
+		/* After a failure any answer is news: none is waited for. */
+		if (pair_requests(a->self, a->since_ms,
+			wait_s == 0 ? POLL_S : 0, &list, &n, e) < 0) {
+			if (!passes(e->code))
+				return -1;
+			if (wait_s == 0)
+				cli_say(a->cli, "%s (%s); waiting", e->msg,
+				    err_name(e->code));
+			wait_s = wait_s == 0 ? BACK_OFF_S : wait_s * 2;
+			if (wait_s > BACK_OFF_MAX_S)
+				wait_s = BACK_OFF_MAX_S;
+			(void)sleep(wait_s);
+			continue;
+		}
+		if (wait_s != 0)
+			cli_say(a->cli, "The server is there again.");
+		wait_s = 0;
+		for (size_t i = 0; i < n; i++)
+			take(a, &list[i]);
+		pair_requests_free(&list, n);
+	}
+}
+
+int
+cli_agent(struct cli *cli, struct err *e)
+{
+	OWN(agent_free) struct agent a = { .cli = cli };
+	OWN(fd_close) int lock = -1;
+
+	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 ||
+	    cli_self(cli, &a.self, e) < 0 ||
+	    homedir_lock(a.self->dir, "agent", &lock, e) < 0)
+		return -1;
+	a.desktop = desktop_open();
+	cli_say(cli, "Ready: %s",
+	    a.desktop != NULL ? "requests to join are shown on the desktop"
+			      : "requests to join are shown here");
+	return stay(&a, e);
+}

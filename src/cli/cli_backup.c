@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_backup.c: aumbry backup, aumbry restore. */
+#include "cli/cli.h"
+
+#include "backup/backup.h"
+#include "backup/restore.h"
+#include "base/version.h"
+#include "base/file.h"
+#include "base/now.h"
+#include "base/stop.h"
+
+#include <jansson.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TERMINAL_NS 200000000LL /* between two updates of a terminal */
+#define PIPE_NS 10000000000LL /* between two lines elsewhere */
+
+struct show {
+	const struct cli *cli;
+	int64_t started, last;
+	bool terminal, drawn;
+};
+
+static void
+show_begin(struct show *s, const struct cli *cli)
+{
+	s->cli = cli;
+	s->started = s->last = now_mono_ns();
+	s->terminal = isatty(STDERR_FILENO) != 0;
+}
+
+/* Is it time to say something? */
+static bool
+due(struct show *s)
+{
+	int64_t now = now_mono_ns();
+
+	if (s->cli->quiet || s->cli->json ||
+	    now - s->last < (s->terminal ? TERMINAL_NS : PIPE_NS))
+		return false;
+	s->last = now;
+	return true;
+}
+
+static void
+erase(struct show *s)
+{
+	if (s->drawn)
+		(void)fprintf(stderr, "\033[A\r\033[J");
+	s->drawn = false;
+}
+
+static void
+warn(void *ctx, struct bytes path, const struct err *why)
+{
+	struct show *s = ctx;
+	OWN(mem_free) char *shown = cli_shown(path);
+
+	erase(s);
+	(void)fprintf(stderr, "aumbry: /%s: %s (%s)\n", shown, why->msg,
+	    err_name(why->code));
+}
+
+/* " of N", or nothing while nobody knows. */
+static char *
+of_all(uint64_t all, char *(*text)(uint64_t))
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	if (all > 0) {
+		OWN(mem_free) char *n = text(all);
+		buf_printf(&b, " of %s", n);
+	}
+	return mem_text(buf_text(&b));
+}
+
+static char *
+number(uint64_t n)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_printf(&b, "%llu", (unsigned long long)n);
+	return mem_text(buf_text(&b));
+}
+
+/* "35 %, 2 min left; ": a file costs as much as so many of its bytes. */
+static char *
+outlook(const struct backup_progress *p, double seconds)
+{
+	const double each = 8192;
+	double done = (double)p->bytes + each * (double)p->files;
+	double all = (double)p->all_bytes + each * (double)p->all_files;
+	OWN(buf_free) struct buf b = { 0 };
+
+	if (p->all_files == 0 || done <= 0 || all <= 0)
+		return mem_text("");
+	double share = done < all ? done / all : 1;
+	uint64_t left = (uint64_t)(seconds * (1 - share) / share + 0.5);
+	buf_printf(&b, "%.0f %%", 100 * share);
+	if (seconds < 2)
+		buf_put_str(&b, "; "); /* too soon to tell */
+	else if (left >= 3600)
+		buf_printf(&b, ", %llu h %llu min left; ",
+		    (unsigned long long)(left / 3600),
+		    (unsigned long long)(left / 60 % 60));
+	else if (left >= 60)
+		buf_printf(&b, ", %llu min %llu s left; ",
+		    (unsigned long long)(left / 60),
+		    (unsigned long long)(left % 60));
+	else
+		buf_printf(&b, ", %llu s left; ", (unsigned long long)left);
+	return mem_text(buf_text(&b));
+}
+
+/* How many bytes of UTF-8 fit into so many columns; wide ones take two. */
+static int
+fitting(const char *s, size_t columns)
+{
+	size_t i = 0, used = 0;
+
+	while (s[i] != '\0') {
+		size_t n = 1;
+		while (((unsigned char)s[i + n] & 0xc0) == 0x80)
+			n++;
+		/* U+1100 is where the first wide ones are. */
+		used +=
+		    n > 3 || (n == 3 && (unsigned char)s[i] >= 0xe1) ? 2 : 1;
+		if (used > columns)
+			break;
+		i += n;
+	}
+	return (int)i;
+}
+
+static size_t
+columns(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 10
+	    ? w.ws_col - 1U
+	    : 79;
+}
+
+static void
+progress(void *ctx, const struct backup_progress *p)
+{
+	struct show *s = ctx;
+
+	if (!due(s))
+		return;
+	double seconds = (double)(s->last - s->started) / 1e9;
+	OWN(mem_free) char *bytes = cli_size(p->bytes);
+	OWN(mem_free) char *fresh = cli_size(p->new_bytes);
+	OWN(mem_free)
+	char *rate = cli_size((uint64_t)((double)p->bytes / (seconds + 0.001)));
+	OWN(mem_free) char *path = cli_shown(bytes_str(p->path));
+	OWN(mem_free) char *files_of = of_all(p->all_files, number);
+	OWN(mem_free) char *bytes_of_all = of_all(p->all_bytes, cli_size);
+	OWN(mem_free) char *hope = outlook(p, seconds);
+	OWN(buf_free) struct buf line = { 0 };
+	buf_printf(&line, "%s%llu%s files, %s%s, %s new, %s/s", hope,
+	    (unsigned long long)p->files, files_of, bytes, bytes_of_all, fresh,
+	    rate);
+	erase(s);
+	if (s->terminal)
+		(void)fprintf(stderr, "%.*s\n  /%.*s",
+		    fitting(buf_text(&line), columns()), buf_text(&line),
+		    fitting(path, columns() - 3), path);
+	else
+		(void)fprintf(stderr, "%s  /%s\n", buf_text(&line), path);
+	s->drawn = s->terminal;
+}
+
+/* Who reads by a code, with keys from the escrow, stores nothing. */
+static int
+may_write(const struct cli_repo *r, struct err *e)
+{
+	if (r->reader == NULL)
+		return 0;
+	(void)err_set(e, ERR_PERMISSION,
+	    "this sign-in was by a code: it reads backups, and makes none");
+	return err_remedy(e,
+	    "Make this a device of the account: aumbry signout, then: aumbry "
+	    "signin URL NAME");
+}
+
+/* What a session that was kept from before does not say. */
+static int
+learn_two_factor(struct self *s, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	const char *state = "";
+
+	if (s->two_factor.n > 0)
+		return 0;
+	if (control_call(
+		s->remote, "GET", "/v1/account", NULL, false, &answer, e) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	buf_put_str(&s->two_factor, state);
+	return 0;
+}
+
+/* Told in our own words, before anything is read. */
+static int
+two_factor_gate(struct self *s, struct err *e)
+{
+	if (s == NULL)
+		return 0;
+	if (learn_two_factor(s, e) < 0)
+		return -1;
+	if (strcmp(buf_text(&s->two_factor), "on") == 0)
+		return 0;
+	(void)err_set(e, ERR_TWO_FACTOR_REQUIRED,
+	    "Backup needs two-factor authentication, and it is %s for %s@%s.",
+	    buf_text(&s->two_factor), s->name, s->host);
+	return err_remedy(e, "Run: aumbry %s",
+	    strcmp(buf_text(&s->two_factor), "pending") == 0
+		? "authenticator add"
+		: "two-factor on");
+}
+
+static void
+print_done(const struct cli *cli, const struct backup_result *r)
+{
+	const struct backup_progress *t = &r->totals;
+
+	if (cli->json) {
+		json_t *j =
+		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"event", "done", "files", (json_int_t)t->files, "dirs",
+			(json_int_t)t->dirs, "bytes", (json_int_t)t->bytes,
+			"new_bytes", (json_int_t)t->new_bytes, "stored_bytes",
+			(json_int_t)t->stored_bytes, "errors",
+			(json_int_t)t->errors, "duration_ms",
+			(json_int_t)r->duration_ms);
+		/* A dry run makes none. */
+		if (!id_zero(&r->snapshot))
+			(void)json_object_set_new(j, "snapshot",
+			    json_string(id_text(&r->snapshot).s));
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+		return;
+	}
+	OWN(mem_free) char *bytes = cli_size(t->bytes);
+	OWN(mem_free) char *fresh = cli_size(t->new_bytes);
+	OWN(mem_free) char *stored = cli_size(t->stored_bytes);
+	cli_say(cli,
+	    "%llu files, %llu directories, %s; %s new, %s stored, %.1f s",
+	    (unsigned long long)t->files, (unsigned long long)t->dirs, bytes,
+	    fresh, stored, (double)r->duration_ms / 1000);
+	if (!id_zero(&r->snapshot))
+		(void)printf("%s\n", id_short(&r->snapshot).s);
+}
+
+static const char *
+home_of_user(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *p = getpwuid(getuid());
+
+	if (home != NULL && home[0] == '/')
+		return home;
+	return p != NULL ? p->pw_dir : "/";
+}
+
+/* A repository that lies in what is backed up must not hold itself. */
+static void
+avoid_repo(const struct cli *cli, struct backup_options *o)
+{
+	struct stat st;
+
+	if (cli->repo == NULL || stat(cli->repo, &st) < 0)
+		return;
+	o->repo_dev = st.st_dev;
+	o->repo_ino = st.st_ino;
+}
+
+int
+cli_backup(struct cli *cli, struct err *e)
+{
+	OWN(cli_list_free) struct cli_list tags = { 0 };
+	OWN(cli_list_free) struct cli_list excludes = { 0 };
+	OWN(cli_list_free) struct cli_list files = { 0 };
+	OWN(cli_list_free) struct cli_list secrets = { 0 };
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(fd_close) int lock = -1;
+	struct backup_options o = { .version = AUMBRY_VERSION };
+	const struct cli_option options[] = { { "tag", CLI_LIST, &tags },
+		{ "exclude", CLI_LIST, &excludes },
+		{ "exclude-from", CLI_LIST, &files },
+		{ "secret", CLI_LIST, &secrets },
+		{ "one-file-system", CLI_FLAG, &o.one_file_system },
+		{ "dry-run", CLI_FLAG, &o.dry_run },
+		{ "verify", CLI_FLAG, &o.verify },
+		{ "new", CLI_FLAG, &cli->new_repo },
+		{ "to", CLI_TEXT, &cli->repo } };
+	struct show show = { 0 };
+	struct backup_result result;
+	char host[256] = "";
+	const char *home = home_of_user();
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
+	    snapshot_check_tags(tags.items, tags.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++)
+		if (strcmp(files.items[i], "-") == 0 &&
+		    cli->password_file != NULL &&
+		    strcmp(cli->password_file, "-") == 0)
+			return err_set(e, ERR_USAGE,
+			    "standard input cannot be the password and "
+			    "--exclude-from at once");
+	/* A dry run makes nothing: what is not there holds nothing yet. */
+	bool none =
+	    cli->repo != NULL && o.dry_run && !depot_local_there(cli->repo);
+	if (!none &&
+	    ((cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
+		cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
+		two_factor_gate(r.self, e) < 0 ||
+		homedir_lock(r.dir, "backup", &lock, e) < 0))
+		return -1;
+	(void)gethostname(host, sizeof host - 1);
+	const struct passwd *p = getpwuid(getuid());
+	o.paths = cli->n_args > 0 ? (const char *const *)cli->args : &home;
+	o.n_paths = cli->n_args > 0 ? (size_t)cli->n_args : 1;
+	o.tags = tags.items;
+	o.n_tags = tags.n;
+	o.excludes = excludes.items;
+	o.n_excludes = excludes.n;
+	o.exclude_files = files.items;
+	o.n_exclude_files = files.n;
+	o.secrets = secrets.items;
+	o.n_secrets = secrets.n;
+	o.host = host;
+	o.user = p != NULL ? p->pw_name : "";
+	avoid_repo(cli, &o);
+	o.warn = warn;
+	o.progress = progress;
+	o.ctx = &show;
+	show_begin(&show, cli);
+	if (!cli->quiet && !cli->json) /* before the first line that shows it */
+		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
+	o.stop = stop_order_asked;
+	stop_order_begin();
+	int rc = backup_run(r.repo, &o, &result, e);
+	stop_order_end();
+	erase(&show);
+	if (rc < 0)
+		return -1;
+	/* The backup stands without it; the next one says it again. */
+	struct err ignored;
+	if (r.self != NULL && !o.dry_run)
+		(void)!self_note_seen(r.self, true, &ignored);
+	print_done(cli, &result);
+	if (r.repo != NULL && r.repo->lost > 0)
+		cli_warn(
+		    "aumbry: %llu packs are not stored any more; what of them "
+		    "this backup has is stored again. Run: aumbry check",
+		    (unsigned long long)r.repo->lost);
+	if (result.partial) {
+		cli_warn(
+		    "aumbry: %llu files could not be read and are not in the "
+		    "backup\n%s\n(%s)",
+		    (unsigned long long)result.totals.errors,
+		    err_fix(&(struct err){ .code = ERR_READ_INCOMPLETE }),
+		    err_name(ERR_READ_INCOMPLETE));
+		cli->status = err_exit(ERR_READ_INCOMPLETE);
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static void
+restore_progress(void *ctx, const struct restore_progress *p)
+{
+	struct show *s = ctx;
+
+	if (!due(s))
+		return;
+	OWN(mem_free) char *done = cli_size(p->bytes);
+	OWN(mem_free) char *all = cli_size(p->all_bytes);
+	erase(s);
+	if (p->all_known)
+		(void)fprintf(stderr, "%llu of %llu files, %s of %s\n",
+		    (unsigned long long)p->files,
+		    (unsigned long long)p->all_files, done, all);
+	else
+		(void)fprintf(stderr, "%llu files, %s\n",
+		    (unsigned long long)p->files, done);
+	s->drawn = s->terminal;
+}
+
+static void
+list_path(void *ctx, struct bytes path, const struct entry *x)
+{
+	const struct show *s = ctx;
+	OWN(mem_free) char *shown = cli_shown(path);
+
+	if (s->cli->json) {
+		json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
+		    "would-restore", "path", cli_json_bytes(path), "type",
+		    entry_type_name(x->type), "size", (json_int_t)x->size,
+		    "mtime", (json_int_t)x->mtime_s);
+		cli_json_raw(j, "path_raw", path);
+		cli_print_json(j);
+	} else {
+		(void)printf(
+		    "%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
+	}
+}
+
+static int
+overwrite_rule(const char *word, enum place_rule *rule, struct err *e)
+{
+	static const struct {
+		const char *word;
+		enum place_rule rule;
+	} rules[] = { { "never", PLACE_NEVER }, { "older", PLACE_OLDER },
+		{ "always", PLACE_ALWAYS } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (strcmp(word, rules[i].word) == 0) {
+			*rule = rules[i].rule;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE,
+	    "--overwrite is never, older or always, not %s", word);
+}
+
+static void
+print_restored(struct cli *cli, const struct restore_result *r)
+{
+	OWN(mem_free) char *bytes = cli_size(r->totals.bytes);
+
+	if (cli->json) {
+		json_t *j = json_pack(
+		    "{s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, "
+		    "s:I}}",
+		    "event", "done", "files", (json_int_t)r->totals.files,
+		    "bytes", (json_int_t)r->totals.bytes, "errors",
+		    (json_int_t)r->errors, "damaged", (json_int_t)r->damaged,
+		    "duration_ms", (json_int_t)r->duration_ms, "lost", "owners",
+		    (json_int_t)r->counts.owners, "modes",
+		    (json_int_t)r->counts.modes, "acls",
+		    (json_int_t)r->counts.acls, "attributes",
+		    (json_int_t)r->counts.xattrs, "flags",
+		    (json_int_t)r->counts.flags);
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(j);
+	} else {
+		cli_say(cli, "%llu files, %s, %.1f s",
+		    (unsigned long long)r->totals.files, bytes,
+		    (double)r->duration_ms / 1000);
+	}
+}
+
+/* What came back without all of its properties: a line for each kind. */
+static bool
+print_lost(const struct place_counts *c)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} kinds[] = {
+		{ c->owners, "their owner or group, which only root can give" },
+		{ c->modes, "their mode, which this file system refused" },
+		{ c->acls, "their access list, which was refused here" },
+		{ c->xattrs, "an attribute that was refused here" },
+		{ c->flags, "their flags, as +i, which were refused here" },
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		any = true;
+		cli_warn("aumbry: %llu objects came back without %s",
+		    (unsigned long long)kinds[i].n, kinds[i].what);
+	}
+	return any;
+}
+
+static void
+restore_status(struct cli *cli, const struct restore_result *r)
+{
+	enum err_code code = ERR_WRITE_INCOMPLETE;
+	bool lost = print_lost(&r->counts);
+
+	if (r->errors == 0 && lost) {
+		cli_warn("%s\n(%s)", err_fix(&(struct err){ .code = code }),
+		    err_name(code));
+		cli->status = err_exit(code);
+	}
+	if (r->errors == 0)
+		return;
+	if (r->damaged > 0)
+		code = ERR_SNAPSHOT_DAMAGED;
+	else if (r->closed == r->errors)
+		code = ERR_CATEGORY_CLOSED;
+	struct err e = { .code = code };
+	(void)fprintf(stderr,
+	    "aumbry: %llu objects were not restored: %s\n"
+	    "%s\n(%s)\n",
+	    (unsigned long long)r->errors, err_what(code), err_fix(&e),
+	    err_name(code));
+	cli->status = err_exit(code);
+}
+
+int
+cli_restore(struct cli *cli, struct err *e)
+{
+	OWN(cli_list_free) struct cli_list includes = { 0 };
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+	OWN(cli_picked_free) struct cli_picked at = { 0 };
+	struct restore_options o = { 0 };
+	struct cli_latest latest = { 0 };
+	const char *overwrite = "never";
+	const struct cli_option options[] = { { "to", CLI_TEXT, &o.to },
+		{ "include", CLI_LIST, &includes },
+		{ "dry-run", CLI_FLAG, &o.dry_run },
+		{ "numeric-ids", CLI_FLAG, &o.numeric_ids },
+		{ "host", CLI_TEXT, &latest.host },
+		{ "path", CLI_TEXT, &latest.path },
+		{ "overwrite", CLI_TEXT, &overwrite } };
+	struct restore_result result;
+	struct show show = { 0 };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
+	    overwrite_rule(overwrite, &o.rule, e) < 0)
+		return -1;
+	if (o.to == NULL && !o.dry_run)
+		return err_set(e, ERR_USAGE, "--to DIR is missing");
+	cli->reads = true;
+	if (cli_view(cli, &v, e) < 0 ||
+	    cli_pick(cli, v.src, &v.list, cli->args[0], &latest, &at, e) < 0)
+		return -1;
+	o.path = buf_text(&at.path);
+	o.includes = includes.items;
+	o.n_includes = includes.n;
+	o.warn = warn;
+	o.list = o.dry_run ? list_path : NULL;
+	o.progress = restore_progress;
+	o.ctx = &show;
+	show_begin(&show, cli);
+	int rc = restore_run(v.repo.repo, at.snap, &o, &result, e);
+	erase(&show);
+	if (rc < 0)
+		return -1;
+	if (includes.n > 0 && result.included == 0)
+		return err_set(e, ERR_NOT_FOUND,
+		    "nothing there is included by these patterns");
+	if (o.dry_run)
+		return 0;
+	struct err ignored;
+	if (v.repo.self != NULL)
+		(void)!self_note_seen(v.repo.self, false, &ignored);
+	print_restored(cli, &result);
+	restore_status(cli, &result);
+	return 0;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_factor.c: two-factor and the authenticator. */
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "client/login.h"
+
+#include <qrencode.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Two modules to a character, dark on light, with its quiet zone. */
+static void
+print_qr(const char *text)
+{
+	QRcode *q = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
+
+	if (q == NULL)
+		return;
+	for (int y = -2; y < q->width + 2; y += 2) {
+		(void)fputs("\033[47m\033[30m", stderr);
+		for (int x = -2; x < q->width + 2; x++) {
+			bool up = x >= 0 && x < q->width && y >= 0 &&
+			    y < q->width &&
+			    (q->data[y * q->width + x] & 1) != 0;
+			bool down = x >= 0 && x < q->width && y + 1 >= 0 &&
+			    y + 1 < q->width &&
+			    (q->data[(y + 1) * q->width + x] & 1) != 0;
+			(void)fputs(up && down ? "█"
+				: up	       ? "▀"
+				: down	       ? "▄"
+					       : " ",
+			    stderr);
+		}
+		(void)fputs("\033[0m\n", stderr);
+	}
+	QRcode_free(q);
+}
+
+static int
+add(struct cli *cli, struct remote *r, const struct cli_proof *p,
+    const char *file, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	OWN(buf_free) struct buf line = { 0 };
+	const char *secret = "", *uri = "";
+
+	if (cli_stepped_call(
+		cli, r, "POST", "/v1/authenticator", NULL, p, &answer, e) < 0 ||
+	    jsonio_text(answer, "secret", &secret, e) < 0 ||
+	    jsonio_text(answer, "uri", &uri, e) < 0)
+		return -1;
+	/* First of all: whatever becomes of the file, it waits now. */
+	if (isatty(STDERR_FILENO))
+		print_qr(uri);
+	(void)printf("%s\n", secret);
+	if (file == NULL)
+		return 0;
+	buf_put_str(&line, secret);
+	buf_put_u8(&line, '\n');
+	return file_write(file, buf_bytes(&line), 0600, e);
+}
+
+static int
+confirm(struct remote *r, const char *code, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	jsonio_put_text(ask, "code", code);
+	return control_call(
+	    r, "POST", "/v1/authenticator/confirm", ask, false, &answer, e);
+}
+
+int
+cli_authenticator(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *file = NULL, *state = "";
+	const struct cli_option options[] = { CLI_PROOF(&proof),
+		{ "secret-file", CLI_TEXT, &file } };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	if (strcmp(verb, "add") == 0 && cli->n_args == 1) {
+		if (cli_account(cli, &a, e) < 0 ||
+		    add(cli, a.remote, &proof, file, e) < 0)
+			return -1;
+		cli_say(cli,
+		    "Scan or type this into an authenticator app, then: "
+		    "aumbry authenticator confirm CODE");
+		return 0;
+	}
+	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
+		return cli_account(cli, &a, e) < 0
+		    ? -1
+		    : cli_stepped_call(cli, a.remote, "DELETE",
+			  "/v1/authenticator", NULL, &proof, &answer, e);
+	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
+		return err_set(e, ERR_USAGE,
+		    "aumbry authenticator add | confirm CODE | remove");
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	jsonio_put_text(ask, "code", cli->args[1]);
+	if (control_call(a.remote, "POST", "/v1/authenticator/confirm", ask,
+		false, &answer, e) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	cli_say(
+	    cli, "The authenticator is confirmed; two-factor is %s.", state);
+	return 0;
+}
+
+/* ---- two-factor ---- */
+
+static int
+set(struct cli *cli, struct remote *r, const char *state,
+    const struct cli_proof *p, json_t **answer, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+
+	jsonio_put_text(ask, "state", state);
+	return cli_stepped_call(
+	    cli, r, "POST", "/v1/two-factor", ask, p, answer, e);
+}
+
+/* On a terminal, what is missing is made at once. */
+static int
+walk(struct cli *cli, struct remote *r, const struct cli_proof *p,
+    json_t **answer, struct err *e)
+{
+	cli_say(cli,
+	    "Two-factor needs something to fall back on when no trusted device "
+	    "is at hand.\nAn authenticator app on a phone is one: scan this "
+	    "with it.\n");
+	if (add(cli, r, p, NULL, e) < 0)
+		return -1;
+	for (unsigned i = 1;; i++) {
+		OWN(buf_free) struct buf code = { 0 };
+		if (cli_line(cli, "Code that the app shows",
+			"aumbry authenticator confirm CODE", &code, e) < 0)
+			return -1;
+		if (confirm(r, buf_text(&code), e) == 0)
+			break;
+		bool wrong =
+		    e->code == ERR_WRONG_CODE || e->code == ERR_WRONG_CODE_KIND;
+		if (!wrong || i == PROVE_TRIES)
+			return -1;
+		cli_say(cli, "Once more: %s.", e->msg);
+	}
+	return set(cli, r, "on", p, answer, e);
+}
+
+static int
+turn(struct cli *cli, struct remote *r, const char *state,
+    const struct cli_proof *p, json_t **answer, struct err *e)
+{
+	if (set(cli, r, state, p, answer, e) == 0)
+		return 0;
+	return e->code == ERR_FACTOR_MISSING && isatty(STDIN_FILENO) != 0
+	    ? walk(cli, r, p, answer, e)
+	    : -1;
+}
+
+/* ---- all factors are lost ---- */
+
+static int
+no_code(void *ctx, const char *with, const struct err *why, struct buf *code,
+    struct err *e)
+{
+	(void)ctx;
+	(void)with;
+	(void)why;
+	(void)code;
+	return err_set(e, ERR_INPUT_MISSING, "there is no code");
+}
+
+struct losing {
+	struct cli *cli;
+	struct remote *remote;
+	bool proven;
+};
+
+/* The password, and nothing beside it. */
+static int
+password_alone(void *ctx, struct bytes password, struct err *e)
+{
+	struct losing *j = ctx;
+	struct prove p = { .with = "authenticator", .ask = no_code };
+	struct login l = { 0 };
+
+	int rc = login_step_up(j->remote, password, &p, &l, e);
+	login_free(&l);
+	j->proven = rc == 0;
+	if (rc == 0 ||
+	    (e->code != ERR_INPUT_MISSING && e->code != ERR_FACTOR_MISSING &&
+		e->code != ERR_KEY_REQUIRED))
+		return rc;
+	err_clear(e);
+	return 0;
+}
+
+static int
+lost(struct cli *cli, struct remote *r, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct losing j = { cli, r, false };
+	uint64_t ready_ms;
+
+	if (cli_with_password(cli, "Password", password_alone, &j, e) < 0)
+		return -1;
+	if (j.proven) {
+		cli_say(cli,
+		    "The password is enough now, on this device and for a "
+		    "day. Next: aumbry authenticator add");
+		return 0;
+	}
+	if (control_call(
+		r, "POST", "/v1/factors/lost", NULL, false, &answer, e) < 0 ||
+	    jsonio_u64(answer, "ready_ms", &ready_ms, e) < 0)
+		return -1;
+	OWN(mem_free) char *when = cli_time(ready_ms);
+	cli_say(cli,
+	    "From %s on, and for a day, the password is enough on this "
+	    "device.\nUntil then every device and mail address is told, and "
+	    "can stop it; a factor that turns up ends it, too.",
+	    when);
+	return 0;
+}
+
+static int
+lost_or_not(struct cli *cli, const char *verb, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	return strcmp(verb, "lost") == 0
+	    ? lost(cli, a.remote, e)
+	    : control_call(
+		  a.remote, "DELETE", "/v1/factors/lost", NULL, false, NULL, e);
+}
+
+int
+cli_two_factor(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *answer = NULL;
+	struct cli_proof proof = { NULL, NULL };
+	const char *state = "";
+	const struct cli_option options[] = { CLI_PROOF(&proof) };
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	if (strcmp(verb, "lost") == 0 || strcmp(verb, "not-lost") == 0)
+		return lost_or_not(cli, verb, e);
+	bool change = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
+	if (!change && strcmp(verb, "status") != 0)
+		return err_set(e, ERR_USAGE,
+		    "aumbry two-factor status | on | off | lost | not-lost");
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	if ((change ? turn(cli, a.remote, verb, &proof, &answer, e)
+		    : control_call(a.remote, "GET", "/v1/account", NULL, false,
+			  &answer, e)) < 0 ||
+	    jsonio_text(answer, "two_factor", &state, e) < 0)
+		return -1;
+	if (cli->json)
+		(void)printf("{\"two_factor\":\"%s\"}\n", state);
+	else
+		(void)printf("two-factor is %s\n", state);
+	return 0;
+}

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_recovery.c: aumbry recovery: ways back in, and who uses one. */
+#include "cli/cli_recovery.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- showing ---- */
+
+static const char *
+kind_word(uint8_t kind)
+{
+	return kind == RECOVERY_KEY    ? "key"
+	    : kind == RECOVERY_CONTACT ? "contact"
+	    : kind == RECOVERY_KIT     ? "kit"
+				       : "?";
+}
+
+static void
+print_info(const struct recovery_info *i)
+{
+	OWN(mem_free) char *label = cli_shown(bytes_str(i->label));
+	OWN(mem_free) char *made = cli_time(i->created_ms);
+	OWN(mem_free) char *tried = cli_time(i->tried_ms);
+
+	(void)printf("%-8s %s  %-16s made %s, ", kind_word(i->kind),
+	    id_short(&i->keyref).s, label, i->created_ms != 0 ? made : "?");
+	if (i->tried_ms != 0)
+		(void)printf("tried %s", tried);
+	else
+		(void)printf("never tried");
+	if (i->waits)
+		(void)printf(", WAITS");
+	if (i->leaves)
+		(void)printf(", will leave");
+	if (!i->sealed)
+		(void)printf(", the server LACKS its newest keys");
+	(void)putchar('\n');
+}
+
+static json_t *
+info_json(const struct recovery_info *i)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "id",
+	    id_text(&i->keyref).s, "kind", kind_word(i->kind), "label",
+	    i->label, "created", (json_int_t)i->created_ms, "tried",
+	    (json_int_t)i->tried_ms, "waits", i->waits, "leaves", i->leaves,
+	    "sealed", i->sealed);
+}
+
+/* Whose half it was, as only the account's devices know. */
+static const char *
+helper_of(const json_t *v, const struct recovery_info *list, size_t n)
+{
+	struct err ignored;
+	struct id keyref;
+
+	if (jsonio_id(v, "keyref", &keyref, &ignored) < 0)
+		return "";
+	for (size_t i = 0; i < n; i++)
+		if (id_equal(&list[i].keyref, &keyref))
+			return list[i].label;
+	return "";
+}
+
+static void
+print_open(const json_t *v, const char *helper)
+{
+	OWN(mem_free) char *who = cli_shown(bytes_str(helper));
+	const char *way = "", *address = "", *id = "";
+	uint64_t ready = 0;
+	struct err ignored;
+
+	(void)!jsonio_text(v, "id", &id, &ignored);
+	(void)!jsonio_text(v, "way", &way, &ignored);
+	(void)!jsonio_text(v, "address", &address, &ignored);
+	(void)!jsonio_u64(v, "ready_ms", &ready, &ignored);
+	OWN(mem_free)
+	char *from =
+	    cli_from(address, json_string_value(json_object_get(v, "place")));
+	OWN(mem_free) char *when = cli_time(ready);
+	(void)printf("! a recovery by %s%s%s from %s can be stopped until %s: "
+		     "aumbry recovery stop %.8s\n",
+	    way, who[0] != '\0' ? " " : "", who, from, when, id);
+}
+
+static int
+status(struct cli *cli, struct self *s, struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	OWN(jsonio_free) json_t *answer = NULL;
+	size_t n;
+
+	if (recovery_all(s, &list, &n, e) < 0 ||
+	    control_call(
+		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *open = json_object_get(answer, "open");
+	if (cli->json) {
+		json_t *ways = json_array();
+		for (size_t i = 0; i < n; i++)
+			(void)json_array_append_new(ways, info_json(&list[i]));
+		cli_print_json(json_pack("{s:o, s:I, s:O}", "ways", ways,
+		    "change_ms",
+		    (json_int_t)(s->circle.pending ? s->circle.pending_ms : 0),
+		    "open", open));
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		print_info(&list[i]);
+	if (n == 0)
+		cli_say(cli,
+		    "There is no way back in but your devices and security "
+		    "keys. Make one: aumbry recovery key create");
+	for (size_t i = 0; i < json_array_size(open); i++) {
+		const json_t *v = json_array_get(open, i);
+		print_open(v, helper_of(v, list, n));
+	}
+	return 0;
+}
+
+/* ---- a key ---- */
+
+char *
+cli_recovery_account(const struct self *s)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_printf(&b, "%s@%s", s->name, s->host);
+	return mem_text(buf_text(&b));
+}
+
+void
+cli_recovery_say(const struct cli *cli, uint64_t waits_ms, const char *what)
+{
+	OWN(mem_free) char *when = cli_time(waits_ms);
+
+	if (waits_ms == 0)
+		cli_say(cli, "%s", what);
+	else
+		cli_say(cli,
+		    "%s It takes force at %s, unless an older device stops it: "
+		    "aumbry recovery veto",
+		    what, when);
+}
+
+int
+cli_recovery_show(struct cli *cli, const struct secret *code,
+    enum reccode_kind kind, const char *words, struct err *e)
+{
+	OWN(buf_free) struct buf text = { 0 };
+
+	reccode_make(code, kind, &text);
+	(void)printf("%s\n", buf_text(&text));
+	(void)fflush(stdout);
+	mem_wipe(text.p, text.n);
+	cli_say(cli, "%s", words);
+	for (int tries = 1;; tries++) {
+		OWN(buf_free) struct buf typed = { 0 };
+		OWN(secret_free) struct secret *again = NULL;
+		if (cli_line(cli, "Type it, to see that it is written right",
+			"--out F", &typed, e) < 0)
+			return -1;
+		if (reccode_parse(buf_bytes(&typed), kind, &again, e) == 0 &&
+		    secret_equal(again, code))
+			return 0;
+		if (tries == 5)
+			return err_set(e, ERR_RECOVERY_CODE,
+			    "the code was not typed right; nothing was "
+			    "changed");
+		cli_say(
+		    cli, "%s", again == NULL ? e->msg : "That is another one.");
+	}
+}
+
+static int
+hand_out(struct cli *cli, const struct self *s, const struct secret *code,
+    const char *out, struct err *e)
+{
+	OWN(buf_free) struct buf file = { 0 };
+	OWN(mem_free) char *account = cli_recovery_account(s);
+
+	if (out == NULL && isatty(STDIN_FILENO))
+		return cli_recovery_show(cli, code, RECCODE_KEY,
+		    "This is the recovery key, and it is shown only now. Write "
+		    "it down and keep it where\nyou will find it and nobody "
+		    "else looks: who has it opens everything.",
+		    e);
+	if (out == NULL) {
+		(void)err_set(e, ERR_INPUT_MISSING,
+		    "a recovery key is typed again before it counts, and there "
+		    "is no terminal for that");
+		return err_remedy(e, "Add: --out F");
+	}
+	if (file_exists(out))
+		return err_set(e, ERR_REPO_EXISTS, "%s is there already", out);
+	recovery_file_make(code, RECCODE_KEY, account, &file);
+	return file_write(out, buf_bytes(&file), 0600, e);
+}
+
+const struct recovery_info *
+cli_recovery_of(
+    const struct recovery_info *list, size_t n, enum recovery_kind kind)
+{
+	for (size_t i = n; i-- > 0;)
+		if (list[i].kind == kind && !list[i].leaves)
+			return &list[i];
+	return NULL;
+}
+
+int
+cli_recovery_put(struct cli *cli, struct self *s,
+    const struct recovery_new *made, const struct recovery_info *old,
+    const struct cli_proof *p, uint64_t *waits_ms, struct err *e)
+{
+	return cli_stepped_call(cli, s->remote, "POST", "/v1/recovery",
+		   made->stage, p, NULL, e) < 0
+	    ? -1
+	    : recovery_add(
+		  s, made, old != NULL ? &old->keyref : NULL, waits_ms, e);
+}
+
+bool
+cli_recovery_useless(struct cli *cli, struct self *s,
+    const struct recovery_new *made, const char *where, const struct err *e)
+{
+	if (recovery_unused(s, &made->keyref, e))
+		return true;
+	cli_say(cli,
+	    "It may count nevertheless: keep %s. What there is says: aumbry "
+	    "recovery status",
+	    where != NULL ? where : "what was just shown");
+	return false;
+}
+
+struct removing {
+	struct self *self;
+	const struct id *keyref;
+	uint64_t waits_ms;
+};
+
+static int
+remove_one(void *ctx, struct err *e)
+{
+	struct removing *r = ctx;
+
+	return recovery_remove(r->self, r->keyref, &r->waits_ms, e);
+}
+
+int
+cli_recovery_drop(struct cli *cli, struct self *s,
+    const struct recovery_info *old, const struct cli_proof *p,
+    uint64_t *waits_ms, struct err *e)
+{
+	struct removing r = { s, &old->keyref, 0 };
+	int rc = cli_stepped(cli, s->remote, p, remove_one, &r, e);
+
+	*waits_ms = r.waits_ms;
+	return rc;
+}
+
+static int
+key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
+    const char *out, const struct cli_proof *p, struct err *e)
+{
+	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
+	uint64_t waits;
+
+	recovery_draw(s, RECOVERY_KEY, "", &made);
+	if (hand_out(cli, s, made.code, out, e) < 0)
+		return -1;
+	if (cli_recovery_put(cli, s, &made, old, p, &waits, e) < 0) {
+		/* A file with a key that opens nothing would be a trap. */
+		if (cli_recovery_useless(cli, s, &made, out, e) && out != NULL)
+			(void)unlink(out);
+		return -1;
+	}
+	cli_recovery_say(cli, waits,
+	    old != NULL ? "The recovery key is replaced; the old one ends."
+			: "The recovery key is made: with it you get back in, "
+			  "and to everything, without any device.");
+	return 0;
+}
+
+static int
+key_remove(struct cli *cli, struct self *s, const struct recovery_info *old,
+    const struct cli_proof *p, struct err *e)
+{
+	uint64_t waits;
+
+	if (cli_recovery_drop(cli, s, old, p, &waits, e) < 0)
+		return -1;
+	cli_recovery_say(cli, waits, "The recovery key is removed.");
+	return 0;
+}
+
+static int
+key(struct cli *cli, struct self *s, const char *out, const struct cli_proof *p,
+    struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const char *verb = cli->n_args == 2 ? cli->args[1] : "";
+	size_t n;
+
+	bool create = strcmp(verb, "create") == 0;
+	bool rotate = strcmp(verb, "rotate") == 0;
+	if (!create && !rotate && strcmp(verb, "remove") != 0)
+		return err_set(e, ERR_USAGE,
+		    "aumbry recovery key create | rotate | remove");
+	if (recovery_all(s, &list, &n, e) < 0)
+		return -1;
+	const struct recovery_info *old =
+	    cli_recovery_of(list, n, RECOVERY_KEY);
+	if (create && old != NULL) {
+		(void)err_set(
+		    e, ERR_CONFLICT, "the account has a recovery key already");
+		return err_remedy(e, "Replace it: aumbry recovery key rotate");
+	}
+	if (!create && old == NULL) {
+		(void)err_set(
+		    e, ERR_NOT_FOUND, "the account has no recovery key");
+		return err_remedy(e, "Make one: aumbry recovery key create");
+	}
+	return create || rotate ? key_create(cli, s, old, out, p, e)
+				: key_remove(cli, s, old, p, e);
+}
+
+/* ---- trying ---- */
+
+/* What can be tried without anybody: are the newest keys sealed to each? */
+static int
+drill_silently(
+    struct cli *cli, const struct recovery_info *list, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].sealed)
+			return err_set(e, ERR_KEY_SUBSTITUTED,
+			    "the server does not hold the newest keys for the "
+			    "recovery %s %s",
+			    kind_word(list[i].kind),
+			    id_short(&list[i].keyref).s);
+	if (n == 0) {
+		(void)err_set(
+		    e, ERR_NOT_FOUND, "the account has no way to recover");
+		return err_remedy(e, "Make one: aumbry recovery key create");
+	}
+	cli_say(cli, "%zu way%s to recover, each with the newest keys.", n,
+	    n == 1 ? "" : "s");
+	return 0;
+}
+
+struct half_of {
+	struct self *self;
+	const struct id *keyref;
+	struct buf *half;
+};
+
+static int
+get_half(void *ctx, struct err *e)
+{
+	const struct half_of *h = ctx;
+
+	return recovery_half(h->self, h->keyref, h->half, e);
+}
+
+static int
+drill_kit(struct cli *cli, struct self *s, const struct recovery_info *list,
+    size_t n, const struct cli_recovery *o, struct err *e)
+{
+	OWN(secret_free) struct secret *code = NULL;
+	OWN(buf_free) struct buf half = { 0 };
+	const struct recovery_info *kit = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].kind == RECOVERY_KIT && !list[i].waits)
+			kit = &list[i];
+	if (kit == NULL) {
+		(void)err_set(e, ERR_NOT_FOUND, "no paper kit is in force");
+		return err_remedy(e, "Run: aumbry recovery status");
+	}
+	struct half_of h = { s, &kit->keyref, &half };
+	if (cli_kit_code(cli, &o->kit_files, &code, e) < 0 ||
+	    cli_stepped(cli, s->remote, &o->proof, get_half, &h, e) < 0)
+		return -1;
+	if (recovery_try(s, code, buf_bytes(&half), e) < 0) {
+		if (e->code != ERR_RECOVERY_CODE)
+			return -1;
+		(void)err_set(e, ERR_RECOVERY_CODE,
+		    "these two sheets are not of the kit %s that is in force",
+		    id_short(&kit->keyref).s);
+		return err_remedy(e,
+		    "Compare the kit that is printed on both sheets; two "
+		    "sheets of different kits open nothing.");
+	}
+	cli_say(cli,
+	    "These two sheets are right, and would open everything today.");
+	return 0;
+}
+
+static int
+drill_key(struct cli *cli, struct self *s, const char *file, struct err *e)
+{
+	OWN(secret_free) struct secret *code = NULL;
+	OWN(buf_free) struct buf typed = { 0 };
+
+	if (file != NULL ? recovery_file_read(file, RECCODE_KEY, &code, e) < 0
+			 : cli_line(cli, "Recovery key", "--key-file F", &typed,
+			       e) < 0 ||
+		    reccode_parse(buf_bytes(&typed), RECCODE_KEY, &code, e) < 0)
+		return -1;
+	if (recovery_try(s, code, bytes_str(""), e) < 0)
+		return -1;
+	cli_say(
+	    cli, "The recovery key is right, and would open everything today.");
+	return 0;
+}
+
+static int
+drill(struct cli *cli, struct self *s, const struct cli_recovery *o,
+    struct err *e)
+{
+	OWN(mem_free) struct recovery_info *list = NULL;
+	bool kit = o->kit || o->kit_files.n > 0;
+	size_t n;
+
+	if (recovery_all(s, &list, &n, e) < 0 ||
+	    drill_silently(cli, list, n, e) < 0 ||
+	    (kit && drill_kit(cli, s, list, n, o, e) < 0))
+		return -1;
+	bool asks = !kit && isatty(STDIN_FILENO) &&
+	    cli_recovery_of(list, n, RECOVERY_KEY) != NULL;
+	return o->key_file != NULL || asks ? drill_key(cli, s, o->key_file, e)
+					   : 0;
+}
+
+/* ---- recoveries that wait ---- */
+
+/* The only one there is. */
+static int
+only_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (control_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *open = json_object_get(answer, "open");
+	size_t n = json_array_size(open);
+	if (n == 1)
+		return jsonio_id(json_array_get(open, 0), "id", out, e);
+	if (n == 0)
+		return err_set(e, ERR_NOT_FOUND, "no recovery waits");
+	for (size_t i = 0; i < n; i++) {
+		const char *id = json_string_value(
+		    json_object_get(json_array_get(open, i), "id"));
+		cli_say(cli, "%.8s", id != NULL ? id : "");
+	}
+	(void)err_set(e, ERR_AMBIGUOUS_REQUEST, "%zu recoveries wait", n);
+	return err_remedy(
+	    e, "Name one by its ID; compare: aumbry recovery status");
+}
+
+static int
+open_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
+{
+	static const struct cli_things recoveries = { "/v1/recovery", "open",
+		"recovery", "Run: aumbry recovery status", NULL };
+
+	if (cli->n_args == 2
+		? cli_find_id(r, &recoveries, cli->args[1], out, e) == 0
+		: only_one(cli, r, out, e) == 0)
+		return 0;
+	if (e->code != ERR_NOT_FOUND)
+		return -1;
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "no such recovery waits: it was stopped or given up, or it is "
+	    "finished, and then it is too late");
+	return err_remedy(e, "See what became of it: aumbry log");
+}
+
+static int
+stop(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(buf_free) struct buf path = { 0 };
+	struct id id;
+
+	/* Who signed in by a code stops the operator's, too. */
+	if (cli_account(cli, &a, e) < 0 || open_one(cli, a.remote, &id, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/recovery/%s/stop", id_text(&id).s);
+	if (control_call(
+		a.remote, "POST", buf_text(&path), NULL, false, NULL, e) < 0)
+		return -1;
+	cli_say(cli, "The recovery is stopped.");
+	return 0;
+}
+
+static int
+allow(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct id id;
+
+	if (open_one(cli, s->remote, &id, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/recovery/%s/allow", id_text(&id).s);
+	if (cli_stepped_call(
+		cli, s->remote, "POST", buf_text(&path), NULL, p, NULL, e) < 0)
+		return -1;
+	cli_say(cli, "The recovery may go on at once.");
+	return 0;
+}
+
+static int
+veto_it(void *ctx, struct err *e)
+{
+	return self_veto(ctx, e);
+}
+
+static int
+veto(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
+{
+	if (cli_stepped(cli, s->remote, p, veto_it, s, e) < 0)
+		return -1;
+	cli_say(cli, "The change of the ways to recover is stopped.");
+	return 0;
+}
+
+static int
+run(struct cli *cli, struct self *s, const struct cli_recovery *o,
+    struct err *e)
+{
+	const char *verb = cli->args[0];
+
+	return strcmp(verb, "status") == 0 ? status(cli, s, e)
+	    : strcmp(verb, "key") == 0	   ? key(cli, s, o->out, &o->proof, e)
+	    : strcmp(verb, "contact") == 0 ? cli_contact(cli, s, o, e)
+	    : strcmp(verb, "assist") == 0  ? cli_assist(cli, s, o, e)
+	    : strcmp(verb, "kit") == 0	   ? cli_kit(cli, s, o, e)
+	    : strcmp(verb, "drill") == 0   ? drill(cli, s, o, e)
+	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &o->proof, e)
+					   : veto(cli, s, &o->proof, e);
+}
+
+static void
+options_free(struct cli_recovery *o)
+{
+	cli_list_free(&o->kit_files);
+}
+
+int
+cli_recovery(struct cli *cli, struct err *e)
+{
+	static const struct {
+		const char *verb;
+		int words; /* with it, at most */
+	} verbs[] = { { "status", 1 }, { "key", 2 }, { "contact", 3 },
+		{ "assist", 3 }, { "kit", 2 }, { "drill", 1 }, { "stop", 2 },
+		{ "allow", 2 }, { "veto", 1 } };
+	OWN(self_free) struct self *s = NULL;
+	OWN(options_free) struct cli_recovery o = { .out = NULL };
+	const struct cli_option options[] = { CLI_PROOF(&o.proof),
+		{ "out", CLI_TEXT, &o.out },
+		{ "key-file", CLI_TEXT, &o.key_file },
+		{ "kit-file", CLI_LIST, &o.kit_files },
+		{ "kit", CLI_FLAG, &o.kit }, { "drill", CLI_FLAG, &o.drill },
+		{ "print-code", CLI_FLAG, &o.print_code },
+		{ "timeout", CLI_TEXT, &o.timeout } };
+	int words = 0;
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 3, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(cli->args[0], verbs[i].verb) == 0)
+			words = verbs[i].words;
+	if (words > 0 && cli->n_args > words)
+		return cli_too_many(cli->args[words], e);
+	if (words == 0)
+		return err_set(e, ERR_USAGE,
+		    "aumbry recovery status | key … | contact … | assist OWNER "
+		    "| kit … | drill | stop [ID] | allow [ID] | veto");
+	if (strcmp(cli->args[0], "stop") == 0)
+		return stop(cli, e);
+	return cli_self(cli, &s, e) < 0 || self_state(s, e) < 0
+	    ? -1
+	    : run(cli, s, &o, e);
+}

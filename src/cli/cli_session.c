@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_session.c: aumbry session: who is signed in now, and ending it. */
+#include "cli/cli.h"
+
+#include "base/now.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_things sessions = { "/v1/sessions", "sessions",
+	"session", "Run: aumbry session list", NULL };
+
+static bool
+is(const json_t *x, const char *what)
+{
+	return json_is_true(json_object_get(x, what));
+}
+
+static int
+print_one(const struct cli *cli, const json_t *x, struct err *e)
+{
+	const char *class = "", *os = "", *from = "";
+	uint64_t opened, expires;
+	struct id id;
+
+	if (cli->json) {
+		cli_print_json(json_deep_copy(x));
+		return 0;
+	}
+	if (jsonio_id(x, "id", &id, e) < 0 ||
+	    jsonio_text(x, "class", &class, e) < 0 ||
+	    jsonio_text(x, "os", &os, e) < 0 ||
+	    jsonio_text(x, "address", &from, e) < 0 ||
+	    jsonio_u64(x, "opened_ms", &opened, e) < 0 ||
+	    jsonio_u64(x, "expires_ms", &expires, e) < 0)
+		return -1;
+	OWN(mem_free) char *since = cli_time(opened);
+	OWN(mem_free) char *until = cli_time(expires);
+	OWN(mem_free) char *shown = cli_shown(bytes_str(class));
+	OWN(mem_free) char *system = cli_shown(bytes_str(os));
+	OWN(mem_free)
+	char *where =
+	    cli_from(from, json_string_value(json_object_get(x, "place")));
+	(void)printf("%s  %-10s %-8s from %-15s since %s, until %s%s%s\n",
+	    id_short(&id).s, shown, system, where, since, until,
+	    is(x, "trusted")	   ? "  (trusted browser)"
+		: is(x, "limited") ? "  (only looks)"
+				   : "",
+	    is(x, "this") ? "  (this one)" : "");
+	return 0;
+}
+
+static int
+list(const struct cli *cli, struct remote *r, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (control_call(r, "GET", "/v1/sessions", NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *all = json_object_get(answer, "sessions");
+	for (size_t i = 0; i < json_array_size(all); i++)
+		if (print_one(cli, json_array_get(all, i), e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+cli_session(struct cli *cli, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(buf_free) struct buf path = { 0 };
+	struct id id;
+
+	if (cli_parse(cli, NULL, 0, 1, 2, e) < 0)
+		return -1;
+	bool end = strcmp(cli->args[0], "end") == 0;
+	if (end ? cli->n_args != 2
+		: cli->n_args != 1 || strcmp(cli->args[0], "list") != 0)
+		return err_set(e, ERR_USAGE, "aumbry session list | end ID");
+	if (cli_account(cli, &a, e) < 0)
+		return -1;
+	if (!end)
+		return list(cli, a.remote, e);
+	if (cli_find_id(a.remote, &sessions, cli->args[1], &id, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/sessions/%s", id_text(&id).s);
+	if (control_call(
+		a.remote, "DELETE", buf_text(&path), NULL, false, NULL, e) < 0)
+		return -1;
+	cli_say(cli, "That session has ended.");
+	return 0;
+}

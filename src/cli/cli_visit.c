@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_visit.c: aumbry visit: reading for an hour, by leave of a device. */
+#include "cli/cli.h"
+
+#include "base/stop.h"
+#include "join/lend.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct options {
+	const char *code, *timeout;
+	bool print_code;
+	unsigned timeout_s;
+};
+
+/* ---- the visitor ---- */
+
+struct asking {
+	const struct cli *cli;
+	const char *code; /* --code, for the first try */
+};
+
+static void
+waiting(void *ctx)
+{
+	const struct asking *a = ctx;
+
+	cli_say(a->cli,
+	    "Asked to read the backups. On a device that is in, run: aumbry "
+	    "visit approve");
+}
+
+static int
+ask_code(void *ctx, struct buf *code, struct err *e)
+{
+	const struct asking *a = ctx;
+
+	if (a->code != NULL) {
+		buf_put_str(code, a->code);
+		return 0;
+	}
+	return cli_pair_code(
+	    a->cli, "Code shown by the device", "--code CODE", code, e);
+}
+
+static int
+ask(struct cli *cli, const struct options *o, struct err *e)
+{
+	OWN(mem_free) char *dir = cli_home(cli);
+	struct asking asking = { cli, o->code };
+	struct lend_ask a = { .dir = dir,
+		.timeout_s = o->timeout_s,
+		.ask = ask_code,
+		.waiting = waiting,
+		.again = o->code == NULL && isatty(STDIN_FILENO) != 0,
+		.ctx = &asking };
+
+	stop_guard();
+	int rc = lend_begin(&a, e);
+	stop_unguard();
+	if (rc < 0)
+		return -1;
+	cli_say(cli,
+	    "This sign-in may read the backups until it is over: aumbry "
+	    "snapshot list, aumbry restore.");
+	return 0;
+}
+
+/* ---- the device ---- */
+
+struct visits {
+	struct lend_open *list;
+	size_t n;
+};
+
+static void
+visits_free(struct visits *v)
+{
+	mem_free(&v->list);
+}
+
+static int
+list(struct cli *cli, struct self *s, struct err *e)
+{
+	OWN(visits_free) struct visits all = { NULL, 0 };
+
+	if (lend_list(s, &all.list, &all.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct lend_open *v = &all.list[i];
+		OWN(mem_free) char *when = cli_time(v->created_ms);
+		OWN(mem_free) char *from = cli_from(v->address, v->place);
+		if (cli->json) {
+			json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
+			    id_text(&v->id).s, "categories", v->categories,
+			    "way", v->way, "address", v->address, "time",
+			    (json_int_t)v->created_ms);
+			(void)json_dumpf(j, stdout, JSON_COMPACT);
+			(void)putchar('\n');
+			json_decref(j);
+			continue;
+		}
+		(void)printf("%s  %s  %s, signed in by %s, from %s\n",
+		    id_short(&v->id).s, when, v->categories, v->way, from);
+	}
+	return 0;
+}
+
+static int
+choose(struct self *s, const char *id, struct visits *all,
+    const struct lend_open **out, struct err *e)
+{
+	size_t found = 0;
+
+	if (lend_list(s, &all->list, &all->n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct lend_open *v = &all->list[i];
+		if (id != NULL && !id_begins(&v->id, id))
+			continue;
+		*out = v;
+		found++;
+	}
+	if (found == 0)
+		return err_set(e, ERR_NOT_FOUND,
+		    id == NULL ? "no sign-in asks to read"
+			       : "no such sign-in asks to read");
+	if (found > 1)
+		return err_set(e, ERR_AMBIGUOUS_REQUEST,
+		    "%zu sign-ins ask to read", found);
+	return 0;
+}
+
+static int
+approve(struct cli *cli, struct self *s, const char *id,
+    const struct options *o, struct err *e)
+{
+	OWN(visits_free) struct visits all = { NULL, 0 };
+	struct cli_showing showing = { cli,
+		"Type this code where you signed in, and nowhere else:",
+		o->print_code, false };
+	const struct lend_open *v = NULL;
+
+	if (choose(s, id, &all, &v, e) < 0)
+		return -1;
+	if (!o->print_code) {
+		OWN(mem_free) char *from = cli_from(v->address, v->place);
+		cli_say(cli,
+		    "A sign-in by %s from %s asks to read: %s. If that is not "
+		    "you: aumbry visit refuse",
+		    v->way, from, v->categories);
+	}
+	stop_guard();
+	int rc = lend_allow(s, v, o->timeout_s, cli_show_code, &showing, e);
+	stop_unguard();
+	if (rc < 0)
+		return -1;
+	cli_say(cli, "It may read until its hour is over.");
+	return 0;
+}
+
+static int
+refuse(struct self *s, const char *id, struct err *e)
+{
+	OWN(visits_free) struct visits all = { NULL, 0 };
+	const struct lend_open *v = NULL;
+
+	return choose(s, id, &all, &v, e) < 0 ? -1 : lend_refuse(s, &v->id, e);
+}
+
+int
+cli_visit(struct cli *cli, struct err *e)
+{
+	struct options o = { NULL, NULL, false, 0 };
+	const struct cli_option options[] = { { "code", CLI_TEXT, &o.code },
+		{ "print-code", CLI_FLAG, &o.print_code },
+		{ "timeout", CLI_TEXT, &o.timeout } };
+	OWN(self_free) struct self *s = NULL;
+
+	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0 ||
+	    cli_timeout(o.timeout, &o.timeout_s, e) < 0)
+		return -1;
+	const char *verb = cli->args[0];
+	const char *id = cli->n_args > 1 ? cli->args[1] : NULL;
+	if (strcmp(verb, "ask") == 0 && id == NULL)
+		return ask(cli, &o, e);
+	bool lists = strcmp(verb, "list") == 0 && id == NULL;
+	bool approves = strcmp(verb, "approve") == 0;
+	if (!lists && !approves && strcmp(verb, "refuse") != 0)
+		return err_set(e, ERR_USAGE,
+		    "usage: aumbry visit ask | list | approve [ID] | refuse "
+		    "[ID]");
+	if (cli_self(cli, &s, e) < 0)
+		return -1;
+	return lists   ? list(cli, s, e)
+	    : approves ? approve(cli, s, id, &o, e)
+		       : refuse(s, id, e);
+}

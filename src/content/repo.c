@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/* repo.c: opening zones, keys and indexes. */
+#include "content/repo.h"
+
+#include "base/file.h"
+#include "vault/ptable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+part_free(struct repo_part *p)
+{
+	zcopy_free(&p->zone);
+	chunkmap_free(&p->map);
+	chunker_free(&p->chunker);
+	free(p->map_path);
+	*p = (struct repo_part){ 0 };
+}
+
+void
+repo_free(struct repo **r)
+{
+	if (*r == NULL)
+		return;
+	part_free(&(*r)->backup);
+	part_free(&(*r)->keychain);
+	free((*r)->dir);
+	free((*r)->cache_dir);
+	(void)pthread_mutex_destroy(&(*r)->follows);
+	free(*r);
+	*r = NULL;
+}
+
+struct repo_part *
+repo_part(struct repo *r, enum category c)
+{
+	return c == CATEGORY_KEYCHAIN ? &r->keychain : &r->backup;
+}
+
+bool
+repo_closed(const struct repo *r, enum category c)
+{
+	return c == CATEGORY_KEYCHAIN &&
+	    (!r->keychain_open || r->self.circle->reset_seq > 0);
+}
+
+static int
+part_open(struct repo *r, struct repo_part *p, struct local *local,
+    const struct id *zone, enum category c, const char *dir, struct err *e)
+{
+	OWN(buf_free) struct buf name = { 0 };
+
+	if (zcopy_open(&r->self, local, r->depot, zone, c, &p->zone, e) < 0)
+		return -1;
+	p->names = keyring_names(r->self.keyring, c);
+	if (p->names == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the keys of %s are not held here", category_name(c));
+	OWN(secret_free)
+	struct secret *seed = secret_derive(p->names, "chunker", bytes_str(""));
+	p->chunker = chunker_new(seed);
+	buf_printf(&name, "%s/index/%s", dir, id_text(zone).s);
+	p->map_path = mem_text(buf_text(&name));
+	return zcopy_base(p->zone, &p->base, e) < 0
+	    ? -1
+	    : chunkmap_open(p->map_path, &p->base, &p->map, e);
+}
+
+int
+repo_open(const struct zcopy_self *self, struct local *local,
+    struct depot *depot, const struct id *backup, const struct id *keychain,
+    const char *dir, struct repo **out, struct err *e)
+{
+	OWN(repo_free) struct repo *r = mem_new(sizeof *r);
+	OWN(mem_free) char *index = file_join(dir, "index");
+
+	(void)pthread_mutex_init(&r->follows, NULL);
+	r->self = *self;
+	r->depot = depot;
+	r->dir = mem_text(dir);
+	r->cache_dir = file_join(dir, "cache");
+	if (file_mkdirs(index, 0700, e) < 0 ||
+	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||
+	    part_open(r, &r->backup, local, backup, CATEGORY_BACKUP, dir, e) <
+		0 ||
+	    (keychain != NULL &&
+		part_open(r, &r->keychain, local, keychain, CATEGORY_KEYCHAIN,
+		    dir, e) < 0))
+		return -1;
+	r->keychain_open = keychain != NULL;
+	if (repo_refresh(r, e) < 0)
+		return -1;
+	*out = TAKE(r);
+	return 0;
+}
+
+/* ---- bringing an index up to date ---- */
+
+struct index_job {
+	struct chunkmap *map;
+	struct ptable table;
+};
+
+static void
+index_free(struct index_job *j)
+{
+	ptable_free(&j->table);
+}
+
+static int
+index_one(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct index_job *j = ctx;
+	struct err why;
+
+	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND ||
+	    chunkmap_has_pack(j->map, &r->id))
+		return 0;
+	ptable_free(&j->table);
+	if (ptable_parse(r->plain, &j->table, &why) < 0) {
+		/* What only it names counts as lost; `check` names it. */
+		if (why.code == ERR_RECORD_CORRUPT)
+			return 0;
+		*e = why;
+		return -1;
+	}
+	OWN(mem_free)
+	uint8_t(*names)[DIGEST_BYTES] =
+	    mem_array(j->table.n_entries, DIGEST_BYTES);
+	for (uint32_t i = 0; i < j->table.n_entries; i++)
+		memcpy(names[i], j->table.entries[i].name.b, DIGEST_BYTES);
+	chunkmap_add(j->map, &r->id, (const uint8_t(*)[DIGEST_BYTES])names,
+	    j->table.n_entries);
+	return 0;
+}
+
+static int
+drop_one(void *ctx, const struct id *id, struct err *e)
+{
+	(void)e;
+	chunkmap_drop_pack(ctx, id);
+	return 0;
+}
+
+/* Take what the zone's copy has had since into the index. */
+static int
+part_follow(struct repo_part *p, struct err *e)
+{
+	OWN(index_free) struct index_job j = { .map = p->map };
+	struct id base;
+
+	if (zcopy_base(p->zone, &base, e) < 0)
+		return -1;
+	if (!id_equal(&base, &p->base)) {
+		chunkmap_reset(p->map, &base);
+		p->base = base;
+	}
+	uint64_t seq = zcopy_seq(p->zone);
+	if (seq == chunkmap_seq(p->map))
+		return 0;
+	uint64_t since = chunkmap_seq(p->map);
+	if (zcopy_each_all(p->zone, since, index_one, &j, e) < 0 ||
+	    zcopy_gone(p->zone, since, drop_one, p->map, e) < 0)
+		return -1;
+	chunkmap_set_seq(p->map, seq);
+	return 0;
+}
+
+static int
+part_refresh(struct repo_part *p, struct err *e)
+{
+	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(p, e);
+}
+
+static void
+unlock(pthread_mutex_t **m)
+{
+	(void)pthread_mutex_unlock(*m);
+}
+
+#define FOLLOWING(r) \
+	OWN(unlock) pthread_mutex_t *following_ = &(r)->follows; \
+	(void)pthread_mutex_lock(following_)
+
+static int
+refresh(struct repo *r, struct err *e)
+{
+	return part_refresh(&r->backup, e) < 0 ||
+		(r->keychain_open && part_refresh(&r->keychain, e) < 0)
+	    ? -1
+	    : 0;
+}
+
+int
+repo_refresh(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	return refresh(r, e);
+}
+
+int
+repo_moved(struct repo *r, enum category c, const struct id *pack, bool *moved,
+    struct err *e)
+{
+	struct repo_part *part = repo_part(r, c);
+
+	FOLLOWING(r);
+	if (chunkmap_has_pack(part->map, pack) && part_refresh(part, e) < 0)
+		return -1;
+	*moved = !chunkmap_has_pack(part->map, pack);
+	return 0;
+}
+
+#define MANY 16 /* packs that do not all get lost one by one */
+
+static int
+part_ask(struct repo *r, struct repo_part *part, struct err *e)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+	uint64_t lost = 0;
+
+	chunkmap_packs(part->map, &ids);
+	size_t n = ids.n / ID_BYTES;
+	const struct id *list = (const struct id *)ids.p; /* bytes only */
+	OWN(mem_free) uint8_t *there = mem_new(n + 1);
+	for (size_t at = 0; at < n; at += LIMIT_EXISTS_IDS)
+		if (r->depot->ops->blob_exists(r->depot, zcopy_zone(part->zone),
+			list + at,
+			n - at < LIMIT_EXISTS_IDS ? n - at : LIMIT_EXISTS_IDS,
+			there + at, e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		lost += there[i] == 0;
+	if (lost == n && n >= MANY) {
+		(void)err_set(e, ERR_BLOB_MISSING,
+		    "none of the %zu packs of %s is there", n,
+		    category_name(zcopy_category(part->zone)));
+		return err_remedy(e,
+		    "Is a disk not mounted where they are kept? If they are "
+		    "lost: aumbry repair");
+	}
+	for (size_t i = 0; i < n; i++)
+		if (there[i] == 0)
+			chunkmap_drop_pack(part->map, &list[i]);
+	r->lost += lost;
+	return 0;
+}
+
+int
+repo_ask(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	r->lost = 0;
+	return part_ask(r, &r->backup, e) < 0 ||
+		(r->keychain_open && part_ask(r, &r->keychain, e) < 0)
+	    ? -1
+	    : 0;
+}
+
+int
+repo_reindex(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	chunkmap_reset(r->backup.map, &r->backup.base);
+	if (r->keychain_open)
+		chunkmap_reset(r->keychain.map, &r->keychain.base);
+	return refresh(r, e);
+}
+
+int
+repo_save(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	if (r->lost > 0)
+		return 0; /* the old ones know what may come back */
+	/* Lost races brought in packs of others, which the index lacks. */
+	return part_follow(&r->backup, e) < 0 ||
+		chunkmap_save(r->backup.map, e) < 0 ||
+		(r->keychain_open &&
+		    (part_follow(&r->keychain, e) < 0 ||
+			chunkmap_save(r->keychain.map, e) < 0))
+	    ? -1
+	    : 0;
+}

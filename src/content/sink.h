@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* sink.h: the storing half of a backup: blocks of chunks in, packs out. */
+/*
+ * One producer fills blocks; as many workers as there are cores name their
+ * chunks, drop what is known, compress and lay the rest into packs; two
+ * uploaders seal, send and record each full pack. Where the system gives no
+ * threads, the caller's does the work of those that are missing. Nothing is
+ * allocated on the way but pack tables; blocks and packs bound the memory.
+ */
+#pragma once
+
+#include "content/repo.h"
+#include "vault/pack.h"
+#include "vault/ptable.h"
+
+#include <stdatomic.h>
+
+struct sink;
+
+enum sink_lane { SINK_DATA, SINK_TREE, SINK_KEYCHAIN, SINK_LANES };
+
+/* Where one chunk's name goes, and whom to tell. */
+struct sink_piece {
+	uint32_t length;
+	struct digest *name; /* out */
+	atomic_uint *pending; /* decremented when *name is set */
+};
+
+struct sink_block {
+	uint8_t *data; /* PACK_BLOCK bytes */
+	uint32_t used; /* bytes covered by pieces */
+	uint32_t n;
+	struct sink_piece pieces[PACK_ENTRIES / 4];
+	enum sink_lane lane;
+};
+
+struct sink_totals {
+	uint64_t new_bytes; /* plaintext not known before */
+	uint64_t stored_bytes; /* blob bytes sent */
+	uint64_t chunks, new_chunks, packs;
+};
+
+/* threads  workers; 0: one per core. */
+struct sink *sink_new(struct repo *repo, unsigned threads);
+void sink_free(struct sink **s);
+
+/*
+ * From now on store every chunk, also those that are stored: for copying out
+ * of packs that shall go.
+ */
+void sink_copies(struct sink *s);
+
+/* An empty block; waits while all are in use. NULL after a failure. */
+struct sink_block *sink_take(struct sink *s, enum sink_lane lane);
+void sink_submit(struct sink *s, struct sink_block *b);
+void sink_give_back(struct sink *s, struct sink_block *b); /* unused */
+
+/* Wait until everything submitted has its name. errors: the first failure. */
+MUST_CHECK int sink_settle(struct sink *s, struct err *e);
+
+/* Settle, then close, send and record all open packs. */
+MUST_CHECK int sink_flush(struct sink *s, struct err *e);
+
+/*
+ * Note that a snapshot uses the chunk of this name, when it is stored.
+ *
+ * Returns false when it is not: then it must be read and stored again.
+ */
+bool sink_known(struct sink *s, enum sink_lane lane, const struct digest *name);
+
+/*
+ * Nothing more will come, and nothing is to be settled: what no uploader has
+ * begun with is dropped. sink_free waits for the rest.
+ */
+void sink_abandon(struct sink *s, const struct err *why);
+
+struct sink_totals sink_totals(struct sink *s);
+/* Did something fail? Cheap; the reason comes from settle and flush. */
+bool sink_failed(struct sink *s);
+
+/* Is this pack among those used so far? */
+bool sink_uses(struct sink *s, enum category c, const struct id *pack);
+
+/* Ids of all packs used so far, 16 bytes each, sorted; of one category. */
+void sink_packs(struct sink *s, enum category c, struct buf *out);

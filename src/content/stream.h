@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/* stream.h: a byte stream stored as chunks, and the reference that finds it. */
+/*
+ * A reference: u8 depth | varint length | varint n | n * (name[32] | varint
+ * chunk length). At depth 0 the chunks are the stream; at depth d they are,
+ * end to end, the list (name[32] | varint length)* of depth d - 1. So a
+ * reference stays below STREAM_REF_CHUNKS chunks, however long the stream is.
+ * source  docs/FORMAT.md "Stream".
+ */
+#pragma once
+
+#include "content/sink.h"
+#include "content/source.h"
+
+#define STREAM_REF_CHUNKS 512 /* 18 KiB in a snapshot record */
+#define STREAM_DEPTH_MAX 6 /* 512 * 1800^6 chunks */
+
+struct stream_ref {
+	uint8_t depth;
+	uint64_t length; /* bytes at depth 0 */
+	struct buf list; /* n * (name | varint length) */
+	uint32_t n;
+};
+
+void stream_ref_free(struct stream_ref *r);
+void stream_ref_put(struct buf *out, const struct stream_ref *r);
+/* errors: record-corrupt. */
+MUST_CHECK int stream_ref_take(
+    struct scan *s, struct stream_ref *out, struct err *e);
+
+/* ---- writing ---- */
+
+struct stream_out;
+
+struct stream_out *stream_out_new(struct sink *sink, struct chunker *chunker);
+void stream_out_free(struct stream_out **w);
+void stream_out_put(struct stream_out *w, struct bytes x);
+uint64_t stream_out_length(const struct stream_out *w);
+/* Store the rest, wait for all names. errors: the sink's. */
+MUST_CHECK int stream_out_end(
+    struct stream_out *w, struct stream_ref *out, struct err *e);
+
+/* ---- reading ---- */
+
+/* Get bytes in order; -1 stops. */
+typedef int (*stream_fn)(void *ctx, struct bytes x, struct err *e);
+
+/*
+ * Read [offset, offset + length) of a stream.
+ *
+ * errors  snapshot-damaged when a chunk is not stored any more; blob-*.
+ */
+MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
+    uint64_t offset, uint64_t length, stream_fn fn, void *ctx, struct err *e);
+
+/*
+ * Visit the chunks of which a stream is made, with those of its lists; what
+ * lies in depth 0 is named, not read. -1 stops.
+ */
+typedef int (*stream_chunk_fn)(
+    void *ctx, const struct digest *name, uint32_t length, struct err *e);
+MUST_CHECK int stream_chunks(struct source *src, const struct stream_ref *ref,
+    stream_chunk_fn fn, void *ctx, struct err *e);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* control.c: JSON over remote_call. */
+#include "link/control.h"
+
+static int
+call(struct remote *r, const struct remote_call *c, json_t **out, struct err *e)
+{
+	OWN(buf_free) struct buf answer = { 0 };
+
+	if (remote_call(r, c, &answer, e) < 0)
+		return -1;
+	if (out == NULL)
+		return 0;
+	return jsonio_parse(buf_bytes(&answer), out, e);
+}
+
+static int
+json_call(struct remote *r, struct remote_call *c, const json_t *in,
+    json_t **out, struct err *e)
+{
+	OWN(buf_free) struct buf text = { 0 };
+
+	if (in != NULL)
+		jsonio_put(&text, in);
+	c->type = "application/json";
+	c->body = buf_bytes(&text);
+	return call(r, c, out, e);
+}
+
+int
+control_call(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e)
+{
+	struct remote_call c = {
+		.method = method, .path = path, .bare = bare, .noted = !bare
+	};
+
+	return json_call(r, &c, in, out, e);
+}
+
+int
+control_act(struct remote *r, const char *method, const char *path,
+    const json_t *in, bool bare, json_t **out, struct err *e)
+{
+	struct remote_call c = { .method = method,
+		.path = path,
+		.bare = bare,
+		.noted = true,
+		.shown = true };
+
+	return json_call(r, &c, in, out, e);
+}
+
+int
+control_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
+    struct err *e)
+{
+	struct remote_call c = { .method = "GET",
+		.path = path,
+		.timeout_s = wait_s + 30,
+		.waits = wait_s > 0 };
+
+	return call(r, &c, out, e);
+}

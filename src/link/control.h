@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* control.h: control calls: JSON in, JSON out, every field checked. */
+#pragma once
+
+#include "link/remote.h"
+#include "wire/jsonio.h"
+
+/*
+ * Make one call.
+ *
+ * in    the request's object, or NULL for none; stays the caller's.
+ * out   the answer, to be freed with jsonio_free.
+ * bare  no token is sent.
+ * errors  whatever the server names; bad-request when its answer is no object.
+ */
+MUST_CHECK int control_call(struct remote *r, const char *method,
+    const char *path, const json_t *in, bool bare, json_t **out, struct err *e);
+
+/*
+ * As control_call, for an answer that is read only once, and must be: its key is
+ * kept until remote_told, so that the same call after a kill gets it again.
+ */
+MUST_CHECK int control_act(struct remote *r, const char *method,
+    const char *path, const json_t *in, bool bare, json_t **out, struct err *e);
+
+/* As control_call, waiting up to wait_s for the answer. */
+MUST_CHECK int control_wait(struct remote *r, const char *path, unsigned wait_s,
+    json_t **out, struct err *e);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* zcopy_pull.c: bringing the copy up to what a server has. */
+#include "link/zcopy_in.h"
+
+/* *none: the server has no such zone, and nobody has seen it. */
+static int
+fetch(struct zcopy_take *t, unsigned wait_s, bool *none, struct err *e)
+{
+	uint64_t seq = t->z->at.head.seq;
+
+	*none = false;
+	if (zcopy_take_fetch(t, seq, wait_s, e) == 0)
+		return 0;
+	if (e->code == ERR_RESYNC) {
+		t->all = true;
+		if (zcopy_take_fetch(t, 0, 0, e) == 0)
+			return 0;
+		seq = 0;
+	}
+	if (e->code != ERR_NOT_FOUND)
+		return -1;
+	if (seq > 0)
+		return zcopy_rolled_back(t->z, 0, e);
+	err_clear(e);
+	*none = true;
+	return 0;
+}
+
+static int
+pull_once(struct zcopy *z, unsigned wait_s, struct err *e)
+{
+	OWN(zcopy_take_free) struct zcopy_take t = { .z = z, .held = true };
+	struct local_zone next;
+	bool none;
+
+	if (fetch(&t, wait_s, &none, e) < 0)
+		return -1;
+	if (none)
+		return 0;
+	if (zcopy_take_check(&t, &next, e) < 0)
+		return -1;
+	if (t.n_heads == 0 && !t.all)
+		return 0;
+	if ((t.all && zcopy_new_base(z, e) < 0) ||
+	    local_fill_take(t.fill, z->at.head.seq, &next, t.all, e) < 0)
+		return -1;
+	z->at = next;
+	z->hash = t.hash;
+	return 0;
+}
+
+/* A server that was put back to a backup, or a lie: see whether it is healed. */
+static bool
+healed(struct zcopy *z, const struct err *e)
+{
+	bool yes = false;
+	struct err ignored;
+
+	if (e->code != ERR_HISTORY_ROLLED_BACK && e->code != ERR_HISTORY_FORKED)
+		return false;
+	return zcopy_adopt_healed(z, &yes, &ignored) == 0 && yes;
+}
+
+int
+zcopy_pull_locked(struct zcopy *z, unsigned wait_s, struct err *e)
+{
+	for (int i = 0;; i++) {
+		if (zcopy_reload(z, e) < 0)
+			return -1;
+		if (pull_once(z, wait_s, e) == 0)
+			return 0;
+		/* News held against records that are newer prove no lie. */
+		if (zcopy_moved(z) && i < ZCOPY_TRIES)
+			continue;
+		if (healed(z, e)) {
+			err_clear(e);
+			return 0;
+		}
+		return -1;
+	}
+}
+
+int
+zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e)
+{
+	LOCKED(z);
+	return zcopy_pull_locked(z, wait_s, e);
+}
+
+void
+zcopy_expect(struct zcopy *z, uint64_t seq, const struct digest *hash)
+{
+	LOCKED(z);
+	z->expect_seq = seq;
+	z->expect_hash = *hash;
+}

@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_remote_call(struct remote *r, const struct remote_call *c,
     struct buf *out, struct err *e);
-int __wrap_api_wait(struct remote *r, const char *path, unsigned wait_s,
+int __wrap_control_wait(struct remote *r, const char *path, unsigned wait_s,
     json_t **out, struct err *e);
 
 static struct bytes answer;
@@ -31,7 +31,7 @@ __wrap_remote_call(struct remote *r, const struct remote_call *c,
 }
 
 int
-__wrap_api_wait(struct remote *r, const char *path, unsigned wait_s,
+__wrap_control_wait(struct remote *r, const char *path, unsigned wait_s,
     json_t **out, struct err *e)
 {
 	(void)r;

@@ -31,6 +31,7 @@ PKG_LIBS = $(call once,PKG_LIBS,--libs $(PKGS) libssl)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Werror \
+	-Wno-missing-field-initializers \
 	$(if $(findstring gcc,$(CC)),-Wno-format-truncation)
 
 SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -54,7 +55,7 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lunistring -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 SERVER_LAYERS := http server factor api
-CLIENT_LAYERS := base wire store vault link client join files content backup
+CLIENT_LAYERS := base wire store vault link client join files content backup cmd
 LAYERS := $(CLIENT_LAYERS) $(SERVER_LAYERS) escrow disclose
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \
@@ -107,7 +108,7 @@ help:
 	@echo 'make bench-peers  us and the peers in one session'
 	@echo 'make screenshots  the account page, every state, into build/screenshots/'
 	@echo 'make cov          lines of each file that the unit tests reach'
-	@echo 'make docs         docs/ERRORS.md from the error table'
+	@echo 'make docs         docs/ERRORS.md and the options in the manuals'
 	@echo 'make install      into $$(DESTDIR)$$(PREFIX) ($(PREFIX))'
 	@echo 'make clean        remove build/ and bin/'
 	@echo 'MODE=release|debug|asan|tsan|cov chooses build/MODE/; V=1 shows commands'
@@ -210,13 +211,24 @@ cov:
 format:
 	@find src tests tools -name '*.[ch]' -exec clang-format-14 -i {} +
 
-docs: $(B)/tools/errors
+docs: $(B)/tools/errors all
 	@$< > docs/ERRORS.md.new && mv docs/ERRORS.md.new docs/ERRORS.md
+	@tools/manuals.sh
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	for p in $(PROGRAMS); do \
 		install -m 755 "$$p" '$(DESTDIR)$(PREFIX)/bin/' || exit 1; done
+	share='$(DESTDIR)$(PREFIX)/share'; for p in $(notdir $(PROGRAMS)); do \
+		install -d "$$share/bash-completion/completions" \
+		    "$$share/zsh/site-functions" \
+		    "$$share/fish/vendor_completions.d" && \
+		'$(B)'/$$p completion bash \
+		    >"$$share/bash-completion/completions/$$p" && \
+		'$(B)'/$$p completion zsh >"$$share/zsh/site-functions/_$$p" && \
+		'$(B)'/$$p completion fish \
+		    >"$$share/fish/vendor_completions.d/$$p.fish" || exit 1; \
+	done
 	for m in docs/man/*.[158]; do [ -f "$$m" ] || continue; \
 		install -D -m 644 "$$m" \
 		    '$(DESTDIR)$(PREFIX)/share/man/man'"$${m##*.}/$${m##*/}" || exit 1; \
@@ -247,14 +259,14 @@ $(B)/aumbry: $(call objs,src/cli/*.c) $(call libs,$(CLIENT_LAYERS))
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
 # The daemon never sees a key: no vault, no client.
-$(B)/aumbryd: $(call objs,src/aumbryd/*.c) $(call libs,base wire store $(SERVER_LAYERS))
+$(B)/aumbryd: $(call objs,src/aumbryd/*.c) $(call libs,base wire store $(SERVER_LAYERS) cmd)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 
 # Of http and server it takes the making of a certificate and the reading of
 # aumbryd.conf, of client what works without a network.
 $(B)/aumbry-escrow: $(call objs,src/aumbry-escrow/*.c) $(call libs, \
-    base wire store vault link client files content backup escrow disclose http server)
+    base wire store vault link client files content backup escrow disclose http server cmd)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # docs-check.sh: every route, command, option and relative link is where it
-# should be, and no remedy names a command that is not there.
+# should be, and no remedy names a command that is not there. Expects the
+# programs in build/release.
 set -eu
 cd "$(dirname "$0")/.."
 bad=$(mktemp)
@@ -20,42 +21,27 @@ while read -r method path; do
 done <"$bad.routes"
 rm -f "$bad.routes"
 
-# Commands, each with its usage, in the manuals.
-commands() {
-	sed -n '/^} commands\[\] = {/,/^};/s/^[[:space:]]*{ "\([a-z-]*\)".*/\1/p' \
-		"$1"
-}
-in_manual() {
-	list=$(commands "$1")
-	[ -n "$list" ] || echo "$1: no command found" >>"$bad"
-	for name in $list; do
-		grep -q "^\.It Cm $name\( \|\$\)" "$2" ||
-			echo "$2: $name is missing" >>"$bad"
+# The manuals: what is made from the tables is fresh, each set of commands is
+# told of, and so is each option of all commands.
+tools/manuals.sh check 2>>"$bad" || true
+# rows PROGRAM: its commands, as "device approve".
+rows() { "build/release/$1" completion mdoc | sed -n 's/^\.Ss //p'; }
+for manual in aumbry.1 aumbryd.8 aumbry-escrow.8; do
+	program=${manual%.*}
+	for name in $(rows "$program" | sed 's/ .*//' | sort -u); do
+		case $name in help | completion) continue ;; esac
+		grep -q "^\.It Cm $name\( \|\$\)" "docs/man/$manual" ||
+			echo "docs/man/$manual: $name is missing" >>"$bad"
 	done
-}
-in_manual src/cli/cli.c docs/man/aumbry.1
-in_manual src/aumbryd/daemon.c docs/man/aumbryd.8
-in_manual src/aumbry-escrow/escrow.c docs/man/aumbry-escrow.8
-
-# Options that are parsed stand in a usage, and those of a usage are parsed.
-# --keep-… is one word there; -l is the short form of --long.
-usages=$(sed -n '/^} commands\[\] = {/,/^};/p; /^help(FILE/,/^}/p' \
-	src/cli/cli.c)
-parsed=$(grep -ho '{ "[a-z-]*", CLI_' src/cli/cli*.[ch] |
-	sed 's/^{ "//; s/".*//' | sort -u)
-[ -n "$parsed" ] || echo 'src/cli: no option found' >>"$bad"
-for option in $parsed; do
-	case $option in keep-*ly | ?) continue ;; esac
-	printf '%s\n' "$usages" | grep -q -e "--${option}[^a-z-]" ||
-		echo "src/cli/cli.c: no usage has --$option" >>"$bad"
 done
-for option in $(printf '%s\n' "$usages" | grep -o -e '--[a-z][a-z-]*' |
-	sed 's/--//' | sort -u); do
-	grep -q "\"\(--\)\{0,1\}$option\"" src/cli/cli*.[ch] ||
-		echo "src/cli/cli.c: nothing parses --$option" >>"$bad"
-	grep -q -e "\(--\|Fl Fl \)$option\>" docs/man/aumbry.1 ||
+sed -n '/^static const struct cmd_option globals/,/^};/s/^[[:space:]]*{ "\([a-z-]*\)".*/\1/p' \
+	src/cli/cli.c >"$bad.globals"
+[ -s "$bad.globals" ] || echo 'src/cli/cli.c: no option found' >>"$bad"
+while read -r option; do
+	grep -q "^\.It Fl Fl $option\>" docs/man/aumbry.1 ||
 		echo "docs/man/aumbry.1: --$option is missing" >>"$bad"
-done
+done <"$bad.globals"
+rm -f "$bad.globals"
 
 # A remedy names commands that are there, and verbs that these have.
 {
@@ -65,17 +51,14 @@ done
 	sort -u >"$bad.remedies"
 [ -s "$bad.remedies" ] || echo 'src/base/err_table.h: no remedy found' >>"$bad"
 while read -r program name verb; do
-	case $program in
-	aumbry) table=src/cli/cli.c ;;
-	*) table=src/aumbryd/daemon.c ;;
-	esac
-	[ "$name" = help ] || commands "$table" | grep -qx -e "$name" ||
-		echo "a remedy names: $program $name" >>"$bad"
-	[ -z "$verb" ] || sed -n "/^[[:space:]]*{ \"$name\"/,/}/p" "$table" |
-		grep -q "[\" ]${verb}[\" ]" ||
-		echo "a remedy names: $program $name $verb" >>"$bad"
+	rows "$program" >"$bad.rows"
+	if grep -q "^$name [a-z]" "$bad.rows"; then
+		grep -q "^$name ${verb:-}" "$bad.rows"
+	else
+		grep -qx "$name" "$bad.rows"
+	fi || echo "a remedy names: $program $name $verb" >>"$bad"
 done <"$bad.remedies"
-rm -f "$bad.remedies"
+rm -f "$bad.remedies" "$bad.rows"
 
 # Relative links.
 for file in *.md docs/*.md; do

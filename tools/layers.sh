@@ -28,9 +28,11 @@ may_use() {
 	api) echo 'base wire store http server factor' ;;
 	escrow) echo 'base wire vault' ;;
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
-	cli) echo 'base wire vault link client join files content backup' ;;
-	aumbryd) echo 'base wire store http server factor api' ;;
-	aumbry-escrow) echo 'base wire vault escrow disclose' ;;
+	# A command line, for the three programs below.
+	cmd) echo 'base wire' ;;
+	cli) echo 'base wire vault link client join files content backup cmd' ;;
+	aumbryd) echo 'base wire store http server factor api cmd' ;;
+	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;
 	esac
 }

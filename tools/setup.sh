@@ -72,6 +72,8 @@ chromium                   # the account page is walked through in it
 zbar-tools                 # reads its QR codes
 libmaxmind-db-writer-perl  # a map of addresses to look into
 softhsm2                   # a token made of files
+zsh                        # completes words
+fish                       # and so does this
 attr                       # extended attributes
 acl                        # access lists
 '

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* escrow.c: aumbry-escrow: init, serve, journal, check, fingerprint,
- * disclose. */
-#include "base/version.h"
+/* escrow.c: aumbry-escrow: the table of commands, and what they do. */
+#include "aumbry-escrow/escrow_disclose.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
-#include "aumbry-escrow/escrow_disclose.h"
+#include "cmd/cmd.h"
 #include "escrow/desk.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <signal.h>
@@ -18,21 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Of all commands; each has its rows of them. */
 struct options {
 	const char *dir, *socket, *group, *listen, *client_pin;
 	const char *wait, *account;
-	const char *name, *data, *reference, *to, *notify; /* of disclose */
+	const char *data, *reference, *to, *notify; /* of disclose */
 	const char *module, *token, *pin_file;
-	uint32_t uids[DESK_UIDS];
-	size_t n_uids;
+	struct cmd_list users;
 	bool init, json, tls;
 };
-
-typedef int command_fn(const struct options *o, struct err *e);
 
 /* ---- init, fingerprint ---- */
 
@@ -78,17 +73,22 @@ make(const struct options *o, struct err *e)
 }
 
 static int
-run_init(const struct options *o, struct err *e)
+run_init(void *line, const void *options, struct err *e)
 {
+	const struct options *o = options;
+
+	(void)line;
 	return make(o, e) < 0 ? -1 : print_fingerprint(o->dir, e);
 }
 
 static int
-run_fingerprint(const struct options *o, struct err *e)
+run_fingerprint(void *line, const void *options, struct err *e)
 {
+	const struct options *o = options;
 	OWN(buf_free) struct buf text = { 0 };
 	struct digest pin;
 
+	(void)line;
 	if (!o->tls)
 		return print_fingerprint(o->dir, e);
 	if (gate_pin(o->dir, &pin, e) < 0)
@@ -99,6 +99,25 @@ run_fingerprint(const struct options *o, struct err *e)
 }
 
 /* ---- serve ---- */
+
+/* Each a number, or a name that the system knows. */
+static int
+take_users(const struct cmd_list *l, struct desk_config *c, struct err *e)
+{
+	if (l->n > DESK_UIDS)
+		return err_set(e, ERR_USAGE, "--allow-uid is given too often");
+	for (size_t i = 0; i < l->n; i++) {
+		const struct passwd *user = getpwnam(l->items[i]);
+		uint64_t n = 0;
+		if (user != NULL)
+			n = user->pw_uid;
+		else if (text_parse_u64(l->items[i], 0, UINT32_MAX, &n) < 0)
+			return err_set(
+			    e, ERR_USAGE, "there is no user %s", l->items[i]);
+		c->uids[c->n_uids++] = (uint32_t)n;
+	}
+	return 0;
+}
 
 static int
 parse_pin(const char *text, struct digest *out, struct err *e)
@@ -150,20 +169,23 @@ say_ready(const struct options *o, const struct desk *d, struct err *e)
 }
 
 static int
-run_serve(const struct options *o, struct err *e)
+run_serve(void *line, const void *options, struct err *e)
 {
+	const struct options *o = options;
 	OWN(keeper_free) struct keeper *k = NULL;
 	OWN(gate_free) struct gate *gate = NULL;
 	OWN(desk_free) struct desk *d = NULL;
 	OWN(fd_close) int stop = -1;
-	struct desk_config c = { .socket = o->socket,
-		.group = o->group,
-		.n_uids = o->n_uids,
-		.listen = o->listen };
+	struct desk_config c = {
+		.socket = o->socket, .group = o->group, .listen = o->listen
+	};
 	sigset_t set;
 
+	(void)line;
 	if (o->socket == NULL && o->listen == NULL)
 		return err_set(e, ERR_USAGE, "--socket PATH is missing");
+	if (take_users(&o->users, &c, e) < 0)
+		return -1;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
@@ -177,7 +199,6 @@ run_serve(const struct options *o, struct err *e)
 		return -1;
 	if (k->torn > 0)
 		log_warn("journal_torn", "cut_bytes=%zu", k->torn);
-	memcpy(c.uids, o->uids, sizeof c.uids);
 	c.gate = gate;
 	if (desk_open(k, &c, &d, e) < 0 || say_ready(o, d, e) < 0)
 		return -1;
@@ -252,12 +273,14 @@ open_journal(const struct options *o, struct journal **out, struct err *e)
 }
 
 static int
-run_journal(const struct options *o, struct err *e)
+run_journal(void *line, const void *options, struct err *e)
 {
+	const struct options *o = options;
 	OWN(journal_free) struct journal *j = NULL;
 	bool json = o->json;
 	struct id uid;
 
+	(void)line;
 	if (o->account != NULL && id_parse(bytes_str(o->account), &uid) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--account is 32 hexadecimal digits");
@@ -308,11 +331,13 @@ check_one(void *arg, const struct id *uid, struct err *e)
 }
 
 static int
-run_check(const struct options *o, struct err *e)
+run_check(void *line, const void *options, struct err *e)
 {
+	const struct options *o = options;
 	OWN(keeper_free) struct keeper *k = NULL;
 	struct checking c = { 0 };
 
+	(void)line;
 	if (keeper_open(o->dir, KEEPER_LOOK, &k, e) < 0)
 		return -1;
 	c.k = k;
@@ -331,243 +356,146 @@ run_check(const struct options *o, struct err *e)
 /* ---- disclose ---- */
 
 static int
-run_disclose(const struct options *o, struct err *e)
+run_disclose(void *line, const void *options, struct err *e)
 {
-	struct disclose_options d = { .name = o->name,
+	const struct options *o = options;
+	const struct cmd_line *l = line;
+	struct disclose_options d = { .name = l->args[0],
 		.data = o->data,
 		.dir = o->dir,
 		.socket = o->socket,
 		.reference = o->reference,
 		.to = o->to };
 
+	if (o->dir == NULL && o->socket == NULL)
+		return err_set(e, ERR_USAGE,
+		    "say where the escrow is: --socket PATH, or --dir DIR");
 	return escrow_disclose(&d, o->notify, e);
 }
 
-/* ---- main ---- */
+/* ---- the table ---- */
 
-static const struct command {
-	const char *name, *usage;
-	command_fn *run;
-	bool takes_name; /* and no folder, if a socket is given */
-} commands[] = {
-	{ "init",
-	    "--dir DIR [--wait 3d] [--pkcs11 MODULE --token LABEL --pin-file "
-	    "FILE]",
-	    run_init, false },
-	{ "serve",
-	    "--dir DIR --socket PATH [--init] [--group NAME] [--allow-uid "
-	    "USER]… [--listen ADDR:PORT --client-pin PIN]",
-	    run_serve, false },
-	{ "journal", "--dir DIR [--account UID] [--json]", run_journal, false },
-	{ "check", "--dir DIR", run_check, false },
-	{ "fingerprint", "--dir DIR [--tls]", run_fingerprint, false },
-	{ "disclose",
-	    "NAME --data DIR --reference TEXT --to OUT (--socket PATH | --dir "
-	    "DIR) [--notify-after SPAN]",
-	    run_disclose, true },
+#define AT(field) offsetof(struct options, field)
+#define DIR_OPTION \
+	{ \
+		"dir", CMD_TEXT, AT(dir), "DIR", "the escrow's folder", \
+		    .required = true \
+	}
+#define MAKING_OPTIONS \
+	{ "wait", CMD_TEXT, AT(wait), "SPAN", \
+		"how long a recovery that the operator orders waits; 3d " \
+		"unless " \
+		"given" }, \
+	    { "pkcs11", CMD_TEXT, AT(module), "MODULE", \
+		    "keep the root key on a token of this library" }, \
+	    { "token", CMD_TEXT, AT(token), "LABEL", \
+		    "which token; with --pkcs11" }, \
+	{ \
+		"pin-file", CMD_TEXT, AT(pin_file), "FILE", \
+		    "read the token's PIN from it; with --pkcs11" \
+	}
+
+static const struct cmd_option dir_options[] = { DIR_OPTION };
+static const struct cmd_option init_options[] = { DIR_OPTION, MAKING_OPTIONS };
+static const struct cmd_option serve_options[] = {
+	DIR_OPTION,
+	{ "socket", CMD_TEXT, AT(socket), "PATH", "answer there" },
+	{ "group", CMD_TEXT, AT(group), "NAME",
+	    "whom the socket belongs to, who may connect" },
+	{ "allow-uid", CMD_LIST, AT(users), "USER",
+	    "who may ask: the server's user" },
+	{ "listen", CMD_TEXT, AT(listen), "ADDR:PORT",
+	    "answer there, for a server on another machine" },
+	{ "client-pin", CMD_TEXT, AT(client_pin), "PIN",
+	    "the pin of that server's certificate" },
+	{ "init", CMD_FLAG, AT(init), NULL, "make the folder if it is none" },
+	MAKING_OPTIONS,
+};
+static const struct cmd_option journal_options[] = {
+	DIR_OPTION,
+	{ "account", CMD_TEXT, AT(account), "UID", "only what is of this one" },
+	{ "json", CMD_FLAG, AT(json), NULL, "print JSON for programs" },
+};
+static const struct cmd_option fingerprint_options[] = {
+	DIR_OPTION,
+	{ "tls", CMD_FLAG, AT(tls), NULL, "of its certificate" },
+};
+static const struct cmd_option disclose_options[] = {
+	{ "data", CMD_TEXT, AT(data), "DIR", "the server's folder",
+	    .required = true },
+	{ "reference", CMD_TEXT, AT(reference), "TEXT",
+	    "by which order: it stands in the journal", .required = true },
+	{ "to", CMD_TEXT, AT(to), "OUT", "a new folder for what is disclosed",
+	    .required = true },
+	{ "socket", CMD_TEXT, AT(socket), "PATH",
+	    "where the escrow answers, or" },
+	{ "dir", CMD_TEXT, AT(dir), "DIR", "its folder, when it does not run" },
+	{ "notify-after", CMD_TEXT, AT(notify), "SPAN",
+	    "when the account's devices hear of it; at once unless given" },
+};
+#define OPTIONS(list) CMD_OPTIONS(list, struct options)
+
+static const struct cmd init_rows[] = {
+	{ "init", "", "make an escrow's folder; prints its fingerprint",
+	    run_init, OPTIONS(init_options) },
+	{ 0 },
+};
+static const struct cmd serve_rows[] = {
+	{ "serve", "", "answer a server until SIGTERM or Ctrl-C", run_serve,
+	    OPTIONS(serve_options) },
+	{ 0 },
+};
+static const struct cmd journal_rows[] = {
+	{ "journal", "", "print what was done and refused", run_journal,
+	    OPTIONS(journal_options) },
+	{ 0 },
+};
+static const struct cmd check_rows[] = {
+	{ "check", "", "are journal and accounts whole?", run_check,
+	    OPTIONS(dir_options) },
+	{ 0 },
+};
+static const struct cmd fingerprint_rows[] = {
+	{ "fingerprint", "", "print the fingerprint of its key",
+	    run_fingerprint, OPTIONS(fingerprint_options) },
+	{ 0 },
+};
+static const struct cmd disclose_rows[] = {
+	{ "disclose", "NAME", "give out what the server has of an account",
+	    run_disclose, OPTIONS(disclose_options) },
+	{ 0 },
 };
 
-static int
-usage(FILE *to)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void)fprintf(to, "aumbry-escrow %s %s\n", commands[i].name,
-		    commands[i].usage);
-	return to == stdout ? 0 : 2;
-}
-
-static int
-report(const struct err *e)
-{
-	(void)fprintf(stderr, "aumbry-escrow: %s\n%s\n(%s)\n", e->msg,
-	    e->code == ERR_USAGE && e->remedy[0] == '\0'
-		? "Run: aumbry-escrow help"
-		: err_fix(e),
-	    err_name(e->code));
-	return err_exit(e->code);
-}
-
-/* A number, or a name that the system knows. */
-static int
-take_uid(struct options *o, const char *text, struct err *e)
-{
-	const struct passwd *user = getpwnam(text);
-	uint64_t n = 0;
-
-	if (o->n_uids == DESK_UIDS)
-		return err_set(e, ERR_USAGE, "--allow-uid is given too often");
-	if (user != NULL)
-		n = user->pw_uid;
-	else if (text_parse_u64(text, 0, UINT32_MAX, &n) < 0)
-		return err_set(e, ERR_USAGE, "there is no user %s", text);
-	o->uids[o->n_uids++] = (uint32_t)n;
-	return 0;
-}
-
-enum {
-	OPT_ACCOUNT = 256,
-	OPT_ALLOW,
-	OPT_CLIENT_PIN,
-	OPT_DATA,
-	OPT_DIR,
-	OPT_GROUP,
-	OPT_INIT,
-	OPT_JSON,
-	OPT_LISTEN,
-	OPT_MODULE,
-	OPT_NOTIFY,
-	OPT_PIN_FILE,
-	OPT_REFERENCE,
-	OPT_SOCKET,
-	OPT_TLS,
-	OPT_TO,
-	OPT_TOKEN,
-	OPT_WAIT
+#define ESCROW "Escrow"
+#define BOOKS "Its books"
+static const struct cmd_set sets[] = {
+	{ ESCROW, "init", NULL, init_rows },
+	{ ESCROW, "serve", NULL, serve_rows },
+	{ ESCROW, "fingerprint", NULL, fingerprint_rows },
+	{ BOOKS, "journal", NULL, journal_rows },
+	{ BOOKS, "check", NULL, check_rows },
+	{ BOOKS, "disclose", NULL, disclose_rows },
 };
 
-static const struct option longs[] = {
-	{ "account", required_argument, NULL, OPT_ACCOUNT },
-	{ "allow-uid", required_argument, NULL, OPT_ALLOW },
-	{ "client-pin", required_argument, NULL, OPT_CLIENT_PIN },
-	{ "data", required_argument, NULL, OPT_DATA },
-	{ "dir", required_argument, NULL, OPT_DIR },
-	{ "group", required_argument, NULL, OPT_GROUP },
-	{ "init", no_argument, NULL, OPT_INIT },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "listen", required_argument, NULL, OPT_LISTEN },
-	{ "pkcs11", required_argument, NULL, OPT_MODULE },
-	{ "notify-after", required_argument, NULL, OPT_NOTIFY },
-	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
-	{ "reference", required_argument, NULL, OPT_REFERENCE },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "tls", no_argument, NULL, OPT_TLS },
-	{ "to", required_argument, NULL, OPT_TO },
-	{ "token", required_argument, NULL, OPT_TOKEN },
-	{ "wait", required_argument, NULL, OPT_WAIT },
-	{ NULL, 0, NULL, 0 },
+static const struct cmd_option globals[] = {
+	CMD_GLOBAL_VERBOSE,
 };
 
-/* Where an option's text goes; NULL for one that has none. */
-static const char **
-text_of(struct options *o, int c)
-{
-	switch (c) {
-	case OPT_ACCOUNT:
-		return &o->account;
-	case OPT_CLIENT_PIN:
-		return &o->client_pin;
-	case OPT_DATA:
-		return &o->data;
-	case OPT_DIR:
-		return &o->dir;
-	case OPT_GROUP:
-		return &o->group;
-	case OPT_LISTEN:
-		return &o->listen;
-	case OPT_MODULE:
-		return &o->module;
-	case OPT_NOTIFY:
-		return &o->notify;
-	case OPT_PIN_FILE:
-		return &o->pin_file;
-	case OPT_REFERENCE:
-		return &o->reference;
-	case OPT_SOCKET:
-		return &o->socket;
-	case OPT_TO:
-		return &o->to;
-	case OPT_TOKEN:
-		return &o->token;
-	case OPT_WAIT:
-		return &o->wait;
-	default:
-		return NULL;
-	}
-}
-
-static int
-parse(int argc, char **argv, bool takes_name, struct options *o, struct err *e)
-{
-	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-		const char **text = text_of(o, c);
-		if (text != NULL)
-			*text = optarg;
-		else if (c == OPT_INIT)
-			o->init = true;
-		else if (c == OPT_JSON)
-			o->json = true;
-		else if (c == OPT_TLS)
-			o->tls = true;
-		else if (c != OPT_ALLOW)
-			return err_set(e, ERR_USAGE, "%s is not understood",
-			    argv[optind - 1]);
-		else if (take_uid(o, optarg, e) < 0)
-			return -1;
-	}
-	if (takes_name && optind < argc)
-		o->name = argv[optind++];
-	if (optind < argc)
-		return err_set(
-		    e, ERR_USAGE, "%s is not understood", argv[optind]);
-	if (o->dir == NULL && !(takes_name && o->socket != NULL))
-		return err_set(e, ERR_USAGE, "--dir DIR is missing");
-	return 0;
-}
-
-static void
-harden(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-}
-
-static int
-run(int argc, char **argv)
-{
-	struct options o = { 0 };
-	struct err e = { 0 };
-
-	file_hold_std();
-	/* Before anything is read: no secret reaches a core file. */
-	harden();
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return usage(argc < 2 ? stderr : stdout);
-	if (strcmp(argv[1], "--version") == 0) {
-		(void)printf("aumbry-escrow %s\n", AUMBRY_VERSION);
-		return 0;
-	}
-	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0)
-			return usage(stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		if (parse(argc - 1, argv + 1, commands[i].takes_name, &o, &e) <
-		    0) {
-			(void)err_remedy(&e, "usage: aumbry-escrow %s %s",
-			    commands[i].name, commands[i].usage);
-			return report(&e);
-		}
-		return commands[i].run(&o, &e) < 0 ? report(&e) : 0;
-	}
-	(void)err_set(&e, ERR_USAGE, "there is no command \"%s\"", argv[1]);
-	return report(&e);
-}
+static const struct cmd_program program = { .name = "aumbry-escrow",
+	.about = "a key for each account under standard protection",
+	.sets = sets,
+	.n_sets = ARRAY_SIZE(sets),
+	.globals = globals,
+	.n_globals = ARRAY_SIZE(globals) };
 
 int
 main(int argc, char **argv)
 {
-	struct err e = { 0 };
-	int status = run(argc, argv);
+	struct cmd_line line = { 0 };
 
-	/* What failed has said why already. */
-	return file_printed(&e) < 0 && status == 0 ? report(&e) : status;
+	file_hold_std();
+	cmd_harden();
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	(void)signal(SIGHUP, SIG_IGN);
+	return cmd_main(&program, &line, argc, argv);
 }

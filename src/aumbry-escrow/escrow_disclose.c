@@ -27,13 +27,6 @@ escrow_disclose(struct disclose_options *o, const char *notify, struct err *e)
 	OWN(buf_free) struct buf hash = { 0 };
 	struct disclose_result r;
 
-	if (o->name == NULL || o->data == NULL || o->reference == NULL ||
-	    o->to == NULL)
-		return err_set(e, ERR_USAGE, "%s is missing",
-		    o->name == NULL	       ? "the account's name"
-			: o->data == NULL      ? "--data DIR"
-			: o->reference == NULL ? "--reference TEXT"
-					       : "--to OUT");
 	if (take_span(notify, &o->notify_s, e) < 0 ||
 	    disclose_run(o, &r, e) < 0)
 		return -1;

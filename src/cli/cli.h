@@ -2,11 +2,12 @@
 /* cli.h: what the commands of `aumbry` share. */
 /*
  * Data goes to standard output, words to standard error. A command returns 0
- * or -1 with the error; main prints it and makes the exit status of it. A
- * command that was done in part sets cli->status and returns 0.
+ * or -1 with the error; cmd_main prints it and makes the exit status of it. A
+ * command that was done in part sets cli->line.status and returns 0.
  */
 #pragma once
 
+#include "cmd/cmd.h"
 #include "backup/snapshot.h"
 #include "link/depot_local.h"
 #include "join/reader.h"
@@ -14,12 +15,12 @@
 #include "join/visit.h"
 
 struct cli {
+	struct cmd_line line; /* first: what the command line says */
 	const char *home; /* --home, or the usual one */
-	bool json, quiet, yes;
-	bool wants_help, wants_version;
+	bool quiet, yes;
 	const char *password_file; /* --password-file */
-	const char
-	    *repo; /* --repo: a local repository instead of the account */
+	/* --repo: a local repository instead of the account */
+	const char *repo;
 	bool reads; /* what it is about to do changes nothing */
 	bool frees; /* it gives space back */
 	bool new_repo; /* --new: a second one may take a known one's place */
@@ -27,52 +28,10 @@ struct cli {
 	const char *device; /* --device: which security key */
 	const char *pin_file; /* --pin-file: of its PIN */
 	bool keys_only; /* the circle says that only security keys count */
-	int status; /* exit status of a command that did not fail */
-	/* The command's own words, after its name; options are taken out. */
-	char **args;
-	int n_args;
 	char **kept; /* texts that live to the end */
 	size_t n_kept;
 };
 
-/* CLI_MAYBE: a text that only "=" gives; "" without. */
-enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST, CLI_MAYBE };
-
-/* A list option may be given several times. */
-struct cli_list {
-	const char **items;
-	size_t n;
-};
-
-struct cli_option {
-	const char *name; /* without the dashes; one letter: with one dash */
-	enum cli_kind kind;
-	void *to; /* bool *, const char **, struct cli_list * */
-};
-
-/*
- * The options before the command's name, the name (NULL without one), and what
- * stands behind it into cli->args.
- */
-MUST_CHECK int cli_command(
-    struct cli *cli, int argc, char **argv, const char **name, struct err *e);
-/* The first word of cli->args that is no option of all commands: for a command
- * whose words have options of their own. "" without. */
-const char *cli_verb(struct cli *cli);
-/*
- * Take the options out of cli->args, those of all commands too; what is left
- * are operands, and so is all that stands behind "--". cli->home is set then,
- * and a folder this user may work in.
- *
- * errors  bad-usage: unknown option, missing value, too few or too many
- *         operands.
- */
-MUST_CHECK int cli_parse(struct cli *cli, const struct cli_option *options,
-    size_t n, int min, int max, struct err *e);
-/* Returns -1: this operand is of no use here, and passed over it would mislead.
- * errors: bad-usage. */
-int cli_too_many(const char *word, struct err *e);
-void cli_list_free(struct cli_list *l);
 /* A copy that lives as long as cli. */
 const char *cli_keep(struct cli *cli, const char *text);
 
@@ -205,11 +164,14 @@ struct cli_proof {
 /* How a security key is reached here. */
 struct fido_ask cli_key(struct cli *cli);
 
-/* The rows of its options. */
-#define CLI_PROOF(p) \
-	{ "with", CLI_TEXT, &(p)->with }, \
+/* The rows of its options: "field" is a struct cli_proof of the type. */
+#define CLI_PROOF(type, field) \
+	{ "with", CMD_TEXT, offsetof(type, field.with), \
+		"authenticator|text|call|key", \
+		"which factor proves it; else one is chosen" }, \
 	{ \
-		"code", CLI_TEXT, &(p)->code \
+		"code", CMD_TEXT, offsetof(type, field.code), "CODE", \
+		    "its code, instead of being asked for it" \
 	}
 
 /* For prove_factor: what is not given is asked on the terminal. */
@@ -253,6 +215,15 @@ struct cli_latest {
 	const char *host, *path; /* --host, --path */
 };
 
+/* The rows of its options. */
+#define CLI_LATEST(type, field) \
+	{ "host", CMD_TEXT, offsetof(type, field.host), "HOST", \
+		"latest is the newest of this machine" }, \
+	{ \
+		"path", CMD_TEXT, offsetof(type, field.path), "PATH", \
+		    "latest is the newest backup of this path" \
+	}
+
 /* A snapshot, and a path in it without a slash at its start: "" for all. */
 struct cli_picked {
 	const struct snapshot *snap;
@@ -276,7 +247,14 @@ struct pair_request;
 /* A line, or an object, on standard output. */
 void cli_print_request(const struct cli *cli, const struct pair_request *r);
 
-/* --timeout; NULL gives 5 minutes. errors: bad-usage. */
+/* The row of --timeout, and what it says; NULL gives 5 minutes. errors:
+ * bad-usage. */
+#define CLI_TIMEOUT(type, field) \
+	{ \
+		"timeout", CMD_TEXT, offsetof(type, field), "SPAN", \
+		    "how long to wait; 5min unless given" \
+	}
+
 MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 
 /* What a person calls a thing, as it was typed, in the one form that is kept
@@ -285,14 +263,16 @@ const char *cli_name(struct cli *cli, const char *typed);
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 
-typedef int cli_fn(struct cli *cli, struct err *e);
-cli_fn cli_signup, cli_signin, cli_signout, cli_status, cli_step_up, cli_log,
-    cli_password_change;
-cli_fn cli_two_factor, cli_authenticator, cli_phone, cli_app_password, cli_mail,
-    cli_device, cli_session, cli_agent, cli_security_key, cli_recovery,
-    cli_recover, cli_protection, cli_visit;
-cli_fn cli_mount;
-cli_fn cli_forget, cli_diff, cli_tag; /* of aumbry snapshot */
-cli_fn cli_backup, cli_snapshot, cli_restore, cli_ls, cli_cat, cli_find;
-cli_fn cli_prune, cli_check, cli_repair;
-cli_fn cli_heal; /* aumbry repair --after-server-restore */
+/* The commands, by set; cli.c lists them. */
+extern const struct cmd cli_signup[], cli_signin[], cli_signout[], cli_status[],
+    cli_step_up[], cli_log[], cli_password_change[];
+extern const struct cmd cli_two_factor[], cli_authenticator[], cli_phone[],
+    cli_app_password[], cli_mail[], cli_device[], cli_session[], cli_agent[],
+    cli_security_key[], cli_recovery[], cli_recover[], cli_protection[],
+    cli_visit[];
+extern const struct cmd cli_backup[], cli_snapshot[], cli_restore[], cli_ls[],
+    cli_cat[], cli_find[], cli_mount[];
+extern const struct cmd cli_prune[], cli_check[], cli_repair[];
+
+/* aumbry repair --after-server-restore. */
+MUST_CHECK int cli_heal(struct cli *cli, struct err *e);

@@ -21,41 +21,51 @@ default_device_name(char out[static LIMIT_NAME_BYTES + 1])
 	out[LIMIT_NAME_BYTES] = '\0';
 }
 
-int
-cli_signup(struct cli *cli, struct err *e)
+struct signup {
+	const char *invite, *device_name, *protection;
+	bool no_two_factor;
+};
+
+static int
+protection_of(const char *text, struct self_signup *a, struct err *e)
 {
-	OWN(mem_free) char *dir = NULL;
+	if (text == NULL)
+		return 0;
+	if (strcmp(text, "standard") == 0)
+		a->protection = PROTECTION_STANDARD;
+	else if (strcmp(text, "advanced") == 0)
+		a->protection = PROTECTION_ADVANCED;
+	else
+		return err_set(e, ERR_USAGE,
+		    "--protection is standard or advanced, not %s", text);
+	return 0;
+}
+
+static int
+signup(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct signup *o = options;
+	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
 	char name[LIMIT_NAME_BYTES + 1];
-	const char *protection = NULL;
-	struct self_signup a = { .device_name = name };
-	const struct cli_option options[] = { { "invite", CLI_TEXT, &a.invite },
-		{ "device-name", CLI_TEXT, &a.device_name },
-		{ "no-two-factor", CLI_FLAG, &a.no_two_factor },
-		{ "protection", CLI_TEXT, &protection } };
 
 	default_device_name(name);
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
+	struct self_signup a = { .dir = dir,
+		.url = cli->line.args[0],
+		.name = cli->line.args[1],
+		.invite = o->invite,
+		.no_two_factor = o->no_two_factor,
+		.device_name = cli_name(
+		    cli, o->device_name != NULL ? o->device_name : name) };
+	if (cli_check_name(a.device_name, e) < 0 ||
+	    protection_of(o->protection, &a, e) < 0)
 		return -1;
-	dir = cli_home(cli);
-	a.dir = dir;
-	a.device_name = cli_name(cli, a.device_name);
-	if (cli_check_name(a.device_name, e) < 0)
-		return -1;
-	if (protection != NULL && strcmp(protection, "standard") == 0)
-		a.protection = PROTECTION_STANDARD;
-	else if (protection != NULL && strcmp(protection, "advanced") == 0)
-		a.protection = PROTECTION_ADVANCED;
-	else if (protection != NULL)
-		return err_set(e, ERR_USAGE,
-		    "--protection is standard or advanced, not %s", protection);
 	if (home_has_key(dir) && !self_founding(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
 	if (cli_new_password(cli, "New password", &password, e) < 0)
 		return -1;
-	a.url = cli->args[0];
-	a.name = cli->args[1];
 	a.password = secret_bytes(password);
 	if (self_signup(&a, e) < 0)
 		return -1;
@@ -67,6 +77,27 @@ cli_signup(struct cli *cli, struct err *e)
 		    "Next: aumbry authenticator add");
 	return 0;
 }
+
+static const struct cmd_option signup_options[] = {
+	{ "invite", CMD_TEXT, offsetof(struct signup, invite), "CODE",
+	    "the invitation, where the server wants one" },
+	{ "device-name", CMD_TEXT, offsetof(struct signup, device_name), "NAME",
+	    "what this device is called; else as the machine is" },
+	{ "protection", CMD_TEXT, offsetof(struct signup, protection),
+	    "standard|advanced",
+	    "standard: the operator can help you back in; advanced: nobody but "
+	    "your devices holds a key" },
+	{ "no-two-factor", CMD_FLAG, offsetof(struct signup, no_two_factor),
+	    NULL, "leave two-factor off: no backup until it is on" },
+};
+
+const struct cmd cli_signup[] = {
+	{ "signup", "URL NAME", "make an account on a server", signup,
+	    CMD_OPTIONS(signup_options, struct signup),
+	    "URL is the line that aumbryd init printed, with its pin, in "
+	    "quotes." },
+	{ 0 },
+};
 
 static int
 last_device(struct err *e)
@@ -146,22 +177,23 @@ end_visit(const char *dir, struct err *e)
 	return home_erase(dir, e);
 }
 
-int
-cli_signout(struct cli *cli, struct err *e)
-{
-	OWN(mem_free) char *dir = NULL;
-	bool erase = false;
-	const struct cli_option options[] = { { "erase", CLI_FLAG, &erase } };
+struct signout {
+	bool erase;
+};
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
-		return -1;
-	dir = cli_home(cli);
+static int
+signout(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct signout *o = options;
+	OWN(mem_free) char *dir = cli_home(cli);
+
 	if (visit_there(dir))
 		return end_visit(dir, e);
 	if (!home_has_key(dir))
 		return err_set(
 		    e, ERR_NOT_SIGNED_IN, "no account is signed in at %s", dir);
-	if (!erase && !cli->yes) {
+	if (!o->erase && !cli->yes) {
 		(void)err_set(e, ERR_INPUT_MISSING,
 		    "signing out forgets this device's keys: to come back it "
 		    "must be let in again");
@@ -182,39 +214,62 @@ cli_signout(struct cli *cli, struct err *e)
 	    : home_erase(dir, e);
 }
 
+static const struct cmd_option signout_options[] = {
+	{ "erase", CMD_FLAG, offsetof(struct signout, erase), NULL,
+	    "yes: forget this device's keys" },
+};
+
+const struct cmd cli_signout[] = {
+	{ "signout", "", "forget the account on this device", signout,
+	    CMD_OPTIONS(signout_options, struct signout) },
+	{ 0 },
+};
+
 /* ---- step-up, password ---- */
 
-int
-cli_step_up(struct cli *cli, struct err *e)
+struct proving {
+	struct cli_proof proof;
+};
+
+static int
+step_up(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	struct cli_proof proof = { NULL, NULL };
-	const struct cli_option options[] = { CLI_PROOF(&proof) };
+	const struct proving *o = options;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    cli_account(cli, &a, e) < 0)
-		return -1;
-	return cli_prove(cli, a.remote, &proof, e);
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_prove(line, a.remote, &o->proof, e);
 }
 
-int
-cli_password_change(struct cli *cli, struct err *e)
+static const struct cmd_option proving_options[] = {
+	CLI_PROOF(struct proving, proof),
+};
+
+const struct cmd cli_step_up[] = {
+	{ "step-up", "",
+	    "prove the password, and a factor, for the next 5 minutes", step_up,
+	    CMD_OPTIONS(proving_options, struct proving) },
+	{ 0 },
+};
+
+struct new_password {
+	struct cli_proof proof;
+	const char *file;
+};
+
+static int
+change_password(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct new_password *o = options;
 	OWN(self_free) struct self *s = NULL;
 	OWN(secret_free) struct secret *old = NULL;
 	OWN(secret_free) struct secret *fresh = NULL;
-	struct cli_proof proof = { NULL, NULL };
-	const char *file = NULL;
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "new-password-file", CLI_TEXT, &file } };
-
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
-		return -1;
-	if (strcmp(cli->args[0], "change") != 0)
-		return err_set(e, ERR_USAGE, "aumbry password change");
 	struct cli second = *cli;
-	if (file != NULL)
-		second.password_file = file;
+
+	if (o->file != NULL)
+		second.password_file = o->file;
 	else if (cli->password_file != NULL) {
 		(void)err_set(
 		    e, ERR_INPUT_MISSING, "the new password is needed");
@@ -224,7 +279,7 @@ cli_password_change(struct cli *cli, struct err *e)
 	    cli_password(cli, "Old password", false, &old, e) < 0 ||
 	    cli_new_password(&second, "New password", &fresh, e) < 0)
 		return -1;
-	struct prove prove = cli_asking(cli, &proof);
+	struct prove prove = cli_asking(cli, &o->proof);
 	bool already;
 	if (self_change_password(s, secret_bytes(old), secret_bytes(fresh),
 		&prove, &already, e) < 0)
@@ -235,3 +290,15 @@ cli_password_change(struct cli *cli, struct err *e)
 		    : "The password is changed.");
 	return 0;
 }
+
+static const struct cmd_option change_options[] = {
+	{ "new-password-file", CMD_TEXT, offsetof(struct new_password, file),
+	    "FILE", "read the new password from its first line" },
+	CLI_PROOF(struct new_password, proof),
+};
+
+const struct cmd cli_password_change[] = {
+	{ "password change", "", "change the account's password",
+	    change_password, CMD_OPTIONS(change_options, struct new_password) },
+	{ 0 },
+};

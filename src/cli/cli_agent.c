@@ -174,14 +174,15 @@ stay(struct agent *a, struct err *e)
 	}
 }
 
-int
-cli_agent(struct cli *cli, struct err *e)
+static int
+run(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(agent_free) struct agent a = { .cli = cli };
 	OWN(fd_close) int lock = -1;
 
-	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0 ||
-	    cli_self(cli, &a.self, e) < 0 ||
+	(void)options;
+	if (cli_self(cli, &a.self, e) < 0 ||
 	    homedir_lock(a.self->dir, "agent", &lock, e) < 0)
 		return -1;
 	a.desktop = desktop_open();
@@ -190,3 +191,8 @@ cli_agent(struct cli *cli, struct err *e)
 			      : "requests to join are shown here");
 	return stay(&a, e);
 }
+
+const struct cmd cli_agent[] = {
+	{ "agent", "", "stay, and tell when a device asks to join", run },
+	{ 0 },
+};

@@ -42,7 +42,7 @@ create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 	    jsonio_text(answer, "name", &name, e) < 0 ||
 	    jsonio_id(answer, "id", &id, e) < 0)
 		return -1;
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id",
 		    id_text(&id).s, "name", name, "password", password, "label",
 		    w->label, "scope", w->scope);
@@ -69,7 +69,7 @@ print_one(const struct cli *cli, const json_t *x)
 	struct err ignored;
 	struct id id = { { 0 } };
 
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_print_json(json_deep_copy(x));
 		return;
 	}
@@ -136,44 +136,67 @@ revoke(struct cli *cli, struct remote *r, const char *id, struct err *e)
 	return 0;
 }
 
-int
-cli_app_password(struct cli *cli, struct err *e)
+static int
+create_one(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	struct wish w = *(const struct wish *)options;
+	struct scope scope;
+
+	if (scope_parse(w.scope, &scope, e) < 0) {
+		e->code = ERR_USAGE;
+		return -1;
+	}
+	w.label = cli_name(cli, cli->line.args[0]);
+	return cli_account(cli, &a, e) < 0 ? -1 : create(cli, a.remote, &w, e);
+}
+
+static int
+list_all(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	struct wish w = { .label = NULL };
-	struct scope scope;
-	bool all = false;
-	const struct cli_option options[] = { { "scope", CLI_TEXT, &w.scope },
-		{ "expires", CLI_TEXT, &w.expires }, CLI_PROOF(&w.proof),
-		{ "all", CLI_FLAG, &all } };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	const char *what = cli->n_args == 2 ? cli->args[1] : NULL;
-	if (strcmp(verb, "create") == 0 && what != NULL && !all) {
-		if (w.scope == NULL)
-			return err_set(e, ERR_USAGE,
-			    "--scope is missing: mail, dav, or "
-			    "files[:ro][:/FOLDER]");
-		if (scope_parse(w.scope, &scope, e) < 0) {
-			e->code = ERR_USAGE;
-			return -1;
-		}
-		w.label = cli_name(cli, what);
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : create(cli, a.remote, &w, e);
-	}
-	if (strcmp(verb, "list") == 0 && what == NULL)
-		return cli_account(cli, &a, e) < 0 ? -1
-						   : list(cli, a.remote, e);
-	if (strcmp(verb, "revoke") == 0 && all != (what != NULL))
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : revoke(cli, a.remote, what, e);
-	return err_set(e, ERR_USAGE,
-	    "aumbry app-password create LABEL --scope S | list | revoke "
-	    "ID|LABEL | "
-	    "revoke --all");
+	(void)options;
+	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
 }
+
+struct which {
+	bool all;
+};
+
+static int
+revoke_some(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct which *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	const char *what = cli->line.n_args > 0 ? cli->line.args[0] : NULL;
+
+	if (o->all == (what != NULL))
+		return err_set(e, ERR_USAGE, "revoke one, or --all");
+	return cli_account(cli, &a, e) < 0 ? -1
+					   : revoke(cli, a.remote, what, e);
+}
+
+static const struct cmd_option create_options[] = {
+	{ "scope", CMD_TEXT, offsetof(struct wish, scope),
+	    "mail|dav|files[:ro][:/FOLDER]", "what it opens, and nothing else",
+	    .required = true },
+	{ "expires", CMD_TEXT, offsetof(struct wish, expires), "SPAN",
+	    "end it by itself, as 90d; else it stays" },
+	CLI_PROOF(struct wish, proof),
+};
+static const struct cmd_option revoke_options[] = {
+	{ "all", CMD_FLAG, offsetof(struct which, all), NULL, "every one" },
+};
+
+const struct cmd cli_app_password[] = {
+	{ "app-password create", "LABEL", "make one; it is shown once",
+	    create_one, CMD_OPTIONS(create_options, struct wish) },
+	{ "app-password list", "", "which there are, and when each was used",
+	    list_all },
+	{ "app-password revoke", "[ID|LABEL]", "end one, or all", revoke_some,
+	    CMD_OPTIONS(revoke_options, struct which) },
+	{ 0 },
+};

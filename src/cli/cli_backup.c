@@ -41,7 +41,7 @@ due(struct show *s)
 {
 	int64_t now = now_mono_ns();
 
-	if (s->cli->quiet || s->cli->json ||
+	if (s->cli->quiet || s->cli->line.json ||
 	    now - s->last < (s->terminal ? TERMINAL_NS : PIPE_NS))
 		return false;
 	s->last = now;
@@ -232,7 +232,7 @@ print_done(const struct cli *cli, const struct backup_result *r)
 {
 	const struct backup_progress *t = &r->totals;
 
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *j =
 		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			"event", "done", "files", (json_int_t)t->files, "dirs",
@@ -284,40 +284,87 @@ avoid_repo(const struct cli *cli, struct backup_options *o)
 	o->repo_ino = st.st_ino;
 }
 
-int
-cli_backup(struct cli *cli, struct err *e)
-{
-	OWN(cli_list_free) struct cli_list tags = { 0 };
-	OWN(cli_list_free) struct cli_list excludes = { 0 };
-	OWN(cli_list_free) struct cli_list files = { 0 };
-	OWN(cli_list_free) struct cli_list secrets = { 0 };
-	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	OWN(fd_close) int lock = -1;
-	struct backup_options o = { .version = AUMBRY_VERSION };
-	const struct cli_option options[] = { { "tag", CLI_LIST, &tags },
-		{ "exclude", CLI_LIST, &excludes },
-		{ "exclude-from", CLI_LIST, &files },
-		{ "secret", CLI_LIST, &secrets },
-		{ "one-file-system", CLI_FLAG, &o.one_file_system },
-		{ "dry-run", CLI_FLAG, &o.dry_run },
-		{ "verify", CLI_FLAG, &o.verify },
-		{ "new", CLI_FLAG, &cli->new_repo },
-		{ "to", CLI_TEXT, &cli->repo } };
-	struct show show = { 0 };
-	struct backup_result result;
-	char host[256] = "";
-	const char *home = home_of_user();
+struct backing_up {
+	struct cmd_list tags, excludes, exclude_files, secrets;
+	bool one_file_system, dry_run, verify, new_repo;
+	const char *to;
+};
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, -1, e) < 0 ||
-	    snapshot_check_tags(tags.items, tags.n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < files.n; i++)
-		if (strcmp(files.items[i], "-") == 0 &&
+static int
+one_standard_input(
+    const struct cli *cli, const struct backing_up *g, struct err *e)
+{
+	for (size_t i = 0; i < g->exclude_files.n; i++)
+		if (strcmp(g->exclude_files.items[i], "-") == 0 &&
 		    cli->password_file != NULL &&
 		    strcmp(cli->password_file, "-") == 0)
 			return err_set(e, ERR_USAGE,
 			    "standard input cannot be the password and "
 			    "--exclude-from at once");
+	return 0;
+}
+
+static struct backup_options
+as_given(struct cli *cli, const struct backing_up *g)
+{
+	return (struct backup_options){ .version = AUMBRY_VERSION,
+		.paths = (const char *const *)cli->line.args,
+		.n_paths = (size_t)cli->line.n_args,
+		.tags = g->tags.items,
+		.n_tags = g->tags.n,
+		.excludes = g->excludes.items,
+		.n_excludes = g->excludes.n,
+		.exclude_files = g->exclude_files.items,
+		.n_exclude_files = g->exclude_files.n,
+		.secrets = g->secrets.items,
+		.n_secrets = g->secrets.n,
+		.one_file_system = g->one_file_system,
+		.dry_run = g->dry_run,
+		.verify = g->verify,
+		.warn = warn,
+		.progress = progress,
+		.stop = stop_order_asked };
+}
+
+/* What is missing from the backup, and that packs are. */
+static void
+backup_status(
+    struct cli *cli, const struct cli_repo *r, const struct backup_result *b)
+{
+	if (r->repo != NULL && r->repo->lost > 0)
+		cli_warn(
+		    "aumbry: %llu packs are not stored any more; what of them "
+		    "this backup has is stored again. Run: aumbry check",
+		    (unsigned long long)r->repo->lost);
+	if (!b->partial)
+		return;
+	cli_warn("aumbry: %llu files could not be read and are not in the "
+		 "backup\n%s\n(%s)",
+	    (unsigned long long)b->totals.errors,
+	    err_fix(&(struct err){ .code = ERR_READ_INCOMPLETE }),
+	    err_name(ERR_READ_INCOMPLETE));
+	cli->line.status = err_exit(ERR_READ_INCOMPLETE);
+}
+
+static int
+back_up(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct backing_up *g = options;
+	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
+	OWN(fd_close) int lock = -1;
+	struct backup_options o = as_given(cli, g);
+	struct show show = { 0 };
+	struct backup_result result;
+	char host[256] = "";
+	const char *home = home_of_user();
+
+	if (g->to != NULL)
+		cli->repo = g->to;
+	cli->new_repo = g->new_repo;
+	if (snapshot_check_tags(o.tags, o.n_tags, e) < 0 ||
+	    one_standard_input(cli, g, e) < 0)
+		return -1;
 	/* A dry run makes nothing: what is not there holds nothing yet. */
 	bool none =
 	    cli->repo != NULL && o.dry_run && !depot_local_there(cli->repo);
@@ -329,26 +376,18 @@ cli_backup(struct cli *cli, struct err *e)
 		return -1;
 	(void)gethostname(host, sizeof host - 1);
 	const struct passwd *p = getpwuid(getuid());
-	o.paths = cli->n_args > 0 ? (const char *const *)cli->args : &home;
-	o.n_paths = cli->n_args > 0 ? (size_t)cli->n_args : 1;
-	o.tags = tags.items;
-	o.n_tags = tags.n;
-	o.excludes = excludes.items;
-	o.n_excludes = excludes.n;
-	o.exclude_files = files.items;
-	o.n_exclude_files = files.n;
-	o.secrets = secrets.items;
-	o.n_secrets = secrets.n;
+	if (o.n_paths == 0) {
+		o.paths = &home;
+		o.n_paths = 1;
+	}
 	o.host = host;
 	o.user = p != NULL ? p->pw_name : "";
 	avoid_repo(cli, &o);
-	o.warn = warn;
-	o.progress = progress;
 	o.ctx = &show;
 	show_begin(&show, cli);
-	if (!cli->quiet && !cli->json) /* before the first line that shows it */
+	/* Before the first line that shows it. */
+	if (!cli->quiet && !cli->line.json)
 		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
-	o.stop = stop_order_asked;
 	stop_order_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
 	stop_order_end();
@@ -360,22 +399,43 @@ cli_backup(struct cli *cli, struct err *e)
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
 	print_done(cli, &result);
-	if (r.repo != NULL && r.repo->lost > 0)
-		cli_warn(
-		    "aumbry: %llu packs are not stored any more; what of them "
-		    "this backup has is stored again. Run: aumbry check",
-		    (unsigned long long)r.repo->lost);
-	if (result.partial) {
-		cli_warn(
-		    "aumbry: %llu files could not be read and are not in the "
-		    "backup\n%s\n(%s)",
-		    (unsigned long long)result.totals.errors,
-		    err_fix(&(struct err){ .code = ERR_READ_INCOMPLETE }),
-		    err_name(ERR_READ_INCOMPLETE));
-		cli->status = err_exit(ERR_READ_INCOMPLETE);
-	}
+	backup_status(cli, &r, &result);
 	return 0;
 }
+
+static const struct cmd_option backup_options[] = {
+	{ "exclude", CMD_LIST, offsetof(struct backing_up, excludes), "PATTERN",
+	    "leave out what this matches, as in .gitignore" },
+	{ "exclude-from", CMD_LIST, offsetof(struct backing_up, exclude_files),
+	    "FILE", "read such patterns from a file; - is standard input" },
+	{ "one-file-system", CMD_FLAG,
+	    offsetof(struct backing_up, one_file_system), NULL,
+	    "do not go into other file systems" },
+	{ "secret", CMD_LIST, offsetof(struct backing_up, secrets), "PATTERN",
+	    "store what this matches with the keychain's key, which no escrow "
+	    "ever has" },
+	{ "tag", CMD_LIST, offsetof(struct backing_up, tags), "TAG",
+	    "mark the snapshot with a word to find it by" },
+	{ "to", CMD_TEXT, offsetof(struct backing_up, to), "DIR",
+	    "into a repository in this folder, made if it is none yet, "
+	    "instead of the account" },
+	{ "new", CMD_FLAG, offsetof(struct backing_up, new_repo), NULL,
+	    "with --to: make one even where this device knows another" },
+	{ "dry-run", CMD_FLAG, offsetof(struct backing_up, dry_run), NULL,
+	    "read everything and store nothing" },
+	{ "verify", CMD_FLAG, offsetof(struct backing_up, verify), NULL,
+	    "read files again even if they look unchanged" },
+};
+
+const struct cmd cli_backup[] = {
+	{ "backup", "[PATH…]", "back up files: your home, without PATH",
+	    back_up, CMD_OPTIONS(backup_options, struct backing_up),
+	    "Examples:\n"
+	    "  aumbry backup\n"
+	    "  aumbry backup ~/Photos ~/Documents --exclude '*.tmp'\n"
+	    "  aumbry backup --to /mnt/disk/backup --tag before-travel" },
+	{ 0 },
+};
 
 /* ---- restore ---- */
 
@@ -405,7 +465,7 @@ list_path(void *ctx, struct bytes path, const struct entry *x)
 	const struct show *s = ctx;
 	OWN(mem_free) char *shown = cli_shown(path);
 
-	if (s->cli->json) {
+	if (s->cli->line.json) {
 		json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
 		    "would-restore", "path", cli_json_bytes(path), "type",
 		    entry_type_name(x->type), "size", (json_int_t)x->size,
@@ -441,7 +501,7 @@ print_restored(struct cli *cli, const struct restore_result *r)
 {
 	OWN(mem_free) char *bytes = cli_size(r->totals.bytes);
 
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *j = json_pack(
 		    "{s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, "
 		    "s:I}}",
@@ -499,7 +559,7 @@ restore_status(struct cli *cli, const struct restore_result *r)
 	if (r->errors == 0 && lost) {
 		cli_warn("%s\n(%s)", err_fix(&(struct err){ .code = code }),
 		    err_name(code));
-		cli->status = err_exit(code);
+		cli->line.status = err_exit(code);
 	}
 	if (r->errors == 0)
 		return;
@@ -513,50 +573,52 @@ restore_status(struct cli *cli, const struct restore_result *r)
 	    "%s\n(%s)\n",
 	    (unsigned long long)r->errors, err_what(code), err_fix(&e),
 	    err_name(code));
-	cli->status = err_exit(code);
+	cli->line.status = err_exit(code);
 }
 
-int
-cli_restore(struct cli *cli, struct err *e)
+struct giving_back {
+	const char *to, *overwrite;
+	struct cmd_list includes;
+	bool dry_run, numeric_ids;
+	struct cli_latest latest;
+};
+
+static int
+give_back(void *line, const void *options, struct err *e)
 {
-	OWN(cli_list_free) struct cli_list includes = { 0 };
+	struct cli *cli = line;
+	const struct giving_back *g = options;
 	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
 	OWN(cli_picked_free) struct cli_picked at = { 0 };
-	struct restore_options o = { 0 };
-	struct cli_latest latest = { 0 };
-	const char *overwrite = "never";
-	const struct cli_option options[] = { { "to", CLI_TEXT, &o.to },
-		{ "include", CLI_LIST, &includes },
-		{ "dry-run", CLI_FLAG, &o.dry_run },
-		{ "numeric-ids", CLI_FLAG, &o.numeric_ids },
-		{ "host", CLI_TEXT, &latest.host },
-		{ "path", CLI_TEXT, &latest.path },
-		{ "overwrite", CLI_TEXT, &overwrite } };
+	struct restore_options o = { .to = g->to,
+		.dry_run = g->dry_run,
+		.numeric_ids = g->numeric_ids,
+		.includes = g->includes.items,
+		.n_includes = g->includes.n,
+		.warn = warn,
+		.list = g->dry_run ? list_path : NULL,
+		.progress = restore_progress };
 	struct restore_result result;
 	struct show show = { 0 };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
-	    overwrite_rule(overwrite, &o.rule, e) < 0)
+	if (overwrite_rule(
+		g->overwrite != NULL ? g->overwrite : "never", &o.rule, e) < 0)
 		return -1;
 	if (o.to == NULL && !o.dry_run)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
 	cli->reads = true;
 	if (cli_view(cli, &v, e) < 0 ||
-	    cli_pick(cli, v.src, &v.list, cli->args[0], &latest, &at, e) < 0)
+	    cli_pick(
+		cli, v.src, &v.list, cli->line.args[0], &g->latest, &at, e) < 0)
 		return -1;
 	o.path = buf_text(&at.path);
-	o.includes = includes.items;
-	o.n_includes = includes.n;
-	o.warn = warn;
-	o.list = o.dry_run ? list_path : NULL;
-	o.progress = restore_progress;
 	o.ctx = &show;
 	show_begin(&show, cli);
 	int rc = restore_run(v.repo.repo, at.snap, &o, &result, e);
 	erase(&show);
 	if (rc < 0)
 		return -1;
-	if (includes.n > 0 && result.included == 0)
+	if (o.n_includes > 0 && result.included == 0)
 		return err_set(e, ERR_NOT_FOUND,
 		    "nothing there is included by these patterns");
 	if (o.dry_run)
@@ -568,3 +630,30 @@ cli_restore(struct cli *cli, struct err *e)
 	restore_status(cli, &result);
 	return 0;
 }
+
+static const struct cmd_option restore_options[] = {
+	{ "to", CMD_TEXT, offsetof(struct giving_back, to), "DIR",
+	    "where it goes; the paths of the backup stand below" },
+	{ "include", CMD_LIST, offsetof(struct giving_back, includes),
+	    "PATTERN", "only what this matches, as in .gitignore" },
+	{ "overwrite", CMD_TEXT, offsetof(struct giving_back, overwrite),
+	    "never|older|always",
+	    "what may take the place of a file that is there; never unless "
+	    "given" },
+	{ "numeric-ids", CMD_FLAG, offsetof(struct giving_back, numeric_ids),
+	    NULL, "owners by number, not by name" },
+	{ "dry-run", CMD_FLAG, offsetof(struct giving_back, dry_run), NULL,
+	    "list what would be given back, and write nothing" },
+	CLI_LATEST(struct giving_back, latest),
+};
+
+const struct cmd cli_restore[] = {
+	{ "restore", "ID[:PATH]", "give back a snapshot or a part of it",
+	    give_back, CMD_OPTIONS(restore_options, struct giving_back),
+	    "ID is a snapshot's, the start of it, or latest.\n"
+	    "Examples:\n"
+	    "  aumbry restore latest --to /tmp/back\n"
+	    "  aumbry restore latest:/home/ana/Photos --to / --overwrite "
+	    "older" },
+	{ 0 },
+};

@@ -317,7 +317,7 @@ open_older(struct cli *cli, struct cli_repo *r, struct err *e)
 	    "aumbry: %s: %s (%s)\nWhat is there is shown; what this device has "
 	    "seen since is not.\n",
 	    cli->repo, why, err_name(ERR_HISTORY_ROLLED_BACK));
-	cli->status = err_exit(ERR_READ_INCOMPLETE);
+	cli->line.status = err_exit(ERR_READ_INCOMPLETE);
 	return 0;
 }
 

@@ -68,7 +68,7 @@ add(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	OWN(recovery_new_free) struct recovery_new made = { .code = NULL };
 	OWN(mem_free) struct recovery_info *list = NULL;
 	OWN(buf_free) struct buf text = { 0 };
-	const char *name = cli_name(cli, cli->args[2]);
+	const char *name = cli_name(cli, cli->line.args[0]);
 	uint64_t waits;
 	size_t n;
 
@@ -116,7 +116,7 @@ take_out(struct cli *cli, struct self *s, const struct cli_recovery *o,
 	if (recovery_all(s, &list, &n, e) < 0)
 		return -1;
 	const struct recovery_info *old =
-	    find_contact(list, n, cli_name(cli, cli->args[2]));
+	    find_contact(list, n, cli_name(cli, cli->line.args[0]));
 	if (old == NULL) {
 		(void)err_set(e, ERR_NOT_FOUND,
 		    "there is no recovery contact of that name");
@@ -152,7 +152,7 @@ list_all(struct cli *cli, struct self *s, struct err *e)
 	if (recovery_all(s, &list, &n, e) < 0 ||
 	    assist_owners(s, &owners, &n_owners, e) < 0)
 		return -1;
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *yours = json_array(), *theirs = json_array();
 		for (size_t i = 0; i < n; i++)
 			if (list[i].kind == RECOVERY_CONTACT)
@@ -241,28 +241,59 @@ accept_half(struct cli *cli, struct self *s, const char *owner,
 }
 
 int
-cli_contact(struct cli *cli, struct self *s, const struct cli_recovery *o,
-    struct err *e)
+cli_contact_list(void *line, const void *options, struct err *e)
 {
-	char owner[LIMIT_NAME_BYTES + 1];
-	const char *verb = cli->n_args >= 2 ? cli->args[1] : "";
-	bool named = cli->n_args == 3;
+	OWN(self_free) struct self *s = NULL;
 
-	if (strcmp(verb, "list") == 0 && !named)
-		return list_all(cli, s, e);
-	if (strcmp(verb, "add") == 0 && named)
-		return add(cli, s, o, e);
-	if (strcmp(verb, "remove") == 0 && named)
-		return take_out(cli, s, o, e);
-	bool accepts = strcmp(verb, "accept") == 0;
-	if (!named || (!accepts && strcmp(verb, "forget") != 0))
-		return err_set(e, ERR_USAGE,
-		    "aumbry recovery contact add NAME | list | remove NAME | "
-		    "accept OWNER | forget OWNER");
-	if (owner_name(s, cli->args[2], owner, e) < 0)
-		return -1;
-	return accepts ? accept_half(cli, s, owner, o->key_file, e)
-		       : assist_forget(s, owner, e);
+	(void)options;
+	return cli_recovery_open(line, &s, e) < 0 ? -1 : list_all(line, s, e);
+}
+
+int
+cli_contact_add(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	return cli_recovery_open(line, &s, e) < 0 ? -1
+						  : add(line, s, options, e);
+}
+
+int
+cli_contact_remove(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	return cli_recovery_open(line, &s, e) < 0
+	    ? -1
+	    : take_out(line, s, options, e);
+}
+
+int
+cli_contact_accept(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
+	char owner[LIMIT_NAME_BYTES + 1];
+
+	return cli_recovery_open(cli, &s, e) < 0 ||
+		owner_name(s, cli->line.args[0], owner, e) < 0
+	    ? -1
+	    : accept_half(cli, s, owner, o->key_file, e);
+}
+
+int
+cli_contact_forget(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	char owner[LIMIT_NAME_BYTES + 1];
+
+	(void)options;
+	return cli_recovery_open(cli, &s, e) < 0 ||
+		owner_name(s, cli->line.args[0], owner, e) < 0
+	    ? -1
+	    : assist_forget(s, owner, e);
 }
 
 /* ---- helping ---- */
@@ -338,7 +369,7 @@ help(struct cli *cli, struct self *s, const char *owner,
 	unsigned timeout_s;
 	size_t n;
 
-	const char *start = cli->n_args == 3 ? cli->args[2] : NULL;
+	const char *start = cli->line.n_args > 1 ? cli->line.args[1] : NULL;
 	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
 	    assist_find(s, code, start != NULL ? start : "", &list, &n, e) <
 		0 ||
@@ -371,17 +402,18 @@ help(struct cli *cli, struct self *s, const char *owner,
 }
 
 int
-cli_assist(struct cli *cli, struct self *s, const struct cli_recovery *o,
-    struct err *e)
+cli_assist(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
 	OWN(secret_free) struct secret *code = NULL;
 	char owner[LIMIT_NAME_BYTES + 1];
 
-	if (cli->n_args < 2 || (o->drill && cli->n_args > 2))
-		return err_set(e, ERR_USAGE,
-		    "aumbry recovery assist OWNER [ID] [--print-code] | "
-		    "assist OWNER --drill");
-	if (owner_name(s, cli->args[1], owner, e) < 0 ||
+	if (o->drill && cli->line.n_args > 1)
+		return cmd_too_many(cli->line.args[1], e);
+	if (cli_recovery_open(cli, &s, e) < 0 ||
+	    owner_name(s, cli->line.args[0], owner, e) < 0 ||
 	    assist_half(s, owner, &code, e) < 0)
 		return -1;
 	if (!o->drill)

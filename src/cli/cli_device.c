@@ -29,7 +29,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 			continue;
 		OWN(mem_free) char *when = cli_time(d[i].added_ms);
 		OWN(mem_free) char *name = cli_shown(bytes_str(d[i].name));
-		if (cli->json) {
+		if (cli->line.json) {
 			json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id",
 			    id_text(&d[i].dev_id).s, "name", d[i].name, "class",
 			    circle_class_name(d[i].class), "added_ms",
@@ -50,6 +50,15 @@ list(struct cli *cli, struct self *s, struct err *e)
 
 /* ---- requests ---- */
 
+struct approval {
+	bool print_code;
+	const char *timeout;
+};
+
+struct removal {
+	struct cli_proof proof;
+};
+
 struct requests {
 	struct pair_request *list;
 	size_t n;
@@ -69,7 +78,7 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 	OWN(mem_free) char *os = cli_shown(bytes_str(r->os));
 	OWN(mem_free) char *from = cli_from(r->address, r->place);
 
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
 		    id_text(&r->join).s, "class",
 		    circle_class_name(r->device.class), "os", r->os, "address",
@@ -284,26 +293,28 @@ rename_device(struct self *s, const char *name, struct err *e)
 	    : self_put_name(s, &s->dev_id, &none, name, e);
 }
 
+enum purpose { FOR_LIST, FOR_REMOVE, FOR_OTHER };
+
 /* What a device has spoiled, keys or zones, does not keep it in: it is put out
  * without them, and the circle is looked at all the same. */
 static bool
-goes_on(const char *verb, const struct err *e)
+goes_on(enum purpose why, const struct err *e)
 {
 	bool spoiled =
 	    e->code == ERR_KEYS_SPOILED || e->code == ERR_ZONE_SPOILED;
 
-	return (spoiled && strcmp(verb, "list") == 0) ||
-	    (err_exit(e->code) == 6 && strcmp(verb, "remove") == 0);
+	return (spoiled && why == FOR_LIST) ||
+	    (err_exit(e->code) == 6 && why == FOR_REMOVE);
 }
 
 static int
-open_for(struct cli *cli, const char *verb, struct self **out, struct err *e)
+open_for(struct cli *cli, enum purpose why, struct self **out, struct err *e)
 {
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(self_free) struct self *s = NULL;
 
 	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0) {
-		if (!goes_on(verb, e))
+		if (!goes_on(why, e))
 			return -1;
 		cli_say(cli, "%s.", e->msg);
 		self_free(&s);
@@ -347,58 +358,125 @@ adopt_home(struct cli *cli, struct err *e)
 	return 0;
 }
 
-int
-cli_device(struct cli *cli, struct err *e)
+static int
+device_adopt(void *line, const void *options, struct err *e)
+{
+	(void)options;
+	return adopt_home(line, e);
+}
+
+static int
+device_list(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return open_for(line, FOR_LIST, &s, e) < 0 ? -1 : list(line, s, e);
+}
+
+static int
+device_requests(void *line, const void *options, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
 	OWN(requests_free) struct requests all = { NULL, 0 };
-	struct cli_proof proof = { NULL, NULL };
-	const char *timeout = NULL;
-	bool print_code = false;
-	const struct cli_option options[] = { { "print-code", CLI_FLAG,
-						  &print_code },
-		{ "timeout", CLI_TEXT, &timeout }, CLI_PROOF(&proof) };
-	unsigned timeout_s;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0 ||
-	    cli_timeout(timeout, &timeout_s, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	const char *word = cli->n_args > 1 ? cli_name(cli, cli->args[1]) : NULL;
-	bool wants_word =
-	    strcmp(verb, "rename") == 0 || strcmp(verb, "remove") == 0;
-	bool adopts = strcmp(verb, "adopt") == 0;
-	bool known = wants_word || adopts || strcmp(verb, "list") == 0 ||
-	    strcmp(verb, "requests") == 0 || strcmp(verb, "approve") == 0 ||
-	    strcmp(verb, "refuse") == 0 || strcmp(verb, "allow-again") == 0;
-	bool takes_word = wants_word || strcmp(verb, "approve") == 0 ||
-	    strcmp(verb, "refuse") == 0;
-	if (known && word != NULL && !takes_word)
-		return cli_too_many(word, e);
-	if (!known || (wants_word && word == NULL))
-		return err_set(e, ERR_USAGE,
-		    known ? "a name is missing"
-			  : "aumbry device does not understand \"%s\"",
-		    verb);
-	if (adopts)
-		return adopt_home(cli, e);
-	if (open_for(cli, verb, &s, e) < 0)
-		return -1;
-	if (strcmp(verb, "list") == 0)
-		return list(cli, s, e);
-	if (strcmp(verb, "approve") == 0)
-		return approve(cli, s, word, print_code, timeout_s, e);
-	if (strcmp(verb, "refuse") == 0)
-		return refuse(s, word, e);
-	if (strcmp(verb, "allow-again") == 0)
-		return allow_again(cli, s, e);
-	if (strcmp(verb, "rename") == 0)
-		return rename_device(s, word, e);
-	if (strcmp(verb, "remove") == 0)
-		return remove_device(cli, s, word, &proof, e);
-	if (pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
+	(void)options;
+	if (open_for(line, FOR_OTHER, &s, e) < 0 ||
+	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
-		cli_print_request(cli, &all.list[i]);
+		cli_print_request(line, &all.list[i]);
 	return 0;
 }
+
+/* The operand, as it was typed; NULL without. */
+static const char *
+word_of(struct cli *cli)
+{
+	return cli->line.n_args > 0 ? cli_name(cli, cli->line.args[0]) : NULL;
+}
+
+static int
+device_approve(void *line, const void *options, struct err *e)
+{
+	const struct approval *o = options;
+	OWN(self_free) struct self *s = NULL;
+	unsigned timeout_s;
+
+	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
+	    open_for(line, FOR_OTHER, &s, e) < 0)
+		return -1;
+	return approve(line, s, word_of(line), o->print_code, timeout_s, e);
+}
+
+static int
+device_refuse(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return open_for(line, FOR_OTHER, &s, e) < 0
+	    ? -1
+	    : refuse(s, word_of(line), e);
+}
+
+static int
+device_allow_again(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return open_for(line, FOR_OTHER, &s, e) < 0 ? -1
+						    : allow_again(line, s, e);
+}
+
+static int
+device_rename(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return open_for(line, FOR_OTHER, &s, e) < 0
+	    ? -1
+	    : rename_device(s, word_of(line), e);
+}
+
+static int
+device_remove(void *line, const void *options, struct err *e)
+{
+	const struct removal *o = options;
+	OWN(self_free) struct self *s = NULL;
+
+	return open_for(line, FOR_REMOVE, &s, e) < 0
+	    ? -1
+	    : remove_device(line, s, word_of(line), &o->proof, e);
+}
+
+static const struct cmd_option approve_options[] = {
+	{ "print-code", CMD_FLAG, offsetof(struct approval, print_code), NULL,
+	    "the code alone on standard output; asks nothing" },
+	CLI_TIMEOUT(struct approval, timeout),
+};
+static const struct cmd_option remove_options[] = {
+	CLI_PROOF(struct removal, proof),
+};
+
+const struct cmd cli_device[] = {
+	{ "device list", "", "the account's devices, and when each was heard",
+	    device_list },
+	{ "device requests", "", "which devices ask to join", device_requests },
+	{ "device approve", "[ID]",
+	    "let in the device that asks, by a code that is typed there",
+	    device_approve, CMD_OPTIONS(approve_options, struct approval) },
+	{ "device refuse", "[ID]", "turn it away, for a day", device_refuse },
+	{ "device allow-again", "", "take refusals back", device_allow_again },
+	{ "device rename", "NAME", "call this device something else",
+	    device_rename },
+	{ "device remove", "NAME|ID",
+	    "put a device out: it reads nothing new from now on", device_remove,
+	    CMD_OPTIONS(remove_options, struct removal) },
+	{ "device adopt", "",
+	    "take over a home whose machine has become another one",
+	    device_adopt },
+	{ 0 },
+};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_diff.c: aumbry snapshot diff: what changed between two snapshots. */
-#include "cli/cli.h"
+#include "cli/cli_snapshot.h"
 
 #include "backup/diff.h"
 
@@ -62,7 +62,7 @@ show(void *ctx, enum diff_kind kind, struct bytes path, const struct entry *old,
 	s->n[kind]++;
 	s->removed_bytes += kind == DIFF_REMOVED ? old->size : 0;
 	s->added_bytes += kind == DIFF_ADDED ? new->size : 0;
-	if (s->cli->json)
+	if (s->cli->line.json)
 		print_object(kind, path, old, new);
 	else
 		print_line(kind, path, new != NULL ? new : old);
@@ -73,7 +73,7 @@ show(void *ctx, enum diff_kind kind, struct bytes path, const struct entry *old,
 static void
 summary(const struct showing *s)
 {
-	if (s->cli->json) {
+	if (s->cli->line.json) {
 		cli_print_json(
 		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			"event", "done", "added", (json_int_t)s->n[DIFF_ADDED],
@@ -98,17 +98,18 @@ summary(const struct showing *s)
 }
 
 int
-cli_diff(struct cli *cli, struct err *e)
+cli_diff(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(cli_view_free) struct cli_view view = { .repo.lock = -1 };
 	struct showing s = { .cli = cli };
 	const struct snapshot *old, *new;
 
+	(void)options;
 	cli->reads = true;
-	if (cli_parse(cli, NULL, 0, 3, 3, e) < 0 ||
-	    cli_view(cli, &view, e) < 0 ||
-	    cli_pick_id(cli, &view.list, cli->args[1], &old, e) < 0 ||
-	    cli_pick_id(cli, &view.list, cli->args[2], &new, e) < 0 ||
+	if (cli_view(cli, &view, e) < 0 ||
+	    cli_pick_id(cli, &view.list, cli->line.args[0], &old, e) < 0 ||
+	    cli_pick_id(cli, &view.list, cli->line.args[1], &new, e) < 0 ||
 	    diff_run(view.repo.repo, old, new, show, &s, e) < 0)
 		return -1;
 	summary(&s);

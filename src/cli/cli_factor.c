@@ -73,40 +73,56 @@ confirm(struct remote *r, const char *code, struct err *e)
 	    r, "POST", "/v1/authenticator/confirm", ask, false, &answer, e);
 }
 
-int
-cli_authenticator(struct cli *cli, struct err *e)
+struct adding {
+	struct cli_proof proof;
+	const char *file;
+};
+
+static int
+authenticator_add(void *line, const void *options, struct err *e)
 {
+	const struct adding *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	if (cli_account(line, &a, e) < 0 ||
+	    add(line, a.remote, &o->proof, o->file, e) < 0)
+		return -1;
+	cli_say(line,
+	    "Scan or type this into an authenticator app, then: "
+	    "aumbry authenticator confirm CODE");
+	return 0;
+}
+
+struct proving {
+	struct cli_proof proof;
+};
+
+static int
+authenticator_remove(void *line, const void *options, struct err *e)
+{
+	const struct proving *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_stepped_call(line, a.remote, "DELETE", "/v1/authenticator",
+		  NULL, &o->proof, &answer, e);
+}
+
+static int
+authenticator_confirm(void *line, const void *options, struct err *e)
+{
+	const struct cli *cli = line;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	struct cli_proof proof = { NULL, NULL };
-	const char *file = NULL, *state = "";
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "secret-file", CLI_TEXT, &file } };
+	const char *state = "";
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
+	(void)options;
+	if (cli_account(line, &a, e) < 0)
 		return -1;
-	const char *verb = cli->args[0];
-	if (strcmp(verb, "add") == 0 && cli->n_args == 1) {
-		if (cli_account(cli, &a, e) < 0 ||
-		    add(cli, a.remote, &proof, file, e) < 0)
-			return -1;
-		cli_say(cli,
-		    "Scan or type this into an authenticator app, then: "
-		    "aumbry authenticator confirm CODE");
-		return 0;
-	}
-	if (strcmp(verb, "remove") == 0 && cli->n_args == 1)
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : cli_stepped_call(cli, a.remote, "DELETE",
-			  "/v1/authenticator", NULL, &proof, &answer, e);
-	if (strcmp(verb, "confirm") != 0 || cli->n_args != 2)
-		return err_set(e, ERR_USAGE,
-		    "aumbry authenticator add | confirm CODE | remove");
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	jsonio_put_text(ask, "code", cli->args[1]);
+	jsonio_put_text(ask, "code", cli->line.args[0]);
 	if (control_call(a.remote, "POST", "/v1/authenticator/confirm", ask,
 		false, &answer, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
@@ -115,6 +131,25 @@ cli_authenticator(struct cli *cli, struct err *e)
 	    cli, "The authenticator is confirmed; two-factor is %s.", state);
 	return 0;
 }
+
+static const struct cmd_option add_options[] = {
+	{ "secret-file", CMD_TEXT, offsetof(struct adding, file), "FILE",
+	    "write the secret into a new file, and show no QR code" },
+	CLI_PROOF(struct adding, proof),
+};
+static const struct cmd_option proving_options[] = {
+	CLI_PROOF(struct proving, proof),
+};
+
+const struct cmd cli_authenticator[] = {
+	{ "authenticator add", "", "show a secret for an app, as a QR code",
+	    authenticator_add, CMD_OPTIONS(add_options, struct adding) },
+	{ "authenticator confirm", "CODE",
+	    "its first code: from now on it counts", authenticator_confirm },
+	{ "authenticator remove", "", "take it away", authenticator_remove,
+	    CMD_OPTIONS(proving_options, struct proving) },
+	{ 0 },
+};
 
 /* ---- two-factor ---- */
 
@@ -234,46 +269,89 @@ lost(struct cli *cli, struct remote *r, struct err *e)
 }
 
 static int
-lost_or_not(struct cli *cli, const char *verb, struct err *e)
+two_factor_lost(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	return strcmp(verb, "lost") == 0
-	    ? lost(cli, a.remote, e)
+	(void)options;
+	return cli_account(line, &a, e) < 0 ? -1 : lost(line, a.remote, e);
+}
+
+static int
+two_factor_not_lost(void *line, const void *options, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	(void)options;
+	return cli_account(line, &a, e) < 0
+	    ? -1
 	    : control_call(
 		  a.remote, "DELETE", "/v1/factors/lost", NULL, false, NULL, e);
 }
 
-int
-cli_two_factor(struct cli *cli, struct err *e)
+static int
+print_state(const struct cli *cli, const json_t *answer, struct err *e)
 {
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	OWN(jsonio_free) json_t *answer = NULL;
-	struct cli_proof proof = { NULL, NULL };
 	const char *state = "";
-	const struct cli_option options[] = { CLI_PROOF(&proof) };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
+	if (jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
-	const char *verb = cli->args[0];
-	if (strcmp(verb, "lost") == 0 || strcmp(verb, "not-lost") == 0)
-		return lost_or_not(cli, verb, e);
-	bool change = strcmp(verb, "on") == 0 || strcmp(verb, "off") == 0;
-	if (!change && strcmp(verb, "status") != 0)
-		return err_set(e, ERR_USAGE,
-		    "aumbry two-factor status | on | off | lost | not-lost");
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	if ((change ? turn(cli, a.remote, verb, &proof, &answer, e)
-		    : control_call(a.remote, "GET", "/v1/account", NULL, false,
-			  &answer, e)) < 0 ||
-	    jsonio_text(answer, "two_factor", &state, e) < 0)
-		return -1;
-	if (cli->json)
+	if (cli->line.json)
 		(void)printf("{\"two_factor\":\"%s\"}\n", state);
 	else
 		(void)printf("two-factor is %s\n", state);
 	return 0;
 }
+
+static int
+two_factor_status(void *line, const void *options, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	(void)options;
+	if (cli_account(line, &a, e) < 0 ||
+	    control_call(
+		a.remote, "GET", "/v1/account", NULL, false, &answer, e) < 0)
+		return -1;
+	return print_state(line, answer, e);
+}
+
+static int
+set_two_factor(
+    struct cli *cli, const char *to, const struct proving *o, struct err *e)
+{
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (cli_account(cli, &a, e) < 0 ||
+	    turn(cli, a.remote, to, &o->proof, &answer, e) < 0)
+		return -1;
+	return print_state(cli, answer, e);
+}
+
+static int
+two_factor_on(void *line, const void *options, struct err *e)
+{
+	return set_two_factor(line, "on", options, e);
+}
+
+static int
+two_factor_off(void *line, const void *options, struct err *e)
+{
+	return set_two_factor(line, "off", options, e);
+}
+
+const struct cmd cli_two_factor[] = {
+	{ "two-factor status", "", "is it on?", two_factor_status },
+	{ "two-factor on", "", "turn it on, with what is missing",
+	    two_factor_on, CMD_OPTIONS(proving_options, struct proving) },
+	{ "two-factor off", "", "turn it off: there can be no backup then",
+	    two_factor_off, CMD_OPTIONS(proving_options, struct proving) },
+	{ "two-factor lost", "",
+	    "no factor is at hand any more: begin a wait of 72 hours that "
+	    "everybody is told of",
+	    two_factor_lost },
+	{ "two-factor not-lost", "", "stop that wait", two_factor_not_lost },
+	{ 0 },
+};

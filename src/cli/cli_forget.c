@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_forget.c: aumbry snapshot forget and tag: changing what is recorded. */
-#include "cli/cli.h"
+#include "cli/cli_snapshot.h"
 
 #include "backup/forget.h"
 #include "backup/retain.h"
@@ -66,7 +66,7 @@ static void
 print_verdict(
     const struct cli *cli, const struct snapshot *s, bool keep, unsigned why)
 {
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *reasons = json_array();
 		for (int i = 0; i < RETAIN_RULES; i++)
 			if ((why >> i & 1) != 0)
@@ -97,7 +97,7 @@ show_verdicts(const struct cli *cli, const struct retain_verdict *v, size_t n,
 	*lost = NULL;
 	for (size_t from = 0, to; from < n; from = to) {
 		size_t kept = 0;
-		if (!cli->json)
+		if (!cli->line.json)
 			print_group(v[from].snap);
 		for (to = from; to < n && v[to].group == v[from].group; to++) {
 			print_verdict(
@@ -112,54 +112,49 @@ show_verdicts(const struct cli *cli, const struct retain_verdict *v, size_t n,
 }
 
 struct forgetting {
+	const struct cli_forget *given;
 	struct retain_policy policy;
-	const char *keep[RETAIN_COUNTED];
-	const char *within, *host, *tag;
-	struct cli_list tags;
-	bool dry_run;
 	bool by_policy;
 };
-
-static void
-forgetting_free(struct forgetting *f)
-{
-	cli_list_free(&f->tags);
-}
 
 static int
 take_policy(struct forgetting *f, struct err *e)
 {
 	struct retain_policy *p = &f->policy;
 
-	f->by_policy = f->within != NULL || f->tags.n > 0;
+	f->by_policy = f->given->within != NULL || f->given->tags.n > 0;
 	for (int i = 0; i < RETAIN_COUNTED; i++) {
-		if (f->keep[i] == NULL)
+		if (f->given->keep[i] == NULL)
 			continue;
 		f->by_policy = true;
-		if (text_parse_u64(f->keep[i], 0, 1000000, &p->keep[i]) < 0)
+		if (text_parse_u64(f->given->keep[i], 0, 1000000, &p->keep[i]) <
+		    0)
 			return err_set(e, ERR_USAGE,
 			    "--keep-%s is a number, not %s",
-			    retain_name((enum retain_rule)i), f->keep[i]);
+			    retain_name((enum retain_rule)i),
+			    f->given->keep[i]);
 	}
-	if (f->within != NULL && text_parse_span(f->within, &p->within_s) < 0)
+	if (f->given->within != NULL &&
+	    text_parse_span(f->given->within, &p->within_s) < 0)
 		return err_set(e, ERR_USAGE,
-		    "--keep-within is a span as 30d, not %s", f->within);
+		    "--keep-within is a span as 30d, not %s", f->given->within);
 	p->now_ms = (uint64_t)now_ms();
-	p->tags = f->tags.items;
-	p->n_tags = f->tags.n;
+	p->tags = f->given->tags.items;
+	p->n_tags = f->given->tags.n;
 	return 0;
 }
 
 static bool
 chosen(const struct forgetting *f, const struct snapshot *s)
 {
-	bool tagged = f->tag == NULL;
+	bool tagged = f->given->tag == NULL;
 
 	for (size_t i = 0; i < s->n_tags && !tagged; i++)
-		tagged = bytes_equal(buf_bytes(&s->tags[i]), bytes_str(f->tag));
+		tagged = bytes_equal(
+		    buf_bytes(&s->tags[i]), bytes_str(f->given->tag));
 	return tagged &&
-	    (f->host == NULL ||
-		bytes_equal(buf_bytes(&s->host), bytes_str(f->host)));
+	    (f->given->host == NULL ||
+		bytes_equal(buf_bytes(&s->host), bytes_str(f->given->host)));
 }
 
 static void
@@ -225,7 +220,7 @@ look_up_bad(const struct snapshot_list *all, const char *text,
 static void
 print_bad(const struct cli *cli, const struct snapshot_bad *b)
 {
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:s, s:s}", "event", "forget",
 		    "id", id_text(&b->id).s, "unreadable",
 		    err_name(b->why.code)));
@@ -255,10 +250,10 @@ look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
 {
 	const struct snapshot *s;
 
-	for (int i = 1; i < cli->n_args; i++) {
-		if (cli_pick_id(cli, all, cli->args[i], &s, e) == 0)
+	for (int i = 0; i < cli->line.n_args; i++) {
+		if (cli_pick_id(cli, all, cli->line.args[i], &s, e) == 0)
 			victims_add(out, &s->id);
-		else if (look_up_bad(all, cli->args[i], out, e) < 0)
+		else if (look_up_bad(all, cli->line.args[i], out, e) < 0)
 			return -1;
 	}
 	print_victims(cli, all, out);
@@ -268,7 +263,7 @@ look_up(struct cli *cli, const struct snapshot_list *all, struct victims *out,
 static void
 summary(const struct cli *cli, size_t kept, size_t gone, bool dry_run)
 {
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:I, s:I, s:b}", "event",
 		    "done", "kept", (json_int_t)kept, "forgotten",
 		    (json_int_t)gone, "dry_run", dry_run ? 1 : 0));
@@ -280,36 +275,24 @@ summary(const struct cli *cli, size_t kept, size_t gone, bool dry_run)
 }
 
 int
-cli_forget(struct cli *cli, struct err *e)
+cli_forget(void *line, const void *options, struct err *e)
 {
-	OWN(forgetting_free) struct forgetting f = { .dry_run = false };
+	struct cli *cli = line;
+	const struct cli_forget *o = options;
+	struct forgetting f = { .given = o };
 	OWN(cli_view_free) struct cli_view view = { .repo.lock = -1 };
 	OWN(victims_free) struct victims gone = { 0 };
-	const struct cli_option options[] = {
-		{ "keep-last", CLI_TEXT, &f.keep[RETAIN_LAST] },
-		{ "keep-hourly", CLI_TEXT, &f.keep[RETAIN_HOURLY] },
-		{ "keep-daily", CLI_TEXT, &f.keep[RETAIN_DAILY] },
-		{ "keep-weekly", CLI_TEXT, &f.keep[RETAIN_WEEKLY] },
-		{ "keep-monthly", CLI_TEXT, &f.keep[RETAIN_MONTHLY] },
-		{ "keep-yearly", CLI_TEXT, &f.keep[RETAIN_YEARLY] },
-		{ "keep-within", CLI_TEXT, &f.within },
-		{ "keep-tag", CLI_LIST, &f.tags },
-		{ "host", CLI_TEXT, &f.host },
-		{ "tag", CLI_TEXT, &f.tag },
-		{ "dry-run", CLI_FLAG, &f.dry_run },
-	};
 	size_t judged = 0;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, -1, e) < 0 ||
-	    take_policy(&f, e) < 0)
+	if (take_policy(&f, e) < 0)
 		return -1;
-	bool by_id = cli->n_args > 1;
+	bool by_id = cli->line.n_args > 0;
 	if (by_id == f.by_policy ||
-	    (by_id && (f.host != NULL || f.tag != NULL)))
+	    (by_id && (o->host != NULL || o->tag != NULL)))
 		return err_set(e, ERR_USAGE,
 		    "say which snapshots to forget by their IDs, or which to "
 		    "keep by --keep-…");
-	cli->frees = !f.dry_run;
+	cli->frees = !o->dry_run;
 	if (cli_view(cli, &view, e) < 0)
 		return -1;
 	if (by_id) {
@@ -319,10 +302,10 @@ cli_forget(struct cli *cli, struct err *e)
 	} else if (judge(cli, &f, &view.list, &gone, &judged, e) < 0) {
 		return -1;
 	}
-	if (!f.dry_run &&
+	if (!o->dry_run &&
 	    forget_snapshots(view.repo.repo, gone.list, gone.n, e) < 0)
 		return -1;
-	summary(cli, judged - gone.n, gone.n, f.dry_run);
+	summary(cli, judged - gone.n, gone.n, o->dry_run);
 	return 0;
 }
 
@@ -391,8 +374,8 @@ remove_tag(struct snapshot *s, const char *tag)
 }
 
 static int
-retag(struct snapshot *s, const struct cli_list *add,
-    const struct cli_list *remove, struct err *e)
+retag(struct snapshot *s, const struct cmd_list *add,
+    const struct cmd_list *remove, struct err *e)
 {
 	for (size_t i = 0; i < remove->n; i++)
 		remove_tag(s, remove->items[i]);
@@ -404,8 +387,8 @@ retag(struct snapshot *s, const struct cli_list *add,
 }
 
 static int
-commit_tags(struct zcopy *zone, struct snapshot *s, const struct cli_list *add,
-    const struct cli_list *remove, struct err *e)
+commit_tags(struct zcopy *zone, struct snapshot *s, const struct cmd_list *add,
+    const struct cmd_list *remove, struct err *e)
 {
 	OWN(record_free) struct record r = { .id = s->id, .zone = zone };
 	OWN(buf_free) struct buf plain = { 0 };
@@ -422,28 +405,25 @@ commit_tags(struct zcopy *zone, struct snapshot *s, const struct cli_list *add,
 }
 
 int
-cli_tag(struct cli *cli, struct err *e)
+cli_tag(void *line, const void *options, struct err *e)
 {
-	OWN(cli_list_free) struct cli_list add = { 0 };
-	OWN(cli_list_free) struct cli_list remove = { 0 };
+	struct cli *cli = line;
+	const struct cli_tag *o = options;
 	OWN(cli_view_free) struct cli_view view = { .repo.lock = -1 };
-	const struct cli_option options[] = { { "add", CLI_LIST, &add },
-		{ "remove", CLI_LIST, &remove } };
 	const struct snapshot *found;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
-		return -1;
-	if (add.n + remove.n == 0)
+	if (o->add.n + o->remove.n == 0)
 		return err_set(e, ERR_USAGE, "give --add TAG or --remove TAG");
-	if (snapshot_check_tags(add.items, add.n, e) < 0)
+	if (snapshot_check_tags(o->add.items, o->add.n, e) < 0)
 		return -1;
 	if (cli_view(cli, &view, e) < 0 ||
-	    cli_pick_id(cli, &view.list, cli->args[1], &found, e) < 0)
+	    cli_pick_id(cli, &view.list, cli->line.args[0], &found, e) < 0)
 		return -1;
 	struct snapshot *s = &view.list.list[found - view.list.list];
-	if (commit_tags(view.repo.repo->backup.zone, s, &add, &remove, e) < 0)
+	if (commit_tags(
+		view.repo.repo->backup.zone, s, &o->add, &o->remove, e) < 0)
 		return err_in(e, "snapshot %s", id_short(&s->id).s);
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_snapshot_json(s);
 		return 0;
 	}

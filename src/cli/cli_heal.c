@@ -152,7 +152,7 @@ report(const struct cli *cli, const struct ward *w, unsigned entries)
 		back += w->list[i].loss.newer;
 		lost += w->list[i].loss.lost;
 	}
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:I, s:I, s:I}", "event",
 		    "healed", "entries", (json_int_t)entries, "records",
 		    (json_int_t)back, "lost", (json_int_t)lost));

@@ -173,39 +173,67 @@ create(struct cli *cli, struct self *s, const struct recovery_info *old,
 	return 0;
 }
 
-int
-cli_kit(struct cli *cli, struct self *s, const struct cli_recovery *o,
-    struct err *e)
+static int
+find_kit(struct self *s, bool makes, struct recovery_info **list,
+    const struct recovery_info **old, struct err *e)
 {
-	OWN(mem_free) struct recovery_info *list = NULL;
-	const char *verb = cli->n_args == 2 ? cli->args[1] : "";
-	uint64_t waits;
 	size_t n;
 
-	bool creates = strcmp(verb, "create") == 0;
-	bool rotates = strcmp(verb, "rotate") == 0;
-	if (!creates && !rotates && strcmp(verb, "remove") != 0)
-		return err_set(e, ERR_USAGE,
-		    "aumbry recovery kit create | rotate [--out DIR] | remove");
-	if (recovery_all(s, &list, &n, e) < 0)
+	if (recovery_all(s, list, &n, e) < 0)
 		return -1;
-	const struct recovery_info *old =
-	    cli_recovery_of(list, n, RECOVERY_KIT);
-	if (creates && old != NULL) {
+	*old = cli_recovery_of(*list, n, RECOVERY_KIT);
+	if (makes && *old != NULL) {
 		(void)err_set(
 		    e, ERR_CONFLICT, "the account has a paper kit already");
 		return err_remedy(e, "Replace it: aumbry recovery kit rotate");
 	}
-	if (!creates && old == NULL) {
+	if (!makes && *old == NULL) {
 		(void)err_set(e, ERR_NOT_FOUND, "the account has no paper kit");
 		return err_remedy(e, "Make one: aumbry recovery kit create");
 	}
-	if (creates || rotates)
-		return create(cli, s, old, o, e);
-	if (cli_recovery_drop(cli, s, old, &o->proof, &waits, e) < 0)
+	return 0;
+}
+
+static int
+make_kit(void *line, const struct cli_recovery *o, bool makes, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const struct recovery_info *old;
+
+	return cli_recovery_open(line, &s, e) < 0 ||
+		find_kit(s, makes, &list, &old, e) < 0
+	    ? -1
+	    : create(line, s, old, o, e);
+}
+
+int
+cli_kit_create(void *line, const void *options, struct err *e)
+{
+	return make_kit(line, options, true, e);
+}
+
+int
+cli_kit_rotate(void *line, const void *options, struct err *e)
+{
+	return make_kit(line, options, false, e);
+}
+
+int
+cli_kit_remove(void *line, const void *options, struct err *e)
+{
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const struct recovery_info *old;
+	uint64_t waits;
+
+	if (cli_recovery_open(line, &s, e) < 0 ||
+	    find_kit(s, false, &list, &old, e) < 0 ||
+	    cli_recovery_drop(line, s, old, &o->proof, &waits, e) < 0)
 		return -1;
 	cli_recovery_say(
-	    cli, waits, "The paper kit is removed; its sheets open nothing.");
+	    line, waits, "The paper kit is removed; its sheets open nothing.");
 	return 0;
 }
 
@@ -247,7 +275,7 @@ typed_sheet(struct cli *cli, const char *which, enum reccode_kind *kind,
 }
 
 int
-cli_kit_code(struct cli *cli, const struct cli_list *files, struct secret **out,
+cli_kit_code(struct cli *cli, const struct cmd_list *files, struct secret **out,
     struct err *e)
 {
 	static const char *const which[] = { "first", "second" };

@@ -91,7 +91,7 @@ print_event(const struct cli *cli, const json_t *v, struct err *e)
 	    jsonio_text(v, "address", &address, e) < 0 ||
 	    jsonio_text(v, "detail", &detail, e) < 0)
 		return -1;
-	if (cli->json) {
+	if (cli->line.json) {
 		(void)json_dumpf(v, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		return 0;
@@ -156,26 +156,28 @@ read_all(struct remote *r, int64_t from, json_t *out, struct err *e)
 	}
 }
 
-int
-cli_log(struct cli *cli, struct err *e)
+struct ask {
+	const char *since;
+};
+
+static int
+run(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct ask *o = options;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *events = json_array();
 	OWN(jsonio_free) json_t *all = json_array();
 	OWN(buf_free) struct buf lines = { 0 };
-	const char *since = NULL;
-	const struct cli_option options[] = { { "since", CLI_TEXT, &since } };
 	struct err lie = { 0 };
 	int64_t span = 0;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
-		return -1;
-	if (since != NULL && text_parse_span(since, &span) < 0)
+	if (o->since != NULL && text_parse_span(o->since, &span) < 0)
 		return err_set(
-		    e, ERR_USAGE, "--since is a span as 7d, not %s", since);
+		    e, ERR_USAGE, "--since is a span as 7d, not %s", o->since);
 	int64_t now = now_ms();
 	int64_t from =
-	    since != NULL && span < now / 1000 ? now - span * 1000 : 0;
+	    o->since != NULL && span < now / 1000 ? now - span * 1000 : 0;
 	if (cli_account(cli, &a, e) < 0 ||
 	    journal(cli, a.self, &lines, &lie, e) < 0 ||
 	    read_all(a.remote, from, events, e) < 0)
@@ -189,3 +191,14 @@ cli_log(struct cli *cli, struct err *e)
 	*e = lie;
 	return -1;
 }
+
+static const struct cmd_option log_options[] = {
+	{ "since", CMD_TEXT, offsetof(struct ask, since), "SPAN",
+	    "only what is no older, as 7d" },
+};
+
+const struct cmd cli_log[] = {
+	{ "log", "", "the account's security log", run,
+	    CMD_OPTIONS(log_options, struct ask) },
+	{ 0 },
+};

@@ -17,7 +17,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const json_t *x = json_array_get(all, i);
 		const char *address = "";
-		if (cli->json) {
+		if (cli->line.json) {
 			cli_print_json(json_deep_copy(x));
 			continue;
 		}
@@ -68,29 +68,66 @@ confirm(
 	return 0;
 }
 
-int
-cli_mail(struct cli *cli, struct err *e)
+struct proving {
+	struct cli_proof proof;
+};
+
+static int
+mail_list(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	struct cli_proof proof = { NULL, NULL };
-	const struct cli_option options[] = { CLI_PROOF(&proof) };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	const char *what = cli->n_args == 2 ? cli->args[1] : NULL;
-	bool add = strcmp(verb, "add") == 0;
-	if (strcmp(verb, "list") == 0 && what == NULL)
-		return cli_account(cli, &a, e) < 0 ? -1
-						   : list(cli, a.remote, e);
-	if ((add || strcmp(verb, "remove") == 0) && what != NULL)
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : change(cli, a.remote, add, what, &proof, e);
-	if (strcmp(verb, "confirm") == 0 && what != NULL)
-		return cli_account(cli, &a, e) < 0
-		    ? -1
-		    : confirm(cli, a.remote, what, e);
-	return err_set(e, ERR_USAGE,
-	    "aumbry mail add ADDRESS | confirm CODE | list | remove ADDRESS");
+	(void)options;
+	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
 }
+
+static int
+mail_confirm(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	(void)options;
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : confirm(cli, a.remote, cli->line.args[0], e);
+}
+
+static int
+mail_add(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct proving *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : change(cli, a.remote, true, cli->line.args[0], &o->proof, e);
+}
+
+static int
+mail_remove(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct proving *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : change(cli, a.remote, false, cli->line.args[0], &o->proof, e);
+}
+
+static const struct cmd_option proving_options[] = {
+	CLI_PROOF(struct proving, proof),
+};
+
+const struct cmd cli_mail[] = {
+	{ "mail list", "", "where notices go", mail_list },
+	{ "mail add", "ADDRESS", "send a code to an address", mail_add,
+	    CMD_OPTIONS(proving_options, struct proving) },
+	{ "mail confirm", "CODE", "that code: from now on it counts",
+	    mail_confirm },
+	{ "mail remove", "ADDRESS", "send no more there", mail_remove,
+	    CMD_OPTIONS(proving_options, struct proving) },
+	{ 0 },
+};

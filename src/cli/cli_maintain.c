@@ -63,28 +63,48 @@ say_held(const struct cli *cli, const struct cli_repo *r,
 		    "or from here: aumbry prune --end-runs");
 }
 
-int
-cli_prune(struct cli *cli, struct err *e)
+struct pruning {
+	const char *grace, *unused;
+	bool end_runs, dry_run;
+};
+
+static void
+print_pruned(const struct prune_result *p)
 {
+	print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+			     "s:I, s:I, s:I, s:s, s:I}",
+	    "packs", (json_int_t)p->packs, "condemned",
+	    (json_int_t)p->condemned, "revived", (json_int_t)p->revived,
+	    "deleted", (json_int_t)p->deleted, "deleted_bytes",
+	    (json_int_t)p->deleted_bytes, "waiting", (json_int_t)p->waiting,
+	    "runs", (json_int_t)p->runs, "repacked",
+	    (json_int_t)p->repack.packs, "repack_freed_bytes",
+	    (json_int_t)p->repack.freed_bytes, "repack_written_bytes",
+	    (json_int_t)p->repack.written_bytes, "repack_snapshots",
+	    (json_int_t)p->repack.snapshots, "held_by",
+	    p->runs > 0 ? id_text(&p->hold.dev_id).s : "", "held_since",
+	    (json_int_t)p->hold.time_ms));
+}
+
+static int
+prune(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct pruning *g = options;
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	struct prune_options o = { .grace_s = PRUNE_GRACE_S };
-	const char *unused = NULL;
+	struct prune_options o = { .grace_s = PRUNE_GRACE_S,
+		.end_runs = g->end_runs,
+		.dry_run = g->dry_run };
 	uint64_t percent = PRUNE_MAX_UNUSED;
-	const char *grace = NULL;
-	const struct cli_option options[] = { { "grace", CLI_TEXT, &grace },
-		{ "max-unused", CLI_TEXT, &unused },
-		{ "end-runs", CLI_FLAG, &o.end_runs },
-		{ "dry-run", CLI_FLAG, &o.dry_run } };
 	struct prune_result p;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0)
-		return -1;
-	if (grace != NULL && text_parse_span(grace, &o.grace_s) < 0)
+	if (g->grace != NULL && text_parse_span(g->grace, &o.grace_s) < 0)
 		return err_set(
-		    e, ERR_USAGE, "--grace is a span as 14d, not %s", grace);
-	if (unused != NULL && text_parse_u64(unused, 0, 100, &percent) < 0)
+		    e, ERR_USAGE, "--grace is a span as 14d, not %s", g->grace);
+	if (g->unused != NULL &&
+	    text_parse_u64(g->unused, 0, 100, &percent) < 0)
 		return err_set(e, ERR_USAGE,
-		    "--max-unused is 0 to 100 percent, not %s", unused);
+		    "--max-unused is 0 to 100 percent, not %s", g->unused);
 	o.max_unused = (unsigned)percent;
 	cli->frees = true;
 	if (cli_repo(cli, &r, e) < 0 || prune_run(r.repo, &o, &p, e) < 0)
@@ -92,20 +112,8 @@ cli_prune(struct cli *cli, struct err *e)
 	if (p.not_repacked.code != 0)
 		cli_say(cli, "aumbry: no pack was rewritten: %s (%s)",
 		    p.not_repacked.msg, err_name(p.not_repacked.code));
-	if (cli->json) {
-		print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-				     "s:I, s:I, s:I, s:s, s:I}",
-		    "packs", (json_int_t)p.packs, "condemned",
-		    (json_int_t)p.condemned, "revived", (json_int_t)p.revived,
-		    "deleted", (json_int_t)p.deleted, "deleted_bytes",
-		    (json_int_t)p.deleted_bytes, "waiting",
-		    (json_int_t)p.waiting, "runs", (json_int_t)p.runs,
-		    "repacked", (json_int_t)p.repack.packs,
-		    "repack_freed_bytes", (json_int_t)p.repack.freed_bytes,
-		    "repack_written_bytes", (json_int_t)p.repack.written_bytes,
-		    "repack_snapshots", (json_int_t)p.repack.snapshots,
-		    "held_by", p.runs > 0 ? id_text(&p.hold.dev_id).s : "",
-		    "held_since", (json_int_t)p.hold.time_ms));
+	if (cli->line.json) {
+		print_pruned(&p);
 		return 0;
 	}
 	print_repack(&p.repack, o.dry_run);
@@ -123,12 +131,30 @@ cli_prune(struct cli *cli, struct err *e)
 	return 0;
 }
 
+static const struct cmd_option prune_options[] = {
+	{ "grace", CMD_TEXT, offsetof(struct pruning, grace), "SPAN",
+	    "how long what is unused waits before it is deleted; 14d unless "
+	    "given" },
+	{ "max-unused", CMD_TEXT, offsetof(struct pruning, unused), "PERCENT",
+	    "rewrite packs until no more than this of the space is unused" },
+	{ "end-runs", CMD_FLAG, offsetof(struct pruning, end_runs), NULL,
+	    "count backups that were cut off elsewhere as ended" },
+	{ "dry-run", CMD_FLAG, offsetof(struct pruning, dry_run), NULL,
+	    "say what would be deleted, and delete nothing" },
+};
+
+const struct cmd cli_prune[] = {
+	{ "prune", "", "delete what no snapshot needs", prune,
+	    CMD_OPTIONS(prune_options, struct pruning) },
+	{ 0 },
+};
+
 static void
 found(void *ctx, const struct snapshot *snap, const struct err *why)
 {
 	const struct cli *cli = ctx;
 
-	if (cli->json) {
+	if (cli->line.json) {
 		print_json(json_pack("{s:s, s:s, s:s, s:s}", "event",
 		    err_exit(why->code) == 6 ? "damage" : "unread", "code",
 		    err_name(why->code), "message", why->msg, "snapshot",
@@ -161,7 +187,7 @@ check(struct cli *cli, const char *read, struct cli_repo *r,
 static void
 summary(const struct cli *cli, const struct verify_result *v)
 {
-	if (cli->json) {
+	if (cli->line.json) {
 		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		    "event", "done", "snapshots", (json_int_t)v->snapshots,
 		    "packs", (json_int_t)v->packs, "packs_read",
@@ -270,7 +296,7 @@ mend_database(struct cli *cli, struct err *e)
 		return err_set(e, ERR_INPUT_MISSING, "nothing was changed");
 	if (repo_mend(cli->repo, &m, e) < 0)
 		return -1;
-	if (cli->json)
+	if (cli->line.json)
 		print_json(
 		    json_pack("{s:s, s:I, s:I}", "event", "database", "packs",
 			(json_int_t)m.blobs, "log_damages", (json_int_t)m.bad));
@@ -296,26 +322,29 @@ mend_log(struct cli *cli, struct err *e)
 		return 0;
 	if (repo_mend_log(cli->repo, e) < 0)
 		return -1;
-	if (cli->json)
+	if (cli->line.json)
 		print_json(json_pack("{s:s}", "event", "log"));
 	cli_say(cli, "The log beside the database is written anew.");
 	return 0;
 }
 
-int
-cli_check(struct cli *cli, struct err *e)
+struct checking {
+	const char *read;
+};
+
+static int
+check_all(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct checking *o = options;
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
-	const char *read = NULL;
 	uint64_t n, in_log;
-	const struct cli_option options[] = { { "read", CLI_MAYBE, &read } };
 
 	cli->reads = true;
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    look_at(repo_mend_look, cli, &n, e) < 0 ||
+	if (look_at(repo_mend_look, cli, &n, e) < 0 ||
 	    look_at(repo_mend_look_log, cli, &in_log, e) < 0 ||
-	    check(cli, read, &r, &v, e) < 0)
+	    check(cli, o->read, &r, &v, e) < 0)
 		return -1;
 	v.damages += n + in_log;
 	summary(cli, &v);
@@ -336,20 +365,39 @@ cli_check(struct cli *cli, struct err *e)
 	return verdict(&v, e);
 }
 
-int
-cli_repair(struct cli *cli, struct err *e)
+#define READ_OPTION(type) \
+	{ \
+		"read", CMD_MAYBE, offsetof(type, read), "PERCENT", \
+		    "read and open what is stored, or that much of it" \
+	}
+static const struct cmd_option check_options[] = {
+	READ_OPTION(struct checking),
+};
+
+const struct cmd cli_check[] = {
+	{ "check", "", "are all snapshots there and whole?", check_all,
+	    CMD_OPTIONS(check_options, struct checking) },
+	{ 0 },
+};
+
+struct repairing {
+	const char *read;
+	bool heal;
+};
+
+static int
+repair(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct repairing *o = options;
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
-	const char *read = NULL;
-	bool heal = false, yes;
-	const struct cli_option options[] = { { "read", CLI_MAYBE, &read },
-		{ "after-server-restore", CLI_FLAG, &heal } };
+	bool yes;
 
 	cli->frees = true;
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 0, e) < 0 ||
-	    mend_database(cli, e) < 0 || mend_log(cli, e) < 0 ||
-	    (heal && cli_heal(cli, e) < 0) || check(cli, read, &r, &v, e) < 0)
+	if (mend_database(cli, e) < 0 || mend_log(cli, e) < 0 ||
+	    (o->heal && cli_heal(cli, e) < 0) ||
+	    check(cli, o->read, &r, &v, e) < 0)
 		return -1;
 	summary(cli, &v);
 	/* Of snapshots that lack content nothing more can be taken out. */
@@ -366,7 +414,7 @@ cli_repair(struct cli *cli, struct err *e)
 		return 0;
 	if (verify_repair(r.repo, &v, e) < 0)
 		return -1;
-	if (cli->json)
+	if (cli->line.json)
 		print_json(json_pack("{s:s, s:I, s:I}", "event", "repaired",
 		    "packs", (json_int_t)(v.bad.n / (1 + ID_BYTES)),
 		    "snapshots", (json_int_t)(v.unreadable.n / ID_BYTES)));
@@ -380,3 +428,17 @@ cli_repair(struct cli *cli, struct err *e)
 		    v.bad.n / (1 + ID_BYTES));
 	return all_read(&v, e);
 }
+
+static const struct cmd_option repair_options[] = {
+	READ_OPTION(struct repairing),
+	{ "after-server-restore", CMD_FLAG, offsetof(struct repairing, heal),
+	    NULL,
+	    "give the server back what it lost when a copy of it was put "
+	    "back" },
+};
+
+const struct cmd cli_repair[] = {
+	{ "repair", "", "take what is lost out of the index, keep all else",
+	    repair, CMD_OPTIONS(repair_options, struct repairing) },
+	{ 0 },
+};

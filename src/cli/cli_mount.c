@@ -31,15 +31,17 @@ warn(void *ctx, const char *path, const struct err *why)
 	    err_name(why->code));
 }
 
-int
-cli_mount(struct cli *cli, struct err *e)
+static int
+run(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(cli_view_free) struct cli_view view = { .repo.lock = -1 };
 
+	(void)options;
 	cli->reads = true;
-	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 || cli_view(cli, &view, e) < 0)
+	if (cli_view(cli, &view, e) < 0)
 		return -1;
-	struct serving s = { cli, cli->args[0] };
+	struct serving s = { cli, cli->line.args[0] };
 	const struct mount_options o = {
 		.dir = s.dir, .ready = ready, .warn = warn, .ctx = &s
 	};
@@ -47,3 +49,9 @@ cli_mount(struct cli *cli, struct err *e)
 	stop_unwatch();
 	return mount_run(view.repo.repo, &view.list, &o, e);
 }
+
+const struct cmd cli_mount[] = {
+	{ "mount", "DIR", "show all snapshots as folders, read-only", run, NULL,
+	    0, 0, "It stays until Ctrl-C or umount." },
+	{ 0 },
+};

@@ -16,7 +16,7 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const json_t *x = json_array_get(all, i);
 		const char *number = "";
-		if (cli->json) {
+		if (cli->line.json) {
 			cli_print_json(json_deep_copy(x));
 			continue;
 		}
@@ -83,31 +83,72 @@ drop(struct cli *cli, struct remote *r, const char *number,
 	    cli, r, "POST", "/v1/phones/remove", ask, p, &answer, e);
 }
 
-int
-cli_phone(struct cli *cli, struct err *e)
+struct adding {
+	struct cli_proof proof;
+	bool call;
+};
+
+static int
+phone_list(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	struct cli_proof proof = { NULL, NULL };
-	bool call = false;
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "call", CLI_FLAG, &call } };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	const char *what = cli->n_args == 2 ? cli->args[1] : NULL;
-	bool lists = strcmp(verb, "list") == 0, adds = strcmp(verb, "add") == 0;
-	bool confirms = strcmp(verb, "confirm") == 0;
-	if (lists != (what == NULL) ||
-	    (!lists && !adds && !confirms && strcmp(verb, "remove") != 0) ||
-	    (call && !adds))
-		return err_set(e, ERR_USAGE,
-		    "aumbry phone add NUMBER [--call] | confirm CODE | list | "
-		    "remove NUMBER");
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	return lists   ? list(cli, a.remote, e)
-	    : adds     ? add(cli, a.remote, what, call, &proof, e)
-	    : confirms ? confirm(cli, a.remote, what, e)
-		       : drop(cli, a.remote, what, &proof, e);
+	(void)options;
+	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
 }
+
+static int
+phone_add(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct adding *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : add(cli, a.remote, cli->line.args[0], o->call, &o->proof, e);
+}
+
+static int
+phone_confirm(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	(void)options;
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : confirm(cli, a.remote, cli->line.args[0], e);
+}
+
+static int
+phone_remove(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct adding *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	return cli_account(cli, &a, e) < 0
+	    ? -1
+	    : drop(cli, a.remote, cli->line.args[0], &o->proof, e);
+}
+
+static const struct cmd_option add_options[] = {
+	{ "call", CMD_FLAG, offsetof(struct adding, call), NULL,
+	    "it is called, and hears the code" },
+	CLI_PROOF(struct adding, proof),
+};
+static const struct cmd_option remove_options[] = {
+	CLI_PROOF(struct adding, proof),
+};
+
+const struct cmd cli_phone[] = {
+	{ "phone list", "", "which numbers there are", phone_list },
+	{ "phone add", "NUMBER", "send a code to a number, as +4179…",
+	    phone_add, CMD_OPTIONS(add_options, struct adding) },
+	{ "phone confirm", "CODE", "that code: from now on it counts",
+	    phone_confirm },
+	{ "phone remove", "NUMBER", "take it away", phone_remove,
+	    CMD_OPTIONS(remove_options, struct adding) },
+	{ 0 },
+};

@@ -44,7 +44,7 @@ show(struct cli *cli, struct self *s, struct err *e)
 		&answer, e) < 0)
 		return -1;
 	bool waits = jsonio_true(answer, "escrow_waits");
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_print_json(json_pack("{s:s, s:b, s:I, s:b, s:b, s:o}",
 		    "level", standard ? "standard" : "advanced", "web_access",
 		    s->circle.web_access != 0, "clock",
@@ -219,7 +219,7 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 	if (!dry_run && p.repack.packs > 0 &&
 	    prune_run(r.repo, &o, &gone, e) < 0)
 		return -1;
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "packs",
 		    (json_int_t)p.repack.packs, "written_bytes",
 		    (json_int_t)p.repack.written_bytes, "snapshots",
@@ -240,35 +240,94 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 	return 0;
 }
 
-int
-cli_protection(struct cli *cli, struct err *e)
+struct changing {
+	struct cli_proof proof;
+	bool dry_run;
+};
+
+/* With the state of the account, which every verb but one needs. */
+static int
+open_account(struct cli *cli, struct self **s, struct err *e)
+{
+	return cli_self(cli, s, e) < 0 || self_state(*s, e) < 0 ? -1 : 0;
+}
+
+static int
+level_show(void *line, const void *options, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
-	bool dry_run = false;
-	struct cli_proof proof = { NULL, NULL };
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "dry-run", CLI_FLAG, &dry_run } };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 2, e) < 0)
-		return -1;
-	const char *verb = cli->n_args > 0 ? cli->args[0] : "show";
-	bool web = strcmp(verb, "web") == 0 && cli->n_args == 2 &&
-	    (strcmp(cli->args[1], "on") == 0 ||
-		strcmp(cli->args[1], "off") == 0);
-	bool known = strcmp(verb, "show") == 0 ||
-	    strcmp(verb, "standard") == 0 || strcmp(verb, "advanced") == 0 ||
-	    strcmp(verb, "reencrypt") == 0;
-	if (!web && (!known || cli->n_args > 1))
-		return err_set(e, ERR_USAGE,
-		    "aumbry protection [show | standard | advanced | "
-		    "reencrypt | web on|off]");
-	if (strcmp(verb, "reencrypt") == 0)
-		return reencrypt(cli, dry_run, e);
-	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0)
-		return -1;
-	return strcmp(verb, "show") == 0    ? show(cli, s, e)
-	    : strcmp(verb, "standard") == 0 ? standard(cli, s, &proof, e)
-	    : strcmp(verb, "advanced") == 0
-	    ? advanced(cli, s, &proof, e)
-	    : web_access(cli, s, strcmp(cli->args[1], "on") == 0, &proof, e);
+	(void)options;
+	return open_account(line, &s, e) < 0 ? -1 : show(line, s, e);
 }
+
+static int
+level_standard(void *line, const void *options, struct err *e)
+{
+	const struct changing *o = options;
+	OWN(self_free) struct self *s = NULL;
+
+	return open_account(line, &s, e) < 0 ? -1
+					     : standard(line, s, &o->proof, e);
+}
+
+static int
+level_advanced(void *line, const void *options, struct err *e)
+{
+	const struct changing *o = options;
+	OWN(self_free) struct self *s = NULL;
+
+	return open_account(line, &s, e) < 0 ? -1
+					     : advanced(line, s, &o->proof, e);
+}
+
+static int
+level_reencrypt(void *line, const void *options, struct err *e)
+{
+	const struct changing *o = options;
+
+	return reencrypt(line, o->dry_run, e);
+}
+
+static int
+level_web(void *line, const void *options, struct err *e)
+{
+	const struct cli *cli = line;
+	const struct changing *o = options;
+	OWN(self_free) struct self *s = NULL;
+	bool on = strcmp(cli->line.args[0], "on") == 0;
+
+	if (!on && strcmp(cli->line.args[0], "off") != 0)
+		return err_set(e, ERR_USAGE, "web access is on or off, not %s",
+		    cli->line.args[0]);
+	return open_account(line, &s, e) < 0
+	    ? -1
+	    : web_access(line, s, on, &o->proof, e);
+}
+
+static const struct cmd_option level_options[] = {
+	CLI_PROOF(struct changing, proof),
+};
+static const struct cmd_option reencrypt_options[] = {
+	{ "dry-run", CMD_FLAG, offsetof(struct changing, dry_run), NULL,
+	    "say how much there is, and change nothing" },
+};
+
+const struct cmd cli_protection[] = {
+	{ "protection", "", NULL, level_show },
+	{ "protection show", "", "the level, and who holds which keys",
+	    level_show },
+	{ "protection standard", "", "the operator can help you back in",
+	    level_standard, CMD_OPTIONS(level_options, struct changing) },
+	{ "protection advanced", "",
+	    "nobody but your devices holds a key: needs two-factor, and a way "
+	    "to recover that was tried",
+	    level_advanced, CMD_OPTIONS(level_options, struct changing) },
+	{ "protection reencrypt", "",
+	    "store again what older keys can open, under new ones",
+	    level_reencrypt, CMD_OPTIONS(reencrypt_options, struct changing) },
+	{ "protection web", "on|off",
+	    "may a browser that signs in by a code read for an hour?",
+	    level_web, CMD_OPTIONS(level_options, struct changing) },
+	{ 0 },
+};

@@ -12,16 +12,10 @@
 
 struct options {
 	const char *device_name, *key_file, *new_password_file, *timeout;
-	struct cli_list kit_files;
+	struct cmd_list kit_files;
 	bool kit, operator, contact, go_on, cancel, keep;
 	unsigned timeout_s;
 };
-
-static void
-options_free(struct options *o)
-{
-	cli_list_free(&o->kit_files);
-}
 
 static bool
 by_kit(const struct options *o)
@@ -58,8 +52,8 @@ begin(struct cli *cli, const char *dir, const struct options *o, struct err *e)
 {
 	OWN(secret_free) struct secret *code = NULL;
 	struct recover_ask a = { .dir = dir,
-		.url = cli->args[0],
-		.name = cli->args[1],
+		.url = cli->line.args[0],
+		.name = cli->line.args[1],
 		.device_name = o->device_name,
 		.way = way_of(o) };
 
@@ -149,7 +143,7 @@ say_waiting(struct cli *cli, const struct recover_state *st)
 {
 	OWN(mem_free) char *when = cli_time(st->ready_ms);
 
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:s, s:b, s:b, s:I}", "request",
 		    id_text(&st->recovery).s, "way", st->way, "helped",
 		    st->proven, "stopped", st->stopped, "ready",
@@ -190,7 +184,7 @@ go_on(struct cli *cli, const char *dir, const struct options *o, struct err *e)
 	bool ready = st.done ||
 	    (st.proven && st.ready_ms <= (uint64_t)time(NULL) * 1000 + 999);
 	if (!ready) {
-		cli->status = err_exit(ERR_RECOVERY_WAITING);
+		cli->line.status = err_exit(ERR_RECOVERY_WAITING);
 		return say_waiting(cli, &st);
 	}
 	if (!st.done && new_password(cli, o, &password, e) < 0)
@@ -206,43 +200,68 @@ go_on(struct cli *cli, const char *dir, const struct options *o, struct err *e)
 	return 0;
 }
 
-int
-cli_recover(struct cli *cli, struct err *e)
+static int
+run(void *line, const void *options, struct err *e)
 {
-	OWN(mem_free) char *dir = NULL;
+	struct cli *cli = line;
+	struct options o = *(const struct options *)options;
+	OWN(mem_free) char *dir = cli_home(cli);
 	char name[LIMIT_NAME_BYTES + 1] = "";
-	OWN(options_free) struct options o = { .device_name = name };
-	const struct cli_option options[] = {
-		{ "device-name", CLI_TEXT, &o.device_name },
-		{ "key-file", CLI_TEXT, &o.key_file },
-		{ "new-password-file", CLI_TEXT, &o.new_password_file },
-		{ "kit-file", CLI_LIST, &o.kit_files },
-		{ "kit", CLI_FLAG, &o.kit },
-		{ "timeout", CLI_TEXT, &o.timeout },
-		{ "contact", CLI_FLAG, &o.contact },
-		{ "operator", CLI_FLAG, &o.operator},
-		    { "continue", CLI_FLAG, &o.go_on },
-		    { "cancel", CLI_FLAG, &o.cancel },
-		    { "keep-devices", CLI_FLAG, &o.keep } };
+	int n = cli->line.n_args;
 
 	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
 		(void)snprintf(name, sizeof name, "computer");
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 0, 2, e) < 0)
-		return -1;
-	dir = cli_home(cli);
-	o.device_name = cli_name(cli, o.device_name);
+	o.device_name =
+	    cli_name(cli, o.device_name != NULL ? o.device_name : name);
 	if (cli_check_name(o.device_name, e) < 0 ||
 	    cli_timeout(o.timeout, &o.timeout_s, e) < 0)
 		return -1;
 	int ways = o.contact + o.operator+ by_kit(&o) + (o.key_file != NULL);
-	bool begins = cli->n_args == 2 && !o.go_on && !o.cancel && ways <= 1;
-	if (!begins && (cli->n_args != 0 || o.go_on == o.cancel))
+	bool begins = n == 2 && !o.go_on && !o.cancel;
+	if (begins && ways > 1)
 		return err_set(e, ERR_USAGE,
-		    "aumbry recover URL NAME [--key-file F | --kit | "
-		    "--kit-file F --kit-file F | --contact | --operator] | "
-		    "--continue | --cancel");
+		    "one way at a time: a key, a kit, a contact or the "
+		    "operator");
+	if (!begins && (n != 0 || o.go_on == o.cancel))
+		return err_set(e, ERR_USAGE,
+		    "give URL and NAME, or --continue, or --cancel");
 	if (o.cancel)
 		return recover_cancel(dir, e);
 	return begins && begin(cli, dir, &o, e) < 0 ? -1
 						    : go_on(cli, dir, &o, e);
 }
+
+static const struct cmd_option recover_options[] = {
+	{ "key-file", CMD_TEXT, offsetof(struct options, key_file), "FILE",
+	    "read the recovery key from this file; else it is asked for" },
+	{ "kit", CMD_FLAG, offsetof(struct options, kit), NULL,
+	    "by two sheets of a paper kit, which are asked for" },
+	{ "kit-file", CMD_LIST, offsetof(struct options, kit_files), "FILE",
+	    "read a sheet from this file; two of them" },
+	{ "contact", CMD_FLAG, offsetof(struct options, contact), NULL,
+	    "with a recovery contact, who reads you a code" },
+	{ "operator", CMD_FLAG, offsetof(struct options, operator), NULL,
+	    "with the server's operator, under standard protection" },
+	{ "continue", CMD_FLAG, offsetof(struct options, go_on), NULL,
+	    "go on with what was begun here" },
+	{ "cancel", CMD_FLAG, offsetof(struct options, cancel), NULL,
+	    "give up what was begun here" },
+	{ "new-password-file", CMD_TEXT,
+	    offsetof(struct options, new_password_file), "FILE",
+	    "read the account's new password from its first line" },
+	{ "device-name", CMD_TEXT, offsetof(struct options, device_name),
+	    "NAME", "what this device is called; else as the machine is" },
+	{ "keep-devices", CMD_FLAG, offsetof(struct options, keep), NULL,
+	    "do not put out the devices that there were" },
+	CLI_TIMEOUT(struct options, timeout),
+};
+
+const struct cmd cli_recover[] = {
+	{ "recover", "[URL NAME]", "get back into an account without a device",
+	    run, CMD_OPTIONS(recover_options, struct options),
+	    "Without an option it asks for the recovery key.\n"
+	    "Contact, kit and operator take a wait, of which every device is "
+	    "told; run\n"
+	    "it with --continue when that is over." },
+	{ 0 },
+};

@@ -100,7 +100,7 @@ status(struct cli *cli, struct self *s, struct err *e)
 		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
-	if (cli->json) {
+	if (cli->line.json) {
 		json_t *ways = json_array();
 		for (size_t i = 0; i < n; i++)
 			(void)json_array_append_new(ways, info_json(&list[i]));
@@ -298,35 +298,40 @@ key_remove(struct cli *cli, struct self *s, const struct recovery_info *old,
 	return 0;
 }
 
+/* The key there is, which must be none to make one, and one to replace it. */
 static int
-key(struct cli *cli, struct self *s, const char *out, const struct cli_proof *p,
-    struct err *e)
+find_key(struct self *s, bool makes, struct recovery_info **list,
+    const struct recovery_info **old, struct err *e)
 {
-	OWN(mem_free) struct recovery_info *list = NULL;
-	const char *verb = cli->n_args == 2 ? cli->args[1] : "";
 	size_t n;
 
-	bool create = strcmp(verb, "create") == 0;
-	bool rotate = strcmp(verb, "rotate") == 0;
-	if (!create && !rotate && strcmp(verb, "remove") != 0)
-		return err_set(e, ERR_USAGE,
-		    "aumbry recovery key create | rotate | remove");
-	if (recovery_all(s, &list, &n, e) < 0)
+	if (recovery_all(s, list, &n, e) < 0)
 		return -1;
-	const struct recovery_info *old =
-	    cli_recovery_of(list, n, RECOVERY_KEY);
-	if (create && old != NULL) {
+	*old = cli_recovery_of(*list, n, RECOVERY_KEY);
+	if (makes && *old != NULL) {
 		(void)err_set(
 		    e, ERR_CONFLICT, "the account has a recovery key already");
 		return err_remedy(e, "Replace it: aumbry recovery key rotate");
 	}
-	if (!create && old == NULL) {
+	if (!makes && *old == NULL) {
 		(void)err_set(
 		    e, ERR_NOT_FOUND, "the account has no recovery key");
 		return err_remedy(e, "Make one: aumbry recovery key create");
 	}
-	return create || rotate ? key_create(cli, s, old, out, p, e)
-				: key_remove(cli, s, old, p, e);
+	return 0;
+}
+
+static int
+make_key(void *line, const struct cli_recovery *o, bool makes, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const struct recovery_info *old;
+
+	return cli_recovery_open(line, &s, e) < 0 ||
+		find_key(s, makes, &list, &old, e) < 0
+	    ? -1
+	    : key_create(line, s, old, o->out, &o->proof, e);
 }
 
 /* ---- trying ---- */
@@ -469,8 +474,8 @@ open_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 	static const struct cli_things recoveries = { "/v1/recovery", "open",
 		"recovery", "Run: aumbry recovery status", NULL };
 
-	if (cli->n_args == 2
-		? cli_find_id(r, &recoveries, cli->args[1], out, e) == 0
+	if (cli->line.n_args == 1
+		? cli_find_id(r, &recoveries, cli->line.args[0], out, e) == 0
 		: only_one(cli, r, out, e) == 0)
 		return 0;
 	if (e->code != ERR_NOT_FOUND)
@@ -482,12 +487,14 @@ open_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 }
 
 static int
-stop(struct cli *cli, struct err *e)
+stop(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(buf_free) struct buf path = { 0 };
 	struct id id;
 
+	(void)options;
 	/* Who signed in by a code stops the operator's, too. */
 	if (cli_account(cli, &a, e) < 0 || open_one(cli, a.remote, &id, e) < 0)
 		return -1;
@@ -530,62 +537,155 @@ veto(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 	return 0;
 }
 
-static int
-run(struct cli *cli, struct self *s, const struct cli_recovery *o,
-    struct err *e)
-{
-	const char *verb = cli->args[0];
-
-	return strcmp(verb, "status") == 0 ? status(cli, s, e)
-	    : strcmp(verb, "key") == 0	   ? key(cli, s, o->out, &o->proof, e)
-	    : strcmp(verb, "contact") == 0 ? cli_contact(cli, s, o, e)
-	    : strcmp(verb, "assist") == 0  ? cli_assist(cli, s, o, e)
-	    : strcmp(verb, "kit") == 0	   ? cli_kit(cli, s, o, e)
-	    : strcmp(verb, "drill") == 0   ? drill(cli, s, o, e)
-	    : strcmp(verb, "allow") == 0   ? allow(cli, s, &o->proof, e)
-					   : veto(cli, s, &o->proof, e);
-}
-
-static void
-options_free(struct cli_recovery *o)
-{
-	cli_list_free(&o->kit_files);
-}
+/* ---- the verbs ---- */
 
 int
-cli_recovery(struct cli *cli, struct err *e)
+cli_recovery_open(struct cli *cli, struct self **s, struct err *e)
 {
-	static const struct {
-		const char *verb;
-		int words; /* with it, at most */
-	} verbs[] = { { "status", 1 }, { "key", 2 }, { "contact", 3 },
-		{ "assist", 3 }, { "kit", 2 }, { "drill", 1 }, { "stop", 2 },
-		{ "allow", 2 }, { "veto", 1 } };
-	OWN(self_free) struct self *s = NULL;
-	OWN(options_free) struct cli_recovery o = { .out = NULL };
-	const struct cli_option options[] = { CLI_PROOF(&o.proof),
-		{ "out", CLI_TEXT, &o.out },
-		{ "key-file", CLI_TEXT, &o.key_file },
-		{ "kit-file", CLI_LIST, &o.kit_files },
-		{ "kit", CLI_FLAG, &o.kit }, { "drill", CLI_FLAG, &o.drill },
-		{ "print-code", CLI_FLAG, &o.print_code },
-		{ "timeout", CLI_TEXT, &o.timeout } };
-	int words = 0;
-
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 3, e) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (strcmp(cli->args[0], verbs[i].verb) == 0)
-			words = verbs[i].words;
-	if (words > 0 && cli->n_args > words)
-		return cli_too_many(cli->args[words], e);
-	if (words == 0)
-		return err_set(e, ERR_USAGE,
-		    "aumbry recovery status | key … | contact … | assist OWNER "
-		    "| kit … | drill | stop [ID] | allow [ID] | veto");
-	if (strcmp(cli->args[0], "stop") == 0)
-		return stop(cli, e);
-	return cli_self(cli, &s, e) < 0 || self_state(s, e) < 0
-	    ? -1
-	    : run(cli, s, &o, e);
+	return cli_self(cli, s, e) < 0 || self_state(*s, e) < 0 ? -1 : 0;
 }
+
+static int
+recovery_status(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return cli_recovery_open(line, &s, e) < 0 ? -1 : status(line, s, e);
+}
+
+static int
+recovery_key_create(void *line, const void *options, struct err *e)
+{
+	return make_key(line, options, true, e);
+}
+
+static int
+recovery_key_rotate(void *line, const void *options, struct err *e)
+{
+	return make_key(line, options, false, e);
+}
+
+static int
+recovery_key_remove(void *line, const void *options, struct err *e)
+{
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
+	OWN(mem_free) struct recovery_info *list = NULL;
+	const struct recovery_info *old;
+
+	return cli_recovery_open(line, &s, e) < 0 ||
+		find_key(s, false, &list, &old, e) < 0
+	    ? -1
+	    : key_remove(line, s, old, &o->proof, e);
+}
+
+static int
+recovery_drill(void *line, const void *options, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	return cli_recovery_open(line, &s, e) < 0 ? -1
+						  : drill(line, s, options, e);
+}
+
+static int
+recovery_allow(void *line, const void *options, struct err *e)
+{
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
+
+	return cli_recovery_open(line, &s, e) < 0
+	    ? -1
+	    : allow(line, s, &o->proof, e);
+}
+
+static int
+recovery_veto(void *line, const void *options, struct err *e)
+{
+	const struct cli_recovery *o = options;
+	OWN(self_free) struct self *s = NULL;
+
+	return cli_recovery_open(line, &s, e) < 0 ? -1
+						  : veto(line, s, &o->proof, e);
+}
+
+#define AT(field) offsetof(struct cli_recovery, field)
+static const struct cmd_option proof_options[] = {
+	CLI_PROOF(struct cli_recovery, proof),
+};
+static const struct cmd_option key_options[] = {
+	{ "out", CMD_TEXT, AT(out), "FILE",
+	    "write it into a new file, instead of showing it" },
+	CLI_PROOF(struct cli_recovery, proof),
+};
+static const struct cmd_option kit_options[] = {
+	{ "out", CMD_TEXT, AT(out), "DIR",
+	    "write three sheets to print into a new folder, instead of "
+	    "showing them" },
+	CLI_PROOF(struct cli_recovery, proof),
+};
+static const struct cmd_option accept_options[] = {
+	{ "key-file", CMD_TEXT, AT(key_file), "FILE",
+	    "read your half from this file, instead of being asked for it" },
+};
+static const struct cmd_option assist_options[] = {
+	{ "drill", CMD_FLAG, AT(drill), NULL,
+	    "try your half, and give nothing" },
+	{ "print-code", CMD_FLAG, AT(print_code), NULL,
+	    "the code alone on standard output; asks nothing" },
+	CLI_TIMEOUT(struct cli_recovery, timeout),
+};
+static const struct cmd_option drill_options[] = {
+	{ "key-file", CMD_TEXT, AT(key_file), "FILE",
+	    "try the recovery key in this file" },
+	{ "kit", CMD_FLAG, AT(kit), NULL,
+	    "try two sheets of the paper kit, which are asked for" },
+	{ "kit-file", CMD_LIST, AT(kit_files), "FILE",
+	    "try the sheet in this file; two of them" },
+	CLI_PROOF(struct cli_recovery, proof),
+};
+#define OPTIONS(list) CMD_OPTIONS(list, struct cli_recovery)
+
+const struct cmd cli_recovery[] = {
+	{ "recovery status", "", "which ways there are, and what waits",
+	    recovery_status },
+	{ "recovery key create", "", "make a recovery key; keep it on paper",
+	    recovery_key_create, OPTIONS(key_options) },
+	{ "recovery key rotate", "", "make another; the old one ends",
+	    recovery_key_rotate, OPTIONS(key_options) },
+	{ "recovery key remove", "", "take it away", recovery_key_remove,
+	    OPTIONS(proof_options) },
+	{ "recovery kit create", "",
+	    "three sheets, of which any two open everything, after a day",
+	    cli_kit_create, OPTIONS(kit_options) },
+	{ "recovery kit rotate", "", "make others; the old sheets end",
+	    cli_kit_rotate, OPTIONS(kit_options) },
+	{ "recovery kit remove", "", "take it away", cli_kit_remove,
+	    OPTIONS(proof_options) },
+	{ "recovery contact add", "NAME",
+	    "make a half for somebody who helps you back in", cli_contact_add,
+	    OPTIONS(key_options) },
+	{ "recovery contact list", "",
+	    "your contacts, and whose contact you are", cli_contact_list },
+	{ "recovery contact remove", "NAME", "their half ends",
+	    cli_contact_remove, OPTIONS(proof_options) },
+	{ "recovery contact accept", "OWNER",
+	    "keep the half that somebody gave you", cli_contact_accept,
+	    OPTIONS(accept_options) },
+	{ "recovery contact forget", "OWNER", "be their contact no more",
+	    cli_contact_forget },
+	{ "recovery assist", "OWNER [ID]",
+	    "help somebody back in whose contact you are", cli_assist,
+	    OPTIONS(assist_options) },
+	{ "recovery drill", "",
+	    "try whether what you keep would open everything today",
+	    recovery_drill, OPTIONS(drill_options) },
+	{ "recovery stop", "[ID]", "stop a recovery that is not yours", stop },
+	{ "recovery allow", "[ID]", "let one go on at once", recovery_allow,
+	    OPTIONS(proof_options) },
+	{ "recovery veto", "",
+	    "stop a change of the ways to recover that waits", recovery_veto,
+	    OPTIONS(proof_options) },
+	{ 0 },
+};

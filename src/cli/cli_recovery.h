@@ -9,7 +9,7 @@
 /* Options of all of them, as given. */
 struct cli_recovery {
 	const char *out, *key_file, *timeout;
-	struct cli_list kit_files;
+	struct cmd_list kit_files;
 	bool kit, drill, print_code;
 	struct cli_proof proof;
 };
@@ -40,14 +40,16 @@ void cli_recovery_say(
 MUST_CHECK int cli_recovery_show(struct cli *cli, const struct secret *code,
     enum reccode_kind kind, const char *words, struct err *e);
 
-/* The rest of the commands: cli->args[1] is the verb. */
-MUST_CHECK int cli_contact(struct cli *cli, struct self *s,
-    const struct cli_recovery *o, struct err *e);
-MUST_CHECK int cli_assist(struct cli *cli, struct self *s,
-    const struct cli_recovery *o, struct err *e);
-MUST_CHECK int cli_kit(struct cli *cli, struct self *s,
-    const struct cli_recovery *o, struct err *e);
+/* This device with its state, as all of these need it. */
+MUST_CHECK int cli_recovery_open(
+    struct cli *cli, struct self **out, struct err *e);
+
+/* Rows of the table; their options are a struct cli_recovery. */
+cmd_fn cli_kit_create, cli_kit_rotate, cli_kit_remove;
+cmd_fn cli_contact_add, cli_contact_list, cli_contact_remove,
+    cli_contact_accept, cli_contact_forget;
+cmd_fn cli_assist;
 
 /* The secret of two sheets: from files, or typed. */
-MUST_CHECK int cli_kit_code(struct cli *cli, const struct cli_list *files,
+MUST_CHECK int cli_kit_code(struct cli *cli, const struct cmd_list *files,
     struct secret **out, struct err *e);

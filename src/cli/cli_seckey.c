@@ -81,7 +81,7 @@ list(struct cli *cli, struct remote *r, struct err *e)
 
 	if (control_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
 		return -1;
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_print_json(json_incref(answer));
 		return 0;
 	}
@@ -165,7 +165,7 @@ add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 	if (seckey_add(&n, &added, e) < 0)
 		return -1;
 	say_added(cli, &added, n.name);
-	if (cli->json)
+	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:I, s:b, s:b}", "name", n.name,
 		    "keys", (json_int_t)added.keys, "on", added.on, "member",
 		    added.member));
@@ -234,44 +234,100 @@ new_pin(struct cli *cli, const char *file, struct err *e)
 	return 0;
 }
 
+struct adding {
+	struct cli_proof proof;
+	const char *name;
+};
+
+struct removing {
+	struct cli_proof proof;
+	bool all;
+};
+
+struct pinning {
+	const char *file;
+};
+
+/* And what was cut off is finished; without a step-up another time. */
 static int
-no_such(struct err *e)
+open_account(struct cli *cli, struct cli_account *a, struct err *e)
 {
-	return err_set(e, ERR_USAGE,
-	    "aumbry security-key add | list | remove NAME | remove --all | "
-	    "pin");
+	struct err later;
+
+	if (cli_account(cli, a, e) < 0)
+		return -1;
+	if (a->self != NULL)
+		(void)!seckey_settle(a->remote, a->self, &later);
+	return 0;
 }
 
-int
-cli_security_key(struct cli *cli, struct err *e)
+static int
+key_add(void *line, const void *options, struct err *e)
+{
+	const struct adding *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	return open_account(line, &a, e) < 0
+	    ? -1
+	    : add(line, &a, &o->proof, o->name, e);
+}
+
+static int
+key_list(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	struct cli_proof proof = { NULL, NULL };
-	const char *name = NULL, *pin_file = NULL;
-	bool all = false;
-	const struct cli_option options[] = { CLI_PROOF(&proof),
-		{ "name", CLI_TEXT, &name }, { "all", CLI_FLAG, &all },
-		{ "new-pin-file", CLI_TEXT, &pin_file } };
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	bool alone = cli->n_args == 1;
-	if (strcmp(verb, "pin") == 0 && alone)
-		return new_pin(cli, pin_file, e);
-	bool adds = strcmp(verb, "add") == 0 && alone;
-	bool lists = strcmp(verb, "list") == 0 && alone;
-	bool drops = strcmp(verb, "remove") == 0 && alone == all;
-	if (!adds && !lists && !drops)
-		return no_such(e);
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	/* What was cut off; without a step-up another time. */
-	struct err later;
-	if (a.self != NULL)
-		(void)!seckey_settle(a.remote, a.self, &later);
-	return adds ? add(cli, &a, &proof, name, e)
-	    : lists ? list(cli, a.remote, e)
-		    : drop(cli, &a, &proof,
-			  all ? NULL : cli_name(cli, cli->args[1]), e);
+	(void)options;
+	return open_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
 }
+
+static int
+key_remove(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct removing *o = options;
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	if (o->all == (cli->line.n_args > 0))
+		return err_set(e, ERR_USAGE, "remove one, or --all");
+	return open_account(cli, &a, e) < 0
+	    ? -1
+	    : drop(cli, &a, &o->proof,
+		  o->all ? NULL : cli_name(cli, cli->line.args[0]), e);
+}
+
+static int
+key_pin(void *line, const void *options, struct err *e)
+{
+	const struct pinning *o = options;
+
+	return new_pin(line, o->file, e);
+}
+
+static const struct cmd_option add_options[] = {
+	{ "name", CMD_TEXT, offsetof(struct adding, name), "NAME",
+	    "what the key is called" },
+	CLI_PROOF(struct adding, proof),
+};
+static const struct cmd_option remove_options[] = {
+	{ "all", CMD_FLAG, offsetof(struct removing, all), NULL,
+	    "every one: codes count again then" },
+	CLI_PROOF(struct removing, proof),
+};
+static const struct cmd_option pin_options[] = {
+	{ "new-pin-file", CMD_TEXT, offsetof(struct pinning, file), "FILE",
+	    "read the new PIN from its first line" },
+};
+
+const struct cmd cli_security_key[] = {
+	{ "security-key list", "", "which there are", key_list },
+	{ "security-key add", "",
+	    "add the one that is plugged in; from the second on, they take "
+	    "the place of every code",
+	    key_add, CMD_OPTIONS(add_options, struct adding) },
+	{ "security-key remove", "[NAME]", "take one away, or all", key_remove,
+	    CMD_OPTIONS(remove_options, struct removing) },
+	{ "security-key pin", "", "give a key its PIN, or another one", key_pin,
+	    CMD_OPTIONS(pin_options, struct pinning) },
+	{ 0 },
+};

@@ -24,7 +24,7 @@ print_one(const struct cli *cli, const json_t *x, struct err *e)
 	uint64_t opened, expires;
 	struct id id;
 
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_print_json(json_deep_copy(x));
 		return 0;
 	}
@@ -65,24 +65,26 @@ list(const struct cli *cli, struct remote *r, struct err *e)
 	return 0;
 }
 
-int
-cli_session(struct cli *cli, struct err *e)
+static int
+session_list(void *line, const void *options, struct err *e)
 {
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
+
+	(void)options;
+	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
+}
+
+static int
+session_end_one(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(buf_free) struct buf path = { 0 };
 	struct id id;
 
-	if (cli_parse(cli, NULL, 0, 1, 2, e) < 0)
-		return -1;
-	bool end = strcmp(cli->args[0], "end") == 0;
-	if (end ? cli->n_args != 2
-		: cli->n_args != 1 || strcmp(cli->args[0], "list") != 0)
-		return err_set(e, ERR_USAGE, "aumbry session list | end ID");
-	if (cli_account(cli, &a, e) < 0)
-		return -1;
-	if (!end)
-		return list(cli, a.remote, e);
-	if (cli_find_id(a.remote, &sessions, cli->args[1], &id, e) < 0)
+	(void)options;
+	if (cli_account(cli, &a, e) < 0 ||
+	    cli_find_id(a.remote, &sessions, cli->line.args[0], &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/sessions/%s", id_text(&id).s);
 	if (control_call(
@@ -91,3 +93,9 @@ cli_session(struct cli *cli, struct err *e)
 	cli_say(cli, "That session has ended.");
 	return 0;
 }
+
+const struct cmd cli_session[] = {
+	{ "session list", "", "who is signed in now", session_list },
+	{ "session end", "ID", "end one", session_end_one },
+	{ 0 },
+};

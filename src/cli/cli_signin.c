@@ -199,35 +199,56 @@ check_way(const char *with, struct err *e)
 	    "--with is device, authenticator, text, call or key, not %s", with);
 }
 
-int
-cli_signin(struct cli *cli, struct err *e)
+struct signin {
+	const char *device_name, *timeout;
+	struct cli_proof proof;
+};
+
+static int
+signin(void *line, const void *options, struct err *e)
 {
-	OWN(mem_free) char *dir = NULL;
+	struct cli *cli = line;
+	const struct signin *o = options;
+	OWN(mem_free) char *dir = cli_home(cli);
 	char name[LIMIT_NAME_BYTES + 1] = "";
-	const char *timeout = NULL;
-	struct cli_proof proof = { "device", NULL };
-	struct newcomer_ask who = { .device_name = name };
-	const struct cli_option options[] = { { "device-name", CLI_TEXT,
-						  &who.device_name },
-		CLI_PROOF(&proof), { "timeout", CLI_TEXT, &timeout } };
+	struct cli_proof proof = o->proof;
 
 	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
 		(void)snprintf(name, sizeof name, "computer");
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 2, 2, e) < 0)
-		return -1;
-	dir = cli_home(cli);
-	who.device_name = cli_name(cli, who.device_name);
+	if (proof.with == NULL)
+		proof.with = "device";
+	struct newcomer_ask who = { .url = cli->line.args[0],
+		.name = cli->line.args[1],
+		.with = proof.with,
+		.device_name = cli_name(
+		    cli, o->device_name != NULL ? o->device_name : name) };
 	if (cli_check_name(who.device_name, e) < 0 ||
 	    check_way(proof.with, e) < 0)
 		return -1;
 	if (home_has_key(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
-	who.url = cli->args[0];
-	who.name = cli->args[1];
-	who.with = proof.with;
 	bool key = strcmp(proof.with, "key") == 0;
 	return key || strcmp(proof.with, "device") == 0
-	    ? by_device(cli, &who, dir, proof.code, timeout, key, e)
+	    ? by_device(cli, &who, dir, proof.code, o->timeout, key, e)
 	    : by_factor(cli, &who, dir, &proof, e);
 }
+
+static const struct cmd_option signin_options[] = {
+	{ "with", CMD_TEXT, offsetof(struct signin, proof.with),
+	    "device|authenticator|text|call|key",
+	    "who lets this one in: a trusted device, unless given; a code of "
+	    "the others looks at the account for an hour" },
+	{ "code", CMD_TEXT, offsetof(struct signin, proof.code), "CODE",
+	    "the code, instead of being asked for it" },
+	{ "device-name", CMD_TEXT, offsetof(struct signin, device_name), "NAME",
+	    "what this device is called; else as the machine is" },
+	CLI_TIMEOUT(struct signin, timeout),
+};
+
+const struct cmd cli_signin[] = {
+	{ "signin", "URL NAME", "join an account with this device", signin,
+	    CMD_OPTIONS(signin_options, struct signin),
+	    "It waits until a trusted device has run: aumbry device approve" },
+	{ 0 },
+};

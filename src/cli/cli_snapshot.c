@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_snapshot.c: aumbry snapshot, ls, cat, find: looking at backups. */
-#include "cli/cli.h"
+#include "cli/cli_snapshot.h"
 
 #include "backup/include.h"
 #include "backup/tree.h"
@@ -39,7 +39,7 @@ cli_say_unreadable(struct cli *cli, const struct snapshot_list *l)
 {
 	for (size_t i = 0; i < l->n_bad; i++) {
 		const struct snapshot_bad *b = &l->bad[i];
-		if (cli->json)
+		if (cli->line.json)
 			cli_print_json(json_pack("{s:s, s:s, s:s}", "id",
 			    id_text(&b->id).s, "unreadable",
 			    err_name(b->why.code), "message", b->why.msg));
@@ -48,8 +48,8 @@ cli_say_unreadable(struct cli *cli, const struct snapshot_list *l)
 			    id_short(&b->id).s, b->why.msg,
 			    err_name(b->why.code));
 	}
-	if (l->n_bad > 0 && cli->status == 0)
-		cli->status = err_exit(ERR_READ_INCOMPLETE);
+	if (l->n_bad > 0 && cli->line.status == 0)
+		cli->line.status = err_exit(ERR_READ_INCOMPLETE);
 }
 
 json_t *
@@ -141,7 +141,7 @@ list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
 			!bytes_equal(buf_bytes(&s->host), bytes_str(host))) ||
 		    (tag != NULL && !has_tag(s, tag)))
 			continue;
-		if (cli->json)
+		if (cli->line.json)
 			cli_snapshot_json(s);
 		else
 			snapshot_line(s);
@@ -153,7 +153,7 @@ list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
 static void
 show_snapshot(struct cli *cli, const struct snapshot *s)
 {
-	if (cli->json) {
+	if (cli->line.json) {
 		cli_snapshot_json(s);
 		return;
 	}
@@ -177,40 +177,88 @@ show_snapshot(struct cli *cli, const struct snapshot *s)
 	}
 }
 
-int
-cli_snapshot(struct cli *cli, struct err *e)
-{
-	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
-	const char *host = NULL, *tag = NULL;
-	const struct cli_option options[] = { { "host", CLI_TEXT, &host },
-		{ "tag", CLI_TEXT, &tag } };
-	const struct snapshot *s;
-	const char *verb = cli_verb(cli);
+struct which {
+	const char *host, *tag;
+};
 
-	if (strcmp(verb, "forget") == 0)
-		return cli_forget(cli, e);
-	if (strcmp(verb, "diff") == 0)
-		return cli_diff(cli, e);
-	if (strcmp(verb, "tag") == 0)
-		return cli_tag(cli, e);
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, -1, e) < 0)
-		return -1;
-	bool list = strcmp(cli->args[0], "list") == 0;
-	bool show = strcmp(cli->args[0], "show") == 0;
-	if ((!list && !show) || (list && cli->n_args != 1) ||
-	    (show && cli->n_args != 2))
-		return err_set(e, ERR_USAGE,
-		    "aumbry snapshot does not understand \"%s\"", cli->args[0]);
+static int
+snapshot_list(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct which *o = options;
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+
 	cli->reads = true;
-	if (cli_view(cli, &o, e) < 0)
-		return -1;
-	if (list)
-		return list_snapshots(cli, &o, host, tag);
-	if (cli_pick_id(cli, &o.list, cli->args[1], &s, e) < 0)
+	return cli_view(cli, &v, e) < 0
+	    ? -1
+	    : list_snapshots(cli, &v, o->host, o->tag);
+}
+
+static int
+snapshot_show(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
+	const struct snapshot *s;
+
+	(void)options;
+	cli->reads = true;
+	if (cli_view(cli, &v, e) < 0 ||
+	    cli_pick_id(cli, &v.list, cli->line.args[0], &s, e) < 0)
 		return -1;
 	show_snapshot(cli, s);
 	return 0;
 }
+
+static const struct cmd_option list_options[] = {
+	{ "host", CMD_TEXT, offsetof(struct which, host), "HOST",
+	    "only those of this machine" },
+	{ "tag", CMD_TEXT, offsetof(struct which, tag), "TAG",
+	    "only those with this tag" },
+};
+static const struct cmd_option tag_options[] = {
+	{ "add", CMD_LIST, offsetof(struct cli_tag, add), "TAG", "put it on" },
+	{ "remove", CMD_LIST, offsetof(struct cli_tag, remove), "TAG",
+	    "take it off" },
+};
+#define KEEP(rule) offsetof(struct cli_forget, keep[RETAIN_##rule])
+static const struct cmd_option forget_options[] = {
+	{ "keep-last", CMD_TEXT, KEEP(LAST), "N", "the newest N" },
+	{ "keep-hourly", CMD_TEXT, KEEP(HOURLY), "N",
+	    "the newest of each of the last N hours that have one" },
+	{ "keep-daily", CMD_TEXT, KEEP(DAILY), "N", "the same of N days" },
+	{ "keep-weekly", CMD_TEXT, KEEP(WEEKLY), "N", "of N weeks" },
+	{ "keep-monthly", CMD_TEXT, KEEP(MONTHLY), "N", "of N months" },
+	{ "keep-yearly", CMD_TEXT, KEEP(YEARLY), "N", "of N years" },
+	{ "keep-within", CMD_TEXT, offsetof(struct cli_forget, within), "SPAN",
+	    "all that are no older, as 30d" },
+	{ "keep-tag", CMD_LIST, offsetof(struct cli_forget, tags), "TAG",
+	    "all that have this tag" },
+	{ "host", CMD_TEXT, offsetof(struct cli_forget, host), "HOST",
+	    "judge only those of this machine" },
+	{ "tag", CMD_TEXT, offsetof(struct cli_forget, tag), "TAG",
+	    "judge only those with this tag" },
+	{ "dry-run", CMD_FLAG, offsetof(struct cli_forget, dry_run), NULL,
+	    "say what would be forgotten, and forget nothing" },
+};
+
+const struct cmd cli_snapshot[] = {
+	{ "snapshot list", "", "the backups there are", snapshot_list,
+	    CMD_OPTIONS(list_options, struct which) },
+	{ "snapshot show", "ID", "what one has, and when and where it was made",
+	    snapshot_show },
+	{ "snapshot diff", "ID ID", "what changed between two", cli_diff },
+	{ "snapshot tag", "ID", "put tags on one, or take them off", cli_tag,
+	    CMD_OPTIONS(tag_options, struct cli_tag) },
+	{ "snapshot forget", "[ID…]",
+	    "forget those that are named, or all but what the rules keep",
+	    cli_forget, CMD_OPTIONS(forget_options, struct cli_forget),
+	    "forget frees no space by itself: aumbry prune does.\n"
+	    "Example:\n"
+	    "  aumbry snapshot forget --keep-daily 7 --keep-weekly 5 "
+	    "--keep-monthly 12" },
+	{ 0 },
+};
 
 /* ---- ls ---- */
 
@@ -254,7 +302,7 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	(void)dir;
 	(void)e;
 	mode_text(x, mode);
-	if (l->cli->json) {
+	if (l->cli->line.json) {
 		json_t *j = json_pack(
 		    "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name",
 		    cli_json_bytes(x->name), "type", entry_type_name(x->type),
@@ -281,25 +329,26 @@ ls_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 	return 0;
 }
 
-int
-cli_ls(struct cli *cli, struct err *e)
+struct ls {
+	bool lengthy;
+	struct cli_latest latest;
+};
+
+static int
+ls(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct ls *given = options;
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
-	struct listing l = { cli, false };
-	struct cli_latest latest = { 0 };
-	const struct cli_option options[] = { { "long", CLI_FLAG, &l.lengthy },
-		{ "l", CLI_FLAG, &l.lengthy },
-		{ "host", CLI_TEXT, &latest.host },
-		{ "path", CLI_TEXT, &latest.path } };
+	struct listing l = { cli, given->lengthy };
 	struct entry x;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0)
-		return -1;
 	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0 ||
-	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
+	    cli_pick(cli, o.src, &o.list, cli->line.args[0], &given->latest,
+		&at, e) < 0)
 		return -1;
 	struct bytes p = buf_bytes(&at.path);
 	if (p.n > 0) {
@@ -310,6 +359,18 @@ cli_ls(struct cli *cli, struct err *e)
 	}
 	return tree_walk(o.src, at.snap, p, false, ls_entry, &l, e);
 }
+
+static const struct cmd_option ls_options[] = {
+	{ "long", CMD_FLAG, offsetof(struct ls, lengthy), NULL,
+	    "type and mode, owner, size and time of each", .letter = 'l' },
+	CLI_LATEST(struct ls, latest),
+};
+
+const struct cmd cli_ls[] = {
+	{ "ls", "ID[:PATH]", "list a directory of a snapshot", ls,
+	    CMD_OPTIONS(ls_options, struct ls) },
+	{ 0 },
+};
 
 /* ---- cat ---- */
 
@@ -380,22 +441,24 @@ cat_chunk(void *ctx, enum category c, const struct digest *name,
 	return cat_data(&cat->to, buf_bytes(&chunk), e);
 }
 
-int
-cli_cat(struct cli *cli, struct err *e)
+struct cat_ask {
+	struct cli_latest latest;
+};
+
+static int
+cat(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
+	const struct cat_ask *given = options;
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(cli_picked_free) struct cli_picked at = { 0 };
 	OWN(buf_free) struct buf raw = { 0 };
-	struct cli_latest latest = { 0 };
-	const struct cli_option options[] = { { "host", CLI_TEXT,
-						  &latest.host },
-		{ "path", CLI_TEXT, &latest.path } };
 	struct entry x;
 
 	cli->reads = true;
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 1, e) < 0 ||
-	    cli_view(cli, &o, e) < 0 ||
-	    cli_pick(cli, o.src, &o.list, cli->args[0], &latest, &at, e) < 0)
+	if (cli_view(cli, &o, e) < 0 ||
+	    cli_pick(cli, o.src, &o.list, cli->line.args[0], &given->latest,
+		&at, e) < 0)
 		return -1;
 	if (at.path.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");
@@ -403,13 +466,22 @@ cli_cat(struct cli *cli, struct err *e)
 		return -1;
 	if (x.type != ENTRY_REGULAR)
 		return err_set(e, ERR_USAGE, "%s is a %s, not a file",
-		    cli->args[0], entry_type_name(x.type));
-	struct cat cat = { o.src, { .x = &x, .extents = x.extents } };
-	if (tree_chunks(&x, cat_chunk, &cat, e) < 0)
-		return err_in(e, "%s", cli->args[0]);
-	return x.size > cat.to.written ? write_hole(x.size - cat.to.written, e)
-				       : 0;
+		    cli->line.args[0], entry_type_name(x.type));
+	struct cat c = { o.src, { .x = &x, .extents = x.extents } };
+	if (tree_chunks(&x, cat_chunk, &c, e) < 0)
+		return err_in(e, "%s", cli->line.args[0]);
+	return x.size > c.to.written ? write_hole(x.size - c.to.written, e) : 0;
 }
+
+static const struct cmd_option cat_options[] = {
+	CLI_LATEST(struct cat_ask, latest),
+};
+
+const struct cmd cli_cat[] = {
+	{ "cat", "ID:PATH", "write a file of a snapshot to standard output",
+	    cat, CMD_OPTIONS(cat_options, struct cat_ask) },
+	{ 0 },
+};
 
 /* ---- find ---- */
 
@@ -438,7 +510,7 @@ find_entry(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 		return 0;
 	f->n++;
 	OWN(mem_free) char *shown = cli_shown(buf_bytes(&path));
-	if (f->cli->json) {
+	if (f->cli->line.json) {
 		json_t *j = json_pack("{s:s, s:o, s:I, s:I}", "snapshot",
 		    id_text(&f->snap->id).s, "path",
 		    cli_json_bytes(buf_bytes(&path)), "size",
@@ -457,17 +529,18 @@ free_pattern(struct exclude **x)
 	exclude_free(x);
 }
 
-int
-cli_find(struct cli *cli, struct err *e)
+static int
+find(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(cli_view_free) struct cli_view o = { .repo.lock = -1 };
 	OWN(free_pattern) struct exclude *pattern = exclude_new();
 	struct finding f = { cli, NULL, pattern, 0 };
 	struct err damage = { 0 };
 
+	(void)options;
 	cli->reads = true;
-	if (cli_parse(cli, NULL, 0, 1, 1, e) < 0 ||
-	    exclude_add_typed(pattern, bytes_str(cli->args[0]), e) < 0 ||
+	if (exclude_add_typed(pattern, bytes_str(cli->line.args[0]), e) < 0 ||
 	    cli_view(cli, &o, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o.list.n; i++) {
@@ -485,7 +558,7 @@ cli_find(struct cli *cli, struct err *e)
 			damage = *e;
 	}
 	if (o.list.n_bad > 0) {
-		cli->status = err_exit(ERR_READ_INCOMPLETE);
+		cli->line.status = err_exit(ERR_READ_INCOMPLETE);
 		cli_warn("aumbry: %zu snapshots cannot be read, and were not "
 			 "searched; see: aumbry snapshot list",
 		    o.list.n_bad);
@@ -496,10 +569,16 @@ cli_find(struct cli *cli, struct err *e)
 	}
 	if (f.n == 0) {
 		(void)err_set(
-		    e, ERR_NOT_FOUND, "no snapshot has %s", cli->args[0]);
+		    e, ERR_NOT_FOUND, "no snapshot has %s", cli->line.args[0]);
 		return err_remedy(e,
 		    "Patterns are those of gitignore, as "
 		    "\"*.jpg\" or \"photos/2024/**\".");
 	}
 	return 0;
 }
+
+const struct cmd cli_find[] = {
+	{ "find", "PATTERN", "find files in all snapshots", find, NULL, 0, 0,
+	    "PATTERN is as in .gitignore: '*.jpg', 'photos/2024/**'." },
+	{ 0 },
+};

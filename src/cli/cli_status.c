@@ -286,7 +286,7 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 		e) < 0 ||
 	    jsonio_text(account, "two_factor", &two_factor, e) < 0)
 		return -1;
-	if (cli->json) {
+	if (cli->line.json) {
 		OWN(buf_free) struct buf address = { 0 };
 		buf_printf(&address, "%s@%s", v->name, v->host);
 		cli_print_json(json_pack("{s:s, s:s, s:n, s:s, s:b, s:I}",
@@ -303,23 +303,23 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 	return 0;
 }
 
-int
-cli_status(struct cli *cli, struct err *e)
+static int
+run(void *line, const void *options, struct err *e)
 {
+	struct cli *cli = line;
 	OWN(mem_free) char *dir = NULL;
 	OWN(status_free) struct status t = { .cli = cli };
 	OWN(buf_free) struct buf address = { 0 };
 	struct err ignored;
 
-	if (cli_parse(cli, NULL, 0, 0, 0, e) < 0)
-		return -1;
+	(void)options;
 	dir = cli_home(cli);
 	if (visit_there(dir))
 		return visitor(cli, dir, e);
 	if (load(&t, e) < 0 || look_around(&t, e) < 0)
 		return -1;
 	buf_printf(&address, "%s@%s", t.self->name, t.self->host);
-	if (cli->json)
+	if (cli->line.json)
 		show_json(&t, buf_text(&address));
 	else
 		show_text(&t, buf_text(&address));
@@ -330,3 +330,9 @@ cli_status(struct cli *cli, struct err *e)
 	*e = t.worst;
 	return -1;
 }
+
+const struct cmd cli_status[] = {
+	{ "status", "", "account, device, two-factor, storage, last backup",
+	    run },
+	{ 0 },
+};

@@ -93,7 +93,7 @@ list(struct cli *cli, struct self *s, struct err *e)
 		const struct lend_open *v = &all.list[i];
 		OWN(mem_free) char *when = cli_time(v->created_ms);
 		OWN(mem_free) char *from = cli_from(v->address, v->place);
-		if (cli->json) {
+		if (cli->line.json) {
 			json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id",
 			    id_text(&v->id).s, "categories", v->categories,
 			    "way", v->way, "address", v->address, "time",
@@ -171,31 +171,66 @@ refuse(struct self *s, const char *id, struct err *e)
 	return choose(s, id, &all, &v, e) < 0 ? -1 : lend_refuse(s, &v->id, e);
 }
 
-int
-cli_visit(struct cli *cli, struct err *e)
+static int
+visit_ask(void *line, const void *options, struct err *e)
 {
-	struct options o = { NULL, NULL, false, 0 };
-	const struct cli_option options[] = { { "code", CLI_TEXT, &o.code },
-		{ "print-code", CLI_FLAG, &o.print_code },
-		{ "timeout", CLI_TEXT, &o.timeout } };
+	struct options o = *(const struct options *)options;
+
+	return cli_timeout(o.timeout, &o.timeout_s, e) < 0 ? -1
+							   : ask(line, &o, e);
+}
+
+static int
+visit_list(void *line, const void *options, struct err *e)
+{
 	OWN(self_free) struct self *s = NULL;
 
-	if (cli_parse(cli, options, ARRAY_SIZE(options), 1, 2, e) < 0 ||
-	    cli_timeout(o.timeout, &o.timeout_s, e) < 0)
-		return -1;
-	const char *verb = cli->args[0];
-	const char *id = cli->n_args > 1 ? cli->args[1] : NULL;
-	if (strcmp(verb, "ask") == 0 && id == NULL)
-		return ask(cli, &o, e);
-	bool lists = strcmp(verb, "list") == 0 && id == NULL;
-	bool approves = strcmp(verb, "approve") == 0;
-	if (!lists && !approves && strcmp(verb, "refuse") != 0)
-		return err_set(e, ERR_USAGE,
-		    "usage: aumbry visit ask | list | approve [ID] | refuse "
-		    "[ID]");
-	if (cli_self(cli, &s, e) < 0)
-		return -1;
-	return lists   ? list(cli, s, e)
-	    : approves ? approve(cli, s, id, &o, e)
-		       : refuse(s, id, e);
+	(void)options;
+	return cli_self(line, &s, e) < 0 ? -1 : list(line, s, e);
 }
+
+static int
+visit_approve(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	struct options o = *(const struct options *)options;
+	OWN(self_free) struct self *s = NULL;
+	const char *id = cli->line.n_args > 0 ? cli->line.args[0] : NULL;
+
+	return cli_timeout(o.timeout, &o.timeout_s, e) < 0 ||
+		cli_self(cli, &s, e) < 0
+	    ? -1
+	    : approve(cli, s, id, &o, e);
+}
+
+static int
+visit_refuse(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	const char *id = cli->line.n_args > 0 ? cli->line.args[0] : NULL;
+
+	(void)options;
+	return cli_self(cli, &s, e) < 0 ? -1 : refuse(s, id, e);
+}
+
+static const struct cmd_option ask_options[] = {
+	{ "code", CMD_TEXT, offsetof(struct options, code), "CODE",
+	    "the code that the device shows, instead of being asked for it" },
+	CLI_TIMEOUT(struct options, timeout),
+};
+static const struct cmd_option approve_options[] = {
+	{ "print-code", CMD_FLAG, offsetof(struct options, print_code), NULL,
+	    "the code alone on standard output; asks nothing" },
+	CLI_TIMEOUT(struct options, timeout),
+};
+
+const struct cmd cli_visit[] = {
+	{ "visit ask", "", "where one is signed in by a code: ask to read",
+	    visit_ask, CMD_OPTIONS(ask_options, struct options) },
+	{ "visit list", "", "on a device: which visits ask", visit_list },
+	{ "visit approve", "[ID]", "let it read for an hour", visit_approve,
+	    CMD_OPTIONS(approve_options, struct options) },
+	{ "visit refuse", "[ID]", "turn it away", visit_refuse },
+	{ 0 },
+};

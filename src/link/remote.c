@@ -2,6 +2,7 @@
 /* remote.c: libcurl behind one call. */
 #include "link/remote.h"
 
+#include "base/log.h"
 #include "base/stop.h"
 #include "base/text.h"
 #include "base/typed.h"
@@ -458,6 +459,18 @@ struct attempt {
 	bool slow; /* after a long wait */
 };
 
+/* For who asked with -v. What stands behind a ? may be a name. */
+static void
+tell(CURL *h, const struct remote_call *c, CURLcode rc, long status)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(h, CURLINFO_TOTAL_TIME_T, &us);
+	log_debug("call", "method=%s path=%.*s status=%ld curl=%d ms=%lld",
+	    c->method, (int)strcspn(c->path, "?"), c->path, status, (int)rc,
+	    (long long)us / 1000);
+}
+
 static int
 attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 {
@@ -479,6 +492,7 @@ attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 		c->sink->begin(c->sink->ctx);
 	CURLcode rc = curl_easy_perform(h);
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	tell(h, c, rc, status);
 	give_handle(r, h);
 	a->lost |= rc != CURLE_OK && !sink.over && !sink.refused &&
 	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST &&

@@ -98,7 +98,7 @@ help:
 	@echo 'make check        set up, build, run every test'
 	@echo 'make check-asan   every test under the address sanitizer'
 	@echo 'make check-tsan   end-to-end tests under the thread sanitizer'
-	@echo 'make lint         formatting, clang-tidy, layers and the rest'
+	@echo 'make lint         the rules of STYLE.md; part of check, and deeper'
 	@echo 'make format       clang-format over all C files'
 	@echo 'make fuzz         each fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make soak         end-to-end tests for SOAK_SECONDS ($(SOAK_SECONDS))'
@@ -122,7 +122,7 @@ check:
 check-all:
 	@$(MAKE) --no-print-directory MODE=release all archives tests
 	@$(MAKE) --no-print-directory MODE=asan tests replays
-	@tools/lint.sh light
+	@tools/lint.sh
 	@BUILD=build/release prove -j2 --timer --exec '' \
 		--rules 'seq=tests/e2e/*' --rules 'par=**' \
 		$(patsubst $(B)/%,build/asan/%,$(REPLAYS)) $(UNIT) \
@@ -177,9 +177,9 @@ screenshots: all
 	@BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' sh tests/e2e/90-page.t
 
 lint:
-	@tools/setup.sh lint
+	@tools/setup.sh check
 	@$(MAKE) --no-print-directory MODE=release all archives
-	@tools/lint.sh
+	@tools/lint.sh deep
 
 fuzz:
 	@tools/setup.sh fuzz

@@ -60,6 +60,22 @@ while read -r program name verb; do
 done <"$bad.remedies"
 rm -f "$bad.remedies" "$bad.rows"
 
+# Files and functions that the documents name are there.
+git ls-files >"$bad.files" 2>/dev/null || find . -type f >"$bad.files"
+quoted() { grep -o '`[^` ]*`' "$1" | tr -d '`' | sort -u; }
+for file in *.md docs/*.md tests/fuzz/README.md; do
+	quoted "$file" | grep -E '^[a-z0-9_./-]+\.(c|h|t|sh|pl|js|mjs|mk)$' |
+		while read -r name; do
+			grep -qE "(^|/)$(printf '%s' "$name" | sed 's/[.]/[.]/g')\$" "$bad.files" ||
+				echo "$file: there is no $name"
+		done >>"$bad"
+done
+quoted ARCHITECTURE.md | grep -E '^[a-z][a-z0-9]*(_[a-z0-9]+)+$' |
+	while read -r name; do
+		grep -rqw "$name" src || echo "ARCHITECTURE.md: there is no $name"
+	done >>"$bad"
+rm -f "$bad.files"
+
 # Relative links.
 for file in *.md docs/*.md; do
 	dir=$(dirname "$file")

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# lint.sh [light]: every rule of STYLE.md that a tool can check.
+# lint.sh [deep]: every rule of STYLE.md that a tool can check.
 #
-# light: what needs no tools of its own; part of `make check`.
+# deep: clang's analyzer follows each function as far as it goes, not only as
+# far as two minutes for all of them let it.
 # Expects `make MODE=release all archives` to have run.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -21,8 +22,6 @@ check() {
 		failed=1
 	fi
 }
-
-# ---- light ----
 
 # The daemon never holds what opens data: no symbol of the vault is in it.
 no_vault_in_daemon() {
@@ -80,8 +79,6 @@ spdx() {
 	done | { ! grep .; }
 }
 
-# ---- full ----
-
 c_files() {
 	find src tests tools -name "$1" -not -path '*/node_modules/*' | sort
 }
@@ -107,6 +104,8 @@ tidy() {
 	local flags
 	flags=$(pkg-config --cflags libsodium libcrypto libmicrohttpd libcurl \
 		sqlite3 libzstd libxxhash jansson fuse3 liboath libqrencode libfido2 p11-kit-1)
+	# Nodes of the graph of a function that the analyzer looks at.
+	[ "$deep" = yes ] || flags="$flags -Xclang -analyzer-config -Xclang max-nodes=20000"
 	export flags
 	# err.c defines what tidy.h dresses.
 	# shellcheck disable=SC2016 # the inner shell expands
@@ -126,13 +125,21 @@ shells() {
 		xargs -0 shellcheck -S warning -x -e SC1091
 }
 
-# What we aim at; a file beyond is usually two modules.
-sizes() {
-	find src -name '*.[ch]' -exec wc -l {} + |
-		awk '$2 != "total" && $1 > 1300 { print $2 ": " $1 " lines"; bad = 1 }
-		    END { exit bad }'
+# The page's modules, and those of the tests. Each parses as what it is.
+scripts() {
+	local f
+	for f in web/*.js; do
+		case $f in
+		web/early.js) node --check "$f" ;;
+		*) node --check --input-type=module <"$f" ;;
+		esac || echo "$f: does not parse"
+	done 2>&1 | { ! grep .; } || return 1
+	tests/tools/node_modules/.bin/eslint -c tools/eslint.config.mjs \
+		web 'tests/**/*.mjs' 'tools/*.mjs'
 }
 
+deep=no
+[ "${1-}" != deep ] || deep=yes
 check layers tools/layers.sh
 check 'no vault in aumbryd' no_vault_in_daemon
 check docs/ERRORS.md errors_fresh
@@ -140,12 +147,10 @@ check 'docs and commands' sh tools/docs-check.sh
 check 'banned functions' banned
 check 'changes are made once' changes_once
 check 'license lines' spdx
-if [ "${1-}" != light ]; then
-	check 'memcmp in base alone' memcmp_at_home
-	check sizes sizes
-	check clang-format formatted
-	check 'headers alone' headers_alone
-	check shellcheck shells
-	check clang-tidy tidy
-fi
+check 'memcmp in base alone' memcmp_at_home
+check clang-format formatted
+check 'headers alone' headers_alone
+check shellcheck shells
+check JavaScript scripts
+check clang-tidy tidy
 exit $failed

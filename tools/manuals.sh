@@ -1,22 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # manuals.sh [check]: the options of each command in the manuals, from the
-# programs' own tables. check: say which manual is old, and change none.
+# programs' own tables, and the keys of aumbryd.conf as init writes them. check:
+# say which manual is old, and change none.
 #
 # Expects the programs in build/release.
 set -eu
 cd "$(dirname "$0")/.."
 begin='.\" From here on made by tools/manuals.sh'
-old=$(mktemp)
-trap 'rm -f "$old"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+old=$scratch/old
 bad=0
 
-for manual in aumbry.1 aumbryd.8 aumbry-escrow.8; do
+# Sections, keys with their defaults, and what the comments above them say.
+conf() {
+	build/release/aumbryd init --data "$scratch/data" --host cloud.example.org >/dev/null
+	awk '/^\[/ { gsub(/[][]/, ""); if (n++) print ".El"
+		print ".Ss " $0 "\n.Bl -tag -width Ds"; on = 1; text = ""; next }
+	    !on { next }
+	    /^#/ { sub(/^# ?/, ""); sub(/^\047/, "\\&"); text = text $0 "\n"; next }
+	    / = / { sub(/ = $/, " ="); print ".It Li " $0 "\n" text ; text = "" }
+	    END { print ".El" }' "$scratch/data/aumbryd.conf" | sed '/^$/d'
+}
+
+for manual in aumbry.1 aumbryd.8 aumbry-escrow.8 aumbryd.conf.5; do
 	file=docs/man/$manual
 	{
 		grep -Fqx "$begin" "$file" || exit 1
 		awk '{ print } index($0, "From here on") { exit }' "$file"
-		"build/release/${manual%.*}" completion mdoc
+		case $manual in
+		*.conf.5) conf ;;
+		*) "build/release/${manual%.*}" completion mdoc ;;
+		esac
 		awk 'index($0, "Up to here") { on = 1 } on' "$file"
 	} >"$old"
 	if [ "${1-}" != check ]; then

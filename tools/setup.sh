@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# setup.sh demo|check|lint|fuzz|bench: install what is missing, and nothing else.
+# setup.sh demo|check|fuzz|bench: install what is missing, and nothing else.
 #
 # Offline and silent when all is there. As root, or by sudo.
 set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo 'usage: tools/setup.sh demo|check|lint|fuzz|bench' >&2
+	echo 'usage: tools/setup.sh demo|check|fuzz|bench' >&2
 	exit 2
 }
 
@@ -71,16 +71,14 @@ sqlite3                    # looks into databases
 chromium                   # the account page is walked through in it
 zbar-tools                 # reads its QR codes
 libmaxmind-db-writer-perl  # a map of addresses to look into
+clang-format-14            # the layout of code
+clang-tidy-14              # what compilers do not say
+shellcheck                 # the same for shell
 softhsm2                   # a token made of files
 zsh                        # completes words
 fish                       # and so does this
 attr                       # extended attributes
 acl                        # access lists
-'
-packages_lint='
-clang-format-14            # the layout of code
-clang-tidy-14              # what compilers do not say
-shellcheck                 # the same for shell
 '
 packages_fuzz='
 clang-14                   # libFuzzer and its sanitizers
@@ -97,7 +95,6 @@ oathtool                   # the codes an app on a phone would show
 case ${1-} in
 demo) wanted=$packages_demo ;;
 check) wanted=$packages_demo$packages_check ;;
-lint) wanted=$packages_demo$packages_check$packages_lint ;;
 fuzz) wanted=$packages_demo$packages_check$packages_fuzz ;;
 bench) wanted=$packages_demo$packages_bench ;;
 *) usage ;;

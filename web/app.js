@@ -37,9 +37,9 @@ export async function entered(words) {
 }
 
 function menu(me) {
-	const at = document.getElementById("menu");
-	at.hidden = me.who === "nobody";
-	at.replaceChildren(h("ul", {}, places.map(([hash, name]) => h("li", {},
+	const list = document.getElementById("menu");
+	list.hidden = me.who === "nobody";
+	list.replaceChildren(h("ul", {}, places.map(([hash, name]) => h("li", {},
 		h("a", { href: hash, "aria-current": here() === hash ? "page" : null }, name)))));
 	document.getElementById("who").textContent = me.who === "nobody" ? server.host : `${me.name}@${me.host}`;
 }

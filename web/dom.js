@@ -22,6 +22,7 @@ export function h(tag, attrs, ...children) {
 
 // What is not seen, or turns the direction of writing, as the program shows it;
 // joiners between letters that are not ASCII belong to their spelling.
+// eslint-disable-next-line no-control-regex, no-misleading-character-class -- it lists them
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb\u{e0000}-\u{e0fff}\p{Cs}]/gu;
 export const shown = (text) => text.replace(HIDDEN, (c, at, all) =>
 	/[\u200c\u200d]/.test(c) && all.charCodeAt(at - 1) > 127 && all.charCodeAt(at + 1) > 127 ? c :
@@ -43,15 +44,15 @@ export function field({ label, hint, ...rest }) {
 }
 
 function withShow(input) {
-	const button = h("button", { type: "button", class: "quiet", "aria-pressed": "false",
+	const toggle = h("button", { type: "button", class: "quiet", "aria-pressed": "false",
 		onclick() {
-			const shown = input.type === "text";
-			input.type = shown ? "password" : "text";
-			button.textContent = shown ? "Show" : "Hide";
-			button.setAttribute("aria-pressed", String(!shown));
+			const visible = input.type === "text";
+			input.type = visible ? "password" : "text";
+			toggle.textContent = visible ? "Show" : "Hide";
+			toggle.setAttribute("aria-pressed", String(!visible));
 		} }, "Show");
-	button.setAttribute("aria-label", "Show the password");
-	return h("div", { class: "with-button" }, input, button);
+	toggle.setAttribute("aria-label", "Show the password");
+	return h("div", { class: "with-button" }, input, toggle);
 }
 
 // A form of passwords says whose they are, or a manager of passwords guesses.
@@ -74,10 +75,10 @@ export function choice({ label, hint, name, ...rest }) {
 // A form whose errors are shown in it, and which is busy while it works.
 // act(values, form) may throw what the core answered.
 export function form({ submit, act, danger, secondary }, ...children) {
-	const button = h("button", { type: "submit", class: danger ? "danger" : "primary" }, submit);
+	const send = h("button", { type: "submit", class: danger ? "danger" : "primary" }, submit);
 	const trouble = h("div", { class: "trouble", role: "alert" });
 	const e = h("form", { novalidate: true }, children, trouble,
-		h("div", { class: "actions" }, button, secondary));
+		h("div", { class: "actions" }, send, secondary));
 	e.addEventListener("submit", async (event) => {
 		event.preventDefault();
 		const empty = [...e.elements].find((x) => x.required && x.value.trim() === "");
@@ -89,7 +90,7 @@ export function form({ submit, act, danger, secondary }, ...children) {
 			empty.focus();
 			return;
 		}
-		await busy(button, trouble, () =>
+		await busy(send, trouble, () =>
 			act(Object.fromEntries(new FormData(e)), e));
 	});
 	e.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
@@ -97,20 +98,20 @@ export function form({ submit, act, danger, secondary }, ...children) {
 }
 
 // Run act with the button out of reach; what it throws goes to `trouble`.
-export async function busy(button, trouble, act) {
-	if (button.getAttribute("aria-disabled") === "true")
+export async function busy(b, trouble, act) {
+	if (b.getAttribute("aria-disabled") === "true")
 		return;
 	trouble.replaceChildren();
-	button.setAttribute("aria-disabled", "true");
-	button.classList.add("busy");
+	b.setAttribute("aria-disabled", "true");
+	b.classList.add("busy");
 	try {
 		await act();
 	} catch (e) {
 		if (e !== gaveUp)
 			showTrouble(trouble, e);
 	} finally {
-		button.removeAttribute("aria-disabled");
-		button.classList.remove("busy");
+		b.removeAttribute("aria-disabled");
+		b.classList.remove("busy");
 	}
 }
 

@@ -166,12 +166,14 @@ struct fido_ask cli_key(struct cli *cli);
 
 /* The rows of its options: "field" is a struct cli_proof of the type. */
 #define CLI_PROOF(type, field) \
-	{ "with", CMD_TEXT, offsetof(type, field.with), \
+	{ "with", CMD_TEXT, \
+		offsetof(type, field) + offsetof(struct cli_proof, with), \
 		"authenticator|text|call|key", \
 		"which factor proves it; else one is chosen" }, \
 	{ \
-		"code", CMD_TEXT, offsetof(type, field.code), "CODE", \
-		    "its code, instead of being asked for it" \
+		"code", CMD_TEXT, \
+		    offsetof(type, field) + offsetof(struct cli_proof, code), \
+		    "CODE", "its code, instead of being asked for it" \
 	}
 
 /* For prove_factor: what is not given is asked on the terminal. */
@@ -217,11 +219,13 @@ struct cli_latest {
 
 /* The rows of its options. */
 #define CLI_LATEST(type, field) \
-	{ "host", CMD_TEXT, offsetof(type, field.host), "HOST", \
-		"latest is the newest of this machine" }, \
+	{ "host", CMD_TEXT, \
+		offsetof(type, field) + offsetof(struct cli_latest, host), \
+		"HOST", "latest is the newest of this machine" }, \
 	{ \
-		"path", CMD_TEXT, offsetof(type, field.path), "PATH", \
-		    "latest is the newest backup of this path" \
+		"path", CMD_TEXT, \
+		    offsetof(type, field) + offsetof(struct cli_latest, path), \
+		    "PATH", "latest is the newest backup of this path" \
 	}
 
 /* A snapshot, and a path in it without a slash at its start: "" for all. */

@@ -304,7 +304,7 @@ cmd_help_on(const struct cmd_program *p, const struct cmd_set *set,
     const char *words, FILE *to)
 {
 	OWN(explaining_free) struct explaining x = { .n = 0 };
-	const struct cmd *one = NULL;
+	const struct cmd *one = &set->rows[0];
 	bool several = count_shown(set, words, &one) > 1;
 
 	if (several)

@@ -33,6 +33,7 @@ say("sign-in can be typed (bar 1000)", middle(first.map((x) => x.useful)).toFixe
 
 const blank = await (await browser.newContext()).newPage();
 const ms = await blank.evaluate(async (b64) => {
+	// eslint-disable-next-line prefer-const -- its imports use it
 	let core;
 	const made = await WebAssembly.instantiate(Uint8Array.from(atob(b64), (c) => c.charCodeAt(0)), {
 		wasi_snapshot_preview1: {

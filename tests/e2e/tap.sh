@@ -9,7 +9,8 @@
 #     not 'refuses a second one' aumbry signup "$URL" ana …
 #     finish
 #
-# $T is a fresh folder, removed at exit; every process started here ends then.
+# $T is a fresh folder, removed at exit, unless KEEP=1 says otherwise; every
+# process started here ends then.
 set -u
 
 # Signals mean what they do, also where this is run under nohup or in the
@@ -46,8 +47,12 @@ cleanup() {
 	# shellcheck disable=SC2086 # a list of numbers
 	[ -z "$HELPERS" ] || kill $HELPERS 2>/dev/null
 	for m in $MOUNTS; do umount -l "$m"; done 2>/dev/null
-	chmod -R u+rwX "$T" 2>/dev/null
-	rm -rf "$T" "$FAST"
+	if [ -n "${KEEP-}" ]; then
+		echo "# kept: $T" >&2
+	else
+		chmod -R u+rwX "$T" 2>/dev/null
+		rm -rf "$T" "$FAST"
+	fi
 	exit "$status"
 }
 trap cleanup EXIT

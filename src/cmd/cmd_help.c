@@ -2,6 +2,7 @@
 /* cmd_help.c: what the table says to a person. */
 #include "cmd/cmd_in.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -314,8 +315,10 @@ cmd_help_on(const struct cmd_program *p, const struct cmd_set *set,
 		cmd_usage(p, one, to);
 	if (!several)
 		(void)fputc('\n', to);
-	put_sentence(
-	    !several || set->about == NULL ? one->about : set->about, to);
+	const char *about =
+	    several && set->about != NULL ? set->about : one->about;
+	assert(about != NULL);
+	put_sentence(about, to);
 	if (several) {
 		(void)fputc('\n', to);
 		put_verbs(set, words, to);

@@ -161,6 +161,8 @@ struct cli_proof {
 	const char *with, *code; /* NULL: chosen, asked */
 };
 
+/* Its PIN, from --pin-file or typed. ctx: the cli. */
+int cli_ask_pin(void *ctx, struct secret **out, struct err *e);
 /* How a security key is reached here. */
 struct fido_ask cli_key(struct cli *cli);
 

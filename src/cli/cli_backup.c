@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_backup.c: aumbry backup, aumbry restore. */
-#include "cli/cli.h"
+/* cli_backup.c: aumbry backup. */
+#include "cli/cli_show.h"
 
 #include "backup/backup.h"
-#include "backup/restore.h"
 #include "base/version.h"
 #include "base/file.h"
 #include "base/now.h"
@@ -17,55 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define TERMINAL_NS 200000000LL /* between two updates of a terminal */
-#define PIPE_NS 10000000000LL /* between two lines elsewhere */
-
-struct show {
-	const struct cli *cli;
-	int64_t started, last;
-	bool terminal, drawn;
-};
-
-static void
-show_begin(struct show *s, const struct cli *cli)
-{
-	s->cli = cli;
-	s->started = s->last = now_mono_ns();
-	s->terminal = isatty(STDERR_FILENO) != 0;
-}
-
-/* Is it time to say something? */
-static bool
-due(struct show *s)
-{
-	int64_t now = now_mono_ns();
-
-	if (s->cli->quiet || s->cli->line.json ||
-	    now - s->last < (s->terminal ? TERMINAL_NS : PIPE_NS))
-		return false;
-	s->last = now;
-	return true;
-}
-
-static void
-erase(struct show *s)
-{
-	if (s->drawn)
-		(void)fprintf(stderr, "\033[A\r\033[J");
-	s->drawn = false;
-}
-
-static void
-warn(void *ctx, struct bytes path, const struct err *why)
-{
-	struct show *s = ctx;
-	OWN(mem_free) char *shown = cli_shown(path);
-
-	erase(s);
-	(void)fprintf(stderr, "aumbry: /%s: %s (%s)\n", shown, why->msg,
-	    err_name(why->code));
-}
 
 /* " of N", or nothing while nobody knows. */
 static char *
@@ -151,9 +101,9 @@ columns(void)
 static void
 progress(void *ctx, const struct backup_progress *p)
 {
-	struct show *s = ctx;
+	struct cli_show *s = ctx;
 
-	if (!due(s))
+	if (!cli_show_due(s))
 		return;
 	double seconds = (double)(s->last - s->started) / 1e9;
 	OWN(mem_free) char *bytes = cli_size(p->bytes);
@@ -168,7 +118,7 @@ progress(void *ctx, const struct backup_progress *p)
 	buf_printf(&line, "%s%llu%s files, %s%s, %s new, %s/s", hope,
 	    (unsigned long long)p->files, files_of, bytes, bytes_of_all, fresh,
 	    rate);
-	erase(s);
+	cli_show_erase(s);
 	if (s->terminal)
 		(void)fprintf(stderr, "%.*s\n  /%.*s",
 		    fitting(buf_text(&line), columns()), buf_text(&line),
@@ -321,7 +271,7 @@ as_given(struct cli *cli, const struct backing_up *g)
 		.one_file_system = g->one_file_system,
 		.dry_run = g->dry_run,
 		.verify = g->verify,
-		.warn = warn,
+		.warn = cli_show_warn,
 		.progress = progress,
 		.stop = stop_order_asked };
 }
@@ -354,7 +304,7 @@ back_up(void *line, const void *options, struct err *e)
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(fd_close) int lock = -1;
 	struct backup_options o = as_given(cli, g);
-	struct show show = { 0 };
+	struct cli_show show = { 0 };
 	struct backup_result result;
 	char host[256] = "";
 	const char *home = home_of_user();
@@ -384,14 +334,15 @@ back_up(void *line, const void *options, struct err *e)
 	o.user = p != NULL ? p->pw_name : "";
 	avoid_repo(cli, &o);
 	o.ctx = &show;
-	show_begin(&show, cli);
+	cli_show_begin(&show, cli);
 	/* Before the first line that shows it. */
 	if (!cli->quiet && !cli->line.json)
-		o.count_after_s = show.terminal ? 1 : PIPE_NS / 2000000000LL;
+		o.count_after_s =
+		    show.terminal ? 1 : CLI_SHOW_PIPE_NS / 2000000000LL;
 	stop_order_begin();
 	int rc = backup_run(r.repo, &o, &result, e);
 	stop_order_end();
-	erase(&show);
+	cli_show_erase(&show);
 	if (rc < 0)
 		return -1;
 	/* The backup stands without it; the next one says it again. */
@@ -434,226 +385,5 @@ const struct cmd cli_backup[] = {
 	    "  aumbry backup\n"
 	    "  aumbry backup ~/Photos ~/Documents --exclude '*.tmp'\n"
 	    "  aumbry backup --to /mnt/disk/backup --tag before-travel" },
-	{ 0 },
-};
-
-/* ---- restore ---- */
-
-static void
-restore_progress(void *ctx, const struct restore_progress *p)
-{
-	struct show *s = ctx;
-
-	if (!due(s))
-		return;
-	OWN(mem_free) char *done = cli_size(p->bytes);
-	OWN(mem_free) char *all = cli_size(p->all_bytes);
-	erase(s);
-	if (p->all_known)
-		(void)fprintf(stderr, "%llu of %llu files, %s of %s\n",
-		    (unsigned long long)p->files,
-		    (unsigned long long)p->all_files, done, all);
-	else
-		(void)fprintf(stderr, "%llu files, %s\n",
-		    (unsigned long long)p->files, done);
-	s->drawn = s->terminal;
-}
-
-static void
-list_path(void *ctx, struct bytes path, const struct entry *x)
-{
-	const struct show *s = ctx;
-	OWN(mem_free) char *shown = cli_shown(path);
-
-	if (s->cli->line.json) {
-		json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:I}", "event",
-		    "would-restore", "path", cli_json_bytes(path), "type",
-		    entry_type_name(x->type), "size", (json_int_t)x->size,
-		    "mtime", (json_int_t)x->mtime_s);
-		cli_json_raw(j, "path_raw", path);
-		cli_print_json(j);
-	} else {
-		(void)printf(
-		    "%s%s\n", shown, x->type == ENTRY_DIRECTORY ? "/" : "");
-	}
-}
-
-static int
-overwrite_rule(const char *word, enum place_rule *rule, struct err *e)
-{
-	static const struct {
-		const char *word;
-		enum place_rule rule;
-	} rules[] = { { "never", PLACE_NEVER }, { "older", PLACE_OLDER },
-		{ "always", PLACE_ALWAYS } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (strcmp(word, rules[i].word) == 0) {
-			*rule = rules[i].rule;
-			return 0;
-		}
-	return err_set(e, ERR_USAGE,
-	    "--overwrite is never, older or always, not %s", word);
-}
-
-static void
-print_restored(struct cli *cli, const struct restore_result *r)
-{
-	OWN(mem_free) char *bytes = cli_size(r->totals.bytes);
-
-	if (cli->line.json) {
-		json_t *j = json_pack(
-		    "{s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, "
-		    "s:I}}",
-		    "event", "done", "files", (json_int_t)r->totals.files,
-		    "bytes", (json_int_t)r->totals.bytes, "errors",
-		    (json_int_t)r->errors, "damaged", (json_int_t)r->damaged,
-		    "duration_ms", (json_int_t)r->duration_ms, "lost", "owners",
-		    (json_int_t)r->counts.owners, "modes",
-		    (json_int_t)r->counts.modes, "acls",
-		    (json_int_t)r->counts.acls, "attributes",
-		    (json_int_t)r->counts.xattrs, "flags",
-		    (json_int_t)r->counts.flags);
-		(void)json_dumpf(j, stdout, JSON_COMPACT);
-		(void)putchar('\n');
-		json_decref(j);
-	} else {
-		cli_say(cli, "%llu files, %s, %.1f s",
-		    (unsigned long long)r->totals.files, bytes,
-		    (double)r->duration_ms / 1000);
-	}
-}
-
-/* What came back without all of its properties: a line for each kind. */
-static bool
-print_lost(const struct place_counts *c)
-{
-	const struct {
-		uint64_t n;
-		const char *what;
-	} kinds[] = {
-		{ c->owners, "their owner or group, which only root can give" },
-		{ c->modes, "their mode, which this file system refused" },
-		{ c->acls, "their access list, which was refused here" },
-		{ c->xattrs, "an attribute that was refused here" },
-		{ c->flags, "their flags, as +i, which were refused here" },
-	};
-	bool any = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (kinds[i].n == 0)
-			continue;
-		any = true;
-		cli_warn("aumbry: %llu objects came back without %s",
-		    (unsigned long long)kinds[i].n, kinds[i].what);
-	}
-	return any;
-}
-
-static void
-restore_status(struct cli *cli, const struct restore_result *r)
-{
-	enum err_code code = ERR_WRITE_INCOMPLETE;
-	bool lost = print_lost(&r->counts);
-
-	if (r->errors == 0 && lost) {
-		cli_warn("%s\n(%s)", err_fix(&(struct err){ .code = code }),
-		    err_name(code));
-		cli->line.status = err_exit(code);
-	}
-	if (r->errors == 0)
-		return;
-	if (r->damaged > 0)
-		code = ERR_SNAPSHOT_DAMAGED;
-	else if (r->closed == r->errors)
-		code = ERR_CATEGORY_CLOSED;
-	struct err e = { .code = code };
-	(void)fprintf(stderr,
-	    "aumbry: %llu objects were not restored: %s\n"
-	    "%s\n(%s)\n",
-	    (unsigned long long)r->errors, err_what(code), err_fix(&e),
-	    err_name(code));
-	cli->line.status = err_exit(code);
-}
-
-struct giving_back {
-	const char *to, *overwrite;
-	struct cmd_list includes;
-	bool dry_run, numeric_ids;
-	struct cli_latest latest;
-};
-
-static int
-give_back(void *line, const void *options, struct err *e)
-{
-	struct cli *cli = line;
-	const struct giving_back *g = options;
-	OWN(cli_view_free) struct cli_view v = { .repo.lock = -1 };
-	OWN(cli_picked_free) struct cli_picked at = { 0 };
-	struct restore_options o = { .to = g->to,
-		.dry_run = g->dry_run,
-		.numeric_ids = g->numeric_ids,
-		.includes = g->includes.items,
-		.n_includes = g->includes.n,
-		.warn = warn,
-		.list = g->dry_run ? list_path : NULL,
-		.progress = restore_progress };
-	struct restore_result result;
-	struct show show = { 0 };
-
-	if (overwrite_rule(
-		g->overwrite != NULL ? g->overwrite : "never", &o.rule, e) < 0)
-		return -1;
-	if (o.to == NULL && !o.dry_run)
-		return err_set(e, ERR_USAGE, "--to DIR is missing");
-	cli->reads = true;
-	if (cli_view(cli, &v, e) < 0 ||
-	    cli_pick(
-		cli, v.src, &v.list, cli->line.args[0], &g->latest, &at, e) < 0)
-		return -1;
-	o.path = buf_text(&at.path);
-	o.ctx = &show;
-	show_begin(&show, cli);
-	int rc = restore_run(v.repo.repo, at.snap, &o, &result, e);
-	erase(&show);
-	if (rc < 0)
-		return -1;
-	if (o.n_includes > 0 && result.included == 0)
-		return err_set(e, ERR_NOT_FOUND,
-		    "nothing there is included by these patterns");
-	if (o.dry_run)
-		return 0;
-	struct err ignored;
-	if (v.repo.self != NULL)
-		(void)!self_note_seen(v.repo.self, false, &ignored);
-	print_restored(cli, &result);
-	restore_status(cli, &result);
-	return 0;
-}
-
-static const struct cmd_option restore_options[] = {
-	{ "to", CMD_TEXT, offsetof(struct giving_back, to), "DIR",
-	    "where it goes; the paths of the backup stand below" },
-	{ "include", CMD_LIST, offsetof(struct giving_back, includes),
-	    "PATTERN", "only what this matches, as in .gitignore" },
-	{ "overwrite", CMD_TEXT, offsetof(struct giving_back, overwrite),
-	    "never|older|always",
-	    "what may take the place of a file that is there; never unless "
-	    "given" },
-	{ "numeric-ids", CMD_FLAG, offsetof(struct giving_back, numeric_ids),
-	    NULL, "owners by number, not by name" },
-	{ "dry-run", CMD_FLAG, offsetof(struct giving_back, dry_run), NULL,
-	    "list what would be given back, and write nothing" },
-	CLI_LATEST(struct giving_back, latest),
-};
-
-const struct cmd cli_restore[] = {
-	{ "restore", "ID[:PATH]", "give back a snapshot or a part of it",
-	    give_back, CMD_OPTIONS(restore_options, struct giving_back),
-	    "ID is a snapshot's, the start of it, or latest.\n"
-	    "Examples:\n"
-	    "  aumbry restore latest --to /tmp/back\n"
-	    "  aumbry restore latest:/home/ana/Photos --to / --overwrite "
-	    "older" },
 	{ 0 },
 };

@@ -394,3 +394,15 @@ cli_picked_free(struct cli_picked *p)
 {
 	buf_free(&p->path);
 }
+
+void
+cli_split(const char *spec, char **id, const char **path)
+{
+	const char *colon = strchr(spec, ':');
+
+	*id = colon != NULL ? strndup(spec, (size_t)(colon - spec))
+			    : mem_text(spec);
+	if (*id == NULL)
+		abort();
+	*path = colon != NULL ? colon + 1 : "";
+}

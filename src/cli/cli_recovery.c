@@ -54,7 +54,7 @@ info_json(const struct recovery_info *i)
 
 /* Whose half it was, as only the account's devices know. */
 static const char *
-helper_of(const json_t *v, const struct recovery_info *list, size_t n)
+contact_of(const json_t *v, const struct recovery_info *list, size_t n)
 {
 	struct err ignored;
 	struct id keyref;
@@ -68,9 +68,9 @@ helper_of(const json_t *v, const struct recovery_info *list, size_t n)
 }
 
 static void
-print_open(const json_t *v, const char *helper)
+print_open(const json_t *v, const char *contact)
 {
-	OWN(mem_free) char *who = cli_shown(bytes_str(helper));
+	OWN(mem_free) char *who = cli_shown(bytes_str(contact));
 	const char *way = "", *address = "", *id = "";
 	uint64_t ready = 0;
 	struct err ignored;
@@ -118,64 +118,12 @@ status(struct cli *cli, struct self *s, struct err *e)
 		    "keys. Make one: aumbry recovery key create");
 	for (size_t i = 0; i < json_array_size(open); i++) {
 		const json_t *v = json_array_get(open, i);
-		print_open(v, helper_of(v, list, n));
+		print_open(v, contact_of(v, list, n));
 	}
 	return 0;
 }
 
 /* ---- a key ---- */
-
-char *
-cli_recovery_account(const struct self *s)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	buf_printf(&b, "%s@%s", s->name, s->host);
-	return mem_text(buf_text(&b));
-}
-
-void
-cli_recovery_say(const struct cli *cli, uint64_t waits_ms, const char *what)
-{
-	OWN(mem_free) char *when = cli_time(waits_ms);
-
-	if (waits_ms == 0)
-		cli_say(cli, "%s", what);
-	else
-		cli_say(cli,
-		    "%s It takes force at %s, unless an older device stops it: "
-		    "aumbry recovery veto",
-		    what, when);
-}
-
-int
-cli_recovery_show(struct cli *cli, const struct secret *code,
-    enum reccode_kind kind, const char *words, struct err *e)
-{
-	OWN(buf_free) struct buf text = { 0 };
-
-	reccode_make(code, kind, &text);
-	(void)printf("%s\n", buf_text(&text));
-	(void)fflush(stdout);
-	mem_wipe(text.p, text.n);
-	cli_say(cli, "%s", words);
-	for (int tries = 1;; tries++) {
-		OWN(buf_free) struct buf typed = { 0 };
-		OWN(secret_free) struct secret *again = NULL;
-		if (cli_line(cli, "Type it, to see that it is written right",
-			"--out F", &typed, e) < 0)
-			return -1;
-		if (reccode_parse(buf_bytes(&typed), kind, &again, e) == 0 &&
-		    secret_equal(again, code))
-			return 0;
-		if (tries == 5)
-			return err_set(e, ERR_RECOVERY_CODE,
-			    "the code was not typed right; nothing was "
-			    "changed");
-		cli_say(
-		    cli, "%s", again == NULL ? e->msg : "That is another one.");
-	}
-}
 
 static int
 hand_out(struct cli *cli, const struct self *s, const struct secret *code,
@@ -200,67 +148,6 @@ hand_out(struct cli *cli, const struct self *s, const struct secret *code,
 		return err_set(e, ERR_REPO_EXISTS, "%s is there already", out);
 	recovery_file_make(code, RECCODE_KEY, account, &file);
 	return file_write(out, buf_bytes(&file), 0600, e);
-}
-
-const struct recovery_info *
-cli_recovery_of(
-    const struct recovery_info *list, size_t n, enum recovery_kind kind)
-{
-	for (size_t i = n; i-- > 0;)
-		if (list[i].kind == kind && !list[i].leaves)
-			return &list[i];
-	return NULL;
-}
-
-int
-cli_recovery_put(struct cli *cli, struct self *s,
-    const struct recovery_new *made, const struct recovery_info *old,
-    const struct cli_proof *p, uint64_t *waits_ms, struct err *e)
-{
-	return cli_stepped_call(cli, s->remote, "POST", "/v1/recovery",
-		   made->stage, p, NULL, e) < 0
-	    ? -1
-	    : recovery_add(
-		  s, made, old != NULL ? &old->keyref : NULL, waits_ms, e);
-}
-
-bool
-cli_recovery_useless(struct cli *cli, struct self *s,
-    const struct recovery_new *made, const char *where, const struct err *e)
-{
-	if (recovery_unused(s, &made->keyref, e))
-		return true;
-	cli_say(cli,
-	    "It may count nevertheless: keep %s. What there is says: aumbry "
-	    "recovery status",
-	    where != NULL ? where : "what was just shown");
-	return false;
-}
-
-struct removing {
-	struct self *self;
-	const struct id *keyref;
-	uint64_t waits_ms;
-};
-
-static int
-remove_one(void *ctx, struct err *e)
-{
-	struct removing *r = ctx;
-
-	return recovery_remove(r->self, r->keyref, &r->waits_ms, e);
-}
-
-int
-cli_recovery_drop(struct cli *cli, struct self *s,
-    const struct recovery_info *old, const struct cli_proof *p,
-    uint64_t *waits_ms, struct err *e)
-{
-	struct removing r = { s, &old->keyref, 0 };
-	int rc = cli_stepped(cli, s->remote, p, remove_one, &r, e);
-
-	*waits_ms = r.waits_ms;
-	return rc;
 }
 
 static int
@@ -538,12 +425,6 @@ veto(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 }
 
 /* ---- the verbs ---- */
-
-int
-cli_recovery_open(struct cli *cli, struct self **s, struct err *e)
-{
-	return cli_self(cli, s, e) < 0 || self_state(*s, e) < 0 ? -1 : 0;
-}
 
 static int
 recovery_status(void *line, const void *options, struct err *e)

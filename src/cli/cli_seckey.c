@@ -12,41 +12,6 @@
 
 /* ---- reaching a key ---- */
 
-static int
-ask_pin(void *ctx, struct secret **out, struct err *e)
-{
-	struct cli with = *(const struct cli *)ctx;
-
-	/* Not the account's password, wherever that comes from. */
-	if (with.pin_file != NULL)
-		with.password_file = with.pin_file;
-	else
-		with.password_file = NULL;
-	if (cli_secret(&with, "PIN of the security key", false, out, e) == 0)
-		return 0;
-	return e->code == ERR_INPUT_MISSING && with.pin_file == NULL
-	    ? (err_set(e, ERR_INPUT_MISSING,
-		   "the PIN of the security key is needed, and there is no "
-		   "terminal to ask for it"),
-		  err_remedy(e, "Add: --pin-file FILE"))
-	    : -1;
-}
-
-static void
-touch(void *ctx)
-{
-	cli_say(ctx, "Touch the security key.");
-}
-
-struct fido_ask
-cli_key(struct cli *cli)
-{
-	return (struct fido_ask){ .device = cli->device,
-		.pin = ask_pin,
-		.touch = touch,
-		.ctx = cli };
-}
-
 /* ---- list ---- */
 
 static void
@@ -221,7 +186,7 @@ new_pin(struct cli *cli, const char *file, struct err *e)
 
 	with.password_file = file;
 	if (fido_has_pin(cli->device, &has, e) < 0 ||
-	    (has && ask_pin(cli, &old, e) < 0))
+	    (has && cli_ask_pin(cli, &old, e) < 0))
 		return -1;
 	if (cli_secret(&with, "New PIN of the security key", true, &fresh, e) <
 	    0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_common.c: options, passwords, text, and opening what commands need. */
+/* cli_repo.c: opening this device, and the repository of a command. */
 #include "cli/cli.h"
 
 #include "base/file.h"
@@ -14,119 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#define TIMEOUT_S 300 /* how long what waits does so by itself */
-
-const char *
-cli_keep(struct cli *cli, const char *text)
-{
-	cli->kept = mem_resize(cli->kept, cli->n_kept + 1, sizeof *cli->kept);
-	cli->kept[cli->n_kept] = mem_text(text);
-	return cli->kept[cli->n_kept++];
-}
-
-static void PRINTF(1, 0) say(const char *fmt, va_list ap)
-{
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
-}
-
-void
-cli_say(const struct cli *cli, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (cli->quiet)
-		return;
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-void
-cli_warn(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-char *
-cli_shown(struct bytes x)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	text_show(&b, x);
-	return mem_text(buf_text(&b));
-}
-
-char *
-cli_from(const char *address, const char *place)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	text_show(&b, bytes_str(address));
-	if (place != NULL && place[0] != '\0') {
-		buf_put_str(&b, " (near ");
-		text_show(&b, bytes_str(place));
-		buf_put_str(&b, ")");
-	}
-	return mem_text(buf_text(&b));
-}
-
-char *
-cli_size(uint64_t bytes)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	text_size(&b, bytes);
-	return mem_text(buf_text(&b));
-}
-
-char *
-cli_time(uint64_t time_ms)
-{
-	return cli_time_s((int64_t)(time_ms / 1000));
-}
-
-char *
-cli_time_s(int64_t time_s)
-{
-	time_t t = (time_t)time_s;
-	struct tm tm;
-	char s[32];
-
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(s, sizeof s, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		return mem_text("?");
-	return mem_text(s);
-}
-
-/* ---- codes ---- */
-
-int
-cli_pair_code(const struct cli *cli, const char *prompt, const char *flag,
-    struct buf *out, struct err *e)
-{
-	char digits[PAIR_CODE_DIGITS + 1];
-
-	for (;;) {
-		buf_clear(out);
-		if (cli_line(cli, prompt, flag, out, e) < 0)
-			return -1;
-		if (pair_parse_code(buf_bytes(out), digits, e) == 0) {
-			mem_wipe(digits, sizeof digits);
-			return 0;
-		}
-		if (!isatty(STDIN_FILENO))
-			return -1;
-		cli_say(cli, "%s.", e->msg);
-	}
-}
-
-/* ---- opening ---- */
 
 char *
 cli_home(const struct cli *cli)
@@ -378,44 +265,4 @@ cli_repo(struct cli *cli, struct cli_repo *out, struct err *e)
 	*out = r;
 	r = (struct cli_repo){ .lock = -1 };
 	return 0;
-}
-
-void
-cli_split(const char *spec, char **id, const char **path)
-{
-	const char *colon = strchr(spec, ':');
-
-	*id = colon != NULL ? strndup(spec, (size_t)(colon - spec))
-			    : mem_text(spec);
-	if (*id == NULL)
-		abort();
-	*path = colon != NULL ? colon + 1 : "";
-}
-
-int
-cli_timeout(const char *text, unsigned *out, struct err *e)
-{
-	int64_t s = TIMEOUT_S;
-
-	if (text != NULL &&
-	    (text_parse_span(text, &s) < 0 || s < 1 || s > 86400))
-		return err_set(e, ERR_USAGE,
-		    "--timeout is a span as 90s or 5min, of at most 1d, not %s",
-		    text);
-	*out = (unsigned)s;
-	return 0;
-}
-
-void
-cli_show_code(void *ctx, const char *code)
-{
-	struct cli_showing *s = ctx;
-
-	if (!s->bare && s->again)
-		cli_say(s->cli, "That code was wrong, and is burnt.");
-	if (!s->bare)
-		cli_say(s->cli, "%s", s->words);
-	(void)printf("%s\n", code);
-	(void)fflush(stdout);
-	s->again = true;
 }

@@ -156,6 +156,12 @@ struct cli_things {
 MUST_CHECK int cli_find_id(struct remote *r, const struct cli_things *t,
     const char *start, struct id *out, struct err *e);
 
+/* Print what a call lists, in that field of its answer: each as a line of JSON
+ * with --json, else by fn. */
+typedef int cli_print_fn(const json_t *x, struct err *e);
+MUST_CHECK int cli_list(const struct cli *cli, struct remote *r,
+    const struct cli_things *t, cli_print_fn *fn, struct err *e);
+
 /* How a factor is proven: --with WAY --code CODE. */
 struct cli_proof {
 	const char *with, *code; /* NULL: chosen, asked */
@@ -185,17 +191,23 @@ struct prove cli_asking(struct cli *cli, const struct cli_proof *p);
 MUST_CHECK int cli_prove(struct cli *cli, struct remote *r,
     const struct cli_proof *p, struct err *e);
 
+/* A call and its answer; the fields are as control_call's. */
+struct cli_call {
+	struct remote *remote;
+	const char *method, *path;
+	const json_t *in;
+	json_t **out;
+};
+
 /*
  * Make a call that needs a step-up; when there is none, prove the password
  * (and a factor) now and try again.
  */
-MUST_CHECK int cli_stepped_call(struct cli *cli, struct remote *r,
-    const char *method, const char *path, const json_t *in,
-    const struct cli_proof *p, json_t **out, struct err *e);
-/* A POST whose answer is shown once: remote_told when it was. */
-MUST_CHECK int cli_stepped_act(struct cli *cli, struct remote *r,
-    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
-    struct err *e);
+MUST_CHECK int cli_stepped_call(struct cli *cli, const struct cli_call *c,
+    const struct cli_proof *p, struct err *e);
+/* One whose answer is shown once: remote_told when it was. */
+MUST_CHECK int cli_stepped_act(struct cli *cli, const struct cli_call *c,
+    const struct cli_proof *p, struct err *e);
 
 /* The same for what is more than a call. */
 typedef int (*cli_step_fn)(void *ctx, struct err *e);
@@ -245,9 +257,9 @@ void cli_picked_free(struct cli_picked *p);
  *
  * errors  not-found, with the snapshot that has it.
  */
-MUST_CHECK int cli_pick(const struct cli *cli, struct source *src,
-    const struct snapshot_list *list, const char *spec,
-    const struct cli_latest *latest, struct cli_picked *out, struct err *e);
+MUST_CHECK int cli_pick(const struct cli *cli, const struct cli_view *v,
+    const char *spec, const struct cli_latest *latest, struct cli_picked *out,
+    struct err *e);
 
 struct pair_request;
 /* A line, or an object, on standard output. */

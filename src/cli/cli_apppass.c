@@ -36,8 +36,10 @@ create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 			    "--expires is a span as 90d, not %s", w->expires);
 		jsonio_put_u64(ask, "lives_s", (uint64_t)span);
 	}
-	if (cli_stepped_act(
-		cli, r, "/v1/app-passwords", ask, &w->proof, &answer, e) < 0 ||
+	if (cli_stepped_act(cli,
+		&(struct cli_call){
+		    r, "POST", "/v1/app-passwords", ask, &answer },
+		&w->proof, e) < 0 ||
 	    jsonio_text(answer, "password", &password, e) < 0 ||
 	    jsonio_text(answer, "name", &name, e) < 0 ||
 	    jsonio_id(answer, "id", &id, e) < 0)
@@ -61,18 +63,15 @@ create(struct cli *cli, struct remote *r, const struct wish *w, struct err *e)
 	return 0;
 }
 
-static void
-print_one(const struct cli *cli, const json_t *x)
+static int
+print_one(const json_t *x, struct err *e)
 {
 	const char *label = "", *scope = "", *from = "";
 	uint64_t created = 0, expires = 0, used = 0;
 	struct err ignored;
 	struct id id = { { 0 } };
 
-	if (cli->line.json) {
-		cli_print_json(json_deep_copy(x));
-		return;
-	}
+	(void)e;
 	(void)!jsonio_id(x, "id", &id, &ignored);
 	(void)!jsonio_text(x, "label", &label, &ignored);
 	(void)!jsonio_text(x, "scope", &scope, &ignored);
@@ -96,19 +95,6 @@ print_one(const struct cli *cli, const json_t *x)
 		    (int64_t)expires > now_ms() ? ", ends %s" : ", ended %s",
 		    ends);
 	(void)putchar('\n');
-}
-
-static int
-list(const struct cli *cli, struct remote *r, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-
-	if (control_call(
-		r, "GET", "/v1/app-passwords", NULL, false, &answer, e) < 0)
-		return -1;
-	const json_t *all = json_object_get(answer, "app_passwords");
-	for (size_t i = 0; i < json_array_size(all); i++)
-		print_one(cli, json_array_get(all, i));
 	return 0;
 }
 
@@ -158,7 +144,9 @@ list_all(void *line, const void *options, struct err *e)
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	(void)options;
-	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_list(line, a.remote, &passwords, print_one, e);
 }
 
 struct which {

@@ -85,7 +85,9 @@ add(struct cli *cli, struct self *s, const struct cli_recovery *o,
 		(void)fflush(stdout);
 		mem_wipe(text.p, text.n);
 	}
-	if (cli_recovery_put(cli, s, &made, NULL, &o->proof, &waits, e) < 0) {
+	if (cli_recovery_put(cli, s,
+		&(struct cli_recovery_change){ &made, NULL, &o->proof }, &waits,
+		e) < 0) {
 		/* A code that belongs to nothing would be a trap. */
 		if (cli_recovery_useless(cli, s, &made, o->out, e)) {
 			if (o->out != NULL)
@@ -309,11 +311,21 @@ say_open(const struct cli *cli, const struct assist_open *o)
 	    from, os);
 }
 
+/* Recoveries that wait for this contact. */
+struct waiting {
+	const char *owner;
+	const char *start; /* of the ID of the one that is meant; or NULL */
+	const struct assist_open *list;
+	size_t n;
+};
+
 static int
-choose(const struct cli *cli, const char *owner, const struct assist_open *list,
-    size_t n, const char *start, const struct assist_open **out, struct err *e)
+choose(const struct cli *cli, const struct waiting *w,
+    const struct assist_open **out, struct err *e)
 {
-	size_t found = 0;
+	const struct assist_open *list = w->list;
+	const char *owner = w->owner, *start = w->start;
+	size_t n = w->n, found = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (start == NULL || id_begins(&list[i].id, start)) {
@@ -373,7 +385,8 @@ help(struct cli *cli, struct self *s, const char *owner,
 	if (cli_timeout(o->timeout, &timeout_s, e) < 0 ||
 	    assist_find(s, code, start != NULL ? start : "", &list, &n, e) <
 		0 ||
-	    choose(cli, owner, list, n, start, &one, e) < 0 ||
+	    choose(cli, &(struct waiting){ owner, start, list, n }, &one, e) <
+		0 ||
 	    (!o->print_code && is_sure(cli, owner, one, &sure, e) < 0))
 		return -1;
 	if (!sure) {

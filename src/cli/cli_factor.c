@@ -46,8 +46,10 @@ add(struct cli *cli, struct remote *r, const struct cli_proof *p,
 	OWN(buf_free) struct buf line = { 0 };
 	const char *secret = "", *uri = "";
 
-	if (cli_stepped_call(
-		cli, r, "POST", "/v1/authenticator", NULL, p, &answer, e) < 0 ||
+	if (cli_stepped_call(cli,
+		&(struct cli_call){
+		    r, "POST", "/v1/authenticator", NULL, &answer },
+		p, e) < 0 ||
 	    jsonio_text(answer, "secret", &secret, e) < 0 ||
 	    jsonio_text(answer, "uri", &uri, e) < 0)
 		return -1;
@@ -106,8 +108,10 @@ authenticator_remove(void *line, const void *options, struct err *e)
 
 	return cli_account(line, &a, e) < 0
 	    ? -1
-	    : cli_stepped_call(line, a.remote, "DELETE", "/v1/authenticator",
-		  NULL, &o->proof, &answer, e);
+	    : cli_stepped_call(line,
+		  &(struct cli_call){
+		      a.remote, "DELETE", "/v1/authenticator", NULL, &answer },
+		  &o->proof, e);
 }
 
 static int
@@ -160,8 +164,9 @@ set(struct cli *cli, struct remote *r, const char *state,
 	OWN(jsonio_free) json_t *ask = json_object();
 
 	jsonio_put_text(ask, "state", state);
-	return cli_stepped_call(
-	    cli, r, "POST", "/v1/two-factor", ask, p, answer, e);
+	return cli_stepped_call(cli,
+	    &(struct cli_call){ r, "POST", "/v1/two-factor", ask, answer }, p,
+	    e);
 }
 
 /* On a terminal, what is missing is made at once. */

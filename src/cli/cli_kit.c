@@ -154,7 +154,9 @@ create(struct cli *cli, struct self *s, const struct recovery_info *old,
 	if (o->out != NULL ? write_all(s, o->out, &all, &made.keyref, e) < 0
 			   : show_all(cli, &all, e) < 0)
 		return -1;
-	if (cli_recovery_put(cli, s, &made, old, &o->proof, &waits, e) < 0) {
+	if (cli_recovery_put(cli, s,
+		&(struct cli_recovery_change){ &made, old, &o->proof }, &waits,
+		e) < 0) {
 		/* Sheets that open nothing would be a trap. */
 		if (cli_recovery_useless(cli, s, &made, o->out, e) &&
 		    o->out != NULL)

@@ -100,8 +100,7 @@ ls(void *line, const void *options, struct err *e)
 
 	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0 ||
-	    cli_pick(cli, o.src, &o.list, cli->line.args[0], &given->latest,
-		&at, e) < 0)
+	    cli_pick(cli, &o, cli->line.args[0], &given->latest, &at, e) < 0)
 		return -1;
 	struct bytes p = buf_bytes(&at.path);
 	if (p.n > 0) {
@@ -210,8 +209,7 @@ cat(void *line, const void *options, struct err *e)
 
 	cli->reads = true;
 	if (cli_view(cli, &o, e) < 0 ||
-	    cli_pick(cli, o.src, &o.list, cli->line.args[0], &given->latest,
-		&at, e) < 0)
+	    cli_pick(cli, &o, cli->line.args[0], &given->latest, &at, e) < 0)
 		return -1;
 	if (at.path.n == 0)
 		return err_set(e, ERR_USAGE, "a file's path is missing");

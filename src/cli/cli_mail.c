@@ -6,29 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int
-list(const struct cli *cli, struct remote *r, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
+static const struct cli_things addresses = { "/v1/mail", "addresses", "address",
+	"Run: aumbry mail list", NULL };
 
-	if (control_call(r, "GET", "/v1/mail", NULL, false, &answer, e) < 0)
+static int
+print_address(const json_t *x, struct err *e)
+{
+	const char *address = "";
+
+	if (jsonio_text(x, "address", &address, e) < 0)
 		return -1;
-	const json_t *all = json_object_get(answer, "addresses");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *x = json_array_get(all, i);
-		const char *address = "";
-		if (cli->line.json) {
-			cli_print_json(json_deep_copy(x));
-			continue;
-		}
-		if (jsonio_text(x, "address", &address, e) < 0)
-			return -1;
-		OWN(mem_free) char *shown = cli_shown(bytes_str(address));
-		(void)printf("%s%s\n", shown,
-		    json_is_true(json_object_get(x, "confirmed"))
-			? ""
-			: "  (not confirmed)");
-	}
+	OWN(mem_free) char *shown = cli_shown(bytes_str(address));
+	(void)printf("%s%s\n", shown,
+	    jsonio_true(x, "confirmed") ? "" : "  (not confirmed)");
 	return 0;
 }
 
@@ -40,8 +30,10 @@ change(struct cli *cli, struct remote *r, bool add, const char *address,
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	jsonio_put_text(ask, "address", address);
-	if (cli_stepped_call(cli, r, "POST",
-		add ? "/v1/mail" : "/v1/mail/remove", ask, p, &answer, e) < 0)
+	if (cli_stepped_call(cli,
+		&(struct cli_call){ r, "POST",
+		    add ? "/v1/mail" : "/v1/mail/remove", ask, &answer },
+		p, e) < 0)
 		return -1;
 	if (add)
 		cli_say(cli,
@@ -78,7 +70,9 @@ mail_list(void *line, const void *options, struct err *e)
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	(void)options;
-	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_list(line, a.remote, &addresses, print_address, e);
 }
 
 static int

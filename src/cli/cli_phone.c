@@ -5,28 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static int
-list(const struct cli *cli, struct remote *r, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
+static const struct cli_things phones = { "/v1/phones", "phones", "phone",
+	"Run: aumbry phone list", NULL };
 
-	if (control_call(r, "GET", "/v1/phones", NULL, false, &answer, e) < 0)
+static int
+print_phone(const json_t *x, struct err *e)
+{
+	const char *number = "";
+
+	if (jsonio_text(x, "number", &number, e) < 0)
 		return -1;
-	const json_t *all = json_object_get(answer, "phones");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *x = json_array_get(all, i);
-		const char *number = "";
-		if (cli->line.json) {
-			cli_print_json(json_deep_copy(x));
-			continue;
-		}
-		if (jsonio_text(x, "number", &number, e) < 0)
-			return -1;
-		OWN(mem_free) char *shown = cli_shown(bytes_str(number));
-		(void)printf("%s%s%s\n", shown,
-		    jsonio_true(x, "call") ? "  (calls only)" : "",
-		    jsonio_true(x, "confirmed") ? "" : "  (not confirmed)");
-	}
+	OWN(mem_free) char *shown = cli_shown(bytes_str(number));
+	(void)printf("%s%s%s\n", shown,
+	    jsonio_true(x, "call") ? "  (calls only)" : "",
+	    jsonio_true(x, "confirmed") ? "" : "  (not confirmed)");
 	return 0;
 }
 
@@ -40,8 +32,9 @@ add(struct cli *cli, struct remote *r, const char *number, bool call,
 
 	jsonio_put_text(ask, "number", number);
 	jsonio_put_true(ask, "call", call);
-	if (cli_stepped_call(cli, r, "POST", "/v1/phones", ask, p, &answer, e) <
-		0 ||
+	if (cli_stepped_call(cli,
+		&(struct cli_call){ r, "POST", "/v1/phones", ask, &answer }, p,
+		e) < 0 ||
 	    jsonio_u64(answer, "left", &left, e) < 0)
 		return -1;
 	cli_say(cli,
@@ -79,8 +72,9 @@ drop(struct cli *cli, struct remote *r, const char *number,
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	jsonio_put_text(ask, "number", number);
-	return cli_stepped_call(
-	    cli, r, "POST", "/v1/phones/remove", ask, p, &answer, e);
+	return cli_stepped_call(cli,
+	    &(struct cli_call){ r, "POST", "/v1/phones/remove", ask, &answer },
+	    p, e);
 }
 
 struct adding {
@@ -94,7 +88,9 @@ phone_list(void *line, const void *options, struct err *e)
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	(void)options;
-	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_list(line, a.remote, &phones, print_phone, e);
 }
 
 static int

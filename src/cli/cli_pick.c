@@ -352,15 +352,14 @@ pick_latest(struct picking *p, const char *typed, const struct snapshot **snap,
 }
 
 int
-cli_pick(const struct cli *cli, struct source *src,
-    const struct snapshot_list *list, const char *spec,
+cli_pick(const struct cli *cli, const struct cli_view *v, const char *spec,
     const struct cli_latest *latest, struct cli_picked *out, struct err *e)
 {
 	static const struct cli_latest any = { NULL, NULL };
 	OWN(mem_free) char *id = NULL;
 	struct picking p = { .cli = cli,
-		.src = src,
-		.list = list,
+		.src = v->src,
+		.list = &v->list,
 		.latest = latest != NULL ? latest : &any };
 	const char *typed;
 
@@ -370,7 +369,7 @@ cli_pick(const struct cli *cli, struct source *src,
 	if (p.latest->host != NULL || p.latest->path != NULL)
 		return err_set(
 		    e, ERR_USAGE, "--host and --path choose what latest means");
-	if (snapshot_find(list, id, &out->snap, e) < 0)
+	if (snapshot_find(&v->list, id, &out->snap, e) < 0)
 		return -1;
 	if (!in_snapshot(&p, out->snap, typed, &out->path))
 		return nowhere(&p, out->snap, typed, e);

@@ -67,6 +67,25 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 }
 
 int
+cli_list(const struct cli *cli, struct remote *r, const struct cli_things *t,
+    cli_print_fn *fn, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (control_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
+		return -1;
+	const json_t *all = json_object_get(answer, t->field);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		json_t *x = json_array_get(all, i);
+		if (cli->line.json)
+			cli_print_json(json_deep_copy(x));
+		else if (fn(x, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
 cli_ask_pin(void *ctx, struct secret **out, struct err *e)
 {
 	struct cli with = *(const struct cli *)ctx;
@@ -237,35 +256,33 @@ typedef int call_fn(struct remote *r, const char *method, const char *path,
 
 struct one_call {
 	call_fn *call;
-	struct remote *remote;
-	const char *method, *path;
-	const json_t *in;
-	json_t **out;
+	const struct cli_call *c;
 };
 
 static int
 one_call(void *ctx, struct err *e)
 {
-	const struct one_call *c = ctx;
+	const struct one_call *one = ctx;
+	const struct cli_call *c = one->c;
 
-	return c->call(c->remote, c->method, c->path, c->in, false, c->out, e);
+	return one->call(
+	    c->remote, c->method, c->path, c->in, false, c->out, e);
 }
 
 int
-cli_stepped_call(struct cli *cli, struct remote *r, const char *method,
-    const char *path, const json_t *in, const struct cli_proof *p, json_t **out,
-    struct err *e)
+cli_stepped_call(struct cli *cli, const struct cli_call *c,
+    const struct cli_proof *p, struct err *e)
 {
-	struct one_call c = { control_call, r, method, path, in, out };
+	struct one_call one = { control_call, c };
 
-	return cli_stepped(cli, r, p, one_call, &c, e);
+	return cli_stepped(cli, c->remote, p, one_call, &one, e);
 }
 
 int
-cli_stepped_act(struct cli *cli, struct remote *r, const char *path,
-    const json_t *in, const struct cli_proof *p, json_t **out, struct err *e)
+cli_stepped_act(struct cli *cli, const struct cli_call *c,
+    const struct cli_proof *p, struct err *e)
 {
-	struct one_call c = { control_act, r, "POST", path, in, out };
+	struct one_call one = { control_act, c };
 
-	return cli_stepped(cli, r, p, one_call, &c, e);
+	return cli_stepped(cli, c->remote, p, one_call, &one, e);
 }

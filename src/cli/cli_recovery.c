@@ -160,7 +160,9 @@ key_create(struct cli *cli, struct self *s, const struct recovery_info *old,
 	recovery_draw(s, RECOVERY_KEY, "", &made);
 	if (hand_out(cli, s, made.code, out, e) < 0)
 		return -1;
-	if (cli_recovery_put(cli, s, &made, old, p, &waits, e) < 0) {
+	if (cli_recovery_put(cli, s,
+		&(struct cli_recovery_change){ &made, old, p }, &waits,
+		e) < 0) {
 		/* A file with a key that opens nothing would be a trap. */
 		if (cli_recovery_useless(cli, s, &made, out, e) && out != NULL)
 			(void)unlink(out);
@@ -402,8 +404,10 @@ allow(struct cli *cli, struct self *s, const struct cli_proof *p, struct err *e)
 	if (open_one(cli, s->remote, &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/recovery/%s/allow", id_text(&id).s);
-	if (cli_stepped_call(
-		cli, s->remote, "POST", buf_text(&path), NULL, p, NULL, e) < 0)
+	if (cli_stepped_call(cli,
+		&(struct cli_call){
+		    s->remote, "POST", buf_text(&path), NULL, NULL },
+		p, e) < 0)
 		return -1;
 	cli_say(cli, "The recovery may go on at once.");
 	return 0;

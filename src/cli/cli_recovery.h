@@ -21,14 +21,19 @@ char *cli_recovery_account(const struct self *s);
 const struct recovery_info *cli_recovery_of(
     const struct recovery_info *list, size_t n, enum recovery_kind kind);
 
-/* Put one in, in the place of old (NULL: beside all others), or take it out. */
+/* What is put in, in the place of old (NULL: beside all others). */
+struct cli_recovery_change {
+	const struct recovery_new *made;
+	const struct recovery_info *old;
+	const struct cli_proof *proof;
+};
 MUST_CHECK int cli_recovery_put(struct cli *cli, struct self *s,
-    const struct recovery_new *made, const struct recovery_info *old,
-    const struct cli_proof *p, uint64_t *waits_ms, struct err *e);
+    const struct cli_recovery_change *c, uint64_t *waits_ms, struct err *e);
 /* Putting it in failed, for e: is what was handed out of no use? Else the
  * person is told to keep it. where: the file, or NULL. */
 bool cli_recovery_useless(struct cli *cli, struct self *s,
     const struct recovery_new *made, const char *where, const struct err *e);
+/* Take it out. */
 MUST_CHECK int cli_recovery_drop(struct cli *cli, struct self *s,
     const struct recovery_info *old, const struct cli_proof *p,
     uint64_t *waits_ms, struct err *e);

@@ -77,14 +77,15 @@ cli_recovery_of(
 
 int
 cli_recovery_put(struct cli *cli, struct self *s,
-    const struct recovery_new *made, const struct recovery_info *old,
-    const struct cli_proof *p, uint64_t *waits_ms, struct err *e)
+    const struct cli_recovery_change *c, uint64_t *waits_ms, struct err *e)
 {
-	return cli_stepped_call(cli, s->remote, "POST", "/v1/recovery",
-		   made->stage, p, NULL, e) < 0
+	const struct cli_call stage = { s->remote, "POST", "/v1/recovery",
+		c->made->stage, NULL };
+
+	return cli_stepped_call(cli, &stage, c->proof, e) < 0
 	    ? -1
-	    : recovery_add(
-		  s, made, old != NULL ? &old->keyref : NULL, waits_ms, e);
+	    : recovery_add(s, c->made, c->old != NULL ? &c->old->keyref : NULL,
+		  waits_ms, e);
 }
 
 bool

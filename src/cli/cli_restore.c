@@ -178,8 +178,7 @@ give_back(void *line, const void *options, struct err *e)
 		return err_set(e, ERR_USAGE, "--to DIR is missing");
 	cli->reads = true;
 	if (cli_view(cli, &v, e) < 0 ||
-	    cli_pick(
-		cli, v.src, &v.list, cli->line.args[0], &g->latest, &at, e) < 0)
+	    cli_pick(cli, &v, cli->line.args[0], &g->latest, &at, e) < 0)
 		return -1;
 	o.path = buf_text(&at.path);
 	o.ctx = &show;

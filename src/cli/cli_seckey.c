@@ -123,8 +123,10 @@ add(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 		return -1;
 	n.name = cli_name(cli, name != NULL ? name : buf_text(&made));
 	if (cli_check_name(n.name, e) < 0 ||
-	    cli_stepped_call(
-		cli, a->remote, "POST", KEYS "/start", NULL, p, &start, e) < 0)
+	    cli_stepped_call(cli,
+		&(struct cli_call){
+		    a->remote, "POST", KEYS "/start", NULL, &start },
+		p, e) < 0)
 		return -1;
 	n.start = start;
 	if (seckey_add(&n, &added, e) < 0)
@@ -160,8 +162,10 @@ drop(struct cli *cli, struct cli_account *a, const struct cli_proof *p,
 		jsonio_put_true(dry, "all", true);
 	jsonio_put_true(dry, "dry_run", true);
 	/* So that what follows has its step-up. */
-	if (cli_stepped_call(
-		cli, a->remote, "POST", KEYS "/remove", dry, p, &may, e) < 0 ||
+	if (cli_stepped_call(cli,
+		&(struct cli_call){
+		    a->remote, "POST", KEYS "/remove", dry, &may },
+		p, e) < 0 ||
 	    seckey_drop(a->remote, a->self, name, &on, e) < 0)
 		return -1;
 	if (name != NULL)

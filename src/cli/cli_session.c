@@ -18,16 +18,12 @@ is(const json_t *x, const char *what)
 }
 
 static int
-print_one(const struct cli *cli, const json_t *x, struct err *e)
+print_one(const json_t *x, struct err *e)
 {
 	const char *class = "", *os = "", *from = "";
 	uint64_t opened, expires;
 	struct id id;
 
-	if (cli->line.json) {
-		cli_print_json(json_deep_copy(x));
-		return 0;
-	}
 	if (jsonio_id(x, "id", &id, e) < 0 ||
 	    jsonio_text(x, "class", &class, e) < 0 ||
 	    jsonio_text(x, "os", &os, e) < 0 ||
@@ -52,26 +48,14 @@ print_one(const struct cli *cli, const json_t *x, struct err *e)
 }
 
 static int
-list(const struct cli *cli, struct remote *r, struct err *e)
-{
-	OWN(jsonio_free) json_t *answer = NULL;
-
-	if (control_call(r, "GET", "/v1/sessions", NULL, false, &answer, e) < 0)
-		return -1;
-	const json_t *all = json_object_get(answer, "sessions");
-	for (size_t i = 0; i < json_array_size(all); i++)
-		if (print_one(cli, json_array_get(all, i), e) < 0)
-			return -1;
-	return 0;
-}
-
-static int
 session_list(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	(void)options;
-	return cli_account(line, &a, e) < 0 ? -1 : list(line, a.remote, e);
+	return cli_account(line, &a, e) < 0
+	    ? -1
+	    : cli_list(line, a.remote, &sessions, print_one, e);
 }
 
 static int

@@ -80,10 +80,16 @@ join_by_key(void *ctx, struct bytes password, struct err *e)
 }
 
 /* with_key: the key itself lets this device in, or is asked for first. */
+struct signin {
+	const char *device_name, *timeout;
+	struct cli_proof proof;
+};
+
 static int
 by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
-    const char *code, const char *timeout, bool with_key, struct err *e)
+    const struct signin *o, bool with_key, struct err *e)
 {
+	const char *code = o->proof.code;
 	struct asking asking = { cli, code, cli_key(cli) };
 	struct pair_join a = { .dir = dir,
 		.url = who->url,
@@ -95,7 +101,7 @@ by_device(struct cli *cli, const struct newcomer_ask *who, const char *dir,
 		.again = code == NULL && isatty(STDIN_FILENO) != 0,
 		.ctx = &asking };
 
-	if (cli_timeout(timeout, &a.timeout_s, e) < 0)
+	if (cli_timeout(o->timeout, &a.timeout_s, e) < 0)
 		return -1;
 	/* A code of the wrong kind is told before anything is asked. */
 	if (code != NULL) {
@@ -199,11 +205,6 @@ check_way(const char *with, struct err *e)
 	    "--with is device, authenticator, text, call or key, not %s", with);
 }
 
-struct signin {
-	const char *device_name, *timeout;
-	struct cli_proof proof;
-};
-
 static int
 signin(void *line, const void *options, struct err *e)
 {
@@ -230,7 +231,7 @@ signin(void *line, const void *options, struct err *e)
 		    "an account is signed in at %s", dir);
 	bool key = strcmp(proof.with, "key") == 0;
 	return key || strcmp(proof.with, "device") == 0
-	    ? by_device(cli, &who, dir, proof.code, o->timeout, key, e)
+	    ? by_device(cli, &who, dir, o, key, e)
 	    : by_factor(cli, &who, dir, &proof, e);
 }
 

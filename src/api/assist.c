@@ -10,7 +10,7 @@
 #include "api/api.h"
 
 #include "api/message.h"
-#include "api/recoveries.h"
+#include "api/recovering.h"
 #include "base/now.h"
 
 #include <string.h>

@@ -23,10 +23,6 @@ MUST_CHECK int envelopes_take(struct tx *tx, const struct circle *circle,
     const struct id *sender, struct bytes envelopes, enum envelopes_bundle kind,
     const struct id *to, struct err *e);
 
-/* Devices that were active before and are not now lose their sessions. */
-MUST_CHECK int entries_end_removed(struct tx *tx, struct call *c,
-    const struct circle *before, const struct circle *after, struct err *e);
-
 /* Before the bundle of a RESET: what an earlier one carried over. */
 MUST_CHECK int envelopes_forget_carried(
     struct tx *tx, const struct id *uid, struct err *e);

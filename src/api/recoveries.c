@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* recoveries.c: the calls of who has lost every device. */
-#include "api/recoveries.h"
-
+/* recoveries.c: the calls of who has lost every device, and those of devices
+ * that stop or allow a recovery. */
 #include "api/api.h"
+
 #include "api/apppass.h"
+#include "api/entries.h"
+#include "api/envelopes.h"
 #include "api/message.h"
 #include "api/protections.h"
-#include "api/envelopes.h"
+#include "api/recovering.h"
+#include "api/recoverykeys.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -14,113 +17,11 @@
 #define HOUR_MS (3600 * 1000LL)
 #define DAY_MS (24 * HOUR_MS)
 #define TRIES_MS (10 * 60 * 1000)
-#define KEY_MS HOUR_MS /* a recovery by key is done in one sitting */
-#define LATER_MS (14 * DAY_MS) /* how long after its wait one may go on */
 #define OPEN_PER_DAY 20 /* recoveries begun from one address */
 #define OPEN_PER_ADDRESS \
 	64 /* for one name, that wait for somebody to help: \
 			       more than an address begins in two days */
 #define OPEN_PER_NAME 512 /* and from all other addresses */
-
-/* ---- rows ---- */
-
-void
-recovering_free(struct recovering *r)
-{
-	buf_free(&r->device);
-}
-
-int
-recovering_load(struct tx *tx, const struct id *id, struct recovering *out,
-    bool *found, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-
-	recovering_free(out);
-	*out = (struct recovering){ .id = *id };
-	if (sql_first(tx, e, &s, found,
-		"SELECT uid, known, way, keyref, state, created_ms, ready_ms,"
-		" expires_ms, helper, device FROM recovering WHERE id = ?",
-		"i", id) < 0)
-		return -1;
-	if (!*found)
-		return 0;
-	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
-	out->known = stmt_got_u64(s, 1) != 0;
-	const char *way = stmt_got_text(s, 2);
-	memcpy(out->way, way, strnlen(way, sizeof out->way - 1));
-	stmt_got_copy(s, 3, out->keyref.b, ID_BYTES);
-	out->state = (enum recover_state)stmt_got_u64(s, 4);
-	out->created_ms = stmt_got_i64(s, 5);
-	out->ready_ms = stmt_got_i64(s, 6);
-	out->expires_ms = stmt_got_i64(s, 7);
-	stmt_got_copy(s, 8, out->helper.b, ID_BYTES);
-	buf_put_bytes(&out->device, stmt_got_bytes(s, 9));
-	return 0;
-}
-
-int
-recovering_of(
-    struct tx *tx, const struct call *c, struct recovering *out, struct err *e)
-{
-	bool found;
-
-	if (recovering_load(tx, &c->me->recovering, out, &found, e) < 0)
-		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "the recovery is over");
-}
-
-int
-recovering_ready(
-    const struct recovering *r, const struct call *c, struct err *e)
-{
-	OWN(buf_free) struct buf when = { 0 };
-
-	switch (r->state) {
-	case RECOVER_STOPPED:
-		return err_set(e, ERR_REQUEST_REFUSED,
-		    "a device of the account, or a sign-in, has stopped this "
-		    "recovery");
-	case RECOVER_DONE:
-		return err_set(e, ERR_CODE_EXPIRED, "this recovery was used");
-	case RECOVER_ASKED:
-		return err_set(e, ERR_RECOVERY_WAITING,
-		    "nobody has helped with this recovery yet");
-	default:
-		break;
-	}
-	if (r->ready_ms <= c->now_ms)
-		return 0;
-	text_time(&when, r->ready_ms);
-	return err_set(e, ERR_RECOVERY_WAITING,
-	    "this recovery waits until %s, so that the account's devices can "
-	    "stop it",
-	    buf_text(&when));
-}
-
-int
-recovering_proven(struct tx *tx, struct call *c, struct recovering *r,
-    int64_t wait_ms, struct err *e)
-{
-	OWN(buf_free) struct buf detail = { 0 };
-
-	r->state = RECOVER_WAITING;
-	r->ready_ms = c->now_ms + wait_ms;
-	r->expires_ms = r->ready_ms + (wait_ms == 0 ? KEY_MS : LATER_MS);
-	if (wait_ms > 0) {
-		buf_printf(&detail, "by %s, can be stopped until ", r->way);
-		text_time(&detail, r->ready_ms);
-	}
-	return sql_run(tx, e,
-		   "UPDATE recovering SET state = ?, ready_ms = ?,"
-		   " expires_ms = ?, keyref = ? WHERE id = ?",
-		   "unnii", (uint64_t)r->state, r->ready_ms, r->expires_ms,
-		   &r->keyref, &r->id) < 0 ||
-		server_event(tx, c, &r->uid, "recovery_begun", NULL,
-		    wait_ms > 0 ? buf_text(&detail) : r->way, e) < 0
-	    ? -1
-	    : 0;
-}
 
 /* ---- beginning ---- */
 
@@ -142,19 +43,6 @@ way_of(const char *name)
 		if (strcmp(ways[i].name, name) == 0)
 			return &ways[i];
 	return NULL;
-}
-
-int
-recovering_in_force(struct tx *tx, const struct call *c, const struct id *uid,
-    const struct id *keyref, bool *yes, struct err *e)
-{
-	OWN(circle_free) struct circle circle = { 0 };
-
-	if (account_circle(tx, uid, &circle, e) < 0)
-		return -1;
-	*yes = recovery_find(circle_recovery_at(&circle, (uint64_t)c->now_ms),
-		   keyref) != NULL;
-	return 0;
 }
 
 /* The keyref that belongs to what was shown, of a key in force. */
@@ -197,7 +85,7 @@ insert(struct tx *tx, struct call *c, const struct recovering *r,
 		"idiusibbssnunis", &r->id, &stored, &r->uid, (uint64_t)r->known,
 		r->way, &r->keyref, buf_bytes(&r->device), nonce, os,
 		c->q->peer, c->now_ms, (uint64_t)RECOVER_ASKED,
-		c->now_ms + LATER_MS, &nobody, server_source(c)) < 0)
+		c->now_ms + RECOVERING_LATER_MS, &nobody, server_source(c)) < 0)
 		return -1;
 	jsonio_put_id(c->out, "recovery", &r->id);
 	jsonio_put_text(c->out, "token", buf_text(&token));
@@ -624,4 +512,87 @@ recoveries_finish(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
 	return server_json(app, q, r, finish, SERVER_WRITE, e);
+}
+
+/* ---- a device stops it, or allows it ---- */
+
+static int
+waiting(struct tx *tx, struct call *c, struct recovering *r, struct err *e)
+{
+	struct id id;
+	bool found = false;
+
+	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
+	    recovering_load(tx, &id, r, &found, e) < 0)
+		return -1;
+	found = found && r->known && id_equal(&r->uid, &c->me->uid);
+	if (found && r->state == RECOVER_DONE)
+		return err_set(e, ERR_CONFLICT,
+		    "it is too late: a recovery was finished, and the account "
+		    "has a new password and a new device");
+	if (!found || r->state != RECOVER_WAITING || r->expires_ms <= c->now_ms)
+		return err_set(
+		    e, ERR_NOT_FOUND, "there is no such recovery any more");
+	return 0;
+}
+
+static int
+stop(struct tx *tx, struct call *c, struct err *e)
+{
+	static const struct id nobody;
+	OWN(recovering_free) struct recovering r = { .known = false };
+
+	if (waiting(tx, c, &r, e) < 0)
+		return -1;
+	if (strcmp(r.way, "operator") == 0)
+		return ordered_stop(tx, c, &r.uid, e);
+	/* Who has the password and a code is not who may keep the owner out. */
+	if (c->me->limited) {
+		(void)err_set(e, ERR_PERMISSION,
+		    "a sign-in by a code stops a recovery by the operator, and "
+		    "no other");
+		return err_remedy(
+		    e, "On a device of the account, run: aumbry recovery stop");
+	}
+	return sql_run(tx, e,
+		   "UPDATE recovering SET state = ?, helper = ? WHERE id = ?",
+		   "uii", (uint64_t)RECOVER_STOPPED, &nobody, &r.id) < 0 ||
+		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
+		    r.way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+recoveries_stop(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, stop, SERVER_WRITE, e);
+}
+
+/* An operator's order waits by the escrow's clock, which no device moves. */
+static int
+allow(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(recovering_free) struct recovering r = { .known = false };
+
+	if (waiting(tx, c, &r, e) < 0)
+		return -1;
+	if (strcmp(r.way, "operator") == 0)
+		return err_set(e, ERR_PERMISSION,
+		    "a recovery by the operator cannot be hastened: let the "
+		    "new device in by a code instead");
+	return sql_run(tx, e, "UPDATE recovering SET ready_ms = ? WHERE id = ?",
+		   "ni", c->now_ms, &r.id) < 0 ||
+		server_event(tx, c, &r.uid, "recovery_allowed", &c->me->dev_id,
+		    r.way, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+recoveries_allow(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }

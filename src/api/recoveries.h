@@ -1,50 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* recoveries.h: recoveries: a way back in for who has lost every device. */
-/*
- * A recovery begins with a name and, for a key or a kit, with what proves that
- * one has it. It has a token of its own, which opens nothing else. Ways that
- * wait (contact, kit, operator) are announced when they begin, can be stopped
- * by every device of the account, and allowed at once by one of them.
- *
- * Who only gives a name learns nothing: unknown names are answered alike.
- */
+/* recoveries.h: a recovery that the operator orders. */
 #pragma once
 
-#include "server/ordered.h"
-
-struct recovering {
-	struct id id, uid, keyref;
-	struct id helper; /* a contact's device that helps now; or zeros */
-	bool known; /* is there such an account? */
-	char way[16]; /* "key", "contact", "kit", "operator" */
-	enum recover_state state;
-	int64_t created_ms, ready_ms, expires_ms;
-	struct buf device;
-};
-
-void recovering_free(struct recovering *r);
-
-/* The recovery of the caller's token. errors: not-found. */
-MUST_CHECK int recovering_of(
-    struct tx *tx, const struct call *c, struct recovering *out, struct err *e);
-MUST_CHECK int recovering_load(struct tx *tx, const struct id *id,
-    struct recovering *out, bool *found, struct err *e);
-
-/*
- * May it go on now: proven, its wait over, not stopped?
- *
- * errors  recovery-waiting, naming the time; request-refused; code-expired.
- */
-MUST_CHECK int recovering_ready(
-    const struct recovering *r, const struct call *c, struct err *e);
-
-/* Is that recovery key in force now? */
-MUST_CHECK int recovering_in_force(struct tx *tx, const struct call *c,
-    const struct id *uid, const struct id *keyref, bool *yes, struct err *e);
-
-/* Begin the wait: it is proven, and everybody is told. */
-MUST_CHECK int recovering_proven(struct tx *tx, struct call *c,
-    struct recovering *r, int64_t wait_ms, struct err *e);
+#include "server/server.h"
 
 /*
  * The operator orders the recovery that was asked for, by the start of its ID;
@@ -56,10 +14,3 @@ MUST_CHECK int recovering_proven(struct tx *tx, struct call *c,
 MUST_CHECK int recoveries_order(struct server *s, const char *name,
     const char *request, const char *reference, int64_t *ends_ms,
     struct err *e);
-
-/* After an entry of the circle: forget keys that no set names any more. */
-MUST_CHECK int recoverykeys_tidy(
-    struct tx *tx, const struct circle *c, struct err *e);
-/* Is there a row for each key of both sets? errors: bad-request. */
-MUST_CHECK int recoverykeys_staged(
-    struct tx *tx, const struct circle *c, struct err *e);

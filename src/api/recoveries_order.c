@@ -2,14 +2,13 @@
 /* recoveries_order.c: the operator orders a recovery, and a sign-in ends it. */
 #include "api/recoveries.h"
 
+#include "api/recovering.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "server/escrowlink.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LATER_MS (14 * 24 * 3600 * 1000LL) /* after its wait, as the escrow's */
 
 struct order_job {
 	struct call *c;
@@ -96,7 +95,7 @@ ordered_job(struct tx *tx, void *arg, struct err *e)
 		   "UPDATE recovering SET state = ?, ready_ms = ?,"
 		   " expires_ms = ?, reference = ? WHERE id = ?",
 		   "unnsi", (uint64_t)RECOVER_WAITING, (int64_t)j->ends_ms,
-		   (int64_t)j->ends_ms + LATER_MS, j->reference,
+		   (int64_t)j->ends_ms + RECOVERING_LATER_MS, j->reference,
 		   &j->r.id) < 0 ||
 		/* Whoever is signed in shows it by coming again. */
 		account_end_sessions(tx, &j->r.uid, NULL, e) < 0
@@ -128,7 +127,7 @@ order(struct order_job *j, struct err *e)
 		return -1;
 	struct scan ends = scan_of(buf_bytes(&answer));
 	j->ends_ms = scan_u64(&ends);
-	if (!scan_done(&ends) || j->ends_ms > INT64_MAX - LATER_MS)
+	if (!scan_done(&ends) || j->ends_ms > INT64_MAX - RECOVERING_LATER_MS)
 		return err_set(e, ERR_ESCROW_UNREACHABLE,
 		    "the escrow's answer is not well-formed");
 	return db_write(s->db, ordered_job, j, e);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* recoverykeys.c: recovery keys as the account's devices see them, and the
- * recoveries that they stop or allow. */
-#include "api/api.h"
+/* recoverykeys.c: recovery keys as the account's devices see them. */
+#include "api/recoverykeys.h"
 
-#include "api/recoveries.h"
+#include "api/api.h"
+#include "server/ordered.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,6 @@
 /* Keys that an account has told of: two sets' worth, and as many that no entry
  * names yet. */
 #define RECOVERY_STAGED (4 * LIMIT_RECOVERY_KEYS)
-
-/* ---- keys ---- */
 
 static void
 put_key(struct stmt *s, const struct call *c, json_t *row)
@@ -251,87 +249,4 @@ recoverykeys_tidy(struct tx *tx, const struct circle *c, struct err *e)
 	    " AND ref NOT IN (SELECT keyref FROM recovery WHERE uid = ?)"
 	    " AND ref NOT IN (SELECT member FROM security_key WHERE uid = ?)",
 	    "iii", &c->uid, &c->uid, &c->uid);
-}
-
-/* ---- recoveries that wait ---- */
-
-static int
-waiting(struct tx *tx, struct call *c, struct recovering *r, struct err *e)
-{
-	struct id id;
-	bool found = false;
-
-	if (id_parse(bytes_str(c->q->capture[0]), &id) == 0 &&
-	    recovering_load(tx, &id, r, &found, e) < 0)
-		return -1;
-	found = found && r->known && id_equal(&r->uid, &c->me->uid);
-	if (found && r->state == RECOVER_DONE)
-		return err_set(e, ERR_CONFLICT,
-		    "it is too late: a recovery was finished, and the account "
-		    "has a new password and a new device");
-	if (!found || r->state != RECOVER_WAITING || r->expires_ms <= c->now_ms)
-		return err_set(
-		    e, ERR_NOT_FOUND, "there is no such recovery any more");
-	return 0;
-}
-
-static int
-stop(struct tx *tx, struct call *c, struct err *e)
-{
-	static const struct id nobody;
-	OWN(recovering_free) struct recovering r = { .known = false };
-
-	if (waiting(tx, c, &r, e) < 0)
-		return -1;
-	if (strcmp(r.way, "operator") == 0)
-		return ordered_stop(tx, c, &r.uid, e);
-	/* Who has the password and a code is not who may keep the owner out. */
-	if (c->me->limited) {
-		(void)err_set(e, ERR_PERMISSION,
-		    "a sign-in by a code stops a recovery by the operator, and "
-		    "no other");
-		return err_remedy(
-		    e, "On a device of the account, run: aumbry recovery stop");
-	}
-	return sql_run(tx, e,
-		   "UPDATE recovering SET state = ?, helper = ? WHERE id = ?",
-		   "uii", (uint64_t)RECOVER_STOPPED, &nobody, &r.id) < 0 ||
-		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
-		    r.way, e) < 0
-	    ? -1
-	    : 0;
-}
-
-int
-recoveries_stop(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, stop, SERVER_WRITE, e);
-}
-
-/* An operator's order waits by the escrow's clock, which no device moves. */
-static int
-allow(struct tx *tx, struct call *c, struct err *e)
-{
-	OWN(recovering_free) struct recovering r = { .known = false };
-
-	if (waiting(tx, c, &r, e) < 0)
-		return -1;
-	if (strcmp(r.way, "operator") == 0)
-		return err_set(e, ERR_PERMISSION,
-		    "a recovery by the operator cannot be hastened: let the "
-		    "new device in by a code instead");
-	return sql_run(tx, e, "UPDATE recovering SET ready_ms = ? WHERE id = ?",
-		   "ni", c->now_ms, &r.id) < 0 ||
-		server_event(tx, c, &r.uid, "recovery_allowed", &c->me->dev_id,
-		    r.way, e) < 0
-	    ? -1
-	    : 0;
-}
-
-int
-recoveries_allow(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }

@@ -4,7 +4,7 @@
 #include "api/api.h"
 
 #include "api/protections.h"
-#include "api/recoveries.h"
+#include "api/recovering.h"
 #include "base/text.h"
 #include "server/escrowlink.h"
 

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: ISC */
+/* entries.h: what an entry of the circle does to the account's sessions. */
+#pragma once
+
+#include "server/server.h"
+
+/* Devices that were active before and are not now lose their sessions. */
+MUST_CHECK int entries_end_removed(struct tx *tx, struct call *c,
+    const struct circle *before, const struct circle *after, struct err *e);

@@ -85,8 +85,8 @@ take_wish(struct call *c, struct wish *w, struct err *e)
 	return 0;
 }
 
-static int
-create(struct tx *tx, struct call *c, struct err *e)
+int
+apppass_create(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf shown = { 0 };
 	char letters[APPPASS_LETTERS + 1];
@@ -130,13 +130,6 @@ create(struct tx *tx, struct call *c, struct err *e)
 	return 0;
 }
 
-int
-apppass_create(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, create, SERVER_WRITE, e);
-}
-
 /* ---- listing, revoking ---- */
 
 static void
@@ -158,8 +151,8 @@ put_one(struct stmt *s, const struct call *c, json_t *row)
 	}
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+apppass_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *all = json_array();
@@ -175,14 +168,7 @@ list(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-apppass_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
-}
-
-static int
-revoke(struct tx *tx, struct call *c, struct err *e)
+apppass_revoke(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf label = { 0 };
@@ -209,13 +195,6 @@ revoke(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-apppass_revoke(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, revoke, SERVER_WRITE, e);
-}
-
-int
 apppass_drop_all(
     struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 {
@@ -235,8 +214,8 @@ apppass_drop_all(
 	    : 0;
 }
 
-static int
-revoke_all(struct tx *tx, struct call *c, struct err *e)
+int
+apppass_revoke_all(struct tx *tx, struct call *c, struct err *e)
 {
 	uint64_t n;
 
@@ -244,13 +223,6 @@ revoke_all(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	jsonio_put_u64(c->out, "revoked", n);
 	return apppass_drop_all(tx, c, &c->me->uid, e);
-}
-
-int
-apppass_revoke_all(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, revoke_all, SERVER_WRITE, e);
 }
 
 /* ---- checking ---- */

@@ -124,8 +124,8 @@ find_open(struct tx *tx, struct call *c, const struct id *uid, json_t *rows,
 	    : server_rows(s, c, rows, put_recovery, e);
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+assist_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	json_t *rows = json_array();
@@ -151,17 +151,10 @@ list(struct tx *tx, struct call *c, struct err *e)
 	    : find_open(tx, c, &uid, rows, e);
 }
 
-int
-assist_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_WRITE, e);
-}
-
 /* ---- beginning and ending ---- */
 
-static int
-begin(struct tx *tx, struct call *c, struct err *e)
+int
+assist_begin(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	struct id uid, keyref, id;
@@ -184,13 +177,6 @@ begin(struct tx *tx, struct call *c, struct err *e)
 	    : message_clear(tx, &id, e);
 }
 
-int
-assist_begin(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, begin, SERVER_WRITE, e);
-}
-
 /* The recovery that the caller has begun, or that it helps with. */
 static int
 load(struct tx *tx, const struct call *c, struct recovering *r, struct err *e)
@@ -202,7 +188,7 @@ load(struct tx *tx, const struct call *c, struct recovering *r, struct err *e)
 	    recovering_load(tx, &id, r, &found, e) < 0)
 		return -1;
 	if (found && c->me->session)
-		found = r->known && id_equal(&r->helper, &c->me->dev_id);
+		found = r->known && id_equal(&r->contact, &c->me->dev_id);
 	else if (found)
 		found = id_equal(&id, &c->me->recovering);
 	return found ? 0
@@ -218,12 +204,12 @@ talk_of(const struct recovering *r, const struct call *c)
 		return TALK_DONE;
 	if (r->state != RECOVER_ASKED || r->expires_ms <= c->now_ms)
 		return TALK_OVER;
-	return id_zero(&r->helper) ? TALK_WAITING : TALK_OPEN;
+	return id_zero(&r->contact) ? TALK_WAITING : TALK_OPEN;
 }
 
 /* The contact gives up, or no code was right; another try may follow. */
-static int
-end(struct tx *tx, struct call *c, struct err *e)
+int
+assist_end(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
 	OWN(recovering_free) struct recovering r = { .known = false };
@@ -238,13 +224,6 @@ end(struct tx *tx, struct call *c, struct err *e)
 		   "iii", &nobody, &nobody, &r.id) < 0
 	    ? -1
 	    : message_clear(tx, &r.id, e);
-}
-
-int
-assist_end(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, end, SERVER_WRITE, e);
 }
 
 /* ---- messages ---- */

@@ -319,8 +319,8 @@ fill_one(struct tx *tx, const struct circle *c, const struct id *sender,
 			   : incomplete(e, "lack nothing");
 }
 
-static int
-fill(struct tx *tx, struct call *c, struct err *e)
+int
+envelopes_fill(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(buf_free) struct buf list = { 0 };
@@ -334,11 +334,4 @@ fill(struct tx *tx, struct call *c, struct err *e)
 		if (fill_one(tx, &circle, &c->me->dev_id, scan_v16(&s), e) < 0)
 			return -1;
 	return 0;
-}
-
-int
-envelopes_fill(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, fill, SERVER_WRITE, e);
 }

@@ -40,8 +40,8 @@ take(struct tx *tx, struct call *c, const struct circle *circle,
 	    : 0;
 }
 
-static int
-set(struct tx *tx, struct call *c, struct err *e)
+int
+freshpins_set(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
 	const json_t *list = json_object_get(c->in, "pins");
@@ -55,11 +55,4 @@ set(struct tx *tx, struct call *c, struct err *e)
 		if (take(tx, c, &circle, json_array_get(list, i), e) < 0)
 			return -1;
 	return 0;
-}
-
-int
-freshpins_set(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, set, SERVER_WRITE, e);
 }

@@ -258,8 +258,8 @@ joins_unprompt(struct tx *tx, struct call *c, const struct id *uid,
 }
 
 /* A request that began with another way asks the devices after all. */
-static int
-prompt(struct tx *tx, struct call *c, struct err *e)
+int
+joins_prompt(struct tx *tx, struct call *c, struct err *e)
 {
 	struct factors f;
 	struct joining j;
@@ -288,13 +288,6 @@ prompt(struct tx *tx, struct call *c, struct err *e)
 	    : 0;
 }
 
-int
-joins_prompt(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, prompt, SERVER_WRITE, e);
-}
-
 /* ---- allow, refuse, fail ---- */
 
 static int
@@ -310,8 +303,8 @@ set_state(struct tx *tx, struct call *c, const struct joining *j,
 	    : 0;
 }
 
-static int
-allow(struct tx *tx, struct call *c, struct err *e)
+int
+joins_allow(struct tx *tx, struct call *c, struct err *e)
 {
 	struct joining j;
 	struct id id;
@@ -329,13 +322,6 @@ allow(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-joins_allow(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, allow, SERVER_WRITE, e);
-}
-
-int
 joins_silence(struct tx *tx, struct call *c, const struct id *uid,
     const char *asker, struct err *e)
 {
@@ -348,8 +334,8 @@ joins_silence(struct tx *tx, struct call *c, const struct id *uid,
 	    "sn", buf_text(&silent), c->now_ms);
 }
 
-static int
-refuse(struct tx *tx, struct call *c, struct err *e)
+int
+joins_refuse(struct tx *tx, struct call *c, struct err *e)
 {
 	struct joining j;
 	struct id id;
@@ -363,17 +349,10 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 	return set_state(tx, c, &j, JOIN_REFUSED, "join_refused", e);
 }
 
-int
-joins_refuse(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, refuse, SERVER_WRITE, e);
-}
-
 /* Taken back by any device: who was refused may ask again, and who has asked
  * too often. */
-static int
-allow_again(struct tx *tx, struct call *c, struct err *e)
+int
+joins_allow_again(struct tx *tx, struct call *c, struct err *e)
 {
 	struct id_text uid = id_text(&c->me->uid);
 
@@ -389,14 +368,7 @@ allow_again(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-joins_allow_again(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, allow_again, SERVER_WRITE, e);
-}
-
-static int
-fail(struct tx *tx, struct call *c, struct err *e)
+joins_fail(struct tx *tx, struct call *c, struct err *e)
 {
 	struct joining j;
 	struct id id;
@@ -408,16 +380,9 @@ fail(struct tx *tx, struct call *c, struct err *e)
 	return set_state(tx, c, &j, JOIN_FAILED, "join_failed", e);
 }
 
-int
-joins_fail(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, fail, SERVER_WRITE, e);
-}
-
 /* The new device gives up, or the trusted one is done with it. */
-static int
-cancel(struct tx *tx, struct call *c, struct err *e)
+int
+joins_cancel(struct tx *tx, struct call *c, struct err *e)
 {
 	struct joining j;
 	struct id id;
@@ -434,13 +399,6 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 	/* Nobody was asked, so nobody is told. */
 	return sql_run(tx, e, "UPDATE joining SET state = ? WHERE id = ?", "ui",
 	    (uint64_t)JOIN_EXPIRED, &id);
-}
-
-int
-joins_cancel(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, cancel, SERVER_WRITE, e);
 }
 
 /* ---- messages ---- */

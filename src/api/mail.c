@@ -85,8 +85,8 @@ take_address(const struct call *c, struct buf *out, struct err *e)
 	return 0;
 }
 
-static int
-add(struct tx *tx, struct call *c, struct err *e)
+int
+mail_add(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf typed = { 0 };
@@ -109,12 +109,6 @@ add(struct tx *tx, struct call *c, struct err *e)
 	    server_throttle(tx, c, buf_text(&key), SENDS, HOUR_MS, &ok, e) < 0)
 		return -1;
 	return ok ? send_code(tx, c, address, e) : 0;
-}
-
-int
-mail_add(void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, add, SERVER_WRITE, e);
 }
 
 /* Which address has that code. */
@@ -143,8 +137,8 @@ find(struct tx *tx, struct call *c, const char *code, struct buf *address,
 	}
 }
 
-static int
-confirm(struct tx *tx, struct call *c, struct err *e)
+int
+mail_confirm(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf address = { 0 };
 	const char *typed = "";
@@ -177,14 +171,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-mail_confirm(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, confirm, SERVER_WRITE, e);
-}
-
-static int
-drop(struct tx *tx, struct call *c, struct err *e)
+mail_remove(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf typed = { 0 };
@@ -213,13 +200,6 @@ drop(struct tx *tx, struct call *c, struct err *e)
 	    &c->me->uid, address);
 }
 
-int
-mail_remove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, drop, SERVER_WRITE, e);
-}
-
 static void
 put_address(struct stmt *s, const struct call *c, json_t *row)
 {
@@ -228,8 +208,8 @@ put_address(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_true(row, "confirmed", stmt_got_u64(s, 1) != 0);
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+mail_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *all = json_array();
@@ -241,10 +221,4 @@ list(struct tx *tx, struct call *c, struct err *e)
 		   "i", &c->me->uid) < 0
 	    ? -1
 	    : server_rows(s, c, all, put_address, e);
-}
-
-int
-mail_list(void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
 }

@@ -96,8 +96,8 @@ protections_register(
 
 /* ---- showing ---- */
 
-static int
-show(struct tx *tx, struct call *c, struct err *e)
+int
+protections_show(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
 	uint8_t key[SIG_PK_BYTES];
@@ -116,17 +116,10 @@ show(struct tx *tx, struct call *c, struct err *e)
 	return 0;
 }
 
-int
-protections_show(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, show, SERVER_READ, e);
-}
-
 /* ---- turning standard protection on ---- */
 
-static int
-may_escrow(struct tx *tx, struct call *c, struct err *e)
+int
+protections_escrow(struct tx *tx, struct call *c, struct err *e)
 {
 	uint64_t waits;
 
@@ -140,31 +133,16 @@ may_escrow(struct tx *tx, struct call *c, struct err *e)
 	return protections_begin(tx, &c->me->uid, c->now_ms + BEGUN_MS, e);
 }
 
-static int
-then_escrow(struct call *c, struct err *e)
+int
+protections_escrow_then(struct call *c, struct err *e)
 {
 	return protections_put_escrow(c, buf_bytes(&c->ask), e);
 }
 
 int
-protections_escrow(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(
-	    app, q, r, may_escrow, then_escrow, SERVER_WRITE, e);
-}
-
-static int
-release_key(struct tx *tx, struct call *c, struct err *e)
+protections_release_key(struct tx *tx, struct call *c, struct err *e)
 {
 	return protections_register(tx, c, &c->me->uid, e);
-}
-
-int
-protections_release_key(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, release_key, SERVER_WRITE, e);
 }
 
 /* ---- an entry has changed it ---- */

@@ -195,8 +195,8 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 	    : recovering_proven(tx, c, r, wait, e);
 }
 
-static int
-begin(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_begin(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	char name[LIMIT_NAME_BYTES + 1] = "";
@@ -219,13 +219,6 @@ begin(struct tx *tx, struct call *c, struct err *e)
 	id_random(&r.id);
 	memcpy(r.way, way->name, strlen(way->name));
 	return begin_as(tx, c, way, name, &r, e);
-}
-
-int
-recoveries_begin(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, begin, SERVER_WRITE, e);
 }
 
 /* ---- going on ---- */
@@ -260,8 +253,8 @@ put_key_half(
 	return 0;
 }
 
-static int
-look(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_look(struct tx *tx, struct call *c, struct err *e)
 {
 	static const char *const states[] = { "asked", "waiting", "stopped",
 		"done" };
@@ -287,16 +280,9 @@ look(struct tx *tx, struct call *c, struct err *e)
 	    : put_key_half(tx, c, &r, e);
 }
 
-int
-recoveries_look(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, look, SERVER_READ, e);
-}
-
 /* A contact has given its half to the new device, which shows that here. */
-static int
-prove(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_prove(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf shown = { 0 };
@@ -327,16 +313,9 @@ prove(struct tx *tx, struct call *c, struct err *e)
 	    : message_clear(tx, &r.id, e);
 }
 
-int
-recoveries_prove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, prove, SERVER_WRITE, e);
-}
-
 /* Given up by who began it. */
-static int
-cancel(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_cancel(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
 
@@ -348,16 +327,9 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 	    (uint64_t)RECOVER_WAITING);
 }
 
-int
-recoveries_cancel(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, cancel, SERVER_WRITE, e);
-}
-
 /* The keys of the account, as the recovery key may open them. */
-static int
-keyring(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_keyring(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf envelopes = { 0 };
@@ -370,14 +342,7 @@ keyring(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-recoveries_keyring(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, keyring, SERVER_READ, e);
-}
-
-static int
-password(struct tx *tx, struct call *c, struct err *e)
+recoveries_password(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf request = { 0 };
@@ -392,13 +357,6 @@ password(struct tx *tx, struct call *c, struct err *e)
 	    c->out, "response", bytes_of(response, sizeof response));
 	server_put_ksf(c->out);
 	return 0;
-}
-
-int
-recoveries_password(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, password, SERVER_READ, e);
 }
 
 /* ---- the end ---- */
@@ -464,8 +422,8 @@ begin_anew(struct tx *tx, const struct circle *after, struct err *e)
 		  &after->uid);
 }
 
-static int
-finish(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 	OWN(buf_free) struct buf entry = { 0 };
@@ -507,13 +465,6 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	    : 0;
 }
 
-int
-recoveries_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, finish, SERVER_WRITE, e);
-}
-
 /* ---- a device stops it, or allows it ---- */
 
 static int
@@ -536,8 +487,8 @@ waiting(struct tx *tx, struct call *c, struct recovering *r, struct err *e)
 	return 0;
 }
 
-static int
-stop(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_stop(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
 	OWN(recovering_free) struct recovering r = { .known = false };
@@ -563,16 +514,9 @@ stop(struct tx *tx, struct call *c, struct err *e)
 	    : 0;
 }
 
-int
-recoveries_stop(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, stop, SERVER_WRITE, e);
-}
-
 /* An operator's order waits by the escrow's clock, which no device moves. */
-static int
-allow(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_allow(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 
@@ -588,11 +532,4 @@ allow(struct tx *tx, struct call *c, struct err *e)
 		    r.way, e) < 0
 	    ? -1
 	    : 0;
-}
-
-int
-recoveries_allow(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, allow, SERVER_WRITE, e);
 }

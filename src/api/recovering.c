@@ -38,7 +38,7 @@ recovering_load(struct tx *tx, const struct id *id, struct recovering *out,
 	out->created_ms = stmt_got_i64(s, 5);
 	out->ready_ms = stmt_got_i64(s, 6);
 	out->expires_ms = stmt_got_i64(s, 7);
-	stmt_got_copy(s, 8, out->helper.b, ID_BYTES);
+	stmt_got_copy(s, 8, out->contact.b, ID_BYTES);
 	buf_put_bytes(&out->device, stmt_got_bytes(s, 9));
 	return 0;
 }

@@ -18,7 +18,7 @@
 
 struct recovering {
 	struct id id, uid, keyref;
-	struct id helper; /* a contact's device that helps now; or zeros */
+	struct id contact; /* a contact's device that helps now; or zeros */
 	bool known; /* is there such an account? */
 	char way[16]; /* "key", "contact", "kit", "operator" */
 	enum recover_state state;

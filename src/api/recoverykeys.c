@@ -52,8 +52,8 @@ put_open(struct stmt *s, const struct call *c, json_t *row)
 		jsonio_put_id(row, "keyref", &id);
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+recoverykeys_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *keys = NULL;
 	OWN(stmt_done) struct stmt *open = NULL;
@@ -83,17 +83,10 @@ list(struct tx *tx, struct call *c, struct err *e)
 	    : server_rows(open, c, open_rows, put_open, e);
 }
 
-int
-recoverykeys_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
-}
-
 /* The server's half of one that needs two, to try it. Whoever may ask holds
  * all keys already. */
-static int
-half(struct tx *tx, struct call *c, struct err *e)
+int
+recoverykeys_half(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct id keyref;
@@ -110,13 +103,6 @@ half(struct tx *tx, struct call *c, struct err *e)
 		    "there is no such recovery contact or kit");
 	jsonio_put_bytes(c->out, "half", stmt_got_bytes(s, 0));
 	return 0;
-}
-
-int
-recoverykeys_half(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, half, SERVER_READ, e);
 }
 
 /* Of those that no set names, neither the one in force nor the one that waits,
@@ -170,8 +156,8 @@ make_room(struct tx *tx, const struct call *c, struct err *e)
 }
 
 /* What belongs to a key that an entry of the circle will name next. */
-static int
-stage(struct tx *tx, struct call *c, struct err *e)
+int
+recoverykeys_stage(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf verifier = { 0 };
 	OWN(buf_free) struct buf assist = { 0 };
@@ -200,13 +186,6 @@ stage(struct tx *tx, struct call *c, struct err *e)
 	    " ON CONFLICT (uid, keyref) DO NOTHING",
 	    "iiubbbbn", &c->me->uid, &keyref, kind, buf_bytes(&verifier),
 	    buf_bytes(&assist), buf_bytes(&half), buf_bytes(&pin), c->now_ms);
-}
-
-int
-recoverykeys_stage(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, stage, SERVER_WRITE, e);
 }
 
 static int

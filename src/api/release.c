@@ -17,8 +17,9 @@
 
 /* ---- the user's own release ---- */
 
-static int
-owner(struct tx *tx, struct call *c, struct err *e)
+/* May the escrow be asked for keys by whoever is signed in? */
+int
+release_nonce(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
 
@@ -35,8 +36,8 @@ owner(struct tx *tx, struct call *c, struct err *e)
 	return 0;
 }
 
-static int
-then_nonce(struct call *c, struct err *e)
+int
+release_nonce_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
 
@@ -45,13 +46,6 @@ then_nonce(struct call *c, struct err *e)
 		return -1;
 	jsonio_put_bytes(c->out, "nonce", buf_bytes(&nonce));
 	return 0;
-}
-
-int
-release_nonce(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(app, q, r, owner, then_nonce, SERVER_READ, e);
 }
 
 /* Every key there is for the escrow, as v32. */
@@ -89,8 +83,8 @@ session_way(struct tx *tx, const struct call *c, struct buf *way, struct err *e)
 }
 
 /* The statement about the factor, its signature, and the envelopes. */
-static int
-gather(struct tx *tx, struct call *c, struct err *e)
+int
+release_keys(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf ask = { 0 };
 	OWN(buf_free) struct buf sig = { 0 };
@@ -108,7 +102,8 @@ gather(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (!ok)
 		return 0;
-	if (owner(tx, c, e) < 0 || jsonio_bytes(c->in, "ask", 0, &ask, e) < 0 ||
+	if (release_nonce(tx, c, e) < 0 ||
+	    jsonio_bytes(c->in, "ask", 0, &ask, e) < 0 ||
 	    jsonio_bytes(c->in, "sig", SIG_BYTES, &sig, e) < 0 ||
 	    escrow_ask_parse(buf_bytes(&ask), &a, e) < 0 ||
 	    session_way(tx, c, &way, e) < 0)
@@ -169,8 +164,8 @@ released_job(struct tx *tx, void *arg, struct err *e)
 	    c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail), e);
 }
 
-static int
-then_release(struct call *c, struct err *e)
+int
+release_keys_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };
@@ -196,18 +191,10 @@ then_release(struct call *c, struct err *e)
 	return 0;
 }
 
-int
-release_keys(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(
-	    app, q, r, gather, then_release, SERVER_WRITE, e);
-}
-
 /* ---- the journal ---- */
 
-static int
-journal_since(struct tx *tx, struct call *c, struct err *e)
+int
+release_journal(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *since = http_query(c->q, "since");
 	uint64_t from = 0;
@@ -221,8 +208,8 @@ journal_since(struct tx *tx, struct call *c, struct err *e)
 }
 
 /* Whole lines, as many as go into an answer; the rest is asked for next. */
-static int
-then_journal(struct call *c, struct err *e)
+int
+release_journal_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf lines = { 0 };
 	OWN(buf_free) struct buf some = { 0 };
@@ -243,18 +230,10 @@ then_journal(struct call *c, struct err *e)
 	return 0;
 }
 
-int
-release_journal(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(
-	    app, q, r, journal_since, then_journal, SERVER_READ, e);
-}
-
 /* ---- an operator's order, when its wait is over ---- */
 
-static int
-gather_order(struct tx *tx, struct call *c, struct err *e)
+int
+recoveries_collect(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 
@@ -287,8 +266,8 @@ collected_job(struct tx *tx, void *arg, struct err *e)
 				  "keys_released_operator", NULL, "", e);
 }
 
-static int
-then_collect(struct call *c, struct err *e)
+int
+recoveries_collect_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };
@@ -307,12 +286,4 @@ then_collect(struct call *c, struct err *e)
 	server_wake(c);
 	jsonio_put_bytes(c->out, "released", buf_bytes(&answer));
 	return 0;
-}
-
-int
-recoveries_collect(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(
-	    app, q, r, gather_order, then_collect, SERVER_WRITE, e);
 }

@@ -29,8 +29,8 @@ nonce_mac(struct call *c, const struct id *uid, const struct id *dev_id,
 	server_mac(c->s, "challenge", buf_bytes(&m), out);
 }
 
-static int
-challenge(struct tx *tx, struct call *c, struct err *e)
+int
+sessions_challenge(struct tx *tx, struct call *c, struct err *e)
 {
 	uint8_t nonce[NONCE];
 	struct id uid, dev_id;
@@ -46,13 +46,6 @@ challenge(struct tx *tx, struct call *c, struct err *e)
 	memcpy(nonce + 16, mac.b, 16);
 	jsonio_put_bytes(c->out, "nonce", bytes_of(nonce, sizeof nonce));
 	return 0;
-}
-
-int
-sessions_challenge(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, challenge, SERVER_READ, e);
 }
 
 struct proof {
@@ -249,9 +242,9 @@ check_proof(struct tx *tx, struct call *c, struct err *e)
 	    : check_active(m, e);
 }
 
-/* After check_proof: a member's key never changes, but it may have left. */
-static int
-open_session(struct tx *tx, struct call *c, struct err *e)
+/* After sessions_proven: a member's key never changes, but it may have left. */
+int
+sessions_open(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(proof_free) struct proof p = { 0 };
 	OWN(circle_free) struct circle circle = { 0 };
@@ -300,18 +293,23 @@ open_session(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-sessions_open(
+sessions_proven(
     void *app, const struct request *q, struct response *r, struct err *e)
 {
-	if (server_json(app, q, r, check_proof, SERVER_READ, e) < 0)
+	static const struct server_call first = { SERVER_READ, check_proof,
+		NULL };
+	struct request look = *q;
+
+	look.call = &first;
+	if (server_json(app, &look, r, e) < 0)
 		return -1;
 	buf_clear(&r->body);
-	return server_json(app, q, r, open_session, SERVER_WRITE, e);
+	return server_json(app, q, r, e);
 }
 
 /* What shows a member that it was removed: the entries up to that one. */
-static int
-left(struct tx *tx, struct call *c, struct err *e)
+int
+sessions_left(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(proof_free) struct proof p = { 0 };
 	OWN(circle_free) struct circle circle = { 0 };
@@ -342,24 +340,10 @@ left(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-sessions_left(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, left, SERVER_READ, e);
-}
-
-static int
-end_session(struct tx *tx, struct call *c, struct err *e)
+sessions_end(struct tx *tx, struct call *c, struct err *e)
 {
 	return sql_run(
 	    tx, e, "DELETE FROM session WHERE token = ?", "d", &c->me->token);
-}
-
-int
-sessions_end(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, end_session, SERVER_WRITE, e);
 }
 
 /* ---- listing and ending ---- */
@@ -387,8 +371,8 @@ put_session(struct stmt *s, const struct call *c, json_t *row)
 }
 
 /* A trusted browser is no session: it only needs no factor for its next one. */
-static int
-list_sessions(struct tx *tx, struct call *c, struct err *e)
+int
+sessions_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *list = json_array();
@@ -410,14 +394,7 @@ list_sessions(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-sessions_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list_sessions, SERVER_READ, e);
-}
-
-static int
-end_one(struct tx *tx, struct call *c, struct err *e)
+sessions_end_one(struct tx *tx, struct call *c, struct err *e)
 {
 	struct id id;
 	uint64_t ended;
@@ -436,11 +413,4 @@ end_one(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, "there is no such session");
 	return server_event(
 	    tx, c, &c->me->uid, "session_ended", &c->me->dev_id, "", e);
-}
-
-int
-sessions_end_one(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, end_one, SERVER_WRITE, e);
 }

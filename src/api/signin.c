@@ -192,8 +192,8 @@ log_started(struct tx *tx, struct call *c, const struct id *uid, bool known,
 		  tx, c, known ? uid : &nobody, started, dev_id, "", e);
 }
 
-static int
-start(struct tx *tx, struct call *c, struct err *e)
+int
+signin_start(struct tx *tx, struct call *c, struct err *e)
 {
 	char name[LIMIT_NAME_BYTES + 1] = "";
 	const char *given = "";
@@ -219,13 +219,6 @@ start(struct tx *tx, struct call *c, struct err *e)
 	return answer(tx, c, name, found ? &a : NULL, e) < 0
 	    ? -1
 	    : log_started(tx, c, &uid, found, "signin_started", e);
-}
-
-int
-signin_start(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, start, SERVER_WRITE, e);
 }
 
 /* ---- KE3 ---- */
@@ -411,8 +404,8 @@ begin_join(struct tx *tx, struct call *c, const struct id *uid,
 	return open_join(tx, c, uid, device, asker, false, e);
 }
 
-static int
-finish(struct tx *tx, struct call *c, struct err *e)
+int
+signin_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf device = { 0 };
 	OWN(buf_free) struct buf nonce = { 0 };
@@ -448,17 +441,10 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	return begin_join(tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
 }
 
-int
-signin_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, finish, SERVER_WRITE, e);
-}
-
 /* ---- step-up ---- */
 
-static int
-step_start(struct tx *tx, struct call *c, struct err *e)
+int
+signin_step_start(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a;
 	bool ok;
@@ -474,16 +460,9 @@ step_start(struct tx *tx, struct call *c, struct err *e)
 	    : log_started(tx, c, &a.uid, true, "step_up_started", e);
 }
 
-int
-signin_step_start(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, step_start, SERVER_WRITE, e);
-}
-
 /* The password is half of it, when there is a factor beside it. */
-static int
-step_finish(struct tx *tx, struct call *c, struct err *e)
+int
+signin_step_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	uint8_t key[OPRF_HASH];
 	struct id login, uid;
@@ -506,17 +485,10 @@ step_finish(struct tx *tx, struct call *c, struct err *e)
 	    : factor_step_up(tx, c, e);
 }
 
-int
-signin_step_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, step_finish, SERVER_WRITE, e);
-}
-
 /* ---- password ---- */
 
-static int
-password_start(struct tx *tx, struct call *c, struct err *e)
+int
+signin_password_start(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf request = { 0 };
 	uint8_t response[OPAQUE_RESPONSE];
@@ -533,14 +505,7 @@ password_start(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-signin_password_start(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, password_start, SERVER_READ, e);
-}
-
-static int
-password_finish(struct tx *tx, struct call *c, struct err *e)
+signin_password_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf record = { 0 };
 	OWN(buf_free) struct buf pin = { 0 };
@@ -585,11 +550,4 @@ password_finish(struct tx *tx, struct call *c, struct err *e)
 		    &c->me->dev_id, "", e) < 0
 	    ? -1
 	    : 0;
-}
-
-int
-signin_password_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, password_finish, SERVER_WRITE, e);
 }

@@ -27,8 +27,8 @@ put_escrow_key(struct call *c)
 		jsonio_put_true(c->out, "escrow", false);
 }
 
-static int
-info(struct tx *tx, struct call *c, struct err *e)
+int
+signup_info(struct tx *tx, struct call *c, struct err *e)
 {
 	static const char *const invitations[] = {
 		[CONFIG_INVITATIONS_REQUIRED] = "required",
@@ -51,13 +51,6 @@ info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
 	server_put_ksf(c->out);
 	return 0;
-}
-
-int
-signup_info(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, info, SERVER_READ, e);
 }
 
 /* ---- start ---- */
@@ -94,8 +87,8 @@ begin_escrow(struct tx *tx, struct call *c, const struct id *uid,
 	return protections_begin(tx, uid, expires_ms, e);
 }
 
-static int
-start(struct tx *tx, struct call *c, struct err *e)
+int
+signup_start(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf request = { 0 };
 	OWN(buf_free) struct buf key = { 0 };
@@ -135,19 +128,12 @@ start(struct tx *tx, struct call *c, struct err *e)
 }
 
 /* A key of the account's own with the escrow, when it is wanted. */
-static int
-after_start(struct call *c, struct err *e)
+int
+signup_start_then(struct call *c, struct err *e)
 {
 	return jsonio_true(c->in, "standard")
 	    ? protections_put_escrow(c, buf_bytes(&c->ask), e)
 	    : 0;
-}
-
-int
-signup_start(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json_then(app, q, r, start, after_start, SERVER_WRITE, e);
 }
 
 /* ---- finish ---- */
@@ -204,8 +190,8 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 	return server_clock(c, circle->time_ms, e);
 }
 
-static int
-finish(struct tx *tx, struct call *c, struct err *e)
+int
+signup_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a = { .created_ms = c->now_ms };
 	OWN(buf_free) struct buf record = { 0 };
@@ -263,11 +249,4 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(
 	    c->out, "two_factor", account_two_factor_name(a.two_factor));
 	return 0;
-}
-
-int
-signup_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, finish, SERVER_WRITE, e);
 }

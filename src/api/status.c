@@ -37,8 +37,8 @@ put_devices(struct tx *tx, struct call *c, struct err *e)
 	    : server_rows(s, c, list, put_device, e);
 }
 
-static int
-account_status(struct tx *tx, struct call *c, struct err *e)
+int
+status_account(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a;
 	struct usage u;
@@ -65,13 +65,6 @@ account_status(struct tx *tx, struct call *c, struct err *e)
 	return put_devices(tx, c, e);
 }
 
-int
-status_account(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, account_status, SERVER_READ, e);
-}
-
 static void
 put_event(struct stmt *s, const struct call *c, json_t *row)
 {
@@ -87,8 +80,8 @@ put_event(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_u64(row, "n", stmt_got_u64(s, 5));
 }
 
-static int
-list_events(struct tx *tx, struct call *c, struct err *e)
+int
+status_log(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	const char *since = http_query(c->q, "since");
@@ -112,11 +105,4 @@ list_events(struct tx *tx, struct call *c, struct err *e)
 		(void)json_object_set(c->out, "next",
 		    json_object_get(json_array_get(list, EVENTS_MAX - 1), "n"));
 	return 0;
-}
-
-int
-status_log(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list_events, SERVER_READ, e);
 }

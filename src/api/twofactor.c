@@ -18,8 +18,8 @@ guarded_data(struct tx *tx, const struct id *uid, bool *any, struct err *e)
 	    uid, (uint64_t)CATEGORY_BACKUP, (uint64_t)CATEGORY_DRIVE);
 }
 
-static int
-two_factor(struct tx *tx, struct call *c, struct err *e)
+int
+twofactor_set(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *state = "";
 	struct factors f;
@@ -52,11 +52,4 @@ two_factor(struct tx *tx, struct call *c, struct err *e)
 		return 0;
 	return server_event(tx, c, &c->me->uid,
 	    on ? "two_factor_on" : "two_factor_off", &c->me->dev_id, "", e);
-}
-
-int
-twofactor_set(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, two_factor, SERVER_WRITE, e);
 }

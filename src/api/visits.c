@@ -87,8 +87,8 @@ put_names(uint64_t categories, struct buf *out)
 			    category_name((enum category)k));
 }
 
-static int
-ask(struct tx *tx, struct call *c, struct err *e)
+int
+visits_ask(struct tx *tx, struct call *c, struct err *e)
 {
 	static const struct id nobody;
 	OWN(circle_free) struct circle circle = { 0 };
@@ -136,13 +136,6 @@ ask(struct tx *tx, struct call *c, struct err *e)
 		  tx, c, &c->me->uid, "visit_asked", NULL, buf_text(&names), e);
 }
 
-int
-visits_ask(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, ask, SERVER_WRITE, e);
-}
-
 static void
 put_visit(struct stmt *s, const struct call *c, json_t *row)
 {
@@ -159,8 +152,8 @@ put_visit(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_text(row, "way", stmt_got_text(s, 5));
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+visits_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *rows = json_array();
@@ -174,13 +167,6 @@ list(struct tx *tx, struct call *c, struct err *e)
 		   "in", &c->me->uid, c->now_ms) < 0
 	    ? -1
 	    : server_rows(s, c, rows, put_visit, e);
-}
-
-int
-visits_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
 }
 
 /* ---- one visit ---- */
@@ -250,8 +236,8 @@ set_state(struct tx *tx, struct call *c, const struct visiting *v,
 	    (uint64_t)state, &c->me->dev_id, &v->id);
 }
 
-static int
-allow(struct tx *tx, struct call *c, struct err *e)
+int
+visits_allow(struct tx *tx, struct call *c, struct err *e)
 {
 	struct visiting v;
 
@@ -261,14 +247,7 @@ allow(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-visits_allow(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, allow, SERVER_WRITE, e);
-}
-
-static int
-refuse(struct tx *tx, struct call *c, struct err *e)
+visits_refuse(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf place = { 0 };
 	struct visiting v;
@@ -284,16 +263,9 @@ refuse(struct tx *tx, struct call *c, struct err *e)
 		  tx, c, &v.uid, "visit_refused", &c->me->dev_id, "", e);
 }
 
-int
-visits_refuse(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, refuse, SERVER_WRITE, e);
-}
-
 /* Who asked gives it up; or a device does, and nobody is silenced. */
-static int
-cancel(struct tx *tx, struct call *c, struct err *e)
+int
+visits_cancel(struct tx *tx, struct call *c, struct err *e)
 {
 	struct visiting v;
 
@@ -310,16 +282,9 @@ cancel(struct tx *tx, struct call *c, struct err *e)
 		  c->me->limited ? NULL : &c->me->dev_id, "", e);
 }
 
-int
-visits_cancel(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, cancel, SERVER_WRITE, e);
-}
-
 /* The keys were handed over: now it may read what they open. */
-static int
-done(struct tx *tx, struct call *c, struct err *e)
+int
+visits_done(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf names = { 0 };
 	struct visiting v;
@@ -335,13 +300,6 @@ done(struct tx *tx, struct call *c, struct err *e)
 	    ? -1
 	    : server_event(tx, c, &v.uid, "visit_opened", &c->me->dev_id,
 		  buf_text(&names), e);
-}
-
-int
-visits_done(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, done, SERVER_WRITE, e);
 }
 
 /* ---- messages ---- */

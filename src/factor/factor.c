@@ -228,8 +228,8 @@ may_step_up(const struct call *c, enum factor_way way, struct err *e)
 	    : err_set(e, ERR_STEP_UP_REQUIRED, "this needs a code that is new");
 }
 
-static int
-prove(struct tx *tx, struct call *c, struct err *e)
+int
+factor_prove(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf os = { 0 };
 	const struct id *uid = &c->me->uid;
@@ -255,13 +255,6 @@ prove(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	return c->me->session ? factor_step_up(tx, c, e)
 			      : open_visit(tx, c, &d, buf_text(&os), e);
-}
-
-int
-factor_prove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, prove, SERVER_WRITE, e);
 }
 
 /* ---- coming and going ---- */

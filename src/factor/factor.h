@@ -74,4 +74,5 @@ MUST_CHECK int factor_may_go(struct tx *tx, struct call *c, enum factor_way way,
 int factor_required(const struct server *s, const struct account *a,
     const char *what, struct err *e);
 
-http_handle_fn factor_prove;
+/* A factor is shown, by any of the ways. */
+server_call_fn factor_prove;

@@ -25,8 +25,8 @@ lost_ready(struct tx *tx, const struct call *c, bool *yes, struct err *e)
 }
 
 /* Once more is no new beginning: what was said stands, until it is over. */
-static int
-begin(struct tx *tx, struct call *c, struct err *e)
+int
+lost_begin(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct factors f;
@@ -60,14 +60,7 @@ begin(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-lost_begin(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, begin, SERVER_WRITE, e);
-}
-
-static int
-stop(struct tx *tx, struct call *c, struct err *e)
+lost_stop(struct tx *tx, struct call *c, struct err *e)
 {
 	if (lost_over(tx, &c->me->uid, e) < 0)
 		return -1;
@@ -75,10 +68,4 @@ stop(struct tx *tx, struct call *c, struct err *e)
 	    ? err_set(e, ERR_NOT_FOUND, "nobody waits for lost factors")
 	    : server_event(tx, c, &c->me->uid, "factors_not_lost",
 		  &c->me->dev_id, "", e);
-}
-
-int
-lost_stop(void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, stop, SERVER_WRITE, e);
 }

@@ -12,7 +12,7 @@
 
 /* The calling device says that all factors are lost, or says that they are not.
  * POST and DELETE /v1/factors/lost. */
-http_handle_fn lost_begin, lost_stop;
+server_call_fn lost_begin, lost_stop;
 
 /* Has the calling device waited long enough? */
 MUST_CHECK int lost_ready(

@@ -83,8 +83,8 @@ phone_put_numbers(
 	return put_list(tx, c, uid, "numbers", false, e);
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+phone_list(struct tx *tx, struct call *c, struct err *e)
 {
 	json_t *gateways = json_object();
 
@@ -92,13 +92,6 @@ list(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_true(gateways, "text", phone_can_text(c->s));
 	jsonio_put_true(gateways, "call", phone_can_call(c->s));
 	return put_list(tx, c, &c->me->uid, "phones", true, e);
-}
-
-int
-phone_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
 }
 
 /* ---- add, confirm, remove ---- */
@@ -180,8 +173,8 @@ take_number(
 	return phone_parse(buf_text(&typed), out) ? 0 : no_number(e);
 }
 
-static int
-add(struct tx *tx, struct call *c, struct err *e)
+int
+phone_add(struct tx *tx, struct call *c, struct err *e)
 {
 	bool call = jsonio_true(c->in, "call"), found;
 	char number[PHONE_NUMBER + 1];
@@ -214,13 +207,7 @@ add(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-phone_add(void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return phone_sending(app, q, r, add, e);
-}
-
-static int
-confirm(struct tx *tx, struct call *c, struct err *e)
+phone_confirm(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf hint = { 0 };
 	struct phone p;
@@ -241,14 +228,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-phone_confirm(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, confirm, SERVER_WRITE, e);
-}
-
-static int
-drop(struct tx *tx, struct call *c, struct err *e)
+phone_remove(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf hint = { 0 };
 	char number[PHONE_NUMBER + 1];
@@ -272,11 +252,4 @@ drop(struct tx *tx, struct call *c, struct err *e)
 		    &c->me->dev_id, buf_text(&hint), e) < 0
 	    ? -1
 	    : 0;
-}
-
-int
-phone_remove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, drop, SERVER_WRITE, e);
 }

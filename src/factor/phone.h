@@ -35,4 +35,7 @@ MUST_CHECK int phone_check_call(struct tx *tx, struct call *c,
 MUST_CHECK int phone_put_numbers(
     struct tx *tx, struct call *c, const struct id *uid, struct err *e);
 
-http_handle_fn phone_list, phone_add, phone_confirm, phone_remove, phone_send;
+/* Numbers: shown, told to us, confirmed by a code, taken out; a code sent. */
+server_call_fn phone_list, phone_add, phone_confirm, phone_remove, phone_send;
+/* For a call that leaves a message: answers once that is out. */
+http_handle_fn phone_sending;

@@ -154,8 +154,8 @@ phone_gateway(const struct call *c, bool call, struct err *e)
 }
 
 int
-phone_sending(void *app, const struct request *q, struct response *r,
-    server_call_fn *fn, struct err *e)
+phone_sending(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
 	const struct server *s = app;
 	struct id ticket = ticket_of(q);
@@ -168,7 +168,7 @@ phone_sending(void *app, const struct request *q, struct response *r,
 		return 0;
 	if (state == GATEWAY_UNKNOWN && !q->timed_out) {
 		OWN(buf_free) struct buf kept = { 0 };
-		if (server_json(app, q, r, fn, SERVER_WRITE, e) < 0)
+		if (server_json(app, q, r, e) < 0)
 			return -1;
 		buf_put_bytes(&kept, buf_bytes(&r->body));
 		buf_clear(&r->body);
@@ -314,8 +314,8 @@ choose(
 	return err_remedy(e, "Use another way: --with device");
 }
 
-static int
-send_one(struct tx *tx, struct call *c, struct err *e)
+int
+phone_send(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *method = "";
 	struct factors f;
@@ -335,11 +335,4 @@ send_one(struct tx *tx, struct call *c, struct err *e)
 		phone_send_code(tx, c, &p, call, e) < 0
 	    ? -1
 	    : 0;
-}
-
-int
-phone_send(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return phone_sending(app, q, r, send_one, e);
 }

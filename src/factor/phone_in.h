@@ -21,10 +21,6 @@ MUST_CHECK int phone_gateway(const struct call *c, bool call, struct err *e);
 MUST_CHECK int phone_send_code(struct tx *tx, struct call *c,
     const struct phone *p, bool call, struct err *e);
 
-/* Run fn, which leaves a message, and answer once that is out. */
-MUST_CHECK int phone_sending(void *app, const struct request *q,
-    struct response *r, server_call_fn *fn, struct err *e);
-
 /*
  * The code in c->in, among numbers that are (not) confirmed.
  *

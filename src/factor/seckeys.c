@@ -137,8 +137,8 @@ put_key(struct stmt *s, const struct call *c, json_t *row)
 		jsonio_put_id(row, "member", &member);
 }
 
-static int
-list(struct tx *tx, struct call *c, struct err *e)
+int
+seckeys_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *keys = json_array();
@@ -152,13 +152,6 @@ list(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	jsonio_put_true(c->out, "on", json_array_size(keys) >= SECKEYS_LEAST);
 	return 0;
-}
-
-int
-seckeys_list(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, list, SERVER_READ, e);
 }
 
 /* ---- add ---- */
@@ -194,8 +187,8 @@ put_exclude(struct tx *tx, struct call *c, struct err *e)
 	return 0;
 }
 
-static int
-start(struct tx *tx, struct call *c, struct err *e)
+int
+seckeys_start(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	OWN(buf_free) struct buf name = { 0 };
@@ -223,13 +216,6 @@ start(struct tx *tx, struct call *c, struct err *e)
 	    json_pack("[i, i]", WEBAUTHN_ES256, WEBAUTHN_EDDSA));
 	jsonio_put_bytes(c->out, "prf_salt", bytes_of(salt.b, DIGEST_BYTES));
 	return 0;
-}
-
-int
-seckeys_start(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, start, SERVER_WRITE, e);
 }
 
 /* What a key is to the circle: nothing, or a member with its birth pin. */
@@ -315,8 +301,8 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 	    : 0;
 }
 
-static int
-finish(struct tx *tx, struct call *c, struct err *e)
+int
+seckeys_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	OWN(membership_free) struct membership m = { .birth = { 0 } };
@@ -354,13 +340,6 @@ finish(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_id(c->out, "id", &id);
 	return insert(tx, c, &id, name, &key, &m, e) < 0 ? -1
 							 : came(tx, c, name, e);
-}
-
-int
-seckeys_finish(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, finish, SERVER_WRITE, e);
 }
 
 /* ---- remove ---- */
@@ -445,16 +424,9 @@ remove_all(struct tx *tx, struct call *c, struct err *e)
 		  &c->me->dev_id, "all: codes are accepted again", e);
 }
 
-static int
-drop(struct tx *tx, struct call *c, struct err *e)
+int
+seckeys_remove(struct tx *tx, struct call *c, struct err *e)
 {
 	return jsonio_true(c->in, "all") ? remove_all(tx, c, e)
 					 : remove_one(tx, c, e);
-}
-
-int
-seckeys_remove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, drop, SERVER_WRITE, e);
 }

@@ -57,5 +57,6 @@ MUST_CHECK int seckeys_proved(struct tx *tx, const struct call *c,
     const struct id *uid, const struct id *member, const char *token,
     bool *proved, struct err *e);
 
-http_handle_fn seckeys_ask, seckeys_list, seckeys_start, seckeys_finish,
+/* A challenge to prove one; keys shown, added in two calls, taken out. */
+server_call_fn seckeys_ask, seckeys_list, seckeys_start, seckeys_finish,
     seckeys_remove;

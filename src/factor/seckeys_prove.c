@@ -33,8 +33,8 @@ put_credentials(struct tx *tx, struct call *c, struct err *e)
 	    : server_rows(s, c, list, put_credential, e);
 }
 
-static int
-ask(struct tx *tx, struct call *c, struct err *e)
+int
+seckeys_ask(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(seckeys_site_free) struct seckeys_site site = { NULL, { 0 } };
 	uint8_t challenge[WEBAUTHN_CHALLENGE];
@@ -55,13 +55,6 @@ ask(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "user_verification", "required");
 	jsonio_put_bytes(c->out, "prf_salt", bytes_of(salt.b, DIGEST_BYTES));
 	return 0;
-}
-
-int
-seckeys_ask(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, ask, SERVER_WRITE, e);
 }
 
 /* ---- checking ---- */

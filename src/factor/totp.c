@@ -65,8 +65,8 @@ unseal(const struct server *s, const struct id *uid, struct bytes sealed,
 
 /* ---- add ---- */
 
-static int
-add(struct tx *tx, struct call *c, struct err *e)
+int
+totp_add(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
 	OWN(buf_free) struct buf uri = { 0 };
@@ -94,12 +94,6 @@ add(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "secret", buf_text(&text));
 	jsonio_put_text(c->out, "uri", buf_text(&uri));
 	return 0;
-}
-
-int
-totp_add(void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, add, SERVER_WRITE, e);
 }
 
 /* ---- checking codes ---- */
@@ -214,8 +208,8 @@ totp_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
 	    "is", uid, KIND);
 }
 
-static int
-confirm(struct tx *tx, struct call *c, struct err *e)
+int
+totp_confirm(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *code = "";
 	bool ok;
@@ -236,14 +230,7 @@ confirm(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-totp_confirm(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, confirm, SERVER_WRITE, e);
-}
-
-static int
-drop(struct tx *tx, struct call *c, struct err *e)
+totp_remove(struct tx *tx, struct call *c, struct err *e)
 {
 	return factor_may_go(
 		   tx, c, FACTOR_AUTHENTICATOR, "the authenticator", e) < 0 ||
@@ -253,11 +240,4 @@ drop(struct tx *tx, struct call *c, struct err *e)
 		    &c->me->dev_id, KIND, e) < 0
 	    ? -1
 	    : 0;
-}
-
-int
-totp_remove(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	return server_json(app, q, r, drop, SERVER_WRITE, e);
 }

@@ -10,4 +10,5 @@ MUST_CHECK int totp_has(
 MUST_CHECK int totp_check(struct tx *tx, struct call *c, const struct id *uid,
     bool *ok, struct err *e);
 
-http_handle_fn totp_add, totp_confirm, totp_remove;
+/* The app: its secret drawn, confirmed by a code, taken out. */
+server_call_fn totp_add, totp_confirm, totp_remove;

@@ -131,9 +131,9 @@ get_metrics(
 }
 
 static const struct http_route own_routes[ROUTES_OWN] = {
-	[ROUTE_METRICS] = { "GET", "/metrics", 0, 0, get_metrics, NULL },
-	[ROUTE_HEALTHZ] = { "GET", "/healthz", 0, 0, get_healthz, NULL },
-	[ROUTE_READYZ] = { "GET", "/readyz", 0, 0, get_readyz, NULL },
+	[ROUTE_METRICS] = { "GET", "/metrics", 0, 0, get_metrics, NULL, NULL },
+	[ROUTE_HEALTHZ] = { "GET", "/healthz", 0, 0, get_healthz, NULL, NULL },
+	[ROUTE_READYZ] = { "GET", "/readyz", 0, 0, get_readyz, NULL, NULL },
 };
 
 /* ---- called by libmicrohttpd ---- */

@@ -49,6 +49,7 @@ struct http_pair {
 struct request {
 	const char *method;
 	const char *pattern; /* of its route */
+	const void *call; /* of its route */
 	const char *capture[HTTP_CAPTURES]; /* one for each {} of the pattern */
 	size_t captures;
 	const struct http_pair *query; /* unescaped */
@@ -138,6 +139,7 @@ struct http_route {
 	uint64_t max_body; /* bytes; more is too-large */
 	http_handle_fn *handle; /* or */
 	const struct http_sink *sink;
+	const void *call; /* the app's own, for what handles; or NULL */
 };
 
 /* The program behind the shell. Everything borrowed until http_free. */

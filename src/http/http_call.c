@@ -186,6 +186,7 @@ find_route(struct http_call *c, const struct port *port, struct err *e)
 		c->route = route;
 		c->route_no = i;
 		c->q.pattern = route->pattern;
+		c->q.call = route->call;
 		c->app = i < ROUTES_OWN ? s : s->app.app;
 		return 0;
 	}

@@ -51,17 +51,10 @@ server_wake(const struct call *c)
 }
 
 int
-server_json(void *app, const struct request *q, struct response *r,
-    server_call_fn *fn, enum server_mode mode, struct err *e)
+server_json(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
-	return server_json_then(app, q, r, fn, NULL, mode, e);
-}
-
-int
-server_json_then(void *app, const struct request *q, struct response *r,
-    server_call_fn *fn, server_then_fn *then, enum server_mode mode,
-    struct err *e)
-{
+	const struct server_call *own = q->call;
 	OWN(jsonio_free) json_t *in = NULL;
 	OWN(jsonio_free) json_t *out = json_object();
 	struct call c = { .s = app,
@@ -70,7 +63,7 @@ server_json_then(void *app, const struct request *q, struct response *r,
 		.out = out,
 		.r = r,
 		.now_ms = now_ms() };
-	struct json_job j = { &c, fn, then == NULL };
+	struct json_job j = { &c, own->fn, own->then == NULL };
 	bool again = false;
 
 	if (q->body.n == 0)
@@ -78,7 +71,7 @@ server_json_then(void *app, const struct request *q, struct response *r,
 	else if (jsonio_parse(q->body, &in, e) < 0)
 		return -1;
 	c.in = in;
-	int rc = mode == SERVER_WRITE
+	int rc = own->mode == SERVER_WRITE
 	    ? once_write(&c, json_job, &j, j.whole, &again, e)
 	    : db_read(c.s->db, json_job, &j, e);
 	OWN(jsonio_free) json_t *detail = c.detail;
@@ -93,14 +86,14 @@ server_json_then(void *app, const struct request *q, struct response *r,
 		*e = c.refusal;
 		return -1;
 	}
-	if (then != NULL && !again) {
+	if (own->then != NULL && !again) {
 		c.ask = ask; /* freed on the way out */
-		int after = then(&c, e);
+		int after = own->then(&c, e);
 		ask = c.ask;
 		if (after < 0)
 			return -1;
 		jsonio_put(&r->body, out);
-		if (mode == SERVER_WRITE)
+		if (own->mode == SERVER_WRITE)
 			once_end(&c);
 	}
 	if (message == NULL)

@@ -85,7 +85,7 @@ struct call {
 	struct id wake; /* not zero: wake who waits for it, after commit */
 	struct gateway_message *message; /* goes out after commit, or NULL */
 	bool escrow_job; /* there is one: wake who does them, after commit */
-	struct buf ask; /* for server_json_then; owned */
+	struct buf ask; /* for `then` of struct server_call; owned */
 	/* A refusal that must keep what the transaction wrote. */
 	bool refused;
 	struct err refusal;
@@ -94,22 +94,24 @@ struct call {
 
 typedef int server_call_fn(struct tx *tx, struct call *c, struct err *e);
 
+typedef int server_then_fn(struct call *c, struct err *e);
+
+/* What a write has done is done once, however often it is asked for. */
 enum server_mode { SERVER_READ, SERVER_WRITE };
 
-/* Parse the body, run fn in a transaction, answer with c->out. */
-MUST_CHECK int server_json(void *app, const struct request *q,
-    struct response *r, server_call_fn *fn, enum server_mode mode,
-    struct err *e);
+/* What the route of a JSON call has as its `call`. */
+struct server_call {
+	enum server_mode mode;
+	server_call_fn *fn; /* in a transaction */
+	/*
+	 * Outside of any, unless fn refused: for what another program must be
+	 * asked, whose answer goes into c->out. Or NULL.
+	 */
+	server_then_fn *then;
+};
 
-/*
- * The same, and then `then` outside of any transaction: for what another
- * program must be asked, whose answer goes into c->out. It is called only when
- * fn did not refuse.
- */
-typedef int server_then_fn(struct call *c, struct err *e);
-MUST_CHECK int server_json_then(void *app, const struct request *q,
-    struct response *r, server_call_fn *fn, server_then_fn *then,
-    enum server_mode mode, struct err *e);
+/* Parse the body, run q->call, a struct server_call; answer with c->out. */
+http_handle_fn server_json;
 
 /* After the commit: wake who waits for what the call did. */
 void server_wake(const struct call *c);

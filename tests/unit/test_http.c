@@ -248,19 +248,19 @@ static const struct http_sink blob_sink = { blob_begin, blob_data, blob_end,
 	blob_abort };
 
 static const struct http_route routes[] = {
-	{ "GET", "/v1/echo/{}/{}", 0, 0, get_echo, NULL },
-	{ "POST", "/v1/body", 0, 1000, post_body, NULL },
-	{ "POST", "/v1/long", 0, BLOB_MAX, post_body, NULL },
-	{ "GET", "/v1/source", 0, 0, get_source, NULL },
-	{ "PUT", "/v1/guarded", 1, BLOB_MAX, post_body, NULL },
-	{ "PUT", "/v1/blob/{}", 0, BLOB_MAX, NULL, &blob_sink },
-	{ "GET", "/v1/wait/{}", 0, 0, get_wait, NULL },
-	{ "GET", "/v1/race", 0, 0, get_race, NULL },
-	{ "POST", "/v1/set", 0, 0, post_set, NULL },
-	{ "GET", "/v1/fail", 0, 0, get_fail, NULL },
-	{ "GET", "/v1/broken", 0, 0, get_broken, NULL },
-	{ "GET", "/v1/file", 0, 0, get_file, NULL },
-	{ "GET", "/v1/user", 1, 0, get_user, NULL },
+	{ "GET", "/v1/echo/{}/{}", 0, 0, get_echo, NULL, NULL },
+	{ "POST", "/v1/body", 0, 1000, post_body, NULL, NULL },
+	{ "POST", "/v1/long", 0, BLOB_MAX, post_body, NULL, NULL },
+	{ "GET", "/v1/source", 0, 0, get_source, NULL, NULL },
+	{ "PUT", "/v1/guarded", 1, BLOB_MAX, post_body, NULL, NULL },
+	{ "PUT", "/v1/blob/{}", 0, BLOB_MAX, NULL, &blob_sink, NULL },
+	{ "GET", "/v1/wait/{}", 0, 0, get_wait, NULL, NULL },
+	{ "GET", "/v1/race", 0, 0, get_race, NULL, NULL },
+	{ "POST", "/v1/set", 0, 0, post_set, NULL, NULL },
+	{ "GET", "/v1/fail", 0, 0, get_fail, NULL, NULL },
+	{ "GET", "/v1/broken", 0, 0, get_broken, NULL, NULL },
+	{ "GET", "/v1/file", 0, 0, get_file, NULL, NULL },
+	{ "GET", "/v1/user", 1, 0, get_user, NULL, NULL },
 };
 
 static struct http_config

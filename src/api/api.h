@@ -2,7 +2,7 @@
 /* api.h: the calls of the server, one module for each subject. */
 #pragma once
 
-#include "server/server.h"
+#include "api/message.h"
 
 /* The table of routes. */
 extern const struct http_route api_routes[];
@@ -30,7 +30,8 @@ server_call_fn signin_start, signin_finish, signin_step_start,
 /* joins.c: a new device asks the trusted ones to be let in. */
 server_call_fn joins_allow, joins_refuse, joins_allow_again, joins_fail,
     joins_cancel, joins_prompt;
-http_handle_fn joins_list, joins_post, joins_messages;
+http_handle_fn joins_list;
+message_load_fn joins_talk;
 /* entries.c: the circle. */
 http_handle_fn entries_list, entries_submit;
 /* envelopes.c: the keyring. */
@@ -65,11 +66,11 @@ server_call_fn recoveries_begin, recoveries_look, recoveries_cancel,
 server_call_fn recoveries_stop, recoveries_allow;
 /* assist.c: a recovery contact helps. */
 server_call_fn assist_list, assist_begin, assist_end;
-http_handle_fn assist_post, assist_messages;
+message_load_fn assist_talk;
 /* visits.c: a sign-in by a code asks the devices to read. */
 server_call_fn visits_ask, visits_list, visits_allow, visits_refuse,
     visits_cancel, visits_done;
-http_handle_fn visits_post, visits_messages;
+message_load_fn visits_talk;
 
 /* Append whom a prompt and a refusal count for. */
 void joins_asker(

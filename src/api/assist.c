@@ -11,7 +11,6 @@
 
 #include "api/message.h"
 #include "api/recovering.h"
-#include "base/now.h"
 
 #include <string.h>
 
@@ -228,61 +227,17 @@ assist_end(struct tx *tx, struct call *c, struct err *e)
 
 /* ---- messages ---- */
 
-struct talk_job {
-	struct call *c;
-	struct id id;
-	struct message_talk t;
-};
-
-static int
-post_job(struct tx *tx, void *arg, struct err *e)
+int
+assist_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
+    struct err *e)
 {
-	struct talk_job *j = arg;
 	OWN(recovering_free) struct recovering r = { .known = false };
 
-	if (load(tx, j->c, &r, e) < 0)
+	if (load(tx, c, &r, e) < 0)
 		return -1;
-	j->id = r.id;
-	if (talk_of(&r, j->c) != TALK_OPEN)
-		return err_set(
-		    e, ERR_CODE_EXPIRED, "nobody helps with this recovery now");
-	return message_post(
-	    tx, &r.id, j->c->me->session, j->c->q->body, &j->t.n, e);
-}
-
-int
-assist_post(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct server *s = app;
-	struct call c = {
-		.s = s, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
-	};
-	struct talk_job j = { .c = &c };
-
-	return message_take(&c, &j.id, &j.t, post_job, &j, e);
-}
-
-static int
-list_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct talk_job *j = arg;
-	OWN(recovering_free) struct recovering r = { .known = false };
-
-	return load(tx, j->c, &r, e) < 0
-	    ? -1
-	    : message_list(tx, &r.id, talk_of(&r, j->c), &j->t, e);
-}
-
-int
-assist_messages(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct server *s = app;
-	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct talk_job j = { .c = &c };
-
-	if (id_parse(bytes_str(q->capture[0]), &j.id) < 0)
-		return err_set(e, ERR_NOT_FOUND, "there is no such recovery");
-	return message_answer(s, q, r, &j.id, &j.t, list_job, &j, e);
+	*state = talk_of(&r, c);
+	return posting && *state != TALK_OPEN
+	    ? err_set(
+		  e, ERR_CODE_EXPIRED, "nobody helps with this recovery now")
+	    : 0;
 }

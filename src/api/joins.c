@@ -32,8 +32,8 @@ struct joining {
 };
 
 static int
-load(struct tx *tx, struct call *c, const struct id *id, struct joining *out,
-    struct err *e)
+load(struct tx *tx, const struct call *c, const struct id *id,
+    struct joining *out, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
@@ -403,67 +403,24 @@ joins_cancel(struct tx *tx, struct call *c, struct err *e)
 
 /* ---- messages ---- */
 
-struct message_job {
-	struct call *c;
-	struct id join;
-	struct message_talk t;
-};
-
-static int
-post_job(struct tx *tx, void *arg, struct err *e)
+int
+joins_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
+    struct err *e)
 {
-	struct message_job *m = arg;
-	struct call *c = m->c;
 	struct joining j;
+	struct id id;
 
-	if (load(tx, c, &m->join, &j, e) < 0)
+	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
 		return -1;
+	*state = j.state;
+	if (!posting)
+		return 0;
 	if (j.state != JOIN_ALLOWED && j.state != JOIN_DONE)
 		return err_set(e,
 		    j.state == JOIN_REFUSED ? ERR_REQUEST_REFUSED
 					    : ERR_CODE_EXPIRED,
 		    "the request is not open");
-	if (c->me->session && !id_equal(&j.by, &c->me->dev_id))
-		return err_set(
-		    e, ERR_CONFLICT, "another device is letting this one in");
-	return message_post(
-	    tx, &m->join, c->me->session, c->q->body, &m->t.n, e);
-}
-
-int
-joins_post(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct call c = {
-		.s = app, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
-	};
-	struct message_job m = { .c = &c };
-
-	return captured(&c, &m.join, e) < 0
-	    ? -1
-	    : message_take(&c, &m.join, &m.t, post_job, &m, e);
-}
-
-static int
-messages_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct message_job *m = arg;
-	struct joining j;
-
-	return load(tx, m->c, &m->join, &j, e) < 0
-	    ? -1
-	    : message_list(tx, &m->join, j.state, &m->t, e);
-}
-
-int
-joins_messages(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct server *s = app;
-	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct message_job m = { .c = &c };
-
-	return captured(&c, &m.join, e) < 0
-	    ? -1
-	    : message_answer(s, q, r, &m.join, &m.t, messages_job, &m, e);
+	return !c->me->session || id_equal(&j.by, &c->me->dev_id)
+	    ? 0
+	    : err_set(e, ERR_CONFLICT, "another device is letting this one in");
 }

@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* message.c: relayed messages in their table. */
+/* message.c: relayed messages, taken and handed out. */
 #include "api/message.h"
 
+#include "base/now.h"
 #include "base/text.h"
 #include "server/once.h"
 
 #define MESSAGES_MAX 64 /* in one request: several codes, each a few */
 
-int
-message_post(struct tx *tx, const struct id *of, unsigned side,
-    struct bytes body, uint64_t *n, struct err *e)
-{
-	if (sql_count(tx, e, n,
-		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
-		of) < 0)
-		return -1;
-	++*n;
-	if (*n > MESSAGES_MAX)
-		return err_set(e, ERR_TOO_LARGE,
-		    "a request carries at most %d messages", MESSAGES_MAX);
-	return sql_run(tx, e,
-	    "INSERT INTO joining_message (joining, n, side, body)"
-	    " VALUES (?, ?, ?, ?)",
-	    "iuub", of, *n, (uint64_t)side, body);
-}
+/* One call of either side. */
+struct talk {
+	struct call c;
+	struct id of;
+	message_load_fn *load;
+	uint64_t after, wait_s, known; /* known: UINT64_MAX when not given */
+	uint64_t n; /* messages in the answer; of a posted one its number */
+	unsigned state;
+};
 
 int
 message_clear(struct tx *tx, const struct id *of, struct err *e)
@@ -33,7 +26,65 @@ message_clear(struct tx *tx, const struct id *of, struct err *e)
 }
 
 static int
-take_query(const struct request *q, struct message_talk *t, struct err *e)
+begin(struct talk *t, struct err *e)
+{
+	const struct message_relay *relay = t->c.q->call;
+
+	t->c.me = t->c.q->user;
+	t->c.now_ms = now_ms();
+	t->load = relay->load;
+	return id_parse(bytes_str(t->c.q->capture[0]), &t->of) == 0
+	    ? 0
+	    : err_set(e, ERR_NOT_FOUND, "there is no such request");
+}
+
+/* ---- posting ---- */
+
+static int
+post_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct talk *t = arg;
+	OWN(jsonio_free) json_t *out = json_object();
+	bool helps = t->c.me->session && !t->c.me->limited;
+
+	if (t->load(tx, &t->c, true, &t->state, e) < 0 ||
+	    sql_count(tx, e, &t->n,
+		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
+		&t->of) < 0)
+		return -1;
+	t->n++;
+	if (t->n > MESSAGES_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+		    "a request carries at most %d messages", MESSAGES_MAX);
+	if (sql_run(tx, e,
+		"INSERT INTO joining_message (joining, n, side, body)"
+		" VALUES (?, ?, ?, ?)",
+		"iuub", &t->of, t->n, (uint64_t)helps, t->c.q->body) < 0)
+		return -1;
+	jsonio_put_u64(out, "n", t->n);
+	jsonio_put(&t->c.r->body, out);
+	return 0;
+}
+
+int
+message_post(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct talk t = { .c = { .s = app, .q = q, .r = r } };
+	bool again;
+
+	if (begin(&t, e) < 0 ||
+	    once_write(&t.c, post_job, &t, true, &again, e) < 0)
+		return -1;
+	if (!again)
+		http_wake(t.c.s->http, &t.of);
+	return 0;
+}
+
+/* ---- listing ---- */
+
+static int
+take_query(const struct request *q, struct talk *t, struct err *e)
 {
 	const char *after = http_query(q, "after");
 	const char *state = http_query(q, "state");
@@ -51,20 +102,23 @@ take_query(const struct request *q, struct message_talk *t, struct err *e)
 	return 0;
 }
 
-int
-message_list(struct tx *tx, const struct id *of, unsigned state,
-    struct message_talk *t, struct err *e)
+/* u8 state | u8 0 | (u32 n | u8 side | v16 body)… */
+static int
+list_job(struct tx *tx, void *arg, struct err *e)
 {
+	struct talk *t = arg;
+	struct buf *out = &t->c.r->body;
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	t->state = state;
-	buf_clear(t->out);
-	buf_put_u8(t->out, (uint8_t)state);
-	buf_put_u8(t->out, 0);
+	if (t->load(tx, &t->c, false, &t->state, e) < 0)
+		return -1;
+	buf_clear(out);
+	buf_put_u8(out, (uint8_t)t->state);
+	buf_put_u8(out, 0);
 	if (sql_ask(tx, e, &s,
 		"SELECT n, side, body FROM joining_message WHERE joining = ?"
 		" AND n > ? ORDER BY n",
-		"iu", of, t->after) < 0)
+		"iu", &t->of, t->after) < 0)
 		return -1;
 	for (t->n = 0;; t->n++) {
 		bool row;
@@ -72,63 +126,28 @@ message_list(struct tx *tx, const struct id *of, unsigned state,
 			return -1;
 		if (!row)
 			return 0;
-		buf_put_u32(t->out, (uint32_t)stmt_got_u64(s, 0));
-		buf_put_u8(t->out, (uint8_t)stmt_got_u64(s, 1));
-		buf_put_v16(t->out, stmt_got_bytes(s, 2));
+		buf_put_u32(out, (uint32_t)stmt_got_u64(s, 0));
+		buf_put_u8(out, (uint8_t)stmt_got_u64(s, 1));
+		buf_put_v16(out, stmt_got_bytes(s, 2));
 	}
 }
 
-struct posting {
-	struct call *c;
-	struct message_talk *t;
-	db_job_fn *job;
-	void *arg;
-};
-
-static int
-posting_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct posting *p = arg;
-	OWN(jsonio_free) json_t *out = json_object();
-
-	if (p->job(tx, p->arg, e) < 0)
-		return -1;
-	jsonio_put_u64(out, "n", p->t->n);
-	jsonio_put(&p->c->r->body, out);
-	return 0;
-}
-
 int
-message_take(struct call *c, const struct id *of, struct message_talk *t,
-    db_job_fn *job, void *arg, struct err *e)
+message_list(
+    void *app, const struct request *q, struct response *r, struct err *e)
 {
-	struct posting p = { c, t, job, arg };
-	bool again;
+	struct talk t = { .c = { .s = app, .q = q, .r = r } };
 
-	if (once_write(c, posting_job, &p, true, &again, e) < 0)
+	if (begin(&t, e) < 0 || take_query(q, &t, e) < 0)
 		return -1;
-	if (!again)
-		http_wake(c->s->http, of);
-	return 0;
-}
-
-int
-message_answer(struct server *s, const struct request *q, struct response *r,
-    const struct id *of, struct message_talk *t, db_job_fn *job, void *arg,
-    struct err *e)
-{
-	if (take_query(q, t, e) < 0)
-		return -1;
-	t->out = &r->body;
 	r->type = "application/octet-stream";
-	r->wait = http_watch(s->http, of);
-	if (db_read(s->db, job, arg, e) < 0)
+	r->wait = http_watch(t.c.s->http, &t.of);
+	if (db_read(t.c.s->db, list_job, &t, e) < 0)
 		return -1;
-	bool same =
-	    t->known == UINT64_MAX ? t->state <= 1 : t->state == t->known;
-	if (t->n > 0 || !same || t->wait_s == 0 || q->timed_out)
+	bool same = t.known == UINT64_MAX ? t.state <= 1 : t.state == t.known;
+	if (t.n > 0 || !same || t.wait_s == 0 || q->timed_out)
 		return 0;
 	buf_clear(&r->body);
-	r->wait_ms = (int64_t)t->wait_s * 1000;
+	r->wait_ms = (int64_t)t.wait_s * 1000;
 	return HTTP_WAIT;
 }

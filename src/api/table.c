@@ -2,7 +2,6 @@
 /* table.c: the one table of routes; docs/PROTOCOL.md says what each does. */
 #include "api/api.h"
 
-#include "api/message.h"
 #include "api/page.h"
 #include "factor/lost.h"
 #include "factor/factor.h"
@@ -14,13 +13,15 @@
 
 /* clang-format off */
 /* What a row does: a JSON call that reads or writes; the same, and then what
- * another program is asked; one that a handler of its own runs; no JSON call. */
+ * another program is asked; one that a handler of its own runs; a talk that is
+ * relayed; what is no JSON call. */
 #define CALL(...) .call = &(const struct server_call){ __VA_ARGS__ }
 #define READ(fn) READ_THEN(fn, NULL)
 #define WRITE(fn) WRITE_THEN(fn, NULL)
 #define READ_THEN(fn, then) .handle = server_json, CALL(SERVER_READ, fn, then)
 #define WRITE_THEN(fn, then) .handle = server_json, CALL(SERVER_WRITE, fn, then)
 #define WRITE_BY(by, fn) .handle = by, CALL(SERVER_WRITE, fn, NULL)
+#define RELAY(by, fn) .handle = by, .call = &(const struct message_relay){ fn }
 #define HTTP(fn) .handle = fn
 #define SINK(body) .sink = &body
 
@@ -50,8 +51,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/joins/{}/fail", WHO_SESSION, SMALL, WRITE(joins_fail) },
 	{ "POST", "/v1/joins/{}/prompt", WHO_JOIN, SMALL, WRITE(joins_prompt) },
 	{ "DELETE", "/v1/joins/{}", WHO_BOTH, 0, WRITE(joins_cancel) },
-	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE_BYTES, HTTP(joins_post) },
-	{ "GET", "/v1/joins/{}/messages", WHO_BOTH, 0, HTTP(joins_messages) },
+	{ "POST", "/v1/joins/{}/messages", WHO_BOTH, MESSAGE_BYTES, RELAY(message_post, joins_talk) },
+	{ "GET", "/v1/joins/{}/messages", WHO_BOTH, 0, RELAY(message_list, joins_talk) },
 	{ "GET", "/v1/circle", WHO_CIRCLE, 0, HTTP(entries_list) },
 	{ "POST", "/v1/circle", WHO_SESSION, SMALL, HTTP(entries_submit) },
 	{ "GET", "/v1/keyring", WHO_SESSION, 0, HTTP(envelopes_list) },
@@ -99,8 +100,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/visits/{}/refuse", WHO_SESSION, SMALL, WRITE(visits_refuse) },
 	{ "POST", "/v1/visits/{}/done", WHO_SESSION, SMALL, WRITE(visits_done) },
 	{ "DELETE", "/v1/visits/{}", WHO_ACCOUNT, 0, WRITE(visits_cancel) },
-	{ "POST", "/v1/visits/{}/messages", WHO_ACCOUNT, MESSAGE_BYTES, HTTP(visits_post) },
-	{ "GET", "/v1/visits/{}/messages", WHO_ACCOUNT, 0, HTTP(visits_messages) },
+	{ "POST", "/v1/visits/{}/messages", WHO_ACCOUNT, MESSAGE_BYTES, RELAY(message_post, visits_talk) },
+	{ "GET", "/v1/visits/{}/messages", WHO_ACCOUNT, 0, RELAY(message_list, visits_talk) },
 	{ "GET", "/v1/escrow/journal", WHO_ACCOUNT, 0, READ_THEN(release_journal, release_journal_then) },
 	{ "GET", "/v1/recovery", WHO_ACCOUNT, 0, READ(recoverykeys_list) },
 	{ "POST", "/v1/recovery", WHO_STEP_UP, SMALL, WRITE(recoverykeys_stage) },
@@ -112,8 +113,8 @@ const struct http_route api_routes[] = {
 	{ "DELETE", "/v1/recover", WHO_RECOVER, 0, WRITE(recoveries_cancel) },
 	{ "GET", "/v1/recover/keyring", WHO_RECOVER, 0, READ(recoveries_keyring) },
 	{ "POST", "/v1/recover/prove", WHO_RECOVER, SMALL, WRITE(recoveries_prove) },
-	{ "POST", "/v1/recover/{}/messages", WHO_HELP, MESSAGE_BYTES, HTTP(assist_post) },
-	{ "GET", "/v1/recover/{}/messages", WHO_HELP, 0, HTTP(assist_messages) },
+	{ "POST", "/v1/recover/{}/messages", WHO_HELP, MESSAGE_BYTES, RELAY(message_post, assist_talk) },
+	{ "GET", "/v1/recover/{}/messages", WHO_HELP, 0, RELAY(message_list, assist_talk) },
 	{ "POST", "/v1/assist", WHO_SESSION, SMALL, WRITE(assist_list) },
 	{ "POST", "/v1/assist/{}", WHO_SESSION, SMALL, WRITE(assist_begin) },
 	{ "DELETE", "/v1/assist/{}", WHO_SESSION, 0, WRITE(assist_end) },

@@ -9,7 +9,6 @@
 #include "api/api.h"
 
 #include "api/message.h"
-#include "base/now.h"
 #include "http/address.h"
 
 #include <stdio.h>
@@ -304,63 +303,20 @@ visits_done(struct tx *tx, struct call *c, struct err *e)
 
 /* ---- messages ---- */
 
-struct talk_job {
-	struct call *c;
+int
+visits_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
+    struct err *e)
+{
 	struct visiting v;
-	struct message_talk t;
-};
 
-static int
-post_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct talk_job *j = arg;
-
-	const struct caller *me = j->c->me;
-
-	if (load(tx, j->c, &j->v, e) < 0)
+	if (load(tx, c, &v, e) < 0)
 		return -1;
-	if (j->v.state != VISIT_ALLOWED && j->v.state != VISIT_DONE)
+	*state = v.state;
+	if (!posting)
+		return 0;
+	if (v.state != VISIT_ALLOWED && v.state != VISIT_DONE)
 		return err_set(e, ERR_CODE_EXPIRED, "the visit is not open");
-	if (!me->limited && !id_equal(&j->v.by, &me->dev_id))
-		return err_set(
-		    e, ERR_CONFLICT, "another device answers this visit");
-	return message_post(
-	    tx, &j->v.id, !me->limited, j->c->q->body, &j->t.n, e);
-}
-
-int
-visits_post(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct server *s = app;
-	struct call c = {
-		.s = s, .q = q, .me = q->user, .r = r, .now_ms = now_ms()
-	};
-	struct talk_job j = { .c = &c };
-
-	return message_take(&c, &j.v.id, &j.t, post_job, &j, e);
-}
-
-static int
-list_job(struct tx *tx, void *arg, struct err *e)
-{
-	struct talk_job *j = arg;
-
-	return load(tx, j->c, &j->v, e) < 0
-	    ? -1
-	    : message_list(tx, &j->v.id, j->v.state, &j->t, e);
-}
-
-int
-visits_messages(
-    void *app, const struct request *q, struct response *r, struct err *e)
-{
-	struct server *s = app;
-	struct call c = { .s = s, .q = q, .me = q->user, .now_ms = now_ms() };
-	struct talk_job j = { .c = &c };
-	struct id id;
-
-	if (id_parse(bytes_str(q->capture[0]), &id) < 0)
-		return err_set(e, ERR_NOT_FOUND, "there is no such visit");
-	return message_answer(s, q, r, &id, &j.t, list_job, &j, e);
+	return c->me->limited || id_equal(&v.by, &c->me->dev_id)
+	    ? 0
+	    : err_set(e, ERR_CONFLICT, "another device answers this visit");
 }

@@ -55,9 +55,32 @@ banned() {
 	calls 'v?sprintf|strcpy|strcat|strtok|gets|atoi|alloca|system' src tests tools
 }
 
-# What a call changes goes through server_json or once_write, so that it can be
-# asked for twice; but for entries, commits and blobs, which know themselves.
+# What a call changes goes through once_write, so that it can be asked for
+# twice: the rows of the table say what does. A GET writes nothing, and of the
+# other methods only those read that PROTOCOL.md has as changing nothing.
+# Entries, commits and blobs know themselves what came before. By themselves
+# write, too: what an escrow has answered, what it gives to an operator, the
+# last use of an app-specific password.
 changes_once() {
+	local table=src/api/table.c free rows name
+	free=$(grep '| change nothing | |$' docs/PROTOCOL.md)
+	rows=$(sed -nE 's/^\t\{ "([A-Z]+)", "([^"]+)", .*, ([A-Z_]+\([a-z_, ]+\)) \},$/\1 \2 \3/p' $table)
+	while read -r method path does; do
+		name=${path##*\{\}/}
+		case "$method $does" in
+		'GET WRITE'* | 'GET SINK'* | 'GET RELAY(message_post'*)
+			echo "$table: $method $path writes" ;;
+		GET* | *' HTTP(entries_'* | *' HTTP(zones_commit)' | \
+			*' SINK('* | *' HTTP(zones_blob_delete)') ;;
+		*' WRITE'* | *' RELAY(message_post,'*)
+			! grep -q "\`${name#/v1/}\`" <<<"$free" ||
+				echo "docs/PROTOCOL.md: $path changes something" ;;
+		*) grep -q "\`${name#/v1/}\`" <<<"$free" ||
+			echo "$table: $method $path is not done once" ;;
+		esac
+	done <<<"$rows" | { ! grep .; } || return 1
+	[ "$(wc -l <<<"$rows")" = "$(grep -cE '^[[:space:]]*\{ "' $table)" ] ||
+		{ echo "$table: a row does not say what it does" && return 1; }
 	find src/api src/factor -name '*.c' | grep -vE \
 		'/(entries|zones|apppass|release|recoveries_order)\.c$' |
 		xargs grep -nE '(^|[^_[:alnum:]])db_write\(' | { ! grep .; }

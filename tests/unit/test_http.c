@@ -174,6 +174,16 @@ get_user(void *app, const struct request *q, struct response *r, struct err *e)
 	return 0;
 }
 
+/* One handler of two routes, which say what it does. */
+static int
+get_call(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	(void)app;
+	(void)e;
+	buf_put_str(&r->body, q->call);
+	return 0;
+}
+
 static int
 blob_begin(void *app, const struct request *q, void **state, struct err *e)
 {
@@ -261,6 +271,8 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/broken", 0, 0, get_broken, NULL, NULL },
 	{ "GET", "/v1/file", 0, 0, get_file, NULL, NULL },
 	{ "GET", "/v1/user", 1, 0, get_user, NULL, NULL },
+	{ "GET", "/v1/call/one", 0, 0, get_call, NULL, "the first" },
+	{ "GET", "/v1/call/two", 0, 0, get_call, NULL, "the second" },
 };
 
 static struct http_config
@@ -548,6 +560,16 @@ lets_in_who_has_a_token(void **state)
 
 	assert_int_equal(r.status, 200);
 	assert_string_equal(buf_text(&r.body), "ana");
+}
+
+static void
+hands_a_handler_what_its_route_says(void **state)
+{
+	OWN(reply_free) struct reply one = get(*state, "/v1/call/one");
+	OWN(reply_free) struct reply two = get(*state, "/v1/call/two");
+
+	assert_string_equal(buf_text(&one.body), "the first");
+	assert_string_equal(buf_text(&two.body), "the second");
 }
 
 static void
@@ -1352,6 +1374,7 @@ main(void)
 		PLAIN(answers_what_it_does_not_serve),
 		PLAIN(carries_detail_and_hides_what_is_internal),
 		PLAIN(lets_in_who_has_a_token),
+		PLAIN(hands_a_handler_what_its_route_says),
 		PLAIN(takes_bodies_up_to_the_limit),
 		PLAIN(cuts_endless_chunks),
 		PLAIN(refuses_before_it_reads_a_body),

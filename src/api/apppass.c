@@ -155,16 +155,14 @@ int
 apppass_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *all = json_array();
 
-	(void)json_object_set_new(c->out, "app_passwords", all);
 	return sql_ask(tx, e, &s,
 		   "SELECT id, label, scope, created_ms, expires_ms, used_ms,"
 		   " used_from FROM app_password WHERE uid = ?"
 		   " ORDER BY created_ms, id",
 		   "i", &c->me->uid) < 0
 	    ? -1
-	    : server_rows(s, c, all, put_one, e);
+	    : server_rows(s, c, "app_passwords", put_one, e);
 }
 
 int

@@ -18,6 +18,7 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define OPEN_SHOWN 16 /* recoveries of an account, in one answer */
 #define REQUEST_HEX 4 /* digits of an ID that name one */
+#define RECOVERIES "recoveries" /* in the answer, also to a try */
 
 /* As the messages say it; the same numbers as those of a join request. */
 enum talk {
@@ -37,7 +38,8 @@ find_half(struct tx *tx, struct call *c, struct id *uid, struct id *keyref,
 	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(buf_free) struct buf assist = { 0 };
 	struct digest stored;
-	bool row, good = false;
+	bool good = false;
+	int row;
 
 	if (jsonio_bytes(c->in, "assist", DIGEST_BYTES, &assist, e) < 0)
 		return -1;
@@ -47,13 +49,7 @@ find_half(struct tx *tx, struct call *c, struct id *uid, struct id *keyref,
 		" AND kind = ?",
 		"du", &stored, (uint64_t)RECOVERY_CONTACT) < 0)
 		return -1;
-	for (;;) {
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return err_set(e, ERR_NOT_FOUND,
-			    "this code belongs to nobody, or its owner has "
-			    "taken it out");
+	while ((row = sql_next(s, e)) > 0) {
 		stmt_got_copy(s, 0, uid->b, ID_BYTES);
 		stmt_got_copy(s, 1, keyref->b, ID_BYTES);
 		if (recovering_in_force(tx, c, uid, keyref, &good, e) < 0)
@@ -61,6 +57,10 @@ find_half(struct tx *tx, struct call *c, struct id *uid, struct id *keyref,
 		if (good)
 			return 0;
 	}
+	return row < 0 ? -1
+		       : err_set(e, ERR_NOT_FOUND,
+			     "this code belongs to nobody, or its owner has "
+			     "taken it out");
 }
 
 static void
@@ -89,8 +89,7 @@ drilled(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 /* The newest; or those whose ID, which the owner reads out, begins so: what
  * strangers ask for in the owner's name cannot hide it. */
 static int
-find_open(struct tx *tx, struct call *c, const struct id *uid, json_t *rows,
-    struct err *e)
+find_open(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	const char *begin =
@@ -120,18 +119,17 @@ find_open(struct tx *tx, struct call *c, const struct id *uid, json_t *rows,
 		   "iuniiu", uid, (uint64_t)RECOVER_ASKED, c->now_ms, &from,
 		   &to, (uint64_t)OPEN_SHOWN) < 0
 	    ? -1
-	    : server_rows(s, c, rows, put_recovery, e);
+	    : server_rows(s, c, RECOVERIES, put_recovery, e);
 }
 
 int
 assist_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
-	json_t *rows = json_array();
 	struct id uid, keyref;
 	bool ok;
 
-	(void)json_object_set_new(c->out, "recoveries", rows);
+	(void)json_object_set_new(c->out, RECOVERIES, json_array());
 	buf_printf(&key, "assist|%s", id_text(&c->me->uid).s);
 	if (server_drip(tx, c, buf_text(&key), TRIES_A_DAY,
 		DAY_MS / TRIES_A_DAY, &ok, e) < 0)
@@ -147,7 +145,7 @@ assist_list(struct tx *tx, struct call *c, struct err *e)
 		return drilled(tx, c, &uid, e);
 	return account_unspend(tx, buf_text(&key), e) < 0
 	    ? -1
-	    : find_open(tx, c, &uid, rows, e);
+	    : find_open(tx, c, &uid, e);
 }
 
 /* ---- beginning and ending ---- */

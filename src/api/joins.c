@@ -80,7 +80,6 @@ captured(const struct call *c, struct id *id, struct err *e)
 struct list_job {
 	uint64_t since_ms; /* those that came later */
 	struct call *c;
-	json_t *list;
 };
 
 static void
@@ -113,7 +112,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		   " AND shown = 1 ORDER BY created_ms",
 		   "inu", &j->c->me->uid, j->c->now_ms, j->since_ms) < 0
 	    ? -1
-	    : server_rows(s, j->c, j->list, put_request, e);
+	    : server_rows(s, j->c, "joins", put_request, e);
 }
 
 /* ?wait=S of a long poll. */
@@ -135,13 +134,14 @@ joins_list(
 {
 	struct server *s = app;
 	const struct caller *me = q->user;
-	struct call c = { .s = s, .q = q, .me = me, .now_ms = now_ms() };
 	OWN(jsonio_free) json_t *out = json_object();
-	struct list_job j = { .c = &c, .list = json_array() };
+	struct call c = {
+		.s = s, .q = q, .me = me, .out = out, .now_ms = now_ms()
+	};
+	struct list_job j = { .c = &c };
 	const char *since = http_query(q, "since");
 	uint64_t wait_s;
 
-	(void)json_object_set_new(out, "joins", j.list);
 	if (wait_of(q, &wait_s, e) < 0)
 		return -1;
 	if (since != NULL &&
@@ -150,7 +150,8 @@ joins_list(
 	r->wait = http_watch(s->http, &me->uid);
 	if (db_read(s->db, list_job, &j, e) < 0)
 		return -1;
-	if (json_array_size(j.list) == 0 && wait_s > 0 && !q->timed_out) {
+	if (json_array_size(json_object_get(out, "joins")) == 0 && wait_s > 0 &&
+	    !q->timed_out) {
 		r->wait_ms = (int64_t)wait_s * 1000;
 		return HTTP_WAIT;
 	}

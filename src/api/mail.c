@@ -117,24 +117,21 @@ find(struct tx *tx, struct call *c, const char *code, struct buf *address,
     struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
+	int row;
 
 	if (sql_ask(tx, e, &s,
 		"SELECT address, code FROM mail_address WHERE uid = ?"
 		" AND code_until_ms > ?",
 		"in", &c->me->uid, c->now_ms) < 0)
 		return -1;
-	for (;;) {
+	while ((row = sql_next(s, e)) > 0) {
 		struct digest want, got;
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
 		stmt_got_copy(s, 1, want.b, DIGEST_BYTES);
 		code_mac(c, stmt_got_text(s, 0), code, &got);
 		if (digest_equal(&want, &got) && address->n == 0)
 			buf_put_str(address, stmt_got_text(s, 0));
 	}
+	return row;
 }
 
 int
@@ -212,13 +209,11 @@ int
 mail_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *all = json_array();
 
-	(void)json_object_set_new(c->out, "addresses", all);
 	return sql_ask(tx, e, &s,
 		   "SELECT address, confirmed FROM mail_address WHERE uid = ?"
 		   " ORDER BY address",
 		   "i", &c->me->uid) < 0
 	    ? -1
-	    : server_rows(s, c, all, put_address, e);
+	    : server_rows(s, c, "addresses", put_address, e);
 }

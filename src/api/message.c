@@ -109,6 +109,7 @@ list_job(struct tx *tx, void *arg, struct err *e)
 	struct talk *t = arg;
 	struct buf *out = &t->c.r->body;
 	OWN(stmt_done) struct stmt *s = NULL;
+	int row;
 
 	if (t->load(tx, &t->c, false, &t->state, e) < 0)
 		return -1;
@@ -120,16 +121,12 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		" AND n > ? ORDER BY n",
 		"iu", &t->of, t->after) < 0)
 		return -1;
-	for (t->n = 0;; t->n++) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
+	for (t->n = 0; (row = sql_next(s, e)) > 0; t->n++) {
 		buf_put_u32(out, (uint32_t)stmt_got_u64(s, 0));
 		buf_put_u8(out, (uint8_t)stmt_got_u64(s, 1));
 		buf_put_v16(out, stmt_got_bytes(s, 2));
 	}
+	return row;
 }
 
 int

@@ -23,7 +23,8 @@ find(struct tx *tx, struct order_job *j, const struct id *uid, uint64_t *n,
     struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	bool row, found;
+	bool found;
+	int row;
 
 	*n = 0;
 	if (sql_ask(tx, e, &s,
@@ -31,12 +32,8 @@ find(struct tx *tx, struct order_job *j, const struct id *uid, uint64_t *n,
 		" AND way = 'operator' AND state <= 1 AND expires_ms > ?",
 		"in", uid, j->c->now_ms) < 0)
 		return -1;
-	for (;;) {
+	while ((row = sql_next(s, e)) > 0) {
 		struct id id;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
 		stmt_got_copy(s, 0, id.b, ID_BYTES);
 		if (strncmp(id_text(&id).s, j->request, strlen(j->request)) !=
 		    0)
@@ -45,6 +42,7 @@ find(struct tx *tx, struct order_job *j, const struct id *uid, uint64_t *n,
 			return -1;
 		(*n)++;
 	}
+	return row;
 }
 
 static int

@@ -57,10 +57,7 @@ recoverykeys_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *keys = NULL;
 	OWN(stmt_done) struct stmt *open = NULL;
-	json_t *key_rows = json_array(), *open_rows = json_array();
 
-	(void)json_object_set_new(c->out, "keys", key_rows);
-	(void)json_object_set_new(c->out, "open", open_rows);
 	return sql_ask(tx, e, &keys,
 		   "SELECT r.keyref, r.kind, r.created_ms, r.birth_pin,"
 		   " (SELECT v.bytes FROM envelope v WHERE v.uid = r.uid"
@@ -71,7 +68,7 @@ recoverykeys_list(struct tx *tx, struct call *c, struct err *e)
 		   " FROM recovery r WHERE r.uid = ?"
 		   " ORDER BY r.created_ms",
 		   "i", &c->me->uid) < 0 ||
-		server_rows(keys, c, key_rows, put_key, e) < 0 ||
+		server_rows(keys, c, "keys", put_key, e) < 0 ||
 		sql_ask(tx, e, &open,
 		    "SELECT id, way, os, address, created_ms, ready_ms,"
 		    " reference, keyref FROM recovering WHERE uid = ?"
@@ -80,7 +77,7 @@ recoverykeys_list(struct tx *tx, struct call *c, struct err *e)
 		    "iun", &c->me->uid, (uint64_t)RECOVER_WAITING,
 		    c->now_ms) < 0
 	    ? -1
-	    : server_rows(open, c, open_rows, put_open, e);
+	    : server_rows(open, c, "open", put_open, e);
 }
 
 /* The server's half of one that needs two, to try it. Whoever may ask holds

@@ -375,9 +375,7 @@ int
 sessions_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *list = json_array();
 
-	(void)json_object_set_new(c->out, "sessions", list);
 	return sql_ask(tx, e, &s,
 		   "SELECT id, dev_id, class, limited, opened_ms, opened_ms,"
 		   " expires_ms, os, address, 0 AS trusted FROM session"
@@ -390,7 +388,7 @@ sessions_list(struct tx *tx, struct call *c, struct err *e)
 		   "inuin", &c->me->uid, c->now_ms, (uint64_t)CLASS_BROWSER,
 		   &c->me->uid, c->now_ms) < 0
 	    ? -1
-	    : server_rows(s, c, list, put_session, e);
+	    : server_rows(s, c, "sessions", put_session, e);
 }
 
 int

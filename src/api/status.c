@@ -26,15 +26,13 @@ static int
 put_devices(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *list = json_array();
 
-	(void)json_object_set_new(c->out, "devices", list);
 	return sql_ask(tx, e, &s,
 		   "SELECT dev_id, time_ms, address FROM device_seen"
 		   " WHERE uid = ?",
 		   "i", &c->me->uid) < 0
 	    ? -1
-	    : server_rows(s, c, list, put_device, e);
+	    : server_rows(s, c, "devices", put_device, e);
 }
 
 int
@@ -86,10 +84,8 @@ status_log(struct tx *tx, struct call *c, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 	const char *since = http_query(c->q, "since");
 	const char *before = http_query(c->q, "before");
-	json_t *list = json_array();
 	uint64_t from = 0, below = INT64_MAX;
 
-	(void)json_object_set_new(c->out, "events", list);
 	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
 	if (before != NULL && text_parse_u64(before, 0, INT64_MAX, &below) < 0)
@@ -99,8 +95,9 @@ status_log(struct tx *tx, struct call *c, struct err *e)
 		" WHERE uid = ? AND time_ms >= ? AND n < ?"
 		" ORDER BY n DESC LIMIT ?",
 		"iuuu", &c->me->uid, from, below, (uint64_t)EVENTS_MAX) < 0 ||
-	    server_rows(s, c, list, put_event, e) < 0)
+	    server_rows(s, c, "events", put_event, e) < 0)
 		return -1;
+	const json_t *list = json_object_get(c->out, "events");
 	if (json_array_size(list) == EVENTS_MAX)
 		(void)json_object_set(c->out, "next",
 		    json_object_get(json_array_get(list, EVENTS_MAX - 1), "n"));

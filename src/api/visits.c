@@ -155,9 +155,7 @@ int
 visits_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *rows = json_array();
 
-	(void)json_object_set_new(c->out, "visits", rows);
 	return sql_ask(tx, e, &s,
 		   "SELECT v.id, v.nonce, v.categories, v.address,"
 		   " v.created_ms, s.way FROM visit v JOIN session s"
@@ -165,7 +163,7 @@ visits_list(struct tx *tx, struct call *c, struct err *e)
 		   " AND v.expires_ms > ? ORDER BY v.created_ms",
 		   "in", &c->me->uid, c->now_ms) < 0
 	    ? -1
-	    : server_rows(s, c, rows, put_visit, e);
+	    : server_rows(s, c, "visits", put_visit, e);
 }
 
 /* ---- one visit ---- */

@@ -46,6 +46,7 @@ put_list(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	json_t *all = json_array();
+	int row;
 
 	(void)json_object_set_new(c->out, name, all);
 	if (sql_ask(tx, e, &s,
@@ -53,14 +54,9 @@ put_list(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 		" ORDER BY added_ms, number",
 		"i", uid) < 0)
 		return -1;
-	for (;;) {
+	while ((row = sql_next(s, e)) > 0) {
 		OWN(buf_free) struct buf hint = { 0 };
 		struct phone p;
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
 		phone_take(s, &p);
 		if (!whole && !p.confirmed)
 			continue;
@@ -74,6 +70,7 @@ put_list(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 			jsonio_put_true(x, "confirmed", p.confirmed);
 		(void)json_array_append_new(all, x);
 	}
+	return row;
 }
 
 int

@@ -201,6 +201,7 @@ match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
     bool confirmed, int call, struct phone *out, enum verdict *v, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
+	int row;
 
 	*v = NONE;
 	if (sql_ask(tx, e, &s,
@@ -209,14 +210,9 @@ match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 		" AND code_until_ms > 0",
 		"iu", uid, (uint64_t)confirmed) < 0)
 		return -1;
-	for (;;) {
+	while ((row = sql_next(s, e)) > 0) {
 		struct digest want, got;
 		struct phone p;
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
 		phone_take(s, &p);
 		stmt_got_copy(s, 4, want.b, DIGEST_BYTES);
 		code_mac(c, uid, p.number, code, &got);
@@ -226,6 +222,7 @@ match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 		*out = p;
 		*v = stmt_got_i64(s, 5) > c->now_ms ? RIGHT : LATE;
 	}
+	return row;
 }
 
 int
@@ -290,7 +287,8 @@ choose(
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct id wanted;
-	bool any = json_object_get(c->in, "number") == NULL, row;
+	bool any = json_object_get(c->in, "number") == NULL;
+	int row;
 
 	if (!any && jsonio_id(c->in, "number", &wanted, e) < 0)
 		return -1;
@@ -300,15 +298,13 @@ choose(
 		" ORDER BY call = ? DESC, added_ms, number",
 		"iuu", &c->me->uid, (uint64_t)call, (uint64_t)call) < 0)
 		return -1;
-	for (;;) {
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
+	while ((row = sql_next(s, e)) > 0) {
 		phone_take(s, out);
 		if (any || id_equal(&out->id, &wanted))
 			return 0;
 	}
+	if (row < 0)
+		return -1;
 	(void)err_set(e, ERR_FACTOR_MISSING, "the account has no such phone%s",
 	    call ? "" : " that takes texts");
 	return err_remedy(e, "Use another way: --with device");

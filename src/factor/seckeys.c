@@ -141,15 +141,14 @@ int
 seckeys_list(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *keys = json_array();
 
-	(void)json_object_set_new(c->out, "keys", keys);
 	if (sql_ask(tx, e, &s,
 		"SELECT id, name, added_ms, used_ms, blocked, member"
 		" FROM security_key WHERE uid = ? ORDER BY added_ms, name",
 		"i", &c->me->uid) < 0 ||
-	    server_rows(s, c, keys, put_key, e) < 0)
+	    server_rows(s, c, "keys", put_key, e) < 0)
 		return -1;
+	const json_t *keys = json_object_get(c->out, "keys");
 	jsonio_put_true(c->out, "on", json_array_size(keys) >= SECKEYS_LEAST);
 	return 0;
 }

@@ -22,15 +22,13 @@ static int
 put_credentials(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	json_t *list = json_array();
 
-	(void)json_object_set_new(c->out, "credentials", list);
 	return sql_ask(tx, e, &s,
 		   "SELECT credential, name FROM security_key WHERE uid = ?"
 		   " ORDER BY blocked, used_ms DESC",
 		   "i", &c->me->uid) < 0
 	    ? -1
-	    : server_rows(s, c, list, put_credential, e);
+	    : server_rows(s, c, "credentials", put_credential, e);
 }
 
 int

@@ -133,19 +133,19 @@ server_too_many(struct call *c, const char *what, int64_t retry_ms)
 }
 
 int
-server_rows(struct stmt *s, const struct call *c, json_t *list,
+server_rows(struct stmt *s, const struct call *c, const char *name,
     server_row_fn *fn, struct err *e)
 {
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
+	json_t *list = json_array();
+	int row;
+
+	(void)json_object_set_new(c->out, name, list);
+	while ((row = sql_next(s, e)) > 0) {
 		json_t *v = json_object();
 		fn(s, c, v);
 		(void)json_array_append_new(list, v);
 	}
+	return row;
 }
 
 int

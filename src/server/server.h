@@ -145,9 +145,9 @@ int server_too_many(struct call *c, const char *what, int64_t retry_ms);
 
 /* One row of an answer's list, as an object that is empty. */
 typedef void server_row_fn(struct stmt *s, const struct call *c, json_t *row);
-/* Append an object to `list` for each row that is left. */
-MUST_CHECK int server_rows(struct stmt *s, const struct call *c, json_t *list,
-    server_row_fn *fn, struct err *e);
+/* Add to the answer the list `name`: an object for each row that is left. */
+MUST_CHECK int server_rows(struct stmt *s, const struct call *c,
+    const char *name, server_row_fn *fn, struct err *e);
 
 /* The account of whoever calls. errors: not-found once it is gone. */
 MUST_CHECK int server_account(

@@ -65,6 +65,14 @@ sql_ask(struct tx *tx, struct err *e, struct stmt **out, const char *sql,
 }
 
 int
+sql_next(struct stmt *s, struct err *e)
+{
+	bool row;
+
+	return stmt_next(s, &row, e) < 0 ? -1 : row;
+}
+
+int
 sql_first(struct tx *tx, struct err *e, struct stmt **out, bool *row,
     const char *sql, const char *kinds, ...)
 {
@@ -100,12 +108,9 @@ sql_count(struct tx *tx, struct err *e, uint64_t *n, const char *sql,
 int
 sql_gather(struct stmt *s, struct buf *out, struct err *e)
 {
-	for (;;) {
-		bool row;
-		if (stmt_next(s, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
+	int row;
+
+	while ((row = sql_next(s, e)) > 0)
 		buf_put_v16(out, stmt_got_bytes(s, 0));
-	}
+	return row;
 }

@@ -18,6 +18,15 @@ MUST_CHECK int sql_run(
 MUST_CHECK int sql_ask(struct tx *tx, struct err *e, struct stmt **out,
     const char *sql, const char *kinds, ...);
 
+/* Step on: 1 when there is a row, 0 when none is left, -1. So the rows of a
+ * statement are read by
+ *
+ *	while ((row = sql_next(s, e)) > 0)
+ *		…
+ *	return row;
+ */
+MUST_CHECK int sql_next(struct stmt *s, struct err *e);
+
 /* Ask, and step to the first row. */
 MUST_CHECK int sql_first(struct tx *tx, struct err *e, struct stmt **out,
     bool *row, const char *sql, const char *kinds, ...);

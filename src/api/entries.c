@@ -322,8 +322,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	    add ? &after.members[after.n_members - 1].device : NULL;
 	if (account_add_entry(tx, &after.uid, after.seq, j->entry, e) < 0 ||
 	    envelopes_take(tx, &after, &j->c->me->dev_id, j->envelopes,
-		bundle_of(&v, &before, &after),
-		fresh != NULL ? &fresh->dev_id : NULL, e) < 0 ||
+		bundle_of(&v, &before, &after), e) < 0 ||
 	    entries_end_removed(tx, j->c, &before, &after, e) < 0 ||
 	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;

@@ -199,14 +199,16 @@ check_all_escrowed(const struct checklist *l, const struct circle *c,
 /* What may stand in such a bundle beside what the checklist knows. */
 static bool
 belongs(const struct account_envelope *v, enum envelopes_bundle kind,
-    const struct circle *circle, const struct id *to)
+    const struct circle *circle)
 {
+	const struct member *last = &circle->members[circle->n_members - 1];
+
 	switch (kind) {
 	case ENVELOPES_WHOLE:
 		return v->epoch == circle->key.epoch || v->purpose == 8;
 	case ENVELOPES_ONE:
 		return v->epoch == circle->key.epoch && v->purpose == 1 &&
-		    id_equal(&v->receiver, to);
+		    id_equal(&v->receiver, &last->device.dev_id);
 	case ENVELOPES_RECOVERY:
 		return v->epoch == circle->key.epoch && v->purpose == 1 &&
 		    circle_member(circle, &v->receiver) == NULL;
@@ -221,7 +223,7 @@ belongs(const struct account_envelope *v, enum envelopes_bundle kind,
 int
 envelopes_take(struct tx *tx, const struct circle *circle,
     const struct id *sender, struct bytes envelopes, enum envelopes_bundle kind,
-    const struct id *to, struct err *e)
+    struct err *e)
 {
 	struct scan s = scan_of(envelopes);
 	struct checklist list = { 0 };
@@ -240,7 +242,7 @@ envelopes_take(struct tx *tx, const struct circle *circle,
 			SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
 			return incomplete(
 			    e, "are not signed by who sends them");
-		if (!belongs(&v, kind, circle, to))
+		if (!belongs(&v, kind, circle))
 			return incomplete(e, "do not belong to this entry");
 		if (tick(&list, circle, &v, e) < 0 ||
 		    account_add_envelope(tx, &circle->uid, &v, e) < 0)

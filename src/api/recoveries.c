@@ -18,9 +18,9 @@
 #define DAY_MS (24 * HOUR_MS)
 #define TRIES_MS (10 * 60 * 1000)
 #define OPEN_PER_DAY 20 /* recoveries begun from one address */
-#define OPEN_PER_ADDRESS \
-	64 /* for one name, that wait for somebody to help: \
-			       more than an address begins in two days */
+/* For one name, that wait for somebody to help: more than an address begins in
+ * two days. */
+#define OPEN_PER_ADDRESS 64
 #define OPEN_PER_NAME 512 /* and from all other addresses */
 
 /* ---- beginning ---- */
@@ -45,27 +45,46 @@ way_of(const char *name)
 	return NULL;
 }
 
-/* The keyref that belongs to what was shown, of a key in force. */
+/* What proves that one has a recovery key. */
+struct shown {
+	uint8_t kind;
+	struct digest verifier; /* SHA-256 of what is shown, as it is stored */
+};
+
+static int
+take_shown(const struct call *c, uint8_t kind, struct shown *out, struct err *e)
+{
+	OWN(buf_free) struct buf verifier = { 0 };
+
+	if (jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &verifier, e) < 0)
+		return -1;
+	out->kind = kind;
+	digest_of(buf_bytes(&verifier), &out->verifier);
+	return 0;
+}
+
+/* The keyref that belongs to it, of a key in force; zeros: there is none. */
 static int
 find_key(struct tx *tx, const struct call *c, const struct id *uid,
-    uint8_t kind, struct bytes shown, struct id *keyref, bool *found,
-    struct err *e)
+    const struct shown *shown, struct id *keyref, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	struct digest verifier;
-	bool row;
+	bool row, good;
 
-	digest_of(shown, &verifier);
-	*found = false;
+	*keyref = (struct id){ { 0 } };
 	if (sql_first(tx, e, &s, &row,
 		"SELECT keyref FROM recovery WHERE uid = ? AND kind = ?"
 		" AND verifier = ?",
-		"iud", uid, (uint64_t)kind, &verifier) < 0)
+		"iud", uid, (uint64_t)shown->kind, &shown->verifier) < 0)
 		return -1;
 	if (!row)
 		return 0;
 	stmt_got_copy(s, 0, keyref->b, ID_BYTES);
-	return recovering_in_force(tx, c, uid, keyref, found, e);
+	if (recovering_in_force(tx, c, uid, keyref, &good, e) < 0)
+		return -1;
+	if (!good)
+		*keyref = (struct id){ { 0 } };
+	return 0;
 }
 
 static int
@@ -148,17 +167,16 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
     struct recovering *r, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
-	OWN(buf_free) struct buf shown = { 0 };
 	OWN(buf_free) struct buf key = { 0 };
 	const char *os = json_string_value(json_object_get(c->in, "os"));
+	bool by_key = way->kind != 0, known;
+	struct shown shown;
 	struct account a;
 	struct device d;
-	bool known, proven = false;
 
 	if (jsonio_bytes(c->in, "device", 0, &r->device, e) < 0 ||
 	    jsonio_bytes(c->in, "nonce", ID_BYTES, &nonce, e) < 0 ||
-	    (way->kind != 0 &&
-		jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &shown, e) < 0))
+	    (by_key && take_shown(c, way->kind, &shown, e) < 0))
 		return -1;
 	struct scan s = scan_of(buf_bytes(&r->device));
 	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
@@ -173,19 +191,17 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 	if (known)
 		r->uid = a.uid;
 	r->known = known;
-	if (way->kind != 0 &&
-	    find_key(tx, c, &r->uid, way->kind, buf_bytes(&shown), &r->keyref,
-		&proven, e) < 0)
+	if (by_key && find_key(tx, c, &r->uid, &shown, &r->keyref, e) < 0)
 		return -1;
-	if (way->kind != 0 && !proven)
+	if (by_key && id_zero(&r->keyref))
 		return server_refuse(c, ERR_RECOVERY_CODE,
 		    "the name is wrong, or this is no recovery %s of that "
 		    "account",
 		    way->name);
-	if ((!proven && make_room(tx, c, r, e) < 0) ||
+	if ((!by_key && make_room(tx, c, r, e) < 0) ||
 	    insert(tx, c, r, buf_bytes(&nonce), os, e) < 0)
 		return -1;
-	if (!proven)
+	if (!by_key)
 		return 0;
 	int64_t wait =
 	    way->waits ? (int64_t)c->s->config.recovery_wait_s * 1000 : 0;
@@ -285,11 +301,10 @@ int
 recoveries_prove(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
-	OWN(buf_free) struct buf shown = { 0 };
-	struct id keyref;
-	bool found = false;
+	struct id keyref = { { 0 } };
+	struct shown shown;
 
-	if (jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &shown, e) < 0 ||
+	if (take_shown(c, RECOVERY_CONTACT, &shown, e) < 0 ||
 	    recovering_of(tx, c, &r, e) < 0)
 		return -1;
 	if (r.state == RECOVER_WAITING && strcmp(r.way, "contact") == 0)
@@ -299,10 +314,9 @@ recoveries_prove(struct tx *tx, struct call *c, struct err *e)
 		    "this recovery waits for no contact any more");
 	/* A code alone begins no wait: its contact must have come, too. */
 	if (r.known && !id_zero(&r.keyref) &&
-	    find_key(tx, c, &r.uid, RECOVERY_CONTACT, buf_bytes(&shown),
-		&keyref, &found, e) < 0)
+	    find_key(tx, c, &r.uid, &shown, &keyref, e) < 0)
 		return -1;
-	if (!found || !id_equal(&keyref, &r.keyref))
+	if (id_zero(&keyref) || !id_equal(&keyref, &r.keyref))
 		return err_set(e, ERR_RECOVERY_CODE,
 		    "what the contact has sent is no half of a recovery "
 		    "contact of this account, or not any more");
@@ -450,7 +464,7 @@ recoveries_finish(struct tx *tx, struct call *c, struct err *e)
 		0 ||
 	    (v.type == CIRCLE_RESET && begin_anew(tx, &after, e) < 0) ||
 	    envelopes_take(tx, &after, fresh, buf_bytes(&envelopes),
-		ENVELOPES_WHOLE, NULL, e) < 0 ||
+		ENVELOPES_WHOLE, e) < 0 ||
 	    entries_end_removed(tx, c, &before, &after, e) < 0 ||
 	    recoverykeys_tidy(tx, &after, e) < 0 ||
 	    new_record(tx, c, &r.uid, e) < 0)

@@ -199,11 +199,9 @@ born_lately(struct tx *tx, const struct call *c, const struct circle *circle,
 static int
 check_key(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 {
-	const char *token = json_string_value(json_object_get(c->in, "join"));
-	bool proved = false;
+	bool proved;
 
-	if (token != NULL &&
-	    seckeys_proved(tx, c, &p->uid, &p->dev_id, token, &proved, e) < 0)
+	if (seckeys_proved(tx, c, &p->uid, &p->dev_id, &proved, e) < 0)
 		return -1;
 	return proved
 	    ? 0

@@ -223,10 +223,16 @@ signin_start(struct tx *tx, struct call *c, struct err *e)
 
 /* ---- KE3 ---- */
 
+/* A login whose password was right. Wipe the key. */
+struct proven {
+	struct id login, uid;
+	uint8_t session_key[OPRF_HASH];
+};
+
 /* Check a login's KE3. *ok false: refused with wrong-password-or-name. */
 static int
-check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
-    uint8_t session_key[static OPRF_HASH], bool *ok, struct err *e)
+check_login(
+    struct tx *tx, struct call *c, struct proven *p, bool *ok, struct err *e)
 {
 	OWN(buf_free) struct buf ke3 = { 0 };
 	OWN(stmt_done) struct stmt *s = NULL;
@@ -236,42 +242,42 @@ check_login(struct tx *tx, struct call *c, struct id *login, struct id *uid,
 	bool row, known = false;
 
 	*ok = false;
-	if (jsonio_id(c->in, "login", login, e) < 0 ||
+	if (jsonio_id(c->in, "login", &p->login, e) < 0 ||
 	    jsonio_bytes(c->in, "ke3", OPAQUE_KE3, &ke3, e) < 0 ||
 	    sql_first(tx, e, &s, &row,
 		"SELECT uid, known, state FROM login WHERE id = ?"
 		" AND done = 0 AND expires_ms > ?",
-		"in", login, c->now_ms) < 0)
+		"in", &p->login, c->now_ms) < 0)
 		return -1;
 	if (!row)
 		return err_set(e, ERR_CODE_EXPIRED,
 		    "this sign-in is not waiting any more");
-	stmt_got_copy(s, 0, uid->b, ID_BYTES);
+	stmt_got_copy(s, 0, p->uid.b, ID_BYTES);
 	known = stmt_got_u64(s, 1) != 0;
 	stmt_got_copy(s, 2, state, sizeof state);
 	stmt_done(&s);
-	int wrong = opsrv_finish(state, ke3.p, session_key, &why);
+	int wrong = opsrv_finish(state, ke3.p, p->session_key, &why);
 	sodium_memzero(state, sizeof state);
 	if (wrong < 0 || !known) {
 		/* The same work for a name that is not there. */
-		if (server_event(tx, c, known ? uid : &nobody, "signin_failed",
-			NULL, "", e) < 0)
+		if (server_event(tx, c, known ? &p->uid : &nobody,
+			"signin_failed", NULL, "", e) < 0)
 			return -1;
 		if (sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
-			login) < 0)
+			&p->login) < 0)
 			return -1;
 		return server_refuse(
 		    c, ERR_WRONG_PASSWORD, "the name or the password is wrong");
 	}
 	*ok = true;
-	if (was_right(tx, c, uid, e) < 0)
+	if (was_right(tx, c, &p->uid, e) < 0)
 		return -1;
 	/* The session key stays for a while: what follows is bound to it. */
 	return sql_run(tx, e,
 	    "UPDATE login SET done = 1, state = ?, expires_ms = ?"
 	    " WHERE id = ?",
-	    "bni", bytes_of(session_key, OPRF_HASH), c->now_ms + DONE_MS,
-	    login);
+	    "bni", bytes_of(p->session_key, OPRF_HASH), c->now_ms + DONE_MS,
+	    &p->login);
 }
 
 /* HMAC under HKDF(session key, label | NUL), as the client does. */
@@ -331,10 +337,18 @@ make_room(
 	return 0;
 }
 
+/* Who asks to be let in, and where. */
+struct joiner {
+	struct id uid;
+	struct bytes device;
+	const char *asker; /* see joins_asker */
+};
+
 static int
-open_join(struct tx *tx, struct call *c, const struct id *uid,
-    struct bytes device, const char *asker, bool shown, struct err *e)
+open_join(struct tx *tx, struct call *c, const struct joiner *j, bool shown,
+    struct err *e)
 {
+	const struct id *uid = &j->uid;
 	static const struct id nobody;
 	OWN(buf_free) struct buf token = { 0 };
 	OWN(buf_free) struct buf machine = { 0 };
@@ -361,8 +375,9 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 		" machine, asker)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
 		"iidnnbbssiubs", &join, uid, &stored, c->now_ms,
-		c->now_ms + JOIN_MS, device, buf_bytes(&nonce), os, c->q->peer,
-		&nobody, (uint64_t)shown, buf_bytes(&machine), asker) < 0 ||
+		c->now_ms + JOIN_MS, j->device, buf_bytes(&nonce), os,
+		c->q->peer, &nobody, (uint64_t)shown, buf_bytes(&machine),
+		j->asker) < 0 ||
 	    (shown &&
 		(server_event(tx, c, uid, "join_opened", NULL, os, e) < 0 ||
 		    account_unthrottle(tx, buf_text(&told), e) < 0)) ||
@@ -381,27 +396,27 @@ open_join(struct tx *tx, struct call *c, const struct id *uid,
 
 /* Trusted devices are asked only when the person wants that way. */
 static int
-begin_join(struct tx *tx, struct call *c, const struct id *uid,
-    struct bytes device, const char *asker, struct err *e)
+begin_join(struct tx *tx, struct call *c, const struct joiner *j, struct err *e)
 {
 	const char *with = json_string_value(json_object_get(c->in, "with"));
 	enum factor_way way;
 	struct factors f;
 	bool ok = true;
 
-	if (factor_of(tx, uid, &f, e) < 0)
+	if (factor_of(tx, &j->uid, &f, e) < 0)
 		return -1;
 	if (with == NULL || strcmp(with, "device") == 0)
 		return f.has[FACTOR_KEY] ? factor_key_required(e)
-		    : joins_may_prompt(tx, c, uid, asker, &ok, e) < 0 ? -1
-		    : ok ? open_join(tx, c, uid, device, asker, true, e)
+		    : joins_may_prompt(tx, c, &j->uid, j->asker, &ok, e) < 0
+		    ? -1
+		    : ok ? open_join(tx, c, j, true, e)
 			 : 0;
 	/* Which one is chosen when the ways are known. */
 	if (strcmp(with, "factor") == 0)
-		return open_join(tx, c, uid, device, asker, false, e);
+		return open_join(tx, c, j, false, e);
 	if (factor_parse(with, &way, e) < 0 || factor_allowed(&f, way, e) < 0)
 		return -1;
-	return open_join(tx, c, uid, device, asker, false, e);
+	return open_join(tx, c, j, false, e);
 }
 
 int
@@ -412,8 +427,7 @@ signin_finish(struct tx *tx, struct call *c, struct err *e)
 	OWN(buf_free) struct buf mac = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf asker = { 0 };
-	uint8_t key[OPRF_HASH];
-	struct id login, uid;
+	struct proven p;
 	struct device d;
 	bool ok;
 
@@ -425,20 +439,21 @@ signin_finish(struct tx *tx, struct call *c, struct err *e)
 	if (device_take(&s, &d, e) < 0 || !scan_done(&s))
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not well-formed");
-	if (check_login(tx, c, &login, &uid, key, &ok, e) < 0)
+	if (check_login(tx, c, &p, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
-	id_put(&m, &login);
+	id_put(&m, &p.login);
 	buf_put_bytes(&m, buf_bytes(&nonce));
 	buf_put_bytes(&m, buf_bytes(&device));
-	ok = mac_holds(key, "aumbry signin v1", buf_bytes(&m), &mac);
-	sodium_memzero(key, sizeof key);
+	ok = mac_holds(p.session_key, "aumbry signin v1", buf_bytes(&m), &mac);
+	sodium_memzero(p.session_key, sizeof p.session_key);
 	if (!ok)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the device's record is not the one that was proven");
 	joins_asker(c, d.class, os_of(c), &asker);
-	return begin_join(tx, c, &uid, buf_bytes(&device), buf_text(&asker), e);
+	struct joiner j = { p.uid, buf_bytes(&device), buf_text(&asker) };
+	return begin_join(tx, c, &j, e);
 }
 
 /* ---- step-up ---- */
@@ -464,24 +479,23 @@ signin_step_start(struct tx *tx, struct call *c, struct err *e)
 int
 signin_step_finish(struct tx *tx, struct call *c, struct err *e)
 {
-	uint8_t key[OPRF_HASH];
-	struct id login, uid;
+	struct proven p;
 	struct factors f;
 	bool ok, lost;
 
-	if (check_login(tx, c, &login, &uid, key, &ok, e) < 0)
+	if (check_login(tx, c, &p, &ok, e) < 0)
 		return -1;
-	sodium_memzero(key, sizeof key);
+	sodium_memzero(p.session_key, sizeof p.session_key);
 	if (!ok)
 		return 0;
-	if (!id_equal(&uid, &c->me->uid))
+	if (!id_equal(&p.uid, &c->me->uid))
 		return err_set(
 		    e, ERR_BAD_REQUEST, "this proof is another account's");
 	if (account_password_proven(tx, &c->me->token, c->now_ms, e) < 0 ||
-	    factor_of(tx, &uid, &f, e) < 0 || lost_ready(tx, c, &lost, e) < 0)
+	    factor_of(tx, &p.uid, &f, e) < 0 || lost_ready(tx, c, &lost, e) < 0)
 		return -1;
 	return factor_any(&f) && !lost
-	    ? factor_put_methods(tx, c, &uid, false, e)
+	    ? factor_put_methods(tx, c, &p.uid, false, e)
 	    : factor_step_up(tx, c, e);
 }
 

@@ -230,7 +230,7 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
 	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
 	    envelopes_take(tx, &circle, &circle.members[0].device.dev_id,
-		buf_bytes(&envelopes), ENVELOPES_WHOLE, NULL, e) < 0)
+		buf_bytes(&envelopes), ENVELOPES_WHOLE, e) < 0)
 		return -1;
 	bool standard = circle.protection == PROTECTION_STANDARD;
 	if ((standard && protections_register(tx, c, &a.uid, e) < 0) ||

@@ -208,11 +208,10 @@ phone_confirm(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf hint = { 0 };
 	struct phone p;
-	bool ok;
 
-	if (phone_check(tx, c, &c->me->uid, false, -1, &p, &ok, e) < 0)
+	if (phone_check(tx, c, &c->me->uid, PHONE_NEW, &p, e) < 0)
 		return -1;
-	if (!ok)
+	if (p.number[0] == '\0')
 		return 0;
 	phone_hint(&hint, p.number);
 	jsonio_put_text(c->out, "number", p.number);

@@ -195,10 +195,17 @@ phone_sending(
 
 enum verdict { NONE, LATE, RIGHT };
 
-/* Whose code it is, among those (not) confirmed; call < 0: sent in any way. */
+/* A code as it was typed, and where to look for it. */
+struct typed {
+	const struct id *uid;
+	enum phone_code which;
+	char code[CODE_DIGITS + 1];
+};
+
+/* Whose code it is. */
 static int
-match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
-    bool confirmed, int call, struct phone *out, enum verdict *v, struct err *e)
+match(struct tx *tx, struct call *c, const struct typed *t, struct phone *out,
+    enum verdict *v, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	int row;
@@ -208,16 +215,18 @@ match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 		"SELECT id, number, call, confirmed, code, code_until_ms,"
 		" code_call FROM phone WHERE uid = ? AND confirmed = ?"
 		" AND code_until_ms > 0",
-		"iu", uid, (uint64_t)confirmed) < 0)
+		"iu", t->uid, (uint64_t)(t->which != PHONE_NEW)) < 0)
 		return -1;
 	while ((row = sql_next(s, e)) > 0) {
 		struct digest want, got;
 		struct phone p;
 		phone_take(s, &p);
 		stmt_got_copy(s, 4, want.b, DIGEST_BYTES);
-		code_mac(c, uid, p.number, code, &got);
+		code_mac(c, t->uid, p.number, t->code, &got);
+		bool called = stmt_got_u64(s, 6) != 0;
 		if (!digest_equal(&want, &got) ||
-		    (call >= 0 && stmt_got_u64(s, 6) != (uint64_t)call))
+		    (t->which != PHONE_NEW &&
+			called != (t->which == PHONE_CALL)))
 			continue;
 		*out = p;
 		*v = stmt_got_i64(s, 5) > c->now_ms ? RIGHT : LATE;
@@ -226,32 +235,33 @@ match(struct tx *tx, struct call *c, const struct id *uid, const char *code,
 }
 
 int
-phone_check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
-    int call, struct phone *p, bool *ok, struct err *e)
+phone_check(struct tx *tx, struct call *c, const struct id *uid,
+    enum phone_code which, struct phone *p, struct err *e)
 {
-	const char *way = call < 0 ? TRIES : call > 0 ? "call" : "text";
+	static const char *const ways[] = { TRIES, "text", "call" };
+	struct typed t = { .uid = uid, .which = which };
+	struct phone found;
 	const char *typed = "";
-	char code[CODE_DIGITS + 1];
 	enum verdict v;
+	bool ok;
 
-	*ok = false;
+	p->number[0] = '\0';
 	if (jsonio_text(c->in, "code", &typed, e) < 0)
 		return -1;
-	if (!code_take(c, typed, "by text or call", code))
+	if (!code_take(c, typed, "by text or call", t.code))
 		return 0;
-	if (code_try(tx, c, uid, TRIES, ok, e) < 0)
+	if (code_try(tx, c, uid, TRIES, &ok, e) < 0)
 		return -1;
-	if (!*ok)
+	if (!ok)
 		return 0;
-	*ok = false;
-	if (match(tx, c, uid, code, confirmed, call, p, &v, e) < 0)
+	if (match(tx, c, &t, &found, &v, e) < 0)
 		return -1;
 	if (v == LATE)
 		return server_refuse(
 		    c, ERR_CODE_EXPIRED, "that code is older than 10 minutes");
 	if (v == NONE)
-		return code_wrong(tx, c, uid, way, e);
-	*ok = true;
+		return code_wrong(tx, c, uid, ways[which], e);
+	*p = found;
 	return code_tried_well(tx, c, uid, TRIES, e) < 0
 	    ? -1
 	    : sql_run(tx, e,
@@ -260,22 +270,31 @@ phone_check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
 		  "is", uid, p->number);
 }
 
+static int
+check_as(struct tx *tx, struct call *c, const struct id *uid,
+    enum phone_code which, bool *ok, struct err *e)
+{
+	struct phone p;
+
+	*ok = false;
+	if (phone_check(tx, c, uid, which, &p, e) < 0)
+		return -1;
+	*ok = p.number[0] != '\0';
+	return 0;
+}
+
 int
 phone_check_text(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
     struct err *e)
 {
-	struct phone p;
-
-	return phone_check(tx, c, uid, true, 0, &p, ok, e);
+	return check_as(tx, c, uid, PHONE_TEXT, ok, e);
 }
 
 int
 phone_check_call(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
     struct err *e)
 {
-	struct phone p;
-
-	return phone_check(tx, c, uid, true, 1, &p, ok, e);
+	return check_as(tx, c, uid, PHONE_CALL, ok, e);
 }
 
 /* ---- for who proves ---- */

@@ -21,12 +21,14 @@ MUST_CHECK int phone_gateway(const struct call *c, bool call, struct err *e);
 MUST_CHECK int phone_send_code(struct tx *tx, struct call *c,
     const struct phone *p, bool call, struct err *e);
 
+/* Which codes are meant: one to a number that is still to be confirmed, however
+ * it went there; or to one that is, by text or by call. */
+enum phone_code { PHONE_NEW, PHONE_TEXT, PHONE_CALL };
+
 /*
- * The code in c->in, among numbers that are (not) confirmed.
+ * The code in c->in.
  *
- * call  1: came by call, 0: by text, -1: in any way.
- * p     whose code it is.
- * ok    false: refused.
+ * p  whose code it is; an empty number: refused.
  */
 MUST_CHECK int phone_check(struct tx *tx, struct call *c, const struct id *uid,
-    bool confirmed, int call, struct phone *p, bool *ok, struct err *e);
+    enum phone_code which, struct phone *p, struct err *e);

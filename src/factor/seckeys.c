@@ -249,11 +249,12 @@ take_membership(
 }
 
 static int
-insert(struct tx *tx, struct call *c, const struct id *id, const char *name,
+insert(struct tx *tx, struct call *c, const char *name,
     const struct webauthn_key *k, const struct membership *m, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct bytes credential = bytes_of(k->id, k->id_n);
+	struct id id;
 	bool row;
 
 	if (sql_first(tx, e, &s, &row,
@@ -269,11 +270,13 @@ insert(struct tx *tx, struct call *c, const struct id *id, const char *name,
 	if (row)
 		return err_set(
 		    e, ERR_CONFLICT, "this security key is there already");
+	id_random(&id);
+	jsonio_put_id(c->out, "id", &id);
 	return sql_run(tx, e,
 	    "INSERT INTO security_key (uid, id, credential, name, alg, key,"
 	    " counter, added_ms, used_ms, blocked, member, birth_pin)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
-	    "iibsnbunib", &c->me->uid, id, credential, name, (int64_t)k->alg,
+	    "iibsnbunib", &c->me->uid, &id, credential, name, (int64_t)k->alg,
 	    bytes_of(k->pk, k->pk_n), (uint64_t)k->counter, c->now_ms,
 	    &m->dev_id, buf_bytes(&m->birth));
 }
@@ -311,7 +314,6 @@ seckeys_finish(struct tx *tx, struct call *c, struct err *e)
 	struct webauthn_key key;
 	struct err why;
 	const char *name = "";
-	struct id id;
 	bool ok;
 
 	if (jsonio_text(c->in, "name", &name, e) < 0 ||
@@ -335,10 +337,7 @@ seckeys_finish(struct tx *tx, struct call *c, struct err *e)
 	if (webauthn_register(&ask, buf_bytes(&client), buf_bytes(&attestation),
 		&key, &why) < 0)
 		return server_refuse(c, why.code, "%s", why.msg);
-	id_random(&id);
-	jsonio_put_id(c->out, "id", &id);
-	return insert(tx, c, &id, name, &key, &m, e) < 0 ? -1
-							 : came(tx, c, name, e);
+	return insert(tx, c, name, &key, &m, e) < 0 ? -1 : came(tx, c, name, e);
 }
 
 /* ---- remove ---- */

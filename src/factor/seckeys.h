@@ -50,12 +50,11 @@ MUST_CHECK int seckeys_check(struct tx *tx, struct call *c,
     const struct id *uid, bool *ok, struct err *e);
 
 /*
- * Was the key that is this member proven by the request to join with that
- * token, and does the request still wait?
+ * Was the key that is this member proven by the request to join whose token is
+ * "join" in c->in, and does the request still wait?
  */
 MUST_CHECK int seckeys_proved(struct tx *tx, const struct call *c,
-    const struct id *uid, const struct id *member, const char *token,
-    bool *proved, struct err *e);
+    const struct id *uid, const struct id *member, bool *proved, struct err *e);
 
 /* A challenge to prove one; keys shown, added in two calls, taken out. */
 server_call_fn seckeys_ask, seckeys_list, seckeys_start, seckeys_finish,

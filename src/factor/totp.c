@@ -147,15 +147,18 @@ wrong(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 }
 
 static int
-check(struct tx *tx, struct call *c, const struct id *uid, const char *typed,
-    bool confirmed, bool *ok, struct err *e)
+check(struct tx *tx, struct call *c, const struct id *uid, bool confirmed,
+    bool *ok, struct err *e)
 {
+	const char *typed = "";
 	OWN(stmt_done) struct stmt *s = NULL;
 	char code[CODE_DIGITS + 1];
 	uint8_t secret[SECRET];
 	bool row;
 
 	*ok = false;
+	if (jsonio_text(c->in, "code", &typed, e) < 0)
+		return -1;
 	if (!code_take(c, typed, "of the authenticator", code))
 		return 0;
 	if (code_try(tx, c, uid, KIND, ok, e) < 0)
@@ -190,12 +193,7 @@ int
 totp_check(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
     struct err *e)
 {
-	const char *code = "";
-
-	*ok = false;
-	return jsonio_text(c->in, "code", &code, e) < 0
-	    ? -1
-	    : check(tx, c, uid, code, true, ok, e);
+	return check(tx, c, uid, true, ok, e);
 }
 
 int
@@ -211,11 +209,9 @@ totp_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
 int
 totp_confirm(struct tx *tx, struct call *c, struct err *e)
 {
-	const char *code = "";
 	bool ok;
 
-	if (jsonio_text(c->in, "code", &code, e) < 0 ||
-	    check(tx, c, &c->me->uid, code, false, &ok, e) < 0)
+	if (check(tx, c, &c->me->uid, false, &ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;

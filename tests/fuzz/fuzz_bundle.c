@@ -69,8 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(stored); i++)
 		stored[i] = 0;
 	if (envelopes_take(NULL, &circle, &circle.members[0].device.dev_id,
-		buf_bytes(&bundle), kind, &circle.members[1].device.dev_id,
-		&e) < 0)
+		buf_bytes(&bundle), kind, &e) < 0)
 		return 0;
 	/* What is whole has S for both and each category's keys; no recovery
 	 * key is named, so none is taken. */

@@ -12,8 +12,6 @@
 #include "server/ordered.h"
 #include "server/restored.h"
 
-#include <string.h>
-
 /* Entries an hour that one account's devices may add, so that none of them
  * makes the circle dear for everybody who reads it. Removals and vetoes are
  * not counted: nothing may stand in their way. */

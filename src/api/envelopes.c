@@ -5,8 +5,6 @@
 #include "api/api.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { PURPOSE_PREVIOUS = 2, PURPOSE_EARLIER = 11 };
 

@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "factor/factor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define HOUR_MS (3600 * 1000LL)

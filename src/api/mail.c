@@ -7,7 +7,6 @@
 #include "server/notice.h"
 
 #include <sodium.h>
-#include <string.h>
 
 #define CODE_MS (15 * 60 * 1000LL)
 #define SENDS 5 /* codes in an hour */

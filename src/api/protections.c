@@ -5,8 +5,6 @@
 #include "api/api.h"
 #include "server/escrowlink.h"
 
-#include <string.h>
-
 #define BEGUN_MS (3600 * 1000LL) /* an entry follows at once, or never */
 
 int

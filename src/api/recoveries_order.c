@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "server/escrowlink.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct order_job {

@@ -26,13 +26,13 @@ struct recovering {
 	struct buf device;
 };
 
-void recovering_free(struct recovering *r);
-
-/* The recovery of the caller's token. errors: not-found. */
+/* The recovery of the caller's token (errors: not-found), or one by its ID.
+ * What `out` held before is freed. */
 MUST_CHECK int recovering_of(
     struct tx *tx, const struct call *c, struct recovering *out, struct err *e);
 MUST_CHECK int recovering_load(struct tx *tx, const struct id *id,
     struct recovering *out, bool *found, struct err *e);
+void recovering_free(struct recovering *r);
 
 /*
  * May it go on now: proven, its wait over, not stopped?

@@ -5,7 +5,6 @@
 #include "api/api.h"
 #include "server/ordered.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define BIRTH_PIN (4 + 3 * DIGEST_BYTES)

@@ -3,7 +3,6 @@
  * the account's owner. */
 #include "api/api.h"
 
-#include "api/protections.h"
 #include "api/recovering.h"
 #include "base/text.h"
 #include "server/escrowlink.h"

@@ -9,7 +9,6 @@
 #include "factor/factor.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOGIN_MS (5 * 60 * 1000) /* a KE2 waits this long for its KE3 */

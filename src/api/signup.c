@@ -9,7 +9,6 @@
 #include "server/escrowlink.h"
 #include "server/invite.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #define TICKET_MS (10 * 60 * 1000) /* a sign-up takes a person's minutes */

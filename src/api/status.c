@@ -5,8 +5,6 @@
 #include "base/text.h"
 #include "factor/factor.h"
 
-#include <string.h>
-
 #define EVENTS_MAX 200 /* in one answer */
 
 /* ---- account ---- */

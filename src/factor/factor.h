@@ -25,6 +25,7 @@ struct factors {
 	bool has[FACTOR_WAYS];
 };
 
+/* Which ways the account has; which of them count, factor_allowed says. */
 MUST_CHECK int factor_of(
     struct tx *tx, const struct id *uid, struct factors *out, struct err *e);
 /* Is there one that two-factor can fall back on? */

@@ -2,7 +2,6 @@
 /* phone.c: the phone numbers of an account. */
 #include "factor/phone_in.h"
 
-#include "base/text.h"
 #include "base/typed.h"
 #include "factor/factor.h"
 

@@ -20,13 +20,15 @@ bool phone_parse(const char *text, char out[static PHONE_NUMBER + 1]);
 /* "••• 67" */
 void phone_hint(struct buf *out, const char *number);
 
+/* For the table of ways: does this server's gateway send texts, or call; has
+ * the account a confirmed number for it; is the code in c->in right? *ok false:
+ * refused. */
 bool phone_can_text(const struct server *s);
 bool phone_can_call(const struct server *s);
 MUST_CHECK int phone_has_text(
     struct tx *tx, const struct id *uid, bool *has, struct err *e);
 MUST_CHECK int phone_has_call(
     struct tx *tx, const struct id *uid, bool *has, struct err *e);
-/* The code in c->in. *ok false: refused. */
 MUST_CHECK int phone_check_text(struct tx *tx, struct call *c,
     const struct id *uid, bool *ok, struct err *e);
 MUST_CHECK int phone_check_call(struct tx *tx, struct call *c,

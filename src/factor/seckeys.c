@@ -101,8 +101,8 @@ seckeys_take(struct tx *tx, struct call *c, enum seckeys_kind kind,
 
 /* ---- what there is ---- */
 
-int
-seckeys_count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
+static int
+count(struct tx *tx, const struct id *uid, uint64_t *n, struct err *e)
 {
 	return sql_count(tx, e, n,
 	    "SELECT COUNT(*) FROM security_key WHERE uid = ?", "i", uid);
@@ -113,7 +113,7 @@ seckeys_has(struct tx *tx, const struct id *uid, bool *has, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (seckeys_count(tx, uid, &n, e) < 0)
+	if (count(tx, uid, &n, e) < 0)
 		return -1;
 	*has = n >= SECKEYS_LEAST;
 	return 0;
@@ -160,7 +160,7 @@ room_for_more(struct tx *tx, struct call *c, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (seckeys_count(tx, &c->me->uid, &n, e) < 0)
+	if (count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	if (n < SECKEYS_MOST)
 		return 0;
@@ -289,7 +289,7 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 
 	if (server_event(tx, c, &c->me->uid, "security_key_added",
 		&c->me->dev_id, name, e) < 0 ||
-	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
+	    count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "keys", n);
 	jsonio_put_true(c->out, "on", n >= SECKEYS_LEAST);
@@ -379,7 +379,7 @@ remove_one(struct tx *tx, struct call *c, struct err *e)
 	struct id id;
 
 	if (one_by_name(tx, c, &id, &name, e) < 0 ||
-	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
+	    count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	if (n == SECKEYS_LEAST) {
 		(void)err_set(e, ERR_PERMISSION,
@@ -409,7 +409,7 @@ remove_all(struct tx *tx, struct call *c, struct err *e)
 
 	if (factor_may_go(tx, c, FACTOR_KEY, "a pair of security keys", e) <
 		0 ||
-	    seckeys_count(tx, &c->me->uid, &n, e) < 0)
+	    count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "keys", 0);
 	jsonio_put_true(c->out, "on", false);

@@ -40,9 +40,6 @@ MUST_CHECK int seckeys_take(struct tx *tx, struct call *c,
 /* The input of every key's PRF for this account. */
 void seckeys_prf_input(const struct id *uid, struct digest *out);
 
-MUST_CHECK int seckeys_count(
-    struct tx *tx, const struct id *uid, uint64_t *n, struct err *e);
-
 /* For the table of ways: are the keys in force; does an assertion hold? */
 MUST_CHECK int seckeys_has(
     struct tx *tx, const struct id *uid, bool *has, struct err *e);

@@ -2,7 +2,6 @@
 /* seckeys_prove.c: a security key as the second factor. */
 #include "factor/seckeys.h"
 
-#include "base/text.h"
 #include "factor/factor.h"
 
 #include <string.h>

@@ -4,9 +4,10 @@
 
 #include "server/server.h"
 
+/* For the table of ways: is there a confirmed app; is the code in c->in right,
+ * of now, and not used before? *ok false: refused. errors: factor-missing. */
 MUST_CHECK int totp_has(
     struct tx *tx, const struct id *uid, bool *has, struct err *e);
-/* The code in c->in. *ok false: refused. */
 MUST_CHECK int totp_check(struct tx *tx, struct call *c, const struct id *uid,
     bool *ok, struct err *e);
 

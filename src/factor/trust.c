@@ -2,8 +2,6 @@
 /* trust.c: the cookie of a trusted browser. */
 #include "factor/trust.h"
 
-#include "factor/factor.h"
-
 #include <string.h>
 
 #define COOKIE "aumbry_trust"

@@ -40,14 +40,14 @@ accepts(const char *list, const char *encoding)
 	return false;
 }
 
-static int
-serve(const char *path, const struct request *q, struct response *r,
-    struct err *e)
+int
+page_get(void *app, const struct request *q, struct response *r, struct err *e)
 {
-	const struct page_file *f = find(path);
+	const struct page_file *f = find(q->pattern);
 	const char *known = http_header(q, "If-None-Match");
 	const char *encodings = http_header(q, "Accept-Encoding");
 
+	(void)app;
 	if (f == NULL)
 		return err_set(e, ERR_NOT_FOUND,
 		    "this server was built without its account page");
@@ -74,19 +74,3 @@ serve(const char *path, const struct request *q, struct response *r,
 	}
 	return 0;
 }
-
-#define PAGE(name, path) \
-	int name(void *app, const struct request *q, struct response *r, \
-	    struct err *e) \
-	{ \
-		(void)app; \
-		return serve(path, q, r, e); \
-	}
-
-PAGE(page_root, "/")
-PAGE(page_style, "/app.css")
-PAGE(page_early, "/early.js")
-PAGE(page_script, "/app.js")
-PAGE(page_worker, "/worker.js")
-PAGE(page_core, "/core.wasm")
-PAGE(page_icon, "/icon.svg")

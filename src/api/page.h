@@ -18,6 +18,5 @@ struct page_file {
 extern const struct page_file page_files[];
 extern const size_t page_n_files;
 
-/* One file each, compressed as the browser takes it; 304 when it has it. */
-http_handle_fn page_root, page_style, page_early, page_script, page_worker,
-    page_core, page_icon;
+/* The file whose path the route is, compressed as the browser takes it. */
+http_handle_fn page_get;

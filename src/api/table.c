@@ -26,13 +26,13 @@
 #define SINK(body) .sink = &body
 
 const struct http_route api_routes[] = {
-	{ "GET", "/", WHO_ANYBODY, 0, HTTP(page_root) },
-	{ "GET", "/app.css", WHO_ANYBODY, 0, HTTP(page_style) },
-	{ "GET", "/app.js", WHO_ANYBODY, 0, HTTP(page_script) },
-	{ "GET", "/early.js", WHO_ANYBODY, 0, HTTP(page_early) },
-	{ "GET", "/worker.js", WHO_ANYBODY, 0, HTTP(page_worker) },
-	{ "GET", "/core.wasm", WHO_ANYBODY, 0, HTTP(page_core) },
-	{ "GET", "/icon.svg", WHO_ANYBODY, 0, HTTP(page_icon) },
+	{ "GET", "/", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/app.css", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/app.js", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/early.js", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/worker.js", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/core.wasm", WHO_ANYBODY, 0, HTTP(page_get) },
+	{ "GET", "/icon.svg", WHO_ANYBODY, 0, HTTP(page_get) },
 	{ "GET", "/v1/server", WHO_ANYBODY, 0, READ(signup_info) },
 	{ "POST", "/v1/signup/start", WHO_NEW, SMALL, WRITE_THEN(signup_start, signup_start_then) },
 	{ "POST", "/v1/signup/finish", WHO_NEW, SMALL, WRITE(signup_finish) },

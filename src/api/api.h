@@ -59,7 +59,8 @@ server_call_fn recoveries_collect;
 server_then_fn recoveries_collect_then;
 /* recoverykeys.c: an account's recovery keys, for its devices. */
 server_call_fn recoverykeys_list, recoverykeys_half, recoverykeys_stage;
-/* recoveries.c: who has lost every device; devices stop or allow it. */
+/* recoveries_begin.c, recoveries.c: who has lost every device; devices stop or
+ * allow it. */
 server_call_fn recoveries_begin, recoveries_look, recoveries_cancel,
     recoveries_keyring, recoveries_prove, recoveries_password,
     recoveries_finish;

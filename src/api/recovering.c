@@ -107,6 +107,8 @@ recovering_proven(struct tx *tx, struct call *c, struct recovering *r,
 	    : 0;
 }
 
+/* ---- which recovery key it is ---- */
+
 int
 recovering_in_force(struct tx *tx, const struct call *c, const struct id *uid,
     const struct id *keyref, bool *yes, struct err *e)
@@ -117,5 +119,41 @@ recovering_in_force(struct tx *tx, const struct call *c, const struct id *uid,
 		return -1;
 	*yes = recovery_find(circle_recovery_at(&circle, (uint64_t)c->now_ms),
 		   keyref) != NULL;
+	return 0;
+}
+
+int
+recovering_take_shown(const struct call *c, uint8_t kind,
+    struct recovering_shown *out, struct err *e)
+{
+	OWN(buf_free) struct buf verifier = { 0 };
+
+	if (jsonio_bytes(c->in, "verifier", DIGEST_BYTES, &verifier, e) < 0)
+		return -1;
+	out->kind = kind;
+	digest_of(buf_bytes(&verifier), &out->verifier);
+	return 0;
+}
+
+int
+recovering_find_key(struct tx *tx, const struct call *c, const struct id *uid,
+    const struct recovering_shown *shown, struct id *keyref, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row, good;
+
+	*keyref = (struct id){ { 0 } };
+	if (sql_first(tx, e, &s, &row,
+		"SELECT keyref FROM recovery WHERE uid = ? AND kind = ?"
+		" AND verifier = ?",
+		"iud", uid, (uint64_t)shown->kind, &shown->verifier) < 0)
+		return -1;
+	if (!row)
+		return 0;
+	stmt_got_copy(s, 0, keyref->b, ID_BYTES);
+	if (recovering_in_force(tx, c, uid, keyref, &good, e) < 0)
+		return -1;
+	if (!good)
+		*keyref = (struct id){ { 0 } };
 	return 0;
 }

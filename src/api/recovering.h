@@ -49,3 +49,17 @@ MUST_CHECK int recovering_in_force(struct tx *tx, const struct call *c,
 /* Begin the wait: it is proven, and everybody is told. */
 MUST_CHECK int recovering_proven(struct tx *tx, struct call *c,
     struct recovering *r, int64_t wait_ms, struct err *e);
+
+/* What proves that one has a recovery key. */
+struct recovering_shown {
+	uint8_t kind;
+	struct digest verifier; /* SHA-256 of what is shown, as it is stored */
+};
+
+/* The "verifier" of a call. errors: bad-request. */
+MUST_CHECK int recovering_take_shown(const struct call *c, uint8_t kind,
+    struct recovering_shown *out, struct err *e);
+/* The keyref that belongs to it, of a key in force; zeros: there is none. */
+MUST_CHECK int recovering_find_key(struct tx *tx, const struct call *c,
+    const struct id *uid, const struct recovering_shown *shown,
+    struct id *keyref, struct err *e);

@@ -3,7 +3,6 @@
 #include "factor/factor.h"
 
 #include "factor/lost.h"
-
 #include "factor/phone.h"
 #include "factor/seckeys.h"
 #include "factor/totp.h"

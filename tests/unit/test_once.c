@@ -433,6 +433,64 @@ an_act_has_one_name_for_all_its_tries(void **state)
 	assert_false(once_act(&q, &two));
 }
 
+static unsigned told; /* how often something was asked outside of it */
+
+static int
+count(struct tx *tx, struct call *c, struct err *e)
+{
+	(void)tx;
+	(void)e;
+	jsonio_put_u64(c->out, "n", ++done);
+	return 0;
+}
+
+static int
+tell(struct call *c, struct err *e)
+{
+	(void)e;
+	jsonio_put_u64(c->out, "told", ++told);
+	return 0;
+}
+
+static void
+a_route_says_what_is_done_once(void **state)
+{
+	static const struct {
+		struct server_call call;
+		const char *first, *second;
+	} cases[] = {
+		{ { SERVER_READ, count, NULL }, "{\"n\":1}", "{\"n\":2}" },
+		{ { SERVER_WRITE, count, NULL }, "{\"n\":1}", "{\"n\":1}" },
+		{ { SERVER_READ, count, tell }, "{\"n\":1,\"told\":1}",
+		    "{\"n\":2,\"told\":2}" },
+		{ { SERVER_WRITE, count, tell }, "{\"n\":1,\"told\":1}",
+		    "{\"n\":1,\"told\":1}" },
+	};
+	struct http_pair header = { "Idempotency-Key", KEY };
+	struct caller me = { .session = true };
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OWN(fixture_free) struct fixture f;
+		struct request q = { .method = "POST",
+			.pattern = "/v1/thing",
+			.call = &cases[i].call,
+			.headers = &header,
+			.n_headers = 1,
+			.user = &me };
+		begin(&f);
+		told = 0;
+		for (int again = 0; again < 2; again++) {
+			OWN(response_free) struct response r;
+			response_init(&r);
+			assert_int_equal(server_json(&f.server, &q, &r, &e), 0);
+			assert_string_equal(buf_text(&r.body),
+			    again ? cases[i].second : cases[i].first);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -449,6 +507,7 @@ main(void)
 		cmocka_unit_test(an_account_keeps_the_newest_only),
 		cmocka_unit_test(who_reads_the_database_reads_no_answer),
 		cmocka_unit_test(an_act_has_one_name_for_all_its_tries),
+		cmocka_unit_test(a_route_says_what_is_done_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -64,7 +64,7 @@ banned() {
 changes_once() {
 	local table=src/api/table.c free rows name
 	free=$(grep '| change nothing | |$' docs/PROTOCOL.md)
-	rows=$(sed -nE 's/^\t\{ "([A-Z]+)", "([^"]+)", .*, ([A-Z_]+\([a-z_, ]+\)) \},$/\1 \2 \3/p' $table)
+	rows=$(sed -nE 's/^\t\{ "([A-Z]+)", "([^"]+)", .*, ([A-Z_]+\([a-z_,& ]+\)) \},$/\1 \2 \3/p' $table)
 	while read -r method path does; do
 		name=${path##*\{\}/}
 		case "$method $does" in

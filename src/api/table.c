@@ -20,10 +20,10 @@
 #define WRITE(fn) WRITE_THEN(fn, NULL)
 #define READ_THEN(fn, then) .handle = server_json, CALL(SERVER_READ, fn, then)
 #define WRITE_THEN(fn, then) .handle = server_json, CALL(SERVER_WRITE, fn, then)
-#define WRITE_BY(by, fn) .handle = by, CALL(SERVER_WRITE, fn, NULL)
-#define RELAY(by, fn) .handle = by, .call = &(const struct message_relay){ fn }
+#define WRITE_BY(by, fn) .handle = (by), CALL(SERVER_WRITE, fn, NULL)
+#define RELAY(by, fn) .handle = (by), .call = &(const struct message_relay){ fn }
 #define HTTP(fn) .handle = fn
-#define SINK(body) .sink = &body
+#define SINK(body) .sink = (body)
 
 const struct http_route api_routes[] = {
 	{ "GET", "/", WHO_ANYBODY, 0, HTTP(page_get) },
@@ -124,7 +124,7 @@ const struct http_route api_routes[] = {
 	{ "GET", "/v1/zones", WHO_READS, 0, HTTP(zones_list) },
 	{ "POST", "/v1/zones/{}/commits", WHO_SESSION, LIMIT_COMMIT_BYTES, HTTP(zones_commit) },
 	{ "GET", "/v1/zones/{}/changes", WHO_READS, 0, HTTP(zones_changes) },
-	{ "PUT", "/v1/zones/{}/blobs/{}", WHO_STORES, LIMIT_BLOB_BYTES, SINK(zones_blob_put) },
+	{ "PUT", "/v1/zones/{}/blobs/{}", WHO_STORES, LIMIT_BLOB_BYTES, SINK(&zones_blob_put) },
 	{ "GET", "/v1/zones/{}/blobs/{}", WHO_READS, 0, HTTP(zones_blob_get) },
 	{ "DELETE", "/v1/zones/{}/blobs/{}", WHO_SESSION, 0, HTTP(zones_blob_delete) },
 	{ "POST", "/v1/zones/{}/blobs/exists", WHO_SESSION, LIMIT_EXISTS_IDS * ID_BYTES, HTTP(zones_blob_exists) },

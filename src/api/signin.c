@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "api/apppass.h"
+#include "api/joins.h"
 #include "api/protections.h"
 #include "base/text.h"
 #include "factor/lost.h"

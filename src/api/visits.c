@@ -8,6 +8,7 @@
  */
 #include "api/api.h"
 
+#include "api/joins.h"
 #include "api/message.h"
 #include "http/address.h"
 

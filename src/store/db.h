@@ -3,7 +3,8 @@
 /*
  * A database has one connection that writes and a pool that reads. Callers
  * use standard SQL with `?` parameters; what only SQLite understands stays in
- * db.c, so that another engine can stand behind the same calls.
+ * the files that db_in.h names, so that another engine can stand behind the
+ * same calls.
  *
  * Writers of all threads are put in line; whoever comes first runs the jobs
  * of all that wait, each inside its own savepoint, and one COMMIT makes them

@@ -8,7 +8,6 @@
 #define GROUP_MAX 64 /* jobs that share one COMMIT */
 #define READERS_MAX 32
 #define READERS_IDLE 4 /* kept open when nobody reads */
-#define READER_CACHE "-1024" /* KiB */
 
 struct job {
 	db_job_fn *fn;
@@ -220,13 +219,7 @@ db_reader_take(struct db *db, struct db_conn **out, struct err *e)
 		db->n_readers++;
 	}
 	(void)pthread_mutex_unlock(&db->lock);
-	if (c == NULL &&
-	    db_conn_open(db,
-		"PRAGMA query_only = ON;"
-		"PRAGMA trusted_schema = OFF;"
-		"PRAGMA temp_store = MEMORY;"
-		"PRAGMA cache_size = " READER_CACHE,
-		&c, e) < 0) {
+	if (c == NULL && db_conn_reader(db, &c, e) < 0) {
 		(void)pthread_mutex_lock(&db->lock);
 		db->n_readers--;
 		(void)pthread_cond_signal(&db->reader_back);

@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #define BUSY_MS 10000 /* another process may be writing */
+#define READER_CACHE "-1024" /* KiB */
 
 static enum err_code
 code_of(const struct db_conn *c, int rc)
@@ -126,6 +127,17 @@ db_conn_open(const struct db *db, const char *pragmas, struct db_conn **out,
 		return err_in(e, "%s", db->path);
 	*out = TAKE(c);
 	return 0;
+}
+
+int
+db_conn_reader(const struct db *db, struct db_conn **out, struct err *e)
+{
+	return db_conn_open(db,
+	    "PRAGMA query_only = ON;"
+	    "PRAGMA trusted_schema = OFF;"
+	    "PRAGMA temp_store = MEMORY;"
+	    "PRAGMA cache_size = " READER_CACHE,
+	    out, e);
 }
 
 /* A new file gets its mode from us, and its name reaches the disk. */

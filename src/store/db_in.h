@@ -73,6 +73,9 @@ int db_fail(const struct db_conn *c, int rc, struct err *e);
 /* Open one more connection to the database's file, and say `pragmas` to it. */
 MUST_CHECK int db_conn_open(const struct db *db, const char *pragmas,
     struct db_conn **out, struct err *e);
+/* Open one that cannot write, for the pool. */
+MUST_CHECK int db_conn_reader(
+    const struct db *db, struct db_conn **out, struct err *e);
 /* With every statement that it has kept. */
 void db_conn_free(struct db_conn **c);
 

@@ -70,14 +70,12 @@ db_exec(struct db_conn *c, const char *sql, struct err *e)
 	return rc == SQLITE_OK ? 0 : db_fail(c, rc, e);
 }
 
-/* The engine has undone the whole transaction by itself. */
 bool
 db_lost(const struct db_conn *c)
 {
 	return sqlite3_get_autocommit(c->h) != 0;
 }
 
-/* SQLite takes what begins so for a URI, and the file of another name. */
 char *
 db_no_uri(const char *path)
 {
@@ -140,7 +138,6 @@ db_conn_reader(const struct db *db, struct db_conn **out, struct err *e)
 	    out, e);
 }
 
-/* A new file gets its mode from us, and its name reaches the disk. */
 int
 db_make_file(const char *path, struct err *e)
 {
@@ -157,7 +154,6 @@ db_make_file(const char *path, struct err *e)
 	return file_sync_dir(slash != NULL ? dir : ".", e);
 }
 
-/* A full disk has the code that the opener wants. */
 int
 db_failed(const struct db *db, struct err *e)
 {

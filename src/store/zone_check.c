@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "store/usage.h"
+#include "store/zone_in.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,13 +38,6 @@ static void PRINTF(4, 5) found(const struct check *c, enum err_code what,
 	c->report(c->arg, &f);
 }
 
-static void
-bind_key(struct stmt *s, const struct zone_key *key)
-{
-	stmt_bytes(s, 1, bytes_of(key->uid.b, ID_BYTES));
-	stmt_bytes(s, 2, bytes_of(key->zone.b, ID_BYTES));
-}
-
 /* Heads */
 
 /* The chain from 1 to the current head, as far as it can be told. */
@@ -63,7 +57,7 @@ check_heads(
 		" ORDER BY seq",
 		&s, e) < 0)
 		return -1;
-	bind_key(s, &c->key);
+	zone_bind_key(s, &c->key);
 	for (;;) {
 		if (stmt_next(s, &row, e) < 0)
 			return -1;
@@ -210,7 +204,7 @@ check_refs(struct check *c, struct tx *tx, struct buf *refs, struct err *e)
 		" ORDER BY id",
 		&s, e) < 0)
 		return -1;
-	bind_key(s, &c->key);
+	zone_bind_key(s, &c->key);
 	do {
 		uint64_t named = 0;
 		if (stmt_next(s, &row, e) < 0)

@@ -6,6 +6,7 @@
 #include "store/sql.h"
 #include "store/usage.h"
 #include "store/zone_check.h"
+#include "store/zone_in.h"
 
 #include <string.h>
 
@@ -18,13 +19,6 @@ struct import {
 	uint64_t number;
 	struct digest_state *sha;
 };
-
-static void
-bind_key(struct stmt *s, const struct zone_key *key)
-{
-	stmt_bytes(s, 1, bytes_of(key->uid.b, ID_BYTES));
-	stmt_bytes(s, 2, bytes_of(key->zone.b, ID_BYTES));
-}
 
 static int
 need_zone(struct tx *tx, struct import *m, struct err *e)
@@ -39,7 +33,7 @@ need_zone(struct tx *tx, struct import *m, struct err *e)
 		" ON CONFLICT (uid, zone) DO NOTHING",
 		&s, e) < 0)
 		return -1;
-	bind_key(s, m->key);
+	zone_bind_key(s, m->key);
 	stmt_u64(s, 3, m->category);
 	stmt_bytes(s, 4, bytes_of(none, sizeof none));
 	if (stmt_run(s, e) < 0 || zone_find(tx, m->key, &now, e) < 0)
@@ -66,7 +60,7 @@ put_head(struct tx *tx, struct import *m, struct bytes bytes, struct err *e)
 		" DO UPDATE SET bytes = excluded.bytes",
 		&s, e) < 0)
 		return -1;
-	bind_key(s, m->key);
+	zone_bind_key(s, m->key);
 	stmt_u64(s, 3, h.seq);
 	stmt_u64(s, 4, h.time_ms <= INT64_MAX ? h.time_ms : INT64_MAX);
 	stmt_bytes(s, 5, bytes);
@@ -300,7 +294,7 @@ set_head(struct tx *tx, const struct zone_key *key, struct err *e)
 		" WHERE uid = ? AND zone = ?",
 		&put, e) < 0)
 		return -1;
-	bind_key(s, key);
+	zone_bind_key(s, key);
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
 	if (!row)
@@ -348,7 +342,7 @@ count_refs(
 		&up, e) < 0)
 		return -1;
 	for (size_t i = 0; i + ID_BYTES <= refs.n; i += ID_BYTES) {
-		bind_key(up, key);
+		zone_bind_key(up, key);
 		stmt_bytes(up, 3, bytes_of(refs.p + i, ID_BYTES));
 		if (stmt_run(up, e) < 0)
 			return -1;
@@ -373,7 +367,7 @@ charge(
 		" (SELECT COUNT(*) FROM blob WHERE uid = ?1 AND zone = ?2)",
 		&s, e) < 0)
 		return -1;
-	bind_key(s, key);
+	zone_bind_key(s, key);
 	stmt_u64(s, 3, number);
 	if (stmt_next(s, &row, e) < 0)
 		return -1;

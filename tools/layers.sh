@@ -41,6 +41,7 @@ may_use() {
 at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
+	ini.h) homes='src/base/ini.c' ;;
 	curl/*) homes='src/link/remote.c src/server/postman.c
 		    src/server/gateway*.c' ;;
 	p11-kit/*) homes='src/escrow/token.c' ;;

@@ -14,8 +14,10 @@ struct settings {
 	char *pkcs11_pin_file; /* path */
 };
 
+/* Every key at its default. s: made anew, not freed before. */
+void settings_defaults(struct settings *s);
+/* All zeros after that. */
 void settings_free(struct settings *s);
-void settings_defaults(struct settings *s); /* over an all-zero one */
 
 /* errors: bad-usage for a key that is not there or a value that is none. */
 MUST_CHECK int settings_set(struct settings *s, const char *section,
@@ -25,7 +27,7 @@ MUST_CHECK int settings_set(struct settings *s, const char *section,
  * Read a file's content: defaults, and what it says otherwise.
  *
  * name    what errors call it.
- * s       all-zero; untouched after a failure.
+ * s       made anew, not freed before; all zeros after a failure.
  * errors  bad-usage, with the line's number.
  */
 MUST_CHECK int settings_parse(

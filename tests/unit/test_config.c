@@ -124,6 +124,7 @@ names_file_line_and_key_of_what_is_wrong(void **state)
 		{ "[limits]\nidle = soon\n", "f:2: idle: " },
 		{ "[storage]\nblobs = \n", "f:2: blobs: " },
 		{ "[server]\nurl = \xff\n", "f:2: url: " },
+		{ "[mail]\nfrom = a\xe2\x80\xae@b\n", "f:2: from: " },
 	};
 
 	(void)state;

@@ -62,6 +62,7 @@ every_wrong_line_is_named(void **state)
 		{ "recovery_wait = 1d\n", "no such key" },
 		{ "[root]\npkcs11_module = libx.so\n", "absolute" },
 		{ "[root]\npkcs11_pin_file = pin\n", "absolute" },
+		{ "[root]\npkcs11_token = a;b\n", "it:2: pkcs11_token" },
 		{ "[limits]\nwhat\n", "it:2: this line is neither" },
 	};
 

@@ -455,8 +455,7 @@ journal_word(struct bytes detail, const char *word)
 
 int
 journal_has(const struct journal *j, const struct id *uid,
-    enum escrow_verb verb, const char *word, const char *value, bool *has,
-    struct err *e)
+    const struct journal_said *said, bool *has, struct err *e)
 {
 	OWN(buf_free) struct buf room = { 0 };
 	const struct chain *c = find(j, uid);
@@ -465,12 +464,13 @@ journal_has(const struct journal *j, const struct id *uid,
 	*has = false;
 	for (size_t i = c != NULL ? c->last : NONE; i != NONE && !*has;
 	     i = j->marks[i].before) {
-		if (!fits(&j->marks[i], JOURNAL_VERB(verb), ESCROW_WILL_DO))
+		if (!fits(
+			&j->marks[i], JOURNAL_VERB(said->verb), ESCROW_WILL_DO))
 			continue;
 		if (read_line(j, i, &room, &l, e) < 0)
 			return -1;
-		*has =
-		    bytes_equal(journal_word(l.detail, word), bytes_str(value));
+		*has = bytes_equal(
+		    journal_word(l.detail, said->word), bytes_str(said->value));
 	}
 	return 0;
 }

@@ -70,10 +70,15 @@ size_t journal_count(const struct journal *j, const struct id *uid,
 size_t journal_count_all(const struct journal *j, unsigned verbs,
     enum escrow_outcome outcome, uint64_t since_ms);
 
-/* Is there a line of that verb that was to be done, with word=value in it? */
+/* A line of that verb that was to be done, with word=value in it. */
+struct journal_said {
+	enum escrow_verb verb;
+	const char *word, *value;
+};
+
+/* Does the account have such a line? errors: those of reading the journal. */
 MUST_CHECK int journal_has(const struct journal *j, const struct id *uid,
-    enum escrow_verb verb, const char *word, const char *value, bool *has,
-    struct err *e);
+    const struct journal_said *said, bool *has, struct err *e);
 
 /* The value of a word in a line's detail, quotes taken off; NULL p: none. */
 struct bytes journal_word(struct bytes detail, const char *word);

@@ -236,6 +236,8 @@ static int
 check_asking(
     const struct release_call *c, const struct asking *x, struct err *e)
 {
+	struct id_text request = id_text(&x->a.request);
+	struct journal_said said = { ESCROW_RELEASE, "request", request.s };
 	bool before;
 
 	if (!c->w.registered)
@@ -249,8 +251,7 @@ check_asking(
 	if (release_need_recent(c, x->a.time_ms, e) < 0 ||
 	    check_statement(c, x, e) < 0 ||
 	    release_need_recipient(x->a.recipient, e) < 0 ||
-	    journal_has(c->k->journal, &c->w.uid, ESCROW_RELEASE, "request",
-		id_text(&x->a.request).s, &before, e) < 0)
+	    journal_has(c->k->journal, &c->w.uid, &said, &before, e) < 0)
 		return -1;
 	return before ? release_refused(e, "that was released before") : 0;
 }
@@ -399,11 +400,9 @@ run(struct release_call *c, struct scan *body, struct buf *out, struct err *e)
 }
 
 static int
-judge(struct keeper *k, struct bytes request, bool owner, bool *greeted,
-    uint64_t now_ms, struct buf *out, struct id *uid, struct err *e)
+judge(struct release_call *c, struct bytes request, bool *greeted,
+    struct buf *out, struct err *e)
 {
-	OWN(call_free)
-	struct release_call c = { .k = k, .now_ms = now_ms, .owner = owner };
 	struct scan s = scan_of(request);
 	uint8_t version = scan_u8(&s), verb = scan_u8(&s);
 
@@ -414,17 +413,14 @@ judge(struct keeper *k, struct bytes request, bool owner, bool *greeted,
 		    "the escrow does not know version %u of its protocol",
 		    (unsigned)version);
 	if (verb == ESCROW_HELLO)
-		return hello(k, &s, greeted, out, e);
+		return hello(c->k, &s, greeted, out, e);
 	if (verb >= ESCROW_VERBS || verbs[verb].run == NULL)
 		return release_malformed(e);
-	if (!*greeted && !(owner && verb == ESCROW_DISCLOSE))
+	if (!*greeted && !(c->owner && verb == ESCROW_DISCLOSE))
 		return err_set(e, ERR_PERMISSION, "say HELLO first");
-	c.verb = (enum escrow_verb)verb;
-	int rc = run(&c, &s, out, e);
-	if (rc < 0 && !id_zero(&c.w.uid))
-		rc = release_note_refusal(&c, e);
-	*uid = c.w.uid;
-	return rc;
+	c->verb = (enum escrow_verb)verb;
+	int rc = run(c, &s, out, e);
+	return rc < 0 && !id_zero(&c->w.uid) ? release_note_refusal(c, e) : rc;
 }
 
 void
@@ -438,21 +434,23 @@ release_put_error(const struct err *e, struct buf *answer)
 	buf_put_v32(answer, buf_bytes(&body));
 }
 
+/* uid: whose account it is about; zeros: none's. */
 static enum err_code
-answer_as(bool owner, struct keeper *k, struct bytes request, bool *greeted,
-    uint64_t now_ms, struct buf *answer, struct id *uid)
+answer_call(struct release_call *c, struct bytes request, bool *greeted,
+    struct buf *out, struct id *uid)
 {
 	OWN(buf_free) struct buf body = { 0 };
 	struct err e = { 0 };
 
-	*uid = (struct id){ { 0 } };
 	buf_put_u8(&body, 0);
-	if (judge(k, request, owner, greeted, now_ms, &body, uid, &e) < 0) {
-		release_put_error(&e, answer);
+	int rc = judge(c, request, greeted, &body, &e);
+	*uid = c->w.uid;
+	if (rc < 0) {
+		release_put_error(&e, out);
 		return e.code;
 	}
 	assert(body.n <= ESCROW_FRAME);
-	buf_put_v32(answer, buf_bytes(&body));
+	buf_put_v32(out, buf_bytes(&body));
 	return ERR_NONE;
 }
 
@@ -460,12 +458,18 @@ enum err_code
 release_answer(struct keeper *k, struct bytes request, bool *greeted,
     uint64_t now_ms, struct buf *answer, struct id *uid)
 {
-	return answer_as(false, k, request, greeted, now_ms, answer, uid);
+	OWN(call_free)
+	struct release_call c = { .k = k, .now_ms = now_ms };
+
+	return answer_call(&c, request, greeted, answer, uid);
 }
 
 enum err_code
 release_answer_owner(struct keeper *k, struct bytes request, bool *greeted,
     uint64_t now_ms, struct buf *answer, struct id *uid)
 {
-	return answer_as(true, k, request, greeted, now_ms, answer, uid);
+	OWN(call_free)
+	struct release_call c = { .k = k, .now_ms = now_ms, .owner = true };
+
+	return answer_call(&c, request, greeted, answer, uid);
 }

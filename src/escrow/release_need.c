@@ -213,8 +213,9 @@ check_reset(
 	if (device_take(&s, &d, e) < 0)
 		return -1;
 	struct id ref = release_recipient_ref(d.kem_pk, d.sign_pk);
-	if (journal_has(c->k->journal, &c->w.uid, ESCROW_COLLECT, "device",
-		id_text(&ref).s, &collected, e) < 0)
+	struct id_text text = id_text(&ref);
+	struct journal_said said = { ESCROW_COLLECT, "device", text.s };
+	if (journal_has(c->k->journal, &c->w.uid, &said, &collected, e) < 0)
 		return -1;
 	return collected
 	    ? 0

@@ -276,12 +276,3 @@ config_text(const struct config *c, struct buf *out)
 {
 	ini_write(&file, c, out);
 }
-
-void
-config_default_text(struct buf *out)
-{
-	OWN(config_free) struct config c = { 0 };
-
-	config_defaults(&c);
-	config_text(&c, out);
-}

@@ -78,4 +78,3 @@ MUST_CHECK int config_load(const char *path, struct config *c, struct err *e);
 
 /* Append the file that config_parse reads back as c, every key explained. */
 void config_text(const struct config *c, struct buf *out);
-void config_default_text(struct buf *out);

@@ -21,5 +21,5 @@ bool gateway_call(char *const *words, const struct gateway_message *m,
     int64_t limit_ms, void (*rings)(void *ctx), void *ctx,
     const atomic_bool *stop);
 
-/* gateway_message.c. The last two digits: all of a number that a log may hold. */
+/* gateway_message.c. The last two digits: all that a log may hold of it. */
 const char *gateway_tail(const struct gateway_message *m);

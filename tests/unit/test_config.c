@@ -24,7 +24,7 @@ default_text_loads_to_the_defaults(void **state)
 
 	(void)state;
 	config_defaults(&a);
-	config_default_text(&text);
+	config_text(&a, &text);
 	if (config_parse(buf_bytes(&text), "default", &b, &e) < 0)
 		fail_msg("%s", e.msg);
 	config_text(&b, &again);
@@ -50,11 +50,13 @@ default_text_has_every_key(void **state)
 		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
 		"signups_per_hour", "connections", "connections_per_address",
 		"idle", "drain", "mature_hours", "recovery_wait" };
+	OWN(config_free) struct config c = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;
 
 	(void)state;
-	config_default_text(&text);
+	config_defaults(&c);
+	config_text(&c, &text);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		char line[80];
 		(void)snprintf(line, sizeof line,

@@ -509,6 +509,10 @@ static void
 says_whether_something_was_done(void **state)
 {
 	OWN(bench_free) struct bench b = bench_new();
+	static const struct journal_said ab = { ESCROW_COLLECT, "device",
+		"ab" };
+	static const struct journal_said ef = { ESCROW_COLLECT, "device",
+		"ef" };
 	struct err e = { 0 };
 	bool has;
 
@@ -517,17 +521,11 @@ says_whether_something_was_done(void **state)
 	assert_int_equal(
 	    add(&b, 0, ESCROW_COLLECT, T0, "device=ab order=cd", &e), 0);
 	assert_int_equal(add(&b, 0, ESCROW_ORDER, T0, "device=ef", &e), 0);
-	assert_int_equal(journal_has(b.j, &b.uid[0], ESCROW_COLLECT, "device",
-			     "ab", &has, &e),
-	    0);
+	assert_int_equal(journal_has(b.j, &b.uid[0], &ab, &has, &e), 0);
 	assert_true(has);
-	assert_int_equal(journal_has(b.j, &b.uid[0], ESCROW_COLLECT, "device",
-			     "ef", &has, &e),
-	    0);
+	assert_int_equal(journal_has(b.j, &b.uid[0], &ef, &has, &e), 0);
 	assert_false(has);
-	assert_int_equal(journal_has(b.j, &b.uid[1], ESCROW_COLLECT, "device",
-			     "ab", &has, &e),
-	    0);
+	assert_int_equal(journal_has(b.j, &b.uid[1], &ab, &has, &e), 0);
 	assert_false(has);
 }
 

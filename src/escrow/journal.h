@@ -37,6 +37,7 @@ MUST_CHECK int journal_open(const char *path,
     struct journal **out, size_t *torn, struct err *e);
 void journal_free(struct journal **j);
 
+/* Of the whole journal, all accounts together. */
 struct journal_head journal_head(const struct journal *j);
 /* Of one account; n is 0 when it has no line. */
 struct journal_head journal_account(

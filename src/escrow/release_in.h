@@ -25,6 +25,7 @@ typedef int release_fn(
 int release_refused(struct err *e, const char *why);
 int release_malformed(struct err *e);
 
+/* Have a and b the same n bytes? */
 bool release_same(const uint8_t *a, const uint8_t *b, size_t n);
 
 /* ---- release_need.c: the journal's line ---- */
@@ -98,6 +99,7 @@ struct release_keys {
 	uint32_t closed; /* that did not */
 };
 
+/* Everything that was opened goes; the struct can be freed after that. */
 void release_keys_drop(struct release_keys *h);
 /* Everything wanted that the envelopes hold, sealed to the recipient. */
 MUST_CHECK int release_open_all(const struct release_call *c,

@@ -25,7 +25,9 @@ struct address {
 MUST_CHECK int address_parse(
     const char *text, struct address *out, struct err *e);
 
+/* 127.0.0.0/8 or ::1: nobody on another machine reaches it. */
 bool address_is_loopback(const struct address *a);
+/* In the host's order of bytes. */
 uint16_t address_port(const struct address *a);
 
 /* The address without port; IPv4 inside IPv6 as IPv4; "" for other families. */

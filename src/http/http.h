@@ -98,8 +98,10 @@ struct response {
 	int64_t wait_ms;
 };
 
+/* Status 200, everything empty, no file. */
 void response_init(struct response *r);
-void response_free(struct response *r); /* for OWN; closes fd */
+/* For OWN. Closes fd; r can be filled anew. */
+void response_free(struct response *r);
 /* Add a header; also sent with an error. name: static text. */
 void response_header(struct response *r, const char *name, const char *fmt, ...)
     PRINTF(3, 4);

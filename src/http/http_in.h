@@ -148,6 +148,8 @@ struct http_server {
 
 /* ---- http_conn.c: connections, and what is held for whom ---- */
 
+/* Called by libmicrohttpd, with a struct port: may this peer connect? It is
+ * counted only once http_on_connection is told that it has begun. */
 enum MHD_Result http_accept(void *port, const struct sockaddr *sa, socklen_t n);
 void http_on_connection(void *port, struct MHD_Connection *mhd, void **context,
     enum MHD_ConnectionNotificationCode what);
@@ -172,8 +174,10 @@ void *http_timer(void *server);
 
 /* ---- http_call.c: reading a request ---- */
 
+/* It counts as running, and its connection as busy, until it is freed. */
 struct http_call *http_call_new(struct http_server *s,
     struct MHD_Connection *mhd, const char *url, const char *method);
+/* Ends its sink, gives back what was held, and may end http_free's wait. */
 void http_call_free(struct http_call **call);
 /* Keep the first failure; what took the body is told. */
 void http_call_fail(struct http_call *c, const struct err *why);

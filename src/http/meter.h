@@ -24,6 +24,7 @@ struct meter_sample {
 	int64_t ns; /* < 0: not counted as latency, for long polls */
 };
 
+/* Count a request that is over. */
 void meter_request(struct meter *m, const struct meter_sample *s);
 
 /*

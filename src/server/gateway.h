@@ -40,6 +40,7 @@ struct gateway_message {
 	struct buf answer; /* for who waits, once it is out */
 };
 
+/* For OWN. Code and message are wiped. */
 void gateway_message_free(struct gateway_message **m);
 
 /* errors  bad-usage: templates that lack what they need, or would show it. */

@@ -13,6 +13,7 @@
 
 enum account_two_factor { TWO_FACTOR_OFF, TWO_FACTOR_PENDING, TWO_FACTOR_ON };
 
+/* "off", "pending" or "on", as answers have it. */
 const char *account_two_factor_name(enum account_two_factor t);
 
 /* The scripts that make the tables, oldest first. None changes any more once

@@ -66,6 +66,7 @@ struct blob_store {
 	const struct blob_ops *ops;
 };
 
+/* For OWN. Every writer has ended before. */
 void blob_store_free(struct blob_store **s);
 
 /* Draw the file number. */

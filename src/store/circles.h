@@ -13,7 +13,9 @@
 
 struct circles;
 
+/* With none yet. The caller frees it, or gives it to db_attach. */
 struct circles *circles_new(void);
+/* When no call runs any more. */
 void circles_free(struct circles *cs);
 
 /* A copy of the newest that is kept; false when there is none. */

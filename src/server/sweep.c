@@ -14,29 +14,30 @@
 #define HOUR_MS (3600 * 1000LL)
 #define DAY_MS (24 * HOUR_MS)
 
-#define OLD(table, column) \
-	"DELETE FROM " table " WHERE rowid IN (SELECT rowid FROM " table \
-	" WHERE " column " < ? ORDER BY " column ", rowid LIMIT ?)"
+#define OLD(table, key, column) \
+	"DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table \
+	" WHERE " column " < ? ORDER BY " column ", " key " LIMIT ?)"
 /* The messages of the rows that go in the same step. */
 #define MESSAGES(table) \
 	"DELETE FROM joining_message WHERE joining IN (SELECT id FROM " table \
-	" WHERE expires_ms < ? ORDER BY expires_ms, rowid LIMIT ?)"
+	" WHERE expires_ms < ? ORDER BY expires_ms, id LIMIT ?)"
 
 static const struct sweep {
 	const char *first; /* or NULL */
 	const char *rows;
 	int64_t after_ms; /* what has expired still explains itself, if asked */
 } sweeps[] = {
-	{ NULL, OLD("session", "expires_ms"), HOUR_MS },
-	{ NULL, OLD("login", "expires_ms"), 0 },
-	{ NULL, OLD("used_nonce", "expires_ms"), 0 },
-	{ NULL, OLD("key_challenge", "expires_ms"), HOUR_MS },
-	{ NULL, OLD("trusted_browser", "expires_ms"), DAY_MS },
-	{ NULL, OLD("invite", "expires_ms"), DAY_MS },
-	{ NULL, OLD("throttle", "since_ms"), DAY_MS },
-	{ MESSAGES("joining"), OLD("joining", "expires_ms"), DAY_MS },
-	{ MESSAGES("recovering"), OLD("recovering", "expires_ms"), DAY_MS },
-	{ MESSAGES("visit"), OLD("visit", "expires_ms"), DAY_MS },
+	{ NULL, OLD("session", "token", "expires_ms"), HOUR_MS },
+	{ NULL, OLD("login", "id", "expires_ms"), 0 },
+	{ NULL, OLD("used_nonce", "nonce", "expires_ms"), 0 },
+	{ NULL, OLD("key_challenge", "holder, kind", "expires_ms"), HOUR_MS },
+	{ NULL, OLD("trusted_browser", "token", "expires_ms"), DAY_MS },
+	{ NULL, OLD("invite", "code", "expires_ms"), DAY_MS },
+	{ NULL, OLD("throttle", "name", "since_ms"), DAY_MS },
+	{ MESSAGES("joining"), OLD("joining", "id", "expires_ms"), DAY_MS },
+	{ MESSAGES("recovering"), OLD("recovering", "id", "expires_ms"),
+	    DAY_MS },
+	{ MESSAGES("visit"), OLD("visit", "id", "expires_ms"), DAY_MS },
 };
 
 struct step {

@@ -65,6 +65,12 @@ MUST_CHECK int db_reader_take(
     struct db *db, struct db_conn **out, struct err *e);
 void db_reader_give(struct db *db, struct db_conn *c);
 
+/* ---- db_open.c ---- */
+
+/* Is there a table, or an index, of that name? */
+MUST_CHECK int db_has_table(
+    struct tx *tx, const char *name, bool *has, struct err *e);
+
 /* ---- db_conn.c ---- */
 
 /* Say what the engine's code means, with its words. Returns -1. */

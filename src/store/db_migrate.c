@@ -55,14 +55,10 @@ static int
 look_version(struct tx *tx, void *arg, struct err *e)
 {
 	const struct migration *m = arg;
-	OWN(stmt_done) struct stmt *any = NULL;
 	OWN(stmt_done) struct stmt *get = NULL;
 	bool row;
 
-	if (stmt_new(tx,
-		"SELECT 1 FROM sqlite_master WHERE name = 'schema_version'",
-		&any, e) < 0 ||
-	    stmt_next(any, &row, e) < 0)
+	if (db_has_table(tx, "schema_version", &row, e) < 0)
 		return -1;
 	if (!row)
 		return err_set(

@@ -29,6 +29,18 @@ probe(struct tx *tx, void *arg, struct err *e)
 	    : stmt_next(s, &row, e);
 }
 
+int
+db_has_table(struct tx *tx, const char *name, bool *has, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (stmt_new(tx, "SELECT 1 FROM sqlite_master WHERE name = ?", &s, e) <
+	    0)
+		return -1;
+	stmt_text(s, 1, name);
+	return stmt_next(s, has, e);
+}
+
 static int
 copy_file(const char *from, const char *to, struct err *e)
 {

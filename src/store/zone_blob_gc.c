@@ -2,6 +2,7 @@
 /* zone_blob_gc.c: what nobody needs is collected. */
 #include "store/zone_blob_in.h"
 
+#include "store/sql.h"
 #include "store/usage.h"
 
 #include <stdlib.h>
@@ -122,20 +123,18 @@ oldest_trash(struct tx *tx, void *arg, struct err *e)
 	struct batch *b = arg;
 	OWN(stmt_done) struct stmt *s = NULL;
 
-	if (stmt_new(tx,
-		b->of != NULL ? "SELECT uid, zone, id, file, size, since_ms"
-				" FROM loose WHERE state = 3 AND uid = ?1"
-				" AND since_ms < ?2 ORDER BY since_ms LIMIT ?3"
-			      : "SELECT uid, zone, id, file, size, since_ms"
-				" FROM loose WHERE state = 3"
-				" AND since_ms < ?2 ORDER BY since_ms LIMIT ?3",
-		&s, e) < 0)
-		return -1;
-	if (b->of != NULL)
-		stmt_bytes(s, 1, bytes_of(b->of->b, ID_BYTES));
-	stmt_i64(s, 2, b->before_ms);
-	stmt_u64(s, 3, GC_BATCH);
-	return fill(b, s, e);
+	int rc = b->of == NULL
+	    ? sql_ask(tx, e, &s,
+		  "SELECT uid, zone, id, file, size, since_ms FROM loose"
+		  " WHERE state = 3 AND since_ms < ?"
+		  " ORDER BY since_ms LIMIT ?",
+		  "nu", b->before_ms, (uint64_t)GC_BATCH)
+	    : sql_ask(tx, e, &s,
+		  "SELECT uid, zone, id, file, size, since_ms FROM loose"
+		  " WHERE state = 3 AND uid = ? AND since_ms < ?"
+		  " ORDER BY since_ms LIMIT ?",
+		  "inu", b->of, b->before_ms, (uint64_t)GC_BATCH);
+	return rc < 0 ? -1 : fill(b, s, e);
 }
 
 /* Empty a batch of the trash before its time. */

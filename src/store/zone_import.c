@@ -357,19 +357,16 @@ charge(
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;
 
-	if (stmt_new(tx,
+	if (sql_first(tx, e, &s, &row,
 		"SELECT (SELECT COALESCE(SUM(bytes), 0) FROM record"
-		"  WHERE number = ?3) +"
-		" (SELECT COUNT(*) * 364 FROM head WHERE uid = ?1"
-		"  AND zone = ?2) +"
-		" (SELECT COALESCE(SUM(MAX(size, 4096)), 0) FROM blob"
-		"  WHERE uid = ?1 AND zone = ?2),"
-		" (SELECT COUNT(*) FROM blob WHERE uid = ?1 AND zone = ?2)",
-		&s, e) < 0)
-		return -1;
-	zone_bind_key(s, key);
-	stmt_u64(s, 3, number);
-	if (stmt_next(s, &row, e) < 0)
+		"  WHERE number = ?) +"
+		" (SELECT COUNT(*) * 364 FROM head WHERE uid = ?"
+		"  AND zone = ?) +"
+		" (SELECT COALESCE(SUM(CASE WHEN size > 4096 THEN size"
+		"  ELSE 4096 END), 0) FROM blob WHERE uid = ? AND zone = ?),"
+		" (SELECT COUNT(*) FROM blob WHERE uid = ? AND zone = ?)",
+		"uiiiiii", number, &key->uid, &key->zone, &key->uid, &key->zone,
+		&key->uid, &key->zone) < 0)
 		return -1;
 	if (!row)
 		return 0;

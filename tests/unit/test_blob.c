@@ -2,12 +2,10 @@
 /* test_blob.c: files of blobs: written, read, trashed, found again. */
 #include "store/blob_dir.h"
 
-#include "base/file.h"
 #include "wire/limits.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,18 +16,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "store_world.h"
+
 struct state {
-	char dir[32];
+	struct scratch dir;
 	struct blob_store *s;
 	struct blob_name name;
 };
-
-static void
-ok(int rc, const struct err *e)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", err_name(e->code), e->msg);
-}
 
 static int
 open_all(void **arg)
@@ -38,9 +31,8 @@ open_all(void **arg)
 	struct id uid, zone, id;
 	struct err e;
 
-	(void)snprintf(s->dir, sizeof s->dir, "/tmp/aumbry-test-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	ok(blob_dir_open(s->dir, ERR_SERVER_FULL, &s->s, &e), &e);
+	s->dir = scratch_new();
+	ok(blob_dir_open(s->dir.path, ERR_SERVER_FULL, &s->s, &e), &e);
 	id_random(&uid);
 	id_random(&zone);
 	id_random(&id);
@@ -50,21 +42,12 @@ open_all(void **arg)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
-static int
 close_all(void **arg)
 {
 	struct state *s = *arg;
 
 	blob_store_free(&s->s);
-	assert_int_equal(nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_free(&s->dir);
 	free(s);
 	return 0;
 }
@@ -147,9 +130,9 @@ entries(const struct state *s, const char *sub)
 	struct blob_store *again = NULL;
 
 	/* Opening again must not lose what is in use. */
-	ok(blob_dir_open(s->dir, ERR_SERVER_FULL, &again, &e), &e);
+	ok(blob_dir_open(s->dir.path, ERR_SERVER_FULL, &again, &e), &e);
 	blob_store_free(&again);
-	buf_printf(&dir, "%s/%s", s->dir, sub);
+	buf_printf(&dir, "%s/%s", s->dir.path, sub);
 	int n = 0;
 	DIR *d = opendir(buf_text(&dir));
 	assert_non_null(d);
@@ -221,7 +204,7 @@ opening_removes_strays_but_not_what_is_being_written(void **arg)
 	struct blob_sum sum = sum_of("x");
 	struct err e;
 
-	buf_printf(&stray, "%s/tmp/0123456789abcdef", s->dir);
+	buf_printf(&stray, "%s/tmp/0123456789abcdef", s->dir.path);
 	ok(file_write(buf_text(&stray), bytes_str("half"), 0600, &e), &e);
 	ok(blob_begin(s->s, &s->name, &sum, &w, &e), &e);
 	assert_int_equal(entries(s, "tmp"), 1);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_config.c: the configuration file. */
+#include "scratch_dir.h"
+
 #include "base/file.h"
 #include "server/config.h"
 
@@ -11,9 +13,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void
 default_text_loads_to_the_defaults(void **state)
@@ -202,15 +202,14 @@ writes_back_what_was_set(void **state)
 static void
 reads_secrets_from_files(void **state)
 {
-	char dir[] = "/tmp/aumbry-config-XXXXXX";
+	OWN(scratch_free) struct scratch dir = scratch_new();
 	OWN(config_free) struct config c = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	OWN(mem_free) char *conf = file_join(dir, "aumbryd.conf");
-	OWN(mem_free) char *secret = file_join(dir, "secret");
+	OWN(mem_free) char *conf = file_join(dir.path, "aumbryd.conf");
+	OWN(mem_free) char *secret = file_join(dir.path, "secret");
 	buf_printf(&text, "[storage]\ndatabase = @%s\n", secret);
 	assert_int_equal(file_write(conf, buf_bytes(&text), 0600, &e), 0);
 	assert_int_equal(config_load(conf, &c, &e), -1);
@@ -219,9 +218,6 @@ reads_secrets_from_files(void **state)
 	    file_write(secret, bytes_str("sqlite:x.db\n"), 0600, &e), 0);
 	assert_int_equal(config_load(conf, &c, &e), 0);
 	assert_string_equal(c.database, "sqlite:x.db");
-	(void)unlink(conf);
-	(void)unlink(secret);
-	(void)rmdir(dir);
 }
 
 int

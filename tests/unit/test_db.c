@@ -2,8 +2,6 @@
 /* test_db.c: group commit, savepoints, snapshots, versions, copies. */
 #include "store/db.h"
 
-#include "base/file.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -16,8 +14,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "store_world.h"
+
 struct state {
-	char dir[32];
+	struct scratch dir;
 	char *path;
 	struct db *db;
 };
@@ -27,22 +27,14 @@ static const char *const scripts[] = {
 	"CREATE TABLE u (k INTEGER PRIMARY KEY)",
 };
 
-static void
-ok(int rc, const struct err *e)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", err_name(e->code), e->msg);
-}
-
 static int
 open_all(void **arg)
 {
 	struct state *s = mem_new(sizeof *s);
 	struct err e;
 
-	(void)snprintf(s->dir, sizeof s->dir, "/tmp/aumbry-test-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	s->path = file_join(s->dir, "x.db");
+	s->dir = scratch_new();
+	s->path = file_join(s->dir.path, "x.db");
 	ok(db_open(s->path, DB_SERVER, &s->db, &e), &e);
 	ok(db_migrate(s->db, "t", scripts, 1, &e), &e);
 	*arg = s;
@@ -53,15 +45,9 @@ static int
 close_all(void **arg)
 {
 	struct state *s = *arg;
-	static const char *const left[] = { "x.db", "x.db-wal", "x.db-shm",
-		"copy.db" };
 
 	db_free(&s->db);
-	for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
-		OWN(mem_free) char *p = file_join(s->dir, left[i]);
-		(void)unlink(p);
-	}
-	assert_int_equal(rmdir(s->dir), 0);
+	scratch_free(&s->dir);
 	free(s->path);
 	free(s);
 	return 0;
@@ -271,7 +257,7 @@ static void
 a_copy_is_whole(void **arg)
 {
 	struct state *s = *arg;
-	OWN(mem_free) char *copy = file_join(s->dir, "copy.db");
+	OWN(mem_free) char *copy = file_join(s->dir.path, "copy.db");
 	OWN(db_free) struct db *db = NULL;
 	struct put p = { 5, false };
 	struct err e;
@@ -313,7 +299,7 @@ static void
 a_file_that_is_no_database_is_refused(void **arg)
 {
 	struct state *s = *arg;
-	OWN(mem_free) char *path = file_join(s->dir, "copy.db");
+	OWN(mem_free) char *path = file_join(s->dir.path, "copy.db");
 	char junk[8192];
 	struct db *db = NULL;
 	struct err e;
@@ -330,7 +316,7 @@ what_is_looked_at_stays_as_it_is(void **arg)
 {
 	struct state *s = *arg;
 	OWN(db_free) struct db *look = NULL;
-	OWN(mem_free) char *none = file_join(s->dir, "none.db");
+	OWN(mem_free) char *none = file_join(s->dir.path, "none.db");
 	struct put p = { 1, false };
 	struct err e;
 

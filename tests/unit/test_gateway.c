@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_gateway.c: commands that call: what they get, and how they end. */
+#include "scratch_dir.h"
+
 #include "base/file.h"
 #include "server/gateway_in.h"
 
@@ -19,24 +21,26 @@
 #define SOON_MS 1000 /* and the script has long begun */
 #define LONG_MS 60000
 
-static char dir[] = "/tmp/test_gateway.XXXXXX";
+static struct scratch dir;
+static int home = -1;
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	return mkdtemp(dir) != NULL && chdir(dir) == 0 ? 0 : -1;
+	dir = scratch_new();
+	home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return home >= 0 && chdir(dir.path) == 0 ? 0 : -1;
 }
 
 static int
 tear_down(void **state)
 {
-	static const char *const files[] = { "in", "child", "tidied" };
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		(void)unlink(files[i]);
-	return chdir("/") == 0 ? rmdir(dir) : -1;
+	if (fchdir(home) < 0)
+		return -1;
+	scratch_free(&dir);
+	return close(home);
 }
 
 static void

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_keys.c: the server's key files. */
+#include "scratch_dir.h"
+
 #include "base/file.h"
 #include "server/keys.h"
 
@@ -21,7 +23,7 @@ static const char *const files[] = { "opaque.key", "fake.key", "token.key",
 	"tls.key", "tls.crt" };
 
 struct place {
-	char top[40];
+	struct scratch top;
 	char *dir; /* top/keys */
 	uint8_t opaque[KEYS_OPAQUE];
 };
@@ -31,10 +33,8 @@ setup(void **state)
 {
 	struct place *p = calloc(1, sizeof *p);
 
-	(void)snprintf(p->top, sizeof p->top, "/tmp/aumbry-keys-XXXXXX");
-	if (mkdtemp(p->top) == NULL)
-		return -1;
-	p->dir = file_join(p->top, "keys");
+	p->top = scratch_new();
+	p->dir = file_join(p->top.path, "keys");
 	for (size_t i = 0; i < sizeof p->opaque; i++)
 		p->opaque[i] = (uint8_t)i;
 	*state = p;
@@ -50,8 +50,8 @@ teardown(void **state)
 		OWN(mem_free) char *path = file_join(p->dir, files[i]);
 		(void)unlink(path);
 	}
-	(void)rmdir(p->dir);
-	int rc = rmdir(p->top); /* fails when anything strange is left */
+	int rc = file_exists(p->dir) ? rmdir(p->dir) : 0; /* nothing strange */
+	scratch_free(&p->top);
 	free(p->dir);
 	free(p);
 	return rc;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* test_zone.c: commits, references, quota, streams, collection, checking. */
-#include "store/blob_dir.h"
 #include "store/usage.h"
 #include "store/zone_check.h"
 #include "store/zone_import.h"
 
-#include "base/file.h"
-
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,17 +16,30 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "store_world.h"
+
 #define NOW 1700000000000LL
 #define DAY (24LL * 3600 * 1000)
 
-struct state {
-	char dir[32];
-	struct zone_store s;
-	struct zone_key key;
-	struct digest prev; /* hash of the current head */
-	uint64_t seq;
-	int64_t now;
-};
+static int
+open_all(void **arg)
+{
+	struct store_world *s = mem_new(sizeof *s);
+
+	*s = store_world_new(NOW);
+	*arg = s;
+	return 0;
+}
+
+static int
+close_all(void **arg)
+{
+	struct store_world *s = *arg;
+
+	store_world_free(s);
+	free(s);
+	return 0;
+}
 
 /* A commit being put together. */
 struct draft {
@@ -38,72 +47,6 @@ struct draft {
 	struct commit commit;
 	struct change changes[8];
 };
-
-static void
-ok(int rc, const struct err *e)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", err_name(e->code), e->msg);
-}
-
-static struct id
-id_of(unsigned char c)
-{
-	struct id id;
-
-	memset(id.b, c, ID_BYTES);
-	return id;
-}
-
-static int
-open_all(void **arg)
-{
-	struct state *s = mem_new(sizeof *s);
-	struct err e;
-
-	(void)snprintf(s->dir, sizeof s->dir, "/tmp/aumbry-test-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	OWN(mem_free) char *db = file_join(s->dir, "x.db");
-	OWN(mem_free) char *blobs = file_join(s->dir, "blobs");
-	ok(db_open(db, DB_SERVER, &s->s.db, &e), &e);
-	ok(blob_dir_open(blobs, ERR_SERVER_FULL, &s->s.blobs, &e), &e);
-	ok(zone_open(s->s.db, &e), &e);
-	s->key = (struct zone_key){ id_of('u'), id_of('z') };
-	s->now = NOW;
-	*arg = s;
-	return 0;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
-static int
-close_all(void **arg)
-{
-	struct state *s = *arg;
-
-	db_free(&s->s.db);
-	blob_store_free(&s->s.blobs);
-	assert_int_equal(nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-	free(s);
-	return 0;
-}
-
-static int
-accept(struct tx *tx, const struct head *h, void *arg, struct err *e)
-{
-	(void)tx;
-	(void)h;
-	(void)arg;
-	(void)e;
-	return 0;
-}
 
 static int
 refuse(struct tx *tx, const struct head *h, void *arg, struct err *e)
@@ -115,14 +58,14 @@ refuse(struct tx *tx, const struct head *h, void *arg, struct err *e)
 }
 
 static void
-draft(const struct state *s, struct draft *d)
+draft(const struct store_world *s, struct draft *d)
 {
 	memset(d, 0, sizeof *d);
 	d->in = (struct zone_commit){ .key = s->key,
 		.category = CATEGORY_BACKUP,
 		.commit = &d->commit,
 		.now_ms = s->now,
-		.judge = accept };
+		.judge = store_world_accept };
 	d->commit.changes = d->changes;
 	d->commit.head = (struct head){ .owner = s->key.uid,
 		.zone = s->key.zone,
@@ -147,7 +90,7 @@ add(struct draft *d, unsigned char id, uint64_t version, const char *ct)
 }
 
 static int
-send(struct state *s, struct draft *d, struct err *e)
+send(struct store_world *s, struct draft *d, struct err *e)
 {
 	change_hash(d->changes, d->commit.n, &d->commit.head.changes_hash);
 	if (zone_commit_now(s->s.db, &d->in, e) < 0)
@@ -159,8 +102,8 @@ send(struct state *s, struct draft *d, struct err *e)
 
 /* One record in one commit. */
 static enum err_code
-commit_one(struct state *s, unsigned char id, uint64_t version, const char *ct,
-    struct bytes refs)
+commit_one(struct store_world *s, unsigned char id, uint64_t version,
+    const char *ct, struct bytes refs)
 {
 	struct draft d;
 	struct err e = { 0 };
@@ -173,7 +116,7 @@ commit_one(struct state *s, unsigned char id, uint64_t version, const char *ct,
 static const struct bytes none = { NULL, 0 };
 
 static enum err_code
-commit_empty(struct state *s)
+commit_empty(struct store_world *s)
 {
 	struct draft d;
 	struct err e = { 0 };
@@ -220,7 +163,7 @@ show(struct bytes x, struct buf *out)
 }
 
 static void
-assert_changes(struct state *s, uint64_t since, const char *want)
+assert_changes(struct store_world *s, uint64_t since, const char *want)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
@@ -242,7 +185,7 @@ read_usage(struct tx *tx, void *arg, struct err *e)
 }
 
 static struct usage
-usage(struct state *s)
+usage(struct store_world *s)
 {
 	struct usage u;
 	struct err e;
@@ -252,7 +195,7 @@ usage(struct state *s)
 }
 
 static uint64_t
-used(struct state *s)
+used(struct store_world *s)
 {
 	return usage(s).bytes;
 }
@@ -266,7 +209,7 @@ set_quota(struct tx *tx, void *arg, struct err *e)
 }
 
 static void
-quota(struct state *s, uint64_t bytes)
+quota(struct store_world *s, uint64_t bytes)
 {
 	struct err e;
 
@@ -274,7 +217,7 @@ quota(struct state *s, uint64_t bytes)
 }
 
 static enum err_code
-put_blob(struct state *s, unsigned char id, const char *text)
+put_blob(struct store_world *s, unsigned char id, const char *text)
 {
 	struct id b = id_of(id);
 	struct err e = { 0 };
@@ -286,7 +229,7 @@ put_blob(struct state *s, unsigned char id, const char *text)
 }
 
 static enum err_code
-delete_blob(struct state *s, unsigned char id)
+delete_blob(struct store_world *s, unsigned char id)
 {
 	struct id b = id_of(id);
 	struct err e = { 0 };
@@ -295,22 +238,8 @@ delete_blob(struct state *s, unsigned char id)
 								    : ERR_NONE;
 }
 
-static bool
-has_blob(struct state *s, unsigned char id)
-{
-	OWN(fd_close) int fd = -1;
-	struct id b = id_of(id);
-	struct zone_blob blob;
-	struct err e = { 0 };
-
-	if (zone_blob_open(&s->s, &s->key, &b, &fd, &blob, &e) == 0)
-		return true;
-	assert_int_equal(e.code, ERR_NOT_FOUND);
-	return false;
-}
-
 static struct zone_gc
-gc(struct state *s)
+gc(struct store_world *s)
 {
 	struct zone_gc g;
 	struct err e;
@@ -334,7 +263,7 @@ note(void *arg, const struct zone_finding *f)
 }
 
 static struct findings
-check(struct state *s, enum zone_check_depth depth)
+check(struct store_world *s, enum zone_check_depth depth)
 {
 	struct findings f = { 0, ERR_NONE };
 	struct err e;
@@ -350,7 +279,7 @@ run_sql(struct tx *tx, void *arg, struct err *e)
 }
 
 static void
-sql(struct state *s, const char *text)
+sql(struct store_world *s, const char *text)
 {
 	OWN(mem_free) char *copy = mem_text(text);
 	struct err e;
@@ -363,7 +292,7 @@ sql(struct state *s, const char *text)
 static void
 changes_tell_the_newest_of_each_record(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft d;
 	struct err e;
 
@@ -481,7 +410,7 @@ rewind_while_healing(struct draft *d)
 static void
 refused_commits_leave_all_as_it_was(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	static const struct {
 		const char *name;
 		void (*spoil)(struct draft *d);
@@ -535,7 +464,7 @@ refused_commits_leave_all_as_it_was(void **arg)
 static void
 a_commit_that_comes_again_changes_nothing(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft first, other;
 	struct err e;
 
@@ -563,7 +492,7 @@ a_commit_that_comes_again_changes_nothing(void **arg)
 static void
 a_first_head_must_be_number_one_after_zeros(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft d;
 	struct err e;
 
@@ -583,8 +512,8 @@ a_first_head_must_be_number_one_after_zeros(void **arg)
 static void
 an_account_has_one_zone_per_category(void **arg)
 {
-	struct state *s = *arg;
-	struct state other = *s;
+	struct store_world *s = *arg;
+	struct store_world other = *s;
 	struct zone_info *list = NULL;
 	OWN(buf_free) struct buf head = { 0 };
 	struct head h;
@@ -611,7 +540,7 @@ an_account_has_one_zone_per_category(void **arg)
 static void
 a_healing_commit_may_skip_versions(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft d;
 	struct err e;
 
@@ -628,7 +557,7 @@ a_healing_commit_may_skip_versions(void **arg)
 static void
 a_healing_commit_does_not_use_up_the_versions(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft d;
 	struct err e;
 
@@ -644,7 +573,7 @@ a_healing_commit_does_not_use_up_the_versions(void **arg)
 static void
 dropped_tombstones_ask_for_a_resync(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct draft d;
 	struct err e;
 
@@ -679,7 +608,7 @@ stop(void *arg, struct bytes x, struct err *e)
 static void
 a_stream_stops_when_its_sink_fails(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	static char big[LIMIT_RECORD_BYTES];
 	struct draft d;
 	struct err e;
@@ -705,7 +634,7 @@ a_stream_stops_when_its_sink_fails(void **arg)
 static void
 references_protect_blobs(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct id both[2] = { id_of('q'), id_of('p') };
 	struct bytes pq = bytes_of(both, sizeof both);
 	struct bytes q = bytes_of(both, ID_BYTES);
@@ -720,12 +649,12 @@ references_protect_blobs(void **arg)
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 	assert_int_equal(commit_one(s, 'A', 2, "x", q), ERR_NONE);
 	assert_int_equal(delete_blob(s, 'p'), ERR_NONE);
-	assert_false(has_blob(s, 'p'));
+	assert_false(store_world_has(s, 'p'));
 	assert_int_equal(delete_blob(s, 'q'), ERR_CONFLICT);
 	assert_int_equal(commit_one(s, 'A', 3, NULL, none), ERR_NONE);
 	assert_int_equal(delete_blob(s, 'q'), ERR_CONFLICT);
 	assert_int_equal(commit_one(s, 'B', 2, NULL, none), ERR_NONE);
-	assert_true(has_blob(s, 'q'));
+	assert_true(store_world_has(s, 'q'));
 	assert_int_equal(delete_blob(s, 'q'), ERR_NONE);
 	assert_int_equal(delete_blob(s, 'q'), ERR_NOT_FOUND);
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
@@ -734,8 +663,8 @@ references_protect_blobs(void **arg)
 static void
 blobs_of_another_zone_do_not_count(void **arg)
 {
-	struct state *s = *arg;
-	struct state other = *s;
+	struct store_world *s = *arg;
+	struct store_world other = *s;
 	struct id p = id_of('p');
 
 	other.key.zone = id_of('y');
@@ -747,7 +676,7 @@ blobs_of_another_zone_do_not_count(void **arg)
 static void
 an_id_never_has_two_contents(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
 	uint64_t before = used(s);
@@ -760,7 +689,7 @@ an_id_never_has_two_contents(void **arg)
 }
 
 static void
-begin(struct state *s, struct zone_upload *u, const char *text)
+begin(struct store_world *s, struct zone_upload *u, const char *text)
 {
 	struct err e;
 
@@ -774,7 +703,7 @@ begin(struct state *s, struct zone_upload *u, const char *text)
 }
 
 static enum err_code
-end(struct state *s, const struct zone_upload *u, const char *text)
+end(struct store_world *s, const struct zone_upload *u, const char *text)
 {
 	struct blob_writer *w = NULL;
 	struct err e = { 0 };
@@ -788,7 +717,7 @@ end(struct state *s, const struct zone_upload *u, const char *text)
 static void
 two_uploads_of_one_blob_end_as_one(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct zone_upload a, b, c;
 
 	begin(s, &a, "pp");
@@ -800,14 +729,14 @@ two_uploads_of_one_blob_end_as_one(void **arg)
 	assert_int_equal(end(s, &c, "other"), ERR_CONFLICT);
 	assert_int_equal(used(s), USAGE_BLOB);
 	assert_int_equal(usage(s).trash, 2 * USAGE_BLOB);
-	assert_true(has_blob(s, 'p'));
+	assert_true(store_world_has(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
 static void
 an_upload_given_up_costs_nothing(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct zone_upload a, b;
 	struct err e;
 
@@ -829,7 +758,7 @@ an_upload_given_up_costs_nothing(void **arg)
 static void
 quota_refuses_growth_and_never_deletion(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	OWN(buf_free) struct buf text = { 0 };
 	uint64_t version = 0;
 
@@ -860,13 +789,13 @@ quota_refuses_growth_and_never_deletion(void **arg)
 
 /* Files of blobs, wherever they lie. */
 static unsigned
-files(const struct state *s)
+files(const struct store_world *s)
 {
 	char command[256];
 	unsigned n = 0;
 
-	(void)snprintf(
-	    command, sizeof command, "find '%s/blobs' -type f | wc -l", s->dir);
+	(void)snprintf(command, sizeof command,
+	    "find '%s/blobs' -type f | wc -l", s->dir.path);
 	FILE *f = popen(command, "r");
 	assert_non_null(f);
 	assert_int_equal(fscanf(f, "%u", &n), 1);
@@ -878,7 +807,7 @@ files(const struct state *s)
 static void
 the_trash_is_charged_until_it_is_emptied(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 
 	quota(s, 4 * USAGE_BLOB);
 	for (unsigned char i = 0; i < 40; i++) {
@@ -903,7 +832,7 @@ the_trash_is_charged_until_it_is_emptied(void **arg)
 static void
 collection_takes_only_idle_blobs(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct id p = id_of('p');
 
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
@@ -914,8 +843,8 @@ collection_takes_only_idle_blobs(void **arg)
 	    commit_one(s, 'A', 1, "x", bytes_of(p.b, ID_BYTES)), ERR_NONE);
 	s->now++;
 	assert_int_equal(gc(s).blobs, 1);
-	assert_true(has_blob(s, 'p'));
-	assert_false(has_blob(s, 'q'));
+	assert_true(store_world_has(s, 'p'));
+	assert_false(store_world_has(s, 'q'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 	s->now += 7 * DAY - 1;
 	assert_int_equal(gc(s).purged, 0);
@@ -929,7 +858,7 @@ collection_takes_only_idle_blobs(void **arg)
 static void
 asking_for_a_blob_revives_it(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct id ids[9];
 	uint8_t bits[2] = { 0xff, 0xff };
 	struct err e;
@@ -949,8 +878,9 @@ asking_for_a_blob_revives_it(void **arg)
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
 	s->now++;
 	assert_int_equal(gc(s).blobs, 1);
-	assert_true(has_blob(s, 'b') && has_blob(s, 'i') && has_blob(s, 'p'));
-	assert_false(has_blob(s, 'q'));
+	assert_true(store_world_has(s, 'b') && store_world_has(s, 'i') &&
+	    store_world_has(s, 'p'));
+	assert_false(store_world_has(s, 'q'));
 	assert_int_equal(zone_blob_exists(&s->s, &s->key, bytes_of(ids, 17),
 			     s->now, bits, &e),
 	    -1);
@@ -958,7 +888,7 @@ asking_for_a_blob_revives_it(void **arg)
 }
 
 static bool
-exists(struct state *s, unsigned char letter)
+exists(struct store_world *s, unsigned char letter)
 {
 	struct id id = id_of(letter);
 	uint8_t bits = 0xff;
@@ -973,7 +903,7 @@ exists(struct state *s, unsigned char letter)
 static void
 a_lost_file_is_uploaded_again(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct id p = id_of('p');
 	struct zone_blob b;
 	struct err e;
@@ -987,7 +917,7 @@ a_lost_file_is_uploaded_again(void **arg)
 	assert_int_equal(check(s, ZONE_CHECK_LOOK).last, ERR_BLOB_MISSING);
 	assert_false(exists(s, 'p'));
 	assert_int_equal(put_blob(s, 'p', "pp"), ERR_NONE);
-	assert_true(has_blob(s, 'p'));
+	assert_true(store_world_has(s, 'p'));
 	assert_int_equal(used(s), USAGE_BLOB);
 	assert_true(exists(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
@@ -999,7 +929,7 @@ a_lost_file_is_uploaded_again(void **arg)
 static void *
 collector(void *arg)
 {
-	struct state *s = arg;
+	struct store_world *s = arg;
 
 	for (int i = 0; i < ROUNDS; i++)
 		(void)gc(s);
@@ -1009,8 +939,8 @@ collector(void *arg)
 static void
 collection_beside_commits_loses_nothing(void **arg)
 {
-	struct state *s = *arg;
-	struct state other;
+	struct store_world *s = *arg;
+	struct store_world other;
 	struct id p = id_of('p');
 	pthread_t t;
 
@@ -1026,7 +956,7 @@ collection_beside_commits_loses_nothing(void **arg)
 		if (code != ERR_BLOB_MISSING)
 			assert_int_equal(code, ERR_NONE);
 		if (code == ERR_NONE && s->seq % 2 == 1)
-			assert_true(has_blob(s, 'p'));
+			assert_true(store_world_has(s, 'p'));
 	}
 	(void)pthread_join(t, NULL);
 	(void)gc(s);
@@ -1036,7 +966,7 @@ collection_beside_commits_loses_nothing(void **arg)
 /* Checking */
 
 static void
-spoil_file(struct state *s, off_t size)
+spoil_file(struct store_world *s, off_t size)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct id p = id_of('p');
@@ -1044,7 +974,7 @@ spoil_file(struct state *s, off_t size)
 	struct err e;
 
 	ok(zone_blob_get(&s->s, &s->key, &p, &b, &e), &e);
-	buf_printf(&path, "%s/blobs/%s/%s/70/%s-%016llx", s->dir,
+	buf_printf(&path, "%s/blobs/%s/%s/70/%s-%016llx", s->dir.path,
 	    id_text(&b.name.uid).s, id_text(&b.name.zone).s, id_text(&p).s,
 	    (unsigned long long)b.name.file);
 	OWN(fd_close) int fd = open(buf_text(&path), O_WRONLY | O_CLOEXEC);
@@ -1058,7 +988,7 @@ spoil_file(struct state *s, off_t size)
 static void
 checking_finds_each_damage(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	static const struct {
 		const char *sql, *undo;
 		enum err_code code;
@@ -1117,7 +1047,7 @@ checking_finds_each_damage(void **arg)
 static void
 checking_brings_back_what_the_trash_holds(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct id p = id_of('p');
 	struct zone_blob b;
 	struct err e;
@@ -1129,7 +1059,7 @@ checking_brings_back_what_the_trash_holds(void **arg)
 	struct findings f = check(s, ZONE_CHECK_READ);
 	assert_int_equal(f.n, 1);
 	assert_int_equal(f.last, ERR_NONE);
-	assert_true(has_blob(s, 'p'));
+	assert_true(store_world_has(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 }
 
@@ -1144,7 +1074,7 @@ forget_rows(struct tx *tx, void *arg, struct err *e)
 static void
 files_that_the_tables_forgot_are_blobs_again(void **arg)
 {
-	struct state *s = *arg;
+	struct store_world *s = *arg;
 	struct err e;
 	uint64_t n;
 
@@ -1164,8 +1094,8 @@ files_that_the_tables_forgot_are_blobs_again(void **arg)
 	    commit_one(s, 'A', 1, "x", bytes_of(q.b, ID_BYTES)), ERR_NONE);
 	s->now += 7 * DAY + 1;
 	assert_int_equal(gc(s).blobs, 2);
-	assert_true(has_blob(s, 'q'));
-	assert_false(has_blob(s, 'p'));
+	assert_true(store_world_has(s, 'q'));
+	assert_false(store_world_has(s, 'p'));
 	assert_int_equal(check(s, ZONE_CHECK_READ).n, 0);
 	ok(zone_adopt(&s->s, s->now, &n, &e), &e);
 	assert_int_equal(n, 0);

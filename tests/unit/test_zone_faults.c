@@ -7,15 +7,11 @@
  * 2nd, 3rd… call to the disk until it comes through; after each, the store
  * opens, holds the old or the new, and collecting leaves nothing behind.
  */
-#include "store/blob_dir.h"
 #include "store/usage.h"
 #include "store/zone_check.h"
 
-#include "base/file.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +23,8 @@
 #include <unistd.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
+#include "store_world.h"
 
 /* Disk */
 
@@ -93,68 +91,8 @@ rename(const char *from, const char *to)
 #define NOW 1700000000000LL
 #define HOUR (3600LL * 1000)
 
-struct state {
-	char dir[32];
-	struct zone_store s;
-	struct zone_key key;
-};
-
-static void
-ok(int rc, const struct err *e)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", err_name(e->code), e->msg);
-}
-
-static struct id
-id_of(unsigned char c)
-{
-	struct id id;
-
-	memset(id.b, c, ID_BYTES);
-	return id;
-}
-
 static int
-store_open(struct state *s, struct err *e)
-{
-	OWN(mem_free) char *db = file_join(s->dir, "x.db");
-	OWN(mem_free) char *blobs = file_join(s->dir, "blobs");
-
-	if (db_open(db, DB_SERVER, &s->s.db, e) < 0 ||
-	    zone_open(s->s.db, e) < 0)
-		return -1;
-	return blob_dir_open(blobs, ERR_SERVER_FULL, &s->s.blobs, e);
-}
-
-static void
-store_close(struct state *s)
-{
-	db_free(&s->s.db);
-	blob_store_free(&s->s.blobs);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
-static int
-accept(struct tx *tx, const struct head *h, void *arg, struct err *e)
-{
-	(void)tx;
-	(void)h;
-	(void)arg;
-	(void)e;
-	return 0;
-}
-
-static int
-commit(struct state *s, uint64_t seq, struct err *e)
+commit(struct store_world *s, uint64_t seq, struct err *e)
 {
 	struct id p = id_of('p');
 	struct change list[2] = {
@@ -165,8 +103,8 @@ commit(struct state *s, uint64_t seq, struct err *e)
 		{ .id = id_of('B'), .version = seq, .ct = bytes_str("record") },
 	};
 	struct commit c = { .changes = list, .n = 2 };
-	struct zone_commit in = { s->key, CATEGORY_BACKUP, &c, NOW, accept,
-		NULL };
+	struct zone_commit in = { s->key, CATEGORY_BACKUP, &c, NOW,
+		store_world_accept, NULL };
 
 	if (seq == 1)
 		list[0].refs.n = 0;
@@ -185,7 +123,7 @@ commit(struct state *s, uint64_t seq, struct err *e)
 }
 
 static int
-put(struct state *s, unsigned char id, struct err *e)
+put(struct store_world *s, unsigned char id, struct err *e)
 {
 	struct id b = id_of(id);
 
@@ -196,13 +134,13 @@ put(struct state *s, unsigned char id, struct err *e)
 /* Operations, each with what shows that it happened. */
 
 static int
-do_commit(struct state *s, struct err *e)
+do_commit(struct store_world *s, struct err *e)
 {
 	return commit(s, 2, e);
 }
 
 static bool
-did_commit(struct state *s)
+did_commit(struct store_world *s)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	struct head h;
@@ -214,34 +152,20 @@ did_commit(struct state *s)
 	return h.seq == 2;
 }
 
-static bool
-has(struct state *s, unsigned char id)
-{
-	OWN(fd_close) int fd = -1;
-	struct id b = id_of(id);
-	struct zone_blob blob;
-	struct err e = { 0 };
-
-	if (zone_blob_open(&s->s, &s->key, &b, &fd, &blob, &e) == 0)
-		return true;
-	assert_int_equal(e.code, ERR_NOT_FOUND);
-	return false;
-}
-
 static int
-do_put(struct state *s, struct err *e)
+do_put(struct store_world *s, struct err *e)
 {
 	return put(s, 'q', e);
 }
 
 static bool
-did_put(struct state *s)
+did_put(struct store_world *s)
 {
-	return has(s, 'q');
+	return store_world_has(s, 'q');
 }
 
 static int
-do_delete(struct state *s, struct err *e)
+do_delete(struct store_world *s, struct err *e)
 {
 	struct id p = id_of('p');
 
@@ -249,13 +173,13 @@ do_delete(struct state *s, struct err *e)
 }
 
 static bool
-did_delete(struct state *s)
+did_delete(struct store_world *s)
 {
-	return !has(s, 'p');
+	return !store_world_has(s, 'p');
 }
 
 static int
-do_collect(struct state *s, struct err *e)
+do_collect(struct store_world *s, struct err *e)
 {
 	struct zone_gc g;
 
@@ -263,30 +187,30 @@ do_collect(struct state *s, struct err *e)
 }
 
 static int
-do_copy(struct state *s, struct err *e)
+do_copy(struct store_world *s, struct err *e)
 {
-	OWN(mem_free) char *copy = file_join(s->dir, "copy.db");
+	OWN(mem_free) char *copy = file_join(s->dir.path, "copy.db");
 
 	return db_backup(s->s.db, copy, e);
 }
 
 static bool
-did_copy(struct state *s)
+did_copy(struct store_world *s)
 {
-	OWN(mem_free) char *copy = file_join(s->dir, "copy.db");
+	OWN(mem_free) char *copy = file_join(s->dir.path, "copy.db");
 
 	return file_exists(copy);
 }
 
 static int
-do_reopen(struct state *s, struct err *e)
+do_reopen(struct store_world *s, struct err *e)
 {
-	store_close(s);
-	return store_open(s, e);
+	store_world_close(s);
+	return store_world_open(s, e);
 }
 
 static bool
-did_reopen(struct state *s)
+did_reopen(struct store_world *s)
 {
 	(void)s;
 	return true;
@@ -294,8 +218,8 @@ did_reopen(struct state *s)
 
 struct operation {
 	const char *name;
-	int (*run)(struct state *s, struct err *e);
-	bool (*did)(struct state *s);
+	int (*run)(struct store_world *s, struct err *e);
+	bool (*did)(struct store_world *s);
 	/*
 	 * Each call counts. SQLite passes over the sync of its rollback
 	 * journal's folder, which a copy not yet renamed does not need, and
@@ -313,7 +237,7 @@ note(void *arg, const struct zone_finding *f)
 
 /* True when the operation says that it succeeded. */
 static bool
-try(struct state *s, const struct operation *op, int at)
+try(struct store_world *s, const struct operation *op, int at)
 {
 	struct err e = { 0 };
 	int status;
@@ -321,11 +245,11 @@ try(struct state *s, const struct operation *op, int at)
 	calls = 0;
 	fail_at = at;
 	if (trouble == PROCESS_DIES) {
-		store_close(s); /* no connection crosses a fork */
+		store_world_close(s); /* no connection crosses a fork */
 		pid_t pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0) {
-			if (store_open(s, &e) < 0)
+			if (store_world_open(s, &e) < 0)
 				_exit(1);
 			armed = true;
 			_exit(op->run(s, &e) < 0 ? 1 : 0);
@@ -343,7 +267,7 @@ try(struct state *s, const struct operation *op, int at)
 			(trouble == DISK_STAYS_FULL ? ERR_SERVER_FULL
 						    : ERR_IO) ||
 		    (trouble == DISK_STAYS_FULL && e.code == ERR_IO));
-	store_close(s);
+	store_world_close(s);
 	return rc == 0;
 }
 
@@ -351,13 +275,10 @@ try(struct state *s, const struct operation *op, int at)
 static bool
 round_trip(const struct operation *op, int at)
 {
-	struct state s = { .key = { id_of('u'), id_of('z') } };
+	struct store_world s = store_world_new(NOW);
 	struct zone_gc g;
 	struct err e;
 
-	(void)snprintf(s.dir, sizeof s.dir, "/tmp/aumbry-test-XXXXXX");
-	assert_non_null(mkdtemp(s.dir));
-	ok(store_open(&s, &e), &e);
 	ok(put(&s, 'p', &e), &e);
 	ok(commit(&s, 1, &e), &e);
 	bool said = try(&s, op, at);
@@ -366,7 +287,7 @@ round_trip(const struct operation *op, int at)
 	/* A failure that is swallowed would be a promise without a disk. */
 	if (trouble == ONE_CALL_FAILS && op->strict && met && said)
 		fail_msg("%s: call %d failed in silence", op->name, at);
-	ok(store_open(&s, &e), &e);
+	ok(store_world_open(&s, &e), &e);
 	bool did = op->did(&s);
 	if (said && !did)
 		fail_msg("%s, call %d: done and not there", op->name, at);
@@ -377,8 +298,7 @@ round_trip(const struct operation *op, int at)
 	if (!did)
 		ok(op->run(&s, &e), &e);
 	assert_true(op->did(&s));
-	store_close(&s);
-	assert_int_equal(nftw(s.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	store_world_free(&s);
 	return met;
 }
 

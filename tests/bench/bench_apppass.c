@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_apppass.c: checks of app-specific passwords, direct and by socket. */
+#include "../unit/scratch_dir.h"
+
 #include "api/apppass.h"
 #include "api/sasl.h"
 #include "base/now.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,26 +122,17 @@ by_socket(const char *path)
 	    ASKS * 1e9 / (double)(now_mono_ns() - from));
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 int
 main(void)
 {
 	static const uint8_t opaque[KEYS_OPAQUE] = { 1 };
 	static const char *const names[] = { "localhost" };
-	char dir[] = "bench-apppass.XXXXXX";
+	OWN(scratch_free) struct scratch dir = scratch_new();
 	struct server s = { .http = NULL };
 	struct sasl *sasl = NULL;
 	struct err e = { 0 };
 
-	if (mkdtemp(dir) == NULL || chdir(dir) < 0)
+	if (fchdir(dir.fd) < 0)
 		return 1;
 	config_defaults(&s.config);
 	must(keys_make("keys", opaque, names, 1, &e), &e);
@@ -156,5 +148,5 @@ main(void)
 	db_free(&s.db);
 	keys_free(&s.keys);
 	config_free(&s.config);
-	return chdir("..") < 0 || nftw(dir, remove_one, 8, FTW_DEPTH) != 0;
+	return chdir("../..") < 0;
 }

@@ -4,6 +4,8 @@
  * bench_fresh [RECORDS [BYTES]]: a zone of that many records, in commits of
  * 1,000, is made under "."; then a new copy pulls it from a file.
  */
+#include "../unit/scratch_dir.h"
+
 #include "link/depot_local.h"
 #include "store/zone.h"
 
@@ -11,7 +13,6 @@
 #include "base/now.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,15 +30,6 @@ must(int rc, const struct err *e)
 		return;
 	(void)fprintf(stderr, "%s: %s\n", err_name(e->code), e->msg);
 	exit(1);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
 }
 
 static int
@@ -202,19 +194,16 @@ main(int argc, char **argv)
 {
 	size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
 	size_t size = argc > 2 ? strtoul(argv[2], NULL, 10) : 200;
-	char dir[] = "./bench-fresh-XXXXXX";
+	OWN(scratch_free) struct scratch dir = scratch_new();
 	OWN(depot_local_free) struct depot_local_repo *r = NULL;
 	struct err e;
 
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	OWN(mem_free) char *repo = file_join(dir, "repo");
-	OWN(mem_free) char *frames = file_join(dir, "frames");
+	OWN(mem_free) char *repo = file_join(dir.path, "repo");
+	OWN(mem_free) char *frames = file_join(dir.path, "frames");
 	must(depot_local_create(repo, bytes_str("bench"), &e), &e);
 	must(depot_local_open(repo, bytes_str("bench"), &r, &e), &e);
-	make_zone(dir, r, n, size);
+	make_zone(dir.path, r, n, size);
 	write_frames(repo, r, frames);
-	pull(dir, r, frames);
-	depot_local_free(&r);
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
+	pull(dir.path, r, frames);
+	return 0;
 }

@@ -5,6 +5,8 @@
  * stage leaves is what the next one takes. The best of ROUNDS; MB are 10^6
  * bytes of content, for seal and open those that are stored.
  */
+#include "../unit/scratch_dir.h"
+
 #include "files/capture.h"
 #include "vault/chunker.h"
 #include "vault/codec.h"
@@ -15,7 +17,6 @@
 #include "base/now.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,20 +307,11 @@ measure_content(struct bench *b, const char *what)
 	(void)measure(b, "expand", what, stage_expand);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 int
 main(void)
 {
 	const size_t n_blocks = DATA_BYTES / PACK_BLOCK;
-	char root[] = "./bench-stages-XXXXXX";
+	OWN(scratch_free) struct scratch root = scratch_new();
 	OWN(secret_free) struct secret *key = secret_new(SECRET_KEY);
 	OWN(chunker_free) struct chunker *chunker = chunker_new(key);
 	OWN(capture_free) struct capture *capture = capture_new();
@@ -333,7 +325,7 @@ main(void)
 	struct bytes *blocks = mem_array(n_blocks, sizeof *blocks);
 	OWN(mem_free)
 	enum codec_method *methods = mem_array(n_blocks, sizeof *methods);
-	struct bench b = { .root = root,
+	struct bench b = { .root = root.path,
 		.capture = capture,
 		.chunker = chunker,
 		.key = key,
@@ -345,8 +337,6 @@ main(void)
 		.pack = pack,
 		.place.category = CATEGORY_BACKUP };
 
-	if (mkdtemp(root) == NULL)
-		return 1;
 	fill_text(&b.data);
 	make_files(&b);
 	int64_t took = measure(&b, "walk", "text", stage_walk);
@@ -362,5 +352,5 @@ main(void)
 	buf_free(&b.data);
 	buf_free(&b.packed);
 	buf_free(&b.scratch);
-	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
+	return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_zone.c: commits and streams of a zone on the disk under ".". */
+#include "../unit/scratch_dir.h"
+
 #include "store/blob_dir.h"
 #include "store/zone_blob.h"
 
 #include "base/file.h"
 #include "base/now.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,15 +57,6 @@ by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 /* Commit COMMITS times n records, the same ids again when `again`. */
 static void
 commits(struct db *db, struct change *all, size_t n, struct head *h,
@@ -100,7 +92,7 @@ int
 main(void)
 {
 	static uint8_t ct[CT_BYTES];
-	char dir[] = "./bench-zone-XXXXXX";
+	OWN(scratch_free) struct scratch dir = scratch_new();
 	const size_t n = LIMIT_COMMIT_RECORDS;
 	OWN(db_free) struct db *db = NULL;
 	OWN(mem_free) struct change *all = mem_array(COMMITS * n, sizeof *all);
@@ -108,9 +100,7 @@ main(void)
 	uint64_t bytes = 0;
 	struct err e;
 
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	OWN(mem_free) char *path = file_join(dir, "x.db");
+	OWN(mem_free) char *path = file_join(dir.path, "x.db");
 	id_random(&h.owner);
 	id_random(&h.zone);
 	for (size_t i = 0; i < COMMITS * n; i++) {
@@ -129,6 +119,5 @@ main(void)
 	(void)printf(
 	    "zone_changes_records_per_s\t%.0f\n", (double)(COMMITS * n) / s);
 	(void)printf("zone_changes_bytes_per_s\t%.0f\n", (double)bytes / s);
-	db_free(&db);
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
+	return 0;
 }

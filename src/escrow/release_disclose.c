@@ -4,8 +4,6 @@
 
 #include "base/text.h"
 
-#include <string.h>
-
 #define LINE_ROOM 1024 /* a line of the journal fits */
 
 struct disclosure {

@@ -3,7 +3,6 @@
 #include "escrow/ward.h"
 
 #include "base/file.h"
-#include "base/text.h"
 #include "escrow/rootkey.h"
 #include "vault/seal.h"
 

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* Memory of one connection for headers and body pieces, bytes. */
 #define POOL_BYTES (32 * 1024)

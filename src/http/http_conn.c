@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* One line in the log for each cause in this time, nanoseconds. */
 #define TELL_NS (60 * 1000000000LL)

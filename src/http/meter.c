@@ -3,7 +3,6 @@
 #include "http/meter.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #define CLASSES 5 /* 1xx to 5xx */

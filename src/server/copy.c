@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PAGE 256 /* blobs of one short transaction */

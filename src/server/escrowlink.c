@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PIN_FILE "escrow.pub"
 #define IDLE_MS (60 * 1000)

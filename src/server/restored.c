@@ -3,7 +3,6 @@
 #include "server/restored.h"
 
 #include "base/file.h"
-#include "base/text.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,8 +2,6 @@
 /* account_limit.c: counts of tries, and how they end. */
 #include "store/account.h"
 
-#include <string.h>
-
 #define DOUBLINGS_MAX 3 /* the longest wait is 8 windows */
 
 /* What was counted under a key, and since when. */

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

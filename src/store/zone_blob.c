@@ -3,7 +3,6 @@
 #include "store/zone_blob_in.h"
 
 #include "base/file.h"
-#include "store/usage.h"
 
 #include <string.h>
 

@@ -8,8 +8,6 @@
 #include "store/zone_check.h"
 #include "store/zone_in.h"
 
-#include <string.h>
-
 #define READ_BYTES (1024 * 1024)
 
 struct import {

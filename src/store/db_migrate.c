@@ -8,27 +8,37 @@ struct migration {
 	size_t n;
 };
 
+/* 0: no script of the module ran yet. */
+static int
+version_of(struct tx *tx, const char *module, uint64_t *have, struct err *e)
+{
+	OWN(stmt_done) struct stmt *get = NULL;
+	bool row;
+
+	if (stmt_new(tx, "SELECT version FROM schema_version WHERE module = ?",
+		&get, e) < 0)
+		return -1;
+	stmt_text(get, 1, module);
+	if (stmt_next(get, &row, e) < 0)
+		return -1;
+	*have = row ? stmt_got_u64(get, 0) : 0;
+	return 0;
+}
+
 static int
 migrate(struct tx *tx, void *arg, struct err *e)
 {
 	const struct migration *m = arg;
-	OWN(stmt_done) struct stmt *get = NULL;
 	OWN(stmt_done) struct stmt *drop = NULL;
 	OWN(stmt_done) struct stmt *put = NULL;
-	bool row;
+	uint64_t have;
 
 	if (tx_script(tx,
 		"CREATE TABLE IF NOT EXISTS schema_version ("
 		" module TEXT PRIMARY KEY, version INTEGER NOT NULL)",
 		e) < 0 ||
-	    stmt_new(tx, "SELECT version FROM schema_version WHERE module = ?",
-		&get, e) < 0)
+	    version_of(tx, m->module, &have, e) < 0)
 		return -1;
-	stmt_text(get, 1, m->module);
-	if (stmt_next(get, &row, e) < 0)
-		return -1;
-	uint64_t have = row ? stmt_got_u64(get, 0) : 0;
-	stmt_done(&get);
 	if (have > m->n)
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "the tables of %s are of version %llu, this program knows "
@@ -55,21 +65,16 @@ static int
 look_version(struct tx *tx, void *arg, struct err *e)
 {
 	const struct migration *m = arg;
-	OWN(stmt_done) struct stmt *get = NULL;
-	bool row;
+	uint64_t have;
+	bool any;
 
-	if (db_has_table(tx, "schema_version", &row, e) < 0)
+	if (db_has_table(tx, "schema_version", &any, e) < 0)
 		return -1;
-	if (!row)
+	if (!any)
 		return err_set(
 		    e, ERR_STATE_DAMAGED, "the database has no tables");
-	if (stmt_new(tx, "SELECT version FROM schema_version WHERE module = ?",
-		&get, e) < 0)
+	if (version_of(tx, m->module, &have, e) < 0)
 		return -1;
-	stmt_text(get, 1, m->module);
-	if (stmt_next(get, &row, e) < 0)
-		return -1;
-	uint64_t have = row ? stmt_got_u64(get, 0) : 0;
 	if (have == m->n)
 		return 0;
 	(void)err_set(e, ERR_UPDATE_NEEDED,

@@ -96,9 +96,8 @@ stream_records(struct stream *t, struct tx *tx, uint64_t number, struct err *e)
 }
 
 static int
-stream_all(struct tx *tx, void *arg, struct err *e)
+stream_all(struct tx *tx, struct stream *t, struct err *e)
 {
-	struct stream *t = arg;
 	struct zone_info now;
 	struct digest hash;
 
@@ -120,32 +119,33 @@ stream_all(struct tx *tx, void *arg, struct err *e)
 	return flush(t, 1, e);
 }
 
+static int
+run(struct tx *tx, void *arg, struct err *e)
+{
+	struct stream *t = arg;
+
+	if (t->since > INT64_MAX)
+		t->since = INT64_MAX;
+	buf_room(&t->out, STREAM_BYTES + 1024);
+	int rc = stream_all(tx, t, e);
+	buf_free(&t->out);
+	return rc;
+}
+
 int
 zone_changes_in(struct tx *tx, const struct zone_key *key, uint64_t since,
     zone_sink_fn *sink, void *arg, struct err *e)
 {
-	struct stream t = { .key = key,
-		.since = since < INT64_MAX ? since : INT64_MAX,
-		.sink = sink,
-		.arg = arg };
+	struct stream t = { key, since, sink, arg, { 0 } };
 
-	buf_room(&t.out, STREAM_BYTES + 1024);
-	int rc = stream_all(tx, &t, e);
-	buf_free(&t.out);
-	return rc;
+	return run(tx, &t, e);
 }
 
 int
 zone_changes(struct db *db, const struct zone_key *key, uint64_t since,
     zone_sink_fn *sink, void *arg, struct err *e)
 {
-	struct stream t = { .key = key,
-		.since = since < INT64_MAX ? since : INT64_MAX,
-		.sink = sink,
-		.arg = arg };
+	struct stream t = { key, since, sink, arg, { 0 } };
 
-	buf_room(&t.out, STREAM_BYTES + 1024);
-	int rc = db_read(db, stream_all, &t, e);
-	buf_free(&t.out);
-	return rc;
+	return db_read(db, run, &t, e);
 }

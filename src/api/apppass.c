@@ -121,8 +121,10 @@ apppass_create(struct tx *tx, struct call *c, struct err *e)
 		" VALUES (?, ?, ?, ?, ?, ?, ?, 0, '')",
 		"idissnu", &a.uid, &mac, &id, w.label, w.scope, c->now_ms,
 		w.expires_ms) < 0 ||
-	    server_event(tx, c, &a.uid, "app_password_created", &c->me->dev_id,
-		w.label, e) < 0)
+	    server_event(tx, c,
+		&(struct server_event){
+		    &a.uid, "app_password_created", &c->me->dev_id, w.label },
+		e) < 0)
 		return -1;
 	jsonio_put_id(c->out, "id", &id);
 	jsonio_put_text(c->out, "name", a.name);
@@ -186,8 +188,8 @@ apppass_revoke(struct tx *tx, struct call *c, struct err *e)
 	return sql_run(tx, e,
 		   "DELETE FROM app_password WHERE uid = ? AND id = ?", "ii",
 		   &c->me->uid, &id) < 0 ||
-		server_event(tx, c, &c->me->uid, "app_password_revoked",
-		    &c->me->dev_id, buf_text(&label), e) < 0
+		server_event_own(
+		    tx, c, "app_password_revoked", buf_text(&label), e) < 0
 	    ? -1
 	    : 0;
 }
@@ -206,8 +208,10 @@ apppass_drop_all(
 	buf_printf(&how_many, "%llu", (unsigned long long)n);
 	return sql_run(tx, e, "DELETE FROM app_password WHERE uid = ?", "i",
 		   uid) < 0 ||
-		server_event(tx, c, uid, "app_passwords_revoked",
-		    &c->me->dev_id, buf_text(&how_many), e) < 0
+		server_event(tx, c,
+		    &(struct server_event){ uid, "app_passwords_revoked",
+			&c->me->dev_id, buf_text(&how_many) },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -398,13 +402,17 @@ note_failure(struct tx *tx, void *arg, struct err *e)
 	int64_t retry_ms;
 
 	failures_key(j, &key);
-	if (account_throttle(tx, buf_text(&key), FAILURES, HOUR_MS,
+	if (account_throttle(tx,
+		&(struct account_limit){ buf_text(&key), FAILURES, HOUR_MS },
 		j->ask->now_ms, &retry_ms, e) < 0)
 		return -1;
 	return retry_ms != 0 || !j->known
 	    ? 0
-	    : account_event(tx, &j->who, j->ask->now_ms, "app_password_failed",
-		  NULL, j->ask->from, j->ask->service, e);
+	    : account_event(tx, &j->who,
+		  &(struct account_event){ j->ask->now_ms,
+		      "app_password_failed", NULL, j->ask->from,
+		      j->ask->service },
+		  e);
 }
 
 int

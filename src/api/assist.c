@@ -83,7 +83,8 @@ drilled(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 	struct request nowhere = { .peer = "a contact" };
 	struct call quiet = { .s = c->s, .q = &nowhere, .now_ms = c->now_ms };
 
-	return server_event(tx, &quiet, uid, "contact_drilled", NULL, "", e);
+	return server_event(tx, &quiet,
+	    &(struct server_event){ uid, "contact_drilled", NULL, "" }, e);
 }
 
 /* The newest; or those whose ID, which the owner reads out, begins so: what
@@ -131,8 +132,10 @@ assist_list(struct tx *tx, struct call *c, struct err *e)
 
 	(void)json_object_set_new(c->out, RECOVERIES, json_array());
 	buf_printf(&key, "assist|%s", id_text(&c->me->uid).s);
-	if (server_drip(tx, c, buf_text(&key), TRIES_A_DAY,
-		DAY_MS / TRIES_A_DAY, &ok, e) < 0)
+	if (server_drip(tx, c,
+		&(struct account_limit){
+		    buf_text(&key), TRIES_A_DAY, DAY_MS / TRIES_A_DAY },
+		&ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;

@@ -150,8 +150,10 @@ entries_end_removed(struct tx *tx, struct call *c, const struct circle *before,
 		if (!before->members[i].active || circle_active(after, id))
 			continue;
 		if (account_end_sessions(tx, &after->uid, id, e) < 0 ||
-		    server_event(
-			tx, c, &after->uid, "device_removed", id, "", e) < 0)
+		    server_event(tx, c,
+			&(struct server_event){
+			    &after->uid, "device_removed", id, "" },
+			e) < 0)
 			return -1;
 	}
 	return 0;
@@ -169,8 +171,10 @@ key_added(struct tx *tx, struct call *c, const struct circle *after,
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");
-	return server_event(tx, c, &after->uid, "device_added", &d->dev_id,
-	    "a security key", e);
+	return server_event(tx, c,
+	    &(struct server_event){
+		&after->uid, "device_added", &d->dev_id, "a security key" },
+	    e);
 }
 
 static int
@@ -194,16 +198,20 @@ add_done(struct tx *tx, struct call *c, const struct circle *after,
 		&c->me->dev_id) < 0)
 		return -1;
 	if (!row && again)
-		return server_event(
-		    tx, c, &after->uid, "device_added", &d->dev_id, "again", e);
+		return server_event(tx, c,
+		    &(struct server_event){
+			&after->uid, "device_added", &d->dev_id, "again" },
+		    e);
 	if (!row)
 		return err_set(e, ERR_REQUEST_REFUSED,
 		    "no request of this device was allowed");
 	stmt_got_copy(s, 0, c->wake.b, ID_BYTES);
 	return sql_run(tx, e, "UPDATE joining SET state = 3 WHERE id = ?", "i",
 		   &c->wake) < 0 ||
-		server_event(
-		    tx, c, &after->uid, "device_added", &d->dev_id, "", e) < 0
+		server_event(tx, c,
+		    &(struct server_event){
+			&after->uid, "device_added", &d->dev_id, "" },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -256,15 +264,19 @@ changed(struct tx *tx, struct call *c, const struct entry_view *v,
 		return recoverykeys_staged(tx, after, e) < 0 ||
 			recoverykeys_tidy(tx, after, e) < 0
 		    ? -1
-		    : server_event(tx, c, &after->uid,
-			  after->pending ? "recovery_change_waits"
-					 : "recovery_changed",
-			  &c->me->dev_id, "", e);
+		    : server_event(tx, c,
+			  &(struct server_event){ &after->uid,
+			      after->pending ? "recovery_change_waits"
+					     : "recovery_changed",
+			      &c->me->dev_id, "" },
+			  e);
 	case CIRCLE_VETO:
 		return recoverykeys_tidy(tx, after, e) < 0
 		    ? -1
-		    : server_event(tx, c, &after->uid, "recovery_vetoed",
-			  &c->me->dev_id, "", e);
+		    : server_event(tx, c,
+			  &(struct server_event){ &after->uid,
+			      "recovery_vetoed", &c->me->dev_id, "" },
+			  e);
 	case CIRCLE_PROTECTION:
 		return protections_changed(tx, c, before, after, e);
 	default:
@@ -284,7 +296,9 @@ check_rate(
 	    comes_again(c, v))
 		return 0;
 	buf_printf(&key, "entry|%s", id_text(&c->me->uid).s);
-	if (account_spend(tx, buf_text(&key), ENTRIES_AN_HOUR, HOUR_MS,
+	if (account_spend(tx,
+		&(struct account_limit){
+		    buf_text(&key), ENTRIES_AN_HOUR, HOUR_MS },
 		c->now_ms, &left, &retry_ms, e) < 0)
 		return -1;
 	return retry_ms == 0

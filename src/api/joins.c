@@ -183,7 +183,9 @@ joins_prompt(struct tx *tx, struct call *c, struct err *e)
 	c->wake = j.uid;
 	return sql_run(tx, e, "UPDATE joining SET shown = 1 WHERE id = ?", "i",
 		   &id) < 0 ||
-		server_event(tx, c, &j.uid, "join_opened", NULL, "", e) < 0
+		server_event(tx, c,
+		    &(struct server_event){ &j.uid, "join_opened", NULL, "" },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -198,7 +200,10 @@ set_state(struct tx *tx, struct call *c, const struct joining *j,
 	return sql_run(tx, e,
 		   "UPDATE joining SET state = ?, by_device = ? WHERE id = ?",
 		   "uii", (uint64_t)state, &c->me->dev_id, &j->id) < 0 ||
-		server_event(tx, c, &j->uid, event, &c->me->dev_id, "", e) < 0
+		server_event(tx, c,
+		    &(struct server_event){
+			&j->uid, event, &c->me->dev_id, "" },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -248,8 +253,7 @@ joins_allow_again(struct tx *tx, struct call *c, struct err *e)
 		   " OR name = 'prompt|' || ?"
 		   " OR name LIKE 'prompt|' || ? || '|%'",
 		   "sss", uid.s, uid.s, uid.s) < 0 ||
-		server_event(tx, c, &c->me->uid, "requests_allowed",
-		    &c->me->dev_id, "", e) < 0
+		server_event_own(tx, c, "requests_allowed", "", e) < 0
 	    ? -1
 	    : 0;
 }

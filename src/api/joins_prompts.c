@@ -72,15 +72,18 @@ joins_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 		return 0;
 	buf_printf(&all, "prompt|%s", id_text(uid).s);
 	prompt_key(&key, uid, "", asker);
-	if (server_drip(tx, c, buf_text(&key), c->s->config.prompts_per_hour,
-		each_ms, ok, e) < 0)
+	if (server_drip(tx, c,
+		&(struct account_limit){
+		    buf_text(&key), c->s->config.prompts_per_hour, each_ms },
+		ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
 	/* Of however many addresses: nobody is worn down by requests. */
-	if (server_drip(tx, c, buf_text(&all),
-		ASKERS * c->s->config.prompts_per_hour, each_ms / ASKERS, ok,
-		e) < 0)
+	if (server_drip(tx, c,
+		&(struct account_limit){ buf_text(&all),
+		    ASKERS * c->s->config.prompts_per_hour, each_ms / ASKERS },
+		ok, e) < 0)
 		return -1;
 	return *ok ? 0 : account_unspend(tx, buf_text(&key), e);
 }
@@ -98,8 +101,10 @@ joins_unprompt(struct tx *tx, struct call *c, const struct id *uid,
 
 	prompt_key(&key, uid, "", asker);
 	prompt_key(&withdrawn, uid, "withdrawn|", asker);
-	if (account_drip(tx, buf_text(&withdrawn), limit,
-		HOUR_MS / (int64_t)limit, c->now_ms, &retry_ms, e) < 0)
+	if (account_drip(tx,
+		&(struct account_limit){
+		    buf_text(&withdrawn), limit, HOUR_MS / (int64_t)limit },
+		c->now_ms, &retry_ms, e) < 0)
 		return -1;
 	return retry_ms > 0 ? 0 : account_unspend(tx, buf_text(&key), e);
 }

@@ -66,8 +66,10 @@ send_code(struct tx *tx, struct call *c, const char *address, struct err *e)
 	    " code = excluded.code, code_until_ms = excluded.code_until_ms",
 	    "isdn", &c->me->uid, address, &mac, c->now_ms + CODE_MS);
 	if (rc == 0)
-		rc = notice_write(tx, c, &c->me->uid, address,
-		    buf_text(&subject), buf_text(&text), e);
+		rc = notice_write(tx, c, &c->me->uid,
+		    &(struct notice){
+			address, buf_text(&subject), buf_text(&text) },
+		    e);
 	c->posted = true;
 	return rc;
 }
@@ -105,7 +107,9 @@ mail_add(struct tx *tx, struct call *c, struct err *e)
 		return err_set(e, ERR_NO_GATEWAY, "this server sends no mail");
 	buf_printf(&key, "mail|%s", id_text(&c->me->uid).s);
 	if (has_room(tx, c, address, e) < 0 ||
-	    server_throttle(tx, c, buf_text(&key), SENDS, HOUR_MS, &ok, e) < 0)
+	    server_throttle(tx, c,
+		&(struct account_limit){ buf_text(&key), SENDS, HOUR_MS }, &ok,
+		e) < 0)
 		return -1;
 	return ok ? send_code(tx, c, address, e) : 0;
 }
@@ -160,8 +164,7 @@ mail_confirm(struct tx *tx, struct call *c, struct err *e)
 		    "UPDATE mail_address SET confirmed = 1, code_until_ms = 0"
 		    " WHERE uid = ? AND address = ?",
 		    "is", &c->me->uid, buf_text(&address)) < 0 ||
-		server_event(tx, c, &c->me->uid, "mail_added", &c->me->dev_id,
-		    buf_text(&address), e) < 0
+		server_event_own(tx, c, "mail_added", buf_text(&address), e) < 0
 	    ? -1
 	    : 0;
 }
@@ -188,8 +191,7 @@ mail_remove(struct tx *tx, struct call *c, struct err *e)
 	stmt_done(&s);
 	/* Told before it goes, so that it is told, too. */
 	if (confirmed &&
-	    server_event(tx, c, &c->me->uid, "mail_removed", &c->me->dev_id,
-		address, e) < 0)
+	    server_event_own(tx, c, "mail_removed", address, e) < 0)
 		return -1;
 	return sql_run(tx, e,
 	    "DELETE FROM mail_address WHERE uid = ? AND address = ?", "is",

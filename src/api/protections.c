@@ -187,12 +187,16 @@ protections_changed(struct tx *tx, struct call *c, const struct circle *before,
 		return -1;
 	if (before->web_access != after->web_access &&
 	    before->protection == after->protection)
-		return server_event(tx, c, &after->uid, "web_access",
-		    &c->me->dev_id, after->web_access ? "on" : "off", e);
+		return server_event(tx, c,
+		    &(struct server_event){ &after->uid, "web_access",
+			&c->me->dev_id, after->web_access ? "on" : "off" },
+		    e);
 	if (protections_begun(tx, c, &after->uid, standard, e) < 0 ||
 	    (!standard && close_escrow(tx, c, &after->uid, e) < 0))
 		return -1;
-	return server_event(tx, c, &after->uid,
-	    standard ? "protection_standard" : "protection_advanced",
-	    &c->me->dev_id, "", e);
+	return server_event(tx, c,
+	    &(struct server_event){ &after->uid,
+		standard ? "protection_standard" : "protection_advanced",
+		&c->me->dev_id, "" },
+	    e);
 }

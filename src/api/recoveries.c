@@ -249,8 +249,10 @@ recoveries_finish(struct tx *tx, struct call *c, struct err *e)
 		   "UPDATE recovering SET state = ?, helper = ?"
 		   " WHERE uid = ?",
 		   "uii", (uint64_t)RECOVER_DONE, &nobody, &r.uid) < 0 ||
-		server_event(
-		    tx, c, &r.uid, "account_recovered", fresh, r.way, e) < 0
+		server_event(tx, c,
+		    &(struct server_event){
+			&r.uid, "account_recovered", fresh, r.way },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -298,8 +300,10 @@ recoveries_stop(struct tx *tx, struct call *c, struct err *e)
 	return sql_run(tx, e,
 		   "UPDATE recovering SET state = ?, helper = ? WHERE id = ?",
 		   "uii", (uint64_t)RECOVER_STOPPED, &nobody, &r.id) < 0 ||
-		server_event(tx, c, &r.uid, "recovery_stopped", &c->me->dev_id,
-		    r.way, e) < 0
+		server_event(tx, c,
+		    &(struct server_event){
+			&r.uid, "recovery_stopped", &c->me->dev_id, r.way },
+		    e) < 0
 	    ? -1
 	    : 0;
 }
@@ -318,8 +322,10 @@ recoveries_allow(struct tx *tx, struct call *c, struct err *e)
 		    "new device in by a code instead");
 	return sql_run(tx, e, "UPDATE recovering SET ready_ms = ? WHERE id = ?",
 		   "ni", c->now_ms, &r.id) < 0 ||
-		server_event(tx, c, &r.uid, "recovery_allowed", &c->me->dev_id,
-		    r.way, e) < 0
+		server_event(tx, c,
+		    &(struct server_event){
+			&r.uid, "recovery_allowed", &c->me->dev_id, r.way },
+		    e) < 0
 	    ? -1
 	    : 0;
 }

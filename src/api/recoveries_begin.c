@@ -103,11 +103,14 @@ throttled(struct tx *tx, struct call *c, const char *name,
 	OWN(buf_free) struct buf key = { 0 };
 
 	tries_key(c, way, name, &key);
-	return way->kind != 0
-	    ? server_throttle(tx, c, buf_text(&key),
-		  c->s->config.password_tries, TRIES_MS, ok, e)
-	    : server_drip(tx, c, buf_text(&key), OPEN_PER_DAY,
-		  DAY_MS / OPEN_PER_DAY, ok, e);
+	return way->kind != 0 ? server_throttle(tx, c,
+				    &(struct account_limit){ buf_text(&key),
+					c->s->config.password_tries, TRIES_MS },
+				    ok, e)
+			      : server_drip(tx, c,
+				    &(struct account_limit){ buf_text(&key),
+					OPEN_PER_DAY, DAY_MS / OPEN_PER_DAY },
+				    ok, e);
 }
 
 static int

@@ -97,8 +97,10 @@ ordered_job(struct tx *tx, void *arg, struct err *e)
 		/* Whoever is signed in shows it by coming again. */
 		account_end_sessions(tx, &j->r.uid, NULL, e) < 0
 	    ? -1
-	    : server_event(tx, j->c, &j->r.uid, "recovery_begun", NULL,
-		  buf_text(&detail), e);
+	    : server_event(tx, j->c,
+		  &(struct server_event){
+		      &j->r.uid, "recovery_begun", NULL, buf_text(&detail) },
+		  e);
 }
 
 static int

@@ -101,8 +101,10 @@ recovering_proven(struct tx *tx, struct call *c, struct recovering *r,
 		   " expires_ms = ?, keyref = ? WHERE id = ?",
 		   "unnii", (uint64_t)r->state, r->ready_ms, r->expires_ms,
 		   &r->keyref, &r->id) < 0 ||
-		server_event(tx, c, &r->uid, "recovery_begun", NULL,
-		    wait_ms > 0 ? buf_text(&detail) : r->way, e) < 0
+		server_event(tx, c,
+		    &(struct server_event){ &r->uid, "recovery_begun", NULL,
+			wait_ms > 0 ? buf_text(&detail) : r->way },
+		    e) < 0
 	    ? -1
 	    : 0;
 }

@@ -96,8 +96,10 @@ release_keys(struct tx *tx, struct call *c, struct err *e)
 
 	buf_printf(&key, "release|%s|%s", id_text(&c->me->uid).s,
 	    id_text(&c->me->session_id).s);
-	if (server_throttle(
-		tx, c, buf_text(&key), RELEASES, RELEASES_MS, &ok, e) < 0)
+	if (server_throttle(tx, c,
+		&(struct account_limit){
+		    buf_text(&key), RELEASES, RELEASES_MS },
+		&ok, e) < 0)
 		return -1;
 	if (!ok)
 		return 0;
@@ -159,8 +161,10 @@ released_job(struct tx *tx, void *arg, struct err *e)
 	}
 	if (c->me->limited && account_released(tx, &c->me->token, mask, e) < 0)
 		return -1;
-	return server_event(tx, c, &c->me->uid, "keys_released",
-	    c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail), e);
+	return server_event(tx, c,
+	    &(struct server_event){ &c->me->uid, "keys_released",
+		c->me->limited ? NULL : &c->me->dev_id, buf_text(&detail) },
+	    e);
 }
 
 int
@@ -257,12 +261,15 @@ collected_job(struct tx *tx, void *arg, struct err *e)
 
 	buf_printf(&key, "collected|%s|%s", id_text(&c->me->uid).s,
 	    id_text(&c->me->recovering).s);
-	if (account_spend(tx, buf_text(&key), 1, COLLECTED_MS, c->now_ms, &left,
-		&told_ms, e) < 0)
+	if (account_spend(tx,
+		&(struct account_limit){ buf_text(&key), 1, COLLECTED_MS },
+		c->now_ms, &left, &told_ms, e) < 0)
 		return -1;
 	return told_ms != 0 ? 0
-			    : server_event(tx, c, &c->me->uid,
-				  "keys_released_operator", NULL, "", e);
+			    : server_event(tx, c,
+				  &(struct server_event){ &c->me->uid,
+				      "keys_released_operator", NULL, "" },
+				  e);
 }
 
 int

@@ -169,8 +169,9 @@ note_seen(struct tx *tx, struct call *c, const struct proof *p, struct err *e)
 		return -1;
 	if (c->now_ms - before < DAY_MS)
 		return 0;
-	return server_event(
-	    tx, c, &p->uid, "session_opened", &p->dev_id, "", e);
+	return server_event(tx, c,
+	    &(struct server_event){ &p->uid, "session_opened", &p->dev_id, "" },
+	    e);
 }
 
 /* What brought it in the last minutes counts as a step-up, but for the word of
@@ -407,6 +408,5 @@ sessions_end_one(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (ended + tx_changes(tx) == 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no such session");
-	return server_event(
-	    tx, c, &c->me->uid, "session_ended", &c->me->dev_id, "", e);
+	return server_event_own(tx, c, "session_ended", "", e);
 }

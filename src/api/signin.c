@@ -123,13 +123,17 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 	names_key(c, &names);
 	*ok = true;
 	if (stranger &&
-	    server_drip(
-		tx, c, buf_text(&names), NAMES_ROOM, NAMES_DROP_MS, ok, e) < 0)
+	    server_drip(tx, c,
+		&(struct account_limit){
+		    buf_text(&names), NAMES_ROOM, NAMES_DROP_MS },
+		ok, e) < 0)
 		return -1;
 	if (!*ok)
 		return 0;
-	if (server_throttle(tx, c, buf_text(&key), c->s->config.password_tries,
-		TRIES_MS, ok, e) < 0)
+	if (server_throttle(tx, c,
+		&(struct account_limit){
+		    buf_text(&key), c->s->config.password_tries, TRIES_MS },
+		ok, e) < 0)
 		return -1;
 	return *ok || !stranger ? 0 : account_unspend(tx, buf_text(&names), e);
 }
@@ -180,16 +184,21 @@ log_started(struct tx *tx, struct call *c, const struct id *uid, bool known,
 
 	told_key(c, uid, &here);
 	buf_printf(&all, "started|%s", id_text(uid).s);
-	if (account_spend(tx, buf_text(&here), 1, HOUR_MS, c->now_ms, &left,
-		&told_ms, e) < 0 ||
+	if (account_spend(tx,
+		&(struct account_limit){ buf_text(&here), 1, HOUR_MS },
+		c->now_ms, &left, &told_ms, e) < 0 ||
 	    (told_ms == 0 &&
-		account_spend(tx, buf_text(&all), STARTED_A_DAY, 24 * HOUR_MS,
+		account_spend(tx,
+		    &(struct account_limit){
+			buf_text(&all), STARTED_A_DAY, 24 * HOUR_MS },
 		    c->now_ms, &left, &full_ms, e) < 0))
 		return -1;
 	return told_ms != 0 || full_ms != 0
 	    ? 0
-	    : server_event(
-		  tx, c, known ? uid : &nobody, started, dev_id, "", e);
+	    : server_event(tx, c,
+		  &(struct server_event){
+		      known ? uid : &nobody, started, dev_id, "" },
+		  e);
 }
 
 int
@@ -260,8 +269,10 @@ check_login(
 	sodium_memzero(state, sizeof state);
 	if (wrong < 0 || !known) {
 		/* The same work for a name that is not there. */
-		if (server_event(tx, c, known ? &p->uid : &nobody,
-			"signin_failed", NULL, "", e) < 0)
+		if (server_event(tx, c,
+			&(struct server_event){ known ? &p->uid : &nobody,
+			    "signin_failed", NULL, "" },
+			e) < 0)
 			return -1;
 		if (sql_run(tx, e, "DELETE FROM login WHERE id = ?", "i",
 			&p->login) < 0)
@@ -379,7 +390,9 @@ open_join(struct tx *tx, struct call *c, const struct joiner *j, bool shown,
 		c->q->peer, &nobody, (uint64_t)shown, buf_bytes(&machine),
 		j->asker) < 0 ||
 	    (shown &&
-		(server_event(tx, c, uid, "join_opened", NULL, os, e) < 0 ||
+		(server_event(tx, c,
+		     &(struct server_event){ uid, "join_opened", NULL, os },
+		     e) < 0 ||
 		    account_unthrottle(tx, buf_text(&told), e) < 0)) ||
 	    factor_put_methods(tx, c, uid, true, e) < 0)
 		return -1;
@@ -560,8 +573,7 @@ signin_password_finish(struct tx *tx, struct call *c, struct err *e)
 		    0 ||
 		apppass_drop_all(tx, c, &c->me->uid, e) < 0 ||
 		account_end_visits(tx, &c->me->uid, &c->me->token, e) < 0 ||
-		server_event(tx, c, &c->me->uid, "password_changed",
-		    &c->me->dev_id, "", e) < 0
+		server_event_own(tx, c, "password_changed", "", e) < 0
 	    ? -1
 	    : 0;
 }

@@ -99,8 +99,11 @@ signup_start(struct tx *tx, struct call *c, struct err *e)
 	bool ok;
 
 	buf_printf(&key, "signup|%s", server_source(c));
-	if (server_drip(tx, c, buf_text(&key), c->s->config.signups_per_hour,
-		HOUR_MS / (int64_t)c->s->config.signups_per_hour, &ok, e) < 0 ||
+	if (server_drip(tx, c,
+		&(struct account_limit){ buf_text(&key),
+		    c->s->config.signups_per_hour,
+		    HOUR_MS / (int64_t)c->s->config.signups_per_hour },
+		&ok, e) < 0 ||
 	    !ok)
 		return ok ? -1 : 0;
 	if (c->s->config.invitations == CONFIG_INVITATIONS_CLOSED)
@@ -231,6 +234,8 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 	    envelopes_take(tx, &circle, &circle.members[0].device.dev_id,
 		buf_bytes(&envelopes), ENVELOPES_WHOLE, e) < 0)
 		return -1;
+	struct server_event made = { &a.uid, "signup",
+		&circle.members[0].device.dev_id, "" };
 	bool standard = circle.protection == PROTECTION_STANDARD;
 	if ((standard && protections_register(tx, c, &a.uid, e) < 0) ||
 	    protections_begun(tx, c, &a.uid, standard, e) < 0)
@@ -240,8 +245,7 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 		    ? c->s->config.default_quota_bytes
 		    : USAGE_NO_QUOTA,
 		e) < 0 ||
-	    server_event(tx, c, &a.uid, "signup",
-		&circle.members[0].device.dev_id, "", e) < 0)
+	    server_event(tx, c, &made, e) < 0)
 		return -1;
 	buf_printf(&address, "%s@%s", a.name, c->s->config.host);
 	jsonio_put_text(c->out, "account", buf_text(&address));

@@ -50,6 +50,6 @@ twofactor_set(struct tx *tx, struct call *c, struct err *e)
 	/* What it was already is no news. */
 	if (a.two_factor == (on ? TWO_FACTOR_ON : TWO_FACTOR_OFF))
 		return 0;
-	return server_event(tx, c, &c->me->uid,
-	    on ? "two_factor_on" : "two_factor_off", &c->me->dev_id, "", e);
+	return server_event_own(
+	    tx, c, on ? "two_factor_on" : "two_factor_off", "", e);
 }

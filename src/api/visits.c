@@ -132,8 +132,10 @@ visits_ask(struct tx *tx, struct call *c, struct err *e)
 		    buf_bytes(&nonce), categories, c->q->peer, c->now_ms,
 		    c->now_ms + VISIT_MS, &nobody) < 0
 	    ? -1
-	    : server_event(
-		  tx, c, &c->me->uid, "visit_asked", NULL, buf_text(&names), e);
+	    : server_event(tx, c,
+		  &(struct server_event){
+		      &c->me->uid, "visit_asked", NULL, buf_text(&names) },
+		  e);
 }
 
 static void
@@ -257,8 +259,10 @@ visits_refuse(struct tx *tx, struct call *c, struct err *e)
 		joins_silence(tx, c, &v.uid, buf_text(&place), e) < 0 ||
 		set_state(tx, c, &v, VISIT_REFUSED, e) < 0
 	    ? -1
-	    : server_event(
-		  tx, c, &v.uid, "visit_refused", &c->me->dev_id, "", e);
+	    : server_event(tx, c,
+		  &(struct server_event){
+		      &v.uid, "visit_refused", &c->me->dev_id, "" },
+		  e);
 }
 
 /* Who asked gives it up; or a device does, and nobody is silenced. */
@@ -276,8 +280,10 @@ visits_cancel(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	return set_state(tx, c, &v, VISIT_OVER, e) < 0
 	    ? -1
-	    : server_event(tx, c, &v.uid, "visit_ended",
-		  c->me->limited ? NULL : &c->me->dev_id, "", e);
+	    : server_event(tx, c,
+		  &(struct server_event){ &v.uid, "visit_ended",
+		      c->me->limited ? NULL : &c->me->dev_id, "" },
+		  e);
 }
 
 /* The keys were handed over: now it may read what they open. */
@@ -296,8 +302,10 @@ visits_done(struct tx *tx, struct call *c, struct err *e)
 	return account_released(tx, &v.session, v.categories, e) < 0 ||
 		set_state(tx, c, &v, VISIT_DONE, e) < 0
 	    ? -1
-	    : server_event(tx, c, &v.uid, "visit_opened", &c->me->dev_id,
-		  buf_text(&names), e);
+	    : server_event(tx, c,
+		  &(struct server_event){ &v.uid, "visit_opened",
+		      &c->me->dev_id, buf_text(&names) },
+		  e);
 }
 
 /* ---- messages ---- */

@@ -170,7 +170,9 @@ open_visit(struct tx *tx, struct call *c, const struct device *d,
 	id_random(&s.id);
 	if (account_add_session(
 		tx, &stored, &s, bytes_of(stored.b, DIGEST_BYTES), e) < 0 ||
-	    server_event(tx, c, &a.uid, "signin_visit", NULL, s.way, e) < 0 ||
+	    server_event(tx, c,
+		&(struct server_event){ &a.uid, "signin_visit", NULL, s.way },
+		e) < 0 ||
 	    ordered_stop(tx, c, &a.uid, e) < 0)
 		return -1;
 	jsonio_put_id(c->out, "uid", &a.uid);
@@ -190,8 +192,7 @@ int
 factor_step_up(struct tx *tx, struct call *c, struct err *e)
 {
 	if (account_step_up(tx, &c->me->token, c->now_ms, e) < 0 ||
-	    server_event(tx, c, &c->me->uid, "step_up", &c->me->dev_id, "", e) <
-		0)
+	    server_event_own(tx, c, "step_up", "", e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "until_ms",
 	    (uint64_t)(c->now_ms + LIMIT_STEP_UP_S * 1000LL));
@@ -265,8 +266,7 @@ factor_confirmed(struct tx *tx, struct call *c, const char *event,
 	struct account a;
 	bool found;
 
-	if (server_event(tx, c, &c->me->uid, event, &c->me->dev_id, detail, e) <
-		0 ||
+	if (server_event_own(tx, c, event, detail, e) < 0 ||
 	    lost_over(tx, &c->me->uid, e) < 0 ||
 	    account_by_uid(tx, &c->me->uid, &a, &found, e) < 0)
 		return -1;
@@ -274,8 +274,7 @@ factor_confirmed(struct tx *tx, struct call *c, const char *event,
 		a.two_factor = TWO_FACTOR_ON;
 		if (account_set_two_factor(tx, &c->me->uid, TWO_FACTOR_ON, e) <
 			0 ||
-		    server_event(tx, c, &c->me->uid, "two_factor_on",
-			&c->me->dev_id, "", e) < 0)
+		    server_event_own(tx, c, "two_factor_on", "", e) < 0)
 			return -1;
 	}
 	jsonio_put_text(

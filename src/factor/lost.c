@@ -54,9 +54,7 @@ lost_begin(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	jsonio_put_u64(c->out, "ready_ms", row ? stmt_got_u64(s, 0) : 0);
 	stmt_done(&s);
-	return fresh ? server_event(tx, c, &c->me->uid, "factors_lost",
-			   &c->me->dev_id, "", e)
-		     : 0;
+	return fresh ? server_event_own(tx, c, "factors_lost", "", e) : 0;
 }
 
 int
@@ -66,6 +64,5 @@ lost_stop(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	return tx_changes(tx) == 0
 	    ? err_set(e, ERR_NOT_FOUND, "nobody waits for lost factors")
-	    : server_event(tx, c, &c->me->uid, "factors_not_lost",
-		  &c->me->dev_id, "", e);
+	    : server_event_own(tx, c, "factors_not_lost", "", e);
 }

@@ -152,8 +152,7 @@ insert(struct tx *tx, struct call *c, const struct phone *p, struct err *e)
 		   "isiund", &c->me->uid, p->number, &p->id, (uint64_t)p->call,
 		   c->now_ms, &none) < 0
 	    ? -1
-	    : server_event(tx, c, &c->me->uid, "phone_added", &c->me->dev_id,
-		  buf_text(&hint), e);
+	    : server_event_own(tx, c, "phone_added", buf_text(&hint), e);
 }
 
 static int
@@ -243,8 +242,7 @@ phone_remove(struct tx *tx, struct call *c, struct err *e)
 	return sql_run(tx, e, "DELETE FROM phone WHERE uid = ? AND number = ?",
 		   "is", &c->me->uid, number) < 0 ||
 		factor_may_go(tx, c, FACTOR_WAYS, "this phone", e) < 0 ||
-		server_event(tx, c, &c->me->uid, "phone_removed",
-		    &c->me->dev_id, buf_text(&hint), e) < 0
+		server_event_own(tx, c, "phone_removed", buf_text(&hint), e) < 0
 	    ? -1
 	    : 0;
 }

@@ -41,11 +41,15 @@ may_send(struct tx *tx, struct call *c, const char *number, bool *ok,
 	server_mac(c->s, "phone number", bytes_str(number), &d);
 	buf_put_str(&phone, "send|");
 	text_hex(&phone, bytes_of(d.b, DIGEST_BYTES));
-	if (account_spend(tx, buf_text(&account), PHONE_ACCOUNT_SENDS, HOUR_MS,
+	if (account_spend(tx,
+		&(struct account_limit){
+		    buf_text(&account), PHONE_ACCOUNT_SENDS, HOUR_MS },
 		c->now_ms, &in_all, &retry_ms, e) < 0)
 		return -1;
 	if (retry_ms == 0) {
-		if (account_spend(tx, buf_text(&phone), PHONE_SENDS, HOUR_MS,
+		if (account_spend(tx,
+			&(struct account_limit){
+			    buf_text(&phone), PHONE_SENDS, HOUR_MS },
 			c->now_ms, left, &retry_ms, e) < 0)
 			return -1;
 		/* Another number may still get it. */
@@ -129,8 +133,10 @@ phone_send_code(struct tx *tx, struct call *c, const struct phone *p, bool call,
 		" WHERE uid = ? AND number = ?",
 		"dunis", &mac, (uint64_t)call, c->now_ms + CODE_MS, &c->me->uid,
 		p->number) < 0 ||
-	    server_event(tx, c, &c->me->uid, "code_sent", NULL,
-		buf_text(&detail), e) < 0)
+	    server_event(tx, c,
+		&(struct server_event){
+		    &c->me->uid, "code_sent", NULL, buf_text(&detail) },
+		e) < 0)
 		return -1;
 	jsonio_put_id(c->out, "id", &p->id);
 	jsonio_put_text(c->out, "hint", buf_text(&hint));

@@ -287,8 +287,7 @@ came(struct tx *tx, struct call *c, const char *name, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (server_event(tx, c, &c->me->uid, "security_key_added",
-		&c->me->dev_id, name, e) < 0 ||
+	if (server_event_own(tx, c, "security_key_added", name, e) < 0 ||
 	    count(tx, &c->me->uid, &n, e) < 0)
 		return -1;
 	jsonio_put_u64(c->out, "keys", n);
@@ -398,8 +397,8 @@ remove_one(struct tx *tx, struct call *c, struct err *e)
 		   "DELETE FROM security_key WHERE uid = ? AND id = ?", "ii",
 		   &c->me->uid, &id) < 0
 	    ? -1
-	    : server_event(tx, c, &c->me->uid, "security_key_removed",
-		  &c->me->dev_id, buf_text(&name), e);
+	    : server_event_own(
+		  tx, c, "security_key_removed", buf_text(&name), e);
 }
 
 static int
@@ -418,8 +417,8 @@ remove_all(struct tx *tx, struct call *c, struct err *e)
 	return sql_run(tx, e, "DELETE FROM security_key WHERE uid = ?", "i",
 		   &c->me->uid) < 0
 	    ? -1
-	    : server_event(tx, c, &c->me->uid, "security_key_removed",
-		  &c->me->dev_id, "all: codes are accepted again", e);
+	    : server_event_own(tx, c, "security_key_removed",
+		  "all: codes are accepted again", e);
 }
 
 int

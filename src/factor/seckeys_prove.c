@@ -102,8 +102,10 @@ static int
 refuse(struct tx *tx, struct call *c, const struct id *uid,
     const struct err *why, struct err *e)
 {
-	if (server_event(
-		tx, c, uid, "security_key_refused", NULL, why->msg, e) < 0)
+	if (server_event(tx, c,
+		&(struct server_event){
+		    uid, "security_key_refused", NULL, why->msg },
+		e) < 0)
 		return -1;
 	return server_refuse(c, why->code, "%s", why->msg);
 }
@@ -117,8 +119,10 @@ cloned(struct tx *tx, struct call *c, const struct id *uid,
 		 "UPDATE security_key SET blocked = 1 WHERE uid = ?"
 		 " AND id = ?",
 		 "ii", uid, &k->id) < 0 ||
-		server_event(
-		    tx, c, uid, "security_key_cloned", NULL, k->name, e) < 0))
+		server_event(tx, c,
+		    &(struct server_event){
+			uid, "security_key_cloned", NULL, k->name },
+		    e) < 0))
 		return -1;
 	return server_refuse(c, ERR_KEY_CLONED,
 	    "a copy of the security key \"%s\" may exist, for its counter did "
@@ -138,8 +142,10 @@ used(struct tx *tx, struct call *c, const struct id *uid,
 		"UPDATE security_key SET counter = ?, used_ms = ?"
 		" WHERE uid = ? AND id = ?",
 		"unii", (uint64_t)counter, c->now_ms, uid, &k->id) < 0 ||
-	    server_event(tx, c, uid, "security_key_used", &c->me->dev_id,
-		k->name, e) < 0)
+	    server_event(tx, c,
+		&(struct server_event){
+		    uid, "security_key_used", &c->me->dev_id, k->name },
+		e) < 0)
 		return -1;
 	if (c->me->session)
 		return 0;

@@ -84,8 +84,7 @@ totp_add(struct tx *tx, struct call *c, struct err *e)
 		" VALUES (?, ?, ?, 0, 0) ON CONFLICT (uid, kind) DO UPDATE SET"
 		" secret = excluded.secret, confirmed = 0, counter = 0",
 		"isb", &c->me->uid, NEW, bytes_of(sealed, sizeof sealed)) < 0 ||
-	    server_event(tx, c, &c->me->uid, "factor_added", &c->me->dev_id,
-		KIND, e) < 0)
+	    server_event_own(tx, c, "factor_added", KIND, e) < 0)
 		return -1;
 	buf_printf(&uri,
 	    "otpauth://totp/Aumbry:%s@%s?secret=%s&issuer=Aumbry&digits=%d"
@@ -232,8 +231,7 @@ totp_remove(struct tx *tx, struct call *c, struct err *e)
 		   tx, c, FACTOR_AUTHENTICATOR, "the authenticator", e) < 0 ||
 		sql_run(tx, e, "DELETE FROM factor WHERE uid = ? AND kind = ?",
 		    "is", &c->me->uid, KIND) < 0 ||
-		server_event(tx, c, &c->me->uid, "factor_removed",
-		    &c->me->dev_id, KIND, e) < 0
+		server_event_own(tx, c, "factor_removed", KIND, e) < 0
 	    ? -1
 	    : 0;
 }

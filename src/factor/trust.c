@@ -31,7 +31,9 @@ trust_make(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 		"diinnnis", &stored, &id, uid, c->now_ms, c->now_ms,
 		c->now_ms + TRUST_DAYS * DAY_S * 1000, &c->me->join,
 		c->q->peer) < 0 ||
-	    server_event(tx, c, uid, "browser_trusted", NULL, "", e) < 0)
+	    server_event(tx, c,
+		&(struct server_event){ uid, "browser_trusted", NULL, "" },
+		e) < 0)
 		return -1;
 	response_header(c->r, "Set-Cookie",
 	    COOKIE "=%s; Path=/v1/factors; Max-Age=%lld; HttpOnly; "

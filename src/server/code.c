@@ -64,12 +64,16 @@ code_try(struct tx *tx, struct call *c, const struct id *uid, const char *kind,
 	OWN(counts_free) struct counts x = { .asker = { 0 } };
 
 	counts_of(c, uid, kind, &x);
-	if (server_throttle(tx, c, buf_text(&x.asker), c->s->config.code_tries,
-		TRIES_MS, ok, e) < 0)
+	if (server_throttle(tx, c,
+		&(struct account_limit){
+		    buf_text(&x.asker), c->s->config.code_tries, TRIES_MS },
+		ok, e) < 0)
 		return -1;
 	if (!*ok || c->me->session)
 		return 0;
-	if (server_drip(tx, c, buf_text(&x.account), CODE_ROOM, CODE_DROP_MS,
+	if (server_drip(tx, c,
+		&(struct account_limit){
+		    buf_text(&x.account), CODE_ROOM, CODE_DROP_MS },
 		ok, e) < 0)
 		return -1;
 	return *ok ? 0 : account_unspend(tx, buf_text(&x.asker), e);
@@ -93,7 +97,8 @@ int
 code_wrong(struct tx *tx, struct call *c, const struct id *uid,
     const char *kind, struct err *e)
 {
-	if (server_event(tx, c, uid, "code_wrong", NULL, kind, e) < 0)
+	if (server_event(tx, c,
+		&(struct server_event){ uid, "code_wrong", NULL, kind }, e) < 0)
 		return -1;
 	return server_refuse(
 	    c, ERR_WRONG_CODE, "the code is wrong, or was used before");

@@ -138,15 +138,15 @@ notice_address_ok(const char *s)
 
 int
 notice_write(struct tx *tx, struct call *c, const struct id *uid,
-    const char *address, const char *subject, const char *text, struct err *e)
+    const struct notice *n, struct err *e)
 {
 	return sql_run(tx, e,
 	    "INSERT INTO outbox (uid, address, subject, body, made_ms, tries,"
 	    " next_ms) SELECT ?, ?, ?, ?, ?, 0, ? WHERE"
 	    " (SELECT COUNT(*) FROM outbox WHERE uid = ? AND address = ?"
 	    " AND subject = ?) < ?",
-	    "isssnnissu", uid, address, subject, text, c->now_ms, c->now_ms,
-	    uid, address, subject, (uint64_t)NOTICE_WAITING);
+	    "isssnnissu", uid, n->address, n->subject, n->text, c->now_ms,
+	    c->now_ms, uid, n->address, n->subject, (uint64_t)NOTICE_WAITING);
 }
 
 static int

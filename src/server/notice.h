@@ -18,9 +18,14 @@
 /* The event as mail to each confirmed address; nothing for what is no news. */
 MUST_CHECK int notice_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const char *detail, struct err *e);
+/* A mail. */
+struct notice {
+	const char *address, *subject, *text;
+};
+
 /* One mail to one address, confirmed or not. */
 MUST_CHECK int notice_write(struct tx *tx, struct call *c, const struct id *uid,
-    const char *address, const char *subject, const char *text, struct err *e);
+    const struct notice *n, struct err *e);
 
 /* LOCAL@DOMAIN of plain ASCII, nothing that could end a header's line. */
 bool notice_address_ok(const char *s);

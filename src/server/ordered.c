@@ -31,6 +31,8 @@ ordered_stop(struct tx *tx, struct call *c, const struct id *uid, struct err *e)
 		escrowlink_later(
 		    tx, c, uid, ESCROW_CANCEL, buf_bytes(&body), e) < 0
 	    ? -1
-	    : server_event(tx, c, uid, "recovery_stopped", NULL,
-		  "operator, by a sign-in", e);
+	    : server_event(tx, c,
+		  &(struct server_event){
+		      uid, "recovery_stopped", NULL, "operator, by a sign-in" },
+		  e);
 }

@@ -143,25 +143,24 @@ server_rows(struct stmt *s, const struct call *c, const char *name,
 }
 
 int
-server_throttle(struct tx *tx, struct call *c, const char *key, uint64_t limit,
-    int64_t window_ms, bool *ok, struct err *e)
+server_throttle(struct tx *tx, struct call *c, const struct account_limit *l,
+    bool *ok, struct err *e)
 {
 	int64_t retry_ms;
 
-	if (account_throttle(
-		tx, key, limit, window_ms, c->now_ms, &retry_ms, e) < 0)
+	if (account_throttle(tx, l, c->now_ms, &retry_ms, e) < 0)
 		return -1;
 	*ok = retry_ms == 0;
 	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
 }
 
 int
-server_drip(struct tx *tx, struct call *c, const char *key, uint64_t room,
-    int64_t drop_ms, bool *ok, struct err *e)
+server_drip(struct tx *tx, struct call *c, const struct account_limit *l,
+    bool *ok, struct err *e)
 {
 	int64_t retry_ms;
 
-	if (account_drip(tx, key, room, drop_ms, c->now_ms, &retry_ms, e) < 0)
+	if (account_drip(tx, l, c->now_ms, &retry_ms, e) < 0)
 		return -1;
 	*ok = retry_ms == 0;
 	return *ok ? 0 : server_too_many(c, "too many attempts", retry_ms);
@@ -224,14 +223,24 @@ server_put_address(const struct call *c, json_t *row, const char *address)
 }
 
 int
-server_event(struct tx *tx, struct call *c, const struct id *uid,
-    const char *event, const struct id *dev_id, const char *detail,
-    struct err *e)
+server_event(
+    struct tx *tx, struct call *c, const struct server_event *x, struct err *e)
 {
-	return account_event(
-		   tx, uid, c->now_ms, event, dev_id, c->q->peer, detail, e) < 0
+	struct account_event line = { c->now_ms, x->event, x->dev_id,
+		c->q->peer, x->detail };
+
+	return account_event(tx, x->uid, &line, e) < 0
 	    ? -1
-	    : notice_event(tx, c, uid, event, detail, e);
+	    : notice_event(tx, c, x->uid, x->event, x->detail, e);
+}
+
+int
+server_event_own(struct tx *tx, struct call *c, const char *event,
+    const char *detail, struct err *e)
+{
+	struct server_event x = { &c->me->uid, event, &c->me->dev_id, detail };
+
+	return server_event(tx, c, &x, e);
 }
 
 void

@@ -133,12 +133,12 @@ const char *server_source(const struct call *c);
 void server_stand_in(const struct server *s, const char *name, struct id *uid);
 
 /* Count a try; refuses with too-many-attempts. *ok false: refused. */
-MUST_CHECK int server_throttle(struct tx *tx, struct call *c, const char *key,
-    uint64_t limit, int64_t window_ms, bool *ok, struct err *e);
+MUST_CHECK int server_throttle(struct tx *tx, struct call *c,
+    const struct account_limit *l, bool *ok, struct err *e);
 
 /* The same for what only slows, as account_drip does. */
-MUST_CHECK int server_drip(struct tx *tx, struct call *c, const char *key,
-    uint64_t room, int64_t drop_ms, bool *ok, struct err *e);
+MUST_CHECK int server_drip(struct tx *tx, struct call *c,
+    const struct account_limit *l, bool *ok, struct err *e);
 
 /* Refuse with too-many-attempts: "what; try again in …". Returns 0. */
 int server_too_many(struct call *c, const char *what, int64_t retry_ms);
@@ -160,9 +160,21 @@ MUST_CHECK int server_clock(
 /* Add "address", and "place" when it is known about where that is. */
 void server_put_address(const struct call *c, json_t *row, const char *address);
 
-MUST_CHECK int server_event(struct tx *tx, struct call *c, const struct id *uid,
-    const char *event, const struct id *dev_id, const char *detail,
-    struct err *e);
+/* Something that an account's owner is told of. */
+struct server_event {
+	const struct id *uid; /* the account's */
+	const char *event; /* of PROTOCOL.md */
+	const struct id *dev_id; /* whose it was; NULL: no device's */
+	const char *detail; /* "" for none */
+};
+
+/* Into the account's log, with the caller's address, and, when it is news, to
+ * its owner by mail. */
+MUST_CHECK int server_event(
+    struct tx *tx, struct call *c, const struct server_event *x, struct err *e);
+/* What the device that calls has done to its own account. */
+MUST_CHECK int server_event_own(struct tx *tx, struct call *c,
+    const char *event, const char *detail, struct err *e);
 
 /* Draw a token: base64url text for the caller, digest for the tables. */
 void server_token(struct buf *text, struct digest *stored);

@@ -147,37 +147,49 @@ MUST_CHECK int account_end_sessions(struct tx *tx, const struct id *uid,
  * they like. */
 #define ACCOUNT_EVENTS 1000
 
+/* One line of an account's log. */
+struct account_event {
+	int64_t time_ms;
+	const char *event;
+	const struct id *dev_id; /* whose it was; NULL: no device's */
+	const char *address, *detail; /* "" for none */
+};
+
 /* Add to the account's log, which keeps the newest of each kind: of attempts
  * (signin_started, signin_failed, step_up_started, code_sent, code_wrong,
  * join_opened, join_refused, join_failed, join_ended, visit_asked,
  * visit_refused, visit_ended, security_key_refused) ACCOUNT_ATTEMPTS, of all
  * others ACCOUNT_EVENTS. */
 MUST_CHECK int account_event(struct tx *tx, const struct id *uid,
-    int64_t now_ms, const char *event, const struct id *dev_id,
-    const char *address, const char *detail, struct err *e);
+    const struct account_event *x, struct err *e);
+
+/* How often something may be done. Keys are of parts, "what|of whom|of which
+ * asker": whom is an account's name or uid, by which its owner and the operator
+ * end the counts. */
+struct account_limit {
+	const char *key;
+	uint64_t most;
+	int64_t span_ms;
+};
 
 /*
- * Counts have keys of parts, "what|of whom|of which asker": whom is an
- * account's name or uid, by which its owner and the operator end them.
- *
- * Count one try under `key`. When there were `limit` in `window_ms` already,
- * *retry_ms says how long to wait (doubling, to 8 windows), else it is 0.
+ * Count one try. When there were `most` in the span already, *retry_ms says how
+ * long to wait (doubling, to 8 spans), else it is 0.
  */
-MUST_CHECK int account_throttle(struct tx *tx, const char *key, uint64_t limit,
-    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
-/* Spend one of `limit` in a window, which asking in vain does not prolong.
+MUST_CHECK int account_throttle(struct tx *tx, const struct account_limit *l,
+    int64_t now_ms, int64_t *retry_ms, struct err *e);
+/* Spend one of `most` in a span, which asking in vain does not prolong.
  * *left: how many there are yet; *retry_ms as above. */
-MUST_CHECK int account_spend(struct tx *tx, const char *key, uint64_t limit,
-    int64_t window_ms, int64_t now_ms, uint64_t *left, int64_t *retry_ms,
-    struct err *e);
+MUST_CHECK int account_spend(struct tx *tx, const struct account_limit *l,
+    int64_t now_ms, uint64_t *left, int64_t *retry_ms, struct err *e);
 /* Give one back that was spent for nothing. */
 MUST_CHECK int account_unspend(struct tx *tx, const char *key, struct err *e);
 MUST_CHECK int account_unthrottle(
     struct tx *tx, const char *key, struct err *e);
-/* What only slows: `room` at once, and then one in each drop_ms. Asking in vain
- * costs nothing. *retry_ms as above, and never more than drop_ms. */
-MUST_CHECK int account_drip(struct tx *tx, const char *key, uint64_t room,
-    int64_t drop_ms, int64_t now_ms, int64_t *retry_ms, struct err *e);
+/* What only slows: `most` at once, and then one in each span. Asking in vain
+ * costs nothing. *retry_ms as above, and never more than the span. */
+MUST_CHECK int account_drip(struct tx *tx, const struct account_limit *l,
+    int64_t now_ms, int64_t *retry_ms, struct err *e);
 /* Every count of the account ends, and every refusal of a request. */
 MUST_CHECK int account_unthrottle_all(
     struct tx *tx, const char *name, const struct id *uid, struct err *e);

@@ -24,9 +24,8 @@ is_attempt(const char *event)
 }
 
 int
-account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
-    const char *event, const struct id *dev_id, const char *address,
-    const char *detail, struct err *e)
+account_event(struct tx *tx, const struct id *uid,
+    const struct account_event *x, struct err *e)
 {
 	static const struct id nobody;
 
@@ -34,13 +33,15 @@ account_event(struct tx *tx, const struct id *uid, int64_t now_ms,
 		"INSERT INTO event (uid, n, time_ms, event, dev_id, address,"
 		" detail) VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM event"
 		" WHERE uid = ?), ?, ?, ?, ?, ?)",
-		"iinsiss", uid, uid, now_ms, event,
-		dev_id != NULL ? dev_id : &nobody, address, detail) < 0)
+		"iinsiss", uid, uid, x->time_ms, x->event,
+		x->dev_id != NULL ? x->dev_id : &nobody, x->address,
+		x->detail) < 0)
 		return -1;
 	return sql_run(tx, e,
 	    "DELETE FROM event WHERE uid = ? AND event = ? AND n <="
 	    " (SELECT n FROM event WHERE uid = ? AND event = ?"
 	    " ORDER BY n DESC LIMIT 1 OFFSET ?)",
-	    "isisu", uid, event, uid, event,
-	    (uint64_t)(is_attempt(event) ? ACCOUNT_ATTEMPTS : ACCOUNT_EVENTS));
+	    "isisu", uid, x->event, uid, x->event,
+	    (uint64_t)(is_attempt(x->event) ? ACCOUNT_ATTEMPTS
+					    : ACCOUNT_EVENTS));
 }

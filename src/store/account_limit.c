@@ -33,49 +33,49 @@ count(struct tx *tx, const char *key, uint64_t tries, int64_t since,
 }
 
 int
-account_throttle(struct tx *tx, const char *key, uint64_t limit,
-    int64_t window_ms, int64_t now_ms, int64_t *retry_ms, struct err *e)
+account_throttle(struct tx *tx, const struct account_limit *l, int64_t now_ms,
+    int64_t *retry_ms, struct err *e)
 {
 	uint64_t tries;
 	int64_t since;
 
 	*retry_ms = 0;
-	if (counted(tx, key, now_ms, &tries, &since, e) < 0)
+	if (counted(tx, l->key, now_ms, &tries, &since, e) < 0)
 		return -1;
-	uint64_t over = tries > limit ? tries - limit : 0;
-	int64_t span = window_ms
+	uint64_t over = tries > l->most ? tries - l->most : 0;
+	int64_t span = l->span_ms
 	    << (over < DOUBLINGS_MAX ? over : DOUBLINGS_MAX);
 	if (now_ms - since >= span || now_ms < since) {
 		tries = 0;
 		since = now_ms;
 	}
-	if (tries >= limit) {
+	if (tries >= l->most) {
 		*retry_ms = since + span - now_ms;
 		/* Only what comes while it waits makes the wait longer. */
-		if (tries < limit + DOUBLINGS_MAX)
+		if (tries < l->most + DOUBLINGS_MAX)
 			tries++;
 	} else {
 		tries++;
 	}
-	return count(tx, key, tries, since, e);
+	return count(tx, l->key, tries, since, e);
 }
 
 int
-account_spend(struct tx *tx, const char *key, uint64_t limit, int64_t window_ms,
-    int64_t now_ms, uint64_t *left, int64_t *retry_ms, struct err *e)
+account_spend(struct tx *tx, const struct account_limit *l, int64_t now_ms,
+    uint64_t *left, int64_t *retry_ms, struct err *e)
 {
 	uint64_t spent;
 	int64_t since;
 
-	if (counted(tx, key, now_ms, &spent, &since, e) < 0)
+	if (counted(tx, l->key, now_ms, &spent, &since, e) < 0)
 		return -1;
-	if (now_ms - since >= window_ms || now_ms < since) {
+	if (now_ms - since >= l->span_ms || now_ms < since) {
 		spent = 0;
 		since = now_ms;
 	}
-	*retry_ms = spent >= limit ? since + window_ms - now_ms : 0;
-	*left = spent >= limit ? 0 : limit - spent - 1;
-	return spent >= limit ? 0 : count(tx, key, spent + 1, since, e);
+	*retry_ms = spent >= l->most ? since + l->span_ms - now_ms : 0;
+	*left = spent >= l->most ? 0 : l->most - spent - 1;
+	return spent >= l->most ? 0 : count(tx, l->key, spent + 1, since, e);
 }
 
 int
@@ -94,26 +94,26 @@ account_unthrottle(struct tx *tx, const char *key, struct err *e)
 }
 
 int
-account_drip(struct tx *tx, const char *key, uint64_t room, int64_t drop_ms,
-    int64_t now_ms, int64_t *retry_ms, struct err *e)
+account_drip(struct tx *tx, const struct account_limit *l, int64_t now_ms,
+    int64_t *retry_ms, struct err *e)
 {
 	uint64_t full;
 	int64_t since;
 
-	if (counted(tx, key, now_ms, &full, &since, e) < 0)
+	if (counted(tx, l->key, now_ms, &full, &since, e) < 0)
 		return -1;
 	uint64_t gone =
-	    now_ms > since ? (uint64_t)((now_ms - since) / drop_ms) : 0;
+	    now_ms > since ? (uint64_t)((now_ms - since) / l->span_ms) : 0;
 	/* A clock that went back begins anew. */
 	if (gone >= full || now_ms < since) {
 		full = 0;
 		since = now_ms;
 	} else {
 		full -= gone;
-		since += (int64_t)gone * drop_ms;
+		since += (int64_t)gone * l->span_ms;
 	}
-	*retry_ms = full >= room ? since + drop_ms - now_ms : 0;
-	return full >= room ? 0 : count(tx, key, full + 1, since, e);
+	*retry_ms = full >= l->most ? since + l->span_ms - now_ms : 0;
+	return full >= l->most ? 0 : count(tx, l->key, full + 1, since, e);
 }
 
 int

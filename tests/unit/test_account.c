@@ -31,19 +31,31 @@ static int
 write_events(struct tx *tx, void *arg, struct err *e)
 {
 	(void)arg;
-	if (account_event(tx, &ana, 1, "signup", &ana, "::1", "", e) < 0 ||
-	    account_event(tx, &ana, 2, "join_opened", NULL, "::1", "", e) < 0 ||
-	    account_event(tx, &bob, 3, "signin_failed", NULL, "::1", "", e) < 0)
+	if (account_event(tx, &ana,
+		&(struct account_event){ 1, "signup", &ana, "::1", "" },
+		e) < 0 ||
+	    account_event(tx, &ana,
+		&(struct account_event){ 2, "join_opened", NULL, "::1", "" },
+		e) < 0 ||
+	    account_event(tx, &bob,
+		&(struct account_event){ 3, "signin_failed", NULL, "::1", "" },
+		e) < 0)
 		return -1;
 	for (int i = 0; i < NOISE; i++)
-		if (account_event(tx, &ana, 1000 + i, "signin_failed", NULL,
-			"::2", "", e) < 0 ||
-		    account_event(tx, &ana, 1000 + i, "device_added", &ana,
-			"::1", "", e) < 0)
+		if (account_event(tx, &ana,
+			&(struct account_event){
+			    1000 + i, "signin_failed", NULL, "::2", "" },
+			e) < 0 ||
+		    account_event(tx, &ana,
+			&(struct account_event){
+			    1000 + i, "device_added", &ana, "::1", "" },
+			e) < 0)
 			return -1;
 	for (int i = 0; i < ACCOUNT_EVENTS + 7; i++)
-		if (account_event(tx, &ana, 5000 + i, "requests_allowed", &ana,
-			"::1", "", e) < 0)
+		if (account_event(tx, &ana,
+			&(struct account_event){
+			    5000 + i, "requests_allowed", &ana, "::1", "" },
+			e) < 0)
 			return -1;
 	return 0;
 }
@@ -213,7 +225,9 @@ drip(struct tx *tx, int64_t now_ms)
 	int64_t retry_ms = -1;
 
 	assert_int_equal(
-	    account_drip(tx, "drip|x", 3, MINUTE_MS, now_ms, &retry_ms, &e), 0);
+	    account_drip(tx, &(struct account_limit){ "drip|x", 3, MINUTE_MS },
+		now_ms, &retry_ms, &e),
+	    0);
 	return retry_ms;
 }
 
@@ -259,7 +273,9 @@ tried(struct tx *tx, const char *key)
 	int64_t retry_ms = -1;
 
 	assert_int_equal(
-	    account_throttle(tx, key, 1, MINUTE_MS, 1000, &retry_ms, &e), 0);
+	    account_throttle(tx, &(struct account_limit){ key, 1, MINUTE_MS },
+		1000, &retry_ms, &e),
+	    0);
 	return retry_ms;
 }
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* keyring_escrow.c: what the escrow can open, sealed to it and opened by it. */
+#include "vault/keyring_in.h"
+
+#include <assert.h>
+#include <string.h>
+
+static struct id
+escrow_ref(const uint8_t kem_pk[static KEM_PK_BYTES])
+{
+	struct digest d;
+	struct id ref;
+
+	digest_of(bytes_of(kem_pk, KEM_PK_BYTES), &d);
+	memcpy(ref.b, d.b, ID_BYTES);
+	return ref;
+}
+
+void
+keyring_put_escrowed(const struct keyring *k, const struct circle *circle,
+    uint32_t epoch, const struct devkey *device, const struct id *dev_id,
+    struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_ESCROW,
+		.epoch = epoch,
+		.sender = *dev_id,
+		.receiver = escrow_ref(circle->escrow.kem_pk) };
+
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		const struct secret *key = k->epochs[epoch - 1].category[c];
+		v.category = (uint8_t)c;
+		if (category_escrowed(c) && key != NULL)
+			keyring_put_sealed(
+			    k, &v, circle->escrow.kem_pk, key, device, out);
+	}
+}
+
+void
+keyring_put_escrowed_names(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_ESCROW_NAMES,
+		.epoch = circle->key.epoch,
+		.sender = *dev_id,
+		.receiver = escrow_ref(circle->escrow.kem_pk) };
+
+	for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+		v.category = (uint8_t)c;
+		if (category_escrowed(c) && k->names[c] != NULL)
+			keyring_put_sealed(k, &v, circle->escrow.kem_pk,
+			    k->names[c], device, out);
+	}
+}
+
+void
+keyring_for_escrow(const struct keyring *k, const struct circle *circle,
+    const struct devkey *device, const struct id *dev_id, struct buf *out)
+{
+	assert(circle->protection == PROTECTION_STANDARD);
+	for (uint32_t epoch = 1; epoch <= k->n; epoch++)
+		keyring_put_escrowed(k, circle, epoch, device, dev_id, out);
+	keyring_put_escrowed_names(k, circle, device, dev_id, out);
+}
+
+int
+keyring_escrow_open(struct bytes envelope, const struct circle *circle,
+    const struct devkey *account, enum category *c, uint32_t *epoch,
+    bool *names, struct secret **out, struct err *e)
+{
+	OWN(secret_free) struct secret *key = NULL;
+	struct envelope v;
+	struct device self;
+
+	if (keyring_take_envelope(envelope, circle, &v, e) < 0)
+		return -1;
+	devkey_publish(account, &self);
+	struct id ref = escrow_ref(self.kem_pk);
+	if ((v.purpose != PURPOSE_ESCROW &&
+		v.purpose != PURPOSE_ESCROW_NAMES) ||
+	    !category_escrowed(v.category) || !id_equal(&v.receiver, &ref))
+		return keyring_substituted(
+		    e, "a key envelope is not for the escrow");
+	if (devkey_open(account, v.ct, &key, e) < 0)
+		return -1;
+	if (secret_bytes(key).n != SECRET_KEY)
+		return keyring_substituted(
+		    e, "an escrowed key has a wrong length");
+	*c = (enum category)v.category;
+	*epoch = v.epoch;
+	*names = v.purpose == PURPOSE_ESCROW_NAMES;
+	*out = TAKE(key);
+	return 0;
+}

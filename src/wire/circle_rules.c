@@ -2,10 +2,6 @@
 /* circle_rules.c: who may add which entry, and what it does. */
 #include "wire/circle_in.h"
 
-#include <string.h>
-
-#define HOUR_MS 3600000ULL
-
 static struct member *
 find(struct circle *c, const struct id *dev_id)
 {
@@ -43,151 +39,6 @@ drop_member(struct circle *c, struct member *m, const struct entry_view *v)
 	if (c->pending && m->added_seq == c->pending_signer_seq)
 		c->pending = false;
 }
-/* ---- signatures ---- */
-
-static bool
-signed_by(const struct entry_view *v, uint8_t kind, const struct id *keyref,
-    const uint8_t pk[static SIG_PK_BYTES])
-{
-	for (size_t i = 0; i < v->n_sigs; i++)
-		if (v->sigs[i].kind == kind &&
-		    id_equal(&v->sigs[i].keyref, keyref))
-			return sig_valid(
-			    SIG_CIRCLE, pk, v->signed_part, v->sigs[i].sig);
-	return false;
-}
-
-/* The device that a signature is of; NULL for one of a recovery key. */
-static const struct member *
-signer(const struct circle *c, const struct circle_sig *sig)
-{
-	return sig->kind == CIRCLE_SIG_DEVICE ? circle_member(c, &sig->keyref)
-					      : NULL;
-}
-
-static int
-unknown_sig(struct err *e)
-{
-	return err_set(e, ERR_UPDATE_NEEDED,
-	    "an entry of the circle is signed in a way this version does not "
-	    "know");
-}
-
-/* Where devices decide: each signature is a valid one of an active member. */
-static int
-check_members(const struct circle *c, const struct entry_view *v,
-    const struct device *newcomer, struct err *e)
-{
-	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct circle_sig *sig = &v->sigs[i];
-		if (sig->kind == CIRCLE_SIG_RECOVERY)
-			return circle_invalid(
-			    e, "is signed by a recovery key, which has no say");
-		if (sig->kind != CIRCLE_SIG_DEVICE)
-			return unknown_sig(e);
-		if (newcomer != NULL &&
-		    id_equal(&sig->keyref, &newcomer->dev_id))
-			continue;
-		const struct member *m = circle_member(c, &sig->keyref);
-		if (m == NULL || !m->active)
-			return err_set(e, ERR_NOT_A_MEMBER,
-			    "the signer of an entry is not an active device");
-		if (!sig_valid(SIG_CIRCLE, m->device.sign_pk, v->signed_part,
-			sig->sig))
-			return circle_invalid(e, "carries a wrong signature");
-	}
-	return 0;
-}
-
-/* Number of signers that are mature; *youngest gets the last young one. */
-static size_t
-mature_signers(const struct circle *c, const struct entry_view *v,
-    const struct member **young)
-{
-	size_t n = 0;
-
-	*young = NULL;
-	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = signer(c, &v->sigs[i]);
-		if (m == NULL || !m->active)
-			continue;
-		if (circle_mature(c, m, v->time_ms))
-			n++;
-		else
-			*young = m;
-	}
-	return n;
-}
-
-static int
-need_mature(
-    const struct circle *c, const struct entry_view *v, size_t k, struct err *e)
-{
-	const struct member *young;
-
-	if (mature_signers(c, v, &young) >= k)
-		return 0;
-	if (young == NULL)
-		return err_set(e, ERR_NOT_A_MEMBER,
-		    "this needs the signature of %zu device%s", k,
-		    k == 1 ? "" : "s");
-	uint64_t wait =
-	    young->added_ms + c->mature_hours * HOUR_MS - v->time_ms;
-	return err_set(e, ERR_DEVICE_TOO_YOUNG,
-	    "a device may do that %u hours after it joined; this one in %llu "
-	    "hours",
-	    (unsigned)c->mature_hours,
-	    (unsigned long long)((wait + HOUR_MS - 1) / HOUR_MS));
-}
-
-static unsigned
-recovery_weight(const struct recovery_set *set, const struct entry_view *v)
-{
-	unsigned weight = 0;
-
-	for (size_t i = 0; i < set->n; i++) {
-		struct id ref;
-		recovery_keyref(set->keys[i].sign_pk, &ref);
-		if (signed_by(
-			v, CIRCLE_SIG_RECOVERY, &ref, set->keys[i].sign_pk))
-			weight += set->keys[i].weight;
-	}
-	return weight;
-}
-
-static bool
-by_recovery(const struct circle *c, const struct entry_view *v)
-{
-	return c->recovery.n > 0 &&
-	    recovery_weight(&c->recovery, v) >= c->recovery.t;
-}
-
-/* The set in force and the new device sign, and nobody beside them. */
-static int
-need_recovery(const struct circle *c, const struct entry_view *v, struct err *e)
-{
-	size_t keys = 0;
-
-	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct circle_sig *sig = &v->sigs[i];
-		if (sig->kind != CIRCLE_SIG_RECOVERY &&
-		    sig->kind != CIRCLE_SIG_DEVICE)
-			return unknown_sig(e);
-		if (sig->kind == CIRCLE_SIG_DEVICE)
-			continue;
-		const struct recovery_key *k =
-		    recovery_find(&c->recovery, &sig->keyref);
-		if (k == NULL ||
-		    !sig_valid(
-			SIG_CIRCLE, k->sign_pk, v->signed_part, sig->sig))
-			return circle_invalid(
-			    e, "carries a wrong signature of a recovery key");
-		keys++;
-	}
-	return by_recovery(c, v) && v->n_sigs == keys + 1
-	    ? 0
-	    : circle_invalid(e, "lacks signatures of recovery keys");
-}
 
 /* ---- one function per type; what one that fails did is undone ---- */
 
@@ -212,7 +63,7 @@ check_newcomer(const struct circle *c, const struct device *d,
 {
 	if (circle_member(c, &d->dev_id) != NULL)
 		return circle_invalid(e, "adds a device that was there before");
-	if (!signed_by(v, CIRCLE_SIG_DEVICE, &d->dev_id, d->sign_pk))
+	if (!circle_signed_by(v, CIRCLE_SIG_DEVICE, &d->dev_id, d->sign_pk))
 		return circle_invalid(
 		    e, "lacks the new device's own signature");
 	return 0;
@@ -289,13 +140,13 @@ apply_add(
 	const struct member *young;
 
 	if (device_take(s, &d, e) < 0 || check_newcomer(c, &d, v, e) < 0 ||
-	    check_members(c, v, &d, e) < 0)
+	    circle_check_members(c, v, &d, e) < 0)
 		return -1;
-	if (mature_signers(c, v, &young) == 0)
-		return need_mature(c, v, 1, e);
+	if (circle_mature_signers(c, v, &young) == 0)
+		return circle_need_mature(c, v, 1, e);
 	bool may = false;
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = signer(c, &v->sigs[i]);
+		const struct member *m = circle_signer(c, &v->sigs[i]);
 		may |= m != NULL && (m->device.rights & RIGHT_APPROVE) != 0 &&
 		    circle_mature(c, m, v->time_ms);
 	}
@@ -330,7 +181,7 @@ only_younger_browsers(
 			oldest = m->added_seq;
 	}
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = signer(c, &v->sigs[i]);
+		const struct member *m = circle_signer(c, &v->sigs[i]);
 		if (m != NULL && m->added_seq > newest_signer)
 			newest_signer = m->added_seq;
 	}
@@ -364,8 +215,8 @@ check_removed(const struct circle *c, const struct entry_view *v,
 		if (m == NULL || !m->active)
 			return err_set(e, ERR_NOT_FOUND,
 			    "the device to remove is not in the account");
-		*self |=
-		    signed_by(v, CIRCLE_SIG_DEVICE, &id, m->device.sign_pk);
+		*self |= circle_signed_by(
+		    v, CIRCLE_SIG_DEVICE, &id, m->device.sign_pk);
 	}
 	if (*self && (ids.n != ID_BYTES || v->n_sigs != 1))
 		return circle_invalid(
@@ -375,7 +226,8 @@ check_removed(const struct circle *c, const struct entry_view *v,
 		    "the only device of an account cannot be removed");
 	if (*self || only_younger_browsers(c, v, ids))
 		return 0;
-	return need_mature(c, v, only_browsers(c, ids) ? 1 : c->policy_k, e);
+	return circle_need_mature(
+	    c, v, only_browsers(c, ids) ? 1 : c->policy_k, e);
 }
 
 static void
@@ -400,7 +252,7 @@ apply_remove(
 
 	if (n < 1 || n > LIMIT_REMOVE_IDS)
 		return circle_invalid(e, "removes too few or too many devices");
-	if (check_members(c, v, NULL, e) < 0)
+	if (circle_check_members(c, v, NULL, e) < 0)
 		return -1;
 	struct bytes ids = scan_take(s, (size_t)n * ID_BYTES);
 	(void)scan_u8(s); /* reason: for people */
@@ -423,8 +275,8 @@ apply_recovery(
 	struct recovery_set set;
 
 	if (recovery_set_take(s, &set, e) < 0 ||
-	    check_members(c, v, NULL, e) < 0 ||
-	    need_mature(c, v, c->policy_k, e) < 0)
+	    circle_check_members(c, v, NULL, e) < 0 ||
+	    circle_need_mature(c, v, c->policy_k, e) < 0)
 		return -1;
 	if (c->recovery.n == 0) {
 		c->recovery = set;
@@ -435,7 +287,7 @@ apply_recovery(
 	c->pending_ms = v->time_ms + LIMIT_RECOVERY_WAIT_MS;
 	c->pending_signer_seq = 0;
 	for (size_t i = 0; i < v->n_sigs; i++) {
-		const struct member *m = signer(c, &v->sigs[i]);
+		const struct member *m = circle_signer(c, &v->sigs[i]);
 		if (m != NULL && m->added_seq > c->pending_signer_seq)
 			c->pending_signer_seq = m->added_seq;
 	}
@@ -454,7 +306,8 @@ apply_recover(
 	struct bytes ids = scan_take(s, (size_t)n * ID_BYTES);
 	if (n > LIMIT_REMOVE_IDS || !scan_ok(s))
 		return circle_invalid(e, "is cut short");
-	if (need_recovery(c, v, e) < 0 || check_newcomer(c, &d, v, e) < 0)
+	if (circle_need_recovery(c, v, e) < 0 ||
+	    check_newcomer(c, &d, v, e) < 0)
 		return -1;
 	struct scan list = scan_of(ids);
 	for (size_t i = 0; i < n; i++) {
@@ -505,15 +358,15 @@ apply_veto(
 	if (!scan_ok(s) || !c->pending ||
 	    !digest_equal(&hash, &c->pending_hash))
 		return circle_invalid(e, "vetoes what is not pending");
-	may = by_recovery(c, v);
+	may = circle_by_recovery(c, v);
 	for (size_t i = 0; i < v->n_sigs && !may; i++) {
-		const struct member *m = signer(c, &v->sigs[i]);
+		const struct member *m = circle_signer(c, &v->sigs[i]);
 		if (m == NULL || m->added_seq > c->pending_signer_seq)
 			continue;
 		bool lately = !m->active &&
 		    v->time_ms - m->removed_ms < LIMIT_RECOVERY_WAIT_MS;
 		may = (m->active || lately) &&
-		    signed_by(v, CIRCLE_SIG_DEVICE, &v->sigs[i].keyref,
+		    circle_signed_by(v, CIRCLE_SIG_DEVICE, &v->sigs[i].keyref,
 			m->device.sign_pk);
 	}
 	if (!may)
@@ -524,29 +377,10 @@ apply_veto(
 	return 0;
 }
 
-/*
- * What no later entry takes back, or only who obeys it: where there are recovery
- * keys they alone decide, so that no device, whoever holds it, makes them
- * worthless.
- */
-static int
-need_owner(const struct circle *c, const struct entry_view *v, struct err *e)
-{
-	if (c->recovery.n == 0)
-		return check_members(c, v, NULL, e) < 0
-		    ? -1
-		    : need_mature(c, v, c->policy_k, e);
-	return by_recovery(c, v)
-	    ? 0
-	    : err_set(e, ERR_PERMISSION,
-		  "that is for the account's recovery keys to sign, and for no "
-		  "device");
-}
-
 static int
 apply_close(struct circle *c, const struct entry_view *v, struct err *e)
 {
-	if (need_owner(c, v, e) < 0)
+	if (circle_need_owner(c, v, e) < 0)
 		return -1;
 	c->closed = true;
 	return 0;
@@ -556,9 +390,9 @@ static int
 apply_simple(
     struct circle *c, const struct entry_view *v, struct scan *s, struct err *e)
 {
-	if (check_members(c, v, NULL, e) < 0)
+	if (circle_check_members(c, v, NULL, e) < 0)
 		return -1;
-	if (need_mature(c, v, 1, e) < 0)
+	if (circle_need_mature(c, v, 1, e) < 0)
 		return -1;
 	switch (v->type) {
 	case CIRCLE_NAME: {
@@ -619,7 +453,8 @@ circle_rule(
 	case CIRCLE_CLOSE:
 		return apply_close(c, v, e);
 	case CIRCLE_POLICY:
-		return need_owner(c, v, e) < 0 ? -1 : take_policy(c, s, e);
+		return circle_need_owner(c, v, e) < 0 ? -1
+						      : take_policy(c, s, e);
 	case CIRCLE_NAME:
 	case CIRCLE_PROTECTION:
 	case CIRCLE_FACTORS:

@@ -6,6 +6,9 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "client/adopt.h"
+#include "client/self_password.h"
+#include "client/self_remove.h"
+#include "client/self_signup.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/stop.h"
+#include "client/self_seen.h"
 
 #include <jansson.h>
 #include <pwd.h>

@@ -5,6 +5,9 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "client/adopt.h"
+#include "client/self_devices.h"
+#include "client/self_remove.h"
+#include "client/self_zones.h"
 #include "join/pair.h"
 
 #include <assert.h>

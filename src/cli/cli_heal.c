@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
+#include "client/self_zones.h"
 #include "vault/ptable.h"
 
 #include <jansson.h>

@@ -5,6 +5,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "client/escrowlog.h"
+#include "client/self_zones.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #include "backup/verify.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "client/self_devices.h"
 #include "link/repo_mend.h"
 
 #include <jansson.h>

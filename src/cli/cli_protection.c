@@ -4,6 +4,7 @@
 
 #include "backup/prune.h"
 #include "client/protection.h"
+#include "client/self_zones.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
 #include "cli/cli_recovery.h"
 
 #include "base/file.h"
+#include "client/self_circle.h"
+#include "client/self_zones.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
 /* cli_recovery_made.c: putting ways back in into force, showing, removing. */
 #include "cli/cli_recovery.h"
 
+#include "client/self_zones.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include "cli/cli_show.h"
 
 #include "backup/restore.h"
+#include "client/self_seen.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -5,6 +5,9 @@
 #include "backup/snapshot.h"
 #include "base/now.h"
 #include "client/escrowlog.h"
+#include "client/self_devices.h"
+#include "client/self_seen.h"
+#include "client/self_zones.h"
 
 #include <inttypes.h>
 #include <jansson.h>

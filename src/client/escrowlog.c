@@ -2,6 +2,8 @@
 /* escrowlog.c: fetching the journal and holding it against what was seen. */
 #include "client/escrowlog.h"
 
+#include "client/self_note.h"
+
 #include <string.h>
 
 #define KIND_JOURNAL 20

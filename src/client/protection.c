@@ -4,6 +4,7 @@
 
 #include "client/recovery.h"
 #include "client/release.h"
+#include "client/self_circle.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,10 @@
 
 #include "base/text.h"
 #include "client/circlepin.h"
+#include "client/self_circle.h"
+#include "client/self_devices.h"
+#include "client/self_pins.h"
+#include "client/self_zones.h"
 
 #include <string.h>
 #include <strings.h>

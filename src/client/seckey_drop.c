@@ -2,6 +2,9 @@
 /* seckey_drop.c: removing security keys, and the members that they are. */
 #include "client/seckey.h"
 
+#include "client/self_circle.h"
+#include "client/self_remove.h"
+
 #include <string.h>
 
 #define KEYS "/v1/security-keys"

@@ -8,12 +8,11 @@
  * ref is the member's dev_id or the recovery key's keyref. "pinned" in state.db
  * is the seq of the circle that this device has pinned last.
  */
-#include "client/self.h"
+#include "client/self_pins.h"
 
-#include "base/now.h"
 #include "client/circlepin.h"
-
-#include <string.h>
+#include "client/self_note.h"
+#include "client/self_zones.h"
 
 #define KIND_FRESH 21
 #define FORMAT 1

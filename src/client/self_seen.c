@@ -10,12 +10,10 @@
  * hide the state zone's from it as well, and then that device hears of nobody
  * any more, which `status` shows.
  */
-#include "client/self.h"
+#include "client/self_seen.h"
 
 #include "base/now.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "client/self_note.h"
 
 #define KIND_SEEN 18
 #define FORMAT 1

@@ -12,7 +12,9 @@
  *
  * Whoever spoils the record only has the next device write it again.
  */
-#include "client/self.h"
+#include "client/self_zones.h"
+
+#include "client/self_note.h"
 
 #include <string.h>
 

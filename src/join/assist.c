@@ -3,6 +3,7 @@
 #include "join/assist.h"
 
 #include "base/now.h"
+#include "client/self_note.h"
 #include "join/pair_in.h"
 #include "vault/recseed.h"
 

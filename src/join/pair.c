@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/typed.h"
+#include "client/self_zones.h"
 #include "vault/cpace.h"
 
 #include <stdio.h>

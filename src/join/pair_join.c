@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* pair_join.c: the new device's side of pairing. */
 #include "client/chain.h"
+#include "client/self_devices.h"
+#include "client/self_zones.h"
 #include "join/pair_in.h"
 
 #include "base/file.h"

@@ -4,6 +4,10 @@
 
 #include "client/password.h"
 #include "client/seckey.h"
+#include "client/self_devices.h"
+#include "client/self_password.h"
+#include "client/self_remove.h"
+#include "client/self_zones.h"
 #include "client/session.h"
 #include "join/lend.h"
 #include "web/browser.h"

@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "client/protection.h"
 #include "client/recovery.h"
+#include "client/self_circle.h"
+#include "client/self_settle.h"
+#include "client/self_zones.h"
 #include "wire/category.h"
 
 #include <stdlib.h>

@@ -3,6 +3,8 @@
 #include "web/core.h"
 
 #include "base/now.h"
+#include "client/self_settle.h"
+#include "client/self_signup.h"
 #include "join/keyjoin.h"
 #include "join/relay.h"
 

@@ -4,6 +4,9 @@
 #include "client/self.h"
 
 #include "base/scan.h"
+#include "client/self_devices.h"
+#include "client/self_seen.h"
+#include "client/self_zones.h"
 
 #include <stdlib.h>
 #include <string.h>

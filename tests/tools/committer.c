@@ -8,6 +8,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "client/self.h"
+#include "client/self_zones.h"
 #include "store/account.h"
 
 #include <stdio.h>

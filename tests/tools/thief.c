@@ -26,6 +26,8 @@
  */
 #include "base/now.h"
 #include "client/recovery.h"
+#include "client/self_note.h"
+#include "client/self_zones.h"
 #include "link/zcopy_in.h"
 #include "wire/freshpin.h"
 

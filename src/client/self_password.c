@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* self_login.c: a new password. */
-#include "client/self.h"
+/* self_password.c: a new password. */
+#include "client/self_password.h"
 
 #include "link/act.h"
-#include "client/login.h"
 #include "client/password.h"
 #include "client/release.h"
 

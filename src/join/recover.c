@@ -6,197 +6,12 @@
 #include "base/now.h"
 #include "base/typed.h"
 #include "base/text.h"
-#include "client/self_devices.h"
-#include "client/self_settle.h"
-#include "client/self_zones.h"
-#include "link/act.h"
-#include "client/chain.h"
-#include "link/depot_remote.h"
 #include "client/login.h"
 #include "client/circlepin.h"
-#include "client/release.h"
 #include "vault/recseed.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define KEY "recovering"
-#define FORMAT 1
-
-/* ---- what the home remembers ---- */
-
-void
-recover_kept_free(struct recover_kept *r)
-{
-	free(r->url);
-	free(r->name);
-	free(r->device_name);
-	free(r->host);
-	if (r->token != NULL)
-		mem_wipe(r->token, strlen(r->token));
-	free(r->token);
-	devkey_free(&r->key);
-	secret_free(&r->code);
-	buf_free(&r->begin);
-	remote_free(&r->remote);
-	*r = (struct recover_kept){ .key = NULL };
-}
-
-static char *
-text_of(struct bytes x)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	buf_put_bytes(&b, x);
-	return mem_text(buf_text(&b));
-}
-
-static void
-put(const struct recover_kept *r, struct buf *out)
-{
-	OWN(secret_free) struct secret *raw = devkey_secret(r->key);
-
-	buf_put_u8(out, FORMAT);
-	buf_put_v8(out, bytes_str(r->way));
-	buf_put_v16(out, bytes_str(r->url));
-	buf_put_v8(out, bytes_str(r->name));
-	buf_put_v8(out, bytes_str(r->device_name));
-	buf_put_v8(out, bytes_str(r->host));
-	buf_put_v8(out, bytes_str(r->token != NULL ? r->token : ""));
-	id_put(out, &r->id);
-	id_put(out, &r->opening);
-	buf_put_bytes(out, secret_bytes(raw));
-	device_put(out, &r->device);
-	buf_put_v8(
-	    out, r->code != NULL ? secret_bytes(r->code) : bytes_str(""));
-	buf_put_v32(out, buf_bytes(&r->begin));
-}
-
-static int
-take(struct bytes x, struct recover_kept *r, struct err *e)
-{
-	struct scan s = scan_of(x);
-
-	uint8_t format = scan_u8(&s);
-	struct bytes way = scan_v8(&s);
-	r->url = text_of(scan_v16(&s));
-	r->name = text_of(scan_v8(&s));
-	r->device_name = text_of(scan_v8(&s));
-	r->host = text_of(scan_v8(&s));
-	r->token = text_of(scan_v8(&s));
-	r->id = id_take(&s);
-	r->opening = id_take(&s);
-	struct bytes raw = scan_take(&s, DEVKEY_BYTES);
-	if (!scan_ok(&s) || format != FORMAT || way.n >= sizeof r->way ||
-	    device_take(&s, &r->device, e) < 0)
-		return -1;
-	memcpy(r->way, way.p, way.n);
-	r->way[way.n] = '\0';
-	r->key = devkey_of(raw);
-	struct bytes code = scan_v8(&s);
-	if (code.n > 0)
-		r->code = secret_of(code);
-	buf_put_bytes(&r->begin, scan_v32(&s));
-	return scan_done(&s) ? 0 : -1;
-}
-
-/* Without the network. */
-static int
-kept(const char *dir, struct recover_kept *out, struct err *e)
-{
-	OWN(mem_free) char *marker = file_join(dir, HOMEDIR_MARKER);
-	OWN(local_free) struct local *local = NULL;
-	OWN(buf_free) struct buf b = { 0 };
-
-	if (file_exists(marker) &&
-	    (home_open(dir, &local, e) < 0 || local_get(local, KEY, &b, e) < 0))
-		return -1;
-	if (b.n == 0) {
-		(void)err_set(
-		    e, ERR_NOT_FOUND, "no recovery was begun at %s", dir);
-		return err_remedy(
-		    e, "Run: aumbry recover URL NAME --key-file F");
-	}
-	if (take(buf_bytes(&b), out, e) < 0)
-		return err_set(e, ERR_STATE_DAMAGED,
-		    "what is kept of the recovery is not well-formed");
-	if (remote_new(out->url, &out->remote, e) < 0)
-		return -1;
-	remote_set_token(out->remote, out->token);
-	return 0;
-}
-
-int
-recover_kept_save(const char *dir, const struct recover_kept *r, struct err *e)
-{
-	OWN(local_free) struct local *local = NULL;
-	OWN(buf_free) struct buf b = { 0 };
-
-	put(r, &b);
-	return home_open(dir, &local, e) < 0
-	    ? -1
-	    : local_put(local, KEY, buf_bytes(&b), e);
-}
-
-int
-recover_kept_forget(const char *dir, struct err *e)
-{
-	OWN(local_free) struct local *local = NULL;
-
-	return home_open(dir, &local, e) < 0
-	    ? -1
-	    : local_put(local, KEY, bytes_str(""), e);
-}
-
-/* Sent, or sent again: it is begun once. */
-static int
-send_begin(const char *dir, struct recover_kept *r, struct err *e)
-{
-	OWN(local_free) struct local *local = NULL;
-	OWN(jsonio_free) json_t *ask = NULL;
-	OWN(jsonio_free) json_t *answer = NULL;
-	const char *token = "";
-	struct err ignored;
-
-	if (home_open(dir, &local, e) < 0 ||
-	    jsonio_parse(buf_bytes(&r->begin), &ask, e) < 0)
-		return -1;
-	remote_note_in(r->remote, local);
-	int rc = control_act(
-	    r->remote, "POST", "/v1/recover", ask, true, &answer, e);
-	if (rc < 0 && !act_unknown(e) && recover_kept_forget(dir, &ignored) < 0)
-		return -1;
-	if (rc < 0 && act_unknown(e))
-		(void)err_remedy(e,
-		    "It may have begun. Run the command again when the server "
-		    "answers: it goes on.");
-	if (rc == 0 &&
-	    (jsonio_id(answer, "recovery", &r->id, e) < 0 ||
-		jsonio_text(answer, "token", &token, e) < 0))
-		rc = -1;
-	if (rc == 0) {
-		buf_free(&r->begin);
-		free(r->token);
-		r->token = mem_text(token);
-		remote_set_token(r->remote, token);
-		rc = recover_kept_save(dir, r, e);
-	}
-	if (rc == 0)
-		remote_told(r->remote);
-	remote_note_in(r->remote, NULL);
-	return rc;
-}
-
-int
-recover_kept_load(const char *dir, struct recover_kept *out, struct err *e)
-{
-	if (kept(dir, out, e) < 0)
-		return -1;
-	return out->begin.n > 0 ? send_begin(dir, out, e) : 0;
-}
-
-/* ---- beginning ---- */
 
 static bool
 same(const struct recover_kept *r, const struct recover_ask *a)
@@ -216,11 +31,11 @@ is_blank(const struct recover_ask *a, bool *again, struct err *e)
 	if (home_has_key(a->dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", a->dir);
-	if (kept(a->dir, &old, &ignored) < 0)
+	if (recover_kept_read(a->dir, &old, &ignored) < 0)
 		return 0;
 	if (old.begin.n > 0 && same(&old, a)) {
 		*again = true;
-		return send_begin(a->dir, &old, e);
+		return recover_kept_send(a->dir, &old, e);
 	}
 	(void)err_set(e, ERR_CONFLICT, "a recovery of %s was begun at %s",
 	    old.name, a->dir);
@@ -284,8 +99,9 @@ recover_begin(const struct recover_ask *a, struct err *e)
 	}
 	/* Kept before it is sent: a recovery that nobody has would wait. */
 	jsonio_put(&r.begin, ask);
-	return recover_kept_save(a->dir, &r, e) < 0 ? -1
-						    : send_begin(a->dir, &r, e);
+	return recover_kept_save(a->dir, &r, e) < 0
+	    ? -1
+	    : recover_kept_send(a->dir, &r, e);
 }
 
 static int
@@ -338,103 +154,13 @@ recover_cancel(const char *dir, struct err *e)
 	OWN(recover_kept_free) struct recover_kept r = { .key = NULL };
 	struct err ignored;
 
-	if (kept(dir, &r, e) < 0)
+	if (recover_kept_read(dir, &r, e) < 0)
 		return -1;
 	/* Without an answer it ends by itself. */
-	if (r.begin.n == 0 || send_begin(dir, &r, &ignored) == 0)
+	if (r.begin.n == 0 || recover_kept_send(dir, &r, &ignored) == 0)
 		(void)!control_call(r.remote, "DELETE", "/v1/recover", NULL,
 		    false, NULL, &ignored);
 	return recover_kept_forget(dir, e);
-}
-
-/* ---- finishing ---- */
-
-void
-recover_work_free(struct recover_work *w)
-{
-	recover_kept_free(&w->r);
-	circle_free(&w->circle);
-	buf_free(&w->entries);
-	keyring_free(&w->keyring);
-}
-
-int
-recover_circle(struct recover_work *w, const json_t *look, struct err *e)
-{
-	OWN(depot_free) struct depot *depot = depot_remote_new(w->r.remote);
-
-	if (jsonio_id(look, "uid", &w->uid, e) < 0 ||
-	    depot->ops->circle(depot, 0, &w->entries, e) < 0)
-		return -1;
-	if (chain_apply(&w->circle, buf_bytes(&w->entries), e) < 0)
-		return -1;
-	return id_equal(&w->circle.uid, &w->uid)
-	    ? 0
-	    : err_set(e, ERR_CIRCLE_NOT_YOURS,
-		  "the list of devices is another account's");
-}
-
-/* This device is in; until the last line a killed run is gone on with. */
-static int
-settle_in(struct recover_work *w, const char *dir, struct bytes entries,
-    struct err *e)
-{
-	OWN(self_free) struct self *s = NULL;
-
-	if (self_save_account(dir, w->r.url, w->r.name, w->r.host, entries,
-		bytes_str(""), e) < 0 ||
-	    home_write_key(dir, &w->uid, &w->r.device.dev_id, w->r.key, e) <
-		0 ||
-	    self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||
-	    self_state(s, e) < 0 ||
-	    (s->circle.reset_seq > 0 && self_adopt_zones(s, e) < 0) ||
-	    self_put_name(s, &w->r.device.dev_id, &w->r.opening,
-		w->r.device_name, e) < 0 ||
-	    self_settle(s, e) < 0)
-		return -1;
-	return recover_kept_forget(dir, e);
-}
-
-int
-recover_submit(struct recover_work *w, const char *dir, struct bytes password,
-    struct bytes entry, struct err *e)
-{
-	OWN(opaque_free) struct opaque *opaque = opaque_new(password);
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *started = NULL;
-	OWN(jsonio_free) json_t *last = json_object();
-	OWN(secret_free) struct secret *export_key = NULL;
-	OWN(circle_free) struct circle next = { 0 };
-	OWN(buf_free) struct buf bundle = { 0 };
-	OWN(buf_free) struct buf entries = { 0 };
-	uint8_t request[OPAQUE_REQUEST];
-
-	circle_copy(&next, &w->circle);
-	if (circle_apply(&next, entry, e) < 0)
-		return -1;
-	keyring_bundle(
-	    w->keyring, &next, w->r.key, &w->r.device.dev_id, &bundle);
-	if (next.reset_seq == next.seq)
-		keyring_carried(
-		    w->keyring, &next, w->r.key, &w->r.device.dev_id, &bundle);
-	opaque_register(opaque, request);
-	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
-	if (control_call(w->r.remote, "POST", "/v1/recover/password", ask,
-		false, &started, e) < 0 ||
-	    login_record(opaque, started, &next, last, &export_key, e) < 0)
-		return -1;
-	if (next.protection == PROTECTION_STANDARD)
-		release_register(
-		    export_key, &w->uid, w->r.key, &w->r.device.dev_id, last);
-	jsonio_put_bytes(last, "entry", entry);
-	jsonio_put_list(last, "envelopes", buf_bytes(&bundle));
-	buf_put_bytes(&entries, buf_bytes(&w->entries));
-	buf_put_v16(&entries, entry);
-	/* When the answer gets lost the next run finds that it is done. */
-	return control_call(w->r.remote, "POST", "/v1/recover/finish", last,
-		   false, NULL, e) < 0
-	    ? -1
-	    : settle_in(w, dir, buf_bytes(&entries), e);
 }
 
 /* Is it the circle that the key was made for, and is the key in force? */
@@ -558,7 +284,7 @@ finish_late(
 		bytes_of(w->r.device.sign_pk, SIG_PK_BYTES)))
 		return err_set(
 		    e, ERR_CODE_EXPIRED, "another recovery came first");
-	return settle_in(w, dir, buf_bytes(&w->entries), e);
+	return recover_settle_in(w, dir, buf_bytes(&w->entries), e);
 }
 
 static int

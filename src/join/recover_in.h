@@ -19,7 +19,13 @@ struct recover_kept {
 };
 
 void recover_kept_free(struct recover_kept *r);
-/* errors: not-found when the home holds none. */
+/* Without the network. errors: not-found when the home holds none. */
+MUST_CHECK int recover_kept_read(
+    const char *dir, struct recover_kept *out, struct err *e);
+/* Send what begins it, or send it again: it is begun once. */
+MUST_CHECK int recover_kept_send(
+    const char *dir, struct recover_kept *r, struct err *e);
+/* Read; and begin what may not have begun. errors: as recover_kept_read. */
 MUST_CHECK int recover_kept_load(
     const char *dir, struct recover_kept *out, struct err *e);
 MUST_CHECK int recover_kept_save(
@@ -40,6 +46,14 @@ void recover_work_free(struct recover_work *w);
 /* The account's circle, verified; and that it is this account's. */
 MUST_CHECK int recover_circle(
     struct recover_work *w, const json_t *look, struct err *e);
+
+/*
+ * This device is in: the home becomes its own, and forgets the recovery.
+ *
+ * entries  the whole circle with this device, v16 each.
+ */
+MUST_CHECK int recover_settle_in(struct recover_work *w, const char *dir,
+    struct bytes entries, struct err *e);
 
 /*
  * The last call: a new password, the entry with its bundle, and the home.

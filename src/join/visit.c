@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* visit.c: opening, keeping and finding a visitor's session. */
+/* visit.c: finding and opening a visitor's session. */
 #include "join/visit.h"
 
 #include "base/file.h"
 #include "base/now.h"
-#include "link/depot_remote.h"
-#include "join/reader.h"
-#include "join/relay.h"
 
 #include <stdlib.h>
-
-#define KEY "visit" /* u64 until | v8 name | v8 host | v16 url | v8 token */
 
 void
 visit_free(struct visit **vp)
@@ -34,8 +29,9 @@ kept(const char *dir, struct buf *out, struct err *e)
 
 	if (!file_exists(marker) || home_has_key(dir))
 		return 0;
-	return home_open(dir, &local, e) < 0 ? -1
-					     : local_get(local, KEY, out, e);
+	return home_open(dir, &local, e) < 0
+	    ? -1
+	    : local_get(local, VISIT_KEY, out, e);
 }
 
 bool
@@ -94,57 +90,5 @@ visit_open(const char *dir, struct visit **out, struct err *e)
 	remote_on_expiry(v->remote, over, NULL);
 	remote_set_token(v->remote, token);
 	*out = TAKE(v);
-	return 0;
-}
-
-static int
-keep(const char *dir, const char *url, const json_t *answer, struct err *e)
-{
-	OWN(local_free) struct local *local = NULL;
-	OWN(buf_free) struct buf b = { 0 };
-	const char *name = "", *host = "", *token = "";
-	uint64_t expires_s;
-
-	if (jsonio_text(answer, "name", &name, e) < 0 ||
-	    jsonio_text(answer, "host", &host, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0 ||
-	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
-		return -1;
-	buf_put_u64(&b, (uint64_t)now_ms() + expires_s * 1000);
-	buf_put_v8(&b, bytes_str(name));
-	buf_put_v8(&b, bytes_str(host));
-	buf_put_v16(&b, bytes_str(url));
-	buf_put_v8(&b, bytes_str(token));
-	return home_open(dir, &local, e) < 0
-	    ? -1
-	    : local_put(local, KEY, buf_bytes(&b), e);
-}
-
-int
-visit_signin(const char *dir, const struct newcomer_ask *a,
-    const struct prove *p, bool *reads, struct err *why, struct err *e)
-{
-	OWN(newcomer_free) struct newcomer n = { .key = NULL };
-	OWN(jsonio_free) json_t *offered = NULL;
-	OWN(jsonio_free) json_t *answer = NULL;
-	OWN(fd_close) int lock = -1;
-
-	if (home_enter(dir, &lock, e) < 0)
-		return -1;
-	if (home_has_key(dir))
-		return err_set(e, ERR_ALREADY_SIGNED_IN,
-		    "an account is signed in at %s", dir);
-	if (newcomer_request(a, &n, &offered, e) < 0)
-		return -1;
-	struct prove with = *p;
-	int rc = newcomer_keys_only(&n, &with.keys_only, e);
-	if (rc == 0)
-		rc = prove_factor(n.remote, offered, &with, &answer, e);
-	relay_cancel(n.remote, &n.join); /* nobody is to be asked */
-	*reads = false;
-	err_clear(why);
-	if (rc < 0 || keep(dir, a->url, answer, e) < 0)
-		return -1;
-	*reads = reader_begin(dir, answer, n.export_key, why) == 0;
 	return 0;
 }

@@ -10,6 +10,9 @@
 #include "client/home.h"
 #include "join/newcomer.h"
 
+/* In state.db: u64 until | v8 name | v8 host | v16 url | v8 token */
+#define VISIT_KEY "visit"
+
 /*
  * Under standard protection the escrow hands such a session the keys of what it
  * covers: then there is a reader (reader.h) in the folder as well.

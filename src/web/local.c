@@ -1,220 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* local.c: link/local.h and client/home.h in memory, kept by the page. */
-#include "base/file.h"
-#include "client/home.h"
-#include "web/browser.h"
-#include "web/memory.h"
+/* local.c: link/local.h in memory, kept by the page. */
+#include "web/memory_in.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define FORMAT 1
-#define KEY "device.key" /* uid[16] | dev_id[16] | device keys[64] */
-
-struct pair {
-	struct pair *next;
-	char *key;
-	struct buf value;
-};
-
-struct link {
-	uint64_t seq;
-	struct digest hash;
-};
-
-struct record {
-	struct id id;
-	uint64_t version, seq;
-	uint32_t key_epoch;
-	uint8_t flags;
-	struct buf refs, ct;
-};
-
-struct zone {
-	struct zone *next;
-	struct id id;
-	struct local_zone at;
-	struct link *chain;
-	size_t n_chain;
-	struct record *records;
-	size_t n_records;
-};
-
-/* A browser's page has one memory; the handles of local.h all mean it. */
-static struct {
-	struct pair *pairs;
-	struct zone *zones;
-} here;
 
 struct local {
 	bool open;
 };
-
-/* ---- as bytes ---- */
-
-static void
-put_zone(struct buf *b, const struct zone *z)
-{
-	id_put(b, &z->id);
-	head_put(b, &z->at.head);
-	digest_put(b, &z->at.sum);
-	buf_put_u32(b, (uint32_t)z->n_chain);
-	for (size_t i = 0; i < z->n_chain; i++) {
-		buf_put_u64(b, z->chain[i].seq);
-		digest_put(b, &z->chain[i].hash);
-	}
-	buf_put_u32(b, (uint32_t)z->n_records);
-	for (size_t i = 0; i < z->n_records; i++) {
-		const struct record *r = &z->records[i];
-		id_put(b, &r->id);
-		buf_put_u64(b, r->version);
-		buf_put_u8(b, r->flags);
-		buf_put_u32(b, r->key_epoch);
-		buf_put_u64(b, r->seq);
-		buf_put_v32(b, buf_bytes(&r->refs));
-		buf_put_v32(b, buf_bytes(&r->ct));
-	}
-}
-
-static void
-changed(void)
-{
-	OWN(buf_free) struct buf b = { 0 };
-	uint32_t pairs = 0, zones = 0;
-
-	for (const struct pair *p = here.pairs; p != NULL; p = p->next)
-		pairs++;
-	for (const struct zone *z = here.zones; z != NULL; z = z->next)
-		zones++;
-	buf_put_u8(&b, FORMAT);
-	buf_put_u32(&b, pairs);
-	for (const struct pair *p = here.pairs; p != NULL; p = p->next) {
-		buf_put_v8(&b, bytes_str(p->key));
-		buf_put_v32(&b, buf_bytes(&p->value));
-	}
-	buf_put_u32(&b, zones);
-	for (const struct zone *z = here.zones; z != NULL; z = z->next)
-		put_zone(&b, z);
-	browser_keep(b.p, b.n);
-}
-
-static void
-forget(void)
-{
-	for (struct pair *p = here.pairs, *next; p != NULL; p = next) {
-		next = p->next;
-		free(p->key);
-		buf_free(&p->value);
-		free(p);
-	}
-	for (struct zone *z = here.zones, *next; z != NULL; z = next) {
-		next = z->next;
-		for (size_t i = 0; i < z->n_records; i++) {
-			buf_free(&z->records[i].refs);
-			buf_free(&z->records[i].ct);
-		}
-		free(z->records);
-		free(z->chain);
-		free(z);
-	}
-	here.pairs = NULL;
-	here.zones = NULL;
-}
-
-void
-memory_erase(void)
-{
-	forget();
-	browser_keep(NULL, 0);
-}
-
-static void
-set(const char *key, struct bytes value)
-{
-	struct pair **at = &here.pairs;
-
-	while (*at != NULL && strcmp((*at)->key, key) != 0)
-		at = &(*at)->next;
-	if (value.n == 0 && *at != NULL) {
-		struct pair *gone = *at;
-		*at = gone->next;
-		free(gone->key);
-		buf_free(&gone->value);
-		free(gone);
-		return;
-	}
-	if (value.n == 0)
-		return;
-	if (*at == NULL) {
-		*at = mem_new(sizeof **at);
-		(*at)->key = mem_text(key);
-	}
-	buf_free(&(*at)->value);
-	buf_put_bytes(&(*at)->value, value);
-}
-
-static void
-load_zone(struct scan *s, struct err *e)
-{
-	struct zone *z = mem_new(sizeof *z);
-
-	z->next = here.zones;
-	here.zones = z;
-	z->id = id_take(s);
-	if (head_parse(scan_take(s, HEAD_BYTES), &z->at.head, e) < 0)
-		s->bad = true;
-	z->at.sum = digest_take(s);
-	uint32_t n = scan_u32(s);
-	if (n > s->n)
-		s->bad = true;
-	z->chain = mem_array(s->bad ? 0 : n, sizeof *z->chain);
-	for (uint32_t i = 0; i < n && scan_ok(s); i++) {
-		struct link *l = &z->chain[z->n_chain++];
-		l->seq = scan_u64(s);
-		l->hash = digest_take(s);
-	}
-	n = scan_u32(s);
-	if (n > s->n)
-		s->bad = true;
-	z->records = mem_array(s->bad ? 0 : n, sizeof *z->records);
-	for (uint32_t i = 0; i < n && scan_ok(s); i++) {
-		struct record *r = &z->records[z->n_records++];
-		r->id = id_take(s);
-		r->version = scan_u64(s);
-		r->flags = scan_u8(s);
-		r->key_epoch = scan_u32(s);
-		r->seq = scan_u64(s);
-		buf_put_bytes(&r->refs, scan_v32(s));
-		buf_put_bytes(&r->ct, scan_v32(s));
-	}
-}
-
-int
-memory_load(struct bytes state, struct err *e)
-{
-	struct scan s = scan_of(state);
-
-	forget();
-	if (state.n == 0)
-		return 0;
-	uint8_t format = scan_u8(&s);
-	uint32_t n = scan_u32(&s);
-	for (uint32_t i = 0; i < n && scan_ok(&s); i++) {
-		OWN(buf_free) struct buf key = { 0 };
-		buf_put_bytes(&key, scan_v8(&s));
-		set(buf_text(&key), scan_v32(&s));
-	}
-	n = scan_u32(&s);
-	for (uint32_t i = 0; i < n && scan_ok(&s); i++)
-		load_zone(&s, e);
-	if (format == FORMAT && scan_done(&s))
-		return 0;
-	forget();
-	return err_set(e, ERR_STATE_DAMAGED,
-	    "what this browser remembers of the account is damaged");
-}
-
-/* ---- pairs ---- */
 
 int
 local_open(const char *path, struct local **out, struct err *e)
@@ -232,19 +24,10 @@ local_free(struct local **l)
 	*l = NULL;
 }
 
-static const struct buf *
-find(const char *key)
-{
-	for (const struct pair *p = here.pairs; p != NULL; p = p->next)
-		if (strcmp(p->key, key) == 0)
-			return &p->value;
-	return NULL;
-}
-
 int
 local_get(struct local *l, const char *key, struct buf *out, struct err *e)
 {
-	const struct buf *value = find(key);
+	const struct buf *value = memory_find(key);
 
 	(void)l;
 	(void)e;
@@ -260,8 +43,8 @@ local_put_all(
 	(void)l;
 	(void)e;
 	for (size_t i = 0; i < n; i++)
-		set(pairs[i].key, pairs[i].value);
-	changed();
+		memory_set(pairs[i].key, pairs[i].value);
+	memory_changed();
 	return 0;
 }
 
@@ -273,23 +56,11 @@ local_put(struct local *l, const char *key, struct bytes value, struct err *e)
 	return local_put_all(l, &p, 1, e);
 }
 
-/* ---- zones ---- */
-
-static struct zone *
-zone_of(const struct id *id)
-{
-	struct zone *z = here.zones;
-
-	while (z != NULL && !id_equal(&z->id, id))
-		z = z->next;
-	return z;
-}
-
 int
 local_zone_get(struct local *l, const struct id *zone, struct local_zone *out,
     struct err *e)
 {
-	const struct zone *z = zone_of(zone);
+	const struct zone *z = memory_zone(zone);
 
 	(void)l;
 	(void)e;
@@ -420,17 +191,13 @@ int
 local_fill_take(struct local_fill *f, uint64_t before,
     const struct local_zone *at, bool all, struct err *e)
 {
-	struct zone *z = zone_of(&f->zone);
+	struct zone *z = memory_zone(&f->zone);
 
 	if ((z != NULL ? z->at.head.seq : 0) != before)
 		return err_set(
 		    e, ERR_CONFLICT, "this copy has moved meanwhile");
-	if (z == NULL) {
-		z = mem_new(sizeof *z);
-		z->id = f->zone;
-		z->next = here.zones;
-		here.zones = z;
-	}
+	if (z == NULL)
+		z = memory_zone_new(&f->zone);
 	if (all)
 		drop_records(z);
 	for (size_t i = 0; i < f->held.n_records; i++) {
@@ -439,7 +206,7 @@ local_fill_take(struct local_fill *f, uint64_t before,
 	}
 	z->at = *at;
 	put_chain(z, f);
-	changed();
+	memory_changed();
 	return 0;
 }
 
@@ -447,7 +214,7 @@ int
 local_chain_at(struct local *l, const struct id *zone, uint64_t seq,
     struct digest *out, struct err *e)
 {
-	const struct zone *z = zone_of(zone);
+	const struct zone *z = memory_zone(zone);
 
 	(void)l;
 	(void)e;
@@ -476,7 +243,7 @@ local_record_get(struct local *l, const struct id *zone, const struct id *id,
     local_record_fn fn, void *ctx, bool *found, struct err *e)
 {
 	(void)l;
-	return get_from(zone_of(zone), id, fn, ctx, found, e);
+	return get_from(memory_zone(zone), id, fn, ctx, found, e);
 }
 
 int
@@ -514,7 +281,7 @@ local_records_each(struct local *l, const struct id *zone, uint64_t since,
     local_record_fn fn, void *ctx, struct err *e)
 {
 	(void)l;
-	return each_of(zone_of(zone), since, fn, ctx, e);
+	return each_of(memory_zone(zone), since, fn, ctx, e);
 }
 
 int
@@ -522,105 +289,4 @@ local_fill_each(
     struct local_fill *f, local_record_fn fn, void *ctx, struct err *e)
 {
 	return each_of(&f->held, 0, fn, ctx, e);
-}
-
-/* ---- the device's key ---- */
-
-int
-home_open(const char *dir, struct local **local, struct err *e)
-{
-	return local_open(dir, local, e);
-}
-
-/* A page does not know its machine. */
-bool
-home_machine_mark(const struct id *nonce, struct digest *out)
-{
-	(void)nonce;
-	*out = (struct digest){ 0 };
-	return false;
-}
-
-/* A page that is left is forgotten whole. */
-void
-home_known(const char *dir, struct buf *out)
-{
-	(void)dir;
-	buf_clear(out);
-}
-
-int
-home_keep_known(const char *dir, const char *known, struct err *e)
-{
-	(void)dir;
-	(void)known;
-	(void)e;
-	return 0;
-}
-
-bool
-home_has_key(const char *dir)
-{
-	(void)dir;
-	return find(KEY) != NULL;
-}
-
-int
-home_write_key(const char *dir, const struct id *uid, const struct id *dev_id,
-    const struct devkey *key, struct err *e)
-{
-	OWN(secret_free) struct secret *raw = devkey_secret(key);
-	OWN(buf_free) struct buf b = { 0 };
-
-	(void)dir;
-	id_put(&b, uid);
-	id_put(&b, dev_id);
-	buf_put_bytes(&b, secret_bytes(raw));
-	return local_put(NULL, KEY, buf_bytes(&b), e);
-}
-
-int
-home_read_key(const char *dir, struct id *uid, struct id *dev_id,
-    struct devkey **key, struct err *e)
-{
-	const struct buf *b = find(KEY);
-
-	(void)dir;
-	if (b == NULL)
-		return err_set(e, ERR_NOT_SIGNED_IN,
-		    "no account is signed in in this browser");
-	struct scan s = scan_of(buf_bytes(b));
-	*uid = id_take(&s);
-	*dev_id = id_take(&s);
-	struct bytes raw = scan_take(&s, DEVKEY_BYTES);
-	if (!scan_done(&s))
-		return err_set(
-		    e, ERR_STATE_DAMAGED, "the device's key is damaged");
-	*key = devkey_of(raw);
-	return 0;
-}
-
-int
-home_erase(const char *dir, struct err *e)
-{
-	(void)dir;
-	(void)e;
-	memory_erase();
-	return 0;
-}
-
-/* The page's worker does one thing at a time, and has no files. */
-void
-fd_close(int *fd)
-{
-	*fd = -1;
-}
-
-int
-home_enter(const char *dir, int *fd, struct err *e)
-{
-	(void)dir;
-	(void)e;
-	*fd = -1;
-	return 0;
 }

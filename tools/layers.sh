@@ -48,7 +48,7 @@ at_home() {
 	microhttpd.h) homes='src/http/http*.[ch]' ;;
 	systemd/*) homes='src/cli/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
-	fido.h | fido/*) homes='src/client/fido.c src/factor/webauthn.c' ;;
+	fido.h | fido/*) homes='src/client/fido_in.h src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;
 	uninorm.h) homes='src/cli/cli_typed.c' ;;
 	cbor.h) homes='' ;;
@@ -56,7 +56,7 @@ at_home() {
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
 		    src/wire/sig.c src/wire/kem.c src/wire/oprf.c src/http/tlscert.c
 		    src/server/*.c src/factor/*.c src/api/*.c
-		    src/client/self*.c src/cli/*.c src/aumbryd/*.c
+		    src/cli/*.c src/aumbryd/*.c
 		    src/aumbry-escrow/*.c
 		    src/escrow/gate.c'
 		;;

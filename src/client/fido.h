@@ -11,7 +11,7 @@
 struct fido;
 
 struct fido_ask {
-	/* Path as fido_list gives it; NULL: the only one that is plugged in;
+	/* Path, such as /dev/hidraw0; NULL: the only one that is plugged in;
 	 * "unix:/PATH": a socket that carries the reports of a key. */
 	const char *device;
 	/* Ask the person; the text is without a NUL. */
@@ -19,10 +19,6 @@ struct fido_ask {
 	void (*touch)(void *ctx); /* say that it must be touched */
 	void *ctx;
 };
-
-typedef void (*fido_list_fn)(void *ctx, const char *path, const char *name);
-/* Tell of each that is plugged in. */
-MUST_CHECK int fido_list(fido_list_fn fn, void *ctx, struct err *e);
 
 /*
  * errors  security-key-missing; input-missing when there are several;

@@ -116,7 +116,7 @@ credentials(const struct opsrv_keys *k, const struct opsrv_login *in,
 	memcpy(clear, k->pk, OPRF_ELEMENT);
 	memcpy(clear + OPRF_ELEMENT, record + OPAQUE_RECORD_ENVELOPE_AT,
 	    OPAQUE_ENVELOPE);
-	oprf_mask(record + OPAQUE_RECORD_MASKING_AT, nonce, clear,
+	opaque3dh_mask(record + OPAQUE_RECORD_MASKING_AT, nonce, clear,
 	    ke2 + OPAQUE_KE2_MASKED_AT);
 	return 0;
 }
@@ -125,10 +125,10 @@ credentials(const struct opsrv_keys *k, const struct opsrv_login *in,
 static int
 exchange(const struct opsrv_keys *k, const struct opsrv_login *in,
     const uint8_t *record, const struct opsrv_random *r, uint8_t *ke2,
-    struct oprf_proof *out)
+    struct opaque3dh_proof *out)
 {
 	const uint8_t *share = in->ke1 + OPAQUE_KE1_SHARE_AT;
-	struct oprf_exchange x = { .context = in->context,
+	struct opaque3dh_exchange x = { .context = in->context,
 		.client_id = or_key(in->client_id, record),
 		.server_id = or_key(in->server_id, k->pk),
 		.ke1 = in->ke1,
@@ -144,7 +144,7 @@ exchange(const struct opsrv_keys *k, const struct opsrv_login *in,
 	    ? -1
 	    : 0;
 	if (rc == 0) {
-		oprf_prove(&x, out);
+		opaque3dh_prove(&x, out);
 		memcpy(ke2 + OPAQUE_KE2_MAC_AT, out->server_mac, OPRF_HASH);
 	}
 	sodium_memzero(sk, sizeof sk);
@@ -158,7 +158,7 @@ opsrv_answer(const struct opsrv_keys *k, const struct opsrv_login *in,
     uint8_t state[static OPSRV_STATE], struct err *e)
 {
 	uint8_t fake[OPAQUE_RECORD], answer[OPAQUE_KE2];
-	struct oprf_proof proof;
+	struct opaque3dh_proof proof;
 
 	assert(in->record != NULL || in->fake_key.n > 0);
 	/* For known names too, so that all take the same time. */

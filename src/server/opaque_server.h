@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "wire/oprf.h"
+#include "wire/opaque3dh.h"
 
 #define OPSRV_KEYS 96 /* OPRF seed[64] | AKE private key[32] */
 #define OPSRV_STATE 128 /* expected client MAC[64] | session key[64] */

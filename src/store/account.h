@@ -9,7 +9,7 @@
 
 #include "store/sql.h"
 #include "wire/freshpin.h"
-#include "wire/oprf.h"
+#include "wire/opaque3dh.h"
 
 enum account_two_factor { TWO_FACTOR_OFF, TWO_FACTOR_PENDING, TWO_FACTOR_ON };
 

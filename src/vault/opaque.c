@@ -270,7 +270,7 @@ recover(const struct opaque *o, const struct secret *rp,
 	const uint8_t *nonce = clear + OPRF_ELEMENT;
 
 	masking_key(rp, key);
-	oprf_mask(key, ke2 + OPAQUE_KE2_MASKING_AT, ke2 + OPAQUE_KE2_MASKED_AT,
+	opaque3dh_mask(key, ke2 + OPAQUE_KE2_MASKING_AT, ke2 + OPAQUE_KE2_MASKED_AT,
 	    clear);
 	make_envelope(o, rp, nonce, clear, out);
 	memcpy(server_pk, clear, OPRF_ELEMENT);
@@ -283,11 +283,11 @@ recover(const struct opaque *o, const struct secret *rp,
 /* The three products and what follows. False: ke2 is not the server's. */
 static bool
 prove(const struct opaque *o, const struct envelope *own,
-    const uint8_t *server_pk, const uint8_t *ke2, struct oprf_proof *out)
+    const uint8_t *server_pk, const uint8_t *ke2, struct opaque3dh_proof *out)
 {
 	const uint8_t *share = ke2 + OPAQUE_KE2_SHARE_AT;
 	const uint8_t *share_sk = secret_bytes(o->share_sk).p;
-	struct oprf_exchange x = { .context = o->fixed.context,
+	struct opaque3dh_exchange x = { .context = o->fixed.context,
 		.client_id = or_key(o->fixed.client_id, own->pk),
 		.server_id = or_key(o->fixed.server_id, server_pk),
 		.ke1 = o->ke1,
@@ -297,7 +297,7 @@ prove(const struct opaque *o, const struct envelope *own,
 	    oprf_multiply(own->sk, share, x.dh + 2 * OPRF_ELEMENT) == 0;
 
 	if (right) {
-		oprf_prove(&x, out);
+		opaque3dh_prove(&x, out);
 		right = oprf_equal(
 		    out->server_mac, ke2 + OPAQUE_KE2_MAC_AT, OPRF_HASH);
 	}
@@ -313,7 +313,7 @@ opaque_login_finish(struct opaque *o, const struct opaque_ksf *ksf,
 	OWN(envelope_free) struct envelope x = { .export_key = NULL };
 	OWN(secret_free) struct secret *rp = NULL;
 	uint8_t server_pk[OPRF_ELEMENT];
-	struct oprf_proof proof;
+	struct opaque3dh_proof proof;
 	bool well_formed = false;
 
 	assert(o->step == STEP_LOGIN);

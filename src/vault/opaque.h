@@ -8,7 +8,7 @@
 #pragma once
 
 #include "vault/secret.h"
-#include "wire/oprf.h"
+#include "wire/opaque3dh.h"
 
 /* Below this the client does not go, whatever the server says. */
 #define OPAQUE_MEMORY_KIB_MIN 65536

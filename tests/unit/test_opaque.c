@@ -214,14 +214,14 @@ check_password_steps(const struct published *p, const json_t *mid)
 static void
 check_schedule(const struct published *p, const json_t *mid, const json_t *out)
 {
-	struct oprf_exchange x = { .context = buf_bytes(&p->context),
+	struct opaque3dh_exchange x = { .context = buf_bytes(&p->context),
 		.client_id = buf_bytes(&p->client_id),
 		.server_id = buf_bytes(&p->server_id),
 		.ke1 = p->ke1,
 		.ke2 = p->ke2 };
 	const uint8_t *share = p->ke1 + OPAQUE_KE1_SHARE_AT;
 	uint8_t sk[32], pk[32];
-	struct oprf_keys keys;
+	struct opaque3dh_keys keys;
 	OWN(buf_free) struct buf preamble = { 0 };
 	HEX(want_handshake, mid, "handshake_secret");
 	HEX(want_km2, mid, "server_mac_key");
@@ -236,8 +236,8 @@ check_schedule(const struct published *p, const json_t *mid, const json_t *out)
 	assert_int_equal(oprf_multiply(sk, share, x.dh), 0);
 	assert_int_equal(oprf_multiply(p->keys.sk, share, x.dh + 32), 0);
 	assert_int_equal(oprf_multiply(sk, p->record, x.dh + 64), 0);
-	oprf_preamble(&x, &preamble);
-	oprf_schedule(x.dh, buf_bytes(&preamble), &keys);
+	opaque3dh_preamble(&x, &preamble);
+	opaque3dh_schedule(x.dh, buf_bytes(&preamble), &keys);
 	assert_bytes(keys.handshake, 64, &want_handshake);
 	assert_bytes(keys.km2, 64, &want_km2);
 	assert_bytes(keys.km3, 64, &want_km3);

@@ -2,7 +2,7 @@
 /* test_oprf.c: the shared mathematics against vectors and against OpenSSL. */
 #include "vectors.h"
 
-#include "wire/oprf.h"
+#include "wire/opaque3dh.h"
 
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
@@ -238,12 +238,12 @@ unmasks_what_it_masked(void **state)
 	uint8_t back[OPAQUE_MASKED];
 
 	(void)state;
-	oprf_mask(key, nonce, clear, masked);
+	opaque3dh_mask(key, nonce, clear, masked);
 	assert_memory_not_equal(masked, clear, sizeof clear);
-	oprf_mask(key, nonce, masked, back);
+	opaque3dh_mask(key, nonce, masked, back);
 	assert_memory_equal(back, clear, sizeof clear);
 	nonce[31] ^= 1;
-	oprf_mask(key, nonce, masked, back);
+	opaque3dh_mask(key, nonce, masked, back);
 	assert_memory_not_equal(back, clear, sizeof clear);
 }
 

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* pair_join.c: the new device's side of pairing. */
-#include "client/chain.h"
-#include "client/self_devices.h"
-#include "client/self_zones.h"
 #include "join/pair_in.h"
 
 #include "base/file.h"
 #include "base/now.h"
-#include "link/depot_remote.h"
+#include "client/chain.h"
+#include "client/self_devices.h"
+#include "client/self_zones.h"
 #include "join/entering.h"
 #include "join/newcomer.h"
-#include "vault/cpace.h"
+#include "link/depot_remote.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct entrant {
 	const struct pair_join *a;
@@ -37,60 +35,6 @@ entrant_free(struct entrant *n)
 	newcomer_free(&n->me);
 	buf_free(&n->entries);
 	circle_free(&n->circle);
-}
-
-int
-pair_code_answer(const struct pair_code *t, pair_ask_fn ask, void *ctx,
-    struct relay_keys *k, struct buf *offer, bool *right, struct err *e)
-{
-	OWN(buf_free) struct buf typed = { 0 };
-	OWN(buf_free) struct buf m = { 0 };
-	OWN(buf_free) struct buf other = { 0 };
-	OWN(secret_free) struct secret *isk = NULL;
-	char code[PAIR_CODE_DIGITS + 1];
-	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE], kind;
-	struct digest mac, got;
-
-	struct scan s = scan_of(t->c->body);
-	struct id ra = id_take(&s);
-	scan_copy(&s, ya, sizeof ya);
-	buf_put_bytes(&other, scan_v16(&s));
-	if (!scan_done(&s))
-		return relay_malformed(e);
-	if (ask(ctx, &typed, e) < 0 ||
-	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
-		return -1;
-	relay_session_id(t->request, t->nonce, &ra, &k->sid);
-	OWN(cpace_free)
-	struct cpace *cp =
-	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS), t->ci,
-		buf_bytes(&k->sid), t->ours);
-	mem_wipe(code, sizeof code);
-	cpace_share(cp, NULL, yb);
-	if (cpace_finish(cp, ya, buf_bytes(&other), &isk, &k->transcript, e) <
-	    0)
-		return -1;
-	relay_keys_from(k, isk);
-	relay_confirm(k->confirm_b, k, &mac);
-	buf_put(&m, yb, sizeof yb);
-	digest_put(&m, &mac);
-	if (relay_send(t->c, RELAY_PROOF_B, buf_bytes(&m), e) < 0)
-		return -1;
-	do {
-		if (relay_receive(t->c, &kind, e) < 0)
-			return -1;
-	} while (kind != RELAY_OFFER && kind != RELAY_BURNT);
-	*right = kind == RELAY_OFFER;
-	if (!*right)
-		return 0;
-	s = scan_of(t->c->body);
-	got = digest_take(&s);
-	relay_confirm(k->confirm_a, k, &mac);
-	if (!scan_ok(&s) || !digest_equal(&mac, &got))
-		return err_set(e, ERR_WRONG_CODE,
-		    "the other device does not know the code");
-	return relay_unbox(
-	    k, k->a_to_b, RELAY_OFFER, bytes_of(s.p, s.n), offer, e);
 }
 
 /* Answer one code; *right when the trusted device's offer came back. */

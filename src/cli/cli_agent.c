@@ -35,16 +35,14 @@ agent_free(struct agent *a)
 static bool
 waits(struct agent *a, const struct pair_request *r)
 {
-	struct pair_request *list;
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	struct err ignored;
 	bool found = false;
-	size_t n;
 
-	if (pair_requests(a->self, 0, 0, &list, &n, &ignored) < 0)
+	if (pair_requests(a->self, 0, 0, &all, &ignored) < 0)
 		return true; /* who knows */
-	for (size_t i = 0; i < n; i++)
-		found |= id_equal(&list[i].join, &r->join);
-	pair_requests_free(&list, n);
+	for (size_t i = 0; i < all.n; i++)
+		found |= id_equal(&all.list[i].join, &r->join);
 	return found;
 }
 
@@ -149,11 +147,11 @@ stay(struct agent *a, struct err *e)
 	unsigned wait_s = 0;
 
 	for (;;) {
-		struct pair_request *list;
-		size_t n;
+		OWN(pair_requests_free)
+		struct pair_requests all = { NULL, 0 };
 		/* After a failure any answer is news: none is waited for. */
 		if (pair_requests(a->self, a->since_ms,
-			wait_s == 0 ? POLL_S : 0, &list, &n, e) < 0) {
+			wait_s == 0 ? POLL_S : 0, &all, e) < 0) {
 			if (!passes(e->code))
 				return -1;
 			if (wait_s == 0)
@@ -168,9 +166,8 @@ stay(struct agent *a, struct err *e)
 		if (wait_s != 0)
 			cli_say(a->cli, "The server is there again.");
 		wait_s = 0;
-		for (size_t i = 0; i < n; i++)
-			take(a, &list[i]);
-		pair_requests_free(&list, n);
+		for (size_t i = 0; i < all.n; i++)
+			take(a, &all.list[i]);
 	}
 }
 

@@ -400,8 +400,9 @@ help(struct cli *cli, struct self *s, const char *owner,
 	struct cli_showing showing = { cli, buf_text(&words), o->print_code,
 		false };
 	stop_guard();
-	int rc = assist_help(
-	    s, code, one, timeout_s, cli_show_code, &showing, &begun, e);
+	struct assist_help h = { code, one, timeout_s, cli_show_code,
+		&showing };
+	int rc = assist_help(s, &h, &begun, e);
 	stop_unguard();
 	if (rc < 0)
 		return -1;

@@ -62,18 +62,6 @@ struct removal {
 	struct cli_proof proof;
 };
 
-struct requests {
-	struct pair_request *list;
-	size_t n;
-};
-
-static void
-requests_free(struct requests *r)
-{
-	if (r->list != NULL)
-		pair_requests_free(&r->list, r->n);
-}
-
 void
 cli_print_request(const struct cli *cli, const struct pair_request *r)
 {
@@ -99,7 +87,7 @@ cli_print_request(const struct cli *cli, const struct pair_request *r)
 }
 
 static int
-choose_one(const struct requests *all, const char *id,
+choose_one(const struct pair_requests *all, const char *id,
     const struct pair_request **out, struct err *e)
 {
 	size_t found = 0;
@@ -125,17 +113,17 @@ choose_one(const struct requests *all, const char *id,
  * The request that is meant: the one named, else the only one; waits for one.
  */
 static int
-choose(struct self *s, const char *id, unsigned timeout_s, struct requests *all,
-    const struct pair_request **out, struct err *e)
+choose(struct self *s, const char *id, unsigned timeout_s,
+    struct pair_requests *all, const struct pair_request **out, struct err *e)
 {
 	for (unsigned waited = 0;;) {
 		unsigned wait =
 		    timeout_s - waited < 25 ? timeout_s - waited : 25;
-		if (pair_requests(s, 0, wait, &all->list, &all->n, e) < 0)
+		if (pair_requests(s, 0, wait, all, e) < 0)
 			return -1;
 		if (all->n > 0 || id != NULL)
 			return choose_one(all, id, out, e);
-		requests_free(all);
+		pair_requests_free(all);
 		waited += wait;
 		if (waited >= timeout_s)
 			return err_set(e, ERR_CODE_EXPIRED,
@@ -148,7 +136,7 @@ static int
 approve(struct cli *cli, struct self *s, const char *id, bool print_code,
     unsigned timeout_s, struct err *e)
 {
-	OWN(requests_free) struct requests all = { NULL, 0 };
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	struct cli_showing showing = { cli,
 		"Type this code into Aumbry on the new device, and nowhere "
 		"else:",
@@ -183,7 +171,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 static int
 refuse(struct self *s, const char *id, struct err *e)
 {
-	OWN(requests_free) struct requests all = { NULL, 0 };
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	const struct pair_request *r;
 
 	if (choose(s, id, 1, &all, &r, e) < 0)
@@ -381,11 +369,11 @@ static int
 device_requests(void *line, const void *options, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
-	OWN(requests_free) struct requests all = { NULL, 0 };
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 
 	(void)options;
 	if (open_for(line, FOR_OTHER, &s, e) < 0 ||
-	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
+	    pair_requests(s, 0, 0, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
 		cli_print_request(line, &all.list[i]);

@@ -235,22 +235,22 @@ assist_drill(struct self *s, const struct secret *code, struct err *e)
 
 /* ---- helping ---- */
 
+/* Show codes until one is right. */
 static int
-try_code(struct self *s, const struct assist_open *o, struct relay *c,
-    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
-    struct err *e)
+show_codes(struct self *s, const struct assist_help *h, struct relay *c,
+    struct relay_keys *k, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf ours = { 0 };
 	OWN(buf_free) struct buf theirs = { 0 };
 
-	k->label = ASSIST_LABEL;
-	assist_channel(s->host, &o->id, &ci);
+	assist_channel(s->host, &h->to->id, &ci);
 	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
-	device_put(&theirs, &o->device);
-	struct pair_code t = { c, buf_bytes(&ci), &o->id, &o->device.dev_id,
-		buf_bytes(&ours), buf_bytes(&theirs) };
-	return pair_code_show(&t, show, ctx, k, right, e);
+	device_put(&theirs, &h->to->device);
+	struct pair_code t = { c, buf_bytes(&ci), &h->to->id,
+		&h->to->device.dev_id, buf_bytes(&ours), buf_bytes(&theirs),
+		h->show, NULL, h->ctx };
+	return pair_codes(s, &t, k, right, e);
 }
 
 static int
@@ -277,51 +277,46 @@ has_begun(struct relay *c)
 }
 
 static int
-help(struct self *s, const struct secret *code, const struct assist_open *o,
-    struct relay *c, pair_show_fn show, void *ctx, bool *begun, struct err *e)
+help(struct self *s, const struct assist_help *h, struct relay *c, bool *begun,
+    struct err *e)
 {
-	for (int i = 0; i < PAIR_CODES; i++) {
-		OWN(relay_keys_free) struct relay_keys k = { 0 };
-		bool right = false;
-		if (try_code(s, o, c, show, ctx, &k, &right, e) < 0)
-			return -1;
-		if (right) {
-			if (give(c, &k, code, e) < 0)
-				return -1;
-			*begun = has_begun(c);
-			return 0;
-		}
-		if (pair_count_fail(s, true, e) < 0 ||
-		    relay_send(c, RELAY_BURNT, bytes_str(""), e) < 0)
-			return -1;
-	}
-	return err_set(e, ERR_WRONG_CODE,
-	    "the code was typed wrong %d times; this try is over", PAIR_CODES);
+	OWN(relay_keys_free) struct relay_keys k = { .label = ASSIST_LABEL };
+	bool right;
+
+	if (show_codes(s, h, c, &k, &right, e) < 0)
+		return -1;
+	if (!right)
+		return err_set(e, ERR_WRONG_CODE,
+		    "the code was typed wrong %d times; this try is over",
+		    PAIR_CODES);
+	if (give(c, &k, h->code, e) < 0)
+		return -1;
+	*begun = has_begun(c);
+	return 0;
 }
 
 int
-assist_help(struct self *s, const struct secret *code,
-    const struct assist_open *o, unsigned timeout_s, pair_show_fn show,
-    void *ctx, bool *begun, struct err *e)
+assist_help(
+    struct self *s, const struct assist_help *h, bool *begun, struct err *e)
 {
 	OWN(relay_free)
 	struct relay c = { .remote = s->remote,
 		.path = ASSIST_PATH,
-		.join = o->id,
+		.join = h->to->id,
 		.side = RELAY_SIDE_TRUSTED,
 		.state = RELAY_ALLOWED,
-		.deadline_ms = now_ms() + timeout_s * 1000LL };
+		.deadline_ms = now_ms() + h->timeout_s * 1000LL };
 	OWN(buf_free) struct buf path = { 0 };
-	OWN(jsonio_free) json_t *ask = ask_with(code);
+	OWN(jsonio_free) json_t *ask = ask_with(h->code);
 	struct err ignored;
 
 	*begun = false;
-	buf_printf(&path, "/v1/assist/%s", id_text(&o->id).s);
+	buf_printf(&path, "/v1/assist/%s", id_text(&h->to->id).s);
 	if (pair_count_fail(s, false, e) < 0 ||
 	    control_call(
 		s->remote, "POST", buf_text(&path), ask, false, NULL, e) < 0)
 		return -1;
-	if (help(s, code, o, &c, show, ctx, begun, e) == 0)
+	if (help(s, h, &c, begun, e) == 0)
 		return 0;
 	/* Another try, or another contact, may follow. */
 	(void)!control_call(

@@ -73,6 +73,14 @@ MUST_CHECK int assist_find(struct self *s, const struct secret *code,
 MUST_CHECK int assist_drill(
     struct self *s, const struct secret *code, struct err *e);
 
+struct assist_help {
+	const struct secret *code; /* the half */
+	const struct assist_open *to;
+	unsigned timeout_s;
+	pair_show_fn show;
+	void *ctx;
+};
+
 /*
  * Give the half to who types the code that is shown.
  *
@@ -81,6 +89,5 @@ MUST_CHECK int assist_drill(
  * errors  wrong-code after PAIR_CODES; code-expired; too-many-attempts;
  *         not-found when the recovery is over.
  */
-MUST_CHECK int assist_help(struct self *s, const struct secret *code,
-    const struct assist_open *o, unsigned timeout_s, pair_show_fn show,
-    void *ctx, bool *begun, struct err *e);
+MUST_CHECK int assist_help(
+    struct self *s, const struct assist_help *h, bool *begun, struct err *e);

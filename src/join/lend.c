@@ -114,44 +114,22 @@ give(struct self *s, const struct lend_open *v, struct relay *c,
 	return relay_send(c, RELAY_OFFER, buf_bytes(&m), e);
 }
 
+/* Show codes until one is right. */
 static int
-show_code(struct self *s, const struct lend_open *v, struct relay *c,
-    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
-    struct err *e)
+show_codes(struct self *s, const struct lend_open *v, struct pair_code *t,
+    struct relay_keys *k, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf ours = { 0 };
 
 	lend_channel(s->host, &v->id, &ci);
 	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
-	struct pair_code t = { c, buf_bytes(&ci), &v->id, &v->nonce,
-		buf_bytes(&ours), bytes_of(v->nonce.b, ID_BYTES) };
-	return pair_code_show(&t, show, ctx, k, right, e);
-}
-
-static int
-talk(struct self *s, const struct lend_open *v, struct relay *c,
-    pair_show_fn show, void *ctx, struct err *e)
-{
-	for (int i = 0; i < PAIR_CODES; i++) {
-		OWN(relay_keys_free)
-		struct relay_keys k = { .label = LEND_LABEL };
-		bool right = false;
-		if (show_code(s, v, c, show, ctx, &k, &right, e) < 0)
-			return -1;
-		/* First the server: what comes then may be read at once. */
-		if (right)
-			return tell(s, &v->id, "done", e) < 0
-			    ? -1
-			    : give(s, v, c, &k, e);
-		if (pair_count_fail(s, true, e) < 0 ||
-		    relay_send(c, RELAY_BURNT, bytes_str(""), e) < 0)
-			return -1;
-	}
-	relay_end(c); /* who asked need not wait for what is over */
-	return err_set(e, ERR_WRONG_CODE,
-	    "the code was typed wrong %d times; the request is over",
-	    PAIR_CODES);
+	t->ci = buf_bytes(&ci);
+	t->request = &v->id;
+	t->nonce = &v->nonce;
+	t->ours = buf_bytes(&ours);
+	t->theirs = bytes_of(v->nonce.b, ID_BYTES);
+	return pair_codes(s, t, k, right, e);
 }
 
 int
@@ -165,9 +143,20 @@ lend_allow(struct self *s, const struct lend_open *v, unsigned timeout_s,
 		.side = RELAY_SIDE_TRUSTED,
 		.state = RELAY_ALLOWED,
 		.deadline_ms = now_ms() + timeout_s * 1000LL };
+	OWN(relay_keys_free) struct relay_keys k = { .label = LEND_LABEL };
+	struct pair_code t = { .c = &c, .show = show, .ctx = ctx };
+	bool right;
 
-	return pair_count_fail(s, false, e) < 0 ||
-		tell(s, &v->id, "allow", e) < 0
-	    ? -1
-	    : talk(s, v, &c, show, ctx, e);
+	if (pair_count_fail(s, false, e) < 0 ||
+	    tell(s, &v->id, "allow", e) < 0 ||
+	    show_codes(s, v, &t, &k, &right, e) < 0)
+		return -1;
+	/* First the server: what comes then may be read at once. */
+	if (right)
+		return tell(s, &v->id, "done", e) < 0 ? -1
+						      : give(s, v, &c, &k, e);
+	relay_end(&c); /* who asked need not wait for what is over */
+	return err_set(e, ERR_WRONG_CODE,
+	    "the code was typed wrong %d times; the request is over",
+	    PAIR_CODES);
 }

@@ -57,8 +57,9 @@ answer_code(struct guest *g, struct buf *got, struct buf *record, bool *right,
 	buf_put_bytes(record, scan_v16(&s));
 	lend_channel(g->visit->host, &g->c.join, &ci);
 	struct pair_code t = { &g->c, buf_bytes(&ci), &g->c.join, &g->nonce,
-		bytes_of(g->nonce.b, ID_BYTES), bytes_str("") };
-	return pair_code_answer(&t, g->a->ask, g->a->ctx, &k, got, right, e);
+		bytes_of(g->nonce.b, ID_BYTES), bytes_str(""), NULL, g->a->ask,
+		g->a->ctx };
+	return pair_code_answer(&t, &k, got, right, e);
 }
 
 static int

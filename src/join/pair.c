@@ -10,12 +10,12 @@
 #include <string.h>
 
 void
-pair_requests_free(struct pair_request **list, size_t n)
+pair_requests_free(struct pair_requests *r)
 {
-	for (size_t i = 0; i < n; i++)
-		buf_free(&(*list)[i].record);
-	free(*list);
-	*list = NULL;
+	for (size_t i = 0; i < r->n; i++)
+		buf_free(&r->list[i].record);
+	free(r->list);
+	*r = (struct pair_requests){ NULL, 0 };
 }
 
 static int
@@ -51,27 +51,24 @@ parse_request(const json_t *v, struct pair_request *r, struct err *e)
 
 int
 pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
-    struct pair_request **list, size_t *n, struct err *e)
+    struct pair_requests *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	char path[80];
 
-	*list = NULL;
-	*n = 0;
+	*out = (struct pair_requests){ NULL, 0 };
 	(void)snprintf(path, sizeof path, "/v1/joins?wait=%u&since=%llu",
 	    wait_s, (unsigned long long)since_ms);
 	if (control_wait(s->remote, path, wait_s, &answer, e) < 0)
 		return -1;
 	const json_t *joins = json_object_get(answer, "joins");
-	*list = mem_array(json_array_size(joins), sizeof **list);
+	out->list = mem_array(json_array_size(joins), sizeof *out->list);
 	for (size_t i = 0; i < json_array_size(joins); i++) {
-		if (parse_request(json_array_get(joins, i), &(*list)[*n], e) <
-		    0) {
-			pair_requests_free(list, *n + 1);
-			*n = 0;
+		struct pair_request *r = &out->list[out->n++];
+		if (parse_request(json_array_get(joins, i), r, e) < 0) {
+			pair_requests_free(out);
 			return -1;
 		}
-		(*n)++;
 	}
 	return 0;
 }
@@ -106,19 +103,22 @@ own_device(const struct self *s)
 	return &circle_member(&s->circle, &s->dev_id)->device;
 }
 
+/* Show codes until one is right. */
 static int
-try_code(struct self *s, const struct pair_request *r, struct relay *c,
-    pair_show_fn show, void *ctx, struct relay_keys *k, bool *right,
-    struct err *e)
+show_codes(struct self *s, const struct pair_request *r, struct pair_code *t,
+    struct relay_keys *k, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf ci = { 0 };
 	OWN(buf_free) struct buf record = { 0 };
 
 	relay_channel_id(s->host, &s->uid, &ci);
 	device_put(&record, own_device(s));
-	struct pair_code t = { c, buf_bytes(&ci), &r->join, &r->nonce,
-		buf_bytes(&record), buf_bytes(&r->record) };
-	return pair_code_show(&t, show, ctx, k, right, e);
+	t->ci = buf_bytes(&ci);
+	t->request = &r->join;
+	t->nonce = &r->nonce;
+	t->ours = buf_bytes(&record);
+	t->theirs = buf_bytes(&r->record);
+	return pair_codes(s, t, k, right, e);
 }
 
 /* Offer the ADD, get it signed, submit it; again when another came first. */
@@ -230,30 +230,26 @@ pair_approve(struct self *s, const struct pair_request *r, unsigned timeout_s,
 		.side = RELAY_SIDE_TRUSTED,
 		.state = RELAY_ALLOWED,
 		.deadline_ms = now_ms() + timeout_s * 1000LL };
+	OWN(relay_keys_free) struct relay_keys k = { .label = NULL };
+	struct pair_code t = { .c = &c, .show = show, .ctx = ctx };
+	struct err ignored;
+	bool right;
 
 	if (pair_count_fail(s, false, e) < 0 || self_refresh(s, e) < 0 ||
 	    join_verb(s, &r->join, "allow", e) < 0)
 		return -1;
-	for (int i = 0; i < PAIR_CODES; i++) {
-		OWN(relay_keys_free) struct relay_keys k = { 0 };
-		bool right = false;
-		if (try_code(s, r, &c, show, ctx, &k, &right, e) < 0) {
-			/* The new device need not wait for what is over. */
-			if (e->code == ERR_CODE_EXPIRED)
-				relay_cancel(s->remote, &r->join);
-			return -1;
-		}
-		if (right && let_in(s, r, &c, &k, e) < 0) {
+	if (show_codes(s, r, &t, &k, &right, e) < 0) {
+		/* The new device need not wait for what is over. */
+		if (e->code == ERR_CODE_EXPIRED)
 			relay_cancel(s->remote, &r->join);
-			return -1;
-		}
-		if (right)
-			return welcome(s, &c, &k, e);
-		if (pair_count_fail(s, true, e) < 0 ||
-		    relay_send(&c, RELAY_BURNT, bytes_str(""), e) < 0)
-			return -1;
+		return -1;
 	}
-	struct err ignored;
+	if (right && let_in(s, r, &c, &k, e) < 0) {
+		relay_cancel(s->remote, &r->join);
+		return -1;
+	}
+	if (right)
+		return welcome(s, &c, &k, e);
 	if (join_verb(s, &r->join, "fail", &ignored) < 0)
 		return err_set(e, ERR_WRONG_CODE,
 		    "the code was typed wrong %d times", PAIR_CODES);

@@ -45,12 +45,18 @@ struct pair_request {
 	struct buf record; /* device, encoded */
 };
 
-void pair_requests_free(struct pair_request **list, size_t n);
+struct pair_requests {
+	struct pair_request *list;
+	size_t n;
+};
 
-/* Requests that wait and came after since_ms, in order of arrival; waits up to
+/* And what they hold; empty then. */
+void pair_requests_free(struct pair_requests *r);
+
+/* Those that wait and came after since_ms, in order of arrival; waits up to
  * wait_s for one. */
 MUST_CHECK int pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
-    struct pair_request **list, size_t *n, struct err *e);
+    struct pair_requests *out, struct err *e);
 MUST_CHECK int pair_refuse(
     struct self *s, const struct id *join, struct err *e);
 /* Who was refused, or has asked too often, may ask again. */

@@ -115,8 +115,8 @@ receive_proof(struct relay *c, struct err *e)
 }
 
 int
-pair_code_show(const struct pair_code *t, pair_show_fn show, void *ctx,
-    struct relay_keys *k, bool *right, struct err *e)
+pair_code_show(
+    const struct pair_code *t, struct relay_keys *k, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
@@ -140,7 +140,7 @@ pair_code_show(const struct pair_code *t, pair_show_fn show, void *ctx,
 		return -1;
 	(void)snprintf(shown, sizeof shown, "%.4s-%.4s", code, code + 4);
 	mem_wipe(code, sizeof code);
-	show(ctx, shown);
+	t->show(t->ctx, shown);
 	mem_wipe(shown, sizeof shown);
 	if (receive_proof(t->c, e) < 0)
 		return -1;
@@ -159,8 +159,30 @@ pair_code_show(const struct pair_code *t, pair_show_fn show, void *ctx,
 }
 
 int
-pair_code_answer(const struct pair_code *t, pair_ask_fn ask, void *ctx,
-    struct relay_keys *k, struct buf *offer, bool *right, struct err *e)
+pair_codes(struct self *s, const struct pair_code *t, struct relay_keys *k,
+    bool *right, struct err *e)
+{
+	*right = false;
+	for (int i = 0; i < PAIR_CODES; i++) {
+		OWN(relay_keys_free)
+		struct relay_keys one = { .label = k->label };
+		if (pair_code_show(t, &one, right, e) < 0)
+			return -1;
+		if (*right) {
+			*k = one;
+			one = (struct relay_keys){ .label = NULL };
+			return 0;
+		}
+		if (pair_count_fail(s, true, e) < 0 ||
+		    relay_send(t->c, RELAY_BURNT, bytes_str(""), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+pair_code_answer(const struct pair_code *t, struct relay_keys *k,
+    struct buf *offer, bool *right, struct err *e)
 {
 	OWN(buf_free) struct buf typed = { 0 };
 	OWN(buf_free) struct buf m = { 0 };
@@ -176,7 +198,7 @@ pair_code_answer(const struct pair_code *t, pair_ask_fn ask, void *ctx,
 	buf_put_bytes(&other, scan_v16(&s));
 	if (!scan_done(&s))
 		return relay_malformed(e);
-	if (ask(ctx, &typed, e) < 0 ||
+	if (t->ask(t->ctx, &typed, e) < 0 ||
 	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
 		return -1;
 	relay_session_id(t->request, t->nonce, &ra, &k->sid);

@@ -46,8 +46,9 @@ answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
 
 	relay_channel_id(n->me.host, &n->me.uid, &ci);
 	struct pair_code t = { &n->c, buf_bytes(&ci), &n->c.join, &n->me.nonce,
-		buf_bytes(&n->me.record), bytes_str("") };
-	return pair_code_answer(&t, n->a->ask, n->a->ctx, k, offer, right, e);
+		buf_bytes(&n->me.record), bytes_str(""), NULL, n->a->ask,
+		n->a->ctx };
+	return pair_code_answer(&t, k, offer, right, e);
 }
 
 /* The circle differs from the vouched one: in a part, or is it another? */

@@ -218,18 +218,6 @@ core_remove(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 /* ---- requests of others ---- */
 
-struct requests {
-	struct pair_request *list;
-	size_t n;
-};
-
-static void
-requests_free(struct requests *r)
-{
-	if (r->list != NULL)
-		pair_requests_free(&r->list, r->n);
-}
-
 static void
 put_place(json_t *v, const char *address, const char *place)
 {
@@ -263,14 +251,13 @@ put_visits(struct self *s, json_t *out, struct err *e)
 int
 core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
-	OWN(requests_free) struct requests all = { NULL, 0 };
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	json_t *list = json_array();
 	struct self *s;
 
 	(void)in;
 	(void)json_object_set_new(out, "requests", list);
-	if (core_self(c, &s, e) < 0 ||
-	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
+	if (core_self(c, &s, e) < 0 || pair_requests(s, 0, 0, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		const struct pair_request *r = &all.list[i];
@@ -302,13 +289,13 @@ show(void *ctx, const char *code)
 int
 core_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
-	OWN(requests_free) struct requests all = { NULL, 0 };
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	struct self *s;
 	struct id join;
 
 	(void)out;
 	if (jsonio_id(in, "join", &join, e) < 0 || core_self(c, &s, e) < 0 ||
-	    pair_requests(s, 0, 0, &all.list, &all.n, e) < 0)
+	    pair_requests(s, 0, 0, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
 		if (id_equal(&all.list[i].join, &join))

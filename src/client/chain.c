@@ -21,7 +21,8 @@ chain_in_time(const struct circle *c, struct err *e)
 }
 
 int
-chain_apply(struct circle *c, struct bytes entries, struct err *e)
+chain_follow(
+    struct circle *c, struct bytes entries, chain_gap_fn on_gap, struct err *e)
 {
 	struct scan s = scan_of(entries);
 
@@ -31,11 +32,24 @@ chain_apply(struct circle *c, struct bytes entries, struct err *e)
 			return err_set(e, ERR_CIRCLE_INVALID,
 			    "the list of devices was cut short");
 		if (circle_apply(c, entry, e) < 0)
-			return e->code == ERR_CONFLICT
-			    ? err_set(e, ERR_CIRCLE_INVALID,
-				  "the server left an entry out of the list of "
-				  "devices")
-			    : -1;
+			return e->code == ERR_CONFLICT ? on_gap(c, entry, e)
+						       : -1;
 	}
-	return chain_in_time(c, e);
+	return 0;
+}
+
+static int
+left_out(const struct circle *c, struct bytes entry, struct err *e)
+{
+	(void)c;
+	(void)entry;
+	return err_set(e, ERR_CIRCLE_INVALID,
+	    "the server left an entry out of the list of devices");
+}
+
+int
+chain_apply(struct circle *c, struct bytes entries, struct err *e)
+{
+	return chain_follow(c, entries, left_out, e) < 0 ? -1
+							 : chain_in_time(c, e);
 }

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* chain.h: a list of devices, verified by who has not seen it before. */
+/* chain.h: a list of devices, verified entry by entry. */
 #pragma once
 
 #include "wire/circle.h"
 
+/* What it means that `entry` does not go on from `c`. Always returns -1. */
+typedef int (*chain_gap_fn)(
+    const struct circle *c, struct bytes entry, struct err *e);
+
 /*
- * Apply entries, v16 each, that go on from `c` and come from the server.
+ * Apply entries, v16 each, that go on from `c`.
+ *
+ * errors  circle-invalid; those of circle_apply; of on_gap for its conflict.
+ */
+MUST_CHECK int chain_follow(
+    struct circle *c, struct bytes entries, chain_gap_fn on_gap, struct err *e);
+
+/*
+ * The same for who has not seen them before, and has them from the server.
  *
  * errors  circle-invalid, also for an entry that was left out; those of
  *         circle_apply and of chain_in_time.

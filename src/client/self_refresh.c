@@ -25,19 +25,7 @@ does_not_continue(const struct circle *c, struct bytes entry, struct err *e)
 int
 self_apply_kept(struct circle *c, struct bytes entries, struct err *e)
 {
-	struct scan s = scan_of(entries);
-
-	while (s.n > 0) {
-		struct bytes entry = scan_v16(&s);
-		if (!scan_ok(&s))
-			return err_set(e, ERR_CIRCLE_INVALID,
-			    "the list of devices was cut short");
-		if (circle_apply(c, entry, e) < 0)
-			return e->code == ERR_CONFLICT
-			    ? does_not_continue(c, entry, e)
-			    : -1;
-	}
-	return 0;
+	return chain_follow(c, entries, does_not_continue, e);
 }
 
 /*

@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-#define KIND_JOURNAL 20
-#define FORMAT 1
-
 struct seen {
 	bool there;
 	uint8_t sign_pk[SIG_PK_BYTES];
@@ -20,20 +17,18 @@ static int
 load(struct self *s, struct seen *out, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = self_state_id("escrow journal", NULL);
+	struct scan p;
 
 	*out = (struct seen){ .there = false };
-	if (zcopy_get(s->state, &id, &plain, e) < 0) {
+	if (self_note_get(s, SELF_NOTE_JOURNAL, NULL, &plain, &p, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
 		err_clear(e);
 	} else {
-		struct scan p = scan_of(buf_bytes(&plain));
-		uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 		scan_copy(&p, out->sign_pk, sizeof out->sign_pk);
 		out->n = scan_u64(&p);
 		out->head = digest_take(&p);
-		if (!scan_done(&p) || kind != KIND_JOURNAL || format != FORMAT)
+		if (!scan_done(&p))
 			return err_set(e, ERR_RECORD_CORRUPT,
 			    "what is known of the escrow's journal is not "
 			    "well-formed");
@@ -45,17 +40,12 @@ load(struct self *s, struct seen *out, struct err *e)
 static int
 save(struct self *s, const struct seen *x, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id =
-				       self_state_id("escrow journal", NULL) };
+	OWN(buf_free) struct buf body = { 0 };
 
-	buf_put_u8(&plain, KIND_JOURNAL);
-	buf_put_u8(&plain, FORMAT);
-	buf_put(&plain, x->sign_pk, sizeof x->sign_pk);
-	buf_put_u64(&plain, x->n);
-	digest_put(&plain, &x->head);
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	buf_put(&body, x->sign_pk, sizeof x->sign_pk);
+	buf_put_u64(&body, x->n);
+	digest_put(&body, &x->head);
+	return self_note_put(s, SELF_NOTE_JOURNAL, NULL, buf_bytes(&body), e);
 }
 
 /* The escrow that the server names; *named false: it names none. */

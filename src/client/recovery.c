@@ -15,48 +15,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND_RECOVERY 19
-#define FORMAT 1
 #define FILE_MAX 4096 /* bytes; a code's file has some 200 */
 
 /* ---- notes in the state zone ---- */
-
-static struct id
-note_id(const struct id *keyref)
-{
-	return self_state_id("recovery", keyref);
-}
-
-static void
-put_note(struct buf *out, const struct recovery_info *i)
-{
-	buf_put_u8(out, KIND_RECOVERY);
-	buf_put_u8(out, FORMAT);
-	id_put(out, &i->keyref);
-	buf_put_u8(out, i->kind);
-	buf_put_u64(out, i->created_ms);
-	buf_put_u64(out, i->tried_ms);
-	buf_put_v8(out, bytes_str(i->label));
-}
 
 /* What is not known stays as it was. */
 static void
 take_note(struct self *s, struct recovery_info *i)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = note_id(&i->keyref);
 	struct err ignored;
+	struct scan p;
 
-	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+	if (self_note_get(
+		s, SELF_NOTE_RECOVERY, &i->keyref, &plain, &p, &ignored) < 0)
 		return;
-	struct scan p = scan_of(buf_bytes(&plain));
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	struct id about = id_take(&p);
 	(void)scan_u8(&p);
 	uint64_t created = scan_u64(&p), tried = scan_u64(&p);
 	struct bytes label = scan_v8(&p);
-	if (!scan_done(&p) || kind != KIND_RECOVERY || format != FORMAT ||
-	    !id_equal(&about, &i->keyref) || label.n > LIMIT_NAME_BYTES)
+	if (!scan_done(&p) || !id_equal(&about, &i->keyref) ||
+	    label.n > LIMIT_NAME_BYTES)
 		return;
 	i->created_ms = created;
 	i->tried_ms = tried;
@@ -67,12 +46,15 @@ take_note(struct self *s, struct recovery_info *i)
 static int
 write_note(struct self *s, const struct recovery_info *i, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = note_id(&i->keyref) };
+	OWN(buf_free) struct buf body = { 0 };
 
-	put_note(&plain, i);
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	id_put(&body, &i->keyref);
+	buf_put_u8(&body, i->kind);
+	buf_put_u64(&body, i->created_ms);
+	buf_put_u64(&body, i->tried_ms);
+	buf_put_v8(&body, bytes_str(i->label));
+	return self_note_put(
+	    s, SELF_NOTE_RECOVERY, &i->keyref, buf_bytes(&body), e);
 }
 
 /* ---- listing ---- */

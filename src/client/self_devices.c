@@ -1,46 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 /* self_devices.c: the devices as people see them, and their names. */
+/*
+ * A record of the state zone for each device:
+ *
+ *   u8 kind 17 | u8 1 | dev_id[16] | opening[16] | v8 name
+ */
 #include "client/self_devices.h"
 
 #include "client/self_note.h"
 
 #include <string.h>
 
-#define FORMAT 1
-#define KIND_NAME 17 /* u8 kind | u8 1 | dev_id | opening[16] | v8 name */
-
 int
 self_put_name(struct self *s, const struct id *dev_id, const struct id *opening,
     const char *name, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = self_state_id("name", dev_id) };
+	OWN(buf_free) struct buf body = { 0 };
 
-	buf_put_u8(&plain, KIND_NAME);
-	buf_put_u8(&plain, FORMAT);
-	id_put(&plain, dev_id);
-	id_put(&plain, opening);
-	buf_put_v8(&plain, bytes_str(name));
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	id_put(&body, dev_id);
+	id_put(&body, opening);
+	buf_put_v8(&body, bytes_str(name));
+	return self_note_put(s, SELF_NOTE_NAME, dev_id, buf_bytes(&body), e);
 }
 
 static void
 take_name(struct self *s, struct self_device *d)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = self_state_id("name", &d->dev_id);
 	struct err ignored;
+	struct scan p;
 
-	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+	if (self_note_get(s, SELF_NOTE_NAME, &d->dev_id, &plain, &p, &ignored) <
+	    0)
 		return;
-	struct scan p = scan_of(buf_bytes(&plain));
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	struct id about = id_take(&p);
 	(void)id_take(&p);
 	struct bytes name = scan_v8(&p);
-	if (!scan_done(&p) || kind != KIND_NAME || format != FORMAT ||
-	    !id_equal(&about, &d->dev_id) || name.n > LIMIT_NAME_BYTES)
+	if (!scan_done(&p) || !id_equal(&about, &d->dev_id) ||
+	    name.n > LIMIT_NAME_BYTES)
 		return;
 	memcpy(d->name, name.p, name.n);
 	d->name[name.n] = '\0';

@@ -4,18 +4,67 @@
 
 #include <string.h>
 
+#define FORMAT 1
+
 struct id
-self_state_id(const char *what, const struct id *about)
+self_note_id(enum self_note_kind kind, const struct id *about)
 {
+	static const char *const words[] = {
+		[SELF_NOTE_ZONES] = "zones",
+		[SELF_NOTE_NAME] = "name",
+		[SELF_NOTE_SEEN] = "seen",
+		[SELF_NOTE_RECOVERY] = "recovery",
+		[SELF_NOTE_JOURNAL] = "escrow journal",
+		[SELF_NOTE_PIN] = "fresh pin",
+		[SELF_NOTE_HELPING] = "helping",
+	};
 	OWN(digest_free) struct digest_state *d = digest_new();
+	const char *word = words[kind];
 	struct digest hash;
 	struct id id;
 
 	digest_add(d, bytes_str("aumbry state v1 "));
-	digest_add(d, bytes_of(what, strlen(what) + 1));
+	digest_add(d, bytes_of(word, strlen(word) + 1));
 	if (about != NULL)
 		digest_add(d, bytes_of(about->b, ID_BYTES));
 	digest_end(d, &hash);
 	memcpy(id.b, hash.b, ID_BYTES);
 	return id;
+}
+
+int
+self_note_put(struct self *s, enum self_note_kind kind, const struct id *about,
+    struct bytes body, struct err *e)
+{
+	OWN(secret_free) struct secret *plain = secret_new(2 + body.n);
+	struct zcopy_edit edit = { .id = self_note_id(kind, about) };
+
+	secret_room(plain)[0] = (uint8_t)kind;
+	secret_room(plain)[1] = FORMAT;
+	if (body.n > 0)
+		memcpy(secret_room(plain) + 2, body.p, body.n);
+	edit.plain = secret_bytes(plain);
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+struct scan
+self_note_body(struct bytes plain, enum self_note_kind kind)
+{
+	struct scan body = scan_of(plain);
+	uint8_t of = scan_u8(&body), format = scan_u8(&body);
+
+	body.bad |= of != kind || format != FORMAT;
+	return body;
+}
+
+int
+self_note_get(struct self *s, enum self_note_kind kind, const struct id *about,
+    struct buf *plain, struct scan *body, struct err *e)
+{
+	struct id id = self_note_id(kind, about);
+
+	if (zcopy_get(s->state, &id, plain, e) < 0)
+		return -1;
+	*body = self_note_body(buf_bytes(plain), kind);
+	return 0;
 }

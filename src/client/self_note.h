@@ -1,8 +1,41 @@
 /* SPDX-License-Identifier: ISC */
 /* self_note.h: what the account notes in its state zone, by kind. */
+/*
+ * A record: u8 kind | u8 1 | what the kind's module says. Its id is
+ * SHA-256("aumbry state v1 " | word of the kind | 0 | about)[0..16].
+ * source  docs/FORMAT.md "State zone".
+ */
 #pragma once
 
 #include "client/self.h"
 
-/* The id of a record of the state zone: of a kind, about something or NULL. */
-struct id self_state_id(const char *what, const struct id *about);
+enum self_note_kind {
+	SELF_NOTE_ZONES = 16, /* self_zones.c */
+	SELF_NOTE_NAME = 17, /* self_devices.c */
+	SELF_NOTE_SEEN = 18, /* self_seen.c */
+	SELF_NOTE_RECOVERY = 19, /* recovery.h */
+	SELF_NOTE_JOURNAL = 20, /* escrowlog.h */
+	SELF_NOTE_PIN = 21, /* self_pins.c */
+	SELF_NOTE_HELPING = 22 /* join/assist.h */
+};
+
+/* The id of the record; about: a device, a key, …, or NULL. */
+struct id self_note_id(enum self_note_kind kind, const struct id *about);
+
+/* Write one, in the place of the one before it. */
+MUST_CHECK int self_note_put(struct self *s, enum self_note_kind kind,
+    const struct id *about, struct bytes body, struct err *e);
+
+/*
+ * Read one, as it was pulled.
+ *
+ * plain   appended; holds what `body` reads.
+ * body    after kind and format; bad when these are not the ones wanted.
+ * errors  those of zcopy_get.
+ */
+MUST_CHECK int self_note_get(struct self *s, enum self_note_kind kind,
+    const struct id *about, struct buf *plain, struct scan *body,
+    struct err *e);
+
+/* The same of a record that is at hand. */
+struct scan self_note_body(struct bytes plain, enum self_note_kind kind);

@@ -14,23 +14,16 @@
 #include "client/self_note.h"
 #include "client/self_zones.h"
 
-#define KIND_FRESH 21
-#define FORMAT 1
-
 int
 self_freshpin_key(struct self *s, const struct id *ref,
     const struct secret *secret, struct err *e)
 {
 	OWN(secret_free) struct secret *key = circlepin_fresh_key(secret);
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = self_state_id("fresh pin", ref) };
+	OWN(buf_free) struct buf body = { 0 };
 
-	buf_put_u8(&plain, KIND_FRESH);
-	buf_put_u8(&plain, FORMAT);
-	id_put(&plain, ref);
-	buf_put_bytes(&plain, secret_bytes(key));
-	edit.plain = buf_bytes(&plain);
-	if (zcopy_commit(s->state, &edit, 1, NULL, NULL, e) < 0)
+	id_put(&body, ref);
+	buf_put_bytes(&body, secret_bytes(key));
+	if (self_note_put(s, SELF_NOTE_PIN, ref, buf_bytes(&body), e) < 0)
 		return -1;
 	return local_put(s->local, "pinned", bytes_str(""), e);
 }
@@ -40,17 +33,14 @@ put_pin(struct self *s, const struct id *ref, json_t *list)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	OWN(buf_free) struct buf pin = { 0 };
-	struct id id = self_state_id("fresh pin", ref);
 	struct err ignored;
+	struct scan p;
 
-	if (zcopy_get(s->state, &id, &plain, &ignored) < 0)
+	if (self_note_get(s, SELF_NOTE_PIN, ref, &plain, &p, &ignored) < 0)
 		return; /* added by a version that knew of none */
-	struct scan p = scan_of(buf_bytes(&plain));
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	struct id about = id_take(&p);
 	struct bytes key = scan_take(&p, SECRET_KEY);
-	if (!scan_done(&p) || kind != KIND_FRESH || format != FORMAT ||
-	    !id_equal(&about, ref))
+	if (!scan_done(&p) || !id_equal(&about, ref))
 		return;
 	OWN(secret_free) struct secret *fresh = secret_of(key);
 	circlepin_fresh_put(fresh, &s->circle, ref, s->key, &s->dev_id, &pin);

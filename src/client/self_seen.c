@@ -15,8 +15,6 @@
 #include "base/now.h"
 #include "client/self_note.h"
 
-#define KIND_SEEN 18
-#define FORMAT 1
 #define AGAIN_MS (20LL * 3600 * 1000) /* at least once a day */
 
 /* Zones beside the state, as far as they are held here. */
@@ -43,17 +41,14 @@ heads_here(struct self *s, struct self_seen *out, struct err *e)
 }
 
 static int
-parse(const struct self *s, struct bytes plain, struct self_seen *out)
+parse(const struct self *s, struct scan p, struct self_seen *out)
 {
-	struct scan p = scan_of(plain);
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	struct id about = id_take(&p);
 	bool had[CATEGORY_END] = { false };
 
 	out->time_ms = scan_u64(&p);
 	uint64_t n = scan_varint(&p);
-	if (kind != KIND_SEEN || format != FORMAT || n > CATEGORY_END ||
-	    !id_equal(&about, &out->dev_id))
+	if (!scan_ok(&p) || n > CATEGORY_END || !id_equal(&about, &out->dev_id))
 		return -1;
 	for (uint64_t i = 0; i < n; i++) {
 		struct self_seen_zone z = { .zone = id_take(&p) };
@@ -77,12 +72,13 @@ bool
 self_seen(struct self *s, const struct id *dev_id, struct self_seen *out)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = self_state_id("seen", dev_id);
 	struct err ignored;
+	struct scan body;
 
 	*out = (struct self_seen){ .dev_id = *dev_id };
-	return zcopy_get(s->state, &id, &plain, &ignored) == 0 &&
-	    parse(s, buf_bytes(&plain), out) == 0;
+	return self_note_get(
+		   s, SELF_NOTE_SEEN, dev_id, &plain, &body, &ignored) == 0 &&
+	    parse(s, body, out) == 0;
 }
 
 static bool
@@ -100,9 +96,8 @@ same(const struct self_seen *a, const struct self_seen *b)
 int
 self_note_seen(struct self *s, bool changes, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
 	struct self_seen before, now = { .dev_id = s->dev_id };
-	struct zcopy_edit edit = { .id = self_state_id("seen", &s->dev_id) };
 
 	now.time_ms = (uint64_t)now_ms();
 	if (heads_here(s, &now, e) < 0)
@@ -111,16 +106,14 @@ self_note_seen(struct self *s, bool changes, struct err *e)
 	    before.time_ms + AGAIN_MS > now.time_ms &&
 	    before.time_ms <= now.time_ms && (!changes || same(&before, &now)))
 		return 0;
-	buf_put_u8(&plain, KIND_SEEN);
-	buf_put_u8(&plain, FORMAT);
-	id_put(&plain, &s->dev_id);
-	buf_put_u64(&plain, now.time_ms);
-	buf_put_varint(&plain, now.n);
+	id_put(&body, &s->dev_id);
+	buf_put_u64(&body, now.time_ms);
+	buf_put_varint(&body, now.n);
 	for (size_t i = 0; i < now.n; i++) {
-		id_put(&plain, &now.zones[i].zone);
-		buf_put_u64(&plain, now.zones[i].seq);
-		digest_put(&plain, &now.zones[i].hash);
+		id_put(&body, &now.zones[i].zone);
+		buf_put_u64(&body, now.zones[i].seq);
+		digest_put(&body, &now.zones[i].hash);
 	}
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	return self_note_put(
+	    s, SELF_NOTE_SEEN, &s->dev_id, buf_bytes(&body), e);
 }

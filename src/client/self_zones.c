@@ -18,7 +18,6 @@
 
 #include <string.h>
 
-#define KIND_ZONES 16
 #define FORMAT 1
 
 static int
@@ -28,7 +27,7 @@ take_zones(struct self *s, struct bytes plain, struct err *e)
 	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	uint64_t n = scan_varint(&p);
 
-	if (kind != KIND_ZONES)
+	if (kind != SELF_NOTE_ZONES)
 		return 0;
 	if (format > FORMAT)
 		return err_set(e, ERR_UPDATE_NEEDED,
@@ -122,7 +121,7 @@ static int
 read_zones(struct self *s, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = self_state_id("zones", NULL);
+	struct id id = self_note_id(SELF_NOTE_ZONES, NULL);
 
 	memset(s->zones, 0, sizeof s->zones);
 	if (zcopy_get(s->state, &id, &plain, e) < 0)
@@ -152,22 +151,18 @@ self_load_zones(struct self *s, struct err *e)
 static int
 put_zones(struct self *s, struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
+	OWN(buf_free) struct buf body = { 0 };
 	uint64_t n = 0;
 
 	for (unsigned k = 1; k < CATEGORY_END; k++)
 		n += !id_zero(&s->zones[k]);
-	buf_put_u8(&plain, KIND_ZONES);
-	buf_put_u8(&plain, FORMAT);
-	buf_put_varint(&plain, n);
+	buf_put_varint(&body, n);
 	for (unsigned k = 1; k < CATEGORY_END; k++)
 		if (!id_zero(&s->zones[k])) {
-			buf_put_u8(&plain, (uint8_t)k);
-			id_put(&plain, &s->zones[k]);
+			buf_put_u8(&body, (uint8_t)k);
+			id_put(&body, &s->zones[k]);
 		}
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	return self_note_put(s, SELF_NOTE_ZONES, NULL, buf_bytes(&body), e);
 }
 
 int

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND_HELPING 22
-#define FORMAT 1
 #define DONE_S 60 /* the new device answers by itself */
 
 void
@@ -26,28 +24,25 @@ assist_channel(const char *host, const struct id *recovery, struct buf *ci)
 /* ---- halves in the state zone ---- */
 
 static struct id
-half_id(const char *owner)
+about(const char *owner)
 {
 	struct digest d;
-	struct id about;
+	struct id id;
 
 	digest_of(bytes_str(owner), &d);
-	memcpy(about.b, d.b, ID_BYTES);
-	return self_state_id("helping", &about);
+	memcpy(id.b, d.b, ID_BYTES);
+	return id;
 }
 
-/* *code: borrowed from plain. */
+/* *code: borrowed from what p reads. */
 static bool
-parse(struct bytes plain, struct assist_owner *out, struct bytes *code)
+parse(struct scan p, struct assist_owner *out, struct bytes *code)
 {
-	struct scan p = scan_of(plain);
-	uint8_t kind = scan_u8(&p), format = scan_u8(&p);
 	uint64_t since = scan_u64(&p);
 	struct bytes name = scan_v8(&p);
 
 	*code = scan_take(&p, RECCODE_SYMBOLS);
-	if (!scan_done(&p) || kind != KIND_HELPING || format != FORMAT ||
-	    name.n > LIMIT_NAME_BYTES)
+	if (!scan_done(&p) || name.n > LIMIT_NAME_BYTES)
 		return false;
 	out->since_ms = since;
 	memcpy(out->name, name.p, name.n);
@@ -68,8 +63,7 @@ visit(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct bytes code;
 
 	(void)e;
-	if (r->plain.n == 0 || r->plain.p[0] != KIND_HELPING ||
-	    !parse(r->plain, &one, &code))
+	if (!parse(self_note_body(r->plain, SELF_NOTE_HELPING), &one, &code))
 		return 0;
 	o->list = mem_resize(o->list, o->n + 1, sizeof *o->list);
 	o->list[o->n++] = one;
@@ -106,20 +100,17 @@ assist_keep(
     struct self *s, const char *owner, const struct secret *code, struct err *e)
 {
 	OWN(secret_free)
-	struct secret *plain =
-	    secret_new(2 + 8 + 1 + strlen(owner) + RECCODE_SYMBOLS);
+	struct secret *body =
+	    secret_new(8 + 1 + strlen(owner) + RECCODE_SYMBOLS);
 	OWN(buf_free) struct buf head = { 0 };
-	struct zcopy_edit edit = { .id = half_id(owner) };
+	struct id id = about(owner);
 
-	buf_put_u8(&head, KIND_HELPING);
-	buf_put_u8(&head, FORMAT);
 	buf_put_u64(&head, (uint64_t)now_ms());
 	buf_put_v8(&head, bytes_str(owner));
-	memcpy(secret_room(plain), head.p, head.n);
+	memcpy(secret_room(body), head.p, head.n);
 	memcpy(
-	    secret_room(plain) + head.n, secret_bytes(code).p, RECCODE_SYMBOLS);
-	edit.plain = secret_bytes(plain);
-	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+	    secret_room(body) + head.n, secret_bytes(code).p, RECCODE_SYMBOLS);
+	return self_note_put(s, SELF_NOTE_HELPING, &id, secret_bytes(body), e);
 }
 
 static int
@@ -137,13 +128,14 @@ assist_half(
     struct self *s, const char *owner, struct secret **out, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = half_id(owner);
+	struct id id = about(owner);
 	struct assist_owner o;
 	struct bytes code;
+	struct scan body;
 
-	if (zcopy_get(s->state, &id, &plain, e) < 0)
+	if (self_note_get(s, SELF_NOTE_HELPING, &id, &plain, &body, e) < 0)
 		return e->code == ERR_NOT_FOUND ? nothing_of(owner, e) : -1;
-	bool good = parse(buf_bytes(&plain), &o, &code);
+	bool good = parse(body, &o, &code);
 	if (good)
 		*out = secret_of(code);
 	mem_wipe(plain.p, plain.n);
@@ -156,7 +148,9 @@ int
 assist_forget(struct self *s, const char *owner, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = half_id(owner), .deleted = true };
+	struct id who = about(owner);
+	struct zcopy_edit edit = { .id = self_note_id(SELF_NOTE_HELPING, &who),
+		.deleted = true };
 
 	if (zcopy_get(s->state, &edit.id, &plain, e) < 0)
 		return e->code == ERR_NOT_FOUND ? nothing_of(owner, e) : -1;

@@ -461,7 +461,7 @@ garbage(struct self *s, const char *word, struct err *e)
 static int
 zones(struct self *s, const char *word, struct err *e)
 {
-	struct zcopy_edit edit = { .id = self_state_id("zones", NULL) };
+	struct zcopy_edit edit = { .id = self_note_id(SELF_NOTE_ZONES, NULL) };
 	OWN(buf_free) struct buf plain = { 0 };
 
 	if (self_state(s, e) < 0)

@@ -5,10 +5,9 @@
 static struct member *
 find(struct circle *c, const struct id *dev_id)
 {
-	for (size_t i = 0; i < c->n_members; i++)
-		if (id_equal(&c->members[i].device.dev_id, dev_id))
-			return &c->members[i];
-	return NULL;
+	const struct member *m = circle_member(c, dev_id);
+
+	return m != NULL ? &c->members[m - c->members] : NULL;
 }
 
 static void

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* digest.c: SHA-256, HMAC and HKDF over OpenSSL. */
-#include "wire/digest.h"
+#include "wire/digest_in.h"
 
-#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define BLOCK 64 /* bytes in a SHA-256 block, FIPS 180-4 */
 
 /* Fetched once: EVP_sha256() would look it up at each use. */
 static EVP_MD *sha256;
@@ -111,25 +107,16 @@ struct mac *
 mac_new(struct bytes key)
 {
 	struct mac *m = mem_new(sizeof *m);
-	uint8_t pad[BLOCK] = { 0 };
+	uint8_t inner[DIGEST_BLOCK], outer[DIGEST_BLOCK];
 
-	if (key.n > BLOCK) {
-		struct digest d;
-		digest_of(key, &d);
-		memcpy(pad, d.b, sizeof d.b);
-	} else if (key.n > 0) {
-		memcpy(pad, key.p, key.n);
-	}
+	digest_pads(key, inner, outer);
 	m->inner = context();
 	m->outer = context();
 	m->run = context();
-	for (size_t i = 0; i < BLOCK; i++)
-		pad[i] ^= 0x36;
-	must(EVP_DigestUpdate(m->inner, pad, BLOCK));
-	for (size_t i = 0; i < BLOCK; i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	must(EVP_DigestUpdate(m->outer, pad, BLOCK));
-	mem_wipe(pad, sizeof pad);
+	must(EVP_DigestUpdate(m->inner, inner, sizeof inner));
+	must(EVP_DigestUpdate(m->outer, outer, sizeof outer));
+	mem_wipe(inner, sizeof inner);
+	mem_wipe(outer, sizeof outer);
 	return m;
 }
 

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* digest_sodium.c: digest.h over libsodium, for where there is no OpenSSL. */
 /* Not in libwire: digest.c is, and has the machine's own SHA instructions. */
-#include "wire/digest.h"
+#include "wire/digest_in.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define BLOCK 64 /* bytes in a SHA-256 block, FIPS 180-4 */
 
 struct digest_state {
 	crypto_hash_sha256_state c;
@@ -74,24 +70,15 @@ struct mac *
 mac_new(struct bytes key)
 {
 	struct mac *m = mem_new(sizeof *m);
-	uint8_t pad[BLOCK] = { 0 };
+	uint8_t inner[DIGEST_BLOCK], outer[DIGEST_BLOCK];
 
-	if (key.n > BLOCK) {
-		struct digest d;
-		digest_of(key, &d);
-		memcpy(pad, d.b, sizeof d.b);
-	} else if (key.n > 0) {
-		memcpy(pad, key.p, key.n);
-	}
-	for (size_t i = 0; i < BLOCK; i++)
-		pad[i] ^= 0x36;
+	digest_pads(key, inner, outer);
 	(void)crypto_hash_sha256_init(&m->inner);
-	(void)crypto_hash_sha256_update(&m->inner, pad, BLOCK);
-	for (size_t i = 0; i < BLOCK; i++)
-		pad[i] ^= 0x36 ^ 0x5c;
+	(void)crypto_hash_sha256_update(&m->inner, inner, sizeof inner);
 	(void)crypto_hash_sha256_init(&m->outer);
-	(void)crypto_hash_sha256_update(&m->outer, pad, BLOCK);
-	mem_wipe(pad, sizeof pad);
+	(void)crypto_hash_sha256_update(&m->outer, outer, sizeof outer);
+	mem_wipe(inner, sizeof inner);
+	mem_wipe(outer, sizeof outer);
 	return m;
 }
 

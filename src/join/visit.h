@@ -10,8 +10,15 @@
 #include "client/home.h"
 #include "join/newcomer.h"
 
-/* In state.db: u64 until | v8 name | v8 host | v16 url | v8 token */
+/*
+ * In state.db: u64 until | v8 name | v8 host | v16 url | v8 token. The account
+ * page knows its URL, and keeps none.
+ */
 #define VISIT_KEY "visit"
+
+/* Append that record, of what the server said; url NULL: without one. */
+MUST_CHECK int visit_record(
+    const json_t *answer, const char *url, struct buf *out, struct err *e);
 
 /*
  * Under standard protection the escrow hands such a session the keys of what it

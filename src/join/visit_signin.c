@@ -3,7 +3,6 @@
 #include "join/visit.h"
 
 #include "base/file.h"
-#include "base/now.h"
 #include "join/reader.h"
 #include "join/relay.h"
 
@@ -12,20 +11,9 @@ keep(const char *dir, const char *url, const json_t *answer, struct err *e)
 {
 	OWN(local_free) struct local *local = NULL;
 	OWN(buf_free) struct buf b = { 0 };
-	const char *name = "", *host = "", *token = "";
-	uint64_t expires_s;
 
-	if (jsonio_text(answer, "name", &name, e) < 0 ||
-	    jsonio_text(answer, "host", &host, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0 ||
-	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
-		return -1;
-	buf_put_u64(&b, (uint64_t)now_ms() + expires_s * 1000);
-	buf_put_v8(&b, bytes_str(name));
-	buf_put_v8(&b, bytes_str(host));
-	buf_put_v16(&b, bytes_str(url));
-	buf_put_v8(&b, bytes_str(token));
-	return home_open(dir, &local, e) < 0
+	return visit_record(answer, url, &b, e) < 0 ||
+		home_open(dir, &local, e) < 0
 	    ? -1
 	    : local_put(local, VISIT_KEY, buf_bytes(&b), e);
 }

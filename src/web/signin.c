@@ -7,11 +7,10 @@
 #include "client/self_signup.h"
 #include "join/keyjoin.h"
 #include "join/relay.h"
+#include "join/visit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define VISIT "visit" /* u64 until | v8 name | v8 host | v8 token */
 
 /* ---- who is here ---- */
 
@@ -53,7 +52,7 @@ kept_visit(struct buf *b, struct kept *out)
 {
 	struct err ignored;
 
-	if (local_get(NULL, VISIT, b, &ignored) < 0)
+	if (local_get(NULL, VISIT_KEY, b, &ignored) < 0)
 		return false;
 	struct scan s = scan_of(buf_bytes(b));
 	out->until_ms = scan_u64(&s);
@@ -297,19 +296,10 @@ static int
 keep_visit(const json_t *answer, struct err *e)
 {
 	OWN(buf_free) struct buf b = { 0 };
-	const char *name = "", *host = "", *token = "";
-	uint64_t expires_s;
 
-	if (jsonio_text(answer, "name", &name, e) < 0 ||
-	    jsonio_text(answer, "host", &host, e) < 0 ||
-	    jsonio_text(answer, "token", &token, e) < 0 ||
-	    jsonio_u64(answer, "expires_s", &expires_s, e) < 0)
-		return -1;
-	buf_put_u64(&b, (uint64_t)now_ms() + expires_s * 1000);
-	buf_put_v8(&b, bytes_str(name));
-	buf_put_v8(&b, bytes_str(host));
-	buf_put_v8(&b, bytes_str(token));
-	return local_put(NULL, VISIT, buf_bytes(&b), e);
+	return visit_record(answer, NULL, &b, e) < 0
+	    ? -1
+	    : local_put(NULL, VISIT_KEY, buf_bytes(&b), e);
 }
 
 /* A server that forgot the account's keys gets no code. */

@@ -53,9 +53,11 @@ login_ksf(const json_t *answer, struct opaque_ksf *out, struct err *e)
 }
 
 int
-login_start(struct remote *r, const char *path, const char *name,
-    struct bytes password, bool bare, struct login *out, struct err *e)
+login_start(struct remote *r, const char *name, struct bytes password,
+    struct login *out, struct err *e)
 {
+	const char *path =
+	    name != NULL ? "/v1/signin/start" : "/v1/step-up/start";
 	OWN(opaque_free) struct opaque *o = opaque_new(password);
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
@@ -69,7 +71,7 @@ login_start(struct remote *r, const char *path, const char *name,
 	if (out->known != NULL)
 		jsonio_put_text(ask, "known", out->known);
 	jsonio_put_bytes(ask, "ke1", bytes_of(ke1, sizeof ke1));
-	if (control_call(r, "POST", path, ask, bare, &answer, e) < 0 ||
+	if (control_call(r, "POST", path, ask, name != NULL, &answer, e) < 0 ||
 	    login_ksf(answer, &ksf, e) < 0 ||
 	    jsonio_id(answer, "login", &out->id, e) < 0 ||
 	    jsonio_bytes(answer, "ke2", OPAQUE_KE2, &ke2, e) < 0)
@@ -106,8 +108,7 @@ prove_password(struct remote *r, struct bytes password, struct login *out,
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 
-	if (login_start(r, "/v1/step-up/start", NULL, password, false, out, e) <
-	    0)
+	if (login_start(r, NULL, password, out, e) < 0)
 		return -1;
 	jsonio_put_id(ask, "login", &out->id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(out->ke3, sizeof out->ke3));

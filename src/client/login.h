@@ -26,13 +26,13 @@ MUST_CHECK int login_ksf(
     const json_t *answer, struct opaque_ksf *out, struct err *e);
 
 /*
- * KE1 to `path`, KE2 back, KE3 made but not sent.
+ * KE1 to the server, KE2 back, KE3 made but not sent.
  *
- * name  for sign-in; NULL for step-up.
+ * name    whose, to sign in; NULL: of the session that r has, to step up.
  * errors  wrong-password-or-name, too-many-attempts, cost-lowered.
  */
-MUST_CHECK int login_start(struct remote *r, const char *path, const char *name,
-    struct bytes password, bool bare, struct login *out, struct err *e);
+MUST_CHECK int login_start(struct remote *r, const char *name,
+    struct bytes password, struct login *out, struct err *e);
 
 /*
  * Finish a registration that opaque_register began: the server's answer holds

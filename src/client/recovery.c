@@ -82,26 +82,32 @@ server_row(const json_t *answer, const struct id *keyref)
 	return NULL;
 }
 
+struct listing {
+	const json_t *answer; /* of the server */
+	struct recovery_info *list;
+	size_t n;
+};
+
+/* skip: keys that are listed already; NULL: of the set in force. */
 static void
-put_all(struct self *s, const json_t *answer, const struct recovery_set *set,
-    const struct recovery_set *skip, bool waits, struct recovery_info *list,
-    size_t *n)
+put_all(struct self *s, const struct recovery_set *set,
+    const struct recovery_set *skip, struct listing *out)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		struct recovery_info *x = &list[*n];
+		struct recovery_info *x = &out->list[out->n];
 		struct err ignored;
 		struct buf envelope = { 0 };
 		*x = (struct recovery_info){ .kind = set->keys[i].kind,
-			.waits = waits };
+			.waits = skip != NULL };
 		recovery_keyref(set->keys[i].sign_pk, &x->keyref);
 		if (skip != NULL && recovery_find(skip, &x->keyref) != NULL)
 			continue;
-		const json_t *row = server_row(answer, &x->keyref);
+		const json_t *row = server_row(out->answer, &x->keyref);
 		x->sealed = row != NULL &&
 		    jsonio_bytes(row, "envelope", 0, &envelope, &ignored) == 0;
 		buf_free(&envelope);
 		take_note(s, x);
-		(*n)++;
+		out->n++;
 	}
 }
 
@@ -125,12 +131,16 @@ recovery_all(
 	*n = 0;
 	if (server_list(s, &answer, e) < 0)
 		return -1;
-	*out = mem_array(2 * (size_t)LIMIT_RECOVERY_KEYS, sizeof **out);
-	put_all(s, answer, set, NULL, false, *out, n);
-	for (size_t i = 0; i < *n; i++)
-		(*out)[i].leaves = waits && !in_next(c, &(*out)[i].keyref);
+	struct listing all = { .answer = answer,
+		.list =
+		    mem_array(2 * (size_t)LIMIT_RECOVERY_KEYS, sizeof **out) };
+	put_all(s, set, NULL, &all);
+	for (size_t i = 0; i < all.n; i++)
+		all.list[i].leaves = waits && !in_next(c, &all.list[i].keyref);
 	if (waits)
-		put_all(s, answer, &c->next, set, true, *out, n);
+		put_all(s, &c->next, set, &all);
+	*out = all.list;
+	*n = all.n;
 	return 0;
 }
 

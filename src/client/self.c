@@ -143,14 +143,12 @@ self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
 }
 
 int
-self_save_account(const char *dir, const char *url, const char *name,
-    const char *host, struct bytes entries, struct bytes envelopes,
-    struct err *e)
+self_save_account(const char *dir, const struct self_account *a, struct err *e)
 {
 	OWN(local_free) struct local *local = NULL;
-	struct local_pair pairs[] = { { "url", bytes_str(url) },
-		{ "name", bytes_str(name) }, { "host", bytes_str(host) },
-		{ "circle", entries }, { "keyring", envelopes },
+	struct local_pair pairs[] = { { "url", bytes_str(a->url) },
+		{ "name", bytes_str(a->name) }, { "host", bytes_str(a->host) },
+		{ "circle", a->entries }, { "keyring", a->envelopes },
 		/* Of an account that was here before, and half erased. */
 		{ "token", bytes_str("") }, { "heads", bytes_str("") },
 		{ "removing", bytes_str("") }, { "pinned", bytes_str("") },

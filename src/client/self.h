@@ -72,11 +72,13 @@ MUST_CHECK int self_refresh(struct self *s, struct err *e);
 /* Was a sign-up cut off here, whose end is not known? */
 bool self_founding(const char *dir);
 
-/*
- * After joining or signing up: keep what the device needs from now on.
- *
- * entries, envelopes  v16 each.
- */
-MUST_CHECK int self_save_account(const char *dir, const char *url,
-    const char *name, const char *host, struct bytes entries,
-    struct bytes envelopes, struct err *e);
+/* After joining or signing up: what the device needs from now on. */
+struct self_account {
+	const char *url, *name, *host;
+	struct bytes entries; /* v16 each: the whole circle */
+	struct bytes envelopes; /* v16 each; empty: they come with a session */
+};
+
+/* Keep it; what another account may have left there is forgotten. */
+MUST_CHECK int self_save_account(
+    const char *dir, const struct self_account *a, struct err *e);

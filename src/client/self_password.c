@@ -55,8 +55,7 @@ in_force(struct self *s, struct bytes password)
 	OWN(login_free) struct login l = { .session_key = NULL };
 	struct err ignored;
 
-	return login_start(s->remote, "/v1/step-up/start", NULL, password,
-		   false, &l, &ignored) == 0;
+	return login_start(s->remote, NULL, password, &l, &ignored) == 0;
 }
 
 int

@@ -112,8 +112,9 @@ save(const struct self_signup *a, const struct founder *f, const char *host,
 	OWN(buf_free) struct buf framed = { 0 };
 
 	buf_put_v16(&framed, buf_bytes(&f->genesis));
-	return self_save_account(a->dir, a->url, a->name, host,
-		   buf_bytes(&framed), buf_bytes(&f->bundle), e) < 0 ||
+	struct self_account account = { a->url, a->name, host,
+		buf_bytes(&framed), buf_bytes(&f->bundle) };
+	return self_save_account(a->dir, &account, e) < 0 ||
 		home_open(a->dir, &local, e) < 0 ||
 		self_founding_keep(
 		    local, &f->opening, a->device_name, request, e) < 0 ||
@@ -222,8 +223,7 @@ same_account(struct self *s, const struct self_signup *a, struct err *e)
 		    "the sign-up of %s that was cut off here came through, and "
 		    "this device is its first",
 		    s->name);
-	if (login_start(s->remote, "/v1/step-up/start", NULL, a->password,
-		false, &l, e) == 0)
+	if (login_start(s->remote, NULL, a->password, &l, e) == 0)
 		return 0;
 	if (e->code != ERR_WRONG_PASSWORD)
 		return -1;

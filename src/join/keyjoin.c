@@ -254,12 +254,13 @@ settle_in(const struct bearer *b, struct err *e)
 	const struct pair_join *a = b->a;
 	const struct newcomer *me = b->me;
 	OWN(self_free) struct self *s = NULL;
+	struct self_account account = { a->url, b->name, me->host,
+		buf_bytes(&b->entries), bytes_str("") };
 
 	if (!circle_active(&b->circle, &me->device.dev_id))
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the server's list of devices lacks this device");
-	if (self_save_account(a->dir, a->url, b->name, me->host,
-		buf_bytes(&b->entries), bytes_str(""), e) < 0 ||
+	if (self_save_account(a->dir, &account, e) < 0 ||
 	    home_write_key(a->dir, &me->uid, &me->device.dev_id, me->key, e) <
 		0 ||
 	    self_open(a->dir, &s, e) < 0 || self_connect(s, e) < 0 ||

@@ -56,8 +56,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 	    login_server(n->remote, &server, &mature, e) < 0 ||
 	    jsonio_text(server, "host", &host, e) < 0 ||
 	    typed_account(bytes_str(a->name), host, &name, e) < 0 ||
-	    login_start(n->remote, "/v1/signin/start", buf_text(&name),
-		a->password, true, &l, e) < 0)
+	    login_start(n->remote, buf_text(&name), a->password, &l, e) < 0)
 		return -1;
 	n->host = mem_text(host);
 	draw(n, a->device_name, a->browser ? CLASS_BROWSER : CLASS_COMPUTER);

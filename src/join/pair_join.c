@@ -215,8 +215,9 @@ settle_in(struct entrant *n, struct bytes welcome_plain, struct err *e)
 	if (!circle_active(&n->circle, &n->me.device.dev_id))
 		return err_set(e, ERR_CIRCLE_INVALID,
 		    "the server's list of devices lacks this device");
-	if (self_save_account(a->dir, a->url, buf_text(&text), n->me.host,
-		buf_bytes(&n->entries), bytes_str(""), e) < 0 ||
+	struct self_account account = { a->url, buf_text(&text), n->me.host,
+		buf_bytes(&n->entries), bytes_str("") };
+	if (self_save_account(a->dir, &account, e) < 0 ||
 	    home_write_key(
 		a->dir, &n->me.uid, &n->me.device.dev_id, n->me.key, e) < 0 ||
 	    self_open(a->dir, &s, e) < 0 || self_connect(s, e) < 0 ||

@@ -41,9 +41,10 @@ recover_settle_in(struct recover_work *w, const char *dir, struct bytes entries,
     struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
+	struct self_account account = { w->r.url, w->r.name, w->r.host, entries,
+		bytes_str("") };
 
-	if (self_save_account(dir, w->r.url, w->r.name, w->r.host, entries,
-		bytes_str(""), e) < 0 ||
+	if (self_save_account(dir, &account, e) < 0 ||
 	    home_write_key(dir, &w->uid, &w->r.device.dev_id, w->r.key, e) <
 		0 ||
 	    self_open(dir, &s, e) < 0 || self_connect(s, e) < 0 ||

@@ -247,7 +247,6 @@ struct each_job {
 	uint64_t since;
 	local_record_fn fn;
 	void *ctx;
-	bool *found;
 };
 
 int
@@ -276,7 +275,6 @@ local_each_in(struct tx *tx, uint64_t slot, uint64_t since, const struct id *id,
 			return -1;
 		if (!row)
 			return 0;
-		*each->found = true;
 		stmt_got_copy(s, 0, r.change.id.b, ID_BYTES);
 		r.change.version = stmt_got_u64(s, 1);
 		r.change.flags = (uint8_t)stmt_got_u64(s, 2);
@@ -293,7 +291,7 @@ static int
 each_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct each_job *j = arg;
-	const struct local_each each = { j->fn, j->ctx, j->found };
+	const struct local_each each = { j->fn, j->ctx };
 	struct local_zone at;
 	uint64_t slot;
 
@@ -304,11 +302,10 @@ each_job(struct tx *tx, void *arg, struct err *e)
 
 int
 local_record_get(struct local *l, const struct id *zone, const struct id *id,
-    local_record_fn fn, void *ctx, bool *found, struct err *e)
+    local_record_fn fn, void *ctx, struct err *e)
 {
-	struct each_job j = { zone, id, 0, fn, ctx, found };
+	struct each_job j = { zone, id, 0, fn, ctx };
 
-	*found = false;
 	return db_read(l->db, each_job, &j, e);
 }
 
@@ -316,8 +313,7 @@ int
 local_records_each(struct local *l, const struct id *zone, uint64_t since,
     local_record_fn fn, void *ctx, struct err *e)
 {
-	bool found;
-	struct each_job j = { zone, NULL, since, fn, ctx, &found };
+	struct each_job j = { zone, NULL, since, fn, ctx };
 
 	return db_read(l->db, each_job, &j, e);
 }

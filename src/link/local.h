@@ -71,12 +71,11 @@ MUST_CHECK int local_fill_take(struct local_fill *f, uint64_t before,
 MUST_CHECK int local_chain_at(struct local *l, const struct id *zone,
     uint64_t seq, struct digest *out, struct err *e);
 
-/* One record's newest version. *found false when there is none. */
+/* One record's newest version. fn is not called when there is none. */
 typedef int (*local_record_fn)(
     void *ctx, const struct local_record *r, struct err *e);
 MUST_CHECK int local_record_get(struct local *l, const struct id *zone,
-    const struct id *id, local_record_fn fn, void *ctx, bool *found,
-    struct err *e);
+    const struct id *id, local_record_fn fn, void *ctx, struct err *e);
 
 /* Every record with seq > since, tombstones too, in order of seq. */
 MUST_CHECK int local_records_each(struct local *l, const struct id *zone,
@@ -84,6 +83,6 @@ MUST_CHECK int local_records_each(struct local *l, const struct id *zone,
 
 /* The same of what is held apart. errors: also those of local_fill_take. */
 MUST_CHECK int local_fill_get(struct local_fill *f, const struct id *id,
-    local_record_fn fn, void *ctx, bool *found, struct err *e);
+    local_record_fn fn, void *ctx, struct err *e);
 MUST_CHECK int local_fill_each(
     struct local_fill *f, local_record_fn fn, void *ctx, struct err *e);

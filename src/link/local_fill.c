@@ -530,11 +530,10 @@ look_job(struct tx *tx, void *arg, struct err *e)
 
 int
 local_fill_get(struct local_fill *f, const struct id *id, local_record_fn fn,
-    void *ctx, bool *found, struct err *e)
+    void *ctx, struct err *e)
 {
-	struct look_job j = { f, id, { fn, ctx, found } };
+	struct look_job j = { f, id, { fn, ctx } };
 
-	*found = false;
 	return place_all(f, e) < 0 ? -1 : db_read(f->l->db, look_job, &j, e);
 }
 
@@ -542,8 +541,7 @@ int
 local_fill_each(
     struct local_fill *f, local_record_fn fn, void *ctx, struct err *e)
 {
-	bool found;
-	struct look_job j = { f, NULL, { fn, ctx, &found } };
+	struct look_job j = { f, NULL, { fn, ctx } };
 
 	if ((f->slot == 0 || f->records.n + f->links.n > 0) && stage(f, e) < 0)
 		return -1;

@@ -17,7 +17,6 @@ MUST_CHECK int local_zone_in(struct tx *tx, const struct id *zone,
 struct local_each {
 	local_record_fn fn;
 	void *ctx;
-	bool *found;
 };
 /* The records of a slot after `since`, or one of them. */
 MUST_CHECK int local_each_in(struct tx *tx, uint64_t slot, uint64_t since,

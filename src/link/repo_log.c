@@ -194,7 +194,11 @@ reach_of(struct repo_log *l, const struct id *zone)
 
 /* ---- writing ---- */
 
+/* What is written to a file at once. */
 struct writing {
+	uint64_t number; /* of the file */
+	uint64_t since;
+	bool sync;
 	int fd;
 	uint64_t bytes;
 	uint64_t seq; /* of the last FRAME_END */
@@ -230,26 +234,24 @@ sink(void *arg, struct bytes x, struct err *e)
 }
 
 static int
-write_since(struct repo_log *l, struct reach *r, uint64_t number,
-    uint64_t since, struct db *db, const struct zone_key *key, bool sync,
-    struct err *e)
+write_since(struct repo_log *l, struct reach *r, struct writing *w,
+    struct db *db, const struct zone_key *key, struct err *e)
 {
-	OWN(mem_free) char *path = path_of(l->dir, &r->zone, number);
+	OWN(mem_free) char *path = path_of(l->dir, &r->zone, w->number);
 	OWN(fd_close) int fd = -1;
-	struct writing w = { .bytes = 0 };
 
 	if (file_open_plain(path, O_WRONLY | O_CREAT | O_APPEND, &fd, e) < 0)
 		return -1;
-	w.fd = fd;
-	r->last = number;
+	w->fd = fd;
+	r->last = w->number;
 	r->torn = true;
-	if (zone_changes(db, key, since, sink, &w, e) < 0 ||
-	    put_entry(&w, since, w.seq, bytes_of(NULL, 0), e) < 0)
+	if (zone_changes(db, key, w->since, sink, w, e) < 0 ||
+	    put_entry(w, w->since, w->seq, bytes_of(NULL, 0), e) < 0)
 		return -1;
-	if (sync && (fsync(fd) < 0 || file_sync_dir(l->dir, e) < 0))
+	if (w->sync && (fsync(fd) < 0 || file_sync_dir(l->dir, e) < 0))
 		return err_sys(e, "%s", path);
-	r->seq = w.seq;
-	r->bytes += w.bytes;
+	r->seq = w->seq;
+	r->bytes += w->bytes;
 	r->torn = false;
 	return 0;
 }
@@ -262,9 +264,10 @@ begin_anew(struct repo_log *l, struct reach *r, struct db *db,
 	OWN(numbers_free) struct numbers files = { 0 };
 	struct reach fresh = *r;
 	uint64_t number = r->last + 1;
+	struct writing w = { .number = number, .sync = true };
 
 	fresh.bytes = 0;
-	if (write_since(l, &fresh, number, 0, db, key, true, e) < 0) {
+	if (write_since(l, &fresh, &w, db, key, e) < 0) {
 		OWN(mem_free) char *path = path_of(l->dir, &r->zone, number);
 		(void)unlink(path);
 		return -1;
@@ -320,9 +323,10 @@ follow(struct repo_log *l, struct db *db, const struct zone_key *key, bool sync)
 		(void)!begin_anew(l, r, db, key, &e);
 		return;
 	}
-	uint64_t number = r->last + (r->last == 0 || r->torn);
-	if (write_since(l, r, number, r->seq, db, key, sync, &e) < 0 &&
-	    e.code == ERR_RESYNC)
+	struct writing w = { .number = r->last + (r->last == 0 || r->torn),
+		.since = r->seq,
+		.sync = sync };
+	if (write_since(l, r, &w, db, key, &e) < 0 && e.code == ERR_RESYNC)
 		(void)!begin_anew(l, r, db, key, &e);
 }
 

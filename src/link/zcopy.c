@@ -247,9 +247,8 @@ zcopy_sum_after(struct zcopy *z, uint32_t epoch, const struct change *list,
 	if (key == NULL || zcopy_sum_here(z, epoch, key, sum, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		bool found;
 		if (local_record_get(z->local, &z->zone, &list[i].id,
-			subtract_one, &j, &found, e) < 0)
+			subtract_one, &j, e) < 0)
 			return -1;
 		zcopy_sum_change(sum, key, &list[i], false);
 	}
@@ -322,10 +321,8 @@ zcopy_held_version(
     struct zcopy *z, const struct id *id, uint64_t *version, struct err *e)
 {
 	struct version_job j = { 0 };
-	bool found;
 
-	if (local_record_get(
-		z->local, &z->zone, id, version_one, &j, &found, e) < 0)
+	if (local_record_get(z->local, &z->zone, id, version_one, &j, e) < 0)
 		return -1;
 	*version = j.version;
 	return 0;
@@ -414,11 +411,9 @@ zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e)
 {
 	struct get_job j = { z, plain, false };
-	bool found;
 
 	LOCKED(z);
-	if (local_record_get(z->local, &z->zone, id, get_one, &j, &found, e) <
-	    0)
+	if (local_record_get(z->local, &z->zone, id, get_one, &j, e) < 0)
 		return -1;
 	if (!j.live)
 		return err_set(

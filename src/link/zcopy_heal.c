@@ -77,10 +77,9 @@ compare_one(void *ctx, const struct local_record *r, struct err *e)
 {
 	struct survey *s = ctx;
 	uint64_t there = 0;
-	bool found;
 
-	if (local_fill_get(s->there.fill, &r->change.id, version_one, &there,
-		&found, e) < 0)
+	if (local_fill_get(
+		s->there.fill, &r->change.id, version_one, &there, e) < 0)
 		return -1;
 	if (there >= r->change.version)
 		return 0;
@@ -331,16 +330,14 @@ static int
 next_batch(struct zcopy *z, const struct survey *s, size_t *at, struct batch *b,
     struct err *e)
 {
-	bool found;
-
 	b->list = mem_array(LIMIT_COMMIT_RECORDS, sizeof *b->list);
 	b->bytes =
 	    mem_array((size_t)2 * LIMIT_COMMIT_RECORDS, sizeof *b->bytes);
 	for (; *at < s->n_newer && b->n < LIMIT_COMMIT_RECORDS &&
 	     b->size < BATCH_BYTES;
 	     ++*at)
-		if (local_record_get(z->local, &z->zone, &s->newer[*at],
-			take_one, b, &found, e) < 0)
+		if (local_record_get(
+			z->local, &z->zone, &s->newer[*at], take_one, b, e) < 0)
 			return -1;
 	return 0;
 }
@@ -384,9 +381,8 @@ move_sum(const struct survey *s, const struct batch *b, struct mac *key,
 	struct sum_job j = { key, sum, true };
 
 	for (size_t i = 0; i < b->n; i++) {
-		bool found;
-		if (local_fill_get(s->there.fill, &b->list[i].id, sum_one, &j,
-			&found, e) < 0)
+		if (local_fill_get(
+			s->there.fill, &b->list[i].id, sum_one, &j, e) < 0)
 			return -1;
 		zcopy_sum_change(sum, key, &b->list[i], false);
 	}

@@ -91,7 +91,8 @@ struct zcopy_take {
 	uint64_t known; /* of the heads that are held, the last that came */
 	uint64_t n_heads, n_records, seq;
 	unsigned in_seq; /* records that came of seq */
-	uint64_t had; /* the version held of the record that is taken */
+	bool has; /* is a version held of the record that is taken? */
+	uint64_t had; /* which */
 	struct frame end;
 	struct mac *key; /* NULL: the sum is taken on faith */
 	struct digest sum;

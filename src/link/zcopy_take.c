@@ -161,6 +161,7 @@ replace_held(void *ctx, const struct local_record *r, struct err *e)
 	struct zcopy_take *t = ctx;
 
 	(void)e;
+	t->has = true;
 	t->had = r->change.version;
 	if (t->key != NULL && !t->all)
 		zcopy_sum_change(&t->sum, t->key, &r->change, true);
@@ -171,14 +172,13 @@ replace_held(void *ctx, const struct local_record *r, struct err *e)
 static int
 check_held(struct zcopy_take *t, const struct change *c, struct err *e)
 {
-	bool found;
-
 	if (!t->held || t->z->at.head.seq == 0)
 		return 0;
-	if (local_record_get(t->z->local, &t->z->zone, &c->id, replace_held, t,
-		&found, e) < 0)
+	t->has = false;
+	if (local_record_get(
+		t->z->local, &t->z->zone, &c->id, replace_held, t, e) < 0)
 		return -1;
-	if (!found || (t->all ? c->version >= t->had : c->version > t->had))
+	if (!t->has || (t->all ? c->version >= t->had : c->version > t->had))
 		return 0;
 	return err_set(e, ERR_RECORD_REPLAYED,
 	    "record %s comes in version %llu, but this device has seen %llu",

@@ -47,8 +47,7 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 	c->step = (struct login){ .session_key = NULL };
 	if (jsonio_text(in, "password", &password, e) < 0 ||
 	    core_remote(c, &r, e) < 0 ||
-	    login_start(r, "/v1/step-up/start", NULL, bytes_str(password),
-		false, &c->step, e) < 0)
+	    login_start(r, NULL, bytes_str(password), &c->step, e) < 0)
 		return -1;
 	jsonio_put_id(ask, "login", &c->step.id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(c->step.ke3, sizeof c->step.ke3));

@@ -29,11 +29,18 @@ put_text(struct out *o, const char *s, size_t n, size_t width)
 		put(o, s[i]);
 }
 
-/* base 10 or 16; hex: where its letters begin. */
+struct spec {
+	char pad;
+	size_t width, precision; /* SIZE_MAX: none */
+	size_t bytes; /* of a number */
+};
+
+/* hex: where its letters begin; 0: in tens. */
 static void
-put_number(struct out *o, uint64_t v, bool minus, unsigned base, char hex,
-    size_t width, char pad)
+put_number(
+    struct out *o, uint64_t v, bool minus, char hex, const struct spec *s)
 {
+	unsigned base = hex != 0 ? 16 : 10;
 	char digits[20];
 	size_t n = 0;
 
@@ -42,21 +49,15 @@ put_number(struct out *o, uint64_t v, bool minus, unsigned base, char hex,
 		digits[n++] = (char)(d < 10 ? '0' + (int)d : hex + (int)d - 10);
 		v /= base;
 	} while (v > 0);
-	if (minus && pad == '0')
+	if (minus && s->pad == '0')
 		put(o, '-');
-	for (size_t i = n + minus; i < width; i++)
-		put(o, pad);
-	if (minus && pad != '0')
+	for (size_t i = n + minus; i < s->width; i++)
+		put(o, s->pad);
+	if (minus && s->pad != '0')
 		put(o, '-');
 	while (n > 0)
 		put(o, digits[--n]);
 }
-
-struct spec {
-	char pad;
-	size_t width, precision; /* SIZE_MAX: none */
-	size_t bytes; /* of a number */
-};
 
 static size_t
 take_count(const char **f, va_list *args)
@@ -104,9 +105,9 @@ put_integer(struct out *o, char kind, const struct spec *s, va_list *args)
 		    : va_arg(*args, unsigned);
 	bool minus = whole && (int64_t)v < 0;
 
-	put_number(o, minus ? 0 - v : v, minus,
-	    kind == 'x' || kind == 'X' ? 16 : 10, kind == 'X' ? 'A' : 'a',
-	    s->width, s->pad);
+	char hex = kind == 'x' ? 'a' : kind == 'X' ? 'A' : 0;
+
+	put_number(o, minus ? 0 - v : v, minus, hex, s);
 }
 
 static void
@@ -128,8 +129,8 @@ put_one(struct out *o, const char **f, va_list *args)
 		return;
 	case 'p':
 		put_text(o, "0x", 2, 0);
-		put_number(o, (uintptr_t)va_arg(*args, void *), false, 16, 'a',
-		    0, ' ');
+		s = (struct spec){ .pad = ' ' };
+		put_number(o, (uintptr_t)va_arg(*args, void *), false, 'a', &s);
 		return;
 	case 'd':
 	case 'i':

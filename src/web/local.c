@@ -227,11 +227,10 @@ local_chain_at(struct local *l, const struct id *zone, uint64_t seq,
 
 static int
 get_from(const struct zone *z, const struct id *id, local_record_fn fn,
-    void *ctx, bool *found, struct err *e)
+    void *ctx, struct err *e)
 {
 	const struct record *r = record_of(z, id);
 
-	*found = r != NULL;
 	if (r == NULL)
 		return 0;
 	struct local_record one = shown(r);
@@ -240,17 +239,17 @@ get_from(const struct zone *z, const struct id *id, local_record_fn fn,
 
 int
 local_record_get(struct local *l, const struct id *zone, const struct id *id,
-    local_record_fn fn, void *ctx, bool *found, struct err *e)
+    local_record_fn fn, void *ctx, struct err *e)
 {
 	(void)l;
-	return get_from(memory_zone(zone), id, fn, ctx, found, e);
+	return get_from(memory_zone(zone), id, fn, ctx, e);
 }
 
 int
 local_fill_get(struct local_fill *f, const struct id *id, local_record_fn fn,
-    void *ctx, bool *found, struct err *e)
+    void *ctx, struct err *e)
 {
-	return get_from(&f->held, id, fn, ctx, found, e);
+	return get_from(&f->held, id, fn, ctx, e);
 }
 
 static int

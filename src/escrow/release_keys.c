@@ -49,24 +49,21 @@ static int
 open_one(const struct circle *circle, const struct devkey *account,
     struct bytes envelope, struct release_keys *h, struct err *e)
 {
-	OWN(secret_free) struct secret *key = NULL;
-	enum category category;
-	uint32_t epoch;
-	bool names;
+	OWN(keyring_escrowed_free)
+	struct keyring_escrowed got = { .key = NULL };
 
-	if (keyring_escrow_open(envelope, circle, account, &category, &epoch,
-		&names, &key, e) < 0) {
+	if (keyring_escrow_open(envelope, circle, account, &got, e) < 0) {
 		h->closed++;
 		return h->part ? 0 : -1;
 	}
-	if (!h->wanted[category])
+	if (!h->wanted[got.category])
 		return 0;
-	if (!names) {
-		put_category_key(h, (uint8_t)category, epoch, key);
-	} else if (epoch > h->names_epoch[category]) {
-		secret_free(&h->names[category]);
-		h->names[category] = TAKE(key);
-		h->names_epoch[category] = epoch;
+	if (!got.names) {
+		put_category_key(h, (uint8_t)got.category, got.epoch, got.key);
+	} else if (got.epoch > h->names_epoch[got.category]) {
+		secret_free(&h->names[got.category]);
+		h->names[got.category] = TAKE(got.key);
+		h->names_epoch[got.category] = got.epoch;
 	}
 	return 0;
 }

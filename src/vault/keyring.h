@@ -123,17 +123,26 @@ void keyring_lend(const struct keyring *k, enum category c, struct buf *out);
 MUST_CHECK int keyring_borrow(
     struct keyring *k, struct bytes lent, uint32_t newest, struct err *e);
 
+/* What one envelope gives the escrow. */
+struct keyring_escrowed {
+	enum category category;
+	uint32_t epoch; /* for N that in which it was sealed */
+	bool names; /* N, else K of the epoch */
+	struct secret *key;
+};
+
+void keyring_escrowed_free(struct keyring_escrowed *x); /* its key */
+
 /*
  * One key of an envelope that was sealed to the escrow: the escrow's half.
  *
  * account  the escrow's key for the account.
  * circle   the account's, verified by the escrow.
- * out      K of *c and *epoch; or N when *names.
  * errors   key-substituted.
  */
 MUST_CHECK int keyring_escrow_open(struct bytes envelope,
-    const struct circle *circle, const struct devkey *account, enum category *c,
-    uint32_t *epoch, bool *names, struct secret **out, struct err *e);
+    const struct circle *circle, const struct devkey *account,
+    struct keyring_escrowed *out, struct err *e);
 
 /*
  * Open everything a device can open.

@@ -62,10 +62,15 @@ keyring_for_escrow(const struct keyring *k, const struct circle *circle,
 	keyring_put_escrowed_names(k, circle, device, dev_id, out);
 }
 
+void
+keyring_escrowed_free(struct keyring_escrowed *x)
+{
+	secret_free(&x->key);
+}
+
 int
 keyring_escrow_open(struct bytes envelope, const struct circle *circle,
-    const struct devkey *account, enum category *c, uint32_t *epoch,
-    bool *names, struct secret **out, struct err *e)
+    const struct devkey *account, struct keyring_escrowed *out, struct err *e)
 {
 	OWN(secret_free) struct secret *key = NULL;
 	struct envelope v;
@@ -85,9 +90,9 @@ keyring_escrow_open(struct bytes envelope, const struct circle *circle,
 	if (secret_bytes(key).n != SECRET_KEY)
 		return keyring_substituted(
 		    e, "an escrowed key has a wrong length");
-	*c = (enum category)v.category;
-	*epoch = v.epoch;
-	*names = v.purpose == PURPOSE_ESCROW_NAMES;
-	*out = TAKE(key);
+	out->category = (enum category)v.category;
+	out->epoch = v.epoch;
+	out->names = v.purpose == PURPOSE_ESCROW_NAMES;
+	out->key = TAKE(key);
 	return 0;
 }

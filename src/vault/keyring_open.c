@@ -105,23 +105,33 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 	}
 }
 
+/* What one opening works on. */
+struct opening {
+	const struct circle *circle;
+	const struct devkey *device;
+	const struct id *dev_id;
+	struct envelope *list;
+	size_t n;
+	const struct envelope *spoiled; /* what is in the way of the newest */
+	const struct envelope *noise; /* found now: begin again without it */
+};
+
 /* S of that epoch, if one is sealed to this device and is the right one. */
 static int
-open_sealed_at(struct keyring *k, const struct circle *circle, uint32_t epoch,
-    const struct devkey *device, const struct id *dev_id,
-    const struct envelope *list, size_t n, const struct envelope **spoiled)
+open_sealed_at(struct keyring *k, const struct opening *o, uint32_t epoch,
+    const struct envelope **spoiled)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < o->n; i++) {
 		OWN(secret_free) struct secret *key = NULL;
-		const struct envelope *v = &list[i];
+		const struct envelope *v = &o->list[i];
 		struct err e;
 		if (k->epochs[epoch - 1].noise != NULL)
 			break;
 		if (v->purpose != PURPOSE_S || v->epoch != epoch ||
-		    !id_equal(&v->receiver, dev_id))
+		    !id_equal(&v->receiver, o->dev_id))
 			continue;
-		if (devkey_open(device, v->ct, &key, &e) == 0 &&
-		    accept_s(k, circle, epoch, &key, &e) == 0)
+		if (devkey_open(o->device, v->ct, &key, &e) == 0 &&
+		    accept_s(k, o->circle, epoch, &key, &e) == 0)
 			return 0;
 		*spoiled = v;
 	}
@@ -132,23 +142,19 @@ open_sealed_at(struct keyring *k, const struct circle *circle, uint32_t epoch,
 
 /* The newest S that was sealed to this device. *top: its epoch. */
 static int
-open_sealed(struct keyring *k, const struct circle *circle,
-    const struct devkey *device, const struct id *dev_id,
-    const struct envelope *list, size_t n, uint32_t *top,
-    const struct envelope **spoiled, struct err *e)
+open_sealed(struct keyring *k, struct opening *o, uint32_t *top, struct err *e)
 {
-	*spoiled = NULL;
-	for (uint32_t epoch = circle->key.epoch; epoch >= circle->first_epoch;
-	     epoch--) {
+	o->spoiled = NULL;
+	for (uint32_t epoch = o->circle->key.epoch;
+	     epoch >= o->circle->first_epoch; epoch--) {
 		const struct envelope *bad = NULL;
 		*top = epoch;
-		if (open_sealed_at(
-			k, circle, epoch, device, dev_id, list, n, &bad) == 0)
+		if (open_sealed_at(k, o, epoch, &bad) == 0)
 			return 0;
 		/* It is the newest of them that is in the way. */
-		if (*spoiled == NULL)
-			*spoiled = bad;
-		if (*spoiled == NULL)
+		if (o->spoiled == NULL)
+			o->spoiled = bad;
+		if (o->spoiled == NULL)
 			return keyring_substituted(e,
 			    "the server holds no key of the newest epoch for "
 			    "this device");
@@ -210,27 +216,25 @@ has_earlier(const struct envelope *list, size_t n, uint32_t epoch)
 }
 
 /*
- * *noise: the envelope that does not hold. Its sender has signed it and knew S,
+ * o->noise: the envelope that does not hold. Its sender has signed it and knew S,
  * so it is nobody else's doing. What others handed on later is passed over.
  */
 static int
-take_epoch(struct keyring *k, const struct circle *circle, uint32_t epoch,
-    const struct envelope *list, size_t n, const struct envelope **noise,
-    struct err *e)
+take_epoch(struct keyring *k, struct opening *o, uint32_t epoch, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct envelope *v = &list[i];
+	for (size_t i = 0; i < o->n; i++) {
+		const struct envelope *v = &o->list[i];
 		bool wrapped = (v->purpose >= PURPOSE_PREVIOUS &&
 				   v->purpose <= PURPOSE_INTEGRITY) ||
 		    v->purpose == PURPOSE_EARLIER;
 		if (v->epoch != epoch || !wrapped ||
-		    take_wrapped(k, circle, v, e) == 0)
+		    take_wrapped(k, o->circle, v, e) == 0)
 			continue;
 		if (v->purpose == PURPOSE_PREVIOUS &&
-		    has_earlier(list, n, epoch))
+		    has_earlier(o->list, o->n, epoch))
 			continue;
 		/* Of two N the newer is wrong: members had the older. */
-		*noise = k->false_names != NULL ? k->false_names : v;
+		o->noise = k->false_names != NULL ? k->false_names : v;
 		return -1;
 	}
 	return 0;
@@ -252,16 +256,6 @@ spoiled_keys(struct keyring *k, const struct envelope *v, struct err *e)
 	    by.s);
 }
 
-struct opening {
-	const struct circle *circle;
-	const struct devkey *device;
-	const struct id *dev_id;
-	struct envelope *list;
-	size_t n;
-	const struct envelope *spoiled; /* what is in the way of the newest */
-	const struct envelope *noise; /* found now: begin again without it */
-};
-
 static int
 open_epochs(struct keyring *k, struct opening *o, struct err *e)
 {
@@ -269,21 +263,18 @@ open_epochs(struct keyring *k, struct opening *o, struct err *e)
 	const struct envelope *ignored = NULL;
 	uint32_t epoch = 0;
 
-	if (open_sealed(k, circle, o->device, o->dev_id, o->list, o->n, &epoch,
-		&o->spoiled, e) < 0)
+	if (open_sealed(k, o, &epoch, e) < 0)
 		return -1;
 	for (bool skips = false; epoch >= circle->first_epoch; epoch--) {
 		if (k->epochs[epoch - 1].s == NULL)
-			(void)open_sealed_at(k, circle, epoch, o->device,
-			    o->dev_id, o->list, o->n, &ignored);
+			(void)open_sealed_at(k, o, epoch, &ignored);
 		if (k->epochs[epoch - 1].s == NULL) {
 			if (!skips)
 				return keyring_substituted(
 				    e, "the key of an older epoch is missing");
 			continue;
 		}
-		if (take_epoch(k, circle, epoch, o->list, o->n, &o->noise, e) <
-		    0)
+		if (take_epoch(k, o, epoch, e) < 0)
 			return -1;
 		skips = k->epochs[epoch - 1].skips;
 	}

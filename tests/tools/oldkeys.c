@@ -63,17 +63,15 @@ open_keys(struct work *w, const struct devkey *account, struct err *e)
 {
 	w->keys = keyring_new(&w->account.uid);
 	for (struct scan s = scan_of(buf_bytes(&w->envelopes)); s.n > 0;) {
-		OWN(secret_free) struct secret *key = NULL;
-		enum category c;
-		uint32_t epoch;
-		bool names;
-		if (keyring_escrow_open(scan_v16(&s), &w->circle, account, &c,
-			&epoch, &names, &key, e) < 0)
+		OWN(keyring_escrowed_free)
+		struct keyring_escrowed got = { .key = NULL };
+		if (keyring_escrow_open(
+			scan_v16(&s), &w->circle, account, &got, e) < 0)
 			return -1;
-		if (!names) {
-			keyring_put_category(w->keys, c, epoch, key);
-			w->epochs = epoch > w->epochs ? epoch : w->epochs;
-		}
+		if (got.names)
+			continue;
+		keyring_put_category(w->keys, got.category, got.epoch, got.key);
+		w->epochs = got.epoch > w->epochs ? got.epoch : w->epochs;
 	}
 	return 0;
 }

@@ -484,18 +484,17 @@ the_escrow_opens_what_standard_protection_covers(void **state)
 	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
 	struct scan s = scan_of(buf_bytes(&all));
 	while (s.n > 0) {
-		OWN(secret_free) struct secret *got = NULL;
+		OWN(keyring_escrowed_free)
+		struct keyring_escrowed got = { .key = NULL };
 		struct err e = { 0 };
-		enum category c;
-		uint32_t epoch;
-		bool names;
-		assert_int_equal(keyring_escrow_open(scan_v16(&s), &w->circle,
-				     key, &c, &epoch, &names, &got, &e),
+		assert_int_equal(keyring_escrow_open(
+				     scan_v16(&s), &w->circle, key, &got, &e),
 		    0);
-		expect_same(got,
-		    names ? keyring_names(w->own, c)
-			  : keyring_category(w->own, c, epoch));
-		seen[names ? 0 : epoch][c]++;
+		enum category c = got.category;
+		expect_same(got.key,
+		    got.names ? keyring_names(w->own, c)
+			      : keyring_category(w->own, c, got.epoch));
+		seen[got.names ? 0 : got.epoch][c]++;
 	}
 	for (unsigned i = 0; i < 3; i++)
 		for (unsigned c = 0; c < CATEGORY_END; c++)
@@ -516,15 +515,12 @@ the_escrow_opens_nothing_else(void **state)
 	keyring_bundle(
 	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
 	for (struct scan s = scan_of(buf_bytes(&all)); s.n > 0; n++) {
-		OWN(secret_free) struct secret *got = NULL;
+		OWN(keyring_escrowed_free)
+		struct keyring_escrowed got = { .key = NULL };
 		struct err e = { 0 };
-		enum category c;
-		uint32_t epoch;
-		bool names;
 		x = scan_v16(&s);
-		assert_int_equal(keyring_escrow_open(x, &w->circle, key, &c,
-				     &epoch, &names, &got, &e),
-		    -1);
+		assert_int_equal(
+		    keyring_escrow_open(x, &w->circle, key, &got, &e), -1);
 		assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 	}
 	assert_true(n > 10);

@@ -171,8 +171,8 @@ confirm_lost(struct verify *v, const struct pack_ref *p, struct err *e)
 	struct repo_part *part = repo_part(v->repo, (enum category)p->category);
 	struct err why;
 
-	if (d->ops->blob_get(
-		d, zcopy_zone(part->zone), &p->id, 0, 1, &first, &why) == 0 ||
+	if (d->ops->blob_get(d, zcopy_zone(part->zone), &p->id,
+		(struct depot_part){ 0, 1 }, &first, &why) == 0 ||
 	    why.code == ERR_NOT_FOUND || is_damage(&why)) {
 		missing_pack(v, p);
 		return 0;

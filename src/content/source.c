@@ -157,7 +157,7 @@ fetch(struct source *s, enum category c, const struct ptable *t,
 
 	buf_clear(&s->sealed);
 	return d->ops->blob_get(d, zcopy_zone(repo_part(s->repo, c)->zone),
-	    &t->pack, offset, n, &s->sealed, e);
+	    &t->pack, (struct depot_part){ offset, n }, &s->sealed, e);
 }
 
 static int

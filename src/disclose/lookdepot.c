@@ -92,7 +92,7 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 
 static int
 blob_get(struct depot *d, const struct id *zone, const struct id *id,
-    uint64_t offset, size_t n, struct buf *out, struct err *e)
+    struct depot_part part, struct buf *out, struct err *e)
 {
 	const struct look *l = of(d);
 	const struct holding_blob *b = holding_blob_find(l->z, id);
@@ -105,10 +105,11 @@ blob_get(struct depot *d, const struct id *zone, const struct id *id,
 		    e, ERR_BLOB_MISSING, "there is no blob %s", id_text(id).s);
 	if (holding_blob_open(l->h, l->z, b, &fd, e) < 0)
 		return -1;
-	if (n == 0)
-		n = (size_t)b->size;
-	uint8_t *p = buf_grow(out, n);
-	if (file_pread_full(fd, p, n, offset, &got, e) < 0 || got != n) {
+	if (part.n == 0)
+		part.n = (size_t)b->size;
+	uint8_t *p = buf_grow(out, part.n);
+	if (file_pread_full(fd, p, part.n, part.offset, &got, e) < 0 ||
+	    got != part.n) {
 		out->n = before;
 		return err_set(e, ERR_BLOB_TRUNCATED,
 		    "blob %s is shorter than what was stored", id_text(id).s);

@@ -18,6 +18,12 @@ struct depot_sink {
 	void *ctx;
 };
 
+/* Bytes [offset, offset + n) of a blob; n 0: all of it. */
+struct depot_part {
+	uint64_t offset;
+	size_t n;
+};
+
 struct depot_ops {
 	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
 	int (*commit)(struct depot *d, const struct id *zone, enum category c,
@@ -28,9 +34,9 @@ struct depot_ops {
 	    unsigned wait_s, const struct depot_sink *sink, struct err *e);
 	int (*blob_put)(struct depot *d, const struct id *zone,
 	    const struct id *id, struct bytes body, struct err *e);
-	/* Append bytes [offset, offset + n) of a blob; n 0: all of it. */
+	/* Append a part of a blob. */
 	int (*blob_get)(struct depot *d, const struct id *zone,
-	    const struct id *id, uint64_t offset, size_t n, struct buf *out,
+	    const struct id *id, struct depot_part part, struct buf *out,
 	    struct err *e);
 	int (*blob_delete)(struct depot *d, const struct id *zone,
 	    const struct id *id, struct err *e);

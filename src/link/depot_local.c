@@ -135,7 +135,7 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 
 static int
 blob_get(struct depot *d, const struct id *zone, const struct id *id,
-    uint64_t offset, size_t n, struct buf *out, struct err *e)
+    struct depot_part part, struct buf *out, struct err *e)
 {
 	struct zone_key key = key_of(d, zone);
 	OWN(fd_close) int fd = -1;
@@ -148,10 +148,11 @@ blob_get(struct depot *d, const struct id *zone, const struct id *id,
 			e->code = ERR_BLOB_MISSING;
 		return known(d, e);
 	}
-	if (n == 0)
-		n = (size_t)blob.sum.size;
-	uint8_t *p = buf_grow(out, n);
-	if (file_pread_full(fd, p, n, offset, &got, e) < 0 || got != n) {
+	if (part.n == 0)
+		part.n = (size_t)blob.sum.size;
+	uint8_t *p = buf_grow(out, part.n);
+	if (file_pread_full(fd, p, part.n, part.offset, &got, e) < 0 ||
+	    got != part.n) {
 		out->n = before;
 		return err_set(e, ERR_BLOB_TRUNCATED,
 		    "a blob is shorter than what was stored");

@@ -82,7 +82,7 @@ blob_put(struct depot *d, const struct id *zone, const struct id *id,
 
 static int
 blob_get(struct depot *d, const struct id *zone, const struct id *id,
-    uint64_t offset, size_t n, struct buf *out, struct err *e)
+    struct depot_part part, struct buf *out, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	size_t before = out->n;
@@ -90,21 +90,21 @@ blob_get(struct depot *d, const struct id *zone, const struct id *id,
 	blob_path(&path, zone, id);
 	struct remote_call call = { .method = "GET",
 		.path = buf_text(&path),
-		.range_from = offset,
-		.range_n = n,
-		.limit = n != 0 ? n : LIMIT_BLOB_BYTES };
+		.range_from = part.offset,
+		.range_n = part.n,
+		.limit = part.n != 0 ? part.n : LIMIT_BLOB_BYTES };
 	if (remote_call(remote_of(d), &call, out, e) < 0) {
 		/* It was there once: its record says so. */
 		if (e->code == ERR_NOT_FOUND)
 			e->code = ERR_BLOB_MISSING;
 		return -1;
 	}
-	if (n != 0 && out->n - before != n) {
+	if (part.n != 0 && out->n - before != part.n) {
 		size_t got = out->n - before;
 		out->n = before;
 		return err_set(e, ERR_BLOB_TRUNCATED,
 		    "the server sent %zu bytes of a blob instead of %zu", got,
-		    n);
+		    part.n);
 	}
 	return 0;
 }

@@ -171,8 +171,8 @@ end_visit(const char *dir, struct err *e)
 	struct err over;
 
 	if (visit_open(dir, &v, &over) == 0 &&
-	    control_call(v->remote, "DELETE", "/v1/session", NULL, false, NULL,
-		&over) < 0 &&
+	    control_call(
+		v->remote, "DELETE", "/v1/session", NULL, NULL, &over) < 0 &&
 	    over.code != ERR_SESSION_EXPIRED) {
 		*e = over;
 		return -1;

@@ -113,8 +113,7 @@ revoke(struct cli *cli, struct remote *r, const char *id, struct err *e)
 			return -1;
 		buf_printf(&path, "/%s", id_text(&which).s);
 	}
-	if (control_call(
-		r, "DELETE", buf_text(&path), NULL, false, &answer, e) < 0 ||
+	if (control_call(r, "DELETE", buf_text(&path), NULL, &answer, e) < 0 ||
 	    (id == NULL && jsonio_u64(answer, "revoked", &n, e) < 0))
 		return -1;
 	cli_say(cli, "%llu app-specific %s revoked.", (unsigned long long)n,

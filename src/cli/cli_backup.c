@@ -151,8 +151,8 @@ learn_two_factor(struct self *s, struct err *e)
 
 	if (s->two_factor.n > 0)
 		return 0;
-	if (control_call(
-		s->remote, "GET", "/v1/account", NULL, false, &answer, e) < 0 ||
+	if (control_call(s->remote, "GET", "/v1/account", NULL, &answer, e) <
+		0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
 	buf_put_str(&s->two_factor, state);

@@ -72,7 +72,7 @@ confirm(struct remote *r, const char *code, struct err *e)
 
 	jsonio_put_text(ask, "code", code);
 	return control_call(
-	    r, "POST", "/v1/authenticator/confirm", ask, false, &answer, e);
+	    r, "POST", "/v1/authenticator/confirm", ask, &answer, e);
 }
 
 struct adding {
@@ -128,7 +128,7 @@ authenticator_confirm(void *line, const void *options, struct err *e)
 		return -1;
 	jsonio_put_text(ask, "code", cli->line.args[0]);
 	if (control_call(a.remote, "POST", "/v1/authenticator/confirm", ask,
-		false, &answer, e) < 0 ||
+		&answer, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;
 	cli_say(
@@ -260,8 +260,7 @@ lost(struct cli *cli, struct remote *r, struct err *e)
 		    "day. Next: aumbry authenticator add");
 		return 0;
 	}
-	if (control_call(
-		r, "POST", "/v1/factors/lost", NULL, false, &answer, e) < 0 ||
+	if (control_call(r, "POST", "/v1/factors/lost", NULL, &answer, e) < 0 ||
 	    jsonio_u64(answer, "ready_ms", &ready_ms, e) < 0)
 		return -1;
 	OWN(mem_free) char *when = cli_time(ready_ms);
@@ -291,7 +290,7 @@ two_factor_not_lost(void *line, const void *options, struct err *e)
 	return cli_account(line, &a, e) < 0
 	    ? -1
 	    : control_call(
-		  a.remote, "DELETE", "/v1/factors/lost", NULL, false, NULL, e);
+		  a.remote, "DELETE", "/v1/factors/lost", NULL, NULL, e);
 }
 
 static int
@@ -316,8 +315,7 @@ two_factor_status(void *line, const void *options, struct err *e)
 
 	(void)options;
 	if (cli_account(line, &a, e) < 0 ||
-	    control_call(
-		a.remote, "GET", "/v1/account", NULL, false, &answer, e) < 0)
+	    control_call(a.remote, "GET", "/v1/account", NULL, &answer, e) < 0)
 		return -1;
 	return print_state(line, answer, e);
 }

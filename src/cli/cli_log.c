@@ -142,8 +142,8 @@ read_all(struct remote *r, int64_t from, json_t *out, struct err *e)
 
 		buf_printf(&path, "/v1/log?since=%lld&before=%llu",
 		    (long long)from, (unsigned long long)before);
-		if (control_call(
-			r, "GET", buf_text(&path), NULL, false, &answer, e) < 0)
+		if (control_call(r, "GET", buf_text(&path), NULL, &answer, e) <
+		    0)
 			return -1;
 		(void)json_array_extend(out, json_object_get(answer, "events"));
 		if (json_object_get(answer, "next") == NULL)

@@ -51,8 +51,7 @@ confirm(
 	const char *address = "";
 
 	jsonio_put_text(ask, "code", code);
-	if (control_call(
-		r, "POST", "/v1/mail/confirm", ask, false, &answer, e) < 0 ||
+	if (control_call(r, "POST", "/v1/mail/confirm", ask, &answer, e) < 0 ||
 	    jsonio_text(answer, "address", &address, e) < 0)
 		return -1;
 	OWN(mem_free) char *shown = cli_shown(bytes_str(address));

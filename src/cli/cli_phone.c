@@ -54,8 +54,8 @@ confirm(
 	const char *number = "", *state = "";
 
 	jsonio_put_text(ask, "code", code);
-	if (control_call(
-		r, "POST", "/v1/phones/confirm", ask, false, &answer, e) < 0 ||
+	if (control_call(r, "POST", "/v1/phones/confirm", ask, &answer, e) <
+		0 ||
 	    jsonio_text(answer, "number", &number, e) < 0 ||
 	    jsonio_text(answer, "two_factor", &state, e) < 0)
 		return -1;

@@ -41,8 +41,8 @@ show(struct cli *cli, struct self *s, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 	bool standard = s->circle.protection == PROTECTION_STANDARD;
 
-	if (control_call(s->remote, "GET", "/v1/protection", NULL, false,
-		&answer, e) < 0)
+	if (control_call(s->remote, "GET", "/v1/protection", NULL, &answer, e) <
+	    0)
 		return -1;
 	bool waits = jsonio_true(answer, "escrow_waits");
 	if (cli->line.json) {

@@ -40,7 +40,7 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t hits = 0;
 
-	if (control_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", t->path, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, t->field);
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -72,7 +72,7 @@ cli_list(const struct cli *cli, struct remote *r, const struct cli_things *t,
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (control_call(r, "GET", t->path, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", t->path, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, t->field);
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -252,7 +252,7 @@ cli_stepped(struct cli *cli, struct remote *r, const struct cli_proof *p,
 }
 
 typedef int call_fn(struct remote *r, const char *method, const char *path,
-    const json_t *in, bool bare, json_t **out, struct err *e);
+    const json_t *in, json_t **out, struct err *e);
 
 struct one_call {
 	call_fn *call;
@@ -265,8 +265,7 @@ one_call(void *ctx, struct err *e)
 	const struct one_call *one = ctx;
 	const struct cli_call *c = one->c;
 
-	return one->call(
-	    c->remote, c->method, c->path, c->in, false, c->out, e);
+	return one->call(c->remote, c->method, c->path, c->in, c->out, e);
 }
 
 int

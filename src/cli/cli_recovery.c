@@ -98,8 +98,8 @@ status(struct cli *cli, struct self *s, struct err *e)
 	size_t n;
 
 	if (recovery_all(s, &list, &n, e) < 0 ||
-	    control_call(
-		s->remote, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+	    control_call(s->remote, "GET", "/v1/recovery", NULL, &answer, e) <
+		0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
 	if (cli->line.json) {
@@ -341,7 +341,7 @@ only_one(struct cli *cli, struct remote *r, struct id *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (control_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", "/v1/recovery", NULL, &answer, e) < 0)
 		return -1;
 	const json_t *open = json_object_get(answer, "open");
 	size_t n = json_array_size(open);
@@ -390,8 +390,7 @@ stop(void *line, const void *options, struct err *e)
 	if (cli_account(cli, &a, e) < 0 || open_one(cli, a.remote, &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/recovery/%s/stop", id_text(&id).s);
-	if (control_call(
-		a.remote, "POST", buf_text(&path), NULL, false, NULL, e) < 0)
+	if (control_call(a.remote, "POST", buf_text(&path), NULL, NULL, e) < 0)
 		return -1;
 	cli_say(cli, "The recovery is stopped.");
 	return 0;

@@ -44,7 +44,7 @@ list(struct cli *cli, struct remote *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (control_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", KEYS, NULL, &answer, e) < 0)
 		return -1;
 	if (cli->line.json) {
 		cli_print_json(json_incref(answer));
@@ -68,7 +68,7 @@ free_name(struct remote *r, struct buf *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (control_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", KEYS, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *keys = json_object_get(answer, "keys");
 	for (unsigned n = 1;; n++) {

@@ -71,8 +71,8 @@ session_end_one(void *line, const void *options, struct err *e)
 	    cli_find_id(a.remote, &sessions, cli->line.args[0], &id, e) < 0)
 		return -1;
 	buf_printf(&path, "/v1/sessions/%s", id_text(&id).s);
-	if (control_call(
-		a.remote, "DELETE", buf_text(&path), NULL, false, NULL, e) < 0)
+	if (control_call(a.remote, "DELETE", buf_text(&path), NULL, NULL, e) <
+	    0)
 		return -1;
 	cli_say(cli, "That session has ended.");
 	return 0;

@@ -67,7 +67,7 @@ load(struct status *t, struct err *e)
 {
 	return cli_self(t->cli, &t->self, e) < 0 ||
 		self_state(t->self, e) < 0 ||
-		control_call(t->self->remote, "GET", "/v1/account", NULL, false,
+		control_call(t->self->remote, "GET", "/v1/account", NULL,
 		    &t->account, e) < 0 ||
 		jsonio_text(t->account, "two_factor", &t->two_factor, e) < 0 ||
 		jsonio_u64(t->account, "used_bytes", &t->used, e) < 0 ||
@@ -165,8 +165,8 @@ look_at_recovery(struct status *t, struct err *e)
 	size_t i;
 	json_t *v;
 
-	if (control_call(t->self->remote, "GET", "/v1/recovery", NULL, false,
-		&answer, e) < 0)
+	if (control_call(
+		t->self->remote, "GET", "/v1/recovery", NULL, &answer, e) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "open"), i, v)
 	{
@@ -285,8 +285,8 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 	const char *two_factor = "";
 
 	if (visit_open(dir, &v, e) < 0 ||
-	    control_call(v->remote, "GET", "/v1/account", NULL, false, &account,
-		e) < 0 ||
+	    control_call(v->remote, "GET", "/v1/account", NULL, &account, e) <
+		0 ||
 	    jsonio_text(account, "two_factor", &two_factor, e) < 0)
 		return -1;
 	if (cli->line.json) {

@@ -56,8 +56,8 @@ named_by_server(struct self *s, uint8_t sign_pk[static SIG_PK_BYTES],
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf key = { 0 };
 
-	if (control_call(s->remote, "GET", "/v1/protection", NULL, false,
-		&answer, e) < 0)
+	if (control_call(s->remote, "GET", "/v1/protection", NULL, &answer, e) <
+	    0)
 		return -1;
 	*named = json_object_get(answer, "escrow") != NULL;
 	if (!*named)
@@ -115,7 +115,7 @@ fetch(struct self *s, struct buf *out, struct err *e)
 		OWN(buf_free) struct buf lines = { 0 };
 		buf_printf(&path, "/v1/escrow/journal?since=%llu",
 		    (unsigned long long)n);
-		if (control_call(s->remote, "GET", buf_text(&path), NULL, false,
+		if (control_call(s->remote, "GET", buf_text(&path), NULL,
 			&answer, e) < 0 ||
 		    jsonio_list(answer, "lines", 65536, &lines, e) < 0)
 			return -1;

@@ -22,7 +22,7 @@ login_server(
 {
 	uint64_t time_ms, hours = LIMIT_MATURE_HOURS;
 
-	if (control_call(r, "GET", "/v1/server", NULL, true, server, e) < 0 ||
+	if (control_call_bare(r, "GET", "/v1/server", NULL, server, e) < 0 ||
 	    jsonio_u64(*server, "time_ms", &time_ms, e) < 0)
 		return -1;
 	int64_t skew = now_ms() - (int64_t)time_ms;
@@ -56,8 +56,6 @@ int
 login_start(struct remote *r, const char *name, struct bytes password,
     struct login *out, struct err *e)
 {
-	const char *path =
-	    name != NULL ? "/v1/signin/start" : "/v1/step-up/start";
 	OWN(opaque_free) struct opaque *o = opaque_new(password);
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
@@ -71,8 +69,10 @@ login_start(struct remote *r, const char *name, struct bytes password,
 	if (out->known != NULL)
 		jsonio_put_text(ask, "known", out->known);
 	jsonio_put_bytes(ask, "ke1", bytes_of(ke1, sizeof ke1));
-	if (control_call(r, "POST", path, ask, name != NULL, &answer, e) < 0 ||
-	    login_ksf(answer, &ksf, e) < 0 ||
+	int rc = name != NULL
+	    ? control_call_bare(r, "POST", "/v1/signin/start", ask, &answer, e)
+	    : control_call(r, "POST", "/v1/step-up/start", ask, &answer, e);
+	if (rc < 0 || login_ksf(answer, &ksf, e) < 0 ||
 	    jsonio_id(answer, "login", &out->id, e) < 0 ||
 	    jsonio_bytes(answer, "ke2", OPAQUE_KE2, &ke2, e) < 0)
 		return -1;
@@ -112,8 +112,7 @@ prove_password(struct remote *r, struct bytes password, struct login *out,
 		return -1;
 	jsonio_put_id(ask, "login", &out->id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(out->ke3, sizeof out->ke3));
-	return control_call(
-	    r, "POST", "/v1/step-up/finish", ask, false, half, e);
+	return control_call(r, "POST", "/v1/step-up/finish", ask, half, e);
 }
 
 int

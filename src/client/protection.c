@@ -17,8 +17,8 @@ two_factor_on(struct self *s, bool *on, struct err *e)
 	OWN(jsonio_free) json_t *account = NULL;
 	const char *state = "";
 
-	if (control_call(s->remote, "GET", "/v1/account", NULL, false, &account,
-		e) < 0 ||
+	if (control_call(s->remote, "GET", "/v1/account", NULL, &account, e) <
+		0 ||
 	    jsonio_text(account, "two_factor", &state, e) < 0)
 		return -1;
 	*on = strcmp(state, "on") == 0;
@@ -118,7 +118,7 @@ open_level(struct self *s, const struct digest *seen, struct err *e)
 	struct circle_escrow escrow;
 
 	return control_call(s->remote, "POST", "/v1/protection/escrow", NULL,
-		   false, &answer, e) < 0 ||
+		   &answer, e) < 0 ||
 		release_escrow(s->remote, answer, &s->uid, &escrow, e) < 0 ||
 		check_seen(&escrow, seen, e) < 0
 	    ? -1
@@ -138,7 +138,7 @@ protection_standard(struct self *s, const struct login *l,
 		return -1;
 	release_register(l->export_key, &s->uid, s->key, &s->dev_id, key);
 	return control_call(s->remote, "POST", "/v1/protection/release-key",
-		   key, false, NULL, e) < 0
+		   key, NULL, e) < 0
 	    ? -1
 	    : local_put(s->local, UNFINISHED, bytes_str(""), e);
 }

@@ -116,8 +116,7 @@ have_sent(struct proving *x, struct err *e)
 			return -1;
 		jsonio_put_id(ask, "number", &id);
 	}
-	if (control_call(
-		x->r, "POST", "/v1/factors/send", ask, false, &sent, e) < 0)
+	if (control_call(x->r, "POST", "/v1/factors/send", ask, &sent, e) < 0)
 		return -1;
 	if (x->p->sent != NULL)
 		x->p->sent(x->p->ctx, x->way, x->offered, sent);
@@ -184,8 +183,7 @@ prove_once(
 		return -1;
 	jsonio_put_text(ask, "method", x->way);
 	jsonio_put_text(ask, "code", buf_text(&code));
-	return control_call(
-	    x->r, "POST", "/v1/factors/prove", ask, false, answer, e);
+	return control_call(x->r, "POST", "/v1/factors/prove", ask, answer, e);
 }
 
 int

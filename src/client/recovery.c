@@ -62,8 +62,7 @@ write_note(struct self *s, const struct recovery_info *i, struct err *e)
 static int
 server_list(struct self *s, json_t **out, struct err *e)
 {
-	return control_call(
-	    s->remote, "GET", "/v1/recovery", NULL, false, out, e);
+	return control_call(s->remote, "GET", "/v1/recovery", NULL, out, e);
 }
 
 static const json_t *
@@ -308,8 +307,8 @@ recovery_half(
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, "/v1/recovery/%s/half", id_text(keyref).s);
-	return control_call(s->remote, "GET", buf_text(&path), NULL, false,
-		   &answer, e) < 0
+	return control_call(
+		   s->remote, "GET", buf_text(&path), NULL, &answer, e) < 0
 	    ? -1
 	    : jsonio_bytes(answer, "half", RECSEED_HALF, half, e);
 }

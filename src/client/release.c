@@ -99,8 +99,7 @@ release_ask(struct remote *r, const struct secret *export_key,
 	struct escrow_ask a = { .uid = *uid, .time_ms = (uint64_t)now_ms() };
 	uint8_t sig[SIG_BYTES];
 
-	if (control_call(
-		r, "POST", "/v1/release/nonce", NULL, false, &first, e) < 0 ||
+	if (control_call(r, "POST", "/v1/release/nonce", NULL, &first, e) < 0 ||
 	    jsonio_bytes(first, "nonce", ESCROW_NONCE, &nonce, e) < 0)
 		return -1;
 	out->key = devkey_new(&once);
@@ -115,8 +114,7 @@ release_ask(struct remote *r, const struct secret *export_key,
 	devkey_sign(sign, SIG_RELEASE, buf_bytes(&m), sig);
 	jsonio_put_bytes(ask, "ask", buf_bytes(&m));
 	jsonio_put_bytes(ask, "sig", bytes_of(sig, sizeof sig));
-	return control_call(r, "POST", "/v1/release", ask, false, &answer, e) <
-		0
+	return control_call(r, "POST", "/v1/release", ask, &answer, e) < 0
 	    ? -1
 	    : jsonio_bytes(answer, "released", 0, &out->bytes, e);
 }

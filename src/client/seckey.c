@@ -165,8 +165,7 @@ send_assertion(struct remote *r, const struct fido_assertion *a,
 	jsonio_put_bytes(
 	    ask, "authenticator_data", buf_bytes(&a->authenticator_data));
 	jsonio_put_bytes(ask, "signature", buf_bytes(&a->signature));
-	return control_call(
-	    r, "POST", "/v1/factors/prove", ask, false, answer, e);
+	return control_call(r, "POST", "/v1/factors/prove", ask, answer, e);
 }
 
 int
@@ -182,8 +181,7 @@ seckey_prove(struct remote *r, const struct fido_ask *ask, const struct id *uid,
 	struct fido_site site;
 	struct digest d;
 
-	if (control_call(r, "POST", "/v1/factors/key", NULL, false, &asked, e) <
-		0 ||
+	if (control_call(r, "POST", "/v1/factors/key", NULL, &asked, e) < 0 ||
 	    take_site(r, asked, "webauthn.get", &site, &client, e) < 0 ||
 	    take_credentials(asked, &ids, e) < 0)
 		return -1;
@@ -325,7 +323,7 @@ give(const struct seckey_new *a, const struct seckey_made *made,
 		jsonio_put_id(ask, "member", &m->device.dev_id);
 		jsonio_put_bytes(ask, "birth_pin", buf_bytes(&m->pin));
 	}
-	if (control_call(a->remote, "POST", KEYS, ask, false, &answer, e) < 0 ||
+	if (control_call(a->remote, "POST", KEYS, ask, &answer, e) < 0 ||
 	    jsonio_u64(answer, "keys", &out->keys, e) < 0)
 		return -1;
 	out->on = jsonio_true(answer, "on");

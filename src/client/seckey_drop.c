@@ -23,7 +23,7 @@ members_of(struct remote *r, const char *which, struct gone *out, bool *on,
 	OWN(jsonio_free) json_t *answer = NULL;
 	bool found = false;
 
-	if (control_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", KEYS, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *keys = json_object_get(answer, "keys");
 	*on = jsonio_true(answer, "on");
@@ -122,7 +122,7 @@ ask_server(struct remote *r, const char *which, bool dry, struct err *e)
 		jsonio_put_text(ask, "name", which);
 	if (dry)
 		jsonio_put_true(ask, "dry_run", true);
-	return control_call(r, "POST", KEYS "/remove", ask, false, &answer, e);
+	return control_call(r, "POST", KEYS "/remove", ask, &answer, e);
 }
 
 int
@@ -169,7 +169,7 @@ seckey_settle(struct remote *r, struct self *s, struct err *e)
 		return -1;
 	if (kept.n == 0)
 		return 0;
-	if (control_call(r, "GET", KEYS, NULL, false, &answer, e) < 0)
+	if (control_call(r, "GET", KEYS, NULL, &answer, e) < 0)
 		return -1;
 	struct scan p = scan_of(buf_bytes(&kept));
 	while (p.n >= ID_BYTES) {

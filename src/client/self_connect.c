@@ -103,8 +103,8 @@ found(struct self *s, bool *founding, struct err *e)
 	*founding = true;
 	if (jsonio_parse(buf_bytes(&f.request), &ask, e) < 0)
 		return -1;
-	if (control_act(s->remote, "POST", "/v1/signup/finish", ask, true,
-		&answer, e) == 0)
+	if (control_act_bare(
+		s->remote, "POST", "/v1/signup/finish", ask, &answer, e) == 0)
 		return 0;
 	if (err_http(e->code) / 100 == 4)
 		return refused(s, e);

@@ -24,8 +24,8 @@ self_new_password(
 		return -1;
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
-	if (control_call(s->remote, "POST", "/v1/password/start", ask, false,
-		&started, e) < 0 ||
+	if (control_call(s->remote, "POST", "/v1/password/start", ask, &started,
+		e) < 0 ||
 	    login_record(opaque, started, &s->circle, finish, &export_key, e) <
 		0 ||
 	    jsonio_bytes(finish, "record", OPAQUE_RECORD, &record, e) < 0)
@@ -38,8 +38,8 @@ self_new_password(
 	login_mac(l, "aumbry password v1", buf_bytes(&m), &mac);
 	jsonio_put_id(finish, "login", &l->id);
 	jsonio_put_bytes(finish, "mac", bytes_of(mac.b, DIGEST_BYTES));
-	if (control_call(s->remote, "POST", "/v1/password/finish", finish,
-		false, NULL, e) == 0)
+	if (control_call(
+		s->remote, "POST", "/v1/password/finish", finish, NULL, e) == 0)
 		return 0;
 	return act_unknown(e)
 	    ? err_remedy(e,

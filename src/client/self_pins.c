@@ -99,8 +99,7 @@ self_freshpin_renew(struct self *s, struct err *e)
 		return -1;
 	put_pins(s, list);
 	if (json_array_size(list) > 0 &&
-	    control_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e) <
-		0)
+	    control_call(s->remote, "POST", "/v1/pins", ask, NULL, e) < 0)
 		return -1;
 	return local_put(s->local, "pinned", buf_bytes(&now), e);
 }

@@ -105,8 +105,8 @@ fill(struct self *s, const struct circle *c)
 		return;
 	jsonio_put_list(ask, "envelopes", buf_bytes(&more));
 	/* When it fails, the next keyring that is fetched shows it again. */
-	if (control_call(s->remote, "POST", "/v1/keyring", ask, false, NULL,
-		&ignored) < 0)
+	if (control_call(
+		s->remote, "POST", "/v1/keyring", ask, NULL, &ignored) < 0)
 		return;
 }
 

@@ -201,8 +201,8 @@ begin(const struct self_signup *a, struct err *e)
 	/* The escrow makes a key only for who may begin an account. */
 	if (standard && a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
-	return control_call(remote, "POST", "/v1/signup/start", ask, true,
-		   &started, e) < 0 ||
+	return control_call_bare(
+		   remote, "POST", "/v1/signup/start", ask, &started, e) < 0 ||
 		jsonio_id(started, "uid", &uid, e) < 0 ||
 		(standard &&
 		    release_escrow(remote, started, &uid, &f.escrow, e) < 0) ||

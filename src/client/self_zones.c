@@ -186,8 +186,7 @@ self_adopt_zones(struct self *s, struct err *e)
 	json_t *v;
 
 	if (self_state(s, e) < 0 ||
-	    control_call(
-		s->remote, "GET", "/v1/zones", NULL, false, &answer, e) < 0)
+	    control_call(s->remote, "GET", "/v1/zones", NULL, &answer, e) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "zones"), i, v)
 	{

@@ -34,8 +34,8 @@ put_proof(
 
 	jsonio_put_id(ask, "uid", &w->uid);
 	jsonio_put_id(ask, "dev_id", &w->dev_id);
-	if (control_call(r, "POST", "/v1/session/challenge", ask, true,
-		&challenge, e) < 0 ||
+	if (control_call_bare(
+		r, "POST", "/v1/session/challenge", ask, &challenge, e) < 0 ||
 	    jsonio_bytes(challenge, "nonce", 32, &nonce, e) < 0)
 		return -1;
 	id_random(&device_nonce);
@@ -68,7 +68,7 @@ session_open(struct remote *r, const struct session_who *w, json_t **answer,
 	OWN(jsonio_free) json_t *ask = json_object();
 
 	return put_proof(r, w, ask, e) < 0 ||
-		control_call(r, "POST", "/v1/session", ask, true, answer, e) < 0
+		control_call_bare(r, "POST", "/v1/session", ask, answer, e) < 0
 	    ? not_expired(e)
 	    : 0;
 }
@@ -82,8 +82,8 @@ session_left(struct remote *r, const struct session_who *w, uint32_t since,
 
 	jsonio_put_u64(ask, "since", since);
 	return put_proof(r, w, ask, e) < 0 ||
-		control_call(
-		    r, "POST", "/v1/session/left", ask, true, &answer, e) < 0
+		control_call_bare(
+		    r, "POST", "/v1/session/left", ask, &answer, e) < 0
 	    ? not_expired(e)
 	    : jsonio_list(answer, "entries", LIMIT_CIRCLE_ENTRIES, entries, e);
 }
@@ -93,7 +93,6 @@ session_end(struct remote *r)
 {
 	struct err ignored;
 
-	if (control_call(
-		r, "DELETE", "/v1/session", NULL, false, NULL, &ignored) < 0)
+	if (control_call(r, "DELETE", "/v1/session", NULL, NULL, &ignored) < 0)
 		return;
 }

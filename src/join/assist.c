@@ -204,8 +204,7 @@ assist_find(struct self *s, const struct secret *code, const char *start,
 
 	if (strlen(start) >= ASSIST_NAMED)
 		jsonio_put_text(ask, "request", start);
-	if (control_call(
-		s->remote, "POST", "/v1/assist", ask, false, &answer, e) < 0)
+	if (control_call(s->remote, "POST", "/v1/assist", ask, &answer, e) < 0)
 		return -1;
 	const json_t *rows = json_object_get(answer, "recoveries");
 	list = mem_array(json_array_size(rows), sizeof *list);
@@ -223,8 +222,7 @@ assist_drill(struct self *s, const struct secret *code, struct err *e)
 	OWN(jsonio_free) json_t *ask = ask_with(code);
 
 	jsonio_put_true(ask, "drill", true);
-	return control_call(
-	    s->remote, "POST", "/v1/assist", ask, false, NULL, e);
+	return control_call(s->remote, "POST", "/v1/assist", ask, NULL, e);
 }
 
 /* ---- helping ---- */
@@ -307,13 +305,12 @@ assist_help(
 	*begun = false;
 	buf_printf(&path, "/v1/assist/%s", id_text(&h->to->id).s);
 	if (pair_count_fail(s, false, e) < 0 ||
-	    control_call(
-		s->remote, "POST", buf_text(&path), ask, false, NULL, e) < 0)
+	    control_call(s->remote, "POST", buf_text(&path), ask, NULL, e) < 0)
 		return -1;
 	if (help(s, h, &c, begun, e) == 0)
 		return 0;
 	/* Another try, or another contact, may follow. */
 	(void)!control_call(
-	    s->remote, "DELETE", buf_text(&path), NULL, false, NULL, &ignored);
+	    s->remote, "DELETE", buf_text(&path), NULL, NULL, &ignored);
 	return -1;
 }

@@ -46,8 +46,7 @@ lend_list(struct self *s, struct lend_open **out, size_t *n, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(mem_free) struct lend_open *list = NULL;
 
-	if (control_call(s->remote, "GET", LEND_PATH, NULL, false, &answer, e) <
-	    0)
+	if (control_call(s->remote, "GET", LEND_PATH, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *rows = json_object_get(answer, "visits");
 	list = mem_array(json_array_size(rows), sizeof *list);
@@ -65,8 +64,7 @@ tell(struct self *s, const struct id *visit, const char *what, struct err *e)
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, LEND_PATH "/%s/%s", id_text(visit).s, what);
-	return control_call(
-	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
+	return control_call(s->remote, "POST", buf_text(&path), NULL, NULL, e);
 }
 
 int

@@ -37,8 +37,8 @@ open_visit(struct guest *g, struct err *e)
 		.path = LEND_PATH,
 		.side = RELAY_SIDE_NEW,
 		.deadline_ms = now_ms() + g->a->timeout_s * 1000LL };
-	return control_call(g->visit->remote, "POST", LEND_PATH, ask, false,
-		   &answer, e) < 0
+	return control_call(
+		   g->visit->remote, "POST", LEND_PATH, ask, &answer, e) < 0
 	    ? -1
 	    : jsonio_id(answer, "visit", &g->c.join, e);
 }

@@ -76,8 +76,8 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 		    ask, "machine", bytes_of(machine.b, DIGEST_BYTES));
 	jsonio_put_bytes(ask, "nonce", bytes_of(n->nonce.b, ID_BYTES));
 	jsonio_put_bytes(ask, "mac", bytes_of(mac.b, DIGEST_BYTES));
-	if (control_call(n->remote, "POST", "/v1/signin/finish", ask, true,
-		answer, e) < 0 ||
+	if (control_call_bare(
+		n->remote, "POST", "/v1/signin/finish", ask, answer, e) < 0 ||
 	    jsonio_id(*answer, "uid", &n->uid, e) < 0 ||
 	    jsonio_id(*answer, "join", &n->join, e) < 0 ||
 	    jsonio_text(*answer, "token", &token, e) < 0)

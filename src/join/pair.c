@@ -80,8 +80,7 @@ join_verb(
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, "/v1/joins/%s/%s", id_text(join).s, verb);
-	return control_call(
-	    s->remote, "POST", buf_text(&path), NULL, false, NULL, e);
+	return control_call(s->remote, "POST", buf_text(&path), NULL, NULL, e);
 }
 
 int
@@ -94,7 +93,7 @@ int
 pair_allow_again(struct self *s, struct err *e)
 {
 	return control_call(
-	    s->remote, "POST", "/v1/joins/allow-again", NULL, false, NULL, e);
+	    s->remote, "POST", "/v1/joins/allow-again", NULL, NULL, e);
 }
 
 static const struct device *

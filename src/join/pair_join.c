@@ -345,8 +345,8 @@ pair_prompt(const struct pair_join *a, struct newcomer *me, struct err *e)
 	n.me = *me;
 	*me = (struct newcomer){ .key = NULL };
 	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&n.me.join).s);
-	if (control_call(n.me.remote, "POST", buf_text(&path), NULL, false,
-		NULL, e) < 0) {
+	if (control_call(n.me.remote, "POST", buf_text(&path), NULL, NULL, e) <
+	    0) {
 		relay_cancel(n.me.remote, &n.me.join);
 		return -1;
 	}

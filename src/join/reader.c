@@ -229,8 +229,8 @@ find_zone(struct reader *r, struct err *e)
 	size_t i;
 	json_t *v;
 
-	if (control_call(r->visit->remote, "GET", "/v1/zones", NULL, false,
-		&answer, e) < 0)
+	if (control_call(
+		r->visit->remote, "GET", "/v1/zones", NULL, &answer, e) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "zones"), i, v)
 	{

@@ -110,8 +110,8 @@ ask_state(struct recover_kept *r, json_t **answer, struct recover_state *out,
 {
 	const char *state = "";
 
-	if (control_call(
-		r->remote, "GET", "/v1/recover", NULL, false, answer, e) < 0 ||
+	if (control_call(r->remote, "GET", "/v1/recover", NULL, answer, e) <
+		0 ||
 	    jsonio_text(*answer, "state", &state, e) < 0 ||
 	    jsonio_u64(*answer, "ready_ms", &out->ready_ms, e) < 0 ||
 	    jsonio_u64(*answer, "expires_ms", &out->expires_ms, e) < 0)
@@ -158,8 +158,8 @@ recover_cancel(const char *dir, struct err *e)
 		return -1;
 	/* Without an answer it ends by itself. */
 	if (r.begin.n == 0 || recover_kept_send(dir, &r, &ignored) == 0)
-		(void)!control_call(r.remote, "DELETE", "/v1/recover", NULL,
-		    false, NULL, &ignored);
+		(void)!control_call(
+		    r.remote, "DELETE", "/v1/recover", NULL, NULL, &ignored);
 	return recover_kept_forget(dir, e);
 }
 
@@ -197,7 +197,7 @@ open_keyring(struct recover_work *w, const struct devkey *key,
 
 	w->keyring = keyring_new(&w->uid);
 	return control_call(w->r.remote, "GET", "/v1/recover/keyring", NULL,
-		   false, &answer, e) < 0 ||
+		   &answer, e) < 0 ||
 		jsonio_list(answer, "envelopes",
 		    (size_t)LIMIT_BUNDLE_ENVELOPES * w->circle.key.epoch,
 		    &envelopes, e) < 0

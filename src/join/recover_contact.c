@@ -82,8 +82,8 @@ show_half(struct recover_kept *r, const char *dir, struct err *e)
 
 	recseed_shown(r->code, &shown);
 	jsonio_put_bytes(ask, "verifier", bytes_of(shown.b, DIGEST_BYTES));
-	if (control_call(r->remote, "POST", "/v1/recover/prove", ask, false,
-		NULL, e) == 0)
+	if (control_call(
+		r->remote, "POST", "/v1/recover/prove", ask, NULL, e) == 0)
 		return 0;
 	if (e->code == ERR_RECOVERY_CODE) {
 		/* Another contact may help. */

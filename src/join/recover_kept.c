@@ -148,8 +148,8 @@ recover_kept_send(const char *dir, struct recover_kept *r, struct err *e)
 	    jsonio_parse(buf_bytes(&r->begin), &ask, e) < 0)
 		return -1;
 	remote_note_in(r->remote, local);
-	int rc = control_act(
-	    r->remote, "POST", "/v1/recover", ask, true, &answer, e);
+	int rc =
+	    control_act_bare(r->remote, "POST", "/v1/recover", ask, &answer, e);
 	if (rc < 0 && !act_unknown(e) && recover_kept_forget(dir, &ignored) < 0)
 		return -1;
 	if (rc < 0 && act_unknown(e))

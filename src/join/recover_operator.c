@@ -33,7 +33,7 @@ collect(struct recover_work *w, struct err *e)
 	w->keyring = keyring_new(&w->uid);
 	keyring_reach(w->keyring, w->circle.key.epoch);
 	return control_call(w->r.remote, "POST", "/v1/recover/collect", NULL,
-		   false, &answer, e) < 0 ||
+		   &answer, e) < 0 ||
 		jsonio_bytes(answer, "released", 0, &released, e) < 0
 	    ? -1
 	    : release_open(buf_bytes(&released), &w->circle, &w->r.id, w->r.key,

@@ -82,7 +82,7 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 	opaque_register(opaque, request);
 	jsonio_put_bytes(ask, "request", bytes_of(request, sizeof request));
 	if (control_call(w->r.remote, "POST", "/v1/recover/password", ask,
-		false, &started, e) < 0 ||
+		&started, e) < 0 ||
 	    login_record(opaque, started, &next, last, &export_key, e) < 0)
 		return -1;
 	if (next.protection == PROTECTION_STANDARD)
@@ -93,8 +93,8 @@ recover_submit(struct recover_work *w, const char *dir, struct bytes password,
 	buf_put_bytes(&entries, buf_bytes(&w->entries));
 	buf_put_v16(&entries, entry);
 	/* When the answer gets lost the next run finds that it is done. */
-	return control_call(w->r.remote, "POST", "/v1/recover/finish", last,
-		   false, NULL, e) < 0
+	return control_call(
+		   w->r.remote, "POST", "/v1/recover/finish", last, NULL, e) < 0
 	    ? -1
 	    : recover_settle_in(w, dir, buf_bytes(&entries), e);
 }

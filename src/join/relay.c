@@ -181,8 +181,8 @@ relay_end(const struct relay *c)
 	struct err ignored;
 
 	buf_printf(&path, "%s/%s", all_of(c), id_text(&c->join).s);
-	if (control_call(c->remote, "DELETE", buf_text(&path), NULL, false,
-		NULL, &ignored) < 0)
+	if (control_call(
+		c->remote, "DELETE", buf_text(&path), NULL, NULL, &ignored) < 0)
 		return;
 }
 

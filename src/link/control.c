@@ -29,22 +29,42 @@ json_call(struct remote *r, struct remote_call *c, const json_t *in,
 
 int
 control_call(struct remote *r, const char *method, const char *path,
-    const json_t *in, bool bare, json_t **out, struct err *e)
+    const json_t *in, json_t **out, struct err *e)
 {
 	struct remote_call c = {
-		.method = method, .path = path, .bare = bare, .noted = !bare
+		.method = method, .path = path, .noted = true
 	};
 
 	return json_call(r, &c, in, out, e);
 }
 
 int
+control_call_bare(struct remote *r, const char *method, const char *path,
+    const json_t *in, json_t **out, struct err *e)
+{
+	struct remote_call c = { .method = method, .path = path, .bare = true };
+
+	return json_call(r, &c, in, out, e);
+}
+
+int
 control_act(struct remote *r, const char *method, const char *path,
-    const json_t *in, bool bare, json_t **out, struct err *e)
+    const json_t *in, json_t **out, struct err *e)
+{
+	struct remote_call c = {
+		.method = method, .path = path, .noted = true, .shown = true
+	};
+
+	return json_call(r, &c, in, out, e);
+}
+
+int
+control_act_bare(struct remote *r, const char *method, const char *path,
+    const json_t *in, json_t **out, struct err *e)
 {
 	struct remote_call c = { .method = method,
 		.path = path,
-		.bare = bare,
+		.bare = true,
 		.noted = true,
 		.shown = true };
 

@@ -6,22 +6,25 @@
 #include "wire/jsonio.h"
 
 /*
- * Make one call.
+ * Make one call, with the token that r has; _bare: without any.
  *
- * in    the request's object, or NULL for none; stays the caller's.
- * out   the answer, to be freed with jsonio_free.
- * bare  no token is sent.
+ * in      the request's object, or NULL for none; stays the caller's.
+ * out     the answer, to be freed with jsonio_free; NULL: it is not wanted.
  * errors  whatever the server names; bad-request when its answer is no object.
  */
 MUST_CHECK int control_call(struct remote *r, const char *method,
-    const char *path, const json_t *in, bool bare, json_t **out, struct err *e);
+    const char *path, const json_t *in, json_t **out, struct err *e);
+MUST_CHECK int control_call_bare(struct remote *r, const char *method,
+    const char *path, const json_t *in, json_t **out, struct err *e);
 
 /*
  * As control_call, for an answer that is read only once, and must be: its key is
  * kept until remote_told, so that the same call after a kill gets it again.
  */
 MUST_CHECK int control_act(struct remote *r, const char *method,
-    const char *path, const json_t *in, bool bare, json_t **out, struct err *e);
+    const char *path, const json_t *in, json_t **out, struct err *e);
+MUST_CHECK int control_act_bare(struct remote *r, const char *method,
+    const char *path, const json_t *in, json_t **out, struct err *e);
 
 /* As control_call, waiting up to wait_s for the answer. */
 MUST_CHECK int control_wait(struct remote *r, const char *path, unsigned wait_s,

@@ -27,8 +27,8 @@ core_call_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 	if (jsonio_text(in, "method", &method, e) < 0 ||
 	    jsonio_text(in, "path", &path, e) < 0 ||
 	    core_remote(c, &r, e) < 0 ||
-	    control_call(r, method, path, json_object_get(in, "body"), false,
-		&answer, e) < 0)
+	    control_call(
+		r, method, path, json_object_get(in, "body"), &answer, e) < 0)
 		return -1;
 	core_put_all(out, answer);
 	return 0;
@@ -51,8 +51,7 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 		return -1;
 	jsonio_put_id(ask, "login", &c->step.id);
 	jsonio_put_bytes(ask, "ke3", bytes_of(c->step.ke3, sizeof c->step.ke3));
-	if (control_call(
-		r, "POST", "/v1/step-up/finish", ask, false, &answer, e) < 0)
+	if (control_call(r, "POST", "/v1/step-up/finish", ask, &answer, e) < 0)
 		return -1;
 	struct prove p = { .keys_only =
 			       c->self != NULL && c->self->circle.keys_only };

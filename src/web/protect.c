@@ -76,8 +76,7 @@ core_protection(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)in;
 	if (core_remote(c, &r, e) < 0 ||
-	    control_call(r, "GET", "/v1/protection", NULL, false, &answer, e) <
-		0)
+	    control_call(r, "GET", "/v1/protection", NULL, &answer, e) < 0)
 		return -1;
 	core_put_all(out, answer);
 	if (jsonio_bytes(answer, "escrow", SIG_PK_BYTES, &key, &none) == 0)
@@ -152,8 +151,7 @@ core_alerts(struct core *c, const json_t *in, json_t *out, struct err *e)
 
 	(void)in;
 	if (core_remote(c, &r, e) < 0 ||
-	    control_call(r, "GET", "/v1/recovery", NULL, false, &answer, e) <
-		0 ||
+	    control_call(r, "GET", "/v1/recovery", NULL, &answer, e) < 0 ||
 	    (c->self != NULL && self_refresh(c->self, e) < 0))
 		return -1;
 	core_put_all(out, answer);
@@ -241,7 +239,7 @@ core_recovery_typed(
 		return err_remedy(e, "Type the one that was just shown.");
 	}
 	if (control_call(s->remote, "POST", "/v1/recovery", c->drawn.stage,
-		false, NULL, e) < 0 ||
+		NULL, e) < 0 ||
 	    self_state(s, e) < 0 ||
 	    recovery_add(s, &c->drawn, replaces ? &instead : NULL, &waits, e) <
 		0)

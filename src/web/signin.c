@@ -285,8 +285,8 @@ core_join_call(struct core *c, const json_t *in, json_t *out, struct err *e)
 	if (r == NULL)
 		return none_open(e);
 	if (jsonio_text(in, "path", &path, e) < 0 ||
-	    control_call(r, "POST", path, json_object_get(in, "body"), false,
-		&answer, e) < 0)
+	    control_call(
+		r, "POST", path, json_object_get(in, "body"), &answer, e) < 0)
 		return -1;
 	core_put_all(out, answer);
 	return 0;
@@ -374,8 +374,8 @@ core_prove(struct core *c, const json_t *in, json_t *out, struct err *e)
 		return none_open(e);
 	if (jsonio_text(body, "method", &method, e) < 0 ||
 	    check_stripped(c, method, e) < 0 ||
-	    control_call(
-		r, "POST", "/v1/factors/prove", body, false, &answer, e) < 0 ||
+	    control_call(r, "POST", "/v1/factors/prove", body, &answer, e) <
+		0 ||
 	    join_by_key(c, in, answer, &joined, e) < 0)
 		return -1;
 	if (joined) {
@@ -408,8 +408,8 @@ core_ask_devices(struct core *c, const json_t *in, json_t *out, struct err *e)
 		return none_open(e);
 	buf_printf(&path, "/v1/joins/%s/prompt", id_text(&c->newcomer.join).s);
 	if (!jsonio_true(in, "asked") &&
-	    control_call(c->newcomer.remote, "POST", buf_text(&path), NULL,
-		false, NULL, e) < 0)
+	    control_call(
+		c->newcomer.remote, "POST", buf_text(&path), NULL, NULL, e) < 0)
 		return -1;
 	if (c->proved != NULL)
 		keyjoin_end_visit(CORE_URL, c->proved);

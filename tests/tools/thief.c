@@ -87,7 +87,7 @@ pins(struct self *s, bool sign, struct err *e)
 	}
 	for (size_t i = 0; i < s->circle.n_members; i++)
 		put_pin(s, &s->circle.members[i].device.dev_id, sign, list);
-	return control_call(s->remote, "POST", "/v1/pins", ask, false, NULL, e);
+	return control_call(s->remote, "POST", "/v1/pins", ask, NULL, e);
 }
 
 static int
@@ -236,8 +236,8 @@ set(struct self *s, const char *word, struct err *e)
 	(void)word;
 	recovery_draw(s, RECOVERY_KEY, "", &n);
 	return self_state(s, e) < 0 ||
-		control_call(s->remote, "POST", "/v1/recovery", n.stage, false,
-		    NULL, e) < 0
+		control_call(
+		    s->remote, "POST", "/v1/recovery", n.stage, NULL, e) < 0
 	    ? -1
 	    : recovery_add(s, &n, NULL, &waits_ms, e);
 }

@@ -86,7 +86,7 @@ open_with(void *ctx, struct bytes password, struct err *e)
 {
 	const struct opening *o = ctx;
 	struct self *s = o->self;
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 
 	return login_step_up(s->remote, password, &o->prove, &l, e) < 0
 	    ? -1

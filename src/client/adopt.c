@@ -18,7 +18,7 @@ adopt_look(const char *dir, bool *here, struct self **out, struct err *e)
 int
 adopt(struct self *s, struct bytes password, struct err *e)
 {
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 
 	return self_connect(s, e) < 0 || self_refresh(s, e) < 0 ||
 		login_password(s->remote, password, &l, e) < 0 ||

@@ -11,8 +11,7 @@
 void
 login_free(struct login *l)
 {
-	secret_free(&l->session_key);
-	secret_free(&l->export_key);
+	opaque_keys_free(&l->keys);
 	mem_wipe(l->ke3, sizeof l->ke3);
 }
 
@@ -76,8 +75,7 @@ login_start(struct remote *r, const char *name, struct bytes password,
 	    jsonio_id(answer, "login", &out->id, e) < 0 ||
 	    jsonio_bytes(answer, "ke2", OPAQUE_KE2, &ke2, e) < 0)
 		return -1;
-	return opaque_login_finish(
-	    o, &ksf, ke2.p, out->ke3, &out->session_key, &out->export_key, e);
+	return opaque_login_finish(o, &ksf, ke2.p, out->ke3, &out->keys, e);
 }
 
 int
@@ -144,7 +142,7 @@ login_mac(const struct login *l, const char *label, struct bytes message,
 {
 	OWN(secret_free)
 	struct secret *key =
-	    secret_derive(l->session_key, label, bytes_str(""));
+	    secret_derive(l->keys.session_key, label, bytes_str(""));
 
 	mac_once(secret_bytes(key), message, out);
 }

@@ -6,12 +6,11 @@
 #include "vault/opaque.h"
 #include "wire/circle.h"
 
-/* What a run left: the key that both sides now share. */
+/* What a run left: the keys, and the proof for the server. */
 struct login {
 	struct id id; /* the server's name for this run */
 	const char *known; /* shown at a sign-in, see home_known; or NULL */
-	struct secret *session_key; /* 64 bytes */
-	struct secret *export_key;
+	struct opaque_keys keys;
 	uint8_t ke3[OPAQUE_KE3];
 };
 

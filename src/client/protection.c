@@ -136,7 +136,7 @@ protection_standard(struct self *s, const struct login *l,
 	if (s->circle.protection != PROTECTION_STANDARD &&
 	    open_level(s, seen, e) < 0)
 		return -1;
-	release_register(l->export_key, &s->uid, s->key, &s->dev_id, key);
+	release_register(l->keys.export_key, &s->uid, s->key, &s->dev_id, key);
 	return control_call(s->remote, "POST", "/v1/protection/release-key",
 		   key, NULL, e) < 0
 	    ? -1

@@ -52,7 +52,7 @@ self_new_password(
 static bool
 in_force(struct self *s, struct bytes password)
 {
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 	struct err ignored;
 
 	return login_start(s->remote, NULL, password, &l, &ignored) == 0;
@@ -62,7 +62,7 @@ int
 self_change_password(struct self *s, struct bytes old, struct bytes fresh,
     const struct prove *p, bool *already, struct err *e)
 {
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 
 	*already = false;
 	if (login_step_up(s->remote, old, p, &l, e) == 0)

@@ -216,7 +216,7 @@ begin(const struct self_signup *a, struct err *e)
 static int
 same_account(struct self *s, const struct self_signup *a, struct err *e)
 {
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 
 	if (strcmp(s->name, a->name) != 0)
 		return err_set(e, ERR_ALREADY_SIGNED_IN,

@@ -38,7 +38,7 @@ int
 newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
     json_t **answer, struct err *e)
 {
-	OWN(login_free) struct login l = { .session_key = NULL };
+	OWN(login_free) struct login l = { .known = NULL };
 	OWN(jsonio_free) json_t *server = NULL;
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf m = { 0 };
@@ -84,7 +84,7 @@ newcomer_request(const struct newcomer_ask *a, struct newcomer *n,
 		return -1;
 	n->token = mem_text(token);
 	remote_set_token(n->remote, token);
-	n->export_key = TAKE(l.export_key);
+	n->export_key = TAKE(l.keys.export_key);
 	return 0;
 }
 

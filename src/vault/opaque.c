@@ -270,8 +270,8 @@ recover(const struct opaque *o, const struct secret *rp,
 	const uint8_t *nonce = clear + OPRF_ELEMENT;
 
 	masking_key(rp, key);
-	opaque3dh_mask(key, ke2 + OPAQUE_KE2_MASKING_AT, ke2 + OPAQUE_KE2_MASKED_AT,
-	    clear);
+	opaque3dh_mask(key, ke2 + OPAQUE_KE2_MASKING_AT,
+	    ke2 + OPAQUE_KE2_MASKED_AT, clear);
 	make_envelope(o, rp, nonce, clear, out);
 	memcpy(server_pk, clear, OPRF_ELEMENT);
 	bool ours = oprf_equal(out->tag, nonce + OPAQUE_NONCE, OPRF_HASH);
@@ -305,10 +305,17 @@ prove(const struct opaque *o, const struct envelope *own,
 	return right;
 }
 
+void
+opaque_keys_free(struct opaque_keys *k)
+{
+	secret_free(&k->session_key);
+	secret_free(&k->export_key);
+}
+
 int
 opaque_login_finish(struct opaque *o, const struct opaque_ksf *ksf,
     const uint8_t ke2[static OPAQUE_KE2], uint8_t ke3[static OPAQUE_KE3],
-    struct secret **session_key, struct secret **export_key, struct err *e)
+    struct opaque_keys *keys, struct err *e)
 {
 	OWN(envelope_free) struct envelope x = { .export_key = NULL };
 	OWN(secret_free) struct secret *rp = NULL;
@@ -323,8 +330,9 @@ opaque_login_finish(struct opaque *o, const struct opaque_ksf *ksf,
 	    prove(o, &x, server_pk, ke2, &proof);
 	if (right) {
 		memcpy(ke3, proof.client_mac, OPAQUE_KE3);
-		*session_key = secret_of(bytes_of(proof.session, OPRF_HASH));
-		*export_key = TAKE(x.export_key);
+		keys->session_key =
+		    secret_of(bytes_of(proof.session, OPRF_HASH));
+		keys->export_key = TAKE(x.export_key);
 	}
 	mem_wipe(&proof, sizeof proof);
 	if (!right)

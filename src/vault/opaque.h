@@ -50,18 +50,23 @@ MUST_CHECK int opaque_register_finish(struct opaque *o,
 /* Start a login. */
 void opaque_login(struct opaque *o, uint8_t ke1[static OPAQUE_KE1]);
 
+/* What a login leaves at the client. */
+struct opaque_keys {
+	struct secret *session_key; /* 64 bytes, the server's too */
+	struct secret *export_key; /* 64 bytes, the same as at registration */
+};
+
+void opaque_keys_free(struct opaque_keys *k); /* both */
+
 /*
  * Finish a login, after opaque_login: the server has proven that it holds this
  * password's record.
  *
- * ke3          proof for the server.
- * session_key  64 bytes, the server's too.
- * export_key   64 bytes, the same as at registration.
- * errors       wrong-password-or-name for everything that the server can do
- *              wrong too; cost-lowered, too-large: as above.
- * cost         one Argon2id.
+ * ke3     proof for the server.
+ * errors  wrong-password-or-name for everything that the server can do wrong
+ *         too; cost-lowered, too-large: as above.
+ * cost    one Argon2id.
  */
 MUST_CHECK int opaque_login_finish(struct opaque *o,
     const struct opaque_ksf *ksf, const uint8_t ke2[static OPAQUE_KE2],
-    uint8_t ke3[static OPAQUE_KE3], struct secret **session_key,
-    struct secret **export_key, struct err *e);
+    uint8_t ke3[static OPAQUE_KE3], struct opaque_keys *keys, struct err *e);

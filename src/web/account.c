@@ -44,7 +44,7 @@ core_step_up(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct remote *r;
 
 	login_free(&c->step);
-	c->step = (struct login){ .session_key = NULL };
+	c->step = (struct login){ .known = NULL };
 	if (jsonio_text(in, "password", &password, e) < 0 ||
 	    core_remote(c, &r, e) < 0 ||
 	    login_start(r, NULL, bytes_str(password), &c->step, e) < 0)
@@ -81,7 +81,7 @@ core_new_password(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct self *s;
 
 	(void)out;
-	if (c->step.session_key == NULL)
+	if (c->step.keys.session_key == NULL)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "the old password was not given yet");
 	return jsonio_text(in, "password", &password, e) < 0 ||

@@ -94,7 +94,7 @@ set_standard(struct core *c, struct self *s, const json_t *in, struct err *e)
 	const char *text = "";
 	struct digest d;
 
-	if (c->step.export_key == NULL)
+	if (c->step.keys.export_key == NULL)
 		return err_set(
 		    e, ERR_STEP_UP_REQUIRED, "the password was not given yet");
 	if (jsonio_text(in, "fingerprint", &text, e) < 0)

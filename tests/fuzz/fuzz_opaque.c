@@ -53,13 +53,11 @@ finish(const uint8_t *ke2, uint8_t *ke3)
 	uint8_t ke1[OPAQUE_KE1];
 	struct err e = { 0 };
 	OWN(opaque_free) struct opaque *o = client();
-	OWN(secret_free) struct secret *session = NULL;
-	OWN(secret_free) struct secret *exported = NULL;
+	OWN(opaque_keys_free) struct opaque_keys keys = { NULL, NULL };
 
 	opaque_login(o, ke1);
-	int rc =
-	    opaque_login_finish(o, &none, ke2, ke3, &session, &exported, &e);
-	must(rc == 0 || (e.code == ERR_WRONG_PASSWORD && !session));
+	int rc = opaque_login_finish(o, &none, ke2, ke3, &keys, &e);
+	must(rc == 0 || (e.code == ERR_WRONG_PASSWORD && !keys.session_key));
 	return rc;
 }
 

@@ -170,15 +170,13 @@ client_finish(
     struct peer *p, const struct buf *words, struct buf *out, struct err *e)
 {
 	uint8_t ke3[OPAQUE_KE3];
-	OWN(secret_free) struct secret *session_key = NULL;
-	OWN(secret_free) struct secret *export_key = NULL;
+	OWN(opaque_keys_free) struct opaque_keys keys = { NULL, NULL };
 
-	if (opaque_login_finish(p->client, &ksf, words[0].p, ke3, &session_key,
-		&export_key, e) < 0)
+	if (opaque_login_finish(p->client, &ksf, words[0].p, ke3, &keys, e) < 0)
 		return -1;
 	put(out, ke3, sizeof ke3);
-	put_secret(out, session_key);
-	put_secret(out, export_key);
+	put_secret(out, keys.session_key);
+	put_secret(out, keys.export_key);
 	return 0;
 }
 

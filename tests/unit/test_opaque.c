@@ -155,8 +155,7 @@ check_login(struct published *p, const json_t *out)
 	HEX(want_export, out, "export_key");
 	OWN(opaque_free)
 	struct opaque *o = opaque_new(buf_bytes(&p->password));
-	OWN(secret_free) struct secret *session_key = NULL;
-	OWN(secret_free) struct secret *export_key = NULL;
+	OWN(opaque_keys_free) struct opaque_keys keys = { NULL, NULL };
 
 	fixed.blind = p->blind_log.p;
 	fixed.nonce = p->client_nonce.p;
@@ -168,12 +167,11 @@ check_login(struct published *p, const json_t *out)
 	assert_int_equal(
 	    opsrv_answer(&p->keys, &ask, &p->random, p->ke2, st, &e), 0);
 	assert_bytes(p->ke2, sizeof p->ke2, &want_ke2);
-	assert_int_equal(opaque_login_finish(o, &ksf, p->ke2, ke3, &session_key,
-			     &export_key, &e),
-	    0);
+	assert_int_equal(
+	    opaque_login_finish(o, &ksf, p->ke2, ke3, &keys, &e), 0);
 	assert_bytes(ke3, sizeof ke3, &want_ke3);
-	assert_bytes(secret_bytes(session_key).p, 64, &want_session);
-	assert_bytes(secret_bytes(export_key).p, 64, &want_export);
+	assert_bytes(secret_bytes(keys.session_key).p, 64, &want_session);
+	assert_bytes(secret_bytes(keys.export_key).p, 64, &want_export);
 	assert_int_equal(opsrv_finish(st, ke3, session, &e), 0);
 	assert_bytes(session, sizeof session, &want_session);
 }
@@ -364,8 +362,7 @@ sign_in(const struct account *a, const char *password, struct lie lie)
 	struct opsrv_random r;
 	struct err e = { 0 };
 	OWN(opaque_free) struct opaque *o = client(a, password);
-	OWN(secret_free) struct secret *session_key = NULL;
-	OWN(secret_free) struct secret *export_key = NULL;
+	OWN(opaque_keys_free) struct opaque_keys keys = { NULL, NULL };
 
 	opaque_login(o, ke1);
 	tell(&lie, KE1, ke1);
@@ -377,17 +374,16 @@ sign_in(const struct account *a, const char *password, struct lie lie)
 	if (opsrv_answer(&a->keys, &ask, &r, ke2, st, &e) < 0)
 		return e.code;
 	tell(&lie, KE2, ke2);
-	if (opaque_login_finish(
-		o, &ksf, ke2, ke3, &session_key, &export_key, &e) < 0) {
-		assert_null(session_key);
-		assert_null(export_key);
+	if (opaque_login_finish(o, &ksf, ke2, ke3, &keys, &e) < 0) {
+		assert_null(keys.session_key);
+		assert_null(keys.export_key);
 		return e.code;
 	}
 	tell(&lie, KE3, ke3);
 	if (opsrv_finish(st, ke3, session, &e) < 0)
 		return e.code;
-	assert_memory_equal(session, secret_bytes(session_key).p, 64);
-	assert_true(secret_equal(export_key, a->export_key));
+	assert_memory_equal(session, secret_bytes(keys.session_key).p, 64);
+	assert_true(secret_equal(keys.export_key, a->export_key));
 	return ERR_NONE;
 }
 
@@ -535,17 +531,19 @@ never_leaves_its_bounds_of_cost(void **state)
 	opaque_register(reg, request);
 	opaque_login(login, ke1);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct secret *k = NULL, *x = NULL;
+		struct opaque_keys k = { NULL, NULL };
+		struct secret *x = NULL;
 		struct err e = { 0 };
 		assert_int_equal(opaque_register_finish(reg, &cases[i].ksf,
 				     response, record, &x, &e),
 		    -1);
 		assert_int_equal(e.code, cases[i].code);
-		assert_int_equal(opaque_login_finish(login, &cases[i].ksf, ke2,
-				     ke3, &k, &x, &e),
+		assert_int_equal(
+		    opaque_login_finish(login, &cases[i].ksf, ke2, ke3, &k, &e),
 		    -1);
 		assert_int_equal(e.code, cases[i].code);
-		assert_null(k);
+		assert_null(k.session_key);
+		assert_null(k.export_key);
 		assert_null(x);
 	}
 }
@@ -622,7 +620,7 @@ client_refuses_what_is_no_element(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(fill); i++) {
 		OWN(opaque_free) struct opaque *reg = client(&a, "x");
 		OWN(opaque_free) struct opaque *login = client(&a, "x");
-		OWN(secret_free) struct secret *k = NULL;
+		OWN(opaque_keys_free) struct opaque_keys k = { NULL, NULL };
 		OWN(secret_free) struct secret *x = NULL;
 		uint8_t request[OPAQUE_REQUEST], response[OPAQUE_RESPONSE];
 		uint8_t ke1[OPAQUE_KE1], ke2[OPAQUE_KE2], st[OPSRV_STATE];
@@ -647,9 +645,10 @@ client_refuses_what_is_no_element(void **state)
 		    opsrv_answer(&a.keys, &ask, &r, ke2, st, &e), 0);
 		memset(ke2 + login_at[i % 2], fill[i / 2], 32);
 		assert_int_equal(
-		    opaque_login_finish(login, &ksf, ke2, ke3, &k, &x, &e), -1);
+		    opaque_login_finish(login, &ksf, ke2, ke3, &k, &e), -1);
 		assert_int_equal(e.code, ERR_WRONG_PASSWORD);
-		assert_null(k);
+		assert_null(k.session_key);
+		assert_null(k.export_key);
 		assert_null(x);
 	}
 }
@@ -667,8 +666,7 @@ answers_for_nobody(const struct account *a, struct bytes credential,
 		.share_seed = r->share_seed };
 	struct err e = { 0 };
 	OWN(opaque_free) struct opaque *o = opaque_new(bytes_str("guess"));
-	OWN(secret_free) struct secret *k = NULL;
-	OWN(secret_free) struct secret *x = NULL;
+	OWN(opaque_keys_free) struct opaque_keys k = { NULL, NULL };
 
 	opaque_fix(o, &fixed);
 	opaque_login(o, ke1);
@@ -676,9 +674,8 @@ answers_for_nobody(const struct account *a, struct bytes credential,
 		.ke1 = ke1,
 		.fake_key = bytes_str("fake") };
 	assert_int_equal(opsrv_answer(&a->keys, &ask, r, ke2, st, &e), 0);
-	*code = opaque_login_finish(o, &ksf, ke2, ke3, &k, &x, &e) < 0
-	    ? e.code
-	    : ERR_NONE;
+	*code = opaque_login_finish(o, &ksf, ke2, ke3, &k, &e) < 0 ? e.code
+								   : ERR_NONE;
 }
 
 static void

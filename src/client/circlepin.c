@@ -71,7 +71,7 @@ circlepin_fresh_put(const struct secret *fresh_key, const struct circle *c,
 
 	make(fresh_key, &c->uid, &p.circle_id, p.seq, &p.head, &p.mac);
 	freshpin_signed(&c->uid, ref, &p, &m);
-	devkey_sign(device, SIG_PIN, buf_bytes(&m), p.sig);
+	devkey_sign(device, SIG_FRESHPIN, buf_bytes(&m), p.sig);
 	freshpin_put(out, &p);
 }
 

@@ -72,11 +72,11 @@ int
 escrowlog_there(struct self *s, bool *yes, struct err *e)
 {
 	uint8_t key[SIG_PK_BYTES];
-	struct digest pin;
+	struct digest wanted;
 	struct seen seen;
 
 	*yes = s->circle.protection == PROTECTION_STANDARD ||
-	    remote_escrow(s->remote, &pin);
+	    remote_escrow(s->remote, &wanted);
 	if (*yes)
 		return 0;
 	if (load(s, &seen, e) < 0)
@@ -90,7 +90,7 @@ escrowlog_there(struct self *s, bool *yes, struct err *e)
 static int
 meet(struct self *s, uint8_t sign_pk[static SIG_PK_BYTES], struct err *e)
 {
-	struct digest pin, got;
+	struct digest wanted, got;
 	bool named;
 
 	if (named_by_server(s, sign_pk, &named, e) < 0)
@@ -98,7 +98,8 @@ meet(struct self *s, uint8_t sign_pk[static SIG_PK_BYTES], struct err *e)
 	if (named)
 		digest_of(bytes_of(sign_pk, SIG_PK_BYTES), &got);
 	return named &&
-		(!remote_escrow(s->remote, &pin) || digest_equal(&pin, &got))
+		(!remote_escrow(s->remote, &wanted) ||
+		    digest_equal(&wanted, &got))
 	    ? 0
 	    : err_set(e, ERR_ESCROW_CHANGED,
 		  "the server does not name the escrow that its address does");

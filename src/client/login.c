@@ -85,7 +85,7 @@ login_record(struct opaque *o, const json_t *answer, const struct circle *c,
 	OWN(buf_free) struct buf response = { 0 };
 	struct opaque_ksf ksf;
 	uint8_t record[OPAQUE_RECORD];
-	struct digest pin;
+	struct digest birth;
 
 	if (login_ksf(answer, &ksf, e) < 0 ||
 	    jsonio_bytes(answer, "response", OPAQUE_RESPONSE, &response, e) <
@@ -93,9 +93,9 @@ login_record(struct opaque *o, const json_t *answer, const struct circle *c,
 	    opaque_register_finish(o, &ksf, response.p, record, export_key, e) <
 		0)
 		return -1;
-	circlepin_birth(*export_key, c, &pin);
+	circlepin_birth(*export_key, c, &birth);
 	jsonio_put_bytes(out, "record", bytes_of(record, sizeof record));
-	jsonio_put_bytes(out, "birth_pin", bytes_of(pin.b, DIGEST_BYTES));
+	jsonio_put_bytes(out, "birth_pin", bytes_of(birth.b, DIGEST_BYTES));
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #include "base/typed.h"
 #include "client/self_circle.h"
 #include "client/self_note.h"
-#include "client/self_pins.h"
+#include "client/self_freshpin.h"
 #include "link/act.h"
 #include "client/circlepin.h"
 #include "vault/recseed.h"
@@ -158,7 +158,7 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
     struct recovery_new *out)
 {
 	OWN(buf_free) struct buf half = { 0 };
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf birth = { 0 };
 	struct digest shown, assist;
 	struct device public;
 
@@ -176,7 +176,7 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 	out->key = (struct recovery_key){ .kind = (uint8_t)kind, .weight = 1 };
 	memcpy(out->key.sign_pk, public.sign_pk, SIG_PK_BYTES);
 	memcpy(out->key.kem_pk, public.kem_pk, KEM_PK_BYTES);
-	circlepin_put(out->seed, &s->circle, &pin);
+	circlepin_put(out->seed, &s->circle, &birth);
 	recseed_shown(out->code, &shown);
 	digest_of(bytes_of(shown.b, DIGEST_BYTES), &shown);
 	out->stage = json_object();
@@ -184,7 +184,7 @@ recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
 	jsonio_put_u64(out->stage, "kind", kind);
 	jsonio_put_bytes(
 	    out->stage, "verifier", bytes_of(shown.b, DIGEST_BYTES));
-	jsonio_put_bytes(out->stage, "birth_pin", buf_bytes(&pin));
+	jsonio_put_bytes(out->stage, "birth_pin", buf_bytes(&birth));
 	if (kind != RECOVERY_KEY)
 		jsonio_put_bytes(out->stage, "half", buf_bytes(&half));
 	if (kind == RECOVERY_CONTACT) {
@@ -318,13 +318,13 @@ static bool
 fresh_holds(const struct self *s, const struct secret *seed,
     const struct id *keyref, const json_t *row)
 {
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf fresh = { 0 };
 	struct err ignored;
 	bool made = false;
 
 	return row != NULL &&
-	    jsonio_bytes(row, "fresh_pin", 0, &pin, &ignored) == 0 &&
-	    circlepin_fresh_check(seed, &s->circle, keyref, buf_bytes(&pin),
+	    jsonio_bytes(row, "fresh_pin", 0, &fresh, &ignored) == 0 &&
+	    circlepin_fresh_check(seed, &s->circle, keyref, buf_bytes(&fresh),
 		&made, &ignored) == 0 &&
 	    made;
 }
@@ -354,7 +354,7 @@ recovery_try(
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(secret_free) struct secret *seed = recseed_make(code, half);
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf birth = { 0 };
 	struct recovery_info note = { 0 };
 	OWN(devkey_free)
 	struct devkey *key = recseed_key(seed, &note.keyref);
@@ -371,8 +371,8 @@ recovery_try(
 	if (row == NULL)
 		return err_set(e, ERR_KEY_SUBSTITUTED,
 		    "the server does not know this recovery key");
-	if (jsonio_bytes(row, "birth_pin", CIRCLEPIN_BYTES, &pin, e) < 0 ||
-	    circlepin_check(seed, &s->circle, buf_bytes(&pin), e) < 0 ||
+	if (jsonio_bytes(row, "birth_pin", CIRCLEPIN_BYTES, &birth, e) < 0 ||
+	    circlepin_check(seed, &s->circle, buf_bytes(&birth), e) < 0 ||
 	    opens(s, row, key, &note.keyref, e) < 0 ||
 	    keep_fresh(s, seed, &note.keyref, row, e) < 0)
 		return -1;

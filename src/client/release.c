@@ -57,7 +57,7 @@ release_escrow(const struct remote *r, const json_t *answer,
 
 int
 release_check_circlepin(const struct secret *export_key,
-    const struct circle *circle, struct bytes pin, struct err *e)
+    const struct circle *circle, struct bytes birth, struct err *e)
 {
 	struct circle at = { .uid = circle->uid,
 		.circle_id = circle->circle_id };
@@ -68,7 +68,7 @@ release_check_circlepin(const struct secret *export_key,
 		at.seq = seq;
 		at.head = *circle_hash_at(circle, seq);
 		circlepin_birth(export_key, &at, &mac);
-		if (bytes_equal(pin, bytes_of(mac.b, DIGEST_BYTES)))
+		if (bytes_equal(birth, bytes_of(mac.b, DIGEST_BYTES)))
 			return 0;
 	}
 	return err_set(e, ERR_CIRCLE_NOT_YOURS,

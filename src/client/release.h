@@ -56,4 +56,4 @@ MUST_CHECK int release_escrow(const struct remote *r, const json_t *answer,
 /* Is it the circle that this password's account began with? errors:
  * circle-not-yours. */
 MUST_CHECK int release_check_circlepin(const struct secret *export_key,
-    const struct circle *circle, struct bytes pin, struct err *e);
+    const struct circle *circle, struct bytes birth, struct err *e);

@@ -6,7 +6,7 @@
 #include "client/circlepin.h"
 #include "client/self_circle.h"
 #include "client/self_devices.h"
-#include "client/self_pins.h"
+#include "client/self_freshpin.h"
 #include "client/self_zones.h"
 
 #include <string.h>
@@ -238,13 +238,13 @@ ask_prf(struct fido *f, const struct fido_site *made,
 /* The key as a member. */
 struct member_key {
 	struct device device;
-	struct buf pin; /* n 0: it is none */
+	struct buf birth; /* n 0: it is none */
 };
 
 static void
 member_key_free(struct member_key *m)
 {
-	buf_free(&m->pin);
+	buf_free(&m->birth);
 }
 
 /* It is being added: seckey_settle looks what has become of it. */
@@ -276,7 +276,7 @@ let_in(struct self *s, const struct secret *prf, const char *name,
 		return -1;
 	if (self_add_key(s, &m->device, key, e) < 0)
 		return -1;
-	circlepin_put(prf, &s->circle, &m->pin);
+	circlepin_put(prf, &s->circle, &m->birth);
 	return self_state(s, e) < 0 ||
 		self_put_name(s, &m->device.dev_id, &opening, name, e) < 0
 	    ? -1
@@ -321,7 +321,7 @@ give(const struct seckey_new *a, const struct seckey_made *made,
 	jsonio_put_bytes(ask, "attestation_object", made->attestation);
 	if (out->member) {
 		jsonio_put_id(ask, "member", &m->device.dev_id);
-		jsonio_put_bytes(ask, "birth_pin", buf_bytes(&m->pin));
+		jsonio_put_bytes(ask, "birth_pin", buf_bytes(&m->birth));
 	}
 	if (control_call(a->remote, "POST", KEYS, ask, &answer, e) < 0 ||
 	    jsonio_u64(answer, "keys", &out->keys, e) < 0)
@@ -335,7 +335,7 @@ seckey_enter(const struct seckey_new *a, const struct seckey_made *made,
     struct seckey_added *out, struct err *e)
 {
 	static const struct id nobody;
-	OWN(member_key_free) struct member_key m = { .pin = { 0 } };
+	OWN(member_key_free) struct member_key m = { .birth = { 0 } };
 	struct err ignored;
 
 	*out = (struct seckey_added){ .keys = 0 };

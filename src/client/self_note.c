@@ -15,7 +15,7 @@ self_note_id(enum self_note_kind kind, const struct id *about)
 		[SELF_NOTE_SEEN] = "seen",
 		[SELF_NOTE_RECOVERY] = "recovery",
 		[SELF_NOTE_JOURNAL] = "escrow journal",
-		[SELF_NOTE_PIN] = "fresh pin",
+		[SELF_NOTE_FRESHPIN] = "fresh pin",
 		[SELF_NOTE_HELPING] = "helping",
 	};
 	OWN(digest_free) struct digest_state *d = digest_new();

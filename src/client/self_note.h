@@ -15,7 +15,7 @@ enum self_note_kind {
 	SELF_NOTE_SEEN = 18, /* self_seen.c */
 	SELF_NOTE_RECOVERY = 19, /* recovery.h */
 	SELF_NOTE_JOURNAL = 20, /* escrowlog.h */
-	SELF_NOTE_PIN = 21, /* self_pins.c */
+	SELF_NOTE_FRESHPIN = 21, /* self_freshpin.c */
 	SELF_NOTE_HELPING = 22 /* join/assist.h */
 };
 

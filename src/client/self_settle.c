@@ -4,7 +4,7 @@
 
 #include "base/now.h"
 #include "client/self_in.h"
-#include "client/self_pins.h"
+#include "client/self_freshpin.h"
 #include "client/self_zones.h"
 
 #define EXIT_LIE 6

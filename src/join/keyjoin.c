@@ -63,15 +63,15 @@ fetch_circle(struct bearer *b, struct depot *from, struct err *e)
 
 /* Is it the circle that the key was added to, and is the key still in it? */
 static int
-check_circle(const struct bearer *b, const struct secret *prf, struct bytes pin,
-    struct err *e)
+check_circle(const struct bearer *b, const struct secret *prf,
+    struct bytes birth, struct err *e)
 {
 	struct device own;
 
 	if (!id_equal(&b->circle.uid, &b->me->uid))
 		return err_set(e, ERR_CIRCLE_NOT_YOURS,
 		    "the list of devices is another account's");
-	if (circlepin_check(prf, &b->circle, pin, e) < 0)
+	if (circlepin_check(prf, &b->circle, birth, e) < 0)
 		return -1;
 	const struct member *m = circle_member(&b->circle, &b->dev_id);
 	devkey_publish(b->key, &own);
@@ -94,14 +94,14 @@ static int
 check_fresh(const struct bearer *b, const struct secret *prf,
     const json_t *proved, struct err *e)
 {
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf fresh = { 0 };
 	struct err none;
 	bool made;
 
-	return jsonio_bytes(proved, "fresh_pin", 0, &pin, &none) < 0
+	return jsonio_bytes(proved, "fresh_pin", 0, &fresh, &none) < 0
 	    ? 0
 	    : circlepin_fresh_check(
-		  prf, &b->circle, &b->dev_id, buf_bytes(&pin), &made, e);
+		  prf, &b->circle, &b->dev_id, buf_bytes(&fresh), &made, e);
 }
 
 static int
@@ -275,13 +275,13 @@ as_member(struct bearer *b, const struct secret *prf, const json_t *proved,
     const char *join_token, struct err *e)
 {
 	OWN(depot_free) struct depot *asking = depot_remote_new(b->me->remote);
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf birth = { 0 };
 
 	b->key = devkey_from_prf(prf);
 	if (jsonio_id(proved, "member", &b->dev_id, e) < 0 ||
-	    jsonio_bytes(proved, "birth_pin", CIRCLEPIN_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(proved, "birth_pin", CIRCLEPIN_BYTES, &birth, e) < 0 ||
 	    fetch_circle(b, asking, e) < 0 ||
-	    check_circle(b, prf, buf_bytes(&pin), e) < 0 ||
+	    check_circle(b, prf, buf_bytes(&birth), e) < 0 ||
 	    check_fresh(b, prf, proved, e) < 0 ||
 	    open_as_key(b, join_token, e) < 0)
 		return -1;

@@ -58,7 +58,7 @@ MUST_CHECK int lend_refuse(
 MUST_CHECK int lend_allow(struct self *s, const struct lend_open *v,
     unsigned timeout_s, pair_show_fn show, void *ctx, struct err *e);
 
-/* ---- both, for visiting*.c only ---- */
+/* ---- both, for lend*.c only ---- */
 
 #define LEND_LABEL "aumbry visit v1"
 #define LEND_PATH "/v1/visits"

@@ -57,14 +57,14 @@ reader_begin(const char *dir, const json_t *answer,
 {
 	OWN(visit_free) struct visit *v = NULL;
 	OWN(buf_free) struct buf entries = { 0 };
-	OWN(buf_free) struct buf pin = { 0 };
+	OWN(buf_free) struct buf birth = { 0 };
 	OWN(circle_free) struct circle circle = { 0 };
 	OWN(keyring_free) struct keyring *keys = NULL;
 	OWN(release_free) struct release got = { .key = NULL };
 	struct id uid;
 
 	if (jsonio_id(answer, "uid", &uid, e) < 0 ||
-	    jsonio_bytes(answer, "password_pin", DIGEST_BYTES, &pin, e) < 0 ||
+	    jsonio_bytes(answer, "password_pin", DIGEST_BYTES, &birth, e) < 0 ||
 	    visit_open(dir, &v, e) < 0)
 		return -1;
 	OWN(depot_free) struct depot *depot = depot_remote_new(v->remote);
@@ -77,7 +77,7 @@ reader_begin(const char *dir, const json_t *answer,
 	}
 	keys = keyring_new(&uid);
 	return release_check_circlepin(
-		   export_key, &circle, buf_bytes(&pin), e) < 0 ||
+		   export_key, &circle, buf_bytes(&birth), e) < 0 ||
 		release_ask(v->remote, export_key, &uid, &got, e) < 0 ||
 		release_open(buf_bytes(&got.bytes), &circle, &got.request,
 		    got.key, keys, e) < 0

@@ -30,7 +30,7 @@ struct recover_state {
 	    proven; /* a contact or the operator has helped, or it has a code */
 	bool stopped, done;
 	uint64_t ready_ms, expires_ms; /* 0: not known yet */
-	struct id recovery; /* how a helper or the operator names it */
+	struct id recovery; /* how a contact or the operator names it */
 };
 
 /*

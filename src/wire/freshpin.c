@@ -56,5 +56,6 @@ freshpin_vouched(
 	    !circle_active_at(c, &p->dev_id, p->seq))
 		return false;
 	freshpin_signed(&c->uid, ref, p, &m);
-	return sig_valid(SIG_PIN, by->device.sign_pk, buf_bytes(&m), p->sig);
+	return sig_valid(
+	    SIG_FRESHPIN, by->device.sign_pk, buf_bytes(&m), p->sig);
 }

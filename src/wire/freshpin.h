@@ -3,7 +3,7 @@
 /*
  *   circle_id[32] | u32 seq | head[32] | mac[32] | dev_id[16] | sig[64]
  *
- * sig is the device's over SIG_PIN's label | uid | ref | all before it, ref
+ * sig is the device's over SIG_FRESHPIN's label | uid | ref | all before it, ref
  * being the member's dev_id or the recovery key's keyref that the pin is for.
  * The mac only that key, and members, can make and check; client/circlepin.h.
  * source  docs/FORMAT.md "Pins".

@@ -23,7 +23,7 @@ static const struct {
 	[SIG_RELEASE] = LABEL("aumbry release v1"),
 	[SIG_RELEASE_KEY] = LABEL("aumbry release key v1"),
 	[SIG_FACTOR] = LABEL("aumbry factor v1"),
-	[SIG_PIN] = LABEL("aumbry fresh pin v1"),
+	[SIG_FRESHPIN] = LABEL("aumbry fresh pin v1"),
 };
 
 struct bytes

@@ -24,7 +24,7 @@ enum sig_label {
 	SIG_RELEASE, /* a person asks for them, by what the password opens */
 	SIG_RELEASE_KEY, /* a device names the key that signs such asking */
 	SIG_FACTOR, /* the server says which factor it has seen */
-	SIG_PIN, /* a device tells a key that is not always there of the circle */
+	SIG_FRESHPIN, /* a device tells a key that is not always there of the circle */
 	SIG_LABELS
 };
 

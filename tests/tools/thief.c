@@ -65,7 +65,7 @@ put_pin(struct self *s, const struct id *ref, bool sign, json_t *list)
 	if (sign) {
 		OWN(buf_free) struct buf m = { 0 };
 		freshpin_signed(&s->uid, ref, &p, &m);
-		devkey_sign(s->key, SIG_PIN, buf_bytes(&m), p.sig);
+		devkey_sign(s->key, SIG_FRESHPIN, buf_bytes(&m), p.sig);
 	}
 	freshpin_put(&b, &p);
 	jsonio_put_id(v, "ref", ref);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* self_pins.c: fresh pins of what is not always there, renewed by who is. */
+/* self_freshpin.c: fresh pins of what is not always there, renewed by who is. */
 /*
  * A record of the state zone for each security key and recovery key:
  *
@@ -8,7 +8,7 @@
  * ref is the member's dev_id or the recovery key's keyref. "pinned" in state.db
  * is the seq of the circle that this device has pinned last.
  */
-#include "client/self_pins.h"
+#include "client/self_freshpin.h"
 
 #include "client/circlepin.h"
 #include "client/self_note.h"
@@ -23,20 +23,20 @@ self_freshpin_key(struct self *s, const struct id *ref,
 
 	id_put(&body, ref);
 	buf_put_bytes(&body, secret_bytes(key));
-	if (self_note_put(s, SELF_NOTE_PIN, ref, buf_bytes(&body), e) < 0)
+	if (self_note_put(s, SELF_NOTE_FRESHPIN, ref, buf_bytes(&body), e) < 0)
 		return -1;
 	return local_put(s->local, "pinned", bytes_str(""), e);
 }
 
 static void
-put_pin(struct self *s, const struct id *ref, json_t *list)
+put_fresh(struct self *s, const struct id *ref, json_t *list)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	OWN(buf_free) struct buf pin = { 0 };
 	struct err ignored;
 	struct scan p;
 
-	if (self_note_get(s, SELF_NOTE_PIN, ref, &plain, &p, &ignored) < 0)
+	if (self_note_get(s, SELF_NOTE_FRESHPIN, ref, &plain, &p, &ignored) < 0)
 		return; /* added by a version that knew of none */
 	struct id about = id_take(&p);
 	struct bytes key = scan_take(&p, SECRET_KEY);
@@ -51,7 +51,7 @@ put_pin(struct self *s, const struct id *ref, json_t *list)
 }
 
 static void
-put_pins(struct self *s, json_t *list)
+put_all(struct self *s, json_t *list)
 {
 	const struct circle *c = &s->circle;
 	const struct recovery_set *sets[2] = { &c->recovery, &c->next };
@@ -59,12 +59,12 @@ put_pins(struct self *s, json_t *list)
 	for (size_t i = 0; i < c->n_members; i++)
 		if (c->members[i].active &&
 		    c->members[i].device.class == CLASS_SECURITY_KEY)
-			put_pin(s, &c->members[i].device.dev_id, list);
+			put_fresh(s, &c->members[i].device.dev_id, list);
 	for (size_t k = 0; k < (c->pending ? 2 : 1); k++)
 		for (size_t i = 0; i < sets[k]->n; i++) {
 			struct id ref;
 			recovery_keyref(sets[k]->keys[i].sign_pk, &ref);
-			put_pin(s, &ref, list);
+			put_fresh(s, &ref, list);
 		}
 }
 
@@ -97,7 +97,7 @@ self_freshpin_renew(struct self *s, struct err *e)
 		return 0;
 	if (self_state(s, e) < 0)
 		return -1;
-	put_pins(s, list);
+	put_all(s, list);
 	if (json_array_size(list) > 0 &&
 	    control_call(s->remote, "POST", "/v1/pins", ask, NULL, e) < 0)
 		return -1;

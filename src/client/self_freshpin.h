@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* self_pins.h: fresh pins of the circle, for what is not always there. */
+/* self_freshpin.h: fresh pins of the circle, for what is not always there. */
 #pragma once
 
 #include "client/self.h"

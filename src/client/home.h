@@ -34,7 +34,9 @@ void home_known(const char *dir, struct buf *out);
 MUST_CHECK int home_keep_known(
     const char *dir, const char *known, struct err *e);
 
+/* Is there a device's key? Without one the home is nobody's. */
 bool home_has_key(const char *dir);
+/* The home becomes this device's. errors: of the system. */
 MUST_CHECK int home_write_key(const char *dir, const struct id *uid,
     const struct id *dev_id, const struct devkey *key, struct err *e);
 /* errors: not-signed-in without one; device-copied; state-damaged. */

@@ -14,6 +14,7 @@ struct login {
 	uint8_t ke3[OPAQUE_KE3];
 };
 
+/* The keys and the proof; `known` is the caller's. */
 void login_free(struct login *l);
 
 /* GET /v1/server; checks clocks. errors: clock-wrong, bad-request. */

@@ -44,7 +44,12 @@ struct recovery_new {
 	json_t *stage; /* for POST /v1/recovery, after a step-up */
 };
 
+/* Its secrets and its stage. */
 void recovery_new_free(struct recovery_new *n);
+/*
+ * Draw one: code, seed and keys, and for what is not a plain key the server's
+ * half. Nothing is sent; the birth pin is of the circle as it is now.
+ */
 void recovery_draw(struct self *s, enum recovery_kind kind, const char *label,
     struct recovery_new *out);
 

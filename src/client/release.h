@@ -25,6 +25,7 @@ struct release {
 	struct buf bytes; /* as the escrow signed it */
 };
 
+/* The key and what was handed out. */
 void release_free(struct release *x);
 
 /*

@@ -16,6 +16,7 @@ struct newcomer {
 	struct secret *export_key; /* that only the password opens */
 };
 
+/* All it holds; a request that is open stays so. */
 void newcomer_free(struct newcomer *n);
 
 struct newcomer_ask {

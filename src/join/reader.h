@@ -27,6 +27,7 @@ struct reader {
 	struct id backup; /* the zone */
 };
 
+/* What is kept in the home stays. */
 void reader_free(struct reader **r);
 
 /*
@@ -50,6 +51,7 @@ MUST_CHECK int reader_begin(const char *dir, const json_t *answer,
 MUST_CHECK int reader_take(const char *dir, const struct device *device,
     struct bytes given, struct err *e);
 
+/* Are such keys kept in the home, good or not any more? */
 bool reader_there(const char *dir);
 /* errors: session-expired; not-found: there is no backup yet. */
 MUST_CHECK int reader_open(const char *dir, struct reader **out, struct err *e);

@@ -18,6 +18,7 @@ struct recover_kept {
 	struct remote *remote; /* with the token */
 };
 
+/* What the home has of it stays. */
 void recover_kept_free(struct recover_kept *r);
 /* Without the network. errors: not-found when the home holds none. */
 MUST_CHECK int recover_kept_read(
@@ -41,6 +42,7 @@ struct recover_work {
 	struct keyring *keyring;
 };
 
+/* And its `r`. */
 void recover_work_free(struct recover_work *w);
 
 /* The account's circle, verified; and that it is this account's. */

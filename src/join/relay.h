@@ -45,8 +45,10 @@ struct relay {
 	struct bytes body; /* of the message taken last; until the next */
 };
 
+/* The request goes on: relay_end. */
 void relay_free(struct relay *r);
 
+/* Put a message there for the other side. errors: the request is over. */
 MUST_CHECK int relay_send(
     struct relay *r, enum relay_kind kind, struct bytes body, struct err *e);
 
@@ -80,6 +82,7 @@ struct relay_keys {
 	struct buf sid;
 };
 
+/* The keys, drawn from what CPace gave; label and sid were set. */
 void relay_keys_free(struct relay_keys *k);
 void relay_keys_from(struct relay_keys *k, const struct secret *isk);
 

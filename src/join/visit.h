@@ -30,6 +30,7 @@ struct visit {
 	struct remote *remote;
 };
 
+/* What is kept of it in the folder stays. */
 void visit_free(struct visit **v);
 
 /* Is there one in the folder, over or not? */

@@ -74,4 +74,5 @@ struct depot {
 	const struct depot_ops *ops;
 };
 
+/* Ends a run that was begun by it. */
 void depot_free(struct depot **d);

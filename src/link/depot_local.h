@@ -28,6 +28,7 @@ struct depot_local_repo {
 	struct zcopy_self writer;
 };
 
+/* And its depot: what was opened from it is closed before. */
 void depot_local_free(struct depot_local_repo **r);
 
 /* Is there a repository in this folder? */

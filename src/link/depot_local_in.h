@@ -24,6 +24,7 @@ struct depot_local {
 	struct id zones[2];
 };
 
+/* The depot that is one of ours. */
 struct depot_local *depot_local_of(struct depot *d);
 /*
  * The depot alone, from what the folder's file says.

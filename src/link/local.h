@@ -39,6 +39,7 @@ struct local_zone {
 	struct digest sum; /* the live sum under the head's integrity key */
 };
 
+/* The copy's head and sum; zeros when nothing is held of it. */
 MUST_CHECK int local_zone_get(struct local *l, const struct id *zone,
     struct local_zone *out, struct err *e);
 

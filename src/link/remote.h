@@ -21,7 +21,8 @@ struct depot_sink;
 MUST_CHECK int remote_new(const char *url, struct remote **out, struct err *e);
 void remote_free(struct remote **r);
 
-const char *remote_url(const struct remote *r); /* with the pin */
+/* As it was given, with the pin; borrowed. */
+const char *remote_url(const struct remote *r);
 /* SHA-256 of the server key's SPKI; zeros over plain HTTP. */
 const struct digest *remote_pin(const struct remote *r);
 

@@ -26,6 +26,7 @@ struct repo_file {
 	struct devkey *key; /* NULL until it is opened */
 };
 
+/* And the key, when it was opened. */
 void repo_file_free(struct repo_file *f);
 
 /* Is there one, whole or not? */

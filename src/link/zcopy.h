@@ -42,6 +42,7 @@ MUST_CHECK int zcopy_open(const struct zcopy_self *self, struct local *local,
     struct zcopy **out, struct err *e);
 void zcopy_free(struct zcopy **z);
 
+/* What it is a copy of, and the seq of the newest head taken in. */
 const struct id *zcopy_zone(const struct zcopy *z);
 enum category zcopy_category(const struct zcopy *z);
 uint64_t zcopy_seq(struct zcopy *z);

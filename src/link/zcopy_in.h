@@ -25,6 +25,7 @@ struct zcopy {
 	uint32_t key_epoch;
 };
 
+/* LOCKED(z) holds the copy until the block is left. */
 void zcopy_unlock(pthread_mutex_t **m);
 #define LOCKED(z) \
 	OWN(zcopy_unlock) \
@@ -45,6 +46,10 @@ bool zcopy_on_faith(const struct zcopy *z, const struct head *h);
 
 /* ---- the live sum ---- */
 
+/*
+ * Add a record to the sum, or take it off; the key of an epoch, NULL with
+ * category-closed in e when it is not held; the key that boxes a sum.
+ */
 void zcopy_sum_change(
     struct digest *sum, struct mac *key, const struct change *c, bool subtract);
 struct mac *zcopy_sum_key(const struct zcopy *z, uint32_t epoch, struct err *e);
@@ -58,6 +63,7 @@ MUST_CHECK int zcopy_sum_here(struct zcopy *z, uint32_t epoch, struct mac *key,
 
 /* ---- records ---- */
 
+/* Have z->key be that of the epoch. errors: category-closed without it. */
 MUST_CHECK int zcopy_record_key(struct zcopy *z, uint32_t epoch, struct err *e);
 /* Open c as if it were that version of that record. */
 MUST_CHECK int zcopy_open_as(struct zcopy *z, const struct id *id,
@@ -99,6 +105,7 @@ struct zcopy_take {
 	bool summing;
 };
 
+/* What was not taken in is dropped. */
 void zcopy_take_free(struct zcopy_take *t);
 /* From the depot. errors: those of its `changes`, and of what does not hold. */
 MUST_CHECK int zcopy_take_fetch(

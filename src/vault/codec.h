@@ -9,6 +9,7 @@ enum codec_method { CODEC_RAW = 0, CODEC_ZSTD = 1 };
 /* Belongs to one thread. */
 struct codec;
 
+/* Contexts of zstd, kept from call to call. */
 struct codec *codec_new(int level); /* zstd level; 1 is our default */
 void codec_free(struct codec **c);
 

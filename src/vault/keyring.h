@@ -37,6 +37,7 @@
 
 struct keyring;
 
+/* Of an account, without any key; the keys go with it, wiped. */
 struct keyring *keyring_new(const struct id *uid);
 void keyring_free(struct keyring **k);
 /* Take over what `more` holds and k does not; borrowed keys of k stay. */
@@ -131,7 +132,8 @@ struct keyring_escrowed {
 	struct secret *key;
 };
 
-void keyring_escrowed_free(struct keyring_escrowed *x); /* its key */
+/* Its key. */
+void keyring_escrowed_free(struct keyring_escrowed *x);
 
 /*
  * One key of an envelope that was sealed to the escrow: the escrow's half.
@@ -159,7 +161,8 @@ MUST_CHECK int keyring_open(struct keyring *k, const struct circle *circle,
     const struct devkey *device, const struct id *dev_id,
     struct bytes envelopes, struct err *e);
 
-uint32_t keyring_epoch(const struct keyring *k); /* newest; 0 when empty */
+/* The newest epoch; 0 when it is empty. */
+uint32_t keyring_epoch(const struct keyring *k);
 /* After keys-spoiled: the device that made them. */
 struct id keyring_spoiler(const struct keyring *k);
 /* An epoch that was gone past: its maker had spoiled it for this device, and

@@ -56,7 +56,8 @@ struct opaque_keys {
 	struct secret *export_key; /* 64 bytes, the same as at registration */
 };
 
-void opaque_keys_free(struct opaque_keys *k); /* both */
+/* Both. */
+void opaque_keys_free(struct opaque_keys *k);
 
 /*
  * Finish a login, after opaque_login: the server has proven that it holds this

@@ -46,6 +46,7 @@ struct pack_place {
 
 struct pack_out;
 
+/* With the buffer of one pack; what is in work is dropped with it. */
 struct pack_out *pack_out_new(void);
 void pack_out_free(struct pack_out **w);
 /* Is there room for n more stored bytes? */

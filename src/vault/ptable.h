@@ -45,8 +45,9 @@ struct ptable {
 	uint32_t n_entries;
 };
 
+/* _clear keeps the memory for the next table. */
 void ptable_free(struct ptable *t);
-void ptable_clear(struct ptable *t); /* keeps memory */
+void ptable_clear(struct ptable *t);
 /* Begin the next block; its entries follow by ptable_add_entry. */
 void ptable_add_block(
     struct ptable *t, uint8_t method, uint32_t stored, uint32_t plain);

@@ -19,6 +19,7 @@
 
 #define RECSEED_HALF 32 /* bytes */
 
+/* As above: what the server is shown, what a contact shows, the seed. */
 void recseed_shown(const struct secret *code, struct digest *out);
 void recseed_assist(const struct secret *code, struct digest *out);
 struct secret *recseed_make(const struct secret *code, struct bytes half);

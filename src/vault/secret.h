@@ -13,7 +13,8 @@
 
 struct secret;
 
-struct secret *secret_new(size_t n); /* n zero bytes */
+/* Locked, guarded pages; freed as zeros. secret_new: n zero bytes. */
+struct secret *secret_new(size_t n);
 struct secret *secret_of(struct bytes x); /* copies */
 struct secret *secret_random(size_t n);
 struct secret *secret_copy(const struct secret *s);

@@ -16,7 +16,8 @@ enum category {
 	CATEGORY_END
 };
 
-const char *category_name(enum category c); /* "?" when unknown */
+/* As the account's owner and the calls say it; "?" when unknown. */
+const char *category_name(enum category c);
 /* Does standard protection cover it: does the escrow hold its keys? */
 bool category_escrowed(enum category c);
 bool category_known(unsigned c);

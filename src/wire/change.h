@@ -32,6 +32,7 @@ struct change {
 	struct bytes ct;
 };
 
+/* Append it as a commit and an answer carry it. */
 void change_put(struct buf *out, const struct change *c);
 
 /* Take one change; borrows from what s scans. errors: record-corrupt. */
@@ -73,6 +74,7 @@ struct commit {
 	size_t n;
 };
 
+/* The array; what it borrows stays. */
 void commit_free(struct commit *c);
 
 /*

@@ -16,6 +16,7 @@ struct checksum {
 	uint8_t b[CHECKSUM_BYTES];
 };
 
+/* Of all of x; compared in whatever time: it is no secret. */
 void checksum_of(struct bytes x, struct checksum *out);
 bool checksum_equal(const struct checksum *a, const struct checksum *b);
 

@@ -183,6 +183,7 @@ struct entry_view {
 	struct circle_sig sigs[8];
 };
 
+/* What it holds; it is all zeros then. A copy has arrays of its own. */
 void circle_free(struct circle *c);
 void circle_copy(struct circle *to, const struct circle *from);
 
@@ -198,6 +199,11 @@ void circle_copy(struct circle *to, const struct circle *from);
 MUST_CHECK int circle_apply(
     struct circle *c, struct bytes entry, struct err *e);
 
+/*
+ * Look at one without a circle: its form alone, no signature and no rule.
+ *
+ * errors  circle-invalid, update-needed.
+ */
 MUST_CHECK int circle_entry_parse(
     struct bytes entry, struct entry_view *out, struct err *e);
 
@@ -231,6 +237,7 @@ void recovery_keyref(
 const struct recovery_key *recovery_find(
     const struct recovery_set *set, const struct id *keyref);
 
+/* As entries hold it. */
 void circle_escrow_put(struct buf *out, const struct circle_escrow *x);
 /* errors: circle-invalid when it is cut short or not signed for `uid`. */
 MUST_CHECK int escrow_take(struct scan *s, const struct id *uid,
@@ -244,6 +251,7 @@ void circle_entry_begin(struct buf *out, const struct circle *c,
 void circle_entry_end(
     struct buf *entry, const struct circle_sig *sigs, size_t n);
 
+/* As entries and requests hold it. */
 void device_put(struct buf *out, const struct device *d);
 /* errors: circle-invalid. */
 MUST_CHECK int device_take(struct scan *s, struct device *out, struct err *e);

@@ -14,9 +14,9 @@ struct digest {
 	uint8_t b[DIGEST_BYTES];
 };
 
+/* One SHA-256; comparing takes constant time. */
 void digest_of(struct bytes x, struct digest *out);
-bool digest_equal(
-    const struct digest *a, const struct digest *b); /* const time */
+bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_zero(const struct digest *d);
 void digest_put(struct buf *b, const struct digest *d);
 struct digest digest_take(struct scan *s);

@@ -178,6 +178,7 @@ void escrow_registration_signed(const struct id *uid,
     const uint8_t release_pk[static SIG_PK_BYTES], uint64_t time_ms,
     struct buf *out);
 
+/* Append one, as the escrow and who asks it send it. */
 void escrow_state_put(struct buf *out, const struct escrow_state *x);
 void escrow_registration_put(
     struct buf *out, const struct escrow_registration *x);

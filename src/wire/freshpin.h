@@ -24,6 +24,7 @@ struct freshpin {
 	uint8_t sig[SIG_BYTES];
 };
 
+/* Append FRESHPIN_BYTES. */
 void freshpin_put(struct buf *out, const struct freshpin *p);
 /* errors: bad-request. */
 MUST_CHECK int freshpin_parse(

@@ -15,6 +15,7 @@ struct id_text {
 	char s[ID_TEXT + 1];
 };
 
+/* Drawn, compared as bytes (cmp: in their order), and as text. */
 void id_random(struct id *id);
 bool id_equal(const struct id *a, const struct id *b);
 int id_cmp(const struct id *a, const struct id *b);

@@ -6,7 +6,8 @@
 
 #include <jansson.h>
 
-void jsonio_free(json_t **j); /* for OWN */
+/* For OWN: one reference is given up. */
+void jsonio_free(json_t **j);
 
 /* errors: bad-request when text is no JSON object, or has a key twice. */
 MUST_CHECK int jsonio_parse(struct bytes text, json_t **out, struct err *e);
@@ -28,6 +29,7 @@ MUST_CHECK int jsonio_list(const json_t *j, const char *key, size_t most,
     struct buf *out, struct err *e);
 bool jsonio_true(const json_t *j, const char *key);
 
+/* Set a field; bytes become base64. */
 void jsonio_put_text(json_t *j, const char *key, const char *value);
 void jsonio_put_id(json_t *j, const char *key, const struct id *id);
 void jsonio_put_u64(json_t *j, const char *key, uint64_t v);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* lend_ask.c: the visitor's side of a visit. */
+#include "join/lend.h"
+
 #include "base/now.h"
 #include "join/pair_in.h"
 #include "join/reader.h"
-#include "join/lend.h"
 
 struct guest {
 	const struct lend_ask *a;

@@ -7,8 +7,9 @@
  * A slot that is left behind goes when nobody fills any: who fills holds a
  * shared lock, who cleans an exclusive one.
  */
-#include "base/file.h"
 #include "link/local_in.h"
+
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

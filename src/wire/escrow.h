@@ -82,7 +82,6 @@
 #define ESCROW_NONCE_MS (60 * 1000) /* a nonce is good for one minute, once */
 #define ESCROW_KEYS 4096 /* keys in one release */
 #define ESCROW_NOTIFY_S (365 * 24 * 3600) /* a disclosure's delay, at most */
-#define ESCROW_WAIT_S (3 * 24 * 3600) /* an operator's order, by default */
 
 enum escrow_verb {
 	ESCROW_HELLO = 1,

@@ -147,6 +147,17 @@ read_box(const char *path, const char magic[static 4], struct buf *out,
 	return 0;
 }
 
+static int
+write_box(const char *path, const char magic[static 4], struct bytes box,
+    struct err *e)
+{
+	OWN(buf_free) struct buf file = { 0 };
+
+	buf_put(&file, magic, 4);
+	buf_put_bytes(&file, box);
+	return rootkey_write_file(path, buf_bytes(&file), e);
+}
+
 /* ---- the state ---- */
 
 static void
@@ -234,16 +245,15 @@ ward_store(const struct wards *ws, struct ward *w, struct err *e)
 {
 	OWN(mem_free) char *path = path_of(ws, &w->uid, "");
 	OWN(secret_free) struct secret *key = state_key(ws, &w->uid);
-	OWN(buf_free) struct buf file = { 0 };
+	OWN(buf_free) struct buf box = { 0 };
 	OWN(buf_free) struct buf ad = { 0 };
 	OWN(buf_free) struct buf state = { 0 };
 
 	put_state(w, &state);
 	put_state_ad(w, &ad);
-	buf_put(&file, state_magic, sizeof state_magic);
-	seal_make(key, buf_bytes(&ad), buf_bytes(&state), &file);
+	seal_make(key, buf_bytes(&ad), buf_bytes(&state), &box);
 	if (make_folder(ws, &w->uid, e) < 0 ||
-	    rootkey_write_file(path, buf_bytes(&file), e) < 0)
+	    write_box(path, state_magic, buf_bytes(&box), e) < 0)
 		return -1;
 	w->known = true;
 	return 0;
@@ -256,7 +266,7 @@ ward_make_key(const struct wards *ws, struct ward *w, struct err *e)
 {
 	OWN(mem_free) char *path = path_of(ws, &w->uid, ".key");
 	OWN(secret_free) struct secret *key = key_key(ws, &w->uid);
-	OWN(buf_free) struct buf file = { 0 };
+	OWN(buf_free) struct buf box = { 0 };
 	OWN(buf_free) struct buf ad = { 0 };
 	struct device self;
 	OWN(devkey_free) struct devkey *pair = devkey_new(&self);
@@ -266,10 +276,9 @@ ward_make_key(const struct wards *ws, struct ward *w, struct err *e)
 	made.there = true;
 	memcpy(made.kem_pk, self.kem_pk, sizeof made.kem_pk);
 	put_key_ad(&made, &ad);
-	buf_put(&file, key_magic, sizeof key_magic);
-	seal_make(key, buf_bytes(&ad), secret_bytes(raw), &file);
+	seal_make(key, buf_bytes(&ad), secret_bytes(raw), &box);
 	if (make_folder(ws, &w->uid, e) < 0 ||
-	    rootkey_write_file(path, buf_bytes(&file), e) < 0)
+	    write_box(path, key_magic, buf_bytes(&box), e) < 0)
 		return -1;
 	*w = made;
 	return 0;

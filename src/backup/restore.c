@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* restore.c: a restore from window to window. */
+/* restore.c: a restore from the first entry of the tree to the last. */
 #include "backup/restore_in.h"
 
-#include "backup/dirs.h"
 #include "base/file.h"
 #include "base/now.h"
 
@@ -11,110 +10,12 @@
 
 #define OPEN_MAX_FILES 512 /* files begun and not done, with descriptors */
 #define FD_OTHERS 300 /* what else may be open: folders, requests, databases */
-
-struct arena_part {
-	struct arena_part *next;
-	size_t used, cap;
-	uint8_t bytes[];
-};
-
-struct bytes
-restore_keep(struct arena *all, struct bytes x)
-{
-	struct arena_part *a = all->parts;
-
-	if (a == NULL || a->cap - a->used < x.n) {
-		size_t cap = x.n > 65536 ? x.n : 65536;
-		a = mem_new(sizeof *a + cap);
-		a->cap = cap;
-		a->next = all->parts;
-		all->parts = a;
-		all->bytes += cap;
-	}
-	uint8_t *p = a->bytes + a->used;
-	if (x.n > 0)
-		memcpy(p, x.p, x.n);
-	a->used += x.n;
-	return bytes_of(p, x.n);
-}
-
-void
-restore_arena_free(struct arena *all)
-{
-	while (all->parts != NULL) {
-		struct arena_part *next = all->parts->next;
-		free(all->parts);
-		all->parts = next;
-	}
-	all->bytes = 0;
-}
-
-void *
-restore_room(void *list, size_t n, size_t *cap, size_t size)
-{
-	if (n < *cap)
-		return list;
-	*cap = *cap == 0 ? 64 : *cap + *cap / 2;
-	return mem_resize(list, *cap, size);
-}
-
-int
-restore_entry(struct bytes raw, struct entry *x, struct err *e)
-{
-	struct scan s = scan_of(raw);
-
-	return entry_take(&s, x, e);
-}
-
-void
-restore_failed(struct restore *r, struct bytes path, const struct err *why)
-{
-	(void)pthread_mutex_lock(&r->lock);
-	r->result->errors++;
-	if (err_exit(why->code) == 6)
-		r->result->damaged++;
-	if (why->code == ERR_CATEGORY_CLOSED)
-		r->result->closed++;
-	if (r->o->warn != NULL)
-		r->o->warn(r->o->ctx, path, why);
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
-bool
-restore_fatal(const struct err *why)
-{
-	return why->code == ERR_DISK_FULL_HERE ||
-	    why->code == ERR_SERVER_UNREACHABLE ||
-	    why->code == ERR_DEVICE_REMOVED ||
-	    why->code == ERR_CERTIFICATE_CHANGED;
-}
-
-void
-restore_stop(struct restore *r, const struct err *why)
-{
-	(void)pthread_mutex_lock(&r->lock);
-	if (!atomic_load(&r->stopped))
-		r->err = *why;
-	atomic_store(&r->stopped, true);
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
-/* ---- windows ---- */
-
-static void
-clear_window(struct restore *r)
-{
-	restore_drop(r);
-	restore_arena_free(&r->arena);
-	r->n_files = r->n_tasks = r->n_names = r->n_packs = 0;
-	if (r->slots > 0)
-		memset(r->pack_slots, 0, r->slots * sizeof *r->pack_slots);
-}
+#define WINDOW_BYTES ((size_t)12 << 20) /* of what is planned at once */
 
 static void
 restore_free(struct restore *r)
 {
-	clear_window(r);
+	restore_clear(r);
 	if (r->place != NULL)
 		restore_links_done(r, true);
 	for (size_t i = 0; i < r->n_dirs; i++)
@@ -140,165 +41,64 @@ restore_free(struct restore *r)
 	place_free(&r->place);
 }
 
-/* What became of the files that have further names. */
-static void
-settle_links(struct restore *r)
-{
-	for (size_t i = 0; i < r->n_files; i++) {
-		struct restore_file *f = &r->files[i];
-		if (f->link == NULL)
-			continue;
-		f->link->state =
-		    atomic_load(&f->failed) ? LINK_FAILED : LINK_DONE;
-		f->link->code = f->code;
-	}
-}
+/* ---- the walk ---- */
 
-/* Content that cannot be had under one name cannot be had under another. */
 static bool
-lost(const struct link *link)
+window_full(const struct restore *r)
 {
-	return link->state == LINK_FAILED &&
-	    (err_exit(link->code) == 6 || link->code == ERR_CATEGORY_CLOSED);
+	return r->arena.bytes + r->n_files * sizeof *r->files +
+	    r->n_tasks * sizeof *r->tasks + r->n_names * sizeof *r->names >
+	    WINDOW_BYTES;
 }
 
-static void
-name_over(struct restore *r, const struct entry *x)
-{
-	r->result->totals.files += x->type == ENTRY_REGULAR;
-	r->result->totals.bytes += x->size;
-}
-
-/*
- * Give one further name; *aside when it cannot be a link here: its file is not
- * there, or cannot have another name.
- */
-static void
-link_name(struct restore *r, const struct restore_name *n,
-    const struct entry *x, bool *aside)
-{
-	struct link *link = n->link;
-	struct err why;
-
-	*aside = false;
-	if (link->state == LINK_DONE &&
-	    place_hardlink(r->place, link->path, n->path, x, &why) == 0) {
-		name_over(r, x);
-		return;
-	}
-	if (link->state == LINK_DONE && why.code == ERR_CONFLICT) {
-		/* An earlier run may have made it a file by itself. */
-		if (restore_same(r, n->path, x))
-			name_over(r, x);
-		else
-			restore_failed(r, n->path, &why);
-		return;
-	}
-	*aside = !lost(link) || link->category != x->category;
-	if (*aside)
-		return;
-	(void)err_set(
-	    &why, link->code, "its content is lost under another name, too");
-	restore_failed(r, n->path, &why);
-}
-
-/* again  takes the link, path and entry of each that cannot be one here. */
 static int
-link_names(struct restore *r, struct buf *again, struct err *e)
+plan_one(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
 {
-	OWN(mem_free)
-	struct link **list = mem_array(r->n_names + 1, sizeof(struct link *));
-	size_t n = 0;
+	struct restore *r = ctx;
+	OWN(buf_free) struct buf path = { 0 };
+	size_t skip = r->strip.n;
 
-	for (size_t i = 0; i < r->n_names; i++) {
-		const struct restore_name *name = &r->names[i];
-		struct entry x;
-		bool aside;
-		if (restore_entry(name->raw, &x, e) < 0)
-			return -1;
-		link_name(r, name, &x, &aside);
-		if (!aside)
-			continue;
-		list[n++] = name->link;
-		buf_put_u64(again, (uint64_t)(uintptr_t)name->link);
-		buf_put_v32(again, name->path);
-		buf_put_bytes(again, name->raw);
-	}
-	/* From now on they have no name, until one is given by itself. */
-	while (n > 0)
-		list[--n]->state = LINK_FAILED;
-	return 0;
+	buf_put_bytes(&path, dir);
+	if (dir.n > 0)
+		buf_put_u8(&path, '/');
+	buf_put_bytes(&path, x->name);
+	if (restore_plan(r, bytes_of(path.p + skip, path.n - skip), x, e) < 0)
+		return -1;
+	if (!window_full(r))
+		return 0;
+	struct bytes at =
+	    dir.n > skip ? bytes_of(dir.p + skip, dir.n - skip) : bytes_str("");
+	return restore_window(r, &at, e);
 }
 
-/* The first of several becomes the file, the others its further names. */
 static int
-plan_again(struct restore *r, struct bytes again, struct err *e)
+walk(struct restore *r, const struct snapshot *snap, struct err *e)
 {
-	struct scan s = scan_of(again);
+	OWN(buf_free) struct buf raw = { 0 };
+	OWN(buf_free) struct buf strip = { 0 };
+	struct bytes path = bytes_str(r->o->path);
+	struct entry x;
 
-	while (s.n > 0) {
-		struct link *link = (struct link *)(uintptr_t)scan_u64(&s);
-		struct bytes path = scan_v32(&s);
-		struct entry x;
-		if (entry_take(&s, &x, e) < 0)
-			return -1;
-		if (link->state != LINK_FAILED)
-			restore_plan_name(r, path, &x, link);
-		else if (restore_plan_again(r, path, &x, link, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Finish directories that the walk has left; at NULL: all. */
-static void
-finish_dirs(struct restore *r, const struct bytes *at)
-{
-	size_t kept = r->n_dirs;
-
-	for (size_t i = r->n_dirs; i-- > 0;) {
-		struct restore_dir *d = r->dirs[i];
-		struct bytes path = bytes_of(d->bytes + d->raw_n, d->path_n);
-		struct entry x;
-		struct err why;
-		if (at != NULL &&
-		    (dirs_cmp(path, *at) >= 0 || tree_below(*at, path))) {
-			r->dirs[--kept] = d;
-			continue;
-		}
-		if (restore_entry(bytes_of(d->bytes, d->raw_n), &x, &why) < 0 ||
-		    place_dir_done(r->place, path, &x, &d->how, &why) < 0)
-			restore_failed(r, path, &why);
-		free(d);
-	}
-	if (r->n_dirs == 0)
-		return;
-	memmove(r->dirs, r->dirs + kept,
-	    (r->n_dirs - kept) * sizeof(struct restore_dir *));
-	r->n_dirs -= kept;
-}
-
-int
-restore_window(struct restore *r, const struct bytes *at, struct err *e)
-{
-	while (r->n_files > 0 || r->n_names > 0) {
-		OWN(buf_free) struct buf again = { 0 };
-		restore_write(r);
-		if (atomic_load(&r->stopped)) {
-			*e = r->err;
-			return -1;
-		}
-		settle_links(r);
-		if (link_names(r, &again, e) < 0)
-			return -1;
-		clear_window(r);
-		if (plan_again(r, buf_bytes(&again), e) < 0)
-			return -1;
-	}
-	clear_window(r);
-	restore_links_done(r, at == NULL);
-	finish_dirs(r, at);
-	return 0;
+	while (path.n > 0 && path.p[0] == '/')
+		path = bytes_of(path.p + 1, path.n - 1);
+	while (path.n > 0 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (path.n == 0)
+		return tree_walk(r->src, snap, path, true, plan_one, r, e);
+	if (tree_find(r->src, snap, path, &raw, &x, e) < 0)
+		return err_in(e, "%s", r->o->path);
+	if (x.type != ENTRY_DIRECTORY)
+		return restore_plan(r, x.name, &x, e);
+	/* The target becomes that directory. */
+	if (restore_plan_dir(
+		r, bytes_str(""), restore_keep_entry(&r->arena, &x), e) < 0)
+		return -1;
+	buf_put_bytes(&strip, path);
+	buf_put_u8(&strip, '/');
+	r->strip = restore_keep(&r->kept, buf_bytes(&strip));
+	if (r->include != NULL)
+		include_strip(r->include, r->strip);
+	return tree_walk(r->src, snap, path, true, plan_one, r, e);
 }
 
 /* ---- the whole ---- */
@@ -349,7 +149,7 @@ restore_run(struct repo *repo, const struct snapshot *snap,
 		    (struct restore_progress){ .all_files = snap->files,
 			    .all_bytes = snap->bytes,
 			    .all_known = true };
-	if (prepare(&r, snap, e) < 0 || restore_plan_all(&r, snap, e) < 0)
+	if (prepare(&r, snap, e) < 0 || walk(&r, snap, e) < 0)
 		return -1;
 	out->totals.all_known = true;
 	if (o->dry_run)

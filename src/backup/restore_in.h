@@ -4,7 +4,7 @@
  * A restore goes through the tree once, in windows of bounded memory. What a
  * window holds is planned (restore_plan.c), its chunks are fetched pack by pack
  * and written (restore_write.c), then further names are linked and directories
- * that the walk has left are finished (restore.c); then the next begins.
+ * that the walk has left are finished (restore_window.c); then the next begins.
  */
 #pragma once
 
@@ -124,6 +124,8 @@ struct restore {
 	atomic_bool stopped;
 };
 
+/* ---- restore_shared.c ---- */
+
 /* Copy into memory of the window, or of the run. */
 struct bytes restore_keep(struct arena *a, struct bytes x);
 void restore_arena_free(struct arena *a);
@@ -131,13 +133,17 @@ void restore_arena_free(struct arena *a);
 /* Room for one more; returns the array, maybe moved. */
 void *restore_room(void *list, size_t n, size_t *cap, size_t size);
 
+/* Count an object that could not be restored, and tell the user why. */
 void restore_failed(
     struct restore *r, struct bytes path, const struct err *why);
 /* Does it make going on senseless? Then restore_stop is next. */
 bool restore_fatal(const struct err *why);
 void restore_stop(struct restore *r, const struct err *why);
 
+/* Read a stored entry; it borrows from raw. errors: record-corrupt. */
 MUST_CHECK int restore_entry(struct bytes raw, struct entry *x, struct err *e);
+
+/* ---- restore_plan.c ---- */
 
 /* Plan one object under this path, of which x is the entry. */
 MUST_CHECK int restore_plan(
@@ -145,14 +151,16 @@ MUST_CHECK int restore_plan(
 /* Plan it as a file or link by itself, whatever other names it has. */
 MUST_CHECK int restore_plan_again(struct restore *r, struct bytes path,
     const struct entry *x, struct link *link, struct err *e);
+/* An include_fn of a restore: make the directory, and finish it later. */
+MUST_CHECK int restore_plan_dir(
+    void *ctx, struct bytes path, struct bytes raw, struct err *e);
+/* Copy an entry without its content, in stored form. */
+struct bytes restore_keep_entry(struct arena *a, const struct entry *x);
 /* Is the file there already, and does the rule leave it there then? */
 bool restore_same(struct restore *r, struct bytes path, const struct entry *x);
 /* Plan it as a further name of that file. */
 void restore_plan_name(struct restore *r, struct bytes path,
     const struct entry *x, struct link *link);
-/* Plan all that was asked for; runs windows. */
-MUST_CHECK int restore_plan_all(
-    struct restore *r, const struct snapshot *snap, struct err *e);
 
 /*
  * Plan the chunks of a file: nothing is planned after a failure.
@@ -162,15 +170,20 @@ MUST_CHECK int restore_plan_all(
 MUST_CHECK int restore_plan_chunks(struct restore *r, const struct entry *x,
     uint32_t file, uint32_t *chunks, struct err *e);
 
+/* ---- restore_links.c ---- */
+
 /*
  * The file with several names that x is a name of, made when it is the first.
  * Names that share a number but are not of one file then have one each.
  */
 struct link *restore_link(
     struct restore *r, const struct entry *x, bool *first);
+/* This is a name of it that is there, or will be. */
 void restore_link_at(struct link *link, struct bytes path);
 /* Drop those of which all names were met, or all of them; flags are given. */
 void restore_links_done(struct restore *r, bool all);
+
+/* ---- restore_window.c ---- */
 
 /*
  * Write what is planned, and begin anew.
@@ -180,6 +193,11 @@ void restore_links_done(struct restore *r, bool all);
  */
 MUST_CHECK int restore_window(
     struct restore *r, const struct bytes *at, struct err *e);
+/* Forget what is planned; what was begun is taken back. */
+void restore_clear(struct restore *r);
+
+/* ---- restore_write.c ---- */
+
 /* Fetch all tasks and write all files of the window. */
 void restore_write(struct restore *r);
 /* Take back what was begun of files that are not done. */

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WINDOW_BYTES ((size_t)12 << 20) /* of what is planned at once */
-
 static uint32_t
 pack_number(struct restore *r, enum category c, const struct id *id)
 {
@@ -190,8 +188,8 @@ content_same(struct restore *r, struct bytes path, const struct entry *x)
 
 /* ---- objects ---- */
 
-static struct bytes
-without_content(struct arena *a, const struct entry *x)
+struct bytes
+restore_keep_entry(struct arena *a, const struct entry *x)
 {
 	OWN(buf_free) struct buf b = { 0 };
 	struct entry y = *x;
@@ -299,8 +297,8 @@ restore_plan_again(struct restore *r, struct bytes path, const struct entry *x,
 }
 
 /* An include_fn, too: raw lives as long as the run then. */
-static int
-plan_dir(void *ctx, struct bytes path, struct bytes raw, struct err *e)
+int
+restore_plan_dir(void *ctx, struct bytes path, struct bytes raw, struct err *e)
 {
 	struct restore *r = ctx;
 	struct entry x;
@@ -343,8 +341,9 @@ ask(struct restore *r, struct bytes path, const struct entry *x, bool *wanted,
 	r->result->included += *wanted;
 	if (is_dir)
 		include_note(r->include, restore_keep(&r->kept, path),
-		    without_content(&r->kept, x), *wanted);
-	return *wanted ? include_above(r->include, path, plan_dir, r, e) : 0;
+		    restore_keep_entry(&r->kept, x), *wanted);
+	return *wanted ? include_above(r->include, path, restore_plan_dir, r, e)
+		       : 0;
 }
 
 void
@@ -373,7 +372,8 @@ restore_plan(
 	if (!wanted)
 		return 0;
 	if (x->type == ENTRY_DIRECTORY)
-		return plan_dir(r, path, without_content(&r->arena, x), e);
+		return restore_plan_dir(
+		    r, path, restore_keep_entry(&r->arena, x), e);
 	if (r->o->list != NULL)
 		r->o->list(r->o->ctx, path, x);
 	if (!r->result->totals.all_known) {
@@ -389,63 +389,4 @@ restore_plan(
 		return 0;
 	}
 	return restore_plan_again(r, path, x, link, e);
-}
-
-/* ---- the walk ---- */
-
-static bool
-window_full(const struct restore *r)
-{
-	return r->arena.bytes + r->n_files * sizeof *r->files +
-	    r->n_tasks * sizeof *r->tasks + r->n_names * sizeof *r->names >
-	    WINDOW_BYTES;
-}
-
-static int
-plan_one(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
-{
-	struct restore *r = ctx;
-	OWN(buf_free) struct buf path = { 0 };
-	size_t skip = r->strip.n;
-
-	buf_put_bytes(&path, dir);
-	if (dir.n > 0)
-		buf_put_u8(&path, '/');
-	buf_put_bytes(&path, x->name);
-	if (restore_plan(r, bytes_of(path.p + skip, path.n - skip), x, e) < 0)
-		return -1;
-	if (!window_full(r))
-		return 0;
-	struct bytes at =
-	    dir.n > skip ? bytes_of(dir.p + skip, dir.n - skip) : bytes_str("");
-	return restore_window(r, &at, e);
-}
-
-int
-restore_plan_all(struct restore *r, const struct snapshot *snap, struct err *e)
-{
-	OWN(buf_free) struct buf raw = { 0 };
-	OWN(buf_free) struct buf strip = { 0 };
-	struct bytes path = bytes_str(r->o->path);
-	struct entry x;
-
-	while (path.n > 0 && path.p[0] == '/')
-		path = bytes_of(path.p + 1, path.n - 1);
-	while (path.n > 0 && path.p[path.n - 1] == '/')
-		path.n--;
-	if (path.n == 0)
-		return tree_walk(r->src, snap, path, true, plan_one, r, e);
-	if (tree_find(r->src, snap, path, &raw, &x, e) < 0)
-		return err_in(e, "%s", r->o->path);
-	if (x.type != ENTRY_DIRECTORY)
-		return restore_plan(r, x.name, &x, e);
-	/* The target becomes that directory. */
-	if (plan_dir(r, bytes_str(""), without_content(&r->arena, &x), e) < 0)
-		return -1;
-	buf_put_bytes(&strip, path);
-	buf_put_u8(&strip, '/');
-	r->strip = restore_keep(&r->kept, buf_bytes(&strip));
-	if (r->include != NULL)
-		include_strip(r->include, r->strip);
-	return tree_walk(r->src, snap, path, true, plan_one, r, e);
 }

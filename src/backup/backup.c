@@ -39,21 +39,6 @@ run_free(struct run *r)
 	*r = (struct run){ .detail = CAPTURE_DETAIL };
 }
 
-void
-backup_warn(struct run *r, const struct err *why, bool counts)
-{
-	if (counts && r->result->totals.errors++ == 0) {
-		OWN(buf_free) struct buf shown = { 0 };
-		text_show(&shown, buf_bytes(&r->path));
-		r->first = *why;
-		(void)err_in(&r->first, "/%s", buf_text(&shown));
-	}
-	if (r->o->warn != NULL)
-		r->o->warn(r->o->ctx, buf_bytes(&r->path), why);
-}
-
-/* ---- the whole ---- */
-
 /* One cache per account and set of roots. */
 static char *
 seen_path(const struct run *r)

@@ -8,6 +8,7 @@
  *   backup_count.c how much there is, counted ahead
  *   backup_read.c  objects: read, cut, hand to the sink
  *   backup_queue.c write down in order
+ *   backup_tell.c  what the user is told
  */
 #pragma once
 
@@ -89,6 +90,13 @@ struct run {
 	struct err first; /* the first warning that counts */
 };
 
+/* ---- backup_tell.c ---- */
+
+/*
+ * Tell the user what is wrong with the object of r->path.
+ *
+ * counts  it is not in the backup as it should be: the snapshot is partial.
+ */
 void backup_warn(struct run *r, const struct err *why, bool counts);
 
 /* ---- backup_read.c ---- */
@@ -117,6 +125,7 @@ void backup_queue_free(struct run *r); /* the workers have ended */
 
 /* ---- backup_rules.c ---- */
 
+/* Read the patterns of the options, and those that always hold. */
 MUST_CHECK int backup_rules_load(struct run *r, struct err *e);
 
 /*

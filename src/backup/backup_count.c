@@ -9,35 +9,7 @@
 
 #include "base/now.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-
-struct backup_counter {
-	struct backup_options o;
-	struct backup_result result;
-	struct run *beside;
-	int64_t begin_ns;
-	pthread_t thread;
-	bool runs; /* the thread was started */
-	atomic_bool stop, known;
-	_Atomic uint64_t files, bytes;
-};
-
-void
-backup_count_begin(struct run *r)
-{
-	struct seen_totals t = seen_totals(r->seen);
-
-	if (r->o->count_after_s == 0 || r->o->progress == NULL)
-		return;
-	struct backup_counter *c = mem_new(sizeof *c);
-	c->beside = r;
-	c->begin_ns = now_mono_ns() + r->o->count_after_s * 1000000000LL;
-	atomic_store(&c->files, t.files);
-	atomic_store(&c->bytes, t.bytes);
-	atomic_store(&c->known, t.files > 0);
-	r->counter = c;
-}
 
 static void *
 count_all(void *arg)
@@ -74,28 +46,20 @@ count_all(void *arg)
 }
 
 void
-backup_count_ask(struct run *r, struct backup_progress *p)
+backup_count_begin(struct run *r)
 {
-	struct backup_counter *c = r->counter;
+	struct seen_totals t = seen_totals(r->seen);
 
-	if (c == NULL)
+	if (r->o->count_after_s == 0 || r->o->progress == NULL)
 		return;
-	if (atomic_load(&c->known)) {
-		/* A tree that has grown since is at least what was met. */
-		uint64_t files = atomic_load(&c->files);
-		uint64_t bytes = atomic_load(&c->bytes);
-		p->all_files = files > p->files ? files : p->files;
-		p->all_bytes = bytes > p->bytes ? bytes : p->bytes;
-		return;
-	}
-	if (c->runs || now_mono_ns() < c->begin_ns)
-		return;
-	c->o = *r->o;
-	c->o.warn = NULL;
-	c->o.progress = NULL;
-	c->runs = pthread_create(&c->thread, NULL, count_all, c) == 0;
-	if (!c->runs)
-		c->begin_ns = INT64_MAX; /* no thread to be had: no total */
+	struct backup_counter *c = mem_new(sizeof *c);
+	c->beside = r;
+	c->count = count_all;
+	c->begin_ns = now_mono_ns() + r->o->count_after_s * 1000000000LL;
+	atomic_store(&c->files, t.files);
+	atomic_store(&c->bytes, t.bytes);
+	atomic_store(&c->known, t.files > 0);
+	r->counter = c;
 }
 
 void

@@ -19,6 +19,8 @@
 #include "content/sink.h"
 #include "backup/tree.h"
 
+#include <pthread.h>
+
 /* What was met, in the order of the tree. */
 enum node_kind { NODE_DIR, NODE_ITEM, NODE_END, NODE_DROPPED };
 
@@ -90,6 +92,19 @@ struct run {
 	struct err first; /* the first warning that counts */
 };
 
+/* What there will be, counted ahead beside a backup. */
+struct backup_counter {
+	struct backup_options o;
+	struct backup_result result;
+	struct run *beside;
+	int64_t begin_ns;
+	void *(*count)(void *); /* what the thread does, with this */
+	pthread_t thread;
+	bool runs; /* the thread was started */
+	atomic_bool stop, known;
+	_Atomic uint64_t files, bytes;
+};
+
 /* ---- backup_tell.c ---- */
 
 /*
@@ -98,6 +113,12 @@ struct run {
  * counts  it is not in the backup as it should be: the snapshot is partial.
  */
 void backup_warn(struct run *r, const struct err *why, bool counts);
+
+/*
+ * Write into p what is known by now of how much there will be. Starts the
+ * counter when its time has come.
+ */
+void backup_count_ask(struct run *r, struct backup_progress *p);
 
 /* ---- backup_read.c ---- */
 
@@ -177,6 +198,4 @@ MUST_CHECK int backup_walk(struct run *r, struct err *e);
  * a thread that walks ahead.
  */
 void backup_count_begin(struct run *r);
-/* Write what is known by now into p. */
-void backup_count_ask(struct run *r, struct backup_progress *p);
 void backup_count_end(struct backup_counter **c); /* stops the thread */

@@ -20,34 +20,7 @@ struct worker {
 	struct sink_piece fresh[PACK_ENTRIES / 4];
 };
 
-void
-sink_abandon(struct sink *s, const struct err *e)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	if (!atomic_load(&s->failed))
-		s->err = *e;
-	atomic_store(&s->failed, true);
-	(void)pthread_cond_broadcast(&s->some_free);
-	(void)pthread_cond_broadcast(&s->pack_moved);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-bool
-sink_failed(struct sink *s)
-{
-	return atomic_load(&s->failed);
-}
-
 /* ---- names ---- */
-
-void
-sink_use_pack(
-    struct sink *s, const struct repo_part *part, const struct id *pack)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	(void)idset_add(&s->used[zcopy_category(part->zone)], pack->b);
-	(void)pthread_mutex_unlock(&s->lock);
-}
 
 static bool
 stored(struct sink *s, const struct repo_part *part, const struct digest *name)
@@ -411,22 +384,13 @@ sink_submit(struct sink *s, struct sink_block *b)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-static int
-result(struct sink *s, struct err *e)
-{
-	if (!atomic_load(&s->failed))
-		return 0;
-	*e = s->err;
-	return -1;
-}
-
 int
 sink_settle(struct sink *s, struct err *e)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	while (s->in_flight > 0)
 		(void)pthread_cond_wait(&s->settled, &s->lock);
-	int rc = result(s, e);
+	int rc = sink_result(s, e);
 	(void)pthread_mutex_unlock(&s->lock);
 	return rc;
 }
@@ -444,33 +408,7 @@ sink_flush(struct sink *s, struct err *e)
 	(void)pthread_mutex_lock(&s->lock);
 	while ((s->has_full || s->uploading > 0) && !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
-	int rc = result(s, e);
+	int rc = sink_result(s, e);
 	(void)pthread_mutex_unlock(&s->lock);
 	return rc;
-}
-
-struct sink_totals
-sink_totals(struct sink *s)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	struct sink_totals t = s->totals;
-	(void)pthread_mutex_unlock(&s->lock);
-	return t;
-}
-
-void
-sink_packs(struct sink *s, enum category c, struct buf *out)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	idset_put_sorted(&s->used[c], out);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-bool
-sink_uses(struct sink *s, enum category c, const struct id *pack)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	bool uses = idset_has(&s->used[c], pack->b);
-	(void)pthread_mutex_unlock(&s->lock);
-	return uses;
 }

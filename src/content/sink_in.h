@@ -56,9 +56,16 @@ struct sink {
 	struct lane lanes[SINK_LANES];
 };
 
+/* ---- sink_state.c ---- */
+
 /* Note that this pack is used. */
 void sink_use_pack(
     struct sink *s, const struct repo_part *part, const struct id *pack);
+
+/* The first failure, if there was one. Under the lock. */
+MUST_CHECK int sink_result(struct sink *s, struct err *e);
+
+/* ---- sink_upload.c ---- */
 
 /* Send a full pack, and keep its buffer for the next one. */
 void sink_send_pack(struct sink *s, struct open_pack *p, struct lane *lane);

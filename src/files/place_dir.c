@@ -4,73 +4,13 @@
 
 #include "base/file.h"
 #include "wire/digest.h"
-#include "wire/id.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define DIR_MODE 01700 /* of a directory that is not finished */
-
-bool
-place_before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec < b->tv_sec ||
-	    (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
-}
-
-bool
-place_older(const struct stat *st, const struct entry *x)
-{
-	const struct timespec t = { x->mtime_s, (long)x->mtime_ns };
-
-	return place_before(&st->st_mtim, &t);
-}
-
-/* May another run still be writing it? */
-static bool
-in_work(int dirfd, const char *name)
-{
-	OWN(fd_close)
-	int fd = place_beneath(dirfd, name, O_WRONLY | O_NONBLOCK, 0);
-	struct stat st;
-
-	if (fd < 0)
-		fd = place_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0);
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    flock(fd, LOCK_EX | LOCK_NB) < 0;
-}
-
-/* Is this a name that part_name makes? */
-static bool
-is_part(const char *name)
-{
-	const size_t n = sizeof PLACE_PART_PREFIX - 1;
-
-	return strncmp(name, PLACE_PART_PREFIX, n) == 0 &&
-	    strlen(name + n) == ID_TEXT &&
-	    strspn(name + n, "0123456789abcdef") == ID_TEXT;
-}
-
-void
-place_sweep(int dirfd)
-{
-	int list = place_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = list < 0 ? NULL : fdopendir(list);
-	const struct dirent *child;
-
-	if (d == NULL) {
-		fd_close(&list);
-		return;
-	}
-	while ((child = readdir(d)) != NULL)
-		if (is_part(child->d_name) && !in_work(dirfd, child->d_name))
-			(void)unlinkat(dirfd, child->d_name, 0);
-	(void)closedir(d);
-}
 
 /* Of directories side by side, two names may not mean one. */
 static int

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#define PLACE_PART_PREFIX ".aumbry-part-"
+#define PLACE_PART_MODE 01200 /* no finished file looks so */
 
 struct place_node {
 	struct bytes path; /* owned */
@@ -40,13 +40,17 @@ struct place_spot {
 	char name[ENTRY_NAME_MAX + 1];
 };
 
+/* ---- place_walk.c ---- */
+
 /* openat2 that neither leaves `at` nor follows a link. Sets errno. */
 MUST_CHECK int place_beneath(int at, const char *name, int flags, mode_t mode);
 
 /* An error of errno, with what the kernel lacks. */
 MUST_CHECK int place_fail(struct err *e, const char *what);
 
+/* The type of an object that has this mode. */
 enum entry_type place_type(mode_t mode);
+/* Fail, always: the one is there where the other should be. */
 MUST_CHECK int place_in_the_way(
     enum entry_type there, enum entry_type wanted, struct err *e);
 
@@ -63,13 +67,23 @@ MUST_CHECK int place_find(
     struct place *p, struct bytes path, struct place_spot *s, struct err *e);
 void place_leave(struct place_spot *s);
 
-/* Something is there and no directory, or nothing: may x take its place? */
-MUST_CHECK int place_may_replace(const struct place_spot *s,
-    const struct entry *x, bool *there, struct err *e);
+/* ---- place_rule.c ---- */
 
+/* Is a before b? */
 bool place_before(const struct timespec *a, const struct timespec *b);
 /* Is what is there older than x? */
 bool place_older(const struct stat *st, const struct entry *x);
 
+/* Something is there and no directory, or nothing: may x take its place? */
+MUST_CHECK int place_may_replace(const struct place_spot *s,
+    const struct entry *x, bool *there, struct err *e);
+
+/* ---- place_part.c ---- */
+
+/* A name for what is not finished; no two runs make one. */
+void place_part_name(char out[static 64]);
+/* Give the part its final name; what appeared there since stays. */
+MUST_CHECK int place_part_move(int dirfd, const char *part, const char *name,
+    bool replaces, struct err *e);
 /* Remove what earlier runs left unfinished, unless one still holds it. */
 void place_sweep(int dirfd);

@@ -21,29 +21,40 @@ struct metadata_table {
 extern const struct metadata_table metadata_tables[];
 extern const size_t metadata_n_tables;
 
-/* "2026-11-23T13:33:39Z" as `name` and the number as `name`_ms; 0: neither. */
-void metadata_put_time(json_t *j, const char *name, uint64_t time_ms);
-
+/* Write all of metadata/. errors: io-error, and what the database says. */
 MUST_CHECK int metadata_write(
     const struct holding *h, struct tx *tx, const char *out, struct err *e);
+
+/* ---- metadata_devices.c ---- */
 
 /* devices.json. */
 MUST_CHECK int metadata_devices(
     const struct holding *h, struct tx *tx, const char *out, struct err *e);
+
+/* ---- metadata_zones.c ---- */
+
 /* zones.json, records.csv, blobs.csv. */
 MUST_CHECK int metadata_zones(
     const struct holding *h, struct tx *tx, const char *out, struct err *e);
 
-/* Write a JSON value as a file; `j` is given up. */
-MUST_CHECK int metadata_file(
-    const char *out, const char *name, json_t *j, struct err *e);
+/* ---- metadata_rows.c ---- */
+
+/* "2026-11-23T13:33:39Z" as `name` and the number as `name`_ms; 0: neither. */
+void metadata_put_time(json_t *j, const char *name, uint64_t time_ms);
 
 /*
- * Rows of a query about the account as objects.
+ * A row as an object.
  *
  * columns  "id:h opened:t way:s": a name for each, and how it is shown: h hex,
  *          b base64, s text, n number, y yes or no, t time, c class of device.
  *          Zeros of h and t are left out.
  */
+json_t *metadata_row(struct stmt *s, const char *columns);
+
+/* Rows of a query about the account as a list of objects. */
 MUST_CHECK int metadata_rows(struct tx *tx, const struct id *uid,
     const char *sql, const char *columns, json_t **out, struct err *e);
+
+/* Write a JSON value as a file; `j` is given up. */
+MUST_CHECK int metadata_file(
+    const char *out, const char *name, json_t *j, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* zones.c: of histories, records and blobs all but what they hold. */
+/* metadata_zones.c: of histories, records and blobs all but what they hold. */
 #include "base/text.h"
 #include "disclose/metadata.h"
 #include "disclose/outdir.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* devices.c: the public record of an account's devices. */
+/* metadata_devices.c: the public record of an account's devices. */
 #include "base/text.h"
 #include "disclose/metadata.h"
 #include "wire/jsonio.h"

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/* manifest_list.c: the folder is read again, and listed. */
+#include "disclose/manifest_in.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "wire/jsonio.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE (256 * 1024) /* bytes read at once */
+#define HOLES_MAX (1ULL << 30) /* bytes of holes that are hashed as zeros */
+
+/* ---- one thing in the folder ---- */
+
+static const char *
+type_of(const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "folder";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "device";
+	}
+}
+
+/*
+ * A file may be mostly holes: 16 TiB of them are made in no time and read in
+ * hours. Then the hash is of what is data, and each piece of it stands behind
+ * its offset and its length.
+ */
+static int
+hash_data(int fd, off_t size, struct digest *out, struct err *e)
+{
+	OWN(digest_free) struct digest_state *s = digest_new();
+	OWN(buf_free) struct buf room = { 0 };
+	uint8_t *p = buf_grow(&room, PIECE);
+	off_t at = 0, end;
+
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && at < size) {
+		end = lseek(fd, at, SEEK_HOLE);
+		if (end < 0)
+			return err_sys(e, "looking for holes");
+		digest_add_u64(s, (uint64_t)at);
+		digest_add_u64(s, (uint64_t)(end - at));
+		while (at < end) {
+			size_t n =
+			    end - at < PIECE ? (size_t)(end - at) : PIECE;
+			size_t got;
+			if (file_pread_full(fd, p, n, (uint64_t)at, &got, e) <
+			    0)
+				return -1;
+			if (got == 0)
+				return err_set(e, ERR_IO, "it got shorter");
+			digest_add(s, bytes_of(p, got));
+			at += (off_t)got;
+		}
+	}
+	digest_end(s, out);
+	return 0;
+}
+
+/* More of it is a hole than is worth reading. */
+static bool
+mostly_holes(const struct stat *st)
+{
+	return st->st_size > (off_t)HOLES_MAX &&
+	    st->st_size - (off_t)HOLES_MAX > (off_t)st->st_blocks * 512;
+}
+
+static int
+hash_of(int fd, uint64_t *size, struct digest *out, struct err *e)
+{
+	OWN(digest_free) struct digest_state *s = digest_new();
+	OWN(buf_free) struct buf room = { 0 };
+	uint8_t *p = buf_grow(&room, PIECE);
+	size_t got;
+
+	*size = 0;
+	do {
+		if (file_read_full(fd, p, PIECE, &got, e) < 0)
+			return -1;
+		digest_add(s, bytes_of(p, got));
+		*size += got;
+	} while (got == PIECE);
+	digest_end(s, out);
+	return 0;
+}
+
+/*
+ * Open what its owner may not read, as it was restored with its mode: readable
+ * for that moment.
+ */
+static int
+open_any(int dir, const char *name, int flags, const struct stat *st)
+{
+	flags |= O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, name, flags);
+
+	if (fd >= 0 || errno != EACCES ||
+	    fchmodat(dir, name, (st->st_mode & 07777) | 0500, 0) < 0)
+		return fd;
+	fd = openat(dir, name, flags);
+	(void)!fchmodat(dir, name, st->st_mode & 07777, 0);
+	return fd;
+}
+
+static int
+put_line(struct manifest_listing *l, struct bytes path, const struct stat *st,
+    const struct digest *hash, uint64_t size, struct bytes target,
+    struct err *e)
+{
+	bool holes = hash != NULL && mostly_holes(st);
+	OWN(jsonio_free) json_t *j = json_object();
+	OWN(buf_free) struct buf hex = { 0 };
+	OWN(buf_free) struct buf line = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+
+	text_hex(&hex, path);
+	(void)json_object_set_new(j, "path", findings_path(path));
+	/* What is no UTF-8 cannot be told from what looks like it. */
+	if (!text_is_utf8(path))
+		jsonio_put_text(j, "path_hex", buf_text(&hex));
+	jsonio_put_text(j, "type", type_of(st));
+	buf_put_str(&line, l->first ? "\n" : ",\n");
+	if (hash != NULL) {
+		buf_clear(&hex);
+		text_hex(&hex, bytes_of(hash->b, DIGEST_BYTES));
+		jsonio_put_u64(j, "size", size);
+		jsonio_put_text(
+		    j, holes ? "sha256_of_data" : "sha256", buf_text(&hex));
+		buf_printf(&text, "%s %12llu %s", buf_text(&hex),
+		    (unsigned long long)size, holes ? "* " : " ");
+	} else {
+		buf_printf(&text, "%-64s %12s  ", type_of(st), "");
+	}
+	text_show(&text, path);
+	if (target.p != NULL) {
+		(void)json_object_set_new(j, "target", findings_path(target));
+		buf_put_str(&text, " -> ");
+		text_show(&text, target);
+	}
+	buf_put_str(&text, "\n");
+	jsonio_put(&line, j);
+	l->first = false;
+	return outfile_put(&l->json, buf_bytes(&line), e) < 0
+	    ? -1
+	    : outfile_put(&l->text, buf_bytes(&text), e);
+}
+
+static int
+list_file(struct manifest_listing *l, int dir, const char *name,
+    struct bytes path, const struct stat *st, struct err *e)
+{
+	OWN(fd_close) int fd = open_any(dir, name, 0, st);
+	struct digest hash;
+	uint64_t size;
+
+	if (fd < 0)
+		return err_sys(e, "%s", name);
+	size = (uint64_t)st->st_size;
+	if ((mostly_holes(st) ? hash_data(fd, st->st_size, &hash, e)
+			      : hash_of(fd, &size, &hash, e)) < 0)
+		return err_in(e, "%s", name);
+	l->files++;
+	l->bytes += size;
+	return put_line(l, path, st, &hash, size, (struct bytes){ 0 }, e);
+}
+
+static int
+list_link(struct manifest_listing *l, int dir, const char *name,
+    struct bytes path, const struct stat *st, struct err *e)
+{
+	char target[4097];
+	ssize_t n = readlinkat(dir, name, target, sizeof target);
+
+	return n < 0
+	    ? err_sys(e, "%s", name)
+	    : put_line(l, path, st, NULL, 0, bytes_of(target, (size_t)n), e);
+}
+
+/* ---- the folder ---- */
+
+static void
+names_free(struct dirent ***list)
+{
+	for (size_t i = 0; *list != NULL && (*list)[i] != NULL; i++)
+		free((*list)[i]);
+	free(*list);
+	*list = NULL;
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* In order of their bytes, so that two manifests can be compared. */
+static int
+read_names(int fd, struct dirent ***out, struct err *e)
+{
+	struct dirent **list = NULL;
+	int n = scandirat(fd, ".", &list, NULL, by_name);
+
+	if (n < 0)
+		return err_sys(e, "reading a folder");
+	list = mem_resize(list, (size_t)n + 1, sizeof *list);
+	list[n] = NULL;
+	*out = list;
+	return 0;
+}
+
+static int list_folder(
+    struct manifest_listing *l, int fd, struct buf *path, struct err *e);
+
+static int
+list_one(struct manifest_listing *l, int dir, const char *name,
+    struct buf *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%s", name);
+	if (S_ISREG(st.st_mode))
+		return list_file(l, dir, name, buf_bytes(path), &st, e);
+	if (S_ISLNK(st.st_mode))
+		return list_link(l, dir, name, buf_bytes(path), &st, e);
+	if (put_line(l, buf_bytes(path), &st, NULL, 0, (struct bytes){ 0 }, e) <
+	    0)
+		return -1;
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	OWN(fd_close) int fd = open_any(dir, name, O_DIRECTORY, &st);
+	return fd < 0 ? err_sys(e, "%s", name) : list_folder(l, fd, path, e);
+}
+
+static int
+list_folder(struct manifest_listing *l, int fd, struct buf *path, struct err *e)
+{
+	OWN(names_free) struct dirent **list = NULL;
+	size_t above = path->n;
+
+	if (read_names(fd, &list, e) < 0)
+		return -1;
+	for (size_t i = 0; list[i] != NULL; i++) {
+		const char *name = list[i]->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    (above == 0 &&
+			(strcmp(name, MANIFEST_JSON) == 0 ||
+			    strcmp(name, MANIFEST_TEXT) == 0)))
+			continue;
+		if (above > 0)
+			buf_put_str(path, "/");
+		buf_put_str(path, name);
+		if (list_one(l, fd, name, path, e) < 0)
+			return -1;
+		path->n = above;
+	}
+	return 0;
+}
+
+int
+manifest_list(const char *out, struct manifest_listing *l, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	OWN(fd_close)
+	int fd = open(out, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "%s", out) : list_folder(l, fd, &path, e);
+}
+
+int
+manifest_hash(
+    const char *out, const char *name, struct digest *hash, struct err *e)
+{
+	OWN(mem_free) char *path = file_join(out, name);
+	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint64_t size;
+
+	return fd < 0 ? err_sys(e, "%s", path) : hash_of(fd, &size, hash, e);
+}

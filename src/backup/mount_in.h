@@ -74,10 +74,19 @@ struct mount_file {
 	struct buf plain;
 };
 
+/* ---- mount_answer.c ---- */
+
+struct fuse_operations;
+/* The answers to all that the kernel asks; the private data is the mount. */
+extern const struct fuse_operations mount_operations;
+
+/* ---- mount_hold.c ---- */
+
 /* Takes what is new out of the list, which is all there is now. */
 void mount_take_list(struct mount *m, struct snapshot_list *list);
 /* Are there later ones? Without an answer it stays as it is. */
 void mount_look_again(struct mount *m);
+/* Is there a snapshot that was not forgotten? */
 bool mount_any_left(const struct mount *m);
 
 /* out is borrowed until the next call. */
@@ -89,8 +98,11 @@ void mount_drop_dir(struct held_dir *h);
 MUST_CHECK int mount_look_up(
     struct mount *m, const char *path, struct mount_where *out, struct err *e);
 
+/* ---- mount_file.c ---- */
+
 /* Open the file whose stored entry is o->raw. */
 MUST_CHECK int mount_file_open(struct mount_file *o, struct err *e);
 void mount_file_free(struct mount_file **o);
+/* Read n bytes at `at`, which the file has; holes are zeros. */
 MUST_CHECK int mount_file_read(struct mount *m, struct mount_file *o,
     uint64_t at, char *to, size_t n, struct err *e);

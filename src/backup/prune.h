@@ -44,6 +44,13 @@ struct prune_result {
 	struct prune_hold hold; /* the first of them to end by its age */
 };
 
+/*
+ * Repack, condemn what is unused, pardon what is used again, and delete what
+ * was condemned long enough.
+ *
+ * errors  conflict when a backup began or took a pack meanwhile: nothing was
+ *         deleted; update-needed before records of an unknown kind.
+ */
 MUST_CHECK int prune_run(struct repo *r, const struct prune_options *o,
     struct prune_result *out, struct err *e);
 

@@ -51,28 +51,28 @@ copy_runs(struct copy *c, const struct repack_pack *p, const struct ptable *t,
 {
 	OWN(mem_free)
 	uint32_t *wanted = mem_array((size_t)t->n_entries + 1, sizeof *wanted);
-	size_t n = 0;
+	struct source_want w = { wanted, 0, copy_chunk, c };
 	uint32_t first = 0, last = 0;
 
 	for (uint32_t i = 0; i <= t->n_entries; i++) {
 		if (i < t->n_entries && !repack_bit(p->bits, i))
 			continue;
 		uint32_t b = i < t->n_entries ? t->entries[i].block : 0;
-		if (n > 0 &&
+		if (w.n > 0 &&
 		    (i == t->n_entries || b > last + 1 ||
 			t->blocks[b].offset + t->blocks[b].stored -
 				t->blocks[first].offset >
 			    RUN_BYTES)) {
 			if (source_run(c->k->src, (enum category)p->category, t,
-				first, last, wanted, n, copy_chunk, c, e) < 0)
+				&w, e) < 0)
 				return -1;
-			n = 0;
+			w.n = 0;
 		}
 		if (i == t->n_entries)
 			break;
-		first = n == 0 ? b : first;
+		first = w.n == 0 ? b : first;
 		last = b;
-		wanted[n++] = i;
+		wanted[w.n++] = i;
 	}
 	return 0;
 }

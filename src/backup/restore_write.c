@@ -308,10 +308,10 @@ try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
     size_t to, struct err *e)
 {
 	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
-	size_t n = take_tasks(w, from, to, list);
+	const struct source_want all = { list, take_tasks(w, from, to, list),
+		take_chunk, w };
 
-	return source_run(w->src, c, t, block_of(w->r, t, from),
-	    block_of(w->r, t, to - 1), list, n, take_chunk, w, e);
+	return source_run(w->src, c, t, &all, e);
 }
 
 /* What could not be reached fails, each file once. */
@@ -363,9 +363,9 @@ fetch_moved(struct worker *w, enum category c, const struct id *pack,
 	struct err why;
 
 	while (from < to && !atomic_load(&w->r->stopped)) {
-		size_t n = take_tasks(w, from, to, list);
-		if (source_moved(
-			w->src, c, pack, list, n, take_chunk, w, &why) == 0)
+		const struct source_want rest = { list,
+			take_tasks(w, from, to, list), take_chunk, w };
+		if (source_moved(w->src, c, pack, &rest, &why) == 0)
 			return;
 		from += w->at;
 		size_t end = from;

@@ -262,8 +262,9 @@ read_pack(struct verify *v, const struct pack_ref *p, struct err *e)
 		     last++)
 			;
 		const struct ptable_block *b = &t->blocks[last];
-		if (source_run(v->src, c, t, first, last, all + a->first,
-			b->first + b->n - a->first, count_chunk, v, e) < 0)
+		const struct source_want w = { all + a->first,
+			b->first + b->n - a->first, count_chunk, v };
+		if (source_run(v->src, c, t, &w, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -30,7 +30,9 @@ struct source {
 	struct held_table own; /* what source_chunk read last */
 	struct pack_in *reader; /* of reader_pack */
 	struct id reader_pack;
-	struct buf sealed, plain, block;
+	struct buf sealed, block;
+	struct buf plain; /* of the segments that were opened last */
+	size_t plain_at; /* where in the pack's plaintext they begin */
 	struct held_block held;
 	struct id lost; /* the last pack that is missing, and not moved */
 	bool looked; /* for a name that the index did not have */
@@ -167,15 +169,27 @@ too_short(const struct ptable *t, struct err *e)
 	    "pack %s is shorter than its record says", id_short(&t->pack).s);
 }
 
-/* Put the plaintext of segments a..b into s->plain. */
+static void
+segments_of(const struct ptable *t, uint32_t first, uint32_t last, uint32_t *a,
+    uint32_t *b)
+{
+	uint32_t end = t->blocks[last].offset + t->blocks[last].stored;
+
+	*a = t->blocks[first].offset / PACK_SEGMENT;
+	*b = (end > 0 ? end - 1 : 0) / PACK_SEGMENT;
+}
+
+/* Put the plaintext of the segments of these blocks into s->plain. */
 static int
-open_segments(struct source *s, enum category c, const struct ptable *t,
-    uint32_t a, uint32_t b, struct err *e)
+open_blocks(struct source *s, enum category c, const struct ptable *t,
+    uint32_t first, uint32_t last, struct err *e)
 {
 	size_t skip = 0, length;
 	uint64_t from = 0, to;
+	uint32_t a, b;
 	bool opened = s->reader != NULL && id_equal(&s->reader_pack, &t->pack);
 
+	segments_of(t, first, last, &a, &b);
 	/* From the start the header comes along. */
 	if (!opened && a > 0 &&
 	    (fetch(s, c, t, 0, PACK_HEADER, e) < 0 ||
@@ -198,6 +212,7 @@ open_segments(struct source *s, enum category c, const struct ptable *t,
 	if (b >= pack_in_segments(s->reader))
 		return too_short(t, e);
 	buf_clear(&s->plain);
+	s->plain_at = (size_t)a * PACK_SEGMENT;
 	for (uint32_t i = a; i <= b; i++) {
 		pack_in_where(s->reader, i, &to, &length);
 		if (pack_in_segment(s->reader, i,
@@ -209,16 +224,13 @@ open_segments(struct source *s, enum category c, const struct ptable *t,
 	return 0;
 }
 
-/*
- * The plaintext of block i, whose pack plaintext from segment `a` on is in
- * s->plain: a part of that, or expanded into out.
- */
+/* The plaintext of block i: a part of s->plain, or expanded into out. */
 static int
-expand(struct source *s, const struct ptable *t, uint32_t i, uint32_t a,
-    struct buf *out, struct bytes *plain, struct err *e)
+expand(struct source *s, const struct ptable *t, uint32_t i, struct buf *out,
+    struct bytes *plain, struct err *e)
 {
 	const struct ptable_block *b = &t->blocks[i];
-	size_t at = b->offset - (size_t)a * PACK_SEGMENT;
+	size_t at = b->offset - s->plain_at;
 
 	buf_clear(out);
 	buf_room(out, PACK_BLOCK); /* once, and not half as much again */
@@ -233,16 +245,6 @@ expand(struct source *s, const struct ptable *t, uint32_t i, uint32_t a,
 		return -1;
 	*plain = buf_bytes(out);
 	return 0;
-}
-
-static void
-segments_of(const struct ptable *t, uint32_t first, uint32_t last, uint32_t *a,
-    uint32_t *b)
-{
-	uint32_t end = t->blocks[last].offset + t->blocks[last].stored;
-
-	*a = t->blocks[first].offset / PACK_SEGMENT;
-	*b = (end > 0 ? end - 1 : 0) / PACK_SEGMENT;
 }
 
 /*
@@ -305,14 +307,12 @@ read_entry(struct source *s, enum category c, uint32_t entry, struct buf *out,
 	const struct ptable_entry *x = &t->entries[entry];
 	struct held_block *h = &s->held;
 	struct bytes block;
-	uint32_t a, b;
 
 	if (!h->valid || h->block != x->block ||
 	    !id_equal(&h->pack, &t->pack)) {
 		h->valid = false;
-		segments_of(t, x->block, x->block, &a, &b);
-		if (open_segments(s, c, t, a, b, e) < 0 ||
-		    expand(s, t, x->block, a, &h->plain, &block, e) < 0)
+		if (open_blocks(s, c, t, x->block, x->block, e) < 0 ||
+		    expand(s, t, x->block, &h->plain, &block, e) < 0)
 			return err_in(e, "pack %s", id_short(&t->pack).s);
 		if (h->plain.n == 0)
 			buf_put_bytes(&h->plain, block);
@@ -329,15 +329,17 @@ read_entry(struct source *s, enum category c, uint32_t entry, struct buf *out,
 
 /* A name that is wanted: the first n bytes of it, and the length or 0. */
 struct wanted {
+	enum category category;
 	const uint8_t *name;
 	size_t n;
 	uint32_t length;
 };
 
 static int
-read_there(struct source *s, enum category c, const struct wanted *w,
-    const struct id *pack, uint32_t entry, struct buf *out, struct err *e)
+read_there(struct source *s, const struct wanted *w, const struct id *pack,
+    uint32_t entry, struct buf *out, struct err *e)
 {
+	enum category c = w->category;
 	const struct ptable *t;
 
 	if (table_of(s, &s->own, c, pack, &t, e) < 0)
@@ -360,24 +362,25 @@ pack_is_bad(const struct err *e)
 
 /* From another pack that holds it too; e stays when there is none. */
 static int
-read_elsewhere(struct source *s, enum category c, const struct wanted *w,
-    const struct id *but, struct buf *out, struct err *e)
+read_elsewhere(struct source *s, const struct wanted *w, const struct id *but,
+    struct buf *out, struct err *e)
 {
-	struct chunkmap *map = repo_part(s->repo, c)->map;
+	struct chunkmap *map = repo_part(s->repo, w->category)->map;
 	struct digest name = { { 0 } };
 	struct id pack;
 	uint32_t entry;
 
 	memcpy(name.b, w->name, w->n);
 	return chunkmap_find_but(map, name.b, but, &pack, &entry)
-	    ? read_there(s, c, w, &pack, entry, out, e)
+	    ? read_there(s, w, &pack, entry, out, e)
 	    : -1;
 }
 
 static int
-read_wanted(struct source *s, enum category c, const struct wanted *w,
-    struct buf *out, struct err *e)
+read_wanted(
+    struct source *s, const struct wanted *w, struct buf *out, struct err *e)
 {
+	enum category c = w->category;
 	struct digest name = { { 0 } };
 	struct id pack;
 	uint32_t entry;
@@ -385,29 +388,21 @@ read_wanted(struct source *s, enum category c, const struct wanted *w,
 	memcpy(name.b, w->name, w->n);
 	if (source_find(s, c, &name, &pack, &entry, e) < 0)
 		return -1;
-	if (read_there(s, c, w, &pack, entry, out, e) == 0)
+	if (read_there(s, w, &pack, entry, out, e) == 0)
 		return 0;
 	if (moved(s, c, &pack, e))
 		return source_find(s, c, &name, &pack, &entry, e) < 0
 		    ? -1
-		    : read_there(s, c, w, &pack, entry, out, e);
-	return pack_is_bad(e) ? read_elsewhere(s, c, w, &pack, out, e) : -1;
+		    : read_there(s, w, &pack, entry, out, e);
+	return pack_is_bad(e) ? read_elsewhere(s, w, &pack, out, e) : -1;
 }
 
 /* ---- by pack ---- */
 
-/* What a run has not given yet. */
-struct rest {
-	const uint32_t *wanted;
-	size_t n;
-	source_fn fn;
-	void *ctx;
-};
-
 /* The rest of a run from other packs; e stays when one is in no other. */
 static int
 run_elsewhere(struct source *s, enum category c, const struct ptable *t,
-    const struct rest *r, struct err *e)
+    const struct source_want *rest, struct err *e)
 {
 	struct chunkmap *map = repo_part(s->repo, c)->map;
 	struct id pack;
@@ -415,16 +410,18 @@ run_elsewhere(struct source *s, enum category c, const struct ptable *t,
 
 	if (s->strict || !pack_is_bad(e))
 		return -1;
-	for (size_t i = 0; i < r->n; i++)
-		if (!chunkmap_find_but(map, t->entries[r->wanted[i]].name.b,
+	for (size_t i = 0; i < rest->n; i++)
+		if (!chunkmap_find_but(map, t->entries[rest->entries[i]].name.b,
 			&t->pack, &pack, &entry))
 			return -1;
-	for (size_t i = 0; i < r->n; i++) {
-		const struct ptable_entry *x = &t->entries[r->wanted[i]];
-		const struct wanted w = { x->name.b, DIGEST_BYTES, x->length };
+	for (size_t i = 0; i < rest->n; i++) {
+		const struct ptable_entry *x = &t->entries[rest->entries[i]];
+		const struct wanted w = { c, x->name.b, DIGEST_BYTES,
+			x->length };
 		OWN(buf_free) struct buf plain = { 0 };
-		if (read_elsewhere(s, c, &w, &t->pack, &plain, e) < 0 ||
-		    r->fn(r->ctx, r->wanted[i], buf_bytes(&plain), e) < 0)
+		if (read_elsewhere(s, &w, &t->pack, &plain, e) < 0 ||
+		    rest->fn(
+			rest->ctx, rest->entries[i], buf_bytes(&plain), e) < 0)
 			return -1;
 	}
 	return 0;
@@ -432,35 +429,35 @@ run_elsewhere(struct source *s, enum category c, const struct ptable *t,
 
 int
 source_run(struct source *s, enum category c, const struct ptable *t,
-    uint32_t first, uint32_t last, const uint32_t *wanted, size_t n,
-    source_fn fn, void *ctx, struct err *e)
+    const struct source_want *w, struct err *e)
 {
-	uint32_t a, b, open = UINT32_MAX;
+	struct source_want rest = *w;
+	uint32_t open = UINT32_MAX;
 	struct bytes block = { 0 };
 
-	segments_of(t, first, last, &a, &b);
-	if (open_segments(s, c, t, a, b, e) < 0) {
-		const struct rest all = { wanted, n, fn, ctx };
+	if (w->n == 0)
+		return 0;
+	if (open_blocks(s, c, t, t->entries[w->entries[0]].block,
+		t->entries[w->entries[w->n - 1]].block, e) < 0) {
 		if (moved(s, c, &t->pack, e))
-			return source_moved(
-			    s, c, &t->pack, wanted, n, fn, ctx, e);
+			return source_moved(s, c, &t->pack, w, e);
 		(void)err_in(e, "pack %s", id_short(&t->pack).s);
-		return run_elsewhere(s, c, t, &all, e);
+		return run_elsewhere(s, c, t, w, e);
 	}
-	for (size_t i = 0; i < n; i++) {
-		const struct ptable_entry *x = &t->entries[wanted[i]];
-		const struct rest rest = { wanted + i, n - i, fn, ctx };
+	for (; rest.n > 0; rest.entries++, rest.n--) {
+		uint32_t entry = rest.entries[0];
+		const struct ptable_entry *x = &t->entries[entry];
 		if (x->block != open &&
-		    expand(s, t, x->block, a, &s->block, &block, e) < 0) {
+		    expand(s, t, x->block, &s->block, &block, e) < 0) {
 			(void)err_in(e, "pack %s, block %u",
 			    id_short(&t->pack).s, (unsigned)x->block);
 			return run_elsewhere(s, c, t, &rest, e);
 		}
 		open = x->block;
 		struct bytes plain = bytes_of(block.p + x->offset, x->length);
-		if (check_name(s, c, t, wanted[i], plain, e) < 0)
+		if (check_name(s, c, t, entry, plain, e) < 0)
 			return run_elsewhere(s, c, t, &rest, e);
-		if (fn(ctx, wanted[i], plain, e) < 0)
+		if (rest.fn(rest.ctx, entry, plain, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -470,15 +467,15 @@ int
 source_chunk(struct source *s, enum category c, const struct digest *name,
     uint32_t length, struct buf *out, struct err *e)
 {
-	const struct wanted w = { name->b, DIGEST_BYTES, length };
+	const struct wanted w = { c, name->b, DIGEST_BYTES, length };
 
-	return read_wanted(s, c, &w, out, e);
+	return read_wanted(s, &w, out, e);
 }
 
 /* Names are random: 16 bytes, which is what the index has, tell them apart. */
 int
 source_moved(struct source *s, enum category c, const struct id *pack,
-    const uint32_t *wanted, size_t n, source_fn fn, void *ctx, struct err *e)
+    const struct source_want *w, struct err *e)
 {
 	OWN(mem_free)
 	uint8_t(*names)[CHUNKMAP_NAME] =
@@ -486,13 +483,14 @@ source_moved(struct source *s, enum category c, const struct id *pack,
 	OWN(buf_free) struct buf plain = { 0 };
 	size_t known = chunkmap_names(repo_part(s->repo, c)->map, pack, names);
 
-	for (size_t i = 0; i < n; i++) {
-		if (wanted[i] >= known)
+	for (size_t i = 0; i < w->n; i++) {
+		uint32_t entry = w->entries[i];
+		if (entry >= known)
 			return nowhere(s, c, e);
-		const struct wanted w = { names[wanted[i]], CHUNKMAP_KEY, 0 };
+		const struct wanted one = { c, names[entry], CHUNKMAP_KEY, 0 };
 		buf_clear(&plain);
-		if (read_wanted(s, c, &w, &plain, e) < 0 ||
-		    fn(ctx, wanted[i], buf_bytes(&plain), e) < 0)
+		if (read_wanted(s, &one, &plain, e) < 0 ||
+		    w->fn(w->ctx, entry, buf_bytes(&plain), e) < 0)
 			return -1;
 	}
 	return 0;

@@ -15,6 +15,7 @@
 
 struct source;
 
+/* Heap. A source has the keys and the indexes of its repository. */
 struct source *source_new(struct repo *repo);
 void source_free(struct source **s);
 /* From now on source_run reads the pack it is told to, and no other. */
@@ -53,23 +54,30 @@ MUST_CHECK int source_table(struct source *s, enum category c,
 typedef int (*source_fn)(
     void *ctx, uint32_t entry, struct bytes plain, struct err *e);
 
-/*
- * Fetch blocks first..last of a pack with one request, and give fn the wanted
- * entries in order, each verified. Does not touch what source_table lent.
- *
- * wanted  ascending entry numbers, all in those blocks.
- */
-MUST_CHECK int source_run(struct source *s, enum category c,
-    const struct ptable *t, uint32_t first, uint32_t last,
-    const uint32_t *wanted, size_t n, source_fn fn, void *ctx, struct err *e);
+/* Entries of one pack, and who gets them. */
+struct source_want {
+	const uint32_t *entries; /* their numbers, ascending */
+	size_t n;
+	source_fn fn;
+	void *ctx;
+};
 
 /*
- * Give fn the wanted entries of a pack that was deleted, read from where they
+ * Fetch the blocks from the first wanted entry to the last with one request,
+ * and give out the entries in order, each verified. Does not touch what
+ * source_table lent.
+ *
+ * errors  as of source_chunk, and fn's.
+ */
+MUST_CHECK int source_run(struct source *s, enum category c,
+    const struct ptable *t, const struct source_want *w, struct err *e);
+
+/*
+ * Give out the wanted entries of a pack that was deleted, read from where they
  * are now, each verified.
  *
  * cost    reads the whole index, then a request for each block.
  * errors  as of source_chunk.
  */
 MUST_CHECK int source_moved(struct source *s, enum category c,
-    const struct id *pack, const uint32_t *wanted, size_t n, source_fn fn,
-    void *ctx, struct err *e);
+    const struct id *pack, const struct source_want *w, struct err *e);

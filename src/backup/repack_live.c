@@ -216,8 +216,7 @@ repack_look(struct repack *k, struct err *e)
 		k->refs[k->at].needs = mem_new(k->n / 8 + 1);
 		if (stream_chunks(k->src, &s->tree, mark_chunk, k, e) < 0 ||
 		    stream_chunks(k->src, &s->index, mark_chunk, k, e) < 0 ||
-		    tree_walk(
-			k->src, s, bytes_str(""), true, mark_entry, k, e) < 0) {
+		    tree_walk(k->src, s, bytes_str(""), mark_entry, k, e) < 0) {
 			(void)err_in(e, "snapshot %s", id_short(&s->id).s);
 			return err_remedy(
 			    e, "Nothing was rewritten. Run: aumbry check");

@@ -84,7 +84,7 @@ walk(struct restore *r, const struct snapshot *snap, struct err *e)
 	while (path.n > 0 && path.p[path.n - 1] == '/')
 		path.n--;
 	if (path.n == 0)
-		return tree_walk(r->src, snap, path, true, plan_one, r, e);
+		return tree_walk(r->src, snap, path, plan_one, r, e);
 	if (tree_find(r->src, snap, path, &raw, &x, e) < 0)
 		return err_in(e, "%s", r->o->path);
 	if (x.type != ENTRY_DIRECTORY)
@@ -98,7 +98,7 @@ walk(struct restore *r, const struct snapshot *snap, struct err *e)
 	r->strip = restore_keep(&r->kept, buf_bytes(&strip));
 	if (r->include != NULL)
 		include_strip(r->include, r->strip);
-	return tree_walk(r->src, snap, path, true, plan_one, r, e);
+	return tree_walk(r->src, snap, path, plan_one, r, e);
 }
 
 /* ---- the whole ---- */

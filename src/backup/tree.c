@@ -379,19 +379,17 @@ lookup_bytes(void *ctx, struct bytes x, struct err *e)
 	return 0;
 }
 
-/* found  false: the tree has no such directory, and fn was not called. */
+/* found  false: the tree has no such directory, and w->fn was not called. */
 static int
-walk_from(struct source *src, const struct snapshot *snap, struct bytes dir,
-    bool below, tree_fn fn, void *ctx, bool *found, struct err *e)
+walk_from(struct source *src, const struct snapshot *snap, struct walk *w,
+    bool *found, struct err *e)
 {
-	OWN(walk_free)
-	struct walk w = { .dir = dir, .below = below, .fn = fn, .ctx = ctx };
 	uint64_t from = 0, to = snap->tree.length;
 
 	*found = true;
-	if (dir.n > 0 || !below) {
+	if (w->dir.n > 0 || !w->below) {
 		OWN(lookup_free)
-		struct lookup l = { .dir = dir, .below = below };
+		struct lookup l = { .dir = w->dir, .below = w->below };
 		if (stream_read(src, &snap->index, 0, snap->index.length,
 			lookup_bytes, &l, e) < 0)
 			return err_in(e, "reading the tree");
@@ -402,10 +400,10 @@ walk_from(struct source *src, const struct snapshot *snap, struct bytes dir,
 		from = l.first;
 		to = l.over ? l.end : to;
 	}
-	if (stream_read(src, &snap->tree, from, to - from, walk_bytes, &w, e) <
+	if (stream_read(src, &snap->tree, from, to - from, walk_bytes, w, e) <
 	    0)
 		return -1;
-	return w.stop || (w.rest.n == 0 && w.entries == 0) ? 0 : corrupt(e);
+	return w->stop || (w->rest.n == 0 && w->entries == 0) ? 0 : corrupt(e);
 }
 
 struct find {
@@ -433,11 +431,11 @@ tree_find(struct source *src, const struct snapshot *snap, struct bytes path,
     struct buf *raw, struct entry *out, struct err *e)
 {
 	struct find f = { .raw = raw };
-	struct bytes dir;
+	OWN(walk_free) struct walk w = { .fn = find_one, .ctx = &f };
 	bool found;
 
-	tree_split(path, &dir, &f.name);
-	if (walk_from(src, snap, dir, false, find_one, &f, &found, e) < 0)
+	tree_split(path, &w.dir, &f.name);
+	if (walk_from(src, snap, &w, &found, e) < 0)
 		return -1;
 	if (!f.found)
 		return err_set(e, ERR_NOT_FOUND,
@@ -446,22 +444,41 @@ tree_find(struct source *src, const struct snapshot *snap, struct bytes path,
 	return entry_take(&s, out, e);
 }
 
-int
-tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
-    bool below, tree_fn fn, void *ctx, struct err *e)
+static int
+walk_dir(struct source *src, const struct snapshot *snap, struct walk *w,
+    struct err *e)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	struct entry x;
 	bool found;
 
-	if (walk_from(src, snap, dir, below, fn, ctx, &found, e) < 0)
+	if (walk_from(src, snap, w, &found, e) < 0)
 		return -1;
 	if (found)
 		return 0;
 	/* One that was not entered, as on another file system, is empty. */
-	if (tree_find(src, snap, dir, &raw, &x, e) < 0)
+	if (tree_find(src, snap, w->dir, &raw, &x, e) < 0)
 		return -1;
 	return x.type == ENTRY_DIRECTORY
 	    ? 0
 	    : err_set(e, ERR_NOT_FOUND, "the snapshot has no such directory");
+}
+
+int
+tree_walk(struct source *src, const struct snapshot *snap, struct bytes dir,
+    tree_fn fn, void *ctx, struct err *e)
+{
+	OWN(walk_free)
+	struct walk w = { .dir = dir, .below = true, .fn = fn, .ctx = ctx };
+
+	return walk_dir(src, snap, &w, e);
+}
+
+int
+tree_list(struct source *src, const struct snapshot *snap, struct bytes dir,
+    tree_fn fn, void *ctx, struct err *e)
+{
+	OWN(walk_free) struct walk w = { .dir = dir, .fn = fn, .ctx = ctx };
+
+	return walk_dir(src, snap, &w, e);
 }

@@ -46,11 +46,16 @@ typedef int (*tree_fn)(
     void *ctx, struct bytes dir, const struct entry *entry, struct err *e);
 
 /*
- * Visit all entries, or those in `dir` and below it: none when it was not
- * entered.
+ * Visit all entries in `dir` and below it: none when it was not entered.
+ *
+ * errors  not-found; record-corrupt; what reading a stream says.
  */
 MUST_CHECK int tree_walk(struct source *src, const struct snapshot *snap,
-    struct bytes dir, bool below, tree_fn fn, void *ctx, struct err *e);
+    struct bytes dir, tree_fn fn, void *ctx, struct err *e);
+
+/* The same of the entries in `dir` alone. */
+MUST_CHECK int tree_list(struct source *src, const struct snapshot *snap,
+    struct bytes dir, tree_fn fn, void *ctx, struct err *e);
 
 /*
  * Find one entry by its path (no leading slash, not empty). The entry's bytes

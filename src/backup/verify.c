@@ -361,8 +361,7 @@ check_snapshot(struct verify *v, const struct snapshot *snap, struct err *e)
 	struct err why;
 	bool gone;
 
-	if (tree_walk(
-		v->src, snap, bytes_str(""), true, check_entry, v, &why) == 0)
+	if (tree_walk(v->src, snap, bytes_str(""), check_entry, v, &why) == 0)
 		return 0;
 	if (is_of_today(&why)) {
 		unread(v, snap, &why);

@@ -109,7 +109,7 @@ ls(void *line, const void *options, struct err *e)
 		if (x.type != ENTRY_DIRECTORY)
 			return ls_entry(&l, p, &x, e);
 	}
-	return tree_walk(o.src, at.snap, p, false, ls_entry, &l, e);
+	return tree_list(o.src, at.snap, p, ls_entry, &l, e);
 }
 
 static const struct cmd_option ls_options[] = {
@@ -296,8 +296,8 @@ find(void *line, const void *options, struct err *e)
 		return -1;
 	for (size_t i = 0; i < o.list.n; i++) {
 		f.snap = &o.list.list[i];
-		if (tree_walk(o.src, f.snap, bytes_str(""), true, find_entry,
-			&f, e) == 0)
+		if (tree_walk(
+			o.src, f.snap, bytes_str(""), find_entry, &f, e) == 0)
 			continue;
 		(void)err_in(e, "snapshot %s", id_short(&f.snap->id).s);
 		if (err_exit(e->code) != err_exit(ERR_BLOB_CORRUPT))

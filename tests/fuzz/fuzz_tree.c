@@ -110,7 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snap.index.length = indices.n;
 	snap.tree.length = trees.n;
 	if (in_order(&a) &&
-	    (tree_walk(NULL, &snap, bytes_str(""), true, walked, &b, &e) < 0 ||
+	    (tree_walk(NULL, &snap, bytes_str(""), walked, &b, &e) < 0 ||
 		!bytes_equal(buf_bytes(&a), buf_bytes(&b))))
 		abort();
 	by_path(bytes_str(""));

@@ -141,11 +141,11 @@ nothing_gone(void *ctx, struct err *e)
 	struct gone_check backup = { r, CATEGORY_BACKUP };
 	struct gone_check keychain = { r, CATEGORY_KEYCHAIN };
 
-	return zcopy_pull(r->repo->keychain.zone, 0, e) < 0 ||
-		zcopy_gone(r->repo->backup.zone, r->backup_seq, gone_one,
-		    &backup, e) < 0 ||
-		zcopy_gone(r->repo->keychain.zone, r->keychain_seq, gone_one,
-		    &keychain, e) < 0
+	return zcopy_pull(r->repo->parts[CATEGORY_KEYCHAIN].zone, 0, e) < 0 ||
+		zcopy_gone(r->repo->parts[CATEGORY_BACKUP].zone, r->backup_seq,
+		    gone_one, &backup, e) < 0 ||
+		zcopy_gone(r->repo->parts[CATEGORY_KEYCHAIN].zone,
+		    r->keychain_seq, gone_one, &keychain, e) < 0
 	    ? -1
 	    : 0;
 }
@@ -196,8 +196,8 @@ commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 		memcpy(edits[at].id.b, pardoned.p + i * ID_BYTES, ID_BYTES);
 		edits[at].deleted = true;
 	}
-	return zcopy_commit(
-	    r->repo->backup.zone, edits, at, nothing_gone, r, e);
+	return zcopy_commit(r->repo->parts[CATEGORY_BACKUP].zone, edits, at,
+	    nothing_gone, r, e);
 }
 
 static int
@@ -236,14 +236,14 @@ begin(
     struct run *r, const char *cache, const struct digest *rules, struct err *e)
 {
 	assert(r->repo != NULL);
-	r->backup_seq = chunkmap_seq(r->repo->backup.map);
-	r->keychain_seq = chunkmap_seq(r->repo->keychain.map);
+	r->backup_seq = chunkmap_seq(r->repo->parts[CATEGORY_BACKUP].map);
+	r->keychain_seq = chunkmap_seq(r->repo->parts[CATEGORY_KEYCHAIN].map);
 	if (prune_run_begin(r->repo, &r->run, e) < 0)
 		return -1;
 	r->begun = true;
 	r->sink = sink_new(r->repo, r->o->threads);
-	r->tree =
-	    tree_out_new(r->sink, r->repo->backup.chunker, r->repo->cache_dir);
+	r->tree = tree_out_new(r->sink, r->repo->parts[CATEGORY_BACKUP].chunker,
+	    r->repo->cache_dir);
 	return seen_out_new(cache, rules, &r->seen_out, e);
 }
 

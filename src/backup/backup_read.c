@@ -144,8 +144,9 @@ static int
 read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
     struct err *e)
 {
-	struct chunker *ck = lane == SINK_KEYCHAIN ? r->repo->keychain.chunker
-						   : r->repo->backup.chunker;
+	struct chunker *ck = lane == SINK_KEYCHAIN
+	    ? r->repo->parts[CATEGORY_KEYCHAIN].chunker
+	    : r->repo->parts[CATEGORY_BACKUP].chunker;
 	struct sink_block *b = block_for(r, lane, 1);
 	size_t have = 0; /* bytes behind b->used that are not cut yet */
 	uint64_t chunks = 0;

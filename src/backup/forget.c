@@ -87,7 +87,7 @@ forget_snapshots(struct repo *r, const struct id *ids, size_t n, struct err *e)
 
 	for (size_t i = 0; i < n; i++)
 		add(&p, &ids[i], &ids[i]);
-	if (zcopy_each_all(r->backup.zone, 0, take, &p, e) < 0)
+	if (zcopy_each_all(r->parts[CATEGORY_BACKUP].zone, 0, take, &p, e) < 0)
 		return -1;
 	if (p.n > 1)
 		qsort(p.list, p.n, sizeof *p.list, by_snapshot);
@@ -97,8 +97,8 @@ forget_snapshots(struct repo *r, const struct id *ids, size_t n, struct err *e)
 			edits[i] =
 			    (struct zcopy_edit){ .id = p.list[at + i].record,
 				    .deleted = true };
-		if (zcopy_commit(r->backup.zone, edits, some, NULL, NULL, e) <
-		    0)
+		if (zcopy_commit(r->parts[CATEGORY_BACKUP].zone, edits, some,
+			NULL, NULL, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -55,7 +55,7 @@ put_marks(struct repo *r, const struct prune_census *c, const size_t *which,
 		edits[i].id = condemned_id(&c->packs[which[i]].id);
 		edits[i].plain = bytes_of(plains.p + i * each, each);
 	}
-	return commit_all(r->backup.zone, edits, n, e);
+	return commit_all(r->parts[CATEGORY_BACKUP].zone, edits, n, e);
 }
 
 static int
@@ -87,7 +87,7 @@ still_unused(void *ctx, struct err *e)
 	OWN(prune_census_free)
 	struct prune_census now = { .end_runs = s->first->end_runs };
 
-	if (zcopy_pull(s->r->backup.zone, 0, e) < 0 ||
+	if (zcopy_pull(s->r->parts[CATEGORY_BACKUP].zone, 0, e) < 0 ||
 	    prune_count(s->r, &now, e) < 0)
 		return -1;
 	if (now.runs > 0)
@@ -134,7 +134,7 @@ delete_packs(struct repo *r, struct prune_census *c, enum category category,
 			return -1;
 		}
 	}
-	return delete_records(r->backup.zone, &marks, e);
+	return delete_records(r->parts[CATEGORY_BACKUP].zone, &marks, e);
 }
 
 static void
@@ -245,9 +245,10 @@ prune_run(struct repo *r, const struct prune_options *o,
 	out->condemned = n_fresh;
 	out->revived = revived.n;
 	if (!o->dry_run &&
-	    (delete_records(r->backup.zone, &c.dead, e) < 0 ||
+	    (delete_records(r->parts[CATEGORY_BACKUP].zone, &c.dead, e) < 0 ||
 		put_marks(r, &c, fresh, n_fresh, e) < 0 ||
-		delete_records(r->backup.zone, &revived, e) < 0))
+		delete_records(r->parts[CATEGORY_BACKUP].zone, &revived, e) <
+		    0))
 		rc = -1;
 	for (unsigned k = 1; k < CATEGORY_END && rc == 0; k++) {
 		if (c.runs > 0) {

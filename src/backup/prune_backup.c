@@ -36,7 +36,7 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 	struct own_runs own = { r, &dead };
 
 	/* One backup of a home at a time: other runs of ours were cut off. */
-	if (zcopy_each(r->backup.zone, 0, own_run, &own, e) < 0)
+	if (zcopy_each(r->parts[CATEGORY_BACKUP].zone, 0, own_run, &own, e) < 0)
 		return -1;
 	size_t n = dead.n < PRUNE_BATCH ? dead.n : PRUNE_BATCH;
 	OWN(mem_free)
@@ -54,7 +54,8 @@ prune_run_begin(struct repo *r, struct id *run, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		edits[1 + i] =
 		    (struct zcopy_edit){ .id = dead.list[i], .deleted = true };
-	if (zcopy_commit(r->backup.zone, edits, 1 + n, NULL, NULL, e) < 0)
+	if (zcopy_commit(r->parts[CATEGORY_BACKUP].zone, edits, 1 + n, NULL,
+		NULL, e) < 0)
 		return -1;
 	return repo_ask(r, e);
 }
@@ -64,7 +65,8 @@ prune_run_end(struct repo *r, const struct id *run, struct err *e)
 {
 	struct zcopy_edit edit = { .id = *run, .deleted = true };
 
-	return zcopy_commit(r->backup.zone, &edit, 1, NULL, NULL, e);
+	return zcopy_commit(
+	    r->parts[CATEGORY_BACKUP].zone, &edit, 1, NULL, NULL, e);
 }
 
 int
@@ -103,5 +105,6 @@ prune_condemned(struct repo *r, prune_used_fn used, void *ctx, struct buf *ids,
 {
 	struct condemned_job j = { used, ctx, ids };
 
-	return zcopy_each(r->backup.zone, 0, condemned_one, &j, e);
+	return zcopy_each(
+	    r->parts[CATEGORY_BACKUP].zone, 0, condemned_one, &j, e);
 }

@@ -163,10 +163,12 @@ prune_count(struct repo *r, struct prune_census *c, struct err *e)
 	c->repo = r;
 	c->idle = home_is_idle(r);
 	c->category = CATEGORY_BACKUP;
-	if (zcopy_each(r->backup.zone, 0, take_record, c, e) < 0)
+	if (zcopy_each(r->parts[CATEGORY_BACKUP].zone, 0, take_record, c, e) <
+	    0)
 		return -1;
 	c->category = CATEGORY_KEYCHAIN;
-	return zcopy_each(r->keychain.zone, 0, take_record, c, e);
+	return zcopy_each(
+	    r->parts[CATEGORY_KEYCHAIN].zone, 0, take_record, c, e);
 }
 
 bool

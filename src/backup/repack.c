@@ -117,10 +117,12 @@ as_looked_at(void *ctx, struct err *e)
 	const struct repack *k = ctx;
 	struct repo *r = k->repo;
 
-	if (zcopy_pull(r->keychain.zone, 0, e) < 0)
+	if (zcopy_pull(r->parts[CATEGORY_KEYCHAIN].zone, 0, e) < 0)
 		return -1;
-	return zcopy_seq(r->backup.zone) == k->seq[CATEGORY_BACKUP] &&
-		zcopy_seq(r->keychain.zone) == k->seq[CATEGORY_KEYCHAIN]
+	return zcopy_seq(r->parts[CATEGORY_BACKUP].zone) ==
+		    k->seq[CATEGORY_BACKUP] &&
+		zcopy_seq(r->parts[CATEGORY_KEYCHAIN].zone) ==
+		    k->seq[CATEGORY_KEYCHAIN]
 	    ? 0
 	    : err_set(e, ERR_CONFLICT,
 		  "another device changed the repository meanwhile");
@@ -136,8 +138,8 @@ run_begin(struct repack *k, struct err *e)
 	id_put(&k->run_plain, &k->repo->self.dev_id);
 	buf_put_u64(&k->run_plain, (uint64_t)now_ms());
 	edit.plain = buf_bytes(&k->run_plain);
-	if (zcopy_commit(k->repo->backup.zone, &edit, 1, as_looked_at, k, e) <
-	    0)
+	if (zcopy_commit(k->repo->parts[CATEGORY_BACKUP].zone, &edit, 1,
+		as_looked_at, k, e) < 0)
 		return -1;
 	/* Whoever is about to delete what is left of secrets looks again. */
 	for (size_t i = 0; i < k->n; i++) {
@@ -145,7 +147,8 @@ run_begin(struct repack *k, struct err *e)
 		if (p->category == CATEGORY_KEYCHAIN && !p->named &&
 		    p->live > 0)
 			return zcopy_commit(
-			    k->repo->keychain.zone, NULL, 0, NULL, NULL, e);
+			    k->repo->parts[CATEGORY_KEYCHAIN].zone, NULL, 0,
+			    NULL, NULL, e);
 	}
 	return 0;
 }
@@ -157,13 +160,15 @@ repack_clear(struct repo *r, struct err *e)
 	struct zcopy_edit edit = { .id = repack_run_id(r), .deleted = true };
 	struct err why;
 
-	if (zcopy_get(r->backup.zone, &edit.id, &plain, &why) < 0) {
+	if (zcopy_get(r->parts[CATEGORY_BACKUP].zone, &edit.id, &plain, &why) <
+	    0) {
 		if (why.code == ERR_NOT_FOUND)
 			return 0;
 		*e = why;
 		return -1;
 	}
-	return zcopy_commit(r->backup.zone, &edit, 1, NULL, NULL, e);
+	return zcopy_commit(
+	    r->parts[CATEGORY_BACKUP].zone, &edit, 1, NULL, NULL, e);
 }
 
 /* Not the record of another process of this device, which began since. */
@@ -172,7 +177,8 @@ run_end(struct repack *k, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 
-	if (zcopy_get(k->repo->backup.zone, &k->run, &plain, e) < 0)
+	if (zcopy_get(
+		k->repo->parts[CATEGORY_BACKUP].zone, &k->run, &plain, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	return bytes_equal(buf_bytes(&plain), buf_bytes(&k->run_plain))
 	    ? repack_clear(k->repo, e)
@@ -189,15 +195,16 @@ repack_run(struct repo *r, const struct repack_options *o,
 	*out = (struct repack_result){ 0 };
 	if (o->max_unused >= 100 && o->before_epoch == 0)
 		return 0;
-	if (!r->keychain_open)
+	if (!repo_has(r, CATEGORY_KEYCHAIN))
 		return err_set(e, ERR_CATEGORY_CLOSED,
 		    "the key of keychain is not held here: what lives there "
 		    "cannot be told");
 	k.src = source_new(r);
 	if (repo_refresh(r, e) < 0)
 		return -1;
-	k.seq[CATEGORY_BACKUP] = chunkmap_seq(r->backup.map);
-	k.seq[CATEGORY_KEYCHAIN] = chunkmap_seq(r->keychain.map);
+	k.seq[CATEGORY_BACKUP] = chunkmap_seq(r->parts[CATEGORY_BACKUP].map);
+	k.seq[CATEGORY_KEYCHAIN] =
+	    chunkmap_seq(r->parts[CATEGORY_KEYCHAIN].map);
 	if (repack_look(&k, e) < 0)
 		return -1;
 	choose(&k, o);

@@ -189,10 +189,12 @@ int
 repack_look(struct repack *k, struct err *e)
 {
 	k->category = CATEGORY_BACKUP;
-	if (zcopy_each(k->repo->backup.zone, 0, take_pack, k, e) < 0)
+	if (zcopy_each(
+		k->repo->parts[CATEGORY_BACKUP].zone, 0, take_pack, k, e) < 0)
 		return -1;
 	k->category = CATEGORY_KEYCHAIN;
-	if (zcopy_each(k->repo->keychain.zone, 0, take_pack, k, e) < 0 ||
+	if (zcopy_each(k->repo->parts[CATEGORY_KEYCHAIN].zone, 0, take_pack, k,
+		e) < 0 ||
 	    snapshot_load(k->repo, &k->list, e) < 0)
 		return -1;
 	if (k->list.n_bad > 0)
@@ -202,7 +204,8 @@ repack_look(struct repack *k, struct err *e)
 	if (k->n > 1)
 		qsort(k->packs, k->n, sizeof *k->packs, by_id);
 	k->refs = mem_array(k->list.n + 1, sizeof *k->refs);
-	if (zcopy_each(k->repo->backup.zone, 0, take_refs, k, e) < 0)
+	if (zcopy_each(
+		k->repo->parts[CATEGORY_BACKUP].zone, 0, take_refs, k, e) < 0)
 		return -1;
 	for (size_t i = 0; i < k->list.n; i++) {
 		note_named(k, &k->refs[i].old);

@@ -136,7 +136,7 @@ static int
 still_ours(void *ctx, struct err *e)
 {
 	struct batch *b = ctx;
-	struct zcopy *z = b->k->repo->backup.zone;
+	struct zcopy *z = b->k->repo->parts[CATEGORY_BACKUP].zone;
 	OWN(buf_free) struct buf run = { 0 };
 	size_t wanted = 0;
 
@@ -165,8 +165,8 @@ batch_commit(struct batch *b, size_t end, struct err *e)
 {
 	b->end = end;
 	if (b->n > 0 &&
-	    zcopy_commit(
-		b->k->repo->backup.zone, b->edits, b->n, still_ours, b, e) < 0)
+	    zcopy_commit(b->k->repo->parts[CATEGORY_BACKUP].zone, b->edits,
+		b->n, still_ours, b, e) < 0)
 		return -1;
 	batch_clear(b);
 	b->first = end;

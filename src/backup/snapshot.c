@@ -289,7 +289,8 @@ snapshot_load(struct repo *r, struct snapshot_list *out, struct err *e)
 {
 	OWN(snapshot_list_free) struct snapshot_list l = { 0 };
 
-	if (zcopy_each_all(r->backup.zone, 0, load_one, &l, e) < 0)
+	if (zcopy_each_all(r->parts[CATEGORY_BACKUP].zone, 0, load_one, &l, e) <
+	    0)
 		return -1;
 	if (l.n > 1)
 		qsort(l.list, l.n, sizeof *l.list, by_time);

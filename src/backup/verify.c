@@ -344,7 +344,7 @@ forgotten(
     struct verify *v, const struct snapshot *snap, bool *yes, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy *z = v->repo->backup.zone;
+	struct zcopy *z = v->repo->parts[CATEGORY_BACKUP].zone;
 
 	*yes = false;
 	if (repo_refresh(v->repo, e) < 0)
@@ -433,8 +433,9 @@ verify_run(struct repo *r, const struct verify_options *o,
 	*out = (struct verify_result){ 0 };
 	v.src = source_new(r);
 	source_strict(v.src);
-	if (repo_refresh(r, e) < 0 || check_copy(&v, r->backup.zone, e) < 0 ||
-	    check_copy(&v, r->keychain.zone, e) < 0)
+	if (repo_refresh(r, e) < 0 ||
+	    check_copy(&v, r->parts[CATEGORY_BACKUP].zone, e) < 0 ||
+	    check_copy(&v, r->parts[CATEGORY_KEYCHAIN].zone, e) < 0)
 		return -1;
 	if (out->damages > 0)
 		return 0; /* nothing that is built on them can be trusted */
@@ -444,10 +445,11 @@ verify_run(struct repo *r, const struct verify_options *o,
 		return -1;
 	(void)!repo_save(r, &ignored);
 	v.category = CATEGORY_BACKUP;
-	if (zcopy_each(r->backup.zone, 0, take_pack, &v, e) < 0)
+	if (zcopy_each(r->parts[CATEGORY_BACKUP].zone, 0, take_pack, &v, e) < 0)
 		return -1;
 	v.category = CATEGORY_KEYCHAIN;
-	if (zcopy_each(r->keychain.zone, 0, take_pack, &v, e) < 0 ||
+	if (zcopy_each(r->parts[CATEGORY_KEYCHAIN].zone, 0, take_pack, &v, e) <
+		0 ||
 	    ask_all(&v, e) < 0 ||
 	    (o->read_percent > 0 && read_some(&v, e) < 0) ||
 	    snapshot_load(r, &list, e) < 0)

@@ -420,8 +420,8 @@ cli_tag(void *line, const void *options, struct err *e)
 	    cli_pick_id(cli, &view.list, cli->line.args[0], &found, e) < 0)
 		return -1;
 	struct snapshot *s = &view.list.list[found - view.list.list];
-	if (commit_tags(
-		view.repo.repo->backup.zone, s, &o->add, &o->remove, e) < 0)
+	struct zcopy *zone = view.repo.repo->parts[CATEGORY_BACKUP].zone;
+	if (commit_tags(zone, s, &o->add, &o->remove, e) < 0)
 		return err_in(e, "snapshot %s", id_short(&s->id).s);
 	if (cli->line.json) {
 		cli_snapshot_json(s);

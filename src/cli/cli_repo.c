@@ -180,8 +180,14 @@ cli_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 static int
 open_zones(struct cli_repo *r, const char *dir, struct err *e)
 {
-	return repo_open(&r->folder->writer, r->local, r->folder->depot,
-	    &r->folder->backup, &r->folder->keychain, dir, &r->repo, e);
+	const struct repo_from from = { .self = &r->folder->writer,
+		.local = r->local,
+		.depot = r->folder->depot,
+		.dir = dir,
+		.zones = { [CATEGORY_BACKUP] = &r->folder->backup,
+		    [CATEGORY_KEYCHAIN] = &r->folder->keychain } };
+
+	return repo_open(&from, &r->repo, e);
 }
 
 /*
@@ -234,8 +240,12 @@ open_reader(struct cli_repo *r, const char *dir, struct err *e)
 	if (reader_open(dir, &r->reader, e) < 0)
 		return -1;
 	r->dir = mem_text(dir);
-	return repo_open(&r->reader->zones_of, r->reader->local,
-	    r->reader->depot, &r->reader->backup, NULL, dir, &r->repo, e);
+	const struct repo_from from = { .self = &r->reader->zones_of,
+		.local = r->reader->local,
+		.depot = r->reader->depot,
+		.dir = dir,
+		.zones = { [CATEGORY_BACKUP] = &r->reader->backup } };
+	return repo_open(&from, &r->repo, e);
 }
 
 static int
@@ -252,8 +262,13 @@ open_account(struct cli *cli, struct cli_repo *r, struct err *e)
 	    self_zone(r->self, CATEGORY_KEYCHAIN, &keychain, e) < 0)
 		return -1;
 	r->dir = mem_text(r->self->dir);
-	return repo_open(&r->self->writer, r->self->local, r->self->depot,
-	    &backup, &keychain, r->dir, &r->repo, e);
+	const struct repo_from from = { .self = &r->self->writer,
+		.local = r->self->local,
+		.depot = r->self->depot,
+		.dir = r->dir,
+		.zones = { [CATEGORY_BACKUP] = &backup,
+		    [CATEGORY_KEYCHAIN] = &keychain } };
+	return repo_open(&from, &r->repo, e);
 }
 
 int

@@ -52,9 +52,13 @@ load_backups(struct status *t, struct err *e)
 	if (id_zero(&s->zones[CATEGORY_BACKUP]) ||
 	    id_zero(&s->zones[CATEGORY_KEYCHAIN]))
 		return 0;
-	if (repo_open(&s->writer, s->local, s->depot,
-		&s->zones[CATEGORY_BACKUP], &s->zones[CATEGORY_KEYCHAIN],
-		s->dir, &t->repo, e) < 0 ||
+	const struct repo_from from = { .self = &s->writer,
+		.local = s->local,
+		.depot = s->depot,
+		.dir = s->dir,
+		.zones = { [CATEGORY_BACKUP] = &s->zones[CATEGORY_BACKUP],
+		    [CATEGORY_KEYCHAIN] = &s->zones[CATEGORY_KEYCHAIN] } };
+	if (repo_open(&from, &t->repo, e) < 0 ||
 	    snapshot_load(t->repo, &list, e) < 0)
 		return -1;
 	if (list.n > 0)

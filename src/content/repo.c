@@ -23,8 +23,8 @@ repo_free(struct repo **r)
 {
 	if (*r == NULL)
 		return;
-	part_free(&(*r)->backup);
-	part_free(&(*r)->keychain);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		part_free(&(*r)->parts[c]);
 	free((*r)->dir);
 	free((*r)->cache_dir);
 	(void)pthread_mutex_destroy(&(*r)->follows);
@@ -32,26 +32,36 @@ repo_free(struct repo **r)
 	*r = NULL;
 }
 
+bool
+repo_has(const struct repo *r, enum category c)
+{
+	return r->parts[c].zone != NULL;
+}
+
 struct repo_part *
 repo_part(struct repo *r, enum category c)
 {
-	return c == CATEGORY_KEYCHAIN ? &r->keychain : &r->backup;
+	return &r->parts[c];
 }
 
+/* What the escrow never had nobody has any more after a reset. */
 bool
 repo_closed(const struct repo *r, enum category c)
 {
-	return c == CATEGORY_KEYCHAIN &&
-	    (!r->keychain_open || r->self.circle->reset_seq > 0);
+	return !repo_has(r, c) ||
+	    (!category_escrowed(c) && r->self.circle->reset_seq > 0);
 }
 
 static int
-part_open(struct repo *r, struct repo_part *p, struct local *local,
-    const struct id *zone, enum category c, const char *dir, struct err *e)
+part_open(struct repo *r, enum category c, const struct repo_from *from,
+    struct err *e)
 {
 	OWN(buf_free) struct buf name = { 0 };
+	const struct id *zone = from->zones[c];
+	struct repo_part *p = &r->parts[c];
 
-	if (zcopy_open(&r->self, local, r->depot, zone, c, &p->zone, e) < 0)
+	if (zcopy_open(&r->self, from->local, r->depot, zone, c, &p->zone, e) <
+	    0)
 		return -1;
 	p->names = keyring_names(r->self.keyring, c);
 	if (p->names == NULL)
@@ -60,7 +70,7 @@ part_open(struct repo *r, struct repo_part *p, struct local *local,
 	OWN(secret_free)
 	struct secret *seed = secret_derive(p->names, "chunker", bytes_str(""));
 	p->chunker = chunker_new(seed);
-	buf_printf(&name, "%s/index/%s", dir, id_text(zone).s);
+	buf_printf(&name, "%s/index/%s", from->dir, id_text(zone).s);
 	p->map_path = mem_text(buf_text(&name));
 	return zcopy_base(p->zone, &p->base, e) < 0
 	    ? -1
@@ -68,27 +78,23 @@ part_open(struct repo *r, struct repo_part *p, struct local *local,
 }
 
 int
-repo_open(const struct zcopy_self *self, struct local *local,
-    struct depot *depot, const struct id *backup, const struct id *keychain,
-    const char *dir, struct repo **out, struct err *e)
+repo_open(const struct repo_from *from, struct repo **out, struct err *e)
 {
 	OWN(repo_free) struct repo *r = mem_new(sizeof *r);
-	OWN(mem_free) char *index = file_join(dir, "index");
+	OWN(mem_free) char *index = file_join(from->dir, "index");
 
 	(void)pthread_mutex_init(&r->follows, NULL);
-	r->self = *self;
-	r->depot = depot;
-	r->dir = mem_text(dir);
-	r->cache_dir = file_join(dir, "cache");
+	r->self = *from->self;
+	r->depot = from->depot;
+	r->dir = mem_text(from->dir);
+	r->cache_dir = file_join(from->dir, "cache");
 	if (file_mkdirs(index, 0700, e) < 0 ||
-	    file_mkdirs(r->cache_dir, 0700, e) < 0 ||
-	    part_open(r, &r->backup, local, backup, CATEGORY_BACKUP, dir, e) <
-		0 ||
-	    (keychain != NULL &&
-		part_open(r, &r->keychain, local, keychain, CATEGORY_KEYCHAIN,
-		    dir, e) < 0))
+	    file_mkdirs(r->cache_dir, 0700, e) < 0)
 		return -1;
-	r->keychain_open = keychain != NULL;
+	for (unsigned c = 0; c < CATEGORY_END; c++)
+		if (from->zones[c] != NULL &&
+		    part_open(r, (enum category)c, from, e) < 0)
+			return -1;
 	if (repo_refresh(r, e) < 0)
 		return -1;
 	*out = TAKE(r);
@@ -168,8 +174,9 @@ part_follow(struct repo_part *p, struct err *e)
 }
 
 static int
-part_refresh(struct repo_part *p, struct err *e)
+part_refresh(struct repo *r, struct repo_part *p, struct err *e)
 {
+	(void)r;
 	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(p, e);
 }
 
@@ -183,20 +190,23 @@ unlock(pthread_mutex_t **m)
 	OWN(unlock) pthread_mutex_t *following_ = &(r)->follows; \
 	(void)pthread_mutex_lock(following_)
 
+typedef int (*part_fn)(struct repo *r, struct repo_part *p, struct err *e);
+
+/* Do something with each part that is open. */
 static int
-refresh(struct repo *r, struct err *e)
+each_part(struct repo *r, part_fn fn, struct err *e)
 {
-	return part_refresh(&r->backup, e) < 0 ||
-		(r->keychain_open && part_refresh(&r->keychain, e) < 0)
-	    ? -1
-	    : 0;
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		if (r->parts[c].zone != NULL && fn(r, &r->parts[c], e) < 0)
+			return -1;
+	return 0;
 }
 
 int
 repo_refresh(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
-	return refresh(r, e);
+	return each_part(r, part_refresh, e);
 }
 
 int
@@ -206,7 +216,7 @@ repo_moved(struct repo *r, enum category c, const struct id *pack, bool *moved,
 	struct repo_part *part = repo_part(r, c);
 
 	FOLLOWING(r);
-	if (chunkmap_has_pack(part->map, pack) && part_refresh(part, e) < 0)
+	if (chunkmap_has_pack(part->map, pack) && part_refresh(r, part, e) < 0)
 		return -1;
 	*moved = !chunkmap_has_pack(part->map, pack);
 	return 0;
@@ -252,20 +262,25 @@ repo_ask(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
 	r->lost = 0;
-	return part_ask(r, &r->backup, e) < 0 ||
-		(r->keychain_open && part_ask(r, &r->keychain, e) < 0)
-	    ? -1
-	    : 0;
+	return each_part(r, part_ask, e);
 }
 
 int
 repo_reindex(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
-	chunkmap_reset(r->backup.map, &r->backup.base);
-	if (r->keychain_open)
-		chunkmap_reset(r->keychain.map, &r->keychain.base);
-	return refresh(r, e);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		if (r->parts[c].zone != NULL)
+			chunkmap_reset(r->parts[c].map, &r->parts[c].base);
+	return each_part(r, part_refresh, e);
+}
+
+/* Lost races brought in packs of others, which the index lacks. */
+static int
+part_save(struct repo *r, struct repo_part *p, struct err *e)
+{
+	(void)r;
+	return part_follow(p, e) < 0 ? -1 : chunkmap_save(p->map, e);
 }
 
 int
@@ -274,12 +289,5 @@ repo_save(struct repo *r, struct err *e)
 	FOLLOWING(r);
 	if (r->lost > 0)
 		return 0; /* the old ones know what may come back */
-	/* Lost races brought in packs of others, which the index lacks. */
-	return part_follow(&r->backup, e) < 0 ||
-		chunkmap_save(r->backup.map, e) < 0 ||
-		(r->keychain_open &&
-		    (part_follow(&r->keychain, e) < 0 ||
-			chunkmap_save(r->keychain.map, e) < 0))
-	    ? -1
-	    : 0;
+	return each_part(r, part_save, e);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* repo.h: an opened backup repository: zones, keys and index by category. */
+/* repo.h: an opened repository: zones, keys and index by category. */
 #pragma once
 
 #include "content/chunkmap.h"
 #include "link/zcopy.h"
 #include "vault/chunker.h"
 
-/* One category's half of a repository. */
+/* What a repository has of one category. */
 struct repo_part {
-	struct zcopy *zone;
+	struct zcopy *zone; /* NULL: it is not open */
 	struct id base; /* of the zone's copy, which the map follows */
 	struct chunkmap *map; /* which pack holds which chunk */
 	const struct secret *names; /* N */
@@ -19,25 +19,33 @@ struct repo_part {
 struct repo {
 	struct zcopy_self self;
 	struct depot *depot; /* borrowed */
-	struct repo_part backup;
-	struct repo_part keychain;
-	bool keychain_open; /* its keys are held */
+	struct repo_part parts[CATEGORY_END]; /* those that are open */
 	char *dir, *cache_dir;
 	uint64_t lost; /* packs that are recorded and not whole: repo_ask */
 	pthread_mutex_t follows; /* held by who brings the indexes up to date */
 };
 
+/* What a repository is made of. All is borrowed until it is freed. */
+struct repo_from {
+	const struct zcopy_self *self;
+	struct local *local;
+	struct depot *depot;
+	const char *dir; /* this device's, for indexes and caches; copied */
+	/*
+	 * By category; NULL: its keys are not held, or the feature has nothing
+	 * of it. What lives there is category-closed.
+	 */
+	const struct id *zones[CATEGORY_END];
+};
+
 /*
- * Open what `aumbry backup` and its family work on: pull both zones and bring
- * the indexes up to date.
+ * Open what a feature keeps its contents in: pull its zones and bring the
+ * indexes up to date. One that lacks a zone it should have only reads.
  *
- * backup, keychain  zone ids; keychain NULL: its keys are not held, and what
- *                   lives there is category-closed. Such a one only reads.
- * dir               this device's folder for indexes and caches.
+ * errors  category-closed; what a pull says.
  */
-MUST_CHECK int repo_open(const struct zcopy_self *self, struct local *local,
-    struct depot *depot, const struct id *backup, const struct id *keychain,
-    const char *dir, struct repo **out, struct err *e);
+MUST_CHECK int repo_open(
+    const struct repo_from *from, struct repo **out, struct err *e);
 void repo_free(struct repo **r);
 
 /* Pull again and take new pack records into the indexes. From any thread. */
@@ -71,6 +79,9 @@ MUST_CHECK int repo_ask(struct repo *r, struct err *e);
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
 
+/* Is the category open here? */
+bool repo_has(const struct repo *r, enum category c);
+/* What there is of it: nothing where it is not open. */
 struct repo_part *repo_part(struct repo *r, enum category c);
 
 /*

@@ -275,9 +275,10 @@ sink_new(struct repo *repo, unsigned threads)
 		threads = cores > 0 ? (unsigned)cores : 1;
 	if (threads > SINK_THREADS_MAX)
 		threads = SINK_THREADS_MAX;
-	make_lane(s, SINK_DATA, &repo->backup, PTABLE_DATA);
-	make_lane(s, SINK_TREE, &repo->backup, PTABLE_TREE);
-	make_lane(s, SINK_KEYCHAIN, &repo->keychain, PTABLE_DATA);
+	make_lane(s, SINK_DATA, repo_part(repo, CATEGORY_BACKUP), PTABLE_DATA);
+	make_lane(s, SINK_TREE, repo_part(repo, CATEGORY_BACKUP), PTABLE_TREE);
+	make_lane(
+	    s, SINK_KEYCHAIN, repo_part(repo, CATEGORY_KEYCHAIN), PTABLE_DATA);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_mutex_init(&s->names_lock, NULL);
 	(void)pthread_cond_init(&s->some_free, NULL);

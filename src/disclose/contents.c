@@ -272,7 +272,8 @@ count_unused(struct repo *repo, const struct holding_zone *z,
 {
 	OWN(idset_free) struct idset used = { 0 };
 
-	if (zcopy_each_all(repo->backup.zone, 0, note_used, &used, e) < 0)
+	if (zcopy_each_all(
+		repo->parts[CATEGORY_BACKUP].zone, 0, note_used, &used, e) < 0)
 		return -1;
 	for (size_t i = 0; i < z->n_blobs; i++)
 		if (!idset_has(&used, z->blobs[i].id.b)) {
@@ -302,9 +303,14 @@ open_backup(const struct holding *h, const struct holding_zone *z,
 		.keyring = keys,
 		.circle = &h->circle,
 		.unverified = true };
-	return local_open(state, local, e) < 0
-	    ? -1
-	    : repo_open(self, *local, *depot, &z->zone, NULL, work, repo, e);
+	if (local_open(state, local, e) < 0)
+		return -1;
+	const struct repo_from from = { .self = self,
+		.local = *local,
+		.depot = *depot,
+		.dir = work,
+		.zones = { [CATEGORY_BACKUP] = &z->zone } };
+	return repo_open(&from, repo, e);
 }
 
 /* *opened false: it could not be read at all, and *why says why. */

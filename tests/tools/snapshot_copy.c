@@ -71,16 +71,22 @@ copy(char **argv, struct err *e)
 	while (password.n > 0 && password.p[password.n - 1] == '\n')
 		password.n--;
 	if (depot_local_open(argv[1], buf_bytes(&password), &folder, e) < 0 ||
-	    home_open(argv[3], &local, e) < 0 ||
-	    repo_open(&folder->writer, local, folder->depot, &folder->backup,
-		&folder->keychain, argv[3], &repo, e) < 0 ||
-	    snapshot_load(repo, &list, e) < 0)
+	    home_open(argv[3], &local, e) < 0)
+		return -1;
+	const struct repo_from from = { .self = &folder->writer,
+		.local = local,
+		.depot = folder->depot,
+		.dir = argv[3],
+		.zones = { [CATEGORY_BACKUP] = &folder->backup,
+		    [CATEGORY_KEYCHAIN] = &folder->keychain } };
+	if (repo_open(&from, &repo, e) < 0 || snapshot_load(repo, &list, e) < 0)
 		return -1;
 	if (list.n == 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no snapshot");
 	struct snapshot *s = &list.list[list.n - 1];
 	OWN(original_free) struct original old = { .id = s->id };
-	if (zcopy_each(repo->backup.zone, 0, refs_of, &old, e) < 0)
+	if (zcopy_each(repo->parts[CATEGORY_BACKUP].zone, 0, refs_of, &old, e) <
+	    0)
 		return -1;
 	change(s, argv + 4, &plain);
 	if (argv[4] != NULL && strcmp(argv[4], "garbage") == 0)
@@ -88,7 +94,8 @@ copy(char **argv, struct err *e)
 	struct zcopy_edit edit = { .refs = buf_bytes(&old.refs),
 		.plain = buf_bytes(&plain) };
 	id_random(&edit.id);
-	if (zcopy_commit(repo->backup.zone, &edit, 1, NULL, NULL, e) < 0)
+	if (zcopy_commit(
+		repo->parts[CATEGORY_BACKUP].zone, &edit, 1, NULL, NULL, e) < 0)
 		return -1;
 	(void)puts(id_text(&edit.id).s);
 	return 0;

@@ -18,7 +18,7 @@ static void
 run_free(struct run *r)
 {
 	backup_count_end(&r->counter);
-	for (int l = 0; l < SINK_LANES; l++)
+	for (int l = 0; l < LANE_END; l++)
 		if (r->block[l] != NULL)
 			sink_give_back(r->sink, r->block[l]);
 	tree_out_free(&r->tree);
@@ -203,8 +203,8 @@ commit_snapshot(struct run *r, struct snapshot *s, struct err *e)
 static int
 finish(struct run *r, struct snapshot *s, int64_t started_ms, struct err *e)
 {
-	for (int l = 0; l < SINK_LANES; l++)
-		backup_submit(r, (enum sink_lane)l);
+	for (int l = 0; l < LANE_END; l++)
+		backup_submit(r, (enum lane)l);
 	if (sink_settle(r->sink, e) < 0 || backup_drain(r, e) < 0 ||
 	    tree_out_end(r->tree, &s->tree, &s->index, e) < 0 ||
 	    sink_flush(r->sink, e) < 0)
@@ -241,9 +241,8 @@ begin(
 	if (prune_run_begin(r->repo, &r->run, e) < 0)
 		return -1;
 	r->begun = true;
-	r->sink = sink_new(r->repo, r->o->threads);
-	r->tree = tree_out_new(r->sink, r->repo->parts[CATEGORY_BACKUP].chunker,
-	    r->repo->cache_dir);
+	r->sink = lane_sink(r->repo, r->o->threads);
+	r->tree = tree_out_new(r->sink, r->repo->cache_dir);
 	return seen_out_new(cache, rules, &r->seen_out, e);
 }
 

@@ -16,22 +16,14 @@
 #include "files/capture.h"
 #include "files/exclude.h"
 #include "backup/seen.h"
-#include "content/sink.h"
+#include "backup/lane.h"
+#include "content/chunklist.h"
 #include "backup/tree.h"
 
 #include <pthread.h>
 
 /* What was met, in the order of the tree. */
 enum node_kind { NODE_DIR, NODE_ITEM, NODE_END, NODE_DROPPED };
-
-#define BACKUP_PART 64 /* chunk names allocated at once; they never move */
-
-struct part {
-	struct part *next;
-	uint32_t n;
-	uint32_t lengths[BACKUP_PART];
-	struct digest names[BACKUP_PART];
-};
 
 struct node {
 	struct node *next;
@@ -40,7 +32,7 @@ struct node {
 	bool final; /* bytes are the stored entry, content included */
 	struct capture_item tuple;
 	int64_t opened_s;
-	struct part *first, *last;
+	struct chunklist chunks;
 	struct digest one; /* name of the only chunk of a small file */
 	uint32_t one_length;
 	size_t n;
@@ -71,7 +63,7 @@ struct run {
 	struct seen_out *seen_out;
 	struct node *head, *tail;
 	size_t queued; /* nodes */
-	struct sink_block *block[SINK_LANES];
+	struct sink_block *block[LANE_END];
 	struct buf path; /* absolute, without leading slash */
 	size_t root_n; /* bytes of path that are the root's parent */
 	uint64_t root_dev, parent_dev;
@@ -141,7 +133,7 @@ struct node *backup_node(
 /* Let everything out that is complete, in order. */
 MUST_CHECK int backup_drain(struct run *r, struct err *e);
 /* Hand the lane's block to the workers, full or not. */
-void backup_submit(struct run *r, enum sink_lane lane);
+void backup_submit(struct run *r, enum lane lane);
 void backup_queue_free(struct run *r); /* the workers have ended */
 
 /* ---- backup_rules.c ---- */

@@ -14,11 +14,7 @@
 static void
 node_free(struct node *x)
 {
-	while (x->first != NULL) {
-		struct part *next = x->first->next;
-		free(x->first);
-		x->first = next;
-	}
+	chunklist_free(&x->chunks);
 	free(x);
 }
 
@@ -53,15 +49,9 @@ backup_node(struct run *r, enum node_kind kind, struct bytes bytes)
 static void
 put_content(struct buf *out, const struct node *x)
 {
-	if (x->one_length > 0) {
-		digest_put(out, &x->one);
-		buf_put_varint(out, x->one_length);
-	}
-	for (const struct part *p = x->first; p != NULL; p = p->next)
-		for (uint32_t i = 0; i < p->n; i++) {
-			digest_put(out, &p->names[i]);
-			buf_put_varint(out, p->lengths[i]);
-		}
+	if (x->one_length > 0)
+		chunklist_put_one(out, &x->one, x->one_length);
+	chunklist_put(out, &x->chunks);
 }
 
 static int
@@ -106,7 +96,7 @@ emit(struct run *r, const struct node *x, struct err *e)
 }
 
 void
-backup_submit(struct run *r, enum sink_lane lane)
+backup_submit(struct run *r, enum lane lane)
 {
 	struct sink_block *b = r->block[lane];
 
@@ -129,7 +119,7 @@ backup_drain(struct run *r, struct err *e)
 		node_free(x);
 	}
 	/* The lane of secrets fills slowly: it must not hold all others up. */
-	if (r->queued >= QUEUE_MAX && r->block[SINK_KEYCHAIN] != NULL)
-		backup_submit(r, SINK_KEYCHAIN);
+	if (r->queued >= QUEUE_MAX && r->block[LANE_KEYCHAIN] != NULL)
+		backup_submit(r, LANE_KEYCHAIN);
 	return 0;
 }

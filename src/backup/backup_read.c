@@ -34,48 +34,6 @@ sink_error(struct run *r, struct err *e)
 	return -1;
 }
 
-/* The lane's block with room for n more bytes and a piece. */
-static struct sink_block *
-block_for(struct run *r, enum sink_lane lane, size_t n)
-{
-	struct sink_block *b = r->block[lane];
-
-	if (b != NULL &&
-	    (PACK_BLOCK - b->used < n || b->n == ARRAY_SIZE(b->pieces))) {
-		sink_submit(r->sink, b);
-		b = NULL;
-	}
-	if (b == NULL)
-		b = sink_take(r->sink, lane);
-	r->block[lane] = b;
-	return b;
-}
-
-static void
-add_piece(struct sink_block *b, uint32_t n, struct node *x, struct digest *name)
-{
-	(void)atomic_fetch_add(&x->pending, 1);
-	b->pieces[b->n++] = (struct sink_piece){ n, name, &x->pending };
-	b->used += n;
-}
-
-static void
-add_chunk(struct sink_block *b, uint32_t n, struct node *x)
-{
-	if (x->last == NULL || x->last->n == BACKUP_PART) {
-		struct part *p = mem_new(sizeof *p);
-		if (x->last != NULL)
-			x->last->next = p;
-		else
-			x->first = p;
-		x->last = p;
-	}
-	struct part *p = x->last;
-	p->lengths[p->n] = n;
-	add_piece(b, n, x, &p->names[p->n]);
-	p->n++;
-}
-
 /* Data of a file in order: all of it, or its extents. */
 struct reader {
 	int fd;
@@ -110,50 +68,48 @@ read_some(struct reader *f, uint8_t *p, size_t n, size_t *got, struct err *e)
 }
 
 static int
-read_small(struct run *r, struct reader *f, struct node *x,
-    enum sink_lane *lane, struct err *e)
+read_small(struct run *r, struct reader *f, struct node *x, enum lane *lane,
+    struct err *e)
 {
-	struct sink_block *b = block_for(r, *lane, WHOLE_BYTES);
 	size_t got = 0, some;
 
-	if (b == NULL)
+	if (!sink_room(r->sink, *lane, WHOLE_BYTES, &r->block[*lane]))
 		return sink_error(r, e);
+	struct sink_block *b = r->block[*lane];
 	uint8_t *p = b->data + b->used;
 	do {
 		if (read_some(f, p + got, WHOLE_BYTES - got, &some, e) < 0)
 			return -1;
 		got += some;
 	} while (some > 0 && got < WHOLE_BYTES);
-	if (*lane == SINK_DATA &&
+	if (*lane == LANE_DATA &&
 	    secretfile_by_content(bytes_of(p, got), got)) {
-		*lane = SINK_KEYCHAIN;
-		b = block_for(r, *lane, WHOLE_BYTES);
-		if (b == NULL)
+		*lane = LANE_KEYCHAIN;
+		if (!sink_room(r->sink, *lane, WHOLE_BYTES, &r->block[*lane]))
 			return sink_error(r, e);
+		b = r->block[*lane];
 		memcpy(b->data + b->used, p, got);
 		mem_wipe(p, got);
 	}
 	if (got > 0) {
 		x->one_length = (uint32_t)got;
-		add_piece(b, (uint32_t)got, x, &x->one);
+		sink_add(b, (uint32_t)got, &x->one, &x->pending);
 	}
 	return 0;
 }
 
 static int
-read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
+read_big(struct run *r, struct reader *f, struct node *x, enum lane lane,
     struct err *e)
 {
-	struct chunker *ck = lane == SINK_KEYCHAIN
-	    ? r->repo->parts[CATEGORY_KEYCHAIN].chunker
-	    : r->repo->parts[CATEGORY_BACKUP].chunker;
-	struct sink_block *b = block_for(r, lane, 1);
+	struct chunker *ck = sink_part(r->sink, lane)->chunker;
 	size_t have = 0; /* bytes behind b->used that are not cut yet */
 	uint64_t chunks = 0;
 	bool end = false;
 
-	if (b == NULL)
+	if (!sink_room(r->sink, lane, 1, &r->block[lane]))
 		return sink_error(r, e);
+	struct sink_block *b = r->block[lane];
 	for (;;) {
 		size_t got, n;
 		if (backup_stopped(r, e))
@@ -167,7 +123,9 @@ read_big(struct run *r, struct reader *f, struct node *x, enum sink_lane lane,
 		}
 		while (have > 0 && b->n < ARRAY_SIZE(b->pieces) &&
 		    (n = chunker_cut(ck, b->data + b->used, have, end)) > 0) {
-			add_chunk(b, (uint32_t)n, x);
+			sink_add(b, (uint32_t)n,
+			    chunklist_add(&x->chunks, (uint32_t)n),
+			    &x->pending);
 			chunks++;
 			have -= n;
 		}
@@ -198,7 +156,7 @@ has_more(int fd)
 }
 
 static int
-read_content(struct run *r, struct node *x, enum sink_lane *lane, struct err *e)
+read_content(struct run *r, struct node *x, enum lane *lane, struct err *e)
 {
 	struct entry *entry = &r->detail.entry;
 	struct reader f = { .fd = r->detail.fd,
@@ -210,7 +168,7 @@ read_content(struct run *r, struct node *x, enum sink_lane *lane, struct err *e)
 	if (odd)
 		f.left = INT64_MAX;
 	if (secretfile_by_path(buf_bytes(&r->path), r->secrets))
-		*lane = SINK_KEYCHAIN;
+		*lane = LANE_KEYCHAIN;
 	if (!odd && !entry->sparse && entry->size < WHOLE_BYTES) {
 		if (read_small(r, &f, x, lane, e) < 0)
 			return -1;
@@ -280,11 +238,11 @@ static int
 take_content(struct run *r, struct node *x, bool *steady, struct err *why)
 {
 	struct entry *entry = &r->detail.entry;
-	enum sink_lane lane = SINK_DATA;
+	enum lane lane = LANE_DATA;
 
 	if (read_content(r, x, &lane, why) < 0)
 		return -1;
-	if (lane == SINK_KEYCHAIN)
+	if (lane == LANE_KEYCHAIN)
 		entry->category = ENTRY_KEYCHAIN;
 	*steady = came_whole(r, why);
 	return 0;
@@ -374,6 +332,21 @@ take_object(struct run *r, int dirfd, struct capture_item item, bool *taken,
 	}
 }
 
+/* A tree_chunk_fn. */
+static int
+is_stored(void *ctx, enum category c, const struct digest *name,
+    uint32_t length, struct err *e)
+{
+	struct run *r = ctx;
+
+	(void)length;
+	(void)e;
+	return r->sink == NULL ||
+		sink_known(r->sink, lane_of(c, PTABLE_DATA), name)
+	    ? 0
+	    : -1;
+}
+
 static bool
 all_stored(struct run *r, struct bytes stored)
 {
@@ -381,21 +354,8 @@ all_stored(struct run *r, struct bytes stored)
 	struct entry x;
 	struct err ignored;
 
-	if (entry_take(&s, &x, &ignored) < 0)
-		return false;
-	struct scan content = scan_of(x.content);
-	while (content.n > 0) {
-		struct digest name;
-		uint32_t n;
-		if (tree_content(&content, &name, &n, &ignored) < 0 ||
-		    (r->sink != NULL &&
-			!sink_known(r->sink,
-			    x.category == ENTRY_KEYCHAIN ? SINK_KEYCHAIN
-							 : SINK_DATA,
-			    &name)))
-			return false;
-	}
-	return true;
+	return entry_take(&s, &x, &ignored) == 0 &&
+	    tree_chunks(&x, is_stored, r, &ignored) == 0;
 }
 
 static uint64_t *

@@ -145,7 +145,8 @@ read_more(struct dirs_reader *r, struct err *e)
 		memmove(r->rest.p, r->rest.p + r->used, r->rest.n - r->used);
 	r->rest.n -= r->used;
 	r->used = 0;
-	if (stream_read(r->src, r->tree, r->at, n, append, &r->rest, e) < 0)
+	if (stream_read(r->src, r->tree, (struct stream_range){ r->at, n },
+		append, &r->rest, e) < 0)
 		return err_in(e, "reading the tree");
 	r->at += n;
 	return 0;
@@ -251,7 +252,8 @@ dirs_index_open(struct source *src, const struct snapshot *snap,
 
 	x->src = src;
 	x->snap = snap;
-	if (stream_read(src, &snap->index, 0, snap->index.length, append,
+	if (stream_read(src, &snap->index,
+		(struct stream_range){ 0, snap->index.length }, append,
 		&x->index, e) < 0 ||
 	    find_spots(x, e) < 0)
 		return err_in(e, "reading the tree");
@@ -290,8 +292,9 @@ dirs_get(struct dirs_index *x, struct bytes path, struct dirs_dir *out,
 		    e, ERR_NOT_FOUND, "the snapshot has no such directory");
 	uint64_t end =
 	    spot + 1 < x->spots + x->n ? spot[1].at : x->snap->tree.length;
-	if (stream_read(x->src, &x->snap->tree, spot->at, end - spot->at,
-		append, &raw, e) < 0)
+	if (stream_read(x->src, &x->snap->tree,
+		(struct stream_range){ spot->at, end - spot->at }, append, &raw,
+		e) < 0)
 		return err_in(e, "reading the tree");
 	struct scan s = scan_of(buf_bytes(&raw));
 	uint64_t length = scan_varint(&s);

@@ -2,6 +2,7 @@
 /* repack_copy.c: what lives goes into new packs. */
 #include "backup/repack_in.h"
 
+#include "backup/lane.h"
 #include "base/idset.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 struct copy {
 	struct repack *k;
 	struct sink_block *block;
-	enum sink_lane lane;
+	enum lane lane;
 	struct digest *names; /* one for each chunk of the pack */
 	size_t n;
 	atomic_uint pending;
@@ -21,26 +22,14 @@ static int
 copy_chunk(void *ctx, uint32_t entry, struct bytes plain, struct err *e)
 {
 	struct copy *c = ctx;
-	struct sink_block *b = c->block;
 
 	(void)entry;
-	if (b != NULL &&
-	    (b->used + plain.n > PACK_BLOCK || b->n == ARRAY_SIZE(b->pieces))) {
-		sink_submit(c->k->sink, b);
-		b = NULL;
-	}
-	if (b == NULL)
-		b = sink_take(c->k->sink, c->lane);
-	c->block = b;
-	if (b == NULL)
+	if (!sink_room(c->k->sink, c->lane, plain.n, &c->block))
 		return sink_settle(c->k->sink, e) < 0
 		    ? -1
 		    : err_set(e, ERR_IO, "packs cannot be written");
-	memcpy(b->data + b->used, plain.p, plain.n);
-	b->used += (uint32_t)plain.n;
-	(void)atomic_fetch_add(&c->pending, 1);
-	b->pieces[b->n++] = (struct sink_piece){ (uint32_t)plain.n,
-		&c->names[c->n++], &c->pending };
+	memcpy(c->block->data + c->block->used, plain.p, plain.n);
+	sink_add(c->block, (uint32_t)plain.n, &c->names[c->n++], &c->pending);
 	return 0;
 }
 
@@ -81,11 +70,10 @@ static int
 copy_pack(struct repack *k, const struct repack_pack *p, struct err *e)
 {
 	const struct ptable *t;
-	struct copy c = { .k = k };
+	struct copy c = { .k = k,
+		.lane = lane_of((enum category)p->category,
+		    (enum ptable_stream)p->stream) };
 
-	c.lane = p->category == CATEGORY_KEYCHAIN ? SINK_KEYCHAIN
-	    : p->stream == PTABLE_TREE		  ? SINK_TREE
-						  : SINK_DATA;
 	if (repack_table(k, (enum category)p->category, &p->id, &t, e) < 0)
 		return -1;
 	OWN(mem_free)
@@ -142,7 +130,7 @@ follow(struct repack *k, struct repack_pack *p, struct err *e)
 int
 repack_copy(struct repack *k, struct err *e)
 {
-	k->sink = sink_new(k->repo, 0);
+	k->sink = lane_sink(k->repo, 0);
 	sink_copies(k->sink);
 	for (size_t i = 0; i < k->n; i++)
 		if (k->packs[i].chosen && k->packs[i].live > 0 &&

@@ -151,8 +151,8 @@ snapshot_parse(struct bytes plain, struct snapshot *out, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		*counts[i] = scan_varint(&s);
 	if (!scan_ok(&s) || kind != SNAPSHOT_KIND ||
-	    stream_ref_take(&s, &x.tree, e) < 0 ||
-	    stream_ref_take(&s, &x.index, e) < 0)
+	    stream_ref_take(&s, CATEGORY_BACKUP, &x.tree, e) < 0 ||
+	    stream_ref_take(&s, CATEGORY_BACKUP, &x.index, e) < 0)
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a snapshot is not well-formed");
 	take_ids(&s, &x.more_refs);

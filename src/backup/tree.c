@@ -2,7 +2,9 @@
 /* tree.c: writing and reading the stream of directories. */
 #include "backup/tree.h"
 
+#include "backup/lane.h"
 #include "base/file.h"
+#include "content/chunklist.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,14 +28,14 @@ struct tree_out {
 };
 
 struct tree_out *
-tree_out_new(struct sink *sink, struct chunker *chunker, const char *room)
+tree_out_new(struct sink *sink, const char *room)
 {
 	struct tree_out *t = mem_new(sizeof *t);
 
 	t->room = open(room, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	t->fd = -1;
-	t->tree = stream_out_new(sink, chunker);
-	t->index = stream_out_new(sink, chunker);
+	t->tree = stream_out_new(sink, LANE_TREE);
+	t->index = stream_out_new(sink, LANE_TREE);
 	return t;
 }
 
@@ -163,19 +165,6 @@ tree_split(struct bytes path, struct bytes *dir, struct bytes *name)
 	*name = bytes_of(path.p + i, path.n - i);
 }
 
-int
-tree_content(
-    struct scan *s, struct digest *name, uint32_t *length, struct err *e)
-{
-	*name = digest_take(s);
-	uint64_t n = scan_varint(s);
-	if (!scan_ok(s) || n == 0 || n > PACK_BLOCK)
-		return err_set(e, ERR_RECORD_CORRUPT,
-		    "a file's list of chunks is not well-formed");
-	*length = (uint32_t)n;
-	return 0;
-}
-
 enum category
 tree_category(const struct entry *x)
 {
@@ -193,7 +182,7 @@ tree_chunks(const struct entry *x, tree_chunk_fn fn, void *ctx, struct err *e)
 	for (int pass = 0; pass < 2; pass++) {
 		struct scan s = scan_of(x->content);
 		while (s.n > 0)
-			if (tree_content(&s, &name, &length, e) < 0 ||
+			if (chunklist_take(&s, &name, &length, e) < 0 ||
 			    (pass == 1 && fn(ctx, c, &name, length, e) < 0))
 				return -1;
 	}
@@ -390,7 +379,8 @@ walk_from(struct source *src, const struct snapshot *snap, struct walk *w,
 	if (w->dir.n > 0 || !w->below) {
 		OWN(lookup_free)
 		struct lookup l = { .dir = w->dir, .below = w->below };
-		if (stream_read(src, &snap->index, 0, snap->index.length,
+		if (stream_read(src, &snap->index,
+			(struct stream_range){ 0, snap->index.length },
 			lookup_bytes, &l, e) < 0)
 			return err_in(e, "reading the tree");
 		if (!l.found) {
@@ -400,8 +390,8 @@ walk_from(struct source *src, const struct snapshot *snap, struct walk *w,
 		from = l.first;
 		to = l.over ? l.end : to;
 	}
-	if (stream_read(src, &snap->tree, from, to - from, walk_bytes, w, e) <
-	    0)
+	if (stream_read(src, &snap->tree,
+		(struct stream_range){ from, to - from }, walk_bytes, w, e) < 0)
 		return -1;
 	return w->stop || (w->rest.n == 0 && w->entries == 0) ? 0 : corrupt(e);
 }

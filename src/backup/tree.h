@@ -11,7 +11,7 @@
  *
  *   index = { vv(path) | varint distance from the directory before }...
  *
- * content of an entry: n * (name[32] | varint chunk length).
+ * content of an entry: a list of chunks (chunklist.h).
  * source  docs/FORMAT.md "Tree".
  */
 #pragma once
@@ -26,8 +26,7 @@
 struct tree_out;
 
 /* room: a folder for what a large directory holds until it is complete. */
-struct tree_out *tree_out_new(
-    struct sink *sink, struct chunker *chunker, const char *room);
+struct tree_out *tree_out_new(struct sink *sink, const char *room);
 void tree_out_free(struct tree_out **t);
 void tree_out_begin(struct tree_out *t, struct bytes path);
 void tree_out_entry(struct tree_out *t, struct bytes entry); /* stored form */
@@ -66,10 +65,6 @@ MUST_CHECK int tree_find(struct source *src, const struct snapshot *snap,
 
 /* "a/b/c" → dir "a/b", name "c". */
 void tree_split(struct bytes path, struct bytes *dir, struct bytes *name);
-
-/* Step through content. errors: record-corrupt. */
-MUST_CHECK int tree_content(
-    struct scan *s, struct digest *name, uint32_t *length, struct err *e);
 
 /* Where the chunks of an entry are. */
 enum category tree_category(const struct entry *x);

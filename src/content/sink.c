@@ -35,7 +35,7 @@ stored(struct sink *s, const struct repo_part *part, const struct digest *name)
 }
 
 bool
-sink_known(struct sink *s, enum sink_lane lane, const struct digest *name)
+sink_known(struct sink *s, unsigned lane, const struct digest *name)
 {
 	return stored(s, s->lanes[lane].part, name);
 }
@@ -53,7 +53,7 @@ claim(struct sink *s, enum category c, const struct digest *name)
 
 /* Hand the lane's pack to an uploader. Called with the lane's lock. */
 static void
-close_pack(struct sink *s, enum sink_lane l)
+close_pack(struct sink *s, unsigned l)
 {
 	struct lane *lane = &s->lanes[l];
 
@@ -88,8 +88,6 @@ close_pack(struct sink *s, enum sink_lane l)
 static void
 open_pack(struct sink *s, struct lane *lane)
 {
-	bool fills = lane == &s->lanes[SINK_DATA];
-
 	if (lane->pack.out != NULL)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
@@ -98,7 +96,7 @@ open_pack(struct sink *s, struct lane *lane)
 	    s->uploading + s->has_full >= SINK_UPLOADERS &&
 	    !atomic_load(&s->failed))
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
-	if (fills)
+	if (lane->what.fills)
 		lane->pack.out = TAKE(s->spare);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (lane->pack.out == NULL)
@@ -106,8 +104,8 @@ open_pack(struct sink *s, struct lane *lane)
 }
 
 static void
-lay_in_pack(struct worker *w, enum sink_lane l, struct bytes data,
-    uint32_t plain, unsigned method, size_t n)
+lay_in_pack(struct worker *w, unsigned l, struct bytes data, uint32_t plain,
+    unsigned method, size_t n)
 {
 	struct sink *s = w->sink;
 	struct lane *lane = &s->lanes[l];
@@ -235,12 +233,13 @@ work(void *arg)
 /* ---- outside ---- */
 
 static void
-make_lane(struct sink *s, enum sink_lane l, struct repo_part *part,
-    enum ptable_stream stream)
+make_lane(struct sink *s, const struct sink_lane *what)
 {
-	s->lanes[l].part = part;
-	s->lanes[l].stream = stream;
-	(void)pthread_mutex_init(&s->lanes[l].lock, NULL);
+	struct lane *lane = &s->lanes[s->n_lanes++];
+
+	lane->what = *what;
+	lane->part = repo_part(s->repo, what->category);
+	(void)pthread_mutex_init(&lane->lock, NULL);
 }
 
 /* As many as the system lets us have: a limit makes it slower, no more. */
@@ -265,7 +264,8 @@ start_threads(struct sink *s, unsigned workers)
 }
 
 struct sink *
-sink_new(struct repo *repo, unsigned threads)
+sink_new(struct repo *repo, const struct sink_lane *lanes, unsigned n,
+    unsigned threads)
 {
 	struct sink *s = mem_new(sizeof *s);
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -275,17 +275,16 @@ sink_new(struct repo *repo, unsigned threads)
 		threads = cores > 0 ? (unsigned)cores : 1;
 	if (threads > SINK_THREADS_MAX)
 		threads = SINK_THREADS_MAX;
-	make_lane(s, SINK_DATA, repo_part(repo, CATEGORY_BACKUP), PTABLE_DATA);
-	make_lane(s, SINK_TREE, repo_part(repo, CATEGORY_BACKUP), PTABLE_TREE);
-	make_lane(
-	    s, SINK_KEYCHAIN, repo_part(repo, CATEGORY_KEYCHAIN), PTABLE_DATA);
+	assert(n > 0 && n <= SINK_LANES_MAX);
+	for (unsigned l = 0; l < n; l++)
+		make_lane(s, &lanes[l]);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_mutex_init(&s->names_lock, NULL);
 	(void)pthread_cond_init(&s->some_free, NULL);
 	(void)pthread_cond_init(&s->some_todo, NULL);
 	(void)pthread_cond_init(&s->settled, NULL);
 	(void)pthread_cond_init(&s->pack_moved, NULL);
-	s->n_blocks = BLOCKS_EACH * (size_t)threads + SINK_LANES;
+	s->n_blocks = BLOCKS_EACH * (size_t)threads + n;
 	s->blocks = mem_array(s->n_blocks, sizeof *s->blocks);
 	s->free_list = mem_array(s->n_blocks, sizeof *s->free_list);
 	s->todo = mem_array(s->n_blocks, sizeof *s->todo);
@@ -313,7 +312,7 @@ sink_free(struct sink **sp)
 		(void)pthread_join(s->uploaders[i], NULL);
 	if (s->own != NULL)
 		worker_free(s->own);
-	for (size_t l = 0; l < SINK_LANES; l++) {
+	for (size_t l = 0; l < s->n_lanes; l++) {
 		pack_out_free(&s->lanes[l].pack.out);
 		ptable_free(&s->lanes[l].pack.table);
 		(void)pthread_mutex_destroy(&s->lanes[l].lock);
@@ -332,6 +331,12 @@ sink_free(struct sink **sp)
 	*sp = NULL;
 }
 
+const struct repo_part *
+sink_part(const struct sink *s, unsigned lane)
+{
+	return s->lanes[lane].part;
+}
+
 void
 sink_copies(struct sink *s)
 {
@@ -339,7 +344,7 @@ sink_copies(struct sink *s)
 }
 
 struct sink_block *
-sink_take(struct sink *s, enum sink_lane lane)
+sink_take(struct sink *s, unsigned lane)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	while (s->n_free == 0 && !atomic_load(&s->failed))
@@ -385,6 +390,29 @@ sink_submit(struct sink *s, struct sink_block *b)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+bool
+sink_room(struct sink *s, unsigned lane, size_t n, struct sink_block **b)
+{
+	if (*b != NULL &&
+	    (PACK_BLOCK - (*b)->used < n ||
+		(*b)->n == ARRAY_SIZE((*b)->pieces))) {
+		sink_submit(s, *b);
+		*b = NULL;
+	}
+	if (*b == NULL)
+		*b = sink_take(s, lane);
+	return *b != NULL;
+}
+
+void
+sink_add(
+    struct sink_block *b, uint32_t n, struct digest *name, atomic_uint *pending)
+{
+	(void)atomic_fetch_add(pending, 1);
+	b->pieces[b->n++] = (struct sink_piece){ n, name, pending };
+	b->used += n;
+}
+
 int
 sink_settle(struct sink *s, struct err *e)
 {
@@ -401,9 +429,9 @@ sink_flush(struct sink *s, struct err *e)
 {
 	if (sink_settle(s, e) < 0)
 		return -1;
-	for (int l = 0; l < SINK_LANES; l++) {
+	for (unsigned l = 0; l < s->n_lanes; l++) {
 		(void)pthread_mutex_lock(&s->lanes[l].lock);
-		close_pack(s, (enum sink_lane)l);
+		close_pack(s, l);
 		(void)pthread_mutex_unlock(&s->lanes[l].lock);
 	}
 	(void)pthread_mutex_lock(&s->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.h: the storing half of a backup: blocks of chunks in, packs out. */
+/* sink.h: the storing half: blocks of chunks in, packs out. */
 /*
  * One producer fills blocks; as many workers as there are cores name their
  * chunks, drop what is known, compress and lay the rest into packs; two
@@ -17,7 +17,14 @@
 
 struct sink;
 
-enum sink_lane { SINK_DATA, SINK_TREE, SINK_KEYCHAIN, SINK_LANES };
+#define SINK_LANES_MAX 8
+
+/* What goes into packs of its own: a feature numbers its lanes from 0. */
+struct sink_lane {
+	enum category category; /* open in the repository */
+	enum ptable_stream stream;
+	bool fills; /* its packs get full: buffers are kept for it */
+};
 
 /* Where one chunk's name goes, and whom to tell. */
 struct sink_piece {
@@ -31,7 +38,7 @@ struct sink_block {
 	uint32_t used; /* bytes covered by pieces */
 	uint32_t n;
 	struct sink_piece pieces[PACK_ENTRIES / 4];
-	enum sink_lane lane;
+	unsigned lane;
 };
 
 struct sink_totals {
@@ -40,9 +47,18 @@ struct sink_totals {
 	uint64_t chunks, new_chunks, packs;
 };
 
-/* threads  workers; 0: one per core. */
-struct sink *sink_new(struct repo *repo, unsigned threads);
+/*
+ * Heap, and threads of its own until it is freed.
+ *
+ * lanes    n of them, 1..SINK_LANES_MAX; copied.
+ * threads  workers; 0: one per core.
+ */
+struct sink *sink_new(struct repo *repo, const struct sink_lane *lanes,
+    unsigned n, unsigned threads);
 void sink_free(struct sink **s);
+
+/* The part of the repository that a lane writes to. */
+const struct repo_part *sink_part(const struct sink *s, unsigned lane);
 
 /*
  * From now on store every chunk, also those that are stored: for copying out
@@ -51,9 +67,20 @@ void sink_free(struct sink **s);
 void sink_copies(struct sink *s);
 
 /* An empty block; waits while all are in use. NULL after a failure. */
-struct sink_block *sink_take(struct sink *s, enum sink_lane lane);
+struct sink_block *sink_take(struct sink *s, unsigned lane);
+/* Hand a block to the workers. */
 void sink_submit(struct sink *s, struct sink_block *b);
 void sink_give_back(struct sink *s, struct sink_block *b); /* unused */
+
+/*
+ * See that *b, a block of the lane or NULL, has room for n more bytes and a
+ * piece: else it is submitted and *b is the next. false after a failure: *b is
+ * NULL then.
+ */
+bool sink_room(struct sink *s, unsigned lane, size_t n, struct sink_block **b);
+/* The n bytes behind b->used are a chunk, of which this is told. */
+void sink_add(struct sink_block *b, uint32_t n, struct digest *name,
+    atomic_uint *pending);
 
 /* Wait until everything submitted has its name. errors: the first failure. */
 MUST_CHECK int sink_settle(struct sink *s, struct err *e);
@@ -62,11 +89,11 @@ MUST_CHECK int sink_settle(struct sink *s, struct err *e);
 MUST_CHECK int sink_flush(struct sink *s, struct err *e);
 
 /*
- * Note that a snapshot uses the chunk of this name, when it is stored.
+ * Note that the chunk of this name is used, when it is stored.
  *
  * Returns false when it is not: then it must be read and stored again.
  */
-bool sink_known(struct sink *s, enum sink_lane lane, const struct digest *name);
+bool sink_known(struct sink *s, unsigned lane, const struct digest *name);
 
 /*
  * Nothing more will come, and nothing is to be settled: what no uploader has
@@ -74,6 +101,7 @@ bool sink_known(struct sink *s, enum sink_lane lane, const struct digest *name);
  */
 void sink_abandon(struct sink *s, const struct err *why);
 
+/* What was done so far. */
 struct sink_totals sink_totals(struct sink *s);
 /* Did something fail? Cheap; the reason comes from settle and flush. */
 bool sink_failed(struct sink *s);

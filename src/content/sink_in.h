@@ -17,8 +17,8 @@ struct open_pack {
 };
 
 struct lane {
+	struct sink_lane what;
 	struct repo_part *part;
-	enum ptable_stream stream;
 	pthread_mutex_t lock;
 	struct open_pack pack;
 };
@@ -40,7 +40,7 @@ struct sink {
 	bool stop;
 	/* The full pack that waits for the uploader, and a spare buffer. */
 	struct open_pack full;
-	enum sink_lane full_lane;
+	unsigned full_lane;
 	bool has_full;
 	unsigned uploading; /* packs being sealed or sent */
 	struct pack_out *spare;
@@ -53,7 +53,8 @@ struct sink {
 
 	atomic_bool failed;
 	atomic_bool copies; /* store also what is stored */
-	struct lane lanes[SINK_LANES];
+	struct lane lanes[SINK_LANES_MAX];
+	unsigned n_lanes;
 };
 
 /* ---- sink_state.c ---- */

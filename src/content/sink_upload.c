@@ -53,7 +53,7 @@ upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 	    0)
 		return err_in(e, "storing a pack");
 	p->table.pack = place.pack;
-	p->table.stream = (uint8_t)lane->stream;
+	p->table.stream = (uint8_t)lane->what.stream;
 	p->table.blob_bytes = (uint32_t)blob.n;
 	if (record_pack(s, part, &p->table, e) < 0)
 		return -1;

@@ -2,10 +2,10 @@
 /* stream.c: cutting a stream into chunks, and reading it back. */
 #include "content/stream.h"
 
+#include "content/chunklist.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#define PART 256 /* chunk references allocated at once; they never move */
 
 void
 stream_ref_free(struct stream_ref *r)
@@ -24,9 +24,10 @@ stream_ref_put(struct buf *out, const struct stream_ref *r)
 }
 
 int
-stream_ref_take(struct scan *s, struct stream_ref *out, struct err *e)
+stream_ref_take(
+    struct scan *s, enum category c, struct stream_ref *out, struct err *e)
 {
-	OWN(stream_ref_free) struct stream_ref r = { 0 };
+	OWN(stream_ref_free) struct stream_ref r = { .category = c };
 
 	r.depth = scan_u8(s);
 	r.length = scan_varint(s);
@@ -51,32 +52,23 @@ stream_ref_take(struct scan *s, struct stream_ref *out, struct err *e)
 
 /* ---- writing ---- */
 
-struct part {
-	struct part *next;
-	struct digest names[PART];
-	uint32_t lengths[PART];
-	size_t n;
-};
-
 struct stream_out {
 	struct sink *sink;
-	struct chunker *chunker;
+	unsigned lane;
 	struct buf rest; /* bytes not cut yet */
 	struct sink_block *block;
-	struct part *first, *last;
+	struct chunklist chunks;
 	atomic_uint pending;
 	uint64_t length;
-	uint64_t chunks;
 };
 
 struct stream_out *
-stream_out_new(struct sink *sink, struct chunker *chunker)
+stream_out_new(struct sink *sink, unsigned lane)
 {
 	struct stream_out *w = mem_new(sizeof *w);
 
 	w->sink = sink;
-	w->chunker = chunker;
-	w->first = w->last = mem_new(sizeof *w->first);
+	w->lane = lane;
 	return w;
 }
 
@@ -89,11 +81,7 @@ stream_out_free(struct stream_out **wp)
 		return;
 	if (w->block != NULL)
 		sink_give_back(w->sink, w->block);
-	while (w->first != NULL) {
-		struct part *next = w->first->next;
-		free(w->first);
-		w->first = next;
-	}
+	chunklist_free(&w->chunks);
 	buf_free(&w->rest);
 	free(w);
 	*wp = NULL;
@@ -108,40 +96,21 @@ stream_out_length(const struct stream_out *w)
 static void
 add_chunk(struct stream_out *w, const uint8_t *p, uint32_t n)
 {
-	struct sink_block *b = w->block;
-
-	if (b != NULL &&
-	    (b->used + n > PACK_BLOCK || b->n == ARRAY_SIZE(b->pieces))) {
-		sink_submit(w->sink, b);
-		b = NULL;
-	}
-	if (b == NULL)
-		b = sink_take(w->sink, SINK_TREE);
-	w->block = b;
-	if (b == NULL)
+	if (!sink_room(w->sink, w->lane, n, &w->block))
 		return; /* failed: stream_out_end says why */
-	if (w->last->n == PART) {
-		w->last->next = mem_new(sizeof *w->last);
-		w->last = w->last->next;
-	}
-	struct part *part = w->last;
-	memcpy(b->data + b->used, p, n);
-	b->used += n;
-	(void)atomic_fetch_add(&w->pending, 1);
-	b->pieces[b->n++] =
-	    (struct sink_piece){ n, &part->names[part->n], &w->pending };
-	part->lengths[part->n++] = n;
-	w->chunks++;
+	memcpy(w->block->data + w->block->used, p, n);
+	sink_add(w->block, n, chunklist_add(&w->chunks, n), &w->pending);
 }
 
 static void
 cut(struct stream_out *w, bool last)
 {
+	struct chunker *chunker = sink_part(w->sink, w->lane)->chunker;
 	size_t at = 0;
 
 	while (at < w->rest.n) {
-		size_t n = chunker_cut(
-		    w->chunker, w->rest.p + at, w->rest.n - at, last);
+		size_t n =
+		    chunker_cut(chunker, w->rest.p + at, w->rest.n - at, last);
 		if (n == 0)
 			break;
 		add_chunk(w, w->rest.p + at, (uint32_t)n);
@@ -176,16 +145,13 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 {
 	OWN(stream_ref_free) struct stream_ref r = { .length = w->length };
 
+	r.category = zcopy_category(sink_part(w->sink, w->lane)->zone);
 	if (settle(w, e) < 0)
 		return -1;
-	for (const struct part *p = w->first; p != NULL; p = p->next)
-		for (size_t i = 0; i < p->n; i++) {
-			digest_put(&r.list, &p->names[i]);
-			buf_put_varint(&r.list, p->lengths[i]);
-		}
-	if (w->chunks > STREAM_REF_CHUNKS) {
+	chunklist_put(&r.list, &w->chunks);
+	if (w->chunks.n > STREAM_REF_CHUNKS) {
 		OWN(stream_out_free)
-		struct stream_out *up = stream_out_new(w->sink, w->chunker);
+		struct stream_out *up = stream_out_new(w->sink, w->lane);
 		stream_out_put(up, buf_bytes(&r.list));
 		if (stream_out_end(up, out, e) < 0)
 			return -1;
@@ -193,7 +159,7 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 		out->length = w->length;
 		return 0;
 	}
-	r.n = (uint32_t)w->chunks;
+	r.n = (uint32_t)w->chunks.n;
 	*out = r;
 	r = (struct stream_ref){ 0 };
 	return 0;
@@ -209,30 +175,28 @@ collect(void *ctx, struct bytes x, struct err *e)
 	return 0;
 }
 
-/* Follow a list of chunks, giving fn the wanted range. */
+/* Follow the list of a reference, giving fn the wanted range. */
 static int
-read_list(struct source *src, struct bytes list, uint64_t offset,
-    uint64_t length, stream_fn fn, void *ctx, struct err *e)
+read_list(struct source *src, const struct stream_ref *r,
+    struct stream_range part, stream_fn fn, void *ctx, struct err *e)
 {
-	struct scan s = scan_of(list);
+	struct scan s = scan_of(buf_bytes(&r->list));
 	OWN(buf_free) struct buf chunk = { 0 };
-	uint64_t at = 0, end = offset + length;
+	uint64_t at = 0, end = part.from + part.n;
 
 	while (s.n > 0 && at < end) {
-		struct digest name = digest_take(&s);
-		uint64_t n = scan_varint(&s);
-		if (!scan_ok(&s) || n == 0 || n > PACK_BLOCK)
-			return err_set(e, ERR_RECORD_CORRUPT,
-			    "a list of chunks is not well-formed");
-		if (at + n <= offset) {
+		struct digest name;
+		uint32_t n;
+		if (chunklist_take(&s, &name, &n, e) < 0)
+			return -1;
+		if (at + n <= part.from) {
 			at += n;
 			continue;
 		}
 		buf_clear(&chunk);
-		if (source_chunk(src, CATEGORY_BACKUP, &name, (uint32_t)n,
-			&chunk, e) < 0)
+		if (source_chunk(src, r->category, &name, n, &chunk, e) < 0)
 			return -1;
-		uint64_t from = offset > at ? offset - at : 0;
+		uint64_t from = part.from > at ? part.from - at : 0;
 		uint64_t to = at + n > end ? end - at : n;
 		if (fn(ctx, bytes_of(chunk.p + from, (size_t)(to - from)), e) <
 		    0)
@@ -245,62 +209,69 @@ read_list(struct source *src, struct bytes list, uint64_t offset,
 	return 0;
 }
 
-/* The list of chunks below one of lists. */
+/* From a reference to a list of lists to one below it. */
 static int
-descend(struct source *src, struct buf *list, struct err *e)
+descend(struct source *src, struct stream_ref *r, struct err *e)
 {
 	OWN(buf_free) struct buf below = { 0 };
-	uint64_t total = 0;
-	struct scan s = scan_of(buf_bytes(list));
+	struct stream_range all = { 0 };
+	struct scan s = scan_of(buf_bytes(&r->list));
+	struct digest name;
+	uint32_t n;
 
-	while (s.n > 0 && scan_ok(&s)) {
-		(void)scan_take(&s, DIGEST_BYTES);
-		total += scan_varint(&s);
-	}
-	if (read_list(src, buf_bytes(list), 0, total, collect, &below, e) < 0)
+	for (; s.n > 0; all.n += n)
+		if (chunklist_take(&s, &name, &n, e) < 0)
+			return -1;
+	if (read_list(src, r, all, collect, &below, e) < 0)
 		return -1;
-	buf_clear(list);
-	buf_put_bytes(list, buf_bytes(&below));
+	buf_clear(&r->list);
+	buf_put_bytes(&r->list, buf_bytes(&below));
+	r->depth--;
 	return 0;
 }
 
-int
-stream_read(struct source *src, const struct stream_ref *ref, uint64_t offset,
-    uint64_t length, stream_fn fn, void *ctx, struct err *e)
+/* What descend may change. */
+static struct stream_ref
+copy_of(const struct stream_ref *ref)
 {
-	OWN(buf_free) struct buf list = { 0 };
+	struct stream_ref r = *ref;
 
-	if (offset > ref->length || length > ref->length - offset)
+	r.list = (struct buf){ 0 };
+	buf_put_bytes(&r.list, buf_bytes(&ref->list));
+	return r;
+}
+
+int
+stream_read(struct source *src, const struct stream_ref *ref,
+    struct stream_range part, stream_fn fn, void *ctx, struct err *e)
+{
+	if (part.from > ref->length || part.n > ref->length - part.from)
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a place lies outside its stream");
-	buf_put_bytes(&list, buf_bytes(&ref->list));
-	for (unsigned d = 0; d < ref->depth; d++)
-		if (descend(src, &list, e) < 0)
+	OWN(stream_ref_free) struct stream_ref r = copy_of(ref);
+	while (r.depth > 0)
+		if (descend(src, &r, e) < 0)
 			return -1;
-	return read_list(src, buf_bytes(&list), offset, length, fn, ctx, e);
+	return read_list(src, &r, part, fn, ctx, e);
 }
 
 int
 stream_chunks(struct source *src, const struct stream_ref *ref,
     stream_chunk_fn fn, void *ctx, struct err *e)
 {
-	OWN(buf_free) struct buf list = { 0 };
+	OWN(stream_ref_free) struct stream_ref r = copy_of(ref);
+	struct digest name;
+	uint32_t n;
 
-	buf_put_bytes(&list, buf_bytes(&ref->list));
-	for (unsigned d = 0;; d++) {
-		struct scan s = scan_of(buf_bytes(&list));
-		while (s.n > 0) {
-			struct digest name = digest_take(&s);
-			uint64_t n = scan_varint(&s);
-			if (!scan_ok(&s) || n == 0 || n > PACK_BLOCK)
-				return err_set(e, ERR_RECORD_CORRUPT,
-				    "a list of chunks is not well-formed");
-			if (fn(ctx, &name, (uint32_t)n, e) < 0)
+	for (;;) {
+		struct scan s = scan_of(buf_bytes(&r.list));
+		while (s.n > 0)
+			if (chunklist_take(&s, &name, &n, e) < 0 ||
+			    fn(ctx, &name, n, e) < 0)
 				return -1;
-		}
-		if (d == ref->depth)
+		if (r.depth == 0)
 			return 0;
-		if (descend(src, &list, e) < 0)
+		if (descend(src, &r, e) < 0)
 			return -1;
 	}
 }

@@ -5,6 +5,7 @@
  * chunk length). At depth 0 the chunks are the stream; at depth d they are,
  * end to end, the list (name[32] | varint length)* of depth d - 1. So a
  * reference stays below STREAM_REF_CHUNKS chunks, however long the stream is.
+ * Lists are those of chunklist.h.
  * source  docs/FORMAT.md "Stream".
  */
 #pragma once
@@ -16,25 +17,35 @@
 #define STREAM_DEPTH_MAX 6 /* 512 * 1800^6 chunks */
 
 struct stream_ref {
+	enum category category; /* of the chunks; stands beside it, not in it */
 	uint8_t depth;
 	uint64_t length; /* bytes at depth 0 */
 	struct buf list; /* n * (name | varint length) */
 	uint32_t n;
 };
 
+/* For OWN. */
 void stream_ref_free(struct stream_ref *r);
+/* Append a reference in stored form. */
 void stream_ref_put(struct buf *out, const struct stream_ref *r);
-/* errors: record-corrupt. */
+/* Take one of a stream whose chunks are of category c. errors: record-corrupt. */
 MUST_CHECK int stream_ref_take(
-    struct scan *s, struct stream_ref *out, struct err *e);
+    struct scan *s, enum category c, struct stream_ref *out, struct err *e);
 
 /* ---- writing ---- */
 
 struct stream_out;
 
-struct stream_out *stream_out_new(struct sink *sink, struct chunker *chunker);
+/*
+ * Heap. A stream that goes into packs of that lane; freed before the sink. One
+ * that is not ended leaves chunks that nothing names.
+ */
+struct stream_out *stream_out_new(struct sink *sink, unsigned lane);
 void stream_out_free(struct stream_out **w);
+
+/* Append. What fails is told by stream_out_end. */
 void stream_out_put(struct stream_out *w, struct bytes x);
+/* Bytes that were put so far. */
 uint64_t stream_out_length(const struct stream_out *w);
 /* Store the rest, wait for all names. errors: the sink's. */
 MUST_CHECK int stream_out_end(
@@ -45,13 +56,17 @@ MUST_CHECK int stream_out_end(
 /* Get bytes in order; -1 stops. */
 typedef int (*stream_fn)(void *ctx, struct bytes x, struct err *e);
 
+struct stream_range {
+	uint64_t from, n; /* bytes */
+};
+
 /*
- * Read [offset, offset + length) of a stream.
+ * Read a part of a stream.
  *
  * errors  snapshot-damaged when a chunk is not stored any more; blob-*.
  */
 MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
-    uint64_t offset, uint64_t length, stream_fn fn, void *ctx, struct err *e);
+    struct stream_range part, stream_fn fn, void *ctx, struct err *e);
 
 /*
  * Visit the chunks of which a stream is made, with those of its lists; what

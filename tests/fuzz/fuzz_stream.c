@@ -59,19 +59,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = { 0 };
 	uint64_t n = 0, half;
 
-	if (stream_ref_take(&s, &r, &e) < 0)
+	if (stream_ref_take(&s, CATEGORY_BACKUP, &r, &e) < 0)
 		return 0;
 	if (r.depth > STREAM_DEPTH_MAX || r.n > STREAM_REF_CHUNKS)
 		abort();
 	store = bytes_of(s.p, s.n);
 	given = 0;
-	if (stream_read(NULL, &r, 0, r.length, count, &n, &e) == 0 &&
+	if (stream_read(NULL, &r, (struct stream_range){ 0, r.length }, count,
+		&n, &e) == 0 &&
 	    n != r.length)
 		abort();
 	given = 0;
 	n = 0;
 	half = r.length / 2;
-	if (stream_read(NULL, &r, half, r.length - half, count, &n, &e) == 0 &&
+	if (stream_read(NULL, &r,
+		(struct stream_range){ half, r.length - half }, count, &n,
+		&e) == 0 &&
 	    n != r.length - half)
 		abort();
 	given = 0;

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_stream_read(struct source *src, const struct stream_ref *ref,
-    uint64_t offset, uint64_t length, stream_fn fn, void *ctx, struct err *e);
+    struct stream_range part, stream_fn fn, void *ctx, struct err *e);
 
 #define PIECE 100 /* bytes given at once, so that entries come in parts */
 
@@ -19,17 +19,17 @@ static struct snapshot snap;
 
 int
 __wrap_stream_read(struct source *src, const struct stream_ref *ref,
-    uint64_t offset, uint64_t length, stream_fn fn, void *ctx, struct err *e)
+    struct stream_range part, stream_fn fn, void *ctx, struct err *e)
 {
 	struct bytes x = ref == &snap.index ? indices : trees;
 
 	(void)src;
-	if (offset > x.n || length > x.n - offset)
+	if (part.from > x.n || part.n > x.n - part.from)
 		return err_set(e, ERR_RECORD_CORRUPT, "outside");
-	for (uint64_t end = offset + length; offset < end; offset += PIECE) {
-		size_t n =
-		    end - offset < PIECE ? (size_t)(end - offset) : PIECE;
-		if (fn(ctx, bytes_of(x.p + offset, n), e) < 0)
+	uint64_t end = part.from + part.n;
+	for (uint64_t at = part.from; at < end; at += PIECE) {
+		size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
+		if (fn(ctx, bytes_of(x.p + at, n), e) < 0)
 			return -1;
 	}
 	return 0;

@@ -137,31 +137,53 @@ delete_packs(struct repo *r, struct prune_census *c, enum category category,
 	return delete_records(r->parts[CATEGORY_BACKUP].zone, &marks, e);
 }
 
+/* What is to become of packs and marks. */
+struct sorted {
+	size_t *fresh; /* numbers of packs to be condemned */
+	size_t n_fresh;
+	struct prune_ids revived; /* records of marks to be taken back */
+	struct prune_ids doomed[CATEGORY_END]; /* packs to be deleted */
+};
+
 static void
-sort_out(struct prune_census *c, const struct prune_options *o,
-    struct prune_result *out, size_t *fresh, size_t *n_fresh,
-    struct prune_ids *revived, struct prune_ids *doomed)
+sorted_free(struct sorted *s)
 {
+	free(s->fresh);
+	prune_ids_free(&s->revived);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		prune_ids_free(&s->doomed[c]);
+}
+
+static void
+sort_out(const struct prune_census *c, const struct prune_options *o,
+    struct sorted *s, struct prune_result *out)
+{
+	s->fresh = mem_array(c->n_packs, sizeof *s->fresh);
 	for (size_t i = 0; i < c->n_packs; i++) {
 		const struct prune_pack *p = &c->packs[i];
 		const struct prune_mark *m = prune_mark_of(c, &p->id);
 		if (prune_in_use(c, p->category, &p->id)) {
 			struct id id = condemned_id(&p->id);
 			if (m != NULL)
-				prune_ids_add(revived, &id);
+				prune_ids_add(&s->revived, &id);
 			continue;
 		}
 		bool old = m != NULL &&
 		    c->now_ms >= m->time_ms + (uint64_t)o->grace_s * 1000;
 		if (m == NULL)
-			fresh[(*n_fresh)++] = i;
+			s->fresh[s->n_fresh++] = i;
 		if (old || o->grace_s == 0) {
-			prune_ids_add(&doomed[p->category], &p->id);
+			prune_ids_add(&s->doomed[p->category], &p->id);
 			out->deleted_bytes += p->bytes;
 		} else {
 			out->waiting++;
 		}
 	}
+	out->packs = c->n_packs;
+	out->runs = c->runs;
+	out->hold = c->hold;
+	out->condemned = s->n_fresh;
+	out->revived = s->revived.n;
 }
 
 /* What is deleted first must not lack what would be written. */
@@ -221,49 +243,48 @@ tidy(struct repo *r, const struct prune_options *o,
 		  r->depot, at_once ? (int64_t)c->now_ms : 0, e);
 }
 
+/* Not while a backup goes on: what is doomed waits then. */
+static int
+delete_doomed(struct repo *r, struct prune_census *c, bool dry_run,
+    const struct prune_ids doomed[static CATEGORY_END],
+    struct prune_result *out, struct err *e)
+{
+	for (unsigned k = 1; k < CATEGORY_END; k++) {
+		if (c->runs > 0) {
+			out->waiting += doomed[k].n;
+			out->deleted_bytes = 0;
+			continue;
+		}
+		if (!dry_run && doomed[k].n > 0 &&
+		    delete_packs(r, c, (enum category)k, &doomed[k], e) < 0)
+			return -1;
+		out->deleted += doomed[k].n;
+	}
+	return 0;
+}
+
 int
 prune_run(struct repo *r, const struct prune_options *o,
     struct prune_result *out, struct err *e)
 {
 	OWN(prune_census_free)
 	struct prune_census c = { .end_runs = o->end_runs };
-	OWN(prune_ids_free) struct prune_ids revived = { 0 };
-	OWN(mem_free) size_t *fresh = NULL;
-	struct prune_ids doomed[CATEGORY_END] = { { 0 } };
-	size_t n_fresh = 0;
-	int rc = 0;
+	OWN(sorted_free) struct sorted s = { 0 };
 
 	*out = (struct prune_result){ 0 };
 	if (repo_refresh(r, e) < 0 || repo_ask(r, e) < 0 ||
 	    rewrite(r, o, out, e) < 0 || prune_count(r, &c, e) < 0)
 		return -1;
-	fresh = mem_array(c.n_packs, sizeof *fresh);
-	sort_out(&c, o, out, fresh, &n_fresh, &revived, doomed);
-	out->packs = c.n_packs;
-	out->runs = c.runs;
-	out->hold = c.hold;
-	out->condemned = n_fresh;
-	out->revived = revived.n;
+	sort_out(&c, o, &s, out);
+	struct zcopy *zone = r->parts[CATEGORY_BACKUP].zone;
 	if (!o->dry_run &&
-	    (delete_records(r->parts[CATEGORY_BACKUP].zone, &c.dead, e) < 0 ||
-		put_marks(r, &c, fresh, n_fresh, e) < 0 ||
-		delete_records(r->parts[CATEGORY_BACKUP].zone, &revived, e) <
-		    0))
-		rc = -1;
-	for (unsigned k = 1; k < CATEGORY_END && rc == 0; k++) {
-		if (c.runs > 0) {
-			out->waiting += doomed[k].n;
-			out->deleted_bytes = 0;
-			continue;
-		}
-		if (!o->dry_run && doomed[k].n > 0)
-			rc = delete_packs(
-			    r, &c, (enum category)k, &doomed[k], e);
-		out->deleted += rc == 0 ? doomed[k].n : 0;
-	}
-	for (unsigned k = 0; k < CATEGORY_END; k++)
-		prune_ids_free(&doomed[k]);
-	if (rc < 0 || o->dry_run || tidy(r, o, &c, e) < 0)
-		return o->dry_run ? rc : -1;
-	return repo_save(r, e);
+	    (delete_records(zone, &c.dead, e) < 0 ||
+		put_marks(r, &c, s.fresh, s.n_fresh, e) < 0 ||
+		delete_records(zone, &s.revived, e) < 0))
+		return -1;
+	if (delete_doomed(r, &c, o->dry_run, s.doomed, out, e) < 0)
+		return -1;
+	if (o->dry_run)
+		return 0;
+	return tidy(r, o, &c, e) < 0 ? -1 : repo_save(r, e);
 }

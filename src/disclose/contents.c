@@ -19,10 +19,10 @@
 
 /* What this program can read, and has keys for. */
 static bool
-reads(const struct holding_zone *z, const struct keyring *keys)
+reads(const struct contents *c, const struct holding_zone *z)
 {
-	return z->category == CATEGORY_BACKUP && keys != NULL &&
-	    keyring_names(keys, CATEGORY_BACKUP) != NULL;
+	return z->category == CATEGORY_BACKUP && c->keys != NULL &&
+	    keyring_names(c->keys, CATEGORY_BACKUP) != NULL;
 }
 
 static void
@@ -42,17 +42,17 @@ put_frames(void *arg, struct bytes x, struct err *e)
 }
 
 int
-contents_histories(const struct holding *h, struct tx *tx,
-    const struct keyring *keys, const char *out, struct err *e)
+contents_histories(const struct contents *c, struct tx *tx, struct err *e)
 {
+	const struct holding *h = c->holding;
+
 	for (size_t i = 0; i < h->n_zones; i++) {
 		const struct holding_zone *z = &h->zones[i];
 		OWN(outfile_free) struct outfile f = OUTFILE;
 		OWN(buf_free) struct buf name = { 0 };
 		struct zone_key key = { h->account.uid, z->zone };
-		put_history(
-		    z, reads(z, keys) ? OUTDIR_WORK : "ciphertext", &name);
-		if (outfile_open(out, buf_text(&name), &f, e) < 0 ||
+		put_history(z, reads(c, z) ? OUTDIR_WORK : "ciphertext", &name);
+		if (outfile_open(c->out, buf_text(&name), &f, e) < 0 ||
 		    zone_changes_in(tx, &key, 0, put_frames, &f, e) < 0 ||
 		    outfile_done(&f, e) < 0)
 			return -1;
@@ -192,9 +192,11 @@ snapshot_json(const struct snapshot *s)
 
 /* errors: only those that end it all. */
 static int
-read_snapshot(struct repo *repo, const struct snapshot *s, const char *out,
-    struct findings *f, json_t *list, struct err *e)
+read_snapshot(const struct contents *c, struct repo *repo,
+    const struct snapshot *s, json_t *list, struct err *e)
 {
+	const char *out = c->out;
+	struct findings *f = c->findings;
 	OWN(buf_free) struct buf to = { 0 };
 	OWN(buf_free) struct buf tree = { 0 };
 	OWN(reading_free)
@@ -235,20 +237,20 @@ read_snapshot(struct repo *repo, const struct snapshot *s, const char *out,
 }
 
 static int
-read_all(struct repo *repo, const struct snapshot_list *l, const char *out,
-    struct findings *f, struct err *e)
+read_all(const struct contents *c, struct repo *repo,
+    const struct snapshot_list *l, struct err *e)
 {
 	OWN(jsonio_free) json_t *list = json_array();
 
 	for (size_t i = 0; i < l->n_bad; i++) {
 		OWN(buf_free) struct buf what = { 0 };
 		buf_printf(&what, "backup/%s", id_text(&l->bad[i].id).s);
-		findings_failed(f, buf_text(&what), &l->bad[i].why);
+		findings_failed(c->findings, buf_text(&what), &l->bad[i].why);
 	}
 	for (size_t i = 0; i < l->n; i++)
-		if (read_snapshot(repo, &l->list[i], out, f, list, e) < 0)
+		if (read_snapshot(c, repo, &l->list[i], list, e) < 0)
 			return -1;
-	return metadata_file(out, "backup/snapshots.json", TAKE(list), e);
+	return metadata_file(c->out, "backup/snapshots.json", TAKE(list), e);
 }
 
 /* ---- what no snapshot uses any more ---- */
@@ -285,51 +287,60 @@ count_unused(struct repo *repo, const struct holding_zone *z,
 
 /* ---- a zone in plain ---- */
 
+/* A repository over what is stored, and what it stands on. */
+struct opened {
+	struct local *local;
+	struct depot *depot;
+	struct zcopy_self self;
+	struct repo *repo;
+};
+
+static void
+opened_free(struct opened *x)
+{
+	repo_free(&x->repo);
+	depot_free(&x->depot);
+	local_free(&x->local);
+}
+
 /* Everything of it that can be checked without the integrity keys is. */
 static int
-open_backup(const struct holding *h, const struct holding_zone *z,
-    const struct keyring *keys, const char *out, struct local **local,
-    struct depot **depot, struct zcopy_self *self, struct repo **repo,
-    struct err *e)
+open_backup(const struct contents *c, const struct holding_zone *z,
+    struct opened *x, struct err *e)
 {
-	OWN(mem_free) char *work = file_join(out, OUTDIR_WORK);
+	OWN(mem_free) char *work = file_join(c->out, OUTDIR_WORK);
 	OWN(mem_free) char *state = file_join(work, "state.db");
 	OWN(buf_free) struct buf name = { 0 };
 
 	put_history(z, OUTDIR_WORK, &name);
-	OWN(mem_free) char *history = file_join(out, buf_text(&name));
-	*depot = lookdepot_new(h, z, history);
-	*self = (struct zcopy_self){ .uid = h->account.uid,
-		.keyring = keys,
-		.circle = &h->circle,
+	OWN(mem_free) char *history = file_join(c->out, buf_text(&name));
+	x->depot = lookdepot_new(c->holding, z, history);
+	x->self = (struct zcopy_self){ .uid = c->holding->account.uid,
+		.keyring = c->keys,
+		.circle = &c->holding->circle,
 		.unverified = true };
-	if (local_open(state, local, e) < 0)
+	if (local_open(state, &x->local, e) < 0)
 		return -1;
-	const struct repo_from from = { .self = self,
-		.local = *local,
-		.depot = *depot,
+	const struct repo_from from = { .self = &x->self,
+		.local = x->local,
+		.depot = x->depot,
 		.dir = work,
 		.zones = { [CATEGORY_BACKUP] = &z->zone } };
-	return repo_open(&from, repo, e);
+	return repo_open(&from, &x->repo, e);
 }
 
 /* *opened false: it could not be read at all, and *why says why. */
 static int
-write_plain(const struct holding *h, const struct holding_zone *z,
-    const struct keyring *keys, const char *out, struct findings *f,
+write_plain(const struct contents *c, const struct holding_zone *z,
     bool *opened, struct err *why, struct err *e)
 {
-	OWN(local_free) struct local *local = NULL;
-	OWN(depot_free) struct depot *depot = NULL;
-	OWN(repo_free) struct repo *repo = NULL;
+	OWN(opened_free) struct opened x = { 0 };
 	OWN(snapshot_list_free) struct snapshot_list l = { 0 };
-	struct zcopy_self self;
 
-	*opened = open_backup(h, z, keys, out, &local, &depot, &self, &repo,
-		      why) == 0 &&
-	    snapshot_load(repo, &l, why) == 0 &&
-	    count_unused(repo, z, f, why) == 0;
-	return *opened ? read_all(repo, &l, out, f, e) : 0;
+	*opened = open_backup(c, z, &x, why) == 0 &&
+	    snapshot_load(x.repo, &l, why) == 0 &&
+	    count_unused(x.repo, z, c->findings, why) == 0;
+	return *opened ? read_all(c, x.repo, &l, e) : 0;
 }
 
 /* ---- as it is stored ---- */
@@ -354,9 +365,8 @@ copy_bytes(int fd, struct outfile *to, struct checksum *sum, struct err *e)
 }
 
 static int
-copy_blob(const struct holding *h, const struct holding_zone *z,
-    const struct holding_blob *b, const char *out, struct findings *f,
-    struct err *e)
+copy_blob(const struct contents *c, const struct holding_zone *z,
+    const struct holding_blob *b, struct err *e)
 {
 	OWN(fd_close) int fd = -1;
 	OWN(outfile_free) struct outfile to = OUTFILE;
@@ -367,17 +377,17 @@ copy_blob(const struct holding *h, const struct holding_zone *z,
 	buf_put_str(&name, "ciphertext/");
 	holding_zone_name(z, &name);
 	buf_printf(&name, "/blobs/%s", id_text(&b->id).s);
-	if (holding_blob_open(h, z, b, &fd, &why) < 0) {
-		findings_failed(f, buf_text(&name), &why);
+	if (holding_blob_open(c->holding, z, b, &fd, &why) < 0) {
+		findings_failed(c->findings, buf_text(&name), &why);
 		return 0;
 	}
-	if (outfile_open(out, buf_text(&name), &to, e) < 0 ||
+	if (outfile_open(c->out, buf_text(&name), &to, e) < 0 ||
 	    copy_bytes(fd, &to, &sum, e) < 0)
 		return -1;
 	if (!checksum_equal(&sum, &b->sum)) {
 		(void)err_set(
 		    &why, ERR_BLOB_CORRUPT, "the blob is not what was stored");
-		findings_failed(f, buf_text(&name), &why);
+		findings_failed(c->findings, buf_text(&name), &why);
 	}
 	return 0;
 }
@@ -402,8 +412,8 @@ move_history(const struct holding_zone *z, const char *out, struct err *e)
 
 /* Why a zone is not in plain. */
 static void
-put_reason(const struct holding *h, const struct holding_zone *z,
-    const struct keyring *keys, const char *no_keys, struct buf *out)
+put_reason(
+    const struct contents *c, const struct holding_zone *z, struct buf *out)
 {
 	if (z->category == 0)
 		buf_put_str(out,
@@ -412,11 +422,11 @@ put_reason(const struct holding *h, const struct holding_zone *z,
 	else if (!category_escrowed((enum category)z->category))
 		buf_put_str(
 		    out, "always end-to-end: no key exists with the operator");
-	else if (h->circle.protection != PROTECTION_STANDARD)
+	else if (c->holding->circle.protection != PROTECTION_STANDARD)
 		buf_put_str(out,
 		    "advanced protection: no key exists with the operator");
-	else if (keys == NULL)
-		buf_printf(out, "no key exists with the operator: %s", no_keys);
+	else if (c->keys == NULL)
+		buf_printf(out, "no key exists with the operator: %s", c->why);
 	else if (z->category == CATEGORY_BACKUP)
 		buf_put_str(out, "the escrow was given no key of it");
 	else
@@ -427,45 +437,52 @@ put_reason(const struct holding *h, const struct holding_zone *z,
 
 /* Standard protection covers it, and there are keys: it should have opened. */
 static bool
-should_open(const struct holding_zone *z, const struct keyring *keys)
+should_open(const struct contents *c, const struct holding_zone *z)
 {
-	return keys != NULL && z->category != 0 &&
+	return c->keys != NULL && z->category != 0 &&
 	    category_escrowed((enum category)z->category);
 }
 
 static int
-write_closed(const struct holding *h, size_t i, const struct keyring *keys,
-    const char *no_keys, const char *out, struct findings *f, struct err *e)
+copy_blobs(
+    const struct contents *c, const struct holding_zone *z, struct err *e)
 {
-	const struct holding_zone *z = &h->zones[i];
-	OWN(buf_free) struct buf name = { 0 };
-	struct err why = { 0 };
-
-	f->zones[i] = FINDING_CIPHERTEXT;
-	put_reason(h, z, keys, no_keys, &f->reasons[i]);
-	if (should_open(z, keys)) {
-		holding_zone_name(z, &name);
-		(void)err_set(
-		    &why, ERR_CATEGORY_CLOSED, "%s", buf_text(&f->reasons[i]));
-		findings_failed(f, buf_text(&name), &why);
-	}
-	for (size_t k = 0; k < z->n_blobs; k++)
-		if (copy_blob(h, z, &z->blobs[k], out, f, e) < 0)
+	for (size_t i = 0; i < z->n_blobs; i++)
+		if (copy_blob(c, z, &z->blobs[i], e) < 0)
 			return -1;
 	return 0;
 }
 
 static int
-write_zone(const struct holding *h, size_t i, const struct keyring *keys,
-    const char *no_keys, const char *out, struct findings *f, struct err *e)
+write_closed(const struct contents *c, size_t i, struct err *e)
 {
-	const struct holding_zone *z = &h->zones[i];
+	const struct holding_zone *z = &c->holding->zones[i];
+	struct findings *f = c->findings;
+	OWN(buf_free) struct buf name = { 0 };
+	struct err why = { 0 };
+
+	f->zones[i] = FINDING_CIPHERTEXT;
+	put_reason(c, z, &f->reasons[i]);
+	if (should_open(c, z)) {
+		holding_zone_name(z, &name);
+		(void)err_set(
+		    &why, ERR_CATEGORY_CLOSED, "%s", buf_text(&f->reasons[i]));
+		findings_failed(f, buf_text(&name), &why);
+	}
+	return copy_blobs(c, z, e);
+}
+
+static int
+write_zone(const struct contents *c, size_t i, struct err *e)
+{
+	const struct holding_zone *z = &c->holding->zones[i];
+	struct findings *f = c->findings;
 	struct err why = { 0 };
 	bool opened;
 
-	if (!reads(z, keys))
-		return write_closed(h, i, keys, no_keys, out, f, e);
-	if (write_plain(h, z, keys, out, f, &opened, &why, e) < 0)
+	if (!reads(c, z))
+		return write_closed(c, i, e);
+	if (write_plain(c, z, &opened, &why, e) < 0)
 		return -1;
 	if (opened) {
 		f->zones[i] = FINDING_PLAIN;
@@ -474,20 +491,16 @@ write_zone(const struct holding *h, size_t i, const struct keyring *keys,
 	findings_failed(f, category_name((enum category)z->category), &why);
 	f->zones[i] = FINDING_CIPHERTEXT;
 	buf_printf(&f->reasons[i], "it could not be opened: %s", why.msg);
-	if (move_history(z, out, e) < 0)
+	if (move_history(z, c->out, e) < 0)
 		return -1;
-	for (size_t k = 0; k < z->n_blobs; k++)
-		if (copy_blob(h, z, &z->blobs[k], out, f, e) < 0)
-			return -1;
-	return 0;
+	return copy_blobs(c, z, e);
 }
 
 int
-contents_write(const struct holding *h, const struct keyring *keys,
-    const char *why, const char *out, struct findings *f, struct err *e)
+contents_write(const struct contents *c, struct err *e)
 {
-	for (size_t i = 0; i < h->n_zones; i++)
-		if (write_zone(h, i, keys, why, out, f, e) < 0)
+	for (size_t i = 0; i < c->holding->n_zones; i++)
+		if (write_zone(c, i, e) < 0)
 			return -1;
 	return 0;
 }

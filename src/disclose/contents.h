@@ -12,20 +12,24 @@
 #include "disclose/asking.h"
 #include "disclose/findings.h"
 
+struct contents {
+	const struct holding *holding;
+	const struct keyring *keys; /* NULL: there are none */
+	const char *why; /* there are none, as the escrow said */
+	const char *out; /* the folder to write into */
+	struct findings *findings;
+};
+
 /*
  * Write the history of every zone, from the transaction: to ciphertext, or,
- * when keys to read it are held, where contents_open finds it.
+ * when keys to read it are held, where contents_write finds it.
  */
-MUST_CHECK int contents_histories(const struct holding *h, struct tx *tx,
-    const struct keyring *keys, const char *out, struct err *e);
+MUST_CHECK int contents_histories(
+    const struct contents *c, struct tx *tx, struct err *e);
 
 /*
  * Read what the keys open, and copy the blobs of what they do not.
  *
- * keys    NULL: there are none.
- * why     there are none, as the escrow said.
  * errors  none of a single thing: those are findings; a full disk.
  */
-MUST_CHECK int contents_write(const struct holding *h,
-    const struct keyring *keys, const char *why, const char *out,
-    struct findings *f, struct err *e);
+MUST_CHECK int contents_write(const struct contents *c, struct err *e);

@@ -58,6 +58,16 @@ note_closed_envelopes(struct disclosing *d)
 	findings_failed(&d->findings, "metadata/envelopes.bin", &why);
 }
 
+static struct contents
+contents_of(struct disclosing *d)
+{
+	return (struct contents){ .holding = &d->holding,
+		.keys = d->asked.keys,
+		.why = buf_text(&d->asked.why),
+		.out = d->o->to,
+		.findings = &d->findings };
+}
+
 /* One view of the tables for all that is written from them. */
 static int
 from_tables(struct tx *tx, void *arg, struct err *e)
@@ -78,9 +88,10 @@ from_tables(struct tx *tx, void *arg, struct err *e)
 	d->time_ms = (uint64_t)now_ms();
 	findings_init(&d->findings, h->n_zones);
 	note_closed_envelopes(d);
-	return metadata_write(h, tx, o->to, e) < 0
-	    ? -1
-	    : contents_histories(h, tx, d->asked.keys, o->to, e);
+	if (metadata_write(h, tx, o->to, e) < 0)
+		return -1;
+	const struct contents c = contents_of(d);
+	return contents_histories(&c, tx, e);
 }
 
 int
@@ -91,9 +102,10 @@ disclose_run(const struct disclose_options *o, struct disclose_result *out,
 
 	if (check_options(o, e) < 0 ||
 	    holding_open(o->data, &d.holding, e) < 0 ||
-	    db_read(d.holding.db, from_tables, &d, e) < 0 ||
-	    contents_write(&d.holding, d.asked.keys, buf_text(&d.asked.why),
-		o->to, &d.findings, e) < 0)
+	    db_read(d.holding.db, from_tables, &d, e) < 0)
+		return -1;
+	const struct contents c = contents_of(&d);
+	if (contents_write(&c, e) < 0)
 		return -1;
 	outdir_drop(o->to, OUTDIR_WORK);
 	struct manifest m = { .holding = &d.holding,

@@ -119,12 +119,19 @@ open_any(int dir, const char *name, int flags, const struct stat *st)
 	return fd;
 }
 
+/* What is said of one thing. */
+struct thing {
+	const struct stat *st;
+	const struct digest *hash; /* of a file; else NULL */
+	uint64_t size; /* of a file */
+	struct bytes target; /* of a link */
+};
+
 static int
-put_line(struct manifest_listing *l, struct bytes path, const struct stat *st,
-    const struct digest *hash, uint64_t size, struct bytes target,
+put_line(struct manifest_listing *l, struct bytes path, const struct thing *x,
     struct err *e)
 {
-	bool holes = hash != NULL && mostly_holes(st);
+	bool holes = x->hash != NULL && mostly_holes(x->st);
 	OWN(jsonio_free) json_t *j = json_object();
 	OWN(buf_free) struct buf hex = { 0 };
 	OWN(buf_free) struct buf line = { 0 };
@@ -135,24 +142,25 @@ put_line(struct manifest_listing *l, struct bytes path, const struct stat *st,
 	/* What is no UTF-8 cannot be told from what looks like it. */
 	if (!text_is_utf8(path))
 		jsonio_put_text(j, "path_hex", buf_text(&hex));
-	jsonio_put_text(j, "type", type_of(st));
+	jsonio_put_text(j, "type", type_of(x->st));
 	buf_put_str(&line, l->first ? "\n" : ",\n");
-	if (hash != NULL) {
+	if (x->hash != NULL) {
 		buf_clear(&hex);
-		text_hex(&hex, bytes_of(hash->b, DIGEST_BYTES));
-		jsonio_put_u64(j, "size", size);
+		text_hex(&hex, bytes_of(x->hash->b, DIGEST_BYTES));
+		jsonio_put_u64(j, "size", x->size);
 		jsonio_put_text(
 		    j, holes ? "sha256_of_data" : "sha256", buf_text(&hex));
 		buf_printf(&text, "%s %12llu %s", buf_text(&hex),
-		    (unsigned long long)size, holes ? "* " : " ");
+		    (unsigned long long)x->size, holes ? "* " : " ");
 	} else {
-		buf_printf(&text, "%-64s %12s  ", type_of(st), "");
+		buf_printf(&text, "%-64s %12s  ", type_of(x->st), "");
 	}
 	text_show(&text, path);
-	if (target.p != NULL) {
-		(void)json_object_set_new(j, "target", findings_path(target));
+	if (x->target.p != NULL) {
+		(void)json_object_set_new(
+		    j, "target", findings_path(x->target));
 		buf_put_str(&text, " -> ");
-		text_show(&text, target);
+		text_show(&text, x->target);
 	}
 	buf_put_str(&text, "\n");
 	jsonio_put(&line, j);
@@ -178,7 +186,8 @@ list_file(struct manifest_listing *l, int dir, const char *name,
 		return err_in(e, "%s", name);
 	l->files++;
 	l->bytes += size;
-	return put_line(l, path, st, &hash, size, (struct bytes){ 0 }, e);
+	return put_line(l, path,
+	    &(struct thing){ .st = st, .hash = &hash, .size = size }, e);
 }
 
 static int
@@ -188,9 +197,11 @@ list_link(struct manifest_listing *l, int dir, const char *name,
 	char target[4097];
 	ssize_t n = readlinkat(dir, name, target, sizeof target);
 
-	return n < 0
-	    ? err_sys(e, "%s", name)
-	    : put_line(l, path, st, NULL, 0, bytes_of(target, (size_t)n), e);
+	if (n < 0)
+		return err_sys(e, "%s", name);
+	return put_line(l, path,
+	    &(struct thing){ .st = st, .target = bytes_of(target, (size_t)n) },
+	    e);
 }
 
 /* ---- the folder ---- */
@@ -240,8 +251,7 @@ list_one(struct manifest_listing *l, int dir, const char *name,
 		return list_file(l, dir, name, buf_bytes(path), &st, e);
 	if (S_ISLNK(st.st_mode))
 		return list_link(l, dir, name, buf_bytes(path), &st, e);
-	if (put_line(l, buf_bytes(path), &st, NULL, 0, (struct bytes){ 0 }, e) <
-	    0)
+	if (put_line(l, buf_bytes(path), &(struct thing){ .st = &st }, e) < 0)
 		return -1;
 	if (!S_ISDIR(st.st_mode))
 		return 0;

@@ -17,9 +17,11 @@ struct dirs_dir {
 	size_t n;
 };
 
+/* For OWN; it is empty then. */
 void dirs_dir_free(struct dirs_dir *d);
 /* Entry i < d->n; borrows from d. */
 void dirs_entry(const struct dirs_dir *d, size_t i, struct entry *out);
+/* The entry of that name; borrows from d. */
 bool dirs_find(const struct dirs_dir *d, struct bytes name, struct entry *out);
 
 /* The order of directories in a tree: each before what lies in it. */

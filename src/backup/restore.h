@@ -42,5 +42,12 @@ struct restore_result {
 	uint64_t duration_ms;
 };
 
+/*
+ * Restore a snapshot, or what the options ask for.
+ *
+ * errors  of what ends it all: disk-full-here, a server that is away, a part
+ *         that is not in the snapshot. Of single objects o->warn is told, and
+ *         `out` counts them.
+ */
 MUST_CHECK int restore_run(struct repo *r, const struct snapshot *snap,
     const struct restore_options *o, struct restore_result *out, struct err *e);

@@ -44,7 +44,8 @@ struct retain_verdict {
 	unsigned why; /* bit 1 << rule for each that keeps it; 0: forget */
 };
 
-const char *retain_name(enum retain_rule rule); /* "last", "hourly" … */
+/* "last", "hourly" … */
+const char *retain_name(enum retain_rule rule);
 
 /*
  * Judge n snapshots, in any order.

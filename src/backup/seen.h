@@ -63,13 +63,17 @@ struct bytes seen_item(struct seen_dir *d, const struct capture_item *item);
 
 struct seen_out;
 
+/* Begin a file beside `path`, which it replaces at its end. */
 MUST_CHECK int seen_out_new(const char *path, const struct digest *rules,
     struct seen_out **out, struct err *e);
-void seen_out_free(struct seen_out **w); /* drops an unfinished one */
+/* Drops one that was not ended. */
+void seen_out_free(struct seen_out **w);
+/* A directory, in the order of the tree; its items follow, and its end. */
 void seen_out_begin(struct seen_out *w, struct bytes path);
 /* opened_s: when the object was opened or listed in this run, UTC seconds. */
 void seen_out_item(struct seen_out *w, const struct capture_item *item,
     int64_t opened_s, struct bytes entry);
 void seen_out_end_dir(struct seen_out *w);
+/* Put it in its place. errors: io-error, also of all before. */
 MUST_CHECK int seen_out_end(
     struct seen_out *w, const struct seen_totals *t, struct err *e);

@@ -55,7 +55,9 @@ struct snapshot {
 	struct buf keychain_packs; /* ids */
 };
 
+/* For OWN; it is empty then. */
 void snapshot_free(struct snapshot *s);
+/* Append the record; the id is not in it. */
 void snapshot_put(struct buf *out, const struct snapshot *s);
 /* errors: record-corrupt, update-needed. */
 MUST_CHECK int snapshot_parse(
@@ -70,6 +72,7 @@ MUST_CHECK int snapshot_parse(
 MUST_CHECK int snapshot_check_words(const struct snapshot *s, struct err *e);
 MUST_CHECK int snapshot_check_tags(
     const char *const *tags, size_t n, struct err *e);
+/* Append a copy. */
 void snapshot_add_path(struct snapshot *s, struct bytes path);
 void snapshot_add_tag(struct snapshot *s, struct bytes tag);
 
@@ -89,7 +92,14 @@ struct snapshot_list {
 	size_t n_bad;
 };
 
+/* For OWN; it is empty then. */
 void snapshot_list_free(struct snapshot_list *l);
+/*
+ * Read the records of all snapshots, as this device's copy of the zone has
+ * them.
+ *
+ * errors  io-error; what is wrong with a single one stands in out->bad.
+ */
 MUST_CHECK int snapshot_load(
     struct repo *r, struct snapshot_list *out, struct err *e);
 

@@ -28,8 +28,15 @@ struct verify_result {
 	struct buf bad;
 };
 
+/* For OWN. */
 void verify_result_free(struct verify_result *r);
 
+/*
+ * Look at the zones, ask for all packs, read some of them, and walk through
+ * all snapshots.
+ *
+ * errors  of what ends it all; damages are told by o->found and counted.
+ */
 MUST_CHECK int verify_run(struct repo *r, const struct verify_options *o,
     struct verify_result *out, struct err *e);
 

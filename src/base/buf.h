@@ -23,13 +23,15 @@ struct buf {
 	size_t cap;
 };
 
+/* Borrow n bytes, or a text without its NUL. */
 struct bytes bytes_of(const void *p, size_t n);
-struct bytes bytes_str(const char *s); /* without the NUL */
+struct bytes bytes_str(const char *s);
 bool bytes_equal(struct bytes a, struct bytes b); /* not constant time */
 int bytes_cmp(struct bytes a, struct bytes b); /* as memcmp, then by length */
 
+/* Borrow what it holds, until it changes; as text "" when it is empty. */
 struct bytes buf_bytes(const struct buf *b);
-const char *buf_text(const struct buf *b); /* "" when empty */
+const char *buf_text(const struct buf *b);
 void buf_free(struct buf *b); /* wipes */
 void buf_clear(struct buf *b); /* n = 0, keeps the memory, wipes nothing */
 void buf_room(struct buf *b, size_t more); /* capacity for `more` bytes */
@@ -37,6 +39,7 @@ void buf_room(struct buf *b, size_t more); /* capacity for `more` bytes */
 /* Append `n` bytes whose value is not set, and return where they begin. */
 uint8_t *buf_grow(struct buf *b, size_t n);
 
+/* Append what this program made; never a part of the same buf. */
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_bytes(struct buf *b, struct bytes x);
 void buf_put_str(struct buf *b, const char *s);
@@ -64,6 +67,7 @@ char *mem_text(const char *s); /* strdup */
 void mem_free(void *p); /* for OWN: takes the address of a pointer */
 void mem_wipe(void *p, size_t n); /* never optimized away */
 
+/* Numbers in bytes that are there: write one, read one. */
 void be16_put(uint8_t *p, uint16_t v);
 void be32_put(uint8_t *p, uint32_t v);
 void be64_put(uint8_t *p, uint64_t v);

@@ -46,9 +46,11 @@ int err_remedy(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 /* Forget. */
 void err_clear(struct err *e);
 
-const char *err_name(enum err_code code); /* "blob-corrupt" */
-const char *err_what(enum err_code code); /* the catalogue's sentence */
-const char *err_fix(const struct err *e); /* the remedy that holds */
+/* What the catalogue has: "blob-corrupt", a sentence, the remedy that holds. */
+const char *err_name(enum err_code code);
+const char *err_what(enum err_code code);
+const char *err_fix(const struct err *e);
+/* The status of an answer over HTTP, and of a program that ends so. */
 int err_http(enum err_code code);
 int err_exit(enum err_code code);
 

@@ -6,7 +6,8 @@
 
 #include <sys/types.h>
 
-void fd_close(int *fd); /* for OWN; leaves -1 */
+/* For OWN: close it, if it is not -1, and leave -1. */
+void fd_close(int *fd);
 
 /*
  * Open a file in a folder where others may put things, too. What is no plain
@@ -69,6 +70,7 @@ MUST_CHECK int file_printed(struct err *e);
 /* Make `path` and what is missing above it, each with `mode`. */
 MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *e);
 
+/* Is there anything of that name, be it a link that leads nowhere? */
 bool file_exists(const char *path);
 
 /* "dir/name" in new memory. */

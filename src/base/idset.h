@@ -17,8 +17,10 @@ struct idset {
 	bool zero; /* the all-zero value is in */
 };
 
+/* For OWN; the set is empty, and can be filled again. */
 void idset_free(struct idset *s);
-bool idset_add(struct idset *s, const uint8_t *value); /* true when new */
+/* true when it is new. */
+bool idset_add(struct idset *s, const uint8_t *value);
 bool idset_has(const struct idset *s, const uint8_t *value);
 void idset_remove(struct idset *s, const uint8_t *value);
 /* Append all values, sorted. */

@@ -6,6 +6,7 @@
 
 enum log_level { LOG_ERROR_, LOG_WARN_, LOG_INFO_, LOG_DEBUG_ };
 
+/* Write lines up to this level; LOG_INFO_ at first. */
 void log_level_set(enum log_level most);
 
 /*

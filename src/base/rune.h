@@ -7,10 +7,13 @@
 /* The first character of x and its bytes; 0: x is empty or not well-formed
  * there (RFC 3629). */
 size_t rune_take(struct bytes x, uint32_t *rune);
+/* Append it; r is one that rune_take gives. */
 void rune_put(struct buf *out, uint32_t rune);
 
-bool rune_is_space(uint32_t r); /* of any width, and ends of lines */
-bool rune_is_dash(uint32_t r); /* what writers put in the place of '-' */
+/* A space of any width, or an end of line. */
+bool rune_is_space(uint32_t r);
+/* What writers put in the place of '-'. */
+bool rune_is_dash(uint32_t r);
 /* Nothing is seen of it, or it changes how its neighbors are seen: controls,
  * marks of direction, joiners, tags, and what is no character. */
 bool rune_is_hidden(uint32_t r);

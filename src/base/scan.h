@@ -14,8 +14,10 @@ struct scan {
 	bool bad;
 };
 
+/* Begin at the start of x, which is borrowed. */
 struct scan scan_of(struct bytes x);
-struct bytes scan_take(struct scan *s, size_t n); /* borrowed */
+/* Take the next n bytes, borrowed. */
+struct bytes scan_take(struct scan *s, size_t n);
 /* Copies n bytes to out; zeros when there are not as many. */
 void scan_copy(struct scan *s, void *out, size_t n);
 uint8_t scan_u8(struct scan *s);

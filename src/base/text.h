@@ -21,7 +21,8 @@ MUST_CHECK int text_unbase64(struct buf *out, struct bytes b64);
 void text_base32(struct buf *out, struct bytes x);
 MUST_CHECK int text_unbase32(struct buf *out, struct bytes b32);
 
-bool text_is_utf8(struct bytes x); /* well-formed, RFC 3629 */
+/* Is it well-formed (RFC 3629)? */
+bool text_is_utf8(struct bytes x);
 /* What a person may name a thing: "", or UTF-8 of which something is seen, and
  * nothing that hides or turns what stands beside it. */
 bool text_is_label(const char *s);

@@ -74,6 +74,7 @@ bool chunkmap_find_but(struct chunkmap *m, const uint8_t *name,
 /* Append the ids of all packs. */
 void chunkmap_packs(struct chunkmap *m, struct buf *ids);
 
+/* Is it recorded, and not dropped? */
 bool chunkmap_has_pack(struct chunkmap *m, const struct id *pack);
 
 /* Forget a pack. Names that another pack holds too are found there. */
@@ -91,7 +92,8 @@ void chunkmap_drop_pack(struct chunkmap *m, const struct id *pack);
 size_t chunkmap_names(
     struct chunkmap *m, const struct id *pack, uint8_t (*names)[CHUNKMAP_NAME]);
 
-size_t chunkmap_size(struct chunkmap *m); /* entries of all packs */
+/* Entries of all packs that are not dropped. */
+size_t chunkmap_size(struct chunkmap *m);
 
 /*
  * Replace the file, if anything changed since it was opened or saved.

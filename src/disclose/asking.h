@@ -23,7 +23,8 @@ struct asked {
 	struct keyring *keys; /* NULL when there is a reason why not */
 };
 
-void asked_free(struct asked *a); /* for OWN */
+/* For OWN. */
+void asked_free(struct asked *a);
 
 /*
  * Have the disclosure written into the escrow's journal, and then get the keys

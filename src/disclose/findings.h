@@ -17,8 +17,9 @@ struct findings {
 	uint64_t unused_blobs, unused_bytes; /* in plain no snapshot has them */
 };
 
+/* Nothing is found of n_zones zones; findings_free for OWN. */
 void findings_init(struct findings *f, size_t n_zones);
-void findings_free(struct findings *f); /* for OWN */
+void findings_free(struct findings *f);
 
 /* Something that should have opened did not. */
 void findings_failed(

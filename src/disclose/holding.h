@@ -41,7 +41,8 @@ struct holding {
 	size_t n_zones;
 };
 
-void holding_free(struct holding *h); /* for OWN */
+/* For OWN. */
+void holding_free(struct holding *h);
 
 /*
  * Open a server's folder.

@@ -33,9 +33,12 @@ struct outfile {
 		.fd = -1 \
 	}
 
-void outfile_free(struct outfile *f); /* for OWN; what was written stays */
+/* For OWN; what was written stays. */
+void outfile_free(struct outfile *f);
+/* Make "dir/name", and the folders above it; nothing of that name is there. */
 MUST_CHECK int outfile_open(
     const char *dir, const char *name, struct outfile *f, struct err *e);
+/* Append. */
 MUST_CHECK int outfile_put(struct outfile *f, struct bytes x, struct err *e);
 /* Write what waits, and wait for the disk. */
 MUST_CHECK int outfile_done(struct outfile *f, struct err *e);

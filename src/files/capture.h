@@ -32,6 +32,7 @@ struct capture_item {
 struct capture; /* names of users and groups, remembered */
 struct capture_list; /* one directory */
 
+/* Heap. Names of users and groups, each asked for once. One thread. */
 struct capture *capture_new(void);
 void capture_free(struct capture **c);
 

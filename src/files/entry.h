@@ -106,7 +106,8 @@ struct entry {
 	struct bytes content; /* opaque here */
 };
 
-const char *entry_type_name(enum entry_type type); /* "directory" */
+/* "regular file", "directory" …: what a sentence calls it. */
+const char *entry_type_name(enum entry_type type);
 
 /* May a file be called so? 1..255 bytes, no "/" or NUL, not "." or "..". */
 bool entry_name_ok(struct bytes name);

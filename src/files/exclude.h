@@ -23,6 +23,7 @@
 
 struct exclude;
 
+/* Heap. An empty list, which matches nothing. */
 struct exclude *exclude_new(void);
 void exclude_free(struct exclude **x);
 

@@ -59,6 +59,7 @@ void place_tame(struct place *p);
 /* From now on owners are given by number, not by name. */
 void place_numeric_ids(struct place *p);
 
+/* What could not be given to whom, so far. */
 struct place_counts place_counts(struct place *p);
 
 /* Wait until all that was placed is on the disk. */
@@ -141,6 +142,7 @@ MUST_CHECK int place_file_done(
 /* For OWN: drop a file that was not done, and what was written of it. */
 void place_file_free(struct place_file *f);
 
+/* A link as it is, wherever it leads. errors as of place_file_begin. */
 MUST_CHECK int place_symlink(
     struct place *p, struct bytes path, const struct entry *x, struct err *e);
 

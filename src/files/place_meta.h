@@ -10,6 +10,7 @@
 
 struct place_meta; /* counts, and the ids of names of users and groups */
 
+/* Heap. All counts are 0, and nothing is held back. */
 struct place_meta *place_meta_new(void);
 void place_meta_free(struct place_meta **m);
 /* Give no owner, no set-id bits, no attributes and no flags. */
@@ -18,6 +19,7 @@ bool place_meta_tamed(const struct place_meta *m);
 /* Owners by number from now on, whatever their names are here. */
 void place_meta_numeric(struct place_meta *m);
 
+/* What could not be given, so far. */
 struct place_counts place_meta_counts(struct place_meta *m);
 
 /*

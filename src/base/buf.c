@@ -246,17 +246,6 @@ buf_put_v32(struct buf *b, struct bytes x)
 	buf_put_bytes(b, x);
 }
 
-int
-buf_take(struct buf *b, struct bytes x, size_t limit, struct err *e)
-{
-	if (x.n > limit || b->n > limit - x.n)
-		return err_set(e, ERR_TOO_LARGE,
-		    "more than %zu bytes where at most that many are allowed",
-		    limit);
-	buf_put_bytes(b, x);
-	return 0;
-}
-
 void
 be16_put(uint8_t *p, uint16_t v)
 {

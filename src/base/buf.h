@@ -55,10 +55,6 @@ void buf_put_v8(struct buf *b, struct bytes x);
 void buf_put_v16(struct buf *b, struct bytes x);
 void buf_put_v32(struct buf *b, struct bytes x);
 
-/* Append what came from outside; too-large when b would exceed `limit`. */
-MUST_CHECK int buf_take(
-    struct buf *b, struct bytes x, size_t limit, struct err *e);
-
 /* malloc and friends that abort when there is no memory. */
 void *mem_new(size_t n); /* zeroed */
 void *mem_array(size_t n, size_t size); /* zeroed, checks the product */

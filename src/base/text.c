@@ -111,37 +111,6 @@ text_base32(struct buf *out, struct bytes x)
 }
 
 static int
-decode(struct buf *out, struct bytes x, unsigned bits, int (*value)(uint8_t))
-{
-	size_t before = out->n;
-	uint32_t acc = 0;
-	unsigned have = 0;
-
-	while (x.n > 0 && x.p[x.n - 1] == '=')
-		x.n--;
-	for (size_t i = 0; i < x.n; i++) {
-		int v = value(x.p[i]);
-		if (v < 0) {
-			out->n = before;
-			return -1;
-		}
-		acc = acc << bits | (uint32_t)v;
-		have += bits;
-		if (have >= 8) {
-			have -= 8;
-			buf_put_u8(out, (uint8_t)(acc >> have));
-			acc &= (1U << have) - 1;
-		}
-	}
-	/* Left-over bits must be zero and fewer than one character. */
-	if (have >= bits || acc != 0) {
-		out->n = before;
-		return -1;
-	}
-	return 0;
-}
-
-static int
 value64(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -157,28 +126,35 @@ value64(uint8_t c)
 	return -1;
 }
 
-static int
-value32(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a';
-	if (c >= '2' && c <= '7')
-		return c - '2' + 26;
-	return -1;
-}
-
 int
-text_unbase64(struct buf *out, struct bytes b64)
+text_unbase64(struct buf *out, struct bytes x)
 {
-	return decode(out, b64, 6, value64);
-}
+	size_t before = out->n;
+	uint32_t acc = 0;
+	unsigned have = 0;
 
-int
-text_unbase32(struct buf *out, struct bytes x)
-{
-	return decode(out, x, 5, value32);
+	while (x.n > 0 && x.p[x.n - 1] == '=')
+		x.n--;
+	for (size_t i = 0; i < x.n; i++) {
+		int v = value64(x.p[i]);
+		if (v < 0) {
+			out->n = before;
+			return -1;
+		}
+		acc = acc << 6 | (uint32_t)v;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			buf_put_u8(out, (uint8_t)(acc >> have));
+			acc &= (1U << have) - 1;
+		}
+	}
+	/* Left-over bits must be zero and fewer than one character. */
+	if (have >= 6 || acc != 0) {
+		out->n = before;
+		return -1;
+	}
+	return 0;
 }
 
 bool

@@ -15,11 +15,10 @@ int text_unhex_digit(uint8_t c);
 void text_base64(struct buf *out, struct bytes x);
 void text_base64url(struct buf *out, struct bytes x);
 /* Append what base64 text stands for, either alphabet, padding optional. */
-MUST_CHECK int text_unbase64(struct buf *out, struct bytes b64);
+MUST_CHECK int text_unbase64(struct buf *out, struct bytes x);
 
 /* Append base32 without padding (RFC 4648, section 6). */
 void text_base32(struct buf *out, struct bytes x);
-MUST_CHECK int text_unbase32(struct buf *out, struct bytes b32);
 
 /* Is it well-formed (RFC 3629)? */
 bool text_is_utf8(struct bytes x);

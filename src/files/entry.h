@@ -82,7 +82,10 @@ enum entry_status { ENTRY_WHOLE, ENTRY_CHANGED };
 #define ENTRY_FLAG_NODUMP 0x40u
 #define ENTRY_FLAG_NOATIME 0x80u
 #define ENTRY_FLAG_DIRSYNC 0x10000u
-#define ENTRY_FLAGS 0x100f8u /* all of them */
+/* All of them. */
+#define ENTRY_FLAGS \
+	(ENTRY_FLAG_SYNC | ENTRY_FLAG_IMMUTABLE | ENTRY_FLAG_APPEND | \
+	    ENTRY_FLAG_NODUMP | ENTRY_FLAG_NOATIME | ENTRY_FLAG_DIRSYNC)
 
 struct entry {
 	struct bytes name;

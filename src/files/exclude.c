@@ -205,12 +205,6 @@ exclude_add_defaults(struct exclude *x)
 		add_pattern(x, bytes_str(defaults[i]));
 }
 
-const char *
-exclude_default(size_t i)
-{
-	return i < ARRAY_SIZE(defaults) ? defaults[i] : NULL;
-}
-
 static bool
 in_class(struct bytes name, uint8_t c)
 {

@@ -44,9 +44,6 @@ MUST_CHECK int exclude_add_lines(
 /* Add the default list: caches and trash. Patterns added later win. */
 void exclude_add_defaults(struct exclude *x);
 
-/* One pattern of the default list, for the manual; NULL at the end. */
-const char *exclude_default(size_t i);
-
 /* What the last pattern that matches says. */
 enum exclude_answer { EXCLUDE_SILENT, EXCLUDE_YES, EXCLUDE_NO };
 

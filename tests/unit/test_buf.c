@@ -122,38 +122,6 @@ prints_behind_what_is_there(void **state)
 }
 
 static void
-takes_from_outside_up_to_the_limit(void **state)
-{
-	static const struct {
-		size_t have, more, limit;
-		int result;
-	} cases[] = {
-		{ 0, 0, 0, 0 },
-		{ 0, 5, 5, 0 },
-		{ 0, 6, 5, -1 },
-		{ 3, 2, 5, 0 },
-		{ 3, 3, 5, -1 },
-		{ 6, 0, 5, -1 },
-		{ 3, 5, SIZE_MAX, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		OWN(buf_free) struct buf b = { 0 };
-		struct err e = { 0 };
-		buf_put(&b, "abcdefgh", cases[i].have);
-		assert_int_equal(
-		    buf_take(&b, bytes_of("ABCDEFGH", cases[i].more),
-			cases[i].limit, &e),
-		    cases[i].result);
-		assert_int_equal(b.n,
-		    cases[i].have + (cases[i].result == 0 ? cases[i].more : 0));
-		assert_int_equal(
-		    e.code, cases[i].result == 0 ? ERR_NONE : ERR_TOO_LARGE);
-	}
-}
-
-static void
 compares_as_memcmp_then_by_length(void **state)
 {
 	static const struct {
@@ -222,7 +190,6 @@ main(void)
 		cmocka_unit_test(a_nul_always_follows),
 		cmocka_unit_test(growing_keeps_what_was_there),
 		cmocka_unit_test(prints_behind_what_is_there),
-		cmocka_unit_test(takes_from_outside_up_to_the_limit),
 		cmocka_unit_test(compares_as_memcmp_then_by_length),
 		cmocka_unit_test(freeing_leaves_the_empty_value),
 		cmocka_unit_test(wipes_memory),

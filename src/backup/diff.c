@@ -2,6 +2,8 @@
 /* diff.c: two trees, read in step. */
 #include "backup/diff.h"
 
+#include "backup/dirs.h"
+
 #include <stdlib.h>
 
 /* One of the two trees. */

@@ -2,7 +2,8 @@
 /* diff.h: what differs between two snapshots. */
 #pragma once
 
-#include "backup/dirs.h"
+#include "backup/snapshot.h"
+#include "files/entry.h"
 
 enum diff_kind {
 	DIFF_ADDED,

@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include "backup/tree.h"
+#include "backup/snapshot.h"
+#include "files/entry.h"
 
 /* One directory, checked in full; its entries are in order of their names. */
 struct dirs_dir {

@@ -2,6 +2,8 @@
 /* forget.c: the records of a snapshot, found and deleted. */
 #include "backup/forget.h"
 
+#include "backup/snapshot.h"
+
 #include <stdlib.h>
 
 /* A record, and the snapshot that it is of. */

@@ -2,7 +2,7 @@
 /* forget.h: taking snapshots out of a repository. */
 #pragma once
 
-#include "backup/snapshot.h"
+#include "content/repo.h"
 
 /*
  * Delete the records of these snapshots, readable or not, and those that carry

@@ -5,6 +5,7 @@
 #include "backup/dirs.h"
 #include "files/extents.h"
 #include "backup/mount.h"
+#include "backup/tree.h"
 
 #include <sys/types.h>
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backup/prune.h"
+#include "backup/snapshot.h"
 #include "base/idset.h"
 
 #define PRUNE_FORMAT 1 /* of marks and run records */

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "backup/snapshot.h"
+#include "content/repo.h"
 
 struct repack_result {
 	uint64_t packs; /* rewritten, or that would be */

@@ -5,10 +5,10 @@
 #include "backup/restore.h"
 #include "base/file.h"
 #include "base/idset.h"
-#include "base/text.h"
 #include "disclose/lookdepot.h"
 #include "disclose/metadata.h"
 #include "disclose/outdir.h"
+#include "store/zone.h"
 #include "wire/jsonio.h"
 
 #include <stdlib.h>

@@ -9,7 +9,8 @@
  */
 #pragma once
 
-#include "disclose/asking.h"
+#include "disclose/holding.h"
+#include "vault/keyring.h"
 #include "disclose/findings.h"
 
 struct contents {

@@ -2,7 +2,7 @@
 /* findings.h: what came of each zone, and what could not be opened. */
 #pragma once
 
-#include "disclose/holding.h"
+#include "base/buf.h"
 
 #include <jansson.h>
 

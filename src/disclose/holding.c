@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "server/config.h"
 #include "store/blob_dir.h"
+#include "store/zone.h"
+#include "wire/category.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,8 @@
 
 #include "store/account.h"
 #include "store/blob.h"
-#include "store/zone.h"
+#include "wire/checksum.h"
+#include "wire/circle.h"
 
 /* An upload that is complete. */
 struct holding_blob {

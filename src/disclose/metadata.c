@@ -2,7 +2,6 @@
 /* metadata.c: the tables of the database, one after the other. */
 #include "disclose/metadata.h"
 
-#include "base/text.h"
 #include "disclose/outdir.h"
 #include "store/usage.h"
 #include "wire/jsonio.h"

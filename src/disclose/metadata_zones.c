@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "disclose/metadata.h"
 #include "disclose/outdir.h"
+#include "wire/category.h"
+#include "wire/head.h"
 #include "wire/jsonio.h"
 
 /* Every commit: when by both clocks, by which device, under which circle. */

@@ -163,13 +163,7 @@ repack_index(struct repack *k, enum category c, const struct buf *ids,
 		struct id id = id_take(&s);
 		if (repack_table(k, c, &id, &t, e) < 0)
 			return -1;
-		OWN(mem_free)
-		uint8_t(*names)[DIGEST_BYTES] =
-		    mem_array((size_t)t->n_entries + 1, DIGEST_BYTES);
-		for (uint32_t i = 0; i < t->n_entries; i++)
-			memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
-		chunkmap_add(*out, &id, (const uint8_t(*)[DIGEST_BYTES])names,
-		    t->n_entries);
+		repo_index(*out, &id, t);
 	}
 	return 0;
 }

@@ -103,6 +103,19 @@ repo_open(const struct repo_from *from, struct repo **out, struct err *e)
 
 /* ---- bringing an index up to date ---- */
 
+void
+repo_index(struct chunkmap *map, const struct id *pack, const struct ptable *t)
+{
+	OWN(mem_free)
+	uint8_t(*names)[CHUNKMAP_NAME] =
+	    mem_array((size_t)t->n_entries + 1, CHUNKMAP_NAME);
+
+	for (uint32_t i = 0; i < t->n_entries; i++)
+		memcpy(names[i], t->entries[i].name.b, CHUNKMAP_NAME);
+	chunkmap_add(
+	    map, pack, (const uint8_t(*)[CHUNKMAP_NAME])names, t->n_entries);
+}
+
 struct index_job {
 	struct chunkmap *map;
 	struct ptable table;
@@ -131,13 +144,7 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 		*e = why;
 		return -1;
 	}
-	OWN(mem_free)
-	uint8_t(*names)[DIGEST_BYTES] =
-	    mem_array(j->table.n_entries, DIGEST_BYTES);
-	for (uint32_t i = 0; i < j->table.n_entries; i++)
-		memcpy(names[i], j->table.entries[i].name.b, DIGEST_BYTES);
-	chunkmap_add(j->map, &r->id, (const uint8_t(*)[DIGEST_BYTES])names,
-	    j->table.n_entries);
+	repo_index(j->map, &r->id, &j->table);
 	return 0;
 }
 

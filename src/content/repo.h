@@ -79,6 +79,11 @@ MUST_CHECK int repo_ask(struct repo *r, struct err *e);
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
 
+struct ptable;
+/* Let a map find what is in a pack. */
+void repo_index(
+    struct chunkmap *map, const struct id *pack, const struct ptable *t);
+
 /* Is the category open here? */
 bool repo_has(const struct repo *r, enum category c);
 /* What there is of it: nothing where it is not open. */

@@ -19,15 +19,10 @@ record_pack(
 	edit.plain = buf_bytes(&plain);
 	if (zcopy_commit(part->zone, &edit, 1, NULL, NULL, e) < 0)
 		return -1;
-	OWN(mem_free)
-	uint8_t(*names)[DIGEST_BYTES] = mem_array(t->n_entries, DIGEST_BYTES);
-	for (uint32_t i = 0; i < t->n_entries; i++)
-		memcpy(names[i], t->entries[i].name.b, DIGEST_BYTES);
-	chunkmap_add(part->map, &t->pack, (const uint8_t(*)[DIGEST_BYTES])names,
-	    t->n_entries);
+	repo_index(part->map, &t->pack, t);
 	(void)pthread_mutex_lock(&s->names_lock);
 	for (uint32_t i = 0; i < t->n_entries; i++)
-		idset_remove(&s->pending[c], names[i]);
+		idset_remove(&s->pending[c], t->entries[i].name.b);
 	(void)pthread_mutex_unlock(&s->names_lock);
 	sink_use_pack(s, part, &t->pack);
 	return 0;

@@ -43,13 +43,18 @@ file_exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-int
-file_read_full(int fd, void *p, size_t n, size_t *got, struct err *e)
+#define FROM_HERE (-1) /* where the descriptor is, which moves on */
+
+static int
+read_full(int fd, void *p, size_t n, off_t at, size_t *got, struct err *e)
 {
 	size_t have = 0;
 
 	while (have < n) {
-		ssize_t r = read(fd, (char *)p + have, n - have);
+		char *to = (char *)p + have;
+		ssize_t r = at == FROM_HERE
+		    ? read(fd, to, n - have)
+		    : pread(fd, to, n - have, at + (off_t)have);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r < 0)
@@ -63,24 +68,16 @@ file_read_full(int fd, void *p, size_t n, size_t *got, struct err *e)
 }
 
 int
+file_read_full(int fd, void *p, size_t n, size_t *got, struct err *e)
+{
+	return read_full(fd, p, n, FROM_HERE, got, e);
+}
+
+int
 file_pread_full(
     int fd, void *p, size_t n, uint64_t at, size_t *got, struct err *e)
 {
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t r =
-		    pread(fd, (char *)p + have, n - have, (off_t)(at + have));
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_sys(e, "read");
-		if (r == 0)
-			break;
-		have += (size_t)r;
-	}
-	*got = have;
-	return 0;
+	return read_full(fd, p, n, (off_t)at, got, e);
 }
 
 int
@@ -104,34 +101,49 @@ file_unnamed(int dir_fd, int *fd, struct err *e)
 	return 0;
 }
 
-int
-file_write_all(int fd, struct bytes x, struct err *e)
+static int
+write_all(int fd, struct bytes x, off_t at, struct err *e)
 {
-	while (x.n > 0) {
-		ssize_t w = write(fd, x.p, x.n);
+	size_t done = 0;
+
+	while (done < x.n) {
+		const uint8_t *p = x.p + done;
+		ssize_t w = at == FROM_HERE
+		    ? write(fd, p, x.n - done)
+		    : pwrite(fd, p, x.n - done, at + (off_t)done);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w < 0)
 			return err_sys(e, "write");
-		x.p += w;
-		x.n -= (size_t)w;
+		done += (size_t)w;
 	}
 	return 0;
 }
 
 int
+file_write_all(int fd, struct bytes x, struct err *e)
+{
+	return write_all(fd, x, FROM_HERE, e);
+}
+
+int
 file_pwrite_all(int fd, struct bytes x, uint64_t at, struct err *e)
 {
-	while (x.n > 0) {
-		ssize_t w = pwrite(fd, x.p, x.n, (off_t)at);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return err_sys(e, "write");
-		x.p += w;
-		x.n -= (size_t)w;
-		at += (size_t)w;
-	}
+	return write_all(fd, x, (off_t)at, e);
+}
+
+int
+file_pieces(int fd, size_t size, file_piece_fn fn, void *ctx, struct err *e)
+{
+	OWN(buf_free) struct buf room = { 0 };
+	uint8_t *p = buf_grow(&room, size);
+	size_t got;
+
+	do {
+		if (file_read_full(fd, p, size, &got, e) < 0 ||
+		    (got > 0 && fn(ctx, bytes_of(p, got), e) < 0))
+			return -1;
+	} while (got == size);
 	return 0;
 }
 
@@ -230,8 +242,8 @@ file_printed(struct err *e)
 	    : err_set(e, ERR_IO, "standard output cannot be written");
 }
 
-static char *
-dir_of(const char *path)
+char *
+file_above(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -245,7 +257,7 @@ dir_of(const char *path)
 int
 file_write(const char *path, struct bytes x, mode_t mode, struct err *e)
 {
-	OWN(mem_free) char *dir = dir_of(path);
+	OWN(mem_free) char *dir = file_above(path);
 	OWN(buf_free) struct buf tmp = { 0 };
 
 	buf_printf(&tmp, "%s.new-XXXXXX", path);

@@ -48,6 +48,11 @@ MUST_CHECK int file_read_full(
 MUST_CHECK int file_pread_full(
     int fd, void *p, size_t n, uint64_t at, size_t *got, struct err *e);
 
+typedef int (*file_piece_fn)(void *ctx, struct bytes x, struct err *e);
+/* Read all from where it is, and give it to fn: `size` bytes, the last less. */
+MUST_CHECK int file_pieces(
+    int fd, size_t size, file_piece_fn fn, void *ctx, struct err *e);
+
 /* Let this process have as many descriptors as it may; returns how many. */
 size_t fd_raise(void);
 
@@ -75,6 +80,8 @@ bool file_exists(const char *path);
 
 /* "dir/name" in new memory. */
 char *file_join(const char *dir, const char *name);
+/* The folder that a path is in, "." where it names none; in new memory. */
+char *file_above(const char *path);
 
 /*
  * Take an exclusive lock on `path`, made when it is not there.

@@ -311,18 +311,6 @@ write_all(
 	    m, w, counts, n_packs, (w->at - start) / CHUNKMAP_ENTRY_BYTES, e);
 }
 
-static int
-sync_parent(const char *path, struct err *e)
-{
-	OWN(mem_free) char *dir = mem_text(path);
-	char *slash = strrchr(dir, '/');
-
-	if (slash == NULL)
-		return file_sync_dir(".", e);
-	slash[slash == dir ? 1 : 0] = '\0';
-	return file_sync_dir(dir, e);
-}
-
 /* ---- going over to it ---- */
 
 /* Go over to the file that was just written, once it proves whole. */
@@ -365,7 +353,8 @@ save_sorted(struct chunkmap *m, size_t n_added, struct err *e)
 	if (fsync(w.fd) < 0 || rename(w.path, m->path) < 0)
 		return err_sys(e, "%s", m->path);
 	mem_free(&w.path);
-	if (sync_parent(m->path, e) < 0)
+	OWN(mem_free) char *dir = file_above(m->path);
+	if (file_sync_dir(dir, e) < 0)
 		return -1;
 	return adopt(m, w.fd, e);
 }

@@ -345,21 +345,28 @@ write_plain(const struct contents *c, const struct holding_zone *z,
 
 /* ---- as it is stored ---- */
 
+struct copying {
+	struct outfile *to;
+	struct checksum_state *sum;
+};
+
+static int
+copy_piece(void *ctx, struct bytes x, struct err *e)
+{
+	const struct copying *c = ctx;
+
+	checksum_add(c->sum, x);
+	return outfile_put(c->to, x, e);
+}
+
 static int
 copy_bytes(int fd, struct outfile *to, struct checksum *sum, struct err *e)
 {
 	OWN(checksum_free) struct checksum_state *s = checksum_new();
-	OWN(buf_free) struct buf room = { 0 };
-	uint8_t *p = buf_grow(&room, PIECE);
-	size_t got;
+	struct copying c = { to, s };
 
-	do {
-		if (file_read_full(fd, p, PIECE, &got, e) < 0)
-			return -1;
-		checksum_add(s, bytes_of(p, got));
-		if (outfile_put(to, bytes_of(p, got), e) < 0)
-			return -1;
-	} while (got == PIECE);
+	if (file_pieces(fd, PIECE, copy_piece, &c, e) < 0)
+		return -1;
 	checksum_end(s, sum);
 	return outfile_done(to, e);
 }
@@ -403,8 +410,7 @@ move_history(const struct holding_zone *z, const char *out, struct err *e)
 	put_history(z, "ciphertext", &to);
 	OWN(mem_free) char *old = file_join(out, buf_text(&from));
 	OWN(mem_free) char *new = file_join(out, buf_text(&to));
-	OWN(mem_free) char *folder = mem_text(new);
-	*strrchr(folder, '/') = '\0';
+	OWN(mem_free) char *folder = file_above(new);
 	if (file_mkdirs(folder, 0700, e) < 0)
 		return -1;
 	return rename(old, new) < 0 ? err_sys(e, "%s", new) : 0;

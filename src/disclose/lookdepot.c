@@ -44,16 +44,9 @@ static int
 in_pieces(const char *path, const struct depot_sink *sink, struct err *e)
 {
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	OWN(buf_free) struct buf piece = { 0 };
-	uint8_t *p = buf_grow(&piece, PIECE_BYTES);
-	ssize_t n;
 
-	if (fd < 0)
-		return err_sys(e, "%s", path);
-	while ((n = read(fd, p, PIECE_BYTES)) > 0)
-		if (sink->take(sink->ctx, bytes_of(p, (size_t)n), e) < 0)
-			return -1;
-	return n == 0 ? 0 : err_sys(e, "%s", path);
+	return fd < 0 ? err_sys(e, "%s", path)
+		      : file_pieces(fd, PIECE_BYTES, sink->take, sink->ctx, e);
 }
 
 /* It does not grow: all of it, or its end. */

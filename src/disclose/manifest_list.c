@@ -82,22 +82,32 @@ mostly_holes(const struct stat *st)
 	    st->st_size - (off_t)HOLES_MAX > (off_t)st->st_blocks * 512;
 }
 
+struct hashing {
+	struct digest_state *s;
+	uint64_t size;
+};
+
+static int
+hash_piece(void *ctx, struct bytes x, struct err *e)
+{
+	struct hashing *h = ctx;
+
+	(void)e;
+	digest_add(h->s, x);
+	h->size += x.n;
+	return 0;
+}
+
 static int
 hash_of(int fd, uint64_t *size, struct digest *out, struct err *e)
 {
 	OWN(digest_free) struct digest_state *s = digest_new();
-	OWN(buf_free) struct buf room = { 0 };
-	uint8_t *p = buf_grow(&room, PIECE);
-	size_t got;
+	struct hashing h = { .s = s };
 
-	*size = 0;
-	do {
-		if (file_read_full(fd, p, PIECE, &got, e) < 0)
-			return -1;
-		digest_add(s, bytes_of(p, got));
-		*size += got;
-	} while (got == PIECE);
+	if (file_pieces(fd, PIECE, hash_piece, &h, e) < 0)
+		return -1;
 	digest_end(s, out);
+	*size = h.size;
 	return 0;
 }
 

@@ -84,12 +84,8 @@ outfile_free(struct outfile *f)
 static int
 make_above(const char *path, struct err *e)
 {
-	OWN(mem_free) char *above = mem_text(path);
-	char *slash = strrchr(above, '/');
+	OWN(mem_free) char *above = file_above(path);
 
-	if (slash == NULL || slash == above)
-		return 0;
-	*slash = '\0';
 	return file_exists(above) ? 0 : file_mkdirs(above, 0700, e);
 }
 

@@ -295,6 +295,60 @@ reads_up_to_the_limit(void **state)
 	}
 }
 
+struct gathered {
+	struct buf all;
+	size_t calls;
+};
+
+static int
+gather(void *ctx, struct bytes x, struct err *e)
+{
+	struct gathered *g = ctx;
+
+	(void)e;
+	assert_true(x.n > 0 && x.n <= 4);
+	buf_put_bytes(&g->all, x);
+	g->calls++;
+	return 0;
+}
+
+static void
+pieces_are_all_of_it(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t calls;
+	} cases[] = { { "", 0 }, { "abc", 1 }, { "abcd", 1 }, { "abcde", 2 },
+		{ "abcdefgh", 2 } };
+	OWN(mem_free) char *path = in_folder("pieces");
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct gathered g = { { 0 }, 0 };
+		assert_int_equal(
+		    file_write(path, bytes_str(cases[i].text), 0600, &e), 0);
+		OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(file_pieces(fd, 4, gather, &g, &e), 0);
+		assert_string_equal(buf_text(&g.all), cases[i].text);
+		assert_int_equal(g.calls, cases[i].calls);
+		buf_free(&g.all);
+	}
+}
+
+static void
+names_the_folder_above(void **state)
+{
+	static const char *const cases[][2] = { { "a", "." }, { "/a", "/" },
+		{ "a/b", "a" }, { "/a/b/c", "/a/b" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OWN(mem_free) char *above = file_above(cases[i][0]);
+		assert_string_equal(above, cases[i][1]);
+	}
+}
+
 static void
 reading_nothing_is_not_found(void **state)
 {
@@ -445,6 +499,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_the_folder_above),
+		cmocka_unit_test_setup_teardown(
+		    pieces_are_all_of_it, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(
 		    joins_with_one_slash, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(

@@ -3,7 +3,6 @@
 #include "aumbry-escrow/escrow_disclose.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/now.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "escrow/desk.h"

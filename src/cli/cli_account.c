@@ -2,9 +2,6 @@
 /* cli_account.c: signup, signout, step-up, password, log. */
 #include "cli/cli.h"
 
-#include "base/file.h"
-#include "base/now.h"
-#include "base/text.h"
 #include "client/adopt.h"
 #include "client/self_password.h"
 #include "client/self_remove.h"

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 
 #include "base/stop.h"
-#include "base/text.h"
 #include "client/adopt.h"
 #include "client/self_devices.h"
 #include "client/self_remove.h"

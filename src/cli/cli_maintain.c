@@ -4,7 +4,6 @@
 
 #include "backup/prune.h"
 #include "backup/verify.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "client/self_devices.h"
 #include "link/repo_mend.h"

@@ -2,8 +2,6 @@
 /* cli_session.c: aumbry session: who is signed in now, and ending it. */
 #include "cli/cli.h"
 
-#include "base/now.h"
-
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /* cli_typed.c: passwords, names and lines that a person types or pipes in. */
 #include "cli/cli.h"
 
-#include "base/file.h"
 #include "base/stop.h"
 #include "base/text.h"
 #include "base/typed.h"

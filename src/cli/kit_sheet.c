@@ -3,6 +3,7 @@
 #include "cli/kit_sheet.h"
 
 #include "client/home.h"
+#include "vault/reccode.h"
 
 #include <qrencode.h>
 #include <string.h>

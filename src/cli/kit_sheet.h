@@ -2,7 +2,7 @@
 /* kit_sheet.h: a sheet of a paper kit as a page to print. */
 #pragma once
 
-#include "vault/reccode.h"
+#include "base/buf.h"
 
 struct kit_sheet {
 	unsigned number; /* 1 to RECCODE_SHEETS */

@@ -2,6 +2,8 @@
 /* circlepin.c: making and checking birth pins and fresh pins. */
 #include "client/circlepin.h"
 
+#include "wire/freshpin.h"
+
 static struct secret *
 birth_key(const struct secret *secret)
 {

@@ -19,7 +19,6 @@
 #pragma once
 
 #include "vault/devkey.h"
-#include "wire/freshpin.h"
 
 #define CIRCLEPIN_BYTES \
 	(4 + 3 * DIGEST_BYTES) /* circle_id | u32 seq | head | mac */

@@ -2,7 +2,9 @@
 /* fido.c: making and signing with a security key, over libfido2. */
 #include "client/fido_in.h"
 
+#include "base/scan.h"
 #include "base/stop.h"
+#include "wire/digest.h"
 
 #include <stdlib.h>
 #include <string.h>

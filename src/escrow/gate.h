@@ -12,6 +12,7 @@
 #pragma once
 
 #include "vault/secret.h"
+#include "wire/digest.h"
 
 #include <sys/types.h>
 

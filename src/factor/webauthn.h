@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "base/scan.h"
+#include "base/buf.h"
 
 #define WEBAUTHN_CHALLENGE 32 /* bytes drawn by the server */
 #define WEBAUTHN_ID 1023 /* longest id of a credential */

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "base/err.h"
+#include "base/own.h"
 
 #include <stdbool.h>
 #include <stddef.h>

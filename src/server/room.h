@@ -10,9 +10,10 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct room;
 

@@ -2,6 +2,8 @@
 /* cpace.c: CPace over libsodium's ristretto255. */
 #include "vault/cpace.h"
 
+#include "wire/oprf.h"
+
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>

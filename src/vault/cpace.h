@@ -10,7 +10,6 @@
 #pragma once
 
 #include "vault/secret.h"
-#include "wire/oprf.h"
 
 #define CPACE_SHARE 32 /* bytes of Ya, Yb */
 #define CPACE_KEY 64 /* bytes of the intermediate session key, ISK */

@@ -2,6 +2,8 @@
 /* secret.c: key memory over libsodium's guarded heap. */
 #include "vault/secret.h"
 
+#include "wire/digest.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "wire/digest.h"
+#include "base/buf.h"
 
 #define SECRET_KEY 32 /* bytes in every symmetric key of ours */
 

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "base/scan.h"
+#include "base/buf.h"
 
 /* Replace what is remembered. errors: state-damaged; then nothing is. */
 MUST_CHECK int memory_load(struct bytes state, struct err *e);

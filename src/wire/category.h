@@ -2,7 +2,7 @@
 /* category.h: the units of keys and of protection, as stored numbers. */
 #pragma once
 
-#include "base/buf.h"
+#include <stdbool.h>
 
 enum category {
 	CATEGORY_STATE = 1, /* the account's own state, always end-to-end */

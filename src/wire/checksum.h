@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "base/scan.h"
+#include "base/buf.h"
 
 #define CHECKSUM_BYTES 16
 

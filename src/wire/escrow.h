@@ -72,7 +72,10 @@
 #pragma once
 
 #include "wire/category.h"
-#include "wire/circle.h"
+#include "wire/digest.h"
+#include "wire/id.h"
+#include "wire/kem.h"
+#include "wire/sig.h"
 
 #define ESCROW_VERSION 1
 #define ESCROW_FRAME (8 * 1024 * 1024) /* bytes; a circle of 30,000 entries */

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "base/err.h"
 
 #define SCOPE_BYTES 512 /* of its text: a folder's path is the long part */
 

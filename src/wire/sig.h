@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "base/scan.h"
+#include "base/buf.h"
 
 #define SIG_BYTES 64
 #define SIG_PK_BYTES 32

@@ -12,6 +12,7 @@
 #include "vault/codec.h"
 #include "vault/pack.h"
 #include "wire/category.h"
+#include "wire/digest.h"
 
 #include "base/file.h"
 #include "base/now.h"

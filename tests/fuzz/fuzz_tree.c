@@ -5,6 +5,7 @@
  * the stricter one takes in order, the other must take as the same.
  */
 #include "backup/dirs.h"
+#include "backup/tree.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_webauthn.c: what a security key answered, to both of its questions. */
 #include "factor/webauthn.h"
+#include "base/scan.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_category.c: names of categories. */
 #include "wire/category.h"
+#include "base/own.h"
 
 #include <string.h>
 

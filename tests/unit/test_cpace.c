@@ -3,6 +3,7 @@
 #include "vectors.h"
 
 #include "vault/cpace.h"
+#include "wire/oprf.h"
 
 #include <sodium.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_secret.c: key memory and derivation. */
 #include "vault/secret.h"
+#include "wire/digest.h"
 
 #include <signal.h>
 #include <string.h>

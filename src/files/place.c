@@ -26,14 +26,19 @@ time_there(int target)
 	struct timespec began = { 0 }, now = { 0 };
 	struct stat st;
 
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &began);
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		began = st.st_ctim;
+	else
+		(void)clock_gettime(CLOCK_REALTIME_COARSE, &began);
+	/* Files may be dated finer than this clock ticks, and those made until
+	 * its next tick then get the time of the last one (Linux 6.13). */
 	for (int i = 0; i < 20; i++) {
 		(void)nanosleep(&step, NULL);
 		(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
 		if (place_before(&began, &now))
 			break;
 	}
-	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ctim : began;
+	return began;
 }
 
 /* How many directories may be kept open, beyond those in use. */

@@ -21,6 +21,16 @@ sub figure {
 	$where{$name} = \@places;
 }
 
+# Known, and why.
+my %others_signature = (on_access => 'libmicrohttpd calls it');
+my %known_circle = (
+	'link/zcopy_commit link/zcopy_heal link/zcopy_pull' =>
+	    'a commit that meets another pulls, and a pull may heal by a commit',
+	'factor/factor factor/lost factor/phone factor/phone_code ' .
+	    'factor/seckeys factor/seckeys_prove factor/totp' =>
+	    'the table of ways asks each, and each asks what the others allow',
+);
+
 my @files = sort grep { -f } glob 'src/*/*.[ch]';
 die "figures: run it at the root of the tree\n" unless @files;
 
@@ -46,6 +56,7 @@ sub count_parameters {
 	my ($inside) = @_;
 	$inside =~ s/\s+/ /g;
 	return 0 if $inside =~ /^ ?(void)? ?$/;
+	$inside =~ s/, ?\.\.\. ?$//; # what a format asks for
 	my ($depth, $n) = (0, 1);
 	for my $c (split //, $inside) {
 		$depth++ if $c eq '(' || $c eq '[';
@@ -144,7 +155,8 @@ sub functions_that {
 my @long = functions_that(sub { $_[0]{lines} > 60 },
     sub { "$_[0]{lines} lines" });
 figure('functions above 60 lines', scalar @long, 0, @long);
-my @wide = functions_that(sub { $_[0]{parameters} > 6 },
+my @wide = functions_that(
+    sub { $_[0]{parameters} > 6 && !$others_signature{$_[0]{name}} },
     sub { "$_[0]{parameters} parameters" });
 figure('functions of more than 6 parameters', scalar @wide, 0, @wide);
 
@@ -226,6 +238,7 @@ sub visit {
 }
 no warnings 'recursion';
 for (@objects) { visit($_) unless exists $index{$_} }
+@circles = grep { !$known_circle{$_} } @circles;
 figure('circles between files', scalar @circles, 0, sort @circles);
 
 # ---- what came of it ----

@@ -164,6 +164,8 @@ scripts() {
 deep=no
 [ "${1-}" != deep ] || deep=yes
 check layers tools/layers.sh
+check 'names, sizes, contracts, circles' perl tools/figures.pl
+check 'nothing unused' perl tools/unused.pl
 check 'no vault in aumbryd' no_vault_in_daemon
 check docs/ERRORS.md errors_fresh
 check 'docs and commands' sh tools/docs-check.sh

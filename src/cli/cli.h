@@ -109,6 +109,7 @@ struct cli_repo {
 	int lock; /* of a copy that is made for one command, or -1 */
 };
 
+/* For OWN, of one whose lock is -1 and all else zeros. */
 void cli_repo_free(struct cli_repo *r);
 /* Only the folder, and this home's copy of it. */
 MUST_CHECK int cli_folder(struct cli *cli, struct cli_repo *r, struct err *e);
@@ -123,7 +124,9 @@ struct cli_view {
 	struct source *src;
 };
 
+/* For OWN, of one whose repo.lock is -1. */
 void cli_view_free(struct cli_view *v);
+/* errors: those of cli_repo; what it cannot read of them stands in out->list. */
 MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 /* snapshot_find; says which newer ones "latest" passed over. */
 MUST_CHECK int cli_pick_id(const struct cli *cli, const struct snapshot_list *l,
@@ -140,7 +143,9 @@ struct cli_account {
 	struct remote *remote; /* of that one */
 };
 
+/* For OWN. */
 void cli_account_free(struct cli_account *a);
+/* errors: not-signed-in; those of cli_self. */
 MUST_CHECK int cli_account(
     struct cli *cli, struct cli_account *out, struct err *e);
 
@@ -248,6 +253,7 @@ struct cli_picked {
 	struct buf path;
 };
 
+/* For OWN. */
 void cli_picked_free(struct cli_picked *p);
 
 /*
@@ -265,14 +271,13 @@ struct pair_request;
 /* A line, or an object, on standard output. */
 void cli_print_request(const struct cli *cli, const struct pair_request *r);
 
-/* The row of --timeout, and what it says; NULL gives 5 minutes. errors:
- * bad-usage. */
+/* The row of --timeout. */
 #define CLI_TIMEOUT(type, field) \
 	{ \
 		"timeout", CMD_TEXT, offsetof(type, field), "SPAN", \
 		    "how long to wait; 5min unless given" \
 	}
-
+/* What it says; NULL gives 5 minutes. errors: bad-usage. */
 MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 
 /* What a person calls a thing, as it was typed, in the one form that is kept

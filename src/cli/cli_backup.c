@@ -5,7 +5,6 @@
 #include "backup/backup.h"
 #include "base/version.h"
 #include "base/file.h"
-#include "base/now.h"
 #include "base/stop.h"
 #include "client/self_seen.h"
 

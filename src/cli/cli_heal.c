@@ -2,7 +2,6 @@
 /* cli_heal.c: aumbry repair --after-server-restore. */
 #include "cli/cli.h"
 
-#include "base/text.h"
 #include "client/self_zones.h"
 #include "vault/ptable.h"
 
@@ -45,9 +44,10 @@ admit_folder(struct cli *cli, struct ward *w, struct err *e)
 	const struct depot_local_repo *f = w->folder.folder;
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
 		struct patient *p = &w->list[w->n];
-		if (zcopy_open(&f->writer, w->folder.local, f->depot,
-			i == 0 ? &f->backup : &f->keychain, list[i], &p->own,
-			e) < 0)
+		if (zcopy_open(&f->writer,
+			&(struct zcopy_of){ w->folder.local, f->depot,
+			    i == 0 ? &f->backup : &f->keychain, list[i] },
+			&p->own, e) < 0)
 			return -1;
 		p->zone = p->own;
 		w->n++;
@@ -74,8 +74,10 @@ admit(struct cli *cli, struct ward *w, struct err *e)
 		struct patient *p = &w->list[w->n];
 		if (id_zero(&s->zones[c]))
 			continue;
-		if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[c],
-			(enum category)c, &p->own, e) < 0)
+		if (zcopy_open(&s->writer,
+			&(struct zcopy_of){ s->local, s->depot, &s->zones[c],
+			    (enum category)c },
+			&p->own, e) < 0)
 			return -1;
 		p->zone = p->own;
 		w->n++;

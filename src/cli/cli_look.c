@@ -4,7 +4,6 @@
 
 #include "backup/include.h"
 #include "backup/tree.h"
-#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>

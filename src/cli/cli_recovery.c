@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "client/self_circle.h"
-#include "client/self_zones.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,11 +3,9 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
-#include "base/text.h"
 #include "client/known.h"
 #include "client/self_settle.h"
 #include "client/self_zones.h"
-#include "join/pair.h"
 #include "client/password.h"
 
 #include <stdarg.h>

@@ -3,7 +3,6 @@
 #include "cli/cli_show.h"
 
 #include "base/now.h"
-#include "base/stop.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@ struct cli_show {
 	bool terminal, drawn;
 };
 
+/* From now on; draws nothing yet. */
 void cli_show_begin(struct cli_show *s, const struct cli *cli);
 /* Is it time to say something? */
 bool cli_show_due(struct cli_show *s);

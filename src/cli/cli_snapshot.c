@@ -2,10 +2,6 @@
 /* cli_snapshot.c: aumbry snapshot, ls, cat, find: looking at backups. */
 #include "cli/cli_snapshot.h"
 
-#include "backup/include.h"
-#include "backup/tree.h"
-#include "base/text.h"
-
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

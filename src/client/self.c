@@ -135,8 +135,10 @@ self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
 		.refresh = refresh,
 		.ctx = s,
 		.lock = &s->lock };
-	if (zcopy_open(&s->writer, s->local, s->depot, &s->circle.state_zone,
-		CATEGORY_STATE, &s->state, e) < 0)
+	if (zcopy_open(&s->writer,
+		&(struct zcopy_of){
+		    s->local, s->depot, &s->circle.state_zone, CATEGORY_STATE },
+		&s->state, e) < 0)
 		return -1;
 	*out = TAKE(s);
 	return 0;

@@ -50,8 +50,10 @@ renew_heads(struct self *s, struct err *e)
 		OWN(zcopy_free) struct zcopy *z = NULL;
 		if (id_zero(&s->zones[c]))
 			continue;
-		if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[c],
-			(enum category)c, &z, e) < 0 ||
+		if (zcopy_open(&s->writer,
+			&(struct zcopy_of){ s->local, s->depot, &s->zones[c],
+			    (enum category)c },
+			&z, e) < 0 ||
 		    renew_head(s, z, e) < 0)
 			return -1;
 	}

@@ -60,8 +60,9 @@ part_open(struct repo *r, enum category c, const struct repo_from *from,
 	const struct id *zone = from->zones[c];
 	struct repo_part *p = &r->parts[c];
 
-	if (zcopy_open(&r->self, from->local, r->depot, zone, c, &p->zone, e) <
-	    0)
+	if (zcopy_open(&r->self,
+		&(struct zcopy_of){ from->local, r->depot, zone, c }, &p->zone,
+		e) < 0)
 		return -1;
 	p->names = keyring_names(r->self.keyring, c);
 	if (p->names == NULL)

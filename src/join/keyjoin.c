@@ -237,8 +237,10 @@ check_heads(struct self *s, struct err *e)
 		for (size_t j = 0; j < seen.n; j++) {
 			OWN(zcopy_free) struct zcopy *z = NULL;
 			const struct self_seen_zone *x = &seen.zones[j];
-			if (zcopy_open(&s->writer, s->local, s->depot, &x->zone,
-				x->category, &z, e) < 0)
+			if (zcopy_open(&s->writer,
+				&(struct zcopy_of){
+				    s->local, s->depot, &x->zone, x->category },
+				&z, e) < 0)
 				return -1;
 			zcopy_expect(z, x->seq, &x->hash);
 			if (zcopy_pull(z, 0, e) < 0)

@@ -184,8 +184,10 @@ put_heads(struct self *s, struct buf *out, struct err *e)
 		    c == CATEGORY_STATE ? s->circle.state_zone : s->zones[c];
 		if (id_zero(&zone))
 			continue;
-		if (zcopy_open(&s->writer, s->local, s->depot, &zone,
-			(enum category)c, &z, e) < 0 ||
+		if (zcopy_open(&s->writer,
+			&(struct zcopy_of){
+			    s->local, s->depot, &zone, (enum category)c },
+			&z, e) < 0 ||
 		    zcopy_pull(z, 0, e) < 0)
 			return -1;
 		struct head h = zcopy_head(z);

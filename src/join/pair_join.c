@@ -190,8 +190,10 @@ check_heads(struct self *s, struct scan *p, struct err *e)
 		struct digest hash = digest_take(p);
 		if (!scan_ok(p) || !category_known(c))
 			return relay_malformed(e);
-		if (zcopy_open(&s->writer, s->local, s->depot, &zone,
-			(enum category)c, &z, e) < 0)
+		if (zcopy_open(&s->writer,
+			&(struct zcopy_of){
+			    s->local, s->depot, &zone, (enum category)c },
+			&z, e) < 0)
 			return -1;
 		zcopy_expect(z, seq, &hash);
 		if (zcopy_pull(z, 0, e) < 0)

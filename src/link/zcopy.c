@@ -13,19 +13,18 @@ zcopy_unlock(pthread_mutex_t **m)
 }
 
 int
-zcopy_open(const struct zcopy_self *self, struct local *local,
-    struct depot *depot, const struct id *zone, enum category c,
+zcopy_open(const struct zcopy_self *self, const struct zcopy_of *of,
     struct zcopy **out, struct err *e)
 {
 	OWN(zcopy_free) struct zcopy *z = mem_new(sizeof *z);
 
 	z->self = self;
-	z->local = local;
-	z->depot = depot;
-	z->zone = *zone;
-	z->category = c;
+	z->local = of->local;
+	z->depot = of->depot;
+	z->zone = *of->zone;
+	z->category = of->category;
 	(void)pthread_mutex_init(&z->own_lock, NULL);
-	if (local_zone_get(local, zone, &z->at, e) < 0)
+	if (local_zone_get(of->local, of->zone, &z->at, e) < 0)
 		return -1;
 	if (z->at.head.seq > 0)
 		head_hash(&z->at.head, &z->hash);

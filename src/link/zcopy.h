@@ -36,10 +36,17 @@ struct zcopy_self {
 
 struct zcopy;
 
-/* zone  id of the zone; it may not exist on the server yet. */
-MUST_CHECK int zcopy_open(const struct zcopy_self *self, struct local *local,
-    struct depot *depot, const struct id *zone, enum category c,
-    struct zcopy **out, struct err *e);
+/* What a copy is of, and where it is kept. */
+struct zcopy_of {
+	struct local *local;
+	struct depot *depot;
+	const struct id *zone; /* it may not exist on the server yet */
+	enum category category;
+};
+
+/* The copy as it was left; nothing is asked. It keeps all that it is given. */
+MUST_CHECK int zcopy_open(const struct zcopy_self *self,
+    const struct zcopy_of *of, struct zcopy **out, struct err *e);
 void zcopy_free(struct zcopy **z);
 
 /* What it is a copy of, and the seq of the newest head taken in. */

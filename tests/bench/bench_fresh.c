@@ -128,8 +128,10 @@ make_zone(const char *dir, struct depot_local_repo *r, size_t n, size_t size)
 	struct err e;
 
 	must(local_open(state, &local, &e), &e);
-	must(zcopy_open(&r->writer, local, r->depot, &r->backup,
-		 CATEGORY_BACKUP, &z, &e),
+	must(zcopy_open(&r->writer,
+		 &(struct zcopy_of){
+		     local, r->depot, &r->backup, CATEGORY_BACKUP },
+		 &z, &e),
 	    &e);
 	for (size_t done = 0; done < n; done += LIMIT_COMMIT_RECORDS) {
 		for (size_t i = 0; i < LIMIT_COMMIT_RECORDS; i++) {
@@ -175,8 +177,10 @@ pull(const char *dir, struct depot_local_repo *r, const char *frames)
 	double cpu = cpu_s();
 	int64_t start = now_mono_ns();
 	must(local_open(state, &local, &e), &e);
-	must(zcopy_open(&r->writer, local, &depot.base, &r->backup,
-		 CATEGORY_BACKUP, &z, &e),
+	must(zcopy_open(&r->writer,
+		 &(struct zcopy_of){
+		     local, &depot.base, &r->backup, CATEGORY_BACKUP },
+		 &z, &e),
 	    &e);
 	must(zcopy_pull(z, 0, &e), &e);
 	double s = (double)(now_mono_ns() - start) / 1e9;

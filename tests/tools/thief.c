@@ -344,8 +344,9 @@ vandalise(struct self *s, enum category k, struct change *c,
 	if (self_state(s, e) < 0)
 		return -1;
 	s->zones[CATEGORY_STATE] = s->circle.state_zone;
-	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
-		0 ||
+	if (zcopy_open(&s->writer,
+		&(struct zcopy_of){ s->local, s->depot, &s->zones[k], k }, &z,
+		e) < 0 ||
 	    zcopy_pull(z, 0, e) < 0)
 		return -1;
 	if (heals)
@@ -446,8 +447,9 @@ garbage(struct self *s, const char *word, struct err *e)
 	if (self_state(s, e) < 0)
 		return -1;
 	s->zones[CATEGORY_STATE] = s->circle.state_zone;
-	if (zcopy_open(&s->writer, s->local, s->depot, &s->zones[k], k, &z, e) <
-		0 ||
+	if (zcopy_open(&s->writer,
+		&(struct zcopy_of){ s->local, s->depot, &s->zones[k], k }, &z,
+		e) < 0 ||
 	    zcopy_pull(z, 0, e) < 0 || zcopy_each(z, 0, note_id, &g, e) < 0)
 		return -1;
 	for (size_t i = 0; i < g.n; i++) {

@@ -161,8 +161,10 @@ open_copy(struct world *w, int i)
 		.inner = w->repo->depot };
 	assert_return_code(local_open(buf_text(&path), &w->local[i], &e), 0);
 	assert_return_code(
-	    zcopy_open(&w->repo->writer, w->local[i], &w->depot[i].base,
-		&w->repo->backup, CATEGORY_BACKUP, &w->z[i], &e),
+	    zcopy_open(&w->repo->writer,
+		&(struct zcopy_of){ w->local[i], &w->depot[i].base,
+		    &w->repo->backup, CATEGORY_BACKUP },
+		&w->z[i], &e),
 	    0);
 }
 

@@ -163,7 +163,7 @@ figure('functions of more than 6 parameters', scalar @wide, 0, @wide);
 my @bare = grep { !$_->{contract} } @protos;
 my @fallible = grep { $_->{fallible} } @bare;
 figure('prototypes without a contract, percent',
-    sprintf('%.1f', 100 * @bare / @protos), 5,
+    sprintf('%.1f', 100 * @bare / @protos), 1,
     map { "$_->{path}:$_->{line}: $_->{name}" } @bare);
 figure('fallible prototypes without a contract', scalar @fallible, 0,
     map { "$_->{path}:$_->{line}: $_->{name}" } @fallible);
@@ -240,6 +240,33 @@ no warnings 'recursion';
 for (@objects) { visit($_) unless exists $index{$_} }
 @circles = grep { !$known_circle{$_} } @circles;
 figure('circles between files', scalar @circles, 0, sort @circles);
+
+# ---- prefixes ----
+
+# What a file exports begins with its name, or with the first words of that, or
+# with the name of its folder; or with one of these, which are its own too.
+my %also = (
+	'base/buf' => 'be16 be32 be64 bytes mem', 'base/file' => 'fd',
+	'store/db' => 'tx', 'store/db_stmt' => 'stmt tx',
+	'wire/change' => 'commit frame', 'wire/digest' => 'mac',
+	'wire/digest_shared' => 'hkdf mac', 'http/http_message' => 'response',
+	'wire/circle_form' => 'device escrow key_change recovery',
+	'escrow/ward' => 'wards', 'disclose/outdir' => 'outfile',
+);
+my @off;
+for my $o (sort keys %$defined) {
+	my ($folder, $file) = $o =~ m{obj/src/([^/]+)/(.*)\.o$} or next;
+	my @own = ($folder, split ' ', $also{"$folder/$file"} || '');
+	for (my $p = $file; $p ne ''; $p = $p =~ /^(.*)_[^_]*$/ ? $1 : '') {
+		push @own, $p;
+	}
+	for my $name (sort keys %{$defined->{$o}}) {
+		next if $name eq 'main' ||
+		    grep { $name eq $_ || index($name, "${_}_") == 0 } @own;
+		push @off, "src/$folder/$file.c: $name";
+	}
+}
+figure('exported names without their prefix', scalar @off, 0, @off);
 
 # ---- what came of it ----
 

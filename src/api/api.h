@@ -53,10 +53,10 @@ server_call_fn freshpins_set;
 server_call_fn protections_show, protections_escrow, protections_release_key;
 server_then_fn protections_escrow_then;
 /* release.c: keys from the escrow, and its journal. */
-server_call_fn release_nonce, release_keys, release_journal;
-server_then_fn release_nonce_then, release_keys_then, release_journal_then;
-server_call_fn recoveries_collect;
-server_then_fn recoveries_collect_then;
+server_call_fn releases_nonce, releases_keys, releases_journal;
+server_then_fn releases_nonce_then, releases_keys_then, releases_journal_then;
+server_call_fn releases_collect;
+server_then_fn releases_collect_then;
 /* recoverykeys.c: an account's recovery keys, for its devices. */
 server_call_fn recoverykeys_list, recoverykeys_half, recoverykeys_stage;
 /* recoveries_begin.c, recoveries.c: who has lost every device; devices stop or

@@ -29,7 +29,7 @@
 #define WATCH_FD 3
 #define START_MS 10000 /* a token may be slow to open */
 
-struct escrow_child {
+struct daemon_escrow {
 	char *program, *dir, *socket;
 	uid_t uid; /* its own; or ours */
 	gid_t gid;
@@ -40,7 +40,7 @@ struct escrow_child {
 };
 
 static void
-child_free(struct escrow_child **c)
+child_free(struct daemon_escrow **c)
 {
 	if (*c == NULL)
 		return;
@@ -54,7 +54,7 @@ child_free(struct escrow_child **c)
 
 /* The program beside ours. */
 static int
-find_program(struct escrow_child *c, struct err *e)
+find_program(struct daemon_escrow *c, struct err *e)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -73,7 +73,7 @@ find_program(struct escrow_child *c, struct err *e)
 }
 
 static int
-find_user(struct escrow_child *c, const struct config *conf, struct err *e)
+find_user(struct daemon_escrow *c, const struct config *conf, struct err *e)
 {
 	c->uid = geteuid();
 	c->gid = getegid();
@@ -100,7 +100,7 @@ find_user(struct escrow_child *c, const struct config *conf, struct err *e)
 }
 
 static bool
-answers(const struct escrow_child *c)
+answers(const struct daemon_escrow *c)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	OWN(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -112,7 +112,7 @@ answers(const struct escrow_child *c)
 
 /* What the child does before it is the other program; never returns. */
 static void
-become(const struct escrow_child *c)
+become(const struct daemon_escrow *c)
 {
 	const struct group *group = getgrgid(c->server.gid);
 	char allow[24];
@@ -144,7 +144,7 @@ become(const struct escrow_child *c)
 /* What is left of root: it starts the escrow again when that has died, and
  * ends it when aumbryd has gone. Never returns. */
 static void
-watch(const struct escrow_child *c, int held)
+watch(const struct daemon_escrow *c, int held)
 {
 	const int64_t began = now_mono_ns();
 	sigset_t set;
@@ -184,7 +184,7 @@ watch(const struct escrow_child *c, int held)
 }
 
 static int
-begin(struct escrow_child *c, struct err *e)
+begin(struct daemon_escrow *c, struct err *e)
 {
 	int ends[2] = { -1, -1 };
 
@@ -202,7 +202,7 @@ begin(struct escrow_child *c, struct err *e)
 }
 
 static int
-run(struct escrow_child *c, struct err *e)
+run(struct daemon_escrow *c, struct err *e)
 {
 	const struct timespec pause = { 0, 10 * 1000000L };
 	int64_t until = now_mono_ns() / 1000000 + START_MS;
@@ -227,7 +227,7 @@ run(struct escrow_child *c, struct err *e)
 
 /* Its folder, which its user owns. */
 static int
-make_dir(const struct escrow_child *c, struct err *e)
+make_dir(const struct daemon_escrow *c, struct err *e)
 {
 	if (file_mkdirs(c->dir, 0700, e) < 0)
 		return -1;
@@ -237,10 +237,10 @@ make_dir(const struct escrow_child *c, struct err *e)
 }
 
 int
-escrow_child_start(const char *data, const struct config *conf,
-    const struct daemon_user *server, struct escrow_child **out, struct err *e)
+daemon_escrow_start(const char *data, const struct config *conf,
+    const struct daemon_user *server, struct daemon_escrow **out, struct err *e)
 {
-	OWN(child_free) struct escrow_child *c = mem_new(sizeof *c);
+	OWN(child_free) struct daemon_escrow *c = mem_new(sizeof *c);
 	const struct sockaddr_un room;
 
 	c->held = -1;
@@ -259,8 +259,8 @@ escrow_child_start(const char *data, const struct config *conf,
 		return err_set(e, ERR_CONFLICT,
 		    "an escrow answers at %s already", c->socket);
 	if (run(c, e) < 0) {
-		struct escrow_child *ended = TAKE(c);
-		escrow_child_stop(&ended);
+		struct daemon_escrow *ended = TAKE(c);
+		daemon_escrow_stop(&ended);
 		return -1;
 	}
 	*out = TAKE(c);
@@ -268,7 +268,7 @@ escrow_child_start(const char *data, const struct config *conf,
 }
 
 bool
-escrow_child_died(struct escrow_child *c)
+daemon_escrow_died(struct daemon_escrow *c)
 {
 	int status;
 	struct err e = { 0 };
@@ -289,7 +289,7 @@ escrow_child_died(struct escrow_child *c)
 }
 
 void
-escrow_child_stop(struct escrow_child **c)
+daemon_escrow_stop(struct daemon_escrow **c)
 {
 	if (*c == NULL)
 		return;

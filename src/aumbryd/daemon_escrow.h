@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-struct escrow_child;
+struct daemon_escrow;
 
 /*
  * Start it and wait until it answers at the socket of the configuration.
@@ -26,9 +26,10 @@ struct escrow_child;
  * errors  bad-usage: a user of its own needs an absolute folder, which aumbryd
  *         need not own, and a server that is neither root nor that user; not-found: no such user or program.
  */
-MUST_CHECK int escrow_child_start(const char *data, const struct config *c,
-    const struct daemon_user *server, struct escrow_child **out, struct err *e);
+MUST_CHECK int daemon_escrow_start(const char *data, const struct config *c,
+    const struct daemon_user *server, struct daemon_escrow **out,
+    struct err *e);
 /* It has ended by itself: start it again. False when it is another child's. */
-bool escrow_child_died(struct escrow_child *c);
+bool daemon_escrow_died(struct daemon_escrow *c);
 /* SIGTERM, and wait for its end. */
-void escrow_child_stop(struct escrow_child **c);
+void daemon_escrow_stop(struct daemon_escrow **c);

@@ -119,7 +119,7 @@ run_init(void *line, const void *options, struct err *e)
 	OWN(mem_free) char *keys = file_join(o->data, "keys");
 	OWN(mem_free) char *conf = file_join(o->data, DAEMON_CONFIG);
 	OWN(buf_free) struct buf url = { 0 };
-	OWN(escrow_child_stop) struct escrow_child *child = NULL;
+	OWN(daemon_escrow_stop) struct daemon_escrow *child = NULL;
 	uint8_t opaque[OPSRV_KEYS];
 	struct daemon_user user;
 
@@ -141,7 +141,7 @@ run_init(void *line, const void *options, struct err *e)
 	if (daemon_user_find(o->data, &c, &user, e) < 0)
 		return -1;
 	if (o->with_escrow &&
-	    escrow_child_start(o->data, &c, &user, &child, e) < 0)
+	    daemon_escrow_start(o->data, &c, &user, &child, e) < 0)
 		return -1;
 	if (o->escrow != NULL || o->with_escrow) {
 		uint8_t key[SIG_PK_BYTES];

@@ -93,7 +93,7 @@ sweep(struct server *s)
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
 static void
 serve_until_told(
-    struct server *s, struct escrow_child *child, const sigset_t *set)
+    struct server *s, struct daemon_escrow *child, const sigset_t *set)
 {
 	const struct timespec pause = { LOOK_S, 0 };
 	int64_t swept_ns = now_mono_ns();
@@ -103,7 +103,7 @@ serve_until_told(
 		if (sig == SIGTERM || sig == SIGINT)
 			return;
 		if (sig == SIGCHLD)
-			(void)escrow_child_died(child);
+			(void)daemon_escrow_died(child);
 		if (sig >= 0 || errno != EAGAIN ||
 		    (!room_full(s->room) &&
 			now_mono_ns() - swept_ns < SWEEP_S * 1000000000LL))
@@ -143,7 +143,7 @@ hold_signals(sigset_t *set)
 /* What root alone can do comes first: the lock, an escrow's child. */
 static int
 settle_in(const struct serve *o, struct server *s, int lock,
-    struct escrow_child **child, struct err *e)
+    struct daemon_escrow **child, struct err *e)
 {
 	struct daemon_user user;
 
@@ -152,7 +152,7 @@ settle_in(const struct serve *o, struct server *s, int lock,
 	if (user.drops && fchown(lock, user.uid, user.gid) < 0)
 		return err_sys(e, "the lock of %s", o->data);
 	return (o->with_escrow &&
-		   escrow_child_start(o->data, &s->config, &user, child, e) <
+		   daemon_escrow_start(o->data, &s->config, &user, child, e) <
 		       0) ||
 		daemon_load_keys(o->data, s, e) < 0 ||
 		daemon_user_become(&user, e) < 0 ||
@@ -199,7 +199,7 @@ run_serve(void *line, const void *options, struct err *e)
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
-	OWN(escrow_child_stop) struct escrow_child *child = NULL;
+	OWN(daemon_escrow_stop) struct daemon_escrow *child = NULL;
 	sigset_t set;
 
 	(void)line;

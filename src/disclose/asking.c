@@ -18,7 +18,7 @@
 #define WAIT_S 60 /* for the escrow's answer */
 
 void
-asked_free(struct asked *a)
+asking_free(struct asked *a)
 {
 	buf_free(&a->line);
 	buf_free(&a->why);

@@ -24,7 +24,7 @@ struct asked {
 };
 
 /* For OWN. */
-void asked_free(struct asked *a);
+void asking_free(struct asked *a);
 
 /*
  * Have the disclosure written into the escrow's journal, and then get the keys

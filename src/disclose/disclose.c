@@ -26,7 +26,7 @@ disclosing_free(struct disclosing *d)
 	if (d->made)
 		outdir_drop(d->o->to, OUTDIR_WORK);
 	findings_free(&d->findings);
-	asked_free(&d->asked);
+	asking_free(&d->asked);
 	holding_free(&d->holding);
 }
 

@@ -7,7 +7,7 @@
 #include "server/gateway.h"
 #include "server/geoip.h"
 #include "server/keys.h"
-#include "server/opaque_server.h"
+#include "server/opsrv.h"
 #include "server/room.h"
 #include "store/account.h"
 #include "store/usage.h"

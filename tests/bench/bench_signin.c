@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_signin.c: what a sign-in costs the server, and the client. */
-#include "server/opaque_server.h"
+#include "server/opsrv.h"
 
 #include "base/now.h"
 #include "vault/opaque.h"

@@ -4,7 +4,7 @@
  * The first byte chooses a message; the others are laid over the genuine one
  * by XOR, so that an empty rest is the genuine message itself.
  */
-#include "server/opaque_server.h"
+#include "server/opsrv.h"
 #include "vault/opaque_test.h"
 
 #include <sodium.h>

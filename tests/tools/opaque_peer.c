@@ -15,7 +15,7 @@
  *     client-finish KE2                    ok KE3 SESSION-KEY EXPORT-KEY
  */
 #include "base/text.h"
-#include "server/opaque_server.h"
+#include "server/opsrv.h"
 #include "vault/opaque.h"
 
 #include <sodium.h>

@@ -2,7 +2,7 @@
 /* test_opaque.c: both halves of OPAQUE: vectors, production, and liars. */
 #include "vectors.h"
 
-#include "server/opaque_server.h"
+#include "server/opsrv.h"
 #include "vault/opaque_test.h"
 
 #include <sodium.h>

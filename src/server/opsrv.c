@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* opaque_server.c: answering registrations and logins. */
-#include "server/opaque_server.h"
+/* opsrv.c: answering registrations and logins. */
+#include "server/opsrv.h"
 
 #include <assert.h>
 #include <sodium.h>

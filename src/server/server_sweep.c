@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sweep.c: dropping what has expired, a few rows at a time. */
+/* server_sweep.c: dropping what has expired, a few rows at a time. */
 /*
  * Each step is a transaction of its own over an index, so that what a flood
  * left is swept beside all other writers, and not before them.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* release.c: keys of standard protection, from the escrow to who proved to be
+/* releases.c: keys of standard protection, from the escrow to who proved to be
  * the account's owner. */
 #include "api/api.h"
 
@@ -18,7 +18,7 @@
 
 /* May the escrow be asked for keys by whoever is signed in? */
 int
-release_nonce(struct tx *tx, struct call *c, struct err *e)
+releases_nonce(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(circle_free) struct circle circle = { 0 };
 
@@ -36,7 +36,7 @@ release_nonce(struct tx *tx, struct call *c, struct err *e)
 }
 
 int
-release_nonce_then(struct call *c, struct err *e)
+releases_nonce_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf nonce = { 0 };
 
@@ -83,7 +83,7 @@ session_way(struct tx *tx, const struct call *c, struct buf *way, struct err *e)
 
 /* The statement about the factor, its signature, and the envelopes. */
 int
-release_keys(struct tx *tx, struct call *c, struct err *e)
+releases_keys(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf ask = { 0 };
 	OWN(buf_free) struct buf sig = { 0 };
@@ -103,7 +103,7 @@ release_keys(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (!ok)
 		return 0;
-	if (release_nonce(tx, c, e) < 0 ||
+	if (releases_nonce(tx, c, e) < 0 ||
 	    jsonio_bytes(c->in, "ask", 0, &ask, e) < 0 ||
 	    jsonio_bytes(c->in, "sig", SIG_BYTES, &sig, e) < 0 ||
 	    escrow_ask_parse(buf_bytes(&ask), &a, e) < 0 ||
@@ -168,7 +168,7 @@ released_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-release_keys_then(struct call *c, struct err *e)
+releases_keys_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };
@@ -197,7 +197,7 @@ release_keys_then(struct call *c, struct err *e)
 /* ---- the journal ---- */
 
 int
-release_journal(struct tx *tx, struct call *c, struct err *e)
+releases_journal(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *since = http_query(c->q, "since");
 	uint64_t from = 0;
@@ -212,7 +212,7 @@ release_journal(struct tx *tx, struct call *c, struct err *e)
 
 /* Whole lines, as many as go into an answer; the rest is asked for next. */
 int
-release_journal_then(struct call *c, struct err *e)
+releases_journal_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf lines = { 0 };
 	OWN(buf_free) struct buf some = { 0 };
@@ -236,7 +236,7 @@ release_journal_then(struct call *c, struct err *e)
 /* ---- an operator's order, when its wait is over ---- */
 
 int
-recoveries_collect(struct tx *tx, struct call *c, struct err *e)
+releases_collect(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 
@@ -273,7 +273,7 @@ collected_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-recoveries_collect_then(struct call *c, struct err *e)
+releases_collect_then(struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf answer = { 0 };

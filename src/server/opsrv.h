@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* opaque_server.h: the server half of OPAQUE (RFC 9807). */
+/* opsrv.h: the server half of OPAQUE (RFC 9807). */
 /*
  * The context is empty and identities are the public keys, so that renaming an
  * account breaks nothing. A name nobody has gets a record made from a key of

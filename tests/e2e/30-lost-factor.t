@@ -27,7 +27,7 @@ ok 'and anew' at ana two-factor lost
 in_time() {
 	stop_server
 	# shellcheck disable=SC2034 # tap.sh reads it
-	SERVE="env FAKETIME=$1 LD_PRELOAD=$(faketime -f +1h printenv LD_PRELOAD)"
+	serve_at $1
 	start_server
 }
 late() {

@@ -128,17 +128,7 @@ token=$(sqlite3 -batch "$T/ana/state.db" \
 	"SELECT hex(value) FROM pair WHERE name = 'token'" |
 	perl -ne 'print pack("H*", $1) if /^.{16}([0-9A-F]{86})/')
 right=$(totp now)
-wrong=$(wrong_of "$right")
-for i in $(seq 200); do
-	[ "$i" -eq 1 ] || echo next
-	printf '%s\n' "url = $api/v1/factors/prove" insecure \
-		"header = \"Authorization: Bearer $token\"" \
-		"data = \"{\\\"method\\\":\\\"authenticator\\\",\\\"code\\\":\\\"$wrong\\\"}\""
-done >"$T/curl.cfg"
-curl -s -Z --parallel-max 50 -K "$T/curl.cfg" >"$T/guesses" 2>&1
-equal 'of 200 codes at once' 200 \
-	"$(grep -o '"code":"[a-z-]*"' "$T/guesses" | wc -l)"
-equal 'five are looked at' 5 "$(grep -o wrong-code "$T/guesses" | wc -l)"
+guesses "$api" "$token" authenticator "$(wrong_of "$right")"
 equal 'all others are too many' 195 \
 	"$(grep -o too-many-attempts "$T/guesses" | wc -l)"
 refused 'and the right one comes too late' 4 too-many-attempts \

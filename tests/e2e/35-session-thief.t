@@ -134,7 +134,7 @@ run at ana status
 stolen=$(token ana)
 gets 'a token serves' 200 GET /v1/zones
 stop_server
-SERVE="env FAKETIME=+16m LD_PRELOAD=$(faketime -f +16m printenv LD_PRELOAD)"
+serve_at +16m
 export SERVE
 start_server --listen "$(echo "$URL" | sed 's|https://||; s|/.*||')"
 is_refused 'for 15 minutes' session-expired GET /v1/zones

@@ -150,17 +150,7 @@ says 'a session alone has no code sent' step-up-required \
 ask 'DELETE FROM throttle'
 at ana step-up --with text >/dev/null 2>&1 </dev/null
 right=$(newest 8)
-wrong=$(wrong_of "$right")
-for i in $(seq 200); do
-	[ "$i" -eq 1 ] || echo next
-	printf '%s\n' "url = $api/v1/factors/prove" insecure \
-		"header = \"Authorization: Bearer $token\"" \
-		"data = \"{\\\"method\\\":\\\"text\\\",\\\"code\\\":\\\"$wrong\\\"}\""
-done >"$T/curl.cfg"
-curl -s -Z --parallel-max 50 -K "$T/curl.cfg" >"$T/guesses" 2>&1
-equal 'of 200 codes at once' 200 \
-	"$(grep -o '"code":"[a-z-]*"' "$T/guesses" | wc -l)"
-equal 'five are looked at' 5 "$(grep -o wrong-code "$T/guesses" | wc -l)"
+guesses "$api" "$token" text "$(wrong_of "$right")"
 refused 'and the right one comes too late' 4 too-many-attempts \
 	at ana step-up --with text --code "$right"
 

@@ -36,7 +36,7 @@ later() {
 	faketime -f +8d aumbry --home "$T/ana" --password-file "$PW" "$@"
 }
 stop_server
-SERVE="env FAKETIME=+8d LD_PRELOAD=$(faketime -f +8d printenv LD_PRELOAD)"
+serve_at +8d
 export SERVE
 start_server
 ok 'a week of silence is no error' later status

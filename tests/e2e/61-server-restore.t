@@ -133,7 +133,7 @@ later() {
 	faketime -f +1h aumbry --home "$T/ana" --password-file "$PW" "$@"
 }
 # Not faketime itself: it stays, and a signal would reach it alone.
-SERVE="env FAKETIME=+1h LD_PRELOAD=$(faketime -f +1h printenv LD_PRELOAD)"
+serve_at +1h
 export SERVE
 start_server
 refused 'an old entry is not taken' 1 clock-wrong \

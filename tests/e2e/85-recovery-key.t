@@ -123,7 +123,7 @@ refused '- nor put the older one out' 4 device-too-young \
 # Three days later.
 stop_server
 # shellcheck disable=SC2034 # tap.sh reads it
-SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
+serve_at +73h
 start_server
 later() {
 	device=$1

@@ -454,7 +454,7 @@ says '- which ana sees' '  bea .*will leave' with_new last recovery contact list
 ok '- until then her half counts' at bea recovery assist ana --drill
 stop_server
 # shellcheck disable=SC2034 # tap.sh reads it
-SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
+serve_at +73h
 start_server
 days_later() {
 	device=$1

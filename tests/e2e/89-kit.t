@@ -185,7 +185,7 @@ ok 'the kit is removed' with_new last recovery kit remove
 also '- later' 'takes force at'
 stop_server
 # shellcheck disable=SC2034 # tap.sh reads it
-SERVE="env FAKETIME=+73h LD_PRELOAD=$(faketime -f +73h printenv LD_PRELOAD)"
+serve_at +73h
 start_server
 later() {
 	device=$1

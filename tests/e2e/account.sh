@@ -120,3 +120,18 @@ page_walk() {
 	sed 's/^/# /' "$T/page.err"
 	return $ended
 }
+
+# guesses ADDRESS TOKEN METHOD CODE: 200 proofs at once; of the answers, in
+# $T/guesses, five may have been looked at.
+guesses() {
+	for i in $(seq 200); do
+		[ "$i" -eq 1 ] || echo next
+		printf '%s\n' "url = $1/v1/factors/prove" insecure \
+			"header = \"Authorization: Bearer $2\"" \
+			"data = \"{\\\"method\\\":\\\"$3\\\",\\\"code\\\":\\\"$4\\\"}\""
+	done >"$T/curl.cfg"
+	curl -s -Z --parallel-max 50 -K "$T/curl.cfg" >"$T/guesses" 2>&1
+	equal 'of 200 codes at once' 200 \
+		"$(grep -o '"code":"[a-z-]*"' "$T/guesses" | wc -l)"
+	equal 'five are looked at' 5 "$(grep -o wrong-code "$T/guesses" | wc -l)"
+}

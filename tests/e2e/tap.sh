@@ -179,6 +179,11 @@ faketime() {
 		LD_PRELOAD="/usr/\$LIB/faketime/libfaketime.so.1" "$@"
 }
 
+# serve_at SPAN: from its next start on the server's clock is that far off.
+serve_at() {
+	SERVE="env FAKETIME=$1 LD_PRELOAD=$(faketime -f +0 printenv LD_PRELOAD)"
+}
+
 # until_true SECONDS COMMAND…: try again until it succeeds or time is up.
 until_true() {
 	end=$(($(date +%s) + $1))

@@ -31,8 +31,19 @@ for manual in aumbry.1 aumbryd.8 aumbry-escrow.8; do
 	for name in $(rows "$program" | sed 's/ .*//' | sort -u); do
 		case $name in help | completion) continue ;; esac
 		grep -q "^\.It Cm $name\( \|\$\)" "docs/man/$manual" ||
-			echo "docs/man/$manual: $name is missing" >>"$bad"
+			echo "docs/man/$manual: no .It Cm $name tells of it" >>"$bad"
 	done
+done
+# The map has each folder, and the list of parsers each fuzzer.
+for folder in src/*/; do
+	folder=${folder#src/}
+	grep -q "^| \`${folder%/}\` |" ARCHITECTURE.md ||
+		echo "ARCHITECTURE.md: no row of layers has ${folder%/}" >>"$bad"
+done
+for fuzzer in tests/fuzz/fuzz_*.c; do
+	fuzzer=${fuzzer##*/fuzz_}
+	grep -q "| .*\<${fuzzer%.c}\> *|\|, *${fuzzer%.c} |\|${fuzzer%.c}," tests/fuzz/README.md ||
+		echo "tests/fuzz/README.md: no row has ${fuzzer%.c}" >>"$bad"
 done
 sed -n '/^static const struct cmd_option globals/,/^};/s/^[[:space:]]*{ "\([a-z-]*\)".*/\1/p' \
 	src/cli/cli.c >"$bad.globals"
@@ -61,7 +72,7 @@ done <"$bad.remedies"
 rm -f "$bad.remedies" "$bad.rows"
 
 # Files and functions that the documents name are there.
-git ls-files >"$bad.files" 2>/dev/null || find . -type f >"$bad.files"
+git ls-files --cached --others --exclude-standard >"$bad.files" 2>/dev/null || find . -type f >"$bad.files"
 quoted() { grep -o '`[^` ]*`' "$1" | tr -d '`' | sort -u; }
 for file in *.md docs/*.md tests/fuzz/README.md; do
 	quoted "$file" | grep -E '^[a-z0-9_./-]+\.(c|h|t|sh|pl|js|mjs|mk)$' |

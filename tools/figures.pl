@@ -241,6 +241,23 @@ for (@objects) { visit($_) unless exists $index{$_} }
 @circles = grep { !$known_circle{$_} } @circles;
 figure('circles between files', scalar @circles, 0, sort @circles);
 
+# What a file calls stands where it may look, whatever it includes.
+my @up;
+open my $laws, '-|', 'tools/layers.sh', 'list' or die "figures: layers.sh: $!\n";
+my %may = map { my ($f, $w) = /^(\S+): (.*)$/ or (); defined $f ? ($f => $w) : () } <$laws>;
+for my $o (@objects) {
+	my ($path) = $o =~ m{obj/(src/.*)\.o$};
+	my $allowed = $may{"$path.c"};
+	for my $name (sort keys %{$wanted->{$o} || {}}) {
+		my ($folder, $file) =
+		    ($home{$name} || '') =~ m{obj/src/([^/]+)/(.*)\.o$} or next;
+		next if grep { $_ eq $folder || $_ eq "$folder/$file.h" }
+		    split ' ', $allowed;
+		push @up, "$path.c: calls $name of src/$folder/$file.c";
+	}
+}
+figure('calls that point up', scalar @up, 0, @up);
+
 # ---- prefixes ----
 
 # What a file exports begins with its name, or with the first words of that, or

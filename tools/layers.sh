@@ -1,6 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# layers.sh: includes only point down, and each library has one home.
+# layers.sh [list]: includes only point down, and each library has one home.
+#
+# list: print what each file may use, "src/x/y.c: base wire …", and look at
+# nothing.
 set -eu
 cd "$(dirname "$0")/.."
 bad=$(mktemp)
@@ -75,7 +78,7 @@ for file in src/*/*.[ch]; do
 	[ -f "$file" ] || continue
 	layer=${file#src/} layer=${layer%%/*}
 	if ! allowed=$(may_use "$layer"); then
-		echo "$file: no such layer: $layer" >>"$bad"
+		echo "$file: $layer has no line in may_use of tools/layers.sh" >>"$bad"
 		continue
 	fi
 	case $file in
@@ -84,6 +87,10 @@ for file in src/*/*.[ch]; do
 	# Where a server has its database and blobs stands in aumbryd.conf.
 	src/disclose/holding.c) allowed="$allowed server/config.h" ;;
 	esac
+	if [ "${1-}" = list ]; then
+		echo "$file: $layer $allowed"
+		continue
+	fi
 	sed -n 's/^#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file" |
 		while read -r header; do
 			to=${header%%/*}
@@ -98,7 +105,17 @@ for file in src/*/*.[ch]; do
 		while read -r header; do
 			at_home "$header" "$file" ||
 				echo "$file: <$header> is at home elsewhere"
+			[ ! -f "src/$header" ] ||
+				echo "$file: <$header> is ours: \"$header\""
 		done >>"$bad"
+done
+
+# What no archive is made of is in no program.
+for layer in src/*/; do
+	layer=${layer#src/} layer=${layer%/}
+	grep -q "^[A-Z_]*LAYERS := .*\<$layer\>" Makefile ||
+		grep -q "src/$layer/" Makefile tools/wasm.mk ||
+		echo "src/$layer: no ..._LAYERS of the Makefile has it" >>"$bad"
 done
 
 if [ -s "$bad" ]; then

@@ -93,6 +93,11 @@ memcmp_at_home() {
 	calls memcmp "${folders[@]}"
 }
 
+# cmocka speaks TAP when it is told to. A test may be another one's file.
+tap() {
+	grep -LE 'CM_OUTPUT_TAP|#include "test_' tests/unit/test_*.c | { ! grep .; }
+}
+
 spdx() {
 	find src tests tools .ci -type f \( -name '*.[ch]' -o -name '*.sh' \
 		-o -name '*.t' -o -path '.ci/run' \) \
@@ -171,6 +176,7 @@ check docs/ERRORS.md errors_fresh
 check 'docs and commands' sh tools/docs-check.sh
 check 'banned functions' banned
 check 'changes are made once' changes_once
+check 'tests speak TAP' tap
 check 'license lines' spdx
 check 'memcmp in base alone' memcmp_at_home
 check clang-format formatted

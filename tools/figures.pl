@@ -163,7 +163,7 @@ figure('functions of more than 6 parameters', scalar @wide, 0, @wide);
 my @bare = grep { !$_->{contract} } @protos;
 my @fallible = grep { $_->{fallible} } @bare;
 figure('prototypes without a contract, percent',
-    sprintf('%.1f', 100 * @bare / @protos), 1,
+    sprintf('%.1f', 100 * @bare / @protos), 0,
     map { "$_->{path}:$_->{line}: $_->{name}" } @bare);
 figure('fallible prototypes without a contract', scalar @fallible, 0,
     map { "$_->{path}:$_->{line}: $_->{name}" } @fallible);

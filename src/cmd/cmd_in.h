@@ -16,6 +16,7 @@ const char *cmd_verb(const struct cmd_set *set, const struct cmd *c);
 const struct cmd_option *cmd_option_of(
     const struct cmd_option *options, size_t n, const char *name, size_t len);
 
+/* The set of that name, or NULL. */
 const struct cmd_set *cmd_set_of(const struct cmd_program *p, const char *name);
 /* The row of most words that these operands begin with; or NULL. */
 const struct cmd *cmd_row_of(

@@ -332,7 +332,8 @@ zsh(const struct cmd_program *p, FILE *to)
 	    "\tesac\n\t_describe -t words %s list\n"
 	    "\t[[ -z $files ]] || _files\n}\n"
 	    "if [[ $funcstack[1] = _%s ]]; then _%s \"$@\"\n"
-	    "else compdef _%s %s; fi\n",
+	    "elif (( $+functions[compdef] )); then compdef _%s %s\n"
+	    "else print -u2 'First: autoload -U compinit && compinit'; fi\n",
 	    p->name, p->name, p->name, p->name, p->name);
 }
 

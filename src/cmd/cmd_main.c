@@ -63,26 +63,36 @@ cmd_report(const struct cmd_line *l, const struct err *e)
 	return err_exit(e->code);
 }
 
-/* What is meant by a set's name and the words behind it, as far as they are
- * words of a command. */
+/* Append a set's name and the words behind it that are words of a command; how
+ * many there are. */
+static int
+known_words(
+    const struct cmd_set *set, char **args, int n_args, struct buf *words)
+{
+	int i;
+
+	buf_put_str(words, set->name);
+	for (i = 0; i < n_args; i++) {
+		OWN(buf_free) struct buf more = { 0 };
+		bool known = false;
+		buf_printf(&more, "%s %s", buf_text(words), args[i]);
+		for (const struct cmd *c = set->rows; c->name != NULL; c++)
+			known = known || cmd_under(c, buf_text(&more));
+		if (!known)
+			break;
+		buf_clear(words);
+		buf_put_bytes(words, buf_bytes(&more));
+	}
+	return i;
+}
+
 static void
 put_help(const struct cmd_program *p, const struct cmd_set *set, char **args,
     int n_args)
 {
 	OWN(buf_free) struct buf words = { 0 };
 
-	buf_put_str(&words, set->name);
-	for (int i = 0; i < n_args; i++) {
-		OWN(buf_free) struct buf more = { 0 };
-		bool known = false;
-		buf_printf(&more, "%s %s", buf_text(&words), args[i]);
-		for (const struct cmd *c = set->rows; c->name != NULL; c++)
-			known = known || cmd_under(c, buf_text(&more));
-		if (!known)
-			break;
-		buf_clear(&words);
-		buf_put_bytes(&words, buf_bytes(&more));
-	}
+	(void)known_words(set, args, n_args, &words);
 	cmd_help_on(p, set, buf_text(&words), stdout);
 }
 
@@ -91,20 +101,25 @@ static int
 run_help(struct cmd_line *l)
 {
 	const struct cmd_program *p = l->program;
+	OWN(buf_free) struct buf words = { 0 };
 	struct err e = { 0 };
+	int n = 0;
 
 	if (l->n_args == 0) {
 		cmd_help(p, stdout);
 		return 0;
 	}
 	const struct cmd_set *set = cmd_set_of(p, l->args[0]);
-	if (set == NULL) {
-		l->set = NULL;
+	if (set != NULL)
+		n = 1 + known_words(set, l->args + 1, l->n_args - 1, &words);
+	if (n < l->n_args) {
+		l->set = set;
+		l->cmd = NULL;
 		(void)err_set(
-		    &e, ERR_USAGE, "there is no command \"%s\"", l->args[0]);
+		    &e, ERR_USAGE, "there is no command \"%s\"", l->args[n]);
 		return cmd_report(l, &e);
 	}
-	put_help(p, set, l->args + 1, l->n_args - 1);
+	cmd_help_on(p, set, buf_text(&words), stdout);
 	return 0;
 }
 
@@ -167,8 +182,9 @@ run(struct cmd_line *l, int argc, char **argv)
 		put_help(p, l->set, l->args, l->n_args);
 		return 0;
 	}
+	const struct cmd *row = l->cmd;
 	int status = run_row(p, l, options);
-	cmd_options_free(l->cmd, &options);
+	cmd_options_free(row, &options);
 	return status;
 }
 

@@ -37,6 +37,10 @@ done
 says 'help on the commands of a kind' '^  key rotate +make another' \
 	aumbry help recovery key
 equal 'and no other' '' "$(grep '^  kit' "$T/out")"
+refused 'help on what is none of a kind' 2 bad-usage aumbry help recovery keys
+also 'which is named' 'no command "keys"'
+says 'of a line that is nearly whole' '^usage: aumbry restore ' \
+	aumbry restore latest:/x --to y --help
 
 # ---- what was meant ----
 
@@ -96,6 +100,9 @@ cat >"$T/fish" <<'END'
 $argv[1] completion fish | source
 complete -C (string join ' ' -- $argv) | cut -f 1
 END
+ok 'zsh says what must come first' zsh -f -c \
+	'source <(aumbry completion zsh)'
+also 'before completion' '^First: autoload -U compinit'
 # completed SHELL WORD…: what may stand in the place of the last word.
 completed() {
 	shell=$1

@@ -36,14 +36,17 @@ ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE"
 
 # ---- two at once on one home ----
 
-aumbry --home "$T/ana" --password-file "$PW" backup "$F" >"$T/first" 2>&1 &
+# It waits for its list of patterns, with the lock.
+mkfifo "$T/hold"
+aumbry --home "$T/ana" --password-file "$PW" backup --exclude-from - "$F" \
+	<"$T/hold" >"$T/first" 2>&1 &
 first=$!
+exec 9>"$T/hold"
 until_true 30 locked
-kill -STOP $first
 refused 'a second backup at the same time' 1 home-busy at ana backup "$F"
 also 'says what to do' '^Wait for it to end'
 ok 'reading is free meanwhile' at ana snapshot list
-kill -CONT $first
+exec 9>&-
 wait $first
 equal 'the first is not disturbed' 0 $?
 ok 'and the second may then run' at ana backup "$F"

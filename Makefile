@@ -140,7 +140,7 @@ check-asan:
 
 # Its shadow memory wants addresses that stay, hence setarch. What moves a clock
 # hides waits from it, so tests that do are left out.
-CLOCKED := $(shell grep -l 'faketime\|serve_at' tests/e2e/*.t)
+CLOCKED = $(shell grep -l 'faketime\|serve_at' tests/e2e/*.t)
 check-tsan:
 	@tools/setup.sh check
 	@$(MAKE) --no-print-directory MODE=tsan all archives tests

@@ -161,11 +161,11 @@ struct cli_things {
 MUST_CHECK int cli_find_id(struct remote *r, const struct cli_things *t,
     const char *start, struct id *out, struct err *e);
 
-/* Print what a call lists, in that field of its answer: each as a line of JSON
- * with --json, else by fn. */
+/* Print the account's things: each as a line of JSON with --json, else by fn.
+ * errors: those of cli_account. */
 typedef int cli_print_fn(const json_t *x, struct err *e);
-MUST_CHECK int cli_list(const struct cli *cli, struct remote *r,
-    const struct cli_things *t, cli_print_fn *fn, struct err *e);
+MUST_CHECK int cli_list(struct cli *cli, const struct cli_things *t,
+    cli_print_fn *fn, struct err *e);
 
 /* How a factor is proven: --with WAY --code CODE. */
 struct cli_proof {
@@ -188,6 +188,13 @@ struct fido_ask cli_key(struct cli *cli);
 		    offsetof(type, field) + offsetof(struct cli_proof, code), \
 		    "CODE", "its code, instead of being asked for it" \
 	}
+
+/* The options of a row that takes no others. */
+struct cli_proving {
+	struct cli_proof proof;
+};
+extern const struct cmd_option cli_proving_options[2];
+#define CLI_PROVING CMD_OPTIONS(cli_proving_options, struct cli_proving)
 
 /* For prove_factor: what is not given is asked on the terminal. */
 struct prove cli_asking(struct cli *cli, const struct cli_proof *p);
@@ -283,6 +290,9 @@ MUST_CHECK int cli_timeout(const char *text, unsigned *out, struct err *e);
 /* What a person calls a thing, as it was typed, in the one form that is kept
  * (NFC); lives as long as cli. */
 const char *cli_name(struct cli *cli, const char *typed);
+/* What this device is called: as given, or as the machine is. errors: bad-name. */
+MUST_CHECK int cli_device_name(
+    struct cli *cli, const char *given, const char **out, struct err *e);
 /* errors: bad-name. */
 MUST_CHECK int cli_check_name(const char *name, struct err *e);
 

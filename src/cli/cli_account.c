@@ -13,14 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void
-default_device_name(char out[static LIMIT_NAME_BYTES + 1])
-{
-	if (gethostname(out, LIMIT_NAME_BYTES) < 0 || out[0] == '\0')
-		(void)snprintf(out, LIMIT_NAME_BYTES, "computer");
-	out[LIMIT_NAME_BYTES] = '\0';
-}
-
 struct signup {
 	const char *invite, *device_name, *protection;
 	bool no_two_factor;
@@ -48,17 +40,13 @@ signup(void *line, const void *options, struct err *e)
 	const struct signup *o = options;
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
-	char name[LIMIT_NAME_BYTES + 1];
-
-	default_device_name(name);
 	struct self_signup a = { .dir = dir,
 		.url = cli->line.args[0],
 		.name = cli->line.args[1],
 		.invite = o->invite,
-		.no_two_factor = o->no_two_factor,
-		.device_name = cli_name(
-		    cli, o->device_name != NULL ? o->device_name : name) };
-	if (cli_check_name(a.device_name, e) < 0 ||
+		.no_two_factor = o->no_two_factor };
+
+	if (cli_device_name(cli, o->device_name, &a.device_name, e) < 0 ||
 	    protection_of(o->protection, &a, e) < 0)
 		return -1;
 	if (home_has_key(dir) && !self_founding(dir))
@@ -227,29 +215,21 @@ const struct cmd cli_signout[] = {
 
 /* ---- step-up, password ---- */
 
-struct proving {
-	struct cli_proof proof;
-};
-
 static int
 step_up(void *line, const void *options, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-	const struct proving *o = options;
+	const struct cli_proving *o = options;
 
 	return cli_account(line, &a, e) < 0
 	    ? -1
 	    : cli_prove(line, a.remote, &o->proof, e);
 }
 
-static const struct cmd_option proving_options[] = {
-	CLI_PROOF(struct proving, proof),
-};
-
 const struct cmd cli_step_up[] = {
 	{ "step-up", "",
 	    "prove the password, and a factor, for the next 5 minutes", step_up,
-	    CMD_OPTIONS(proving_options, struct proving) },
+	    CLI_PROVING },
 	{ 0 },
 };
 

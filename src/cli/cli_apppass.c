@@ -140,12 +140,8 @@ create_one(void *line, const void *options, struct err *e)
 static int
 list_all(void *line, const void *options, struct err *e)
 {
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-
 	(void)options;
-	return cli_account(line, &a, e) < 0
-	    ? -1
-	    : cli_list(line, a.remote, &passwords, print_one, e);
+	return cli_list(line, &passwords, print_one, e);
 }
 
 struct which {

@@ -57,10 +57,6 @@ struct approval {
 	const char *timeout;
 };
 
-struct removal {
-	struct cli_proof proof;
-};
-
 void
 cli_print_request(const struct cli *cli, const struct pair_request *r)
 {
@@ -434,7 +430,7 @@ device_rename(void *line, const void *options, struct err *e)
 static int
 device_remove(void *line, const void *options, struct err *e)
 {
-	const struct removal *o = options;
+	const struct cli_proving *o = options;
 	OWN(self_free) struct self *s = NULL;
 
 	return open_for(line, FOR_REMOVE, &s, e) < 0
@@ -446,9 +442,6 @@ static const struct cmd_option approve_options[] = {
 	{ "print-code", CMD_FLAG, offsetof(struct approval, print_code), NULL,
 	    "the code alone on standard output; asks nothing" },
 	CLI_TIMEOUT(struct approval, timeout),
-};
-static const struct cmd_option remove_options[] = {
-	CLI_PROOF(struct removal, proof),
 };
 
 const struct cmd cli_device[] = {
@@ -464,7 +457,7 @@ const struct cmd cli_device[] = {
 	    device_rename },
 	{ "device remove", "NAME|ID",
 	    "put a device out: it reads nothing new from now on", device_remove,
-	    CMD_OPTIONS(remove_options, struct removal) },
+	    CLI_PROVING },
 	{ "device adopt", "",
 	    "take over a home whose machine has become another one",
 	    device_adopt },

@@ -95,14 +95,10 @@ authenticator_add(void *line, const void *options, struct err *e)
 	return 0;
 }
 
-struct proving {
-	struct cli_proof proof;
-};
-
 static int
 authenticator_remove(void *line, const void *options, struct err *e)
 {
-	const struct proving *o = options;
+	const struct cli_proving *o = options;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *answer = NULL;
 
@@ -141,17 +137,13 @@ static const struct cmd_option add_options[] = {
 	    "write the secret into a new file, and show no QR code" },
 	CLI_PROOF(struct adding, proof),
 };
-static const struct cmd_option proving_options[] = {
-	CLI_PROOF(struct proving, proof),
-};
-
 const struct cmd cli_authenticator[] = {
 	{ "authenticator add", "", "show a secret for an app, as a QR code",
 	    authenticator_add, CMD_OPTIONS(add_options, struct adding) },
 	{ "authenticator confirm", "CODE",
 	    "its first code: from now on it counts", authenticator_confirm },
 	{ "authenticator remove", "", "take it away", authenticator_remove,
-	    CMD_OPTIONS(proving_options, struct proving) },
+	    CLI_PROVING },
 	{ 0 },
 };
 
@@ -322,7 +314,7 @@ two_factor_status(void *line, const void *options, struct err *e)
 
 static int
 set_two_factor(
-    struct cli *cli, const char *to, const struct proving *o, struct err *e)
+    struct cli *cli, const char *to, const struct cli_proving *o, struct err *e)
 {
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *answer = NULL;
@@ -348,9 +340,9 @@ two_factor_off(void *line, const void *options, struct err *e)
 const struct cmd cli_two_factor[] = {
 	{ "two-factor status", "", "is it on?", two_factor_status },
 	{ "two-factor on", "", "turn it on, with what is missing",
-	    two_factor_on, CMD_OPTIONS(proving_options, struct proving) },
+	    two_factor_on, CLI_PROVING },
 	{ "two-factor off", "", "turn it off: there can be no backup then",
-	    two_factor_off, CMD_OPTIONS(proving_options, struct proving) },
+	    two_factor_off, CLI_PROVING },
 	{ "two-factor lost", "",
 	    "no factor is at hand any more: begin a wait of 72 hours that "
 	    "everybody is told of",

@@ -176,27 +176,6 @@ create(struct cli *cli, struct self *s, const struct recovery_info *old,
 }
 
 static int
-find_kit(struct self *s, bool makes, struct recovery_info **list,
-    const struct recovery_info **old, struct err *e)
-{
-	size_t n;
-
-	if (recovery_all(s, list, &n, e) < 0)
-		return -1;
-	*old = cli_recovery_of(*list, n, RECOVERY_KIT);
-	if (makes && *old != NULL) {
-		(void)err_set(
-		    e, ERR_CONFLICT, "the account has a paper kit already");
-		return err_remedy(e, "Replace it: aumbry recovery kit rotate");
-	}
-	if (!makes && *old == NULL) {
-		(void)err_set(e, ERR_NOT_FOUND, "the account has no paper kit");
-		return err_remedy(e, "Make one: aumbry recovery kit create");
-	}
-	return 0;
-}
-
-static int
 make_kit(void *line, const struct cli_recovery *o, bool makes, struct err *e)
 {
 	OWN(self_free) struct self *s = NULL;
@@ -204,7 +183,7 @@ make_kit(void *line, const struct cli_recovery *o, bool makes, struct err *e)
 	const struct recovery_info *old;
 
 	return cli_recovery_open(line, &s, e) < 0 ||
-		find_kit(s, makes, &list, &old, e) < 0
+		cli_recovery_find(s, RECOVERY_KIT, makes, &list, &old, e) < 0
 	    ? -1
 	    : create(line, s, old, o, e);
 }
@@ -231,7 +210,7 @@ cli_kit_remove(void *line, const void *options, struct err *e)
 	uint64_t waits;
 
 	if (cli_recovery_open(line, &s, e) < 0 ||
-	    find_kit(s, false, &list, &old, e) < 0 ||
+	    cli_recovery_find(s, RECOVERY_KIT, false, &list, &old, e) < 0 ||
 	    cli_recovery_drop(line, s, old, &o->proof, &waits, e) < 0)
 		return -1;
 	cli_recovery_say(

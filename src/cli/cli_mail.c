@@ -59,19 +59,11 @@ confirm(
 	return 0;
 }
 
-struct proving {
-	struct cli_proof proof;
-};
-
 static int
 mail_list(void *line, const void *options, struct err *e)
 {
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-
 	(void)options;
-	return cli_account(line, &a, e) < 0
-	    ? -1
-	    : cli_list(line, a.remote, &addresses, print_address, e);
+	return cli_list(line, &addresses, print_address, e);
 }
 
 static int
@@ -90,7 +82,7 @@ static int
 mail_add(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
-	const struct proving *o = options;
+	const struct cli_proving *o = options;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	return cli_account(cli, &a, e) < 0
@@ -102,7 +94,7 @@ static int
 mail_remove(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
-	const struct proving *o = options;
+	const struct cli_proving *o = options;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	return cli_account(cli, &a, e) < 0
@@ -110,17 +102,13 @@ mail_remove(void *line, const void *options, struct err *e)
 	    : change(cli, a.remote, false, cli->line.args[0], &o->proof, e);
 }
 
-static const struct cmd_option proving_options[] = {
-	CLI_PROOF(struct proving, proof),
-};
-
 const struct cmd cli_mail[] = {
 	{ "mail list", "", "where notices go", mail_list },
 	{ "mail add", "ADDRESS", "send a code to an address", mail_add,
-	    CMD_OPTIONS(proving_options, struct proving) },
+	    CLI_PROVING },
 	{ "mail confirm", "CODE", "that code: from now on it counts",
 	    mail_confirm },
 	{ "mail remove", "ADDRESS", "send no more there", mail_remove,
-	    CMD_OPTIONS(proving_options, struct proving) },
+	    CLI_PROVING },
 	{ 0 },
 };

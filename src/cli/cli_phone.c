@@ -85,12 +85,8 @@ struct adding {
 static int
 phone_list(void *line, const void *options, struct err *e)
 {
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-
 	(void)options;
-	return cli_account(line, &a, e) < 0
-	    ? -1
-	    : cli_list(line, a.remote, &phones, print_phone, e);
+	return cli_list(line, &phones, print_phone, e);
 }
 
 static int
@@ -121,7 +117,7 @@ static int
 phone_remove(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
-	const struct adding *o = options;
+	const struct cli_proving *o = options;
 	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 
 	return cli_account(cli, &a, e) < 0
@@ -134,9 +130,6 @@ static const struct cmd_option add_options[] = {
 	    "it is called, and hears the code" },
 	CLI_PROOF(struct adding, proof),
 };
-static const struct cmd_option remove_options[] = {
-	CLI_PROOF(struct adding, proof),
-};
 
 const struct cmd cli_phone[] = {
 	{ "phone list", "", "which numbers there are", phone_list },
@@ -144,7 +137,6 @@ const struct cmd cli_phone[] = {
 	    phone_add, CMD_OPTIONS(add_options, struct adding) },
 	{ "phone confirm", "CODE", "that code: from now on it counts",
 	    phone_confirm },
-	{ "phone remove", "NUMBER", "take it away", phone_remove,
-	    CMD_OPTIONS(remove_options, struct adding) },
+	{ "phone remove", "NUMBER", "take it away", phone_remove, CLI_PROVING },
 	{ 0 },
 };

@@ -67,12 +67,14 @@ cli_find_id(struct remote *r, const struct cli_things *t, const char *start,
 }
 
 int
-cli_list(const struct cli *cli, struct remote *r, const struct cli_things *t,
-    cli_print_fn *fn, struct err *e)
+cli_list(struct cli *cli, const struct cli_things *t, cli_print_fn *fn,
+    struct err *e)
 {
+	OWN(cli_account_free) struct cli_account a = { .self = NULL };
 	OWN(jsonio_free) json_t *answer = NULL;
 
-	if (control_call(r, "GET", t->path, NULL, &answer, e) < 0)
+	if (cli_account(cli, &a, e) < 0 ||
+	    control_call(a.remote, "GET", t->path, NULL, &answer, e) < 0)
 		return -1;
 	const json_t *all = json_object_get(answer, t->field);
 	for (size_t i = 0; i < json_array_size(all); i++) {
@@ -198,6 +200,10 @@ sent(void *ctx, const char *with, const json_t *offered, const json_t *answer)
 		    device ? " --with device" : "",
 		    app ? " --with authenticator" : "");
 }
+
+const struct cmd_option cli_proving_options[] = {
+	CLI_PROOF(struct cli_proving, proof),
+};
 
 struct prove
 cli_asking(struct cli *cli, const struct cli_proof *p)

@@ -206,14 +206,9 @@ run(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	struct options o = *(const struct options *)options;
 	OWN(mem_free) char *dir = cli_home(cli);
-	char name[LIMIT_NAME_BYTES + 1] = "";
 	int n = cli->line.n_args;
 
-	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
-		(void)snprintf(name, sizeof name, "computer");
-	o.device_name =
-	    cli_name(cli, o.device_name != NULL ? o.device_name : name);
-	if (cli_check_name(o.device_name, e) < 0 ||
+	if (cli_device_name(cli, o.device_name, &o.device_name, e) < 0 ||
 	    cli_timeout(o.timeout, &o.timeout_s, e) < 0)
 		return -1;
 	int ways = o.contact + o.operator+ by_kit(&o) + (o.key_file != NULL);

@@ -188,29 +188,6 @@ key_remove(struct cli *cli, struct self *s, const struct recovery_info *old,
 	return 0;
 }
 
-/* The key there is, which must be none to make one, and one to replace it. */
-static int
-find_key(struct self *s, bool makes, struct recovery_info **list,
-    const struct recovery_info **old, struct err *e)
-{
-	size_t n;
-
-	if (recovery_all(s, list, &n, e) < 0)
-		return -1;
-	*old = cli_recovery_of(*list, n, RECOVERY_KEY);
-	if (makes && *old != NULL) {
-		(void)err_set(
-		    e, ERR_CONFLICT, "the account has a recovery key already");
-		return err_remedy(e, "Replace it: aumbry recovery key rotate");
-	}
-	if (!makes && *old == NULL) {
-		(void)err_set(
-		    e, ERR_NOT_FOUND, "the account has no recovery key");
-		return err_remedy(e, "Make one: aumbry recovery key create");
-	}
-	return 0;
-}
-
 static int
 make_key(void *line, const struct cli_recovery *o, bool makes, struct err *e)
 {
@@ -219,7 +196,7 @@ make_key(void *line, const struct cli_recovery *o, bool makes, struct err *e)
 	const struct recovery_info *old;
 
 	return cli_recovery_open(line, &s, e) < 0 ||
-		find_key(s, makes, &list, &old, e) < 0
+		cli_recovery_find(s, RECOVERY_KEY, makes, &list, &old, e) < 0
 	    ? -1
 	    : key_create(line, s, old, o->out, &o->proof, e);
 }
@@ -460,7 +437,7 @@ recovery_key_remove(void *line, const void *options, struct err *e)
 	const struct recovery_info *old;
 
 	return cli_recovery_open(line, &s, e) < 0 ||
-		find_key(s, false, &list, &old, e) < 0
+		cli_recovery_find(s, RECOVERY_KEY, false, &list, &old, e) < 0
 	    ? -1
 	    : key_remove(line, s, old, &o->proof, e);
 }

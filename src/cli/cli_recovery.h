@@ -49,6 +49,17 @@ MUST_CHECK int cli_recovery_show(struct cli *cli, const struct secret *code,
 MUST_CHECK int cli_recovery_open(
     struct cli *cli, struct self **out, struct err *e);
 
+/*
+ * The recovery key or paper kit in force: there must be none to make one, and
+ * one to replace or remove it.
+ *
+ * list    owned; *old points into it, or is NULL.
+ * errors  conflict, not-found, with the command that helps.
+ */
+MUST_CHECK int cli_recovery_find(struct self *s, enum recovery_kind kind,
+    bool makes, struct recovery_info **list, const struct recovery_info **old,
+    struct err *e);
+
 /* Rows of the table; their options are a struct cli_recovery. */
 cmd_fn cli_kit_create, cli_kit_rotate, cli_kit_remove;
 cmd_fn cli_contact_add, cli_contact_list, cli_contact_remove,

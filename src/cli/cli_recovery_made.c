@@ -128,3 +128,28 @@ cli_recovery_open(struct cli *cli, struct self **s, struct err *e)
 {
 	return cli_self(cli, s, e) < 0 || self_state(*s, e) < 0 ? -1 : 0;
 }
+
+int
+cli_recovery_find(struct self *s, enum recovery_kind kind, bool makes,
+    struct recovery_info **list, const struct recovery_info **old,
+    struct err *e)
+{
+	bool kit = kind == RECOVERY_KIT;
+	const char *what = kit ? "paper kit" : "recovery key";
+	const char *word = kit ? "kit" : "key";
+	size_t n;
+
+	if (recovery_all(s, list, &n, e) < 0)
+		return -1;
+	*old = cli_recovery_of(*list, n, kind);
+	if (makes == (*old == NULL))
+		return 0;
+	if (makes) {
+		(void)err_set(
+		    e, ERR_CONFLICT, "the account has a %s already", what);
+		return err_remedy(
+		    e, "Replace it: aumbry recovery %s rotate", word);
+	}
+	(void)err_set(e, ERR_NOT_FOUND, "the account has no %s", what);
+	return err_remedy(e, "Make one: aumbry recovery %s create", word);
+}

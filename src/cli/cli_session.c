@@ -48,12 +48,8 @@ print_one(const json_t *x, struct err *e)
 static int
 session_list(void *line, const void *options, struct err *e)
 {
-	OWN(cli_account_free) struct cli_account a = { .self = NULL };
-
 	(void)options;
-	return cli_account(line, &a, e) < 0
-	    ? -1
-	    : cli_list(line, a.remote, &sessions, print_one, e);
+	return cli_list(line, &sessions, print_one, e);
 }
 
 static int

@@ -211,19 +211,15 @@ signin(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct signin *o = options;
 	OWN(mem_free) char *dir = cli_home(cli);
-	char name[LIMIT_NAME_BYTES + 1] = "";
 	struct cli_proof proof = o->proof;
 
-	if (gethostname(name, LIMIT_NAME_BYTES) < 0 || name[0] == '\0')
-		(void)snprintf(name, sizeof name, "computer");
 	if (proof.with == NULL)
 		proof.with = "device";
 	struct newcomer_ask who = { .url = cli->line.args[0],
 		.name = cli->line.args[1],
-		.with = proof.with,
-		.device_name = cli_name(
-		    cli, o->device_name != NULL ? o->device_name : name) };
-	if (cli_check_name(who.device_name, e) < 0 ||
+		.with = proof.with };
+
+	if (cli_device_name(cli, o->device_name, &who.device_name, e) < 0 ||
 	    check_way(proof.with, e) < 0)
 		return -1;
 	if (home_has_key(dir))

@@ -74,6 +74,18 @@ cli_check_name(const char *name, struct err *e)
 	    LIMIT_NAME_BYTES);
 }
 
+int
+cli_device_name(
+    struct cli *cli, const char *given, const char **out, struct err *e)
+{
+	char here[LIMIT_NAME_BYTES + 1] = "";
+
+	if (gethostname(here, LIMIT_NAME_BYTES) < 0 || here[0] == '\0')
+		(void)snprintf(here, sizeof here, "computer");
+	*out = cli_name(cli, given != NULL ? given : here);
+	return cli_check_name(*out, e);
+}
+
 /* ---- lines ---- */
 
 /*

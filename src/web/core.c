@@ -61,13 +61,6 @@ static const struct {
 static struct core core;
 static struct buf answer;
 
-void
-core_put_all(json_t *out, const json_t *from)
-{
-	/* Neither side is changed by it. */
-	(void)json_object_update(out, (json_t *)(uintptr_t)from);
-}
-
 static int
 run(struct bytes text, json_t *out, struct err *e)
 {

@@ -36,6 +36,12 @@ typedef int core_fn(
 MUST_CHECK int core_remote(struct core *c, struct remote **out, struct err *e);
 /* This device. errors: not-signed-in; permission-denied for a visitor. */
 MUST_CHECK int core_self(struct core *c, struct self **out, struct err *e);
+/* A sign-in by a code that this browser keeps; its texts borrow from b. */
+struct core_kept {
+	uint64_t until_ms;
+	struct bytes name, host, token;
+};
+bool core_kept_visit(struct buf *b, struct core_kept *out);
 /* "fingerprint" of an escrow's key. */
 void core_put_fingerprint(json_t *out, struct bytes key);
 /* Copy what a server has answered. */

@@ -16,18 +16,6 @@
 
 /* ---- what there is ---- */
 
-/* What people compare: as in a server's address. */
-void
-core_put_fingerprint(json_t *out, struct bytes key)
-{
-	OWN(buf_free) struct buf text = { 0 };
-	struct digest d;
-
-	digest_of(key, &d);
-	text_base64url(&text, bytes_of(d.b, DIGEST_BYTES));
-	jsonio_put_text(out, "fingerprint", buf_text(&text));
-}
-
 static json_t *
 categories(void)
 {

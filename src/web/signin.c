@@ -2,8 +2,6 @@
 /* signin.c: coming in: sign-up, sign-in by a device or by another factor. */
 #include "web/core.h"
 
-#include "base/now.h"
-#include "client/self_settle.h"
 #include "client/self_signup.h"
 #include "join/keyjoin.h"
 #include "join/relay.h"
@@ -34,34 +32,6 @@ core_server(struct core *c, const json_t *in, json_t *out, struct err *e)
 	return 0;
 }
 
-static int
-visit_over(void *ctx, struct err *e)
-{
-	(void)ctx;
-	(void)err_set(e, ERR_SESSION_EXPIRED, "the sign-in by a code is over");
-	return err_remedy(e, "Sign in again.");
-}
-
-struct kept {
-	uint64_t until_ms;
-	struct bytes name, host, token;
-};
-
-static bool
-kept_visit(struct buf *b, struct kept *out)
-{
-	struct err ignored;
-
-	if (local_get(NULL, VISIT_KEY, b, &ignored) < 0)
-		return false;
-	struct scan s = scan_of(buf_bytes(b));
-	out->until_ms = scan_u64(&s);
-	out->name = scan_v8(&s);
-	out->host = scan_v8(&s);
-	out->token = scan_v8(&s);
-	return scan_done(&s) && out->until_ms > (uint64_t)now_ms();
-}
-
 static void
 put_text(json_t *out, const char *key, struct bytes x)
 {
@@ -76,7 +46,7 @@ core_state(struct core *c, const json_t *in, json_t *out, struct err *e)
 	OWN(buf_free) struct buf b = { 0 };
 	OWN(buf_free) struct buf name = { 0 };
 	OWN(buf_free) struct buf host = { 0 };
-	struct kept k;
+	struct core_kept k;
 
 	(void)c;
 	(void)in;
@@ -89,7 +59,7 @@ core_state(struct core *c, const json_t *in, json_t *out, struct err *e)
 		put_text(out, "host", buf_bytes(&host));
 		return 0;
 	}
-	if (!kept_visit(&b, &k)) {
+	if (!core_kept_visit(&b, &k)) {
 		jsonio_put_text(out, "who", "nobody");
 		return 0;
 	}
@@ -97,52 +67,6 @@ core_state(struct core *c, const json_t *in, json_t *out, struct err *e)
 	put_text(out, "name", k.name);
 	put_text(out, "host", k.host);
 	jsonio_put_u64(out, "until_ms", k.until_ms);
-	return 0;
-}
-
-int
-core_self(struct core *c, struct self **out, struct err *e)
-{
-	OWN(buf_free) struct buf b = { 0 };
-	OWN(self_free) struct self *s = NULL;
-	struct kept k;
-
-	if (c->self == NULL) {
-		if (!home_has_key(CORE_HOME) && kept_visit(&b, &k))
-			return err_set(e, ERR_PERMISSION,
-			    "this browser is not one of the account's "
-			    "devices");
-		if (self_open(CORE_HOME, &s, e) < 0 || self_connect(s, e) < 0 ||
-		    self_settle(s, e) < 0)
-			return -1;
-		c->self = TAKE(s);
-	}
-	*out = c->self;
-	return 0;
-}
-
-int
-core_remote(struct core *c, struct remote **out, struct err *e)
-{
-	OWN(buf_free) struct buf b = { 0 };
-	OWN(buf_free) struct buf token = { 0 };
-	struct self *s;
-	struct kept k;
-
-	if (home_has_key(CORE_HOME) || !kept_visit(&b, &k)) {
-		if (core_self(c, &s, e) < 0)
-			return -1;
-		*out = s->remote;
-		return 0;
-	}
-	if (c->visit == NULL) {
-		if (remote_new(CORE_URL, &c->visit, e) < 0)
-			return -1;
-		buf_put_bytes(&token, k.token);
-		remote_set_token(c->visit, buf_text(&token));
-		remote_on_expiry(c->visit, visit_over, NULL);
-	}
-	*out = c->visit;
 	return 0;
 }
 

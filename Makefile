@@ -21,7 +21,7 @@ endif
 # ---- flags ---------------------------------------------------------------
 
 PKGS := libsodium libcrypto libmicrohttpd libcurl sqlite3 libzstd libxxhash jansson \
-	inih fuse3 liboath libqrencode libsystemd libfido2 libcbor libmaxminddb
+	inih fuse3 liboath libqrencode libsystemd libfido2 libcbor libmaxminddb gnutls
 # Headers alone: what they describe is loaded at run time.
 HEADER_PKGS := p11-kit-1
 # Asked at first use, and once: `check` and `demo` install them first.

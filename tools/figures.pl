@@ -22,7 +22,8 @@ sub figure {
 }
 
 # Known, and why.
-my %others_signature = (on_access => 'libmicrohttpd calls it');
+my %others_signature = (on_access => 'libmicrohttpd calls it',
+    http_tls_show => 'GnuTLS calls it');
 my %known_circle = (
 	'link/zcopy_commit link/zcopy_heal link/zcopy_pull' =>
 	    'a commit that meets another pulls, and a pull may heal by a commit',

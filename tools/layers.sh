@@ -45,10 +45,10 @@ at_home() {
 	case $1 in
 	sqlite3.h) homes='src/store/db*.c' ;;
 	ini.h) homes='src/base/ini.c' ;;
-	curl/*) homes='src/link/remote.c src/server/postman.c
-		    src/server/gateway*.c' ;;
+	curl/*) homes='src/link/remote*.[ch] src/server/postman.c
+		    src/server/gateway*.c src/server/shown.c' ;;
 	p11-kit/*) homes='src/escrow/token.c' ;;
-	microhttpd.h) homes='src/http/http*.[ch]' ;;
+	microhttpd.h | gnutls/*) homes='src/http/http*.[ch]' ;;
 	systemd/*) homes='src/cli/desktop.c' ;;
 	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido_in.h src/factor/webauthn.c' ;;
@@ -57,7 +57,8 @@ at_home() {
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c
-		    src/wire/sig.c src/wire/kem.c src/wire/oprf.c src/http/tlscert.c
+		    src/wire/sig.c src/wire/kem.c src/wire/oprf.c src/wire/identity.c
+		    src/http/tlscert.c
 		    src/server/*.c src/factor/*.c src/api/*.c
 		    src/cli/*.c src/aumbryd/*.c
 		    src/aumbry-escrow/*.c

@@ -21,6 +21,7 @@ ca-certificates            # lets a client check public certificates
 libsodium-dev              # signatures, sealed boxes, locked memory
 libssl-dev                 # SHA-256 and AES-GCM in bulk, certificates
 libmicrohttpd-dev          # the HTTP server
+libgnutls28-dev            # the TLS of it
 libcurl4-openssl-dev       # the HTTP client
 libsqlite3-dev             # the database
 libzstd-dev                # compression

@@ -25,7 +25,8 @@ WASM_FLAGS := -std=c11 -D_GNU_SOURCE -Oz -Wall -Wextra -Werror \
 # The same files as the client's, but for what stands on the system.
 WASM_OWN := $(wildcard src/web/*.c) \
 	$(addprefix src/base/,buf.c err.c now.c rune.c scan.c text.c typed.c) \
-	$(filter-out src/wire/digest.c,$(wildcard src/wire/*.c)) \
+	$(filter-out src/wire/digest.c src/wire/identity.c,\
+	    $(wildcard src/wire/*.c)) \
 	$(addprefix src/vault/,cpace.c devkey.c opaque.c reccode.c \
 	recseed.c seal.c secret.c) $(wildcard src/vault/keyring*.c) \
 	$(addprefix src/link/,act.c control.c depot.c depot_remote.c \

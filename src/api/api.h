@@ -21,6 +21,7 @@ server_then_fn signup_start_then;
 server_call_fn sessions_challenge, sessions_open, sessions_left, sessions_end,
     sessions_list, sessions_end_one;
 /* Before the call in its row: the key's proof is looked at, without a lock. */
+http_handle_fn identity_get;
 http_handle_fn sessions_proven;
 /* status.c: the account, and what happened in it. */
 server_call_fn status_account, status_log;

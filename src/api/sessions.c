@@ -112,12 +112,30 @@ is_browser(struct tx *tx, struct call *c, const struct member *m, bool *yes,
 	return 0;
 }
 
+/* Over TLS a device signs the key by which it knows the server. */
+static bool
+sig_holds(struct call *c, const struct proof *p, const struct member *m,
+    const struct digest *server)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	buf_put_v8(&b, bytes_str(c->s->config.host));
+	id_put(&b, &p->uid);
+	id_put(&b, &p->dev_id);
+	buf_put_bytes(&b, buf_bytes(&p->nonce));
+	buf_put_bytes(&b, buf_bytes(&p->device_nonce));
+	buf_put_u64(&b, p->time_ms);
+	digest_put(&b, server);
+	return sig_valid(
+	    SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p);
+}
+
 static int
 check_sig(struct tx *tx, struct call *c, const struct proof *p,
     const struct member *m, struct err *e)
 {
-	static const struct digest none;
-	OWN(buf_free) struct buf b = { 0 };
+	struct digest known[CERTS_KNOWN] = { { { 0 } } };
+	size_t n = 1;
 	bool browser;
 
 	if (m == NULL)
@@ -125,17 +143,12 @@ check_sig(struct tx *tx, struct call *c, const struct proof *p,
 		    e, ERR_NOT_A_MEMBER, "this device is not in the account");
 	if (is_browser(tx, c, m, &browser, e) < 0)
 		return -1;
-	buf_put_v8(&b, bytes_str(c->s->config.host));
-	id_put(&b, &p->uid);
-	id_put(&b, &p->dev_id);
-	buf_put_bytes(&b, buf_bytes(&p->nonce));
-	buf_put_bytes(&b, buf_bytes(&p->device_nonce));
-	buf_put_u64(&b, p->time_ms);
-	digest_put(&b, c->s->plain || browser ? &none : keys_spki(c->s->keys));
-	if (!sig_valid(SIG_SESSION, m->device.sign_pk, buf_bytes(&b), p->sig.p))
-		return err_set(
-		    e, ERR_NOT_A_MEMBER, "the device's proof does not hold");
-	return 0;
+	if (!c->s->plain && !browser)
+		n = certs_known(c->s->certs, known);
+	for (size_t i = 0; i < n; i++)
+		if (sig_holds(c, p, m, &known[i]))
+			return 0;
+	return err_set(e, ERR_NOT_A_MEMBER, "the device's proof does not hold");
 }
 
 static int
@@ -280,6 +293,7 @@ sessions_open(struct tx *tx, struct call *c, struct err *e)
 	text_hex(&head, bytes_of(circle.head.b, DIGEST_BYTES));
 	jsonio_put_text(c->out, "token", buf_text(&token));
 	jsonio_put_u64(c->out, "expires_s", LIMIT_SESSION_S);
+	server_put_identity(c);
 	server_known(c->s, &p.uid, &p.dev_id, &known);
 	jsonio_put_bytes(c->out, "known", buf_bytes(&known));
 	jsonio_put_text(c->out, "name", a.name);

@@ -40,9 +40,7 @@ signup_info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "product", "aumbry");
 	jsonio_put_text(c->out, "version", AUMBRY_VERSION);
 	jsonio_put_text(c->out, "host", c->s->config.host);
-	if (!c->s->plain)
-		jsonio_put_bytes(c->out, "tls",
-		    bytes_of(keys_spki(c->s->keys)->b, DIGEST_BYTES));
+	server_put_identity(c);
 	jsonio_put_text(
 	    c->out, "invitations", invitations[c->s->config.invitations]);
 	put_escrow_key(c);

@@ -34,6 +34,7 @@ const struct http_route api_routes[] = {
 	{ "GET", "/core.wasm", WHO_ANYBODY, 0, HTTP(page_get) },
 	{ "GET", "/icon.svg", WHO_ANYBODY, 0, HTTP(page_get) },
 	{ "GET", "/v1/server", WHO_ANYBODY, 0, READ(signup_info) },
+	{ "GET", "/v1/identity", WHO_ANYBODY, 0, HTTP(identity_get) },
 	{ "POST", "/v1/signup/start", WHO_NEW, SMALL, WRITE_THEN(signup_start, signup_start_then) },
 	{ "POST", "/v1/signup/finish", WHO_NEW, SMALL, WRITE(signup_finish) },
 	{ "POST", "/v1/session/challenge", WHO_ANYBODY, SMALL, READ(sessions_challenge) },

@@ -15,6 +15,8 @@ static const struct cmd_set sets[] = {
 	{ SERVER, "serve", NULL, daemon_serve },
 	{ SERVER, "status", NULL, daemon_status },
 	{ SERVER, "check", NULL, daemon_check },
+	{ SERVER, "identity", "the key by which devices know this server",
+	    daemon_identity },
 	{ ACCOUNTS, "invite", NULL, daemon_invite },
 	{ ACCOUNTS, "account", "the accounts of this server", daemon_account },
 	{ COPIES, "backup", NULL, daemon_backup },

@@ -55,4 +55,4 @@ MUST_CHECK int daemon_give_rows(struct server *s, struct err *e);
 /* The commands, by set; daemon.c lists them. */
 extern const struct cmd daemon_init[], daemon_invite[], daemon_serve[],
     daemon_account[], daemon_status[], daemon_check[], daemon_backup[],
-    daemon_restored[];
+    daemon_restored[], daemon_identity[];

@@ -31,6 +31,7 @@ daemon_free(struct server *s)
 	blob_store_free(&s->blobs);
 	db_free(&s->db);
 	room_free(&s->room);
+	certs_free(&s->certs);
 	keys_free(&s->keys);
 	opsrv_keys_wipe(&s->opaque);
 	config_free(&s->config);
@@ -102,11 +103,9 @@ int
 daemon_load_keys(const char *data, struct server *s, struct err *e)
 {
 	OWN(mem_free) char *keys = file_join(data, "keys");
-	const char *cert = s->config.tls_cert, *key = s->config.tls_key;
 
-	if (keys_load(keys, cert[0] != '\0' ? cert : NULL,
-		key[0] != '\0' ? key : NULL, &s->keys, e) == 0)
-		return 0;
+	if (keys_load(keys, &s->keys, e) == 0)
+		return certs_new(s->keys, &s->config, &s->certs, e);
 	return e->code == ERR_NOT_FOUND || e->code == ERR_STATE_DAMAGED
 	    ? from_a_copy(e)
 	    : -1;
@@ -209,7 +208,8 @@ daemon_put_url(const struct server *s, uint16_t port, struct buf *out)
 {
 	const struct config *c = &s->config;
 
-	if (c->url[0] != '\0' && port == 0) {
+	if (c->url[0] != '\0' &&
+	    (port == 0 || address_unix(c->listen) != NULL)) {
 		buf_put_str(out, c->url);
 	} else {
 		const char *colon = strrchr(c->listen, ':');

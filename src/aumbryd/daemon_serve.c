@@ -47,13 +47,12 @@ static int
 start(struct server *s, struct err *e)
 {
 	const struct config *c = &s->config;
+	bool ended = c->tls == CONFIG_TLS_PROXY;
 	struct http_config h = { .listen = c->listen,
-		.cert_pem = s->plain ? NULL : keys_cert_pem(s->keys),
-		.key_pem = s->plain ? NULL : keys_key_pem(s->keys),
 		.metrics_listen =
 		    c->metrics_listen[0] != '\0' ? c->metrics_listen : NULL,
-		.trusted_proxy =
-		    c->trusted_proxy[0] != '\0' ? c->trusted_proxy : NULL,
+		.tls_ended = ended,
+		.proxy_protocol = c->proxy_protocol != 0,
 		.threads = (unsigned)c->threads,
 		.connections = (unsigned)c->connections,
 		.per_address = (unsigned)c->connections_per_address,
@@ -69,7 +68,11 @@ start(struct server *s, struct err *e)
 		.release = server_release,
 		.ready = ready };
 
-	return http_start(&h, &app, &s->http, e);
+	if (!s->plain && !ended)
+		certs_shown(s->certs, &h.cert_pem, &h.key_pem);
+	return address_nets_parse(c->trusted_proxy, &h.proxies, e) < 0
+	    ? -1
+	    : http_start(&h, &app, &s->http, e);
 }
 
 static int
@@ -104,6 +107,7 @@ serve_until_told(
 			return;
 		if (sig == SIGCHLD)
 			(void)daemon_escrow_died(child);
+		certs_look(s->certs, s->http);
 		if (sig >= 0 || errno != EAGAIN ||
 		    (!room_full(s->room) &&
 			now_mono_ns() - swept_ns < SWEEP_S * 1000000000LL))
@@ -225,7 +229,9 @@ run_serve(void *line, const void *options, struct err *e)
 	sweep(&s);
 	if (start_all(o, &s, &sasl, e) < 0)
 		return -1;
-	daemon_put_url(&s, http_port(s.http), &url);
+	/* Behind a proxy it is the proxy's that people use. */
+	daemon_put_url(
+	    &s, s.config.tls == CONFIG_TLS_PROXY ? 0 : http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
 	serve_until_told(&s, child, &set);
 	log_info("stopping", "signal=term");

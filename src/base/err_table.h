@@ -70,7 +70,7 @@ X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer versi
 /* server */ \
 X(ERR_SERVER_UNREACHABLE, "server-unreachable", 503, 5, "The server cannot be reached.", "Check the network and the address, then run the command again: it continues where it stopped.") \
 X(ERR_SERVER_BUSY, "server-busy", 503, 5, "The server is stopping or has too much to do.", "Try again in a minute.") \
-X(ERR_CERTIFICATE_CHANGED, "certificate-changed", 495, 6, "The server's certificate is not the one that was pinned.", "If the server really has a new key, get the new URL from who runs it and sign in with it. Otherwise somebody is in between.") \
+X(ERR_CERTIFICATE_CHANGED, "certificate-changed", 495, 6, "The server's certificate is neither the one that was pinned nor one that its identity vouches for.", "If the server really has a new identity, get its address from who runs it and run: aumbry server set URL. Otherwise somebody is in between.") \
 X(ERR_SERVER_FULL, "server-full", 507, 1, "The server's disk is full.", "Tell who runs the server. What was stored stays; run the command again then.") \
 X(ERR_QUOTA_EXCEEDED, "quota-exceeded", 413, 4, "The account's storage is used up.", "Run: aumbry snapshot forget, then: aumbry prune; or ask who runs the server for a larger quota.") \
 X(ERR_INTERNAL, "internal-error", 500, 1, "Something failed that should not.", "Try again; if it stays, report the message.") \

@@ -25,6 +25,7 @@ static const struct cmd_set sets[] = {
 	{ ACCOUNT, "signout", NULL, cli_signout },
 	{ ACCOUNT, "status", NULL, cli_status },
 	{ ACCOUNT, "log", NULL, cli_log },
+	{ ACCOUNT, "server", "where this device finds its server", cli_server },
 	{ ACCOUNT, "step-up", NULL, cli_step_up },
 	{ ACCOUNT, "password", NULL, cli_password_change },
 	{ ACCOUNT, "mail", "where notices of the account's security go",

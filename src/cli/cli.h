@@ -298,7 +298,7 @@ MUST_CHECK int cli_check_name(const char *name, struct err *e);
 
 /* The commands, by set; cli.c lists them. */
 extern const struct cmd cli_signup[], cli_signin[], cli_signout[], cli_status[],
-    cli_step_up[], cli_log[], cli_password_change[];
+    cli_step_up[], cli_log[], cli_password_change[], cli_server[];
 extern const struct cmd cli_two_factor[], cli_authenticator[], cli_phone[],
     cli_app_password[], cli_mail[], cli_device[], cli_session[], cli_agent[],
     cli_security_key[], cli_recovery[], cli_recover[], cli_protection[],

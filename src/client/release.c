@@ -36,8 +36,8 @@ release_register(const struct secret *export_key, const struct id *uid,
 }
 
 int
-release_escrow(const struct remote *r, const json_t *answer,
-    const struct id *uid, struct circle_escrow *out, struct err *e)
+release_escrow(struct remote *r, const json_t *answer, const struct id *uid,
+    struct circle_escrow *out, struct err *e)
 {
 	OWN(buf_free) struct buf x = { 0 };
 	struct digest wanted, got;

@@ -51,7 +51,7 @@ MUST_CHECK int release_open(struct bytes released, const struct circle *circle,
 
 /* The escrow that a server names for an account: "escrow" of its answer.
  * errors: escrow-changed when it is not the one of the URL; bad-request. */
-MUST_CHECK int release_escrow(const struct remote *r, const json_t *answer,
+MUST_CHECK int release_escrow(struct remote *r, const json_t *answer,
     const struct id *uid, struct circle_escrow *out, struct err *e);
 
 /* Is it the circle that this password's account began with? errors:

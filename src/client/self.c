@@ -6,6 +6,23 @@
 
 #include <stdlib.h>
 
+/* What was learned of the server meanwhile: its identity was looked at, and what
+ * cannot be kept is learned again. */
+static void
+keep_server(struct self *s)
+{
+	OWN(buf_free) struct buf shown = { 0 };
+	struct err ignored;
+
+	remote_shown(s->remote, &shown);
+	if ((remote_moved(s->remote) &&
+		local_put(s->local, "url", bytes_str(remote_url(s->remote)),
+		    &ignored) < 0) ||
+	    (shown.n > 0 &&
+		local_put(s->local, "shown", buf_bytes(&shown), &ignored) < 0))
+		return;
+}
+
 void
 self_free(struct self **sp)
 {
@@ -13,6 +30,8 @@ self_free(struct self **sp)
 
 	if (s == NULL)
 		return;
+	if (s->local != NULL && s->remote != NULL)
+		keep_server(s);
 	zcopy_free(&s->state);
 	depot_free(&s->depot);
 	remote_free(&s->remote);
@@ -50,10 +69,12 @@ get_text(struct self *s, const char *key, char **out, struct err *e)
 	return 0;
 }
 
+/* at: instead of the server's address that is kept; or NULL. */
 static int
-load(struct self *s, struct err *e)
+load(struct self *s, const char *at, struct err *e)
 {
 	OWN(mem_free) char *url = NULL;
+	OWN(buf_free) struct buf shown = { 0 };
 
 	if (get_text(s, "url", &url, e) < 0 ||
 	    get_text(s, "name", &s->name, e) < 0 ||
@@ -72,7 +93,11 @@ load(struct self *s, struct err *e)
 	if (s->envelopes.n > 0 &&
 	    self_open_keyring(s, &s->circle, buf_bytes(&s->envelopes), e) < 0)
 		return damaged(e);
-	return remote_new(url, &s->remote, e);
+	if (remote_new(at != NULL ? at : url, &s->remote, e) < 0 ||
+	    local_get(s->local, "shown", &shown, e) < 0)
+		return -1;
+	remote_expect(s->remote, buf_bytes(&shown));
+	return 0;
 }
 
 static struct self *
@@ -101,28 +126,10 @@ renew(void *ctx, struct err *e)
 	return self_session(ctx, e);
 }
 
-int
-self_open(const char *dir, struct self **out, struct err *e)
+static int
+open_with(struct self *s, const char *at, struct err *e)
 {
-	OWN(devkey_free) struct devkey *key = NULL;
-	struct id uid, dev_id;
-
-	return home_read_key(dir, &uid, &dev_id, &key, e) < 0
-	    ? -1
-	    : self_open_with(dir, &uid, &dev_id, &key, out, e);
-}
-
-int
-self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
-    struct devkey **key, struct self **out, struct err *e)
-{
-	OWN(self_free) struct self *s = self_new();
-
-	s->dir = mem_text(dir);
-	s->uid = *uid;
-	s->dev_id = *dev_id;
-	s->key = TAKE(*key);
-	if (home_open(dir, &s->local, e) < 0 || load(s, e) < 0)
+	if (home_open(s->dir, &s->local, e) < 0 || load(s, at, e) < 0)
 		return -1;
 	s->depot = depot_remote_new(s->remote);
 	remote_on_expiry(s->remote, renew, s);
@@ -135,13 +142,45 @@ self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
 		.refresh = refresh,
 		.ctx = s,
 		.lock = &s->lock };
-	if (zcopy_open(&s->writer,
-		&(struct zcopy_of){
-		    s->local, s->depot, &s->circle.state_zone, CATEGORY_STATE },
-		&s->state, e) < 0)
+	return zcopy_open(&s->writer,
+	    &(struct zcopy_of){
+		s->local, s->depot, &s->circle.state_zone, CATEGORY_STATE },
+	    &s->state, e);
+}
+
+int
+self_open_with(const char *dir, const struct id *uid, const struct id *dev_id,
+    struct devkey **key, struct self **out, struct err *e)
+{
+	OWN(self_free) struct self *s = self_new();
+
+	s->dir = mem_text(dir);
+	s->uid = *uid;
+	s->dev_id = *dev_id;
+	s->key = TAKE(*key);
+	if (open_with(s, NULL, e) < 0)
 		return -1;
 	*out = TAKE(s);
 	return 0;
+}
+
+int
+self_open_at(const char *dir, const char *url, struct self **out, struct err *e)
+{
+	OWN(self_free) struct self *s = self_new();
+
+	s->dir = mem_text(dir);
+	if (home_read_key(dir, &s->uid, &s->dev_id, &s->key, e) < 0 ||
+	    open_with(s, url, e) < 0)
+		return -1;
+	*out = TAKE(s);
+	return 0;
+}
+
+int
+self_open(const char *dir, struct self **out, struct err *e)
+{
+	return self_open_at(dir, NULL, out, e);
 }
 
 int
@@ -156,7 +195,8 @@ self_save_account(const char *dir, const struct self_account *a, struct err *e)
 		{ "removing", bytes_str("") }, { "pinned", bytes_str("") },
 		{ "founding", bytes_str("") }, { "entering", bytes_str("") },
 		{ "keying", bytes_str("") }, { "releasing", bytes_str("") },
-		{ "acts", bytes_str("") }, { "zones", bytes_str("") } };
+		{ "acts", bytes_str("") }, { "zones", bytes_str("") },
+		{ "shown", bytes_str("") } };
 
 	return home_open(dir, &local, e) < 0 ||
 		local_put_all(local, pairs, ARRAY_SIZE(pairs), e) < 0

@@ -43,6 +43,10 @@ MUST_CHECK int self_open(const char *dir, struct self **out, struct err *e);
 MUST_CHECK int self_open_with(const char *dir, const struct id *uid,
     const struct id *dev_id, struct devkey **key, struct self **out,
     struct err *e);
+/* The same, with the server at another address; NULL: the one that is kept.
+ * errors: also those of remote_new. */
+MUST_CHECK int self_open_at(
+    const char *dir, const char *url, struct self **out, struct err *e);
 void self_free(struct self **s);
 
 /* Begin a session, or go on with the one that is kept. */
@@ -65,6 +69,16 @@ MUST_CHECK int self_connect_mending(struct self *s, struct err *e);
 
 /* Submit again what the server's circle has lost, with its keys. */
 MUST_CHECK int self_heal_circle(struct self *s, struct err *e);
+
+/*
+ * The server is at another address, or known by another identity. It must show
+ * this account: a session begins there, whose circle goes on from the one that
+ * this device has seen. Only then is the address kept.
+ *
+ * errors  as self_open_at and self_session; nothing is changed then.
+ */
+MUST_CHECK int self_set_server(
+    const char *dir, const char *url, struct buf *kept, struct err *e);
 
 /* Fetch what is new in the circle and, if need be, the keyring. */
 MUST_CHECK int self_refresh(struct self *s, struct err *e);

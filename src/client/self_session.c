@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "client/session.h"
 
+#include <string.h>
+
 static int
 beginning_of_ours(
     struct self *s, uint32_t seq, struct bytes head, struct err *e)
@@ -63,6 +65,22 @@ keep_token(struct self *s, const char *token, uint64_t expires_s, struct err *e)
 	return local_put(s->local, "token", buf_bytes(&kept), e);
 }
 
+/* The server may have been known by a key that it only shows. */
+static int
+same_server(struct self *s, const json_t *answer, struct err *e)
+{
+	OWN(buf_free) struct buf tls = { 0 };
+	struct digest id;
+
+	if (digest_zero(remote_pin(s->remote)) ||
+	    json_object_get(answer, "tls") == NULL)
+		return 0;
+	if (jsonio_bytes(answer, "tls", DIGEST_BYTES, &tls, e) < 0)
+		return -1;
+	memcpy(id.b, tls.p, DIGEST_BYTES);
+	return remote_adopt(s->remote, &id, e);
+}
+
 /*
  * The server says that this device was removed. That is true when it shows the
  * entry which did it; the bare word makes nobody give up keys.
@@ -117,7 +135,7 @@ self_session(struct self *s, struct err *e)
 	    jsonio_text(answer, "two_factor", &two_factor, e) < 0)
 		return -1;
 	remote_set_token(s->remote, token);
-	if (compare_circle(s, answer, e) < 0 ||
+	if (same_server(s, answer, e) < 0 || compare_circle(s, answer, e) < 0 ||
 	    self_complete_keyring(s, e) < 0) {
 		remote_set_token(s->remote, NULL);
 		return -1;

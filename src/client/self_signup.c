@@ -130,7 +130,7 @@ save(const struct self_signup *a, const struct founder *f, const char *host,
  */
 static int
 choose_level(struct founder *f, const struct self_signup *a,
-    const struct remote *remote, const json_t *server, struct err *e)
+    struct remote *remote, const json_t *server, struct err *e)
 {
 	struct digest ignored;
 	bool has = json_is_string(json_object_get(server, "escrow"));
@@ -145,25 +145,27 @@ choose_level(struct founder *f, const struct self_signup *a,
 		  "none");
 }
 
-/* Through what ends TLS no device could open a session: its proof names the
- * key of the server itself. */
+/* What ends TLS on the way, and does not belong to the server, would have its
+ * own key pinned, and nobody's identity. */
 static int
-check_tls(const struct remote *r, const json_t *server, struct err *e)
+check_tls(struct remote *r, const json_t *server, struct err *e)
 {
 	OWN(buf_free) struct buf own = { 0 };
-	const struct digest *pin = remote_pin(r);
+	struct digest id = { { 0 } };
 	struct err ignored;
 
-	if (digest_zero(pin) ||
-	    (jsonio_bytes(server, "tls", DIGEST_BYTES, &own, &ignored) == 0 &&
-		bytes_equal(buf_bytes(&own), bytes_of(pin->b, DIGEST_BYTES))))
+	if (digest_zero(remote_pin(r)))
+		return 0;
+	if (jsonio_bytes(server, "tls", DIGEST_BYTES, &own, &ignored) == 0)
+		memcpy(id.b, own.p, DIGEST_BYTES);
+	if (remote_adopt(r, &id, e) == 0)
 		return 0;
 	(void)err_set(e, ERR_CERTIFICATE_CHANGED,
 	    "what is pinned is not the server's own key: something between "
 	    "here and the server ends TLS");
 	return err_remedy(e,
-	    "Nothing was made. Have that pass TLS through to aumbryd, and use "
-	    "the address with the pin that aumbryd prints.");
+	    "Nothing was made. Use the address with the pin that `aumbryd "
+	    "status` prints.");
 }
 
 static int

@@ -281,11 +281,11 @@ next_operand(const char **at, int *depth, struct operand *out)
 {
 	const char *s = *at + strspn(*at, " ");
 
-	*out = (struct operand){ s, strcspn(s, " "), *depth > 0, false };
-	for (size_t i = 0; i < out->n; i++) {
-		out->optional = out->optional || s[i] == '[';
+	/* "ID[:PATH]" must be there. */
+	*out = (struct operand){ s, strcspn(s, " "), *depth > 0 || *s == '[',
+		false };
+	for (size_t i = 0; i < out->n; i++)
 		*depth += (s[i] == '[') - (s[i] == ']');
-	}
 	const char *more = strstr(s, "…");
 	out->many = more != NULL && more < s + out->n;
 	*at = s + out->n;

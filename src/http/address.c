@@ -171,6 +171,112 @@ address_read(const char *s, char text[static ADDRESS_TEXT],
 	return true;
 }
 
+/* ---- networks ---- */
+
+/* All 128 bits: IPv4 inside IPv6. */
+static void
+put_whole(const struct sockaddr *sa, struct id *out)
+{
+	struct sockaddr_in6 v6;
+
+	address_net(sa, out);
+	if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof v6);
+		memcpy(out->b, v6.sin6_addr.s6_addr, sizeof out->b);
+	}
+}
+
+static bool
+in_net(const struct id *a, const struct id *net, unsigned bits)
+{
+	size_t whole = bits / 8;
+	unsigned more = bits % 8;
+	uint8_t mask = (uint8_t)(0xff00 >> more);
+
+	return memcmp(a->b, net->b, whole) == 0 &&
+	    (more == 0 || ((a->b[whole] ^ net->b[whole]) & mask) == 0);
+}
+
+static bool
+read_net(const char *s, struct id *net, unsigned *bits)
+{
+	char alone[ADDRESS_TEXT] = "";
+	struct address a = { 0 };
+	size_t n = strcspn(s, "/");
+	uint64_t given;
+
+	if (n >= sizeof alone)
+		return false;
+	memcpy(alone, s, n);
+	if (!read_alone(alone, &a))
+		return false;
+	unsigned most = a.sa.ss_family == AF_INET ? 32 : 128;
+	given = most;
+	if (s[n] == '/' && text_parse_u64(s + n + 1, 0, most, &given) < 0)
+		return false;
+	put_whole((const struct sockaddr *)&a.sa, net);
+	*bits = (unsigned)given + 128 - most;
+	return true;
+}
+
+int
+address_nets_parse(const char *text, struct address_nets *out, struct err *e)
+{
+	static const char between[] = ", \t";
+
+	out->n = 0;
+	for (const char *at = text + strspn(text, between); *at != '\0';) {
+		char one[ADDRESS_TEXT] = "";
+		size_t n = strcspn(at, between);
+		if (out->n == ADDRESS_NETS)
+			return err_set(e, ERR_USAGE,
+			    "\"%.80s\" is more than %d networks", text,
+			    ADDRESS_NETS);
+		if (n < sizeof one)
+			memcpy(one, at, n);
+		if (!read_net(
+			one, &out->list[out->n].net, &out->list[out->n].bits))
+			return err_set(e, ERR_USAGE,
+			    "\"%.*s\" is neither an address nor a network like "
+			    "10.0.0.0/8",
+			    n < 80 ? (int)n : 80, at);
+		out->n++;
+		at += n;
+		at += strspn(at, between);
+	}
+	return 0;
+}
+
+bool
+address_nets_have(const struct address_nets *nets, const struct sockaddr *sa)
+{
+	struct id whole = { { 0 } };
+
+	if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6)
+		return false;
+	put_whole(sa, &whole);
+	for (size_t i = 0; i < nets->n; i++)
+		if (in_net(&whole, &nets->list[i].net, nets->list[i].bits))
+			return true;
+	return false;
+}
+
+bool
+address_nets_have_text(const struct address_nets *nets, const char *s)
+{
+	struct address a = { 0 };
+	struct err e;
+
+	return (read_alone(s, &a) || address_parse(s, &a, &e) == 0) &&
+	    address_nets_have(nets, (const struct sockaddr *)&a.sa);
+}
+
+const char *
+address_unix(const char *text)
+{
+	return strncmp(text, "unix:/", 6) == 0 ? text + 5 : NULL;
+}
+
 bool
 address_is(const char *s)
 {

@@ -48,5 +48,31 @@ void address_net(const struct sockaddr *sa, struct id *out);
 bool address_read(const char *s, char text[static ADDRESS_TEXT],
     char source[static ADDRESS_TEXT], struct id *net);
 
+/* Networks, such as those of proxies that are believed. */
+#define ADDRESS_NETS 16
+
+struct address_nets {
+	struct {
+		struct id net; /* IPv4 as ::ffff:a.b.c.d */
+		unsigned bits; /* of it, 0..128 */
+	} list[ADDRESS_NETS];
+	size_t n;
+};
+
+/*
+ * Read "127.0.0.1, 10.0.0.0/8 fd00::/8"; empty: none.
+ *
+ * errors  bad-usage.
+ */
+MUST_CHECK int address_nets_parse(
+    const char *text, struct address_nets *out, struct err *e);
+bool address_nets_have(
+    const struct address_nets *nets, const struct sockaddr *sa);
+/* `s`: an address as address_read takes it; false for what is none. */
+bool address_nets_have_text(const struct address_nets *nets, const char *s);
+
+/* "unix:/absolute/path": the path, or NULL for what is none. */
+const char *address_unix(const char *text);
+
 /* Whether `s` is an IPv4 or IPv6 address as address_text writes it. */
 bool address_is(const char *s);

@@ -17,6 +17,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* Memory of one connection for headers and body pieces, bytes. */
 #define POOL_BYTES (32 * 1024)
@@ -191,6 +194,35 @@ open_listener(const struct address *a, const char *text, int *out,
 	return 0;
 }
 
+/* Who may connect is for the folder to say, and the group. What a server that
+ * ended left there goes; what one that runs has there does not. */
+static int
+open_unix(struct port *port, const char *path, struct err *e)
+{
+	OWN(fd_close)
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	if (strlen(path) >= sizeof un.sun_path)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "%s is longer than a socket's path may be, %zu bytes", path,
+		    sizeof un.sun_path - 1);
+	memcpy(un.sun_path, path, strlen(path));
+	const struct sockaddr *sa = (const struct sockaddr *)&un;
+	if (fd >= 0 && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    connect(fd, sa, sizeof un) < 0 && errno == ECONNREFUSED)
+		(void)unlink(path);
+	if (fd < 0 || bind(fd, sa, sizeof un) < 0)
+		return err_sys(e, "listen on %s", path);
+	port->unix_path = mem_text(path);
+	if (chmod(path, 0660) < 0 || listen(fd, SOMAXCONN) < 0)
+		return err_sys(e, "listen on %s", path);
+	port->listen_fd = fd;
+	fd = -1;
+	return 0;
+}
+
 static int
 start_port(struct port *port, const struct http_config *config, bool tls,
     struct err *e)
@@ -198,46 +230,51 @@ start_port(struct port *port, const struct http_config *config, bool tls,
 	unsigned threads = port->first == ROUTE_METRICS ? 1 : config->threads;
 	bool main = port == &port->server->main;
 	unsigned most = main ? port->server->connections : METRICS_CONNECTIONS;
+	bool own = main && port->server->proxy_protocol;
 	struct MHD_OptionItem more[8], *m = more;
 
 	if (threads > 1)
 		*m++ = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
 			(intptr_t)threads, NULL };
 	if (tls) {
-		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0,
-			(void *)(uintptr_t)config->cert_pem };
-		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0,
-			(void *)(uintptr_t)config->key_pem };
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK2,
+			0, (void *)(intptr_t)http_tls_show };
 		*m++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
 			(void *)(uintptr_t)TLS_PRIORITIES };
 	}
+	if (!own)
+		*m++ = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET,
+			port->listen_fd, NULL };
 	*m = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	/* With epoll a handshake that is half done makes its thread spin. */
 	/* Each thread may have all of them: http_accept counts. */
 	most += most / 4 + 16;
 	port->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD |
 		MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-		(tls ? MHD_USE_TLS : 0u),
+		(tls ? MHD_USE_TLS : 0u) |
+		(own ? MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC : 0u),
 	    0, main ? http_accept : NULL, port, on_access, port,
-	    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-	    port->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, most * threads,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+	    MHD_OPTION_CONNECTION_LIMIT, most * threads,
 	    MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, port,
 	    MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 	if (port->daemon == NULL)
-		return err_set(e, ERR_IO, "the HTTP server did not start%s",
-		    tls ? "; are certificate and key a pair?" : "");
-	return 0;
+		return err_set(e, ERR_IO, "the HTTP server did not start");
+	return own ? http_proxy_start(port, e) : 0;
 }
 
 static int
 open_port(struct port *port, const char *text, bool tls, struct err *e)
 {
+	const char *path = address_unix(text);
 	struct address a;
 
+	if (path != NULL)
+		return open_unix(port, path, e);
 	if (address_parse(text, &a, e) < 0)
 		return -1;
 	if (!tls && !address_is_loopback(&a))
@@ -256,21 +293,10 @@ init_locks(struct http_server *s)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&s->wait_mu, NULL);
 	pthread_mutex_init(&s->conn_mu, NULL);
+	pthread_mutex_init(&s->tls_mu, NULL);
 	pthread_cond_init(&s->wait_changed, &attr);
 	pthread_cond_init(&s->drained, &attr);
 	pthread_condattr_destroy(&attr);
-}
-
-/* It is compared with addresses as we write them. */
-static void
-take_proxy(struct http_server *s, const char *proxy)
-{
-	char text[ADDRESS_TEXT], source[ADDRESS_TEXT];
-
-	if (proxy == NULL)
-		return;
-	bool ok = address_read(proxy, text, source, &s->proxy_net);
-	s->trusted_proxy = mem_text(ok ? text : proxy);
 }
 
 /*
@@ -310,7 +336,9 @@ server_new(const struct http_config *config, const struct http_app *app)
 	s->app = *app;
 	s->idle_s = config->idle_s;
 	s->drain_s = config->drain_s;
-	take_proxy(s, config->trusted_proxy);
+	s->proxies = config->proxies;
+	s->all_proxies = config->tls_ended;
+	s->proxy_protocol = config->proxy_protocol;
 	s->connections = config->connections;
 	s->per_address = config->per_address;
 	s->held_account = config->held_account;
@@ -346,8 +374,10 @@ static int
 start_all(
     struct http_server *s, const struct http_config *config, struct err *e)
 {
-	bool tls = config->cert_pem != NULL;
+	bool tls = config->cert_pem.n > 0;
 
+	if (tls && http_set_tls(s, config->cert_pem, config->key_pem, e) < 0)
+		return -1;
 	if (open_port(&s->main, config->listen, tls, e) < 0)
 		return -1;
 	if (config->metrics_listen != NULL &&
@@ -371,7 +401,7 @@ http_start(const struct http_config *config, const struct http_app *app,
 
 	assert(config->threads >= 1 && config->threads <= 64);
 	assert(config->connections >= config->threads && config->idle_s > 0);
-	assert((config->cert_pem == NULL) == (config->key_pem == NULL));
+	assert((config->cert_pem.n == 0) == (config->key_pem.n == 0));
 	s = server_new(config, app);
 	/* Handlers may ask for it as soon as the first thread runs. */
 	*out = s;
@@ -423,6 +453,9 @@ stop_port(struct port *port)
 		MHD_stop_daemon(port->daemon);
 	port->daemon = NULL;
 	fd_close(&port->listen_fd);
+	if (port->unix_path != NULL)
+		(void)unlink(port->unix_path);
+	free(port->unix_path);
 }
 
 void
@@ -434,7 +467,9 @@ http_free(struct http_server **server)
 		return;
 	/* After this no request is parked any more: park looks at it. */
 	atomic_store(&s->stopping, true);
-	if (s->main.daemon != NULL)
+	if (s->main.has_entrance)
+		pthread_join(s->main.entrance, NULL);
+	else if (s->main.daemon != NULL)
 		(void)MHD_quiesce_daemon(s->main.daemon);
 	drain(s);
 	stop_port(&s->main);
@@ -451,6 +486,8 @@ http_free(struct http_server **server)
 		assert(s->purses[i] == NULL);
 	pthread_mutex_destroy(&s->wait_mu);
 	pthread_mutex_destroy(&s->conn_mu);
+	pthread_mutex_destroy(&s->tls_mu);
+	http_tls_free(s);
 	pthread_cond_destroy(&s->wait_changed);
 	pthread_cond_destroy(&s->drained);
 	meter_free(&s->meter);
@@ -458,7 +495,6 @@ http_free(struct http_server **server)
 		free(s->labels[i]);
 	free(s->labels);
 	free(s->routes);
-	free(s->trusted_proxy);
 	free(s);
 	*server = NULL;
 }

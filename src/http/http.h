@@ -30,9 +30,7 @@
  */
 #pragma once
 
-#include "wire/id.h"
-
-#include <stdbool.h>
+#include "http/address.h"
 
 #define HTTP_WAIT 1 /* what a handler returns to wait */
 #define HTTP_CAPTURES 4
@@ -162,10 +160,14 @@ struct http_app {
 };
 
 struct http_config {
-	const char *listen; /* "127.0.0.1:8443", "[::]:8443"; port 0: any */
-	const char *cert_pem, *key_pem; /* NULL: plain HTTP, loopback only */
+	/* "127.0.0.1:8443", "[::]:8443"; port 0: any; "unix:/path" */
+	const char *listen;
+	/* n 0: plain HTTP, on loopback or a UNIX socket only */
+	struct bytes cert_pem, key_pem;
 	const char *metrics_listen; /* loopback; NULL: none */
-	const char *trusted_proxy; /* address; NULL: none */
+	struct address_nets proxies; /* whose X-Forwarded-For is believed */
+	bool tls_ended; /* plain HTTP comes from a proxy that ends TLS */
+	bool proxy_protocol; /* connections begin with a header of theirs */
 	unsigned threads; /* 1..64 */
 	/* All together; lowered, with a line in the log, to what the limit of
 	 * open files allows. */
@@ -188,7 +190,16 @@ struct http_config {
 MUST_CHECK int http_start(const struct http_config *config,
     const struct http_app *app, struct http_server **out, struct err *e);
 
-/* The port in use. 0 for the metrics port when there is none. */
+/*
+ * Show another certificate from the next handshake on.
+ *
+ * errors  bad-request: it cannot be read; what was shown stays.
+ * threads any.
+ */
+MUST_CHECK int http_set_tls(
+    struct http_server *s, struct bytes cert, struct bytes key, struct err *e);
+
+/* The port in use; 0 for a UNIX socket, and for metrics when there are none. */
 uint16_t http_port(const struct http_server *s);
 uint16_t http_metrics_port(const struct http_server *s);
 

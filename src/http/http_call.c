@@ -132,17 +132,32 @@ read_headers(struct http_call *c, struct err *e)
 	return 0;
 }
 
-/* The proxy appends whom it speaks for, to the last such line or in a line of
- * its own; what stands before, anybody wrote. */
-static const char *
-last_header(const struct request *q, const char *name)
+/*
+ * Each proxy appends whom it speaks for, to the last such line or in one of its
+ * own; what stands before, anybody wrote. So from the end: the first that is no
+ * proxy of ours. Returns false when there was none in this line.
+ */
+static bool
+read_forwarded(struct http_call *c, const char *list)
 {
-	const char *found = NULL;
+	const char *end = list + strlen(list);
 
-	for (size_t i = 0; i < q->n_headers; i++)
-		if (strcasecmp(q->headers[i].name, name) == 0)
-			found = q->headers[i].value;
-	return found;
+	for (;;) {
+		const char *at = end;
+		while (at > list && at[-1] != ',')
+			at--;
+		const char *word = at + strspn(at, " \t");
+		size_t n = strcspn(word, ", \t");
+		char one[ADDRESS_TEXT] = "";
+		if (n < sizeof one)
+			memcpy(one, word, n);
+		if (!address_read(one, c->peer, c->source, &c->net) ||
+		    !address_nets_have_text(&c->server->proxies, one))
+			return true;
+		if (at == list)
+			return false;
+		end = at - 1;
+	}
 }
 
 static void
@@ -150,25 +165,18 @@ read_peer(struct http_call *c)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const char *proxy = c->server->trusted_proxy;
 
-	if (info != NULL && info->client_addr != NULL) {
-		char text[ADDRESS_TEXT];
-		address_text(info->client_addr, text);
-		(void)address_read(text, c->peer, c->source, &c->net);
-	}
-	const char *via = last_header(&c->q, "X-Forwarded-For");
-	if (proxy == NULL || via == NULL || strcmp(c->peer, proxy) != 0)
+	if (info == NULL || info->client_addr == NULL)
 		return;
-	const char *comma = strrchr(via, ',');
-	via = comma != NULL ? comma + 1 : via;
-	via += strspn(via, " \t");
-	size_t n = strcspn(via, " \t");
-	char last[ADDRESS_TEXT] = "";
-	if (n < sizeof last) {
-		memcpy(last, via, n);
-		(void)address_read(last, c->peer, c->source, &c->net);
-	}
+	char text[ADDRESS_TEXT];
+	address_text(info->client_addr, text);
+	(void)address_read(text, c->peer, c->source, &c->net);
+	if (!http_is_proxy(c->server, info->client_addr))
+		return;
+	for (size_t i = c->q.n_headers; i-- > 0;)
+		if (strcasecmp(c->q.headers[i].name, "X-Forwarded-For") == 0 &&
+		    read_forwarded(c, c->q.headers[i].value))
+			return;
 }
 
 static int

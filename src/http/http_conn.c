@@ -22,6 +22,7 @@ static const char *const cause_names[REFUSALS] = {
 	[REFUSED_ADDRESS] = "connections_per_address",
 	[REFUSED_HELD] = "held",
 	[REFUSED_SLOW] = "slow",
+	[REFUSED_PROXY] = "proxy_protocol",
 };
 
 /* ---- what is told of limits ---- */
@@ -210,6 +211,22 @@ make_room(struct http_server *s, enum refusal why, const struct purse *of)
 	return c != NULL;
 }
 
+bool
+http_is_proxy(const struct http_server *s, const struct sockaddr *sa)
+{
+	return s->all_proxies || sa->sa_family == AF_UNIX ||
+	    address_nets_have(&s->proxies, sa);
+}
+
+struct conn *
+http_conn_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
 enum MHD_Result
 http_accept(void *cls, const struct sockaddr *sa, socklen_t n)
 {
@@ -221,7 +238,7 @@ http_accept(void *cls, const struct sockaddr *sa, socklen_t n)
 	address_net(sa, &net);
 	pthread_mutex_lock(&s->conn_mu);
 	const struct purse *p = *place_of(s, PURSE_ADDRESS, &net);
-	bool proxy = s->trusted_proxy != NULL && id_equal(&net, &s->proxy_net);
+	bool proxy = http_is_proxy(s, sa);
 	if (s->per_address > 0 && !proxy && p != NULL &&
 	    p->connections >= s->per_address)
 		ok = make_room(s, REFUSED_ADDRESS, p);
@@ -241,6 +258,7 @@ opened(struct port *port, struct MHD_Connection *mhd, struct conn *c)
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct id net = { { 0 } };
 
+	c->server = s;
 	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
 		    ->connect_fd;
 	c->idle_since_ns = now_mono_ns();

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 
 /* A refused body up to this many bytes is read and dropped, so that the
@@ -31,6 +32,7 @@ enum refusal {
 	REFUSED_ADDRESS, /* of one address */
 	REFUSED_HELD, /* bodies and long answers under way */
 	REFUSED_SLOW, /* a body or the taking of an answer */
+	REFUSED_PROXY, /* no header of the PROXY protocol, or no proxy's */
 	REFUSALS
 };
 
@@ -54,6 +56,7 @@ struct purse {
 /* One connection, so that it can be cut when no request comes. */
 struct conn {
 	struct conn *next, *prev;
+	struct http_server *server;
 	int fd;
 	bool busy; /* a request is being read or answered */
 	int64_t idle_since_ns;
@@ -104,14 +107,18 @@ struct port {
 	size_t first, n; /* its share of the routes */
 	struct MHD_Daemon *daemon;
 	int listen_fd;
+	char *unix_path; /* of its socket; NULL: TCP */
 	uint16_t number;
+	pthread_t entrance; /* with proxy_protocol: who accepts */
+	bool has_entrance;
 };
 
 struct http_server {
 	struct http_app app;
 	unsigned idle_s, drain_s;
-	char *trusted_proxy; /* as address_text writes it; NULL: none */
-	struct id proxy_net;
+	struct address_nets proxies; /* trusted */
+	bool all_proxies; /* who connects is one: TLS ends before us */
+	bool proxy_protocol;
 	unsigned connections, per_address;
 	uint64_t held_account, held_address;
 	int body_dir; /* for bodies on the disk; -1: all in memory */
@@ -120,6 +127,8 @@ struct http_server {
 	char **labels;
 	struct meter *meter;
 	struct port main, metrics;
+	pthread_mutex_t tls_mu; /* of tls, taken under no other */
+	struct tls_pair *tls; /* shown now; behind it those it replaced */
 	pthread_t timer;
 	bool timer_runs;
 	atomic_bool stopping;
@@ -156,6 +165,10 @@ void http_on_connection(void *port, struct MHD_Connection *mhd, void **context,
 /* Under conn_mu: count it; one line a minute of each kind. */
 void http_refused(struct http_server *s, enum refusal why);
 void http_refused_text(struct http_server *s, struct buf *out);
+/* What http_on_connection began; NULL before. */
+struct conn *http_conn_of(struct MHD_Connection *mhd);
+/* Does a proxy that is believed connect from there? */
+bool http_is_proxy(const struct http_server *s, const struct sockaddr *sa);
 void http_cut_idle(struct http_server *s, int64_t now);
 /* Give memory back after many connections have ended. */
 void http_trim(struct http_server *s, int64_t now);
@@ -189,6 +202,16 @@ MUST_CHECK int http_admit(
 MUST_CHECK int http_whole_body(struct http_call *c, struct err *e);
 /* MHD_NO cuts the connection. */
 enum MHD_Result http_take_body(struct http_call *c, struct bytes x);
+
+/* ---- http_tls.c, http_proxy.c ---- */
+
+/* Called by GnuTLS in a handshake, of a session that libmicrohttpd began: what
+ * is shown now. */
+gnutls_certificate_retrieve_function3 http_tls_show;
+void http_tls_free(struct http_server *s); /* all that was ever shown */
+/* A thread that accepts what the library does not, until `stopping`. errors:
+ * io-error. */
+MUST_CHECK int http_proxy_start(struct port *port, struct err *e);
 
 /* ---- http_answer.c ---- */
 

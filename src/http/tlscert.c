@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -38,6 +39,13 @@ names_drop(GENERAL_NAMES **n)
 {
 	GENERAL_NAMES_free(*n);
 	*n = NULL;
+}
+
+static void
+context_drop(EVP_MD_CTX **c)
+{
+	EVP_MD_CTX_free(*c);
+	*c = NULL;
 }
 
 static void
@@ -176,26 +184,62 @@ tlscert_make(const char *const *names, size_t n, struct buf *cert,
 	return 0;
 }
 
-int
-tlscert_spki(struct bytes pem, struct digest *out, struct err *e)
+static X509 *
+first_cert(struct bytes pem, struct err *e)
 {
 	OWN(bio_drop) BIO *bio = NULL;
-	OWN(cert_drop) X509 *x = NULL;
-	unsigned char *der = NULL;
+	X509 *x = NULL;
 
 	if (pem.n > 0 && pem.n <= INT_MAX)
 		bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 	if (bio != NULL)
 		x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	if (x == NULL)
-		return err_set(
+		(void)err_set(
 		    e, ERR_BAD_REQUEST, "there is no PEM certificate in it");
+	return x;
+}
+
+int
+tlscert_public(struct bytes pem, struct buf *out, struct err *e)
+{
+	OWN(cert_drop) X509 *x = first_cert(pem, e);
+	unsigned char *der = NULL;
+
+	if (x == NULL)
+		return -1;
 	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
 	if (n <= 0)
 		return err_set(
 		    e, ERR_BAD_REQUEST, "the certificate has no usable key");
-	digest_of(bytes_of(der, (size_t)n), out);
+	buf_put(out, der, (size_t)n);
 	OPENSSL_free(der);
+	return 0;
+}
+
+int
+tlscert_spki(struct bytes pem, struct digest *out, struct err *e)
+{
+	OWN(buf_free) struct buf der = { 0 };
+
+	if (tlscert_public(pem, &der, e) < 0)
+		return -1;
+	digest_of(buf_bytes(&der), out);
+	return 0;
+}
+
+int
+tlscert_until(struct bytes pem, int64_t *out, struct err *e)
+{
+	OWN(cert_drop) X509 *x = first_cert(pem, e);
+	struct tm end = { 0 };
+
+	if (x == NULL)
+		return -1;
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &end) != 1)
+		return err_set(
+		    e, ERR_BAD_REQUEST, "the certificate has no end");
+	*out = (int64_t)timegm(&end) * 1000;
 	return 0;
 }
 
@@ -210,18 +254,49 @@ no_passphrase(char *out, int n, int rw, void *arg)
 	return -1;
 }
 
+static EVP_PKEY *
+read_key(struct bytes pem, struct err *e)
+{
+	OWN(bio_drop) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	EVP_PKEY *p = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+
+	if (p == NULL)
+		(void)err_set(e, ERR_USAGE,
+		    "there is no PEM private key without a passphrase in it");
+	return p;
+}
+
+int
+tlscert_sign(
+    struct bytes key_pem, struct bytes message, struct buf *out, struct err *e)
+{
+	OWN(key_drop) EVP_PKEY *key = read_key(key_pem, e);
+	OWN(context_drop) EVP_MD_CTX *c = EVP_MD_CTX_new();
+	size_t n = 0;
+
+	must(c != NULL);
+	if (key == NULL)
+		return -1;
+	if (EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, key) != 1 ||
+	    EVP_DigestSign(c, NULL, &n, message.p, message.n) != 1 || n > 255)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the key cannot sign with SHA-256, or too long");
+	size_t before = out->n;
+	must(
+	    EVP_DigestSign(c, buf_grow(out, n), &n, message.p, message.n) == 1);
+	out->n = before + n;
+	return 0;
+}
+
 int
 tlscert_pair(struct bytes cert, struct bytes key, struct err *e)
 {
-	OWN(bio_drop) BIO *c = BIO_new_mem_buf(cert.p, (int)cert.n);
-	OWN(bio_drop) BIO *k = BIO_new_mem_buf(key.p, (int)key.n);
-	OWN(cert_drop) X509 *x = PEM_read_bio_X509(c, NULL, NULL, NULL);
-	OWN(key_drop)
-	EVP_PKEY *p = PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL);
+	struct err ignored;
+	OWN(key_drop) EVP_PKEY *p = read_key(key, e);
 
 	if (p == NULL)
-		return err_set(e, ERR_USAGE,
-		    "there is no PEM private key without a passphrase in it");
+		return -1;
+	OWN(cert_drop) X509 *x = first_cert(cert, &ignored);
 	if (x == NULL || X509_check_private_key(x, p) != 1)
 		return err_set(
 		    e, ERR_USAGE, "it is not the key of the certificate");

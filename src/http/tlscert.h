@@ -31,6 +31,25 @@ MUST_CHECK int tlscert_spki(
     struct bytes pem, struct digest *out, struct err *e);
 
 /*
+ * Append the SubjectPublicKeyInfo of the first certificate in `pem`, in DER.
+ *
+ * errors  bad-request.
+ */
+MUST_CHECK int tlscert_public(struct bytes pem, struct buf *out, struct err *e);
+
+/* When the first certificate in `pem` ends, ms. errors: bad-request. */
+MUST_CHECK int tlscert_until(struct bytes pem, int64_t *out, struct err *e);
+
+/*
+ * Append a signature over `message`: ECDSA with SHA-256 in DER, when the key is
+ * of that kind.
+ *
+ * errors  bad-request: a key that cannot sign so.
+ */
+MUST_CHECK int tlscert_sign(
+    struct bytes key_pem, struct bytes message, struct buf *out, struct err *e);
+
+/*
  * Whether a PEM key is that of a PEM certificate.
  *
  * errors  bad-usage: it is another's, has a passphrase, or is none.

@@ -6,42 +6,21 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "base/typed.h"
-#include "link/act.h"
 #include "link/depot.h"
+#include "link/remote_in.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
 
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <curl/curl.h>
-
-#define POOL 16 /* idle connections kept */
 #define TRIES 5 /* of a call whose answer was lost: over 1.5 seconds */
 #define BUFFER_BYTES (128 * 1024L) /* curl's largest receive buffer */
 #define CONNECT_S 15L
 #define ASKED_BYTES ((size_t)64 * 1024) /* servers read shorter ones anyway */
 #define ASKED_MS 5000L /* then it is sent, for a proxy may swallow the answer */
-
-struct remote {
-	char *url; /* as given */
-	char *base; /* scheme://authority */
-	char *curl_pin; /* NULL over plain HTTP */
-	struct digest pin;
-	bool loopback;
-	pthread_mutex_t lock;
-	CURL *idle[POOL];
-	size_t n_idle;
-	struct buf token;
-	unsigned generation; /* of the token */
-	remote_renew_fn renew;
-	void *renew_ctx;
-	struct local *notes; /* borrowed, or NULL */
-	struct act last; /* whose answer is to be shown */
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -89,7 +68,6 @@ static int
 parse_pin(struct remote *r, const char *fragment, struct err *e)
 {
 	OWN(buf_free) struct buf raw = { 0 };
-	OWN(buf_free) struct buf pin = { 0 };
 
 	if (strncmp(fragment, "pin=", 4) != 0)
 		return bad_url(e, "has no pin");
@@ -98,9 +76,7 @@ parse_pin(struct remote *r, const char *fragment, struct err *e)
 	    raw.n != DIGEST_BYTES)
 		return bad_url(e, "has a pin that is not 32 bytes");
 	memcpy(r->pin.b, raw.p, DIGEST_BYTES);
-	buf_put_str(&pin, "sha256//");
-	text_base64(&pin, buf_bytes(&raw));
-	r->curl_pin = mem_text(buf_text(&pin));
+	remote_pin_to(r, &r->pin, 1);
 	return 0;
 }
 
@@ -145,9 +121,11 @@ check_url(struct remote *r, CURLU *u, struct err *e)
 		    : bad_url(e, "is plain HTTP and not loopback");
 	if (strcmp(scheme, "https") != 0)
 		return bad_url(e, "does not begin with https://");
-	return curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) != CURLUE_OK
-	    ? bad_url(e, "has no pin")
-	    : parse_pin(r, fragment, e);
+	r->tls = true;
+	/* Without, the identity is asked for. */
+	return curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK
+	    ? parse_pin(r, fragment, e)
+	    : 0;
 }
 
 int
@@ -173,6 +151,8 @@ remote_new(const char *url, struct remote **out, struct err *e)
 	r->base = mem_text(base);
 	if (n > 0 && base[n - 1] == '/')
 		r->base[n - 1] = '\0';
+	if (r->tls && r->curl_pin == NULL && remote_meet(r, e) < 0)
+		return -1;
 	*out = TAKE(r);
 	return 0;
 }
@@ -189,14 +169,10 @@ remote_free(struct remote **r)
 	free((*r)->url);
 	free((*r)->base);
 	free((*r)->curl_pin);
+	free((*r)->moved);
+	buf_free(&(*r)->shown);
 	free(*r);
 	*r = NULL;
-}
-
-const char *
-remote_url(const struct remote *r)
-{
-	return r->url;
 }
 
 const struct digest *
@@ -329,6 +305,28 @@ transport_error(
 	    detail[0] != '\0' ? detail : curl_easy_strerror(rc));
 }
 
+/* An answer that aumbryd never gives comes from what stands in front of it. */
+static void
+not_ours(long status, struct err *e)
+{
+	if (status == 413) {
+		(void)err_set(e, ERR_TOO_LARGE,
+		    "a proxy in front of the server takes no body of that "
+		    "length (status 413)");
+		(void)err_remedy(e,
+		    "Who runs the server has to let bodies of 64 MiB through: "
+		    "for nginx, client_max_body_size 64m.");
+		return;
+	}
+	(void)err_set(e, ERR_SERVER_UNREACHABLE,
+	    status >= 500
+		? "a proxy in front of the server answered in its place, with "
+		  "status %ld"
+		: "what answers at this address is no Aumbry server, or a "
+		  "proxy that stops this call: status %ld",
+	    status);
+}
+
 static int
 answer_error(long status, struct buf *out, size_t start, struct err *e)
 {
@@ -339,17 +337,13 @@ answer_error(long status, struct buf *out, size_t start, struct err *e)
 	if (errjson_parse(body, &said, &detail, &wrong) == 0)
 		*e = said;
 	else
-		(void)err_set(e,
-		    status == 502 || status == 503 || status == 504
-			? ERR_SERVER_UNREACHABLE
-			: ERR_INTERNAL,
-		    "the server answered with status %ld", status);
+		not_ours(status, e);
 	out->n = start;
 	return -1;
 }
 
 static void
-set_options(CURL *h, const struct remote *r, const struct remote_call *c,
+set_options(CURL *h, struct remote *r, const struct remote_call *c,
     struct sink *sink, const char *url, char *detail)
 {
 	unsigned stall = c->timeout_s != 0 ? c->timeout_s : 60;
@@ -377,14 +371,7 @@ set_options(CURL *h, const struct remote *r, const struct remote_call *c,
 		curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 		curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
 	}
-	if (r->curl_pin != NULL) {
-		/* The pin is the trust; the chain and the name are not. */
-		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
-		curl_easy_setopt(h, CURLOPT_PINNEDPUBLICKEY, r->curl_pin);
-		curl_easy_setopt(
-		    h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	}
+	remote_set_pin(h, r);
 	if (c->body.n > 0 || strcmp(c->method, "GET") != 0) {
 		curl_easy_setopt(
 		    h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.n);
@@ -457,6 +444,7 @@ struct attempt {
 	unsigned generation; /* of the token that was sent */
 	bool lost; /* an answer: the server may have acted */
 	bool slow; /* after a long wait */
+	bool other_key; /* the connection had none that is known */
 };
 
 /* For who asked with -v. What stands behind a ? may be a name. */
@@ -494,8 +482,10 @@ attempt(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	tell(h, c, rc, status);
 	give_handle(r, h);
-	a->lost |= rc != CURLE_OK && !sink.over && !sink.refused &&
-	    rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST &&
+	a->other_key = rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH;
+	a->lost |= rc != CURLE_OK && !a->other_key && !sink.over &&
+	    !sink.refused && rc != CURLE_COULDNT_CONNECT &&
+	    rc != CURLE_COULDNT_RESOLVE_HOST &&
 	    rc != CURLE_COULDNT_RESOLVE_PROXY;
 	a->slow |= rc == CURLE_OPERATION_TIMEDOUT;
 	if (rc != CURLE_OK) {
@@ -521,11 +511,17 @@ renew(struct remote *r, unsigned seen, struct err *e)
 static int
 attempts(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 {
-	bool renewed = false;
+	bool renewed = false, vouched = false;
 
 	for (int i = 1;; i++) {
 		if (attempt(r, a, out, e) == 0)
 			return 0;
+		if (a->other_key && !vouched) {
+			vouched = true;
+			if (remote_vouch(r, e) < 0)
+				return -1;
+			continue;
+		}
 		if (e->code == ERR_SESSION_EXPIRED && r->renew != NULL &&
 		    !a->c->bare && !renewed) {
 			renewed = true;

@@ -15,20 +15,42 @@ struct depot_sink;
 
 /*
  * url  "https://host:port/#pin=…" as `aumbryd init` prints it, or
- *      "http://…" on loopback.
- * errors  bad-usage: not such a URL, or https without a pin.
+ *      "http://…" on loopback. Without a pin the server is asked who it is,
+ *      over a connection that an authority of this system vouches for.
+ * errors  bad-usage: not such a URL; without a pin also certificate-changed,
+ *         server-unreachable.
  */
 MUST_CHECK int remote_new(const char *url, struct remote **out, struct err *e);
 void remote_free(struct remote **r);
 
-/* As it was given, with the pin; borrowed. */
-const char *remote_url(const struct remote *r);
-/* SHA-256 of the server key's SPKI; zeros over plain HTTP. */
+/* As it was given, with the pin; once it has moved, with that of the identity as
+ * it is now. Borrowed. */
+const char *remote_url(struct remote *r);
+bool remote_moved(struct remote *r);
+/* The server's identity, wire/identity.h; zeros over plain HTTP. */
 const struct digest *remote_pin(const struct remote *r);
+
+/*
+ * The server says that `id` is its identity. What is pinned may be a key that it
+ * shows, from before identities, or one that handed over: then the URL with the
+ * new pin is to be kept instead: remote_moved.
+ *
+ * errors  certificate-changed: neither.
+ */
+MUST_CHECK int remote_adopt(
+    struct remote *r, const struct digest *id, struct err *e);
+/*
+ * The keys that the identity vouched for, appended as bytes for remote_expect of
+ * the next process: it need not ask then. Nothing when they are as expected.
+ * What is older than a day, or of another identity, or no such bytes, is passed
+ * over.
+ */
+void remote_shown(struct remote *r, struct buf *out);
+void remote_expect(struct remote *r, struct bytes shown);
 
 /* The escrow's fingerprint that the URL names, SHA-256 of its key; false
  * without. */
-bool remote_escrow(const struct remote *r, struct digest *out);
+bool remote_escrow(struct remote *r, struct digest *out);
 
 /* Token sent as bearer from now on; NULL for none. */
 void remote_set_token(struct remote *r, const char *token);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 bool
-remote_escrow(const struct remote *r, struct digest *out)
+remote_escrow(struct remote *r, struct digest *out)
 {
 	OWN(buf_free) struct buf raw = { 0 };
 	const char *hash = strchr(remote_url(r), '#');

@@ -31,7 +31,7 @@ parse_address(const char *s, bool loopback, struct err *e)
 static int
 check_listen(const char *s, struct err *e)
 {
-	return parse_address(s, false, e);
+	return address_unix(s) != NULL ? 0 : parse_address(s, false, e);
 }
 
 static int
@@ -41,9 +41,33 @@ check_loopback(const char *s, struct err *e)
 }
 
 static int
-check_address(const char *s, struct err *e)
+check_nets(const char *s, struct err *e)
 {
-	return s[0] == '\0' || address_is(s) ? 0 : wrong(e, s, "an address");
+	struct address_nets ignored;
+
+	return address_nets_parse(s, &ignored, e);
+}
+
+static int
+check_shown(const char *s, struct err *e)
+{
+	size_t count = 0;
+
+	for (const char *at = s + strspn(s, " "); *at != '\0';
+	     at += strspn(at, " ")) {
+		char one[160] = "";
+		size_t n = strcspn(at, " ");
+		if (++count > CONFIG_PROXY_CERTS)
+			return err_set(e, ERR_USAGE, "it names more than %d",
+			    CONFIG_PROXY_CERTS);
+		memcpy(one, at, n < sizeof one ? n : sizeof one - 1);
+		if (one[0] != '/' && parse_address(one, false, e) < 0)
+			return wrong(e, one,
+			    "the absolute path of a certificate, nor ADDR:PORT "
+			    "of a proxy");
+		at += n;
+	}
+	return 0;
 }
 
 static int
@@ -96,14 +120,25 @@ static const struct ini_kind listen_at = { .form = INI_TEXT,
 static const struct ini_kind loopback = { .form = INI_TEXT,
 	.check = check_loopback };
 /* or empty */
-static const struct ini_kind address = { .form = INI_TEXT,
-	.check = check_address };
+static const struct ini_kind nets = { .form = INI_TEXT, .check = check_nets };
+static const struct ini_kind shown = { .form = INI_TEXT, .check = check_shown };
 /* what must be somewhere */
 static const struct ini_kind place = { .form = INI_SECRET,
 	.check = check_place };
 static const struct ini_kind invitations = { .form = INI_WORD,
 	.words = invitation_words,
 	.wanted = "required, open or closed" };
+
+static const char *const tls_words[] = {
+	[CONFIG_TLS_OWN] = "on", [CONFIG_TLS_PROXY] = "proxy", NULL
+};
+static const struct ini_kind tls = {
+	.form = INI_WORD, .words = tls_words, .wanted = "on or proxy"
+};
+static const char *const off_on_words[] = { "off", "on", NULL };
+static const struct ini_kind off_on = {
+	.form = INI_WORD, .words = off_on_words, .wanted = "off or on"
+};
 
 #define AT(member) offsetof(struct config, member)
 /* clang-format off */
@@ -112,23 +147,39 @@ static const struct ini_row rows[] = {
   "Name of this server: accounts are called NAME@HOST, and sessions are\n"
   "bound to it. It cannot be changed once there are accounts." },
 { "server", "listen", &listen_at, AT(listen), "0.0.0.0:8443", 0, 0,
-  "Address and port. [::]:8443 takes IPv6 too. On a loopback address\n"
-  "aumbryd can be put behind a proxy." },
+  "Address and port. [::]:8443 takes IPv6 too. unix:/PATH is a socket for a\n"
+  "proxy of this machine." },
 { "server", "user", &ini_text, AT(user), "", 0, 0,
   "User that `aumbryd serve` becomes when root has started it. Empty: whom\n"
   "the data folder belongs to." },
 { "server", "url", &url, AT(url), "", 0, 0,
   "Address that clients use, when it is not https://HOST:PORT." },
+{ "server", "tls", &tls, AT(tls), "on", 0, 0,
+  "on: TLS ends here. proxy: it ends at a proxy, which passes on plain HTTP;\n"
+  "then listen is a loopback address or a socket, url has the address that\n"
+  "people use, and proxy_cert says which certificate they meet." },
 { "server", "tls_cert", &ini_path, AT(tls_cert), "", 0, 0,
-  "PEM certificate chain. Empty: the self-signed one made by init." },
+  "PEM certificate chain, read again when it changes. Empty: the self-signed\n"
+  "one made by init. Devices know the server by its identity, which vouches\n"
+  "for whatever stands here, so a new key is no event for them." },
 { "server", "tls_key", &ini_path, AT(tls_key), "", 0, 0,
   "PEM private key of tls_cert." },
+{ "server", "proxy_cert", &shown, AT(proxy_cert), "", 0, 0,
+  "What a proxy shows where TLS ends: ADDR:PORT at which it answers, such as\n"
+  "127.0.0.1:443, and is asked; or the path of its PEM certificate. Several\n"
+  "stand with spaces between. Who answers there can read what devices say\n"
+  "to the server, though none of what they store." },
 { "server", "threads", &ini_count, AT(threads), "4", 1, 64,
   "Threads that serve connections. More than cores, for they wait for\n"
   "the disk." },
-{ "server", "trusted_proxy", &address, AT(trusted_proxy), "", 0, 0,
-  "Address of a proxy whose X-Forwarded-For is believed. Limits then\n"
-  "count the last address of the last such line." },
+{ "server", "trusted_proxy", &nets, AT(trusted_proxy), "", 0, 0,
+  "Addresses and networks of proxies, such as 10.0.0.2, 192.168.7.0/24.\n"
+  "Limits and the log take the client's address from X-Forwarded-For of\n"
+  "these alone: its last one that is no proxy's. With tls = proxy who\n"
+  "connects is believed anyway." },
+{ "server", "proxy_protocol", &off_on, AT(proxy_protocol), "off", 0, 0,
+  "on: connections come from trusted_proxy alone, and each begins with a\n"
+  "header of the PROXY protocol, version 1 or 2, that names the client." },
 { "server", "metrics_listen", &loopback, AT(metrics_listen), "", 0, 0,
   "Loopback address and port for /metrics, such as 127.0.0.1:9443.\n"
   "Empty: none." },
@@ -220,6 +271,38 @@ static const struct ini_row rows[] = {
 };
 /* clang-format on */
 
+static bool
+is_local(const char *listen)
+{
+	struct address a;
+	struct err e;
+
+	return address_unix(listen) != NULL ||
+	    (address_parse(listen, &a, &e) == 0 && address_is_loopback(&a));
+}
+
+static int
+check_proxied(const struct config *c, struct err *e)
+{
+	if (c->tls_cert[0] != '\0')
+		return err_set(e, ERR_USAGE,
+		    "with tls = proxy tls_cert is the proxy's affair");
+	if (!is_local(c->listen))
+		return err_set(e, ERR_USAGE,
+		    "with tls = proxy listen must be a loopback address or "
+		    "unix:/PATH, for what comes is not encrypted");
+	if (strncmp(c->url, "https://", 8) != 0)
+		return err_set(e, ERR_USAGE,
+		    "with tls = proxy url must be the address, https://…, at "
+		    "which the proxy answers");
+	return c->proxy_cert[0] != '\0'
+	    ? 0
+	    : err_set(e, ERR_USAGE,
+		  "with tls = proxy proxy_cert must say which certificate the "
+		  "proxy shows, such as 127.0.0.1:443 where it answers; "
+		  "without, devices refuse it");
+}
+
 static int
 check_whole(const void *whole, struct err *e)
 {
@@ -228,7 +311,16 @@ check_whole(const void *whole, struct err *e)
 	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
 		return err_set(e, ERR_USAGE,
 		    "tls_cert and tls_key are given together or not at all");
-	return 0;
+	if (c->proxy_protocol != 0 && c->trusted_proxy[0] == '\0' &&
+	    address_unix(c->listen) == NULL)
+		return err_set(e, ERR_USAGE,
+		    "proxy_protocol needs trusted_proxy: anybody else could "
+		    "come under any address");
+	if (address_unix(c->listen) != NULL && c->url[0] == '\0')
+		return err_set(e, ERR_USAGE,
+		    "with listen = unix:/PATH url must be the address at which "
+		    "the proxy answers");
+	return c->tls == CONFIG_TLS_PROXY ? check_proxied(c, e) : 0;
 }
 
 static const struct ini file = { .rows = rows,

@@ -10,16 +10,26 @@ enum config_invitations {
 	CONFIG_INVITATIONS_CLOSED /* nobody may */
 };
 
+enum config_tls {
+	CONFIG_TLS_OWN, /* connections come with TLS, which ends here */
+	CONFIG_TLS_PROXY /* plain HTTP from a proxy, where TLS ended */
+};
+
+#define CONFIG_PROXY_CERTS 8 /* entries of proxy_cert */
+
 /* Texts are never NULL; "" where nothing is set. */
 struct config {
 	/* [server] */
 	char *host; /* in name@host, and in the certificate */
-	char *listen; /* ADDR:PORT */
+	char *listen; /* ADDR:PORT, or unix:/PATH */
 	char *user; /* whom root serves as; "" = the data folder's owner */
 	char *url; /* what init and invite print; "" = from host and listen */
+	uint64_t tls; /* enum config_tls */
 	char *tls_cert, *tls_key; /* paths; "" = data/keys/ */
+	char *proxy_cert; /* "/path ADDR:PORT": what proxies show, or "" */
 	uint64_t threads;
-	char *trusted_proxy; /* address, or "" */
+	char *trusted_proxy; /* for address_nets_parse */
+	uint64_t proxy_protocol; /* 0, 1 */
 	char *metrics_listen; /* ADDR:PORT on loopback, or "" */
 	/* [storage] */
 	char *database, *blobs;

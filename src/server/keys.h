@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* keys.h: the key files of the server, data/keys/. */
 /*
- *   tls.crt  tls.key  PEM
+ *   tls.crt  tls.key  PEM: the server's identity, wire/identity.h
+ *   identity.past     identities before it, each with its word for the next
  *   opaque.key        OPRF seed[64] | AKE private key[32]
  *   fake.key          32 bytes: answers about names that do not exist
  *   token.key         32 bytes: MACs of tokens and invitation codes
@@ -35,18 +36,36 @@ MUST_CHECK int keys_make(const char *dir, const uint8_t opaque[KEYS_OPAQUE],
 /*
  * Read the files of keys_make.
  *
- * cert, key  paths of the TLS files that are used instead of dir's; NULL: dir's.
- * errors     state-damaged when a file is not what it was; permission-denied
- *            when others may read a secret one; not-found; io-error.
+ * errors  state-damaged when a file is not what it was; permission-denied when
+ *         others may read a secret one; not-found; io-error.
  */
-MUST_CHECK int keys_load(const char *dir, const char *cert, const char *key,
-    struct keys **out, struct err *e);
+MUST_CHECK int keys_load(const char *dir, struct keys **out, struct err *e);
 void keys_free(struct keys **k); /* wipes */
 
+/*
+ * Draw a new identity for which the one in `dir` gives its word, once, and is
+ * gone. What is cut off either did nothing, or is ended by the next keys_load.
+ *
+ * names   see tlscert_make.
+ * errors  as keys_load.
+ */
+MUST_CHECK int keys_rotate(
+    const char *dir, const char *const *names, size_t n, struct err *e);
+
+/*
+ * Read a PEM certificate and its key, whoever's they are.
+ *
+ * errors  as keys_load.
+ */
+MUST_CHECK int keys_read_pair(const char *cert_path, const char *key_path,
+    struct buf *cert, struct buf *key, struct err *e);
+
 /* All borrowed. */
-const char *keys_cert_pem(const struct keys *k);
-const char *keys_key_pem(const struct keys *k);
-const struct digest *keys_spki(const struct keys *k); /* of the certificate */
+struct bytes keys_cert_pem(const struct keys *k); /* the identity's */
+struct bytes keys_key_pem(const struct keys *k);
+const struct digest *keys_spki(const struct keys *k); /* the identity */
+struct bytes keys_public(const struct keys *k); /* its SPKI, DER */
+struct bytes keys_past(const struct keys *k); /* see identity_parts */
 const uint8_t *keys_opaque(const struct keys *k); /* KEYS_OPAQUE bytes */
 struct bytes keys_fake(const struct keys *k);
 struct bytes keys_token(const struct keys *k);

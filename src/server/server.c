@@ -244,6 +244,14 @@ server_event_own(struct tx *tx, struct call *c, const char *event,
 }
 
 void
+server_put_identity(const struct call *c)
+{
+	if (!c->s->plain)
+		jsonio_put_bytes(c->out, "tls",
+		    bytes_of(keys_spki(c->s->keys)->b, DIGEST_BYTES));
+}
+
+void
 server_put_ksf(json_t *out)
 {
 	json_t *ksf = json_object();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/http.h"
+#include "server/certs.h"
 #include "server/config.h"
 #include "server/gateway.h"
 #include "server/geoip.h"
@@ -18,6 +19,7 @@
 struct server {
 	struct config config;
 	struct keys *keys;
+	struct certs *certs; /* NULL: it does not serve */
 	struct opsrv_keys opaque;
 	struct db *db;
 	struct blob_store *blobs;
@@ -188,6 +190,10 @@ bool server_knows(const struct server *s, const struct id *uid,
 /* HMAC under the server's token key: invitations, tickets. */
 void server_mac(const struct server *s, const char *label, struct bytes x,
     struct digest *out);
+
+/* The identity by which devices know this server, as "tls"; nothing over plain
+ * HTTP. */
+void server_put_identity(const struct call *c);
 
 /* The cost of password stretching, as "ksf". */
 void server_put_ksf(json_t *out);

@@ -136,7 +136,7 @@ main(void)
 		return 1;
 	config_defaults(&s.config);
 	must(keys_make("keys", opaque, names, 1, &e), &e);
-	must(keys_load("keys", NULL, NULL, &s.keys, &e), &e);
+	must(keys_load("keys", &s.keys, &e), &e);
 	must(db_open("db", DB_SERVER, &s.db, &e), &e);
 	must(account_open(s.db, &e), &e);
 	must(db_write(s.db, fill, &s, &e), &e);

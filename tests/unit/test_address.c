@@ -73,12 +73,56 @@ counts_a_network_of_64_bits_as_one(void **state)
 	}
 }
 
+static void
+knows_networks(void **state)
+{
+	static const struct {
+		const char *nets, *address;
+		bool in;
+	} cases[] = {
+		{ "", "127.0.0.1", false },
+		{ "127.0.0.1", "127.0.0.1", true },
+		{ "127.0.0.1", "127.0.0.2", false },
+		{ "127.0.0.1", "[::ffff:127.0.0.1]:80", true },
+		{ "::ffff:127.0.0.1", "127.0.0.1", true },
+		{ "10.0.0.0/8, 192.0.2.0/25", "10.255.0.1", true },
+		{ "10.0.0.0/8, 192.0.2.0/25", "192.0.2.127", true },
+		{ "10.0.0.0/8, 192.0.2.0/25", "192.0.2.128", false },
+		{ "0.0.0.0/0", "203.0.113.9", true },
+		{ "0.0.0.0/0", "2001:db8::1", false },
+		{ "::/0", "203.0.113.9", true },
+		{ "2001:db8::/33 fd00::/8", "2001:db8:7fff::1", true },
+		{ "2001:db8::/33 fd00::/8", "2001:db8:8000::1", false },
+		{ "2001:db8::/33 fd00::/8", "fdff::1", true },
+		{ "10.0.0.0/8", "unknown", false },
+	};
+	static const char *const bad[] = { "proxy.example", "10.0.0.0/33",
+		"10.0.0.0/", "10.0.0.0/-1", "/8", "::/129", "10.0.0.0/8/8",
+		"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17" };
+	struct address_nets nets;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(
+		    address_nets_parse(cases[i].nets, &nets, &e), 0);
+		if (address_nets_have_text(&nets, cases[i].address) !=
+		    cases[i].in)
+			fail_msg("case %zu", i);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(address_nets_parse(bad[i], &nets, &e), -1);
+		assert_int_equal(e.code, ERR_USAGE);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_proxies_write),
 		cmocka_unit_test(counts_a_network_of_64_bits_as_one),
+		cmocka_unit_test(knows_networks),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -41,13 +41,14 @@ static void
 default_text_has_every_key(void **state)
 {
 	static const char *const keys[] = { "[server]", "host", "listen", "url",
-		"user", "tls_cert", "tls_key", "threads", "trusted_proxy",
-		"metrics_listen", "[storage]", "database", "blobs", "reserve",
-		"[accounts]", "invitations", "default_quota", "[mail]",
-		"smtp_url", "from", "[phone]", "text_url", "text_method",
-		"text_body", "call_command", "[auth]", "saslauthd_socket",
-		"[place]", "database", "[escrow]", "socket", "dir", "user",
-		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
+		"user", "tls", "tls_cert", "tls_key", "proxy_cert", "threads",
+		"trusted_proxy", "proxy_protocol", "metrics_listen",
+		"[storage]", "database", "blobs", "reserve", "[accounts]",
+		"invitations", "default_quota", "[mail]", "smtp_url", "from",
+		"[phone]", "text_url", "text_method", "text_body",
+		"call_command", "[auth]", "saslauthd_socket", "[place]",
+		"database", "[escrow]", "socket", "dir", "user", "[limits]",
+		"password_tries", "code_tries", "prompts_per_hour",
 		"signups_per_hour", "connections", "connections_per_address",
 		"idle", "drain", "mature_hours", "recovery_wait" };
 	OWN(config_free) struct config c = { 0 };

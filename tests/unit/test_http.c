@@ -330,8 +330,8 @@ setup_tls(void **state)
 	/* curl wants the other base64: "sha256//" and padding. */
 	text_base64(&b64, bytes_of(spki.b, DIGEST_BYTES));
 	(void)snprintf(w->pin, sizeof w->pin, "sha256//%s", buf_text(&b64));
-	c.cert_pem = buf_text(&cert);
-	c.key_pem = buf_text(&key);
+	c.cert_pem = buf_bytes(&cert);
+	c.key_pem = buf_bytes(&key);
 	start(w, &c);
 	*state = w;
 	return 0;
@@ -1015,7 +1015,7 @@ believes_only_the_trusted_proxy(void **state)
 	static const struct {
 		const char *proxy, *header, *peer;
 	} cases[] = {
-		{ NULL, "X-Forwarded-For: 192.0.2.9", "127.0.0.1" },
+		{ "", "X-Forwarded-For: 192.0.2.9", "127.0.0.1" },
 		{ "192.0.2.1", "X-Forwarded-For: 192.0.2.9", "127.0.0.1" },
 		{ "127.0.0.1", "X-Forwarded-For: 192.0.2.9", "192.0.2.9" },
 		{ "127.0.0.1", "X-Forwarded-For: 10.0.0.1, 2001:db8::7",
@@ -1030,13 +1030,28 @@ believes_only_the_trusted_proxy(void **state)
 		    "2001:db8::7" },
 		{ "::ffff:127.0.0.1", "X-Forwarded-For: 192.0.2.9",
 		    "192.0.2.9" },
+		/* a proxy behind a proxy: the first that is none of ours */
+		{ "127.0.0.0/8, 10.0.0.0/8",
+		    "X-Forwarded-For: 192.0.2.66, 192.0.2.9, 10.1.2.3",
+		    "192.0.2.9" },
+		{ "127.0.0.0/8 10.0.0.0/8",
+		    "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 10.1.2.3",
+		    "192.0.2.9" },
+		{ "127.0.0.0/8 10.0.0.0/8",
+		    "X-Forwarded-For: 192.0.2.9, rubbish, 10.1.2.3",
+		    "10.1.2.3" },
+		{ "127.0.0.0/8 10.0.0.0/8", "X-Forwarded-For: ,,",
+		    "127.0.0.1" },
+		{ "10.0.0.0/8", "X-Forwarded-For: 192.0.2.9", "127.0.0.1" },
 	};
 	struct world *w = *state;
+	struct err e = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct http_config c = config();
 		http_free(&w->server);
-		c.trusted_proxy = cases[i].proxy;
+		assert_int_equal(
+		    address_nets_parse(cases[i].proxy, &c.proxies, &e), 0);
 		start(w, &c);
 		struct ask a = { .method = "GET",
 			.path = "/v1/echo/a/b",
@@ -1271,7 +1286,8 @@ counts_an_ipv6_network_as_one(void **state)
 		.header = "X-Forwarded-For: 2001:db8:0:1:2:3:4:5" };
 
 	http_free(&w->server);
-	c.trusted_proxy = "127.0.0.1";
+	assert_int_equal(
+	    address_nets_parse("127.0.0.1", &c.proxies, &(struct err){ 0 }), 0);
 	start(w, &c);
 	OWN(reply_free) struct reply r = ask(w, &a);
 	assert_string_equal(

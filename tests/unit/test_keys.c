@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "server/keys.h"
+#include "wire/identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,15 +75,17 @@ loads_what_was_made(void **state)
 	struct err e = { 0 };
 
 	make(p);
-	assert_int_equal(keys_load(p->dir, NULL, NULL, &a, &e), 0);
-	assert_int_equal(keys_load(p->dir, NULL, NULL, &b, &e), 0);
+	assert_int_equal(keys_load(p->dir, &a, &e), 0);
+	assert_int_equal(keys_load(p->dir, &b, &e), 0);
 	assert_memory_equal(keys_opaque(a), p->opaque, KEYS_OPAQUE);
 	assert_true(bytes_equal(keys_fake(a), keys_fake(b)));
 	assert_true(bytes_equal(keys_token(a), keys_token(b)));
 	assert_false(bytes_equal(keys_token(a), keys_fake(a)));
 	assert_true(digest_equal(keys_spki(a), keys_spki(b)));
-	assert_non_null(strstr(keys_cert_pem(a), "BEGIN CERTIFICATE"));
-	assert_non_null(strstr(keys_key_pem(a), "BEGIN PRIVATE KEY"));
+	assert_non_null(
+	    strstr((const char *)keys_cert_pem(a).p, "BEGIN CERTIFICATE"));
+	assert_non_null(
+	    strstr((const char *)keys_key_pem(a).p, "BEGIN PRIVATE KEY"));
 }
 
 static void
@@ -151,13 +154,12 @@ refuses_files_that_changed(void **state)
 			assert_int_equal(
 			    file_write(path, bytes_str(contents[j]), 0600, &e),
 			    0);
-			assert_int_equal(
-			    keys_load(p->dir, NULL, NULL, &k, &e), -1);
+			assert_int_equal(keys_load(p->dir, &k, &e), -1);
 			assert_int_equal(e.code, ERR_STATE_DAMAGED);
 			assert_null(k);
 		}
 		assert_int_equal(unlink(path), 0);
-		assert_int_equal(keys_load(p->dir, NULL, NULL, &k, &e), -1);
+		assert_int_equal(keys_load(p->dir, &k, &e), -1);
 		assert_int_equal(e.code, ERR_NOT_FOUND);
 		assert_int_equal(
 		    file_write(path, buf_bytes(&good), 0600, &e), 0);
@@ -175,10 +177,45 @@ refuses_keys_that_all_may_read(void **state)
 		struct keys *k = NULL;
 		struct err e = { 0 };
 		assert_int_equal(chmod(path, 0644), 0);
-		assert_int_equal(keys_load(p->dir, NULL, NULL, &k, &e), -1);
+		assert_int_equal(keys_load(p->dir, &k, &e), -1);
 		assert_int_equal(e.code, ERR_PERMISSION);
 		assert_int_equal(chmod(path, 0600), 0);
 	}
+}
+
+/* Each new identity is vouched for by the one before; of a chain that is too
+ * long the oldest goes. */
+static void
+hands_over(void **state)
+{
+	const struct place *p = *state;
+	OWN(keys_free) struct keys *first = NULL, *last = NULL;
+	struct err e = { 0 };
+	size_t n;
+
+	make(p);
+	assert_int_equal(keys_load(p->dir, &first, &e), 0);
+	assert_int_equal(keys_past(first).n, 0);
+	for (size_t i = 1; i <= IDENTITY_PAST + 1; i++) {
+		if (keys_rotate(p->dir, names, 2, &e) < 0)
+			fail_msg("%s", e.msg);
+		keys_free(&last);
+		assert_int_equal(keys_load(p->dir, &last, &e), 0);
+		assert_int_equal(
+		    identity_past(keys_past(last), keys_spki(last), &n, &e), 0);
+		assert_int_equal(n, i <= IDENTITY_PAST ? i : IDENTITY_PAST);
+	}
+	assert_false(digest_equal(keys_spki(first), keys_spki(last)));
+	assert_memory_equal(keys_opaque(first), keys_opaque(last), KEYS_OPAQUE);
+	OWN(mem_free) char *past = file_join(p->dir, "identity.past");
+	OWN(buf_free) struct buf file = { 0 };
+	assert_int_equal(file_read(past, 65536, &file, &e), 0);
+	file.p[file.n - 1] ^= 1;
+	assert_int_equal(file_write(past, buf_bytes(&file), 0600, &e), 0);
+	keys_free(&last);
+	assert_int_equal(keys_load(p->dir, &last, &e), -1);
+	assert_int_equal(e.code, ERR_STATE_DAMAGED);
+	assert_int_equal(unlink(past), 0);
 }
 
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -192,6 +229,7 @@ main(void)
 		EACH(never_replaces_a_key),
 		EACH(refuses_files_that_changed),
 		EACH(refuses_keys_that_all_may_read),
+		EACH(hands_over),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -78,6 +78,12 @@ shellcheck                 # the same for shell
 softhsm2                   # a token made of files
 zsh                        # completes words
 fish                       # and so does this
+iproute2                   # networks for tests
+nginx-light                # a proxy that ends TLS
+haproxy                    # one that passes it on
+caddy                      # one that gets its certificate itself
+certbot                    # gets certificates
+pebble                     # and who gives them
 attr                       # extended attributes
 acl                        # access lists
 '

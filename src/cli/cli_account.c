@@ -40,8 +40,8 @@ signup(void *line, const void *options, struct err *e)
 	const struct signup *o = options;
 	OWN(mem_free) char *dir = cli_home(cli);
 	OWN(secret_free) struct secret *password = NULL;
+	OWN(buf_free) struct buf url = { 0 };
 	struct self_signup a = { .dir = dir,
-		.url = cli->line.args[0],
 		.name = cli->line.args[1],
 		.invite = o->invite,
 		.no_two_factor = o->no_two_factor };
@@ -52,8 +52,10 @@ signup(void *line, const void *options, struct err *e)
 	if (home_has_key(dir) && !self_founding(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
-	if (cli_new_password(cli, "New password", &password, e) < 0)
+	if (remote_find(cli->line.args[0], &url, e) < 0 ||
+	    cli_new_password(cli, "New password", &password, e) < 0)
 		return -1;
+	a.url = buf_text(&url);
 	a.password = secret_bytes(password);
 	if (self_signup(&a, e) < 0)
 		return -1;

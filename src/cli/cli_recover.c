@@ -51,12 +51,15 @@ static int
 begin(struct cli *cli, const char *dir, const struct options *o, struct err *e)
 {
 	OWN(secret_free) struct secret *code = NULL;
+	OWN(buf_free) struct buf url = { 0 };
 	struct recover_ask a = { .dir = dir,
-		.url = cli->line.args[0],
 		.name = cli->line.args[1],
 		.device_name = o->device_name,
 		.way = way_of(o) };
 
+	if (remote_find(cli->line.args[0], &url, e) < 0)
+		return -1;
+	a.url = buf_text(&url);
 	if (!o->contact && !o->operator&& read_code(cli, o, &code, e) < 0)
 		return -1;
 	a.code = code;

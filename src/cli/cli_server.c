@@ -9,10 +9,13 @@ server_set(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
 	OWN(mem_free) char *dir = cli_home(cli);
+	OWN(buf_free) struct buf url = { 0 };
 	OWN(buf_free) struct buf kept = { 0 };
 
 	(void)options;
-	if (self_set_server(dir, cli->line.args[0], &kept, e) < 0) {
+	if (remote_find(cli->line.args[0], &url, e) < 0)
+		return -1;
+	if (self_set_server(dir, buf_text(&url), &kept, e) < 0) {
 		if (e->code == ERR_NOT_A_MEMBER || e->code == ERR_CIRCLE_FORKED)
 			(void)err_remedy(e,
 			    "Nothing was changed. Is it the address of the "

@@ -215,8 +215,8 @@ signin(void *line, const void *options, struct err *e)
 
 	if (proof.with == NULL)
 		proof.with = "device";
-	struct newcomer_ask who = { .url = cli->line.args[0],
-		.name = cli->line.args[1],
+	OWN(buf_free) struct buf url = { 0 };
+	struct newcomer_ask who = { .name = cli->line.args[1],
 		.with = proof.with };
 
 	if (cli_device_name(cli, o->device_name, &who.device_name, e) < 0 ||
@@ -225,6 +225,9 @@ signin(void *line, const void *options, struct err *e)
 	if (home_has_key(dir))
 		return err_set(e, ERR_ALREADY_SIGNED_IN,
 		    "an account is signed in at %s", dir);
+	if (remote_find(cli->line.args[0], &url, e) < 0)
+		return -1;
+	who.url = buf_text(&url);
 	bool key = strcmp(proof.with, "key") == 0;
 	return key || strcmp(proof.with, "device") == 0
 	    ? by_device(cli, &who, dir, o, key, e)

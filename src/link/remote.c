@@ -122,14 +122,14 @@ check_url(struct remote *r, CURLU *u, struct err *e)
 	if (strcmp(scheme, "https") != 0)
 		return bad_url(e, "does not begin with https://");
 	r->tls = true;
-	/* Without, the identity is asked for. */
 	return curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK
 	    ? parse_pin(r, fragment, e)
 	    : 0;
 }
 
-int
-remote_new(const char *url, struct remote **out, struct err *e)
+/* That of which only the pin may lack. */
+static int
+parse(const char *url, struct remote **out, struct err *e)
 {
 	OWN(remote_free) struct remote *r = mem_new(sizeof *r);
 	OWN(free_url) CURLU *u = curl_url();
@@ -151,9 +151,32 @@ remote_new(const char *url, struct remote **out, struct err *e)
 	r->base = mem_text(base);
 	if (n > 0 && base[n - 1] == '/')
 		r->base[n - 1] = '\0';
-	if (r->tls && r->curl_pin == NULL && remote_meet(r, e) < 0)
-		return -1;
 	*out = TAKE(r);
+	return 0;
+}
+
+int
+remote_new(const char *url, struct remote **out, struct err *e)
+{
+	OWN(remote_free) struct remote *r = NULL;
+
+	if (parse(url, &r, e) < 0)
+		return -1;
+	if (r->tls && r->curl_pin == NULL)
+		return bad_url(e, "has no pin");
+	*out = TAKE(r);
+	return 0;
+}
+
+int
+remote_find(const char *url, struct buf *out, struct err *e)
+{
+	OWN(remote_free) struct remote *r = NULL;
+
+	if (parse(url, &r, e) < 0 ||
+	    (r->tls && r->curl_pin == NULL && remote_meet(r, e) < 0))
+		return -1;
+	buf_put_str(out, remote_url(r));
 	return 0;
 }
 

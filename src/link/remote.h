@@ -15,12 +15,18 @@ struct depot_sink;
 
 /*
  * url  "https://host:port/#pin=…" as `aumbryd init` prints it, or
- *      "http://…" on loopback. Without a pin the server is asked who it is,
- *      over a connection that an authority of this system vouches for.
- * errors  bad-usage: not such a URL; without a pin also certificate-changed,
- *         server-unreachable.
+ *      "http://…" on loopback.
+ * errors  bad-usage: not such a URL, or https without a pin.
  */
 MUST_CHECK int remote_new(const char *url, struct remote **out, struct err *e);
+/*
+ * As remote_new takes it: where a person left the pin out the server is asked
+ * who it is, over a connection that an authority of this system vouches for.
+ *
+ * url     as it was typed.
+ * errors  bad-usage; without a pin also certificate-changed, server-unreachable.
+ */
+MUST_CHECK int remote_find(const char *url, struct buf *out, struct err *e);
 void remote_free(struct remote **r);
 
 /* As it was given, with the pin; once it has moved, with that of the identity as

@@ -19,9 +19,6 @@ url(const char *s)
 	OWN(remote_free) struct remote *again = NULL;
 	struct err e = { 0 };
 
-	/* Without a pin the server would be asked. */
-	if (strchr(s, '#') == NULL && strcasestr(s, "https") != NULL)
-		return;
 	if (remote_new(s, &r, &e) == 0 &&
 	    (remote_new(remote_url(r), &again, &e) < 0 ||
 		strcmp(remote_url(again), remote_url(r)) != 0))

@@ -256,7 +256,7 @@ calls_no_host_that_only_looks_near(void **state)
 		"http://[::2]", "http://example.org", "http://localhost/path",
 		"http://localhost/?q", "http://", "localhost:80", "",
 		"ftp://localhost", "file:///etc/passwd",
-		"https://cloud.example.org/#pin=x",
+		"https://cloud.example.org", "https://cloud.example.org/#pin=x",
 		"https://a@cloud.example.org/#pin=" PIN,
 		"https://cloud.example.org/p#pin=" PIN };
 

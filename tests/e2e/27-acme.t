@@ -100,4 +100,5 @@ start_server
 ok 'Caddy gets a certificate by itself' until_true 30 page
 ok 'the device of before goes on' at ana status
 goes_round bob Caddy
+in_browser eve
 finish

@@ -50,6 +50,7 @@ URL=$(shown_url)
 export URL
 equal 'a socket that others may not open' 660 "$(stat -c %a "$T/http")"
 goes_round ana nginx
+in_browser eve
 
 # Its certificate may change at any time.
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=other \

@@ -52,3 +52,14 @@ goes_round() {
 	says "$2: the log has the client's address" "$CLIENT" at "$1" log
 	ok "$2: the page" page
 }
+
+# in_browser NAME: somebody makes an account in a real one.
+in_browser() {
+	SPKI=$(openssl s_client -connect "$CLIENT:443" -servername "$NAME" \
+		</dev/null 2>/dev/null | openssl x509 -noout -pubkey |
+		openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+		base64)
+	INVITE=$(aumbryd invite --data "$DATA" | tail -n 1)
+	export SPKI INVITE WHO="$1" ORIGIN="https://$NAME"
+	page_walk through
+}

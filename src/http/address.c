@@ -193,7 +193,7 @@ in_net(const struct id *a, const struct id *net, unsigned bits)
 	unsigned more = bits % 8;
 	uint8_t mask = (uint8_t)(0xff00 >> more);
 
-	return memcmp(a->b, net->b, whole) == 0 &&
+	return bytes_equal(bytes_of(a->b, whole), bytes_of(net->b, whole)) &&
 	    (more == 0 || ((a->b[whole] ^ net->b[whole]) & mask) == 0);
 }
 

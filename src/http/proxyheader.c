@@ -124,7 +124,9 @@ read_line(struct bytes x, size_t *length, struct address *from)
 static bool
 begins(struct bytes x, const void *with, size_t n)
 {
-	return memcmp(x.p, with, x.n < n ? x.n : n) == 0;
+	size_t both = x.n < n ? x.n : n;
+
+	return bytes_equal(bytes_of(x.p, both), bytes_of(with, both));
 }
 
 enum proxyheader

@@ -19,13 +19,26 @@ put_flag(const struct cmd_option *o, FILE *to)
 		    o->kind == CMD_LIST ? " ..." : "");
 }
 
+/* How long is what begins with "[", to the "]" that ends it? */
+static size_t
+bracketed(const char *s)
+{
+	size_t n = 0;
+	int depth = 0;
+
+	do
+		depth += (s[n] == '[') - (s[n] == ']');
+	while (depth > 0 && s[++n] != '\0');
+	return n + (s[n] != '\0');
+}
+
 /* "URL NAME", "[ID]": what is in brackets may be left out. */
 static void
 put_operands(const char *operands, FILE *to)
 {
 	for (const char *s = operands; *s != '\0';) {
 		bool optional = *s == '[';
-		size_t n = optional ? strcspn(s, "]") + 1 : strcspn(s, " ");
+		size_t n = optional ? bracketed(s) : strcspn(s, " ");
 		size_t cut = optional ? 1 : 0;
 		(void)fprintf(to, "%s %.*s\n", optional ? ".Op Ar" : ".Ar",
 		    (int)(n - 2 * cut), s + cut);

@@ -39,6 +39,9 @@ refused 'nor is what begins with - a name' 2 bad-usage \
 also 'unless it says so' '^aumbry: there is no option -n; .* behind --$'
 ok 'by --' inside at ana backup --tag odd -- -l
 refused 'a flag takes no value' 2 bad-usage at ana status --json=1
+# A part in brackets does not make the word one that may be left out.
+refused 'what must be named is' 2 bad-usage at ana ls
+also 'and is named' '^aumbry: ID\[:PATH\] is missing$'
 refused 'an unknown one is none' 2 bad-usage at ana --tag x status
 for option in --to --tag --exclude --repo --password-file; do
 	refused "$option of nothing" 2 bad-usage \

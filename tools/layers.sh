@@ -24,6 +24,7 @@ may_use() {
 	files) echo 'base wire' ;;
 	content) echo 'base wire vault link' ;;
 	backup) echo 'base wire vault link files content' ;;
+	profile) echo 'base wire' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -33,7 +34,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup cmd' ;;
+	cli) echo 'base wire vault link client join files content backup profile cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;

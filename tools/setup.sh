@@ -66,6 +66,9 @@ curl                       # speaks to the server by hand
 openssl                    # an independent opinion on certificates
 strace                     # makes system calls fail
 dbus                       # a desktop session
+dconf-cli                  # and its settings
+cron                       # jobs of a person
+fontconfig                 # lists fonts
 libnet-dbus-perl           # and who shows its notifications
 faketime                   # moves the clock
 sqlite3                    # looks into databases

@@ -274,6 +274,26 @@ MUST_CHECK int cli_pick(const struct cli *cli, const struct cli_view *v,
     const char *spec, const struct cli_latest *latest, struct cli_picked *out,
     struct err *e);
 
+/*
+ * What is backed up when no path is given: the home, a device profile that is
+ * made now, and as root the connections of NetworkManager. What of the profile
+ * failed is told, and sets the exit status. The paths live as long as cli.
+ *
+ * profile  false: the home alone. made: false leaves the profile as it is.
+ * out      its items are owned.
+ */
+MUST_CHECK int cli_usual_roots(struct cli *cli, bool profile, bool made,
+    struct cmd_list *out, struct err *e);
+
+/* aumbry restore --profile, of the operand, or of the latest that has one. */
+struct cli_profile {
+	const char *to, *only; /* NULL: not given */
+	bool dry_run;
+	const struct cli_latest *latest;
+};
+MUST_CHECK int cli_profile_restore(
+    struct cli *cli, const struct cli_profile *g, struct err *e);
+
 struct pair_request;
 /* A line, or an object, on standard output. */
 void cli_print_request(const struct cli *cli, const struct pair_request *r);

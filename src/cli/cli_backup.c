@@ -211,17 +211,6 @@ print_done(const struct cli *cli, const struct backup_result *r)
 		(void)printf("%s\n", id_short(&r->snapshot).s);
 }
 
-static const char *
-home_of_user(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *p = getpwuid(getuid());
-
-	if (home != NULL && home[0] == '/')
-		return home;
-	return p != NULL ? p->pw_dir : "/";
-}
-
 /* A repository that lies in what is backed up must not hold itself. */
 static void
 avoid_repo(const struct cli *cli, struct backup_options *o)
@@ -236,7 +225,7 @@ avoid_repo(const struct cli *cli, struct backup_options *o)
 
 struct backing_up {
 	struct cmd_list tags, excludes, exclude_files, secrets;
-	bool one_file_system, dry_run, verify, new_repo;
+	bool one_file_system, dry_run, verify, new_repo, no_profile;
 	const char *to;
 };
 
@@ -296,6 +285,12 @@ backup_status(
 	cli->line.status = err_exit(ERR_READ_INCOMPLETE);
 }
 
+static void
+free_list(struct cmd_list *l)
+{
+	free(l->items);
+}
+
 static int
 back_up(void *line, const void *options, struct err *e)
 {
@@ -307,7 +302,7 @@ back_up(void *line, const void *options, struct err *e)
 	struct cli_show show = { 0 };
 	struct backup_result result;
 	char host[256] = "";
-	const char *home = home_of_user();
+	OWN(free_list) struct cmd_list roots = { 0 };
 
 	if (g->to != NULL)
 		cli->repo = g->to;
@@ -327,8 +322,11 @@ back_up(void *line, const void *options, struct err *e)
 	(void)gethostname(host, sizeof host - 1);
 	const struct passwd *p = getpwuid(getuid());
 	if (o.n_paths == 0) {
-		o.paths = &home;
-		o.n_paths = 1;
+		if (cli_usual_roots(
+			cli, !g->no_profile, !o.dry_run, &roots, e) < 0)
+			return -1;
+		o.paths = roots.items;
+		o.n_paths = roots.n;
 	}
 	o.host = host;
 	o.user = p != NULL ? p->pw_name : "";
@@ -372,6 +370,8 @@ static const struct cmd_option backup_options[] = {
 	    "instead of the account" },
 	{ "new", CMD_FLAG, offsetof(struct backing_up, new_repo), NULL,
 	    "with --to: make one even where this device knows another" },
+	{ "no-profile", CMD_FLAG, offsetof(struct backing_up, no_profile), NULL,
+	    "without PATH: no lists of settings, packages and the like" },
 	{ "dry-run", CMD_FLAG, offsetof(struct backing_up, dry_run), NULL,
 	    "read everything and store nothing" },
 	{ "verify", CMD_FLAG, offsetof(struct backing_up, verify), NULL,
@@ -379,7 +379,8 @@ static const struct cmd_option backup_options[] = {
 };
 
 const struct cmd cli_backup[] = {
-	{ "backup", "[PATH…]", "back up files: your home, without PATH",
+	{ "backup", "[PATH…]",
+	    "back up files: your home and a device profile, without PATH",
 	    back_up, CMD_OPTIONS(backup_options, struct backing_up),
 	    "Examples:\n"
 	    "  aumbry backup\n"

@@ -150,9 +150,21 @@ restore_status(struct cli *cli, const struct restore_result *r)
 struct giving_back {
 	const char *to, *overwrite;
 	struct cmd_list includes;
-	bool dry_run, numeric_ids;
+	bool dry_run, numeric_ids, profile;
+	const char *only;
 	struct cli_latest latest;
 };
+
+static int
+give_back_profile(struct cli *cli, const struct giving_back *g, struct err *e)
+{
+	struct cli_profile p = { g->to, g->only, g->dry_run, &g->latest };
+
+	if (g->overwrite != NULL || g->includes.n > 0 || g->numeric_ids)
+		return err_set(e, ERR_USAGE,
+		    "a device profile is given back piece by piece: --only");
+	return cli_profile_restore(cli, &p, e);
+}
 
 static int
 give_back(void *line, const void *options, struct err *e)
@@ -172,6 +184,12 @@ give_back(void *line, const void *options, struct err *e)
 	struct restore_result result;
 	struct cli_show show = { 0 };
 
+	if (g->profile)
+		return give_back_profile(cli, g, e);
+	if (cli->line.n_args == 0)
+		return err_set(e, ERR_USAGE, "ID[:PATH] is missing");
+	if (g->only != NULL)
+		return err_set(e, ERR_USAGE, "--only is for --profile");
 	if (overwrite_rule(
 		g->overwrite != NULL ? g->overwrite : "never", &o.rule, e) < 0)
 		return -1;
@@ -214,16 +232,22 @@ static const struct cmd_option restore_options[] = {
 	    NULL, "owners by number, not by name" },
 	{ "dry-run", CMD_FLAG, offsetof(struct giving_back, dry_run), NULL,
 	    "list what would be given back, and write nothing" },
+	{ "profile", CMD_FLAG, offsetof(struct giving_back, profile), NULL,
+	    "settings, packages and the like of the device, piece by piece" },
+	{ "only", CMD_TEXT, offsetof(struct giving_back, only), "PIECE,...",
+	    "with --profile: of settings, packages, flatpak, snap, units, "
+	    "crontab, printers, fonts, wifi" },
 	CLI_LATEST(struct giving_back, latest),
 };
 
 const struct cmd cli_restore[] = {
-	{ "restore", "ID[:PATH]", "give back a snapshot or a part of it",
+	{ "restore", "[ID[:PATH]]", "give back a snapshot or a part of it",
 	    give_back, CMD_OPTIONS(restore_options, struct giving_back),
 	    "ID is a snapshot's, the start of it, or latest.\n"
 	    "Examples:\n"
 	    "  aumbry restore latest --to /tmp/back\n"
 	    "  aumbry restore latest:/home/ana/Photos --to / --overwrite "
-	    "older" },
+	    "older\n"
+	    "  aumbry restore --profile --only settings,packages" },
 	{ 0 },
 };

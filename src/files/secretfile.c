@@ -18,6 +18,8 @@ static const char *const tails[] = {
 	"signons.sqlite", "Login Data", "Login Data For Account",
 	/* Wi-Fi */
 	"wpa_supplicant.conf",
+	/* jobs, whose lines have passwords and tokens */
+	"device-profile/crontab",
 	/* passwords and tokens of tools */
 	".netrc", ".pgpass", ".my.cnf", ".git-credentials",
 	".config/git/credentials", ".npmrc", ".pypirc", ".vault-token",
@@ -46,7 +48,7 @@ static const char *const folders[] = {
 	".kde4/share/apps/kwallet", ".gnome2/keyrings",
 	"NetworkManager/system-connections", ".config/gcloud/legacy_credentials",
 	"Library/Keychains", ".local/share/Authenticator", ".config/OTPClient",
-	".local/share/otpclient", "var/lib/iwd",
+	".local/share/otpclient", "var/lib/iwd", "var/spool/cron",
 };
 
 /* A file is secret when its name ends so and something stands before. */

@@ -15,7 +15,8 @@
  *	.aws/credentials · gcloud credentials and tokens · .azure tokens ·
  *	.kube/config · .docker/config.json · .config/rclone/rclone.conf ·
  *	.config/gh/hosts.yml · .config/sops/age/ · age key files · vaults of
- *	one-time codes (oathtool, Authenticator, OTPClient, Aegis, andOTP)
+ *	one-time codes (oathtool, Authenticator, OTPClient, Aegis, andOTP) ·
+ *	crontabs
  *
  * By content: our own magic line at the start, or in a comment there, at any
  * size; in a file below 64

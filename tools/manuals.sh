@@ -24,6 +24,23 @@ conf() {
 	    END { print ".El" }' "$scratch/data/aumbryd.conf" | sed '/^$/d'
 }
 
+# What backups leave out by themselves, and what they take for secrets.
+lists() {
+	for rule in default secret; do
+		case $rule in
+		default) printf '%s\n' '.Sh WHAT IS LEFT OUT BY ITSELF' \
+			'Unless a pattern as' '.Ql \&!.cache/' 'takes it back:' ;;
+		secret) printf '%s\n' '.Sh SECRETS BY NATURE' \
+			'Wherever they stand, with what is in the folders among them; and' \
+			'files below 64 KiB that hold a private key, whatever their name:' ;;
+		esac
+		echo '.Bd -literal -offset indent'
+		build/release/aumbry --home "$scratch/home" backup --explain |
+			sed -n "s/^$rule: //p" | sed "s/^[.']/\\\\\\&&/"
+		echo .Ed
+	done
+}
+
 for manual in aumbry.1 aumbryd.8 aumbry-escrow.8 aumbryd.conf.5; do
 	file=docs/man/$manual
 	{
@@ -33,6 +50,7 @@ for manual in aumbry.1 aumbryd.8 aumbry-escrow.8 aumbryd.conf.5; do
 		*.conf.5) conf ;;
 		*) "build/release/${manual%.*}" completion mdoc ;;
 		esac
+		[ "$manual" != aumbry.1 ] || lists
 		awk 'index($0, "Up to here") { on = 1 } on' "$file"
 	} >"$old"
 	if [ "${1-}" != check ]; then

@@ -14,8 +14,8 @@
 
 #define TRIES 3 /* of a backup whose packs are pruned meanwhile */
 
-static void
-run_free(struct run *r)
+void
+backup_run_free(struct run *r)
 {
 	backup_count_end(&r->counter);
 	for (int l = 0; l < LANE_END; l++)
@@ -296,7 +296,7 @@ end_run(struct run *r, const struct err *why)
 
 	if (r->sink != NULL)
 		sink_abandon(r->sink, why);
-	run_free(r);
+	backup_run_free(r);
 	if (begun && why->code != ERR_SERVER_UNREACHABLE)
 		(void)!prune_run_end(repo, &run, &ignored);
 }
@@ -305,7 +305,7 @@ static int
 run_once(struct repo *repo, const struct backup_options *o,
     struct backup_result *out, struct err *e)
 {
-	OWN(run_free)
+	OWN(backup_run_free)
 	struct run r = {
 		.repo = repo, .o = o, .result = out, .detail = CAPTURE_DETAIL
 	};

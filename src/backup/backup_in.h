@@ -9,10 +9,12 @@
  *   backup_read.c  objects: read, cut, hand to the sink
  *   backup_queue.c write down in order
  *   backup_tell.c  what the user is told
+ *   explain.c      what would become of a path, and by which rule
  */
 #pragma once
 
 #include "backup/backup.h"
+#include "backup/explain.h"
 #include "files/capture.h"
 #include "files/exclude.h"
 #include "backup/seen.h"
@@ -82,6 +84,8 @@ struct run {
 	size_t n_spelled;
 	struct buf as_spelled;
 	struct err first; /* the first warning that counts */
+	struct backup_rule hit; /* the last that was found to hold */
+	struct asking *asking; /* NULL but for backup_explain */
 };
 
 /* What there will be, counted ahead beside a backup. */
@@ -96,6 +100,10 @@ struct backup_counter {
 	atomic_bool stop, known;
 	_Atomic uint64_t files, bytes;
 };
+
+/* ---- backup.c ---- */
+
+void backup_run_free(struct run *r); /* it is empty then */
 
 /* ---- backup_tell.c ---- */
 
@@ -114,6 +122,8 @@ void backup_count_ask(struct run *r, struct backup_progress *p);
 
 /* ---- backup_read.c ---- */
 
+/* Is it stored whole, and looked at for secrets? Larger ones are not. */
+bool backup_is_small(const struct entry *x);
 /* Is it to end now? Then e says so. */
 bool backup_stopped(struct run *r, struct err *e);
 /*
@@ -151,6 +161,8 @@ bool backup_left_out(
 
 /* Is it of a file system that holds nothing but what a kernel makes up? */
 bool backup_made_up(int fd);
+/* The same of a directory that is to be left out then. */
+bool backup_crossed_out(struct run *r, int fd);
 
 /*
  * Does the directory r->path ask to be left out, or is it a store of this
@@ -164,6 +176,24 @@ bool backup_opts_out(
  * stored, or it would hold itself. named: it, or something in it.
  */
 bool backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named);
+
+/* ---- explain.c: of backup_explain; else these do nothing ---- */
+
+/* Is r->path, or something in it, asked about? True when nobody asks. */
+bool backup_asked(const struct run *r);
+
+/* All of that is left out by r->hit, or by another rule; unless more is said. */
+void backup_answer_out(struct run *r);
+void backup_answer_by(struct run *r, const char *code, const char *words);
+/* It cannot be read. */
+void backup_answer_unread(struct run *r, const struct err *why);
+
+/*
+ * r->path would be stored, if it can be read. named: and all in it that no rule
+ * leaves out, whatever was said of what stands above.
+ */
+void backup_answer_in(struct run *r, int dirfd, const struct capture_item *item,
+    bool named, bool kept);
 
 /* ---- backup_roots.c ---- */
 

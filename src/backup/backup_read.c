@@ -155,6 +155,12 @@ has_more(int fd)
 	return pread(fd, &c, 1, 0) != 0;
 }
 
+bool
+backup_is_small(const struct entry *x)
+{
+	return x->size < WHOLE_BYTES;
+}
+
 static int
 read_content(struct run *r, struct node *x, enum lane *lane, struct err *e)
 {
@@ -169,7 +175,7 @@ read_content(struct run *r, struct node *x, enum lane *lane, struct err *e)
 		f.left = INT64_MAX;
 	if (secretfile_by_path(buf_bytes(&r->path), r->secrets))
 		*lane = LANE_KEYCHAIN;
-	if (!odd && !entry->sparse && entry->size < WHOLE_BYTES) {
+	if (!odd && backup_is_small(entry)) {
 		if (read_small(r, &f, x, lane, e) < 0)
 			return -1;
 	} else if (read_big(r, &f, x, *lane, e) < 0) {
@@ -413,10 +419,12 @@ backup_take(struct run *r, int dirfd, const struct capture_item *item,
 
 	if (backup_stopped(r, e))
 		return -1;
+	*taken = true;
+	if (r->asking != NULL) /* it is only asked about */
+		return 0;
 	if (!r->o->verify || item->type != ENTRY_REGULAR)
 		stored = seen_item(old, item);
 	count(r, item->type);
-	*taken = true;
 	if (stored.n > 0 && still_so(r, item, &old->parsed) &&
 	    all_stored(r, stored)) {
 		struct node *x = backup_node(r, NODE_ITEM, stored);

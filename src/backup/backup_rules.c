@@ -52,6 +52,7 @@ backup_rules_load(struct run *r, struct err *e)
 	r->exclude = exclude_new();
 	r->secrets = exclude_new();
 	exclude_add_defaults(r->defaults);
+	exclude_source(r->secrets, "--secret");
 	for (size_t i = 0; i < o->n_exclude_files; i++) {
 		OWN(buf_free) struct buf text = { 0 };
 		const char *name = o->exclude_files[i];
@@ -61,9 +62,12 @@ backup_rules_load(struct run *r, struct err *e)
 			: file_read(name, LIST_BYTES, &text, e) < 0)
 			return -1;
 		typed_lines(&text);
+		exclude_source(r->exclude,
+		    strcmp(name, "-") == 0 ? "standard input" : name);
 		if (exclude_add_lines(r->exclude, buf_bytes(&text), e) < 0)
 			return err_in(e, "%s", name);
 	}
+	exclude_source(r->exclude, "--exclude");
 	for (size_t i = 0; i < BACKUP_SYSTEM; i++) {
 		struct stat st;
 		if (lstat(system_folders[i], &st) < 0)
@@ -77,6 +81,14 @@ backup_rules_load(struct run *r, struct err *e)
 	    : 0;
 }
 
+/* Note which rule it was. returns true. */
+static bool
+hit(struct run *r, const char *code, const char *words)
+{
+	r->hit = (struct backup_rule){ .code = code, .words = words };
+	return true;
+}
+
 /* Is it where a repair of ext2 and its like puts things, which makes it so? */
 static bool
 is_lost_found(const struct capture_item *item)
@@ -87,7 +99,8 @@ is_lost_found(const struct capture_item *item)
 
 /* What patterns say of the path as it was named, by way of links. */
 static enum exclude_answer
-ask_as_named(struct run *r, struct bytes whole, bool is_dir)
+ask_as_named(
+    struct run *r, struct bytes whole, bool is_dir, struct exclude_rule *by)
 {
 	enum exclude_answer a = EXCLUDE_SILENT;
 
@@ -103,7 +116,8 @@ ask_as_named(struct run *r, struct bytes whole, bool is_dir)
 		buf_put_u8(&r->as_spelled, '/');
 		buf_put_bytes(
 		    &r->as_spelled, bytes_of(whole.p + n, whole.n - n));
-		a = exclude_ask(r->exclude, buf_bytes(&r->as_spelled), is_dir);
+		a = exclude_ask_by(
+		    r->exclude, buf_bytes(&r->as_spelled), is_dir, by);
 	}
 	return a;
 }
@@ -118,21 +132,38 @@ backup_left_out(struct run *r, const struct capture_item *item, bool *kept)
 	struct bytes whole = buf_bytes(&r->path);
 	struct bytes part = bytes_of(whole.p + r->root_n, whole.n - r->root_n);
 	bool is_dir = item->type == ENTRY_DIRECTORY;
-	enum exclude_answer a = exclude_ask(r->exclude, part, is_dir);
+	struct exclude_rule by;
+	enum exclude_answer a = exclude_ask_by(r->exclude, part, is_dir, &by);
 
 	if (a == EXCLUDE_SILENT)
-		a = exclude_ask(r->exclude, whole, is_dir);
+		a = exclude_ask_by(r->exclude, whole, is_dir, &by);
 	if (a == EXCLUDE_SILENT)
-		a = ask_as_named(r, whole, is_dir);
+		a = ask_as_named(r, whole, is_dir, &by);
 	*kept = a == EXCLUDE_NO;
-	if (a != EXCLUDE_SILENT)
+	if (a != EXCLUDE_SILENT) {
+		(void)hit(r, "pattern", "a pattern");
+		r->hit.by = by;
 		return a == EXCLUDE_YES;
+	}
 	for (size_t i = 0; is_dir && i < BACKUP_SYSTEM; i++)
 		if (r->system[i].ino == item->ino &&
 		    r->system[i].dev == item->dev)
-			return true;
-	return (is_dir && is_lost_found(item)) ||
-	    exclude_match(r->defaults, whole, is_dir);
+			return hit(r, "system", "it is the system's own");
+	if (is_dir && is_lost_found(item))
+		return hit(r, "lost+found",
+		    "it is where a repair of the file system puts things");
+	if (exclude_ask_by(r->defaults, whole, is_dir, &by) != EXCLUDE_YES)
+		return false;
+	(void)hit(r, "default", "a pattern");
+	r->hit.by = by;
+	return true;
+}
+
+bool
+backup_crossed_out(struct run *r, int fd)
+{
+	return backup_made_up(fd) &&
+	    hit(r, "kernel", "its file system is one that a kernel makes up");
 }
 
 bool
@@ -167,10 +198,11 @@ lists(const struct capture_list *list, const char *name)
 }
 
 static bool
-told(struct run *r, bool counts, const char *what)
+told(struct run *r, bool counts, const char *code, const char *what)
 {
 	struct err why;
 
+	(void)hit(r, code, what);
 	(void)err_set(&why, ERR_READ_INCOMPLETE, "%s", what);
 	backup_warn(r, &why, counts);
 	return true;
@@ -181,7 +213,7 @@ backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named)
 {
 	return r->o->repo_ino != 0 && ino == r->o->repo_ino &&
 	    dev == r->o->repo_dev &&
-	    told(r, named,
+	    told(r, named, "target",
 		"it is the repository that is written to, and is left out");
 }
 
@@ -195,19 +227,22 @@ is_ours(struct run *r, int fd, const struct capture_list *list, bool named)
 {
 	if (lists(list, HOMEDIR_MARKER) &&
 	    capture_has_marker(fd, HOMEDIR_MARKER, HOMEDIR_MARKER_TEXT))
-		return !named ||
-		    told(r, true,
-			"it is a home of this program, which holds its keys, "
-			"and is left out");
+		return named
+		    ? told(r, true, "home",
+			  "it is a home of this program, which holds its "
+			  "keys, and is left out")
+		    : hit(r, "home",
+			  "it is a home of this program, which holds its "
+			  "keys");
 	if (named)
 		return false;
 	if (lists(list, "aumbry-repo") &&
 	    capture_has_marker(fd, "aumbry-repo", "aumbry-repository v1\n"))
-		return told(r, false,
+		return told(r, false, "repository",
 		    "it is a repository of backups, and is left out; name it "
 		    "to have it stored");
 	if (lists(list, "aumbryd.conf") && lists(list, "aumbryd.db"))
-		return told(r, false,
+		return told(r, false, "server",
 		    "it is the data of a server, and is left out; name it to "
 		    "have it stored, or copy it by: aumbryd backup");
 	return false;
@@ -219,7 +254,13 @@ backup_opts_out(
 {
 	if (is_ours(r, fd, list, named))
 		return true;
-	return !named &&
-	    (lists(list, ".nobackup") || lists(list, "CACHEDIR.TAG")) &&
-	    exclude_by_tag(fd);
+	if (named ||
+	    (!lists(list, ".nobackup") && !lists(list, "CACHEDIR.TAG")))
+		return false;
+	const char *tag = exclude_by_tag(fd);
+	if (tag == NULL)
+		return false;
+	(void)hit(r, "tag", "it asks for that itself");
+	r->hit.by = (struct exclude_rule){ bytes_str(tag), "the folder", 0 };
+	return true;
 }

@@ -211,11 +211,15 @@ take_child(struct run *r, struct level *l, const struct child *c,
 	struct err why;
 	bool kept = false;
 
+	if (!backup_asked(r))
+		return 0;
 	if (!entry_name_ok(bytes_of(c->name, c->n))) {
+		backup_answer_by(r, "name", "a backup cannot hold such a name");
 		warn(r, ERR_IO, "a backup cannot hold such a name", true);
 		return 0;
 	}
 	if (capture_stat(l->fd, c->name, &item, &why) < 0) {
+		backup_answer_unread(r, &why);
 		/* Gone since it was listed: as if it had never been there. */
 		if (why.code != ERR_NOT_FOUND || c->lo < c->hi)
 			backup_warn(r, &why, true);
@@ -224,8 +228,12 @@ take_child(struct run *r, struct level *l, const struct child *c,
 	bool wanted =
 	    c->named || (c->listed && !backup_left_out(r, &item, &kept));
 	bool leads = c->lo + c->named < c->hi, taken = false;
+	if (!wanted && c->listed)
+		backup_answer_out(r);
 	if (!wanted && !leads)
 		return 0;
+	if (wanted)
+		backup_answer_in(r, l->fd, &item, c->named, kept);
 	r->passage = leads || !wanted;
 	int rc = backup_take(r, l->fd, &item, old, &taken, e);
 	r->passage = false;
@@ -235,6 +243,9 @@ take_child(struct run *r, struct level *l, const struct child *c,
 		r->roots_done++;
 	bool inside = wanted && taken &&
 	    (c->named || !r->o->one_file_system || item.dev == r->root_dev);
+	if (wanted && taken && !inside && item.type == ENTRY_DIRECTORY)
+		backup_answer_by(r, "file-system",
+		    "it is another file system (--one-file-system)");
 	if (item.type == ENTRY_DIRECTORY && (inside || leads))
 		add_sub(l, c, &item, inside, kept);
 	else if (leads)
@@ -281,9 +292,12 @@ open_sub(struct run *r, int at, const struct sub *s, struct capture_list **list,
 	    capture_list(*fd, list, why) < 0)
 		return -1;
 	bool out = backup_opts_out(r, *fd, *list, s->named);
-	out |= crossed && !s->named && !s->kept && backup_made_up(*fd);
-	if (out)
+	out = out ||
+	    (crossed && !s->named && !s->kept && backup_crossed_out(r, *fd));
+	if (out) {
+		backup_answer_out(r);
 		capture_list_free(list);
+	}
 	return 0;
 }
 
@@ -297,13 +311,17 @@ enter(struct walk *w, int at, const struct sub *s, struct err *e)
 	struct err why;
 
 	if (r->path.n > TREE_PATH_MAX) {
+		backup_answer_by(r, "name", "its path is too long");
 		warn(r, ERR_TOO_LARGE, "its path is too long for a backup",
 		    true);
 		return 0;
 	}
-	if (backup_is_target(r, s->dev, s->ino, s->named || s->lo < s->hi))
+	if (backup_is_target(r, s->dev, s->ino, s->named || s->lo < s->hi)) {
+		backup_answer_out(r);
 		return 0;
+	}
 	if (open_sub(r, at, s, &list, &fd, &why) < 0) {
+		backup_answer_unread(r, &why);
 		backup_warn(r, &why, why.code != ERR_NOT_FOUND || s->named);
 		fd_close(&fd);
 		if (s->lo == s->hi || open_passage(at, s->name, &fd, &why) < 0)

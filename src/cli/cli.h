@@ -285,6 +285,14 @@ MUST_CHECK int cli_pick(const struct cli *cli, const struct cli_view *v,
 MUST_CHECK int cli_usual_roots(struct cli *cli, bool profile, bool made,
     struct cmd_list *out, struct err *e);
 
+struct backup_options;
+/*
+ * aumbry backup --explain: what becomes of the paths that are given when none
+ * is; without any, the lists. Sets the exit status.
+ */
+MUST_CHECK int cli_explain(struct cli *cli, const struct backup_options *given,
+    bool profile, struct err *e);
+
 /* aumbry restore --profile, of the operand, or of the latest that has one. */
 struct cli_profile {
 	const char *to, *only; /* NULL: not given */

@@ -225,7 +225,7 @@ avoid_repo(const struct cli *cli, struct backup_options *o)
 
 struct backing_up {
 	struct cmd_list tags, excludes, exclude_files, secrets;
-	bool one_file_system, dry_run, verify, new_repo, no_profile;
+	bool one_file_system, dry_run, verify, new_repo, no_profile, explain;
 	const char *to;
 };
 
@@ -306,6 +306,9 @@ back_up(void *line, const void *options, struct err *e)
 
 	if (g->to != NULL)
 		cli->repo = g->to;
+	avoid_repo(cli, &o);
+	if (g->explain)
+		return cli_explain(cli, &o, !g->no_profile, e);
 	cli->new_repo = g->new_repo;
 	if (snapshot_check_tags(o.tags, o.n_tags, e) < 0 ||
 	    one_standard_input(cli, g, e) < 0)
@@ -330,7 +333,6 @@ back_up(void *line, const void *options, struct err *e)
 	}
 	o.host = host;
 	o.user = p != NULL ? p->pw_name : "";
-	avoid_repo(cli, &o);
 	o.ctx = &show;
 	cli_show_begin(&show, cli);
 	/* Before the first line that shows it. */
@@ -372,6 +374,9 @@ static const struct cmd_option backup_options[] = {
 	    "with --to: make one even where this device knows another" },
 	{ "no-profile", CMD_FLAG, offsetof(struct backing_up, no_profile), NULL,
 	    "without PATH: no lists of settings, packages and the like" },
+	{ "explain", CMD_FLAG, offsetof(struct backing_up, explain), NULL,
+	    "say of each PATH whether a backup without PATH stores it, and by "
+	    "which rule; without PATH, list the rules" },
 	{ "dry-run", CMD_FLAG, offsetof(struct backing_up, dry_run), NULL,
 	    "read everything and store nothing" },
 	{ "verify", CMD_FLAG, offsetof(struct backing_up, verify), NULL,

@@ -26,11 +26,16 @@ struct pattern {
 	struct bytes text; /* owned; without "!" and slashes at the ends */
 	enum shape shape;
 	bool negated, dirs_only;
+	struct bytes given; /* owned; the whole of it */
+	const char *source;
+	unsigned long line;
 };
 
 struct exclude {
 	struct pattern *patterns;
 	size_t n, cap;
+	const char *source;
+	unsigned long line; /* of the pattern that is added now */
 };
 
 /* clang-format off */
@@ -82,7 +87,10 @@ static const char *const defaults[] = {
 struct exclude *
 exclude_new(void)
 {
-	return mem_new(sizeof(struct exclude));
+	struct exclude *x = mem_new(sizeof *x);
+
+	x->source = "";
+	return x;
 }
 
 void
@@ -90,8 +98,10 @@ exclude_free(struct exclude **x)
 {
 	if (*x == NULL)
 		return;
-	for (size_t i = 0; i < (*x)->n; i++)
+	for (size_t i = 0; i < (*x)->n; i++) {
 		free((void *)(uintptr_t)(*x)->patterns[i].text.p);
+		free((void *)(uintptr_t)(*x)->patterns[i].given.p);
+	}
 	free((*x)->patterns);
 	free(*x);
 	*x = NULL;
@@ -164,7 +174,8 @@ text_copy(const char *before, struct bytes x)
 static void
 add_pattern(struct exclude *x, struct bytes line)
 {
-	struct pattern pat = { 0 };
+	struct pattern pat = { .source = x->source, .line = x->line };
+	struct bytes given = line;
 
 	if (starts_with(line, "!")) {
 		pat.negated = true;
@@ -190,6 +201,7 @@ add_pattern(struct exclude *x, struct bytes line)
 		pat.text = text_copy("", skip(line, 3));
 	else
 		pat.text = text_copy("", line);
+	pat.given = text_copy("", given);
 	if (x->n == x->cap) {
 		x->cap = x->cap == 0 ? 64 : x->cap * 2;
 		x->patterns =
@@ -199,8 +211,21 @@ add_pattern(struct exclude *x, struct bytes line)
 }
 
 void
+exclude_source(struct exclude *x, const char *source)
+{
+	x->source = source;
+}
+
+const char *
+exclude_default(size_t i)
+{
+	return i < ARRAY_SIZE(defaults) ? defaults[i] : NULL;
+}
+
+void
 exclude_add_defaults(struct exclude *x)
 {
+	exclude_source(x, "the list of what is left out by itself");
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
 		add_pattern(x, bytes_str(defaults[i]));
 }
@@ -360,7 +385,10 @@ exclude_add_lines(struct exclude *x, struct bytes text, struct err *e)
 		struct bytes line = bytes_of(text.p, n);
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
-		if (exclude_add(x, line, e) < 0)
+		x->line = number;
+		int rc = exclude_add(x, line, e);
+		x->line = 0;
+		if (rc < 0)
 			return err_in(e, "line %lu", number);
 		text = skip(text, end == NULL ? n : n + 1);
 	}
@@ -485,7 +513,8 @@ pattern_match(const struct pattern *pat, struct bytes path, struct bytes name)
 }
 
 enum exclude_answer
-exclude_ask(const struct exclude *x, struct bytes path, bool is_dir)
+exclude_ask_by(const struct exclude *x, struct bytes path, bool is_dir,
+    struct exclude_rule *by)
 {
 	const uint8_t *slash =
 	    path.n == 0 ? NULL : memrchr(path.p, '/', path.n);
@@ -494,11 +523,21 @@ exclude_ask(const struct exclude *x, struct bytes path, bool is_dir)
 
 	for (size_t i = x->n; i > 0; i--) {
 		const struct pattern *pat = &x->patterns[i - 1];
-		if ((is_dir || !pat->dirs_only) &&
-		    pattern_match(pat, path, name))
-			return pat->negated ? EXCLUDE_NO : EXCLUDE_YES;
+		if ((!is_dir && pat->dirs_only) ||
+		    !pattern_match(pat, path, name))
+			continue;
+		if (by != NULL)
+			*by = (struct exclude_rule){ pat->given, pat->source,
+				pat->line };
+		return pat->negated ? EXCLUDE_NO : EXCLUDE_YES;
 	}
 	return EXCLUDE_SILENT;
+}
+
+enum exclude_answer
+exclude_ask(const struct exclude *x, struct bytes path, bool is_dir)
+{
+	return exclude_ask_by(x, path, is_dir, NULL);
 }
 
 bool
@@ -507,21 +546,24 @@ exclude_match(const struct exclude *x, struct bytes path, bool is_dir)
 	return exclude_ask(x, path, is_dir) == EXCLUDE_YES;
 }
 
-bool
+const char *
 exclude_by_tag(int dirfd)
 {
+	static const char mark[] = ".nobackup", tag[] = "CACHEDIR.TAG";
 	char head[sizeof TAG_LINE - 1];
 	struct stat st;
 	size_t got;
 	struct err e;
 
-	if (fstatat(dirfd, ".nobackup", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return true;
+	if (fstatat(dirfd, mark, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return mark;
 	OWN(fd_close)
-	int fd = openat(dirfd, "CACHEDIR.TAG",
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd =
+	    openat(dirfd, tag, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
+		return NULL;
 	return file_read_full(fd, head, sizeof head, &got, &e) == 0 &&
-	    bytes_equal(bytes_of(head, got), bytes_str(TAG_LINE));
+		bytes_equal(bytes_of(head, got), bytes_str(TAG_LINE))
+	    ? tag
+	    : NULL;
 }

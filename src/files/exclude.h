@@ -27,6 +27,9 @@ struct exclude;
 struct exclude *exclude_new(void);
 void exclude_free(struct exclude **x);
 
+/* Where patterns that are added from now on stand; borrowed. Rules say it. */
+void exclude_source(struct exclude *x, const char *source);
+
 /* Add one line. errors  too-large by the limits above, bad-usage. */
 MUST_CHECK int exclude_add(struct exclude *x, struct bytes line, struct err *e);
 
@@ -43,6 +46,8 @@ MUST_CHECK int exclude_add_lines(
 
 /* Add the default list: caches and trash. Patterns added later win. */
 void exclude_add_defaults(struct exclude *x);
+/* Line i of it, NULL behind the last. */
+const char *exclude_default(size_t i);
 
 /* What the last pattern that matches says. */
 enum exclude_answer { EXCLUDE_SILENT, EXCLUDE_YES, EXCLUDE_NO };
@@ -51,11 +56,24 @@ enum exclude_answer { EXCLUDE_SILENT, EXCLUDE_YES, EXCLUDE_NO };
 enum exclude_answer exclude_ask(
     const struct exclude *x, struct bytes path, bool is_dir);
 
+/* The pattern that decided, as it was given, and where it stands. */
+struct exclude_rule {
+	struct bytes pattern; /* borrowed from the list */
+	const char *source; /* "" when nobody said */
+	unsigned long line; /* in the source, or 0 */
+};
+
+/* The same. by: filled unless the answer is EXCLUDE_SILENT; or NULL. */
+enum exclude_answer exclude_ask_by(const struct exclude *x, struct bytes path,
+    bool is_dir, struct exclude_rule *by);
+
 /* Is the answer EXCLUDE_YES? */
 bool exclude_match(const struct exclude *x, struct bytes path, bool is_dir);
 
 /*
  * Does this directory ask to be left out? It does when it holds ".nobackup", or
  * a CACHEDIR.TAG that begins as https://bford.info/cachedir/ prescribes.
+ *
+ * returns the name of that file, or NULL.
  */
-bool exclude_by_tag(int dirfd);
+const char *exclude_by_tag(int dirfd);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define SSH_KEYS ".ssh/id_*" /* but .pub: is_ssh_key */
+
 /* clang-format off */
 
 /* A file is secret when its path ends so, at the start of a component. */
@@ -69,7 +71,8 @@ ends_with(struct bytes x, const char *end)
 	    bytes_equal(bytes_of(x.p + x.n - n, n), bytes_of(end, n));
 }
 
-static bool
+/* The one of the list that ends it, or NULL. */
+static const char *
 has_tail(struct bytes path, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -77,9 +80,9 @@ has_tail(struct bytes path, const char *const *list, size_t n)
 			continue;
 		size_t before = path.n - strlen(list[i]);
 		if (before == 0 || path.p[before - 1] == '/')
-			return true;
+			return list[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool
@@ -89,10 +92,11 @@ is_ssh_key(struct bytes folder, struct bytes name)
 
 	return name.n > 3 && name.p[0] == 'i' && name.p[1] == 'd' &&
 	    name.p[2] == '_' && !ends_with(name, ".pub") &&
-	    has_tail(folder, ssh, 1);
+	    has_tail(folder, ssh, 1) != NULL;
 }
 
-static bool
+/* Which line says that it is one; NULL when none does. */
+static const char *
 listed(struct bytes path)
 {
 	const uint8_t *slash =
@@ -102,33 +106,65 @@ listed(struct bytes path)
 	struct bytes name =
 	    slash == NULL ? path : bytes_of(slash + 1, path.n - n - 1);
 
-	if (is_ssh_key(folder, name) ||
-	    has_tail(path, tails, ARRAY_SIZE(tails)))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+	if (is_ssh_key(folder, name))
+		return SSH_KEYS;
+	const char *hit = has_tail(path, tails, ARRAY_SIZE(tails));
+	for (size_t i = 0; hit == NULL && i < ARRAY_SIZE(endings); i++)
 		if (ends_with(name, endings[i]) && name.n > strlen(endings[i]))
-			return true;
-	for (size_t i = 1; i <= n; i++)
-		if (path.p[i] == '/' &&
-		    has_tail(bytes_of(path.p, i), folders, ARRAY_SIZE(folders)))
-			return true;
-	return false;
+			hit = endings[i];
+	for (size_t i = 1; hit == NULL && i <= n; i++)
+		if (path.p[i] == '/')
+			hit = has_tail(
+			    bytes_of(path.p, i), folders, ARRAY_SIZE(folders));
+	return hit;
+}
+
+bool
+secretfile_rule(
+    struct bytes path, const struct exclude *extra, struct exclude_rule *by)
+{
+	if (path.n > 0 && path.p[0] == '/')
+		path = bytes_of(path.p + 1, path.n - 1);
+	enum exclude_answer a = extra == NULL
+	    ? EXCLUDE_SILENT
+	    : exclude_ask_by(extra, path, false, by);
+	if (a != EXCLUDE_SILENT)
+		return a == EXCLUDE_YES;
+	const char *hit = listed(path);
+	if (hit != NULL && by != NULL)
+		*by = (struct exclude_rule){ bytes_str(hit),
+			"the list of secrets", 0 };
+	return hit != NULL;
 }
 
 bool
 secretfile_by_path(struct bytes path, const struct exclude *extra)
 {
-	if (path.n > 0 && path.p[0] == '/')
-		path = bytes_of(path.p + 1, path.n - 1);
-	switch (
-	    extra == NULL ? EXCLUDE_SILENT : exclude_ask(extra, path, false)) {
-	case EXCLUDE_YES:
+	return secretfile_rule(path, extra, NULL);
+}
+
+bool
+secretfile_listed(size_t i, struct buf *out)
+{
+	static const struct {
+		const char *before, *const *list;
+		size_t n;
+		const char *after;
+	} lists[] = { { "", tails, ARRAY_SIZE(tails), "" },
+		{ "", folders, ARRAY_SIZE(folders), "/" },
+		{ "*", endings, ARRAY_SIZE(endings), "" } };
+
+	if (i-- == 0) {
+		buf_put_str(out, SSH_KEYS);
 		return true;
-	case EXCLUDE_NO:
-		return false;
-	default:
-		return listed(path);
 	}
+	for (size_t k = 0; k < ARRAY_SIZE(lists); i -= lists[k++].n)
+		if (i < lists[k].n) {
+			buf_printf(out, "%s%s%s", lists[k].before,
+			    lists[k].list[i], lists[k].after);
+			return true;
+		}
+	return false;
 }
 
 static bool

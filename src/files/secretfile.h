@@ -38,6 +38,13 @@
  *        list ("!name" takes back too); may be NULL.
  */
 bool secretfile_by_path(struct bytes path, const struct exclude *extra);
+/* The same. by: which line of a list said so, or which pattern took it back;
+ * untouched where none did. */
+bool secretfile_rule(
+    struct bytes path, const struct exclude *extra, struct exclude_rule *by);
+
+/* Line i of the list, as a pattern; false behind the last. */
+bool secretfile_listed(size_t i, struct buf *out);
 
 /*
  * Is a file with this content a secret?

@@ -9,7 +9,9 @@
  *   backup_read.c  objects: read, cut, hand to the sink
  *   backup_queue.c write down in order
  *   backup_tell.c  what the user is told
- *   explain.c      what would become of a path, and by which rule
+ *   backup_answer.c what it says of paths that are asked about
+ *   backup_run.c   the end of what it holds
+ *   explain.c      a walk that only answers
  */
 #pragma once
 
@@ -46,6 +48,13 @@ struct node {
 /* A root as it is, and as it was named; without the slash they begin with. */
 struct spelling {
 	char *real, *named;
+};
+
+/* Paths that backup_explain asks about. */
+struct asking {
+	struct explain_answer *answers;
+	char **paths; /* absolute, without leading slash; NULL: nowhere */
+	size_t n;
 };
 
 /* One backup. */
@@ -101,9 +110,10 @@ struct backup_counter {
 	_Atomic uint64_t files, bytes;
 };
 
-/* ---- backup.c ---- */
+/* ---- backup_run.c ---- */
 
-void backup_run_free(struct run *r); /* it is empty then */
+/* For OWN; it is empty then. */
+void backup_run_free(struct run *r);
 
 /* ---- backup_tell.c ---- */
 
@@ -177,7 +187,7 @@ bool backup_opts_out(
  */
 bool backup_is_target(struct run *r, uint64_t dev, uint64_t ino, bool named);
 
-/* ---- explain.c: of backup_explain; else these do nothing ---- */
+/* ---- backup_answer.c: for backup_explain; else these do nothing ---- */
 
 /* Is r->path, or something in it, asked about? True when nobody asks. */
 bool backup_asked(const struct run *r);

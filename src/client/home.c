@@ -170,7 +170,7 @@ home_erase(const char *dir, struct err *e)
 {
 	static const char *const names[] = { "device.key", "state.db",
 		"state.db-wal", "state.db-shm", "state.db-fill", "index",
-		"cache" };
+		"cache", "device-profile" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		OWN(mem_free) char *path = file_join(dir, names[i]);

@@ -540,12 +540,6 @@ exclude_ask(const struct exclude *x, struct bytes path, bool is_dir)
 	return exclude_ask_by(x, path, is_dir, NULL);
 }
 
-bool
-exclude_match(const struct exclude *x, struct bytes path, bool is_dir)
-{
-	return exclude_ask(x, path, is_dir) == EXCLUDE_YES;
-}
-
 const char *
 exclude_by_tag(int dirfd)
 {

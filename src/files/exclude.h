@@ -67,9 +67,6 @@ struct exclude_rule {
 enum exclude_answer exclude_ask_by(const struct exclude *x, struct bytes path,
     bool is_dir, struct exclude_rule *by);
 
-/* Is the answer EXCLUDE_YES? */
-bool exclude_match(const struct exclude *x, struct bytes path, bool is_dir);
-
 /*
  * Does this directory ask to be left out? It does when it holds ".nobackup", or
  * a CACHEDIR.TAG that begins as https://bford.info/cachedir/ prescribes.

@@ -2,6 +2,7 @@
 /* fuzz_exclude.c: any patterns against any path: first NUL parts the two. */
 #include "files/secretfile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,9 +19,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (exclude_add_lines(x, bytes_of(data, n), &e) < 0)
 		return 0;
-	(void)exclude_match(x, path, true);
-	(void)exclude_match(x, path, false);
-	(void)secretfile_by_path(path, x);
+	struct exclude_rule by = { 0 };
+	for (int is_dir = 0; is_dir < 2; is_dir++)
+		if (exclude_ask_by(x, path, is_dir != 0, &by) !=
+			EXCLUDE_SILENT &&
+		    (by.pattern.n == 0 || by.line == 0))
+			abort();
+	(void)secretfile_rule(path, x, &by);
 	(void)secretfile_by_content(path, path.n);
 	return 0;
 }

@@ -292,6 +292,19 @@ free_list(struct cmd_list *l)
 }
 
 static int
+choose_roots(struct cli *cli, const struct backing_up *g,
+    struct cmd_list *roots, struct backup_options *o, struct err *e)
+{
+	if (o->n_paths > 0)
+		return 0;
+	if (cli_usual_roots(cli, !g->no_profile, !o->dry_run, roots, e) < 0)
+		return -1;
+	o->paths = roots->items;
+	o->n_paths = roots->n;
+	return 0;
+}
+
+static int
 back_up(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
@@ -324,13 +337,8 @@ back_up(void *line, const void *options, struct err *e)
 		return -1;
 	(void)gethostname(host, sizeof host - 1);
 	const struct passwd *p = getpwuid(getuid());
-	if (o.n_paths == 0) {
-		if (cli_usual_roots(
-			cli, !g->no_profile, !o.dry_run, &roots, e) < 0)
-			return -1;
-		o.paths = roots.items;
-		o.n_paths = roots.n;
-	}
+	if (choose_roots(cli, g, &roots, &o, e) < 0)
+		return -1;
 	o.host = host;
 	o.user = p != NULL ? p->pw_name : "";
 	o.ctx = &show;

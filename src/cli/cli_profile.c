@@ -110,7 +110,7 @@ choose(struct giving *x, struct err *e)
 	const char *at = x->g->only;
 
 	for (size_t i = 0; i < PROFILE_PIECES && at == NULL; i++)
-		x->wanted[i] = profile_pieces[i].name != NULL;
+		x->wanted[i] = true;
 	while (at != NULL && *at != '\0') {
 		size_t n = strcspn(at, ",");
 		const struct profile_piece *p = profile_piece_of(at, n);
@@ -120,7 +120,9 @@ choose(struct giving *x, struct err *e)
 			return err_set(e, ERR_USAGE,
 			    "\"%s\" is no piece of a profile", buf_text(&name));
 		}
-		x->wanted[p->id] = true;
+		for (size_t i = 0; i < PROFILE_PIECES; i++)
+			if (strcmp(profile_pieces[i].name, p->name) == 0)
+				x->wanted[i] = true;
 		at += n + (at[n] != '\0');
 	}
 	return 0;
@@ -144,6 +146,28 @@ has_profile(const struct snapshot *s, struct bytes *folder)
 	return false;
 }
 
+/* May `latest` mean it? */
+static bool
+is_candidate(const struct snapshot *s, const char *host, struct bytes *folder)
+{
+	return !snapshot_of_future(s, (uint64_t)now_ms()) &&
+	    (host == NULL ||
+		bytes_equal(buf_bytes(&s->host), bytes_str(host))) &&
+	    has_profile(s, folder);
+}
+
+/* The latest of all would be that of whichever machine was on last. */
+static int
+several(struct giving *x, const struct snapshot *other, struct err *e)
+{
+	OWN(mem_free) char *one = cli_shown(buf_bytes(&x->snap->host));
+	OWN(mem_free) char *two = cli_shown(buf_bytes(&other->host));
+
+	(void)err_set(e, ERR_USAGE,
+	    "there are profiles of several machines, as %s and %s", one, two);
+	return err_remedy(e, "Say of which: --host %s", one);
+}
+
 static int
 pick(struct giving *x, struct err *e)
 {
@@ -151,6 +175,8 @@ pick(struct giving *x, struct err *e)
 	    x->cli->line.n_args > 0 ? x->cli->line.args[0] : "latest";
 	const struct snapshot_list *l = &x->v.list;
 	const char *host = x->g->latest->host;
+	const struct snapshot *other = NULL;
+	struct bytes folder;
 
 	if (strcmp(id, "latest") != 0) {
 		if (cli_pick_id(x->cli, l, id, &x->snap, e) < 0)
@@ -163,14 +189,21 @@ pick(struct giving *x, struct err *e)
 	}
 	for (size_t i = l->n; i-- > 0;) {
 		const struct snapshot *s = &l->list[i];
-		if (snapshot_of_future(s, (uint64_t)now_ms()) ||
-		    (host != NULL &&
-			!bytes_equal(buf_bytes(&s->host), bytes_str(host))) ||
-		    !has_profile(s, &x->folder))
+		if (!is_candidate(s, host, &folder))
 			continue;
-		x->snap = s;
-		return 0;
+		if (x->snap == NULL) {
+			x->snap = s;
+			x->folder = folder;
+		} else if (other == NULL &&
+		    !bytes_equal(
+			buf_bytes(&s->host), buf_bytes(&x->snap->host))) {
+			other = s;
+		}
 	}
+	if (other != NULL)
+		return several(x, other, e);
+	if (x->snap != NULL)
+		return 0;
 	(void)err_set(e, ERR_NOT_FOUND, "no snapshot has a device profile");
 	return err_remedy(e, "It is in backups without PATH: aumbry backup");
 }
@@ -303,8 +336,7 @@ write_files(struct giving *x, struct err *e)
 		const struct profile_piece *p =
 		    i < PROFILE_PIECES ? &profile_pieces[i] : NULL;
 		OWN(buf_free) struct buf text = { 0 };
-		if (p != NULL && !x->wanted[i] &&
-		    (p->name != NULL || !x->wanted[PROFILE_PACKAGES]))
+		if (p != NULL && !x->wanted[i])
 			continue;
 		const char *name = p == NULL ? manifest : p->file;
 		if (name == NULL) {
@@ -521,7 +553,8 @@ give_all(struct giving *x, struct err *e)
 	if (x->g->to != NULL)
 		return x->g->dry_run ? 0 : write_files(x, e);
 	for (size_t i = 0; i < PROFILE_PIECES; i++)
-		if (x->wanted[i] && give_piece(x, &profile_pieces[i], e) < 0)
+		if (x->wanted[i] && !profile_pieces[i].record &&
+		    give_piece(x, &profile_pieces[i], e) < 0)
 			return -1;
 	if (!x->unasked)
 		return 0;

@@ -14,42 +14,47 @@
 	}
 
 const struct profile_piece profile_pieces[PROFILE_PIECES] = {
-	{ PROFILE_SETTINGS, "settings", "settings.dconf",
+	{ PROFILE_SETTINGS, "settings", false, "settings.dconf",
 	    WORDS("dconf", "dump", "/"), ITEMS_SETTINGS, false, NULL },
-	{ PROFILE_PACKAGES, "packages", "packages.manual",
+	{ PROFILE_PACKAGES, "packages", false, "packages.manual",
 	    WORDS("apt-mark", "showmanual"), ITEMS_PACKAGES, true, NULL },
-	{ PROFILE_SELECTIONS, NULL, "packages.dpkg",
+	{ PROFILE_SELECTIONS, "packages", true, "packages.dpkg",
 	    WORDS("dpkg", "--get-selections"), ITEMS_SELECTIONS, false, NULL },
-	{ PROFILE_FLATPAK, "flatpak", "flatpak.list",
+	{ PROFILE_SOURCES, "packages", true, "packages.sources",
+	    WORDS("apt-cache", "policy"), ITEMS_NAMES, false, NULL },
+	{ PROFILE_FLATPAK, "flatpak", false, "flatpak.list",
 	    WORDS("flatpak", "list", "--app",
 		"--columns=application,origin,installation"),
 	    ITEMS_FLATPAK, true, NULL },
-	{ PROFILE_SNAP, "snap", "snap.list", WORDS("snap", "list"), ITEMS_SNAP,
-	    false, NULL },
-	{ PROFILE_UNITS, "units", "units.user",
+	{ PROFILE_REMOTES, "flatpak", true, "flatpak.remotes",
+	    WORDS("flatpak", "remotes", "--columns=name,url,options"),
+	    ITEMS_NAMES, true, NULL },
+	{ PROFILE_SNAP, "snap", false, "snap.list", WORDS("snap", "list"),
+	    ITEMS_SNAP, false, NULL },
+	{ PROFILE_UNITS, "units", false, "units.user",
 	    WORDS("systemctl", "--user", "list-unit-files", "--state=enabled",
 		"--no-legend", "--no-pager", "--plain"),
 	    ITEMS_UNITS, true,
 	    WORDS("Failed to connect to bus", "has not been booted") },
-	{ PROFILE_CRONTAB, "crontab", "crontab", WORDS("crontab", "-l"),
+	{ PROFILE_CRONTAB, "crontab", false, "crontab", WORDS("crontab", "-l"),
 	    ITEMS_CRONTAB, false, WORDS("no crontab for", "not allowed to") },
-	{ PROFILE_PRINTERS, "printers", "printers", WORDS("lpstat", "-d", "-v"),
-	    ITEMS_PRINTERS, false,
+	{ PROFILE_PRINTERS, "printers", false, "printers",
+	    WORDS("lpstat", "-d", "-v"), ITEMS_PRINTERS, false,
 	    WORDS("No destinations added", "Scheduler is not running",
 		"Bad file descriptor", "nable to connect") },
-	{ PROFILE_FONTS, "fonts", "fonts", WORDS("fc-list", ":", "family"),
-	    ITEMS_NAMES, true, NULL },
-	{ PROFILE_WIFI, "wifi", NULL, NULL, ITEMS_NAMES, true, NULL },
+	{ PROFILE_FONTS, "fonts", false, "fonts",
+	    WORDS("fc-list", ":", "family"), ITEMS_NAMES, true, NULL },
+	{ PROFILE_WIFI, "wifi", false, NULL, NULL, ITEMS_NAMES, true, NULL },
 };
 
 const struct profile_piece *
 profile_piece_of(const char *name, size_t n)
 {
 	for (size_t i = 0; i < PROFILE_PIECES; i++) {
-		const char *its = profile_pieces[i].name;
-		if (its != NULL && strlen(its) == n &&
-		    strncmp(its, name, n) == 0)
-			return &profile_pieces[i];
+		const struct profile_piece *p = &profile_pieces[i];
+		if (!p->record && strlen(p->name) == n &&
+		    strncmp(p->name, name, n) == 0)
+			return p;
 	}
 	return NULL;
 }

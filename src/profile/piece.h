@@ -17,7 +17,9 @@ enum profile_id {
 	PROFILE_SETTINGS,
 	PROFILE_PACKAGES,
 	PROFILE_SELECTIONS,
+	PROFILE_SOURCES,
 	PROFILE_FLATPAK,
+	PROFILE_REMOTES,
 	PROFILE_SNAP,
 	PROFILE_UNITS,
 	PROFILE_CRONTAB,
@@ -29,7 +31,8 @@ enum profile_id {
 
 struct profile_piece {
 	enum profile_id id;
-	const char *name; /* as people type it; NULL: it is for reading alone */
+	const char *name; /* as people type it */
+	bool record; /* a second file of that name, for people to read */
 	const char *file; /* in the folder; NULL: PROFILE_CONNECTIONS */
 	const char *const *argv; /* whose output the file is; or NULL */
 	enum items_kind kind;

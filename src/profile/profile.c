@@ -64,8 +64,7 @@ note(json_t *pieces, const struct profile_piece *p, const char *state,
 	if (why != NULL &&
 	    json_object_set_new(j, "why", json_string(why->msg)) < 0)
 		jsonio_put_text(j, "why", "its words are no UTF-8");
-	(void)json_object_set_new(
-	    pieces, p->name != NULL ? p->name : p->file, j);
+	(void)json_object_set_new(pieces, p->record ? p->file : p->name, j);
 }
 
 static int
@@ -87,7 +86,7 @@ make_piece(const struct profile_making *m, const struct profile_piece *p,
 	}
 	/* What was stored of it is better than nothing. */
 	note(pieces, p, "failed", &why);
-	m->warn(m->ctx, p->name != NULL ? p->name : p->file, &why);
+	m->warn(m->ctx, p->record ? p->file : p->name, &why);
 	return 0;
 }
 

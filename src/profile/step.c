@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -320,21 +321,61 @@ install_crontab(const struct profile_step *s, struct err *e)
 	return run_on(install, &text, e);
 }
 
-/* Never in the place of one that is there. */
+/* Whole when it has its name, for who watches the folder; and never in the
+ * place of one that is there. */
+static int
+add_connection(int dir, const struct item *x, struct err *e)
+{
+	OWN(fd_close) int fd = -1;
+	char self[32];
+
+	fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(e, "%s", x->key);
+	if (file_write_all(fd, bytes_str(x->value), e) < 0)
+		return -1;
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	return fsync(fd) < 0 ||
+		linkat(AT_FDCWD, self, dir, x->key, AT_SYMLINK_FOLLOW) < 0
+	    ? err_sys(e, "%s", x->key)
+	    : 0;
+}
+
 static int
 add_connections(const struct profile_step *s, struct err *e)
 {
-	for (size_t i = 0; i < s->wanted.n; i++) {
-		const struct item *x = &s->wanted.list[i];
-		OWN(mem_free)
-		char *path = file_join(PROFILE_CONNECTIONS, x->key);
-		OWN(fd_close) int fd = -1;
-		if (file_open_plain(path,
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &fd, e) < 0 ||
-		    file_write_all(fd, bytes_str(x->value), e) < 0)
+	OWN(fd_close)
+	int dir = open(PROFILE_CONNECTIONS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_sys(e, PROFILE_CONNECTIONS);
+	for (size_t i = 0; i < s->wanted.n; i++)
+		if (add_connection(dir, &s->wanted.list[i], e) < 0)
 			return -1;
-	}
 	return 0;
+}
+
+/* One by one: one that cannot be enabled keeps it from no other. */
+static int
+enable_units(const struct profile_step *s, struct err *e)
+{
+	static const char *const enable[] = { "systemctl", "--user", "enable",
+		"--", NULL };
+	struct err first = { 0 };
+
+	for (size_t i = 0; i < s->wanted.n; i++) {
+		struct items one = { .list = &s->wanted.list[i], .n = 1 };
+		struct err why;
+		if (run_with(enable, &one, &why) < 0 &&
+		    first.code == ERR_NONE) {
+			first = why;
+			(void)err_in(&first, "%s", one.list->key);
+		}
+	}
+	if (first.code == ERR_NONE)
+		return 0;
+	*e = first;
+	return -1;
 }
 
 int
@@ -343,8 +384,6 @@ profile_step_act(struct profile_step *s, struct err *e)
 	static const char *const apt[] = { "apt-get", "install", "-y",
 		"--no-remove", "-o", "Dpkg::Options::=--force-confold", "--",
 		NULL };
-	static const char *const enable[] = { "systemctl", "--user", "enable",
-		"--", NULL };
 	int rc = 0;
 
 	switch (s->piece->id) {
@@ -355,7 +394,7 @@ profile_step_act(struct profile_step *s, struct err *e)
 		rc = run_with(apt, &s->wanted, e);
 		break;
 	case PROFILE_UNITS:
-		rc = run_with(enable, &s->wanted, e);
+		rc = enable_units(s, e);
 		break;
 	case PROFILE_CRONTAB:
 		rc = install_crontab(s, e);

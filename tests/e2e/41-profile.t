@@ -82,8 +82,9 @@ MADE=$T/home/device-profile
 exits 'without a path: the home and a profile' 3 one backup
 also 'a tool that fails is told' \
 	'^aumbry: device profile, snap: snap: cannot communicate with server$'
-equal 'with a file for each piece that is there' "crontab flatpak.list fonts \
-packages.dpkg packages.manual printers profile.json settings.dconf units.user" \
+equal 'with a file for each piece that is there' "crontab flatpak.list \
+flatpak.remotes fonts packages.dpkg packages.manual packages.sources printers \
+profile.json settings.dconf units.user" \
 	"$(one ls "latest:$MADE" | paste -sd ' ')"
 equal 'the home as before' mine "$(one cat "latest:$T/one/file")"
 one ls -l "latest:$MADE" >"$T/out"
@@ -156,6 +157,46 @@ refused 'and what is for pieces' 2 bad-usage two restore latest --to "$T/x" \
 refused 'a snapshot without' 1 not-found two restore --profile \
 	"$(one backup "$T/one/file")"
 
+# ---- what cannot be done holds up nothing else ----
+
+# A folder of settings that who runs the machine has locked.
+mkdir -p /etc/dconf/profile /etc/dconf/db/local.d/locks
+printf 'user-db:user\nsystem-db:local\n' >/etc/dconf/profile/user
+printf '[org/own]\nlist=["x"]\n' >/etc/dconf/db/local.d/00
+echo /org/own/list >/etc/dconf/db/local.d/locks/00
+dconf update 2>/dev/null
+of two dconf reset -f /org/gnome/
+ln -s gone "$T/two/.config/systemd/user/c.service"
+of two systemctl --user disable p.service 2>/dev/null
+profile profile.json '{"profile":1,"host":"h","user":"root","os":"o",' \
+	'"time":"t"}'
+profile units.user 'c.service enabled\np.service enabled\n'
+cp "$MADE/settings.dconf" "$T/evil/device-profile"
+one backup "$T/evil/device-profile" >/dev/null 2>&1
+exits 'what is locked, and a broken unit' 3 two restore --profile --yes
+also 'are told' '^aumbry: settings: 1 of them are not so after all$'
+also 'by name' '^aumbry: units: c.service: '
+equal 'the other settings are set' "'24h'" \
+	"$(of two dconf read /org/gnome/desktop/interface/clock-format)"
+says 'the other unit is enabled' '^p.service +enabled' of two systemctl \
+	--user list-unit-files --state=enabled --no-legend
+rm -r "$T/evil" /etc/dconf
+
+# ---- asked on a terminal ----
+
+typed() {
+	of two perl "$ROOT/tests/e2e/typed.pl" "$@" -- aumbry --home "$T/home" \
+		--password-file "$PW" restore --profile --only settings,units \
+		"$EARLY"
+}
+EARLY=$(one snapshot list --json | head -n 1 | json id /dev/stdin)
+of two dconf reset -f /org/own/
+of two systemctl --user disable p.service 2>/dev/null
+ok 'a no is a no' typed no yes
+equal 'to that piece alone' '' "$(of two dconf dump /org/own/)"
+says 'and a yes a yes' '^p.service +enabled' of two systemctl --user \
+	list-unit-files --state=enabled --no-legend
+
 # ---- a hostile one ----
 
 SPARE=$(apt-cache pkgnames | LC_ALL=C sort >"$T/known"
@@ -221,5 +262,16 @@ one backup "$T/evil/device-profile" >/dev/null 2>&1
 exits 'and no package' 3 user restore --profile --yes
 also 'but is told what to type' \
 	"^sudo apt-get install --no-remove -- $SPARE$"
+
+# ---- another machine ----
+
+unshare --uts sh -c 'hostname other && exec "$@"' sh aumbry --home "$T/home" \
+	--password-file "$PW" backup "$T/evil/device-profile" >/dev/null 2>&1
+refused 'whichever was on last is nobody' 2 bad-usage two restore --profile
+also 'both are named' 'profiles of several machines, as other and '
+ok 'one can be named' two restore --profile --host "$(hostname)" --dry-run \
+	--only crontab
+ok 'a device that leaves' one signout --erase --yes
+not 'leaves no profile' test -e "$MADE"
 
 finish

@@ -487,6 +487,9 @@ do_step(struct giving *x, struct profile_step *s, struct err *e)
 		return 0;
 	if (profile_step_act(s, &why) < 0)
 		count_undone(x, s->piece->name, &why);
+	else if (x->cli->line.json)
+		cli_print_json(json_pack(
+		    "{s:s, s:s}", "event", "added", "piece", s->piece->name));
 	else
 		cli_say(x->cli, "%s: done", s->piece->name);
 	return 0;

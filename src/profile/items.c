@@ -211,12 +211,16 @@ unit_line(struct reading *r, char *line)
 static bool
 is_setting(const char *s)
 {
-	size_t quote = *s == '"' || *s == '\'';
-	size_t n = strspn(s + quote, LOWER UPPER DIGITS "_");
+	char quote = '\0';
 
-	if (n == 0 || strchr(DIGITS, s[quote]) != NULL)
+	if (*s == '"' || *s == '\'')
+		quote = *s++;
+	size_t n = strspn(s, LOWER UPPER DIGITS "_");
+	if (n == 0 || strchr(DIGITS, s[0]) != NULL)
 		return false;
-	s += quote + n + quote;
+	s += n;
+	if (quote != '\0' && *s++ != quote)
+		return false;
 	return s[strspn(s, " \t")] == '=';
 }
 

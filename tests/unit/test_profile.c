@@ -57,6 +57,8 @@ static const struct {
 	    "*/5 0-6,8 * jan mon-fri cmd % x" },
 	{ ITEMS_CRONTAB, "@daily x", "@daily x" },
 	{ ITEMS_CRONTAB, "PATH = /bin", "PATH = /bin" },
+	{ ITEMS_CRONTAB, "\"A\" = b", "\"A\" = b" },
+	{ ITEMS_CRONTAB, "'never_closed", NULL },
 	{ ITEMS_CRONTAB, "# word", "# word = #" },
 	{ ITEMS_CRONTAB, "* * * * *", NULL },
 	{ ITEMS_CRONTAB, "@never x", NULL },

@@ -69,7 +69,7 @@ backup_answer_unread(struct run *r, const struct err *why)
 	    why);
 }
 
-/* As read_small sees it, without the rest of the pipeline. */
+/* As read_content sees it, without the rest of the pipeline. */
 static bool
 is_secret(struct run *r, struct backup_rule *out)
 {
@@ -82,13 +82,13 @@ is_secret(struct run *r, struct backup_rule *out)
 		out->words = "a pattern";
 		return true;
 	}
-	if (r->detail.entry.size == 0 || !backup_is_small(&r->detail.entry) ||
+	if (r->detail.entry.size == 0 ||
 	    file_pread_full(
 		r->detail.fd, head, sizeof head, 0, &got, &ignored) < 0 ||
 	    !secretfile_by_content(bytes_of(head, got), r->detail.entry.size))
 		return false;
 	out->code = "content";
-	out->words = "its content is that of a private key";
+	out->words = "it holds a private key or a code";
 	mem_wipe(head, sizeof head);
 	return true;
 }

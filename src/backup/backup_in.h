@@ -132,8 +132,6 @@ void backup_count_ask(struct run *r, struct backup_progress *p);
 
 /* ---- backup_read.c ---- */
 
-/* Is it stored whole, and looked at for secrets? Larger ones are not. */
-bool backup_is_small(const struct entry *x);
 /* Is it to end now? Then e says so. */
 bool backup_stopped(struct run *r, struct err *e);
 /*

@@ -155,10 +155,16 @@ has_more(int fd)
 	return pread(fd, &c, 1, 0) != 0;
 }
 
-bool
-backup_is_small(const struct entry *x)
+/* Larger ones tell it by how they begin. */
+static bool
+begins_secret(int fd, uint64_t size)
 {
-	return x->size < WHOLE_BYTES;
+	uint8_t head[64];
+	size_t got;
+	struct err ignored;
+
+	return file_pread_full(fd, head, sizeof head, 0, &got, &ignored) == 0 &&
+	    secretfile_by_content(bytes_of(head, got), size);
 }
 
 static int
@@ -175,11 +181,14 @@ read_content(struct run *r, struct node *x, enum lane *lane, struct err *e)
 		f.left = INT64_MAX;
 	if (secretfile_by_path(buf_bytes(&r->path), r->secrets))
 		*lane = LANE_KEYCHAIN;
-	if (!odd && backup_is_small(entry)) {
+	if (!odd && entry->size < WHOLE_BYTES) {
 		if (read_small(r, &f, x, lane, e) < 0)
 			return -1;
-	} else if (read_big(r, &f, x, *lane, e) < 0) {
-		return -1;
+	} else {
+		if (!odd && begins_secret(f.fd, entry->size))
+			*lane = LANE_KEYCHAIN;
+		if (read_big(r, &f, x, *lane, e) < 0)
+			return -1;
 	}
 	if (!entry->sparse)
 		entry->size = f.total;

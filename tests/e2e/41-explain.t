@@ -37,6 +37,10 @@ openssl genpkey -algorithm ed25519 >"$H/work/key" 2>/dev/null
 	cat "$H/work/key"
 	head -c 70000 /dev/zero
 } >"$H/work/large"
+{
+	echo aumbry-secret-file v1
+	head -c 70000 /dev/zero
+} >"$H/work/own"
 cp "$H/work/key" "$H/work/sparse" # with a hole at its end
 truncate -s 40000 "$H/work/sparse"
 mkfifo "$H/work/pipe"
@@ -75,7 +79,7 @@ in_it 'and its other half' "$H/.ssh/id_own.pub" 'regular file'
 in_it 'by how it ends' "$H/work/notes.kdbx" \
 	'regular file, in the keychain category (the list of secrets: .kdbx)'
 in_it 'by its content' "$H/work/key" \
-	"regular file, in the keychain category (its content is that of a private key)"
+	"regular file, in the keychain category (it holds a private key or a code)"
 ok 'by a pattern' explain --secret '*.diary' "$H/work/my.diary"
 also 'as typed' 'keychain category \(--secret: \*.diary\)$'
 mkdir "$T/repository"
@@ -142,7 +146,7 @@ AUMBRY_PASSWORD_FILE=$PW home --repo "$T/repository/r" \
 	ls "latest:$H/work" --json >"$T/listed"
 equal 'also its category' "$(grep -c '"category":"keychain"' "$T/listed")" \
 	"$(grep "$H/work/[^/]*\"" "$T/said" | grep -c '"category":"keychain"')"
-equal 'of several' 4 "$(grep -c '"category":"keychain"' "$T/listed")"
+equal 'of several' 5 "$(grep -c '"category":"keychain"' "$T/listed")"
 equal 'and what has holes is whole' "$(sha256sum <"$H/work/sparse")" \
 	"$(AUMBRY_PASSWORD_FILE=$PW home --repo "$T/repository/r" \
 		cat "latest:$H/work/sparse" | sha256sum)"

@@ -257,6 +257,14 @@ read_file(struct giving *x, const char *name, struct buf *out, struct err *e)
 	    : 0;
 }
 
+/* It is not given back, or not all of it. */
+static void
+count_undone(struct giving *x, const char *name, const struct err *why)
+{
+	cli_warn("aumbry: %s: %s", name, why->msg);
+	x->undone++;
+}
+
 /* ---- connections ---- */
 
 struct connections {
@@ -282,7 +290,8 @@ take_connection(
 		OWN(mem_free) char *name = cli_shown(f->name);
 		if (err_exit(e->code) == err_exit(ERR_SERVER_UNREACHABLE))
 			return -1;
-		return err_in(e, "%s", name);
+		count_undone(c->x, name, e);
+		return 0;
 	}
 	if (c->s != NULL) {
 		profile_step_connection(c->s, f->name, buf_bytes(&text));
@@ -313,13 +322,6 @@ put_file(struct giving *x, const char *dir, const char *name, struct bytes text,
 	return file_open_plain(path, O_WRONLY | O_CREAT | O_EXCL, &fd, e) < 0
 	    ? -1
 	    : file_write_all(fd, text, e);
-}
-
-static void
-count_undone(struct giving *x, const char *name, const struct err *why)
-{
-	cli_warn("aumbry: %s: %s", name, why->msg);
-	x->undone++;
 }
 
 static int

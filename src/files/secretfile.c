@@ -22,6 +22,8 @@ static const char *const tails[] = {
 	"wpa_supplicant.conf",
 	/* jobs, whose lines have passwords and tokens */
 	"device-profile/crontab",
+	/* sources of packages, whose addresses may have a password */
+	"device-profile/packages.sources", "etc/apt/auth.conf",
 	/* passwords and tokens of tools */
 	".netrc", ".pgpass", ".my.cnf", ".git-credentials",
 	".config/git/credentials", ".npmrc", ".pypirc", ".vault-token",
@@ -50,7 +52,7 @@ static const char *const folders[] = {
 	".kde4/share/apps/kwallet", ".gnome2/keyrings",
 	"NetworkManager/system-connections", ".config/gcloud/legacy_credentials",
 	"Library/Keychains", ".local/share/Authenticator", ".config/OTPClient",
-	".local/share/otpclient", "var/lib/iwd", "var/spool/cron",
+	".local/share/otpclient", "var/lib/iwd", "var/spool/cron", "etc/apt/auth.conf.d",
 };
 
 /* A file is secret when its name ends so and something stands before. */

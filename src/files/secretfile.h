@@ -16,7 +16,7 @@
  *	.kube/config · .docker/config.json · .config/rclone/rclone.conf ·
  *	.config/gh/hosts.yml · .config/sops/age/ · age key files · vaults of
  *	one-time codes (oathtool, Authenticator, OTPClient, Aegis, andOTP) ·
- *	crontabs
+ *	crontabs, sources of packages in a device profile
  *
  * By content: our own magic line at the start, or in a comment there, at any
  * size; in a file below 64

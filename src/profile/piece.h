@@ -39,6 +39,8 @@ struct profile_piece {
 	bool sorted; /* the tool has no order of its own */
 	/* Its words where that it fails means that there is nothing. */
 	const char *const *nothing;
+	/* Files that the tool reads: the same times, the same output. */
+	const char *const *inputs;
 };
 
 extern const struct profile_piece profile_pieces[PROFILE_PIECES];

@@ -51,8 +51,23 @@ put_os(struct buf *out)
 	buf_put(out, at, strcspn(at, "\"\n"));
 }
 
-static void
-note(json_t *pieces, const struct profile_piece *p, const char *state,
+/* One profile in the making. */
+struct making {
+	const struct profile_making *m;
+	json_t
+	    *old; /* the manifest that was there, or NULL; without its time */
+	json_t *pieces; /* of the new one; borrowed */
+	bool changed;
+};
+
+static const char *
+key_of(const struct profile_piece *p)
+{
+	return p->record ? p->file : p->name;
+}
+
+static json_t *
+note(struct making *x, const struct profile_piece *p, const char *state,
     const struct err *why)
 {
 	json_t *j = json_object();
@@ -64,40 +79,86 @@ note(json_t *pieces, const struct profile_piece *p, const char *state,
 	if (why != NULL &&
 	    json_object_set_new(j, "why", json_string(why->msg)) < 0)
 		jsonio_put_text(j, "why", "its words are no UTF-8");
-	(void)json_object_set_new(pieces, p->record ? p->file : p->name, j);
+	(void)json_object_set_new(x->pieces, key_of(p), j);
+	return j;
+}
+
+/* When the files that the tool reads last changed; "" where nobody knows. */
+static void
+put_stamp(const struct profile_piece *p, struct buf *out)
+{
+	struct stat st;
+
+	for (size_t i = 0; p->inputs != NULL && p->inputs[i] != NULL; i++) {
+		if (stat(p->inputs[i], &st) < 0) {
+			buf_clear(out);
+			return;
+		}
+		buf_printf(out, "%s%lld.%09ld", i > 0 ? " " : "",
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	}
+}
+
+/* Would the tool say what it said? Some take seconds for it. */
+static bool
+is_same(const struct making *x, const struct profile_piece *p, const char *path,
+    const struct buf *stamp)
+{
+	const json_t *j =
+	    json_object_get(json_object_get(x->old, "pieces"), key_of(p));
+	const char *was = json_string_value(json_object_get(j, "read"));
+
+	return stamp->n > 0 && was != NULL &&
+	    strcmp(was, buf_text(stamp)) == 0 && file_exists(path);
+}
+
+static void
+note_stored(
+    struct making *x, const struct profile_piece *p, const struct buf *stamp)
+{
+	json_t *j = note(x, p, "stored", NULL);
+
+	if (stamp->n > 0)
+		jsonio_put_text(j, "read", buf_text(stamp));
 }
 
 static int
-make_piece(const struct profile_making *m, const struct profile_piece *p,
-    json_t *pieces, bool *changed, struct err *e)
+make_piece(struct making *x, const struct profile_piece *p, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
-	OWN(mem_free) char *path = file_join(m->dir, p->file);
+	OWN(buf_free) struct buf stamp = { 0 };
+	OWN(mem_free) char *path = file_join(x->m->dir, p->file);
 	struct err why = { 0 };
 
+	put_stamp(p, &stamp);
+	if (is_same(x, p, path, &stamp)) {
+		note_stored(x, p, &stamp);
+		return 0;
+	}
 	if (profile_piece_ask(p, &text, &why) == 0) {
-		note(pieces, p, "stored", NULL);
-		return put_file(m->dir, p->file, buf_bytes(&text), changed, e);
+		note_stored(x, p, &stamp);
+		return put_file(
+		    x->m->dir, p->file, buf_bytes(&text), &x->changed, e);
 	}
 	if (why.code == ERR_NOT_FOUND) {
-		note(pieces, p, "none", &why);
-		*changed |= unlink(path) == 0;
+		(void)note(x, p, "none", &why);
+		x->changed |= unlink(path) == 0;
 		return 0;
 	}
 	/* What was stored of it is better than nothing. */
-	note(pieces, p, "failed", &why);
-	m->warn(m->ctx, p->record ? p->file : p->name, &why);
+	(void)note(x, p, "failed", &why);
+	x->m->warn(x->m->ctx, key_of(p), &why);
 	return 0;
 }
 
 static void
-make_wifi(json_t *pieces)
+make_wifi(struct making *x)
 {
 	const struct profile_piece *p = &profile_pieces[PROFILE_WIFI];
 	struct err why;
 
 	if (access(PROFILE_CONNECTIONS, R_OK) == 0) {
-		note(pieces, p, "stored", NULL);
+		(void)note(x, p, "stored", NULL);
 		return;
 	}
 	(void)err_set(&why, ERR_NOT_FOUND, "%s",
@@ -105,35 +166,40 @@ make_wifi(json_t *pieces)
 		? "NetworkManager shows the passwords to root alone: they are "
 		  "in the backups that root makes"
 		: "NetworkManager is not installed");
-	note(pieces, p, "none", &why);
+	(void)note(x, p, "none", &why);
 }
 
 /* All but the time is compared, or it would change every night. */
 static int
-put_manifest(
-    const struct profile_making *m, json_t *j, bool changed, struct err *e)
+put_manifest(struct making *x, json_t *j, struct err *e)
 {
-	OWN(mem_free) char *path = file_join(m->dir, PROFILE_MANIFEST);
-	OWN(jsonio_free) json_t *old = NULL;
+	OWN(mem_free) char *path = file_join(x->m->dir, PROFILE_MANIFEST);
 	OWN(buf_free) struct buf text = { 0 };
 	OWN(buf_free) struct buf time = { 0 };
-	struct err ignored;
 
-	if (file_read(path, PROFILE_MANIFEST_BYTES, &text, &ignored) == 0 &&
-	    jsonio_parse(buf_bytes(&text), &old, &ignored) == 0) {
-		(void)json_object_del(old, "time");
-		changed |= !json_equal(old, j);
-	} else {
-		changed = true;
-	}
-	if (!changed)
+	if (!x->changed && x->old != NULL && json_equal(x->old, j) != 0)
 		return 0;
 	text_time(&time, now_ms());
 	jsonio_put_text(j, "time", buf_text(&time));
-	buf_clear(&text);
 	jsonio_put(&text, j);
 	buf_put_u8(&text, '\n');
 	return file_write(path, buf_bytes(&text), 0600, e);
+}
+
+/* NULL where there is none, or a damaged one. */
+static json_t *
+old_manifest(const char *dir)
+{
+	OWN(mem_free) char *path = file_join(dir, PROFILE_MANIFEST);
+	OWN(buf_free) struct buf text = { 0 };
+	json_t *j = NULL;
+	struct err ignored;
+
+	if (file_read(path, PROFILE_MANIFEST_BYTES, &text, &ignored) < 0 ||
+	    jsonio_parse(buf_bytes(&text), &j, &ignored) < 0)
+		return NULL;
+	(void)json_object_del(j, "time");
+	return j;
 }
 
 static bool
@@ -175,9 +241,9 @@ int
 profile_make(const struct profile_making *m, struct err *e)
 {
 	OWN(jsonio_free) json_t *j = json_object();
-	json_t *pieces = json_object();
+	OWN(jsonio_free) json_t *old = old_manifest(m->dir);
 	OWN(buf_free) struct buf os = { 0 };
-	bool changed = false;
+	struct making x = { m, old, json_object(), false };
 
 	if (file_mkdirs(m->dir, 0700, e) < 0)
 		return -1;
@@ -187,13 +253,13 @@ profile_make(const struct profile_making *m, struct err *e)
 	put_shown(j, "host", m->host);
 	put_shown(j, "user", m->user);
 	put_shown(j, "os", buf_text(&os));
-	(void)json_object_set_new(j, "pieces", pieces);
+	(void)json_object_set_new(j, "pieces", x.pieces);
 	for (size_t i = 0; i < PROFILE_PIECES; i++)
 		if (profile_pieces[i].file != NULL &&
-		    make_piece(m, &profile_pieces[i], pieces, &changed, e) < 0)
+		    make_piece(&x, &profile_pieces[i], e) < 0)
 			return -1;
-	make_wifi(pieces);
-	return put_manifest(m, j, changed, e);
+	make_wifi(&x);
+	return put_manifest(&x, j, e);
 }
 
 void

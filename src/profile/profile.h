@@ -5,7 +5,7 @@
  * profile.json, which says of each whether it is there, and why not:
  *
  *	{ "profile": 1, "host", "user", "os", "time", "pieces": { NAME:
- *	  { "state": "stored" | "none" | "failed", "file", "why" } } }
+ *	  { "state": "stored" | "none" | "failed", "file", "why", "read" } } }
  *
  * A file whose bytes are the same is not written, so that its times stay, and
  * "time" is when any of them last changed.

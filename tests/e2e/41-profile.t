@@ -74,6 +74,8 @@ tool snap 'echo "cannot communicate with server" >&2; exit 1'
 tool lpstat 'echo "device for Office: ipp://192.0.2.1/ipp/print"'
 tool apt-get 'echo "$@" >>"'"$T"'/apt"; exit 1'
 
+tool apt-mark 'echo asked >>"'"$T"'/marks"; PATH=${PATH#*:} exec apt-mark "$@"'
+
 # ---- made ----
 
 start_server
@@ -99,6 +101,7 @@ before=$(stat -c '%n %y' "$MADE"/settings* "$MADE"/packages* "$MADE"/crontab)
 ok 'a tool that has nothing to say is none that fails' one backup
 equal 'what is the same is not written' "$before" \
 	"$(stat -c '%n %y' "$MADE"/settings* "$MADE"/packages* "$MADE"/crontab)"
+equal 'nor is asked what takes long' asked "$(cat "$T/marks")"
 ok 'a dry run makes none' one --home "$T/home" backup --dry-run
 equal 'as it says' "$before" \
 	"$(stat -c '%n %y' "$MADE"/settings* "$MADE"/packages* "$MADE"/crontab)"

@@ -40,6 +40,7 @@ knows_secrets_by_their_path(void **state)
 		{ "home/u/.config/chromium/Default/Login Data", true },
 		{ "root/.local/share/aumbry/device-profile/crontab", true },
 		{ "home/ana/crontab", false },
+		{ "etc/apt/auth.conf.d/private.conf", true },
 		{ "var/spool/cron/crontabs/ana", true },
 		{ "etc/NetworkManager/system-connections/Home.nmconnection",
 		    true },

@@ -41,7 +41,7 @@ running_free(struct running *r)
 static char **
 environment(void)
 {
-	static char locale[] = "LC_ALL=C", plain[] = "LANGUAGE=",
+	static char locale[] = "LC_ALL=C.UTF-8", plain[] = "LANGUAGE=",
 		    quiet[] = "DEBIAN_FRONTEND=noninteractive";
 	static const char *const out[] = {
 		"LC_ALL=", "LANGUAGE=", "DEBIAN_FRONTEND=", "AUMBRY_"

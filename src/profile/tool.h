@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* tool.h: running a program of the machine, for what it prints or does. */
 /*
- * No shell, the C locale, nothing of ours open, and an end: of its time and of
+ * No shell, the locale C.UTF-8, nothing of ours open, and an end: of its time and of
  * what it may print. What names this program's own files (AUMBRY_*) is not in
  * its environment.
  */

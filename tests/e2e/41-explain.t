@@ -104,6 +104,12 @@ refused 'a pattern that means nothing' 2 bad-usage explain --exclude '[' "$H"
 exits 'from where one stands' 3 sh -c 'cd "$1/work" && shift && exec "$@"' sh \
 	"$H" aumbry --home "$H/.local/share/aumbry" backup --explain . f .. ../..
 also 'as others do' '^\.: backed up as a directory$'
+# As $HOME may be a link, by which patterns are written.
+ln -s "$H" "$T/by link"
+exits 'by a link' 3 env HOME="$T/by link" aumbry --home \
+	"$H/.local/share/aumbry" backup --explain "$T/by link/work/f" \
+	--exclude "$T/by link/work/f"
+also 'it is the same' "left out .*by link/work/f\\), at $H/work/f$"
 exits 'for programs' 3 explain --json "$H/work/f.o"
 equal 'the rule' '{"rule":"pattern","words":"a pattern","pattern":"*.o",'"\
 \"source\":\"$T/patterns\",\"line\":2}" "$(json by "$T/out")"

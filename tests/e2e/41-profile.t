@@ -65,7 +65,7 @@ for user in one two; do
 		WantedBy=default.target >"$T/$user/.config/systemd/user/p.service"
 done
 of one dconf write /org/gnome/desktop/interface/clock-format "'24h'"
-of one dconf write /org/own/list "['a', 'b']"
+of one dconf write /org/own/list "['ä', 'b']"
 of one systemctl --user enable p.service 2>/dev/null
 printf 'TOKEN=cron-secret\n# own\n*/5 * * * * true\n' | of one crontab -
 printf 'mine\n' >"$T/one/file"
@@ -119,7 +119,7 @@ tool lpstat 'echo "lpstat: No destinations added." >&2; exit 1'
 refused 'nothing is done unasked' 2 input-missing two restore --profile
 also 'it says whose it is' '^Device profile of root on '
 also 'what would be done to settings' '^settings: 2 in the backup, 2 differ'
-also 'which' "^  /org/own/list = \\['a', 'b'\\]$"
+also 'which' "^  /org/own/list = \\['ä', 'b'\\]$"
 also 'to packages' '^packages: [0-9]+ in the backup, all of them here$'
 also 'to jobs' '^crontab: 3 in the backup, 2 not in the crontab here$'
 also 'to units' '^units: .*, 1 not enabled here$'

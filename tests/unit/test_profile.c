@@ -205,7 +205,7 @@ runs_a_tool_to_its_end(void **state)
 	struct err e;
 
 	(void)state;
-	run_says("cat; echo $LC_ALL", 100, ERR_NONE, "givenC\n");
+	run_says("cat; echo $LC_ALL", 100, ERR_NONE, "givenC.UTF-8\n");
 	setenv("AUMBRY_TEST", "secret", 1);
 	run_says("echo $AUMBRY_TEST", 100, ERR_NONE, "\n");
 	run_says("echo no way >&2; exit 3", 100, ERR_IO, "sh: no way");

@@ -211,6 +211,7 @@ pick(struct giving *x, struct err *e)
 struct chunks {
 	struct source *src;
 	struct buf *out;
+	uint64_t size; /* that it says to have; within the limit */
 };
 
 static int
@@ -219,6 +220,9 @@ add_chunk(void *ctx, enum category c, const struct digest *name,
 {
 	struct chunks *x = ctx;
 
+	if (length > x->size - x->out->n)
+		return err_set(
+		    e, ERR_RECORD_CORRUPT, "it holds more than its size");
 	return source_chunk(x->src, c, name, length, x->out, e);
 }
 
@@ -227,7 +231,7 @@ static int
 read_entry(struct giving *x, const struct entry *f, size_t limit,
     struct buf *out, struct err *e)
 {
-	struct chunks to = { x->v.src, out };
+	struct chunks to = { x->v.src, out, f->size };
 
 	if (f->type != ENTRY_REGULAR || f->sparse)
 		return err_set(e, ERR_RECORD_CORRUPT, "it is no plain file");

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "files/filehash.h"
 #include "wire/jsonio.h"
 
 #include <dirent.h>
@@ -13,9 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define PIECE (256 * 1024) /* bytes read at once */
-#define HOLES_MAX (1ULL << 30) /* bytes of holes that are hashed as zeros */
 
 /* ---- one thing in the folder ---- */
 
@@ -36,79 +34,6 @@ type_of(const struct stat *st)
 	default:
 		return "device";
 	}
-}
-
-/*
- * A file may be mostly holes: 16 TiB of them are made in no time and read in
- * hours. Then the hash is of what is data, and each piece of it stands behind
- * its offset and its length.
- */
-static int
-hash_data(int fd, off_t size, struct digest *out, struct err *e)
-{
-	OWN(digest_free) struct digest_state *s = digest_new();
-	OWN(buf_free) struct buf room = { 0 };
-	uint8_t *p = buf_grow(&room, PIECE);
-	off_t at = 0, end;
-
-	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && at < size) {
-		end = lseek(fd, at, SEEK_HOLE);
-		if (end < 0)
-			return err_sys(e, "looking for holes");
-		digest_add_u64(s, (uint64_t)at);
-		digest_add_u64(s, (uint64_t)(end - at));
-		while (at < end) {
-			size_t n =
-			    end - at < PIECE ? (size_t)(end - at) : PIECE;
-			size_t got;
-			if (file_pread_full(fd, p, n, (uint64_t)at, &got, e) <
-			    0)
-				return -1;
-			if (got == 0)
-				return err_set(e, ERR_IO, "it got shorter");
-			digest_add(s, bytes_of(p, got));
-			at += (off_t)got;
-		}
-	}
-	digest_end(s, out);
-	return 0;
-}
-
-/* More of it is a hole than is worth reading. */
-static bool
-mostly_holes(const struct stat *st)
-{
-	return st->st_size > (off_t)HOLES_MAX &&
-	    st->st_size - (off_t)HOLES_MAX > (off_t)st->st_blocks * 512;
-}
-
-struct hashing {
-	struct digest_state *s;
-	uint64_t size;
-};
-
-static int
-hash_piece(void *ctx, struct bytes x, struct err *e)
-{
-	struct hashing *h = ctx;
-
-	(void)e;
-	digest_add(h->s, x);
-	h->size += x.n;
-	return 0;
-}
-
-static int
-hash_of(int fd, uint64_t *size, struct digest *out, struct err *e)
-{
-	OWN(digest_free) struct digest_state *s = digest_new();
-	struct hashing h = { .s = s };
-
-	if (file_pieces(fd, PIECE, hash_piece, &h, e) < 0)
-		return -1;
-	digest_end(s, out);
-	*size = h.size;
-	return 0;
 }
 
 /*
@@ -141,7 +66,7 @@ static int
 put_line(struct manifest_listing *l, struct bytes path, const struct thing *x,
     struct err *e)
 {
-	bool holes = x->hash != NULL && mostly_holes(x->st);
+	bool holes = x->hash != NULL && filehash_mostly_holes(x->st);
 	OWN(jsonio_free) json_t *j = json_object();
 	OWN(buf_free) struct buf hex = { 0 };
 	OWN(buf_free) struct buf line = { 0 };
@@ -191,8 +116,9 @@ list_file(struct manifest_listing *l, int dir, const char *name,
 	if (fd < 0)
 		return err_sys(e, "%s", name);
 	size = (uint64_t)st->st_size;
-	if ((mostly_holes(st) ? hash_data(fd, st->st_size, &hash, e)
-			      : hash_of(fd, &size, &hash, e)) < 0)
+	if ((filehash_mostly_holes(st)
+		    ? filehash_data(fd, st->st_size, &hash, e)
+		    : filehash_all(fd, &size, &hash, e)) < 0)
 		return err_in(e, "%s", name);
 	l->files++;
 	l->bytes += size;
@@ -312,5 +238,6 @@ manifest_hash(
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint64_t size;
 
-	return fd < 0 ? err_sys(e, "%s", path) : hash_of(fd, &size, hash, e);
+	return fd < 0 ? err_sys(e, "%s", path)
+		      : filehash_all(fd, &size, hash, e);
 }

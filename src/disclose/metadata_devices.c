@@ -4,27 +4,6 @@
 #include "disclose/metadata.h"
 #include "wire/jsonio.h"
 
-static const char *
-type_name(uint8_t type)
-{
-	static const char *const names[] = { [CIRCLE_GENESIS] = "genesis",
-		[CIRCLE_ADD] = "add",
-		[CIRCLE_REMOVE] = "remove",
-		[CIRCLE_RECOVERY] = "recovery",
-		[CIRCLE_RECOVER] = "recover",
-		[CIRCLE_RESET] = "reset",
-		[CIRCLE_POLICY] = "policy",
-		[CIRCLE_VETO] = "veto",
-		[CIRCLE_CLOSE] = "close",
-		[CIRCLE_NAME] = "name",
-		[CIRCLE_PROTECTION] = "protection",
-		[CIRCLE_FACTORS] = "factors",
-		[CIRCLE_EPOCH] = "epoch" };
-
-	return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type]
-							       : "?";
-}
-
 static void
 put_hex(json_t *j, const char *name, const uint8_t *p, size_t n)
 {
@@ -90,7 +69,7 @@ entries_json(const struct holding *h, json_t **out, struct err *e)
 		json_t *j = json_object();
 		digest_of(raw, &hash);
 		jsonio_put_u64(j, "entry", v.seq);
-		jsonio_put_text(j, "type", type_name(v.type));
+		jsonio_put_text(j, "type", circle_type_name(v.type));
 		metadata_put_time(j, "time", v.time_ms);
 		put_hex(j, "hash", hash.b, DIGEST_BYTES);
 		(void)json_object_set_new(j, "signed_by", signers_json(&v));

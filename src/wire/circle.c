@@ -111,6 +111,27 @@ circle_recovery_at(const struct circle *c, uint64_t time_ms)
 }
 
 const char *
+circle_type_name(uint8_t type)
+{
+	static const char *const names[] = { [CIRCLE_GENESIS] = "genesis",
+		[CIRCLE_ADD] = "add",
+		[CIRCLE_REMOVE] = "remove",
+		[CIRCLE_RECOVERY] = "recovery",
+		[CIRCLE_RECOVER] = "recover",
+		[CIRCLE_RESET] = "reset",
+		[CIRCLE_POLICY] = "policy",
+		[CIRCLE_VETO] = "veto",
+		[CIRCLE_CLOSE] = "close",
+		[CIRCLE_NAME] = "name",
+		[CIRCLE_PROTECTION] = "protection",
+		[CIRCLE_FACTORS] = "factors",
+		[CIRCLE_EPOCH] = "epoch" };
+
+	return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type]
+							       : "?";
+}
+
+const char *
 circle_class_name(uint8_t class)
 {
 	static const char *const names[CLASS_END] = {

@@ -80,6 +80,8 @@ enum recovery_kind {
 	RECOVERY_KIT = 3 /* two of three sheets and the server's half */
 };
 
+/* "genesis", "add", …; "?" for no type. */
+const char *circle_type_name(uint8_t type);
 /* "computer", "browser", …: as people say it; "?" for no class. */
 const char *circle_class_name(uint8_t class);
 

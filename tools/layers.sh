@@ -25,6 +25,8 @@ may_use() {
 	content) echo 'base wire vault link' ;;
 	backup) echo 'base wire vault link files content' ;;
 	profile) echo 'base wire' ;;
+	# Stands on a feature: it restores what that one stored.
+	export) echo 'base wire vault link files content backup' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -34,7 +36,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup profile cmd' ;;
+	cli) echo 'base wire vault link client join files content backup profile export cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;

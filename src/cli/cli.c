@@ -55,6 +55,7 @@ static const struct cmd_set sets[] = {
 	{ BACKUP, "cat", NULL, cli_cat },
 	{ BACKUP, "find", NULL, cli_find },
 	{ BACKUP, "mount", NULL, cli_mount },
+	{ BACKUP, "export", NULL, cli_export },
 	{ BACKUP, "prune", NULL, cli_prune },
 	{ BACKUP, "check", NULL, cli_check },
 	{ BACKUP, "repair", NULL, cli_repair },

@@ -131,7 +131,8 @@ MUST_CHECK int cli_view(struct cli *cli, struct cli_view *out, struct err *e);
 /* snapshot_find; says which newer ones "latest" passed over. */
 MUST_CHECK int cli_pick_id(const struct cli *cli, const struct snapshot_list *l,
     const char *text, const struct snapshot **out, struct err *e);
-/* One as a line of JSON. */
+/* One as an object, and as a line of JSON. */
+json_t *cli_snapshot_object(const struct snapshot *s);
 void cli_snapshot_json(const struct snapshot *s);
 /* Say which snapshots cannot be read; exit status 3 then, at least. */
 void cli_say_unreadable(struct cli *cli, const struct snapshot_list *l);
@@ -332,7 +333,7 @@ extern const struct cmd cli_two_factor[], cli_authenticator[], cli_phone[],
     cli_security_key[], cli_recovery[], cli_recover[], cli_protection[],
     cli_visit[];
 extern const struct cmd cli_backup[], cli_snapshot[], cli_restore[], cli_ls[],
-    cli_cat[], cli_find[], cli_mount[];
+    cli_cat[], cli_find[], cli_mount[], cli_export[];
 extern const struct cmd cli_prune[], cli_check[], cli_repair[];
 
 /* aumbry repair --after-server-restore. */

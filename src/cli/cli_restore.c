@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_restore.c: aumbry restore. */
-#include "cli/cli_show.h"
+#include "cli/cli_restore.h"
 
-#include "backup/restore.h"
+#include "cli/cli_show.h"
 #include "client/self_seen.h"
 
 #include <jansson.h>
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-restore_progress(void *ctx, const struct restore_progress *p)
+void
+cli_restore_progress(void *ctx, const struct restore_progress *p)
 {
 	struct cli_show *s = ctx;
 
@@ -95,9 +95,8 @@ print_restored(struct cli *cli, const struct restore_result *r)
 	}
 }
 
-/* What came back without all of its properties: a line for each kind. */
-static bool
-print_lost(const struct place_counts *c)
+bool
+cli_restore_lost(const struct place_counts *c)
 {
 	const struct {
 		uint64_t n;
@@ -125,7 +124,7 @@ static void
 restore_status(struct cli *cli, const struct restore_result *r)
 {
 	enum err_code code = ERR_WRITE_INCOMPLETE;
-	bool lost = print_lost(&r->counts);
+	bool lost = cli_restore_lost(&r->counts);
 
 	if (r->errors == 0 && lost) {
 		cli_warn("%s\n(%s)", err_fix(&(struct err){ .code = code }),
@@ -180,7 +179,7 @@ give_back(void *line, const void *options, struct err *e)
 		.n_includes = g->includes.n,
 		.warn = cli_show_warn,
 		.list = g->dry_run ? list_path : NULL,
-		.progress = restore_progress };
+		.progress = cli_restore_progress };
 	struct restore_result result;
 	struct cli_show show = { 0 };
 

@@ -57,16 +57,22 @@ json_list(const struct buf *list, size_t n)
 	return j;
 }
 
-void
-cli_snapshot_json(const struct snapshot *s)
+json_t *
+cli_snapshot_object(const struct snapshot *s)
 {
-	cli_print_json(json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o,"
-				 " s:b}",
+	return json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o,"
+			 " s:b}",
 	    "id", id_text(&s->id).s, "time", (json_int_t)s->time_ms, "host",
 	    cli_json_bytes(buf_bytes(&s->host)), "paths",
 	    json_list(s->paths, s->n_paths), "files", (json_int_t)s->files,
 	    "bytes", (json_int_t)s->bytes, "new_bytes",
 	    (json_int_t)s->new_bytes, "duration_ms", (json_int_t)s->duration_ms,
 	    "tags", json_list(s->tags, s->n_tags), "partial",
-	    s->partial ? 1 : 0));
+	    s->partial ? 1 : 0);
+}
+
+void
+cli_snapshot_json(const struct snapshot *s)
+{
+	cli_print_json(cli_snapshot_object(s));
 }

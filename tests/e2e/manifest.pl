@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
-# manifest.pl: is a disclosure what its manifest says?
+# manifest.pl: is a disclosure, or an export, what its manifest says?
 #
 #     perl manifest.pl check OUT      every file, folder and link is listed, as
 #                                     it is, and nothing else is
 #     perl manifest.pl get OUT PATH   a value: "journal.n", "categories.backup"
 #     perl manifest.pl line OUT       the journal's line has the hash it names
+#     perl manifest.pl export DIR     as check, of an export
+#     perl manifest.pl lacks DIR      an export's not_exported: code, path
 use strict;
 use warnings;
 use Digest::SHA;
@@ -39,7 +41,9 @@ sub data_of {
 	return $sum->hexdigest;
 }
 
-my $m = JSON::PP->new->utf8->decode(slurp("$out/MANIFEST.json"));
+my $export = $verb eq 'export' || $verb eq 'lacks';
+my $m = JSON::PP->new->utf8->decode(
+    slurp($export ? "$out/manifest.json" : "$out/MANIFEST.json"));
 
 if ($verb eq 'get') {
 	my $v = $m;
@@ -53,6 +57,11 @@ if ($verb eq 'get') {
 	}
 	binmode STDOUT, ':utf8';
 	print ref $v ? JSON::PP->new->canonical->encode($v) : $v, "\n";
+	exit 0;
+}
+if ($verb eq 'lacks') {
+	binmode STDOUT, ':utf8';
+	print "$_->{error} $_->{path}\n" for @{ $m->{not_exported} };
 	exit 0;
 }
 if ($verb eq 'line') {
@@ -72,6 +81,8 @@ for my $f (@{ $m->{files} }) {
 	my $name = $f->{path};
 	if ($f->{path_hex}) {
 		$name = pack 'H*', $f->{path_hex};
+	} elsif ($f->{path_raw}) {
+		$name = decode_base64($f->{path_raw});
 	} else {
 		utf8::encode($name);
 	}
@@ -84,6 +95,8 @@ find({ no_chdir => 1, wanted => sub {
 	return if $name eq $out;
 	my $short = substr $name, length($out) + 1;
 	return if $short =~ /^MANIFEST\.(json|txt)$/;
+	return if $export && ($short =~ /^(manifest\.json|SHA256SUMS)$/ ||
+	    (-d $name && $short =~ m{^(account|backups(/[^/]+){0,2})$}));
 	my $f = delete $listed{$short} or return wrong("$short is not listed");
 	if (-l $name) {
 		my $target = $f->{target} // '';
@@ -111,6 +124,7 @@ find({ no_chdir => 1, wanted => sub {
 } }, $out);
 wrong("$_ is not there") for sort keys %listed;
 
+exit($bad != 0) if $export;
 # The other file says the same, and names this one.
 my $text = slurp("$out/MANIFEST.txt");
 my $hash = Digest::SHA::sha256_hex(slurp("$out/MANIFEST.json"));

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/* export.h: everything of an account, in a folder, as ordinary files. */
+/*
+ *   README.txt               what is what, for a person
+ *   manifest.json            every file, and what is missing and why
+ *   SHA256SUMS               for sha256sum -c
+ *   account/NAME.json        what the account has beside its files
+ *   backups/HOST/TIME_ID/    a snapshot, restored
+ *
+ * While it goes on, and after it was cut off, manifest.partial.jsonl stands in
+ * the place of manifest.json, or beside that of an earlier run, which still
+ * says what that run has made. The next run goes on from it. What somebody has
+ * changed in the folder since is never replaced.
+ *
+ * By one thread at a time.
+ *
+ * source  docs/FORMAT.md "Export".
+ */
+#pragma once
+
+#include "backup/restore.h"
+#include "export/export_line.h"
+
+#define EXPORT_README "README.txt"
+#define EXPORT_MANIFEST "manifest.json"
+#define EXPORT_PARTIAL "manifest.partial.jsonl"
+#define EXPORT_SUMS "SHA256SUMS"
+
+struct export_from {
+	const char *account; /* "ana@host", or the path of a repository */
+	const char *server; /* its address; "" for a folder */
+	struct id uid;
+	uint64_t now_ms;
+};
+
+/* Called for what is not there as it should be; path below the folder. */
+typedef void export_warn_fn(
+    void *ctx, struct bytes path, const struct err *why);
+
+struct export_counts {
+	uint64_t snapshots, files, bytes; /* added by this run */
+	uint64_t errors; /* what is missing or changed, of all that is there */
+	uint64_t damaged, closed; /* of those, as restore counts them */
+	struct place_counts lost;
+};
+
+struct export;
+
+/*
+ * Take the folder: a new one, an empty one, or one that an export was begun in.
+ * It gets the mode 0700 where it can. Whoever else exports into it waits.
+ *
+ * warn    is told here of each file that somebody changed or removed.
+ * errors  conflict: something else is in it, an export of another account, or a
+ *         manifest that cannot be read; home-busy; update-needed.
+ */
+MUST_CHECK int export_open(const char *dir, const struct export_from *from,
+    export_warn_fn *warn, void *ctx, struct export **out, struct err *e);
+void export_free(struct export **x);
+
+/* May other users of this machine read it? */
+bool export_is_open(const struct export *x);
+/* Is it there and whole? What has errors is tried again. */
+bool export_has(const struct export *x, const struct id *snapshot);
+/* Was an earlier run cut off? */
+bool export_goes_on(const struct export *x);
+struct export_counts export_counts(const struct export *x);
+
+/*
+ * Write account/NAME, unless it is there and says the same.
+ *
+ * source  what made it: "aumbry device list --json".
+ * errors  disk-full-here, io-error. What somebody changed there is told to warn.
+ */
+MUST_CHECK int export_record(struct export *x, const char *name,
+    struct bytes content, const char *source, struct err *e);
+/* Something is not there, and why: it stands in the manifest. */
+void export_lacks(struct export *x, struct bytes path, const struct err *why);
+
+/* The folder of a snapshot, below that of the export. */
+void export_folder(const struct snapshot *s, struct buf *out);
+
+/*
+ * Restore a snapshot, and list what is there then.
+ *
+ * progress  as restore's; may be NULL.
+ * errors    what makes going on senseless: the disk, the network. Of all else
+ *           warn is told.
+ */
+MUST_CHECK int export_snapshot(struct export *x, struct repo *repo,
+    const struct snapshot *s,
+    void (*progress)(void *ctx, const struct restore_progress *p),
+    struct err *e);
+
+/*
+ * Write the manifest and the sums, if anything is new.
+ *
+ * fresh  is anything?
+ */
+MUST_CHECK int export_end(struct export *x, bool *fresh, struct err *e);

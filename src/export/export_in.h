@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/* export_in.h: what the files of export share. For export*.c only. */
+#pragma once
+
+#include "export/export.h"
+#include "wire/jsonio.h"
+
+#include <sys/stat.h>
+
+/* The first words of README.txt. */
+#define EXPORT_TITLE "What this is: an export of "
+
+/* A snapshot that is there, or was begun. */
+struct export_unit {
+	struct id id;
+	struct buf folder, line; /* that says it is done */
+	uint64_t errors; /* when it was listed */
+	uint64_t gone, changed; /* files, since */
+	uint64_t from; /* where in the journal its lines begin */
+	bool done;
+};
+
+/* A file that is of no snapshot. */
+struct export_record {
+	char *path;
+	struct digest sha, was; /* of the last line of it, and the one before */
+	struct buf line;
+};
+
+struct export
+{
+	char *dir;
+	int fd; /* of it, locked */
+	struct export_from from;
+	struct buf account, server; /* what `from` names */
+	export_warn_fn *warn;
+	void *ctx;
+	uint64_t begun_ms;
+	bool finished; /* there is a manifest.json */
+	bool goes_on; /* there was a partial one */
+	bool begun; /* this run writes */
+	bool coarse; /* its times have no fractions */
+	int journal; /* or -1: there is none yet */
+	uint64_t end; /* of the journal */
+	struct export_unit *units;
+	size_t n_units;
+	struct export_record *records;
+	size_t n_records;
+	json_t *lacks; /* not of a snapshot */
+	struct export_counts counts;
+};
+
+/* ---- export_open.c ---- */
+
+/* "DIR/name" in new memory. */
+char *export_path(const struct export *x, const char *name);
+/* Open a file of this program's in the folder: no link is followed. */
+MUST_CHECK int export_open_file(const struct export *x, const char *name,
+    int flags, int *fd, struct err *e);
+
+/* ---- export_journal.c ---- */
+
+/* Read what an earlier run has left; a line that is cut off goes. */
+MUST_CHECK int export_load(struct export *x, struct err *e);
+/* Begin to write: make the journal, of manifest.json if there is one. */
+MUST_CHECK int export_begin(struct export *x, struct err *e);
+/* Append lines, and take them for done. */
+MUST_CHECK int export_append(
+    struct export *x, struct bytes lines, bool sync, struct err *e);
+/* The unit of a snapshot, made if there is none. */
+struct export_unit *export_unit(struct export *x, const struct id *id);
+struct export_record *export_find_record(
+    const struct export *x, const char *path);
+struct export_record *export_new_record(struct export *x, const char *path);
+
+typedef int (*export_each_fn)(
+    void *ctx, const struct export_line *l, struct bytes line, struct err *e);
+/* All lines of files and of what is missing that count, of snapshots alone. */
+MUST_CHECK int export_each(
+    struct export *x, export_each_fn fn, void *ctx, struct err *e);
+
+/* ---- export_put.c ---- */
+
+/* What is said of a path. */
+struct export_file {
+	struct bytes path; /* below the folder */
+	const struct stat *st;
+	const struct digest *sha; /* of a regular file */
+	bool data_only;
+	struct bytes target; /* of a link */
+	const struct id *snapshot; /* NULL: of the account */
+	struct bytes source;
+	bool secret;
+};
+void export_put_file(struct buf *out, const struct export_file *f);
+json_t *export_lacks_json(
+    struct bytes path, const struct err *why, const struct id *snapshot);
+void export_put_json(struct buf *out, json_t *j); /* a line; takes j */
+void export_put_unit(struct buf *out, const struct snapshot *s,
+    struct bytes folder, const struct export_counts *c);
+/* What the journal begins with; manifest.json's first line too, when ended. */
+void export_put_head(
+    struct buf *out, const struct export *x, uint64_t ended_ms);
+
+/* ---- export_record.c ---- */
+
+/* export_record of any path below the folder. */
+MUST_CHECK int export_put_record(struct export *x, const char *path,
+    struct bytes content, const char *source, struct err *e);
+
+/* ---- export_end.c ---- */
+
+/* Write README.txt, when there is none. */
+MUST_CHECK int export_write_readme(struct export *x, struct err *e);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/* export_snapshot.c: a snapshot is restored, and what is there then listed. */
+#include "export/export_in.h"
+
+#include "backup/tree.h"
+#include "base/file.h"
+#include "base/idset.h"
+#include "files/filehash.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAITS (256 * 1024) /* bytes of lines that are written at once */
+#define HOST_MAX 64 /* bytes of a folder's name */
+
+struct listing {
+	struct export *x;
+	const struct snapshot *snap;
+	void (*progress)(void *ctx, const struct restore_progress *p);
+	struct buf folder;
+	struct place *place; /* of the folder */
+	struct idset failed; /* paths that were told */
+	struct buf lines;
+	struct export_counts counts;
+	bool broken; /* it could not be restored to its end */
+};
+
+static void
+listing_free(struct listing *l)
+{
+	place_free(&l->place);
+	idset_free(&l->failed);
+	buf_free(&l->folder);
+	buf_free(&l->lines);
+}
+
+/* ---- its folder ---- */
+
+/* The name may be anything that a backup took for one. */
+static void
+put_host(struct buf *out, struct bytes host)
+{
+	size_t from = out->n;
+
+	for (size_t i = 0; i < host.n && i < HOST_MAX; i++) {
+		uint8_t c = host.p[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+		    (c == '.' && i > 0 && i + 1 < host.n);
+		buf_put_u8(out, plain ? c : '_');
+	}
+	if (out->n == from)
+		buf_put_str(out, "unknown");
+}
+
+void
+export_folder(const struct snapshot *s, struct buf *out)
+{
+	time_t t = (time_t)(s->time_ms / 1000);
+	struct tm tm;
+	char when[32];
+
+	buf_put_str(out, "backups/");
+	put_host(out, buf_bytes(&s->host));
+	/* The same on machines of all time zones. */
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(when, sizeof when, "%Y-%m-%d_%H%M%S", &tm) == 0)
+		(void)memcpy(when, "unknown", sizeof "unknown");
+	buf_printf(out, "/%s_%s", when, id_short(&s->id).s);
+}
+
+/* ---- what is missing ---- */
+
+static void
+name_of(struct bytes path, struct digest *out)
+{
+	digest_of(path, out);
+}
+
+/* path  in the snapshot; "" for all of it. */
+static void
+lacks(struct listing *l, struct bytes path, const struct err *why)
+{
+	OWN(buf_free) struct buf whole = { 0 };
+	struct digest name;
+
+	name_of(path, &name);
+	if (!idset_add(&l->failed, name.b))
+		return;
+	buf_put_bytes(&whole, buf_bytes(&l->folder));
+	if (path.n > 0)
+		buf_put_u8(&whole, '/');
+	buf_put_bytes(&whole, path);
+	export_put_json(
+	    &l->lines, export_lacks_json(buf_bytes(&whole), why, &l->snap->id));
+	l->counts.errors++;
+	l->counts.damaged += err_exit(why->code) == 6;
+	l->counts.closed += why->code == ERR_CATEGORY_CLOSED;
+	l->x->warn(l->x->ctx, buf_bytes(&whole), why);
+}
+
+static void
+restore_warn(void *ctx, struct bytes path, const struct err *why)
+{
+	lacks(ctx, path, why);
+}
+
+static void
+restore_tell(void *ctx, const struct restore_progress *p)
+{
+	const struct listing *l = ctx;
+
+	if (l->progress != NULL)
+		l->progress(l->x->ctx, p);
+}
+
+/* It is this snapshot alone that cannot be had, and not the next. */
+static bool
+is_of_snapshot(enum err_code code)
+{
+	switch (code) {
+	case ERR_BLOB_MISSING:
+	case ERR_BLOB_CORRUPT:
+	case ERR_BLOB_TRUNCATED:
+	case ERR_RECORD_CORRUPT:
+	case ERR_SNAPSHOT_DAMAGED:
+	case ERR_CATEGORY_CLOSED:
+	case ERR_UPDATE_NEEDED:
+	case ERR_NOT_FOUND:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- what is there ---- */
+
+static const mode_t kinds[] = { [ENTRY_REGULAR] = S_IFREG,
+	[ENTRY_DIRECTORY] = S_IFDIR,
+	[ENTRY_SYMLINK] = S_IFLNK,
+	[ENTRY_FIFO] = S_IFIFO,
+	[ENTRY_SOCKET] = S_IFSOCK,
+	[ENTRY_CHARDEV] = S_IFCHR,
+	[ENTRY_BLOCKDEV] = S_IFBLK };
+
+/* As the snapshot has it: not every disk keeps a mode. */
+static struct stat
+stat_of(const struct entry *x)
+{
+	return (struct stat){ .st_mode = kinds[x->type] | x->mode,
+		.st_size = (off_t)x->size,
+		.st_mtim = { x->mtime_s, (long)x->mtime_ns } };
+}
+
+/* Read what is on the disk, and keep a secret from others. */
+static int
+look_at(struct listing *l, struct bytes path, const struct entry *x,
+    struct export_file *f, struct digest *sha, struct stat *st, struct err *e)
+{
+	OWN(fd_close) int fd = -1;
+	struct stat there;
+	uint64_t size;
+
+	if (place_read(l->place, path, &fd, e) < 0)
+		return -1;
+	if (fstat(fd, &there) < 0)
+		return err_sys(e, "cannot look at it");
+	if (!S_ISREG(there.st_mode))
+		return err_set(e, ERR_CONFLICT, "something else is there");
+	f->secret = x->category == ENTRY_KEYCHAIN;
+	if (f->secret && (there.st_mode & 077) != 0)
+		(void)!fchmod(fd, there.st_mode & 07700);
+	f->data_only = filehash_mostly_holes(&there);
+	if ((f->data_only ? filehash_data(fd, there.st_size, sha, e)
+			  : filehash_all(fd, &size, sha, e)) < 0)
+		return -1;
+	st->st_size = there.st_size;
+	st->st_mtim = there.st_mtim;
+	f->sha = sha;
+	return 0;
+}
+
+static int
+flush(struct listing *l, struct err *e)
+{
+	if (export_append(l->x, buf_bytes(&l->lines), false, e) < 0)
+		return -1;
+	buf_clear(&l->lines);
+	return 0;
+}
+
+static int
+list_path(
+    struct listing *l, struct bytes path, const struct entry *x, struct err *e)
+{
+	OWN(buf_free) struct buf whole = { 0 };
+	OWN(buf_free) struct buf source = { 0 };
+	struct stat st = stat_of(x);
+	struct digest sha;
+	struct err why;
+
+	buf_put_bytes(&whole, buf_bytes(&l->folder));
+	buf_put_u8(&whole, '/');
+	buf_put_bytes(&whole, path);
+	buf_put_u8(&source, '/');
+	buf_put_bytes(&source, path);
+	struct export_file f = { .path = buf_bytes(&whole),
+		.st = &st,
+		.target = x->target,
+		.snapshot = &l->snap->id,
+		.source = buf_bytes(&source) };
+	if (x->type == ENTRY_REGULAR &&
+	    look_at(l, path, x, &f, &sha, &st, &why) < 0) {
+		/* What the restore did not come to is said once. */
+		if (!l->broken)
+			lacks(l, path, &why);
+		return 0;
+	}
+	export_put_file(&l->lines, &f);
+	if (x->type == ENTRY_REGULAR) {
+		l->counts.files++;
+		l->counts.bytes += x->size;
+	}
+	return l->lines.n < WAITS ? 0 : flush(l, e);
+}
+
+static int
+list_one(void *ctx, struct bytes dir, const struct entry *x, struct err *e)
+{
+	struct listing *l = ctx;
+	OWN(buf_free) struct buf path = { 0 };
+	struct digest name;
+
+	buf_put_bytes(&path, dir);
+	if (dir.n > 0)
+		buf_put_u8(&path, '/');
+	buf_put_bytes(&path, x->name);
+	name_of(buf_bytes(&path), &name);
+	return idset_has(&l->failed, name.b)
+	    ? 0
+	    : list_path(l, buf_bytes(&path), x, e);
+}
+
+/* ---- the whole ---- */
+
+static int
+give(struct listing *l, struct repo *repo, const char *to, struct err *e)
+{
+	const struct restore_options o = { .to = to,
+		.path = "",
+		/* What is newer by less than a step was not changed. */
+		.rule = l->x->coarse ? PLACE_OLDER : PLACE_NEVER,
+		.warn = restore_warn,
+		.progress = restore_tell,
+		.ctx = l };
+	struct restore_result r;
+
+	int rc = restore_run(repo, l->snap, &o, &r, e);
+	l->counts.lost = r.counts;
+	if (rc == 0)
+		return 0;
+	if (!is_of_snapshot(e->code))
+		return -1;
+	l->broken = true;
+	lacks(l, bytes_str(""), e);
+	return 0;
+}
+
+static int
+list(struct listing *l, struct repo *repo, const char *to, struct err *e)
+{
+	OWN(source_free) struct source *src = source_new(repo);
+
+	if (place_open(to, PLACE_NEVER, &l->place, e) < 0)
+		return -1;
+	if (tree_walk(src, l->snap, bytes_str(""), list_one, l, e) < 0 &&
+	    (!l->broken || !is_of_snapshot(e->code)))
+		return -1;
+	return 0;
+}
+
+static void
+add(struct export_counts *all, const struct export_counts *one)
+{
+	all->snapshots++;
+	all->files += one->files;
+	all->bytes += one->bytes;
+	all->errors += one->errors;
+	all->damaged += one->damaged;
+	all->closed += one->closed;
+	all->lost.owners += one->lost.owners;
+	all->lost.modes += one->lost.modes;
+	all->lost.acls += one->lost.acls;
+	all->lost.xattrs += one->lost.xattrs;
+	all->lost.flags += one->lost.flags;
+}
+
+static int
+end_unit(struct listing *l, uint64_t from, struct err *e)
+{
+	struct export *x = l->x;
+	struct export_unit *u = export_unit(x, &l->snap->id);
+	OWN(buf_free) struct buf line = { 0 };
+
+	export_put_unit(&line, l->snap, buf_bytes(&l->folder), &l->counts);
+	buf_put_bytes(&l->lines, buf_bytes(&line));
+	if (export_append(x, buf_bytes(&l->lines), true, e) < 0)
+		return -1;
+	buf_clear(&u->folder);
+	buf_put_bytes(&u->folder, buf_bytes(&l->folder));
+	buf_clear(&u->line);
+	buf_put(&u->line, line.p, line.n - 1);
+	/* What was said of it before, this says anew. */
+	x->counts.errors -= u->changed;
+	u->changed = u->gone = 0;
+	u->errors = l->counts.errors;
+	u->from = from;
+	u->done = true;
+	add(&x->counts, &l->counts);
+	return 0;
+}
+
+int
+export_snapshot(struct export *x, struct repo *repo, const struct snapshot *s,
+    void (*progress)(void *ctx, const struct restore_progress *p),
+    struct err *e)
+{
+	OWN(listing_free)
+	struct listing l = { .x = x, .snap = s, .progress = progress };
+	json_t *again = json_object();
+
+	export_folder(s, &l.folder);
+	OWN(mem_free) char *to = export_path(x, buf_text(&l.folder));
+	jsonio_put_id(again, "again", &s->id);
+	export_put_json(&l.lines, again);
+	if (export_begin(x, e) < 0)
+		return -1;
+	uint64_t from = x->end;
+	return give(&l, repo, to, e) < 0 || list(&l, repo, to, e) < 0
+	    ? -1
+	    : end_unit(&l, from, e);
+}

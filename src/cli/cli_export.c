@@ -5,7 +5,6 @@
 #include "backup/retain.h"
 #include "base/file.h"
 #include "base/now.h"
-#include "base/text.h"
 #include "cli/cli_restore.h"
 #include "cli/cli_show.h"
 #include "client/self_seen.h"
@@ -299,6 +298,31 @@ open_export(struct work *w, struct err *e)
 	return export_open(w->o->to, &from, warn, w, &w->x, e);
 }
 
+static bool
+same_paths(const struct snapshot *a, const struct snapshot *b)
+{
+	bool same = a->n_paths == b->n_paths &&
+	    bytes_equal(buf_bytes(&a->host), buf_bytes(&b->host));
+
+	for (size_t i = 0; same && i < a->n_paths; i++)
+		same = bytes_equal(
+		    buf_bytes(&a->paths[i]), buf_bytes(&b->paths[i]));
+	return same;
+}
+
+/* One that is there already, with which it shares what did not change. */
+static const struct snapshot *
+base_of(const struct work *w, const struct snapshot *s)
+{
+	const struct snapshot_list *l = &w->view.list;
+
+	for (size_t i = l->n; i-- > 0;)
+		if (&l->list[i] != s && same_paths(&l->list[i], s) &&
+		    export_has(w->x, &l->list[i].id))
+			return &l->list[i];
+	return NULL;
+}
+
 static int
 add_snapshots(struct work *w, struct err *e)
 {
@@ -312,8 +336,8 @@ add_snapshots(struct work *w, struct err *e)
 		if (!w->cli->line.json)
 			cli_say(w->cli, "%s", buf_text(&folder));
 		uint64_t before = export_counts(w->x).errors;
-		int rc =
-		    export_snapshot(w->x, w->view.repo.repo, s, progress, e);
+		const struct export_how how = { base_of(w, s), progress };
+		int rc = export_snapshot(w->x, w->view.repo.repo, s, &how, e);
 		cli_show_erase(&w->show);
 		if (rc < 0)
 			return -1;
@@ -398,6 +422,8 @@ write_all(struct work *w, struct err *e)
 	bool fresh;
 
 	say_before(w);
+	if (export_readme(w->x, e) < 0)
+		return -1;
 	if (w->cli->repo == NULL &&
 	    cli_export_account(w->cli, r->self, w->x, e) < 0)
 		return -1;
@@ -455,7 +481,9 @@ static const struct cmd_option export_options[] = {
 const struct cmd cli_export[] = {
 	{ "export", "", "leave: everything as ordinary files", export_all,
 	    CMD_OPTIONS(export_options, struct exporting),
-	    "Cut off, the same command goes on. Later it adds what is new.\n"
+	    "Cut off, the same command goes on. Later it adds what is new: "
+	    "what "
+	    "did not\nchange since takes no more room.\n"
 	    "Nothing in DIR is encrypted.\n"
 	    "Example:\n"
 	    "  aumbry export --to /media/disk/aumbry" },

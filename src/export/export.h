@@ -66,6 +66,8 @@ bool export_has(const struct export *x, const struct id *snapshot);
 bool export_goes_on(const struct export *x);
 struct export_counts export_counts(const struct export *x);
 
+/* Write README.txt, unless it is there. errors as of export_record. */
+MUST_CHECK int export_readme(struct export *x, struct err *e);
 /*
  * Write account/NAME, unless it is there and says the same.
  *
@@ -80,17 +82,22 @@ void export_lacks(struct export *x, struct bytes path, const struct err *why);
 /* The folder of a snapshot, below that of the export. */
 void export_folder(const struct snapshot *s, struct buf *out);
 
+/* How a snapshot is exported. */
+struct export_how {
+	/* One that is there, of the same files at another time: what did not
+	 * change since has one file on the disk. NULL: none. */
+	const struct snapshot *base;
+	void (*progress)(void *ctx, const struct restore_progress *p);
+};
+
 /*
  * Restore a snapshot, and list what is there then.
  *
- * progress  as restore's; may be NULL.
- * errors    what makes going on senseless: the disk, the network. Of all else
- *           warn is told.
+ * errors  what makes going on senseless: the disk, the network. Of all else
+ *         warn is told.
  */
 MUST_CHECK int export_snapshot(struct export *x, struct repo *repo,
-    const struct snapshot *s,
-    void (*progress)(void *ctx, const struct restore_progress *p),
-    struct err *e);
+    const struct snapshot *s, const struct export_how *how, struct err *e);
 
 /*
  * Write the manifest and the sums, if anything is new.

@@ -50,13 +50,16 @@ struct export
 	struct export_counts counts;
 };
 
-/* ---- export_open.c ---- */
+/* ---- export_dir.c ---- */
 
 /* "DIR/name" in new memory. */
 char *export_path(const struct export *x, const char *name);
 /* Open a file of this program's in the folder: no link is followed. */
 MUST_CHECK int export_open_file(const struct export *x, const char *name,
     int flags, int *fd, struct err *e);
+
+/* Is it this snapshot alone that cannot be had, and not the next? */
+bool export_of_snapshot(enum err_code code);
 
 /* ---- export_journal.c ---- */
 
@@ -102,13 +105,19 @@ void export_put_unit(struct buf *out, const struct snapshot *s,
 void export_put_head(
     struct buf *out, const struct export *x, uint64_t ended_ms);
 
+/* ---- export_link.c ---- */
+
+/*
+ * Make what is unchanged since `base`, which is there, another name of it: then
+ * the restore has it already. What cannot be linked it writes.
+ *
+ * errors  of what makes going on senseless.
+ */
+MUST_CHECK int export_link(struct export *x, struct repo *repo,
+    const struct snapshot *base, const struct snapshot *s, struct err *e);
+
 /* ---- export_record.c ---- */
 
 /* export_record of any path below the folder. */
 MUST_CHECK int export_put_record(struct export *x, const char *path,
     struct bytes content, const char *source, struct err *e);
-
-/* ---- export_end.c ---- */
-
-/* Write README.txt, when there is none. */
-MUST_CHECK int export_write_readme(struct export *x, struct err *e);

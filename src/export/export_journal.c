@@ -376,7 +376,7 @@ export_begin(struct export *x, struct err *e)
 		return err_sys(e, "%s/%s", x->dir, EXPORT_PARTIAL);
 	}
 	x->begun = true;
-	return export_write_readme(x, e);
+	return 0;
 }
 
 int

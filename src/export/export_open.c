@@ -27,25 +27,6 @@ place_leave_dir(struct place **p)
 	place_free(p);
 }
 
-char *
-export_path(const struct export *x, const char *name)
-{
-	return file_join(x->dir, name);
-}
-
-int
-export_open_file(
-    const struct export *x, const char *name, int flags, int *fd, struct err *e)
-{
-	OWN(mem_free) char *path = export_path(x, name);
-
-	if (file_open_plain(path, flags, fd, e) == 0)
-		return 0;
-	if (e->code == ERR_STATE_DAMAGED)
-		e->code = ERR_CONFLICT;
-	return err_remedy(e, "Name another folder, or move it away.");
-}
-
 void
 export_free(struct export **out)
 {

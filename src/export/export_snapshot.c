@@ -7,18 +7,14 @@
 #include "base/idset.h"
 #include "files/filehash.h"
 
-#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define WAITS (256 * 1024) /* bytes of lines that are written at once */
-#define HOST_MAX 64 /* bytes of a folder's name */
 
 struct listing {
 	struct export *x;
 	const struct snapshot *snap;
-	void (*progress)(void *ctx, const struct restore_progress *p);
+	const struct export_how *how;
 	struct buf folder;
 	struct place *place; /* of the folder */
 	struct idset failed; /* paths that were told */
@@ -34,41 +30,6 @@ listing_free(struct listing *l)
 	idset_free(&l->failed);
 	buf_free(&l->folder);
 	buf_free(&l->lines);
-}
-
-/* ---- its folder ---- */
-
-/* The name may be anything that a backup took for one. */
-static void
-put_host(struct buf *out, struct bytes host)
-{
-	size_t from = out->n;
-
-	for (size_t i = 0; i < host.n && i < HOST_MAX; i++) {
-		uint8_t c = host.p[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-		    (c == '.' && i > 0 && i + 1 < host.n);
-		buf_put_u8(out, plain ? c : '_');
-	}
-	if (out->n == from)
-		buf_put_str(out, "unknown");
-}
-
-void
-export_folder(const struct snapshot *s, struct buf *out)
-{
-	time_t t = (time_t)(s->time_ms / 1000);
-	struct tm tm;
-	char when[32];
-
-	buf_put_str(out, "backups/");
-	put_host(out, buf_bytes(&s->host));
-	/* The same on machines of all time zones. */
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(when, sizeof when, "%Y-%m-%d_%H%M%S", &tm) == 0)
-		(void)memcpy(when, "unknown", sizeof "unknown");
-	buf_printf(out, "/%s_%s", when, id_short(&s->id).s);
 }
 
 /* ---- what is missing ---- */
@@ -112,27 +73,8 @@ restore_tell(void *ctx, const struct restore_progress *p)
 {
 	const struct listing *l = ctx;
 
-	if (l->progress != NULL)
-		l->progress(l->x->ctx, p);
-}
-
-/* It is this snapshot alone that cannot be had, and not the next. */
-static bool
-is_of_snapshot(enum err_code code)
-{
-	switch (code) {
-	case ERR_BLOB_MISSING:
-	case ERR_BLOB_CORRUPT:
-	case ERR_BLOB_TRUNCATED:
-	case ERR_RECORD_CORRUPT:
-	case ERR_SNAPSHOT_DAMAGED:
-	case ERR_CATEGORY_CLOSED:
-	case ERR_UPDATE_NEEDED:
-	case ERR_NOT_FOUND:
-		return true;
-	default:
-		return false;
-	}
+	if (l->how->progress != NULL)
+		l->how->progress(l->x->ctx, p);
 }
 
 /* ---- what is there ---- */
@@ -154,10 +96,16 @@ stat_of(const struct entry *x)
 		.st_mtim = { x->mtime_s, (long)x->mtime_ns } };
 }
 
+/* What becomes a line. */
+struct looked {
+	struct export_file line;
+	struct stat st;
+	struct digest sha;
+};
+
 /* Read what is on the disk, and keep a secret from others. */
 static int
-look_at(struct listing *l, struct bytes path, const struct entry *x,
-    struct export_file *f, struct digest *sha, struct stat *st, struct err *e)
+look_at(struct listing *l, struct bytes path, struct looked *f, struct err *e)
 {
 	OWN(fd_close) int fd = -1;
 	struct stat there;
@@ -169,16 +117,15 @@ look_at(struct listing *l, struct bytes path, const struct entry *x,
 		return err_sys(e, "cannot look at it");
 	if (!S_ISREG(there.st_mode))
 		return err_set(e, ERR_CONFLICT, "something else is there");
-	f->secret = x->category == ENTRY_KEYCHAIN;
-	if (f->secret && (there.st_mode & 077) != 0)
+	if (f->line.secret && (there.st_mode & 077) != 0)
 		(void)!fchmod(fd, there.st_mode & 07700);
-	f->data_only = filehash_mostly_holes(&there);
-	if ((f->data_only ? filehash_data(fd, there.st_size, sha, e)
-			  : filehash_all(fd, &size, sha, e)) < 0)
+	f->line.data_only = filehash_mostly_holes(&there);
+	if ((f->line.data_only ? filehash_data(fd, there.st_size, &f->sha, e)
+			       : filehash_all(fd, &size, &f->sha, e)) < 0)
 		return -1;
-	st->st_size = there.st_size;
-	st->st_mtim = there.st_mtim;
-	f->sha = sha;
+	f->st.st_size = there.st_size;
+	f->st.st_mtim = there.st_mtim;
+	f->line.sha = &f->sha;
 	return 0;
 }
 
@@ -197,8 +144,7 @@ list_path(
 {
 	OWN(buf_free) struct buf whole = { 0 };
 	OWN(buf_free) struct buf source = { 0 };
-	struct stat st = stat_of(x);
-	struct digest sha;
+	struct looked f = { .st = stat_of(x) };
 	struct err why;
 
 	buf_put_bytes(&whole, buf_bytes(&l->folder));
@@ -206,19 +152,19 @@ list_path(
 	buf_put_bytes(&whole, path);
 	buf_put_u8(&source, '/');
 	buf_put_bytes(&source, path);
-	struct export_file f = { .path = buf_bytes(&whole),
-		.st = &st,
+	f.line = (struct export_file){ .path = buf_bytes(&whole),
+		.st = &f.st,
 		.target = x->target,
 		.snapshot = &l->snap->id,
-		.source = buf_bytes(&source) };
-	if (x->type == ENTRY_REGULAR &&
-	    look_at(l, path, x, &f, &sha, &st, &why) < 0) {
+		.source = buf_bytes(&source),
+		.secret = x->category == ENTRY_KEYCHAIN };
+	if (x->type == ENTRY_REGULAR && look_at(l, path, &f, &why) < 0) {
 		/* What the restore did not come to is said once. */
 		if (!l->broken)
 			lacks(l, path, &why);
 		return 0;
 	}
-	export_put_file(&l->lines, &f);
+	export_put_file(&l->lines, &f.line);
 	if (x->type == ENTRY_REGULAR) {
 		l->counts.files++;
 		l->counts.bytes += x->size;
@@ -261,7 +207,7 @@ give(struct listing *l, struct repo *repo, const char *to, struct err *e)
 	l->counts.lost = r.counts;
 	if (rc == 0)
 		return 0;
-	if (!is_of_snapshot(e->code))
+	if (!export_of_snapshot(e->code))
 		return -1;
 	l->broken = true;
 	lacks(l, bytes_str(""), e);
@@ -276,7 +222,7 @@ list(struct listing *l, struct repo *repo, const char *to, struct err *e)
 	if (place_open(to, PLACE_NEVER, &l->place, e) < 0)
 		return -1;
 	if (tree_walk(src, l->snap, bytes_str(""), list_one, l, e) < 0 &&
-	    (!l->broken || !is_of_snapshot(e->code)))
+	    (!l->broken || !export_of_snapshot(e->code)))
 		return -1;
 	return 0;
 }
@@ -324,11 +270,10 @@ end_unit(struct listing *l, uint64_t from, struct err *e)
 
 int
 export_snapshot(struct export *x, struct repo *repo, const struct snapshot *s,
-    void (*progress)(void *ctx, const struct restore_progress *p),
-    struct err *e)
+    const struct export_how *how, struct err *e)
 {
 	OWN(listing_free)
-	struct listing l = { .x = x, .snap = s, .progress = progress };
+	struct listing l = { .x = x, .snap = s, .how = how };
 	json_t *again = json_object();
 
 	export_folder(s, &l.folder);
@@ -338,7 +283,9 @@ export_snapshot(struct export *x, struct repo *repo, const struct snapshot *s,
 	if (export_begin(x, e) < 0)
 		return -1;
 	uint64_t from = x->end;
-	return give(&l, repo, to, e) < 0 || list(&l, repo, to, e) < 0
+	return (how->base != NULL &&
+		   export_link(x, repo, how->base, s, e) < 0) ||
+		give(&l, repo, to, e) < 0 || list(&l, repo, to, e) < 0
 	    ? -1
 	    : end_unit(&l, from, e);
 }

@@ -157,6 +157,14 @@ whole 'and are seen without reading them: that' "$T/named"
 equal 'alone' "$(folder "$T/named" "$first")" "$(echo "$T"/named/backups/*/*)"
 ok 'all there are' at ana export --to "$T/all" --all-snapshots
 equal 'are four' 4 "$(find "$T/all/backups" -mindepth 2 -maxdepth 2 | wc -l)"
+whole 'they' "$T/all"
+ok 'each as it was' trees_equal "$F" "$(folder "$T/all" "$second")$F"
+equal 'what did not change takes room once' 1 "$(stat -c %i \
+	"$(folder "$T/all" "$first")$F/noise" \
+	"$(folder "$T/all" "$second")$F/noise" | sort -u | wc -l)"
+equal 'what did, has room of its own' "1 2" "$(stat -c %h \
+	"$(folder "$T/all" "$second")$F/more" \
+	"$(folder "$T/all" "$second")$F/page" | tr '\n' ' ' | sed 's/ $//')"
 ok 'those of a tag' at ana export --to "$T/tagged" --tag second
 ok 'are those' test -d "$(folder "$T/tagged" "$second")"
 refused 'of a machine that is none' 1 not-found \

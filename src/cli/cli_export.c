@@ -406,8 +406,8 @@ set_status(struct work *w)
 	else if (c.errors > 0 && c.closed == c.errors)
 		code = ERR_CATEGORY_CLOSED;
 	if (c.errors > 0)
-		cli_warn("aumbry: %llu things are not in the export as they "
-			 "should be; %s/%s lists what is missing",
+		cli_warn("aumbry: not in the export as it should be: %llu "
+			 "things; %s/%s lists what is missing",
 		    (unsigned long long)c.errors, w->o->to, EXPORT_MANIFEST);
 	cli_warn(
 	    "%s\n(%s)", err_fix(&(struct err){ .code = code }), err_name(code));

@@ -23,9 +23,32 @@ export_open_file(
 
 	if (file_open_plain(path, flags, fd, e) == 0)
 		return 0;
-	if (e->code == ERR_STATE_DAMAGED)
-		e->code = ERR_CONFLICT;
+	if (e->code != ERR_STATE_DAMAGED)
+		return -1;
+	e->code = ERR_CONFLICT;
 	return err_remedy(e, "Name another folder, or move it away.");
+}
+
+int
+export_no_link(const struct export *x, const char *path, struct err *e)
+{
+	OWN(mem_free) char *part = mem_text(path);
+	struct stat st;
+
+	for (char *end = part; end != NULL;) {
+		end = strchr(end, '/');
+		if (end != NULL)
+			*end = '\0';
+		OWN(mem_free) char *whole = export_path(x, part);
+		if (lstat(whole, &st) == 0 && S_ISLNK(st.st_mode)) {
+			(void)err_set(e, ERR_CONFLICT, "%s is a link", whole);
+			return err_remedy(
+			    e, "Move it away: an export has none there.");
+		}
+		if (end != NULL)
+			*end++ = '/';
+	}
+	return 0;
 }
 
 /* The name may be anything that a backup took for one. */

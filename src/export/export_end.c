@@ -242,14 +242,29 @@ say_gone(struct export *x)
 	}
 }
 
+/* Is what is missing the same as before? */
+static bool
+lacks_the_same(const struct export *x)
+{
+	OWN(buf_free) struct buf lines = { 0 };
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(x->lacks, i, v)
+	{
+		jsonio_put(&lines, v);
+		buf_put_u8(&lines, '\n');
+	}
+	return bytes_equal(buf_bytes(&lines), buf_bytes(&x->lacked));
+}
+
 int
 export_end(struct export *x, bool *fresh, struct err *e)
 {
 	OWN(mem_free) char *partial = export_path(x, EXPORT_PARTIAL);
 	struct digest sum;
 
-	*fresh = x->begun || x->goes_on || !x->finished ||
-	    json_array_size(x->lacks) > 0;
+	*fresh = x->begun || x->goes_on || !x->finished || !lacks_the_same(x);
 	say_gone(x);
 	if (!*fresh)
 		return 0;

@@ -47,6 +47,7 @@ struct export
 	struct export_record *records;
 	size_t n_records;
 	json_t *lacks; /* not of a snapshot */
+	struct buf lacked; /* the same of the run before, as lines */
 	struct export_counts counts;
 };
 
@@ -58,6 +59,10 @@ char *export_path(const struct export *x, const char *name);
 MUST_CHECK int export_open_file(const struct export *x, const char *name,
     int flags, int *fd, struct err *e);
 
+/* No part of what is below the folder is a link: it could lead anywhere, on a
+ * disk that others had. errors: conflict. */
+MUST_CHECK int export_no_link(
+    const struct export *x, const char *path, struct err *e);
 /* Is it this snapshot alone that cannot be had, and not the next? */
 bool export_of_snapshot(enum err_code code);
 

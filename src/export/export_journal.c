@@ -143,6 +143,10 @@ take_line(void *ctx, struct bytes line, uint64_t at, struct err *e)
 	if (id_zero(&l.snapshot)) {
 		if (l.kind == EXPORT_FILE)
 			take_record(r->x, &l, bare(line));
+		if (l.kind == EXPORT_LACKS) {
+			buf_put_bytes(&r->x->lacked, bare(line));
+			buf_put_u8(&r->x->lacked, '\n');
+		}
 		return 0;
 	}
 	struct export_unit *u = export_unit(r->x, &l.snapshot);

@@ -45,6 +45,7 @@ export_free(struct export **out)
 	free(x->units);
 	free(x->records);
 	jsonio_free(&x->lacks);
+	buf_free(&x->lacked);
 	buf_free(&x->account);
 	buf_free(&x->server);
 	fd_close(&x->journal);

@@ -4,10 +4,12 @@
 
 #include "base/file.h"
 
-#include <errno.h>
-#include <string.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#define NEW ".new" /* what it is called until it is whole */
 #define RECORD_MAX ((size_t)1 << 30) /* bytes of one that is there */
 
 void
@@ -71,6 +73,38 @@ note(struct export *x, const char *path, struct bytes content,
 	return 0;
 }
 
+/* What a run that was killed here has left goes. */
+static void
+sweep(const struct export *x, const char *path)
+{
+	OWN(mem_free) char *whole = export_path(x, path);
+	OWN(buf_free) struct buf new = { 0 };
+
+	buf_printf(&new, "%s" NEW, whole);
+	(void)unlink(buf_text(&new));
+}
+
+static int
+replace(const struct export *x, const char *path, struct bytes content,
+    struct err *e)
+{
+	OWN(mem_free) char *whole = export_path(x, path);
+	OWN(mem_free) char *above = file_above(whole);
+	OWN(buf_free) struct buf name = { 0 };
+	OWN(buf_free) struct buf new = { 0 };
+	OWN(fd_close) int fd = -1;
+
+	buf_printf(&name, "%s" NEW, path);
+	buf_printf(&new, "%s" NEW, whole);
+	if (export_open_file(
+		x, buf_text(&name), O_WRONLY | O_CREAT | O_EXCL, &fd, e) < 0 ||
+	    file_write_all(fd, content, e) < 0)
+		return err_in(e, "%s", whole);
+	if (fsync(fd) < 0 || rename(buf_text(&new), whole) < 0)
+		return err_sys(e, "%s", whole);
+	return file_sync_dir(above, e);
+}
+
 int
 export_put_record(struct export *x, const char *path, struct bytes content,
     const char *source, struct err *e)
@@ -83,6 +117,9 @@ export_put_record(struct export *x, const char *path, struct bytes content,
 	struct err why = { 0 };
 
 	digest_of(content, &sha);
+	if (export_no_link(x, path, e) < 0)
+		return -1;
+	sweep(x, path);
 	if (whose(x, path, &sha, &same, &foreign, e) < 0)
 		return -1;
 	if (foreign) {
@@ -96,10 +133,10 @@ export_put_record(struct export *x, const char *path, struct bytes content,
 		return 0;
 	if (export_begin(x, e) < 0 || note(x, path, content, source, e) < 0)
 		return -1;
-	return same ? 0
-	    : file_mkdirs(above, 0700, e) < 0
-	    ? -1
-	    : file_write(whole, content, 0600, e);
+	if (same)
+		return 0;
+	return file_mkdirs(above, 0700, e) < 0 ? -1
+					       : replace(x, path, content, e);
 }
 
 int

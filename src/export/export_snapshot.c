@@ -280,7 +280,8 @@ export_snapshot(struct export *x, struct repo *repo, const struct snapshot *s,
 	OWN(mem_free) char *to = export_path(x, buf_text(&l.folder));
 	jsonio_put_id(again, "again", &s->id);
 	export_put_json(&l.lines, again);
-	if (export_begin(x, e) < 0)
+	if (export_no_link(x, buf_text(&l.folder), e) < 0 ||
+	    export_begin(x, e) < 0)
 		return -1;
 	uint64_t from = x->end;
 	return (how->base != NULL &&

@@ -180,6 +180,11 @@ refused 'a folder with other things in it' 1 conflict \
 	at ana export --to "$T/full"
 refused 'a file' 1 conflict at ana export --to "$T/full/mine"
 equal 'are left alone' mine "$(cat "$T/full/mine")"
+cp -a "$T/named" "$T/planted"
+mv "$T/planted/backups/"* "$T/elsewhere"
+ln -s "$T/elsewhere" "$(echo "$T"/named/backups/*| sed s/named/planted/)"
+refused 'one with a link where a folder was' 1 conflict \
+	at ana export --to "$T/planted"
 mkdir "$T/empty" "$T/empty/lost+found"
 ln -s empty "$T/link"
 ok 'a disk that is new, by a link' at ana export --to "$T/link" \
@@ -208,6 +213,11 @@ ok 'a repository in a folder' at ana backup "$F" --to "$T/repo"
 ok 'is exported' at ana export --repo "$T/repo" --to "$T/from-repo"
 whole 'that' "$T/from-repo"
 ok 'as it was' trees_equal "$F" "$(echo "$T"/from-repo/backups/*/*)$F"
+"$BUILD/tests/snapshot_copy" "$T/repo" "$PW" "$T/ana" garbage >"$T/bad"
+refused 'a snapshot that says nothing any more' 3 write-incomplete \
+	at ana export --repo "$T/repo" --to "$T/from-repo"
+equal 'is named' "record-corrupt backups/$(cat "$T/bad")" \
+	"$(lacks "$T/from-repo")"
 not 'without an account' test -e "$T/from-repo/account/devices.json"
 
 # ---- cut off ----
@@ -232,6 +242,30 @@ equal 'killed at any instant it never looks whole' '' "$broken"
 ok 'and goes on to its end' at ana export --to "$K" --snapshot "$big"
 whole 'which' "$K"
 ok 'is as it was' trees_equal "$T/big" "$(folder "$K" "$big")$T/big"
+
+# A disk whose times have no fractions, as FAT: what is there is known again.
+truncate -s 60M "$T/image"
+mkdir "$T/coarse"
+if mkfs.ext2 -q -I 128 "$T/image" 2>/dev/null &&
+	mount -o loop "$T/image" "$T/coarse" 2>/dev/null; then
+	MOUNTS="$MOUNTS $T/coarse"
+	mkdir -p "$T/coarse/backups"
+	cp -a "$K/README.txt" "$T/coarse"
+	cp -a "$K"/backups/* "$T/coarse/backups"
+	ok 'a disk with coarse times goes on' \
+		at ana export --to "$T/coarse" --snapshot "$big"
+	ok 'to its end' sums "$T/coarse"
+	ok 'and is known again' at ana export --to "$T/coarse" \
+		--snapshot "$big"
+	also 'as whole' '^Nothing is new: the export in .* is whole\.$'
+fi
+# Nor does every disk take every size.
+status=0
+(ulimit -f 900 && at ana export --to "$T/limited" --snapshot "$second") \
+	>"$T/out" 2>"$T/err" </dev/null || status=$?
+equal 'a file that the disk does not take ends nothing' 3 $status
+says 'and is named' '^io-error backups/.*/noise$' lacks "$T/limited"
+ok 'all else is there' sums "$T/limited"
 
 if small_disk "$T/small" 12m; then
 	refused 'a disk that is full' 1 disk-full-here \

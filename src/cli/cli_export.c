@@ -422,6 +422,9 @@ write_all(struct work *w, struct err *e)
 	bool fresh;
 
 	say_before(w);
+	/* First: the account's records say it. */
+	if (r->self != NULL)
+		(void)!self_note_seen(r->self, false, &ignored);
 	if (export_readme(w->x, e) < 0)
 		return -1;
 	if (w->cli->repo == NULL &&
@@ -432,8 +435,6 @@ write_all(struct work *w, struct err *e)
 	lack_unreadable(w);
 	if (add_snapshots(w, e) < 0 || export_end(w->x, &fresh, e) < 0)
 		return -1;
-	if (r->self != NULL)
-		(void)!self_note_seen(r->self, false, &ignored);
 	say_after(w, fresh);
 	set_status(w);
 	return 0;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/self_devices.h"
+#include "client/self_seen.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -161,23 +162,28 @@ put_hex(json_t *j, const char *key, const void *p, size_t n)
 	jsonio_put_text(j, key, buf_text(&hex));
 }
 
+/* names  of the devices, n of them. */
 static json_t *
-member_json(const struct member *m, const struct self_device *d, size_t n)
+member_json(struct self *s, const struct member *m,
+    const struct self_device *names, size_t n)
 {
 	json_t *j = json_object();
 	struct digest print;
+	struct self_seen seen;
 
 	digest_of(bytes_of(m->device.sign_pk, SIG_PK_BYTES), &print);
 	jsonio_put_id(j, "id", &m->device.dev_id);
 	for (size_t i = 0; i < n; i++)
-		if (id_equal(&d[i].dev_id, &m->device.dev_id))
-			jsonio_put_text(j, "name", d[i].name);
+		if (id_equal(&names[i].dev_id, &m->device.dev_id))
+			jsonio_put_text(j, "name", names[i].name);
 	jsonio_put_text(j, "class", circle_class_name(m->device.class));
 	put_hex(j, "fingerprint", print.b, sizeof print.b);
 	jsonio_put_true(j, "active", m->active);
 	jsonio_put_u64(j, "added_ms", m->added_ms);
 	if (!m->active)
 		jsonio_put_u64(j, "removed_ms", m->removed_ms);
+	if (self_seen(s, &m->device.dev_id, &seen))
+		jsonio_put_u64(j, "heard_ms", seen.time_ms);
 	return j;
 }
 
@@ -220,7 +226,7 @@ put_circle(struct self *s, struct export *x, struct err *e)
 		return -1;
 	for (size_t i = 0; i < s->circle.n_members; i++)
 		(void)json_array_append_new(
-		    devices, member_json(&s->circle.members[i], names, n));
+		    devices, member_json(s, &s->circle.members[i], names, n));
 	while (all.n > 0) {
 		struct bytes raw = scan_v16(&all);
 		struct entry_view v;

@@ -372,11 +372,12 @@ say_after(const struct work *w, bool fresh)
 	OWN(mem_free) char *bytes = cli_size(c.bytes);
 
 	if (w->cli->line.json)
-		cli_print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:s}",
+		cli_print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:o}",
 		    "event", "done", "fresh", fresh ? 1 : 0, "snapshots",
 		    (json_int_t)c.snapshots, "files", (json_int_t)c.files,
 		    "bytes", (json_int_t)c.bytes, "errors",
-		    (json_int_t)c.errors, "to", w->o->to));
+		    (json_int_t)c.errors, "to",
+		    cli_json_bytes(bytes_str(w->o->to))));
 	else if (!fresh)
 		cli_say(w->cli,
 		    c.errors > 0 ? "Nothing is new for the export in %s."

@@ -175,7 +175,8 @@ member_json(struct self *s, const struct member *m,
 	jsonio_put_id(j, "id", &m->device.dev_id);
 	for (size_t i = 0; i < n; i++)
 		if (id_equal(&names[i].dev_id, &m->device.dev_id))
-			jsonio_put_text(j, "name", names[i].name);
+			(void)json_object_set_new(j, "name",
+			    cli_json_bytes(bytes_str(names[i].name)));
 	jsonio_put_text(j, "class", circle_class_name(m->device.class));
 	put_hex(j, "fingerprint", print.b, sizeof print.b);
 	jsonio_put_true(j, "active", m->active);

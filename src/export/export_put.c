@@ -139,8 +139,8 @@ export_put_head(struct buf *out, const struct export *x, uint64_t ended_ms)
 	json_t *j = json_object();
 
 	jsonio_put_u64(j, "aumbry_export", EXPORT_FORMAT);
-	jsonio_put_text(j, "account", buf_text(&x->account));
-	jsonio_put_text(j, "server", buf_text(&x->server));
+	put_bytes(j, "account", buf_bytes(&x->account));
+	put_bytes(j, "server", buf_bytes(&x->server));
 	jsonio_put_id(j, "uid", &x->from.uid);
 	jsonio_put_u64(j, "begun", x->begun_ms);
 	if (ended_ms != 0)

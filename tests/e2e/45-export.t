@@ -43,6 +43,8 @@ touch -d '1969-07-20 20:17:40.25' "$F/deep/er"
 chmod 1711 "$F/deep"
 printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n' hidden >"$F/.ssh/id_rsa"
 chmod 600 "$F/.ssh/id_rsa"
+cp "$F/.ssh/id_rsa" "$F/.ssh/id_open"
+chmod 644 "$F/.ssh/id_open"
 echo of bea >"$G/hers"
 
 start_server
@@ -52,7 +54,7 @@ run at ana app-password create 'mail program' --scope mail
 word=$(head -n 1 "$T/out")
 ok 'backs up' at ana backup "$F"
 first=$(id_of)
-rm "$F/holes"
+rm "$F/holes" "$F/.ssh/id_open"
 echo more >"$F/more"
 ok 'and again' at ana backup "$F" --tag second
 second=$(id_of)
@@ -153,6 +155,8 @@ ok 'one that is named' at ana export --to "$T/named" --snapshot "$first"
 H=$(folder "$T/named" "$first")$F/holes
 equal 'holes are holes' 2147483653 "$(stat -c %s "$H")"
 less 'that take no room' 100 "$(stat -c %b "$H")"
+equal 'a secret that others could read is closed to them' 600 \
+	"$(stat -c %a "$(folder "$T/named" "$first")$F/.ssh/id_open")"
 whole 'and are seen without reading them: that' "$T/named"
 equal 'alone' "$(folder "$T/named" "$first")" "$(echo "$T"/named/backups/*/*)"
 ok 'all there are' at ana export --to "$T/all" --all-snapshots
@@ -209,13 +213,15 @@ back=$(id_of)
 ok 'and restored' at ana restore "$back:$R" --to "$T/round"
 ok 'with all there was to it' trees_equal "$F" "$T/round"
 
-ok 'a repository in a folder' at ana backup "$F" --to "$T/repo"
-ok 'is exported' at ana export --repo "$T/repo" --to "$T/from-repo"
+Q=$T/$(printf 'repo-\377') # a path of no encoding
+ok 'a repository in a folder' at ana backup "$F" --to "$Q"
+ok 'is exported' at ana export --repo "$Q" --to "$T/from-repo" --json
+equal 'as JSON says' 1 "$(json snapshots "$T/out")"
 whole 'that' "$T/from-repo"
 ok 'as it was' trees_equal "$F" "$(echo "$T"/from-repo/backups/*/*)$F"
-"$BUILD/tests/snapshot_copy" "$T/repo" "$PW" "$T/ana" garbage >"$T/bad"
+"$BUILD/tests/snapshot_copy" "$Q" "$PW" "$T/ana" garbage >"$T/bad"
 refused 'a snapshot that says nothing any more' 3 write-incomplete \
-	at ana export --repo "$T/repo" --to "$T/from-repo"
+	at ana export --repo "$Q" --to "$T/from-repo"
 equal 'is named' "record-corrupt backups/$(cat "$T/bad")" \
 	"$(lacks "$T/from-repo")"
 not 'without an account' test -e "$T/from-repo/account/devices.json"

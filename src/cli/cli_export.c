@@ -273,6 +273,23 @@ progress(void *ctx, const struct restore_progress *p)
 	cli_restore_progress(&w->show, p);
 }
 
+static void
+listed(void *ctx, const struct restore_progress *p)
+{
+	struct work *w = ctx;
+	struct cli_show *s = &w->show;
+
+	if (!cli_show_due(s))
+		return;
+	OWN(mem_free) char *done = cli_size(p->bytes);
+	OWN(mem_free) char *all = cli_size(p->all_bytes);
+	cli_show_erase(s);
+	(void)fprintf(stderr, "read back: %llu of %llu files, %s of %s\n",
+	    (unsigned long long)p->files, (unsigned long long)p->all_files,
+	    done, all);
+	s->drawn = s->terminal;
+}
+
 static int
 open_export(struct work *w, struct err *e)
 {
@@ -336,7 +353,8 @@ add_snapshots(struct work *w, struct err *e)
 		if (!w->cli->line.json)
 			cli_say(w->cli, "%s", buf_text(&folder));
 		uint64_t before = export_counts(w->x).errors;
-		const struct export_how how = { base_of(w, s), progress };
+		const struct export_how how = { base_of(w, s), progress,
+			listed };
 		int rc = export_snapshot(w->x, w->view.repo.repo, s, &how, e);
 		cli_show_erase(&w->show);
 		if (rc < 0)

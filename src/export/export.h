@@ -87,7 +87,9 @@ struct export_how {
 	/* One that is there, of the same files at another time: what did not
 	 * change since has one file on the disk. NULL: none. */
 	const struct snapshot *base;
+	/* Of the restore, and of reading back what it wrote; or NULL. */
 	void (*progress)(void *ctx, const struct restore_progress *p);
+	void (*listed)(void *ctx, const struct restore_progress *p);
 };
 
 /*

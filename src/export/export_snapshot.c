@@ -138,6 +138,19 @@ flush(struct listing *l, struct err *e)
 	return 0;
 }
 
+static void
+tell_listed(const struct listing *l)
+{
+	const struct restore_progress p = { .files = l->counts.files,
+		.bytes = l->counts.bytes,
+		.all_files = l->snap->files,
+		.all_bytes = l->snap->bytes,
+		.all_known = true };
+
+	if (l->how->listed != NULL)
+		l->how->listed(l->x->ctx, &p);
+}
+
 static int
 list_path(
     struct listing *l, struct bytes path, const struct entry *x, struct err *e)
@@ -168,6 +181,7 @@ list_path(
 	if (x->type == ENTRY_REGULAR) {
 		l->counts.files++;
 		l->counts.bytes += x->size;
+		tell_listed(l);
 	}
 	return l->lines.n < WAITS ? 0 : flush(l, e);
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/typed.h"
 #include "server/escrowlink.h"
+#include "server/escrowpeer.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -113,7 +114,7 @@ account_recover(void *line, const void *options, struct err *e)
 
 	if (open_for(l, o, &s, &name, e) < 0)
 		return -1;
-	if (s.config.escrow_socket[0] == '\0')
+	if (!escrowpeer_named(&s.config))
 		return err_set(e, ERR_PROTECTION_BLOCKED,
 		    "this server has no escrow: nothing can be given back");
 	if (escrowlink_start(&s, keys, false, &s.escrow, e) < 0 ||

@@ -91,8 +91,11 @@ write_config(const struct init *o, struct config *c, struct err *e)
 	if (o->with_escrow && own_socket(o->data, &socket, e) < 0)
 		return -1;
 	const char *escrow = o->with_escrow ? buf_text(&socket) : o->escrow;
-	if (escrow != NULL && config_set(c, "escrow", "socket", escrow, e) < 0)
-		return -1;
+	/* A path, or where it is on another machine. */
+	if (escrow != NULL &&
+	    config_set(c, "escrow", escrow[0] == '/' ? "socket" : "address",
+		escrow, e) < 0)
+		return err_in(e, "--escrow");
 	if (o->open && config_set(c, "accounts", "invitations", "open", e) < 0)
 		return -1;
 	config_text(c, &text);
@@ -149,9 +152,10 @@ run_init(void *line, const void *options, struct err *e)
 			return -1;
 		if (!escrowlink_key(s.escrow, key))
 			(void)fprintf(stderr,
-			    "aumbryd: the escrow does not answer at %s: the "
-			    "address does not name it yet\n",
-			    c.escrow_socket);
+			    "aumbryd: the escrow does not answer at %s%s: the "
+			    "address does not name it yet. Once it does, "
+			    "aumbryd status prints the one that does\n",
+			    c.escrow_socket, c.escrow_address);
 	}
 	daemon_put_url(&s, 0, &url);
 	(void)printf("%s\n", buf_text(&url));
@@ -198,7 +202,7 @@ static const struct cmd_option init_options[] = {
 	    "how long a new device changes nothing that opens the account" },
 	{ "with-escrow", CMD_FLAG, AT(with_escrow), NULL,
 	    "standard protection, by an escrow of this machine" },
-	{ "escrow", CMD_TEXT, AT(escrow), "SOCKET",
+	{ "escrow", CMD_TEXT, AT(escrow), "SOCKET|ADDRESS",
 	    "standard protection, by the escrow that answers there" },
 };
 

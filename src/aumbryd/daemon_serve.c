@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "server/escrowlink.h"
+#include "server/escrowpeer.h"
 #include "server/postman.h"
 #include "server/restored.h"
 
@@ -173,7 +174,7 @@ start_all(
 
 	return (c->smtp_url[0] != '\0' &&
 		   postman_start(s, &s->postman, e) < 0) ||
-		(c->escrow_socket[0] != '\0' && start_escrow(o, s, e) < 0) ||
+		(escrowpeer_named(c) && start_escrow(o, s, e) < 0) ||
 		gateway_start(c, &s->http, &s->gateway, e) < 0 ||
 		(c->saslauthd_socket[0] != '\0' &&
 		    sasl_start(s, c->saslauthd_socket, sasl, e) < 0) ||

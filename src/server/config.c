@@ -3,7 +3,9 @@
 #include "server/config.h"
 
 #include "base/ini.h"
+#include "base/text.h"
 #include "http/address.h"
+#include "wire/digest.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -98,6 +100,30 @@ check_url(const char *s, struct err *e)
 	return wrong(e, s, "of the form https://HOST or https://HOST:PORT");
 }
 
+/* HOST:PORT#pin=PIN, as `aumbry-escrow serve` prints it. */
+static int
+check_pinned(const char *s, struct err *e)
+{
+	OWN(buf_free) struct buf pin = { 0 };
+	const char *mark = strstr(s, "#pin=");
+	OWN(mem_free) char *at = mem_text(s);
+	uint64_t port;
+
+	if (s[0] == '\0')
+		return 0;
+	if (mark != NULL) {
+		at[mark - s] = '\0';
+		char *colon = strrchr(at, ':');
+		if (colon != NULL && colon > at &&
+		    strcspn(at, " /@") == strlen(at) &&
+		    text_parse_u64(colon + 1, 1, UINT16_MAX, &port) == 0 &&
+		    text_unbase64(&pin, bytes_str(mark + 5)) == 0 &&
+		    pin.n == DIGEST_BYTES)
+			return 0;
+	}
+	return wrong(e, s, "of the form HOST:PORT#pin=PIN");
+}
+
 static int
 check_place(const char *s, struct err *e)
 {
@@ -125,6 +151,9 @@ static const struct ini_kind shown = { .form = INI_TEXT, .check = check_shown };
 /* what must be somewhere */
 static const struct ini_kind place = { .form = INI_SECRET,
 	.check = check_place };
+/* or empty */
+static const struct ini_kind pinned = { .form = INI_TEXT,
+	.check = check_pinned };
 static const struct ini_kind invitations = { .form = INI_WORD,
 	.words = invitation_words,
 	.wanted = "required, open or closed" };
@@ -221,6 +250,9 @@ static const struct ini_row rows[] = {
 { "escrow", "socket", &ini_path, AT(escrow_socket), "", 0, 0,
   "UNIX socket of aumbry-escrow, which holds the keys of accounts under\n"
   "standard protection. Empty: advanced protection alone can be had." },
+{ "escrow", "address", &pinned, AT(escrow_address), "", 0, 0,
+  "The same on another machine: HOST:PORT#pin=PIN, as `aumbry-escrow serve\n"
+  "--listen ADDR:PORT` prints it." },
 { "escrow", "dir", &ini_text, AT(escrow_dir), "escrow", 0, 0,
   "With serve --with-escrow: its folder, in the data folder unless the\n"
   "path is absolute. Keep copies of it apart from copies of the data." },
@@ -311,6 +343,9 @@ check_whole(const void *whole, struct err *e)
 	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
 		return err_set(e, ERR_USAGE,
 		    "tls_cert and tls_key are given together or not at all");
+	if (c->escrow_socket[0] != '\0' && c->escrow_address[0] != '\0')
+		return err_set(e, ERR_USAGE,
+		    "[escrow] has a socket or an address, not both");
 	if (c->proxy_protocol != 0 && c->trusted_proxy[0] == '\0' &&
 	    address_unix(c->listen) == NULL)
 		return err_set(e, ERR_USAGE,

@@ -44,6 +44,7 @@ struct config {
 	char *text_method; /* GET or POST */
 	/* [escrow] */
 	char *escrow_socket; /* absolute path, or "" */
+	char *escrow_address; /* HOST:PORT#pin=PIN, or "" */
 	char *escrow_dir, *escrow_user; /* of --with-escrow */
 	/* [auth] */
 	char *saslauthd_socket; /* absolute path, or "" */

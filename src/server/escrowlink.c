@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* escrowlink.c: frames to the escrow over its socket, and the rows that wait. */
+/* escrowlink.c: asking the escrow, one call at a time; the rows that wait. */
 #include "server/escrowlink.h"
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "server/escrowpeer.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
 #define PIN_FILE "escrow.pub"
@@ -22,121 +19,16 @@
 struct escrowlink {
 	struct server *server;
 	char *pin_path;
-	struct sockaddr_un at;
+	struct escrowpeer_way *way;
 	pthread_mutex_t turn; /* one call at a time */
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t told;
 	pthread_t thread;
-	bool woken, stop, pinned, tells;
+	bool woken, stop, pinned, tells, away;
+	/* Of the steady clock: nobody waits for it until then. */
+	int64_t pause_ms, paused_until_ms;
 	uint8_t key[SIG_PK_BYTES];
 };
-
-static int
-unreachable(struct err *e, const char *why)
-{
-	return err_set(e, ERR_ESCROW_UNREACHABLE,
-	    "the escrow of this server cannot be reached: %s", why);
-}
-
-/* ---- frames ---- */
-
-/* Wait for fd to be ready; -1 when the time is up. */
-static int
-ready(int fd, short events, int64_t until_ms)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-
-	for (;;) {
-		int64_t left = until_ms - now_mono_ns() / 1000000;
-		if (left <= 0)
-			return -1;
-		int n = poll(&p, 1, (int)left);
-		if (n > 0)
-			return 0;
-		if (n == 0 || errno != EINTR)
-			return -1;
-	}
-}
-
-static int
-send_all(int fd, struct bytes x, int64_t until_ms, struct err *e)
-{
-	while (x.n > 0) {
-		ssize_t n = send(fd, x.p, x.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return unreachable(e, strerror(errno));
-		if (n > 0) {
-			x.p += n;
-			x.n -= (size_t)n;
-		} else if (ready(fd, POLLOUT, until_ms) < 0)
-			return unreachable(e, "it does not listen");
-	}
-	return 0;
-}
-
-static int
-receive_all(int fd, uint8_t *to, size_t want, int64_t until_ms, struct err *e)
-{
-	while (want > 0) {
-		ssize_t n = recv(fd, to, want, MSG_DONTWAIT);
-		if (n == 0)
-			return unreachable(e, "it hung up");
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return unreachable(e, strerror(errno));
-		if (n > 0) {
-			to += n;
-			want -= (size_t)n;
-		} else if (ready(fd, POLLIN, until_ms) < 0)
-			return unreachable(e, "it does not answer");
-	}
-	return 0;
-}
-
-/* What the escrow refuses with. */
-static int
-refusal(struct bytes x, struct err *e)
-{
-	struct scan s = scan_of(x);
-	struct bytes code = scan_v8(&s), message = scan_v16(&s);
-	OWN(buf_free) struct buf text = { 0 };
-
-	if (!scan_done(&s))
-		return unreachable(e, "its answer is not well-formed");
-	enum err_code known = err_find((const char *)code.p, code.n);
-	buf_put_bytes(&text, message);
-	return err_set(e, known < ERR_CODES ? known : ERR_RELEASE_REFUSED, "%s",
-	    buf_text(&text));
-}
-
-static int
-exchange(int fd, enum escrow_verb verb, struct bytes body, int64_t until_ms,
-    struct buf *out, struct err *e)
-{
-	OWN(buf_free) struct buf frame = { 0 };
-	OWN(buf_free) struct buf answer = { 0 };
-	uint8_t head[4];
-
-	if (body.n + 2 > ESCROW_FRAME)
-		return err_set(e, ERR_TOO_LARGE,
-		    "what the escrow must be shown is larger than it takes");
-	buf_put_u32(&frame, (uint32_t)body.n + 2);
-	buf_put_u8(&frame, ESCROW_VERSION);
-	buf_put_u8(&frame, (uint8_t)verb);
-	buf_put_bytes(&frame, body);
-	if (send_all(fd, buf_bytes(&frame), until_ms, e) < 0 ||
-	    receive_all(fd, head, sizeof head, until_ms, e) < 0)
-		return -1;
-	uint32_t n = be32(head);
-	if (n < 1 || n > ESCROW_FRAME)
-		return unreachable(e, "its answer is not well-formed");
-	if (receive_all(fd, buf_grow(&answer, n), n, until_ms, e) < 0)
-		return -1;
-	struct bytes rest = bytes_of(answer.p + 1, answer.n - 1);
-	if (answer.p[0] != 0)
-		return refusal(rest, e);
-	buf_put_bytes(out, rest);
-	return 0;
-}
 
 /* ---- meeting it ---- */
 
@@ -192,54 +84,103 @@ pin(struct escrowlink *l, const uint8_t *key, struct err *e)
 }
 
 static int
-greet(struct escrowlink *l, int fd, int64_t until_ms, struct err *e)
+greet(struct escrowlink *l, struct escrowpeer *p, struct err *e)
 {
 	OWN(buf_free) struct buf answer = { 0 };
 	uint8_t pk[SIG_PK_BYTES], sk[crypto_sign_SECRETKEYBYTES];
 
 	own_key(l->server, pk, sk);
 	sodium_memzero(sk, sizeof sk);
-	if (exchange(fd, ESCROW_HELLO, bytes_of(pk, sizeof pk), until_ms,
-		&answer, e) < 0)
+	if (escrowpeer_ask(
+		p, ESCROW_HELLO, bytes_of(pk, sizeof pk), &answer, e) < 0)
 		return -1;
 	struct scan s = scan_of(buf_bytes(&answer));
 	struct bytes key = scan_take(&s, SIG_PK_BYTES);
-	return scan_ok(&s) ? pin(l, key.p, e)
-			   : unreachable(e, "its answer is not well-formed");
+	return scan_ok(&s)
+	    ? pin(l, key.p, e)
+	    : escrowpeer_unreachable(e, "its answer is not well-formed");
 }
 
 static int
 ask_in_turn(struct escrowlink *l, enum escrow_verb verb, struct bytes body,
     int64_t until_ms, struct buf *out, struct err *e)
 {
-	OWN(fd_close)
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	OWN(escrowpeer_free) struct escrowpeer *p = NULL;
 
-	if (fd < 0 ||
-	    connect(fd, (const struct sockaddr *)&l->at, sizeof l->at) < 0)
-		return unreachable(e, strerror(errno));
 	/* HELLO is what each connection begins with. */
-	if (greet(l, fd, until_ms, e) < 0)
+	if (escrowpeer_open(l->way, until_ms, &p, e) < 0 || greet(l, p, e) < 0)
 		return -1;
-	return verb == ESCROW_HELLO
+	return verb == ESCROW_HELLO ? 0 : escrowpeer_ask(p, verb, body, out, e);
+}
+
+static int64_t
+steady_ms(void)
+{
+	return now_mono_ns() / 1000000;
+}
+
+/*
+ * One that let its caller wait and did not answer is left alone for a while:
+ * its callers are threads that serve everybody else.
+ */
+static void
+note(struct escrowlink *l, int64_t began_ms, int rc, const struct err *e)
+{
+	int64_t now = steady_ms();
+
+	(void)pthread_mutex_lock(&l->lock);
+	bool away = rc < 0 &&
+	    (e->code == ERR_ESCROW_UNREACHABLE ||
+		e->code == ERR_ESCROW_CHANGED);
+	if (!away)
+		l->pause_ms = 0;
+	else if (now - began_ms >= ESCROWLINK_SLOW_MS)
+		l->pause_ms = l->pause_ms == 0 ? ESCROWLINK_SLOW_MS
+		    : 2 * l->pause_ms < ESCROWLINK_PAUSE_MAX_MS
+		    ? 2 * l->pause_ms
+		    : ESCROWLINK_PAUSE_MAX_MS;
+	l->paused_until_ms = now + l->pause_ms;
+	if (away && !l->away)
+		log_warn("escrow_away", "code=%s why=\"%s\"", err_name(e->code),
+		    e->msg);
+	else if (!away && l->away)
+		log_info("escrow_back", "code=ok");
+	l->away = away;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
+/* Our turn to ask, unless there is nobody to ask. */
+static int
+take_turn(struct escrowlink *l, struct err *e)
+{
+	struct timespec until;
+
+	(void)pthread_mutex_lock(&l->lock);
+	bool slow = l->pause_ms > 0;
+	bool paused = slow && steady_ms() < l->paused_until_ms;
+	(void)pthread_mutex_unlock(&l->lock);
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ESCROWLINK_WAIT_MS / 1000;
+	if (paused || (slow && pthread_mutex_trylock(&l->turn) != 0))
+		return escrowpeer_unreachable(
+		    e, "it did not answer a moment ago");
+	return slow || pthread_mutex_timedlock(&l->turn, &until) == 0
 	    ? 0
-	    : exchange(fd, verb, body, until_ms, out, e);
+	    : escrowpeer_unreachable(e, "it has too much to do");
 }
 
 int
 escrowlink_ask(struct escrowlink *l, enum escrow_verb verb, struct bytes body,
     struct buf *out, struct err *e)
 {
-	struct timespec until;
-
 	if (l == NULL)
-		return unreachable(e, "it has none");
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ESCROWLINK_WAIT_MS / 1000;
-	int64_t until_ms = now_mono_ns() / 1000000 + ESCROWLINK_WAIT_MS;
-	if (pthread_mutex_timedlock(&l->turn, &until) != 0)
-		return unreachable(e, "it has too much to do");
-	int rc = ask_in_turn(l, verb, body, until_ms, out, e);
+		return escrowpeer_unreachable(e, "it has none");
+	int64_t began_ms = steady_ms();
+	if (take_turn(l, e) < 0)
+		return -1;
+	int rc =
+	    ask_in_turn(l, verb, body, began_ms + ESCROWLINK_WAIT_MS, out, e);
+	note(l, began_ms, rc, e);
 	(void)pthread_mutex_unlock(&l->turn);
 	return rc;
 }
@@ -480,6 +421,7 @@ escrowlink_free(struct escrowlink **lp)
 	(void)pthread_mutex_destroy(&l->lock);
 	(void)pthread_mutex_destroy(&l->turn);
 	(void)pthread_cond_destroy(&l->told);
+	escrowpeer_way_free(&l->way);
 	free(l->pin_path);
 	free(l);
 	*lp = NULL;
@@ -508,7 +450,6 @@ escrowlink_start(struct server *s, const char *keys, bool tells,
 {
 	OWN(escrowlink_free) struct escrowlink *l = mem_new(sizeof *l);
 	OWN(buf_free) struct buf greeting = { 0 };
-	const char *path = s->config.escrow_socket;
 	pthread_condattr_t monotonic;
 	struct err why;
 
@@ -520,17 +461,13 @@ escrowlink_start(struct server *s, const char *keys, bool tells,
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&l->told, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	l->at.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof l->at.sun_path)
-		return err_set(e, ERR_USAGE,
-		    "[escrow] socket is longer than %zu bytes",
-		    sizeof l->at.sun_path - 1);
-	memcpy(l->at.sun_path, path, strlen(path));
-	if (load_pin(l, e) < 0)
+	if (escrowpeer_way_new(&s->config, keys, &l->way, e) < 0 ||
+	    load_pin(l, e) < 0)
 		return -1;
 	/* Met now, if it is there; else at the first call. */
-	if (escrowlink_ask(l, ESCROW_HELLO, bytes_str(""), &greeting, &why) < 0)
-		log_warn("escrow_away", "code=%s", err_name(why.code));
+	int met =
+	    escrowlink_ask(l, ESCROW_HELLO, bytes_str(""), &greeting, &why);
+	(void)met; /* said in the log */
 	l->tells = tells;
 	if (tells && pthread_create(&l->thread, NULL, loop, l) != 0)
 		return err_set(e, ERR_IO, "no thread for the escrow");

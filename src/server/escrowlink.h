@@ -16,6 +16,9 @@
 #include "wire/escrow.h"
 
 #define ESCROWLINK_WAIT_MS 5000 /* for one answer, with the wait for a turn */
+/* Who let us wait so long for nothing is not waited for again so soon: */
+#define ESCROWLINK_SLOW_MS 1000 /* at first, then doubling */
+#define ESCROWLINK_PAUSE_MAX_MS (30 * 1000)
 #define ESCROWLINK_RETRY_MS 2000 /* then doubling */
 #define ESCROWLINK_RETRY_MAX_MS (10 * 60 * 1000)
 

@@ -47,8 +47,8 @@ default_text_has_every_key(void **state)
 		"invitations", "default_quota", "[mail]", "smtp_url", "from",
 		"[phone]", "text_url", "text_method", "text_body",
 		"call_command", "[auth]", "saslauthd_socket", "[place]",
-		"database", "[escrow]", "socket", "dir", "user", "[limits]",
-		"password_tries", "code_tries", "prompts_per_hour",
+		"database", "[escrow]", "socket", "address", "dir", "user",
+		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
 		"signups_per_hour", "connections", "connections_per_address",
 		"idle", "drain", "mature_hours", "recovery_wait" };
 	OWN(config_free) struct config c = { 0 };

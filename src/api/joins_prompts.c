@@ -64,7 +64,8 @@ joins_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf all = { 0 };
-	int64_t each_ms = HOUR_MS / (int64_t)c->s->config.prompts_per_hour;
+	int64_t each_ms =
+	    HOUR_MS / (int64_t)server_config(c->s)->prompts_per_hour;
 
 	if (joins_not_refused(tx, c, uid, asker, ok, e) < 0)
 		return -1;
@@ -73,8 +74,8 @@ joins_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 	buf_printf(&all, "prompt|%s", id_text(uid).s);
 	prompt_key(&key, uid, "", asker);
 	if (server_drip(tx, c,
-		&(struct account_limit){
-		    buf_text(&key), c->s->config.prompts_per_hour, each_ms },
+		&(struct account_limit){ buf_text(&key),
+		    server_config(c->s)->prompts_per_hour, each_ms },
 		ok, e) < 0)
 		return -1;
 	if (!*ok)
@@ -82,7 +83,8 @@ joins_may_prompt(struct tx *tx, struct call *c, const struct id *uid,
 	/* Of however many addresses: nobody is worn down by requests. */
 	if (server_drip(tx, c,
 		&(struct account_limit){ buf_text(&all),
-		    ASKERS * c->s->config.prompts_per_hour, each_ms / ASKERS },
+		    ASKERS * server_config(c->s)->prompts_per_hour,
+		    each_ms / ASKERS },
 		ok, e) < 0)
 		return -1;
 	return *ok ? 0 : account_unspend(tx, buf_text(&key), e);
@@ -96,7 +98,7 @@ joins_unprompt(struct tx *tx, struct call *c, const struct id *uid,
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf withdrawn = { 0 };
-	uint64_t limit = c->s->config.prompts_per_hour;
+	uint64_t limit = server_config(c->s)->prompts_per_hour;
 	int64_t retry_ms;
 
 	prompt_key(&key, uid, "", asker);

@@ -103,7 +103,7 @@ mail_add(struct tx *tx, struct call *c, struct err *e)
 		    "Give it like ana@example.org; a domain of other letters "
 		    "in its form xn--…");
 	}
-	if (c->s->config.smtp_url[0] == '\0')
+	if (server_config(c->s)->smtp_url[0] == '\0')
 		return err_set(e, ERR_NO_GATEWAY, "this server sends no mail");
 	buf_printf(&key, "mail|%s", id_text(&c->me->uid).s);
 	if (has_room(tx, c, address, e) < 0 ||

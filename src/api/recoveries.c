@@ -98,7 +98,7 @@ recoveries_prove(struct tx *tx, struct call *c, struct err *e)
 		    "contact of this account, or not any more");
 	c->wake = r.id;
 	return recovering_proven(tx, c, &r,
-		   (int64_t)c->s->config.recovery_wait_s * 1000, e) < 0
+		   (int64_t)server_config(c->s)->recovery_wait_s * 1000, e) < 0
 	    ? -1
 	    : message_clear(tx, &r.id, e);
 }

@@ -103,14 +103,15 @@ throttled(struct tx *tx, struct call *c, const char *name,
 	OWN(buf_free) struct buf key = { 0 };
 
 	tries_key(c, way, name, &key);
-	return way->kind != 0 ? server_throttle(tx, c,
-				    &(struct account_limit){ buf_text(&key),
-					c->s->config.password_tries, TRIES_MS },
-				    ok, e)
-			      : server_drip(tx, c,
-				    &(struct account_limit){ buf_text(&key),
-					OPEN_PER_DAY, DAY_MS / OPEN_PER_DAY },
-				    ok, e);
+	return way->kind != 0
+	    ? server_throttle(tx, c,
+		  &(struct account_limit){ buf_text(&key),
+		      server_config(c->s)->password_tries, TRIES_MS },
+		  ok, e)
+	    : server_drip(tx, c,
+		  &(struct account_limit){
+		      buf_text(&key), OPEN_PER_DAY, DAY_MS / OPEN_PER_DAY },
+		  ok, e);
 }
 
 static int
@@ -155,8 +156,9 @@ begin_as(struct tx *tx, struct call *c, const struct way *way, const char *name,
 		return -1;
 	if (!by_key)
 		return 0;
-	int64_t wait =
-	    way->waits ? (int64_t)c->s->config.recovery_wait_s * 1000 : 0;
+	int64_t wait = way->waits
+	    ? (int64_t)server_config(c->s)->recovery_wait_s * 1000
+	    : 0;
 	tries_key(c, way, name, &key);
 	return account_unthrottle(tx, buf_text(&key), e) < 0
 	    ? -1

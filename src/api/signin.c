@@ -131,8 +131,8 @@ may_try(struct tx *tx, struct call *c, const struct id *uid, const char *name,
 	if (!*ok)
 		return 0;
 	if (server_throttle(tx, c,
-		&(struct account_limit){
-		    buf_text(&key), c->s->config.password_tries, TRIES_MS },
+		&(struct account_limit){ buf_text(&key),
+		    server_config(c->s)->password_tries, TRIES_MS },
 		ok, e) < 0)
 		return -1;
 	return *ok || !stranger ? 0 : account_unspend(tx, buf_text(&names), e);

@@ -41,10 +41,11 @@ signup_info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_text(c->out, "version", AUMBRY_VERSION);
 	jsonio_put_text(c->out, "host", c->s->config.host);
 	server_put_identity(c);
-	jsonio_put_text(
-	    c->out, "invitations", invitations[c->s->config.invitations]);
+	jsonio_put_text(c->out, "invitations",
+	    invitations[server_config(c->s)->invitations]);
 	put_escrow_key(c);
-	jsonio_put_u64(c->out, "mature_hours", c->s->config.mature_hours);
+	jsonio_put_u64(
+	    c->out, "mature_hours", server_config(c->s)->mature_hours);
 	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
 	server_put_ksf(c->out);
 	return 0;
@@ -78,7 +79,7 @@ begin_escrow(struct tx *tx, struct call *c, const struct id *uid,
 {
 	const char *code = json_string_value(json_object_get(c->in, "invite"));
 
-	if (c->s->config.invitations == CONFIG_INVITATIONS_REQUIRED &&
+	if (server_config(c->s)->invitations == CONFIG_INVITATIONS_REQUIRED &&
 	    (code == NULL ? no_invitation(e) : invite_good(tx, c, code, e)) < 0)
 		return -1;
 	return protections_begin(tx, uid, expires_ms, e);
@@ -99,12 +100,12 @@ signup_start(struct tx *tx, struct call *c, struct err *e)
 	buf_printf(&key, "signup|%s", server_source(c));
 	if (server_drip(tx, c,
 		&(struct account_limit){ buf_text(&key),
-		    c->s->config.signups_per_hour,
-		    HOUR_MS / (int64_t)c->s->config.signups_per_hour },
+		    server_config(c->s)->signups_per_hour,
+		    HOUR_MS / (int64_t)server_config(c->s)->signups_per_hour },
 		&ok, e) < 0 ||
 	    !ok)
 		return ok ? -1 : 0;
-	if (c->s->config.invitations == CONFIG_INVITATIONS_CLOSED)
+	if (server_config(c->s)->invitations == CONFIG_INVITATIONS_CLOSED)
 		return err_set(e, ERR_INVITATION_REQUIRED,
 		    "this server takes no new accounts");
 	id_random(&uid);
@@ -164,7 +165,7 @@ check_invite(struct tx *tx, struct call *c, struct err *e)
 {
 	const char *code = json_string_value(json_object_get(c->in, "invite"));
 
-	if (c->s->config.invitations == CONFIG_INVITATIONS_OPEN)
+	if (server_config(c->s)->invitations == CONFIG_INVITATIONS_OPEN)
 		return 0;
 	if (code == NULL)
 		return no_invitation(e);
@@ -182,11 +183,11 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 		    "the first entry is not of this account");
 	if (protections_check(c, circle, e) < 0)
 		return -1;
-	if (circle->mature_hours != c->s->config.mature_hours)
+	if (circle->mature_hours != server_config(c->s)->mature_hours)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the first entry sets another age of maturity than this "
 		    "server's %llu hours",
-		    (unsigned long long)c->s->config.mature_hours);
+		    (unsigned long long)server_config(c->s)->mature_hours);
 	return server_clock(c, circle->time_ms, e);
 }
 
@@ -239,8 +240,8 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 	    protections_begun(tx, c, &a.uid, standard, e) < 0)
 		return -1;
 	if (usage_set_quota(tx, &a.uid,
-		c->s->config.default_quota_bytes != 0
-		    ? c->s->config.default_quota_bytes
+		server_config(c->s)->default_quota_bytes != 0
+		    ? server_config(c->s)->default_quota_bytes
 		    : USAGE_NO_QUOTA,
 		e) < 0 ||
 	    server_event(tx, c, &made, e) < 0)

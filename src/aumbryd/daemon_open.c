@@ -8,6 +8,8 @@
 #include "http/tlscert.h"
 #include "server/escrowlink.h"
 #include "server/postman.h"
+#include "server/ready.h"
+#include "server/renew.h"
 #include "store/blob_dir.h"
 #include "store/sql.h"
 
@@ -32,8 +34,10 @@ daemon_free(struct server *s)
 	db_free(&s->db);
 	room_free(&s->room);
 	certs_free(&s->certs);
+	ready_free(&s->ready);
 	keys_free(&s->keys);
 	opsrv_keys_wipe(&s->opaque);
+	server_renew_free(s);
 	config_free(&s->config);
 	fd_close(&s->data_fd);
 }

@@ -11,6 +11,8 @@
 #include "server/escrowlink.h"
 #include "server/escrowpeer.h"
 #include "server/postman.h"
+#include "server/ready.h"
+#include "server/renew.h"
 #include "server/restored.h"
 
 #include <errno.h>
@@ -29,19 +31,15 @@
 struct serve {
 	const char *data, *listen;
 	bool check_config, with_escrow;
+	bool verbose; /* of the line */
 };
 
 static int
 ready(void *app, struct err *e)
 {
 	struct server *s = app;
-	OWN(mem_free) struct zone_info *list = NULL;
-	struct id nobody = { { 0 } };
-	size_t n;
 
-	if (room_to_grow(s->room, e) < 0)
-		return -1;
-	return zone_list(s->db, &nobody, &list, &n, e);
+	return ready_ask(s->ready, s, e);
 }
 
 static int
@@ -94,10 +92,42 @@ sweep(struct server *s)
 		    err_name(e.code), e.msg);
 }
 
+/* aumbryd.conf, with what the command line says. */
+static int
+read_config(const struct serve *o, struct config *out, struct err *e)
+{
+	OWN(mem_free) char *conf = file_join(o->data, DAEMON_CONFIG);
+
+	if (config_load(conf, out, e) < 0)
+		return -1;
+	if (o->listen == NULL ||
+	    config_set(out, "server", "listen", o->listen, e) == 0)
+		return 0;
+	config_free(out);
+	return -1;
+}
+
+/*
+ * SIGHUP: what was changed counts, where it can, for what comes from now on. A
+ * mistake changes nothing. Each part that reads files of its own has its line
+ * here.
+ */
+static void
+reload(const struct serve *o, struct server *s)
+{
+	OWN(config_free) struct config fresh = { 0 };
+	struct err e = { 0 };
+
+	if (read_config(o, &fresh, &e) < 0 ||
+	    server_renew(s, &fresh, o->verbose, &e) < 0)
+		log_error("reload_failed", "code=%s why=\"%s\"",
+		    err_name(e.code), e.msg);
+}
+
 /* Until SIGTERM or SIGINT; now and then drop what has expired. */
 static void
-serve_until_told(
-    struct server *s, struct daemon_escrow *child, const sigset_t *set)
+serve_until_told(const struct serve *o, struct server *s,
+    struct daemon_escrow *child, const sigset_t *set)
 {
 	const struct timespec pause = { LOOK_S, 0 };
 	int64_t swept_ns = now_mono_ns();
@@ -108,6 +138,8 @@ serve_until_told(
 			return;
 		if (sig == SIGCHLD)
 			(void)daemon_escrow_died(child);
+		if (sig == SIGHUP)
+			reload(o, s);
 		certs_look(s->certs, s->http);
 		if (sig >= 0 || errno != EAGAIN ||
 		    (!room_full(s->room) &&
@@ -172,8 +204,8 @@ start_all(
 {
 	const struct config *c = &s->config;
 
-	return (c->smtp_url[0] != '\0' &&
-		   postman_start(s, &s->postman, e) < 0) ||
+	s->ready = ready_new();
+	return postman_start(s, &s->postman, e) < 0 ||
 		(escrowpeer_named(c) && start_escrow(o, s, e) < 0) ||
 		gateway_start(c, &s->http, &s->gateway, e) < 0 ||
 		(c->saslauthd_socket[0] != '\0' &&
@@ -198,43 +230,46 @@ look_only(const struct serve *o, struct server *s, struct err *e)
 static int
 run_serve(void *line, const void *options, struct err *e)
 {
-	const struct serve *o = options;
+	const struct cmd_line *l = line;
+	struct serve o = *(const struct serve *)options;
 	OWN(daemon_free) struct server s = { .data_fd = -1 };
-	OWN(mem_free) char *lock_path = file_join(o->data, "serve.lock");
+	OWN(mem_free) char *lock_path = file_join(o.data, "serve.lock");
 	OWN(fd_close) int lock = -1;
 	OWN(buf_free) struct buf url = { 0 };
 	OWN(sasl_stop) struct sasl *sasl = NULL;
 	OWN(daemon_escrow_stop) struct daemon_escrow *child = NULL;
 	sigset_t set;
 
-	(void)line;
+	o.verbose = l->verbose;
 	hold_signals(&set);
-	if (read_settings(o, &s, e) < 0)
+	if (read_settings(&o, &s, e) < 0)
 		return -1;
-	if (o->check_config)
-		return look_only(o, &s, e);
+	if (o.check_config)
+		return look_only(&o, &s, e);
+	if (!o.verbose)
+		log_level_set((enum log_level)s.config.log);
 	/* Before the tables: those of a server that runs stay as they are. */
 	if (file_lock(lock_path, &lock, e) < 0)
 		return e->code == ERR_HOME_BUSY
-		    ? err_set(e, ERR_HOME_BUSY, "another aumbryd serves %s",
-			  o->data)
+		    ? err_set(
+			  e, ERR_HOME_BUSY, "another aumbryd serves %s", o.data)
 		    : -1;
-	if (settle_in(o, &s, lock, &child, e) < 0)
+	if (settle_in(&o, &s, lock, &child, e) < 0)
 		return -1;
-	daemon_open_room(o->data, &s);
-	if (daemon_open_parts(o->data, DB_SERVER, &s, e) < 0 ||
-	    restored_load(o->data, now_ms(), &s.restored_since_ms,
+	daemon_open_room(o.data, &s);
+	if (daemon_open_parts(o.data, DB_SERVER, &s, e) < 0 ||
+	    restored_load(o.data, now_ms(), &s.restored_since_ms,
 		&s.restored_until_ms, e) < 0)
 		return -1;
 	/* What a crash left is dealt with before anybody comes. */
 	sweep(&s);
-	if (start_all(o, &s, &sasl, e) < 0)
+	if (start_all(&o, &s, &sasl, e) < 0)
 		return -1;
 	/* Behind a proxy it is the proxy's that people use. */
 	daemon_put_url(
 	    &s, s.config.tls == CONFIG_TLS_PROXY ? 0 : http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
-	serve_until_told(&s, child, &set);
+	serve_until_told(&o, &s, child, &set);
 	log_info("stopping", "signal=term");
 	gateway_stop(s.gateway);
 	http_free(&s.http);

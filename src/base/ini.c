@@ -333,6 +333,32 @@ ini_load(const struct ini *f, const char *path, void *c, struct err *e)
 	return 0;
 }
 
+/* ---- changing ---- */
+
+void
+ini_renew(const struct ini *f, const void *old, void *fresh,
+    ini_takes_fn *takes, void *arg)
+{
+	OWN(mem_free) void *was = mem_new(f->size); /* borrows the texts */
+
+	memcpy(was, old, f->size);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct ini_row *row = &f->rows[i];
+		bool same = is_number(row)
+		    ? *number_at(was, row) == *number_at(fresh, row)
+		    : strcmp(*text_at(was, row), *text_at(fresh, row)) == 0;
+		if (same || takes(arg, row))
+			continue;
+		if (is_number(row)) {
+			*number_at(fresh, row) = *number_at(was, row);
+			continue;
+		}
+		mem_wipe(*text_at(fresh, row), strlen(*text_at(fresh, row)));
+		free(*text_at(fresh, row));
+		*text_at(fresh, row) = mem_text(*text_at(was, row));
+	}
+}
+
 /* ---- writing ---- */
 
 static void

@@ -81,5 +81,14 @@ MUST_CHECK int ini_read(const struct ini *f, struct bytes text,
 MUST_CHECK int ini_load(
     const struct ini *f, const char *path, void *c, struct err *e);
 
+/* What becomes of a row whose value is another: does the program take it over
+ * while it runs? */
+typedef bool ini_takes_fn(void *arg, const struct ini_row *row);
+
+/* Ask about each row whose values differ; of what is not taken over, `fresh`
+ * gets the value of `old`. */
+void ini_renew(const struct ini *f, const void *old, void *fresh,
+    ini_takes_fn *takes, void *arg);
+
 /* Append the file that ini_read reads back as c, every key explained. */
 void ini_write(const struct ini *f, const void *c, struct buf *out);

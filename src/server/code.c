@@ -65,8 +65,8 @@ code_try(struct tx *tx, struct call *c, const struct id *uid, const char *kind,
 
 	counts_of(c, uid, kind, &x);
 	if (server_throttle(tx, c,
-		&(struct account_limit){
-		    buf_text(&x.asker), c->s->config.code_tries, TRIES_MS },
+		&(struct account_limit){ buf_text(&x.asker),
+		    server_config(c->s)->code_tries, TRIES_MS },
 		ok, e) < 0)
 		return -1;
 	if (!*ok || c->me->session)

@@ -3,6 +3,7 @@
 #include "server/config.h"
 
 #include "base/ini.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "http/address.h"
 #include "wire/digest.h"
@@ -136,6 +137,12 @@ static const char *const invitation_words[] = { [CONFIG_INVITATIONS_REQUIRED] =
 	[CONFIG_INVITATIONS_CLOSED] = "closed",
 	NULL };
 
+static const char *const log_words[] = { [LOG_ERROR_] = "error",
+	[LOG_WARN_] = "warn",
+	[LOG_INFO_] = "info",
+	[LOG_DEBUG_] = "debug",
+	NULL };
+
 static const struct ini_kind host = { .form = INI_TEXT, .check = check_host };
 /* http(s)://HOST[:PORT] and no more, or empty */
 static const struct ini_kind url = { .form = INI_TEXT, .check = check_url };
@@ -157,6 +164,9 @@ static const struct ini_kind pinned = { .form = INI_TEXT,
 static const struct ini_kind invitations = { .form = INI_WORD,
 	.words = invitation_words,
 	.wanted = "required, open or closed" };
+static const struct ini_kind log_level = { .form = INI_WORD,
+	.words = log_words,
+	.wanted = "error, warn, info or debug" };
 
 static const char *const tls_words[] = {
 	[CONFIG_TLS_OWN] = "on", [CONFIG_TLS_PROXY] = "proxy", NULL
@@ -209,6 +219,9 @@ static const struct ini_row rows[] = {
 { "server", "proxy_protocol", &off_on, AT(proxy_protocol), "off", 0, 0,
   "on: connections come from trusted_proxy alone, and each begins with a\n"
   "header of the PROXY protocol, version 1 or 2, that names the client." },
+{ "server", "log", &log_level, AT(log), "info", 0, 0,
+  "What is logged: error (somebody must act), warn, info or debug. Each\n"
+  "has those before it." },
 { "server", "metrics_listen", &loopback, AT(metrics_listen), "", 0, 0,
   "Loopback address and port for /metrics, such as 127.0.0.1:9443.\n"
   "Empty: none." },
@@ -358,6 +371,13 @@ check_whole(const void *whole, struct err *e)
 	return c->tls == CONFIG_TLS_PROXY ? check_proxied(c, e) : 0;
 }
 
+/* What counts from the next SIGHUP; the rest from the next start. */
+static const size_t live[] = { AT(log), AT(invitations),
+	AT(default_quota_bytes), AT(smtp_url), AT(mail_from), AT(text_url),
+	AT(text_method), AT(text_body), AT(call_command), AT(password_tries),
+	AT(code_tries), AT(prompts_per_hour), AT(signups_per_hour),
+	AT(mature_hours), AT(recovery_wait_s) };
+
 static const struct ini file = { .rows = rows,
 	.n = ARRAY_SIZE(rows),
 	.size = sizeof(struct config),
@@ -396,6 +416,32 @@ int
 config_load(const char *path, struct config *c, struct err *e)
 {
 	return ini_load(&file, path, c, e);
+}
+
+struct renewing {
+	config_told_fn *told;
+	void *arg;
+};
+
+static bool
+takes(void *arg, const struct ini_row *row)
+{
+	const struct renewing *r = arg;
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(live) && live[i] != row->at)
+		i++;
+	r->told(r->arg, row->section, row->key, i < ARRAY_SIZE(live));
+	return i < ARRAY_SIZE(live);
+}
+
+void
+config_renew(const struct config *old, struct config *fresh,
+    config_told_fn *told, void *arg)
+{
+	struct renewing r = { told, arg };
+
+	ini_renew(&file, old, fresh, takes, &r);
 }
 
 void

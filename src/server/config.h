@@ -30,6 +30,7 @@ struct config {
 	uint64_t threads;
 	char *trusted_proxy; /* for address_nets_parse */
 	uint64_t proxy_protocol; /* 0, 1 */
+	uint64_t log; /* enum log_level */
 	char *metrics_listen; /* ADDR:PORT on loopback, or "" */
 	/* [storage] */
 	char *database, *blobs;
@@ -86,6 +87,14 @@ MUST_CHECK int config_parse(
 
 /* Read the file at `path`. errors: also not-found, io-error, too-large. */
 MUST_CHECK int config_load(const char *path, struct config *c, struct err *e);
+
+/* A key whose value is another, and whether it changes while the server runs. */
+typedef void config_told_fn(
+    void *arg, const char *section, const char *key, bool now);
+
+/* Take the keys that can not back to what they are in `old`. */
+void config_renew(const struct config *old, struct config *fresh,
+    config_told_fn *told, void *arg);
 
 /* Append the file that config_parse reads back as c, every key explained. */
 void config_text(const struct config *c, struct buf *out);

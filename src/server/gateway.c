@@ -25,11 +25,11 @@ struct job {
 };
 
 struct gateway {
-	const struct config *config;
+	_Atomic(const struct config *) config;
 	struct http_server **http;
-	char **words; /* of the command; NULL: no calls */
 	pthread_t thread[2 * SENDERS];
 	size_t threads;
+	bool texts, calls; /* there are threads for them */
 	atomic_bool stop;
 	pthread_mutex_t lock; /* jobs */
 	pthread_cond_t told;
@@ -85,8 +85,9 @@ gateway_check(const struct config *c, struct err *e)
 bool
 gateway_can(const struct gateway *g, bool call)
 {
-	return g != NULL &&
-	    (call ? g->words != NULL : g->config->text_url[0] != '\0');
+	const struct config *c = g != NULL ? atomic_load(&g->config) : NULL;
+
+	return c != NULL && (call ? c->call_command : c->text_url)[0] != '\0';
 }
 
 /* ---- the queue ---- */
@@ -227,9 +228,13 @@ loop(void *arg)
 		if (m == NULL)
 			return NULL;
 		struct ringing r = { g, m };
-		bool sent = s.call ? gateway_call(g->words, m, GATEWAY_CALL_MS,
-					 rings, &r, &g->stop)
-				   : gateway_text(g->config, m, &g->stop);
+		const struct config *c = atomic_load(&g->config);
+		OWN(gateway_words_free)
+		char **words = gateway_words(c->call_command);
+		bool sent = !s.call ? gateway_text(c, m, &g->stop)
+				    : words[0] != NULL &&
+			gateway_call(
+			    words, m, GATEWAY_CALL_MS, rings, &r, &g->stop);
 		ended(g, &m->ticket, sent);
 	}
 }
@@ -272,11 +277,26 @@ gateway_free(struct gateway **gp)
 	gateway_stop(g);
 	while (g->jobs != NULL)
 		drop(&g->jobs);
-	gateway_words_free(&g->words);
 	(void)pthread_mutex_destroy(&g->lock);
 	(void)pthread_cond_destroy(&g->told);
 	free(g);
 	*gp = NULL;
+}
+
+int
+gateway_renew(struct gateway *g, const struct config *config, struct err *e)
+{
+	atomic_store(&g->config, config);
+	for (int call = 0; call < 2; call++) {
+		bool *there = call != 0 ? &g->calls : &g->texts;
+		if (*there || !gateway_can(g, call != 0))
+			continue;
+		*there = true;
+		for (size_t i = 0; i < SENDERS; i++)
+			if (add_thread(g, call != 0, e) < 0)
+				return -1;
+	}
+	return 0;
 }
 
 int
@@ -285,19 +305,13 @@ gateway_start(const struct config *config, struct http_server **http,
 {
 	OWN(gateway_free) struct gateway *g = mem_new(sizeof *g);
 
-	g->config = config;
 	g->http = http;
 	(void)pthread_mutex_init(&g->lock, NULL);
 	(void)pthread_cond_init(&g->told, NULL);
-	if (config->call_command[0] != '\0')
-		g->words = gateway_words(config->call_command);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();
-	for (size_t i = 0; i < SENDERS; i++)
-		if ((config->text_url[0] != '\0' &&
-			add_thread(g, false, e) < 0) ||
-		    (g->words != NULL && add_thread(g, true, e) < 0))
-			return -1;
+	if (gateway_renew(g, config, e) < 0)
+		return -1;
 	*out = TAKE(g);
 	return 0;
 }

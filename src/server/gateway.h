@@ -56,6 +56,11 @@ MUST_CHECK int gateway_check(const struct config *c, struct err *e);
 MUST_CHECK int gateway_start(const struct config *config,
     struct http_server **http, struct gateway **out, struct err *e);
 
+/* Follow another one from now on; what is on its way may go by the one before.
+ * errors: io-error. */
+MUST_CHECK int gateway_renew(
+    struct gateway *g, const struct config *config, struct err *e);
+
 /* Is there a way to text, or to call? g may be NULL. */
 bool gateway_can(const struct gateway *g, bool call);
 

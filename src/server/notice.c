@@ -176,7 +176,7 @@ notice_event(struct tx *tx, struct call *c, const struct id *uid,
 
 	while (i < ARRAY_SIZE(news) && strcmp(news[i].event, event) != 0)
 		i++;
-	if (i == ARRAY_SIZE(news) || c->s->config.smtp_url[0] == '\0')
+	if (i == ARRAY_SIZE(news) || server_config(c->s)->smtp_url[0] == '\0')
 		return 0;
 	if (account_by_uid(tx, uid, &a, &found, e) < 0)
 		return -1;

@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "server/mark.h"
 #include "server/notice.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,8 +26,9 @@ struct postman {
 	pthread_t thread;
 	pthread_mutex_t lock; /* woken, stop */
 	pthread_cond_t told;
-	bool woken, stop;
+	bool woken, stop, runs;
 	CURL *curl;
+	char failed[200]; /* how the last mail failed; of the thread */
 };
 
 struct mail {
@@ -75,22 +78,29 @@ next_job(struct tx *tx, void *arg, struct err *e)
 	return 0;
 }
 
+struct settle_job {
+	const struct mail *mail;
+	bool over, sent;
+	int64_t now_ms;
+	const char *failed;
+};
+
 static int
-done_job(struct tx *tx, void *arg, struct err *e)
+settle_job(struct tx *tx, void *arg, struct err *e)
 {
-	const struct mail *m = arg;
+	const struct settle_job *j = arg;
+	const struct mail *m = j->mail;
 
-	return sql_run(tx, e, "DELETE FROM outbox WHERE n = ?", "n", m->n);
-}
-
-static int
-later_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct mail *m = arg;
-
-	return sql_run(tx, e,
-	    "UPDATE outbox SET tries = tries + 1, next_ms = ? WHERE n = ?",
-	    "nn", m->next_ms, m->n);
+	if (j->sent ? mark_drop(tx, MARK_MAIL_FAILED, e) < 0
+		    : mark_set(tx, MARK_MAIL_FAILED, j->now_ms, j->failed, true,
+			  e) < 0)
+		return -1;
+	return j->over
+	    ? sql_run(tx, e, "DELETE FROM outbox WHERE n = ?", "n", m->n)
+	    : sql_run(tx, e,
+		  "UPDATE outbox SET tries = tries + 1, next_ms = ?"
+		  " WHERE n = ?",
+		  "nn", m->next_ms, m->n);
 }
 
 /* ---- one mail ---- */
@@ -111,7 +121,7 @@ put_date(struct buf *out, int64_t ms)
 static void
 compose(const struct postman *p, const struct mail *m, struct buf *out)
 {
-	const struct config *c = &p->server->config;
+	const struct config *c = server_config(p->server);
 	OWN(buf_free) struct buf id = { 0 }, of = { 0 };
 	struct digest d;
 
@@ -148,7 +158,7 @@ enum verdict { SENT, REFUSED, LATER };
 static enum verdict
 deliver(struct postman *p, const struct mail *m)
 {
-	const struct config *c = &p->server->config;
+	const struct config *c = server_config(p->server);
 	OWN(buf_free) struct buf text = { 0 }, from = { 0 }, to = { 0 };
 	struct curl_slist *rcpt = NULL;
 	long status = 0;
@@ -179,6 +189,8 @@ deliver(struct postman *p, const struct mail *m)
 	curl_slist_free_all(rcpt);
 	if (rc == CURLE_OK)
 		return SENT;
+	(void)snprintf(p->failed, sizeof p->failed, "%s; the relay said %ld",
+	    curl_easy_strerror(rc), status);
 	log_warn("mail_failed", "mail=%lld tries=%llu curl=%d status=%ld",
 	    (long long)m->n, (unsigned long long)m->tries + 1, (int)rc, status);
 	return status >= 500 && rc != CURLE_LOGIN_DENIED ? REFUSED : LATER;
@@ -195,7 +207,8 @@ settle(struct postman *p, struct mail *m, enum verdict v)
 		wait = POSTMAN_WAIT_MAX_MS;
 	m->next_ms = now + wait;
 	bool over = v != LATER || now - m->made_ms > POSTMAN_DAYS * DAY_MS;
-	if (db_write(p->server->db, over ? done_job : later_job, m, &e) < 0)
+	struct settle_job j = { m, over, v == SENT, now, p->failed };
+	if (db_write(p->server->db, settle_job, &j, &e) < 0)
 		log_error("outbox_failed", "code=%s", err_name(e.code));
 }
 
@@ -229,6 +242,9 @@ loop(void *arg)
 		if (db_read(p->server->db, next_job, &j, &e) < 0)
 			log_error("outbox_failed", "code=%s", err_name(e.code));
 		OWN(mail_free) struct mail m = j.mail;
+		/* What is there already waits until there is a relay again. */
+		j.found =
+		    j.found && server_config(p->server)->smtp_url[0] != '\0';
 		if (j.found && m.next_ms > now && m.next_ms - now < wait)
 			wait = m.next_ms - now;
 		if (j.found && m.next_ms <= now) {
@@ -283,12 +299,25 @@ postman_start(struct server *s, struct postman **out, struct err *e)
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&p->told, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
+	if (postman_renew(p, e) < 0)
+		return -1;
+	*out = TAKE(p);
+	return 0;
+}
+
+int
+postman_renew(struct postman *p, struct err *e)
+{
+	if (p->runs || server_config(p->server)->smtp_url[0] == '\0') {
+		postman_wake(p);
+		return 0;
+	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (p->curl = curl_easy_init()) == NULL)
 		abort();
 	if (pthread_create(&p->thread, NULL, loop, p) != 0)
 		return err_set(e, ERR_IO, "no thread for the mail");
-	*out = TAKE(p);
+	p->runs = true;
 	return 0;
 }
 
@@ -312,6 +341,7 @@ postman_stop(struct postman **p)
 	(*p)->stop = true;
 	(void)pthread_cond_signal(&(*p)->told);
 	(void)pthread_mutex_unlock(&(*p)->lock);
-	(void)pthread_join((*p)->thread, NULL);
+	if ((*p)->runs)
+		(void)pthread_join((*p)->thread, NULL);
 	postman_free(p);
 }

@@ -20,9 +20,11 @@ struct postman;
 /* Is [mail] whole? errors: bad-usage. */
 MUST_CHECK int postman_check(const struct config *c, struct err *e);
 
-/* After postman_check. errors: io-error. */
+/* After postman_check. Without a relay nothing is sent. errors: io-error. */
 MUST_CHECK int postman_start(
     struct server *s, struct postman **out, struct err *e);
+/* Follow what the server's configuration says now. errors: io-error. */
+MUST_CHECK int postman_renew(struct postman *p, struct err *e);
 /* There is something new. From any thread; NULL is fine. */
 void postman_wake(struct postman *p);
 void postman_stop(struct postman **p);

@@ -15,9 +15,11 @@
 #include "store/zone_blob.h"
 #include "wire/jsonio.h"
 
-/* Read-only once started. */
+#include <stdatomic.h>
+
+/* Read-only once started, but for what locks itself. */
 struct server {
-	struct config config;
+	struct config config; /* as at the start; else server_config */
 	struct keys *keys;
 	struct certs *certs; /* NULL: it does not serve */
 	struct opsrv_keys opaque;
@@ -29,6 +31,9 @@ struct server {
 	struct gateway *gateway; /* NULL: neither texts nor calls */
 	struct geoip *geoip; /* NULL: places are not known */
 	struct room *room; /* of the disk; NULL: not looked at */
+	struct ready *ready; /* what /readyz knows */
+	_Atomic(struct server_renewed *)
+	    renewed; /* NULL: config is as it was */
 	struct escrowlink *escrow; /* NULL: only advanced protection */
 	/* After a restore: circle entries from `since` on are taken again. */
 	int64_t restored_since_ms, restored_until_ms; /* 0: none */
@@ -59,6 +64,10 @@ enum server_who {
 	WHO_STEP_UP = WHO_SESSION | WHO_FRESH,
 	WHO_SETTLED = WHO_STEP_UP | WHO_OLD
 };
+
+/* The configuration as it is now: what can change while the server runs is read
+ * from there, each time. */
+const struct config *server_config(const struct server *s);
 
 /* Who calls: q->user. */
 struct caller {

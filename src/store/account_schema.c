@@ -153,6 +153,10 @@ static const char *const schema[] = {
 	/* clang takes one pair of strings for a comma that was forgotten */
 	("CREATE TABLE factor_loss (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
 	 " ready_ms INTEGER NOT NULL, PRIMARY KEY (uid, dev_id));"),
+	"CREATE TABLE mark (name TEXT PRIMARY KEY, time_ms INTEGER NOT NULL,"
+	" text TEXT NOT NULL);"
+	"CREATE TABLE closing (uid BLOB PRIMARY KEY, asked_ms INTEGER NOT NULL,"
+	" ends_ms INTEGER NOT NULL, dev_id BLOB NOT NULL);",
 };
 
 const char *const *

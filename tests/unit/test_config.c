@@ -42,7 +42,7 @@ default_text_has_every_key(void **state)
 {
 	static const char *const keys[] = { "[server]", "host", "listen", "url",
 		"user", "tls", "tls_cert", "tls_key", "proxy_cert", "threads",
-		"trusted_proxy", "proxy_protocol", "metrics_listen",
+		"trusted_proxy", "proxy_protocol", "log", "metrics_listen",
 		"[storage]", "database", "blobs", "reserve", "[accounts]",
 		"invitations", "default_quota", "[mail]", "smtp_url", "from",
 		"[phone]", "text_url", "text_method", "text_body",

@@ -28,6 +28,9 @@ MUST_CHECK int daemon_load_config(
 /* errors: not-found, state-damaged. */
 MUST_CHECK int daemon_load_keys(
     const char *data, struct server *s, struct err *e);
+/* Where both lie; owned by the caller. */
+char *daemon_database(const char *data, const struct server *s);
+char *daemon_blobs(const char *data, const struct server *s);
 /* The database is. errors: not-found. */
 MUST_CHECK int daemon_is_there(
     const char *data, const struct server *s, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* daemon_account.c: aumbryd account, status. */
+/* daemon_account.c: aumbryd account. */
 #include "aumbryd/daemon.h"
 
 #include "api/recoveries.h"
@@ -202,60 +202,6 @@ account_quota(void *line, const void *options, struct err *e)
 	return edit(line, options, "quota", quota, e);
 }
 
-struct on_status {
-	const char *data;
-	bool json;
-};
-
-static int
-count_job(struct tx *tx, void *arg, struct err *e)
-{
-	uint64_t *n = arg;
-	static const char *const sql[] = { "SELECT COUNT(*) FROM account",
-		"SELECT COUNT(*) FROM blob",
-		"SELECT COALESCE(SUM(bytes), 0) FROM usage" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(sql); i++) {
-		OWN(stmt_done) struct stmt *s = NULL;
-		bool row;
-		if (sql_first(tx, e, &s, &row, sql[i], "") < 0)
-			return -1;
-		n[i] = row ? stmt_got_u64(s, 0) : 0;
-	}
-	return 0;
-}
-
-static int
-run_status(void *line, const void *options, struct err *e)
-{
-	const struct on_status *o = options;
-	OWN(daemon_free) struct server s = { .data_fd = -1 };
-	OWN(buf_free) struct buf url = { 0 };
-	OWN(buf_free) struct buf used = { 0 };
-	uint64_t n[3];
-
-	(void)line;
-	if (daemon_open(o->data, false, &s, e) < 0 ||
-	    db_read(s.db, count_job, n, e) < 0)
-		return -1;
-	daemon_put_url(&s, 0, &url);
-	if (o->json) {
-		json_t *j = json_pack("{s:s, s:I, s:I, s:I}", "url",
-		    buf_text(&url), "accounts", (json_int_t)n[0], "blobs",
-		    (json_int_t)n[1], "bytes", (json_int_t)n[2]);
-		(void)json_dumpf(j, stdout, JSON_COMPACT);
-		(void)putchar('\n');
-		json_decref(j);
-		return 0;
-	}
-	text_size(&used, n[2]);
-	(void)printf("url       %s\naccounts  %llu\nblobs     %llu\n"
-		     "stored    %s\n",
-	    buf_text(&url), (unsigned long long)n[0], (unsigned long long)n[1],
-	    buf_text(&used));
-	return 0;
-}
-
 static const struct cmd_option account_options[] = {
 	DAEMON_DATA(struct on_account),
 };
@@ -284,16 +230,5 @@ const struct cmd daemon_account[] = {
 	    "order the recovery that somebody asked you for, by the start of "
 	    "its ID",
 	    account_recover, CMD_OPTIONS(recover_options, struct on_account) },
-	{ 0 },
-};
-
-static const struct cmd_option status_options[] = {
-	DAEMON_DATA(struct on_status),
-	DAEMON_JSON(struct on_status),
-};
-
-const struct cmd daemon_status[] = {
-	{ "status", "", "accounts, blobs, bytes", run_status,
-	    CMD_OPTIONS(status_options, struct on_status) },
 	{ 0 },
 };

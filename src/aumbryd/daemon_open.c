@@ -81,8 +81,8 @@ daemon_load_config(const char *data, struct server *s, struct err *e)
 	return err_remedy(e, "Run: aumbryd init --data %s", data);
 }
 
-static char *
-database(const char *data, const struct server *s)
+char *
+daemon_database(const char *data, const struct server *s)
 {
 	const char *name = s->config.database;
 
@@ -90,11 +90,19 @@ database(const char *data, const struct server *s)
 	    data, strncmp(name, "sqlite:", 7) == 0 ? name + 7 : name);
 }
 
+char *
+daemon_blobs(const char *data, const struct server *s)
+{
+	const char *name = s->config.blobs;
+
+	return in_data(data, strncmp(name, "dir:", 4) == 0 ? name + 4 : name);
+}
+
 /* The reserve lies where the database grows. */
 void
 daemon_open_room(const char *data, struct server *s)
 {
-	OWN(mem_free) char *dir = database(data, s);
+	OWN(mem_free) char *dir = daemon_database(data, s);
 	char *slash = strrchr(dir, '/');
 
 	if (slash != NULL)
@@ -122,7 +130,7 @@ daemon_load_keys(const char *data, struct server *s, struct err *e)
 int
 daemon_is_there(const char *data, const struct server *s, struct err *e)
 {
-	OWN(mem_free) char *db = database(data, s);
+	OWN(mem_free) char *db = daemon_database(data, s);
 	struct stat st = { 0 };
 
 	if (stat(db, &st) < 0 && errno != ENOENT && errno != ENOTDIR)
@@ -161,11 +169,8 @@ int
 daemon_open_parts(
     const char *data, enum db_use use, struct server *s, struct err *e)
 {
-	const char *blobs = s->config.blobs;
-	if (strncmp(blobs, "dir:", 4) == 0)
-		blobs += 4;
-	OWN(mem_free) char *db = database(data, s);
-	OWN(mem_free) char *dir = in_data(data, blobs);
+	OWN(mem_free) char *db = daemon_database(data, s);
+	OWN(mem_free) char *dir = daemon_blobs(data, s);
 	if ((s->keys == NULL && daemon_load_keys(data, s, e) < 0) ||
 	    db_open(db, use, &s->db, e) < 0 || zone_open(s->db, e) < 0 ||
 	    account_open(s->db, e) < 0 || open_blobs(dir, s, e) < 0)

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "server/mark.h"
 #include "server/restored.h"
 #include "store/blob_dir.h"
 #include "store/sql.h"
@@ -299,6 +300,24 @@ count_damage(void *arg, const struct zone_finding *f)
 	*n += f->what != ERR_NONE;
 }
 
+static int
+copied_job(struct tx *tx, void *arg, struct err *e)
+{
+	return mark_set(tx, MARK_COPIED, *(const int64_t *)arg, "", false, e);
+}
+
+/* For `aumbryd status`. A disk that is full keeps nobody from a copy. */
+static int
+note_copy(const struct server *s, struct err *e)
+{
+	int64_t now = now_ms();
+
+	return db_write(s->db, copied_job, &now, e) < 0 &&
+		e->code != ERR_SERVER_FULL
+	    ? -1
+	    : 0;
+}
+
 int
 copy_server(const struct server *s, const char *data, const char *to,
     struct copy_result *out, struct err *e)
@@ -323,7 +342,7 @@ copy_server(const struct server *s, const char *data, const char *to,
 	if (zone_check(&store, ZONE_CHECK_LOOK, count_damage, &damages, e) < 0)
 		return -1;
 	if (damages == 0)
-		return 0;
+		return note_copy(s, e);
 	(void)err_set(e, ERR_BLOB_CORRUPT, "the copy has %llu damages",
 	    (unsigned long long)damages);
 	return err_remedy(e, "Run: aumbryd check --data %s", to);

@@ -27,6 +27,7 @@ struct escrowlink {
 	bool woken, stop, pinned, tells, away;
 	/* Of the steady clock: nobody waits for it until then. */
 	int64_t pause_ms, paused_until_ms;
+	struct err why; /* of the last call that failed */
 	uint8_t key[SIG_PK_BYTES];
 };
 
@@ -146,6 +147,7 @@ note(struct escrowlink *l, int64_t began_ms, int rc, const struct err *e)
 	else if (!away && l->away)
 		log_info("escrow_back", "code=ok");
 	l->away = away;
+	l->why = rc < 0 ? *e : (struct err){ 0 };
 	(void)pthread_mutex_unlock(&l->lock);
 }
 
@@ -183,6 +185,17 @@ escrowlink_ask(struct escrowlink *l, enum escrow_verb verb, struct bytes body,
 	note(l, began_ms, rc, e);
 	(void)pthread_mutex_unlock(&l->turn);
 	return rc;
+}
+
+int
+escrowlink_state(struct escrowlink *l, struct err *e)
+{
+	(void)pthread_mutex_lock(&l->lock);
+	bool away = l->away;
+	if (away)
+		*e = l->why;
+	(void)pthread_mutex_unlock(&l->lock);
+	return away ? -1 : 0;
 }
 
 bool

@@ -33,6 +33,9 @@ MUST_CHECK int escrowlink_start(struct server *s, const char *keys, bool tells,
     struct escrowlink **out, struct err *e);
 void escrowlink_stop(struct escrowlink **l);
 
+/* How it was found when it was last asked. errors: as of escrowlink_ask. */
+MUST_CHECK int escrowlink_state(struct escrowlink *l, struct err *e);
+
 /* The escrow's own key; false while it was never reached. */
 bool escrowlink_key(struct escrowlink *l, uint8_t sign_pk[static SIG_PK_BYTES]);
 

@@ -55,6 +55,10 @@ start_server
 says 'the address names the escrow now' '&escrow=[A-Za-z0-9_-]{43}$' \
 	echo "$URL"
 
+ok 'status says that they meet' aumbryd status --data "$DATA"
+also '- and names it, too' "^url +.*&escrow="
+also '- with nothing that waits' '^escrow +reachable; 0 wait'
+
 # ---- what it is for ----
 
 mkdir "$T/files"
@@ -75,6 +79,8 @@ says "it is in the escrow's journal" 'release done' \
 # ---- away, and back ----
 
 stop_escrow
+exits 'status sees one that is down' 3 aumbryd status --data "$DATA"
+also '- and says what to do' 'See that aumbry-escrow runs'
 says 'an escrow that is down' '"escrow-unreachable"' standard_key
 ok '- the log says so' logged 'escrow_away code=escrow-unreachable'
 serve_far "$port" "$pin"
@@ -87,6 +93,9 @@ stop_escrow
 serve_far "$port" "$own"
 says 'an escrow that was told another pin' '"escrow-unreachable"' standard_key
 also '- and why' "saw this server's key"
+exits 'status says it, too' 3 aumbryd status --data "$DATA"
+also '- and how it comes right' "this server's key.*.escrow-unreachable"
+also '- in words' 'client-pin is what stands after #pin='
 stop_escrow
 serve_far "$port" "$pin"
 configure escrow address "127.0.0.1:$port#pin=$pin"
@@ -94,6 +103,8 @@ restart
 ok 'a server that was told another pin still serves' alive
 ok '- and says what is wrong' logged 'escrow_away code=escrow-changed'
 says '- and asks nothing' '"escrow-changed"' standard_key
+exits '- status says it, too' 3 aumbryd status --data "$DATA"
+also '- by its code' '^escrow +the escrow shows another key.*escrow-changed'
 lacks_lines() { ! grep -q . "$T/escrow.err.new"; }
 sed 1,2d "$T/escrow.err" >"$T/escrow.err.new"
 ok '- of which the escrow heard nothing' lacks_lines

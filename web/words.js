@@ -92,6 +92,8 @@ const events = {
 	app_password_revoked: "An app password was revoked",
 	app_passwords_revoked: "All app passwords were revoked",
 	app_password_failed: "A wrong app password was tried",
+	account_closing: "The account is to be deleted",
+	account_kept: "The account is kept",
 	mail_added: "A mail address was added",
 	mail_removed: "A mail address was removed",
 	browser_trusted: "A browser was trusted",
@@ -128,7 +130,7 @@ const events = {
 export const eventWords = (name) => events[name] ?? sentence(name.replaceAll("_", " ")).slice(0, -1);
 
 // Those that tell of an attack, if it was not you.
-export const alarming = (name) => /failed|refused|wrong|cloned|removed|off$|released|^recovery_[^sv]|recovered|^protection/.test(name);
+export const alarming = (name) => /failed|refused|wrong|cloned|removed|closing|off$|released|^recovery_[^sv]|recovered|^protection/.test(name);
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 

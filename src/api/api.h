@@ -24,7 +24,7 @@ server_call_fn sessions_challenge, sessions_open, sessions_left, sessions_end,
 http_handle_fn identity_get;
 http_handle_fn sessions_proven;
 /* status.c: the account, and what happened in it. */
-server_call_fn status_account, status_log;
+server_call_fn closings_begin, closings_stop, status_account, status_log;
 /* signin.c: the password, at a new device, for a step-up, changed. */
 server_call_fn signin_start, signin_finish, signin_step_start,
     signin_step_finish, signin_password_start, signin_password_finish;

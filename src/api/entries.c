@@ -132,6 +132,11 @@ check_rights(
 	if (!again && !signs_it(v, &me->dev_id))
 		return err_set(e, ERR_PERMISSION,
 		    "a device submits only entries it has signed");
+	/* It would be final, before another device has seen it. */
+	if (v->type == CIRCLE_CLOSE)
+		return err_set(e, ERR_PERMISSION,
+		    "an account is ended by: aumbry account delete, which "
+		    "waits so that other devices can keep it");
 	bool fresh = server_fresh(me->step_up_ms, j->c->now_ms);
 	if (v->type != CIRCLE_ADD && v->type != CIRCLE_EPOCH &&
 	    !own_removal(v, &me->dev_id) && !fresh)

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "factor/seckeys.h"
+#include "server/closing.h"
 #include "server/ordered.h"
 #include "server/settled.h"
 
@@ -112,6 +113,27 @@ is_browser(struct tx *tx, struct call *c, const struct member *m, bool *yes,
 	return 0;
 }
 
+/* It may be that there is no account any more. */
+static int
+not_there(struct tx *tx, const struct id *uid, struct err *e)
+{
+	OWN(buf_free) struct buf when = { 0 };
+	int64_t gone_ms;
+
+	if (closing_gone(tx, uid, &gone_ms, e) < 0)
+		return -1;
+	if (gone_ms == 0)
+		return err_set(
+		    e, ERR_NOT_A_MEMBER, "this device is not in the account");
+	text_time(&when, gone_ms);
+	(void)err_set(e, ERR_NOT_A_MEMBER,
+	    "the account ended %s, and the server has nothing of it any more",
+	    buf_text(&when));
+	return err_remedy(e,
+	    "For another account use another --home, or run: aumbry signout "
+	    "--erase");
+}
+
 /* Over TLS a device signs the key by which it knows the server. */
 static bool
 sig_holds(struct call *c, const struct proof *p, const struct member *m,
@@ -139,8 +161,7 @@ check_sig(struct tx *tx, struct call *c, const struct proof *p,
 	bool browser;
 
 	if (m == NULL)
-		return err_set(
-		    e, ERR_NOT_A_MEMBER, "this device is not in the account");
+		return not_there(tx, &p->uid, e);
 	if (is_browser(tx, c, m, &browser, e) < 0)
 		return -1;
 	if (!c->s->plain && !browser)

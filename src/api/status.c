@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "factor/factor.h"
+#include "server/closing.h"
 
 #define EVENTS_MAX 200 /* in one answer */
 
@@ -33,6 +34,25 @@ put_devices(struct tx *tx, struct call *c, struct err *e)
 	    : server_rows(s, c, "devices", put_device, e);
 }
 
+/* Is it to end? */
+static int
+put_closing(struct tx *tx, struct call *c, struct err *e)
+{
+	struct closing x;
+
+	if (closing_get(tx, &c->me->uid, &x, e) < 0)
+		return -1;
+	if (!x.there)
+		return 0;
+	json_t *j = json_object();
+	jsonio_put_u64(j, "asked_ms", (uint64_t)x.asked_ms);
+	jsonio_put_u64(j, "ends_ms", (uint64_t)x.ends_ms);
+	if (!id_zero(&x.dev_id))
+		jsonio_put_id(j, "dev_id", &x.dev_id);
+	(void)json_object_set_new(c->out, "closing", j);
+	return 0;
+}
+
 int
 status_account(struct tx *tx, struct call *c, struct err *e)
 {
@@ -41,6 +61,7 @@ status_account(struct tx *tx, struct call *c, struct err *e)
 
 	if (server_account(tx, &c->me->uid, &a, e) < 0 ||
 	    usage_get(tx, &c->me->uid, &u, e) < 0 ||
+	    put_closing(tx, c, e) < 0 ||
 	    factor_put_methods(tx, c, &c->me->uid, false, e) < 0)
 		return -1;
 	/* By the name that a status has had from the first. */

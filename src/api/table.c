@@ -59,6 +59,8 @@ const struct http_route api_routes[] = {
 	{ "GET", "/v1/keyring", WHO_SESSION, 0, HTTP(envelopes_list) },
 	{ "POST", "/v1/keyring", WHO_SESSION, SMALL, WRITE(envelopes_fill) },
 	{ "GET", "/v1/account", WHO_ACCOUNT, 0, READ(status_account) },
+	{ "POST", "/v1/account/close", WHO_SETTLED, SMALL, WRITE(closings_begin) },
+	{ "DELETE", "/v1/account/close", WHO_ACCOUNT, 0, WRITE(closings_stop) },
 	{ "GET", "/v1/log", WHO_ACCOUNT, 0, READ(status_log) },
 	{ "POST", "/v1/step-up/start", WHO_SESSION, SMALL, WRITE(signin_step_start) },
 	{ "POST", "/v1/step-up/finish", WHO_SESSION, SMALL, WRITE(signin_step_finish) },

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* daemon_account.c: aumbryd account. */
-#include "aumbryd/daemon.h"
+#include "aumbryd/daemon_closing.h"
 
 #include "api/recoveries.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/typed.h"
+#include "server/closing.h"
 #include "server/escrowlink.h"
 #include "server/escrowpeer.h"
 #include "store/sql.h"
@@ -45,12 +46,21 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		if (usage_get(tx, &uid, &u, e) < 0)
 			return -1;
 		OWN(buf_free) struct buf used = { 0 };
+		OWN(buf_free) struct buf ends = { 0 };
+		struct closing closing;
+		if (closing_get(tx, &uid, &closing, e) < 0)
+			return -1;
+		if (closing.there) {
+			buf_put_str(&ends, "  ends ");
+			text_time(&ends, closing.ends_ms);
+		}
 		text_size(&used, u.bytes);
-		(void)printf("%-20s %s  %10s  two-factor %s%s\n", name,
+		(void)printf("%-20s %s  %10s  two-factor %s%s%s\n", name,
 		    id_text(&uid).s, buf_text(&used),
 		    account_two_factor_name(
 			(enum account_two_factor)stmt_got_u64(s, 4)),
-		    stmt_got_u64(s, 3) != 0 ? "  suspended" : "");
+		    stmt_got_u64(s, 3) != 0 ? "  suspended" : "",
+		    buf_text(&ends));
 	}
 }
 
@@ -211,6 +221,16 @@ static const struct cmd_option recover_options[] = {
 	    "what you will know the order by; the account's owner reads it",
 	    .required = true },
 };
+static const struct cmd_option delete_options[] = {
+	DAEMON_DATA(struct daemon_closing),
+	{ "yes", CMD_TEXT, offsetof(struct daemon_closing, yes), "NAME",
+	    "the account's name, instead of being asked to type it" },
+	{ "now", CMD_TEXT, offsetof(struct daemon_closing, now), "NAME",
+	    "without the wait; the account's name once more" },
+};
+static const struct cmd_option closing_options[] = {
+	DAEMON_DATA(struct daemon_closing),
+};
 #define ON_ACCOUNT CMD_OPTIONS(account_options, struct on_account)
 
 const struct cmd daemon_account[] = {
@@ -226,6 +246,15 @@ const struct cmd daemon_account[] = {
 	    account_unlock, ON_ACCOUNT },
 	{ "account quota", "NAME SIZE", "most that it may store; 0: no limit",
 	    account_quota, ON_ACCOUNT },
+	{ "account delete", "NAME",
+	    "end it, after a wait: all that the server has of it goes",
+	    account_delete,
+	    CMD_OPTIONS(delete_options, struct daemon_closing) },
+	{ "account keep", "NAME", "take that back, while it waits",
+	    account_keep, CMD_OPTIONS(closing_options, struct daemon_closing) },
+	{ "account free", "NAME",
+	    "let somebody else have the name of one that is gone", account_free,
+	    CMD_OPTIONS(closing_options, struct daemon_closing) },
 	{ "account recover", "NAME REQUEST",
 	    "order the recovery that somebody asked you for, by the start of "
 	    "its ID",

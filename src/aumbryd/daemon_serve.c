@@ -265,6 +265,9 @@ run_serve(void *line, const void *options, struct err *e)
 	sweep(&s);
 	if (start_all(&o, &s, &sasl, e) < 0)
 		return -1;
+	/* And what the escrow has a part in, once it is there. */
+	if (s.escrow != NULL)
+		sweep(&s);
 	/* Behind a proxy it is the proxy's that people use. */
 	daemon_put_url(
 	    &s, s.config.tls == CONFIG_TLS_PROXY ? 0 : http_port(s.http), &url);

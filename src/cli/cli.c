@@ -30,6 +30,7 @@ static const struct cmd_set sets[] = {
 	{ ACCOUNT, "password", NULL, cli_password_change },
 	{ ACCOUNT, "mail", "where notices of the account's security go",
 	    cli_mail },
+	{ ACCOUNT, "account", "the end of the account", cli_closing },
 	{ ACCOUNT, "app-password",
 	    "passwords for programs that know no second factor",
 	    cli_app_password },

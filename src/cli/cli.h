@@ -150,6 +150,12 @@ void cli_account_free(struct cli_account *a);
 MUST_CHECK int cli_account(
     struct cli *cli, struct cli_account *out, struct err *e);
 
+/* "The account ends at …" when that is so, of the answer of GET /v1/account;
+ * else NULL. In new memory. */
+char *cli_closing_words(const json_t *account);
+/* Say so, after a sign-in; what cannot be asked is not said. */
+void cli_closing_say(struct cli *cli);
+
 /* Things of the account that are named by the start of their ID, or a label. */
 struct cli_things {
 	const char *path; /* of the call that lists them */
@@ -329,9 +335,9 @@ MUST_CHECK int cli_check_name(const char *name, struct err *e);
 extern const struct cmd cli_signup[], cli_signin[], cli_signout[], cli_status[],
     cli_step_up[], cli_log[], cli_password_change[], cli_server[];
 extern const struct cmd cli_two_factor[], cli_authenticator[], cli_phone[],
-    cli_app_password[], cli_mail[], cli_device[], cli_session[], cli_agent[],
-    cli_security_key[], cli_recovery[], cli_recover[], cli_protection[],
-    cli_visit[];
+    cli_app_password[], cli_closing[], cli_mail[], cli_device[], cli_session[],
+    cli_agent[], cli_security_key[], cli_recovery[], cli_recover[],
+    cli_protection[], cli_visit[];
 extern const struct cmd cli_backup[], cli_snapshot[], cli_restore[], cli_ls[],
     cli_cat[], cli_find[], cli_mount[], cli_export[];
 extern const struct cmd cli_prune[], cli_check[], cli_repair[];

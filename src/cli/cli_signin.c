@@ -229,9 +229,12 @@ signin(void *line, const void *options, struct err *e)
 		return -1;
 	who.url = buf_text(&url);
 	bool key = strcmp(proof.with, "key") == 0;
-	return key || strcmp(proof.with, "device") == 0
+	int rc = key || strcmp(proof.with, "device") == 0
 	    ? by_device(cli, &who, dir, o, key, e)
 	    : by_factor(cli, &who, dir, &proof, e);
+	if (rc == 0)
+		cli_closing_say(cli);
+	return rc;
 }
 
 static const struct cmd_option signin_options[] = {

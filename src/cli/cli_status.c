@@ -192,11 +192,21 @@ look_at_recovery(struct status *t, struct err *e)
 	return 0;
 }
 
+static void
+look_at_closing(struct status *t)
+{
+	OWN(mem_free) char *words = cli_closing_words(t->account);
+
+	if (words != NULL)
+		alert(t, "account-closing", words);
+}
+
 static int
 look_around(struct status *t, struct err *e)
 {
 	t->heard = json_array();
 	t->alerts = json_array();
+	look_at_closing(t);
 	if (look_at_escrow(t, e) < 0 || look_at_recovery(t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_devices; i++) {
@@ -307,6 +317,9 @@ visitor(struct cli *cli, const char *dir, struct err *e)
 		     "device       none: signed in by a code, until %s\n"
 		     "two-factor   %s\n",
 	    v->name, v->host, remote_url(v->remote), until, two_factor);
+	OWN(mem_free) char *words = cli_closing_words(account);
+	if (words != NULL)
+		(void)printf("\n! %s\n", words);
 	return 0;
 }
 

@@ -313,6 +313,10 @@ static const struct ini_row rows[] = {
   0, 30 * 24 * 3600,
   "How long a recovery by a contact or a paper kit waits, so that the\n"
   "account's devices can stop it. 0 for tests only." },
+{ "limits", "closing_wait", &ini_span, AT(closing_wait_s), "7d",
+  0, 90 * 24 * 3600,
+  "How long an account that somebody has ended can still be kept, by each\n"
+  "of its devices. 0 for tests only." },
 };
 /* clang-format on */
 
@@ -376,7 +380,7 @@ static const size_t live[] = { AT(log), AT(invitations),
 	AT(default_quota_bytes), AT(smtp_url), AT(mail_from), AT(text_url),
 	AT(text_method), AT(text_body), AT(call_command), AT(password_tries),
 	AT(code_tries), AT(prompts_per_hour), AT(signups_per_hour),
-	AT(mature_hours), AT(recovery_wait_s) };
+	AT(mature_hours), AT(recovery_wait_s), AT(closing_wait_s) };
 
 static const struct ini file = { .rows = rows,
 	.n = ARRAY_SIZE(rows),

@@ -60,6 +60,7 @@ struct config {
 	uint64_t idle_s, drain_s;
 	uint64_t mature_hours;
 	uint64_t recovery_wait_s; /* by contact or kit */
+	uint64_t closing_wait_s; /* before an account ends */
 };
 
 /* Every key at its default. c: replaced, not freed before. */

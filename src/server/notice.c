@@ -109,6 +109,13 @@ static const struct {
 	{ "visit_refused", "a sign-in was refused your data",
 	    "A device of yours has refused a sign-in by a code the keys that "
 	    "it asked for." },
+	{ "account_closing", "the account ends",
+	    "Somebody has asked to delete the account with all that the server "
+	    "has of it. That happens at the time below, and nobody can undo "
+	    "it then. Until then each of your devices keeps it: aumbry account "
+	    "keep" },
+	{ "account_kept", "the account is kept",
+	    "The account is not deleted: that was taken back." },
 	{ "mail_added", "an address was added",
 	    "Notices of this account go to an address more." },
 	{ "mail_removed", "an address was removed",

@@ -4,6 +4,8 @@
  * Each step is a transaction of its own over an index, so that what a flood
  * left is swept beside all other writers, and not before them.
  */
+#include "base/log.h"
+#include "server/closing.h"
 #include "server/escrowlink.h"
 #include "server/once.h"
 #include "server/server.h"
@@ -117,6 +119,7 @@ sweep(struct server *s, int64_t at_ms, struct err *e)
 {
 	struct request nobody = { .peer = "", .source = "" };
 	struct call c = { .s = s, .q = &nobody, .now_ms = at_ms };
+	struct err later = { 0 };
 	struct zone_gc gc;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
@@ -130,6 +133,8 @@ sweep(struct server *s, int64_t at_ms, struct err *e)
 	    db_write(s->db, drop_answers, &at_ms, e) < 0)
 		return -1;
 	server_wake(&c);
+	if (closing_sweep(s, at_ms, &later) < 0)
+		log_error("closing_failed", "code=%s", err_name(later.code));
 	return make_room(s, at_ms, e) < 0 ||
 		zone_gc(&s->store, at_ms, &gc, e) < 0
 	    ? -1

@@ -156,7 +156,10 @@ static const char *const schema[] = {
 	"CREATE TABLE mark (name TEXT PRIMARY KEY, time_ms INTEGER NOT NULL,"
 	" text TEXT NOT NULL);"
 	"CREATE TABLE closing (uid BLOB PRIMARY KEY, asked_ms INTEGER NOT NULL,"
-	" ends_ms INTEGER NOT NULL, dev_id BLOB NOT NULL);",
+	" ends_ms INTEGER NOT NULL, dev_id BLOB NOT NULL,"
+	" entry BLOB NOT NULL);"
+	"CREATE TABLE gone (uid BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" time_ms INTEGER NOT NULL);",
 };
 
 const char *const *

@@ -122,6 +122,14 @@ MUST_CHECK int zone_empty_trash(const struct zone_store *s,
     const struct id *uid, uint64_t bytes, uint64_t *freed, struct err *e);
 
 /*
+ * All that an account has here: blobs, also out of the trash, records, heads.
+ * It has no session any more, so that nothing comes. After a crash it is done
+ * again.
+ */
+MUST_CHECK int zone_forget(const struct zone_store *s, const struct id *uid,
+    int64_t now_ms, struct err *e);
+
+/*
  * The same without waiting: what was left before that moment, by uploads and
  * deletions, and all that is in the trash. The caller knows that nothing goes
  * on that began before.

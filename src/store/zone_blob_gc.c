@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define GC_BATCH 256 /* rows moved in one transaction */
+#define DROP_ROWS 2000 /* rows deleted in one */
 
 struct batch {
 	int64_t now_ms;
@@ -280,4 +281,95 @@ zone_gc_left(const struct zone_store *s, int64_t left_ms, struct zone_gc *out,
 
 	b->now_ms = b->idle_ms = b->upload_ms = left_ms;
 	return collect(s, b, INT64_MAX, out, e);
+}
+
+/* ---- an account's end ---- */
+
+/* Blobs and uploads of one account, a batch of them, to be removed. */
+static int
+doom_account(struct tx *tx, void *arg, struct err *e)
+{
+	struct batch *b = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT uid, zone, id, file, size, 0 FROM blob WHERE uid = ?"
+		" LIMIT ?",
+		"iu", b->of, (uint64_t)GC_BATCH) < 0 ||
+	    fill(b, s, e) < 0)
+		return -1;
+	stmt_done(&s);
+	for (size_t i = 0; i < b->n; i++) {
+		struct zone_blob x = { .name = b->list[i],
+			.sum.size = b->size[i] };
+		if (zone_blob_doom(tx, &x, b->now_ms, e) < 0)
+			return -1;
+	}
+	if (b->n > 0)
+		return 0;
+	if (sql_ask(tx, e, &s,
+		"SELECT uid, zone, id, file, size, since_ms FROM loose"
+		" WHERE uid = ? AND state = 1 LIMIT ?",
+		"iu", b->of, (uint64_t)GC_BATCH) < 0 ||
+	    fill(b, s, e) < 0)
+		return -1;
+	stmt_done(&s);
+	for (size_t i = 0; i < b->n; i++)
+		if (zone_blob_throw_away(
+			tx, &b->list[i], b->size[i], b->now_ms, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Rows by the thousand, so that other writers come in between. */
+static int
+drop_rows(struct tx *tx, void *arg, struct err *e)
+{
+	struct batch *b = arg;
+	static const char *const some[] = {
+		"DELETE FROM record WHERE (number, id) IN (SELECT r.number,"
+		" r.id FROM zone z JOIN record r ON r.number = z.number"
+		" WHERE z.uid = ? LIMIT ?)",
+		"DELETE FROM head WHERE (uid, zone, seq) IN (SELECT uid, zone,"
+		" seq FROM head WHERE uid = ? LIMIT ?)"
+	};
+
+	b->n = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(some) && b->n == 0; i++) {
+		if (sql_run(tx, e, some[i], "iu", b->of, (uint64_t)DROP_ROWS) <
+		    0)
+			return -1;
+		b->n = tx_changes(tx);
+	}
+	if (b->n > 0)
+		return 0;
+	return sql_run(tx, e, "DELETE FROM zone WHERE uid = ?", "i", b->of) <
+		    0 ||
+		sql_run(tx, e, "DELETE FROM loose WHERE uid = ?", "i", b->of) <
+		    0
+	    ? -1
+	    : sql_run(tx, e, "DELETE FROM usage WHERE uid = ?", "i", b->of);
+}
+
+int
+zone_forget(const struct zone_store *s, const struct id *uid, int64_t now_ms,
+    struct err *e)
+{
+	OWN(batch_free) struct batch *b = mem_new(sizeof *b);
+	uint64_t freed;
+
+	b->of = uid;
+	b->now_ms = now_ms;
+	do {
+		if (db_write(s->db, doom_account, b, e) < 0)
+			return -1;
+	} while (b->n > 0);
+	if (remove_doomed(s, b, e) < 0 ||
+	    zone_empty_trash(s, uid, UINT64_MAX, &freed, e) < 0)
+		return -1;
+	do {
+		if (db_write(s->db, drop_rows, b, e) < 0)
+			return -1;
+	} while (b->n > 0);
+	return 0;
 }

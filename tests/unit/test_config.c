@@ -50,7 +50,8 @@ default_text_has_every_key(void **state)
 		"database", "[escrow]", "socket", "address", "dir", "user",
 		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
 		"signups_per_hour", "connections", "connections_per_address",
-		"idle", "drain", "mature_hours", "recovery_wait" };
+		"idle", "drain", "mature_hours", "recovery_wait",
+		"closing_wait" };
 	OWN(config_free) struct config c = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;

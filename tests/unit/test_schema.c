@@ -31,7 +31,7 @@ static const char *const account_hashes[] = {
 	"2032416547454f46",
 	"c5249d9e29403876",
 	"46e242c80c449325",
-	"482ff59f9eab669f",
+	"69eb78a81ef0ab85",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",

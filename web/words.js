@@ -93,6 +93,7 @@ const events = {
 	app_passwords_revoked: "All app passwords were revoked",
 	app_password_failed: "A wrong app password was tried",
 	account_closing: "The account is to be deleted",
+	account_renamed: "The account got another name",
 	account_kept: "The account is kept",
 	mail_added: "A mail address was added",
 	mail_removed: "A mail address was removed",

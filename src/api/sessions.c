@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 #include "factor/seckeys.h"
-#include "server/closing.h"
 #include "server/ordered.h"
+#include "server/pastname.h"
 #include "server/settled.h"
 
 #include <sodium.h>
@@ -120,7 +120,7 @@ not_there(struct tx *tx, const struct id *uid, struct err *e)
 	OWN(buf_free) struct buf when = { 0 };
 	int64_t gone_ms;
 
-	if (closing_gone(tx, uid, &gone_ms, e) < 0)
+	if (pastname_ended(tx, uid, &gone_ms, e) < 0)
 		return -1;
 	if (gone_ms == 0)
 		return err_set(

@@ -6,9 +6,9 @@
 #include "api/envelopes.h"
 #include "base/now.h"
 #include "base/version.h"
-#include "server/closing.h"
 #include "server/escrowlink.h"
 #include "server/invite.h"
+#include "server/pastname.h"
 
 #include <string.h>
 
@@ -192,19 +192,6 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 	return server_clock(c, circle->time_ms, e);
 }
 
-/* Mail, and other people's contacts, go by the name that somebody had. */
-static int
-check_gone(struct tx *tx, const char *name, struct err *e)
-{
-	int64_t gone_ms;
-
-	if (closing_name_gone(tx, name, &gone_ms, e) < 0)
-		return -1;
-	return gone_ms == 0
-	    ? 0
-	    : err_set(e, ERR_NAME_TAKEN, "that name was another account's");
-}
-
 int
 signup_finish(struct tx *tx, struct call *c, struct err *e)
 {
@@ -241,7 +228,8 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 	memcpy(a.birth_pin.b, pin.p, DIGEST_BYTES);
 	a.two_factor = jsonio_true(c->in, "no_two_factor") ? TWO_FACTOR_OFF
 							   : TWO_FACTOR_PENDING;
-	if (check_gone(tx, a.name, e) < 0 || account_insert(tx, &a, e) < 0 ||
+	if (pastname_check(tx, a.name, &a.uid, e) < 0 ||
+	    account_insert(tx, &a, e) < 0 ||
 	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
 	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
 	    envelopes_take(tx, &circle, &circle.members[0].device.dev_id,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* daemon_closing.c: aumbryd account delete, keep, free. */
+/* daemon_closing.c: aumbryd account delete, keep, free, rename. */
 #include "aumbryd/daemon_closing.h"
 
 #include "base/now.h"
 #include "base/text.h"
 #include "base/typed.h"
 #include "server/closing.h"
+#include "server/pastname.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -121,7 +122,7 @@ look(struct cmd_line *l, const char *data, struct server *s, struct buf *name,
 }
 
 int
-account_delete(void *line, const void *options, struct err *e)
+daemon_closing_delete(void *line, const void *options, struct err *e)
 {
 	const struct daemon_closing *o = options;
 	OWN(daemon_free) struct server s = { .data_fd = -1 };
@@ -153,7 +154,7 @@ account_delete(void *line, const void *options, struct err *e)
 }
 
 int
-account_keep(void *line, const void *options, struct err *e)
+daemon_closing_keep(void *line, const void *options, struct err *e)
 {
 	const struct daemon_closing *o = options;
 	OWN(daemon_free) struct server s = { .data_fd = -1 };
@@ -171,11 +172,11 @@ account_keep(void *line, const void *options, struct err *e)
 static int
 free_job(struct tx *tx, void *arg, struct err *e)
 {
-	return closing_free_name(tx, arg, e);
+	return pastname_free(tx, arg, e);
 }
 
 int
-account_free(void *line, const void *options, struct err *e)
+daemon_closing_free(void *line, const void *options, struct err *e)
 {
 	const struct cmd_line *l = line;
 	const struct daemon_closing *o = options;
@@ -186,4 +187,45 @@ account_free(void *line, const void *options, struct err *e)
 	    typed_account(bytes_str(l->args[0]), s.config.host, &name, e) < 0)
 		return -1;
 	return db_write(s.db, free_job, (void *)(uintptr_t)buf_text(&name), e);
+}
+
+struct renaming {
+	struct server *s;
+	const struct shown *x;
+	const char *name;
+	int64_t now_ms;
+};
+
+static int
+rename_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct renaming *j = arg;
+	struct request nobody = { .peer = "", .source = "" };
+	struct call c = { .s = j->s, .q = &nobody, .now_ms = j->now_ms };
+	OWN(buf_free) struct buf what = { 0 };
+
+	buf_printf(&what, "%s, before: %s", j->name, j->x->name);
+	return pastname_rename(tx, &j->x->a, j->name, j->now_ms, e) < 0
+	    ? -1
+	    : server_event(tx, &c,
+		  &(struct server_event){
+		      &j->x->a.uid, "account_renamed", NULL, buf_text(&what) },
+		  e);
+}
+
+int
+daemon_closing_rename(void *line, const void *options, struct err *e)
+{
+	struct cmd_line *l = line;
+	const struct daemon_closing *o = options;
+	OWN(daemon_free) struct server s = { .data_fd = -1 };
+	OWN(buf_free) struct buf name = { 0 }, fresh = { 0 };
+	struct shown x = { .found = false };
+	struct renaming j = { .s = &s, .x = &x, .now_ms = now_ms() };
+
+	if (look(l, o->data, &s, &name, &x, e) < 0 ||
+	    typed_account(bytes_str(l->args[1]), s.config.host, &fresh, e) < 0)
+		return -1;
+	j.name = buf_text(&fresh);
+	return db_write(s.db, rename_job, &j, e);
 }

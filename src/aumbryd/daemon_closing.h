@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* daemon_closing.h: the end of an account, by who runs the server. */
+/* daemon_closing.h: accounts that end, and names, by who runs the server. */
 #pragma once
 
 #include "aumbryd/daemon.h"
@@ -10,4 +10,5 @@ struct daemon_closing {
 };
 
 /* Rows of the table; their options are a struct daemon_closing. */
-cmd_fn account_delete, account_keep, account_free;
+cmd_fn daemon_closing_delete, daemon_closing_keep, daemon_closing_free,
+    daemon_closing_rename;

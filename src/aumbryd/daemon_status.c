@@ -29,6 +29,8 @@
 #define LATE_MS (7 * DAY_MS) /* without a backup, or a copy of the server */
 #define CERT_MS (14 * DAY_MS) /* before its end; what renews does so at 30 */
 #define LOW_BYTES (10ULL << 30) /* free on a large disk; a 20th of others */
+/* The largest number stands for no quota. */
+#define BOUNDED " WHERE quota < 9223372036854775807"
 #define LATE_SHOWN 10 /* names; all of them with --json */
 
 struct on_status {
@@ -161,13 +163,11 @@ count_job(struct tx *tx, void *arg, struct err *e)
 	struct count *n = arg;
 	uint64_t *const to[] = { &n->accounts, &n->blobs, &n->bytes,
 		&n->promised, &n->bounded, &n->waiting, &n->untold };
-	/* The largest number stands for no quota. */
 	static const char *const sql[] = { "SELECT COUNT(*) FROM account",
 		"SELECT COUNT(*) FROM blob",
 		"SELECT COALESCE(SUM(bytes), 0) FROM usage",
-		"SELECT COALESCE(SUM(quota), 0) FROM usage"
-		" WHERE quota < 9223372036854775807",
-		"SELECT COUNT(*) FROM usage WHERE quota < 9223372036854775807",
+		"SELECT COALESCE(SUM(quota), 0) FROM usage" BOUNDED,
+		"SELECT COUNT(*) FROM usage" BOUNDED,
 		"SELECT COUNT(*) FROM outbox",
 		"SELECT COUNT(*) FROM escrow_job" };
 

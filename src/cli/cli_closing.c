@@ -3,7 +3,6 @@
 #include "cli/cli_recovery.h"
 
 #include "client/closing.h"
-#include "client/self_devices.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/text.h"
+#include "base/typed.h"
 #include "client/session.h"
 
 #include <string.h>
@@ -111,6 +112,20 @@ unlock(pthread_mutex_t **m)
 	(void)pthread_mutex_unlock(*m);
 }
 
+/* It may have another name since: the next command goes by that. */
+static int
+keep_name(struct self *s, const json_t *answer, struct err *e)
+{
+	const char *name = json_string_value(json_object_get(answer, "name"));
+	OWN(buf_free) struct buf plain = { 0 };
+	struct err ignored = { 0 };
+
+	if (name == NULL || strcmp(name, s->name) == 0 ||
+	    typed_account(bytes_str(name), s->host, &plain, &ignored) < 0)
+		return 0;
+	return local_put(s->local, "name", buf_bytes(&plain), e);
+}
+
 int
 self_session(struct self *s, struct err *e)
 {
@@ -147,7 +162,8 @@ self_session(struct self *s, struct err *e)
 	/* Only of use later: what cannot be kept stops nothing now. */
 	if (known != NULL && home_keep_known(s->dir, known, &ignored) < 0)
 		err_clear(&ignored);
-	return keep_token(s, token, expires_s, e);
+	return keep_name(s, answer, e) < 0 ? -1
+					   : keep_token(s, token, expires_s, e);
 }
 
 int

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "server/escrowlink.h"
 #include "server/escrowpeer.h"
+#include "server/pastname.h"
 
 #include <string.h>
 
@@ -73,60 +74,7 @@ closing_stop(struct tx *tx, struct call *c, const struct id *uid,
 		  &(struct server_event){ uid, "account_kept", dev_id, "" }, e);
 }
 
-static int
-gone_ms(struct tx *tx, int64_t *time_ms, const char *where, const char *kinds,
-    const void *what, struct err *e)
-{
-	OWN(buf_free) struct buf sql = { 0 };
-	uint64_t n;
-
-	buf_printf(&sql, "SELECT time_ms FROM gone WHERE %s = ?", where);
-	int rc = sql_count(tx, e, &n, buf_text(&sql), kinds, what);
-	*time_ms = rc == 0 ? (int64_t)n : 0;
-	return rc;
-}
-
-int
-closing_gone(
-    struct tx *tx, const struct id *uid, int64_t *time_ms, struct err *e)
-{
-	return gone_ms(tx, time_ms, "uid", "i", uid, e);
-}
-
-int
-closing_name_gone(
-    struct tx *tx, const char *name, int64_t *time_ms, struct err *e)
-{
-	return gone_ms(tx, time_ms, "name", "s", name, e);
-}
-
-int
-closing_free_name(struct tx *tx, const char *name, struct err *e)
-{
-	if (sql_run(tx, e, "DELETE FROM gone WHERE name = ?", "s", name) < 0)
-		return -1;
-	return tx_changes(tx) == 1
-	    ? 0
-	    : err_set(e, ERR_NOT_FOUND,
-		  "no account of the name %s was taken away", name);
-}
-
 /* ---- the end ---- */
-
-static const char *const tables[] = { "app_password", "circle_entry",
-	"device_seen", "envelope", "escrow_begun", "escrow_job", "event",
-	"factor", "factor_loss", "fresh_pin", "joining", "login",
-	"mail_address", "outbox", "phone", "recovering", "recovery",
-	"security_key", "session", "trusted_browser", "visit",
-	/* these two at last: by them the next sweep knows what is left */
-	"closing", "account" };
-
-const char *const *
-closing_tables(size_t *n)
-{
-	*n = ARRAY_SIZE(tables);
-	return tables;
-}
 
 struct ending {
 	struct id uid;
@@ -215,14 +163,12 @@ end_rows(struct tx *tx, void *arg, struct err *e)
 	    end_messages(tx, &x->uid, e) < 0 ||
 	    (found &&
 		(account_unthrottle_all(tx, a.name, &a.uid, e) < 0 ||
-		    sql_run(tx, e,
-			"INSERT INTO gone (uid, name, time_ms)"
-			" VALUES (?, ?, ?)",
-			"isn", &a.uid, a.name, x->now_ms) < 0)))
+		    pastname_keep(tx, &a, x->now_ms, e) < 0)))
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+	for (size_t i = 0; i < account_n_tables; i++) {
 		OWN(buf_free) struct buf sql = { 0 };
-		buf_printf(&sql, "DELETE FROM %s WHERE uid = ?", tables[i]);
+		buf_printf(
+		    &sql, "DELETE FROM %s WHERE uid = ?", account_tables[i]);
 		if (sql_run(tx, e, buf_text(&sql), "i", &x->uid) < 0)
 			return -1;
 	}

@@ -4,9 +4,7 @@
  * Whoever ends an account, a device of it or the operator, it goes on as before
  * for [limits] closing_wait, and can be kept. Then the sweep takes away all
  * that the server has of it, blobs and rows, in steps that a crash leaves to
- * the next sweep. What stays is the name with the uid, so that nobody else
- * gets it unless the operator says so: mail and other people's contacts go by
- * the name.
+ * the next sweep. What stays is the name with the uid: pastname.h.
  */
 #pragma once
 
@@ -18,6 +16,7 @@ struct closing {
 	struct id dev_id; /* who asked; zeros: the operator */
 };
 
+/* Does it end? There is none for most. */
 MUST_CHECK int closing_get(
     struct tx *tx, const struct id *uid, struct closing *out, struct err *e);
 
@@ -39,15 +38,3 @@ MUST_CHECK int closing_stop(struct tx *tx, struct call *c, const struct id *uid,
 
 /* Take away what is over. errors: the first that failed; the others went on. */
 MUST_CHECK int closing_sweep(struct server *s, int64_t now_ms, struct err *e);
-
-/* When the account of that uid, or of that name, was taken away; 0: never. */
-MUST_CHECK int closing_gone(
-    struct tx *tx, const struct id *uid, int64_t *time_ms, struct err *e);
-MUST_CHECK int closing_name_gone(
-    struct tx *tx, const char *name, int64_t *time_ms, struct err *e);
-/* Let somebody else have it. errors: not-found. */
-MUST_CHECK int closing_free_name(
-    struct tx *tx, const char *name, struct err *e);
-
-/* The tables that have rows of an account, by their column uid. */
-const char *const *closing_tables(size_t *n);

@@ -114,6 +114,11 @@ static const struct {
 	    "has of it. That happens at the time below, and nobody can undo "
 	    "it then. Until then each of your devices keeps it: aumbry account "
 	    "keep" },
+	{ "account_renamed", "the account has another name",
+	    "Who runs the server gave the account another name, which "
+	    "sign-ins, app-specific passwords and other people's contacts go "
+	    "by "
+	    "from now on." },
 	{ "account_kept", "the account is kept",
 	    "The account is not deleted: that was taken back." },
 	{ "mail_added", "an address was added",

@@ -14,7 +14,9 @@
 struct ready;
 struct server;
 
+/* Nothing is known yet, and so it is not ready. */
 struct ready *ready_new(void);
+/* Nobody asks any more. */
 void ready_free(struct ready **r);
 
 /* errors  server-full, server-busy, and what the database fails with. */

@@ -7,19 +7,6 @@
 
 #include <stdlib.h>
 
-struct server_renewed {
-	struct config config;
-	struct server_renewed *before;
-};
-
-const struct config *
-server_config(const struct server *s)
-{
-	const struct server_renewed *r = atomic_load(&s->renewed);
-
-	return r != NULL ? &r->config : &s->config;
-}
-
 static void
 told(void *arg, const char *section, const char *key, bool now)
 {

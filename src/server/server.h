@@ -17,6 +17,12 @@
 
 #include <stdatomic.h>
 
+/* A configuration in front of the one before: renew.h. */
+struct server_renewed {
+	struct config config;
+	struct server_renewed *before;
+};
+
 /* Read-only once started, but for what locks itself. */
 struct server {
 	struct config config; /* as at the start; else server_config */

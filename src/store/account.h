@@ -19,6 +19,10 @@ const char *account_two_factor_name(enum account_two_factor t);
 /* The scripts that make the tables, oldest first. None changes any more once
  * it is in use: tests/unit/test_schema.c. */
 const char *const *account_schema(size_t *n);
+/* Those that have rows of an account, by their column uid: all that goes with
+ * it. The last two stay until the others are done. */
+extern const char *const account_tables[];
+extern const size_t account_n_tables;
 MUST_CHECK int account_open(struct db *db, struct err *e);
 
 struct account {

@@ -158,9 +158,18 @@ static const char *const schema[] = {
 	"CREATE TABLE closing (uid BLOB PRIMARY KEY, asked_ms INTEGER NOT NULL,"
 	" ends_ms INTEGER NOT NULL, dev_id BLOB NOT NULL,"
 	" entry BLOB NOT NULL);"
-	"CREATE TABLE gone (uid BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-	" time_ms INTEGER NOT NULL);",
+	"CREATE TABLE gone (name TEXT PRIMARY KEY, uid BLOB NOT NULL,"
+	" time_ms INTEGER NOT NULL);"
+	"CREATE INDEX gone_uid ON gone (uid);",
 };
+
+const char *const account_tables[] = { "app_password", "circle_entry",
+	"device_seen", "envelope", "escrow_begun", "escrow_job", "event",
+	"factor", "factor_loss", "fresh_pin", "joining", "login",
+	"mail_address", "outbox", "phone", "recovering", "recovery",
+	"security_key", "session", "trusted_browser", "visit", "closing",
+	"account" };
+const size_t account_n_tables = ARRAY_SIZE(account_tables);
 
 const char *const *
 account_schema(size_t *n)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-status() { aumbryd status --data "$DATA" "$@"; }
+status() { aumbryd status --data "$DATA"; }
 # todo NAME PATTERN [COMMAND…]: status says so, below "to do", and ends with 3.
 todo() {
 	name=$1 pattern=$2
@@ -35,7 +35,7 @@ ok 'and there is still nothing to do' status
 also '- of one account' '^backups +of 1 accounts, 0 of them late$'
 also '- which has a quota' '^quotas +5\.00 GiB; 0 accounts have none$'
 also '- it was copied today' "^copied +$(date -u +%Y-%m-%d)"
-run status --json
+run aumbryd status --data "$DATA" --json
 equal 'a program hears that there is nothing to do' '[]' \
 	"$(json todo "$T/out")"
 says '- and the same as a person' \

@@ -31,7 +31,7 @@ static const char *const account_hashes[] = {
 	"2032416547454f46",
 	"c5249d9e29403876",
 	"46e242c80c449325",
-	"69eb78a81ef0ab85",
+	"5075ae3e8c5067f9",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",
@@ -123,6 +123,60 @@ who_works_beside_a_server_changes_no_table(void **state)
 	assert_int_equal(account_open(beside, &e), 0);
 }
 
+/* What zone_forget takes away, and the one that stays. */
+static const char *const others[] = { "blob", "head", "loose", "usage", "zone",
+	"gone" };
+
+static bool
+is_known(const char *name)
+{
+	for (size_t i = 0; i < account_n_tables; i++)
+		if (strcmp(account_tables[i], name) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(others[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int
+look_job(struct tx *tx, void *arg, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	unsigned *n = arg;
+	int row;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) "
+		"c"
+		" WHERE m.type = 'table' AND c.name = 'uid'",
+		"") < 0)
+		return -1;
+	while ((row = sql_next(s, e)) > 0) {
+		(*n)++;
+		if (!is_known(stmt_got_text(s, 0)))
+			fail_msg("%s has rows of accounts, and no line in "
+				 "account_schema.c",
+			    stmt_got_text(s, 0));
+	}
+	return row;
+}
+
+static void
+every_table_of_accounts_goes_with_them(void **state)
+{
+	OWN(scratch_free) struct scratch dir = scratch_new();
+	OWN(db_free) struct db *db = open_db(&dir, DB_SERVER);
+	struct err e = { 0 };
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(zone_open(db, &e), 0);
+	assert_int_equal(account_open(db, &e), 0);
+	assert_int_equal(db_read(db, look_job, &n, &e), 0);
+	assert_true(n > 20);
+}
+
 int
 main(void)
 {
@@ -130,6 +184,7 @@ main(void)
 		cmocka_unit_test(a_script_is_never_edited),
 		cmocka_unit_test(
 		    what_an_edited_script_added_comes_by_a_later_one),
+		cmocka_unit_test(every_table_of_accounts_goes_with_them),
 		cmocka_unit_test(who_works_beside_a_server_changes_no_table),
 	};
 

@@ -241,11 +241,9 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 	if ((standard && protections_register(tx, c, &a.uid, e) < 0) ||
 	    protections_begun(tx, c, &a.uid, standard, e) < 0)
 		return -1;
-	if (usage_set_quota(tx, &a.uid,
-		server_config(c->s)->default_quota_bytes != 0
-		    ? server_config(c->s)->default_quota_bytes
-		    : USAGE_NO_QUOTA,
-		e) < 0 ||
+	uint64_t quota = server_config(c->s)->default_quota_bytes;
+	if (usage_set_quota(
+		tx, &a.uid, quota != 0 ? quota : USAGE_NO_QUOTA, e) < 0 ||
 	    server_event(tx, c, &made, e) < 0)
 		return -1;
 	buf_printf(&address, "%s@%s", a.name, c->s->config.host);

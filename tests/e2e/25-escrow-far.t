@@ -135,6 +135,9 @@ says 'all is well again' '"ticket"' standard_key
 kill -STOP "$ESCROW"
 standard_key >"$T/first" &
 first=$!
+# Connected, as the kernel has it: remote address, state.
+asked() { grep -q ":$(printf '%04X' "$port") 01 " /proc/net/tcp; }
+until_true 5 asked
 ok 'while a silent one is waited for, others are served' alive
 wait $first
 says 'it is given up' 'does not answer' cat "$T/first"

@@ -139,7 +139,9 @@ count_backups(struct tx *tx, struct count *n, struct err *e)
 		"SELECT a.name, h.received_ms FROM account a"
 		" JOIN zone z ON z.uid = a.uid AND z.category = ?"
 		" JOIN head h ON h.uid = z.uid AND h.zone = z.zone"
-		" AND h.seq = z.seq WHERE a.suspended = 0 ORDER BY a.name",
+		" AND h.seq = z.seq WHERE a.suspended = 0 AND NOT EXISTS"
+		" (SELECT 1 FROM closing c WHERE c.uid = a.uid)"
+		" ORDER BY a.name",
 		"u", (uint64_t)CATEGORY_BACKUP) < 0)
 		return -1;
 	while ((row = sql_next(s, e)) > 0) {

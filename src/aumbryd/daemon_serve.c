@@ -109,8 +109,8 @@ read_config(const struct serve *o, struct config *out, struct err *e)
 
 /*
  * SIGHUP: what was changed counts, where it can, for what comes from now on. A
- * mistake changes nothing. Each part that reads files of its own has its line
- * here.
+ * mistake changes nothing. Certificates are looked at by certs_look, each time
+ * that something happens.
  */
 static void
 reload(const struct serve *o, struct server *s)

@@ -155,6 +155,10 @@ entries_end_removed(struct tx *tx, struct call *c, const struct circle *before,
 		if (!before->members[i].active || circle_active(after, id))
 			continue;
 		if (account_end_sessions(tx, &after->uid, id, e) < 0 ||
+		    sql_run(tx, e,
+			"DELETE FROM backup_state WHERE uid = ?"
+			" AND dev_id = ?",
+			"ii", &after->uid, id) < 0 ||
 		    server_event(tx, c,
 			&(struct server_event){
 			    &after->uid, "device_removed", id, "" },

@@ -19,6 +19,10 @@ put_device(struct stmt *s, const struct call *c, json_t *row)
 	jsonio_put_id(row, "dev_id", &dev_id);
 	jsonio_put_u64(row, "last_seen_ms", stmt_got_u64(s, 1));
 	server_put_address(c, row, stmt_got_text(s, 2));
+	if (stmt_got_u64(s, 4) == 0)
+		return;
+	jsonio_put_u64(row, "backup_last_ms", stmt_got_u64(s, 3));
+	jsonio_put_u64(row, "backup_since_ms", stmt_got_u64(s, 4));
 }
 
 static int
@@ -27,8 +31,11 @@ put_devices(struct tx *tx, struct call *c, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	return sql_ask(tx, e, &s,
-		   "SELECT dev_id, time_ms, address FROM device_seen"
-		   " WHERE uid = ?",
+		   "SELECT d.dev_id, d.time_ms, d.address,"
+		   " COALESCE(b.last_ms, 0), COALESCE(b.since_ms, 0)"
+		   " FROM device_seen d LEFT JOIN backup_state b"
+		   " ON b.uid = d.uid AND b.dev_id = d.dev_id"
+		   " WHERE d.uid = ?",
 		   "i", &c->me->uid) < 0
 	    ? -1
 	    : server_rows(s, c, "devices", put_device, e);

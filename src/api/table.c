@@ -91,6 +91,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/app-passwords", WHO_STEP_UP, SMALL, WRITE(apppass_create) },
 	{ "DELETE", "/v1/app-passwords", WHO_ACCOUNT, 0, WRITE(apppass_revoke_all) },
 	{ "DELETE", "/v1/app-passwords/{}", WHO_ACCOUNT, 0, WRITE(apppass_revoke) },
+	{ "POST", "/v1/backups/state", WHO_SESSION, SMALL, WRITE(backups_state) },
 	{ "POST", "/v1/pins", WHO_SESSION, SMALL, WRITE(freshpins_set) },
 	{ "GET", "/v1/protection", WHO_ACCOUNT, 0, READ(protections_show) },
 	{ "POST", "/v1/protection/escrow", WHO_STEP_UP, SMALL, WRITE_THEN(protections_escrow, protections_escrow_then) },

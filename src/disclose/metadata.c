@@ -17,6 +17,7 @@ const struct metadata_table metadata_tables[] = {
 	    "that only those who asked have" },
 	{ "app_password", "metadata/factors.json",
 	    "mac: a credential; the passwords themselves are not stored" },
+	{ "backup_state", "metadata/devices.json", NULL },
 	{ "blob", "metadata/blobs.csv", NULL },
 	{ "circle_entry", "metadata/circle.bin", NULL },
 	{ "closing", "metadata/requests.json", "entry: as circle.bin" },

@@ -104,6 +104,7 @@ metadata_devices(
 {
 	OWN(jsonio_free) json_t *j = json_object();
 	json_t *devices = json_array(), *entries = NULL, *seen = NULL;
+	json_t *backups = NULL;
 
 	(void)json_object_set_new(j, "devices", devices);
 	for (size_t i = 0; i < h->circle.n_members; i++)
@@ -123,5 +124,11 @@ metadata_devices(
 		"device:h time:t address:s", &seen, e) < 0)
 		return -1;
 	(void)json_object_set_new(j, "last_seen", seen);
+	if (metadata_rows(tx, &h->account.uid,
+		"SELECT dev_id, last_ms, since_ms, told FROM backup_state"
+		" WHERE uid = ? ORDER BY since_ms",
+		"device:h last:t since:t told:n", &backups, e) < 0)
+		return -1;
+	(void)json_object_set_new(j, "backups", backups);
 	return metadata_file(out, "metadata/devices.json", TAKE(j), e);
 }

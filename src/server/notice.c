@@ -4,7 +4,10 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define NOTICE_STEP 100 /* devices told of in one sweep */
 
 static const struct {
 	const char *event, *subject, *says;
@@ -214,4 +217,91 @@ notice_event(struct tx *tx, struct call *c, const struct id *uid,
 	    "aumbry password change\r\n");
 	c->posted = true;
 	return to_all(tx, c, uid, buf_text(&subject), buf_text(&text), e);
+}
+
+/* ---- backups that do not come ---- */
+
+struct late {
+	struct id uid, dev_id;
+	int64_t since_ms;
+	uint64_t told;
+	bool never;
+	char name[LIMIT_NAME_BYTES + 1];
+};
+
+/* The server does not know what a device is called. */
+static int
+tell_late(struct tx *tx, struct call *c, const struct late *l, struct err *e)
+{
+	OWN(buf_free) struct buf subject = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	const char *host = c->s->config.host;
+
+	buf_printf(&subject, "%s@%s: a device has made no backup for %s",
+	    l->name, host, l->told == 0 ? "7 days" : "150 days");
+	buf_printf(&text,
+	    "A device that backs up by itself has not done so since:\r\n\r\n"
+	    "Account: %s@%s\r\nDevice:  %s\r\nSince:   ",
+	    l->name, host, id_short(&l->dev_id).s);
+	text_time(&text, l->since_ms);
+	buf_printf(&text,
+	    "%s\r\n\r\nOn that device, which says why:\r\n\r\n    aumbry "
+	    "backup status\r\n\r\naumbry device list names it, and if it is "
+	    "gone: aumbry device remove. Its backups\r\nstay: nothing is "
+	    "deleted.\r\n",
+	    l->never ? " (it has made none yet)" : "");
+	c->posted = true;
+	return to_all(tx, c, &l->uid, buf_text(&subject), buf_text(&text), e);
+}
+
+/* Whoever was told `told` times, and is silent for longer than `ms`. */
+static int
+next_late(struct tx *tx, struct call *c, uint64_t told, int64_t ms,
+    struct late *out, bool *row, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+
+	if (sql_first(tx, e, &s, row,
+		"SELECT b.uid, b.dev_id, b.since_ms, b.last_ms = 0, a.name"
+		" FROM backup_state b JOIN account a ON a.uid = b.uid"
+		" WHERE b.told = ? AND b.since_ms < ? AND EXISTS (SELECT 1"
+		" FROM mail_address m WHERE m.uid = b.uid AND m.confirmed = 1)"
+		" LIMIT 1",
+		"un", told, c->now_ms - ms) < 0)
+		return -1;
+	if (!*row)
+		return 0;
+	*out = (struct late){ .since_ms = stmt_got_i64(s, 2),
+		.told = told,
+		.never = stmt_got_u64(s, 3) != 0 };
+	stmt_got_copy(s, 0, out->uid.b, ID_BYTES);
+	stmt_got_copy(s, 1, out->dev_id.b, ID_BYTES);
+	(void)snprintf(out->name, sizeof out->name, "%s", stmt_got_text(s, 4));
+	return 0;
+}
+
+int
+notice_late(struct tx *tx, struct call *c, struct err *e)
+{
+	static const int64_t after_ms[] = { NOTICE_LATE_MS, NOTICE_SILENT_MS };
+	struct late l;
+	bool row;
+
+	if (c->s->config.smtp_url[0] == '\0')
+		return 0;
+	for (uint64_t told = 0; told < ARRAY_SIZE(after_ms); told++)
+		for (int n = 0; n < NOTICE_STEP; n++) {
+			if (next_late(tx, c, told, after_ms[told], &l, &row,
+				e) < 0)
+				return -1;
+			if (!row)
+				break;
+			if (tell_late(tx, c, &l, e) < 0 ||
+			    sql_run(tx, e,
+				"UPDATE backup_state SET told = told + 1"
+				" WHERE uid = ? AND dev_id = ?",
+				"ii", &l.uid, &l.dev_id) < 0)
+				return -1;
+		}
+	return 0;
 }

@@ -15,6 +15,15 @@
 #define NOTICE_WAITING \
 	10 /* of one kind, to one address; more are not written */
 
+/* How long a device that backs up by itself may be silent: its account is told
+ * then, and once more. Nothing is ever deleted for it. */
+#define NOTICE_LATE_MS (7 * 24 * 3600 * 1000LL)
+#define NOTICE_SILENT_MS (150 * 24 * 3600 * 1000LL)
+
+/* Mail of devices that are late, to the confirmed addresses of their accounts.
+ */
+MUST_CHECK int notice_late(struct tx *tx, struct call *c, struct err *e);
+
 /* The event as mail to each confirmed address; nothing for what is no news. */
 MUST_CHECK int notice_event(struct tx *tx, struct call *c, const struct id *uid,
     const char *event, const char *detail, struct err *e);

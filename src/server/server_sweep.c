@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "server/closing.h"
 #include "server/escrowlink.h"
+#include "server/notice.h"
 #include "server/once.h"
 #include "server/server.h"
 
@@ -101,6 +102,12 @@ drop_answers(struct tx *tx, void *arg, struct err *e)
 	return once_sweep(tx, *now, e);
 }
 
+static int
+tell_late(struct tx *tx, void *arg, struct err *e)
+{
+	return notice_late(tx, arg, e);
+}
+
 /* What lies in the trash is the first that a full disk does without. */
 static int
 make_room(struct server *s, int64_t at_ms, struct err *e)
@@ -130,7 +137,8 @@ sweep(struct server *s, int64_t at_ms, struct err *e)
 		} while (k.gone == STEP);
 	}
 	if (db_write(s->db, drop_begun, &c, e) < 0 ||
-	    db_write(s->db, drop_answers, &at_ms, e) < 0)
+	    db_write(s->db, drop_answers, &at_ms, e) < 0 ||
+	    db_write(s->db, tell_late, &c, e) < 0)
 		return -1;
 	server_wake(&c);
 	if (closing_sweep(s, at_ms, &later) < 0)

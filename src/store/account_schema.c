@@ -161,6 +161,11 @@ static const char *const schema[] = {
 	"CREATE TABLE gone (name TEXT PRIMARY KEY, uid BLOB NOT NULL,"
 	" time_ms INTEGER NOT NULL);"
 	"CREATE INDEX gone_uid ON gone (uid);",
+	/* told: 0, or how many times its silence was told */
+	"CREATE TABLE backup_state (uid BLOB NOT NULL, dev_id BLOB NOT NULL,"
+	" last_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+	" told INTEGER NOT NULL, PRIMARY KEY (uid, dev_id));"
+	"CREATE INDEX backup_state_since ON backup_state (told, since_ms);",
 };
 
 const char *const account_tables[] = { "app_password", "circle_entry",

@@ -32,6 +32,7 @@ static const char *const account_hashes[] = {
 	"c5249d9e29403876",
 	"46e242c80c449325",
 	"5075ae3e8c5067f9",
+	"04fb3ba313ce0d63",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",

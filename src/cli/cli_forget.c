@@ -117,30 +117,28 @@ struct forgetting {
 	bool by_policy;
 };
 
-static int
-take_policy(struct forgetting *f, struct err *e)
+int
+cli_policy(const struct cli_policy *given, struct retain_policy *out, bool *any,
+    struct err *e)
 {
-	struct retain_policy *p = &f->policy;
-
-	f->by_policy = f->given->within != NULL || f->given->tags.n > 0;
+	*out = (struct retain_policy){ .now_ms = (uint64_t)now_ms(),
+		.tags = given->tags.items,
+		.n_tags = given->tags.n };
+	*any = given->within != NULL || given->tags.n > 0;
 	for (int i = 0; i < RETAIN_COUNTED; i++) {
-		if (f->given->keep[i] == NULL)
+		if (given->keep[i] == NULL)
 			continue;
-		f->by_policy = true;
-		if (text_parse_u64(f->given->keep[i], 0, 1000000, &p->keep[i]) <
+		*any = true;
+		if (text_parse_u64(given->keep[i], 0, 1000000, &out->keep[i]) <
 		    0)
 			return err_set(e, ERR_USAGE,
 			    "--keep-%s is a number, not %s",
-			    retain_name((enum retain_rule)i),
-			    f->given->keep[i]);
+			    retain_name((enum retain_rule)i), given->keep[i]);
 	}
-	if (f->given->within != NULL &&
-	    text_parse_span(f->given->within, &p->within_s) < 0)
+	if (given->within != NULL &&
+	    text_parse_span(given->within, &out->within_s) < 0)
 		return err_set(e, ERR_USAGE,
-		    "--keep-within is a span as 30d, not %s", f->given->within);
-	p->now_ms = (uint64_t)now_ms();
-	p->tags = f->given->tags.items;
-	p->n_tags = f->given->tags.n;
+		    "--keep-within is a span as 30d, not %s", given->within);
 	return 0;
 }
 
@@ -284,7 +282,7 @@ cli_forget(void *line, const void *options, struct err *e)
 	OWN(victims_free) struct victims gone = { 0 };
 	size_t judged = 0;
 
-	if (take_policy(&f, e) < 0)
+	if (cli_policy(&o->policy, &f.policy, &f.by_policy, e) < 0)
 		return -1;
 	bool by_id = cli->line.n_args > 0;
 	if (by_id == f.by_policy ||

@@ -128,19 +128,8 @@ static const struct cmd_option tag_options[] = {
 	{ "remove", CMD_LIST, offsetof(struct cli_tag, remove), "TAG",
 	    "take it off" },
 };
-#define KEEP(rule) offsetof(struct cli_forget, keep[RETAIN_##rule])
 static const struct cmd_option forget_options[] = {
-	{ "keep-last", CMD_TEXT, KEEP(LAST), "N", "the newest N" },
-	{ "keep-hourly", CMD_TEXT, KEEP(HOURLY), "N",
-	    "the newest of each of the last N hours that have one" },
-	{ "keep-daily", CMD_TEXT, KEEP(DAILY), "N", "the same of N days" },
-	{ "keep-weekly", CMD_TEXT, KEEP(WEEKLY), "N", "of N weeks" },
-	{ "keep-monthly", CMD_TEXT, KEEP(MONTHLY), "N", "of N months" },
-	{ "keep-yearly", CMD_TEXT, KEEP(YEARLY), "N", "of N years" },
-	{ "keep-within", CMD_TEXT, offsetof(struct cli_forget, within), "SPAN",
-	    "all that are no older, as 30d" },
-	{ "keep-tag", CMD_LIST, offsetof(struct cli_forget, tags), "TAG",
-	    "all that have this tag" },
+	CLI_POLICY(struct cli_forget, policy),
 	{ "host", CMD_TEXT, offsetof(struct cli_forget, host), "HOST",
 	    "judge only those of this machine" },
 	{ "tag", CMD_TEXT, offsetof(struct cli_forget, tag), "TAG",

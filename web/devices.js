@@ -48,7 +48,8 @@ function deviceRow(d, seen, n, again) {
 		title: name,
 		badge: d.this && badge("This browser", "good"),
 		lines: [`${kinds[d.class] ?? "Device"}, in since ${when(d.added_ms)}`,
-			seen && `Last seen ${ago(seen.last_seen_ms)} ${whence(seen)}`],
+			seen && `Last seen ${ago(seen.last_seen_ms)} ${whence(seen)}`,
+			seen?.backup_since_ms && backups(seen)],
 		actions: d.this ? button("Rename", async () => {
 			if (await rename(d.name))
 				await again();
@@ -59,6 +60,13 @@ function deviceRow(d, seen, n, again) {
 			announce(`${name} is removed.`);
 			await again();
 		}) });
+}
+
+// A device that backs up by itself; after a week without one that is what is said.
+function backups({ backup_last_ms: last, backup_since_ms: since }) {
+	if (Date.now() - since < 7 * 24 * 3600e3)
+		return last ? `Last backup by itself ${ago(last)}` : "Backs up by itself, not yet";
+	return last ? `No backup since ${when(last)}` : `No backup yet, since ${when(since)}`;
 }
 
 const rename = (name) => dialog("Rename this browser", (close) => form({ submit: "Rename",

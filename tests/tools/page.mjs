@@ -415,6 +415,20 @@ await step("which is a device like others", async () => {
 	must(/Browser one/.test(run("aumbry", ...aumbry("cli", "device", "list"))), "not listed");
 	await one.getByText(/^Last seen .* near Lisbon, Portugal \(127\.0\.0\.1\)$/).first().waitFor();
 });
+await step("says when it backed up by itself, and since when not", async () => {
+	const says = async (days, last, words) => {
+		sql(`INSERT OR REPLACE INTO backup_state SELECT uid, dev_id, ${last}, ${Date.now()}
+			- ${days} * 86400000, 0 FROM device_seen WHERE dev_id = (SELECT dev_id FROM session
+			WHERE class = 1 ORDER BY opened_ms DESC LIMIT 1)`);
+		await go(one, "#/log", "Activity");
+		await go(one, "#/devices", "Devices");
+		await one.getByText(words).first().waitFor();
+	};
+	await says(0, Date.now() - 7200e3, "Last backup by itself 2 hours ago");
+	await says(8, Date.now() - 8 * 86400e3, /^No backup since \d/);
+	await says(9, 0, /^No backup yet, since \d/);
+	sql("DELETE FROM backup_state");
+});
 await step("a request can be refused", async () => {
 	const cli = beside("no", "signin", process.env.URL, "ana", "--device-name", "stranger");
 	await one.getByText("A computer asks to join.").waitFor();

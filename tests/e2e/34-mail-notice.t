@@ -147,6 +147,29 @@ come 'it comes when there is one again' 'app-specific' 1
 equal 'and waits no more' 0 "$(sqlite3 -batch "$DATA/aumbryd.db" \
 	'SELECT COUNT(*) FROM outbox')"
 
+# A device that backs up by itself is silent; time is moved in the table.
+silent() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' "INSERT OR REPLACE
+		INTO backup_state SELECT uid, dev_id, $2 * last,
+		last, $1 FROM (SELECT uid, dev_id, (strftime('%s') -
+		86400 * $3) * 1000 AS last FROM device_seen LIMIT 1)"
+	stop_server
+	start_server
+}
+told() { sqlite3 -batch "$DATA/aumbryd.db" 'SELECT told FROM backup_state'; }
+silent 0 1 6
+equal 'six days of silence are no news' 0 "$(told)"
+silent 0 1 8
+come 'eight are a mail' 'no backup for 7' 1
+show 'no backup for 7' >"$T/late"
+says 'with the device' '^Device:  [0-9a-f]{8}$' cat "$T/late"
+says 'and since when' '^Since:   20[0-9-]+T[0-9:]+Z$' cat "$T/late"
+silent 1 1 149
+equal 'one, and no more for long' 1 "$(told)"
+silent 1 0 151
+come 'but once again' 'no backup for 150' 1
+equal 'and never again' 2 "$(told)"
+
 ok 'the address is removed' at ana mail remove ana@localhost
 come 'which it is told last' 'address was removed' 1
 ok 'after that' at ana app-password revoke --all

@@ -27,6 +27,7 @@ may_use() {
 	profile) echo 'base wire' ;;
 	# Stands on a feature: it restores what that one stored.
 	export) echo 'base wire vault link files content backup' ;;
+	schedule) echo 'base wire' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -36,7 +37,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup profile export cmd' ;;
+	cli) echo 'base wire vault link client join files content backup profile export schedule cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;
@@ -52,7 +53,7 @@ at_home() {
 		    src/server/gateway*.c src/server/shown.c' ;;
 	p11-kit/*) homes='src/escrow/token.c' ;;
 	microhttpd.h | gnutls/*) homes='src/http/http*.[ch]' ;;
-	systemd/*) homes='src/cli/desktop.c' ;;
+	systemd/*) homes='src/cli/desktop.c src/schedule/conditions.c' ;;
 	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido_in.h src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;

@@ -69,6 +69,7 @@ dbus                       # a desktop session
 dconf-cli                  # and its settings
 cron                       # jobs of a person
 fontconfig                 # lists fonts
+systemd                    # starts backups by themselves
 libnet-dbus-perl           # and who shows its notifications
 faketime                   # moves the clock
 sqlite3                    # looks into databases

@@ -96,6 +96,8 @@ X(ERR_SNAPSHOT_DAMAGED, "snapshot-damaged", 422, 6, "A snapshot needs content th
 X(ERR_STATE_DAMAGED, "state-damaged", 500, 6, "Aumbry's own files on this machine are damaged.", "Run: aumbry signin URL NAME   into a new --home.") \
 X(ERR_IO, "io-error", 500, 1, "A file could not be read or written.", "The message says which and why.") \
 X(ERR_STOPPED, "stopped", 503, 1, "A person or the system ended it before it was done.", "Run the command again: it continues where it stopped.") \
+X(ERR_NO_TIMER, "no-timer", 500, 3, "Nothing on this machine starts backups by themselves.", "Let cron start them, every 15 minutes: aumbry backup run") \
+X(ERR_BACKUP_LATE, "backup-late", 500, 1, "No backup has succeeded for 7 days.", "Run: aumbry backup status   It says why, and what helps.") \
 X(ERR_REPO_EXISTS, "repository-exists", 409, 1, "There is something else where the repository would be made.", "Name an empty folder.") \
 /* protection and recovery */ \
 X(ERR_PROTECTION_BLOCKED, "protection-blocked", 403, 4, "That protection level cannot be had now.", "The message says why, and what to do first.") \

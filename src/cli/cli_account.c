@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_account.c: signup, signout, step-up, password, log. */
 #include "cli/cli.h"
+#include "cli/cli_schedule.h"
 
 #include "client/adopt.h"
 #include "client/self_password.h"
@@ -199,9 +200,11 @@ signout(void *line, const void *options, struct err *e)
 		    "keys.");
 	}
 	/* Nothing is told to the server: that could make the account yet. */
-	return !self_founding(dir) && leave(cli, dir, e) < 0
-	    ? -1
-	    : home_erase(dir, e);
+	if ((!self_founding(dir) && leave(cli, dir, e) < 0) ||
+	    home_erase(dir, e) < 0)
+		return -1;
+	cli_schedule_left(cli);
+	return 0;
 }
 
 static const struct cmd_option signout_options[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_backup.c: aumbry backup. */
+#include "cli/cli_backup.h"
 #include "cli/cli_show.h"
 
 #include "backup/backup.h"
@@ -223,12 +224,6 @@ avoid_repo(const struct cli *cli, struct backup_options *o)
 	o->repo_ino = st.st_ino;
 }
 
-struct backing_up {
-	struct cmd_list tags, excludes, exclude_files, secrets;
-	bool one_file_system, dry_run, verify, new_repo, no_profile, explain;
-	const char *to;
-};
-
 static int
 one_standard_input(
     const struct cli *cli, const struct backing_up *g, struct err *e)
@@ -304,16 +299,24 @@ choose_roots(struct cli *cli, const struct backing_up *g,
 	return 0;
 }
 
-static int
-back_up(void *line, const void *options, struct err *e)
+int
+cli_backup_open(struct cli *cli, struct cli_repo *r, struct err *e)
 {
-	struct cli *cli = line;
-	const struct backing_up *g = options;
+	return (cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
+		cli_repo(cli, r, e) < 0 || may_write(r, e) < 0 ||
+		two_factor_gate(r->self, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+cli_back_up(struct cli *cli, const struct backing_up *g,
+    struct backup_result *result, struct err *e)
+{
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(fd_close) int lock = -1;
 	struct backup_options o = as_given(cli, g);
 	struct cli_show show = { 0 };
-	struct backup_result result;
 	char host[256] = "";
 	OWN(free_list) struct cmd_list roots = { 0 };
 
@@ -330,9 +333,7 @@ back_up(void *line, const void *options, struct err *e)
 	bool none =
 	    cli->repo != NULL && o.dry_run && !depot_local_there(cli->repo);
 	if (!none &&
-	    ((cli->repo != NULL && cli_make_repo(cli, e) < 0) ||
-		cli_repo(cli, &r, e) < 0 || may_write(&r, e) < 0 ||
-		two_factor_gate(r.self, e) < 0 ||
+	    (cli_backup_open(cli, &r, e) < 0 ||
 		homedir_lock(r.dir, "backup", &lock, e) < 0))
 		return -1;
 	(void)gethostname(host, sizeof host - 1);
@@ -348,7 +349,7 @@ back_up(void *line, const void *options, struct err *e)
 		o.count_after_s =
 		    show.terminal ? 1 : CLI_SHOW_PIPE_NS / 2000000000LL;
 	stop_order_begin();
-	int rc = backup_run(r.repo, &o, &result, e);
+	int rc = backup_run(r.repo, &o, result, e);
 	stop_order_end();
 	cli_show_erase(&show);
 	if (rc < 0)
@@ -357,12 +358,20 @@ back_up(void *line, const void *options, struct err *e)
 	struct err ignored;
 	if (r.self != NULL && !o.dry_run)
 		(void)!self_note_seen(r.self, true, &ignored);
-	print_done(cli, &result);
-	backup_status(cli, &r, &result);
+	print_done(cli, result);
+	backup_status(cli, &r, result);
 	return 0;
 }
 
-static const struct cmd_option backup_options[] = {
+int
+cli_backup_once(void *line, const void *options, struct err *e)
+{
+	struct backup_result result;
+
+	return cli_back_up(line, options, &result, e);
+}
+
+const struct cmd_option cli_backup_options[] = {
 	{ "exclude", CMD_LIST, offsetof(struct backing_up, excludes), "PATTERN",
 	    "leave out what this matches, as in .gitignore" },
 	{ "exclude-from", CMD_LIST, offsetof(struct backing_up, exclude_files),
@@ -389,15 +398,4 @@ static const struct cmd_option backup_options[] = {
 	    "read everything and store nothing" },
 	{ "verify", CMD_FLAG, offsetof(struct backing_up, verify), NULL,
 	    "read files again even if they look unchanged" },
-};
-
-const struct cmd cli_backup[] = {
-	{ "backup", "[PATH…]",
-	    "back up files: your home and a device profile, without PATH",
-	    back_up, CMD_OPTIONS(backup_options, struct backing_up),
-	    "Examples:\n"
-	    "  aumbry backup\n"
-	    "  aumbry backup ~/Photos ~/Documents --exclude '*.tmp'\n"
-	    "  aumbry backup --to /mnt/disk/backup --tag before-travel" },
-	{ 0 },
 };

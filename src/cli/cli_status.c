@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_status.c: aumbry status. */
 #include "cli/cli.h"
+#include "cli/cli_schedule.h"
 
 #include "backup/snapshot.h"
 #include "base/now.h"
@@ -142,6 +143,32 @@ look_at(struct status *t, const struct self_device *d, struct err *e)
 	return 0;
 }
 
+/* A device that should back up by itself, and has not for a week. */
+static void
+look_at_backup(struct status *t, const struct self_device *d)
+{
+	uint64_t now = (uint64_t)now_ms(), since;
+	struct err ignored;
+	struct id id;
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(t->account, "devices"), i, v)
+	{
+		char text[200];
+		if (jsonio_id(v, "dev_id", &id, &ignored) < 0 ||
+		    !id_equal(&id, &d->dev_id) ||
+		    jsonio_u64(v, "backup_since_ms", &since, &ignored) < 0 ||
+		    now < since || now - since < DUE_LATE_MS)
+			continue;
+		(void)snprintf(text, sizeof text,
+		    "%s has made no backup by itself for %" PRIu64
+		    " days; there, run: aumbry backup status",
+		    d->name, (uint64_t)((now - since) / DAY_MS));
+		alert(t, err_name(ERR_BACKUP_LATE), text);
+	}
+}
+
 /* Has the escrow's journal lost what was seen of it? */
 static int
 look_at_escrow(struct status *t, struct err *e)
@@ -212,10 +239,13 @@ look_around(struct status *t, struct err *e)
 	for (size_t i = 0; i < t->n_devices; i++) {
 		const struct self_device *d = &t->devices[i];
 		/* A key in a drawer says nothing, and is not missed. */
-		if (d->active && !d->self && d->class != CLASS_SECURITY_KEY &&
-		    look_at(t, d, e) < 0)
+		if (!d->active || d->self || d->class == CLASS_SECURITY_KEY)
+			continue;
+		if (look_at(t, d, e) < 0)
 			return -1;
+		look_at_backup(t, d);
 	}
+	cli_schedule_alerts(t->cli, t->alerts, &t->worst);
 	return 0;
 }
 

@@ -254,10 +254,10 @@ tell_late(struct tx *tx, struct call *c, const struct late *l, struct err *e)
 	return to_all(tx, c, &l->uid, buf_text(&subject), buf_text(&text), e);
 }
 
-/* Whoever was told `told` times, and is silent for longer than `ms`. */
+/* Whoever was told `told` times, and is silent since before that. */
 static int
-next_late(struct tx *tx, struct call *c, uint64_t told, int64_t ms,
-    struct late *out, bool *row, struct err *e)
+next_late(struct tx *tx, int64_t before_ms, uint64_t told, struct late *out,
+    bool *row, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 
@@ -267,7 +267,7 @@ next_late(struct tx *tx, struct call *c, uint64_t told, int64_t ms,
 		" WHERE b.told = ? AND b.since_ms < ? AND EXISTS (SELECT 1"
 		" FROM mail_address m WHERE m.uid = b.uid AND m.confirmed = 1)"
 		" LIMIT 1",
-		"un", told, c->now_ms - ms) < 0)
+		"un", told, before_ms) < 0)
 		return -1;
 	if (!*row)
 		return 0;
@@ -291,8 +291,8 @@ notice_late(struct tx *tx, struct call *c, struct err *e)
 		return 0;
 	for (uint64_t told = 0; told < ARRAY_SIZE(after_ms); told++)
 		for (int n = 0; n < NOTICE_STEP; n++) {
-			if (next_late(tx, c, told, after_ms[told], &l, &row,
-				e) < 0)
+			if (next_late(tx, c->now_ms - after_ms[told], told, &l,
+				&row, e) < 0)
 				return -1;
 			if (!row)
 				break;

@@ -168,9 +168,9 @@ static const char *const schema[] = {
 	"CREATE INDEX backup_state_since ON backup_state (told, since_ms);",
 };
 
-const char *const account_tables[] = { "app_password", "circle_entry",
-	"device_seen", "envelope", "escrow_begun", "escrow_job", "event",
-	"factor", "factor_loss", "fresh_pin", "joining", "login",
+const char *const account_tables[] = { "app_password", "backup_state",
+	"circle_entry", "device_seen", "envelope", "escrow_begun", "escrow_job",
+	"event", "factor", "factor_loss", "fresh_pin", "joining", "login",
 	"mail_address", "outbox", "phone", "recovering", "recovery",
 	"security_key", "session", "trusted_browser", "visit", "closing",
 	"account" };

@@ -255,11 +255,9 @@ cli_backup_enable(void *line, const void *options, struct err *e)
 	OWN(mem_free) char *home = cli_home(cli);
 	OWN(plan_free) struct plan p;
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
-	OWN(plan_state_free) struct plan_state s;
 	struct err ignored;
 
 	plan_init(&p);
-	plan_state_init(&s);
 	if (o->to != NULL || cli->repo != NULL) {
 		OWN(mem_free)
 		char *to = absolute(o->to != NULL ? o->to : cli->repo);
@@ -270,7 +268,7 @@ cli_backup_enable(void *line, const void *options, struct err *e)
 	if (take_options(cli, o, &p, e) < 0 || keep_tag(home, &p, e) < 0 ||
 	    try_it(cli, home, &p, &r, e) < 0 || plan_write(home, &p, e) < 0)
 		return -1;
-	plan_state_free(&s);
+	OWN(plan_state_free) struct plan_state s;
 	plan_state_read(home, p.name, &s);
 	if (r.self != NULL)
 		(void)!cli_schedule_tell(r.self, true, s.done_ms, &ignored);

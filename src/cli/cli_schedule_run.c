@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "base/stop.h"
 #include "cli/desktop.h"
 #include "schedule/conditions.h"
 
@@ -32,6 +33,7 @@ struct running {
 	struct conditions now;
 	bool all; /* --now */
 	struct err worst; /* of the plans that failed; code 0: none */
+	int status; /* of one that was done in part, or 0 */
 };
 
 /* ---- one backup ---- */
@@ -114,6 +116,23 @@ tell(struct cli *cli, const struct plan *p, const struct plan_state *s)
 		(void)!cli_schedule_tell(self, true, s->done_ms, &ignored);
 }
 
+/* Another backup goes on: that was no try. */
+static void
+beside(struct plan_state *s, uint64_t tried_ms)
+{
+	s->tried_ms = tried_ms;
+	s->failures--;
+	plan_set(&s->waits, WAITS_OTHER);
+	note_error(s, &(struct err){ .code = ERR_NONE });
+}
+
+static bool
+full(enum err_code code)
+{
+	return code == ERR_QUOTA_EXCEEDED || code == ERR_SERVER_FULL ||
+	    code == ERR_DISK_FULL_HERE;
+}
+
 /* errors: those of the backup, noted in s; those of writing it down. */
 static int
 back_up(struct running *r, const struct plan *p, struct plan_state *s,
@@ -130,22 +149,28 @@ back_up(struct running *r, const struct plan *p, struct plan_state *s,
 	note_error(s, &(struct err){ .code = ERR_STOPPED, .msg = "cut off" });
 	if (plan_state_write(r->home, p->name, s, e) < 0)
 		return -1;
-	if (cli_back_up(&t.cli, &t.g, &result, e) == 0) {
+	int rc = cli_back_up(&t.cli, &t.g, &result, e);
+	struct err why = *e, ignored;
+	if (rc == 0)
 		succeeded(s, began, &result);
-		cli_schedule_keep(&t.cli, p, s);
+	else if (why.code == ERR_HOME_BUSY)
+		beside(s, before);
+	else
+		note_error(s, &why);
+	if (plan_state_write(r->home, p->name, s, rc == 0 ? e : &ignored) < 0)
+		return -1;
+	if (rc == 0)
 		tell(&t.cli, p, s);
-		return plan_state_write(r->home, p->name, s, e);
-	}
-	struct err ignored, why = *e;
-	if (why.code == ERR_HOME_BUSY) {
-		s->tried_ms = before;
-		s->failures--;
-		plan_set(&s->waits, WAITS_OTHER);
-		why = (struct err){ .code = ERR_NONE };
-	}
-	note_error(s, &why);
-	(void)!plan_state_write(r->home, p->name, s, &ignored);
-	return -1;
+	/* What is full may have room again by that, if not tonight. */
+	if (rc < 0 && !full(why.code))
+		return -1;
+	cli_schedule_keep(&t.cli, p, s);
+	r->status = t.cli.line.status != 0 ? t.cli.line.status : r->status;
+	return plan_state_write(r->home, p->name, s, rc == 0 ? e : &ignored) <
+		    0 ||
+		rc < 0
+	    ? -1
+	    : 0;
 }
 
 /* ---- whether, and when ---- */
@@ -292,8 +317,9 @@ cli_backup_run(void *line, const void *options, struct err *e)
 		return -1;
 	note_look(home);
 	conditions_look(&r.now);
-	for (size_t i = 0; i < all.n; i++)
+	for (size_t i = 0; i < all.n && !stop_order_asked(); i++)
 		run_plan(&r, &all.list[i]);
+	cli->line.status = r.status;
 	if (r.worst.code == ERR_NONE)
 		return 0;
 	*e = r.worst;

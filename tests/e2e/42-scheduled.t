@@ -89,6 +89,8 @@ refused 'beside another run it leaves' 1 home-busy \
 	held 'backup run.lock' me backup run --now
 ok 'with neither it runs' me backup run --now
 
+ok 'another device comes in' pair home bea ana
+
 # ---- what goes wrong at night ----
 
 aumbryd account quota ana 1M --data "$DATA" >"$T/quota" 2>&1
@@ -124,7 +126,6 @@ start_server
 SPAN=+8d
 refused 'also of the account' 1 backup-late me status
 also 'with an alert' '^! no backup to the account has succeeded since 20'
-pair home bea ana
 says 'another device hears of it' \
 	'^! .* has made no backup by itself for [78] days' at bea status
 ok 'a run that succeeds' me backup run --now
@@ -168,8 +169,15 @@ ok 'three nights are missed' me backup run
 ok 'and caught up' me backup run
 equal 'once' 4 "$(runs)"
 equal 'and the disk is pruned' true "$([ "$(state pruned_ms)" -gt 0 ] && echo true)"
-mv "$T/u/disk" "$T/u/away"
+# Pulled out while it is written to: what is there stays, and it is tried again.
 SPAN=+10d
+echo ten | write "$HOME/files/ten"
+refused 'a disk that fails in the middle' 1 io-error \
+	$AS env "FAKETIME=$SPAN" "LD_PRELOAD=$PRELOAD" strace -f -qq \
+	-o /dev/null -e trace=fdatasync -e inject=fdatasync:error=EIO:when=8+ \
+	"$T/bin/aumbry" --home "$HOME/home" backup run
+equal 'is a failure' '1 io-error' "$(state failures) $(state code)"
+mv "$T/u/disk" "$T/u/away"
 ok 'a disk that is away is no error' me backup run
 also 'it is waited for' "^The backup to $DISK waits for its disk\.$"
 says 'which the status says' 'it waits for its disk' me backup status
@@ -179,6 +187,7 @@ mv "$T/u/away" "$T/u/disk"
 before=$(state done_ms)
 ok 'when it is there' me backup run
 ok 'it is backed up to' test "$(state done_ms)" -gt "$before"
+says 'and whole' ': 0 damages$' disk check
 SPAN=+400d
 ok 'under a clock that is a year ahead' me backup run
 SPAN=+11d
@@ -250,8 +259,8 @@ equal 'two are enabled' 2 "$(me --json backup status 2>/dev/null |
 	grep -c '"to"')"
 ok 'the disk is not any more' me backup disable --to "$DISK"
 refused 'only once' 1 not-found me backup disable --to "$DISK"
-ok 'who leaves' at bea device list
-ok 'the account' me signout --erase
+ok 'who leaves the account' me signout --erase
 also 'switches it off' '^Backups by themselves are off here\.$'
+equal 'and the server forgets it' '' "$(knows told)"
 ok 'and no run complains' me backup run
 finish

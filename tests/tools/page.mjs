@@ -420,7 +420,7 @@ await step("says when it backed up by itself, and since when not", async () => {
 		sql(`INSERT OR REPLACE INTO backup_state SELECT uid, dev_id, ${last}, ${Date.now()}
 			- ${days} * 86400000, 0 FROM device_seen WHERE dev_id = (SELECT dev_id FROM session
 			WHERE class = 1 ORDER BY opened_ms DESC LIMIT 1)`);
-		await go(one, "#/log", "Activity");
+		await go(one, "#/security", "Security");
 		await go(one, "#/devices", "Devices");
 		await one.getByText(words).first().waitFor();
 	};

@@ -49,7 +49,7 @@ static const struct cmd_set sets[] = {
 	    cli_protection },
 	{ RECOVERY, "recovery", "ways back in without a device", cli_recovery },
 	{ RECOVERY, "recover", NULL, cli_recover },
-	{ BACKUP, "backup", NULL, cli_backup },
+	{ BACKUP, "backup", "back up files, by hand or by itself", cli_backup },
 	{ BACKUP, "snapshot", "the backups there are", cli_snapshot },
 	{ BACKUP, "restore", NULL, cli_restore },
 	{ BACKUP, "ls", NULL, cli_ls },

@@ -365,8 +365,8 @@ cli_schedule_left(const struct cli *cli)
 
 const struct cmd_option cli_enable_options[] = {
 	{ "to", CMD_TEXT, offsetof(struct cli_enable, to), "DIR",
-	    "into a repository in this folder, as on a disk; else the "
-	    "account" },
+	    "into a repository in this folder, made if it is none yet, "
+	    "instead of the account" },
 	{ "at", CMD_TEXT, offsetof(struct cli_enable, at), "HH:MM",
 	    "when, by local time; 02:00 unless given" },
 	{ "on-battery", CMD_FLAG, offsetof(struct cli_enable, on_battery), NULL,
@@ -384,7 +384,7 @@ const struct cmd_option cli_enable_options[] = {
 	    "store what this matches with the keychain's key, which no escrow "
 	    "ever has" },
 	{ "tag", CMD_LIST, offsetof(struct cli_enable, tags), "TAG",
-	    "mark its snapshots with a word to find them by" },
+	    "mark the snapshot with a word to find it by" },
 	CLI_POLICY(struct cli_enable, policy),
 };
 

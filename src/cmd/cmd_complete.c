@@ -108,19 +108,6 @@ bash_choice(const struct cmd_option *o, FILE *to)
 	(void)fputs(" ;;\n", to);
 }
 
-/* What may come behind these words: a verb's next word, then options. */
-static void
-bash_row(const struct cmd_program *p, const struct cmd *c, FILE *to)
-{
-	(void)fprintf(to, "\t'%s'|'%s '*) words='", c->name, c->name);
-	for (size_t i = 0; i < c->n_options; i++)
-		(void)fprintf(to, "--%s ", c->options[i].name);
-	for (size_t i = 0; i < p->n_globals; i++)
-		(void)fprintf(to, "--%s ", p->globals[i].name);
-	(void)fprintf(
-	    to, "--help'%s ;;\n", names_files(c->operands) ? " files=1" : "");
-}
-
 typedef void next_fn(const char *word, size_t n, const char *about, FILE *to);
 
 /* Each word that may stand behind `before`, n bytes of it, once. */
@@ -147,6 +134,24 @@ each_next(const struct cmd_set *set, const char *before, size_t n, next_fn *fn,
 	}
 }
 
+/* A command that is its set's name alone, beside others that begin so. */
+static const struct cmd *
+bare_row(const struct cmd_set *set)
+{
+	for (const struct cmd *c = set->rows; c->name != NULL; c++)
+		if (c->about != NULL && strcmp(c->name, set->name) == 0)
+			return c;
+	return NULL;
+}
+
+/* Is it a row's own place, rather than one that its set's beginning takes? The
+ * bare one comes last, as it would match what belongs to others. */
+static bool
+stands_alone(const struct cmd_set *set, const struct cmd *c)
+{
+	return set->rows[1].name == NULL || strcmp(c->name, set->name) != 0;
+}
+
 typedef void beginning_fn(
     const struct cmd_set *set, const char *words, size_t n, FILE *to);
 
@@ -168,7 +173,7 @@ each_beginning(const struct cmd_set *set, beginning_fn *fn, FILE *to)
 		last = c->name;
 		last_n = n;
 	}
-	if (set->rows[1].name != NULL)
+	if (set->rows[1].name != NULL && bare_row(set) == NULL)
 		fn(set, set->name, strlen(set->name), to);
 }
 
@@ -179,12 +184,38 @@ bash_next(const char *word, size_t n, const char *about, FILE *to)
 	(void)fprintf(to, "%.*s ", (int)n, word);
 }
 
+/* What may come behind these words: a verb's next word, then options. */
+static void
+bash_row(const struct cmd_program *p, const struct cmd_set *set,
+    const struct cmd *c, FILE *to)
+{
+	(void)fprintf(to, "\t'%s'|'%s '*) words='", c->name, c->name);
+	each_next(set, c->name, strlen(c->name), bash_next, to);
+	for (size_t i = 0; i < c->n_options; i++)
+		(void)fprintf(to, "--%s ", c->options[i].name);
+	for (size_t i = 0; i < p->n_globals; i++)
+		(void)fprintf(to, "--%s ", p->globals[i].name);
+	(void)fprintf(
+	    to, "--help'%s ;;\n", names_files(c->operands) ? " files=1" : "");
+}
+
 static void
 bash_beginning(const struct cmd_set *set, const char *words, size_t n, FILE *to)
 {
 	(void)fprintf(to, "\t'%.*s') words='", (int)n, words);
 	each_next(set, words, n, bash_next, to);
 	(void)fputs("' ;;\n", to);
+}
+
+static void
+bash_set(const struct cmd_program *p, const struct cmd_set *set, FILE *to)
+{
+	each_beginning(set, bash_beginning, to);
+	for (const struct cmd *c = set->rows; c->name != NULL; c++)
+		if (stands_alone(set, c))
+			bash_row(p, set, c, to);
+	if (set->rows[1].name != NULL && bare_row(set) != NULL)
+		bash_row(p, set, bare_row(set), to);
 }
 
 static void
@@ -214,14 +245,8 @@ bash(const struct cmd_program *p, FILE *to)
 	for (size_t i = 0; i < p->n_globals; i++)
 		(void)fprintf(to, "--%s ", p->globals[i].name);
 	(void)fputs("--help --version' ;;\n", to);
-	for (size_t i = 0; i < p->n_sets; i++) {
-		each_beginning(&p->sets[i], bash_beginning, to);
-		for (const struct cmd *c = p->sets[i].rows; c->name != NULL;
-		     c++)
-			if (strcmp(c->name, p->sets[i].name) != 0 ||
-			    p->sets[i].rows[1].name == NULL)
-				bash_row(p, c, to);
-	}
+	for (size_t i = 0; i < p->n_sets; i++)
+		bash_set(p, &p->sets[i], to);
 	(void)fprintf(to,
 	    "\tesac ;;\n\tesac\n"
 	    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\"\n"
@@ -281,22 +306,28 @@ zsh_beginning(const struct cmd_set *set, const char *words, size_t n, FILE *to)
 }
 
 static void
+zsh_row(const struct cmd_program *p, const struct cmd_set *set,
+    const struct cmd *c, FILE *to)
+{
+	(void)fprintf(to, "\t('%s'|'%s '*) list=(", c->name, c->name);
+	each_next(set, c->name, strlen(c->name), zsh_next, to);
+	for (size_t i = 0; i < c->n_options; i++)
+		zsh_option(&c->options[i], to);
+	for (size_t i = 0; i < p->n_globals; i++)
+		zsh_option(&p->globals[i], to);
+	(void)fprintf(
+	    to, ")%s ;;\n", names_files(c->operands) ? " files=1" : "");
+}
+
+static void
 zsh_set(const struct cmd_program *p, const struct cmd_set *set, FILE *to)
 {
-	bool several = set->rows[1].name != NULL;
-
-	for (const struct cmd *c = set->rows; c->name != NULL; c++) {
-		if (several && strcmp(c->name, set->name) == 0)
-			continue;
-		(void)fprintf(to, "\t('%s'|'%s '*) list=(", c->name, c->name);
-		for (size_t i = 0; i < c->n_options; i++)
-			zsh_option(&c->options[i], to);
-		for (size_t i = 0; i < p->n_globals; i++)
-			zsh_option(&p->globals[i], to);
-		(void)fprintf(
-		    to, ")%s ;;\n", names_files(c->operands) ? " files=1" : "");
-	}
+	for (const struct cmd *c = set->rows; c->name != NULL; c++)
+		if (stands_alone(set, c))
+			zsh_row(p, set, c, to);
 	each_beginning(set, zsh_beginning, to);
+	if (set->rows[1].name != NULL && bare_row(set) != NULL)
+		zsh_row(p, set, bare_row(set), to);
 }
 
 static void

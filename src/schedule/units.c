@@ -178,7 +178,8 @@ units_service(
 		put_word(out, u->home);
 	}
 	buf_put_str(out,
-	    " backup run\nSuccessExitStatus=3\nNice=10\nIOSchedulingPriority=7\n"
+	    " backup "
+	    "run\nSuccessExitStatus=3\nNice=10\nIOSchedulingPriority=7\n"
 	    "TimeoutStopSec=5min\nLimitCORE=0\n");
 	if (mounts->n == 0)
 		return;

@@ -19,8 +19,8 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown -R 65534:65534 "$HOME"
 	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 fi
-SECRET=$HOME/secret
-UNITS=$HOME/.config/systemd/user
+# shellcheck disable=SC2034 # account.sh and tap.sh read them
+SECRET=$HOME/secret SERVE=''
 PRELOAD=$(faketime -f +0 printenv LD_PRELOAD)
 
 # In the home of that user, at another time: FAKETIME, as faketime has it.
@@ -34,7 +34,7 @@ me() { at home "$@"; }
 write() { $AS sh -c 'cat >"$1"' sh "$1"; }
 field() { me --json backup status 2>/dev/null | head -n 1 >"$T/line"
 	json "$1" "$T/line"; }
-snapshots() { me --json snapshot list "$@" 2>/dev/null | grep -c '"id"'; }
+snapshots() { me --json snapshot list 2>/dev/null | grep -c '"id"'; }
 chmod 644 "$PW"
 echo one | write "$HOME/files/one"
 
@@ -120,7 +120,8 @@ SPAN=+8d
 refused 'and on' 5 server-unreachable me backup run
 also 'after 7 days it is said aloud' '^\(backup-late\)$'
 refused 'and by the status' 1 backup-late me backup status
-SPAN='' SERVE=''
+SPAN=''
+serve_at +0
 serve_at +8d
 start_server
 SPAN=+8d
@@ -133,7 +134,8 @@ ok 'ends that' me status
 ok 'for the other device, too' at bea status
 lacks 'which says no more' 'has made no backup'
 stop_server
-SPAN='' SERVE=''
+SPAN=''
+serve_at +0
 start_server
 ok 'a clock that was ahead' me backup run --now
 
@@ -242,7 +244,8 @@ SPAN=+31d
 before=$(state done_ms)
 ok 'then it runs' me backup run
 ok 'at once' test "$(state done_ms)" -gt "$before"
-SPAN='' SERVE=''
+SPAN=''
+serve_at +0
 start_server
 echo 0 >"$T/battery"
 run me backup enable "$HOME/files"

@@ -34,21 +34,19 @@ verified() {
 	chown -R 65534:65534 "$HOME" "$T/store"
 	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
 }
-me() {
-	$AS aumbry --home "$HOME/$home" --repo-password-file "$PW" "$@"
+outside() {
+	$AS aumbry --home "$HOME/$odd" --repo-password-file "$PW" "$@"
 }
 # shellcheck disable=SC1003,SC2016 # signs that units have a meaning for
 odd='h %h $HOME "q" \x'
-home=$odd
-run me backup enable "$HOME/a file" --to "$T/store/first" --at 7:05
+run outside backup enable "$HOME/a file" --to "$T/store/first" --at 7:05
 ok 'units are written' test -s "$UNITS"/aumbry-backup-*.timer
 ok 'a timer of that time' grep -qx 'OnCalendar=\*-\*-\* 07:05:00' \
 	"$UNITS"/aumbry-backup-*.timer
 says 'that catches up' '^Persistent=true$' cat "$UNITS"/aumbry-backup-*.timer
 ok 'systemd takes them' verified
-ok 'they go' me backup disable
+ok 'they go' outside backup disable
 ok 'with all that was written' sh -c '[ -z "$(ls "$1")" ]' sh "$UNITS"
-home=.local/share/aumbry
 
 # ---- a manager of this user, as at a sign-in ----
 

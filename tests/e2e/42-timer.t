@@ -17,7 +17,7 @@ PATH=$T/bin:$PATH
 UNITS=$HOME/.config/systemd/user
 echo 'folder pass' >"$PW"
 chmod 644 "$PW"
-chmod 755 "$T"
+chmod 1777 "$T" # sanitizers write there
 echo one >"$HOME/a file/one"
 
 # ---- the texts, where no systemd runs ----

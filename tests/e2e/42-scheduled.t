@@ -27,7 +27,8 @@ PRELOAD=$(faketime -f +0 printenv LD_PRELOAD)
 at() {
 	device=$1
 	shift
-	$AS env ${SPAN:+"FAKETIME=$SPAN" "LD_PRELOAD=$PRELOAD"} \
+	$AS env "PATH=$T/bin:/usr/local/bin:/usr/bin:/bin" \
+		${SPAN:+"FAKETIME=$SPAN" "LD_PRELOAD=$PRELOAD"} \
 		aumbry --home "$T/u/$device" --password-file "$PW" "$@"
 }
 me() { at home "$@"; }
@@ -256,6 +257,10 @@ equal 'with that' network "$(field waits)"
 echo 4 >"$T/metered"
 ok 'one that is free' me backup run
 equal 'is enough' '' "$(field waits)"
+
+run me backup enable
+ok 'without a path' me backup run --now
+says 'it is the home' " $HOME( |\$)" me snapshot list
 
 # ---- switched off ----
 

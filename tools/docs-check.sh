@@ -54,11 +54,12 @@ while read -r option; do
 done <"$bad.globals"
 rm -f "$bad.globals"
 
-# A remedy names commands that are there, and verbs that these have.
+# A remedy names commands that are there, and verbs that these have; a word with a
+# slash is a path.
 {
 	sed -n 's/^X(.*"\([^"]*\)") \\$/\1/p' src/base/err_table.h
 	grep -ho '"[^"]*: aumbry [^"]*"' src/*/*.c
-} | grep -o 'aumbryd\{0,1\} [a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}' |
+} | sed 's| [^ ]*/[^ ]*||g' | grep -o 'aumbryd\{0,1\} [a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}' |
 	sort -u >"$bad.remedies"
 [ -s "$bad.remedies" ] || echo 'src/base/err_table.h: no remedy found' >>"$bad"
 while read -r program name verb; do

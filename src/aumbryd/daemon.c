@@ -21,6 +21,7 @@ static const struct cmd_set sets[] = {
 	{ ACCOUNTS, "account", "the accounts of this server", daemon_account },
 	{ COPIES, "backup", NULL, daemon_backup },
 	{ COPIES, "restored", NULL, daemon_restored },
+	{ COPIES, "upgrade", NULL, daemon_upgrade },
 };
 
 static const struct cmd_option globals[] = {

@@ -52,10 +52,14 @@ MUST_CHECK int daemon_open(
  * of the config. */
 void daemon_put_url(const struct server *s, uint16_t port, struct buf *out);
 
+/* Tell who started it, as sd_notify(3) does: "READY=1", "STOPPING=1". Nobody
+ * listening is no failure. */
+void daemon_notify(const char *state);
+
 /* Files without a row, as after older tables were put back. */
 MUST_CHECK int daemon_give_rows(struct server *s, struct err *e);
 
 /* The commands, by set; daemon.c lists them. */
 extern const struct cmd daemon_init[], daemon_invite[], daemon_serve[],
-    daemon_account[], daemon_status[], daemon_check[], daemon_backup[],
-    daemon_restored[], daemon_identity[];
+    daemon_upgrade[], daemon_account[], daemon_status[], daemon_check[],
+    daemon_backup[], daemon_restored[], daemon_identity[];

@@ -20,7 +20,7 @@
 #define INVITE_MS (7 * 24 * 3600 * 1000LL)
 
 struct init {
-	const char *data, *host, *listen, *escrow, *mature_hours;
+	const char *data, *host, *listen, *url, *escrow, *mature_hours;
 	bool http, open, with_escrow;
 };
 
@@ -79,6 +79,8 @@ write_config(const struct init *o, struct config *c, struct err *e)
 	if (o->listen != NULL &&
 	    (settle_port(o->listen, &listen, e) < 0 ||
 		config_set(c, "server", "listen", buf_text(&listen), e) < 0))
+		return -1;
+	if (o->url != NULL && config_set(c, "server", "url", o->url, e) < 0)
 		return -1;
 	if (o->http) {
 		buf_printf(&url, "http://%s", c->listen);
@@ -194,6 +196,8 @@ static const struct cmd_option init_options[] = {
 	    "the server's name; else as the machine is" },
 	{ "listen", CMD_TEXT, AT(listen), "ADDR:PORT",
 	    "where it answers; port 0 takes one that is free" },
+	{ "url", CMD_TEXT, AT(url), "URL",
+	    "what clients use, when not https://HOST:PORT" },
 	{ "http", CMD_FLAG, AT(http), NULL,
 	    "without TLS: behind a proxy that has it" },
 	{ "open", CMD_FLAG, AT(open), NULL,

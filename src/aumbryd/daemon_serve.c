@@ -272,7 +272,9 @@ run_serve(void *line, const void *options, struct err *e)
 	daemon_put_url(
 	    &s, s.config.tls == CONFIG_TLS_PROXY ? 0 : http_port(s.http), &url);
 	(void)fprintf(stderr, "aumbryd: ready %s\n", buf_text(&url));
+	daemon_notify("READY=1");
 	serve_until_told(&o, &s, child, &set);
+	daemon_notify("STOPPING=1");
 	log_info("stopping", "signal=term");
 	gateway_stop(s.gateway);
 	http_free(&s.http);

@@ -88,6 +88,10 @@ MUST_CHECK int db_read(struct db *db, db_job_fn *fn, void *arg, struct err *e);
 MUST_CHECK int db_migrate(struct db *db, const char *module,
     const char *const *scripts, size_t n, struct err *e);
 
+/* How many scripts of the module have run; 0 without tables. */
+MUST_CHECK int db_version(
+    struct db *db, const char *module, uint64_t *out, struct err *e);
+
 /* Write a consistent copy to `path`, which is old or new after a crash. */
 MUST_CHECK int db_backup(struct db *db, const char *path, struct err *e);
 

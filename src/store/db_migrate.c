@@ -83,8 +83,33 @@ look_version(struct tx *tx, void *arg, struct err *e)
 	return have > m->n
 	    ? -1
 	    : err_remedy(e,
-		  "Restart the server with this version, which brings them up "
-		  "to date.");
+		  "Restart the server with this version, or stop it and run "
+		  "aumbryd upgrade: both bring them up to date.");
+}
+
+struct looking {
+	const char *module;
+	uint64_t *out;
+};
+
+static int
+look(struct tx *tx, void *arg, struct err *e)
+{
+	const struct looking *l = arg;
+	bool any;
+
+	*l->out = 0;
+	if (db_has_table(tx, "schema_version", &any, e) < 0)
+		return -1;
+	return any ? version_of(tx, l->module, l->out, e) : 0;
+}
+
+int
+db_version(struct db *db, const char *module, uint64_t *out, struct err *e)
+{
+	struct looking l = { module, out };
+
+	return db_read(db, look, &l, e);
 }
 
 int

@@ -210,4 +210,27 @@ if [ "$(id -u)" -eq 0 ]; then
 else
 	pass 'not root: nobody else to become'
 fi
+
+# Who started it is told, as sd_notify(3) does: by a file, and by a name alone.
+stop_server
+told() {
+	perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM,
+		    Local => shift =~ s/^@/\0/r) or die $!;
+		open my $out, ">", shift; $out->autoflush;
+		while (defined $s->recv(my $m, 100)) { print $out "$m\n" }' \
+		"$1" "$T/told" &
+	HELPERS="$HELPERS $!"
+	until_true 10 test -e "$T/told"
+	chmod 777 "$T/notify" 2>/dev/null
+	export NOTIFY_SOCKET="$1"
+	start_server
+	unset NOTIFY_SOCKET
+	stop_server
+	until_true 10 grep -q STOPPING "$T/told"
+	equal "$2" 'READY=1 STOPPING=1' "$(paste -sd ' ' "$T/told")"
+	rm "$T/told"
+}
+told "$T/notify" 'who started it knows when it is ready'
+told "@aumbry-test-$$" 'also by a name without a file'
 finish

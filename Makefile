@@ -48,7 +48,7 @@ $(error MODE=$(MODE): choose one of $(MODES))
 endif
 
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(WARN) -g -fstack-protector-strong \
-	-fPIE $(FLAGS_$(MODE)) -Isrc $(PKG_CFLAGS) $(CFLAGS)
+	-fPIE $(FLAGS_$(MODE)) -Isrc $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL := $(FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS = -Wl,--as-needed $(PKG_LIBS) -lunistring -lpthread -lm
 
@@ -78,7 +78,7 @@ E2E := $(sort $(wildcard tests/e2e/*.t))
 .PHONY: all programs tests replays benches fuzzers archives check check-all \
 	check-asan check-tsan \
 	demo demo-run bench bench-memory bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
-	docs install clean help
+	docs clean help
 
 all: programs
 ifeq ($(MODE),release)
@@ -110,6 +110,8 @@ help:
 	@echo 'make cov          lines of each file that the unit tests reach'
 	@echo 'make docs         docs/ERRORS.md and the options in the manuals'
 	@echo 'make install      into $$(DESTDIR)$$(PREFIX) ($(PREFIX))'
+	@echo 'make deb          packages for Debian, in build/deb/'
+	@echo 'make package-check  install, upgrade, purge them in a clean Debian'
 	@echo 'make clean        remove build/ and bin/'
 	@echo 'MODE=release|debug|asan|tsan|cov chooses build/MODE/; V=1 shows commands'
 
@@ -213,29 +215,11 @@ docs: $(B)/tools/errors all
 	@$< > docs/ERRORS.md.new && mv docs/ERRORS.md.new docs/ERRORS.md
 	@tools/manuals.sh
 
-install: all
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	for p in $(PROGRAMS); do \
-		install -m 755 "$$p" '$(DESTDIR)$(PREFIX)/bin/' || exit 1; done
-	share='$(DESTDIR)$(PREFIX)/share'; for p in $(notdir $(PROGRAMS)); do \
-		install -d "$$share/bash-completion/completions" \
-		    "$$share/zsh/site-functions" \
-		    "$$share/fish/vendor_completions.d" && \
-		'$(B)'/$$p completion bash \
-		    >"$$share/bash-completion/completions/$$p" && \
-		'$(B)'/$$p completion zsh >"$$share/zsh/site-functions/_$$p" && \
-		'$(B)'/$$p completion fish \
-		    >"$$share/fish/vendor_completions.d/$$p.fish" || exit 1; \
-	done
-	for m in docs/man/*.[158]; do [ -f "$$m" ] || continue; \
-		install -D -m 644 "$$m" \
-		    '$(DESTDIR)$(PREFIX)/share/man/man'"$${m##*.}/$${m##*/}" || exit 1; \
-	done
-
 clean:
 	rm -rf build bin
 
 include tools/wasm.mk
+include tools/install.mk
 
 # ---- rules ---------------------------------------------------------------
 

@@ -98,9 +98,15 @@ tap() {
 	grep -LE 'CM_OUTPUT_TAP|#include "test_' tests/unit/test_*.c | { ! grep .; }
 }
 
+# Shell without a name that says so.
+scripts_of_packages() {
+	ls system/aumbry-setup system/deploy-hook debian/*.prerm debian/*.postrm
+}
+
 spdx() {
-	find src tests tools .ci -type f \( -name '*.[ch]' -o -name '*.sh' \
-		-o -name '*.t' -o -path '.ci/run' \) \
+	find src tests tools .ci system -type f \( -name '*.[ch]' -o -name '*.sh' \
+		-o -name '*.t' -o -path '.ci/run' -o -path 'system/*-*' \
+		-not -name '*.service' -not -name '*.sysusers' \) \
 		-not -path '*/node_modules/*' | sort | while read -r f; do
 		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ISC' ||
 			echo "$f: no SPDX line"
@@ -150,7 +156,8 @@ tidy() {
 shells() {
 	find tools tests .ci -type f \( -name '*.sh' -o -name '*.t' \
 		-o -path '.ci/run' \) -not -path '*/node_modules/*' -print0 |
-		xargs -0 shellcheck -S warning -x -e SC1091
+		xargs -0 shellcheck -S warning -x -e SC1091 || return 1
+	scripts_of_packages | xargs shellcheck -S warning
 }
 
 # The page's modules, and those of the tests. Each parses as what it is.

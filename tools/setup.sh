@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# setup.sh demo|check|fuzz|bench: install what is missing, and nothing else.
+# setup.sh demo|check|fuzz|bench|deb: install what is missing, and nothing else.
 #
 # Offline and silent when all is there. As root, or by sudo.
 set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo 'usage: tools/setup.sh demo|check|fuzz|bench' >&2
+	echo 'usage: tools/setup.sh demo|check|fuzz|bench|deb' >&2
 	exit 2
 }
 
@@ -103,16 +103,26 @@ xz-utils                   # unpacks a kernel
 oathtool                   # the codes an app on a phone would show
 '
 
+packages_deb='
+git                        # lists the files of the source
+debhelper                  # makes packages
+lintian                    # looks at them
+debootstrap                # a system to try them in
+systemd-container          # and to start it
+oathtool                   # the codes an app on a phone would show
+'
+
 case ${1-} in
 demo) wanted=$packages_demo ;;
 check) wanted=$packages_demo$packages_check ;;
 fuzz) wanted=$packages_demo$packages_check$packages_fuzz ;;
 bench) wanted=$packages_demo$packages_bench ;;
+deb) wanted=$packages_demo$packages_deb ;;
 *) usage ;;
 esac
 wanted=$(printf '%s\n' "$wanted" | sed 's/#.*//')
 # Node may have come from elsewhere; then Debian's would be in its way.
-if [ "$1" != demo ] && [ -f tests/tools/package.json ]; then
+if [ "$1" != demo ] && [ "$1" != deb ] && [ -f tests/tools/package.json ]; then
 	command -v node >/dev/null && command -v npm >/dev/null ||
 		wanted="$wanted nodejs npm"
 fi

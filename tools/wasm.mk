@@ -3,14 +3,19 @@
 #
 # With clang-14, lld-14, wasi-libc and the sources of tools/wasm-sources.sh.
 # Without them the programs are built all the same, and `aumbryd` says where
-# its page would be that it has none.
+# its page would be that it has none; PAGE=yes: then nothing is built. PAGE=no
+# builds without it anyway.
 
 W := build/wasm
-WASM_SRC := $(W)/src
+WASM_SRC ?= $(W)/src
 WASM_CC := clang-14 --target=wasm32-wasi
-WASM_HERE := $(if $(and $(wildcard $(WASM_SRC)/libsodium/src), \
+WASM_HERE := $(if $(and $(filter-out no,$(or $(PAGE),any)), \
+	$(wildcard $(WASM_SRC)/libsodium/src), \
 	$(wildcard $(WASM_SRC)/xxhash),$(wildcard /usr/bin/wasm-ld-14), \
 	$(wildcard /usr/include/wasm32-wasi)),yes)
+ifeq ($(PAGE)-$(WASM_HERE),yes-)
+$(error the account page cannot be built: clang-14, lld-14, wasi-libc or the sources of tools/wasm-sources.sh lack)
+endif
 
 WASM_LIB_FLAGS := -Oz -w -flto
 WASM_SODIUM_FLAGS := $(WASM_LIB_FLAGS) -DCONFIGURED=1 \
@@ -85,12 +90,12 @@ $(W)/stretch.wasm: $(W)/obj/tests/bench/bench_stretch.o \
 	$(call squeeze,$@)
 
 # What aumbryd serves; its paths are as seen from here.
-PAGE := $(W)/page
-$(PAGE)/data.c: $(if $(WASM_HERE),$(W)/core.wasm) $(wildcard web/*) \
+PAGE_DIR := $(W)/page
+$(PAGE_DIR)/data.c: $(if $(WASM_HERE),$(W)/core.wasm) $(wildcard web/*) \
     tools/page.sh tools/wasm.mk
 	$(call say,PAGE,$@)
-	$(Q)tools/page.sh '$(PAGE)' $(if $(WASM_HERE),'$(W)/core.wasm')
-$(B)/obj/page_data.o: $(PAGE)/data.c
+	$(Q)tools/page.sh '$(PAGE_DIR)' $(if $(WASM_HERE),'$(W)/core.wasm')
+$(B)/obj/page_data.o: $(PAGE_DIR)/data.c
 	@mkdir -p '$(@D)'
 	$(Q)$(CC) $(CFLAGS_ALL) -c '$<' -o '$@'
 

@@ -16,7 +16,8 @@ fetch() {
 		"$1"/aumbry-escrow_*.deb "$2/"
 }
 
-# make_root: a copy of the clean one, packages fetched but not installed.
+# make_root [PACKAGE…]: a copy of the clean one; our packages, and Debian's of
+# those names, are fetched and not installed.
 make_root() {
 	cp -a "$BASE" "$ROOT_DIR" &&
 		echo "127.0.0.1 $HOST" >>"$ROOT_DIR/etc/hosts" &&
@@ -24,7 +25,8 @@ make_root() {
 		fetch "$NEW_DEBS" "$ROOT_DIR/debs/new" &&
 		chroot "$ROOT_DIR" env DEBIAN_FRONTEND=noninteractive sh -c '
 			apt-get -q update &&
-			apt-get -q -y --download-only install /debs/new/*.deb'
+			apt-get -q -y --download-only install /debs/new/*.deb "$@"' \
+			sh "$@"
 }
 
 # start_root: systemd runs in it, and is done with starting.

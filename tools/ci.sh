@@ -20,6 +20,8 @@ unit() {
 step tools/setup.sh fuzz
 step make lint
 step make check
+step make deb
+step make package-check
 unit debug
 unit tsan
 step make cov

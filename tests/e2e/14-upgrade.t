@@ -23,10 +23,14 @@ version() {
 	sqlite3 "$1" "SELECT SUM(version) FROM schema_version"
 }
 upgrade() { aumbryd upgrade --data "$DATA"; }
-copies() { (cd "$DATA" && ls -d aumbryd.db.* | grep -v -e -wal -e -shm | xargs); }
+databases() {
+	find "$1" -maxdepth 1 -name 'aumbryd.db*' ! -name '*-wal' \
+		! -name '*-shm' -printf '%f\n' | sort | xargs
+}
+copies() { databases "$DATA" | sed 's/^aumbryd.db *//'; }
 
 says 'tables of today stay' 'up to date' upgrade
-equal 'without a copy' '' "$(copies 2>/dev/null)"
+equal 'without a copy' '' "$(copies)"
 now=$(version "$DB")
 cp "$DB" "$T/kept.db"
 
@@ -79,7 +83,7 @@ if small_disk "$T/small" "$(($(stat -c %s "$DB") * 3 / 2))"; then
 	refused 'no room for a copy' 1 server-full upgrade
 	also 'says what helps' 'Make room'
 	equal 'and nothing was done' "$((now - 1))" "$(version "$T/small/aumbryd.db")"
-	equal 'nor left' aumbryd.db "$(cd "$T/small" && ls | grep -v -e -wal -e -shm)"
+	equal 'nor left' aumbryd.db "$(databases "$T/small")"
 	cp "$T/conf" "$DATA/aumbryd.conf"
 fi
 

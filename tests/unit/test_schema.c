@@ -109,6 +109,7 @@ who_works_beside_a_server_changes_no_table(void **state)
 	OWN(scratch_free) struct scratch dir = scratch_new();
 	OWN(db_free) struct db *db = open_db(&dir, DB_SERVER);
 	struct err e = { 0 };
+	uint64_t have;
 	size_t n;
 
 	(void)state;
@@ -118,6 +119,10 @@ who_works_beside_a_server_changes_no_table(void **state)
 	assert_int_equal(account_open(beside, &e), -1);
 	assert_int_equal(e.code, ERR_UPDATE_NEEDED);
 	assert_non_null(strstr(err_fix(&e), "Restart"));
+	assert_int_equal(db_version(beside, "account", &have, &e), 0);
+	assert_int_equal(have, n - 1);
+	assert_int_equal(db_version(beside, "zone", &have, &e), 0);
+	assert_int_equal(have, 0);
 	/* The older one goes on. */
 	assert_int_equal(db_migrate(db, "account", scripts, n - 1, &e), 0);
 	assert_int_equal(account_open(db, &e), 0);

@@ -74,6 +74,23 @@ mv "$DB.before-$((now - 1))" "$DB"
 ok 'a copy can be put back' upgrade
 equal 'with what it held' CC "$(invitations "$DB")"
 
+# What fails after the copy, again and again as a service is restarted, changes
+# nothing and does not fill the disk (fail2ban #2796, xbvr #1902): a script that
+# has run already.
+older 1 FF
+rm -f "$DB.before-"*
+cp "$T/kept.db" "$T/again.db"
+sqlite3 "$T/again.db" "UPDATE schema_version SET version = version - 1
+	WHERE module = 'account'"
+rm -f "$DB-wal" "$DB-shm"
+cp "$T/again.db" "$DB"
+for _ in 1 2 3; do
+	not 'an upgrade that fails' upgrade
+done
+equal 'leaves one copy' "aumbryd.db.before-$((now - 1))" "$(copies)"
+equal 'and the tables as they were' "$(sqlite3 "$T/again.db" .dump)" \
+	"$(sqlite3 "$DB" .dump)"
+
 # A disk without room for a copy: the tables stay as they are.
 older 1 DD
 if small_disk "$T/small" "$(($(stat -c %s "$DB") * 3 / 2))"; then

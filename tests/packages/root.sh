@@ -6,6 +6,7 @@
 # $ROOT_DIR is its folder, $BASE what it is copied from, $OLD_DEBS and $NEW_DEBS
 # the folders of packages (tools/package-check.sh).
 
+: "${BASE:?is set by tools/package-check.sh}" "${OLD_DEBS:?}" "${NEW_DEBS:?}"
 ROOT_DIR=$T/root
 HOST=cloud.example.org
 LEADER='' NSPAWN=''

@@ -8,7 +8,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 dest = $(DESTDIR)$1
 to_share = $(call dest,$(PREFIX)/share)
 # What stands in @…@ is where the programs will be, not where they go now.
-fill = sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|@LIBEXECDIR@|$(PREFIX)/libexec/aumbry|g'
+fill = sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|@LIBDIR@|$(PREFIX)/lib/aumbry|g'
 
 .PHONY: install install-programs install-manuals install-completion \
 	install-system deb package-check
@@ -44,7 +44,7 @@ install-system:
 	install -d '$(call dest,$(UNITDIR))' '$(call dest,$(PREFIX)/sbin)' \
 	    '$(call dest,$(PREFIX)/lib/systemd/user)' \
 	    '$(call dest,$(PREFIX)/lib/sysusers.d)' \
-	    '$(call dest,$(PREFIX)/libexec/aumbry)'
+	    '$(call dest,$(PREFIX)/lib/aumbry)'
 	for u in aumbryd aumbry-escrow; do \
 		$(fill) system/$$u.service \
 		    >'$(call dest,$(UNITDIR)/)'$$u.service || exit 1; \
@@ -57,12 +57,10 @@ install-system:
 	done
 	$(fill) system/aumbry-setup >'$(call dest,$(PREFIX)/sbin/aumbry-setup)'
 	install -m 755 system/deploy-hook \
-	    '$(call dest,$(PREFIX)/libexec/aumbry/deploy-hook)'
+	    '$(call dest,$(PREFIX)/lib/aumbry/deploy-hook)'
 	chmod 755 '$(call dest,$(PREFIX)/sbin/aumbry-setup)'
-	install -D -m 755 docs/examples/call-sip/call-sip \
-	    '$(to_share)/doc/aumbry-server/examples/call-sip/call-sip'
-	install -m 644 docs/examples/call-sip/call-sip.conf \
-	    '$(to_share)/doc/aumbry-server/examples/call-sip/'
+	install -d '$(to_share)/doc/aumbry-server'
+	cp -R docs/examples '$(to_share)/doc/aumbry-server/'
 	install -m 644 docs/INSTALL.md '$(to_share)/doc/aumbry-server/server.md'
 
 # Packages for Debian 12 in build/deb/; PAGE=no: without the account page.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # aumbry-setup --acme: certbot gets a certificate from an ACME server (pebble),
-# renews it, and hands it to the server, while a client knows the pin.
+# renews it with another key, and hands it to the server, as what knows the pin
+# goes on.
 . "$(dirname "$0")/../e2e/tap.sh"
 . "$(dirname "$0")/../e2e/account.sh"
 . "$(dirname "$0")/root.sh"
@@ -53,16 +54,21 @@ ok 'ana signs up' sign_up_ana "$URL" \
 ok 'and backs up' ana backup /home/ana/files
 
 first=$(shown serial)
-ok 'certbot renews' inside certbot renew --quiet --force-renewal
+key=$(inside sha256sum $TLS/privkey.pem)
+pid=$(inside systemctl show -P MainPID aumbryd)
+ok 'certbot renews' inside certbot renew --quiet \
+	--force-renewal --no-random-sleep-on-renew
 shows_another() { [ -n "$(shown serial)" ] && [ "$(shown serial)" != "$first" ]; }
 ok 'the server shows the new one' until_true 20 shows_another
+not 'with another key' [ "$key" = "$(inside sha256sum $TLS/privkey.pem)" ]
+equal 'and without a restart' "$pid" "$(inside systemctl show -P MainPID aumbryd)"
 ok 'ana notices nothing' ana backup /home/ana/files
 ok 'the timer renews it' inside systemctl is-enabled certbot.timer
 ok 'set up again' inside aumbry-setup $HOST --acme ana@example.org
 equal 'the same address' "$URL" "$(sed -n 1p "$T/out")"
 
 exits 'a folder without a certificate' 1 \
-	inside /usr/libexec/aumbry/deploy-hook /etc
+	inside /usr/lib/aumbry/deploy-hook /etc
 also 'is named' '/etc holds no fullchain.pem'
 ok 'and changes nothing' ana backup /home/ana/files
 stop_root

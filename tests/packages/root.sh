@@ -106,3 +106,33 @@ sound() {
 		aumbryd check --read --data /var/lib/aumbry
 }
 active() { [ "$(inside systemctl is-active "$1")" = active ]; }
+
+# ---- what an upgrade begins with ----
+
+# tables: how many of their scripts have run.
+tables() {
+	sqlite3 "file:$ROOT_DIR/var/lib/aumbry/aumbryd.db?mode=ro" \
+		'SELECT SUM(version) FROM schema_version'
+}
+# version PACKAGE, state PACKAGE
+version() { inside dpkg-query -W -f '${Version}' "$1"; }
+state() { inside dpkg-query -W -f '${db:Status-Status}' "$1"; }
+# serving: which program runs; one whose file is gone is "(deleted)".
+serving() {
+	pid=$(inside systemctl show -P MainPID aumbryd)
+	inside readlink "/proc/$pid/exe"
+}
+# older_server: the older packages, set up, with a backup of ana's.
+older_server() {
+	ok 'a clean root' make_root
+	ok 'starts' start_root
+	ok 'with a user' make_ana
+	ok 'the older packages' apt_install old aumbry aumbry-server
+	equal 'are those' 0.0.9-1 "$(version aumbry-server)"
+	ok 'set up' inside aumbry-setup $HOST --port 8443
+	URL=$(sed -n 1p "$T/out") INVITE=$(sed -n 2p "$T/out")
+	ok 'it answers' until_true 20 inside perl -MIO::Socket::INET -e \
+		'exit !IO::Socket::INET->new("127.0.0.1:8443")'
+	ok 'ana signs up' sign_up_ana "$URL" "$INVITE"
+	ok 'and backs up' ana backup /home/ana/files
+}

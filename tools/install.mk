@@ -68,6 +68,5 @@ deb:
 	@tools/setup.sh deb
 	@tools/deb.sh
 
-package-check:
-	@tools/setup.sh deb
+package-check: deb
 	@tools/package-check.sh

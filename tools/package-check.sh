@@ -38,7 +38,9 @@ fi
 
 # The packaging is of now, the programs are of then: no `upgrade`, and systemd
 # is not told when they are ready.
-if [ ! -e "$place/old-$old/made" ]; then
+made=$place/old-$old/made
+if [ ! -e "$made" ] ||
+	[ -n "$(find debian system tools/install.mk -newer "$made")" ]; then
 	rm -rf "$place"/old-*
 	tree=$place/old-$old
 	mkdir -p "$tree"
@@ -51,7 +53,7 @@ if [ ! -e "$place/old-$old/made" ]; then
 	sed -i '/^ExecStartPre=/d; s/^Type=notify/Type=exec/' \
 		"$tree/system/aumbryd.service"
 	(cd "$tree" && git init -q && git add -A && PAGE=no tools/deb.sh) >&2
-	touch "$tree/made"
+	touch "$made"
 fi
 
 OLD_DEBS=$place/old-$old/build/deb NEW_DEBS=$PWD/build/deb BASE=$place/base \

@@ -141,6 +141,22 @@ passes(enum err_code code)
 	return code == ERR_SERVER_UNREACHABLE || code == ERR_SERVER_BUSY;
 }
 
+/* `aumbry server set` meanwhile is for who stays as well. */
+static int
+follow(struct agent *a, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+
+	if (!self_elsewhere(a->self))
+		return 0;
+	if (cli_self(a->cli, &s, e) < 0)
+		return -1;
+	self_free(&a->self);
+	a->self = TAKE(s);
+	cli_say(a->cli, "The server is at another address from now on.");
+	return 0;
+}
+
 static int
 stay(struct agent *a, struct err *e)
 {
@@ -150,7 +166,8 @@ stay(struct agent *a, struct err *e)
 		OWN(pair_requests_free)
 		struct pair_requests all = { NULL, 0 };
 		/* After a failure any answer is news: none is waited for. */
-		if (pair_requests(a->self, a->since_ms,
+		if (follow(a, e) < 0 ||
+		    pair_requests(a->self, a->since_ms,
 			wait_s == 0 ? POLL_S : 0, &all, e) < 0) {
 			if (!passes(e->code))
 				return -1;

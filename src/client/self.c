@@ -7,13 +7,16 @@
 #include <stdlib.h>
 
 /* What was learned of the server meanwhile: its identity was looked at, and what
- * cannot be kept is learned again. */
+ * cannot be kept is learned again. Not over an address that somebody has set
+ * since, nor before self_set_server says that this one holds. */
 static void
 keep_server(struct self *s)
 {
 	OWN(buf_free) struct buf shown = { 0 };
 	struct err ignored;
 
+	if (s->url == NULL || self_elsewhere(s))
+		return;
 	remote_shown(s->remote, &shown);
 	if ((remote_moved(s->remote) &&
 		local_put(s->local, "url", bytes_str(remote_url(s->remote)),
@@ -43,6 +46,7 @@ self_free(struct self **sp)
 	buf_free(&s->two_factor);
 	local_free(&s->local);
 	free(s->dir);
+	free(s->url);
 	free(s->name);
 	free(s->host);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -93,7 +97,9 @@ load(struct self *s, const char *at, struct err *e)
 	if (s->envelopes.n > 0 &&
 	    self_open_keyring(s, &s->circle, buf_bytes(&s->envelopes), e) < 0)
 		return damaged(e);
-	if (remote_new(at != NULL ? at : url, &s->remote, e) < 0 ||
+	if (at == NULL)
+		s->url = TAKE(url);
+	if (remote_new(at != NULL ? at : s->url, &s->remote, e) < 0 ||
 	    local_get(s->local, "shown", &shown, e) < 0)
 		return -1;
 	remote_expect(s->remote, buf_bytes(&shown));

@@ -14,6 +14,7 @@
 
 struct self {
 	char *dir;
+	char *url; /* of the server, as it was kept; NULL: opened at another */
 	struct local *local;
 	struct remote *remote;
 	struct depot *depot;
@@ -79,6 +80,10 @@ MUST_CHECK int self_heal_circle(struct self *s, struct err *e);
  */
 MUST_CHECK int self_set_server(
     const char *dir, const char *url, struct buf *kept, struct err *e);
+
+/* Is the server's address kept as another since this was opened? Then a process
+ * that stays has to open it anew. */
+bool self_elsewhere(struct self *s);
 
 /* Fetch what is new in the circle and, if need be, the keyring. */
 MUST_CHECK int self_refresh(struct self *s, struct err *e);

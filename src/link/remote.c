@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define TRIES 5 /* of a call whose answer was lost: over 1.5 seconds */
+#define VOUCHINGS 3 /* asked for in one call: a key may change meanwhile */
 #define BUFFER_BYTES (128 * 1024L) /* curl's largest receive buffer */
 #define CONNECT_S 15L
 #define ASKED_BYTES ((size_t)64 * 1024) /* servers read shorter ones anyway */
@@ -76,7 +77,7 @@ parse_pin(struct remote *r, const char *fragment, struct err *e)
 	    raw.n != DIGEST_BYTES)
 		return bad_url(e, "has a pin that is not 32 bytes");
 	memcpy(r->pin.b, raw.p, DIGEST_BYTES);
-	remote_pin_to(r, &r->pin, 1);
+	remote_pin_to(r, &r->pin, 1, 0);
 	return 0;
 }
 
@@ -196,12 +197,6 @@ remote_free(struct remote **r)
 	buf_free(&(*r)->shown);
 	free(*r);
 	*r = NULL;
-}
-
-const struct digest *
-remote_pin(const struct remote *r)
-{
-	return &r->pin;
 }
 
 void
@@ -531,16 +526,22 @@ renew(struct remote *r, unsigned seen, struct err *e)
 	return already ? 0 : r->renew(r->renew_ctx, e);
 }
 
+/* A server asks its proxies once a second which keys they show. */
+static const struct timespec a_while = { 1, 100000000L };
+
 static int
 attempts(struct remote *r, struct attempt *a, struct buf *out, struct err *e)
 {
-	bool renewed = false, vouched = false;
+	bool renewed = false;
+	int asked = 0;
 
 	for (int i = 1;; i++) {
 		if (attempt(r, a, out, e) == 0)
 			return 0;
-		if (a->other_key && !vouched) {
-			vouched = true;
+		if (a->other_key && asked < VOUCHINGS) {
+			/* It may have changed since the server looked. */
+			if (asked++ > 0)
+				(void)nanosleep(&a_while, NULL);
 			if (remote_vouch(r, e) < 0)
 				return -1;
 			continue;

@@ -33,8 +33,9 @@ void remote_free(struct remote **r);
  * it is now. Borrowed. */
 const char *remote_url(struct remote *r);
 bool remote_moved(struct remote *r);
-/* The server's identity, wire/identity.h; zeros over plain HTTP. */
-const struct digest *remote_pin(const struct remote *r);
+/* The server's identity, wire/identity.h, or what was pinned in its place; zeros
+ * over plain HTTP. */
+const struct digest *remote_pin(struct remote *r);
 
 /*
  * The server says that `id` is its identity. What is pinned may be a key that it

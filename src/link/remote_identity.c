@@ -27,8 +27,17 @@ enum shown {
 	SHOWN_KNOWN /* what an authority vouches for, by name */
 };
 
-void
-remote_pin_to(struct remote *r, const struct digest *keys, size_t n)
+static bool
+lately(int64_t since_ms)
+{
+	int64_t age = now_ms() - since_ms;
+
+	return age >= 0 && age < SHOWN_MS;
+}
+
+/* Under the lock. */
+static void
+pin_to(struct remote *r, const struct digest *keys, size_t n, int64_t since_ms)
 {
 	OWN(buf_free) struct buf pins = { 0 };
 
@@ -36,10 +45,18 @@ remote_pin_to(struct remote *r, const struct digest *keys, size_t n)
 		buf_put_str(&pins, i > 0 ? ";sha256//" : "sha256//");
 		text_base64(&pins, bytes_of(keys[i].b, DIGEST_BYTES));
 	}
-	(void)pthread_mutex_lock(&r->lock);
 	free(r->curl_pin);
 	r->curl_pin = mem_text(buf_text(&pins));
 	r->vouched = n != 1 || !digest_equal(&keys[0], &r->pin);
+	r->since_ms = since_ms;
+}
+
+void
+remote_pin_to(
+    struct remote *r, const struct digest *keys, size_t n, int64_t since_ms)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	pin_to(r, keys, n, since_ms);
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -47,6 +64,9 @@ void
 remote_set_pin(CURL *h, struct remote *r)
 {
 	(void)pthread_mutex_lock(&r->lock);
+	/* Who stays for weeks asks again as well. */
+	if (r->vouched && !lately(r->since_ms))
+		pin_to(r, r->moved != NULL ? &r->moved_pin : &r->pin, 1, 0);
 	if (r->curl_pin != NULL) {
 		/* The pin is the trust; the chain and the name are not. */
 		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -133,6 +153,12 @@ fetch(struct remote *r, enum shown shown, const char *nonce, struct buf *out,
 	if (rc != CURLE_OK)
 		return not_asked(rc, detail, e);
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 500)
+		return err_set(e, ERR_SERVER_UNREACHABLE,
+		    "what answers at the server's address shows another key "
+		    "than the one that was pinned, and has no server behind it "
+		    "(status %ld)",
+		    status);
 	return status == 200
 	    ? 0
 	    : err_set(e, ERR_CERTIFICATE_CHANGED,
@@ -163,7 +189,8 @@ ask(struct remote *r, enum shown shown, const struct digest *pin,
 	    : json_string_value(json_object_get(j, "identity"));
 	if (b64 == NULL || text_unbase64(&answer, bytes_str(b64)) < 0 ||
 	    identity_check(buf_bytes(&answer), pin,
-		bytes_of(nonce, sizeof nonce), out, e) < 0)
+		bytes_of(nonce, sizeof nonce), out, e) < 0 ||
+	    out->n == 0)
 		return err_set(e, ERR_CERTIFICATE_CHANGED,
 		    pin != NULL
 			? "the server shows another key than the one that was "
@@ -186,7 +213,8 @@ with_pin(const struct remote *r, const struct digest *id)
 	return mem_text(buf_text(&url));
 }
 
-/* This process goes on under the key it knows; the next one by the new. */
+/* The next process knows it by this alone, and so does this one: what was pinned
+ * may be a key that TLS shows until it is renewed. */
 static void
 take_moved(struct remote *r, const struct digest *id)
 {
@@ -224,15 +252,15 @@ remote_expect(struct remote *r, struct bytes shown)
 {
 	struct digest keys[IDENTITY_KEYS];
 	struct scan s = scan_of(shown);
-	int64_t age = now_ms() - (int64_t)scan_u64(&s);
+	int64_t since_ms = (int64_t)scan_u64(&s);
 	struct digest id = digest_take(&s);
 	size_t n = 0;
 
 	while (n < IDENTITY_KEYS && scan_ok(&s) && !scan_done(&s))
 		keys[n++] = digest_take(&s);
-	if (n > 0 && scan_done(&s) && age >= 0 && age < SHOWN_MS &&
+	if (n > 0 && scan_done(&s) && lately(since_ms) &&
 	    digest_equal(&id, &r->pin))
-		remote_pin_to(r, keys, n);
+		remote_pin_to(r, keys, n, since_ms);
 }
 
 int
@@ -240,12 +268,11 @@ remote_vouch(struct remote *r, struct err *e)
 {
 	struct identity i;
 
-	if (ask(r, SHOWN_ANY, &r->pin, &i, e) < 0)
+	if (ask(r, SHOWN_ANY, remote_pin(r), &i, e) < 0)
 		return -1;
-	if (!digest_equal(&i.id, &r->pin))
+	if (!digest_equal(&i.id, remote_pin(r)))
 		take_moved(r, &i.id);
-	if (i.n > 0)
-		remote_pin_to(r, i.keys, i.n);
+	remote_pin_to(r, i.keys, i.n, now_ms());
 	note_shown(r, &i);
 	return 0;
 }
@@ -257,11 +284,8 @@ remote_meet(struct remote *r, struct err *e)
 
 	if (ask(r, SHOWN_KNOWN, NULL, &i, e) < 0)
 		return -1;
-	if (i.n == 0)
-		return err_set(e, ERR_CERTIFICATE_CHANGED,
-		    "the server's identity vouches for no certificate");
-	remote_pin_to(r, i.keys, i.n);
 	r->pin = i.id;
+	remote_pin_to(r, i.keys, i.n, now_ms());
 	char *url = with_pin(r, &i.id);
 	free(r->url);
 	r->url = url;
@@ -275,12 +299,15 @@ remote_adopt(struct remote *r, const struct digest *id, struct err *e)
 
 	(void)pthread_mutex_lock(&r->lock);
 	bool known = r->moved != NULL && digest_equal(&r->moved_pin, id);
-	bool alone = r->curl_pin != NULL && !r->vouched;
+	bool alone = r->moved == NULL && r->curl_pin != NULL && !r->vouched;
 	(void)pthread_mutex_unlock(&r->lock);
 	if (known || digest_equal(&r->pin, id))
 		return 0;
 	/* It handed over; or the pinned key itself says whose it is. */
-	if ((ask(r, SHOWN_ANY, &r->pin, &i, e) < 0 &&
+	bool line = ask(r, SHOWN_ANY, remote_pin(r), &i, e) == 0;
+	if (!line && e->code == ERR_SERVER_UNREACHABLE)
+		return -1;
+	if ((!line &&
 		(!alone || ask(r, SHOWN_PINNED, NULL, &i, e) < 0 ||
 		    !identity_has(&i, &r->pin))) ||
 	    !digest_equal(&i.id, id))
@@ -288,7 +315,7 @@ remote_adopt(struct remote *r, const struct digest *id, struct err *e)
 		    "the server names another identity than the one that was "
 		    "pinned");
 	take_moved(r, id);
-	remote_pin_to(r, i.keys, i.n);
+	remote_pin_to(r, i.keys, i.n, now_ms());
 	note_shown(r, &i);
 	return 0;
 }
@@ -300,6 +327,12 @@ remote_moved(struct remote *r)
 	bool moved = r->moved != NULL;
 	(void)pthread_mutex_unlock(&r->lock);
 	return moved;
+}
+
+const struct digest *
+remote_pin(struct remote *r)
+{
+	return remote_moved(r) ? &r->moved_pin : &r->pin;
 }
 
 const char *

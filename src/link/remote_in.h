@@ -19,6 +19,7 @@ struct remote {
 	pthread_mutex_t lock; /* of all that follows */
 	char *curl_pin; /* the keys that a connection may show; NULL: HTTP */
 	bool vouched; /* these are not the pin alone */
+	int64_t since_ms; /* when they were, or 0 */
 	struct buf shown; /* see remote_shown */
 	char *moved; /* the URL with another pin, from then on; set once */
 	struct digest moved_pin;
@@ -34,8 +35,10 @@ struct remote {
 
 /* ---- remote_identity.c: whom a connection must show ---- */
 
-/* These keys, from the next connection on. n >= 1. */
-void remote_pin_to(struct remote *r, const struct digest *keys, size_t n);
+/* These keys, from the next connection on, which the identity vouched for at
+ * that time; after a day it is asked again. n >= 1. */
+void remote_pin_to(
+    struct remote *r, const struct digest *keys, size_t n, int64_t since_ms);
 /* The options of a connection that shows one of them. */
 void remote_set_pin(CURL *h, struct remote *r);
 /*

@@ -56,7 +56,7 @@ remote_url(struct remote *r)
 }
 
 const struct digest *
-remote_pin(const struct remote *r)
+remote_pin(struct remote *r)
 {
 	return &r->pin;
 }

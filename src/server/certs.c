@@ -14,10 +14,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Proxies are asked again no sooner. They answer on this machine or beside. */
+/* A proxy is asked again no sooner, and one that is slow only after so many
+ * times the time that it took: whoever asks us holds up a thread for it. */
 #define ASK_AGAIN_NS 1000000000LL
+#define SLOW_NS 500000000LL
+#define SLOWER 30
 
-/* A file as it was when it was read. */
+/* A file as it was when it was read; its change, for its mode may be mended. */
 struct mark {
 	struct timespec time;
 	ino_t inode;
@@ -29,19 +32,20 @@ struct proxy {
 	struct digest key; /* of what it showed last */
 	bool known;
 	bool told; /* that it does not answer */
+	int64_t again_ns; /* when it may be asked; under `asking` */
 };
 
 struct certs {
 	const struct keys *keys;
 	const struct config *config;
-	pthread_mutex_t lock;
+	pthread_mutex_t asking; /* held while proxies are asked */
+	pthread_mutex_t lock; /* of what follows; last */
 	/* Of tls_cert and tls_key; n 0: the identity's own are shown. */
 	struct buf cert, key;
 	struct digest spki; /* of what is shown here */
 	struct mark cert_mark, key_mark; /* that were last looked at */
 	struct proxy proxies[CONFIG_PROXY_CERTS];
 	size_t n_proxies;
-	int64_t asked_ns; /* 0: never */
 };
 
 static struct mark
@@ -51,7 +55,7 @@ mark_of(const char *path)
 
 	/* What is not there has a mark as well. */
 	(void)stat(path, &st);
-	return (struct mark){ st.st_mtim, st.st_ino, st.st_size };
+	return (struct mark){ st.st_ctim, st.st_ino, st.st_size };
 }
 
 static bool
@@ -119,6 +123,7 @@ certs_new(const struct keys *keys, const struct config *config,
 
 	c->keys = keys;
 	c->config = config;
+	(void)pthread_mutex_init(&c->asking, NULL);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	c->spki = *keys_spki(keys);
 	if (has_own(c)) {
@@ -142,6 +147,7 @@ certs_free(struct certs **pc)
 		free(c->proxies[i].from);
 	buf_free(&c->cert);
 	buf_free(&c->key);
+	(void)pthread_mutex_destroy(&c->asking);
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c);
 	*pc = NULL;
@@ -192,27 +198,39 @@ certs_look(struct certs *c, struct http_server *http)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
-/* Under the lock. What does not answer is believed to show what it showed. */
+/* What does not answer is believed to show what it showed. */
+static void
+ask_proxy(struct certs *c, struct proxy *p)
+{
+	int64_t begun = now_mono_ns();
+	struct digest key;
+	struct err e;
+
+	if (begun < p->again_ns)
+		return;
+	bool shown = shown_key(p->from, c->config->url, &key, &e) == 0;
+	int64_t now = now_mono_ns(), took = now - begun;
+	p->again_ns = now + (took < SLOW_NS ? ASK_AGAIN_NS : took * SLOWER);
+	if (!shown && !p->told)
+		log_error("proxy_cert", "from=%s code=%s why=\"%s\"", p->from,
+		    err_name(e.code), e.msg);
+	p->told = !shown;
+	if (!shown)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	p->key = key;
+	p->known = true;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Nobody else waits for it than who asks as well. */
 static void
 ask_proxies(struct certs *c)
 {
-	int64_t now = now_mono_ns();
-
-	if (c->asked_ns != 0 && now - c->asked_ns < ASK_AGAIN_NS)
-		return;
-	for (size_t i = 0; i < c->n_proxies; i++) {
-		struct proxy *p = &c->proxies[i];
-		struct err e;
-		if (shown_key(p->from, c->config->url, &p->key, &e) == 0) {
-			p->known = true;
-			p->told = false;
-		} else if (!p->told) {
-			p->told = true;
-			log_error("proxy_cert", "from=%s code=%s why=\"%s\"",
-			    p->from, err_name(e.code), e.msg);
-		}
-	}
-	c->asked_ns = now_mono_ns();
+	(void)pthread_mutex_lock(&c->asking);
+	for (size_t i = 0; i < c->n_proxies; i++)
+		ask_proxy(c, &c->proxies[i]);
+	(void)pthread_mutex_unlock(&c->asking);
 }
 
 size_t
@@ -239,8 +257,8 @@ list(struct certs *c, struct digest out[static IDENTITY_KEYS])
 {
 	size_t n = 0;
 
-	(void)pthread_mutex_lock(&c->lock);
 	ask_proxies(c);
+	(void)pthread_mutex_lock(&c->lock);
 	out[n++] = *keys_spki(c->keys);
 	if (has_own(c))
 		out[n++] = c->spki;

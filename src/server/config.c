@@ -205,9 +205,9 @@ static const struct ini_row rows[] = {
   "PEM private key of tls_cert." },
 { "server", "proxy_cert", &shown, AT(proxy_cert), "", 0, 0,
   "What a proxy shows where TLS ends: ADDR:PORT at which it answers, such as\n"
-  "127.0.0.1:443, and is asked; or the path of its PEM certificate. Several\n"
-  "stand with spaces between. Who answers there can read what devices say\n"
-  "to the server, though none of what they store." },
+  "127.0.0.1:443, and is asked for the host of url; or the path of its PEM\n"
+  "certificate. Several stand with spaces between. Who answers there can\n"
+  "read what devices say to the server, though none of what they store." },
 { "server", "threads", &ini_count, AT(threads), "4", 1, 64,
   "Threads that serve connections. More than cores, for they wait for\n"
   "the disk." },
@@ -352,6 +352,19 @@ check_proxied(const struct config *c, struct err *e)
 		  "without, devices refuse it");
 }
 
+/* Is one of them ADDR:PORT? */
+static bool
+asks_proxy(const char *list)
+{
+	const char *at = list + strspn(list, " ");
+
+	while (*at == '/') {
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	return *at != '\0';
+}
+
 static int
 check_whole(const void *whole, struct err *e)
 {
@@ -372,6 +385,10 @@ check_whole(const void *whole, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "with listen = unix:/PATH url must be the address at which "
 		    "the proxy answers");
+	if (c->url[0] == '\0' && asks_proxy(c->proxy_cert))
+		return err_set(e, ERR_USAGE,
+		    "proxy_cert needs url: a proxy is asked what it shows at "
+		    "that address");
 	return c->tls == CONFIG_TLS_PROXY ? check_proxied(c, e) : 0;
 }
 

@@ -117,6 +117,8 @@ names_file_line_and_key_of_what_is_wrong(void **state)
 		{ "[server]\nhost = Ana Server\n", "f:2: host: " },
 		{ "[server]\nmetrics_listen = 0.0.0.0:1\n",
 		    "f:2: metrics_listen: " },
+		{ "[server]\nproxy_cert = 127.0.0.1:443\n",
+		    "f: proxy_cert needs url" },
 		{ "[server]\ntrusted_proxy = proxy.example\n",
 		    "f:2: trusted_proxy: " },
 		{ "[server]\ntls_cert = a.pem\n", "f:2: tls_cert: " },

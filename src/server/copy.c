@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE 256 /* blobs of one short transaction */
@@ -119,6 +120,15 @@ copy_file(const char *data, const char *to, const char *name, struct err *e)
 	    : 0;
 }
 
+static bool
+is_folder(const char *dir, const char *name)
+{
+	OWN(mem_free) char *path = file_join(dir, name);
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int
 copy_small(const char *data, const char *to, struct err *e)
 {
@@ -131,7 +141,9 @@ copy_small(const char *data, const char *to, struct err *e)
 		return err_sys(e, "%s", keys);
 	while (rc == 0 && (x = readdir(d)) != NULL) {
 		OWN(buf_free) struct buf name = { 0 };
-		if (x->d_name[0] == '.')
+		/* A folder is of a new identity that was cut off: no part of
+		 * what holds. */
+		if (x->d_name[0] == '.' || is_folder(keys, x->d_name))
 			continue;
 		buf_printf(&name, "keys/%s", x->d_name);
 		rc = copy_file(data, to, buf_text(&name), e);

@@ -262,9 +262,10 @@ settle(const char *dir, struct err *e)
 		if (rename(a, b) < 0 && errno != ENOENT)
 			return err_sys(e, "%s", b);
 	}
-	return file_sync_dir(dir, e) < 0 ? -1
-	    : rmdir(from) < 0		 ? err_sys(e, "%s", from)
-					 : 0;
+	if (file_sync_dir(dir, e) < 0)
+		return -1;
+	/* Another command may have ended it at the same time. */
+	return rmdir(from) < 0 && errno != ENOENT ? err_sys(e, "%s", from) : 0;
 }
 
 int

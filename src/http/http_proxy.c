@@ -7,6 +7,7 @@
 #include "http/proxyheader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
  * in the first packet. */
 #define AWAITED 256
 #define AWAIT_NS (5 * 1000000000LL)
+#define AT_ONCE 64 /* accepted before the others are looked at */
 #define LOOK_MS 250 /* for the end, and for who is late */
 
 struct newcomer {
@@ -60,7 +62,8 @@ pass(struct entrance *in, size_t i, const struct address *from)
 	drop(in, i);
 }
 
-/* The header, and not a byte of what follows. */
+/* The header, and not a byte of what follows. Who leaves without a byte looked
+ * whether anybody is here, as HAProxy does: no attack. */
 static void
 look(struct entrance *in, size_t i)
 {
@@ -72,6 +75,11 @@ look(struct entrance *in, size_t i)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 0) {
+		(void)close(fd);
+		drop(in, i);
+		return;
+	}
 	enum proxyheader is = n > 0
 	    ? proxyheader_read(bytes_of(x, (size_t)n), &length, &from)
 	    : PROXYHEADER_WRONG;
@@ -84,7 +92,22 @@ look(struct entrance *in, size_t i)
 		pass(in, i, &from);
 }
 
+/* Who has waited longest goes for who comes: a header that is whole is there
+ * within a moment, and nobody can hold all places. */
 static void
+make_room(struct entrance *in)
+{
+	size_t oldest = 0;
+
+	if (in->n < AWAITED)
+		return;
+	for (size_t i = 1; i < in->n; i++)
+		if (in->all[i].since_ns < in->all[oldest].since_ns)
+			oldest = i;
+	refuse(in, oldest);
+}
+
+static bool
 enter(struct entrance *in)
 {
 	struct http_server *s = in->port->server;
@@ -93,11 +116,15 @@ enter(struct entrance *in)
 	c.fd = accept4(in->port->listen_fd, (struct sockaddr *)&c.proxy.sa,
 	    &c.proxy.n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (c.fd < 0)
-		return;
+		return false;
 	c.since_ns = now_mono_ns();
+	make_room(in);
 	in->all[in->n++] = c;
-	if (!http_is_proxy(s, (const struct sockaddr *)&c.proxy.sa))
+	if (http_is_proxy(s, (const struct sockaddr *)&c.proxy.sa))
+		look(in, in->n - 1);
+	else
 		refuse(in, in->n - 1);
+	return true;
 }
 
 /* A header in pieces leaves its connection readable: then it is looked at
@@ -112,8 +139,7 @@ wait_for(const struct entrance *in, struct pollfd *fds)
 		partly |= recv(in->all[i].fd, &(char){ 0 }, 1,
 			      MSG_PEEK | MSG_DONTWAIT) > 0;
 	}
-	fds[0] = (struct pollfd){ in->n < AWAITED ? in->port->listen_fd : -1,
-		POLLIN, 0 };
+	fds[0] = (struct pollfd){ in->port->listen_fd, POLLIN, 0 };
 	if (partly)
 		(void)poll(NULL, 0, 10);
 	(void)poll(fds, in->n + 1, partly ? 0 : LOOK_MS);
@@ -133,8 +159,8 @@ run(void *arg)
 				refuse(&in, i);
 			else
 				look(&in, i);
-		if ((fds[0].revents & POLLIN) != 0)
-			enter(&in);
+		for (int i = 0; i < AT_ONCE && enter(&in); i++)
+			continue;
 	}
 	while (in.n > 0)
 		(void)close(in.all[--in.n].fd);
@@ -144,6 +170,11 @@ run(void *arg)
 int
 http_proxy_start(struct port *port, struct err *e)
 {
+	int flags = fcntl(port->listen_fd, F_GETFL);
+
+	if (flags < 0 ||
+	    fcntl(port->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return err_sys(e, "the socket");
 	errno = pthread_create(&port->entrance, NULL, run, port);
 	port->has_entrance = errno == 0;
 	return errno == 0 ? 0 : err_sys(e, "start a thread");

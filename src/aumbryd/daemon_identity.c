@@ -9,6 +9,7 @@
 
 struct identity_options {
 	const char *data;
+	bool stolen;
 };
 
 static int
@@ -43,22 +44,30 @@ identity_rotate(void *line, const void *options, struct err *e)
 	if (begin(o->data, &s, &lock, e) < 0)
 		return -1;
 	const char *names[] = { s.config.host, "localhost", "127.0.0.1" };
-	if (keys_rotate(keys, names, ARRAY_SIZE(names), e) < 0 ||
+	if (keys_rotate(keys, names, ARRAY_SIZE(names), o->stolen, e) < 0 ||
 	    daemon_load_keys(o->data, &s, e) < 0)
 		return -1;
 	daemon_put_url(&s, 0, &url);
 	(void)printf("%s\n", buf_text(&url));
-	(void)fprintf(stderr,
-	    "The old identity gave its word for the new one: devices go over "
-	    "by themselves.\n"
-	    "If the old key was stolen, whoever has it can do the same: then "
-	    "have each run\n"
-	    "  aumbry server set URL\n");
+	(void)fputs(o->stolen
+		? "The old identity counts for nothing here any more. Whoever "
+		  "has its key can still pass\n"
+		  "for this server with devices that do not know: have each "
+		  "run\n"
+		  "  aumbry server set URL\n"
+		: "The old identity gave its word for the new one: devices go "
+		  "over by themselves.\n"
+		  "Was the old key stolen? Then run this again with "
+		  "--stolen.\n",
+	    stderr);
 	return 0;
 }
 
 static const struct cmd_option identity_rows[] = {
 	DAEMON_DATA(struct identity_options),
+	{ "stolen", CMD_FLAG, offsetof(struct identity_options, stolen), NULL,
+	    "the old one vouches for nothing: each device is told the new one "
+	    "by hand" },
 };
 
 const struct cmd daemon_identity[] = {

@@ -314,7 +314,7 @@ put_past(
 
 static int
 make_next(const struct keys *k, const char *dir, const char *const *names,
-    size_t n, struct err *e)
+    size_t n, bool stolen, struct err *e)
 {
 	OWN(buf_free) struct buf cert = { 0 };
 	OWN(buf_free) struct buf key = { 0 };
@@ -323,7 +323,7 @@ make_next(const struct keys *k, const char *dir, const char *const *names,
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "%s", dir);
 	return tlscert_make(names, n, &cert, &key, e) < 0 ||
-		put_past(k, buf_bytes(&cert), &past, e) < 0 ||
+		(!stolen && put_past(k, buf_bytes(&cert), &past, e) < 0) ||
 		write_raw(dir, PAST_FILE, buf_bytes(&past), e) < 0 ||
 		write_file(dir, KEY_FILE, buf_bytes(&key), e) < 0 ||
 		write_file(dir, CERT_FILE, buf_bytes(&cert), e) < 0
@@ -332,14 +332,15 @@ make_next(const struct keys *k, const char *dir, const char *const *names,
 }
 
 int
-keys_rotate(const char *dir, const char *const *names, size_t n, struct err *e)
+keys_rotate(const char *dir, const char *const *names, size_t n, bool stolen,
+    struct err *e)
 {
 	OWN(keys_free) struct keys *k = NULL;
 	OWN(mem_free) char *rotating = file_join(dir, ROTATING);
 	OWN(mem_free) char *rotated = file_join(dir, ROTATED);
 
 	if (keys_load(dir, &k, e) < 0 ||
-	    make_next(k, rotating, names, n, e) < 0)
+	    make_next(k, rotating, names, n, stolen, e) < 0)
 		return -1;
 	if (rename(rotating, rotated) < 0)
 		return err_sys(e, "%s", rotated);

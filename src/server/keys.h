@@ -47,10 +47,12 @@ void keys_free(struct keys **k); /* wipes */
  * gone. What is cut off either did nothing, or is ended by the next keys_load.
  *
  * names   see tlscert_make.
+ * stolen  the old one gives no word, and nor do those before it: whoever has
+ *         its key is nobody from then on.
  * errors  as keys_load.
  */
-MUST_CHECK int keys_rotate(
-    const char *dir, const char *const *names, size_t n, struct err *e);
+MUST_CHECK int keys_rotate(const char *dir, const char *const *names, size_t n,
+    bool stolen, struct err *e);
 
 /*
  * Read a PEM certificate and its key, whoever's they are.

@@ -108,6 +108,7 @@ DATA=$HERE SERVER=$first
 # ---- server set, while others run ----
 
 stop_server
+cp "$DATA/keys/tls.crt" "$T/old.crt" && cp "$DATA/keys/tls.key" "$T/old.key"
 mkdir -m 700 "$DATA/keys/rotating"
 cp "$DATA/keys/tls.key" "$DATA/keys/rotating/tls.key"
 ok 'a new identity that was cut off stops no backup of the server' \
@@ -140,5 +141,27 @@ ok '- it goes there by itself' until_true 40 grep -q 'there again' \
 ok '- and says so' grep -q 'another address' "$T/agent.err"
 kill $agent
 wait $agent 2>/dev/null
+
+# ---- who has stolen the key of an identity before ----
+
+# One more device that knows only that.
+stop_server
+start_server --listen "$HOSTPORT"
+node "$ROOT/tests/tools/tlsend.mjs" "$URL" "$T/old.crt" "$T/old.key" \
+	>"$T/end.out" 2>&1 &
+HELPERS="$HELPERS $!"
+until_true 20 [ -s "$T/end.out" ]
+between="https://127.0.0.1:$(cat "$T/end.out")/#pin=$IDENTITY"
+stop_server
+says 'after a theft the old identity vouches for nothing' '^https://.*pin=' \
+	aumbryd identity rotate --data "$DATA" --stolen
+LAST=$(sed -n 's/.*pin=//p' "$T/out")
+start_server --listen "$HOSTPORT"
+refused '- nor does the new one follow from it' 6 certificate-changed \
+	at laptop status
+refused 'who has its key gets no session for those who trust it' 4 \
+	not-a-member at laptop server set "$between"
+ok 'the way back in' at laptop server set "https://$HOSTPORT/#pin=$LAST"
+ok '- and it goes on' at laptop status
 
 finish

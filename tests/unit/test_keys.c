@@ -197,7 +197,7 @@ hands_over(void **state)
 	assert_int_equal(keys_load(p->dir, &first, &e), 0);
 	assert_int_equal(keys_past(first).n, 0);
 	for (size_t i = 1; i <= IDENTITY_PAST + 1; i++) {
-		if (keys_rotate(p->dir, names, 2, &e) < 0)
+		if (keys_rotate(p->dir, names, 2, false, &e) < 0)
 			fail_msg("%s", e.msg);
 		keys_free(&last);
 		assert_int_equal(keys_load(p->dir, &last, &e), 0);
@@ -207,6 +207,11 @@ hands_over(void **state)
 	}
 	assert_false(digest_equal(keys_spki(first), keys_spki(last)));
 	assert_memory_equal(keys_opaque(first), keys_opaque(last), KEYS_OPAQUE);
+	assert_int_equal(keys_rotate(p->dir, names, 2, true, &e), 0);
+	keys_free(&last);
+	assert_int_equal(keys_load(p->dir, &last, &e), 0);
+	assert_int_equal(keys_past(last).n, 0);
+	assert_int_equal(keys_rotate(p->dir, names, 2, false, &e), 0);
 	OWN(mem_free) char *past = file_join(p->dir, "identity.past");
 	OWN(buf_free) struct buf file = { 0 };
 	assert_int_equal(file_read(past, 65536, &file, &e), 0);

@@ -3,6 +3,7 @@
 #include "http/http_in.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/now.h"
 #include "base/text.h"
 #include "http/route.h"
@@ -177,6 +178,10 @@ read_peer(struct http_call *c)
 		if (strcasecmp(c->q.headers[i].name, "X-Forwarded-For") == 0 &&
 		    read_forwarded(c, c->q.headers[i].value))
 			return;
+	/* Then all count as one, and anybody uses up the tries of all. */
+	if (c->server->all_proxies && c->route_no >= ROUTES_OWN &&
+	    !atomic_exchange(&c->server->nameless, true))
+		log_warn("proxy_names_no_client", "header=X-Forwarded-For");
 }
 
 static int
@@ -250,8 +255,9 @@ http_admit(struct http_call *c, const struct port *port, struct err *e)
 		c->closing = true;
 		return -1;
 	}
+	int found = find_route(c, port, e);
 	read_peer(c);
-	if (find_route(c, port, e) < 0)
+	if (found < 0)
 		return -1;
 	if (atomic_load(&c->server->stopping) && c->route_no >= ROUTES_OWN)
 		return err_set(e, ERR_SERVER_BUSY, "the server is stopping");

@@ -118,6 +118,7 @@ struct http_server {
 	unsigned idle_s, drain_s;
 	struct address_nets proxies; /* trusted */
 	bool all_proxies; /* who connects is one: TLS ends before us */
+	atomic_bool nameless; /* one of them did not name its client; told */
 	bool proxy_protocol;
 	unsigned connections, per_address;
 	uint64_t held_account, held_address;

@@ -105,6 +105,8 @@ less 'a mute proxy holds up others no longer than once' 1000 \
 	"$(ms curl --silent http://127.0.0.1:8080/healthz)"
 sleep 3
 equal '- it is asked, and then left alone' 1 "$(grep -c asked "$T/asked")"
+equal 'who comes without X-Forwarded-For is told, once' 1 \
+	"$(grep -c proxy_names_no_client "$T/server.err")"
 stop_server
 kill $mute
 wait $mute 2>/dev/null

@@ -142,6 +142,18 @@ tag=$(curl --silent --insecure -H 'Accept-Encoding: gzip' -o "$T/page" \
 equal 'a page that a proxy compressed is known again' 304 \
 	"$(curl --silent --insecure -H 'Accept-Encoding: gzip' -o "$T/page" \
 		-w '%{http_code}' -H "If-None-Match: $tag" "https://$NAME/")"
+# The server looked a moment ago, and so its first answer has the old key.
+curl --silent --unix-socket "$T/http" \
+	"http://localhost/v1/identity?nonce=$nonce" >"$T/out"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+	-subj /CN=other -keyout "$T/proxy.key" -out "$T/proxy.crt" 2>"$T/err"
+other_key() {
+	openssl s_client -connect "$CLIENT:443" </dev/null 2>/dev/null |
+		grep -q 'CN = other'
+}
+kill -HUP $nginx
+ok 'a proxy shows another key' until_true 5 other_key
+ok '- which no device notices, however soon it comes' at ana status
 kill $nginx
 wait $nginx 2>/dev/null
 

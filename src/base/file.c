@@ -198,6 +198,21 @@ file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 	return file_read_rest(fd, path, limit, out, e);
 }
 
+int
+file_read_regular(
+    const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	OWN(fd_close)
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "%s", path);
+	return S_ISREG(st.st_mode)
+	    ? file_read_rest(fd, path, limit, out, e)
+	    : err_set(e, ERR_STATE_DAMAGED, "%s is no regular file", path);
+}
+
 size_t
 fd_raise(void)
 {

@@ -23,6 +23,10 @@ MUST_CHECK int file_open_plain(
 /* Read all of a regular file. errors: too-large beyond `limit` bytes. */
 MUST_CHECK int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e);
+/* The same of what others may have put there: a link is followed, and a pipe,
+ * which could keep us waiting, is state-damaged. */
+MUST_CHECK int file_read_regular(
+    const char *path, size_t limit, struct buf *out, struct err *e);
 
 /* The same of what is open, from where it is; `name` is for messages. */
 MUST_CHECK int file_read_rest(

@@ -185,7 +185,7 @@ read_raw(const char *dir, const char *name, void *out, size_t n, struct err *e)
 static int
 read_pem(const char *path, struct buf *out, struct err *e)
 {
-	if (file_read(path, FILE_MAX_BYTES, out, e) < 0)
+	if (file_read_regular(path, FILE_MAX_BYTES, out, e) < 0)
 		return -1;
 	/* It goes on as text. */
 	if (out->n == 0 || strlen(buf_text(out)) != out->n)

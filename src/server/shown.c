@@ -81,7 +81,7 @@ shown_key(const char *from, const char *url, struct digest *out, struct err *e)
 
 	if (from[0] != '/')
 		return ask(from, url, out, e);
-	return file_read(from, CERT_MAX_BYTES, &pem, e) < 0
+	return file_read_regular(from, CERT_MAX_BYTES, &pem, e) < 0
 	    ? -1
 	    : tlscert_spki(buf_bytes(&pem), out, e);
 }

@@ -111,6 +111,21 @@ stop_server
 kill $mute
 wait $mute 2>/dev/null
 
+# Or one whose certificate is a pipe that nobody writes to.
+mkfifo "$T/fifo"
+configure server proxy_cert "$T/fifo"
+start_server
+for _ in 1 2 3 4 5 6 7 8; do
+	curl --silent --max-time 10 \
+		"http://127.0.0.1:8080/v1/identity?nonce=$nonce" >/dev/null &
+	HELPERS="$HELPERS $!"
+done
+sleep 0.5
+less 'nor does a pipe in the place of its certificate' 1000 \
+	"$(ms curl --silent --max-time 9 http://127.0.0.1:8080/healthz)"
+stop_server
+configure server proxy_cert "$CLIENT:443"
+
 # ---- HTTP/2, compression, few requests for each connection ----
 
 configure server listen "unix:$T/http"

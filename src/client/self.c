@@ -5,6 +5,18 @@
 #include "link/depot_remote.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+bool
+self_elsewhere(struct self *s)
+{
+	OWN(buf_free) struct buf kept = { 0 };
+	struct err ignored;
+
+	return s->url != NULL &&
+	    local_get(s->local, "url", &kept, &ignored) == 0 &&
+	    strcmp(buf_text(&kept), s->url) != 0;
+}
 
 /* What was learned of the server meanwhile: its identity was looked at, and what
  * cannot be kept is learned again. Not over an address that somebody has set

@@ -2,19 +2,6 @@
 /* self_server.c: a server that is found elsewhere from now on. */
 #include "client/self.h"
 
-#include <string.h>
-
-bool
-self_elsewhere(struct self *s)
-{
-	OWN(buf_free) struct buf kept = { 0 };
-	struct err ignored;
-
-	return s->url != NULL &&
-	    local_get(s->local, "url", &kept, &ignored) == 0 &&
-	    strcmp(buf_text(&kept), s->url) != 0;
-}
-
 int
 self_set_server(
     const char *dir, const char *url, struct buf *kept, struct err *e)

@@ -156,19 +156,21 @@ silent() {
 	stop_server
 	start_server
 }
-times() { sqlite3 -batch "$DATA/aumbryd.db" 'SELECT told FROM backup_state'; }
+mailed_times() {
+	sqlite3 -batch "$DATA/aumbryd.db" 'SELECT told FROM backup_state'
+}
 silent 0 1 6
-equal 'six days of silence are no news' 0 "$(times)"
+equal 'six days of silence are no news' 0 "$(mailed_times)"
 silent 0 1 8
 come 'eight are a mail' 'no backup for 7' 1
 show 'no backup for 7' >"$T/late"
 says 'with the device' '^Device:  [0-9a-f]{8}$' cat "$T/late"
 says 'and since when' '^Since:   20[0-9-]+T[0-9:]+Z$' cat "$T/late"
 silent 1 1 149
-equal 'one, and no more for long' 1 "$(times)"
+equal 'one, and no more for long' 1 "$(mailed_times)"
 silent 1 0 151
 come 'but once again' 'no backup for 150' 1
-equal 'and never again' 2 "$(times)"
+equal 'and never again' 2 "$(mailed_times)"
 
 ok 'the address is removed' at ana mail remove ana@localhost
 come 'which it is told last' 'address was removed' 1

@@ -122,5 +122,10 @@ ok 'is found by its unit' until_true 20 test -e "$HOME/$odd/schedule/looked"
 ok 'and has a timer of its own' me --home "$HOME/$odd" backup disable
 kill "$MANAGER"
 wait "$MANAGER" 2>/dev/null
-find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
+# Its last processes are on their way out.
+gone() {
+	find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
+	[ ! -e "$group" ]
+}
+ok 'nothing of it stays' until_true 10 gone
 finish

@@ -54,7 +54,7 @@ equal 'as they were' "$((now - 2)) AA" \
 equal 'for the server alone' 600 \
 	"$(stat -c %a "$DB.before-$((now - 2))")"
 says 'a second time does nothing' 'up to date' upgrade
-ok 'status reads them' aumbryd status --data "$DATA"
+ok 'the others read them' aumbryd account list --data "$DATA"
 
 ok 'older ones once more' older 1 BB
 ok 'are brought up, too' upgrade

@@ -136,9 +136,12 @@ begin(struct running *r, struct err *e)
 	int rc = spawn(r->t, fds, r->out != NULL, &r->pid);
 	if (rc != 0) {
 		errno = rc;
-		return rc == ENOENT ? err_set(e, ERR_NOT_FOUND,
-					  "%s is not installed", r->t->argv[0])
-				    : err_sys(e, "%s", r->t->argv[0]);
+		/* EACCES: in a folder of PATH that this user may not look
+		 * into it could be. */
+		return rc == ENOENT || rc == EACCES
+		    ? err_set(e, ERR_NOT_FOUND, "%s is not installed",
+			  r->t->argv[0])
+		    : err_sys(e, "%s", r->t->argv[0]);
 	}
 	r->pidfd = pidfd_open(r->pid, 0);
 	return 0;

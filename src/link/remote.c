@@ -336,8 +336,14 @@ not_ours(long status, struct err *e)
 		    "for nginx, client_max_body_size 64m.");
 		return;
 	}
+	if (status == 500) {
+		(void)err_set(e, ERR_INTERNAL,
+		    "the server, or a proxy in front of it, answered with "
+		    "status 500");
+		return;
+	}
 	(void)err_set(e, ERR_SERVER_UNREACHABLE,
-	    status >= 500
+	    status > 500
 		? "a proxy in front of the server answered in its place, with "
 		  "status %ld"
 		: "what answers at this address is no Aumbry server, or a "

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# What certbot's hook does as root, in a folder of the server's user: nothing
-# that this user could not do.
+# What certbot's hook and aumbry-setup do as root, in a folder of the server's
+# user: nothing that this user could not do.
 set -u
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
@@ -44,4 +44,27 @@ ln -s "$T/roots/privkey.pem" "$T/home/tls/privkey.pem"
 ok 'links in the place of files are replaced' hook
 ok '- and not followed' grep -q own "$T/roots/privkey.pem"
 ok '- the key is there' cmp "$T/live/privkey.pem" "$T/home/tls/privkey.pem"
+
+# The settings that aumbry-setup changes once there is a certificate.
+eval "$(sed -n '/^conf_get()/,/^}/p; /^conf_set()/,/^}/p' \
+	"$ROOT/system/aumbry-setup")"
+# shellcheck disable=SC2317 # what was read above calls it
+as_aumbry() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+conf=$T/home/aumbryd.conf
+printf '[server]\ntls_cert = a\n[mail]\ntls_cert = b\n' >"$conf"
+ln -s "$T/roots/privkey.pem" "$conf.new"
+chown -h nobody "$conf" "$conf.new"
+ok 'a setting is changed' conf_set tls_cert '/c d&\n'
+equal '- and read' '/c d&\n' "$(conf_get tls_cert)"
+equal '- in its section alone' '[server] tls_cert = /c d&\n [mail] tls_cert = b' \
+	"$(paste -sd ' ' "$conf")"
+equal '- and is for the server alone' 'nobody 600' "$(about "$conf")"
+equal '- a link there gives nothing of root away' 'root 644' \
+	"$(about "$T/roots/privkey.pem")"
+ok '- nor is it followed' grep -q own "$T/roots/privkey.pem"
+rm "$conf"
+ln -s "$T/live/privkey.pem" "$conf"
+equal 'what that user may not read is not read for it' '' \
+	"$(conf_get renewed 2>"$T/denied")"
+ok '- but refused' grep -q 'ermission denied' "$T/denied"
 finish

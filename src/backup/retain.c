@@ -20,6 +20,16 @@ retain_name(enum retain_rule rule)
 	return (size_t)rule < ARRAY_SIZE(names) ? names[rule] : "?";
 }
 
+bool
+retain_keeps(const struct retain_policy *p)
+{
+	bool keeps = p->within_s > 0;
+
+	for (int i = 0; i < RETAIN_COUNTED; i++)
+		keeps = keeps || p->keep[i] > 0;
+	return keeps;
+}
+
 static int
 group_cmp(const struct snapshot *a, const struct snapshot *b)
 {

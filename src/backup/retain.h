@@ -46,6 +46,8 @@ struct retain_verdict {
 
 /* "last", "hourly" … */
 const char *retain_name(enum retain_rule rule);
+/* Is there a rule of numbers or spans, so that of each group one stays? */
+bool retain_keeps(const struct retain_policy *p);
 
 /*
  * Judge n snapshots, in any order.

@@ -79,20 +79,18 @@ static int
 take_policy(const struct cli_policy *given, struct plan *p, struct err *e)
 {
 	struct retain_policy policy;
-	bool any, keeps;
+	bool any;
 
 	if (cli_policy(given, &policy, &any, e) < 0)
 		return -1;
-	keeps = policy.within_s > 0 || !any;
 	for (int i = 0; i < RETAIN_COUNTED; i++) {
 		const char *text = any ? given->keep[i] : kept_by_default[i];
 		plan_set(&p->keep[i], text != NULL ? text : "");
-		keeps = keeps || policy.keep[i] > 0;
 	}
 	const char *within = any ? given->within : WITHIN;
 	plan_set(&p->keep[RETAIN_WITHIN], within != NULL ? within : "");
 	copy_list(&given->tags, &p->keep_tags);
-	if (keeps)
+	if (!any || retain_keeps(&policy))
 		return 0;
 	(void)err_set(e, ERR_USAGE, "these rules would keep no backup at all");
 	return err_remedy(e, "Add --keep-last 1, or another rule.");

@@ -88,6 +88,10 @@ forget(
 	*gone = 0;
 	if (policy_of(p, &given, &policy, e) < 0)
 		return -1;
+	/* No such plan is made; one that was cut or edited says nothing. */
+	if (!retain_keeps(&policy))
+		return err_set(
+		    e, ERR_STATE_DAMAGED, "the rules would keep no backup");
 	for (size_t i = 0; i < v->list.n; i++)
 		if (made_by(p, &v->list.list[i]))
 			list[n++] = &v->list.list[i];

@@ -206,6 +206,16 @@ echo '{"format":1,' | write "$HOME"/home/schedule/[0-9a-f]*.state
 ok 'a state that says nothing' me backup run
 ok 'is made anew' test "$(state done_ms)" -gt 0
 
+# What is left of a plan whose rules are gone, or were taken out by hand.
+plan=$(echo "$HOME"/home/schedule/[0-9a-f]*.plan)
+$AS cp -p "$plan" "$HOME/plan"
+sed 's/"keep_\([a-z]*\)":"[^"]*"/"keep_\1":""/g' "$HOME/plan" | write "$plan"
+before=$(runs)
+ok 'a plan whose rules keep nothing' me backup run --now
+also 'says so' '^aumbry: old backups were not cleared away: .*state-damaged'
+equal 'and forgets nothing' "$((before + 1))" "$(runs)"
+$AS cp -p "$HOME/plan" "$plan"
+
 # ---- mains and networks ----
 
 BUS=$($AS dbus-daemon --session --fork --print-address=1 \

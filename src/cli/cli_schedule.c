@@ -213,14 +213,17 @@ try_it(struct cli *cli, const char *home, struct plan *p, struct cli_repo *r,
 static int
 no_timer(const struct units *u, struct err *e)
 {
+	OWN(buf_free) struct buf line = { 0 };
+
 	(void)err_set(e, ERR_NO_TIMER,
 	    "backups are enabled, and nothing starts them: no systemd runs "
 	    "here for this user");
-	return err_remedy(e,
-	    "Let cron start them, by this line in crontab -e:\n"
-	    "*/15 * * * * %s%s%s%s backup run --quiet",
-	    u->program, u->home != NULL ? " --home '" : "",
-	    u->home != NULL ? u->home : "", u->home != NULL ? "'" : "");
+	return units_cron(u, &line)
+	    ? err_remedy(e,
+		  "Let cron start them, by this line in crontab -e:\n%s",
+		  buf_text(&line))
+	    : err_remedy(e,
+		  "Let cron start them, every 15 minutes: aumbry backup run");
 }
 
 static int

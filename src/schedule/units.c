@@ -107,20 +107,26 @@ units_find(const char *home, struct units *out, struct err *e)
 
 /* ---- texts ---- */
 
-/* A word of ExecStart=: nothing of it is a specifier, a variable or an end. */
+/*
+ * A word of ExecStart=: nothing of it is a specifier, a variable or an end. A
+ * line ends at CR, too, and one that is no UTF-8 is passed over.
+ */
 static void
 put_word(struct buf *out, const char *s)
 {
+	bool raw = text_is_utf8(bytes_str(s));
+
 	buf_put_str(out, " \"");
 	for (; *s != '\0'; s++) {
-		if (*s == '%' || *s == '$')
-			buf_put_u8(out, (uint8_t)*s);
-		if (*s == '"' || *s == '\\')
+		uint8_t c = (uint8_t)*s;
+		if (c == '%' || c == '$')
+			buf_put_u8(out, c);
+		if (c == '"' || c == '\\')
 			buf_put_str(out, "\\");
-		if (*s == '\n')
-			buf_put_str(out, "\\n");
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && !raw))
+			buf_printf(out, "\\x%02x", c);
 		else
-			buf_put_u8(out, (uint8_t)*s);
+			buf_put_u8(out, c);
 	}
 	buf_put_str(out, "\"");
 }
@@ -189,6 +195,41 @@ units_service(
 		units_mount_name(mounts->items[i], &name);
 		buf_printf(out, "WantedBy=%s\n", buf_text(&name));
 	}
+}
+
+/*
+ * A word of a crontab's command: to sh it is itself. A % would end the command
+ * but behind a backslash, which cron takes away, unless that has one before it.
+ */
+static void
+put_cron_word(struct buf *out, const char *s)
+{
+	buf_put_str(out, " '");
+	for (size_t i = 0; s[i] != '\0'; i++)
+		if (s[i] == '\'')
+			buf_put_str(out, "'\\''");
+		else if (s[i] == '%')
+			buf_put_str(
+			    out, i > 0 && s[i - 1] == '\\' ? "''\\%" : "\\%");
+		else
+			buf_put_u8(out, (uint8_t)s[i]);
+	buf_put_str(out, "'");
+}
+
+bool
+units_cron(const struct units *u, struct buf *out)
+{
+	if (strchr(u->program, '\n') != NULL ||
+	    (u->home != NULL && strchr(u->home, '\n') != NULL))
+		return false;
+	buf_put_str(out, "*/15 * * * *");
+	put_cron_word(out, u->program);
+	if (u->home != NULL) {
+		buf_put_str(out, " --home");
+		put_cron_word(out, u->home);
+	}
+	buf_put_str(out, " backup run --quiet");
+	return true;
 }
 
 void

@@ -29,6 +29,9 @@ void units_service(
     const struct units *u, const struct plan_list *mounts, struct buf *out);
 void units_timer(
     const struct units *u, const struct plan_all *plans, struct buf *out);
+/* The line for a crontab, where no systemd is; false: none can say it, for a name
+ * has a line's end. */
+bool units_cron(const struct units *u, struct buf *out);
 /* "/media/a b" as systemd names its unit: "media-a\x20b.mount". Appended. */
 void units_mount_name(const char *point, struct buf *out);
 /* The mount point that an absolute path, or what is there of it, lies on: in new

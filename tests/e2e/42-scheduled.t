@@ -54,7 +54,7 @@ refused 'nor standard input' 2 bad-usage me backup enable --exclude-from -
 ok 'none of which left a plan' test ! -e "$HOME/home/schedule/account.plan"
 refused 'without systemd it says so' 3 no-timer \
 	me backup enable "$HOME/files" "$HOME/more" --exclude '*.tmp'
-also 'with the line for cron' "^\*/15 \* \* \* \* .*/aumbry --home '$HOME/home' backup run --quiet$"
+also 'with the line for cron' "^\*/15 \* \* \* \* '.*/aumbry' --home '$HOME/home' backup run --quiet$"
 also 'and what is kept' '^kept +all of 7d, the last of each of 30 days, 12 weeks, 24 months$'
 refused 'as the status does' 3 no-timer me backup status
 

@@ -283,6 +283,44 @@ units_say_what_was_asked(void **state)
 	    "\nOnCalendar=*-*-* 02:00:00\nOnCalendar=*-*-* 23:59:00\n"));
 }
 
+/* A line ends at CR, and one that is no UTF-8 is not read. */
+static void
+units_have_odd_names(void **state)
+{
+	struct units u = { .program = "/bin/a",
+		.home = "/h\rExecStartPre=/evil\n\t\x7f\xc3\xa1" };
+	struct plan_list none = { NULL, 0 };
+	OWN(buf_free) struct buf text = { 0 };
+
+	(void)state;
+	units_service(&u, &none, &text);
+	assert_non_null(strstr(buf_text(&text),
+	    " --home \"/h\\x0dExecStartPre=/evil\\x0a\\x09\\x7f\xc3\xa1\" "
+	    "backup run\n"));
+	assert_null(strchr(buf_text(&text), '\r'));
+	u.home = "/h\xff\xc3\xa1";
+	buf_clear(&text);
+	units_service(&u, &none, &text);
+	assert_non_null(
+	    strstr(buf_text(&text), " --home \"/h\\xff\\xc3\\xa1\" "));
+}
+
+/* To cron a % ends the command, and to sh a quote the word. */
+static void
+cron_takes_odd_names(void **state)
+{
+	struct units u = { .program = "/a b/c", .home = "/50%/it's\\%$(x)" };
+	OWN(buf_free) struct buf line = { 0 };
+
+	(void)state;
+	assert_true(units_cron(&u, &line));
+	assert_string_equal(buf_text(&line),
+	    "*/15 * * * * '/a b/c' --home '/50\\%/it'\\''s\\''\\%$(x)' "
+	    "backup run --quiet");
+	u.home = "/a\n* * * * * evil";
+	assert_false(units_cron(&u, &line));
+}
+
 static void
 finds_what_a_path_lies_on(void **state)
 {
@@ -304,6 +342,8 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(what_is_damaged_is_named),
 		cmocka_unit_test(units_say_what_was_asked),
+		cmocka_unit_test(units_have_odd_names),
+		cmocka_unit_test(cron_takes_odd_names),
 		cmocka_unit_test(finds_what_a_path_lies_on),
 	};
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORMAT 1
@@ -313,6 +314,22 @@ plan_path(const char *home, const char *name, const char *what)
 	return mem_text(buf_text(&path));
 }
 
+/*
+ * What root runs by itself, root has asked for: whose plan it is could else have
+ * read to him, and written where he likes, what only root may.
+ */
+static int
+may_follow(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(path, &st) < 0 || st.st_uid == 0)
+		return 0;
+	(void)err_set(e, ERR_PERMISSION,
+	    "root does not do what another user has planned: %s", path);
+	return err_remedy(e, "Run it as the user whose plan that is.");
+}
+
 int
 plan_read(const char *home, const char *name, struct plan *out, bool *found,
     struct err *e)
@@ -323,7 +340,9 @@ plan_read(const char *home, const char *name, struct plan *out, bool *found,
 	plan_init(&p);
 	*found = file_exists(path);
 	plan_set(&p.name, name);
-	if (*found && take_file(path, &plan_shape, &p, e) < 0)
+	if (*found &&
+	    (may_follow(path, e) < 0 ||
+		take_file(path, &plan_shape, &p, e) < 0))
 		return -1;
 	if (*found &&
 	    (p.at_min >= 24 * 60 || p.tag[0] == '\0' ||

@@ -215,6 +215,13 @@ ok 'a plan whose rules keep nothing' me backup run --now
 also 'says so' '^aumbry: old backups were not cleared away: .*state-damaged'
 equal 'and forgets nothing' "$((before + 1))" "$(runs)"
 $AS cp -p "$HOME/plan" "$plan"
+if [ "$(id -u)" -eq 0 ]; then
+	refused 'root does not do what another user has planned' 4 \
+		permission-denied aumbry --home "$HOME/home" backup run --now
+	refused 'nor makes it a plan of his own' 4 permission-denied \
+		aumbry --home "$HOME/home" --repo-password-file "$T/fp" \
+		backup enable /etc --to "$DISK"
+fi
 
 # ---- mains and networks ----
 

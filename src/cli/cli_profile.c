@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHOWN 20 /* lines of a piece that are shown: a screen's worth */
+#define SHOWN 20 /* lines of what is not added here: a screen's worth */
 
 /* ---- making one ---- */
 
@@ -386,7 +386,11 @@ static const char *const missing_words[PROFILE_PIECES] = {
 static void
 show_list(const struct profile_step *s, const struct items *x, const char *mark)
 {
-	for (size_t i = 0; i < x->n && i < SHOWN; i++) {
+	/* Nobody says yes to what was not shown. */
+	bool asked = s->todo == PROFILE_ACT && x == &s->wanted;
+	size_t shown = asked || x->n < SHOWN ? x->n : SHOWN;
+
+	for (size_t i = 0; i < shown; i++) {
 		OWN(mem_free) char *key = cli_shown(bytes_str(x->list[i].key));
 		OWN(mem_free)
 		char *value = cli_shown(bytes_str(x->list[i].value));
@@ -394,8 +398,8 @@ show_list(const struct profile_step *s, const struct items *x, const char *mark)
 		(void)printf("  %s%s%s%s\n", mark, key, values ? " = " : "",
 		    values ? value : "");
 	}
-	if (x->n > SHOWN)
-		(void)printf("  and %zu more; all: --json\n", x->n - SHOWN);
+	if (x->n > shown)
+		(void)printf("  and %zu more; all: --json\n", x->n - shown);
 }
 
 static json_t *

@@ -240,6 +240,13 @@ exits 'neither is read' 3 two restore --profile --only fonts,printers
 also 'and both are told' '^aumbry: fonts: fonts: it is no plain file$'
 also 'with the limit' 'printers: it is larger than 4194304 bytes$'
 
+# What runs is shown before it is asked for, all of it.
+seq -f '@daily true %g' 40 >"$T/evil/device-profile/crontab"
+echo '@reboot evil' >>"$T/evil/device-profile/crontab"
+ok 'with many jobs' one backup "$T/evil/device-profile"
+ok 'each is shown' two restore --profile --dry-run --only crontab
+also 'the last, too' '^  @reboot evil$'
+
 # ---- as a user ----
 
 mkdir -p "$T/user"

@@ -84,7 +84,7 @@ was_export(const struct export *x)
 	struct err ignored;
 
 	return file_exists(whole) || file_exists(partial) ||
-	    (file_read(readme, EXPORT_LINE_MAX, &text, &ignored) == 0 &&
+	    (file_read_regular(readme, EXPORT_LINE_MAX, &text, &ignored) == 0 &&
 		strncmp(buf_text(&text), EXPORT_TITLE, strlen(EXPORT_TITLE)) ==
 		    0);
 }

@@ -34,8 +34,12 @@ whose(const struct export *x, const char *path, const struct digest *wanted,
 	*same = *foreign = false;
 	if (!file_exists(whole))
 		return 0;
-	if (file_read(whole, RECORD_MAX, &there, e) < 0)
-		return -1;
+	if (file_read_regular(whole, RECORD_MAX, &there, e) < 0) {
+		if (e->code != ERR_STATE_DAMAGED)
+			return -1;
+		e->code = ERR_CONFLICT;
+		return err_remedy(e, "Move it away: an export has none there.");
+	}
 	digest_of(buf_bytes(&there), &sha);
 	*same = digest_equal(&sha, wanted);
 	*foreign = !*same && r != NULL && !digest_equal(&sha, &r->sha) &&

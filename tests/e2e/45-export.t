@@ -189,6 +189,17 @@ mv "$T/planted/backups/"* "$T/elsewhere"
 ln -s "$T/elsewhere" "$(echo "$T"/named/backups/*| sed s/named/planted/)"
 refused 'one with a link where a folder was' 1 conflict \
 	at ana export --to "$T/planted"
+# A pipe that others have put there keeps nobody waiting.
+mkdir "$T/pipes"
+mkfifo "$T/pipes/README.txt"
+refused 'one with a pipe for a README' 1 conflict \
+	at ana export --to "$T/pipes"
+cp -a "$T/named" "$T/piped"
+record=$(cd "$T/piped" && find account -type f | head -n 1)
+rm "$T/piped/$record"
+mkfifo "$T/piped/$record"
+refused 'one with a pipe where a file was' 1 conflict \
+	at ana export --to "$T/piped"
 mkdir "$T/empty" "$T/empty/lost+found"
 ln -s empty "$T/link"
 ok 'a disk that is new, by a link' at ana export --to "$T/link" \

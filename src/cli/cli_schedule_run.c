@@ -282,6 +282,20 @@ run_plan(struct running *r, const struct plan *p)
 	warn_late(r, p, &s);
 }
 
+/* One that was made under a clock that was ahead would be late only then. */
+static void
+settle_made(const struct running *r, struct plan *p)
+{
+	uint64_t now = (uint64_t)now_ms();
+	struct err e;
+
+	if (p->made_ms <= now)
+		return;
+	p->made_ms = now;
+	if (plan_write(r->home, p, &e) < 0)
+		cli_warn("aumbry: %s (%s)", e.msg, err_name(e.code));
+}
+
 /* When it was looked last, so that a status knows whether anybody looks. */
 static void
 note_look(const char *home)
@@ -317,8 +331,10 @@ cli_backup_run(void *line, const void *options, struct err *e)
 		return -1;
 	note_look(home);
 	conditions_look(&r.now);
-	for (size_t i = 0; i < all.n && !stop_order_asked(); i++)
+	for (size_t i = 0; i < all.n && !stop_order_asked(); i++) {
+		settle_made(&r, &all.list[i]);
 		run_plan(&r, &all.list[i]);
+	}
 	cli->line.status = r.status;
 	if (r.worst.code == ERR_NONE)
 		return 0;

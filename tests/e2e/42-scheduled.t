@@ -214,6 +214,9 @@ before=$(runs)
 ok 'a plan whose rules keep nothing' me backup run --now
 also 'says so' '^aumbry: old backups were not cleared away: .*state-damaged'
 equal 'and forgets nothing' "$((before + 1))" "$(runs)"
+sed 's/"made_ms":[0-9]*/"made_ms":4102444800000/' "$HOME/plan" | write "$plan"
+ok 'a plan that was made by a clock that was ahead' me backup run
+ok 'counts from now' test "$(json made_ms "$plan")" -lt 4102444800000
 $AS cp -p "$HOME/plan" "$plan"
 if [ "$(id -u)" -eq 0 ]; then
 	refused 'root does not do what another user has planned' 4 \

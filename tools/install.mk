@@ -30,7 +30,7 @@ install-manuals:
 install-completion: all
 	install -d '$(to_share)/bash-completion/completions' \
 	    '$(to_share)/zsh/site-functions' '$(to_share)/fish/vendor_completions.d'
-	for p in $(notdir $(PROGRAMS)); do \
+	umask 022; for p in $(notdir $(PROGRAMS)); do \
 		'$(B)'/$$p completion bash \
 		    >'$(to_share)/bash-completion/completions/'$$p && \
 		'$(B)'/$$p completion zsh \
@@ -39,17 +39,18 @@ install-completion: all
 		    >'$(to_share)/fish/vendor_completions.d/'$$p.fish || exit 1; \
 	done
 
-# Units, users, the set-up of a server, examples.
+# Units, users, the set-up of a server, examples: for all to read, whatever the
+# umask of who installs.
 install-system:
 	install -d '$(call dest,$(UNITDIR))' '$(call dest,$(PREFIX)/sbin)' \
 	    '$(call dest,$(PREFIX)/lib/systemd/user)' \
 	    '$(call dest,$(PREFIX)/lib/sysusers.d)' \
 	    '$(call dest,$(PREFIX)/lib/aumbry)'
-	for u in aumbryd aumbry-escrow; do \
+	umask 022; for u in aumbryd aumbry-escrow; do \
 		$(fill) system/$$u.service \
 		    >'$(call dest,$(UNITDIR)/)'$$u.service || exit 1; \
 	done
-	$(fill) system/aumbry-agent.service \
+	umask 022; $(fill) system/aumbry-agent.service \
 	    >'$(call dest,$(PREFIX)/lib/systemd/user/aumbry-agent.service)'
 	for s in aumbry-server aumbry-escrow; do \
 		install -m 644 system/$$s.sysusers \
@@ -60,7 +61,7 @@ install-system:
 	    '$(call dest,$(PREFIX)/lib/aumbry/deploy-hook)'
 	chmod 755 '$(call dest,$(PREFIX)/sbin/aumbry-setup)'
 	install -d '$(to_share)/doc/aumbry-server'
-	cp -R docs/examples '$(to_share)/doc/aumbry-server/'
+	umask 022; cp -R docs/examples '$(to_share)/doc/aumbry-server/'
 	install -m 644 docs/INSTALL.md '$(to_share)/doc/aumbry-server/server.md'
 
 # Packages for Debian 12 in build/deb/; PAGE=no: without the account page.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # What certbot's hook and aumbry-setup do as root, in a folder of the server's
-# user: nothing that this user could not do.
+# user: nothing that this user could not do. And what root installs.
 set -u
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
@@ -67,4 +67,10 @@ ln -s "$T/live/privkey.pem" "$conf"
 equal 'what that user may not read is not read for it' '' \
 	"$(conf_get renewed 2>"$T/denied")"
 ok '- but refused' grep -q 'ermission denied' "$T/denied"
+
+# Root's umask is no reason why a user's systemd could not read its unit.
+installs() { (umask 077 && make -C "$ROOT" install-system DESTDIR="$T/dest") \
+	>"$T/make" 2>&1; }
+ok 'what is installed under a strict umask' installs
+equal '- is for all to read' '' "$(find "$T/dest" -mindepth 1 ! -perm -444)"
 finish

@@ -153,6 +153,11 @@ ok 'the files alone' two restore --profile --to "$T/files"
 equal 'are as they were made' '' \
 	"$(diff -r "$MADE" "$T/files" | grep -v system-connections)"
 exits 'and are not written over' 3 two restore --profile --to "$T/files"
+mkdir "$T/planted" "$T/roots"
+ln -s "$T/roots" "$T/planted/system-connections"
+refused 'nor through a link that is there' 1 conflict \
+	two restore --profile --to "$T/planted"
+equal 'to what is of root' '' "$(ls "$T/roots")"
 refused 'a piece of another name' 2 bad-usage two restore --profile --only a
 refused 'what is for files' 2 bad-usage two restore --profile --include '*'
 refused 'and what is for pieces' 2 bad-usage two restore latest --to "$T/x" \

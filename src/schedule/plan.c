@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,15 +263,40 @@ damaged(const char *path, struct err *e)
 	return err_remedy(e, "Remove that file, then: aumbry backup enable");
 }
 
+/*
+ * What root runs by itself, root has asked for: whose plan it is could else have
+ * read to him, and written where he likes, what only root may.
+ */
+static int
+open_own(const char *path, int *fd, struct err *e)
+{
+	OWN(fd_close)
+	int f = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (f < 0 || fstat(f, &st) < 0)
+		return err_sys(e, "%s", path);
+	if (geteuid() == 0 && st.st_uid != 0) {
+		(void)err_set(e, ERR_PERMISSION,
+		    "root does not do what another user has planned: %s", path);
+		return err_remedy(e, "Run it as the user whose plan that is.");
+	}
+	*fd = f;
+	f = -1;
+	return 0;
+}
+
 /* x: after plan_init or plan_state_init. */
 static int
 take_file(const char *path, const struct shape *s, void *x, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
 	OWN(jsonio_free) json_t *j = NULL;
+	OWN(fd_close) int fd = -1;
 	uint64_t format = 0;
 
-	if (file_read(path, FILE_MAX, &text, e) < 0)
+	if (open_own(path, &fd, e) < 0 ||
+	    file_read_rest(fd, path, FILE_MAX, &text, e) < 0)
 		return -1;
 	if (jsonio_parse(buf_bytes(&text), &j, e) < 0 ||
 	    jsonio_u64(j, "format", &format, e) < 0)
@@ -314,22 +340,6 @@ plan_path(const char *home, const char *name, const char *what)
 	return mem_text(buf_text(&path));
 }
 
-/*
- * What root runs by itself, root has asked for: whose plan it is could else have
- * read to him, and written where he likes, what only root may.
- */
-static int
-may_follow(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (geteuid() != 0 || stat(path, &st) < 0 || st.st_uid == 0)
-		return 0;
-	(void)err_set(e, ERR_PERMISSION,
-	    "root does not do what another user has planned: %s", path);
-	return err_remedy(e, "Run it as the user whose plan that is.");
-}
-
 int
 plan_read(const char *home, const char *name, struct plan *out, bool *found,
     struct err *e)
@@ -340,9 +350,7 @@ plan_read(const char *home, const char *name, struct plan *out, bool *found,
 	plan_init(&p);
 	*found = file_exists(path);
 	plan_set(&p.name, name);
-	if (*found &&
-	    (may_follow(path, e) < 0 ||
-		take_file(path, &plan_shape, &p, e) < 0))
+	if (*found && take_file(path, &plan_shape, &p, e) < 0)
 		return -1;
 	if (*found &&
 	    (p.at_min >= 24 * 60 || p.tag[0] == '\0' ||

@@ -73,7 +73,8 @@ char *plan_path(const char *home, const char *name, const char *what);
 
 /*
  * Read one. There is none: *found false.
- * errors  state-damaged; update-needed when a newer program wrote it.
+ * errors  state-damaged; update-needed when a newer program wrote it;
+ *         permission-denied: this is root, and the file another user's.
  */
 MUST_CHECK int plan_read(const char *home, const char *name, struct plan *out,
     bool *found, struct err *e);

@@ -213,7 +213,8 @@ export_is_open(const struct export *x)
 {
 	struct stat st;
 
-	return fstat(x->fd, &st) == 0 && (st.st_mode & 077) != 0;
+	return fstat(x->fd, &st) == 0 &&
+	    ((st.st_mode & 077) != 0 || st.st_uid != geteuid());
 }
 
 bool

@@ -189,6 +189,13 @@ mv "$T/planted/backups/"* "$T/elsewhere"
 ln -s "$T/elsewhere" "$(echo "$T"/named/backups/*| sed s/named/planted/)"
 refused 'one with a link where a folder was' 1 conflict \
 	at ana export --to "$T/planted"
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir -m 700 "$T/theirs"
+	chown 65534 "$T/theirs"
+	ok 'into a folder of somebody else' at ana export --to "$T/theirs" \
+		--snapshot "$hers"
+	also 'who is said to read it' 'other users .* or is somebody else'
+fi
 # A pipe that others have put there keeps nobody waiting.
 mkdir "$T/pipes"
 mkfifo "$T/pipes/README.txt"

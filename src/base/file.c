@@ -189,6 +189,20 @@ file_open_plain(const char *path, int flags, int *fd, struct err *e)
 }
 
 int
+file_mkdir_plain(const char *path, mode_t mode, struct err *e)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST || lstat(path, &st) < 0)
+		return err_sys(e, "%s", path);
+	return S_ISDIR(st.st_mode)
+	    ? 0
+	    : err_set(e, ERR_CONFLICT, "%s is no folder", path);
+}
+
+int
 file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 {
 	OWN(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);

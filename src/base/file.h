@@ -20,6 +20,9 @@ void fd_close(int *fd);
 MUST_CHECK int file_open_plain(
     const char *path, int flags, int *fd, struct err *e);
 
+/* Make a folder, unless it is there. errors: conflict where something else is, as
+ * a link that others may have put. */
+MUST_CHECK int file_mkdir_plain(const char *path, mode_t mode, struct err *e);
 /* Read all of a regular file. errors: too-large beyond `limit` bytes. */
 MUST_CHECK int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e);

@@ -10,14 +10,12 @@
 #include "profile/profile.h"
 #include "profile/step.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SHOWN 20 /* lines of what is not added here: a screen's worth */
@@ -330,21 +328,6 @@ put_file(struct giving *x, const char *dir, const char *name, struct bytes text,
 	    : file_write_all(fd, text, e);
 }
 
-/* Passwords of networks go into it: not through a link that others have put. */
-static int
-make_below(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) == 0)
-		return 0;
-	if (errno != EEXIST || lstat(path, &st) < 0)
-		return err_sys(e, "%s", path);
-	return S_ISDIR(st.st_mode)
-	    ? 0
-	    : err_set(e, ERR_CONFLICT, "%s is no folder", path);
-}
-
 static int
 write_files(struct giving *x, struct err *e)
 {
@@ -364,7 +347,8 @@ write_files(struct giving *x, struct err *e)
 		const char *name = p == NULL ? manifest : p->file;
 		if (name == NULL) {
 			struct connections c = { x, NULL, below };
-			if (make_below(below, e) < 0)
+			/* Passwords go into it. */
+			if (file_mkdir_plain(below, 0700, e) < 0)
 				return -1;
 			if (each_connection(&c, &why) < 0 &&
 			    why.code != ERR_NOT_FOUND)

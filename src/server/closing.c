@@ -39,14 +39,21 @@ closing_begin(struct tx *tx, struct call *c, const struct id *uid,
 
 	if (closing_get(tx, uid, &now, e) < 0)
 		return -1;
-	if (now.there && (!id_zero(&x->dev_id) || now.ends_ms <= x->ends_ms))
+	/* An older entry may not go on from the circle any more. */
+	if (now.there && !id_zero(&x->dev_id))
+		return sql_run(tx, e,
+		    "UPDATE closing SET entry = ? WHERE uid = ?", "bi", entry,
+		    uid);
+	if (now.there && id_zero(&now.dev_id) && now.ends_ms <= x->ends_ms)
 		return 0;
-	text_time(&when, x->ends_ms);
+	int64_t ends_ms =
+	    now.there && now.ends_ms < x->ends_ms ? now.ends_ms : x->ends_ms;
+	text_time(&when, ends_ms);
 	return sql_run(tx, e,
 		   "INSERT INTO closing (uid, asked_ms, ends_ms, dev_id, entry)"
 		   " VALUES (?, ?, ?, ?, ?) ON CONFLICT (uid) DO UPDATE SET"
 		   " ends_ms = excluded.ends_ms, dev_id = excluded.dev_id",
-		   "innib", uid, x->asked_ms, x->ends_ms, &x->dev_id, entry) < 0
+		   "innib", uid, x->asked_ms, ends_ms, &x->dev_id, entry) < 0
 	    ? -1
 	    : server_event(tx, c,
 		  &(struct server_event){

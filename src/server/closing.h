@@ -21,8 +21,9 @@ MUST_CHECK int closing_get(
     struct tx *tx, const struct id *uid, struct closing *out, struct err *e);
 
 /*
- * Begin to wait, and tell the account's owner. One that is there already stays
- * as it is, but for the operator's who wants it sooner.
+ * Begin to wait, and tell the account's owner. One that is there already stays,
+ * with the newer entry of a device. The operator's takes its place, at the
+ * sooner of both times: then no device keeps the account.
  *
  * x      asked_ms, ends_ms and dev_id.
  * entry  a CLOSE of the account's circle as it is now, for the escrow; or

@@ -130,6 +130,18 @@ says 'the device sees who it was' 'who runs the server wants that' \
 	at new status
 refused '- and cannot keep it' 4 permission-denied at new account keep
 ok 'the operator can' operator keep ana
+ok 'the owner asks first' at new account delete --yes --key-file "$T/key" \
+	--code "$(code)"
+ok '- and the operator wants it, too' operator delete ana --yes ana
+refused '- then no device keeps it' 4 permission-denied at new account keep
+entry=$(sql 'SELECT hex(entry) FROM closing')
+ok 'the circle goes on' at new recovery key rotate --out "$T/key2" \
+	--code "$(code)"
+ok '- and the owner asks again' at new account delete --yes \
+	--key-file "$T/key" --code "$(code)"
+equal '- which ends the new one' 1 "$(sql "SELECT COUNT(*) FROM closing
+	WHERE hex(entry) <> '$entry' AND dev_id = zeroblob(16)")"
+ok 'it is kept' operator keep ana
 run at new status
 lacks '- it is kept' 'ends'
 refused 'at once only with the name twice' 2 bad-usage \

@@ -52,7 +52,10 @@ list_job(struct tx *tx, void *arg, struct err *e)
 			return -1;
 		if (closing.there) {
 			buf_put_str(&ends, "  ends ");
-			text_time(&ends, closing.ends_ms);
+			if (closing.ends_ms != 0)
+				text_time(&ends, closing.ends_ms);
+			else
+				buf_put_str(&ends, "now");
 		}
 		text_size(&used, u.bytes);
 		(void)printf("%-20s %s  %10s  two-factor %s%s%s\n", name,

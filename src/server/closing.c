@@ -88,29 +88,47 @@ struct ending {
 	int64_t now_ms;
 	bool escrow; /* it may hold a key of the account */
 	bool closed; /* and the circle says that it can go */
+	bool kept; /* at the last moment */
 };
+
+/* The last moment: whoever wants to keep it now is told that it is too late. */
+static int
+begin_end(struct tx *tx, struct ending *x, struct buf *entry, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT entry FROM closing WHERE uid = ? AND ends_ms <= ?",
+		"in", &x->uid, x->now_ms) < 0)
+		return -1;
+	x->kept = !row;
+	if (!row)
+		return 0;
+	buf_put_bytes(entry, stmt_got_bytes(s, 0));
+	stmt_done(&s);
+	return sql_run(tx, e, "UPDATE closing SET ends_ms = 0 WHERE uid = ?",
+	    "i", &x->uid);
+}
 
 /* Nobody is let in any more; the circle ends, where its owner has said so. */
 static int
 shut(struct tx *tx, void *arg, struct err *e)
 {
 	struct ending *x = arg;
-	OWN(stmt_done) struct stmt *s = NULL;
 	OWN(circle_free) struct circle c = { 0 };
 	OWN(buf_free) struct buf entry = { 0 };
 	struct err stale = { 0 };
-	bool row;
 
+	if (begin_end(tx, x, &entry, e) < 0)
+		return -1;
+	if (x->kept)
+		return 0;
 	if (sql_run(tx, e, "UPDATE account SET suspended = 1 WHERE uid = ?",
 		"i", &x->uid) < 0 ||
 	    account_end_sessions(tx, &x->uid, NULL, e) < 0 ||
-	    account_circle(tx, &x->uid, &c, e) < 0 ||
-	    sql_first(tx, e, &s, &row,
-		"SELECT entry FROM closing WHERE uid = ?", "i", &x->uid) < 0)
+	    account_circle(tx, &x->uid, &c, e) < 0)
 		return -1;
-	if (row)
-		buf_put_bytes(&entry, stmt_got_bytes(s, 0));
-	stmt_done(&s);
 	x->escrow = c.protection == PROTECTION_STANDARD;
 	x->closed = c.closed;
 	/* Not when the circle went on since it was signed. */
@@ -185,7 +203,11 @@ end_rows(struct tx *tx, void *arg, struct err *e)
 static int
 end_one(struct server *s, struct ending *x, struct err *e)
 {
-	if (db_write(s->db, shut, x, e) < 0 || end_escrow(s, x, e) < 0 ||
+	if (db_write(s->db, shut, x, e) < 0)
+		return -1;
+	if (x->kept)
+		return 0;
+	if (end_escrow(s, x, e) < 0 ||
 	    zone_forget(&s->store, &x->uid, x->now_ms, e) < 0 ||
 	    db_write(s->db, end_rows, x, e) < 0)
 		return -1;

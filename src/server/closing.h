@@ -12,7 +12,7 @@
 
 struct closing {
 	bool there;
-	int64_t asked_ms, ends_ms;
+	int64_t asked_ms, ends_ms; /* ends_ms 0: it is going */
 	struct id dev_id; /* who asked; zeros: the operator */
 };
 

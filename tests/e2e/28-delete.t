@@ -163,13 +163,38 @@ ok 'is told to the escrow' until_true 20 escrow_told
 uid=$(sql "SELECT lower(hex(uid)) FROM account WHERE name = 'dan'")
 ok 'ends the account' at laptop2 account delete --yes --code "$(code)"
 stop_escrow
-over
+sql 'UPDATE closing SET ends_ms = asked_ms + 1' >/dev/null
+stop_server
+start_server
 ok 'it waits for an escrow that is away' grep -q \
 	'account_end_waits .*escrow-unreachable' "$T/server.err"
 refused '- closed to everybody' 4 account-suspended at laptop2 status
+refused '- and too late to keep, by any clock' 1 conflict \
+	faketime -f -30d "$(command -v aumbryd)" account --data "$DATA" keep dan
+says '- which the operator sees' '^dan .* ends now' operator list
 stop_server KILL
 start_escrow
 start_server
 equal 'and goes once it is back' '' "$(left_of "$uid" | grep -v '^gone$')"
 equal '- with its key' '' "$(find "$ESCROW_DIR/accounts" -name "$uid*.key")"
+
+# ---- kept while the sweep is at another ----
+
+for who in eve fay; do
+	ok "$who signs up" at "$who" signup "$URL" "$who" --no-two-factor \
+		--invite "$(aumbryd invite --data "$DATA")"
+	ok '- and is ended' operator delete "$who" --yes "$who"
+done
+sql "UPDATE closing SET ends_ms = 1 + (uid IN (SELECT uid FROM account
+		WHERE name = 'fay'));
+	CREATE TRIGGER keep AFTER UPDATE OF suspended ON account
+		WHEN new.name = 'eve' BEGIN
+			DELETE FROM closing WHERE uid = (SELECT uid
+				FROM account WHERE name = 'fay');
+		END"
+stop_server
+start_server
+sql 'DROP TRIGGER keep'
+refused 'one has ended' 4 not-a-member at eve status
+ok 'what was kept meanwhile is there' at fay status
 finish

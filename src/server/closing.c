@@ -6,11 +6,13 @@
 #include "base/text.h"
 #include "server/escrowlink.h"
 #include "server/escrowpeer.h"
+#include "server/mark.h"
 #include "server/pastname.h"
 
 #include <string.h>
 
 #define MOST 64 /* accounts in one sweep */
+#define GAP_MS (3600 * 1000LL) /* between two sweeps */
 
 int
 closing_get(
@@ -215,6 +217,67 @@ end_one(struct server *s, struct ending *x, struct err *e)
 	return 0;
 }
 
+/* ---- the wait ---- */
+
+struct waiting {
+	int64_t now_ms, most_ms; /* most_ms: how long one waits */
+	uint64_t n, moved;
+};
+
+static int
+count_waiting(struct tx *tx, void *arg, struct err *e)
+{
+	struct waiting *w = arg;
+
+	return sql_count(tx, e, &w->n, "SELECT COUNT(*) FROM closing", "");
+}
+
+/*
+ * To wait is to be able to keep the account. What passes while no server runs,
+ * from the day of a copy until it is served, or by a jump of the clock, is not.
+ * And after a clock that was ahead nobody waits for that time to come.
+ */
+static int
+wait_on(struct tx *tx, void *arg, struct err *e)
+{
+	struct waiting *w = arg;
+	int64_t last;
+
+	if (mark_get(tx, MARK_WAITED, &last, NULL, e) < 0)
+		return -1;
+	if (last - w->now_ms > GAP_MS
+		? sql_run(tx, e,
+		      "UPDATE closing SET ends_ms = ?"
+		      " WHERE ends_ms > ?",
+		      "nn", w->now_ms + w->most_ms, w->now_ms + w->most_ms) < 0
+		: sql_run(tx, e,
+		      "UPDATE closing SET ends_ms = ends_ms + ? -"
+		      " MAX(?, asked_ms) WHERE ends_ms > asked_ms"
+		      " AND ? - MAX(?, asked_ms) > ?",
+		      "nnnnn", w->now_ms, last, w->now_ms, last, GAP_MS) < 0)
+		return -1;
+	w->moved = tx_changes(tx);
+	return mark_set(tx, MARK_WAITED, w->now_ms, "", false, e);
+}
+
+static int
+wait_for_all(struct server *s, int64_t now_ms, struct err *e)
+{
+	struct waiting w = { .now_ms = now_ms,
+		.most_ms = (int64_t)server_config(s)->closing_wait_s * 1000 };
+
+	if (db_read(s->db, count_waiting, &w, e) < 0)
+		return -1;
+	if (w.n == 0)
+		return 0;
+	if (db_write(s->db, wait_on, &w, e) < 0)
+		return -1;
+	if (w.moved > 0)
+		log_warn("account_ends_moved", "accounts=%llu",
+		    (unsigned long long)w.moved);
+	return 0;
+}
+
 struct over_job {
 	int64_t now_ms;
 	struct buf uids; /* v16 each */
@@ -242,6 +305,8 @@ closing_sweep(struct server *s, int64_t now_ms, struct err *e)
 	/* It has a part in this, and is not there before the server is. */
 	if (escrowpeer_named(&s->config) && s->escrow == NULL)
 		return 0;
+	if (wait_for_all(s, now_ms, e) < 0)
+		return -1;
 	int rc = db_read(s->db, over_job, &j, e);
 	OWN(buf_free) struct buf uids = j.uids;
 

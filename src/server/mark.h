@@ -7,6 +7,7 @@
 #define MARK_COMMITTED "committed" /* by /readyz, to see that it can be */
 #define MARK_COPIED "copied" /* by aumbryd backup */
 #define MARK_MAIL_FAILED "mail-failed" /* since when; text: how, at last */
+#define MARK_WAITED "waited" /* by the sweep, while an account ends */
 
 /* Write it; one that is there keeps its time when `keeps` says so. */
 MUST_CHECK int mark_set(struct tx *tx, const char *name, int64_t time_ms,

@@ -197,4 +197,22 @@ start_server
 sql 'DROP TRIGGER keep'
 refused 'one has ended' 4 not-a-member at eve status
 ok 'what was kept meanwhile is there' at fay status
+
+# ---- a clock that jumps, a server that is off, a copy of long ago ----
+
+uid=$(sql "SELECT lower(hex(uid)) FROM account WHERE name = 'fay'")
+ok 'it is to end' operator delete fay --yes fay
+stop_server
+serve_at +30d
+start_server
+says 'a month without a server is no wait' '^fay .* ends ' operator list
+ok '- and the log says so' grep -q 'account_ends_moved' "$T/server.err"
+equal '- it begins again' 7 "$(sql "SELECT (ends_ms / 1000 -
+	strftime('%s', 'now') + 3600) / 86400 - 30 FROM closing")"
+stop_server
+serve_at +0
+start_server
+equal 'nobody waits for a clock that was ahead' 7 "$(sql "SELECT (ends_ms /
+	1000 - strftime('%s', 'now') + 3600) / 86400 FROM closing")"
+ok 'it is all there' at fay status
 finish

@@ -287,7 +287,7 @@ notice_late(struct tx *tx, struct call *c, struct err *e)
 	struct late l;
 	bool row;
 
-	if (c->s->config.smtp_url[0] == '\0')
+	if (server_config(c->s)->smtp_url[0] == '\0')
 		return 0;
 	for (uint64_t told = 0; told < ARRAY_SIZE(after_ms); told++)
 		for (int n = 0; n < NOTICE_STEP; n++) {

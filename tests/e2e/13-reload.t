@@ -160,4 +160,28 @@ exec 9>&-
 wait $first
 comes_back() { [ "$(ready)" = 200 ]; }
 ok 'ready again by itself' until_true 10 comes_back
+
+# ---- what is looked at every 10 minutes ----
+
+sql() { sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' "$1"; }
+stop_server
+cp "$DATA/aumbryd.conf" "$T/conf"
+configure mail smtp_url ''
+sql "UPDATE mail_address SET confirmed = 1;
+	INSERT OR REPLACE INTO backup_state SELECT uid, dev_id, since, since, 0
+	FROM (SELECT uid, dev_id, (strftime('%s') - 86400 * 8) * 1000 AS since
+		FROM device_seen LIMIT 1)"
+# The server's clock is what that file says.
+echo +0 >"$T/clock"
+serve_at +0
+SERVE="env FAKETIME_TIMESTAMP_FILE=$T/clock FAKETIME_NO_CACHE=1
+	${SERVE#env FAKETIME=+0}"
+start_server
+equal 'without a relay nobody is told of a device' 0 \
+	"$(sql 'SELECT told FROM backup_state')"
+cp "$T/conf" "$DATA/aumbryd.conf"
+ok 'with one from now on' reloaded 'key=mail.smtp_url'
+echo +20m >"$T/clock"
+told() { [ "$(sql 'SELECT told FROM backup_state')" -eq 1 ]; }
+ok '- somebody is' until_true 10 told
 finish

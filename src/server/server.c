@@ -21,12 +21,27 @@ struct json_job {
 	bool whole; /* nothing is added after the transaction */
 };
 
+/* It may have been ended, with its device or its account, since it was looked
+ * at: a body takes its time. One that is only over by now was good. */
+static int
+check_session(struct tx *tx, const struct caller *me, struct err *e)
+{
+	struct account_session s;
+	bool found = true;
+
+	if (me != NULL && me->session &&
+	    account_session(tx, &me->token, 0, &s, &found, e) < 0)
+		return -1;
+	return found ? 0
+		     : err_set(e, ERR_SESSION_EXPIRED, "the session has ended");
+}
+
 static int
 json_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct json_job *j = arg;
 
-	if (j->fn(tx, j->call, e) < 0)
+	if (check_session(tx, j->call->me, e) < 0 || j->fn(tx, j->call, e) < 0)
 		return -1;
 	if (j->whole && !j->call->refused)
 		jsonio_put(&j->call->r->body, j->call->out);

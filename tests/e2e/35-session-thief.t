@@ -128,8 +128,28 @@ run at cyd status
 stolen=$(token cyd)
 gets 'whose token serves' 200 GET /v1/zones
 cyd=$(at ana device list | grep -v 'this device' | cut -c 1-8)
+# A call that is begun, and whose body comes once its session is over.
+body='{"enabled":true,"last_ms":1}'
+{
+	printf 'POST /v1/backups/state HTTP/1.1\r\nHost: localhost\r\n'
+	printf 'Authorization: Bearer %s\r\n' "$stolen"
+	printf 'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n' \
+		${#body}
+	until_true 60 test -e "$T/removed"
+	printf %s "$body"
+	until_true 20 grep -q '}' "$T/slow"
+} | openssl s_client -quiet -connect \
+	"$(echo "$URL" | sed 's|https://||; s|/.*||')" >"$T/slow" 2>"$T/tls" &
+slow=$!
+until_true 10 grep -q verify "$T/tls"
+sleep 0.5
 ok 'is removed' at ana device remove "$cyd" --code "$(totp '30 seconds')"
 is_refused 'which ends it' session-expired GET /v1/zones
+: >"$T/removed"
+wait $slow
+says '- also for what had begun' session-expired cat "$T/slow"
+equal '- which changed nothing' 0 "$(sqlite3 -batch "$DATA/aumbryd.db" \
+	'SELECT COUNT(*) FROM backup_state WHERE last_ms = 1')"
 run at ana status
 stolen=$(token ana)
 gets 'a token serves' 200 GET /v1/zones

@@ -462,8 +462,15 @@ put_end(void *app, const struct request *q, void *state, struct response *r,
 {
 	struct server *s = app;
 	struct upload *up = state;
+	struct commit_job j = { .s = s,
+		.me = q->user,
+		.in.key = { up->u.name.uid, up->u.name.zone } };
 
-	(void)q;
+	/* The account may have ended while it came. */
+	if (db_read(s->db, gate_job, &j, e) < 0) {
+		put_abort(app, state);
+		return -1;
+	}
 	if (!up->u.have) {
 		if (blob_finish(&up->writer, e) < 0) {
 			put_abort(app, state);

@@ -215,4 +215,33 @@ start_server
 equal 'nobody waits for a clock that was ahead' 7 "$(sql "SELECT (ends_ms /
 	1000 - strftime('%s', 'now') + 3600) / 86400 FROM closing")"
 ok 'it is all there' at fay status
+
+# ---- a blob that comes while the account goes ----
+
+run at fay status
+zone=$(sql "SELECT lower(hex(zone)) FROM zone WHERE uid = x'$uid' LIMIT 1")
+token=$(sqlite3 -batch "$T/fay/state.db" \
+	"SELECT hex(value) FROM pair WHERE name = 'token'" |
+	cut -c 17- | perl -ne 'chomp; print pack("H*", $_)')
+{
+	printf 'PUT /v1/zones/%s/blobs/%032x HTTP/1.1\r\nHost: localhost\r\n' \
+		"$zone" 1
+	printf 'Authorization: Bearer %s\r\nContent-Length: 1\r\n' "$token"
+	printf 'X-Aumbry-Checksum: %s\r\n\r\n' \
+		5c7401c0ec22eeeeeaf06c6480b2cd11
+	until_true 25 test -e "$T/ended"
+	printf x
+	until_true 20 grep -q '}' "$T/slow"
+} | openssl s_client -quiet -no_ign_eof -connect \
+	"$(echo "$URL" | sed 's|https://||; s|/.*||')" >"$T/slow" 2>"$T/tls" &
+slow=$!
+written() { [ "$(sql 'SELECT COUNT(*) FROM loose WHERE state = 1')" -eq 1 ]; }
+ok 'a blob is on its way' until_true 20 written
+for table in $(left_of "$uid" | grep -v /); do
+	sql "DELETE FROM $table WHERE uid = x'$uid'"
+done
+: >"$T/ended"
+wait $slow
+says 'it comes to nothing' not-found cat "$T/slow"
+equal '- and leaves nothing' '' "$(left_of "$uid")"
 finish

@@ -129,6 +129,7 @@ stolen=$(token cyd)
 gets 'whose token serves' 200 GET /v1/zones
 cyd=$(at ana device list | grep -v 'this device' | cut -c 1-8)
 # A call that is begun, and whose body comes once its session is over.
+: >"$T/tls"
 body='{"enabled":true,"last_ms":1}'
 {
 	printf 'POST /v1/backups/state HTTP/1.1\r\nHost: localhost\r\n'
@@ -138,7 +139,7 @@ body='{"enabled":true,"last_ms":1}'
 	until_true 60 test -e "$T/removed"
 	printf %s "$body"
 	until_true 20 grep -q '}' "$T/slow"
-} | openssl s_client -quiet -connect \
+} | openssl s_client -quiet -no_ign_eof -connect \
 	"$(echo "$URL" | sed 's|https://||; s|/.*||')" >"$T/slow" 2>"$T/tls" &
 slow=$!
 until_true 10 grep -q verify "$T/tls"

@@ -144,11 +144,7 @@ run_upgrade(void *line, const void *options, struct err *e)
 	OWN(mem_free) char *path = daemon_database(o->data, &s);
 	if (look(path, &v, e) < 0)
 		return -1;
-	if (v.have == v.want) {
-		(void)printf("The tables are up to date.\n");
-		return 0;
-	}
-	if (file_lock(lock_path, &lock, e) < 0) {
+	if (v.have < v.want && file_lock(lock_path, &lock, e) < 0) {
 		if (e->code != ERR_HOME_BUSY)
 			return -1;
 		(void)err_set(
@@ -157,7 +153,13 @@ run_upgrade(void *line, const void *options, struct err *e)
 		    "Stop it first; restarted with this version it brings its "
 		    "tables up to date itself.");
 	}
-	return bring_up(path, &v, e);
+	/* Another upgrade may have come before: its copy is the older tables. */
+	if (v.have < v.want && look(path, &v, e) < 0)
+		return -1;
+	if (v.have < v.want)
+		return bring_up(path, &v, e);
+	(void)printf("The tables are up to date.\n");
+	return 0;
 }
 
 static const struct cmd_option upgrade_options[] = {

@@ -91,6 +91,21 @@ equal 'leaves one copy' "aumbryd.db.before-$((now - 1))" "$(copies)"
 equal 'and the tables as they were' "$(sqlite3 "$T/again.db" .dump)" \
 	"$(sqlite3 "$DB" .dump)"
 
+# Two at once, of which one looks before the other has begun, and has its turn
+# after it: the copy is of the older tables.
+older 1 EE
+rm -f "$DB.before-"*
+ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" strace -f -qq -o "$T/trace" \
+	-e trace=flock -e inject=flock:delay_enter=2000000 \
+	aumbryd upgrade --data "$DATA" >"$T/second" 2>&1 &
+second=$!
+sleep 0.7
+ok 'of two the first brings them up' upgrade
+wait $second
+says '- and the second sees it' 'up to date' cat "$T/second"
+equal '- and leaves the copy as it is' "$((now - 1))" \
+	"$(version "$DB.before-$((now - 1))")"
+
 # A disk without room for a copy: the tables stay as they are.
 older 1 DD
 if small_disk "$T/small" "$(($(stat -c %s "$DB") * 3 / 2))"; then

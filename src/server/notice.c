@@ -115,8 +115,8 @@ static const struct {
 	{ "account_closing", "the account ends",
 	    "Somebody has asked to delete the account with all that the server "
 	    "has of it. That happens at the time below, and nobody can undo "
-	    "it then. Until then each of your devices keeps it: aumbry account "
-	    "keep" },
+	    "it then. Until then each of your devices keeps it, unless who "
+	    "runs the server wants its end: aumbry account keep" },
 	{ "account_renamed", "the account has another name",
 	    "Who runs the server gave the account another name, which "
 	    "sign-ins, app-specific passwords and other people's contacts go "

@@ -106,9 +106,9 @@ equal 'nothing else' '' "$(ls -d "$ROOT_DIR"/etc/aumbry \
 ok 'installed again' apt_install new aumbry-server aumbry-escrow
 ok 'the escrow is started' inside systemctl enable --now aumbry-escrow
 ok 'aumbry-setup finds the data' inside aumbry-setup $HOST
+equal 'under the same address' "${URL%&*}" "$(address)"
 ok 'whose settings are found in /etc again' \
 	inside grep -q "^host = $HOST" /etc/aumbry/aumbryd.conf
-equal 'under the same address' "${URL%&*}" "$(address)"
 ok 'ana backs up' ana backup /home/ana/files
 gives_back 'and gets it back'
 sound 'the server holds all of it'

@@ -452,6 +452,19 @@ tell(struct call *c, struct err *e)
 	return 0;
 }
 
+/* That of a caller whose token is zeros. */
+static int
+add_session(struct tx *tx, void *arg, struct err *e)
+{
+	const struct account_session s = {
+		.expires_ms = 1, .os = "", .address = "", .way = ""
+	};
+
+	(void)arg;
+	return account_add_session(
+	    tx, &(struct digest){ { 0 } }, &s, bytes_str("nonce"), e);
+}
+
 static void
 a_route_says_what_is_done_once(void **state)
 {
@@ -480,6 +493,8 @@ a_route_says_what_is_done_once(void **state)
 			.n_headers = 1,
 			.user = &me };
 		begin(&f);
+		assert_int_equal(
+		    db_write(f.server.db, add_session, NULL, &e), 0);
 		told = 0;
 		for (int again = 0; again < 2; again++) {
 			OWN(response_free) struct response r;
@@ -489,6 +504,28 @@ a_route_says_what_is_done_once(void **state)
 			    again ? cases[i].second : cases[i].first);
 		}
 	}
+}
+
+/* As after its device was removed, while the body came. */
+static void
+a_session_that_ended_does_nothing(void **state)
+{
+	static const struct server_call call = { SERVER_WRITE, count, NULL };
+	OWN(response_free) struct response r;
+	OWN(fixture_free) struct fixture f;
+	struct caller me = { .session = true };
+	struct request q = { .method = "POST",
+		.pattern = "/v1/thing",
+		.call = &call,
+		.user = &me };
+	struct err e;
+
+	(void)state;
+	begin(&f);
+	response_init(&r);
+	assert_int_equal(server_json(&f.server, &q, &r, &e), -1);
+	assert_int_equal(e.code, ERR_SESSION_EXPIRED);
+	assert_int_equal(done, 0);
 }
 
 int
@@ -508,6 +545,7 @@ main(void)
 		cmocka_unit_test(who_reads_the_database_reads_no_answer),
 		cmocka_unit_test(an_act_has_one_name_for_all_its_tries),
 		cmocka_unit_test(a_route_says_what_is_done_once),
+		cmocka_unit_test(a_session_that_ended_does_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -152,7 +152,8 @@ open_output(void)
 int
 main(int argc, char **argv)
 {
-	struct cli cli = { 0 };
+	struct cli_kept kept = { NULL, 0 };
+	struct cli cli = { .kept = &kept };
 
 	file_hold_std();
 	cmd_harden();
@@ -165,9 +166,9 @@ main(int argc, char **argv)
 	int status = cmd_main(&program, &cli.line, argc, argv);
 	if (status != 0)
 		stop_order_die();
-	for (size_t i = 0; i < cli.n_kept; i++)
-		free(cli.kept[i]);
-	free(cli.kept);
+	for (size_t i = 0; i < kept.n; i++)
+		free(kept.items[i]);
+	free(kept.items);
 	stop_end();
 	return status;
 }

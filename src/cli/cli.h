@@ -28,11 +28,16 @@ struct cli {
 	const char *device; /* --device: which security key */
 	const char *pin_file; /* --pin-file: of its PIN */
 	bool keys_only; /* the circle says that only security keys count */
-	char **kept; /* texts that live to the end */
-	size_t n_kept;
+	struct cli_kept *kept; /* copies of this struct share it */
 };
 
-/* A copy that lives as long as cli. */
+/* Texts that live to the end. */
+struct cli_kept {
+	char **items;
+	size_t n;
+};
+
+/* A copy that lives as long as the program. */
 const char *cli_keep(struct cli *cli, const char *text);
 
 /* Words on standard error, unless --quiet. */

@@ -68,8 +68,6 @@ captured(struct cli *cli, const struct cmd *row, struct buf *out, struct err *e)
 	with.line.json = true;
 	with.line.n_args = 0;
 	with.quiet = true;
-	with.kept = NULL;
-	with.n_kept = 0;
 	stdout = open_memstream(&text, &n);
 	if (stdout == NULL)
 		abort();
@@ -78,9 +76,6 @@ captured(struct cli *cli, const struct cmd *row, struct buf *out, struct err *e)
 	stdout = was;
 	buf_put(out, text, n);
 	free(text);
-	for (size_t i = 0; i < with.n_kept; i++)
-		free(with.kept[i]);
-	free(with.kept);
 	return rc;
 }
 

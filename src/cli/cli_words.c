@@ -13,9 +13,11 @@
 const char *
 cli_keep(struct cli *cli, const char *text)
 {
-	cli->kept = mem_resize(cli->kept, cli->n_kept + 1, sizeof *cli->kept);
-	cli->kept[cli->n_kept] = mem_text(text);
-	return cli->kept[cli->n_kept++];
+	struct cli_kept *k = cli->kept;
+
+	k->items = mem_resize(k->items, k->n + 1, sizeof *k->items);
+	k->items[k->n] = mem_text(text);
+	return k->items[k->n++];
 }
 
 static void PRINTF(1, 0) say(const char *fmt, va_list ap)

@@ -4,13 +4,13 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "base/spawn.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,35 +81,6 @@ input_of(struct bytes x, int *fd, struct err *e)
 }
 
 static int
-spawn(const struct tool *t, const int fds[3], bool own_group, pid_t *pid)
-{
-	OWN(mem_free) char **env = environment();
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setpgroup(&attr, 0);
-	(void)posix_spawnattr_setflags(
-	    &attr, own_group ? (short)(flags | POSIX_SPAWN_SETPGROUP) : flags);
-	for (int i = 0; i < 3; i++)
-		(void)posix_spawn_file_actions_adddup2(&files, fds[i], i);
-	(void)posix_spawn_file_actions_addclosefrom_np(
-	    &files, STDERR_FILENO + 1);
-	int rc = posix_spawnp(pid, t->argv[0], &files, &attr,
-	    (char *const *)(uintptr_t)t->argv, env);
-	(void)posix_spawn_file_actions_destroy(&files);
-	(void)posix_spawnattr_destroy(&attr);
-	return rc;
-}
-
-static int
 begin(struct running *r, struct err *e)
 {
 	OWN(fd_close) int in = -1;
@@ -131,9 +102,14 @@ begin(struct running *r, struct err *e)
 		words = ends[1];
 		(void)fcntl(words, F_SETFL, 0);
 	}
-	int fds[3] = { in, r->out != NULL ? out : STDERR_FILENO,
-		r->out != NULL ? words : STDERR_FILENO };
-	int rc = spawn(r->t, fds, r->out != NULL, &r->pid);
+	bool told = r->out != NULL;
+	OWN(mem_free) char **env = environment();
+	int rc = spawn_begin(&(struct spawn){ .argv = r->t->argv,
+				 .env = env,
+				 .fds = { in, told ? out : STDERR_FILENO,
+				     told ? words : STDERR_FILENO },
+				 .own_group = told },
+	    &r->pid);
 	if (rc != 0) {
 		errno = rc;
 		/* EACCES: in a folder of PATH that this user may not look

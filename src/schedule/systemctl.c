@@ -4,41 +4,12 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* *pid: of the program, whose words go nowhere. */
-static bool
-begin(const char *const *argv, pid_t *pid)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t pipe_only;
-
-	(void)sigemptyset(&pipe_only);
-	(void)sigaddset(&pipe_only, SIGPIPE);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawnattr_setsigdefault(&attr, &pipe_only);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawn_file_actions_addopen(
-	    &files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	(void)posix_spawn_file_actions_adddup2(
-	    &files, STDIN_FILENO, STDOUT_FILENO);
-	(void)posix_spawn_file_actions_adddup2(
-	    &files, STDIN_FILENO, STDERR_FILENO);
-	int rc = posix_spawnp(pid, argv[0], &files, &attr,
-	    (char *const *)(const void *)argv, environ);
-	(void)posix_spawn_file_actions_destroy(&files);
-	(void)posix_spawnattr_destroy(&attr);
-	return rc == 0;
-}
 
 static bool
 run(const char *const *argv)
@@ -46,7 +17,8 @@ run(const char *const *argv)
 	pid_t pid;
 	int status;
 
-	if (!begin(argv, &pid))
+	if (spawn_begin(&(struct spawn){ .argv = argv, .fds = { -1, -1, -1 } },
+		&pid) != 0)
 		return false;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

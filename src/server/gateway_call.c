@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "base/spawn.h"
 #include "base/text.h"
 #include "server/template.h"
 #include "wire/jsonio.h"
@@ -13,7 +14,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -88,36 +88,6 @@ run_free(struct run *r)
 	buf_free(&r->said);
 }
 
-/* In a group of its own, with nothing of ours open or blocked. */
-static int
-spawn(char *const *argv, int in, int words, pid_t *pid)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setpgroup(&attr, 0);
-	(void)posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-		POSIX_SPAWN_SETPGROUP);
-	(void)posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	(void)posix_spawn_file_actions_adddup2(&files, words, STDERR_FILENO);
-	(void)posix_spawn_file_actions_addopen(
-	    &files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	(void)posix_spawn_file_actions_addclosefrom_np(
-	    &files, STDERR_FILENO + 1);
-	int rc = posix_spawnp(pid, argv[0], &files, &attr, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&files);
-	(void)posix_spawnattr_destroy(&attr);
-	return rc;
-}
-
 static void
 put_message(int fd, const struct gateway_message *m)
 {
@@ -149,7 +119,10 @@ begin(char *const *words, const struct gateway_message *m, struct run *r)
 		return false;
 	r->words = output[0];
 	OWN(fd_close) int out = output[1];
-	int rc = spawn(argv, in, out, &r->pid);
+	int rc = spawn_begin(&(struct spawn){ .argv = (const char *const *)argv,
+				 .fds = { in, -1, out },
+				 .own_group = true },
+	    &r->pid);
 	if (rc != 0) {
 		log_warn("call_failed", "why=\"%s\"", strerror(rc));
 		return false;

@@ -98,33 +98,6 @@ cert_drop(X509 **c)
 	*c = NULL;
 }
 
-static bool
-is_pinned(X509 *cert, const struct digest *pin)
-{
-	unsigned char *der = NULL;
-	struct digest d;
-
-	int n = cert != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der)
-			     : -1;
-	if (n <= 0)
-		return false;
-	digest_of(bytes_of(der, (size_t)n), &d);
-	OPENSSL_free(der);
-	return digest_equal(&d, pin);
-}
-
-/* In the place of looking for an authority. */
-static int
-verify(X509_STORE_CTX *store, void *arg)
-{
-	const struct gate *g = arg;
-
-	if (is_pinned(X509_STORE_CTX_get0_cert(store), &g->client))
-		return 1;
-	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-	return 0;
-}
-
 static int
 use(struct gate *g, struct bytes cert_pem, struct bytes key_pem)
 {
@@ -160,7 +133,7 @@ set_up(struct gate *g)
 	(void)SSL_CTX_set_options(g->ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_verify(
 	    g->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	SSL_CTX_set_cert_verify_callback(g->ctx, verify, g);
+	SSL_CTX_set_cert_verify_callback(g->ctx, tlscert_accept, &g->client);
 }
 
 void

@@ -200,21 +200,30 @@ first_cert(struct bytes pem, struct err *e)
 	return x;
 }
 
+/* False, and nothing appended, for one without a usable key. */
+static bool
+put_public(X509 *x, struct buf *out)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+
+	if (n <= 0)
+		return false;
+	buf_put(out, der, (size_t)n);
+	OPENSSL_free(der);
+	return true;
+}
+
 int
 tlscert_public(struct bytes pem, struct buf *out, struct err *e)
 {
 	OWN(cert_drop) X509 *x = first_cert(pem, e);
-	unsigned char *der = NULL;
 
 	if (x == NULL)
 		return -1;
-	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-	if (n <= 0)
-		return err_set(
-		    e, ERR_BAD_REQUEST, "the certificate has no usable key");
-	buf_put(out, der, (size_t)n);
-	OPENSSL_free(der);
-	return 0;
+	return put_public(x, out)
+	    ? 0
+	    : err_set(e, ERR_BAD_REQUEST, "the certificate has no usable key");
 }
 
 int
@@ -225,6 +234,22 @@ tlscert_spki(struct bytes pem, struct digest *out, struct err *e)
 	if (tlscert_public(pem, &der, e) < 0)
 		return -1;
 	digest_of(buf_bytes(&der), out);
+	return 0;
+}
+
+int
+tlscert_accept(X509_STORE_CTX *store, void *pin)
+{
+	OWN(buf_free) struct buf der = { 0 };
+	X509 *x = X509_STORE_CTX_get0_cert(store);
+	struct digest d;
+
+	if (x != NULL && put_public(x, &der)) {
+		digest_of(buf_bytes(&der), &d);
+		if (digest_equal(&d, pin))
+			return 1;
+	}
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 	return 0;
 }
 

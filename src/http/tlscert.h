@@ -56,5 +56,15 @@ MUST_CHECK int tlscert_sign(
  */
 MUST_CHECK int tlscert_pair(struct bytes cert, struct bytes key, struct err *e);
 
+/*
+ * For SSL_CTX_set_cert_verify_callback, in the place of looking for an
+ * authority: is the key of what the other side shows the pinned one?
+ *
+ * pin      const struct digest *: SHA-256 of its SPKI.
+ * returns  1 or 0.
+ */
+struct x509_store_ctx_st;
+int tlscert_accept(struct x509_store_ctx_st *store, void *pin);
+
 /* Append the pin as URLs carry it: base64url without padding. */
 void tlscert_pin(const struct digest *spki, struct buf *out);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "http/tlscert.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -49,33 +50,6 @@ escrowpeer_named(const struct config *c)
 
 /* ---- the way ---- */
 
-static bool
-is_pinned(X509 *cert, const struct digest *pin)
-{
-	unsigned char *der = NULL;
-	struct digest d;
-
-	int n = cert != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der)
-			     : -1;
-	if (n <= 0)
-		return false;
-	digest_of(bytes_of(der, (size_t)n), &d);
-	OPENSSL_free(der);
-	return digest_equal(&d, pin);
-}
-
-/* In the place of looking for an authority. */
-static int
-verify(X509_STORE_CTX *store, void *arg)
-{
-	const struct escrowpeer_way *w = arg;
-
-	if (is_pinned(X509_STORE_CTX_get0_cert(store), &w->pin))
-		return 1;
-	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-	return 0;
-}
-
 static int
 set_up_tls(struct escrowpeer_way *w, const char *keys, struct err *e)
 {
@@ -90,7 +64,7 @@ set_up_tls(struct escrowpeer_way *w, const char *keys, struct err *e)
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(w->ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(w->ctx, verify, w);
+	SSL_CTX_set_cert_verify_callback(w->ctx, tlscert_accept, &w->pin);
 	return SSL_CTX_use_certificate_file(w->ctx, cert, SSL_FILETYPE_PEM) ==
 		    1 &&
 		SSL_CTX_use_PrivateKey_file(w->ctx, key, SSL_FILETYPE_PEM) == 1

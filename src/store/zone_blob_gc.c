@@ -44,6 +44,29 @@ fill(struct batch *b, struct stmt *s, struct err *e)
 }
 
 static int
+doom(struct tx *tx, const struct batch *b, struct err *e)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct zone_blob x = { .name = b->list[i],
+			.sum.size = b->size[i] };
+		if (zone_blob_doom(tx, &x, b->now_ms, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Uploads that nobody ended; some may have been written whole before a crash. */
+static int
+throw_away(struct tx *tx, const struct batch *b, struct err *e)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (zone_blob_throw_away(
+			tx, &b->list[i], b->size[i], b->now_ms, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int
 doom_idle(struct tx *tx, void *arg, struct err *e)
 {
 	struct batch *b = arg;
@@ -59,13 +82,7 @@ doom_idle(struct tx *tx, void *arg, struct err *e)
 	if (fill(b, s, e) < 0)
 		return -1;
 	stmt_done(&s);
-	for (size_t i = 0; i < b->n; i++) {
-		struct zone_blob x = { .name = b->list[i],
-			.sum.size = b->size[i] };
-		if (zone_blob_doom(tx, &x, b->now_ms, e) < 0)
-			return -1;
-	}
-	return 0;
+	return doom(tx, b, e);
 }
 
 static int
@@ -84,12 +101,7 @@ doom_uploads(struct tx *tx, void *arg, struct err *e)
 	if (fill(b, s, e) < 0)
 		return -1;
 	stmt_done(&s);
-	/* Some may have been written whole before a crash. */
-	for (size_t i = 0; i < b->n; i++)
-		if (zone_blob_throw_away(
-			tx, &b->list[i], b->size[i], b->now_ms, e) < 0)
-			return -1;
-	return 0;
+	return throw_away(tx, b, e);
 }
 
 /* ---- out of the trash ---- */
@@ -299,14 +311,8 @@ doom_account(struct tx *tx, void *arg, struct err *e)
 	    fill(b, s, e) < 0)
 		return -1;
 	stmt_done(&s);
-	for (size_t i = 0; i < b->n; i++) {
-		struct zone_blob x = { .name = b->list[i],
-			.sum.size = b->size[i] };
-		if (zone_blob_doom(tx, &x, b->now_ms, e) < 0)
-			return -1;
-	}
 	if (b->n > 0)
-		return 0;
+		return doom(tx, b, e);
 	if (sql_ask(tx, e, &s,
 		"SELECT uid, zone, id, file, size, since_ms FROM loose"
 		" WHERE uid = ? AND state = 1 LIMIT ?",
@@ -314,11 +320,7 @@ doom_account(struct tx *tx, void *arg, struct err *e)
 	    fill(b, s, e) < 0)
 		return -1;
 	stmt_done(&s);
-	for (size_t i = 0; i < b->n; i++)
-		if (zone_blob_throw_away(
-			tx, &b->list[i], b->size[i], b->now_ms, e) < 0)
-			return -1;
-	return 0;
+	return throw_away(tx, b, e);
 }
 
 /* Rows by the thousand, so that other writers come in between. */

@@ -57,6 +57,23 @@ snapshot_add_tag(struct snapshot *s, struct bytes tag)
 	add(&s->tags, &s->n_tags, tag);
 }
 
+bool
+snapshot_has_tag(const struct snapshot *s, const char *tag)
+{
+	for (size_t i = 0; i < s->n_tags; i++)
+		if (bytes_equal(buf_bytes(&s->tags[i]), bytes_str(tag)))
+			return true;
+	return false;
+}
+
+bool
+snapshot_is_of(const struct snapshot *s, const char *host, const char *tag)
+{
+	return (host == NULL ||
+		   bytes_equal(buf_bytes(&s->host), bytes_str(host))) &&
+	    (tag == NULL || snapshot_has_tag(s, tag));
+}
+
 static void
 put_vv(struct buf *out, struct bytes x)
 {

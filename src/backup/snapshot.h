@@ -75,6 +75,10 @@ MUST_CHECK int snapshot_check_tags(
 /* Append a copy. */
 void snapshot_add_path(struct snapshot *s, struct bytes path);
 void snapshot_add_tag(struct snapshot *s, struct bytes tag);
+bool snapshot_has_tag(const struct snapshot *s, const char *tag);
+/* Is it of this host, and has it this tag? NULL: of any, whatever it has. */
+bool snapshot_is_of(
+    const struct snapshot *s, const char *host, const char *tag);
 
 /* One whose record is there and says nothing. */
 struct snapshot_bad {

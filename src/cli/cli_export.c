@@ -42,23 +42,6 @@ work_free(struct work *w)
 
 /* ---- which ---- */
 
-static bool
-has_tag(const struct snapshot *s, const char *tag)
-{
-	for (size_t i = 0; i < s->n_tags; i++)
-		if (bytes_equal(buf_bytes(&s->tags[i]), bytes_str(tag)))
-			return true;
-	return false;
-}
-
-static bool
-is_wanted(const struct exporting *o, const struct snapshot *s)
-{
-	return (o->host == NULL ||
-		   bytes_equal(buf_bytes(&s->host), bytes_str(o->host))) &&
-	    (o->tag == NULL || has_tag(s, o->tag));
-}
-
 static void
 choose_one(struct work *w, const struct snapshot *s)
 {
@@ -116,7 +99,7 @@ choose(struct work *w, struct err *e)
 	if (o->ids.n > 0)
 		return choose_named(w, e);
 	for (size_t i = 0; i < l->n; i++)
-		if (is_wanted(o, &l->list[i]))
+		if (snapshot_is_of(&l->list[i], o->host, o->tag))
 			list[n++] = &l->list[i];
 	if (n == 0 && (o->host != NULL || o->tag != NULL)) {
 		(void)err_set(e, ERR_NOT_FOUND, "there is no such snapshot");

@@ -145,14 +145,7 @@ cli_policy(const struct cli_policy *given, struct retain_policy *out, bool *any,
 static bool
 chosen(const struct forgetting *f, const struct snapshot *s)
 {
-	bool tagged = f->given->tag == NULL;
-
-	for (size_t i = 0; i < s->n_tags && !tagged; i++)
-		tagged = bytes_equal(
-		    buf_bytes(&s->tags[i]), bytes_str(f->given->tag));
-	return tagged &&
-	    (f->given->host == NULL ||
-		bytes_equal(buf_bytes(&s->host), bytes_str(f->given->host)));
+	return snapshot_is_of(s, f->given->host, f->given->tag);
 }
 
 static void

@@ -16,6 +16,9 @@ MUST_CHECK int cli_schedule_tell(
 void cli_schedule_keep(
     struct cli *cli, const struct plan *p, struct plan_state *s);
 
+/* All plans of this home; says so when there are none. errors: as plan_read. */
+MUST_CHECK int cli_schedule_plans(const struct cli *cli, const char *home,
+    struct plan_all *out, struct err *e);
 /* One plan on standard output. */
 void cli_schedule_show(const struct cli *cli, const struct plan *p);
 

@@ -18,15 +18,6 @@
 	(7 * 24 * 3600 * 1000ULL) /* reads all trees: not nightly */
 
 static bool
-has_tag(const struct snapshot *s, const char *tag)
-{
-	for (size_t i = 0; i < s->n_tags; i++)
-		if (bytes_equal(buf_bytes(&s->tags[i]), bytes_str(tag)))
-			return true;
-	return false;
-}
-
-static bool
 tag_is(const struct plan *p, struct bytes tag)
 {
 	bool found = bytes_equal(tag, bytes_str(p->tag));
@@ -40,7 +31,7 @@ tag_is(const struct plan *p, struct bytes tag)
 static bool
 made_by(const struct plan *p, const struct snapshot *s)
 {
-	if (!has_tag(s, p->tag))
+	if (!snapshot_has_tag(s, p->tag))
 		return false;
 	for (size_t i = 0; i < s->n_tags; i++)
 		if (!tag_is(p, buf_bytes(&s->tags[i])))

@@ -319,14 +319,10 @@ cli_backup_run(void *line, const void *options, struct err *e)
 	OWN(fd_close) int lock = -1;
 	struct running r = { .cli = cli, .home = home, .all = o->now };
 
-	if (plan_read_all(home, &all, e) < 0)
+	if (cli_schedule_plans(cli, home, &all, e) < 0)
 		return -1;
-	if (all.n == 0) {
-		cli_say(cli,
-		    "Nothing is backed up by itself here. Run: aumbry backup "
-		    "enable");
+	if (all.n == 0)
 		return 0;
-	}
 	if (homedir_lock(home, "backup run", &lock, e) < 0)
 		return -1;
 	note_look(home);

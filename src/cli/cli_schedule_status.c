@@ -260,6 +260,19 @@ late_error(const struct plan *p, uint64_t since_ms, struct err *e)
 }
 
 int
+cli_schedule_plans(const struct cli *cli, const char *home,
+    struct plan_all *out, struct err *e)
+{
+	if (plan_read_all(home, out, e) < 0)
+		return -1;
+	if (out->n == 0)
+		cli_say(cli,
+		    "Nothing is backed up by itself here. Run: aumbry backup "
+		    "enable");
+	return 0;
+}
+
+int
 cli_backup_status(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
@@ -268,14 +281,10 @@ cli_backup_status(void *line, const void *options, struct err *e)
 	struct err late = { 0 };
 
 	(void)options;
-	if (plan_read_all(home, &all, e) < 0)
+	if (cli_schedule_plans(cli, home, &all, e) < 0)
 		return -1;
-	if (all.n == 0) {
-		cli_say(cli,
-		    "Nothing is backed up by itself here. Run: aumbry backup "
-		    "enable");
+	if (all.n == 0)
 		return 0;
-	}
 	for (size_t i = 0; i < all.n; i++) {
 		OWN(seen_free) struct seen x = look(home, &all.list[i]);
 		if (i > 0 && !cli->line.json)

@@ -29,24 +29,13 @@ snapshot_line(const struct snapshot *s)
 	(void)putchar('\n');
 }
 
-static bool
-has_tag(const struct snapshot *s, const char *tag)
-{
-	for (size_t i = 0; i < s->n_tags; i++)
-		if (bytes_equal(buf_bytes(&s->tags[i]), bytes_str(tag)))
-			return true;
-	return false;
-}
-
 static int
 list_snapshots(struct cli *cli, const struct cli_view *o, const char *host,
     const char *tag)
 {
 	for (size_t i = 0; i < o->list.n; i++) {
 		const struct snapshot *s = &o->list.list[i];
-		if ((host != NULL &&
-			!bytes_equal(buf_bytes(&s->host), bytes_str(host))) ||
-		    (tag != NULL && !has_tag(s, tag)))
+		if (!snapshot_is_of(s, host, tag))
 			continue;
 		if (cli->line.json)
 			cli_snapshot_json(s);

@@ -17,25 +17,6 @@
 
 /* ---- one thing in the folder ---- */
 
-static const char *
-type_of(const struct stat *st)
-{
-	switch (st->st_mode & S_IFMT) {
-	case S_IFREG:
-		return "file";
-	case S_IFDIR:
-		return "folder";
-	case S_IFLNK:
-		return "link";
-	case S_IFIFO:
-		return "fifo";
-	case S_IFSOCK:
-		return "socket";
-	default:
-		return "device";
-	}
-}
-
 /*
  * Open what its owner may not read, as it was restored with its mode: readable
  * for that moment.
@@ -77,7 +58,7 @@ put_line(struct manifest_listing *l, struct bytes path, const struct thing *x,
 	/* What is no UTF-8 cannot be told from what looks like it. */
 	if (!text_is_utf8(path))
 		jsonio_put_text(j, "path_hex", buf_text(&hex));
-	jsonio_put_text(j, "type", type_of(x->st));
+	jsonio_put_text(j, "type", filehash_type(x->st->st_mode));
 	buf_put_str(&line, l->first ? "\n" : ",\n");
 	if (x->hash != NULL) {
 		buf_clear(&hex);
@@ -88,7 +69,8 @@ put_line(struct manifest_listing *l, struct bytes path, const struct thing *x,
 		buf_printf(&text, "%s %12llu %s", buf_text(&hex),
 		    (unsigned long long)x->size, holes ? "* " : " ");
 	} else {
-		buf_printf(&text, "%-64s %12s  ", type_of(x->st), "");
+		buf_printf(
+		    &text, "%-64s %12s  ", filehash_type(x->st->st_mode), "");
 	}
 	text_show(&text, path);
 	if (x->target.p != NULL) {

@@ -3,6 +3,7 @@
 #include "export/export_in.h"
 
 #include "base/text.h"
+#include "files/filehash.h"
 
 /* JSON has no raw bytes. */
 static void
@@ -37,25 +38,6 @@ export_put_json(struct buf *out, json_t *j)
 	json_decref(j);
 }
 
-static const char *
-type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return "file";
-	case S_IFDIR:
-		return "folder";
-	case S_IFLNK:
-		return "link";
-	case S_IFIFO:
-		return "fifo";
-	case S_IFSOCK:
-		return "socket";
-	default:
-		return "device";
-	}
-}
-
 void
 export_put_file(struct buf *out, const struct export_file *f)
 {
@@ -63,7 +45,7 @@ export_put_file(struct buf *out, const struct export_file *f)
 	json_t *j = json_object();
 
 	put_path(j, "path", f->path);
-	jsonio_put_text(j, "type", type_of(f->st->st_mode));
+	jsonio_put_text(j, "type", filehash_type(f->st->st_mode));
 	if (f->sha != NULL) {
 		text_hex(&text, bytes_of(f->sha->b, DIGEST_BYTES));
 		jsonio_put_u64(j, "size", (uint64_t)f->st->st_size);

@@ -47,6 +47,25 @@ filehash_data(int fd, off_t size, struct digest *out, struct err *e)
 }
 
 /* More of it is a hole than is worth reading. */
+const char *
+filehash_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "folder";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "device";
+	}
+}
+
 bool
 filehash_mostly_holes(const struct stat *st)
 {

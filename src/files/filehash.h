@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* filehash.h: the SHA-256 of files, also of those that are mostly holes. */
+/* filehash.h: what lists of files say of one: its kind, and its SHA-256, also of
+ * those that are mostly holes. */
 #pragma once
 
 #include "wire/digest.h"
 
 #include <sys/stat.h>
+
+/* What lists of files call its kind: "file", "folder", "link", … */
+const char *filehash_type(mode_t mode);
 
 /* More of it is a hole than is worth reading. */
 bool filehash_mostly_holes(const struct stat *st);

@@ -315,7 +315,8 @@ biggest=$(find "$DATA/blobs" -type f -printf '%s %p\n' | sort -rn |
 	sed -n '1s/^[0-9]* //p')
 cp -p "$biggest" "$T/blob"
 stop_server
-printf 'x' | dd of="$biggest" bs=1 seek=1000000 conv=notrunc 2>/dev/null
+# More than a byte, which might be that one already.
+printf 'damaged' | dd of="$biggest" bs=1 seek=1000000 conv=notrunc 2>/dev/null
 start_server
 refused 'a pack that is damaged' 6 snapshot-damaged \
 	at ana export --to "$T/hurt" --all-snapshots

@@ -62,7 +62,7 @@ not 'the comparison finds one file more' trees_equal "$S" "$T/back"
 rm "$T/back/new"
 touch -d '2001-02-03 04:05:06.1' "$T/back/one"
 touch -d '2011-11-11 11:11:11.1' "$T/back"
-printf X | dd of="$T/back/big" bs=1 seek=5000000 conv=notrunc 2>/dev/null
+printf damaged | dd of="$T/back/big" bs=1 seek=5000000 conv=notrunc 2>/dev/null
 touch -r "$S/big" "$T/back/big"
 not 'and one byte that differs' trees_equal "$S" "$T/back"
 says 'that one' 'big$' cat "$T/rsync.out"

@@ -259,7 +259,7 @@ ok 'backs up two files' at ana backup "$T/two"
 blob=$(find "$DATA/blobs" -type f -size +3M -newer "$T/two/bad" | head -n 1)
 head -c 100 /dev/urandom >"$T/two/good"
 ok 'one after the other' at ana backup "$T/two"
-printf X | dd of="$blob" bs=1 seek=3000000 conv=notrunc status=none
+printf damaged | dd of="$blob" bs=1 seek=3000000 conv=notrunc status=none
 ok 'mounts' mount_all ana
 ok 'the tree is there' ls -l "$T/mnt/latest$T/two"
 says 'what is damaged gives an error' 'Input/output error' \

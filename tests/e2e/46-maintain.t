@@ -41,7 +41,7 @@ ok 'the server agrees' aumbryd check --data "$DATA" --read
 # ---- check and repair ----
 
 blob=$(find "$DATA/blobs" -type f -size +3M -not -path '*/trash/*' | head -n 1)
-printf X | dd of="$blob" bs=1 seek=2000000 conv=notrunc 2>/dev/null
+printf damaged | dd of="$blob" bs=1 seek=2000000 conv=notrunc 2>/dev/null
 ok 'a plain check does not read' at ana check
 exits 'a reading one does' 6 at ana check --read
 also 'and names the damage' '\(blob-corrupt\)$'

@@ -59,7 +59,7 @@ ok 'the copy is whole' aumbryd check --data "$T/copy" --read
 blob=$(find "$DATA/blobs" -path "$DATA/blobs/trash" -prune -o -type f \
 	-size +3M -print | head -n 1)
 cp -p "$blob" "$T/blob"
-printf X | dd of="$blob" bs=1 seek=100000 conv=notrunc status=none
+printf damaged | dd of="$blob" bs=1 seek=100000 conv=notrunc status=none
 refused 'rot in the server is named' 6 blob-corrupt \
 	aumbryd backup --data "$DATA" --to "$T/second"
 cp -p "$T/blob" "$blob"

@@ -336,7 +336,7 @@ mv "$T/lost" "$lost"
 
 cp "$ESCROW_DIR/journal" "$T/journal"
 size=$(stat -c %s "$T/journal")
-printf x | dd of="$ESCROW_DIR/journal" bs=1 seek=$((size / 2)) conv=notrunc \
+printf damaged | dd of="$ESCROW_DIR/journal" bs=1 seek=$((size / 2)) conv=notrunc \
 	2>/dev/null
 refused 'a journal that was changed' 6 journal-rolled-back \
 	stopped ana "$T/out6"

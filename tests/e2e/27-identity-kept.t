@@ -6,30 +6,13 @@
 set -u
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/authority.sh"
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
-	-subj /CN=authority -keyout "$T/ca.key" -out "$T/ca.crt" 2>"$T/err"
 mkdir "$T/tls"
-
-# issue NAME: $T/NAME.crt and .key, for localhost, with a new key.
-issue() {
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-		-subj /CN=localhost -keyout "$T/$1.key" -out "$T/$1.csr" &&
-		printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' |
-		openssl x509 -req -in "$T/$1.csr" -CA "$T/ca.crt" \
-			-CAkey "$T/ca.key" -days 30 -extfile - \
-			-out "$T/$1.crt" && chmod 600 "$T/$1.key"
-} >/dev/null 2>&1
 
 # install NAME: as what the server shows.
 install_pair() {
 	cp "$T/$1.crt" "$T/tls/cert.pem" && cp -p "$T/$1.key" "$T/tls/key.pem"
-}
-
-shows() {
-	[ "$(openssl s_client -connect "$HOSTPORT" </dev/null 2>/dev/null |
-		openssl x509 -noout -serial)" = \
-		"$(openssl x509 -in "$T/$1.crt" -noout -serial)" ]
 }
 
 # kept HOME: the address of the server in what that device remembers.
@@ -37,15 +20,6 @@ kept() {
 	sqlite3 -batch "$T/$1/state.db" \
 		"SELECT CAST(value AS TEXT) FROM pair WHERE name = 'url'"
 }
-
-# trusting COMMAND…: on a machine that trusts the authority.
-cat >"$T/trusting" <<'END'
-#!/bin/sh
-exec unshare --mount sh -c 'mount --bind "$1" \
-	/etc/ssl/certs/ca-certificates.crt && shift && exec "$@"' sh "$CA" "$@"
-END
-chmod +x "$T/trusting"
-export CA="$T/ca.crt"
 
 PORT=$(free_ports 1) PORT=${PORT% }
 HOSTPORT=127.0.0.1:$PORT

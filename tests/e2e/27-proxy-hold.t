@@ -9,13 +9,7 @@ set -u
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-mkdir "$T/files"
-head -c 3000000 /dev/urandom >"$T/files/a"
-seq 20000 >"$T/files/b"
-
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
-	-subj /CN=cloud.example.org -keyout "$T/proxy.key" -out "$T/proxy.crt" \
-	2>"$T/err"
+files_and_proxy
 cat "$T/proxy.crt" "$T/proxy.key" >"$T/proxy.pem"
 
 # ms COMMAND…: how long it takes.

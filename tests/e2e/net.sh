@@ -23,6 +23,16 @@ if [ -z "${OWN_NET-}" ]; then
 		exec "$@"' sh "$CLIENT" "$NAME" sh "$0" "$@"
 fi
 
+# files_and_proxy: what goes round, and the certificate of a proxy that ends TLS.
+files_and_proxy() {
+	mkdir "$T/files"
+	head -c 3000000 /dev/urandom >"$T/files/a"
+	seq 20000 >"$T/files/b"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-days 30 -subj /CN=cloud.example.org -keyout "$T/proxy.key" \
+		-out "$T/proxy.crt" 2>"$T/err"
+}
+
 # example NAME PLACE WHAT…: that file of docs/examples for this test, as sed
 # makes it.
 example() {

@@ -28,6 +28,8 @@ may_use() {
 	# Stands on a feature: it restores what that one stored.
 	export) echo 'base wire vault link files content backup' ;;
 	schedule) echo 'base wire' ;;
+	# Of the store its database alone: drive.db.
+	drive) echo 'base wire store vault link files content' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -37,7 +39,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup profile export schedule cmd' ;;
+	cli) echo 'base wire vault link client join files content backup profile export schedule drive cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;

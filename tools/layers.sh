@@ -59,7 +59,7 @@ at_home() {
 	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido_in.h src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;
-	uninorm.h) homes='src/cli/cli_typed.c' ;;
+	uninorm.h | unicase.h) homes='src/cli/cli_typed.c src/drive/plan_fold.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c

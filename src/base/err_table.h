@@ -106,4 +106,18 @@ X(ERR_ESCROW_CHANGED, "escrow-changed", 409, 6, "Another escrow answers than the
 X(ERR_JOURNAL_ROLLED_BACK, "journal-rolled-back", 409, 6, "The escrow's journal is not the one that this account has seen.", "Ask who runs the server. Uses of the escrow's keys may have been hidden.") \
 X(ERR_RELEASE_REFUSED, "release-refused", 403, 4, "The escrow does not hand out the keys.", "The message says why.") \
 X(ERR_RECOVERY_WAITING, "recovery-waiting", 403, 4, "The recovery has to wait, so that the owner of the account can stop it.", "Run the same command again after the time that the message names.") \
+/* drive */ \
+X(ERR_DRIVE_ROOT_MISSING, "drive-root-missing", 409, 1, "The folder that is kept in sync is not there, or lost its mark.", "If its disk is not mounted, mount it. If the folder was emptied or set up anew: add --adopt   Nothing is deleted anywhere meanwhile.") \
+X(ERR_DRIVE_ROOT_CHANGED, "drive-root-changed", 409, 1, "The folder is not the one this device kept in sync: it was copied, restored or changed by another system.", "To bring both together, deleting nothing: add --adopt") \
+X(ERR_DRIVE_ROOT_OVERLAP, "drive-root-overlap", 409, 2, "That folder cannot be kept in sync.", "Choose a folder of its own, which the message helps to find.") \
+X(ERR_DRIVE_DELETIONS_HELD, "drive-deletions-held", 409, 4, "Many files were deleted here at once, and wait for your word before they go everywhere.", "If that was meant: add --confirm-deletions ID   To have them back here: add --undo-deletions ID") \
+X(ERR_DRIVE_HELD, "drive-held", 409, 3, "Something could not be brought in sync; everything else was.", "The list says what, and why.") \
+X(ERR_DRIVE_EXISTS, "drive-exists", 409, 1, "There is something of that name already.", "Choose another name, or add --force: what is there goes into its history or the trash.") \
+X(ERR_DRIVE_NOT_EMPTY, "drive-not-empty", 409, 1, "The folder is not empty.", "To move it to the trash with all that is in it: add -r") \
+X(ERR_NAME_NOT_POSSIBLE, "name-not-possible", 409, 3, "This file system cannot hold a name.", "Rename it on a device that can; here everything else goes on.") \
+X(ERR_FILE_CHANGING, "file-changing", 409, 3, "A file changes faster than it can be read.", "It is tried again by itself. To be sure of it, let the program that writes it finish.") \
+X(ERR_WATCH_LIMITED, "watch-limited", 200, 0, "The system lets fewer folders be watched than there are.", "The rest is looked at each minute. To watch all: sudo sysctl fs.inotify.max_user_watches=1048576") \
+X(ERR_DRIVE_TREE_INVALID, "drive-tree-invalid", 409, 6, "A device of this account wrote files or folders that cannot be.", "They are shown under names that can. See which device: aumbry drive status   and: aumbry device list") \
+X(ERR_FILE_DAMAGED, "file-damaged", 409, 6, "A part of a file is in no pack.", "A device that has the file whole stores it again: aumbry drive sync there. Older versions: aumbry drive versions PATH") \
+X(ERR_VERSION_GONE, "version-gone", 404, 1, "That version is not kept any more.", "See which are: aumbry drive versions PATH") \
 /* clang-format on */

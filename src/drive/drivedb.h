@@ -59,8 +59,8 @@ MUST_CHECK int drivedb_resolve(
 MUST_CHECK int drivedb_path(
     struct tx *tx, const struct id *id, struct buf *out, struct err *e);
 /* Take over what a commit of this device has just written. */
-MUST_CHECK int drivedb_put(struct tx *tx, const struct id *id,
-    uint64_t version, uint64_t seq, const struct node *n, struct err *e);
+MUST_CHECK int drivedb_put(struct tx *tx, const struct id *id, uint64_t version,
+    uint64_t seq, const struct node *n, struct err *e);
 
 /* ---- roots ---- */
 
@@ -74,8 +74,8 @@ struct drivedb_root {
 	bool enabled; /* the agent keeps it in sync */
 };
 void drivedb_root_free(struct drivedb_root *r);
-MUST_CHECK int drivedb_root_add(struct tx *tx, struct drivedb_root *r,
-    struct err *e); /* sets its number */
+MUST_CHECK int drivedb_root_add(
+    struct tx *tx, struct drivedb_root *r, struct err *e); /* sets its number */
 MUST_CHECK int drivedb_root_set(
     struct tx *tx, const struct drivedb_root *r, struct err *e);
 MUST_CHECK int drivedb_root_drop(struct tx *tx, uint64_t root, struct err *e);
@@ -86,8 +86,8 @@ MUST_CHECK int drivedb_roots(
 
 /* ---- base and differences of one root ---- */
 
-MUST_CHECK int drivedb_base_put(struct tx *tx, uint64_t root,
-    const struct plan_node *n, struct err *e);
+MUST_CHECK int drivedb_base_put(
+    struct tx *tx, uint64_t root, const struct plan_node *n, struct err *e);
 MUST_CHECK int drivedb_base_drop(
     struct tx *tx, uint64_t root, const struct id *id, struct err *e);
 MUST_CHECK int drivedb_base_get(struct tx *tx, uint64_t root,
@@ -112,8 +112,8 @@ struct drivedb_diff {
 	struct plan_node node; /* gone: only its id */
 	struct bytes content; /* what was read, stored form; or nothing */
 };
-MUST_CHECK int drivedb_diff_put(struct tx *tx, uint64_t root,
-    const struct drivedb_diff *x, struct err *e);
+MUST_CHECK int drivedb_diff_put(
+    struct tx *tx, uint64_t root, const struct drivedb_diff *x, struct err *e);
 MUST_CHECK int drivedb_diff_drop(
     struct tx *tx, uint64_t root, const struct id *id, struct err *e);
 /* content: appended. */
@@ -122,10 +122,9 @@ MUST_CHECK int drivedb_diff_get(struct tx *tx, uint64_t root,
     bool *found, struct err *e);
 typedef int (*drivedb_diff_fn)(
     void *ctx, const struct drivedb_diff *x, struct err *e);
-MUST_CHECK int drivedb_diffs(struct tx *tx, uint64_t root, drivedb_diff_fn fn,
-    void *ctx, struct err *e);
-MUST_CHECK int drivedb_diffs_clear(
-    struct tx *tx, uint64_t root, struct err *e);
+MUST_CHECK int drivedb_diffs(
+    struct tx *tx, uint64_t root, drivedb_diff_fn fn, void *ctx, struct err *e);
+MUST_CHECK int drivedb_diffs_clear(struct tx *tx, uint64_t root, struct err *e);
 /* The object is another node from now on; so are parents of others. */
 MUST_CHECK int drivedb_diff_rename(struct tx *tx, uint64_t root,
     const struct id *from, const struct id *to, struct err *e);
@@ -140,7 +139,8 @@ MUST_CHECK int drivedb_touched(
 struct drivedb_views {
 	struct tx *tx;
 	uint64_t root;
-	struct err err; /* the first failure of a view, which finds nothing then */
+	struct err
+	    err; /* the first failure of a view, which finds nothing then */
 	bool failed;
 	struct plan_view base, local, remote;
 };

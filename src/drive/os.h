@@ -25,8 +25,8 @@ struct os_stat {
 };
 
 /* An entry of a directory. */
-typedef int (*os_list_fn)(void *ctx, struct bytes name,
-    const struct os_stat *st, struct err *e);
+typedef int (*os_list_fn)(
+    void *ctx, struct bytes name, const struct os_stat *st, struct err *e);
 
 struct os;
 struct os_file; /* open for reading */
@@ -43,8 +43,8 @@ struct os_ops {
 	 */
 	int (*list)(struct os *o, const char *path, os_list_fn fn, void *ctx,
 	    bool *whole, struct err *e);
-	int (*stat)(struct os *o, const char *path, struct os_stat *st,
-	    struct err *e);
+	int (*stat)(
+	    struct os *o, const char *path, struct os_stat *st, struct err *e);
 	/* *st is of what was opened; read again at the end by file_stat. */
 	int (*file_open)(struct os *o, const char *path, struct os_stat *st,
 	    struct os_file **out, struct err *e);
@@ -56,8 +56,8 @@ struct os_ops {
 	int (*file_stat)(struct os_file *f, struct os_stat *st, struct err *e);
 	void (*file_close)(struct os_file **f);
 	/* The target, appended. */
-	int (*readlink)(struct os *o, const char *path, struct buf *out,
-	    struct err *e);
+	int (*readlink)(
+	    struct os *o, const char *path, struct buf *out, struct err *e);
 
 	/*
 	 * A file in part/ by that name, of which *have bytes were filled before
@@ -66,8 +66,8 @@ struct os_ops {
 	 */
 	int (*part_open)(struct os *o, const char *name, uint64_t size,
 	    uint64_t *have, struct os_part **out, struct err *e);
-	int (*part_put)(struct os_part *p, uint64_t offset, struct bytes x,
-	    struct err *e);
+	int (*part_put)(
+	    struct os_part *p, uint64_t offset, struct bytes x, struct err *e);
 	/* What was filled up to here is kept over a crash of this program. */
 	int (*part_read)(struct os_part *p, uint64_t offset, void *to, size_t n,
 	    struct err *e);
@@ -77,8 +77,8 @@ struct os_ops {
 	/* Closed; `keep`: what was filled stays for another try. */
 	void (*part_abort)(struct os_part **p, bool keep);
 	/* Names and sizes of what lies in part/ and in gone/. */
-	int (*leftovers)(struct os *o, bool gone, os_list_fn fn, void *ctx,
-	    struct err *e);
+	int (*leftovers)(
+	    struct os *o, bool gone, os_list_fn fn, void *ctx, struct err *e);
 	int (*part_drop)(struct os *o, const char *name, struct err *e);
 
 	/*

@@ -49,8 +49,7 @@ struct plan_node {
  */
 struct plan_view {
 	void *ctx;
-	bool (*find)(
-	    void *ctx, const struct id *id, struct plan_node *out);
+	bool (*find)(void *ctx, const struct id *id, struct plan_node *out);
 	bool (*child)(void *ctx, const struct id *parent, struct bytes name,
 	    struct plan_node *out);
 	int (*children)(void *ctx, const struct id *parent,
@@ -158,7 +157,7 @@ struct plan_held {
 	struct id other; /* whose name it is that clashes, or zeros */
 };
 
-struct plan {
+struct plan_out {
 	struct plan_alias *aliases;
 	size_t n_aliases;
 	struct id *reads; /* local nodes whose content is needed first */
@@ -180,13 +179,18 @@ struct plan {
 };
 
 /* For OWN. */
-void plan_free(struct plan *p);
+void planner_free(struct plan_out *p);
+
+/* The three of them; all is borrowed. */
+struct plan_trees {
+	const struct plan_view *base, *local, *remote;
+};
 
 /*
  * Plan.
  *
  * touched  n of them, in any order: what may differ in one of the trees.
  */
-void drive_plan(const struct plan_view *base, const struct plan_view *local,
-    const struct plan_view *remote, const struct plan_policy *policy,
-    const struct id *touched, size_t n, struct plan *out);
+void planner_plan(const struct plan_trees *trees,
+    const struct plan_policy *policy, const struct id *touched, size_t n,
+    struct plan_out *out);

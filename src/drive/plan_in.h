@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* plan_in.h: what the parts of the planner share. For plan*.c only. */
+#pragma once
+
+#include "drive/plan.h"
+
+#include "base/buf.h"
+
+/* Where a node is, as the zone has it. */
+enum plan_where {
+	WHERE_UNKNOWN, /* not looked at yet */
+	WHERE_NOWHERE, /* there is none, or it is in the trash */
+	WHERE_HERE, /* below the top of this root */
+	WHERE_OUTSIDE /* elsewhere in the Drive */
+};
+
+/* One node under consideration, in all trees, and what becomes of it. */
+struct item {
+	struct id id;
+	struct plan_node base, local, remote; /* NODE_NONE: not in that tree */
+	enum plan_where where; /* of remote */
+	bool looking; /* `where` is being found out: a cycle */
+
+	/* What both sides shall have. */
+	bool decided, live;
+	bool place_local; /* parent and name are those of the disk */
+	bool content_local; /* so is the content */
+	bool exec, conflict;
+	enum node_type type;
+	struct id parent;
+	uint8_t name_n;
+	char name[NODE_NAME_MAX + 1];
+	struct id from; /* the local object that it is, or becomes */
+	struct item *taker; /* that becomes what is here of this node */
+	struct item *again; /* the folder that takes this one's place */
+
+	bool waits; /* its content is read first */
+	bool gated; /* its deletion waits for a word */
+	bool held; /* it cannot be here */
+	bool dropped; /* from the commits of this plan */
+	bool files_known;
+	uint64_t files; /* below it */
+	struct plan_change *change; /* NULL: none */
+	/* Numbers of operations, from 1: by which it comes to its place, and by
+	 * which what is here of it leaves its own. */
+	size_t comes, leaves;
+};
+
+struct work {
+	const struct plan_view *base, *local, *remote;
+	const struct plan_policy *policy;
+	struct plan_out *out;
+	void *by_id; /* of <search.h> */
+	struct item **items; /* in the order in which they were met */
+	size_t n, cap;
+	bool changed; /* by the round of mending that goes on */
+};
+
+/* ---- items: plan.c ---- */
+
+/* The item of an id, read from all three trees when it is new. */
+struct item *planner_item(struct work *w, const struct id *id);
+/* Is it the root's own folder? */
+bool planner_is_top(const struct work *w, const struct id *id);
+/* Is the node in that tree? */
+bool planner_in(const struct plan_node *n);
+/* Where the zone has it, when what is revived counts. */
+enum plan_where planner_where(struct work *w, struct item *it);
+/* Decide what becomes of it, by itself. */
+void planner_decide(struct work *w, struct item *it);
+/* Does the merged node differ from what the zone has? */
+bool planner_differs(const struct item *it);
+/* Is what is on the disk no other than base? */
+bool planner_local_changed(const struct item *it);
+struct bytes planner_name(const struct item *it);
+void planner_set_name(struct item *it, struct bytes name);
+bool planner_same_place(
+    const struct plan_node *n, const struct id *parent, struct bytes name);
+/* An id that follows from others: equal inputs, equal id. */
+struct id planner_derive(
+    const char *what, const struct id *id, const struct digest *more);
+/* The local object that is, or becomes, the node; NULL: none is. */
+struct item *planner_object(struct work *w, struct item *it);
+
+/* ---- the tree of what was decided: plan_tree.c ---- */
+
+/* Make it valid: parents live, no cycles, no twins. */
+void planner_mend(struct work *w);
+/* "name (from DEVICE, DAY).ext", or with a number from 2. */
+void planner_copy_name(const struct plan_policy *p, struct bytes name,
+    unsigned number, unsigned max, struct buf *out);
+/* Is it below the root's top, and not below what is skipped here? */
+bool planner_wanted(struct work *w, struct item *it);
+
+/* ---- order: plan_order.c ---- */
+
+struct plan_edge {
+	size_t after, before; /* `after` is done later */
+};
+/*
+ * Order 0..n-1 so that edges hold; what is in a cycle gets one group.
+ *
+ * order  n numbers.
+ * group  n, by place in `order`: the same for those of one cycle.
+ */
+void planner_sort(size_t n, const struct plan_edge *edges, size_t n_edges,
+    size_t *order, size_t *group);
+
+/* ---- what comes out ---- */
+
+void planner_commits(struct work *w); /* plan_commits.c */
+void planner_ops(struct work *w); /* plan_ops.c */
+/* What a name is to the file system, appended. */
+void planner_fold(struct bytes name, const struct plan_fs *fs, struct buf *out);
+void planner_hold(struct work *w, const struct item *it, enum err_code code,
+    const struct id *other);

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC */
+/* plan_tree.c: what was decided node by node becomes a valid tree. */
+#include "drive/plan_in.h"
+
+#include "base/rune.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 64 /* each mends at least one node for good */
+#define NUMBERS 1000 /* conflict copies of one name on one day */
+
+/* ---- names of conflict copies ---- */
+
+/* Cut at a character, so that n bytes are not gone over. */
+static size_t
+cut_at(struct bytes x, size_t n)
+{
+	if (x.n <= n)
+		return x.n;
+	while (n > 0 && (x.p[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+void
+planner_copy_name(const struct plan_policy *p, struct bytes name,
+    unsigned number, unsigned max, struct buf *out)
+{
+	OWN(buf_free) struct buf mark = { 0 };
+	size_t dot = name.n;
+
+	if (max == 0 || max > NODE_NAME_MAX)
+		max = NODE_NAME_MAX;
+	/* The ending is what stands behind the last dot, if it is short. */
+	for (size_t i = name.n; i-- > 1;)
+		if (name.p[i] == '.') {
+			if (name.n - i <= 16)
+				dot = i;
+			break;
+		}
+	size_t device = cut_at(p->device, 64);
+	buf_put_str(&mark, " (from ");
+	for (size_t i = 0; i < device; i++)
+		buf_put_u8(&mark, p->device.p[i] == '/' ? '_' : p->device.p[i]);
+	buf_put_str(&mark, ", ");
+	buf_put_bytes(&mark, p->day);
+	if (number > 1)
+		buf_printf(&mark, ", %u", number);
+	buf_put_str(&mark, ")");
+	struct bytes end = bytes_of(name.p + dot, name.n - dot);
+	size_t room = max > mark.n + end.n ? max - mark.n - end.n : 1;
+	buf_put(out, name.p, cut_at(bytes_of(name.p, dot), room));
+	buf_put_bytes(out, buf_bytes(&mark));
+	buf_put_bytes(out, end);
+}
+
+/* ---- parents ---- */
+
+/* Where a folder was that is nowhere now: here, else as both knew it. */
+static const struct plan_node *
+last_place(const struct item *it)
+{
+	return planner_in(&it->local) ? &it->local
+	    : planner_in(&it->base)   ? &it->base
+				      : &it->remote;
+}
+
+static struct item *live_parent(
+    struct work *w, const struct id *id, unsigned depth);
+
+/*
+ * Something lives in a folder that was thrown away there: it goes on in one of
+ * that name, which is there or is made. What is here of the old one becomes it.
+ */
+static struct item *
+instead_of(struct work *w, struct item *gone, unsigned depth)
+{
+	const struct plan_node *was = last_place(gone);
+	struct bytes name = bytes_of(was->name, was->name_n);
+	struct id parent = was->parent;
+	struct item *there = NULL;
+	struct plan_node n;
+
+	if (gone->again != NULL)
+		return gone->again;
+	w->changed = true;
+	if (!planner_is_top(w, &parent))
+		parent = live_parent(w, &parent, depth + 1)->id;
+	if (w->remote->child(w->remote->ctx, &parent, name, &n) &&
+	    n.type == NODE_DIR) {
+		there = planner_item(w, &n.id);
+		planner_decide(w, there);
+		if (!there->live || planner_where(w, there) != WHERE_HERE)
+			there = NULL;
+	}
+	if (there == NULL) {
+		struct digest as = { { 0 } };
+		be64_put(as.b, gone->remote.version);
+		struct id id =
+		    planner_derive("folder again v1", &gone->id, &as);
+		there = planner_item(w, &id);
+		there->decided = true;
+		there->live = true;
+		there->type = NODE_DIR;
+		there->parent = parent;
+		there->place_local = true;
+		planner_set_name(there, name);
+	}
+	if (planner_in(&gone->local) && !planner_in(&there->local) &&
+	    gone->taker == NULL) {
+		gone->taker = there;
+		there->from = gone->id;
+	}
+	gone->again = there;
+	return there;
+}
+
+/* The folder of that id, or what takes its place: it lives. */
+static struct item *
+live_parent(struct work *w, const struct id *id, unsigned depth)
+{
+	struct item *p = planner_item(w, id);
+
+	planner_decide(w, p);
+	if (p->live && p->type == NODE_DIR)
+		return p;
+	if (depth <= NODE_DEPTH_MAX &&
+	    (planner_where(w, p) == WHERE_NOWHERE ||
+		p->remote.type != NODE_DIR))
+		return instead_of(w, p, depth);
+	/* It was thrown away here, and must stay for what is in it. */
+	w->changed = true;
+	p->live = true;
+	p->type = NODE_DIR;
+	p->parent = p->remote.parent;
+	p->place_local = false;
+	planner_set_name(p, bytes_of(p->remote.name, p->remote.name_n));
+	return p;
+}
+
+static void
+mend_parents(struct work *w)
+{
+	static const struct id root;
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = w->items[i];
+		if (!it->live || planner_is_top(w, &it->parent) ||
+		    id_equal(&it->parent, &root))
+			continue;
+		const struct item *up = live_parent(w, &it->parent, 0);
+		if (!id_equal(&up->id, &it->parent)) {
+			it->parent = up->id;
+			w->changed = true;
+		}
+	}
+}
+
+/* ---- cycles ---- */
+
+static bool
+below_itself(struct work *w, const struct item *it)
+{
+	static const struct id root;
+	struct id up = it->parent;
+
+	for (unsigned d = 0; d <= 2 * NODE_DEPTH_MAX; d++) {
+		if (planner_is_top(w, &up) || id_equal(&up, &root))
+			return false;
+		if (id_equal(&up, &it->id))
+			return true;
+		struct item *p = planner_item(w, &up);
+		planner_decide(w, p);
+		up = p->live ? p->parent : last_place(p)->parent;
+	}
+	return true;
+}
+
+/* The move that was committed stands; ours is taken back. */
+static void
+mend_cycles(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = w->items[i];
+		if (!it->live || it->type != NODE_DIR || !it->place_local ||
+		    !below_itself(w, it))
+			continue;
+		it->place_local = false;
+		if (planner_in(&it->remote)) {
+			it->parent = it->remote.parent;
+			planner_set_name(
+			    it, bytes_of(it->remote.name, it->remote.name_n));
+		} else {
+			it->parent = w->policy->top;
+		}
+		w->changed = true;
+	}
+}
+
+/* ---- twins ---- */
+
+/* Has the zone that node at the place that it shall have? */
+static bool
+stands_there(struct work *w, struct item *it)
+{
+	return planner_in(&it->remote) &&
+	    planner_where(w, it) != WHERE_NOWHERE &&
+	    planner_same_place(&it->remote, &it->parent, planner_name(it));
+}
+
+/* Let who has the name there be considered. */
+static void
+meet_namesakes(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = w->items[i];
+		struct plan_node n;
+		if (!it->live || stands_there(w, it) ||
+		    !w->remote->child(
+			w->remote->ctx, &it->parent, planner_name(it), &n))
+			continue;
+		planner_decide(w, planner_item(w, &n.id));
+	}
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a;
+	const struct item *y = *(struct item *const *)b;
+	int d = id_cmp(&x->parent, &y->parent);
+
+	if (d == 0)
+		d = bytes_cmp(planner_name(x), planner_name(y));
+	return d != 0 ? d : id_cmp(&x->id, &y->id);
+}
+
+static bool
+name_is_free(struct work *w, const struct item *it, struct bytes name)
+{
+	struct plan_node n;
+
+	if (w->remote->child(w->remote->ctx, &it->parent, name, &n) ||
+	    (w->local->child(w->local->ctx, &it->parent, name, &n) &&
+		!id_equal(&n.id, &it->from)))
+		return false;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->items[i] != it && w->items[i]->live &&
+		    id_equal(&w->items[i]->parent, &it->parent) &&
+		    bytes_equal(planner_name(w->items[i]), name))
+			return false;
+	return true;
+}
+
+static void
+rename_twin(struct work *w, struct item *it)
+{
+	OWN(buf_free) struct buf name = { 0 };
+	OWN(buf_free) struct buf was = { 0 };
+
+	/* A copy that is called so already gets the next number. */
+	buf_put_bytes(&was,
+	    planner_name(it->conflict && !id_equal(&it->from, &it->id)
+		    ? planner_item(w, &it->from)
+		    : it));
+	for (unsigned i = 1; i <= NUMBERS; i++) {
+		buf_clear(&name);
+		planner_copy_name(w->policy, buf_bytes(&was), i,
+		    w->policy->fs.name_max, &name);
+		if (name_is_free(w, it, buf_bytes(&name)))
+			break;
+	}
+	planner_set_name(it, buf_bytes(&name));
+	it->place_local = true;
+	if (!planner_in(&it->remote))
+		it->conflict = true;
+}
+
+/* Who keeps the name: who has it there; else who has it here. */
+static struct item *
+keeper(struct work *w, struct item *a, struct item *b)
+{
+	if (stands_there(w, a) || stands_there(w, b))
+		return stands_there(w, a) ? a : b;
+	if (planner_in(&a->remote) != planner_in(&b->remote))
+		return planner_in(&a->remote) ? a : b;
+	return id_cmp(&a->id, &b->id) < 0 ? a : b;
+}
+
+static void
+mend_twins(struct work *w)
+{
+	meet_namesakes(w);
+	OWN(mem_free) struct item **list = mem_array(w->n + 1, sizeof(*list));
+	size_t n = 0;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->items[i]->live)
+			list[n++] = w->items[i];
+	qsort(list, n, sizeof(*list), by_place);
+	for (size_t i = 0, first = 0; i < n; i++) {
+		struct item *a = list[first], *b = list[i];
+		if (i == first || !id_equal(&a->parent, &b->parent) ||
+		    !bytes_equal(planner_name(a), planner_name(b))) {
+			first = i;
+			continue;
+		}
+		struct item *keep = keeper(w, a, b);
+		rename_twin(w, keep == a ? b : a);
+		if (keep == b)
+			first = i;
+		w->changed = true;
+	}
+}
+
+/* ---- */
+
+void
+planner_mend(struct work *w)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		w->changed = false;
+		mend_parents(w);
+		mend_cycles(w);
+		mend_twins(w);
+		for (size_t k = 0; k < w->n; k++)
+			planner_decide(w, w->items[k]);
+		if (!w->changed)
+			return;
+	}
+}
+
+bool
+planner_wanted(struct work *w, struct item *it)
+{
+	static const struct id root;
+	struct id up = it->id;
+
+	if (!it->live)
+		return false;
+	for (unsigned d = 0; d <= 2 * NODE_DEPTH_MAX; d++) {
+		if (planner_is_top(w, &up))
+			return true;
+		if (id_equal(&up, &root))
+			return false;
+		for (size_t i = 0; i < w->policy->n_skips; i++)
+			if (id_equal(&up, &w->policy->skips[i]))
+				return false;
+		struct item *p = planner_item(w, &up);
+		planner_decide(w, p);
+		if (!p->live)
+			return false;
+		up = p->parent;
+	}
+	return false;
+}

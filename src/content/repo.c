@@ -3,7 +3,6 @@
 #include "content/repo.h"
 
 #include "base/file.h"
-#include "vault/ptable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,8 @@
 static void
 part_free(struct repo_part *p)
 {
-	zcopy_free(&p->zone);
+	if (!p->lodges)
+		zcopy_free(&p->zone);
 	chunkmap_free(&p->map);
 	chunker_free(&p->chunker);
 	free(p->map_path);
@@ -52,6 +52,78 @@ repo_closed(const struct repo *r, enum category c)
 	    (!category_escrowed(c) && r->self.circle->reset_seq > 0);
 }
 
+bool
+repo_holds(const struct repo_part *p, unsigned stream)
+{
+	return p->lodges == (stream == PTABLE_SECRET);
+}
+
+/* ---- keys ---- */
+
+struct pack_place
+repo_place(const struct repo *r, const struct repo_part *p)
+{
+	return (struct pack_place){ .uid = r->self.uid,
+		.category = (uint8_t)zcopy_category(p->zone) };
+}
+
+static void
+unlock(pthread_mutex_t **m)
+{
+	if (*m != NULL)
+		(void)pthread_mutex_unlock(*m);
+}
+
+/* The zone's own keys are its copy's to give. epoch 0: the newest. */
+static const struct secret *
+lodger_key(const struct repo *r, const struct repo_part *p, uint32_t *epoch,
+    struct err *e)
+{
+	OWN(unlock) pthread_mutex_t *lock = r->self.lock;
+
+	if (lock != NULL)
+		(void)pthread_mutex_lock(lock);
+	if (*epoch == 0)
+		*epoch = keyring_epoch(r->self.keyring);
+	const struct secret *key =
+	    keyring_category(r->self.keyring, p->keys, *epoch);
+	if (key == NULL)
+		(void)err_set(e, ERR_CATEGORY_CLOSED,
+		    "the key of %s, epoch %u, is not held here",
+		    category_name(p->keys), (unsigned)*epoch);
+	return key;
+}
+
+const struct secret *
+repo_write_key(const struct repo *r, const struct repo_part *p, uint32_t *epoch,
+    struct err *e)
+{
+	*epoch = 0;
+	return p->lodges ? lodger_key(r, p, epoch, e)
+			 : zcopy_write_key(p->zone, epoch, e);
+}
+
+const struct secret *
+repo_read_key(const struct repo *r, const struct repo_part *p, uint32_t epoch,
+    struct err *e)
+{
+	return p->lodges ? lodger_key(r, p, &epoch, e)
+			 : zcopy_read_key(p->zone, epoch, e);
+}
+
+/* ---- opening ---- */
+
+/* The part in whose zone one of these keys lodges, or NULL. */
+static struct repo_part *
+host_of(struct repo *r, const struct id *zone, enum category keys)
+{
+	for (size_t c = 0; c < keys; c++)
+		if (r->parts[c].zone != NULL &&
+		    id_equal(zcopy_zone(r->parts[c].zone), zone))
+			return &r->parts[c];
+	return NULL;
+}
+
 static int
 part_open(struct repo *r, enum category c, const struct repo_from *from,
     struct err *e)
@@ -59,10 +131,15 @@ part_open(struct repo *r, enum category c, const struct repo_from *from,
 	OWN(buf_free) struct buf name = { 0 };
 	const struct id *zone = from->zones[c];
 	struct repo_part *p = &r->parts[c];
+	const struct repo_part *host = host_of(r, zone, c);
 
-	if (zcopy_open(&r->self,
-		&(struct zcopy_of){ from->local, r->depot, zone, c }, &p->zone,
-		e) < 0)
+	p->keys = c;
+	p->lodges = host != NULL;
+	if (host != NULL)
+		p->zone = host->zone;
+	else if (zcopy_open(&r->self,
+		     &(struct zcopy_of){ from->local, r->depot, zone, c },
+		     &p->zone, e) < 0)
 		return -1;
 	p->names = keyring_names(r->self.keyring, c);
 	if (p->names == NULL)
@@ -71,7 +148,8 @@ part_open(struct repo *r, enum category c, const struct repo_from *from,
 	OWN(secret_free)
 	struct secret *seed = secret_derive(p->names, "chunker", bytes_str(""));
 	p->chunker = chunker_new(seed);
-	buf_printf(&name, "%s/index/%s", from->dir, id_text(zone).s);
+	buf_printf(&name, "%s/index/%s%s%s", from->dir, id_text(zone).s,
+	    p->lodges ? "-" : "", p->lodges ? category_name(c) : "");
 	p->map_path = mem_text(buf_text(&name));
 	return zcopy_base(p->zone, &p->base, e) < 0
 	    ? -1
@@ -117,8 +195,10 @@ repo_index(struct chunkmap *map, const struct id *pack, const struct ptable *t)
 	    map, pack, (const uint8_t(*)[CHUNKMAP_NAME])names, t->n_entries);
 }
 
+/* A zone, and the parts that lie in it. */
 struct index_job {
-	struct chunkmap *map;
+	struct repo_part *in[CATEGORY_END];
+	size_t n;
 	struct ptable table;
 };
 
@@ -134,9 +214,11 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct index_job *j = ctx;
 	struct err why;
 
-	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND ||
-	    chunkmap_has_pack(j->map, &r->id))
+	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
+	for (size_t i = 0; i < j->n; i++)
+		if (chunkmap_has_pack(j->in[i]->map, &r->id))
+			return 0;
 	ptable_free(&j->table);
 	if (ptable_parse(r->plain, &j->table, &why) < 0) {
 		/* What only it names counts as lost; `check` names it. */
@@ -145,53 +227,59 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 		*e = why;
 		return -1;
 	}
-	repo_index(j->map, &r->id, &j->table);
+	for (size_t i = 0; i < j->n; i++)
+		if (repo_holds(j->in[i], j->table.stream))
+			repo_index(j->in[i]->map, &r->id, &j->table);
 	return 0;
 }
 
 static int
 drop_one(void *ctx, const struct id *id, struct err *e)
 {
+	struct index_job *j = ctx;
+
 	(void)e;
-	chunkmap_drop_pack(ctx, id);
+	for (size_t i = 0; i < j->n; i++)
+		chunkmap_drop_pack(j->in[i]->map, id);
 	return 0;
 }
 
-/* Take what the zone's copy has had since into the index. */
+/* Take what the copy of the part's zone has had since into its indexes. */
 static int
-part_follow(struct repo_part *p, struct err *e)
+part_follow(struct repo *r, struct repo_part *p, struct err *e)
 {
-	OWN(index_free) struct index_job j = { .map = p->map };
+	OWN(index_free) struct index_job j = { .n = 0 };
+	uint64_t seq = zcopy_seq(p->zone), since = seq;
 	struct id base;
 
 	if (zcopy_base(p->zone, &base, e) < 0)
 		return -1;
-	if (!id_equal(&base, &p->base)) {
-		chunkmap_reset(p->map, &base);
-		p->base = base;
+	for (size_t c = 0; c < CATEGORY_END; c++) {
+		struct repo_part *x = &r->parts[c];
+		if (x->zone != p->zone)
+			continue;
+		if (!id_equal(&base, &x->base)) {
+			chunkmap_reset(x->map, &base);
+			x->base = base;
+		}
+		if (chunkmap_seq(x->map) < since)
+			since = chunkmap_seq(x->map);
+		j.in[j.n++] = x;
 	}
-	uint64_t seq = zcopy_seq(p->zone);
-	if (seq == chunkmap_seq(p->map))
+	if (seq == since)
 		return 0;
-	uint64_t since = chunkmap_seq(p->map);
 	if (zcopy_each_all(p->zone, since, index_one, &j, e) < 0 ||
-	    zcopy_gone(p->zone, since, drop_one, p->map, e) < 0)
+	    zcopy_gone(p->zone, since, drop_one, &j, e) < 0)
 		return -1;
-	chunkmap_set_seq(p->map, seq);
+	for (size_t i = 0; i < j.n; i++)
+		chunkmap_set_seq(j.in[i]->map, seq);
 	return 0;
 }
 
 static int
 part_refresh(struct repo *r, struct repo_part *p, struct err *e)
 {
-	(void)r;
-	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(p, e);
-}
-
-static void
-unlock(pthread_mutex_t **m)
-{
-	(void)pthread_mutex_unlock(*m);
+	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(r, p, e);
 }
 
 #define FOLLOWING(r) \
@@ -210,11 +298,29 @@ each_part(struct repo *r, part_fn fn, struct err *e)
 	return 0;
 }
 
+/* The same with each zone: it has one part that does not lodge there. */
+static int
+each_zone(struct repo *r, part_fn fn, struct err *e)
+{
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		if (r->parts[c].zone != NULL && !r->parts[c].lodges &&
+		    fn(r, &r->parts[c], e) < 0)
+			return -1;
+	return 0;
+}
+
 int
 repo_refresh(struct repo *r, struct err *e)
 {
 	FOLLOWING(r);
-	return each_part(r, part_refresh, e);
+	return each_zone(r, part_refresh, e);
+}
+
+int
+repo_follow(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	return each_zone(r, part_follow, e);
 }
 
 int
@@ -253,7 +359,7 @@ part_ask(struct repo *r, struct repo_part *part, struct err *e)
 	if (lost == n && n >= MANY) {
 		(void)err_set(e, ERR_BLOB_MISSING,
 		    "none of the %zu packs of %s is there", n,
-		    category_name(zcopy_category(part->zone)));
+		    category_name(part->keys));
 		return err_remedy(e,
 		    "Is a disk not mounted where they are kept? If they are "
 		    "lost: aumbry repair");
@@ -280,15 +386,14 @@ repo_reindex(struct repo *r, struct err *e)
 	for (size_t c = 0; c < CATEGORY_END; c++)
 		if (r->parts[c].zone != NULL)
 			chunkmap_reset(r->parts[c].map, &r->parts[c].base);
-	return each_part(r, part_refresh, e);
+	return each_zone(r, part_refresh, e);
 }
 
 /* Lost races brought in packs of others, which the index lacks. */
 static int
 part_save(struct repo *r, struct repo_part *p, struct err *e)
 {
-	(void)r;
-	return part_follow(p, e) < 0 ? -1 : chunkmap_save(p->map, e);
+	return part_follow(r, p, e) < 0 ? -1 : chunkmap_save(p->map, e);
 }
 
 int

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* repo.h: an opened repository: zones, keys and index by category. */
+/* repo.h: an opened repository: zones, keys and indexes, by part. */
+/*
+ * A part is what is sealed and named with the keys of one category, and is
+ * known by it. It lies in that category's zone, or lodges in another part's: as
+ * do a drive's secrets, which lie in its zone with the keys of the keychain. So
+ * the records of a zone are of one part, but pack records of stream 2, which
+ * are of the one that lodges there.
+ */
 #pragma once
 
 #include "content/chunkmap.h"
 #include "link/zcopy.h"
 #include "vault/chunker.h"
+#include "vault/pack.h"
+#include "vault/ptable.h"
 
-/* What a repository has of one category. */
+/* What a repository has under the keys of one category. */
 struct repo_part {
+	enum category keys;
+	bool lodges; /* in the zone of another part, whose copy it borrows */
 	struct zcopy *zone; /* NULL: it is not open */
 	struct id base; /* of the zone's copy, which the map follows */
 	struct chunkmap *map; /* which pack holds which chunk */
@@ -32,8 +43,9 @@ struct repo_from {
 	struct depot *depot;
 	const char *dir; /* this device's, for indexes and caches; copied */
 	/*
-	 * By category; NULL: its keys are not held, or the feature has nothing
-	 * of it. What lives there is category-closed.
+	 * By the category of the keys; NULL: they are not held, or the feature
+	 * has nothing of it. What lives there is category-closed. A zone that
+	 * stands twice is of the first one's category; the second lodges there.
 	 */
 	const struct id *zones[CATEGORY_END];
 };
@@ -50,6 +62,12 @@ void repo_free(struct repo **r);
 
 /* Pull again and take new pack records into the indexes. From any thread. */
 MUST_CHECK int repo_refresh(struct repo *r, struct err *e);
+
+/*
+ * Take into the indexes what the copies of the zones have by now: after a pull
+ * or a commit by who holds the repository. Asks nobody. From any thread.
+ */
+MUST_CHECK int repo_follow(struct repo *r, struct err *e);
 
 /*
  * A pack is not where it should be: another device may have rewritten and
@@ -79,7 +97,6 @@ MUST_CHECK int repo_ask(struct repo *r, struct err *e);
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
 
-struct ptable;
 /* Let a map find what is in a pack. */
 void repo_index(
     struct chunkmap *map, const struct id *pack, const struct ptable *t);
@@ -88,6 +105,22 @@ void repo_index(
 bool repo_has(const struct repo *r, enum category c);
 /* What there is of it: nothing where it is not open. */
 struct repo_part *repo_part(struct repo *r, enum category c);
+/* Do packs of that stream belong to the part? */
+bool repo_holds(const struct repo_part *p, unsigned stream);
+
+/*
+ * What binds a pack to the part: the pack's id is the caller's. The category
+ * is the zone's: with the key it tells the packs of any two parts apart.
+ */
+struct pack_place repo_place(const struct repo *r, const struct repo_part *p);
+/*
+ * The newest key for packs of the part, or one of an epoch. Borrowed as long as
+ * the keyring; NULL with category-closed.
+ */
+const struct secret *repo_write_key(const struct repo *r,
+    const struct repo_part *p, uint32_t *epoch, struct err *e);
+const struct secret *repo_read_key(const struct repo *r,
+    const struct repo_part *p, uint32_t epoch, struct err *e);
 
 /*
  * A chunk of category c is in no pack that is known here. Can that be because

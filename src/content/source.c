@@ -135,15 +135,16 @@ static int
 open_reader(struct source *s, enum category c, const struct ptable *t,
     struct bytes header, struct err *e)
 {
-	struct pack_place place = { s->repo->self.uid, (uint8_t)c, t->pack };
+	const struct repo_part *part = repo_part(s->repo, c);
+	struct pack_place place = repo_place(s->repo, part);
 	uint32_t epoch;
 
 	if (pack_header_epoch(header, &epoch, e) < 0)
 		return -1;
-	const struct secret *key =
-	    zcopy_read_key(repo_part(s->repo, c)->zone, epoch, e);
+	const struct secret *key = repo_read_key(s->repo, part, epoch, e);
 	if (key == NULL)
 		return -1;
+	place.pack = t->pack;
 	pack_in_free(&s->reader);
 	if (pack_in_open(key, &place, header, t->blob_bytes, &s->reader, e) < 0)
 		return -1;

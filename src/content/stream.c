@@ -145,7 +145,7 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 {
 	OWN(stream_ref_free) struct stream_ref r = { .length = w->length };
 
-	r.category = zcopy_category(sink_part(w->sink, w->lane)->zone);
+	r.category = sink_part(w->sink, w->lane)->keys;
 	if (settle(w, e) < 0)
 		return -1;
 	chunklist_put(&r.list, &w->chunks);

@@ -140,7 +140,7 @@ ptable_parse(struct bytes x, struct ptable *out, struct err *e)
 	t.blob_bytes = scan_u32(&s);
 	uint64_t blocks = scan_varint(&s);
 	if (!scan_ok(&s) || kind != PTABLE_KIND || format != FORMAT ||
-	    t.stream > PTABLE_TREE || t.blob_bytes > PACK_BLOB_MAX ||
+	    t.stream > PTABLE_SECRET || t.blob_bytes > PACK_BLOB_MAX ||
 	    blocks > PACK_ENTRIES)
 		return corrupt(e);
 	for (uint64_t i = 0; i < blocks; i++)

@@ -8,7 +8,8 @@
  *
  * Blocks stand end to end in the pack's plaintext, chunks end to end in their
  * block, in this order; so no offset is written. Names are
- * HMAC-SHA-256(N of the category, chunk). The record's id is the pack's id.
+ * HMAC-SHA-256(N of the category, chunk), in stream 2 with that of keychain. The
+ * record's id is the pack's id.
  * source  docs/FORMAT.md "Pack record".
  */
 #pragma once
@@ -18,7 +19,11 @@
 
 #define PTABLE_KIND 2
 
-enum ptable_stream { PTABLE_DATA = 0, PTABLE_TREE = 1 };
+enum ptable_stream {
+	PTABLE_DATA = 0,
+	PTABLE_TREE = 1,
+	PTABLE_SECRET = 2, /* a drive's, with the keys of the keychain */
+};
 
 struct ptable_block {
 	uint32_t offset; /* of the stored bytes in the pack's plaintext */

@@ -14,7 +14,8 @@
 
 struct worker {
 	struct sink *sink;
-	struct codec *codec;
+	unsigned rests; /* of those that the sink asked for */
+	struct codec *codec; /* NULL: it rests */
 	struct mac *mac[CATEGORY_END];
 	struct buf packed;
 	struct sink_piece fresh[PACK_ENTRIES / 4];
@@ -22,22 +23,10 @@ struct worker {
 
 /* ---- names ---- */
 
-static bool
-stored(struct sink *s, const struct repo_part *part, const struct digest *name)
-{
-	struct id pack;
-	uint32_t entry;
-
-	if (!chunkmap_find(part->map, name->b, &pack, &entry))
-		return false;
-	sink_use_pack(s, part, &pack);
-	return true;
-}
-
 bool
 sink_known(struct sink *s, unsigned lane, const struct digest *name)
 {
-	return stored(s, s->lanes[lane].part, name);
+	return sink_stored(s, s->lanes[lane].part, name);
 }
 
 static bool
@@ -133,7 +122,7 @@ name_chunks(struct worker *w, struct sink_block *b, uint32_t *keep)
 {
 	struct sink *s = w->sink;
 	const struct repo_part *part = s->lanes[b->lane].part;
-	enum category c = zcopy_category(part->zone);
+	enum category c = part->keys;
 	uint32_t at = 0;
 	size_t n = 0;
 
@@ -143,7 +132,8 @@ name_chunks(struct worker *w, struct sink_block *b, uint32_t *keep)
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct sink_piece *p = &b->pieces[i];
 		mac_of(w->mac[c], bytes_of(b->data + at, p->length), p->name);
-		if ((atomic_load(&s->copies) || !stored(s, part, p->name)) &&
+		if ((atomic_load(&s->copies) ||
+			!sink_stored(s, part, p->name)) &&
 		    claim(s, c, p->name)) {
 			if (*keep != at)
 				memmove(
@@ -156,6 +146,23 @@ name_chunks(struct worker *w, struct sink_block *b, uint32_t *keep)
 	return n;
 }
 
+/* What a worker at work has. */
+static void
+worker_wake(struct worker *w)
+{
+	if (w->codec != NULL)
+		return;
+	w->codec = codec_new(LEVEL);
+	buf_room(&w->packed, codec_bound(PACK_BLOCK));
+}
+
+static void
+worker_rest(struct worker *w)
+{
+	codec_free(&w->codec);
+	buf_free(&w->packed);
+}
+
 static void
 process(struct worker *w, struct sink_block *b)
 {
@@ -163,6 +170,7 @@ process(struct worker *w, struct sink_block *b)
 	uint32_t keep;
 	size_t n = name_chunks(w, b, &keep);
 
+	worker_wake(w);
 	if (n > 0 && !atomic_load(&s->failed)) {
 		struct bytes plain = bytes_of(b->data, keep);
 		buf_clear(&w->packed);
@@ -186,18 +194,15 @@ worker_new(struct sink *s)
 	struct worker *w = mem_new(sizeof *w);
 
 	w->sink = s;
-	w->codec = codec_new(LEVEL);
-	buf_room(&w->packed, codec_bound(PACK_BLOCK));
 	return w;
 }
 
 static void
 worker_free(struct worker *w)
 {
-	codec_free(&w->codec);
+	worker_rest(w);
 	for (size_t c = 0; c < CATEGORY_END; c++)
 		mac_free(&w->mac[c]);
-	buf_free(&w->packed);
 	free(w);
 }
 
@@ -209,8 +214,12 @@ work(void *arg)
 
 	(void)pthread_mutex_lock(&s->lock);
 	for (;;) {
-		while (s->n_todo == 0 && !s->stop)
+		while (s->n_todo == 0 && !s->stop) {
+			if (w->rests != s->rests)
+				worker_rest(w);
+			w->rests = s->rests;
 			(void)pthread_cond_wait(&s->some_todo, &s->lock);
+		}
 		if (s->n_todo == 0)
 			break;
 		struct sink_block *b = s->todo[s->todo_first];
@@ -239,6 +248,7 @@ make_lane(struct sink *s, const struct sink_lane *what)
 
 	lane->what = *what;
 	lane->part = repo_part(s->repo, what->category);
+	assert(repo_holds(lane->part, what->stream));
 	(void)pthread_mutex_init(&lane->lock, NULL);
 }
 
@@ -323,6 +333,7 @@ sink_free(struct sink **sp)
 		idset_free(&s->used[c]);
 		idset_free(&s->pending[c]);
 	}
+	sink_waiting_free(s);
 	pack_out_free(&s->spare);
 	free(s->blocks);
 	free(s->free_list);
@@ -440,4 +451,45 @@ sink_flush(struct sink *s, struct err *e)
 	int rc = sink_result(s, e);
 	(void)pthread_mutex_unlock(&s->lock);
 	return rc;
+}
+
+void
+sink_reset(struct sink *s)
+{
+	/* Nothing is begun any more; wait for what was. */
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->in_flight > 0)
+		(void)pthread_cond_wait(&s->settled, &s->lock);
+	while (s->has_full || s->uploading > 0)
+		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+	(void)pthread_mutex_unlock(&s->lock);
+	for (unsigned l = 0; l < s->n_lanes; l++) {
+		pack_out_free(&s->lanes[l].pack.out);
+		ptable_free(&s->lanes[l].pack.table);
+	}
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		idset_free(&s->pending[c]);
+	s->err = (struct err){ 0 };
+	atomic_store(&s->failed, false);
+}
+
+void
+sink_idle(struct sink *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->n_free; i++) {
+		free(s->free_list[i]->data);
+		s->free_list[i]->data = NULL;
+	}
+	pack_out_free(&s->spare);
+	s->rests++;
+	(void)pthread_cond_broadcast(&s->some_todo);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (s->own != NULL)
+		worker_rest(s->own);
+	(void)pthread_mutex_lock(&s->names_lock);
+	for (size_t c = 0; c < CATEGORY_END; c++)
+		if (s->pending[c].n == 0)
+			idset_free(&s->pending[c]);
+	(void)pthread_mutex_unlock(&s->names_lock);
 }

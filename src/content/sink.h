@@ -6,12 +6,15 @@
  * uploaders seal, send and record each full pack. Where the system gives no
  * threads, the caller's does the work of those that are missing. Nothing is
  * allocated on the way but pack tables; blocks and packs bound the memory.
+ *
+ * Who commits pack records with others of its own has them handed over: a pack
+ * that is stored then waits for its record. Its chunks count as known, and
+ * nothing else may rely on them before the record, or beside it in one commit:
+ * sink_where tells which record that is.
  */
 #pragma once
 
 #include "content/repo.h"
-#include "vault/pack.h"
-#include "vault/ptable.h"
 
 #include <stdatomic.h>
 
@@ -21,7 +24,7 @@ struct sink;
 
 /* What goes into packs of its own: a feature numbers its lanes from 0. */
 struct sink_lane {
-	enum category category; /* open in the repository */
+	enum category category; /* of the keys: a part that is open */
 	enum ptable_stream stream;
 	bool fills; /* its packs get full: buffers are kept for it */
 };
@@ -66,6 +69,13 @@ const struct repo_part *sink_part(const struct sink *s, unsigned lane);
  */
 void sink_copies(struct sink *s);
 
+/*
+ * From now on, before the first block: pack records are not committed here.
+ *
+ * errors  io-error.
+ */
+MUST_CHECK int sink_hand_over(struct sink *s, struct err *e);
+
 /* An empty block; waits while all are in use. NULL after a failure. */
 struct sink_block *sink_take(struct sink *s, unsigned lane);
 /* Hand a block to the workers. */
@@ -85,8 +95,25 @@ void sink_add(struct sink_block *b, uint32_t n, struct digest *name,
 /* Wait until everything submitted has its name. errors: the first failure. */
 MUST_CHECK int sink_settle(struct sink *s, struct err *e);
 
-/* Settle, then close, send and record all open packs. */
+/*
+ * Settle, then close, send and record all open packs. The sink goes on.
+ *
+ * errors  the first failure.
+ */
 MUST_CHECK int sink_flush(struct sink *s, struct err *e);
+
+/*
+ * After a failure: begin again. Nobody holds a block or is in any other call.
+ * Packs in work are dropped, and their chunks are known no more; what was
+ * stored stays.
+ */
+void sink_reset(struct sink *s);
+
+/*
+ * After a flush, when nothing comes for a while: let go of all memory but that
+ * of the threads, which wait. What comes next takes it again.
+ */
+void sink_idle(struct sink *s);
 
 /*
  * Note that the chunk of this name is used, when it is stored.
@@ -105,6 +132,49 @@ void sink_abandon(struct sink *s, const struct err *why);
 struct sink_totals sink_totals(struct sink *s);
 /* Did something fail? Cheap; the reason comes from settle and flush. */
 bool sink_failed(struct sink *s);
+
+/* ---- where records are handed over ---- */
+
+enum sink_where {
+	SINK_NOWHERE, /* to be read and stored, again */
+	SINK_IN_WORK, /* a flush stores it */
+	SINK_WAITS, /* in a pack that is stored and waits for its record */
+	SINK_RECORDED, /* in a pack of which the index knows the record */
+};
+
+/*
+ * Where the chunk of this name is.
+ *
+ * pack  gets the pack that waits or is recorded.
+ */
+enum sink_where sink_where(
+    struct sink *s, unsigned lane, const struct digest *name, struct id *pack);
+
+/* Append the ids of all packs that wait; returns how many. */
+size_t sink_waiting(struct sink *s, struct buf *ids);
+
+/*
+ * What records a pack that waits. false: it does not wait.
+ *
+ * *edit  borrows until sink_recorded or sink_forget.
+ */
+bool sink_edit(struct sink *s, const struct id *pack, struct zcopy_edit *edit);
+
+/*
+ * Records were committed, or may have been: take the zones as their copies have
+ * them into the indexes. What they know waits no more.
+ *
+ * errors  those of the local state; it can be called again.
+ */
+MUST_CHECK int sink_recorded(struct sink *s, struct err *e);
+
+/*
+ * Packs that wait are lost, as those that are collected where no record came
+ * in time: none waits any more, and their chunks are known no more.
+ */
+void sink_forget(struct sink *s);
+
+/* ---- where they are committed here ---- */
 
 /* Is this pack among those used so far? */
 bool sink_uses(struct sink *s, enum category c, const struct id *pack);

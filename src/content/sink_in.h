@@ -23,6 +23,14 @@ struct lane {
 	struct open_pack pack;
 };
 
+/* A pack that is stored, and the record that nobody has committed yet. */
+struct waiting {
+	struct waiting *next;
+	struct id pack;
+	struct repo_part *part;
+	struct buf plain;
+};
+
 struct sink {
 	struct repo *repo;
 	/* What could be started; without any, the caller's thread does it. */
@@ -47,9 +55,15 @@ struct sink {
 	struct err err; /* the first failure */
 	struct sink_totals totals;
 	struct idset used[CATEGORY_END]; /* pack ids */
+	unsigned rests; /* how often the workers were told to rest */
+	struct waiting *waiting;
 
 	pthread_mutex_t names_lock;
 	struct idset pending[CATEGORY_END]; /* names on their way */
+
+	/* Records are handed over: names of packs that wait. */
+	bool hands_over;
+	struct chunkmap *stored[CATEGORY_END];
 
 	atomic_bool failed;
 	atomic_bool copies; /* store also what is stored */
@@ -65,6 +79,16 @@ void sink_use_pack(
 
 /* The first failure, if there was one. Under the lock. */
 MUST_CHECK int sink_result(struct sink *s, struct err *e);
+
+/* ---- sink_wait.c ---- */
+
+/* Is the chunk stored, or does it wait? Under no lock. */
+bool sink_stored(
+    struct sink *s, const struct repo_part *part, const struct digest *name);
+/* The pack is stored: from now on it waits. */
+void sink_wait_for(
+    struct sink *s, struct repo_part *part, const struct ptable *t);
+void sink_waiting_free(struct sink *s);
 
 /* ---- sink_upload.c ---- */
 

@@ -25,7 +25,7 @@ sink_use_pack(
     struct sink *s, const struct repo_part *part, const struct id *pack)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	(void)idset_add(&s->used[zcopy_category(part->zone)], pack->b);
+	(void)idset_add(&s->used[part->keys], pack->b);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 

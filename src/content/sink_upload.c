@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The pack is on the server: write its record, then let others find it. */
 static int
-record_pack(
+commit_record(
     struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	struct zcopy_edit edit = { .refs = bytes_of(t->pack.b, ID_BYTES) };
-	enum category c = zcopy_category(part->zone);
 
 	ptable_put(&plain, t);
 	edit.id = t->pack; /* so that the record is found by the pack */
@@ -20,11 +18,23 @@ record_pack(
 	if (zcopy_commit(part->zone, &edit, 1, NULL, NULL, e) < 0)
 		return -1;
 	repo_index(part->map, &t->pack, t);
+	sink_use_pack(s, part, &t->pack);
+	return 0;
+}
+
+/* The pack is on the server: write its record, then let others find it. */
+static int
+record_pack(
+    struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
+{
+	if (s->hands_over)
+		sink_wait_for(s, part, t);
+	else if (commit_record(s, part, t, e) < 0)
+		return -1;
 	(void)pthread_mutex_lock(&s->names_lock);
 	for (uint32_t i = 0; i < t->n_entries; i++)
-		idset_remove(&s->pending[c], t->entries[i].name.b);
+		idset_remove(&s->pending[part->keys], t->entries[i].name.b);
 	(void)pthread_mutex_unlock(&s->names_lock);
-	sink_use_pack(s, part, &t->pack);
 	return 0;
 }
 
@@ -32,11 +42,10 @@ static int
 upload(struct sink *s, struct open_pack *p, struct lane *lane, struct err *e)
 {
 	struct repo_part *part = lane->part;
-	struct pack_place place = { .uid = s->repo->self.uid,
-		.category = (uint8_t)zcopy_category(part->zone) };
+	struct pack_place place = repo_place(s->repo, part);
 	uint32_t epoch;
 
-	const struct secret *key = zcopy_write_key(part->zone, &epoch, e);
+	const struct secret *key = repo_write_key(s->repo, part, &epoch, e);
 	if (key == NULL)
 		return -1;
 	pack_out_seal(p->out, key, epoch, &s->repo->self.dev_id, &place);

@@ -27,17 +27,13 @@ restore_free(struct restore *r)
 	restore_arena_free(&r->kept);
 	buf_free(&r->scratch);
 	free(r->files);
-	free(r->tasks);
 	free(r->names);
-	free(r->packs);
-	free(r->pack_slots);
 	free(r->dirs);
 	free(r->links);
 	free(r->open);
 	include_free(&r->include);
 	source_free(&r->src);
-	for (size_t i = 0; i < RESTORE_THREADS_MAX; i++)
-		source_free(&r->sources[i]);
+	fetch_free(&r->fetch);
 	place_free(&r->place);
 }
 
@@ -47,7 +43,7 @@ static bool
 window_full(const struct restore *r)
 {
 	return r->arena.bytes + r->n_files * sizeof *r->files +
-	    r->n_tasks * sizeof *r->tasks + r->n_names * sizeof *r->names >
+	    fetch_bytes(r->fetch) + r->n_names * sizeof *r->names >
 	    WINDOW_BYTES;
 }
 
@@ -113,6 +109,7 @@ prepare(struct restore *r, const struct snapshot *snap, struct err *e)
 	for (size_t i = 0; i < RESTORE_LOCKS; i++)
 		(void)pthread_mutex_init(&r->locks[i], NULL);
 	r->src = source_new(r->repo);
+	r->fetch = fetch_new(r->repo);
 	if (o->n_includes > 0) {
 		r->include = include_new(snap);
 		for (size_t i = 0; i < o->n_includes; i++)

@@ -3,7 +3,7 @@
 /*
  * A restore goes through the tree once, in windows of bounded memory. What a
  * window holds is planned (restore_plan.c), its chunks are fetched pack by pack
- * and written (restore_write.c), then further names are linked and directories
+ * (content/fetch.c) and written (restore_write.c), then further names are linked and directories
  * that the walk has left are finished (restore_window.c); then the next begins.
  */
 #pragma once
@@ -12,11 +12,11 @@
 #include "backup/include.h"
 #include "backup/restore.h"
 #include "backup/tree.h"
+#include "content/fetch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define RESTORE_THREADS_MAX 16
 #define RESTORE_LOCKS 64
 
 /* A file with several names. */
@@ -48,21 +48,9 @@ struct restore_file {
 	atomic_uint left; /* chunks to come */
 	atomic_bool failed;
 	uint8_t lock; /* which of the locks */
-	bool empty;
+	bool empty; /* it has no chunk */
+	bool whole; /* it has one */
 	enum err_code code; /* of its failure */
-};
-
-struct restore_task {
-	uint32_t pack; /* number in packs */
-	uint32_t entry;
-	uint32_t file;
-	uint32_t whole; /* this is the file's only chunk */
-	uint64_t offset; /* in the file's data */
-};
-
-struct restore_pack {
-	struct id id;
-	uint8_t category;
 };
 
 /* A further name of a file: the stored entry with its content. */
@@ -90,7 +78,6 @@ struct restore {
 	struct restore_result *result;
 	struct place *place;
 	struct source *src; /* of the walk */
-	struct source *sources[RESTORE_THREADS_MAX];
 	struct include *include; /* NULL: all */
 	struct arena kept; /* for all of the run */
 	struct bytes strip; /* leading part of paths that is not restored */
@@ -100,12 +87,7 @@ struct restore {
 	struct arena arena;
 	struct restore_file *files;
 	size_t n_files, cap_files;
-	struct restore_task *tasks;
-	size_t n_tasks, cap_tasks;
-	struct restore_pack *packs;
-	size_t n_packs, cap_packs;
-	uint32_t *pack_slots; /* open addressing: number + 1 */
-	size_t slots;
+	struct fetch *fetch; /* chunks; a tag is the number of a file */
 	struct restore_name *names;
 	size_t n_names, cap_names;
 
@@ -118,8 +100,7 @@ struct restore {
 	size_t n_open, cap_open, max_open, hand;
 	pthread_mutex_t open_lock; /* these */
 	pthread_mutex_t locks[RESTORE_LOCKS]; /* open of files */
-	pthread_mutex_t lock; /* result, next, err */
-	size_t next; /* task to hand out */
+	pthread_mutex_t lock; /* result, err */
 	struct err err; /* what stops everything */
 	atomic_bool stopped;
 };
@@ -198,7 +179,7 @@ void restore_clear(struct restore *r);
 
 /* ---- restore_write.c ---- */
 
-/* Fetch all tasks and write all files of the window. */
+/* Fetch all chunks and write all files of the window. */
 void restore_write(struct restore *r);
 /* Take back what was begun of files that are not done. */
 void restore_drop(struct restore *r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* restore_plan.c: from entries of the tree to tasks by pack. */
+/* restore_plan.c: from entries of the tree to chunks to fetch. */
 #include "backup/restore_in.h"
 
 #include "base/file.h"
@@ -8,31 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static uint32_t
-pack_number(struct restore *r, enum category c, const struct id *id)
-{
-	if (2 * (r->n_packs + 1) > r->slots) {
-		free(r->pack_slots);
-		r->slots = r->slots == 0 ? 256 : 2 * r->slots;
-		r->pack_slots = mem_array(r->slots, sizeof *r->pack_slots);
-		for (size_t k = 0; k < r->n_packs; k++) {
-			size_t i = be64(r->packs[k].id.b) & (r->slots - 1);
-			while (r->pack_slots[i] != 0)
-				i = (i + 1) & (r->slots - 1);
-			r->pack_slots[i] = (uint32_t)k + 1;
-		}
-	}
-	size_t i = be64(id->b) & (r->slots - 1);
-	for (; r->pack_slots[i] != 0; i = (i + 1) & (r->slots - 1))
-		if (id_equal(&r->packs[r->pack_slots[i] - 1].id, id))
-			return r->pack_slots[i] - 1;
-	r->packs =
-	    restore_room(r->packs, r->n_packs, &r->cap_packs, sizeof *r->packs);
-	r->packs[r->n_packs] = (struct restore_pack){ *id, (uint8_t)c };
-	r->pack_slots[i] = (uint32_t)r->n_packs + 1;
-	return (uint32_t)r->n_packs++;
-}
 
 struct planned {
 	struct restore *r;
@@ -45,19 +20,10 @@ plan_chunk(void *ctx, enum category c, const struct digest *name,
     uint32_t length, struct err *e)
 {
 	struct planned *p = ctx;
-	struct restore *r = p->r;
-	struct id pack;
-	uint32_t entry;
+	const struct fetch_want w = { c, *name, length, p->file, p->offset };
 
-	if (source_find(r->src, c, name, &pack, &entry, e) < 0)
+	if (fetch_plan(p->r->fetch, &w, NULL, e) < 0)
 		return -1;
-	r->tasks =
-	    restore_room(r->tasks, r->n_tasks, &r->cap_tasks, sizeof *r->tasks);
-	r->tasks[r->n_tasks++] =
-	    (struct restore_task){ .pack = pack_number(r, c, &pack),
-		    .entry = entry,
-		    .file = p->file,
-		    .offset = p->offset };
 	p->offset += length;
 	p->chunks++;
 	return 0;
@@ -68,19 +34,17 @@ restore_plan_chunks(struct restore *r, const struct entry *x, uint32_t file,
     uint32_t *chunks, struct err *e)
 {
 	struct planned p = { .r = r, .file = file };
-	size_t first = r->n_tasks;
+	size_t first = fetch_planned(r->fetch);
 	int rc = tree_chunks(x, plan_chunk, &p, e);
 
 	if (rc == 0 && p.offset != extents_bytes(x))
 		rc = err_set(e, ERR_SNAPSHOT_DAMAGED,
 		    "the file's chunks do not add up to its size");
 	if (rc < 0) {
-		r->n_tasks = first;
+		fetch_back(r->fetch, first);
 		return -1;
 	}
 	*chunks = p.chunks;
-	if (p.chunks == 1)
-		r->tasks[first].whole = 1;
 	return 0;
 }
 
@@ -208,7 +172,7 @@ link_settled(struct link *link, const struct err *why)
 	link->code = why == NULL ? ERR_NONE : why->code;
 }
 
-/* A file with a name of its own, of which the tasks are planned. */
+/* A file with a name of its own, of which the chunks are planned. */
 static void
 add_file(struct restore *r, struct bytes path, const struct entry *x,
     struct link *link, uint32_t chunks)
@@ -232,6 +196,7 @@ add_file(struct restore *r, struct bytes path, const struct entry *x,
 	f->link = link;
 	f->lock = (uint8_t)(r->n_files % RESTORE_LOCKS);
 	f->empty = chunks == 0;
+	f->whole = chunks == 1;
 	atomic_init(&f->left, chunks);
 	atomic_init(&f->failed, false);
 	r->n_files++;

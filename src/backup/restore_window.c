@@ -12,9 +12,8 @@ restore_clear(struct restore *r)
 {
 	restore_drop(r);
 	restore_arena_free(&r->arena);
-	r->n_files = r->n_tasks = r->n_names = r->n_packs = 0;
-	if (r->slots > 0)
-		memset(r->pack_slots, 0, r->slots * sizeof *r->pack_slots);
+	fetch_clear(r->fetch);
+	r->n_files = r->n_names = 0;
 }
 
 /* What became of the files that have further names. */

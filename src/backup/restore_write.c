@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* restore_write.c: fetching packs with several threads, writing files. */
+/* restore_write.c: writing files from chunks that come in any order. */
 #include "backup/restore_in.h"
 
 #include "base/file.h"
-#include "vault/pack.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-/* Stored bytes fetched by one request. A block is fetched whole: not less. */
-#define RUN_BYTES PACK_BLOCK
 
 static struct bytes
 raw_of(const struct restore_file *f)
@@ -166,8 +162,8 @@ begin_file(struct restore *r, struct restore_file *f, struct err *e)
 }
 
 static int
-part_of_file(struct restore *r, struct restore_file *f,
-    const struct restore_task *t, struct bytes data, struct err *e)
+part_of_file(struct restore *r, struct restore_file *f, uint64_t offset,
+    struct bytes data, struct err *e)
 {
 	int rc = 0;
 
@@ -181,7 +177,7 @@ part_of_file(struct restore *r, struct restore_file *f,
 	(void)pthread_mutex_unlock(lock_of(r, f));
 	if (rc < 0)
 		return -1;
-	rc = write_at(f->open->out.fd, &f->open->map, t->offset, data, e);
+	rc = write_at(f->open->out.fd, &f->open->map, offset, data, e);
 	(void)pthread_mutex_lock(lock_of(r, f));
 	f->open->users--;
 	(void)pthread_mutex_unlock(lock_of(r, f));
@@ -240,245 +236,43 @@ restore_drop(struct restore *r)
 	r->n_open = 0;
 }
 
-/* ---- packs ---- */
+/* ---- chunks ---- */
 
-struct worker {
-	struct restore *r;
-	struct source *src;
-	const struct restore_task *tasks; /* those of this run, by entry */
-	size_t at, n;
-};
-
-/* What became of one chunk of one file: what = NULL when it is there. */
-static void
-task_over(struct restore *r, const struct restore_task *t,
-    const struct bytes *data, const struct err *what)
+static int
+stopped(const struct restore *r)
 {
-	struct restore_file *f = &r->files[t->file];
+	return atomic_load(&r->stopped) ? -1 : 0;
+}
+
+/* A fetch_to's: one chunk of one file is there. */
+static int
+chunk_taken(void *ctx, uint32_t tag, uint64_t offset, struct bytes plain)
+{
+	struct restore *r = ctx;
+	struct restore_file *f = &r->files[tag];
 	struct err why;
-	int rc = data == NULL ? -1
-	    : t->whole	      ? whole_file(r, f, *data, &why)
-			      : part_of_file(r, f, t, *data, &why);
+	int rc = f->whole ? whole_file(r, f, plain, &why)
+			  : part_of_file(r, f, offset, plain, &why);
 
 	if (rc < 0)
-		file_fails(r, f, data == NULL ? what : &why);
-	if (!t->whole)
+		file_fails(r, f, &why);
+	if (!f->whole)
 		chunk_over(r, f);
+	return stopped(r);
 }
 
+/* A fetch_to's: it cannot be had. The file fails, once. */
 static int
-take_chunk(void *ctx, uint32_t entry, struct bytes plain, struct err *e)
+chunk_failed(void *ctx, uint32_t tag, uint64_t offset, const struct err *why)
 {
-	struct worker *w = ctx;
-	struct restore *r = w->r;
+	struct restore *r = ctx;
+	struct restore_file *f = &r->files[tag];
 
-	/* One chunk may stand in many places. */
-	for (; w->at < w->n && w->tasks[w->at].entry == entry; w->at++)
-		task_over(r, &w->tasks[w->at], &plain, NULL);
-	if (!atomic_load(&r->stopped))
-		return 0;
-	return err_set(e, ERR_INTERNAL, "stopped");
-}
-
-static uint32_t
-block_of(const struct restore *r, const struct ptable *t, size_t task)
-{
-	return t->entries[r->tasks[task].entry].block;
-}
-
-/* Begin tasks [from, to): their entries, each once. */
-static size_t
-take_tasks(struct worker *w, size_t from, size_t to, uint32_t *list)
-{
-	const struct restore_task *tasks = &w->r->tasks[from];
-	size_t n = 0;
-
-	for (size_t i = 0; i < to - from; i++)
-		if (n == 0 || list[n - 1] != tasks[i].entry)
-			list[n++] = tasks[i].entry;
-	w->tasks = tasks;
-	w->at = 0;
-	w->n = to - from;
-	return n;
-}
-
-/* Tasks [from, to) lie in blocks of one pack that are fetched at once. */
-static int
-try_run(struct worker *w, const struct ptable *t, enum category c, size_t from,
-    size_t to, struct err *e)
-{
-	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
-	const struct source_want all = { list, take_tasks(w, from, to, list),
-		take_chunk, w };
-
-	return source_run(w->src, c, t, &all, e);
-}
-
-/* What could not be reached fails, each file once. */
-static void
-chunks_fail(struct worker *w, size_t from, size_t to, const struct err *why)
-{
-	/* The rest of a run that was stopped was not tried. */
-	if (atomic_load(&w->r->stopped))
-		return;
-	if (restore_fatal(why)) {
-		restore_stop(w->r, why);
-		return;
-	}
-	for (size_t i = from; i < to; i++)
-		task_over(w->r, &w->r->tasks[i], NULL, why);
-}
-
-/* A damage costs its own block, not what was fetched with it. */
-static void
-fetch_run(struct worker *w, const struct ptable *t, enum category c,
-    size_t from, size_t to)
-{
-	struct err why;
-
-	if (try_run(w, t, c, from, to, &why) == 0)
-		return;
-	from += w->at; /* these are done */
-	if (restore_fatal(&why) || atomic_load(&w->r->stopped)) {
-		chunks_fail(w, from, to, &why);
-		return;
-	}
-	while (from < to) {
-		size_t end = from + 1;
-		while (end < to &&
-		    block_of(w->r, t, end) == block_of(w->r, t, from))
-			end++;
-		if (try_run(w, t, c, from, end, &why) < 0)
-			chunks_fail(w, from + w->at, end, &why);
-		from = end;
-	}
-}
-
-/* The pack was rewritten since: its chunks one by one, by their names. */
-static void
-fetch_moved(struct worker *w, enum category c, const struct id *pack,
-    size_t from, size_t to)
-{
-	OWN(mem_free) uint32_t *list = mem_array(to - from, sizeof *list);
-	struct err why;
-
-	while (from < to && !atomic_load(&w->r->stopped)) {
-		const struct source_want rest = { list,
-			take_tasks(w, from, to, list), take_chunk, w };
-		if (source_moved(w->src, c, pack, &rest, &why) == 0)
-			return;
-		from += w->at;
-		size_t end = from;
-		while (end < to &&
-		    w->r->tasks[end].entry == w->r->tasks[from].entry)
-			end++;
-		chunks_fail(w, from, end, &why);
-		from = end;
-	}
-}
-
-/* All tasks of one pack, in runs of a few MiB. */
-static void
-fetch_pack(struct worker *w, size_t from, size_t to)
-{
-	struct restore *r = w->r;
-	const struct restore_pack *p = &r->packs[r->tasks[from].pack];
-	enum category c = (enum category)p->category;
-	const struct ptable *t;
-	struct err why;
-
-	if (source_table(w->src, c, &p->id, &t, &why) < 0) {
-		if (why.code == ERR_NOT_FOUND) {
-			fetch_moved(w, c, &p->id, from, to);
-			return;
-		}
-		chunks_fail(w, from, to, &why);
-		return;
-	}
-	while (from < to && !atomic_load(&r->stopped)) {
-		if (r->tasks[to - 1].entry >= t->n_entries) {
-			(void)err_set(&why, ERR_SNAPSHOT_DAMAGED,
-			    "a pack holds less than it should");
-			chunks_fail(w, from, to, &why);
-			return;
-		}
-		const struct ptable_block *first =
-		    &t->blocks[t->entries[r->tasks[from].entry].block];
-		size_t end = from + 1;
-		while (end < to) {
-			const struct ptable_block *b =
-			    &t->blocks[t->entries[r->tasks[end].entry].block];
-			if (b->offset + b->stored - first->offset > RUN_BYTES)
-				break;
-			end++;
-		}
-		fetch_run(w, t, c, from, end);
-		from = end;
-	}
-}
-
-static void
-work_with(struct restore *r, struct source *src)
-{
-	struct worker w = { .r = r, .src = src };
-
-	while (!atomic_load(&r->stopped)) {
-		(void)pthread_mutex_lock(&r->lock);
-		size_t from = r->next, to = from;
-		while (
-		    to < r->n_tasks && r->tasks[to].pack == r->tasks[from].pack)
-			to++;
-		r->next = to;
-		(void)pthread_mutex_unlock(&r->lock);
-		if (from == to)
-			break;
-		fetch_pack(&w, from, to);
-	}
-}
-
-struct job {
-	struct restore *r;
-	struct source *src;
-	pthread_t thread;
-};
-
-static void *
-work(void *arg)
-{
-	const struct job *j = arg;
-
-	work_with(j->r, j->src);
-	return NULL;
-}
-
-static void
-fetch_all(struct restore *r)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	/* One more than cores: some wait for the server. */
-	unsigned n = r->o->threads != 0 ? r->o->threads
-	    : cores > 0			? (unsigned)cores + 1
-					: 2;
-	struct job jobs[RESTORE_THREADS_MAX];
-	unsigned begun = 0;
-
-	if (n > RESTORE_THREADS_MAX)
-		n = RESTORE_THREADS_MAX;
-	r->next = 0;
-	for (; begun < n && r->n_tasks > 0; begun++) {
-		if (r->sources[begun] == NULL)
-			r->sources[begun] = source_new(r->repo);
-		jobs[begun].r = r;
-		jobs[begun].src = r->sources[begun];
-		if (pthread_create(
-			&jobs[begun].thread, NULL, work, &jobs[begun]) != 0)
-			break;
-	}
-	/* No thread to be had: this one does it. */
-	if (begun == 0 && r->n_tasks > 0)
-		work_with(r, r->sources[0]);
-	for (unsigned i = 0; i < begun; i++)
-		(void)pthread_join(jobs[i].thread, NULL);
+	(void)offset;
+	file_fails(r, f, why);
+	if (!f->whole)
+		chunk_over(r, f);
+	return stopped(r);
 }
 
 static void
@@ -492,21 +286,15 @@ empty_files(struct restore *r)
 	}
 }
 
-static int
-by_pack(const void *a, const void *b)
-{
-	const struct restore_task *x = a, *y = b;
-
-	if (x->pack != y->pack)
-		return x->pack < y->pack ? -1 : 1;
-	return (x->entry > y->entry) - (x->entry < y->entry);
-}
-
 void
 restore_write(struct restore *r)
 {
-	if (r->n_tasks > 1)
-		qsort(r->tasks, r->n_tasks, sizeof *r->tasks, by_pack);
+	const struct fetch_to to = { chunk_taken, chunk_failed, restore_fatal,
+		r };
+	struct err why;
+
 	empty_files(r);
-	fetch_all(r);
+	if (!atomic_load(&r->stopped) &&
+	    fetch_run(r->fetch, r->o->threads, &to, &why) < 0)
+		restore_stop(r, &why);
 }

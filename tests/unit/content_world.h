@@ -25,6 +25,7 @@ struct front {
 	atomic_int fail_get; /* != 0: every get */
 	atomic_uint puts, gets, commits;
 	bool lose_answer; /* of the next commit */
+	struct id lost; /* a pack that is not there */
 };
 
 static inline struct front *
@@ -79,6 +80,8 @@ front_get(struct depot *d, const struct id *zone, const struct id *id,
 	atomic_fetch_add(&f->gets, 1);
 	if (atomic_load(&f->fail_get) != 0)
 		return err_set(e, ERR_SERVER_UNREACHABLE, "it is away");
+	if (id_equal(id, &f->lost))
+		return err_set(e, ERR_BLOB_MISSING, "it is lost");
 	return f->inner->ops->blob_get(f->inner, zone, id, part, out, e);
 }
 

@@ -32,9 +32,7 @@ __wrap_source_find(struct source *s, enum category c, const struct digest *name,
 static void
 free_plan(struct restore *r)
 {
-	free(r->tasks);
-	free(r->packs);
-	free(r->pack_slots);
+	fetch_free(&r->fetch);
 	free(r->links);
 }
 
@@ -64,7 +62,7 @@ entry_with(const struct buf *content, uint64_t size)
 static void
 a_damaged_list_leaves_no_task_behind(void **state)
 {
-	OWN(free_plan) struct restore r = { 0 };
+	OWN(free_plan) struct restore r = { .fetch = fetch_new(NULL) };
 	OWN(buf_free) struct buf good = { 0 };
 	uint32_t chunks;
 	struct err e = { 0 };
@@ -75,8 +73,7 @@ a_damaged_list_leaves_no_task_behind(void **state)
 	struct entry x = entry_with(&good, 30);
 	assert_int_equal(restore_plan_chunks(&r, &x, 0, &chunks, &e), 0);
 	assert_int_equal(chunks, 2);
-	assert_int_equal(r.n_tasks, 2);
-	assert_int_equal(r.tasks[1].offset, 10);
+	assert_int_equal(fetch_planned(r.fetch), 2);
 	for (int kind = 0; kind < 5; kind++) {
 		OWN(buf_free) struct buf bad = { 0 };
 		add_chunk(&bad, 1, 10);
@@ -94,7 +91,7 @@ a_damaged_list_leaves_no_task_behind(void **state)
 		assert_int_equal(
 		    restore_plan_chunks(&r, &x, 1, &chunks, &e), -1);
 		assert_int_equal(err_exit(e.code), 6);
-		assert_int_equal(r.n_tasks, 2);
+		assert_int_equal(fetch_planned(r.fetch), 2);
 	}
 }
 
@@ -108,7 +105,7 @@ data_of_a_sparse_file_fills_its_map(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		OWN(free_plan) struct restore r = { 0 };
+		OWN(free_plan) struct restore r = { .fetch = fetch_new(NULL) };
 		OWN(buf_free) struct buf content = { 0 };
 		OWN(buf_free) struct buf map = { 0 };
 		uint64_t end = 0;

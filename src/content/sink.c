@@ -462,6 +462,7 @@ sink_reset(struct sink *s)
 		(void)pthread_cond_wait(&s->settled, &s->lock);
 	while (s->has_full || s->uploading > 0)
 		(void)pthread_cond_wait(&s->pack_moved, &s->lock);
+	assert(s->n_free == s->n_blocks);
 	(void)pthread_mutex_unlock(&s->lock);
 	for (unsigned l = 0; l < s->n_lanes; l++) {
 		pack_out_free(&s->lanes[l].pack.out);

@@ -163,6 +163,74 @@ goes_on_after_a_failure(void **state)
 	readable(w, f, 600);
 }
 
+/* ---- two readers, and whatever can fail ---- */
+
+struct reader {
+	struct sink *s;
+	struct files *f;
+	unsigned from, n;
+};
+
+static void *
+read_files(void *arg)
+{
+	struct reader *r = arg;
+
+	for (unsigned i = r->from; i < r->from + r->n; i += 10)
+		if (!put_files(r->s, LANE_FILES, r->f, i, 10))
+			break;
+	return NULL;
+}
+
+/* false: it failed, and was reset. */
+static bool
+read_and_flush(struct sink *s, struct files *f, unsigned from)
+{
+	struct reader r[2] = { { s, f, from, 60 }, { s, f, from + 60, 40 } };
+	pthread_t t[2];
+	struct err e;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    pthread_create(&t[i], NULL, read_files, &r[i]), 0);
+	for (int i = 0; i < 2; i++)
+		(void)pthread_join(t[i], NULL);
+	if (sink_flush(s, &e) == 0)
+		return true;
+	assert_int_equal(e.code, ERR_QUOTA_EXCEEDED);
+	sink_reset(s);
+	return false;
+}
+
+static void
+nothing_is_lost_whatever_fails(void **state)
+{
+	struct world *w = *state;
+	OWN(mem_free) struct files *f = mem_new(sizeof *f);
+	OWN(sink_free) struct sink *s = drive_sink(w);
+	struct zcopy *zone = repo_part(w->repo[0], CATEGORY_DRIVE)->zone;
+	unsigned resets = 0;
+	struct err e;
+
+	f->bytes = BIG;
+	for (int round = 0; round < 8; round++) {
+		unsigned from = (unsigned)round % 4 * 100;
+		atomic_store(&w->front.fail_put, round % 4);
+		while (!read_and_flush(s, f, from))
+			resets++;
+		w->front.lose_answer = round % 3 == 1;
+		if (commit_waiting(w, s, &e) < 0)
+			MUST(zcopy_pull(zone, 0, &e));
+		MUST(sink_recorded(s, &e));
+		assert_int_equal(
+		    count(s, f, from + 100, SINK_RECORDED), from + 100);
+		if (round % 2 == 1)
+			sink_idle(s);
+	}
+	assert_true(resets > 0);
+	readable(w, f, 400);
+}
+
 static void
 an_idle_sink_holds_no_memory_and_goes_on(void **state)
 {
@@ -289,6 +357,8 @@ main(void)
 		    finds_a_commit_whose_answer_was_lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    goes_on_after_a_failure, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    nothing_is_lost_whatever_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    an_idle_sink_holds_no_memory_and_goes_on, set_up,
 		    tear_down),

@@ -231,8 +231,7 @@ work(void *arg)
 		s->free_list[s->n_free++] = b;
 		s->in_flight--;
 		(void)pthread_cond_signal(&s->some_free);
-		if (s->in_flight == 0)
-			(void)pthread_cond_broadcast(&s->settled);
+		(void)pthread_cond_broadcast(&s->settled);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	worker_free(w);
@@ -429,6 +428,17 @@ sink_settle(struct sink *s, struct err *e)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	while (s->in_flight > 0)
+		(void)pthread_cond_wait(&s->settled, &s->lock);
+	int rc = sink_result(s, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int
+sink_wait(struct sink *s, const atomic_uint *pending, struct err *e)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (atomic_load(pending) > 0)
 		(void)pthread_cond_wait(&s->settled, &s->lock);
 	int rc = sink_result(s, e);
 	(void)pthread_mutex_unlock(&s->lock);

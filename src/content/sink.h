@@ -94,6 +94,9 @@ void sink_add(struct sink_block *b, uint32_t n, struct digest *name,
 
 /* Wait until everything submitted has its name. errors: the first failure. */
 MUST_CHECK int sink_settle(struct sink *s, struct err *e);
+/* The same of what was submitted with this pending, whatever else goes on. */
+MUST_CHECK int sink_wait(
+    struct sink *s, const atomic_uint *pending, struct err *e);
 
 /*
  * Settle, then close, send and record all open packs. The sink goes on.
@@ -145,10 +148,10 @@ enum sink_where {
 /*
  * Where the chunk of this name is.
  *
- * pack  gets the pack that waits or is recorded.
+ * pack, entry  where in the pack that waits or is recorded.
  */
-enum sink_where sink_where(
-    struct sink *s, unsigned lane, const struct digest *name, struct id *pack);
+enum sink_where sink_where(struct sink *s, unsigned lane,
+    const struct digest *name, struct id *pack, uint32_t *entry);
 
 /* Append the ids of all packs that wait; returns how many. */
 size_t sink_waiting(struct sink *s, struct buf *ids);

@@ -58,12 +58,11 @@ sink_wait_for(struct sink *s, struct repo_part *part, const struct ptable *t)
 }
 
 enum sink_where
-sink_where(
-    struct sink *s, unsigned lane, const struct digest *name, struct id *pack)
+sink_where(struct sink *s, unsigned lane, const struct digest *name,
+    struct id *pack, uint32_t *entry)
 {
 	const struct repo_part *part = s->lanes[lane].part;
 	enum sink_where at = SINK_NOWHERE;
-	uint32_t entry;
 
 	assert(s->hands_over);
 	/* In the order in which a name moves: the last place counts. */
@@ -71,9 +70,9 @@ sink_where(
 	if (idset_has(&s->pending[part->keys], name->b))
 		at = SINK_IN_WORK;
 	(void)pthread_mutex_unlock(&s->names_lock);
-	if (chunkmap_find(s->stored[part->keys], name->b, pack, &entry))
+	if (chunkmap_find(s->stored[part->keys], name->b, pack, entry))
 		at = SINK_WAITS;
-	if (chunkmap_find(part->map, name->b, pack, &entry))
+	if (chunkmap_find(part->map, name->b, pack, entry))
 		at = SINK_RECORDED;
 	return at;
 }

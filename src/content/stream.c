@@ -60,6 +60,7 @@ struct stream_out {
 	struct chunklist chunks;
 	atomic_uint pending;
 	uint64_t length;
+	uint32_t most; /* chunks of the reference */
 };
 
 struct stream_out *
@@ -69,6 +70,7 @@ stream_out_new(struct sink *sink, unsigned lane)
 
 	w->sink = sink;
 	w->lane = lane;
+	w->most = STREAM_REF_CHUNKS;
 	return w;
 }
 
@@ -85,6 +87,12 @@ stream_out_free(struct stream_out **wp)
 	buf_free(&w->rest);
 	free(w);
 	*wp = NULL;
+}
+
+void
+stream_out_most(struct stream_out *w, uint32_t chunks)
+{
+	w->most = chunks;
 }
 
 uint64_t
@@ -129,6 +137,19 @@ stream_out_put(struct stream_out *w, struct bytes x)
 		cut(w, false);
 }
 
+void
+stream_out_hole(struct stream_out *w, uint64_t n)
+{
+	if (w->rest.n > 0)
+		cut(w, true);
+	w->length += n;
+	while (n > 0) {
+		uint32_t some = n < PACK_BLOCK ? (uint32_t)n : PACK_BLOCK;
+		(void)chunklist_add(&w->chunks, some);
+		n -= some;
+	}
+}
+
 static int
 settle(struct stream_out *w, struct err *e)
 {
@@ -137,7 +158,7 @@ settle(struct stream_out *w, struct err *e)
 	if (w->block != NULL)
 		sink_submit(w->sink, w->block);
 	w->block = NULL;
-	return sink_settle(w->sink, e);
+	return sink_wait(w->sink, &w->pending, e);
 }
 
 int
@@ -149,9 +170,10 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 	if (settle(w, e) < 0)
 		return -1;
 	chunklist_put(&r.list, &w->chunks);
-	if (w->chunks.n > STREAM_REF_CHUNKS) {
+	if (w->chunks.n > w->most) {
 		OWN(stream_out_free)
 		struct stream_out *up = stream_out_new(w->sink, w->lane);
+		stream_out_most(up, w->most);
 		stream_out_put(up, buf_bytes(&r.list));
 		if (stream_out_end(up, out, e) < 0)
 			return -1;
@@ -194,7 +216,10 @@ read_list(struct source *src, const struct stream_ref *r,
 			continue;
 		}
 		buf_clear(&chunk);
-		if (source_chunk(src, r->category, &name, n, &chunk, e) < 0)
+		if (digest_zero(&name))
+			memset(buf_grow(&chunk, n), 0, n);
+		else if (source_chunk(src, r->category, &name, n, &chunk, e) <
+		    0)
 			return -1;
 		uint64_t from = part.from > at ? part.from - at : 0;
 		uint64_t to = at + n > end ? end - at : n;
@@ -274,4 +299,62 @@ stream_chunks(struct source *src, const struct stream_ref *ref,
 		if (descend(src, &r, e) < 0)
 			return -1;
 	}
+}
+
+/* A walk down to depth 0: at each depth above, what no item is yet. */
+struct leaves {
+	struct source *src;
+	enum category category;
+	stream_chunk_fn fn;
+	void *ctx;
+	struct buf rest[STREAM_DEPTH_MAX + 1];
+};
+
+static void
+leaves_free(struct leaves *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(l->rest); i++)
+		buf_free(&l->rest[i]);
+}
+
+#define ITEM_MAX (DIGEST_BYTES + 10) /* bytes, of a name and a varint */
+
+/* All whole items of a depth; at the end all must be. */
+static int
+take_items(struct leaves *l, unsigned depth, bool last, struct err *e)
+{
+	struct scan s = scan_of(buf_bytes(&l->rest[depth]));
+	struct digest name;
+	uint32_t n;
+
+	while (s.n >= (last ? 1 : ITEM_MAX)) {
+		if (chunklist_take(&s, &name, &n, e) < 0)
+			return -1;
+		if (depth == 0) {
+			if (l->fn(l->ctx, &name, n, e) < 0)
+				return -1;
+			continue;
+		}
+		if (source_chunk(l->src, l->category, &name, n,
+			&l->rest[depth - 1], e) < 0 ||
+		    take_items(l, depth - 1, false, e) < 0)
+			return -1;
+	}
+	if (s.n > 0)
+		memmove(l->rest[depth].p, s.p, s.n);
+	l->rest[depth].n = s.n;
+	return last && depth > 0 ? take_items(l, depth - 1, true, e) : 0;
+}
+
+int
+stream_leaves(struct source *src, const struct stream_ref *ref,
+    stream_chunk_fn fn, void *ctx, struct err *e)
+{
+	OWN(leaves_free)
+	struct leaves l = { src, ref->category, fn, ctx, { { 0 } } };
+
+	if (ref->depth > STREAM_DEPTH_MAX)
+		return err_set(e, ERR_RECORD_CORRUPT, "a stream is too deep");
+	buf_put_bytes(&l.rest[ref->depth], buf_bytes(&ref->list));
+	return take_items(&l, ref->depth, true, e);
 }

@@ -43,8 +43,12 @@ struct stream_out;
 struct stream_out *stream_out_new(struct sink *sink, unsigned lane);
 void stream_out_free(struct stream_out **w);
 
+/* Let the reference have this many chunks, and not STREAM_REF_CHUNKS. */
+void stream_out_most(struct stream_out *w, uint32_t chunks);
 /* Append. What fails is told by stream_out_end. */
 void stream_out_put(struct stream_out *w, struct bytes x);
+/* Append n zeros that are not stored: chunks of PACK_BLOCK, named by zeros. */
+void stream_out_hole(struct stream_out *w, uint64_t n);
 /* Bytes that were put so far. */
 uint64_t stream_out_length(const struct stream_out *w);
 /* Store the rest, wait for all names. errors: the sink's. */
@@ -75,4 +79,11 @@ MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
 typedef int (*stream_chunk_fn)(
     void *ctx, const struct digest *name, uint32_t length, struct err *e);
 MUST_CHECK int stream_chunks(struct source *src, const struct stream_ref *ref,
+    stream_chunk_fn fn, void *ctx, struct err *e);
+
+/*
+ * Visit the chunks at depth 0 alone, with the holes among them, in order. Of
+ * lists no more is in memory than a chunk for each depth.
+ */
+MUST_CHECK int stream_leaves(struct source *src, const struct stream_ref *ref,
     stream_chunk_fn fn, void *ctx, struct err *e);

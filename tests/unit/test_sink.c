@@ -10,7 +10,9 @@
 static enum sink_where
 where(struct sink *s, const struct files *f, unsigned i, struct id *pack)
 {
-	return sink_where(s, LANE_FILES, &f->names[i], pack);
+	uint32_t entry;
+
+	return sink_where(s, LANE_FILES, &f->names[i], pack, &entry);
 }
 
 /* How many of the first n are there? */
@@ -287,6 +289,7 @@ secrets_have_the_keys_of_the_keychain(void **state)
 	OWN(buf_free) struct buf got = { 0 };
 	OWN(buf_free) struct buf want = { 0 };
 	struct id pack, other;
+	uint32_t entry;
 	struct err e;
 
 	/* The same content, once as this and once as that. */
@@ -298,10 +301,12 @@ secrets_have_the_keys_of_the_keychain(void **state)
 	assert_int_equal(where(s, open, 0, &other), SINK_WAITS);
 	assert_int_equal(where(s, secret, 0, &other), SINK_NOWHERE);
 	assert_int_equal(
-	    sink_where(s, LANE_SECRETS, &secret->names[0], &pack), SINK_WAITS);
+	    sink_where(s, LANE_SECRETS, &secret->names[0], &pack, &entry),
+	    SINK_WAITS);
 	assert_int_equal(commit_waiting(w, s, &e), 2);
 	MUST(sink_recorded(s, &e));
-	assert_int_equal(sink_where(s, LANE_SECRETS, &secret->names[0], &pack),
+	assert_int_equal(
+	    sink_where(s, LANE_SECRETS, &secret->names[0], &pack, &entry),
 	    SINK_RECORDED);
 	assert_int_equal(where(s, secret, 0, &other), SINK_NOWHERE);
 

@@ -158,15 +158,13 @@ repack_clear(struct repo *r, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 	struct zcopy_edit edit = { .id = repack_run_id(r), .deleted = true };
-	struct err why;
+	uint64_t version;
 
-	if (zcopy_get(r->parts[CATEGORY_BACKUP].zone, &edit.id, &plain, &why) <
-	    0) {
-		if (why.code == ERR_NOT_FOUND)
-			return 0;
-		*e = why;
+	if (zcopy_look(r->parts[CATEGORY_BACKUP].zone, &edit.id, &version,
+		&plain, e) < 0)
 		return -1;
-	}
+	if (version == 0)
+		return 0;
 	return zcopy_commit(
 	    r->parts[CATEGORY_BACKUP].zone, &edit, 1, NULL, NULL, e);
 }
@@ -176,13 +174,21 @@ static int
 run_end(struct repack *k, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy *z = k->repo->parts[CATEGORY_BACKUP].zone;
+	struct zcopy_edit edit = {
+		.id = k->run, .deleted = true, .expects = true
+	};
 
-	if (zcopy_get(
-		k->repo->parts[CATEGORY_BACKUP].zone, &k->run, &plain, e) < 0)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	return bytes_equal(buf_bytes(&plain), buf_bytes(&k->run_plain))
-	    ? repack_clear(k->repo, e)
-	    : 0;
+	if (zcopy_look(z, &k->run, &edit.expect, &plain, e) < 0)
+		return -1;
+	if (edit.expect == 0 ||
+	    !bytes_equal(buf_bytes(&plain), buf_bytes(&k->run_plain)) ||
+	    zcopy_commit(z, &edit, 1, NULL, NULL, e) == 0)
+		return 0;
+	if (e->code != ERR_CONFLICT)
+		return -1;
+	err_clear(e);
+	return 0;
 }
 
 int

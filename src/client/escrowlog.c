@@ -8,6 +8,7 @@
 
 struct seen {
 	bool there;
+	uint64_t version; /* of the note */
 	uint8_t sign_pk[SIG_PK_BYTES];
 	uint64_t n;
 	struct digest head;
@@ -17,14 +18,14 @@ static int
 load(struct self *s, struct seen *out, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = self_note_id(SELF_NOTE_JOURNAL, NULL);
 	struct scan p;
 
 	*out = (struct seen){ .there = false };
-	if (self_note_get(s, SELF_NOTE_JOURNAL, NULL, &plain, &p, e) < 0) {
-		if (e->code != ERR_NOT_FOUND)
-			return -1;
-		err_clear(e);
-	} else {
+	if (zcopy_look(s->state, &id, &out->version, &plain, e) < 0)
+		return -1;
+	if (out->version > 0) {
+		p = self_note_body(buf_bytes(&plain), SELF_NOTE_JOURNAL);
 		scan_copy(&p, out->sign_pk, sizeof out->sign_pk);
 		out->n = scan_u64(&p);
 		out->head = digest_take(&p);
@@ -45,7 +46,14 @@ save(struct self *s, const struct seen *x, struct err *e)
 	buf_put(&body, x->sign_pk, sizeof x->sign_pk);
 	buf_put_u64(&body, x->n);
 	digest_put(&body, &x->head);
-	return self_note_put(s, SELF_NOTE_JOURNAL, NULL, buf_bytes(&body), e);
+	if (self_note_replace(
+		s, SELF_NOTE_JOURNAL, x->version, buf_bytes(&body), e) == 0)
+		return 0;
+	if (e->code != ERR_CONFLICT)
+		return -1;
+	/* Another device has just noted it; more than ours, perhaps. */
+	err_clear(e);
+	return 0;
 }
 
 /* The escrow that the server names; *named false: it names none. */
@@ -164,6 +172,7 @@ escrowlog_read(struct self *s, struct buf *out, struct err *e)
 
 	if (load(s, &before, e) < 0)
 		return -1;
+	now.version = before.version;
 	memcpy(now.sign_pk,
 	    standard ? s->circle.escrow.sign_pk : before.sign_pk,
 	    sizeof now.sign_pk);

@@ -29,6 +29,7 @@ struct self {
 	struct zcopy_self writer; /* for zcopy_open */
 	struct zcopy *state;
 	struct id zones[CATEGORY_END]; /* zeros: not known yet */
+	uint64_t zones_version; /* of their record, as it was read */
 	bool zones_lost; /* their record names others than were seen */
 	pthread_mutex_t lock; /* recursive: see struct zcopy_self */
 	bool connected;

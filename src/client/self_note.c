@@ -32,12 +32,11 @@ self_note_id(enum self_note_kind kind, const struct id *about)
 	return id;
 }
 
-int
-self_note_put(struct self *s, enum self_note_kind kind, const struct id *about,
+static int
+put(struct self *s, enum self_note_kind kind, struct zcopy_edit edit,
     struct bytes body, struct err *e)
 {
 	OWN(secret_free) struct secret *plain = secret_new(2 + body.n);
-	struct zcopy_edit edit = { .id = self_note_id(kind, about) };
 
 	secret_room(plain)[0] = (uint8_t)kind;
 	secret_room(plain)[1] = FORMAT;
@@ -45,6 +44,26 @@ self_note_put(struct self *s, enum self_note_kind kind, const struct id *about,
 		memcpy(secret_room(plain) + 2, body.p, body.n);
 	edit.plain = secret_bytes(plain);
 	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
+}
+
+int
+self_note_put(struct self *s, enum self_note_kind kind, const struct id *about,
+    struct bytes body, struct err *e)
+{
+	struct zcopy_edit edit = { .id = self_note_id(kind, about) };
+
+	return put(s, kind, edit, body, e);
+}
+
+int
+self_note_replace(struct self *s, enum self_note_kind kind, uint64_t version,
+    struct bytes body, struct err *e)
+{
+	struct zcopy_edit edit = { .id = self_note_id(kind, NULL),
+		.expects = true,
+		.expect = version };
+
+	return put(s, kind, edit, body, e);
 }
 
 struct scan

@@ -25,6 +25,9 @@ struct id self_note_id(enum self_note_kind kind, const struct id *about);
 /* Write one, in the place of the one before it. */
 MUST_CHECK int self_note_put(struct self *s, enum self_note_kind kind,
     const struct id *about, struct bytes body, struct err *e);
+/* If it is at this version, zcopy_look's, and else conflict. */
+MUST_CHECK int self_note_replace(struct self *s, enum self_note_kind kind,
+    uint64_t version, struct bytes body, struct err *e);
 
 /*
  * Read one, as it was pulled.

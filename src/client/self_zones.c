@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define FORMAT 1
+#define TRIES 8 /* against devices that note other zones meanwhile */
 
 static int
 take_zones(struct self *s, struct bytes plain, struct err *e)
@@ -124,9 +125,9 @@ read_zones(struct self *s, struct err *e)
 	struct id id = self_note_id(SELF_NOTE_ZONES, NULL);
 
 	memset(s->zones, 0, sizeof s->zones);
-	if (zcopy_get(s->state, &id, &plain, e) < 0)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	return take_zones(s, buf_bytes(&plain), e);
+	if (zcopy_look(s->state, &id, &s->zones_version, &plain, e) < 0)
+		return -1;
+	return s->zones_version == 0 ? 0 : take_zones(s, buf_bytes(&plain), e);
 }
 
 int
@@ -162,7 +163,8 @@ put_zones(struct self *s, struct err *e)
 			buf_put_u8(&body, (uint8_t)k);
 			id_put(&body, &s->zones[k]);
 		}
-	return self_note_put(s, SELF_NOTE_ZONES, NULL, buf_bytes(&body), e);
+	return self_note_replace(
+	    s, SELF_NOTE_ZONES, s->zones_version, buf_bytes(&body), e);
 }
 
 int
@@ -178,8 +180,8 @@ self_state(struct self *s, struct err *e)
 	return 0;
 }
 
-int
-self_adopt_zones(struct self *s, struct err *e)
+static int
+adopt_zones(struct self *s, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t i;
@@ -205,21 +207,38 @@ self_adopt_zones(struct self *s, struct err *e)
 	return put_zones(s, e);
 }
 
+static int
+make_zone(struct self *s, enum category c, struct err *e)
+{
+	if (self_state(s, e) < 0)
+		return -1;
+	if (!id_zero(&s->zones[c]))
+		return 0;
+	id_random(&s->zones[c]);
+	if (put_zones(s, e) == 0)
+		return 0;
+	s->zones[c] = (struct id){ { 0 } };
+	return -1;
+}
+
+int
+self_adopt_zones(struct self *s, struct err *e)
+{
+	for (int i = 1;; i++)
+		if (adopt_zones(s, e) == 0)
+			return 0;
+		else if (e->code != ERR_CONFLICT || i == TRIES)
+			return -1;
+}
+
 int
 self_zone(struct self *s, enum category c, struct id *out, struct err *e)
 {
-	if (!id_zero(&s->zones[c])) {
-		*out = s->zones[c];
-		return 0;
-	}
-	/* Another device may be doing the same: look again before writing. */
-	if (self_state(s, e) < 0)
-		return -1;
-	if (id_zero(&s->zones[c])) {
-		id_random(&s->zones[c]);
-		if (put_zones(s, e) < 0)
+	/* Another device may be doing the same: look again, and be told. */
+	for (int i = 1; id_zero(&s->zones[c]); i++)
+		if (make_zone(s, c, e) < 0 &&
+		    (e->code != ERR_CONFLICT || i == TRIES))
 			return -1;
-	}
 	*out = s->zones[c];
 	return 0;
 }

@@ -292,8 +292,8 @@ zcopy_open_as(struct zcopy *z, const struct id *id, uint64_t version,
 	return seal_record_open(z->key, &place, c->ct, out, e);
 }
 
-static int
-open_record(
+int
+zcopy_open_record(
     struct zcopy *z, const struct change *c, struct buf *out, struct err *e)
 {
 	if (zcopy_open_as(z, &c->id, c->version, c, out, e) < 0)
@@ -301,30 +301,23 @@ open_record(
 	return 0;
 }
 
-struct version_job {
-	uint64_t version;
-};
-
 static int
-version_one(void *ctx, const struct local_record *r, struct err *e)
+held_one(void *ctx, const struct local_record *r, struct err *e)
 {
-	struct version_job *j = ctx;
+	struct zcopy_held *held = ctx;
 
 	(void)e;
-	j->version = r->change.version;
+	held->version = r->change.version;
+	held->deleted = (r->change.flags & CHANGE_DELETED) != 0;
 	return 0;
 }
 
 int
-zcopy_held_version(
-    struct zcopy *z, const struct id *id, uint64_t *version, struct err *e)
+zcopy_held(
+    struct zcopy *z, const struct id *id, struct zcopy_held *out, struct err *e)
 {
-	struct version_job j = { 0 };
-
-	if (local_record_get(z->local, &z->zone, id, version_one, &j, e) < 0)
-		return -1;
-	*version = j.version;
-	return 0;
+	*out = (struct zcopy_held){ 0 };
+	return local_record_get(z->local, &z->zone, id, held_one, out, e);
 }
 
 /* ---- visiting ---- */
@@ -349,6 +342,7 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 	struct visit_job *j = ctx;
 	struct zcopy_record v = { .id = r->change.id,
 		.seq = r->seq,
+		.version = r->change.version,
 		.epoch = r->change.key_epoch,
 		.refs = r->change.refs };
 	struct err why;
@@ -356,7 +350,7 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 	if ((r->change.flags & CHANGE_DELETED) != 0)
 		return 0;
 	buf_clear(&j->plain);
-	if (open_record(j->z, &r->change, &j->plain, &why) < 0) {
+	if (zcopy_open_record(j->z, &r->change, &j->plain, &why) < 0) {
 		if (!j->all || err_exit(why.code) != 6) {
 			*e = why;
 			return -1;
@@ -391,7 +385,7 @@ zcopy_each_all(struct zcopy *z, uint64_t since, zcopy_visit_fn fn, void *ctx,
 struct get_job {
 	struct zcopy *z;
 	struct buf *out;
-	bool live;
+	uint64_t version; /* 0: not there */
 };
 
 static int
@@ -401,20 +395,31 @@ get_one(void *ctx, const struct local_record *r, struct err *e)
 
 	if ((r->change.flags & CHANGE_DELETED) != 0)
 		return 0;
-	j->live = true;
-	return open_record(j->z, &r->change, j->out, e);
+	j->version = r->change.version;
+	return zcopy_open_record(j->z, &r->change, j->out, e);
+}
+
+int
+zcopy_look(struct zcopy *z, const struct id *id, uint64_t *version,
+    struct buf *plain, struct err *e)
+{
+	struct get_job j = { z, plain, 0 };
+
+	LOCKED(z);
+	int rc = local_record_get(z->local, &z->zone, id, get_one, &j, e);
+	*version = j.version;
+	return rc;
 }
 
 int
 zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e)
 {
-	struct get_job j = { z, plain, false };
+	uint64_t version;
 
-	LOCKED(z);
-	if (local_record_get(z->local, &z->zone, id, get_one, &j, e) < 0)
+	if (zcopy_look(z, id, &version, plain, e) < 0)
 		return -1;
-	if (!j.live)
+	if (version == 0)
 		return err_set(
 		    e, ERR_NOT_FOUND, "there is no record %s", id_short(id).s);
 	return 0;

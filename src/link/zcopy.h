@@ -79,12 +79,20 @@ struct zcopy_edit {
 	bool deleted;
 	struct bytes refs; /* blob ids */
 	struct bytes plain; /* sealed here */
+	/* Only if the record is still as its writer saw it: at version
+	 * `expect`; 0: there is none, or it was deleted. */
+	bool expects;
+	uint64_t expect;
 };
 
 /*
  * Commit n edits (n 0: a head that only names the newest circle). A lost race
  * is pulled and tried again; `check`, when not NULL, is asked before each try:
- * what is committed stands right behind the head at which it said yes.
+ * what is committed stands right behind the head at which it said yes. Without
+ * either the last writer wins.
+ *
+ * errors  conflict: a record is no more as its edit expects: nothing was
+ *         committed, and what is there now is in the copy; what `check` says.
  */
 typedef int (*zcopy_check_fn)(void *ctx, struct err *e);
 MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
@@ -96,10 +104,13 @@ MUST_CHECK int zcopy_begin(struct zcopy *z, struct err *e);
 struct zcopy_record {
 	struct id id;
 	uint64_t seq; /* of the commit that brought it */
+	uint64_t version; /* zcopy_edit.expect of who changes it */
 	uint32_t epoch; /* of the key that it is sealed with */
 	struct bytes refs;
 	struct bytes plain;
-	const struct err *bad; /* zcopy_each_all: why plain is empty, or NULL */
+	bool deleted; /* zcopy_news: there is no plain */
+	/* zcopy_each_all, zcopy_news: why plain is empty, or NULL */
+	const struct err *bad;
 };
 
 /*
@@ -121,6 +132,19 @@ MUST_CHECK int zcopy_gone(struct zcopy *z, uint64_t since, zcopy_gone_fn fn,
     void *ctx, struct err *e);
 
 /*
+ * Visit every record that commits after *since changed, deleted ones too, in
+ * order of seq; one that does not open says why. Nothing is locked while fn
+ * runs, and it may call into the copy. What changes meanwhile is visited, some
+ * of it twice; at the end *since is the head that all of it leads to, and after
+ * a failure how far it came.
+ *
+ * errors  resync: the copy was replaced (zcopy_base): begin at 0.
+ * cost    memory of 1 MiB, or one commit.
+ */
+MUST_CHECK int zcopy_news(struct zcopy *z, uint64_t *since, zcopy_visit_fn fn,
+    void *ctx, struct err *e);
+
+/*
  * Open every record held and compare the live sum with the last head's.
  *
  * errors  record-corrupt, record-replayed: the copy here is damaged.
@@ -130,6 +154,10 @@ MUST_CHECK int zcopy_verify(struct zcopy *z, struct err *e);
 /* One live record's plaintext, appended. errors: not-found. */
 MUST_CHECK int zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
+/* The same for who will change it; version 0 and nothing when there is none.
+ * What does not open has a version, too. */
+MUST_CHECK int zcopy_look(struct zcopy *z, const struct id *id,
+    uint64_t *version, struct buf *plain, struct err *e);
 
 /*
  * What grows with the zone's seq (an index) is true of one base only: it is the

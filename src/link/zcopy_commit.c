@@ -35,6 +35,26 @@ by_id(const void *a, const void *b)
 	    &((const struct change *)a)->id, &((const struct change *)b)->id);
 }
 
+/* What its writer saw is what is held now. */
+static int
+as_expected(
+    struct zcopy *z, const struct zcopy_edit *edits, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct zcopy_held held;
+		if (!edits[i].expects)
+			continue;
+		if (zcopy_held(z, &edits[i].id, &held, e) < 0)
+			return -1;
+		if (edits[i].expect != (held.deleted ? 0 : held.version))
+			return err_set(e, ERR_CONFLICT,
+			    "record %s of the %s zone was changed meanwhile",
+			    id_short(&edits[i].id).s,
+			    category_name(z->category));
+	}
+	return 0;
+}
+
 static int
 seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
     struct draft *d, struct err *e)
@@ -48,11 +68,11 @@ seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct change *c = &d->list[i];
-		uint64_t held;
-		if (zcopy_held_version(z, &edits[i].id, &held, e) < 0)
+		struct zcopy_held held;
+		if (zcopy_held(z, &edits[i].id, &held, e) < 0)
 			return -1;
 		*c = (struct change){ .id = edits[i].id,
-			.version = held + 1,
+			.version = held.version + 1,
 			.key_epoch = epoch };
 		if (edits[i].deleted) {
 			c->flags = CHANGE_DELETED;
@@ -157,15 +177,20 @@ keep(struct zcopy *z, const struct draft *d, struct err *e)
 	return zcopy_reload(z, e);
 }
 
-/* checked  the head at which the caller's check said yes, or NULL. */
+/*
+ * checked  the head at which the caller's check said yes, or NULL.
+ * *lost    another was faster: worth another try.
+ */
 static int
 commit_once(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
-    const struct digest *checked, struct err *e)
+    const struct digest *checked, bool *lost, struct err *e)
 {
 	OWN(draft_free) struct draft d = { 0 };
 
-	if (zcopy_reload(z, e) < 0)
+	*lost = false;
+	if (zcopy_reload(z, e) < 0 || as_expected(z, edits, n, e) < 0)
 		return -1;
+	*lost = true;
 	if (checked != NULL && !digest_equal(&z->hash, checked))
 		return err_set(e, ERR_CONFLICT,
 		    "the %s zone has moved on since it was looked at",
@@ -202,15 +227,17 @@ zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 		return err_set(e, ERR_PERMISSION,
 		    "this sign-in reads, and changes nothing");
 	for (int i = 0; i < ZCOPY_TRIES; i++) {
+		bool lost;
 		/* Another process may move the copy on beside the check. */
 		if (check != NULL &&
 		    (head_now(z, &checked, e) < 0 || check(ctx, e) < 0))
 			return -1;
 		LOCKED(z);
-		if (commit_once(
-			z, edits, n, check != NULL ? &checked : NULL, e) == 0)
+		if (commit_once(z, edits, n, check != NULL ? &checked : NULL,
+			&lost, e) == 0)
 			return 0;
-		if (e->code != ERR_CONFLICT || zcopy_pull_locked(z, 0, e) < 0)
+		if (!lost || e->code != ERR_CONFLICT ||
+		    zcopy_pull_locked(z, 0, e) < 0)
 			return -1;
 	}
 	return err_set(e, ERR_CONFLICT,

@@ -68,9 +68,16 @@ MUST_CHECK int zcopy_record_key(struct zcopy *z, uint32_t epoch, struct err *e);
 /* Open c as if it were that version of that record. */
 MUST_CHECK int zcopy_open_as(struct zcopy *z, const struct id *id,
     uint64_t version, const struct change *c, struct buf *out, struct err *e);
-/* 0 when it is not held. */
-MUST_CHECK int zcopy_held_version(
-    struct zcopy *z, const struct id *id, uint64_t *version, struct err *e);
+/* What is held of it, and where it says it belongs. errors: as above. */
+MUST_CHECK int zcopy_open_record(
+    struct zcopy *z, const struct change *c, struct buf *out, struct err *e);
+/* Version 0 when it is not held. */
+struct zcopy_held {
+	uint64_t version;
+	bool deleted;
+};
+MUST_CHECK int zcopy_held(struct zcopy *z, const struct id *id,
+    struct zcopy_held *out, struct err *e);
 
 /* ---- what a server says ---- */
 

@@ -37,6 +37,7 @@ struct between {
 	size_t die_after; /* bytes; 0: never */
 	bool breaks; /* once, half way */
 	bool resync; /* says that old deletions are gone */
+	unsigned commits; /* that were sent */
 	struct buf answer;
 };
 
@@ -128,6 +129,7 @@ commit(struct depot *d, const struct id *zone, enum category c, struct bytes x,
 {
 	struct depot *inner = between(d)->inner;
 
+	between(d)->commits++;
 	return inner->ops->commit(inner, zone, c, x, e);
 }
 
@@ -420,6 +422,225 @@ a_kill_leaves_the_old_one(void **state)
 	same_as_writer(w, MANY);
 }
 
+/* ---- writing: what is expected, and what the last writer wins ---- */
+
+static int
+write_one(struct zcopy *z, unsigned nr, const char *text, struct err *e)
+{
+	struct zcopy_edit edit = { .id = id_nr(nr), .plain = bytes_str(text) };
+
+	return zcopy_commit(z, &edit, 1, NULL, NULL, e);
+}
+
+static int
+edit_one(struct zcopy *z, unsigned nr, uint64_t version, const char *text,
+    struct err *e)
+{
+	struct zcopy_edit edit = { .id = id_nr(nr),
+		.plain = bytes_str(text),
+		.deleted = text[0] == '\0',
+		.expects = true,
+		.expect = version };
+
+	return zcopy_commit(z, &edit, 1, NULL, NULL, e);
+}
+
+static uint64_t
+holds(struct zcopy *z, unsigned nr, const char *text)
+{
+	OWN(buf_free) struct buf got = { 0 };
+	struct id id = id_nr(nr);
+	uint64_t version;
+	struct err e;
+
+	assert_return_code(zcopy_look(z, &id, &version, &got, &e), 0);
+	assert_string_equal(buf_text(&got), text);
+	return version;
+}
+
+static void
+refused(int rc, const struct err *e)
+{
+	assert_int_equal(rc, -1);
+	assert_int_equal(e->code, ERR_CONFLICT);
+}
+
+static void
+a_stale_edit_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct err e;
+
+	assert_return_code(write_one(w->z[0], 1, "first", &e), 0);
+	assert_return_code(write_one(w->z[0], 2, "other", &e), 0);
+	pulled(w);
+	uint64_t seen = holds(w->z[1], 1, "first");
+	assert_int_equal(seen, 1);
+	assert_return_code(edit_one(w->z[0], 1, seen, "theirs", &e), 0);
+	/* Told by the server, and then by what was pulled: once each. */
+	refused(edit_one(w->z[1], 1, seen, "stale", &e), &e);
+	assert_int_equal(holds(w->z[1], 1, "theirs"), 2);
+	uint64_t seq = zcopy_seq(w->z[1]);
+	w->depot[1].commits = 0;
+	refused(edit_one(w->z[1], 1, seen, "stale", &e), &e);
+	refused(edit_one(w->z[1], 1, seen, "", &e), &e);
+	refused(edit_one(w->z[1], 1, 0, "as if new", &e), &e);
+	refused(edit_one(w->z[1], 3, 1, "as if there", &e), &e);
+	assert_int_equal(w->depot[1].commits, 0);
+	assert_int_equal(zcopy_seq(w->z[1]), seq);
+	/* Whoever expects nothing is the last writer, and wins. */
+	assert_return_code(write_one(w->z[1], 1, "last", &e), 0);
+	assert_int_equal(holds(w->z[1], 1, "last"), 3);
+}
+
+static void
+edits_of_other_records_merge(void **state)
+{
+	struct world *w = *state;
+	struct err e;
+
+	assert_return_code(write_one(w->z[0], 1, "first", &e), 0);
+	pulled(w);
+	assert_return_code(write_one(w->z[0], 2, "beside", &e), 0);
+	assert_return_code(edit_one(w->z[1], 1, 1, "ours", &e), 0);
+	assert_int_equal(holds(w->z[1], 1, "ours"), 2);
+	assert_int_equal(holds(w->z[1], 2, "beside"), 1);
+	assert_return_code(write_one(w->z[0], 4, "beside", &e), 0);
+	assert_return_code(edit_one(w->z[1], 3, 0, "new", &e), 0);
+	/* Both make it: the second hears of the first. */
+	refused(edit_one(w->z[0], 3, 0, "new as well", &e), &e);
+	assert_int_equal(holds(w->z[0], 3, "new"), 1);
+}
+
+static void
+what_was_deleted_is_new_again(void **state)
+{
+	struct world *w = *state;
+	struct err e;
+
+	assert_return_code(write_one(w->z[0], 1, "first", &e), 0);
+	pulled(w);
+	assert_return_code(edit_one(w->z[0], 1, 1, "", &e), 0);
+	assert_int_equal(holds(w->z[0], 1, ""), 0);
+	refused(edit_one(w->z[1], 1, 1, "of what is gone", &e), &e);
+	refused(edit_one(w->z[1], 1, 2, "of a tombstone", &e), &e);
+	assert_return_code(edit_one(w->z[1], 1, 0, "again", &e), 0);
+	assert_int_equal(holds(w->z[1], 1, "again"), 3);
+}
+
+/* All of a commit or nothing. */
+static void
+one_stale_edit_holds_up_its_commit(void **state)
+{
+	struct world *w = *state;
+	struct zcopy_edit edits[] = {
+		{ .id = id_nr(1), .plain = bytes_str("one") },
+		{ .id = id_nr(2), .plain = bytes_str("two"), .expects = true },
+	};
+	struct err e;
+
+	assert_return_code(write_one(w->z[0], 2, "theirs", &e), 0);
+	refused(zcopy_commit(w->z[1], edits, 2, NULL, NULL, &e), &e);
+	assert_int_equal(holds(w->z[1], 1, ""), 0);
+	assert_int_equal(holds(w->z[1], 2, "theirs"), 1);
+}
+
+static int
+says_no(void *ctx, struct err *e)
+{
+	++*(unsigned *)ctx;
+	return err_set(e, ERR_CONFLICT, "not as it was planned");
+}
+
+static void
+a_check_says_no_once(void **state)
+{
+	struct world *w = *state;
+	struct zcopy_edit edit = { .id = id_nr(1), .plain = bytes_str("one") };
+	unsigned asked = 0;
+	struct err e;
+
+	w->depot[0].commits = 0;
+	refused(zcopy_commit(w->z[0], &edit, 1, says_no, &asked, &e), &e);
+	assert_int_equal(asked, 1);
+	assert_int_equal(w->depot[0].commits, 0);
+}
+
+/* ---- news ---- */
+
+struct heard {
+	struct world *w;
+	unsigned n, deleted, bad;
+	uint64_t last, version;
+	bool writes, fails; /* at the tenth */
+};
+
+static int
+hear(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct heard *h = ctx;
+
+	assert_true(r->seq >= h->last);
+	h->last = r->seq;
+	h->version = r->version;
+	h->n++;
+	h->deleted += r->deleted;
+	h->bad += r->bad != NULL;
+	assert_true(r->deleted ? r->plain.n == 0 : r->plain.n > 0);
+	if (h->n == 10 && h->fails)
+		return err_set(e, ERR_DISK_FULL_HERE, "enough");
+	/* It may ask the copy, and change it. */
+	return h->n == 10 && h->writes
+	    ? write_one(h->w->z[0], 0, "meanwhile", e)
+	    : 0;
+}
+
+static void
+news_are_what_lives_and_what_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct heard h = { .w = w };
+	uint64_t since = 0;
+	struct err e;
+
+	write_records(w, 0, 20, 100);
+	assert_return_code(edit_one(w->z[0], 3, 1, "", &e), 0);
+	assert_return_code(zcopy_commit(w->z[0], NULL, 0, NULL, NULL, &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_int_equal(h.n, 20);
+	assert_int_equal(h.deleted, 1);
+	assert_int_equal(since, zcopy_seq(w->z[0]));
+	h = (struct heard){ .w = w };
+	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_int_equal(h.n, 0);
+	assert_return_code(write_one(w->z[0], 3, "back", &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_int_equal(h.n, 1);
+	assert_int_equal(h.version, 3);
+}
+
+static void
+news_go_on_where_they_were_cut_off(void **state)
+{
+	struct world *w = *state;
+	struct heard h = { .w = w, .writes = true };
+	uint64_t since = 0;
+	struct err e;
+
+	write_records(w, 0, MANY, BIG); /* many fetches */
+	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	/* Record 0 was there, and came again. */
+	assert_int_equal(h.n, MANY + 1);
+	assert_int_equal(since, zcopy_seq(w->z[0]));
+	since = 0;
+	h = (struct heard){ .w = w, .fails = true };
+	assert_int_equal(zcopy_news(w->z[0], &since, hear, &h, &e), -1);
+	assert_int_equal(e.code, ERR_DISK_FULL_HERE);
+	assert_true(since > 0 && since < zcopy_seq(w->z[0]));
+	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_true(h.n >= MANY);
+}
+
 /* ---- lies ---- */
 
 static size_t
@@ -579,6 +800,20 @@ main(void)
 		    takes_more_than_fits_into_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_kill_leaves_the_old_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_stale_edit_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    edits_of_other_records_merge, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_was_deleted_is_new_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    one_stale_edit_holds_up_its_commit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_check_says_no_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    news_are_what_lives_and_what_is_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    news_go_on_where_they_were_cut_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_each_lie_and_keeps_nothing, set_up, tear_down),
 	};

@@ -118,18 +118,24 @@ parse_category(const struct request *q, enum category *out, struct err *e)
 	return err_set(e, ERR_BAD_REQUEST, "category is none of the known");
 }
 
-static bool
+/* What wants two-factor authentication to be on, as it is said; or NULL. */
+static const char *
 guarded(enum category c)
 {
-	return c == CATEGORY_BACKUP || c == CATEGORY_DRIVE;
+	return c == CATEGORY_BACKUP ? "Backup needs"
+	    : c == CATEGORY_DRIVE   ? "The Drive needs"
+				    : NULL;
 }
 
 static int
 gate(struct tx *tx, const struct server *s, const struct id *uid,
-    const char *what, struct err *e)
+    enum category c, struct err *e)
 {
+	const char *what = guarded(c);
 	struct account a;
 
+	if (what == NULL)
+		return 0;
 	if (server_account(tx, uid, &a, e) < 0)
 		return -1;
 	return a.two_factor == TWO_FACTOR_ON ? 0
@@ -235,11 +241,7 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct commit_job *j = arg;
 
-	if (guarded(j->in.category) &&
-	    gate(tx, j->s, &j->me->uid,
-		j->in.category == CATEGORY_BACKUP ? "Backup needs"
-						  : "Drive needs",
-		e) < 0)
+	if (gate(tx, j->s, &j->me->uid, j->in.category, e) < 0)
 		return -1;
 	return zone_commit(tx, &j->in, e);
 }
@@ -390,11 +392,9 @@ gate_job(struct tx *tx, void *arg, struct err *e)
 	struct zone_info z;
 
 	/* Nobody fills folders that no commit stands behind. */
-	if (zone_find(tx, &j->in.key, &z, e) < 0)
-		return -1;
-	return guarded(z.category)
-	    ? gate(tx, j->s, &j->me->uid, "Backup needs", e)
-	    : 0;
+	return zone_find(tx, &j->in.key, &z, e) < 0
+	    ? -1
+	    : gate(tx, j->s, &j->me->uid, z.category, e);
 }
 
 static int

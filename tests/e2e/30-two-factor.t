@@ -58,7 +58,21 @@ ok 'off while there is nothing to guard' at ana two-factor off
 refused 'backup while it is off' 4 two-factor-required \
 	at ana backup "$T/files"
 equal 'that says so in three lines' "$(refusal off 'two-factor on')" "$(cat "$T/err")"
+zones() {
+	"$BUILD/tests/zones" "$T/ana" "$@"
+}
+refused 'a commit to the drive' 4 two-factor-required zones commit drive text
+also 'says what wants it' '^zones: The Drive needs two-factor'
+ok 'a note wants none' zones commit notes text
 ok 'on again' at ana two-factor on
+ok 'then the drive takes it' zones commit drive text
+# A blob says it as well; off is nothing that a client could do by now.
+on=$(ask 'SELECT two_factor FROM account')
+ask 'UPDATE account SET two_factor = 0'
+refused 'a blob of the drive' 4 two-factor-required zones blob drive
+also 'says what wants it' '^zones: The Drive needs two-factor'
+ok 'a blob of notes wants none' zones blob notes
+ask "UPDATE account SET two_factor = $on"
 ok 'backup' at ana backup "$T/files"
 refused 'off while a backup is there' 4 permission-denied \
 	at ana two-factor off

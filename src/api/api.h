@@ -48,6 +48,10 @@ server_call_fn mail_list, mail_add, mail_confirm, mail_remove;
 http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
     zones_blob_delete, zones_blob_exists;
 extern const struct http_sink zones_blob_put;
+/* May the caller read zones of that category? A visitor not all. */
+bool zones_may_read(const struct caller *me, enum category c);
+/* wait.c: for news of zones, circle and requests to join. */
+http_handle_fn wait_for_news;
 /* backups.c: whether a device backs up by itself, and since when not. */
 server_call_fn backups_state;
 /* freshpins.c: where recovery and security keys last saw the circle. */

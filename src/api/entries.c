@@ -347,6 +347,7 @@ submit_job(struct tx *tx, void *arg, struct err *e)
 	    entries_end_removed(tx, j->c, &before, &after, e) < 0 ||
 	    changed(tx, j->c, &v, &before, &after, e) < 0)
 		return -1;
+	j->c->longer = after.uid;
 	return fresh != NULL
 	    ? add_done(tx, j->c, &after, fresh, comes_again(j->c, &v), e)
 	    : 0;

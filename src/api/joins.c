@@ -143,7 +143,7 @@ joins_list(
 	if (since != NULL &&
 	    text_parse_u64(since, 0, INT64_MAX, &j.since_ms) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
-	r->wait = http_watch(s->http, &me->uid);
+	http_watch(s->http, r, &me->uid);
 	if (db_read(s->db, list_job, &j, e) < 0)
 		return -1;
 	if (json_array_size(json_object_get(out, "joins")) == 0 && wait_s > 0 &&

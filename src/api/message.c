@@ -138,7 +138,7 @@ message_list(
 	if (begin(&t, e) < 0 || take_query(q, &t, e) < 0)
 		return -1;
 	r->type = "application/octet-stream";
-	r->wait = http_watch(t.c.s->http, &t.of);
+	http_watch(t.c.s->http, r, &t.of);
 	if (db_read(t.c.s->db, list_job, &t, e) < 0)
 		return -1;
 	bool same = t.known == UINT64_MAX ? t.state <= 1 : t.state == t.known;

@@ -245,6 +245,7 @@ recoveries_finish(struct tx *tx, struct call *c, struct err *e)
 	    recoverykeys_tidy(tx, &after, e) < 0 ||
 	    new_record(tx, c, &r.uid, e) < 0)
 		return -1;
+	c->longer = r.uid;
 	return sql_run(tx, e,
 		   "UPDATE recovering SET state = ?, helper = ?"
 		   " WHERE uid = ?",

@@ -126,6 +126,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/recover/collect", WHO_RECOVER, SMALL, WRITE_THEN(releases_collect, releases_collect_then) },
 	{ "POST", "/v1/recover/finish", WHO_RECOVER, SMALL, WRITE(recoveries_finish) },
 	{ "GET", "/v1/zones", WHO_READS, 0, HTTP(zones_list) },
+	{ "POST", "/v1/wait", WHO_READS, SMALL, HTTP(wait_for_news) },
 	{ "POST", "/v1/zones/{}/commits", WHO_SESSION, LIMIT_COMMIT_BYTES, HTTP(zones_commit) },
 	{ "GET", "/v1/zones/{}/changes", WHO_READS, 0, HTTP(zones_changes) },
 	{ "PUT", "/v1/zones/{}/blobs/{}", WHO_STORES, LIMIT_BLOB_BYTES, SINK(&zones_blob_put) },

@@ -36,8 +36,8 @@ find_job(struct tx *tx, void *arg, struct err *e)
 	return zone_find(tx, j->key, &j->info, e);
 }
 
-static bool
-may_read(const struct caller *me, enum category c)
+bool
+zones_may_read(const struct caller *me, enum category c)
 {
 	/* A zone that was set aside has a number that is no category. */
 	return !me->limited ||
@@ -55,7 +55,7 @@ check_reader(const struct server *s, const struct caller *me,
 		return 0;
 	if (db_read(s->db, find_job, &j, e) < 0)
 		return -1;
-	return may_read(me, j.info.category)
+	return zones_may_read(me, j.info.category)
 	    ? 0
 	    : err_set(e, ERR_CATEGORY_CLOSED,
 		  "the keys of %s were not released to this sign-in",
@@ -91,7 +91,7 @@ zones_list(
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (!category_known(list[i].category) ||
-		    !may_read(me, list[i].category))
+		    !zones_may_read(me, list[i].category))
 			continue;
 		json_t *z = json_object();
 		jsonio_put_id(z, "zone", &list[i].zone);
@@ -354,28 +354,14 @@ zones_changes(
 	struct answer a = { s, q, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
-	const char *wait = http_query(q, "wait");
-	uint64_t from = 0, wait_s = 0;
+	uint64_t from = 0;
 
 	if (zone_of(q, &key, e) < 0 || check_reader(s, q->user, &key, e) < 0)
 		return -1;
-	if ((since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0) ||
-	    (wait != NULL &&
-		text_parse_u64(wait, 0, LIMIT_POLL_S, &wait_s) < 0))
-		return err_set(
-		    e, ERR_BAD_REQUEST, "since or wait is no number");
+	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
 	r->type = "application/octet-stream";
-	r->wait = http_watch(s->http, &key.zone);
-	int rc = zone_changes(s->db, &key, from, append, &a, e);
-	/* Only an end frame, or no zone yet: nothing to say. */
-	bool nothing = rc == 0 ? r->fd < 0 && r->body.n <= 1 + 8 + DIGEST_BYTES
-			       : e->code == ERR_NOT_FOUND && from == 0;
-	if (nothing && wait_s > 0 && !q->timed_out) {
-		buf_clear(&r->body);
-		r->wait_ms = (int64_t)wait_s * 1000;
-		return HTTP_WAIT;
-	}
-	return rc;
+	return zone_changes(s->db, &key, from, append, &a, e);
 }
 
 /* ---- blobs ---- */

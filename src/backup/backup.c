@@ -116,7 +116,7 @@ nothing_gone(void *ctx, struct err *e)
 	struct gone_check backup = { r, CATEGORY_BACKUP };
 	struct gone_check keychain = { r, CATEGORY_KEYCHAIN };
 
-	return zcopy_pull(r->repo->parts[CATEGORY_KEYCHAIN].zone, 0, e) < 0 ||
+	return zcopy_pull(r->repo->parts[CATEGORY_KEYCHAIN].zone, e) < 0 ||
 		zcopy_gone(r->repo->parts[CATEGORY_BACKUP].zone, r->backup_seq,
 		    gone_one, &backup, e) < 0 ||
 		zcopy_gone(r->repo->parts[CATEGORY_KEYCHAIN].zone,

@@ -87,7 +87,7 @@ still_unused(void *ctx, struct err *e)
 	OWN(prune_census_free)
 	struct prune_census now = { .end_runs = s->first->end_runs };
 
-	if (zcopy_pull(s->r->parts[CATEGORY_BACKUP].zone, 0, e) < 0 ||
+	if (zcopy_pull(s->r->parts[CATEGORY_BACKUP].zone, e) < 0 ||
 	    prune_count(s->r, &now, e) < 0)
 		return -1;
 	if (now.runs > 0)

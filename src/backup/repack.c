@@ -117,7 +117,7 @@ as_looked_at(void *ctx, struct err *e)
 	const struct repack *k = ctx;
 	struct repo *r = k->repo;
 
-	if (zcopy_pull(r->parts[CATEGORY_KEYCHAIN].zone, 0, e) < 0)
+	if (zcopy_pull(r->parts[CATEGORY_KEYCHAIN].zone, e) < 0)
 		return -1;
 	return zcopy_seq(r->parts[CATEGORY_BACKUP].zone) ==
 		    k->seq[CATEGORY_BACKUP] &&

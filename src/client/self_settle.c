@@ -33,7 +33,7 @@ renew_head(struct self *s, struct zcopy *z, struct err *e)
 {
 	uint32_t since = s->circle.epochs[s->circle.key.epoch - 1].seq;
 
-	if (zcopy_pull(z, 0, e) < 0)
+	if (zcopy_pull(z, e) < 0)
 		return -1;
 	struct head h = zcopy_head(z);
 	return h.seq == 0 || h.circle_seq >= since

@@ -172,7 +172,7 @@ self_state(struct self *s, struct err *e)
 {
 	struct err ignored;
 
-	if (zcopy_pull(s->state, 0, e) < 0 || self_load_zones(s, e) < 0)
+	if (zcopy_pull(s->state, e) < 0 || self_load_zones(s, e) < 0)
 		return -1;
 	/* For the others. It can be read from here all the same. */
 	if (s->zones_lost && put_zones(s, &ignored) == 0)

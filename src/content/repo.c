@@ -279,7 +279,7 @@ part_follow(struct repo *r, struct repo_part *p, struct err *e)
 static int
 part_refresh(struct repo *r, struct repo_part *p, struct err *e)
 {
-	return zcopy_pull(p->zone, 0, e) < 0 ? -1 : part_follow(r, p, e);
+	return zcopy_pull(p->zone, e) < 0 ? -1 : part_follow(r, p, e);
 }
 
 #define FOLLOWING(r) \

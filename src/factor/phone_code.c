@@ -167,7 +167,7 @@ phone_sending(
 	struct id ticket = ticket_of(q);
 	enum gateway_state state = GATEWAY_UNKNOWN;
 
-	r->wait = http_watch(s->http, &ticket);
+	http_watch(s->http, r, &ticket);
 	r->wait_ms = GATEWAY_ANSWER_MS;
 	state = gateway_state(s->gateway, &ticket, q->timed_out, &r->body);
 	if (state == GATEWAY_SENT)

@@ -13,7 +13,7 @@
  * Long polls. A handler that has nothing to say yet is called again when
  * something happened:
  *
- *	r->wait = http_watch(server, &key);    before looking
+ *	http_watch(server, r, &key);    before looking; so each of several keys
  *	… look into the database, find nothing …
  *	if (q->timed_out)
  *		return answer "nothing";
@@ -22,20 +22,30 @@
  *
  * and whoever changes things commits first, then calls http_wake with the same
  * key. http_watch takes a generation number of the key. http_wake raises it.
- * The shell parks the request only if the number is still the same, deciding
- * under the lock that http_wake takes. So a change is either committed before
- * the look, and seen, or its http_wake comes after http_watch, and the handler
- * is called again: no wake-up is lost. Keys share numbers by hash, so a
- * handler may run again for nothing; it must not mind.
+ * The shell parks the request only if the numbers of all its keys are still the
+ * same, deciding, and putting it into the queues of all of them, in one hold of
+ * the lock that http_wake takes. So a change is either committed before the
+ * look, and seen, or its http_wake comes after the http_watch of its key. Then
+ * it comes before that hold, and the number differs, or after it, and finds the
+ * request in its queue: the handler is called again, and no wake-up is lost,
+ * with one key or several. Who is woken by one leaves all queues in the same
+ * hold, and is woken once. Keys share numbers by hash, so a handler may run
+ * again for nothing; it must not mind.
+ *
+ * A request that waits has its connection, its body, and 40 bytes for each key:
+ * no thread, and no work until it is woken or its time is up.
  */
 #pragma once
 
 #include "http/address.h"
+#include "wire/limits.h"
 
 #define HTTP_WAIT 1 /* what a handler returns to wait */
 #define HTTP_CAPTURES 4
 #define HTTP_HEADERS 8 /* extra headers of one answer */
 #define HTTP_REQUEST_ID 16 /* hex digits */
+#define HTTP_WATCHES \
+	(LIMIT_WAIT_ZONES + 2) /* keys that one request waits for */
 
 struct http_server;
 
@@ -92,7 +102,8 @@ struct response {
 	/* With -1: JSON object that becomes the error's "detail". */
 	struct buf detail;
 	/* With HTTP_WAIT: for what, and how long since the request came. */
-	struct http_watch wait;
+	struct http_watch *watches; /* by http_watch; owned */
+	size_t n_watches;
 	int64_t wait_ms;
 };
 
@@ -213,8 +224,9 @@ uint16_t http_metrics_port(const struct http_server *s);
 MUST_CHECK int http_hold(
     const struct request *q, uint64_t bytes, struct err *e);
 
-/* See "Long polls" above. threads: any. */
-struct http_watch http_watch(struct http_server *s, const struct id *key);
+/* See "Long polls" above; of one answer up to HTTP_WATCHES. threads: any. */
+void http_watch(
+    struct http_server *s, struct response *r, const struct id *key);
 void http_wake(struct http_server *s, const struct id *key);
 
 /*

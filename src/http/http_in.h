@@ -92,14 +92,22 @@ struct http_call {
 	struct err why; /* when failed */
 	int64_t started_ns;
 	/* While parked; under wait_mu. */
-	struct http_call *next, *prev;
-	struct id key;
+	struct http_call *next, *prev; /* of all that wait */
+	struct waiter *waiters; /* one for each key; owned */
+	size_t n_waiters;
 	int64_t deadline_ns;
+};
+
+/* One key that a parked call waits for. */
+struct waiter {
+	struct waiter *next, *prev; /* in the key's slot */
+	struct http_call *call;
+	struct id key;
 };
 
 struct slot {
 	uint64_t generation;
-	struct http_call *waiting;
+	struct waiter *waiting;
 };
 
 struct port {
@@ -142,6 +150,7 @@ struct http_server {
 	pthread_mutex_t wait_mu;
 	pthread_cond_t wait_changed;
 	struct slot slots[SLOTS];
+	struct http_call *parked;
 	uint64_t waiting;
 	bool timer_stop;
 

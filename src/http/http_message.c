@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,6 +43,7 @@ response_free(struct response *r)
 	fd_close(&r->fd);
 	buf_free(&r->body);
 	buf_free(&r->detail);
+	free(r->watches);
 	response_init(r);
 }
 

@@ -4,6 +4,9 @@
 
 #include "base/now.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
 /* Deadlines are looked at no more often than this. */
 #define TICK_NS 50000000
 
@@ -14,26 +17,58 @@ slot_of(struct http_server *s, const struct id *key)
 	return &s->slots[be32(key->b) % SLOTS];
 }
 
-struct http_watch
-http_watch(struct http_server *s, const struct id *key)
+void
+http_watch(struct http_server *s, struct response *r, const struct id *key)
 {
-	struct http_watch w = { .key = *key };
-
+	assert(r->n_watches < HTTP_WATCHES);
+	r->watches =
+	    mem_resize(r->watches, r->n_watches + 1, sizeof *r->watches);
+	struct http_watch *w = &r->watches[r->n_watches++];
+	w->key = *key;
 	pthread_mutex_lock(&s->wait_mu);
-	w.seen = slot_of(s, key)->generation;
+	w->seen = slot_of(s, key)->generation;
 	pthread_mutex_unlock(&s->wait_mu);
-	return w;
 }
 
 /* Under wait_mu. */
 static void
-unpark(struct http_server *s, struct slot *slot, struct http_call *c,
-    bool timed_out)
+enqueue(struct http_server *s, struct http_call *c, struct waiter *w)
 {
+	struct slot *slot = slot_of(s, &w->key);
+
+	w->call = c;
+	w->prev = NULL;
+	w->next = slot->waiting;
+	if (w->next != NULL)
+		w->next->prev = w;
+	slot->waiting = w;
+}
+
+/* Under wait_mu. */
+static void
+dequeue(struct http_server *s, struct waiter *w)
+{
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		slot_of(s, &w->key)->waiting = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+}
+
+/* Under wait_mu. */
+static void
+unpark(struct http_server *s, struct http_call *c, bool timed_out)
+{
+	for (size_t i = 0; i < c->n_waiters; i++)
+		dequeue(s, &c->waiters[i]);
+	free(c->waiters);
+	c->waiters = NULL;
+	c->n_waiters = 0;
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
-		slot->waiting = c->next;
+		s->parked = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	c->next = c->prev = NULL;
@@ -50,12 +85,47 @@ http_wake(struct http_server *s, const struct id *key)
 
 	pthread_mutex_lock(&s->wait_mu);
 	slot->generation++;
-	for (struct http_call *c = slot->waiting, *next; c != NULL; c = next) {
-		next = c->next;
-		if (id_equal(&c->key, key))
-			unpark(s, slot, c, false);
+	for (struct waiter *w = slot->waiting, *next; w != NULL; w = next) {
+		struct http_call *c = w->call;
+		next = w->next;
+		if (!id_equal(&w->key, key))
+			continue;
+		/* Its other keys may stand in this slot, too. */
+		while (next != NULL && next->call == c)
+			next = next->next;
+		unpark(s, c, false);
 	}
 	pthread_mutex_unlock(&s->wait_mu);
+}
+
+/* Under wait_mu: nothing that it waits for has happened since it looked. */
+static bool
+unchanged(struct http_server *s, const struct response *r)
+{
+	for (size_t i = 0; i < r->n_watches; i++)
+		if (slot_of(s, &r->watches[i].key)->generation !=
+		    r->watches[i].seen)
+			return false;
+	return true;
+}
+
+/* Under wait_mu. */
+static void
+park(struct http_server *s, struct http_call *c, const struct response *r)
+{
+	c->waiters = mem_array(r->n_watches, sizeof *c->waiters);
+	c->n_waiters = r->n_watches;
+	for (size_t i = 0; i < c->n_waiters; i++) {
+		c->waiters[i].key = r->watches[i].key;
+		enqueue(s, c, &c->waiters[i]);
+	}
+	c->next = s->parked;
+	if (c->next != NULL)
+		c->next->prev = c;
+	s->parked = c;
+	s->waiting++;
+	MHD_suspend_connection(c->mhd);
+	pthread_cond_signal(&s->wait_changed);
 }
 
 /* Whether the call now waits; if not, it must run again at once. */
@@ -63,23 +133,15 @@ bool
 http_park(struct http_call *c, const struct response *r)
 {
 	struct http_server *s = c->server;
-	struct slot *slot = slot_of(s, &r->wait.key);
 	int64_t deadline = c->started_ns + r->wait_ms * 1000000;
 	bool parked = false;
 
 	pthread_mutex_lock(&s->wait_mu);
 	c->waited = true;
 	c->q.timed_out = atomic_load(&s->stopping) || now_mono_ns() >= deadline;
-	if (!c->q.timed_out && slot->generation == r->wait.seen) {
-		c->key = r->wait.key;
+	if (!c->q.timed_out && unchanged(s, r)) {
 		c->deadline_ns = deadline;
-		c->next = slot->waiting;
-		if (c->next != NULL)
-			c->next->prev = c;
-		slot->waiting = c;
-		s->waiting++;
-		MHD_suspend_connection(c->mhd);
-		pthread_cond_signal(&s->wait_changed);
+		park(s, c, r);
 		parked = true;
 	}
 	pthread_mutex_unlock(&s->wait_mu);
@@ -92,17 +154,13 @@ http_resume_due(struct http_server *s, int64_t now, bool all)
 {
 	int64_t next_ns = now + 1000000000;
 
-	if (s->waiting == 0)
-		return next_ns;
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct http_call *c = s->slots[i].waiting, *next;
-		     c != NULL; c = next) {
-			next = c->next;
-			if (all || c->deadline_ns <= now)
-				unpark(s, &s->slots[i], c, true);
-			else if (c->deadline_ns < next_ns)
-				next_ns = c->deadline_ns;
-		}
+	for (struct http_call *c = s->parked, *next; c != NULL; c = next) {
+		next = c->next;
+		if (all || c->deadline_ns <= now)
+			unpark(s, c, true);
+		else if (c->deadline_ns < next_ns)
+			next_ns = c->deadline_ns;
+	}
 	return next_ns < now + TICK_NS ? now + TICK_NS : next_ns;
 }
 

@@ -243,7 +243,7 @@ check_heads(struct self *s, struct err *e)
 				&z, e) < 0)
 				return -1;
 			zcopy_expect(z, x->seq, &x->hash);
-			if (zcopy_pull(z, 0, e) < 0)
+			if (zcopy_pull(z, e) < 0)
 				return -1;
 		}
 	}

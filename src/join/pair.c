@@ -59,7 +59,8 @@ pair_requests(struct self *s, uint64_t since_ms, unsigned wait_s,
 	*out = (struct pair_requests){ NULL, 0 };
 	(void)snprintf(path, sizeof path, "/v1/joins?wait=%u&since=%llu",
 	    wait_s, (unsigned long long)since_ms);
-	if (control_wait(s->remote, path, wait_s, &answer, e) < 0)
+	const struct control_wait wait = { .path = path, .wait_s = wait_s };
+	if (control_wait(s->remote, &wait, &answer, e) < 0)
 		return -1;
 	const json_t *joins = json_object_get(answer, "joins");
 	out->list = mem_array(json_array_size(joins), sizeof *out->list);
@@ -188,7 +189,7 @@ put_heads(struct self *s, struct buf *out, struct err *e)
 			&(struct zcopy_of){
 			    s->local, s->depot, &zone, (enum category)c },
 			&z, e) < 0 ||
-		    zcopy_pull(z, 0, e) < 0)
+		    zcopy_pull(z, e) < 0)
 			return -1;
 		struct head h = zcopy_head(z);
 		struct digest hash = { { 0 } };

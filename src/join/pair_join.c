@@ -196,7 +196,7 @@ check_heads(struct self *s, struct scan *p, struct err *e)
 			&z, e) < 0)
 			return -1;
 		zcopy_expect(z, seq, &hash);
-		if (zcopy_pull(z, 0, e) < 0)
+		if (zcopy_pull(z, e) < 0)
 			return -1;
 	}
 	return scan_done(p) ? 0 : relay_malformed(e);

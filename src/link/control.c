@@ -72,13 +72,14 @@ control_act_bare(struct remote *r, const char *method, const char *path,
 }
 
 int
-control_wait(struct remote *r, const char *path, unsigned wait_s, json_t **out,
-    struct err *e)
+control_wait(
+    struct remote *r, const struct control_wait *w, json_t **out, struct err *e)
 {
-	struct remote_call c = { .method = "GET",
-		.path = path,
-		.timeout_s = wait_s + 30,
-		.waits = wait_s > 0 };
+	struct remote_call c = { .method = w->in != NULL ? "POST" : "GET",
+		.path = w->path,
+		.timeout_s = w->wait_s + 30,
+		.waits = w->wait_s > 0,
+		.ends = w->ends };
 
-	return call(r, &c, out, e);
+	return json_call(r, &c, w->in, out, e);
 }

@@ -26,6 +26,13 @@ MUST_CHECK int control_act(struct remote *r, const char *method,
 MUST_CHECK int control_act_bare(struct remote *r, const char *method,
     const char *path, const json_t *in, json_t **out, struct err *e);
 
-/* As control_call, waiting up to wait_s for the answer. */
-MUST_CHECK int control_wait(struct remote *r, const char *path, unsigned wait_s,
+/* As control_call, waiting for the answer, until it is ended from here: then
+ * code-expired. What is asked changes nothing. */
+struct control_wait {
+	const char *path;
+	const json_t *in; /* NULL: GET, and else POST */
+	unsigned wait_s; /* up to; 0: it does not wait */
+	const atomic_bool *ends; /* see struct remote_call; or NULL */
+};
+MUST_CHECK int control_wait(struct remote *r, const struct control_wait *w,
     json_t **out, struct err *e);

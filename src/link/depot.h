@@ -2,7 +2,9 @@
 /* depot.h: where zones and blobs are kept: a server, or a folder. */
 /*
  * Everything above works on a depot and does not know which of the two it is.
- * Blob calls may come from several threads at once; the others from one.
+ * Blob calls may come from several threads at once; the others from one, or one
+ * after the other, as those of zcopy do. Waiting is none of them: that is
+ * client/self_wait.h, beside all of them.
  */
 #pragma once
 
@@ -28,10 +30,10 @@ struct depot_ops {
 	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
 	int (*commit)(struct depot *d, const struct id *zone, enum category c,
 	    struct bytes commit, struct err *e);
-	/* The frames after `since`; waits up to wait_s when there are none.
-	 * errors: not-found when there is no such zone, resync. */
+	/* The frames after `since`. errors: not-found when there is no such
+	 * zone, resync. */
 	int (*changes)(struct depot *d, const struct id *zone, uint64_t since,
-	    unsigned wait_s, const struct depot_sink *sink, struct err *e);
+	    const struct depot_sink *sink, struct err *e);
 	int (*blob_put)(struct depot *d, const struct id *zone,
 	    const struct id *id, struct bytes body, struct err *e);
 	/* Append a part of a blob. */

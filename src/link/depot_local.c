@@ -106,12 +106,11 @@ commit(struct depot *d, const struct id *zone, enum category c,
 }
 
 static int
-changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
+changes(struct depot *d, const struct id *zone, uint64_t since,
     const struct depot_sink *sink, struct err *e)
 {
 	struct zone_key key = key_of(d, zone);
 
-	(void)wait_s; /* nobody else wakes us: the answer is the present */
 	sink->begin(sink->ctx);
 	return zone_changes(depot_local_of(d)->db, &key, since, sink->take,
 		   sink->ctx, e) < 0

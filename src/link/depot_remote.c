@@ -38,18 +38,17 @@ commit(struct depot *d, const struct id *zone, enum category c,
 }
 
 static int
-changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
+changes(struct depot *d, const struct id *zone, uint64_t since,
     const struct depot_sink *sink, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf out = { 0 };
 
-	buf_printf(&path, "/v1/zones/%s/changes?since=%llu&wait=%u",
-	    id_text(zone).s, (unsigned long long)since, wait_s);
-	struct remote_call call = { .method = "GET",
-		.path = buf_text(&path),
-		.sink = sink,
-		.timeout_s = wait_s + 60 };
+	buf_printf(&path, "/v1/zones/%s/changes?since=%llu", id_text(zone).s,
+	    (unsigned long long)since);
+	struct remote_call call = {
+		.method = "GET", .path = buf_text(&path), .sink = sink
+	};
 	return remote_call(remote_of(d), &call, &out, e);
 }
 

@@ -297,12 +297,14 @@ static int
 on_progress(
     void *arg, curl_off_t dl, curl_off_t dn, curl_off_t ul, curl_off_t un)
 {
-	(void)arg;
+	const struct remote_call *c = arg;
+
 	(void)dl;
 	(void)dn;
 	(void)ul;
 	(void)un;
-	return stop_asked() ? 1 : 0;
+	return stop_asked() || (c->ends != NULL && atomic_load(c->ends)) ? 1
+									 : 0;
 }
 
 static int
@@ -394,6 +396,7 @@ set_options(CURL *h, struct remote *r, const struct remote_call *c,
 	if (c->waits) {
 		curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 		curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
 	}
 	remote_set_pin(h, r);
 	if (c->body.n > 0 || strcmp(c->method, "GET") != 0) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* remote.h: HTTP calls to one server, over libcurl. */
 /*
- * One remote serves many threads: each call takes a connection from a pool.
+ * One remote serves many threads: each call takes a connection from a pool, and
+ * one that waits holds up no other. Only calls that are `shown` come from one
+ * thread, as does what sets a remote up.
  * Errors that the server names come back with its code; a server that cannot
  * be reached is server-unreachable, another key than the pinned one is
  * certificate-changed.
@@ -9,6 +11,8 @@
 #pragma once
 
 #include "wire/digest.h"
+
+#include <stdatomic.h>
 
 struct remote;
 struct depot_sink;
@@ -89,7 +93,10 @@ struct remote_call {
 	/* Takes the body of an answer that is no error, in pieces and without
 	 * a limit; what it refuses ends the call with its error. */
 	const struct depot_sink *sink;
-	bool waits; /* a long poll: ends as code-expired when asked to stop */
+	/* A long poll: within a second of a signal (base/stop.h), or of *ends,
+	 * when not NULL, it ends as code-expired. */
+	bool waits;
+	const atomic_bool *ends;
 };
 
 /*

@@ -57,13 +57,12 @@ uint64_t zcopy_seq(struct zcopy *z);
 struct head zcopy_head(struct zcopy *z);
 
 /*
- * Fetch and verify what is new.
+ * Fetch and verify what is new. Who waits for it: client/self_wait.h.
  *
- * wait_s  0: answer at once; else wait that long for a change.
  * errors  history-rolled-back, history-forked, record-corrupt,
  *         record-misplaced, record-replayed, not-a-member, …
  */
-MUST_CHECK int zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e);
+MUST_CHECK int zcopy_pull(struct zcopy *z, struct err *e);
 
 /*
  * The newest key for what belongs to the zone (packs), or one of an epoch.

@@ -151,7 +151,7 @@ got_through(struct zcopy *z, const struct draft *d)
 	struct err ignored;
 
 	head_hash(&d->next.head, &want);
-	return zcopy_pull_locked(z, 0, &ignored) == 0 &&
+	return zcopy_pull_locked(z, &ignored) == 0 &&
 	    digest_equal(&z->hash, &want);
 }
 
@@ -237,7 +237,7 @@ zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 			&lost, e) == 0)
 			return 0;
 		if (!lost || e->code != ERR_CONFLICT ||
-		    zcopy_pull_locked(z, 0, e) < 0)
+		    zcopy_pull_locked(z, e) < 0)
 			return -1;
 	}
 	return err_set(e, ERR_CONFLICT,

@@ -136,7 +136,7 @@ survey(struct zcopy *z, struct survey *s, struct err *e)
 	*t = (struct zcopy_take){
 		.z = &s->server, .all = true, .on_head = survey_head, .ctx = s
 	};
-	if (zcopy_take_fetch(t, 0, 0, e) == 0) {
+	if (zcopy_take_fetch(t, 0, e) == 0) {
 		if (zcopy_take_check(t, &s->server.at, e) < 0)
 			return -1;
 	} else if (e->code != ERR_NOT_FOUND) {
@@ -445,7 +445,7 @@ zcopy_heal(struct zcopy *z, zcopy_drop_fn drop, void *ctx,
 			return -1;
 		tell(z, &s, out);
 		if (s.whole)
-			return zcopy_pull_locked(z, 0, e);
+			return zcopy_pull_locked(z, e);
 		if (s.n_newer > 1)
 			qsort(s.newer, s.n_newer, sizeof *s.newer, by_record);
 		if ((s.healed && s.n_newer == 0) || bring_back(&h, &s, e) == 0)

@@ -116,7 +116,7 @@ struct zcopy_take {
 void zcopy_take_free(struct zcopy_take *t);
 /* From the depot. errors: those of its `changes`, and of what does not hold. */
 MUST_CHECK int zcopy_take_fetch(
-    struct zcopy_take *t, uint64_t since, unsigned wait_s, struct err *e);
+    struct zcopy_take *t, uint64_t since, struct err *e);
 /* All of it came: do its end and the live sum hold? *next: what it leads to. */
 MUST_CHECK int zcopy_take_check(
     struct zcopy_take *t, struct local_zone *next, struct err *e);
@@ -134,8 +134,7 @@ void zcopy_sign_head(const struct zcopy *z, const struct change *list, size_t n,
 /* The copy will be replaced as a whole: zcopy_base gives another id. */
 MUST_CHECK int zcopy_new_base(struct zcopy *z, struct err *e);
 /* z is locked. */
-MUST_CHECK int zcopy_pull_locked(
-    struct zcopy *z, unsigned wait_s, struct err *e);
+MUST_CHECK int zcopy_pull_locked(struct zcopy *z, struct err *e);
 /*
  * Take over a history that does not continue ours but heals it: a member that
  * stood where we stand has put back what the server had lost.

@@ -4,16 +4,16 @@
 
 /* *none: the server has no such zone, and nobody has seen it. */
 static int
-fetch(struct zcopy_take *t, unsigned wait_s, bool *none, struct err *e)
+fetch(struct zcopy_take *t, bool *none, struct err *e)
 {
 	uint64_t seq = t->z->at.head.seq;
 
 	*none = false;
-	if (zcopy_take_fetch(t, seq, wait_s, e) == 0)
+	if (zcopy_take_fetch(t, seq, e) == 0)
 		return 0;
 	if (e->code == ERR_RESYNC) {
 		t->all = true;
-		if (zcopy_take_fetch(t, 0, 0, e) == 0)
+		if (zcopy_take_fetch(t, 0, e) == 0)
 			return 0;
 		seq = 0;
 	}
@@ -27,13 +27,13 @@ fetch(struct zcopy_take *t, unsigned wait_s, bool *none, struct err *e)
 }
 
 static int
-pull_once(struct zcopy *z, unsigned wait_s, struct err *e)
+pull_once(struct zcopy *z, struct err *e)
 {
 	OWN(zcopy_take_free) struct zcopy_take t = { .z = z, .held = true };
 	struct local_zone next;
 	bool none;
 
-	if (fetch(&t, wait_s, &none, e) < 0)
+	if (fetch(&t, &none, e) < 0)
 		return -1;
 	if (none)
 		return 0;
@@ -62,12 +62,12 @@ healed(struct zcopy *z, const struct err *e)
 }
 
 int
-zcopy_pull_locked(struct zcopy *z, unsigned wait_s, struct err *e)
+zcopy_pull_locked(struct zcopy *z, struct err *e)
 {
 	for (int i = 0;; i++) {
 		if (zcopy_reload(z, e) < 0)
 			return -1;
-		if (pull_once(z, wait_s, e) == 0)
+		if (pull_once(z, e) == 0)
 			return 0;
 		/* News held against records that are newer prove no lie. */
 		if (zcopy_moved(z) && i < ZCOPY_TRIES)
@@ -81,10 +81,10 @@ zcopy_pull_locked(struct zcopy *z, unsigned wait_s, struct err *e)
 }
 
 int
-zcopy_pull(struct zcopy *z, unsigned wait_s, struct err *e)
+zcopy_pull(struct zcopy *z, struct err *e)
 {
 	LOCKED(z);
-	return zcopy_pull_locked(z, wait_s, e);
+	return zcopy_pull_locked(z, e);
 }
 
 void

@@ -284,14 +284,13 @@ begin(void *ctx)
 }
 
 int
-zcopy_take_fetch(
-    struct zcopy_take *t, uint64_t since, unsigned wait_s, struct err *e)
+zcopy_take_fetch(struct zcopy_take *t, uint64_t since, struct err *e)
 {
 	struct depot *d = t->z->depot;
 	const struct depot_sink sink = { begin, take_piece, t };
 
 	begin(t);
-	return d->ops->changes(d, &t->z->zone, since, wait_s, &sink, e);
+	return d->ops->changes(d, &t->z->zone, since, &sink, e);
 }
 
 /* ---- the end ---- */

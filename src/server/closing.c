@@ -209,6 +209,7 @@ end_one(struct server *s, struct ending *x, struct err *e)
 		return -1;
 	if (x->kept)
 		return 0;
+	http_wake(s->http, &x->uid);
 	if (end_escrow(s, x, e) < 0 ||
 	    zone_forget(&s->store, &x->uid, x->now_ms, e) < 0 ||
 	    db_write(s->db, end_rows, x, e) < 0)

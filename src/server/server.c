@@ -57,6 +57,8 @@ server_wake(const struct call *c)
 		escrowlink_wake(c->s->escrow);
 	if (!id_zero(&c->wake))
 		http_wake(c->s->http, &c->wake);
+	if (!id_zero(&c->longer))
+		http_wake(c->s->http, &c->longer);
 }
 
 int

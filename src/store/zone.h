@@ -78,6 +78,9 @@ MUST_CHECK int zone_commit_now(
 /* errors  not-found. */
 MUST_CHECK int zone_find(struct tx *tx, const struct zone_key *key,
     struct zone_info *out, struct err *e);
+/* The same, but that there is none is no failure: *found says it. */
+MUST_CHECK int zone_look_up(struct tx *tx, const struct zone_key *key,
+    struct zone_info *out, bool *found, struct err *e);
 /* The current head's HEAD_BYTES. errors: not-found. */
 MUST_CHECK int zone_head(
     struct db *db, const struct zone_key *key, struct buf *out, struct err *e);

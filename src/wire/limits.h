@@ -23,6 +23,8 @@
 #define LIMIT_EXISTS_IDS 4096
 /* Longest wait of a long poll, seconds: below the usual proxy's 60. */
 #define LIMIT_POLL_S 55
+/* Zones that one wait is for: a device's own, and those shared with it. */
+#define LIMIT_WAIT_ZONES 64
 /* Active devices in one circle: each removal seals to all of them. */
 #define LIMIT_MEMBERS 32
 /* Entries in one circle: bounds what a client reads before it verified. */

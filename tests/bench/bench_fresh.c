@@ -46,7 +46,7 @@ struct frames {
 };
 
 static int
-changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
+changes(struct depot *d, const struct id *zone, uint64_t since,
     const struct depot_sink *sink, struct err *e)
 {
 	static uint8_t piece[PIECE];
@@ -56,7 +56,6 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 
 	(void)zone;
 	(void)since;
-	(void)wait_s;
 	sink->begin(sink->ctx);
 	while ((n = read(fd, piece, sizeof piece)) > 0)
 		if (sink->take(sink->ctx, bytes_of(piece, (size_t)n), e) < 0)
@@ -182,7 +181,7 @@ pull(const char *dir, struct depot_local_repo *r, const char *frames)
 		     local, &depot.base, &r->backup, CATEGORY_BACKUP },
 		 &z, &e),
 	    &e);
-	must(zcopy_pull(z, 0, &e), &e);
+	must(zcopy_pull(z, &e), &e);
 	double s = (double)(now_mono_ns() - start) / 1e9;
 	cpu = cpu_s() - cpu;
 	atomic_store(&over, true);

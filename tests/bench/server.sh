@@ -96,7 +96,7 @@ row '200 handshakes that stop after a byte, of one core' \
 
 before=$(mib VmRSS)
 echo 5 >"/proc/$SERVER/clear_refs" # the peak counts from here
-load polls "$POLLS" "/v1/zones/${zone% *}/changes?since=${zone#* }&wait=55" \
+load polls "$POLLS" "{\"zones\":[{\"zone\":\"${zone% *}\",\"seq\":${zone#* }}],\"wait\":55}" \
 	"$token"
 waiting=$(mib VmRSS)
 run at ana backup "$T/files" # wakes them all

@@ -10,7 +10,7 @@ static struct bytes answer;
 
 /* Its first byte says in how long pieces it comes. */
 static int
-changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
+changes(struct depot *d, const struct id *zone, uint64_t since,
     const struct depot_sink *sink, struct err *e)
 {
 	struct bytes x = answer;
@@ -19,7 +19,6 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 	(void)d;
 	(void)zone;
 	(void)since;
-	(void)wait_s;
 	sink->begin(sink->ctx);
 	while (x.n > 0) {
 		size_t n = x.n < piece ? x.n : piece;
@@ -64,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	frames(bytes_of(data, size));
 	answer = bytes_of(data, size);
-	if (zcopy_take_fetch(&t, 0, 0, &e) == 0 &&
+	if (zcopy_take_fetch(&t, 0, &e) == 0 &&
 	    zcopy_take_check(&t, &next, &e) == 0 && t.n_heads > 0)
 		abort(); /* heads of nobody: no chain of them may hold */
 	return 0;

@@ -2,7 +2,7 @@
 /* load.c: many clients of a server at once, for tests/bench/server.sh. */
 /*
  *     load half PORT N              N connections, one byte of TLS on each
- *     load polls PORT N PATH TOKEN  N connections that ask for PATH and wait
+ *     load polls PORT N ASK TOKEN   N connections that POST it to /v1/wait
  *     load starts PORT N            N sign-ins that begin, of random names
  *
  * Prints "ready" once all stand; polls reads the answers at a line on standard
@@ -117,15 +117,16 @@ half(long n)
 }
 
 static void
-polls(long n, const char *path, const char *token)
+polls(long n, const char *wait, const char *token)
 {
 	SSL **all = mem_array((size_t)n, sizeof(SSL *));
 	char ask[512];
 	long ok = 0;
 
 	(void)snprintf(ask, sizeof ask,
-	    "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
-	    path, token);
+	    "POST /v1/wait HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s"
+	    "\r\nContent-Length: %zu\r\n\r\n%s",
+	    token, strlen(wait), wait);
 	for (long i = 0; i < n; i++) {
 		all[i] = dial_tls();
 		say(all[i], ask);

@@ -347,7 +347,7 @@ vandalise(struct self *s, enum category k, struct change *c,
 	if (zcopy_open(&s->writer,
 		&(struct zcopy_of){ s->local, s->depot, &s->zones[k], k }, &z,
 		e) < 0 ||
-	    zcopy_pull(z, 0, e) < 0)
+	    zcopy_pull(z, e) < 0)
 		return -1;
 	if (heals)
 		randombytes_buf(mark.b, sizeof mark.b);
@@ -450,7 +450,7 @@ garbage(struct self *s, const char *word, struct err *e)
 	if (zcopy_open(&s->writer,
 		&(struct zcopy_of){ s->local, s->depot, &s->zones[k], k }, &z,
 		e) < 0 ||
-	    zcopy_pull(z, 0, e) < 0 || zcopy_each(z, 0, note_id, &g, e) < 0)
+	    zcopy_pull(z, e) < 0 || zcopy_each(z, 0, note_id, &g, e) < 0)
 		return -1;
 	for (size_t i = 0; i < g.n; i++) {
 		edits[i].id = g.ids[i];

@@ -3,9 +3,14 @@
 /*
  *     zones HOME commit CATEGORY TEXT   a record with that text; prints its seq
  *     zones HOME blob CATEGORY          a blob of a few bytes
+ *     zones HOME wait SECONDS CATEGORY… prints "ready", and what is news then
+ *     zones HOME beside N CATEGORY      N records while another thread waits for
+ *                                       nothing, which is ended then
  */
+#include "base/stop.h"
+#include "base/text.h"
+#include "client/self_wait.h"
 #include "client/self_zones.h"
-#include "client/self.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +37,7 @@ open_zone(struct self *s, const char *name, struct zcopy **out, struct err *e)
 		    &(struct zcopy_of){ s->local, s->depot, &zone, c }, out,
 		    e) < 0
 	    ? -1
-	    : zcopy_pull(*out, 0, e);
+	    : zcopy_pull(*out, e);
 }
 
 static int
@@ -62,11 +67,108 @@ blob(struct self *s, char **words, struct err *e)
 		  s->depot, zcopy_zone(z), &id, bytes_str("a few bytes"), e);
 }
 
+/* ---- waiting ---- */
+
+static void
+print_news(const struct self_wait *w, char **names)
+{
+	bool any = w->circle || w->asked;
+
+	for (size_t i = 0; i < w->n; i++) {
+		any |= w->zones[i].news;
+		if (w->zones[i].news)
+			(void)printf("%s ", names[i]);
+	}
+	(void)printf("%s%s%s\n", w->circle ? "circle " : "",
+	    w->asked ? "joins " : "", any ? "" : "nothing");
+	(void)fflush(stdout);
+}
+
+static int
+look_at(
+    struct self *s, const char *name, struct self_wait_zone *out, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+
+	if (open_zone(s, name, &z, e) < 0)
+		return -1;
+	*out = (struct self_wait_zone){ *zcopy_zone(z), zcopy_seq(z), false };
+	return 0;
+}
+
+static int
+wait(struct self *s, char **words, struct err *e)
+{
+	struct self_wait_zone zones[CATEGORY_END];
+	struct self_wait w = { .zones = zones, .joins = true };
+	uint64_t seconds;
+
+	if (text_parse_u64(words[0], 0, LIMIT_POLL_S, &seconds) < 0)
+		return err_set(e, ERR_USAGE, "SECONDS is no number");
+	w.wait_s = (unsigned)seconds;
+	for (; words[1 + w.n] != NULL && w.n < CATEGORY_END; w.n++)
+		if (look_at(s, words[1 + w.n], &zones[w.n], e) < 0)
+			return -1;
+	(void)puts("ready");
+	(void)fflush(stdout);
+	stop_guard();
+	int rc = self_wait(s, &w, e);
+	stop_unguard();
+	if (rc == 0)
+		print_news(&w, words + 1);
+	stop_end();
+	return rc;
+}
+
+struct waiter {
+	struct self *self;
+	struct self_wait w;
+	int rc;
+	struct err e;
+};
+
+static void *
+wait_main(void *arg)
+{
+	struct waiter *t = arg;
+
+	t->rc = self_wait(t->self, &t->w, &t->e);
+	return NULL;
+}
+
+static int
+beside(struct self *s, char **words, struct err *e)
+{
+	atomic_bool ends = false;
+	struct waiter t = { .self = s, .w = { .wait_s = 50, .ends = &ends } };
+	char *text[] = { words[1], words[0], NULL };
+	pthread_t thread;
+	uint64_t n;
+	int rc = 0;
+
+	if (text_parse_u64(words[0], 1, 1000, &n) < 0)
+		return err_set(e, ERR_USAGE, "N is no number");
+	if (pthread_create(&thread, NULL, wait_main, &t) != 0)
+		return err_set(e, ERR_INTERNAL, "no thread");
+	for (uint64_t i = 0; i < n && rc == 0; i++)
+		rc = commit(s, text, e);
+	atomic_store(&ends, true);
+	(void)pthread_join(thread, NULL);
+	if (rc == 0 && t.rc < 0) {
+		*e = t.e;
+		return -1;
+	}
+	if (rc == 0)
+		print_news(&t.w, words);
+	return rc;
+}
+
 static const struct verb {
 	const char *name;
 	int words;
 	int (*run)(struct self *s, char **words, struct err *e);
-} verbs[] = { { "commit", 2, commit }, { "blob", 1, blob } };
+} verbs[] = { { "commit", 2, commit }, { "blob", 1, blob }, { "wait", 1, wait },
+	{ "beside", 2, beside } };
 
 static int
 run(char **argv, int argc, struct err *e)
@@ -88,6 +190,7 @@ main(int argc, char **argv)
 {
 	struct err e = { 0 };
 
+	stop_watch();
 	if (run(argv, argc, &e) == 0)
 		return 0;
 	(void)fprintf(stderr, "zones: %s\n(%s)\n", e.msg, err_name(e.code));

@@ -38,6 +38,7 @@ struct world {
 	struct http_server *server;
 	_Atomic uint64_t value; /* what long polls wait for */
 	struct id key;
+	_Atomic uint64_t several[HTTP_WATCHES];
 	atomic_uint begun, ended, aborted, authorized, released, waits;
 	atomic_uint data_calls;
 	_Atomic uint64_t received;
@@ -86,7 +87,7 @@ get_wait(void *app, const struct request *q, struct response *r, struct err *e)
 	const char *ms = http_query(q, "ms");
 
 	(void)e;
-	r->wait = http_watch(w->server, &w->key);
+	http_watch(w->server, r, &w->key);
 	uint64_t now = atomic_load(&w->value);
 	if (now == strtoull(q->capture[0], NULL, 10) && !q->timed_out) {
 		atomic_fetch_add(&w->waits, 1);
@@ -111,6 +112,54 @@ post_set(void *app, const struct request *q, struct response *r, struct err *e)
 	return 0;
 }
 
+/* Three share each generation number. */
+static struct id
+key_nr(size_t i)
+{
+	struct id id = { { 0, 0, 0, (uint8_t)(i / 3), (uint8_t)i } };
+
+	return id;
+}
+
+/* Waits for as many keys as may be, for their sum to be another. */
+static int
+get_several(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct world *w = app;
+	uint64_t now = 0;
+
+	(void)e;
+	for (size_t i = 0; i < HTTP_WATCHES; i++) {
+		struct id key = key_nr(i);
+		http_watch(w->server, r, &key);
+	}
+	for (size_t i = 0; i < HTTP_WATCHES; i++)
+		now += atomic_load(&w->several[i]);
+	if (now == strtoull(q->capture[0], NULL, 10) && !q->timed_out) {
+		atomic_fetch_add(&w->waits, 1);
+		r->wait_ms = 20000;
+		return HTTP_WAIT;
+	}
+	buf_printf(&r->body, "%llu%s", (unsigned long long)now,
+	    q->timed_out ? " timeout" : "");
+	return 0;
+}
+
+static int
+post_one(void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct world *w = app;
+	size_t i = strtoul(q->capture[0], NULL, 10) % HTTP_WATCHES;
+	struct id key = key_nr(i);
+
+	(void)e;
+	atomic_fetch_add(&w->several[i], 1);
+	http_wake(w->server, &key);
+	r->status = 204;
+	return 0;
+}
+
 /* Between the look and the wait, something changes. */
 static int
 get_race(void *app, const struct request *q, struct response *r, struct err *e)
@@ -118,7 +167,7 @@ get_race(void *app, const struct request *q, struct response *r, struct err *e)
 	struct world *w = app;
 
 	(void)e;
-	r->wait = http_watch(w->server, &w->key);
+	http_watch(w->server, r, &w->key);
 	if (atomic_load(&w->value) == 0) {
 		atomic_fetch_add(&w->value, 1);
 		http_wake(w->server, &w->key);
@@ -265,6 +314,8 @@ static const struct http_route routes[] = {
 	{ "PUT", "/v1/guarded", 1, BLOB_MAX, post_body, NULL, NULL },
 	{ "PUT", "/v1/blob/{}", 0, BLOB_MAX, NULL, &blob_sink, NULL },
 	{ "GET", "/v1/wait/{}", 0, 0, get_wait, NULL, NULL },
+	{ "GET", "/v1/several/{}", 0, 0, get_several, NULL, NULL },
+	{ "POST", "/v1/one/{}", 0, 0, post_one, NULL, NULL },
 	{ "GET", "/v1/race", 0, 0, get_race, NULL, NULL },
 	{ "POST", "/v1/set", 0, 0, post_set, NULL, NULL },
 	{ "GET", "/v1/fail", 0, 0, get_fail, NULL, NULL },
@@ -858,6 +909,43 @@ wakes_all_who_wait(void **state)
 	}
 }
 
+static void
+set_one(const struct world *w, size_t i)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/v1/one/%zu", i);
+	struct ask a = { .method = "POST", .path = path };
+	OWN(reply_free) struct reply r = ask(w, &a);
+	assert_int_equal(r.status, 204);
+}
+
+static void
+wakes_by_each_of_its_keys(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < HTTP_WATCHES; i++) {
+		struct poller p[2] = { 0 };
+		char path[64], next[64];
+		(void)snprintf(path, sizeof path, "/v1/several/%zu", i);
+		(void)snprintf(next, sizeof next, "%zu", i + 1);
+		atomic_store(&w->waits, 0);
+		for (size_t k = 0; k < ARRAY_SIZE(p); k++) {
+			p[k].w = w;
+			p[k].path = path;
+			pthread_create(&p[k].thread, NULL, poll_main, &p[k]);
+		}
+		wait_for(&w->waits, ARRAY_SIZE(p));
+		set_one(w, i);
+		for (size_t k = 0; k < ARRAY_SIZE(p); k++) {
+			pthread_join(p[k].thread, NULL);
+			assert_string_equal(buf_text(&p[k].r.body), next);
+			reply_free(&p[k].r);
+		}
+	}
+}
+
 static void *
 follow_main(void *arg)
 {
@@ -866,8 +954,8 @@ follow_main(void *arg)
 	/* Each answer is a newer value, until the last; none times out. */
 	for (uint64_t at = 0; at < 300;) {
 		char path[64];
-		(void)snprintf(
-		    path, sizeof path, "/v1/wait/%llu", (unsigned long long)at);
+		(void)snprintf(path, sizeof path, "%s%llu", p->path,
+		    (unsigned long long)at);
 		OWN(reply_free) struct reply r = get(p->w, path);
 		uint64_t next = strtoull(buf_text(&r.body), NULL, 10);
 		if (r.status != 200 || next <= at ||
@@ -882,15 +970,18 @@ static void
 loses_no_wake_up(void **state)
 {
 	struct world *w = *state;
-	struct poller p[4] = { 0 };
+	struct poller p[6] = { 0 };
 	void *wrong;
 
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
 		p[i].w = w;
+		p[i].path = i % 2 == 0 ? "/v1/wait/" : "/v1/several/";
 		pthread_create(&p[i].thread, NULL, follow_main, &p[i]);
 	}
-	for (int i = 0; i < 300; i++)
+	for (size_t i = 0; i < 300; i++) {
 		set_value(w);
+		set_one(w, i * 7);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
 		pthread_join(p[i].thread, &wrong);
 		assert_null(wrong);
@@ -1413,6 +1504,7 @@ main(void)
 		PLAIN(sends_a_part_of_a_file),
 		PLAIN(ends_a_long_poll_in_time),
 		PLAIN(wakes_all_who_wait),
+		PLAIN(wakes_by_each_of_its_keys),
 		PLAIN(loses_no_wake_up),
 		PLAIN(sees_a_change_between_look_and_wait),
 		PLAIN(answers_waiting_polls_when_it_stops),

@@ -94,7 +94,7 @@ hand_over(struct between *b, const struct depot_sink *sink, struct bytes x,
 }
 
 static int
-changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
+changes(struct depot *d, const struct id *zone, uint64_t since,
     const struct depot_sink *sink, struct err *e)
 {
 	struct between *b = between(d);
@@ -102,12 +102,11 @@ changes(struct depot *d, const struct id *zone, uint64_t since, unsigned wait_s,
 	OWN(buf_free) struct buf out = { 0 };
 
 	if (b->change == NULL && b->die_after == 0 && !b->breaks && !b->resync)
-		return b->inner->ops->changes(
-		    b->inner, zone, since, wait_s, sink, e);
+		return b->inner->ops->changes(b->inner, zone, since, sink, e);
 	if (b->resync && since > 0)
 		return err_set(e, ERR_RESYNC, "ask for all");
 	buf_clear(&b->answer);
-	if (b->inner->ops->changes(b->inner, zone, since, wait_s, &here, e) < 0)
+	if (b->inner->ops->changes(b->inner, zone, since, &here, e) < 0)
 		return -1;
 	struct frames f = parse(buf_bytes(&b->answer));
 	if (b->change != NULL)
@@ -303,7 +302,7 @@ pulled(struct world *w)
 {
 	struct err e;
 
-	if (zcopy_pull(w->z[1], 0, &e) < 0)
+	if (zcopy_pull(w->z[1], &e) < 0)
 		fail_msg("%s: %s", err_name(e.code), e.msg);
 }
 
@@ -389,7 +388,7 @@ pull_apart(struct world *w, rlim_t memory)
 #else
 		(void)limit; /* their own memory would not fit */
 #endif
-		_exit(zcopy_pull(w->z[1], 0, &e) < 0);
+		_exit(zcopy_pull(w->z[1], &e) < 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	open_copy(w, 1);
@@ -774,7 +773,7 @@ names_each_lie_and_keeps_nothing(void **state)
 	write_records(w, 0, MANY, BIG);
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
 		w->depot[1].change = lies[i].tell;
-		if (zcopy_pull(w->z[1], 0, &e) == 0 || e.code != lies[i].code)
+		if (zcopy_pull(w->z[1], &e) == 0 || e.code != lies[i].code)
 			fail_msg("%s: %s: %s", lies[i].name, err_name(e.code),
 			    e.msg);
 		assert_int_equal(zcopy_seq(w->z[1]), 0);

@@ -223,6 +223,12 @@ buf_put_varint(struct buf *b, uint64_t v)
 }
 
 void
+buf_put_zigzag(struct buf *b, int64_t v)
+{
+	buf_put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+void
 buf_put_v8(struct buf *b, struct bytes x)
 {
 	assert(x.n <= UINT8_MAX);
@@ -243,6 +249,13 @@ buf_put_v32(struct buf *b, struct bytes x)
 {
 	assert(x.n <= UINT32_MAX);
 	buf_put_u32(b, (uint32_t)x.n);
+	buf_put_bytes(b, x);
+}
+
+void
+buf_put_vv(struct buf *b, struct bytes x)
+{
+	buf_put_varint(b, x.n);
 	buf_put_bytes(b, x);
 }
 

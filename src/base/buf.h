@@ -50,10 +50,14 @@ void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 /* LEB128, at most 10 bytes. */
 void buf_put_varint(struct buf *b, uint64_t v);
+/* 0, -1, 1, -2 … as the varints 0, 1, 2, 3 … */
+void buf_put_zigzag(struct buf *b, int64_t v);
 /* Length-prefixed: asserts that x fits its prefix. */
 void buf_put_v8(struct buf *b, struct bytes x);
 void buf_put_v16(struct buf *b, struct bytes x);
 void buf_put_v32(struct buf *b, struct bytes x);
+/* The length as varint. */
+void buf_put_vv(struct buf *b, struct bytes x);
 
 /* malloc and friends that abort when there is no memory. */
 void *mem_new(size_t n); /* zeroed */

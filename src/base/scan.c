@@ -87,6 +87,18 @@ scan_varint(struct scan *s)
 	return 0;
 }
 
+int64_t
+scan_zigzag(struct scan *s)
+{
+	uint64_t v = scan_varint(s);
+	int64_t out;
+
+	/* Two's complement, without a conversion that may trap. */
+	v = (v >> 1) ^ (0 - (v & 1));
+	memcpy(&out, &v, sizeof out);
+	return out;
+}
+
 struct bytes
 scan_v8(struct scan *s)
 {
@@ -103,6 +115,16 @@ struct bytes
 scan_v32(struct scan *s)
 {
 	return scan_take(s, scan_u32(s));
+}
+
+struct bytes
+scan_vv(struct scan *s)
+{
+	uint64_t n = scan_varint(s);
+
+	if (n > s->n)
+		s->bad = true;
+	return scan_take(s, s->bad ? 0 : (size_t)n);
 }
 
 bool

@@ -25,8 +25,10 @@ uint16_t scan_u16(struct scan *s);
 uint32_t scan_u32(struct scan *s);
 uint64_t scan_u64(struct scan *s);
 uint64_t scan_varint(struct scan *s); /* shortest form only */
+int64_t scan_zigzag(struct scan *s);
 struct bytes scan_v8(struct scan *s);
 struct bytes scan_v16(struct scan *s);
 struct bytes scan_v32(struct scan *s);
+struct bytes scan_vv(struct scan *s); /* varint length */
 bool scan_ok(const struct scan *s); /* nothing was short so far */
 bool scan_done(const struct scan *s); /* and nothing is left */

@@ -16,8 +16,9 @@
  *             2: u8 depth 1..4 | list of the chunks of a longer list
  *   list      varint n, up to 64 | n * (name[32] | varint length)
  *             | varint r | r * (pack[16] | varint first entry | varint count)
- *             a name of zeros is a hole; the r runs are hints where the
- *             chunks lay, in their order, holes left out
+ *             a name of zeros is a hole, of any length, next to no other
+ *             and not in form 2; the r runs are hints where the first chunks
+ *             lay, in their order, holes left out
  *
  * vv is a varint length and that many bytes. Zeros are checked.
  * source  docs/FORMAT.md "Drive".

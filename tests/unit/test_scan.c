@@ -26,6 +26,10 @@ reads_what_was_put(void **state)
 	buf_put_v8(&b, bytes_str("x"));
 	buf_put_v16(&b, bytes_str(""));
 	buf_put_v32(&b, bytes_str("yz"));
+	buf_put_vv(&b, bytes_str("w"));
+	buf_put_zigzag(&b, -2);
+	buf_put_zigzag(&b, INT64_MIN);
+	buf_put_zigzag(&b, INT64_MAX);
 	buf_put_str(&b, "end");
 	struct scan s = scan_of(buf_bytes(&b));
 	assert_int_equal(scan_u8(&s), 1);
@@ -36,6 +40,10 @@ reads_what_was_put(void **state)
 	assert_true(bytes_equal(scan_v8(&s), bytes_str("x")));
 	assert_int_equal(scan_v16(&s).n, 0);
 	assert_true(bytes_equal(scan_v32(&s), bytes_str("yz")));
+	assert_true(bytes_equal(scan_vv(&s), bytes_str("w")));
+	assert_int_equal(scan_zigzag(&s), -2);
+	assert_true(scan_zigzag(&s) == INT64_MIN);
+	assert_true(scan_zigzag(&s) == INT64_MAX);
 	assert_false(scan_done(&s));
 	scan_copy(&s, copy, 3);
 	assert_memory_equal(copy, "end", 3);
@@ -78,6 +86,12 @@ a_length_beyond_the_end_is_short(void **state)
 		  "a",
 		    5, scan_v32 },
 		{ "\x00\x00\x00", 3, scan_v32 },
+		{ "\x02"
+		  "a",
+		    2, scan_vv },
+		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+		  "a",
+		    11, scan_vv },
 	};
 
 	(void)state;

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/* node.c: the record of a node: put and parsed, in one form each. */
+#include "drive/node_in.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool
+node_name_valid(struct bytes name)
+{
+	return name.n > 0 && name.n <= NODE_NAME_MAX &&
+	    !bytes_equal(name, bytes_str(".")) &&
+	    !bytes_equal(name, bytes_str("..")) &&
+	    memchr(name.p, '/', name.n) == NULL &&
+	    memchr(name.p, '\0', name.n) == NULL;
+}
+
+int
+node_bad(struct err *e, const char *why)
+{
+	return err_set(e, ERR_RECORD_CORRUPT, "a record of the drive: %s", why);
+}
+
+uint64_t
+node_number(struct scan *s, uint64_t most)
+{
+	uint64_t v = scan_varint(s);
+
+	if (v > most)
+		s->bad = true;
+	return s->bad ? 0 : v;
+}
+
+int
+node_begin(struct scan *s, uint8_t kind, struct err *e)
+{
+	uint8_t is = scan_u8(s), format = scan_u8(s);
+
+	if (!scan_ok(s) || is != kind || format == 0)
+		return node_bad(e, "it is of another kind");
+	return format == NODE_FORMAT
+	    ? 0
+	    : err_set(e, ERR_UPDATE_NEEDED,
+		  "a record of the drive is of format %u", (unsigned)format);
+}
+
+static size_t
+padded(size_t n)
+{
+	size_t size = NODE_PAD;
+
+	while (size < n)
+		size *= 2;
+	return size;
+}
+
+void
+node_pad(struct buf *out, size_t start)
+{
+	size_t n = out->n - start;
+	size_t zeros = padded(n) - n;
+
+	if (zeros > 0)
+		memset(buf_grow(out, zeros), 0, zeros);
+}
+
+bool
+node_pad_ok(struct scan *s, size_t n)
+{
+	if (!scan_ok(s) || n != padded(n - s->n))
+		return false;
+	while (s->n > 0)
+		if (scan_u8(s) != 0)
+			return false;
+	return true;
+}
+
+static bool
+holds_nul(struct bytes x)
+{
+	return x.n > 0 && memchr(x.p, '\0', x.n) != NULL;
+}
+
+static bool
+attrs_ok(struct bytes attrs)
+{
+	struct scan s = scan_of(attrs);
+	struct bytes before = { NULL, 0 };
+
+	while (scan_ok(&s) && s.n > 0) {
+		struct bytes name = scan_v8(&s);
+		(void)scan_vv(&s);
+		if (name.n == 0 || holds_nul(name) ||
+		    bytes_cmp(before, name) >= 0)
+			return false;
+		before = name;
+	}
+	return scan_done(&s) && attrs.n <= NODE_ATTRS_MAX;
+}
+
+static bool
+target_ok(struct bytes target)
+{
+	return target.n > 0 && target.n <= NODE_TARGET_MAX &&
+	    !holds_nul(target);
+}
+
+static bool
+flags_ok(enum node_type type, uint16_t flags)
+{
+	return (flags & ~NODE_FLAGS) == 0 &&
+	    (type == NODE_FILE || (flags & (NODE_EXEC | NODE_SECRET)) == 0);
+}
+
+void
+node_put(struct buf *out, const struct node *n)
+{
+	size_t start = out->n;
+	struct node_content content;
+	struct err e;
+
+	assert(n->type >= NODE_FILE && n->type <= NODE_SHARE);
+	assert(flags_ok(n->type, n->flags) && attrs_ok(n->attrs));
+	assert(n->mtime_ns <= NODE_NS_MAX && n->name.n <= NODE_NAME_MAX);
+	assert(n->changed_ms <= INT64_MAX && n->trashed_ms <= INT64_MAX);
+	assert(n->edits <= INT64_MAX);
+	buf_put_u8(out, NODE_KIND);
+	buf_put_u8(out, NODE_FORMAT);
+	buf_put_u8(out, (uint8_t)n->type);
+	buf_put_u16(out, n->flags);
+	id_put(out, &n->parent);
+	buf_put_v8(out, n->name);
+	buf_put_zigzag(out, n->mtime_s);
+	buf_put_varint(out, n->mtime_ns);
+	id_put(out, &n->dev);
+	buf_put_u64(out, n->changed_ms);
+	buf_put_varint(out, n->edits);
+	if (n->flags & NODE_TRASHED)
+		buf_put_u64(out, n->trashed_ms);
+	buf_put_vv(out, n->attrs);
+	if (n->type == NODE_FILE) {
+		assert(node_content_parse(n->content, &content, &e) == 0);
+		buf_put_bytes(out, n->content);
+	} else if (n->type == NODE_SYMLINK) {
+		assert(target_ok(n->target));
+		buf_put_vv(out, n->target);
+	} else if (n->type == NODE_SHARE) {
+		id_put(out, &n->share_owner);
+		id_put(out, &n->share_zone);
+	}
+	node_pad(out, start);
+}
+
+bool
+node_is(struct bytes plain)
+{
+	return plain.n > 0 && plain.p[0] == NODE_KIND;
+}
+
+static uint64_t
+take_ms(struct scan *s)
+{
+	uint64_t ms = scan_u64(s);
+
+	if (ms > INT64_MAX)
+		s->bad = true;
+	return s->bad ? 0 : ms;
+}
+
+static int
+take_fixed(struct scan *s, struct node *x, struct err *e)
+{
+	uint8_t type = scan_u8(s);
+
+	if (!scan_ok(s) || type < NODE_FILE || type > NODE_SHARE)
+		return node_bad(e, "no such type");
+	x->type = type;
+	x->flags = scan_u16(s);
+	if (!flags_ok(x->type, x->flags))
+		return node_bad(e, "flags that it cannot have");
+	x->parent = id_take(s);
+	x->name = scan_v8(s);
+	x->mtime_s = scan_zigzag(s);
+	x->mtime_ns = (uint32_t)node_number(s, NODE_NS_MAX);
+	x->dev = id_take(s);
+	x->changed_ms = take_ms(s);
+	x->edits = node_number(s, INT64_MAX);
+	if (x->flags & NODE_TRASHED)
+		x->trashed_ms = take_ms(s);
+	x->attrs = scan_vv(s);
+	if (!scan_ok(s))
+		return node_bad(e, "cut short, or a number out of range");
+	return attrs_ok(x->attrs)
+	    ? 0
+	    : node_bad(e, "its attributes are not well-formed");
+}
+
+static int
+take_tail(struct scan *s, struct node *x, struct err *e)
+{
+	struct node_content content;
+	const uint8_t *from = s->p;
+
+	switch (x->type) {
+	case NODE_FILE:
+		if (node_content_take(s, &content, e) < 0)
+			return -1;
+		x->content = bytes_of(from, (size_t)(s->p - from));
+		return 0;
+	case NODE_SYMLINK:
+		x->target = scan_vv(s);
+		return scan_ok(s) && target_ok(x->target)
+		    ? 0
+		    : node_bad(e, "a target that no link can have");
+	case NODE_SHARE:
+		x->share_owner = id_take(s);
+		x->share_zone = id_take(s);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int
+node_parse(struct bytes plain, struct node *out, struct err *e)
+{
+	struct scan s = scan_of(plain);
+	struct node x = { 0 };
+
+	if (node_begin(&s, NODE_KIND, e) < 0 || take_fixed(&s, &x, e) < 0 ||
+	    take_tail(&s, &x, e) < 0)
+		return -1;
+	if (!node_pad_ok(&s, plain.n))
+		return node_bad(e, "its pad is wrong");
+	*out = x;
+	return 0;
+}

@@ -44,7 +44,7 @@ give_bare(const struct place_spot *s, const char *name, const struct entry *x,
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return place_fail(e, "cannot open it");
+		return beneath_fail(e, "cannot open it");
 	if (place_type(st.st_mode) != x->type || st.st_nlink != 1)
 		return err_set(
 		    e, ERR_CONFLICT, "something else appeared there meanwhile");

@@ -64,7 +64,7 @@ take_dir(struct place *p, struct bytes path, int fd, const struct entry *x,
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return place_fail(e, "cannot open the directory");
+		return beneath_fail(e, "cannot open the directory");
 	d->mode = st.st_mode & 07777;
 	d->mtime = st.st_mtim;
 	d->there = !unfinished_dir(&st);
@@ -120,7 +120,7 @@ make_dir(const struct place_spot *s, const struct entry *x, bool *made, int *fd,
 	if (!*made && errno != EEXIST)
 		return err_sys(e, "cannot make the directory");
 	*fd = place_beneath(s->dir->fd, s->name, O_PATH | O_DIRECTORY, 0);
-	return *fd < 0 ? place_fail(e, "cannot open the directory") : 0;
+	return *fd < 0 ? beneath_fail(e, "cannot open the directory") : 0;
 }
 
 int
@@ -140,7 +140,7 @@ place_dir(struct place *p, struct bytes path, const struct entry *x,
 	if (make_dir(&s, x, &made, &fd, e) < 0)
 		return -1;
 	if (fstat(fd, &st) < 0)
-		return place_fail(e, "cannot open the directory");
+		return beneath_fail(e, "cannot open the directory");
 	if (!made)
 		return take_dir(p, path, fd, x, d, e);
 	return meet(p, path, &st, e) < 0 ? -1 : made_dir(fd, s.dir->acl, e);
@@ -160,7 +160,7 @@ reopen_dir(struct place *p, struct bytes path, int *fd, struct err *e)
 	}
 	*fd = place_beneath(
 	    at, path.n > 0 ? s.name : ".", O_RDONLY | O_DIRECTORY, 0);
-	return *fd < 0 ? place_fail(e, "cannot open the directory") : 0;
+	return *fd < 0 ? beneath_fail(e, "cannot open the directory") : 0;
 }
 
 /* A directory that keeps its own is as it was. */

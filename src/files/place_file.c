@@ -19,7 +19,7 @@ begin_part(struct place_file *f, const struct entry *x, struct err *e)
 	f->fd = place_beneath(
 	    f->dir->fd, f->part, O_RDWR | O_CREAT | O_EXCL, PLACE_PART_MODE);
 	if (f->fd < 0)
-		return place_fail(e, "cannot make the file");
+		return beneath_fail(e, "cannot make the file");
 	(void)flock(f->fd, LOCK_EX | LOCK_NB); /* so that sweep leaves it */
 	if (x->sparse)
 		return ftruncate(f->fd, (off_t)x->size) == 0
@@ -48,7 +48,7 @@ place_file_begin(struct place *p, struct bytes path, const struct entry *x,
 		f->fd = place_beneath(s.dir->fd, s.name,
 		    O_RDWR | O_CREAT | O_EXCL, PLACE_PART_MODE);
 		if (f->fd < 0 && errno != EEXIST)
-			return place_fail(e, "cannot make the file");
+			return beneath_fail(e, "cannot make the file");
 		f->direct = f->fd >= 0;
 	}
 	if (!f->direct && place_may_replace(&s, x, &f->replaces, e) < 0)
@@ -91,7 +91,7 @@ place_file_resume(struct place_file *f, struct bytes path, struct err *e)
 	fd = place_beneath(
 	    s.dir->fd, f->direct ? f->name : f->part, O_WRONLY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return place_fail(e, "cannot open the file again");
+		return beneath_fail(e, "cannot open the file again");
 	/* Its number may be another's by now; its mode is none of a file. */
 	if (st.st_dev != f->dev || st.st_ino != f->ino ||
 	    st.st_mode != f->mode || st.st_nlink != 1)

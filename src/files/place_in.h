@@ -4,6 +4,7 @@
 
 #include "files/place.h"
 #include "files/place_meta.h"
+#include "files/beneath.h"
 #include "base/idset.h"
 
 #include <pthread.h>
@@ -44,9 +45,6 @@ struct place_spot {
 
 /* openat2 that neither leaves `at` nor follows a link. Sets errno. */
 MUST_CHECK int place_beneath(int at, const char *name, int flags, mode_t mode);
-
-/* An error of errno, with what the kernel lacks. */
-MUST_CHECK int place_fail(struct err *e, const char *what);
 
 /* The type of an object that has this mode. */
 enum entry_type place_type(mode_t mode);

@@ -99,7 +99,7 @@ place_read(struct place *p, struct bytes path, int *fd, struct err *e)
 	if (place_find(p, path, &s, e) < 0)
 		return -1;
 	*fd = place_beneath(s.dir->fd, s.name, O_RDONLY | O_NONBLOCK, 0);
-	return *fd < 0 ? place_fail(e, "cannot read what is there") : 0;
+	return *fd < 0 ? beneath_fail(e, "cannot read what is there") : 0;
 }
 
 /* As far as its file system knows. */

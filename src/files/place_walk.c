@@ -6,42 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 int
 place_beneath(int at, const char *name, int flags, mode_t mode)
 {
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-		.mode = mode,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-		    RESOLVE_NO_MAGICLINKS,
-	};
-
-	for (int tries = 0;; tries++) {
-		long fd = syscall(SYS_openat2, at, name, &how, sizeof how);
-		/* EAGAIN: a rename elsewhere disturbed the check. */
-		if (fd >= 0 || (errno != EAGAIN && errno != EINTR) ||
-		    tries == 1000)
-			return (int)fd;
-	}
-}
-
-int
-place_fail(struct err *e, const char *what)
-{
-	if (errno == ENOSYS)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "%s: this kernel is older than 5.6 and has no openat2",
-		    what);
-	return err_sys(e, "%s", what);
+	return beneath_open(at, name, flags, mode, false);
 }
 
 enum entry_type
@@ -184,7 +158,7 @@ open_dir(int at, const char *name, int *fd, struct err *e)
 	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return place_in_the_way(
 		    place_type(st.st_mode), ENTRY_DIRECTORY, e);
-	return place_fail(e, "cannot open a directory on the way");
+	return beneath_fail(e, "cannot open a directory on the way");
 }
 
 /* Copy the first component of *rest to name and step over it. */

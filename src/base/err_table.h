@@ -87,6 +87,8 @@ X(ERR_RECORD_REPLAYED, "record-replayed", 409, 6, "The server handed out an old 
 X(ERR_HISTORY_ROLLED_BACK, "history-rolled-back", 409, 6, "The server hides changes that this device has seen.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
 X(ERR_HISTORY_FORKED, "history-forked", 409, 6, "The server shows another history than the one this device knows.", "If the server was restored from a backup: aumbry repair --after-server-restore. Otherwise do not trust it.") \
 X(ERR_CATEGORY_CLOSED, "category-closed", 403, 3, "The key of a category is not held here.", "Use a device that holds it; the message lists what was left out.") \
+X(ERR_DRIVE_TREE_INVALID, "drive-tree-invalid", 422, 6, "Files of the drive lie where no file can lie.", "Look below \"Recovered files\" and for names with \"recovered-\", and move or rename what is yours. No program of Aumbry writes this.") \
+X(ERR_VERSION_GONE, "version-gone", 404, 1, "That version of the file is not kept any more.", "Choose another: aumbry drive versions PATH") \
 /* this machine */ \
 X(ERR_DISK_FULL_HERE, "disk-full-here", 507, 1, "The disk of this machine is full.", "Make room, then run the command again: it continues where it stopped.") \
 X(ERR_HOME_BUSY, "home-busy", 409, 1, "Another aumbry is doing the same here.", "Wait for it to end.") \

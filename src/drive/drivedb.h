@@ -28,10 +28,13 @@ struct db *drivedb_db(struct drivedb *d);
  * replaced as a whole it is made anew.
  *
  * touched  ids that changed, 16 bytes each, appended; NULL: not wanted.
- * bad      records that are no valid nodes are left out and counted.
+ * bad      records that are no nodes though they say so, or do not open: how
+ *          many there are now. What was known of them stays.
  */
 MUST_CHECK int drivedb_follow(struct drivedb *d, struct zcopy *zone,
     struct buf *touched, uint64_t *bad, struct err *e);
+/* Nodes that the rules of valid.h show elsewhere than they say: for status. */
+MUST_CHECK int drivedb_invalid(struct tx *tx, uint64_t *n, struct err *e);
 /* How far it follows. */
 MUST_CHECK int drivedb_seq(struct tx *tx, uint64_t *seq, struct err *e);
 
@@ -39,7 +42,7 @@ MUST_CHECK int drivedb_seq(struct tx *tx, uint64_t *seq, struct err *e);
 struct drivedb_entry {
 	struct plan_node node;
 	uint64_t size, edits, changed_ms, trashed_ms;
-	int64_t mtime_ns;
+	int64_t mtime_ns; /* the nearest that it can hold */
 	struct id dev;
 };
 MUST_CHECK int drivedb_entry(struct tx *tx, const struct id *id,
@@ -58,7 +61,8 @@ MUST_CHECK int drivedb_resolve(
 /* The path of a node, "/" first; of one whose parents are not there "". */
 MUST_CHECK int drivedb_path(
     struct tx *tx, const struct id *id, struct buf *out, struct err *e);
-/* Take over what a commit of this device has just written. */
+/* Take over what a commit of this device has just written; the next follow
+ * looks whether the tree is valid. */
 MUST_CHECK int drivedb_put(struct tx *tx, const struct id *id, uint64_t version,
     uint64_t seq, const struct node *n, struct err *e);
 

@@ -341,6 +341,7 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 {
 	struct visit_job *j = ctx;
 	struct zcopy_record v = { .id = r->change.id,
+		.version = r->change.version,
 		.seq = r->seq,
 		.version = r->change.version,
 		.epoch = r->change.key_epoch,

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: ISC */
+/* drivedb_follow.c: the tree follows the copy of the zone. */
+#include "drive/drivedb_in.h"
+
+#include "drive/valid.h"
+#include "store/sql.h"
+
+#define BATCH 10000 /* rows of one transaction */
+#define BATCH_BYTES ((size_t)8 << 20)
+
+#define PAIR_BASE "base" /* zcopy_base of the copy */
+#define PAIR_SEQ "seq" /* up to which all of it is in the tree */
+
+enum what { NODE_CAME, NODE_BAD, NODE_GONE };
+
+/*
+ * What came and is not in the tree yet: n * (u8 what | id | u64 version
+ * | u64 seq | v32(plain)).
+ */
+struct follow {
+	struct drivedb *d;
+	struct buf *touched; /* or NULL */
+	uint64_t from, to; /* seq in the tree, and of the copy as we began */
+	uint64_t done; /* all before it is in the tree */
+	bool finish;
+	struct id base;
+	struct buf batch;
+	size_t n;
+	uint64_t bad;
+	struct buf ids; /* of this transaction */
+};
+
+static void
+follow_free(struct follow *f)
+{
+	buf_free(&f->batch);
+	buf_free(&f->ids);
+}
+
+static int
+pair_put(struct tx *tx, const char *name, struct bytes value, struct err *e)
+{
+	return sql_run(tx, e,
+	    "INSERT OR REPLACE INTO pair (name, value) VALUES (?, ?)", "sb",
+	    name, value);
+}
+
+static int
+put_seq(struct tx *tx, uint64_t seq, struct err *e)
+{
+	uint8_t value[8];
+	uint64_t now;
+
+	if (drivedb_seq(tx, &now, e) < 0)
+		return -1;
+	be64_put(value, seq);
+	return now >= seq
+	    ? 0
+	    : pair_put(tx, PAIR_SEQ, bytes_of(value, sizeof value), e);
+}
+
+int
+drivedb_seq(struct tx *tx, uint64_t *seq, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	uint8_t value[8] = { 0 };
+	bool row;
+
+	if (sql_first(tx, e, &s, &row, "SELECT value FROM pair WHERE name = ?",
+		"s", PAIR_SEQ) < 0)
+		return -1;
+	if (row)
+		stmt_got_copy(s, 0, value, sizeof value);
+	*seq = be64(value);
+	return 0;
+}
+
+int
+drivedb_invalid(struct tx *tx, uint64_t *n, struct err *e)
+{
+	return sql_count(tx, e, n,
+	    "SELECT count(*) FROM tree WHERE mark <> 0 AND mark & 7", "");
+}
+
+/* ---- one record ---- */
+
+static int
+is_bad(struct tx *tx, const struct id *id, struct err *e)
+{
+	return sql_run(
+	    tx, e, "INSERT OR IGNORE INTO bad (id) VALUES (?)", "i", id);
+}
+
+static int
+not_bad(struct tx *tx, const struct id *id, struct err *e)
+{
+	return sql_run(tx, e, "DELETE FROM bad WHERE id = ?", "i", id);
+}
+
+/* Unless it came again meanwhile, which another process saw. */
+static int
+gone(struct tx *tx, const struct id *id, uint64_t seq, bool *changed,
+    struct err *e)
+{
+	if (not_bad(tx, id, e) < 0 ||
+	    sql_run(tx, e, "DELETE FROM tree WHERE id = ? AND seq <= ?", "iu",
+		id, seq) < 0)
+		return -1;
+	*changed = tx_changes(tx) > 0;
+	return *changed ? drivedb_todo(tx, id, e) : 0;
+}
+
+struct item {
+	enum what what;
+	struct id id;
+	uint64_t version, seq;
+	struct bytes plain;
+};
+
+static int
+take_in(struct tx *tx, const struct item *x, bool *changed, struct err *e)
+{
+	struct drivedb_entry entry;
+	struct node n;
+	struct err why;
+
+	*changed = false;
+	if (x->what == NODE_GONE)
+		return gone(tx, &x->id, x->seq, changed, e);
+	if (x->what == NODE_BAD || node_parse(x->plain, &n, &why) < 0 ||
+	    drivedb_entry_of(&x->id, x->version, &n, &entry, &why) < 0)
+		return is_bad(tx, &x->id, e);
+	if (not_bad(tx, &x->id, e) < 0)
+		return -1;
+	return drivedb_tree_put(tx, &entry, n.flags, x->seq, changed, e);
+}
+
+/* ---- a transaction of them ---- */
+
+static int
+finish(struct tx *tx, struct follow *f, struct err *e)
+{
+	if (valid_mend(tx, &f->ids, e) < 0 ||
+	    sql_count(tx, e, &f->bad, "SELECT count(*) FROM bad", "") < 0)
+		return -1;
+	return put_seq(tx, f->to, e);
+}
+
+static int
+flush_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct follow *f = arg;
+	struct scan s = scan_of(buf_bytes(&f->batch));
+
+	buf_clear(&f->ids);
+	while (s.n > 0) {
+		struct item x = { .what = scan_u8(&s) };
+		bool changed;
+		x.id = id_take(&s);
+		x.version = scan_u64(&s);
+		x.seq = scan_u64(&s);
+		x.plain = scan_v32(&s);
+		if (take_in(tx, &x, &changed, e) < 0)
+			return -1;
+		if (changed)
+			id_put(&f->ids, &x.id);
+	}
+	if (f->finish)
+		return finish(tx, f, e);
+	return put_seq(tx, f->done, e);
+}
+
+static int
+flush(struct follow *f, struct err *e)
+{
+	if (db_write(drivedb_db(f->d), flush_job, f, e) < 0)
+		return -1;
+	if (f->touched != NULL)
+		buf_put_bytes(f->touched, buf_bytes(&f->ids));
+	buf_clear(&f->batch);
+	f->n = 0;
+	return 0;
+}
+
+static int
+add(struct follow *f, const struct item *x, struct err *e)
+{
+	buf_put_u8(&f->batch, (uint8_t)x->what);
+	id_put(&f->batch, &x->id);
+	buf_put_u64(&f->batch, x->version);
+	buf_put_u64(&f->batch, x->seq);
+	buf_put_v32(&f->batch, x->plain);
+	f->n++;
+	return f->n < BATCH && f->batch.n < BATCH_BYTES ? 0 : flush(f, e);
+}
+
+static int
+came(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct follow *f = ctx;
+	struct item x = { .what = r->bad != NULL ? NODE_BAD : NODE_CAME,
+		.id = r->id,
+		.version = r->version,
+		.seq = r->seq,
+		.plain = r->plain };
+
+	/* Of its own commit more may follow; and what went after `to` was not
+	 * looked at. */
+	f->done = r->seq <= f->to ? r->seq - 1 : f->to;
+	/* Another kind has taken the place of what it may have been. */
+	if (r->bad == NULL && !node_is(r->plain)) {
+		x.what = NODE_GONE;
+		x.plain = bytes_of(NULL, 0);
+	}
+	return add(f, &x, e);
+}
+
+static int
+went(void *ctx, const struct id *id, struct err *e)
+{
+	struct follow *f = ctx;
+	struct item x = { .what = NODE_GONE, .id = *id, .seq = f->to };
+
+	return add(f, &x, e);
+}
+
+/* ---- all of them ---- */
+
+/* Of another base nothing is true any more. */
+static int
+begin_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct follow *f = arg;
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct bytes base = bytes_of(f->base.b, ID_BYTES);
+	bool row;
+
+	if (sql_first(tx, e, &s, &row, "SELECT value FROM pair WHERE name = ?",
+		"s", PAIR_BASE) < 0)
+		return -1;
+	if (!row || !bytes_equal(stmt_got_bytes(s, 0), base)) {
+		if (tx_script(tx,
+			"DELETE FROM tree; DELETE FROM todo; DELETE FROM bad;"
+			" DELETE FROM pair",
+			e) < 0 ||
+		    pair_put(tx, PAIR_BASE, base, e) < 0)
+			return -1;
+	}
+	return drivedb_seq(tx, &f->from, e);
+}
+
+/* Is there nothing to do? */
+static int
+up_to_date_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct follow *f = arg;
+	uint64_t same, todo;
+
+	if (sql_count(tx, e, &same,
+		"SELECT count(*) FROM pair WHERE name = ? AND value = ?", "sb",
+		PAIR_BASE, bytes_of(f->base.b, ID_BYTES)) < 0 ||
+	    sql_count(tx, e, &todo, "SELECT count(*) FROM todo", "") < 0 ||
+	    drivedb_seq(tx, &f->from, e) < 0 ||
+	    sql_count(tx, e, &f->bad, "SELECT count(*) FROM bad", "") < 0)
+		return -1;
+	f->finish = same > 0 && todo == 0 && f->from >= f->to;
+	return 0;
+}
+
+int
+drivedb_follow(struct drivedb *d, struct zcopy *zone, struct buf *touched,
+    uint64_t *bad, struct err *e)
+{
+	OWN(follow_free)
+	struct follow f = { .d = d, .touched = touched, .to = zcopy_seq(zone) };
+
+	if (zcopy_base(zone, &f.base, e) < 0 ||
+	    db_read(drivedb_db(d), up_to_date_job, &f, e) < 0)
+		return -1;
+	if (!f.finish) {
+		if (db_write(drivedb_db(d), begin_job, &f, e) < 0)
+			return -1;
+		f.done = f.from;
+		/* What went first: a crash among what came begins there. */
+		if (zcopy_gone(zone, f.from, went, &f, e) < 0 ||
+		    zcopy_each_all(zone, f.from, came, &f, e) < 0)
+			return -1;
+		f.finish = true;
+		if (flush(&f, e) < 0)
+			return -1;
+	}
+	*bad = f.bad;
+	return 0;
+}

@@ -119,7 +119,5 @@ X(ERR_DRIVE_NOT_EMPTY, "drive-not-empty", 409, 1, "The folder is not empty.", "T
 X(ERR_NAME_NOT_POSSIBLE, "name-not-possible", 409, 3, "This file system cannot hold a name.", "Rename it on a device that can; here everything else goes on.") \
 X(ERR_FILE_CHANGING, "file-changing", 409, 3, "A file changes faster than it can be read.", "It is tried again by itself. To be sure of it, let the program that writes it finish.") \
 X(ERR_WATCH_LIMITED, "watch-limited", 200, 0, "The system lets fewer folders be watched than there are.", "The rest is looked at each minute. To watch all: sudo sysctl fs.inotify.max_user_watches=1048576") \
-X(ERR_DRIVE_TREE_INVALID, "drive-tree-invalid", 409, 6, "A device of this account wrote files or folders that cannot be.", "They are shown under names that can. See which device: aumbry drive status   and: aumbry device list") \
 X(ERR_FILE_DAMAGED, "file-damaged", 409, 6, "A part of a file is in no pack.", "A device that has the file whole stores it again: aumbry drive sync there. Older versions: aumbry drive versions PATH") \
-X(ERR_VERSION_GONE, "version-gone", 404, 1, "That version is not kept any more.", "See which are: aumbry drive versions PATH") \
 /* clang-format on */

@@ -343,7 +343,6 @@ visit_one(void *ctx, const struct local_record *r, struct err *e)
 	struct zcopy_record v = { .id = r->change.id,
 		.version = r->change.version,
 		.seq = r->seq,
-		.version = r->change.version,
 		.epoch = r->change.key_epoch,
 		.refs = r->change.refs };
 	struct err why;

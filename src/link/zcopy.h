@@ -102,7 +102,6 @@ MUST_CHECK int zcopy_begin(struct zcopy *z, struct err *e);
 
 struct zcopy_record {
 	struct id id;
-	uint64_t version;
 	uint64_t seq; /* of the commit that brought it */
 	uint64_t version; /* zcopy_edit.expect of who changes it */
 	uint32_t epoch; /* of the key that it is sealed with */

@@ -124,7 +124,7 @@ finds_a_commit_whose_answer_was_lost(void **state)
 	w->front.lose_answer = true;
 	(void)!commit_waiting(w, s, &e);
 	assert_false(w->front.lose_answer);
-	MUST(zcopy_pull(repo_part(w->repo[0], CATEGORY_DRIVE)->zone, 0, &e));
+	MUST(zcopy_pull(repo_part(w->repo[0], CATEGORY_DRIVE)->zone, &e));
 	MUST(sink_recorded(s, &e));
 	assert_int_equal(count(s, f, 50, SINK_RECORDED), 50);
 	assert_int_equal(sink_waiting(s, &ids), 0);
@@ -222,7 +222,7 @@ nothing_is_lost_whatever_fails(void **state)
 			resets++;
 		w->front.lose_answer = round % 3 == 1;
 		if (commit_waiting(w, s, &e) < 0)
-			MUST(zcopy_pull(zone, 0, &e));
+			MUST(zcopy_pull(zone, &e));
 		MUST(sink_recorded(s, &e));
 		assert_int_equal(
 		    count(s, f, from + 100, SINK_RECORDED), from + 100);

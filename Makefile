@@ -64,6 +64,8 @@ libs = $(foreach l,$1,$(if $(wildcard src/$l/*.c),$(B)/lib$l.a))
 group = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 ARCHIVES := $(call libs,$(LAYERS))
+# What tests stand on that is no program: a disk of memory.
+SIM := $(call objs,tests/sim/memdisk*.c)
 PROGRAMS := $(addprefix $(B)/,aumbry aumbryd aumbry-escrow)
 names = $(patsubst $1/%.c,%,$(wildcard $1/$2.c))
 UNIT := $(patsubst %,$(B)/tests/%,$(call names,tests/unit,test_*))
@@ -257,7 +259,12 @@ $(B)/aumbry-escrow: $(call objs,src/aumbry-escrow/*.c) $(call libs, \
 link_test = $(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) \
 	$$(cat '$(<:$(B)/obj/%.o=%).flags' 2>/dev/null) $1 $(LIBS)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(ARCHIVES)
+$(B)/libsim.a: $(SIM)
+	$(call say,AR,$@)
+	@rm -f '$@'
+	$(Q)ar rcs '$@' $^
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(ARCHIVES) $(B)/libsim.a
 	$(call say,LINK,$@)
 	@mkdir -p '$(@D)'
 	$(Q)$(call link_test,-lcmocka)
@@ -290,4 +297,4 @@ $(B)/tools/%: $(B)/obj/tools/%.o $(call libs,base)
 
 .SECONDARY:
 -include $(patsubst %.c,$(B)/obj/%.d,$(wildcard src/*/*.c tests/unit/*.c \
-	tests/tools/*.c tests/bench/*.c tests/fuzz/*.c tools/*.c))
+	tests/sim/*.c tests/tools/*.c tests/bench/*.c tests/fuzz/*.c tools/*.c))

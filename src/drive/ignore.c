@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/* ignore.c: three lists, read again when they change. */
+#include "drive/ignore.h"
+
+#include "base/file.h"
+#include "drive/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What programs leave for themselves, and what desktops do. */
+static const char *const built_in[] = { ".DS_Store", "._*", "Thumbs.db",
+	"desktop.ini", ".Trash-*", "lost+found/", ".nfs*", ".fuse_hidden*",
+	".goutputstream-*", ".*.sw?", "*~", "#*#", ".#*", "~$*", "*.part",
+	"*.crdownload" };
+#define LOCKS ".~lock.*#" /* of LibreOffice */
+
+enum { ROOT_LIST, DEVICE_LIST, LISTS };
+
+/* A file, and as what it was read last. */
+struct list {
+	char *path; /* owned; NULL: there is none */
+	bool there;
+	struct stat was;
+};
+
+struct ignore {
+	struct list lists[LISTS];
+	struct exclude *own, *files;
+	bool read;
+	/* The directory that was asked about last. */
+	struct buf dir;
+	bool dir_known, dir_ignored;
+};
+
+static struct exclude *
+exclude_own(bool share)
+{
+	struct exclude *x = exclude_new();
+	struct err e;
+	int rc = 0;
+
+	exclude_source(x, "the list of what is ignored by itself");
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(built_in); i++)
+		rc = exclude_add_typed(x, bytes_str(built_in[i]), &e);
+	if (rc == 0 && !share)
+		rc = exclude_add_typed(x, bytes_str(LOCKS), &e);
+	if (rc < 0)
+		abort(); /* a line above that can match nothing */
+	return x;
+}
+
+struct ignore *
+ignore_new(const char *root, const char *device, bool share)
+{
+	struct ignore *x = mem_new(sizeof *x);
+
+	x->lists[ROOT_LIST].path = file_join(root, IGNORE_NAME);
+	if (device != NULL)
+		x->lists[DEVICE_LIST].path = mem_text(device);
+	x->own = exclude_own(share);
+	x->files = exclude_new();
+	return x;
+}
+
+void
+ignore_free(struct ignore **x)
+{
+	if (*x == NULL)
+		return;
+	for (size_t i = 0; i < LISTS; i++)
+		free((*x)->lists[i].path);
+	exclude_free(&(*x)->own);
+	exclude_free(&(*x)->files);
+	buf_free(&(*x)->dir);
+	free(*x);
+	*x = NULL;
+}
+
+static bool
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Is it as it was when it was read? */
+static bool
+is_same(const struct list *list)
+{
+	struct stat st;
+	bool there = list->path != NULL && lstat(list->path, &st) == 0;
+
+	if (!there || !list->there)
+		return there == list->there;
+	return st.st_ino == list->was.st_ino &&
+	    st.st_size == list->was.st_size &&
+	    same_time(&st.st_mtim, &list->was.st_mtim) &&
+	    same_time(&st.st_ctim, &list->was.st_ctim);
+}
+
+/* Add the lines of one, and what it is; not there is none. */
+static int
+add_list(struct list *list, struct exclude *to, struct err *e)
+{
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(fd_close) int fd = -1;
+
+	list->there = false;
+	if (list->path == NULL)
+		return 0;
+	if (file_open_plain(list->path, O_RDONLY, &fd, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (fstat(fd, &list->was) < 0)
+		return err_sys(e, "%s", list->path);
+	list->there = true;
+	if (file_read_rest(fd, list->path, IGNORE_MAX, &text, e) < 0)
+		return -1;
+	exclude_source(to, list->path);
+	if (exclude_add_lines(to, buf_bytes(&text), e) < 0)
+		return err_in(e, "%s", list->path);
+	return 0;
+}
+
+int
+ignore_read(struct ignore *x, bool *changed, struct err *e)
+{
+	*changed = false;
+	if (x->read && is_same(&x->lists[ROOT_LIST]) &&
+	    is_same(&x->lists[DEVICE_LIST]))
+		return 0;
+	OWN(exclude_free) struct exclude *files = exclude_new();
+	struct list lists[LISTS];
+	memcpy(lists, x->lists, sizeof lists);
+	for (size_t i = 0; i < LISTS; i++)
+		if (add_list(&lists[i], files, e) < 0)
+			return -1; /* and it is read anew the next time */
+	memcpy(x->lists, lists, sizeof lists);
+	exclude_free(&x->files);
+	x->files = TAKE(files);
+	x->read = true;
+	x->dir_known = false;
+	*changed = true;
+	return 0;
+}
+
+/* Names of what is built in begin or end in few ways. */
+static bool
+may_be_built_in(struct bytes path)
+{
+	const uint8_t *slash = memrchr(path.p, '/', path.n);
+	const uint8_t *name = slash == NULL ? path.p : slash + 1;
+	size_t n = path.n - (size_t)(name - path.p);
+
+	return n > 0 &&
+	    (strchr(".Tdl#~", name[0]) != NULL ||
+		strchr("~td", name[n - 1]) != NULL);
+}
+
+/* One path by itself. */
+static bool
+ask_one(const struct ignore *x, struct bytes path, bool is_dir,
+    struct exclude_rule *by)
+{
+	*by = (struct exclude_rule){ bytes_str(OS_OWN), "", 0 };
+	if (bytes_equal(path, bytes_str(OS_OWN)))
+		return true;
+	enum exclude_answer answer = exclude_ask_by(x->files, path, is_dir, by);
+	if (answer == EXCLUDE_SILENT && may_be_built_in(path))
+		answer = exclude_ask_by(x->own, path, is_dir, by);
+	return answer == EXCLUDE_YES;
+}
+
+bool
+ignore_rule(
+    struct ignore *x, struct bytes path, bool is_dir, struct exclude_rule *by)
+{
+	for (size_t i = 1; i < path.n; i++)
+		if (path.p[i] == '/' &&
+		    ask_one(x, bytes_of(path.p, i), true, by))
+			return true;
+	return path.n > 0 && ask_one(x, path, is_dir, by);
+}
+
+static struct bytes
+dir_of(struct bytes path)
+{
+	const uint8_t *slash =
+	    path.n == 0 ? NULL : memrchr(path.p, '/', path.n);
+
+	return bytes_of(path.p, slash == NULL ? 0 : (size_t)(slash - path.p));
+}
+
+bool
+ignore_ask(struct ignore *x, struct bytes path, bool is_dir)
+{
+	struct bytes dir = dir_of(path);
+	struct exclude_rule by;
+
+	if (!x->dir_known || !bytes_equal(dir, buf_bytes(&x->dir))) {
+		x->dir_ignored = ignore_rule(x, dir, true, &by);
+		x->dir_known = true;
+		buf_clear(&x->dir);
+		buf_put_bytes(&x->dir, dir);
+	}
+	return x->dir_ignored || (path.n > 0 && ask_one(x, path, is_dir, &by));
+}
+
+bool
+ignore_asked(void *x, struct bytes path, bool is_dir)
+{
+	return ignore_ask(x, path, is_dir);
+}

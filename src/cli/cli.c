@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli.c: aumbry: the table of commands, and what they all have in common. */
-#include "cli/cli.h"
+#include "cli/cli_drive.h"
 
 #include "base/file.h"
 #include "base/stop.h"
@@ -18,6 +18,7 @@
 #define FACTORS "Two-factor"
 #define RECOVERY "Protection and recovery"
 #define BACKUP "Backup"
+#define DRIVE "Drive"
 
 static const struct cmd_set sets[] = {
 	{ ACCOUNT, "signup", NULL, cli_signup },
@@ -60,6 +61,7 @@ static const struct cmd_set sets[] = {
 	{ BACKUP, "prune", NULL, cli_prune },
 	{ BACKUP, "check", NULL, cli_check },
 	{ BACKUP, "repair", NULL, cli_repair },
+	{ DRIVE, "drive", "files that are the same on all devices", cli_drive },
 };
 
 #define AT(field) offsetof(struct cli, field)

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* drive.c: the drive zone of this device: its tree, its contents. */
+#include "drive/drive_in.h"
+
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int
+drive_open(const struct drive_from *from, struct drive **out, struct err *e)
+{
+	OWN(drive_free) struct drive *d = mem_new(sizeof *d);
+	OWN(mem_free) char *path = file_join(from->dir, "drive.db");
+
+	d->from = *from;
+	d->repo = from->repo;
+	d->zone = repo_part(from->repo, CATEGORY_DRIVE)->zone;
+	d->secrets = repo_has(from->repo, CATEGORY_KEYCHAIN);
+	if (drivedb_open(path, &d->db, e) < 0)
+		return -1;
+	*out = TAKE(d);
+	return 0;
+}
+
+void
+drive_free(struct drive **dp)
+{
+	struct drive *d = *dp;
+
+	if (d == NULL)
+		return;
+	sink_free(&d->sink);
+	fetch_free(&d->fetch);
+	drivedb_free(&d->db);
+	free(d);
+	*dp = NULL;
+}
+
+struct drivedb *
+drive_db(struct drive *d)
+{
+	return d->db;
+}
+
+struct zcopy *
+drive_zone(struct drive *d)
+{
+	return d->zone;
+}
+
+int
+drive_pull(struct drive *d, struct err *e)
+{
+	if (zcopy_pull(d->zone, e) < 0 || repo_follow(d->repo, e) < 0)
+		return -1;
+	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
+		return -1;
+	OWN(buf_free) struct buf news = { 0 };
+	if (drivedb_follow(d->db, d->zone, &news, NULL, e) < 0)
+		return -1;
+	for (struct drive_root *r = d->roots; r != NULL; r = r->next)
+		buf_put_bytes(&r->news, buf_bytes(&news));
+	return 0;
+}
+
+void
+drive_report_free(struct drive_report *r)
+{
+	for (size_t i = 0; i < r->n_held; i++) {
+		free(r->held[i].path);
+		free(r->held[i].reason);
+	}
+	for (size_t i = 0; i < r->n_conflicts; i++) {
+		free(r->conflicts[i].path);
+		free(r->conflicts[i].copy);
+	}
+	free(r->held);
+	free(r->conflicts);
+	*r = (struct drive_report){ 0 };
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: ISC */
+/* drive_commit.c: a plan's changes as records, in commits of the zone. */
+/*
+ * A commit stands on the very head that its plan was made at: whoever came in
+ * between is pulled, and all is planned anew. Records of packs that wait go with
+ * the first one.
+ */
+#include "drive/drive_in.h"
+
+#include "base/now.h"
+#include "drive/valid.h"
+#include "wire/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct batch {
+	struct drive_root *r;
+	const struct plan_change *changes;
+	size_t n;
+	struct zcopy_edit *edits;
+	size_t n_edits;
+	struct buf *plain; /* of nodes and histories */
+	size_t n_plain;
+	uint64_t now;
+};
+
+static void
+batch_free(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_plain; i++)
+		buf_free(&b->plain[i]);
+	free(b->plain);
+	free(b->edits);
+}
+
+static void
+add_edit(struct batch *b, const struct id *id, uint64_t expect,
+    struct buf *plain)
+{
+	b->edits[b->n_edits++] = (struct zcopy_edit){ .id = *id,
+		.plain = buf_bytes(plain),
+		.expects = true,
+		.expect = expect };
+}
+
+/* ---- packs ---- */
+
+static int
+add_packs(struct drive *d, struct zcopy_edit *edits, size_t *n, size_t most)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+
+	if (d->sink == NULL)
+		return 0;
+	size_t waiting = sink_waiting(d->sink, &ids);
+	for (size_t i = 0; i < waiting && *n < most; i++) {
+		struct id id;
+		memcpy(id.b, ids.p + i * ID_BYTES, ID_BYTES);
+		if (sink_edit(d->sink, &id, &edits[*n]))
+			(*n)++;
+	}
+	return 0;
+}
+
+int
+drive_commit_packs(struct drive *d, size_t more_than, struct err *e)
+{
+	OWN(buf_free) struct buf ids = { 0 };
+
+	if (d->sink == NULL || sink_waiting(d->sink, &ids) <= more_than)
+		return 0;
+	size_t n = 0, most = 100;
+	OWN(mem_free) struct zcopy_edit *edits = mem_array(most, sizeof *edits);
+	if (add_packs(d, edits, &n, most) < 0 ||
+	    zcopy_commit(d->zone, edits, n, NULL, NULL, e) < 0)
+		return -1;
+	return sink_recorded(d->sink, e);
+}
+
+/* ---- nodes ---- */
+
+/* What the local tree knows of the object whose content it is. */
+struct local_one {
+	struct plan_node node;
+	struct buf content;
+	bool found;
+};
+
+static void
+one_free(struct local_one *l)
+{
+	buf_free(&l->content);
+}
+
+static int
+local_content(struct batch *b, struct tx *tx, const struct plan_change *c,
+    struct local_one *out, struct err *e)
+{
+	struct drivedb_diff x;
+	bool found;
+
+	out->found = false;
+	if (drivedb_diff_get(tx, b->r->row.root, &c->from, &x, &out->content,
+		&found, e) < 0)
+		return -1;
+	if (!found || x.gone || x.node.unread)
+		return 0;
+	out->node = x.node;
+	out->found = true;
+	return 0;
+}
+
+/* What it was goes to its history. */
+static int
+add_history(struct batch *b, const struct id *id, const struct node *was,
+    struct err *e)
+{
+	OWN(buf_free) struct buf old = { 0 };
+	struct node_history *h = mem_new(sizeof *h);
+	OWN(mem_free) struct node_history *keep = h;
+	struct id at = node_history_id(id);
+	struct err why;
+	uint64_t version;
+
+	if (zcopy_look(b->r->d->zone, &at, &version, &old, e) < 0)
+		return -1;
+	if (old.n == 0 ||
+	    node_history_parse(buf_bytes(&old), h, &why) < 0)
+		*h = (struct node_history){ .node = *id };
+	if (h->n == NODE_VERSIONS_MAX)
+		h->n--;
+	memmove(h->v + 1, h->v, h->n * sizeof *h->v);
+	h->n++;
+	h->v[0] = (struct node_version){ .edits = was->edits,
+		.changed_ms = was->changed_ms,
+		.dev = was->dev,
+		.mtime_s = was->mtime_s,
+		.mtime_ns = was->mtime_ns,
+		.flags = (uint8_t)(was->flags & (NODE_EXEC | NODE_SECRET)),
+		.content = was->content };
+	struct buf *plain = &b->plain[b->n_plain++];
+	node_history_put(plain, h);
+	add_edit(b, &at, version, plain);
+	return 0;
+}
+
+static void
+set_flag(struct node *n, uint16_t flag, bool on)
+{
+	n->flags = (uint16_t)(on ? n->flags | flag : n->flags & ~flag);
+}
+
+static void
+set_content(struct node *n, const struct local_one *l)
+{
+	struct bytes content = buf_bytes(&l->content);
+
+	n->type = l->node.type;
+	if (n->type == NODE_SYMLINK)
+		n->target = content;
+	else if (n->type == NODE_FILE)
+		n->content = content;
+	set_flag(n, NODE_SECRET, l->node.secret);
+	n->mtime_s = l->node.stat.mtime_ns / 1000000000;
+	if (l->node.stat.mtime_ns % 1000000000 < 0)
+		n->mtime_s--;
+	n->mtime_ns =
+	    (uint32_t)(l->node.stat.mtime_ns - n->mtime_s * 1000000000);
+}
+
+/* errors: conflict: the disk or the zone is not as it was planned. */
+static int
+add_change(struct batch *b, struct tx *tx, const struct plan_change *c,
+    struct err *e)
+{
+	OWN(buf_free) struct buf old = { 0 };
+	OWN(one_free) struct local_one l = { .found = false };
+	struct node n = { .type = c->type };
+	struct node was = n;
+	uint64_t version;
+
+	if (zcopy_look(b->r->d->zone, &c->id, &version, &old, e) < 0)
+		return -1;
+	if (version != c->expect)
+		return err_set(e, ERR_CONFLICT, "it has moved on");
+	if (old.n > 0) {
+		if (node_parse(buf_bytes(&old), &n, e) < 0)
+			return -1;
+		was = n;
+	}
+	if (c->kind == PLAN_TRASH) {
+		n.trashed_ms = b->now;
+		set_flag(&n, NODE_TRASHED, true);
+	} else {
+		n.trashed_ms = 0;
+		set_flag(&n, NODE_TRASHED, false);
+		n.parent = c->parent;
+		n.name = bytes_of(c->name, c->name_n);
+		set_flag(&n, NODE_EXEC, c->exec);
+		if (c->conflict)
+			set_flag(&n, NODE_CONFLICT, true);
+	}
+	if (c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR)) {
+		if (local_content(b, tx, c, &l, e) < 0)
+			return -1;
+		if (!l.found)
+			return err_set(e, ERR_CONFLICT, "it has just changed");
+		if (old.n > 0 && was.type == NODE_FILE &&
+		    add_history(b, &c->id, &was, e) < 0)
+			return -1;
+		set_content(&n, &l);
+		n.edits++;
+	} else if (old.n == 0) {
+		n.mtime_s = (int64_t)(b->now / 1000);
+		n.edits = 1;
+	}
+	n.dev = b->r->d->from.dev_id;
+	n.changed_ms = b->now;
+	struct buf *plain = &b->plain[b->n_plain++];
+	node_put(plain, &n);
+	add_edit(b, &c->id, c->expect, plain);
+	return 0;
+}
+
+static int
+compose(struct tx *tx, void *arg, struct err *e)
+{
+	struct batch *b = arg;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (add_change(b, tx, &b->changes[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- the commit ---- */
+
+struct look {
+	struct batch *b;
+	uint64_t seq;
+};
+
+static int
+look_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct look *k = arg;
+
+	if (drivedb_seq(tx, &k->seq, e) < 0)
+		return -1;
+	if (k->seq != k->b->r->planned_seq ||
+	    k->seq != zcopy_seq(k->b->r->d->zone))
+		return err_set(
+		    e, ERR_CONFLICT, "the drive has moved on since the plan");
+	return valid_commit(tx, k->b->changes, k->b->n, e);
+}
+
+/* Asked before each try: does it still stand on what was planned? */
+static int
+check(void *ctx, struct err *e)
+{
+	struct look k = { .b = ctx };
+
+	return db_read(drivedb_db(k.b->r->d->db), look_job, &k, e);
+}
+
+static void
+count(struct drive_report *t, const struct plan_change *c)
+{
+	if (c->kind == PLAN_TRASH)
+		t->trashed++;
+	else if (c->content && c->type == NODE_FILE)
+		t->up_files++;
+	else if (c->kind == PLAN_UPDATE)
+		t->moved++;
+}
+
+/* The tree as the commit left it, for this root and the others. */
+static int
+follow(struct drive_root *r, struct err *e)
+{
+	OWN(buf_free) struct buf news = { 0 };
+
+	if (drivedb_follow(r->d->db, r->d->zone, &news, NULL, e) < 0)
+		return -1;
+	for (struct drive_root *o = r->d->roots; o != NULL; o = o->next)
+		buf_put_bytes(
+		    o == r ? &r->todo : &o->news, buf_bytes(&news));
+	return 0;
+}
+
+static int
+commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
+    struct err *e)
+{
+	struct drive *d = r->d;
+	OWN(batch_free)
+	struct batch b = { .r = r,
+		.changes = changes,
+		.n = n,
+		.now = (uint64_t)now_ms() };
+
+	b.edits = mem_array(LIMIT_COMMIT_RECORDS, sizeof *b.edits);
+	b.plain = mem_array(2 * n + 1, sizeof *b.plain);
+	/* What does not fit beside the nodes goes before them. */
+	if (drive_commit_packs(d, 100, e) < 0)
+		return -1;
+	if (r->planned_seq != zcopy_seq(d->zone))
+		return err_set(
+		    e, ERR_CONFLICT, "the drive has moved on since the plan");
+	if (db_read(drivedb_db(d->db), compose, &b, e) < 0 ||
+	    add_packs(d, b.edits, &b.n_edits, LIMIT_COMMIT_RECORDS) < 0 ||
+	    zcopy_commit(d->zone, b.edits, b.n_edits, check, &b, e) < 0)
+		return -1;
+	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
+		return -1;
+	if (follow(r, e) < 0)
+		return -1;
+	r->planned_seq = zcopy_seq(d->zone);
+	for (size_t i = 0; i < n; i++) {
+		count(r->report, &changes[i]);
+		drive_todo(r, &changes[i].id);
+		if (!id_equal(&changes[i].from, &changes[i].id))
+			drive_todo(r, &changes[i].from);
+	}
+	r->report->commits++;
+	return 0;
+}
+
+int
+drive_commit(struct drive_root *r, const struct plan_out *p, bool *lost,
+    struct err *e)
+{
+	*lost = false;
+	for (size_t i = 0, end; i < p->n_changes; i = end) {
+		for (end = i; end < p->n_changes &&
+		     p->changes[end].batch == p->changes[i].batch;)
+			end++;
+		if (drive_stopped(r, e))
+			return -1;
+		if (commit_batch(r, &p->changes[i], end - i, e) == 0)
+			continue;
+		if (e->code != ERR_CONFLICT)
+			return -1;
+		err_clear(e);
+		*lost = true;
+		for (size_t k = i; k < p->n_changes; k++) {
+			drive_todo(r, &p->changes[k].id);
+			drive_todo(r, &p->changes[k].from);
+		}
+		if (drive_pull(r->d, e) < 0)
+			return -1;
+		drive_take_news(r);
+		return 0;
+	}
+	return 0;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: ISC */
+/* drive_do.c: what a plan says of the disk, but for what has to be fetched. */
+/*
+ * One transaction of drive.db for all of a plan: it is committed when what was
+ * done is on the disk, and seen by what is done next.
+ */
+#include "drive/drive_in.h"
+
+#include "base/now.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct doing {
+	struct drive_root *r;
+	const struct plan_out *p;
+	bool committed;
+	struct drivedb_views v;
+	struct tx *tx;
+};
+
+/* ---- paths ---- */
+
+int
+drive_path(struct drivedb_views *v, const struct id *top,
+    const struct plan_node *n, struct buf *out, struct err *e)
+{
+	struct plan_node up = *n;
+	OWN(buf_free) struct buf tail = { 0 };
+
+	buf_put(out, n->name, n->name_n);
+	for (unsigned d = 0; !id_equal(&up.parent, top); d++) {
+		struct id parent = up.parent;
+		if (d > NODE_DEPTH_MAX ||
+		    !v->local.find(v->local.ctx, &parent, &up))
+			return err_set(e, ERR_NOT_FOUND,
+			    "its folder is not here");
+		buf_clear(&tail);
+		buf_put(&tail, up.name, up.name_n);
+		buf_put_u8(&tail, '/');
+		buf_put_bytes(&tail, buf_bytes(out));
+		buf_clear(out);
+		buf_put_bytes(out, buf_bytes(&tail));
+	}
+	return 0;
+}
+
+/* Where an operation puts it. */
+static int
+path_to(struct doing *g, const struct plan_op *op, struct buf *out,
+    struct err *e)
+{
+	struct plan_node n = { .parent = op->parent, .name_n = op->name_n };
+
+	memcpy(n.name, op->name, sizeof n.name);
+	return drive_path(&g->v, &g->r->row.top, &n, out, e);
+}
+
+/* Where it is by now: what is above it may have moved in this plan. */
+static int
+path_of(struct doing *g, const struct plan_op *op, struct buf *out,
+    struct err *e)
+{
+	struct plan_node n = op->here;
+
+	if (!g->v.local.find(g->v.local.ctx, &op->here.id, &n))
+		return err_set(e, ERR_CONFLICT, "it is not there any more");
+	return drive_path(&g->v, &g->r->row.top, &n, out, e);
+}
+
+static struct os_stat
+expected(const struct plan_op *op)
+{
+	struct os_stat st = { .type = op->here.type,
+		.exec = op->here.exec,
+		.is = op->here.stat };
+
+	return st;
+}
+
+/* ---- what drive.db says then ---- */
+
+/* Times that may change without a trace are looked at again. */
+static struct plan_stat
+noted(struct drive_root *r, const struct os_stat *now)
+{
+	struct plan_stat st = now->is;
+
+	if (scan_racy(&st, now_ms() * 1000000,
+		r->os->ops->granule_ns(r->os)))
+		st.ctime_ns = 0;
+	return st;
+}
+
+static int
+base_as(struct doing *g, const struct plan_op *op, const struct os_stat *now,
+    struct err *e)
+{
+	struct plan_node n = { .id = op->id,
+		.parent = op->parent,
+		.type = op->type,
+		.exec = op->exec,
+		.content = op->content,
+		.version = op->version,
+		.stat = noted(g->r, now),
+		.name_n = op->name_n };
+
+	memcpy(n.name, op->name, sizeof n.name);
+	if (drivedb_base_put(g->tx, g->r->row.root, &n, e) < 0)
+		return -1;
+	return drivedb_diff_drop(g->tx, g->r->row.root, &op->id, e);
+}
+
+/* The same node elsewhere: row and difference say the new place. */
+static int
+moved_same(struct doing *g, const struct plan_op *op,
+    const struct os_stat *now, struct err *e)
+{
+	OWN(buf_free) struct buf content = { 0 };
+	struct drivedb_diff x;
+	struct plan_node b;
+	bool found;
+	uint64_t root = g->r->row.root;
+
+	if (drivedb_base_get(g->tx, root, &op->id, &b, &found, e) < 0)
+		return -1;
+	if (found) {
+		struct drivedb_diff had;
+		bool differs;
+		OWN(buf_free) struct buf ignored = { 0 };
+		b.parent = op->parent;
+		memcpy(b.name, op->name, sizeof b.name);
+		b.name_n = op->name_n;
+		if (drivedb_diff_get(g->tx, root, &op->id, &had, &ignored,
+			&differs, e) < 0)
+			return -1;
+		/* Without a difference its content is what base says. */
+		if (!differs || digest_equal(&had.node.content, &b.content))
+			b.stat = noted(g->r, now);
+		if (drivedb_base_put(g->tx, root, &b, e) < 0)
+			return -1;
+	}
+	if (drivedb_diff_get(
+		g->tx, root, &op->id, &x, &content, &found, e) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	x.node.parent = op->parent;
+	memcpy(x.node.name, op->name, sizeof x.node.name);
+	x.node.name_n = op->name_n;
+	x.node.stat = now->is;
+	return drivedb_diff_put(g->tx, root, &x, e);
+}
+
+static int
+child_of_new(void *ctx, const struct plan_node *n, struct err *e)
+{
+	struct buf *ids = ctx;
+
+	(void)e;
+	buf_put(ids, n, sizeof *n);
+	return 0;
+}
+
+/* The object is another node from now on; so is what lies in it. */
+static int
+became_other(struct doing *g, const struct plan_op *op,
+    const struct os_stat *now, struct err *e)
+{
+	OWN(buf_free) struct buf content = { 0 };
+	OWN(buf_free) struct buf children = { 0 };
+	struct drivedb_diff x = { .node = op->here };
+	struct drivedb_diff had;
+	bool found;
+	uint64_t root = g->r->row.root;
+
+	if (drivedb_diff_get(
+		g->tx, root, &op->from, &had, &content, &found, e) < 0)
+		return -1;
+	if (found && !had.gone) {
+		x.node = had.node;
+		x.content = had.content;
+	}
+	x.node.id = op->id;
+	x.node.parent = op->parent;
+	memcpy(x.node.name, op->name, sizeof x.node.name);
+	x.node.name_n = op->name_n;
+	x.node.stat = now->is;
+	if (drivedb_base_children(
+		g->tx, root, &op->from, child_of_new, &children, e) < 0)
+		return -1;
+	for (size_t at = 0; at < children.n; at += sizeof(struct plan_node)) {
+		struct plan_node n;
+		memcpy(&n, children.p + at, sizeof n);
+		n.parent = op->id;
+		if (drivedb_base_put(g->tx, root, &n, e) < 0)
+			return -1;
+	}
+	if (drivedb_diff_rename(g->tx, root, &op->from, &op->id, e) < 0 ||
+	    drivedb_base_drop(g->tx, root, &op->from, e) < 0 ||
+	    drivedb_diff_drop(g->tx, root, &op->from, e) < 0)
+		return -1;
+	return drivedb_diff_put(g->tx, root, &x, e);
+}
+
+static int
+gone(struct doing *g, const struct id *id, struct err *e)
+{
+	if (drivedb_base_drop(g->tx, g->r->row.root, id, e) < 0)
+		return -1;
+	return drivedb_diff_drop(g->tx, g->r->row.root, id, e);
+}
+
+/* ---- operations ---- */
+
+static void
+aside_name(const struct id *id, struct buf *out)
+{
+	buf_printf(out, "%s%s", OS_ASIDE, id_text(id).s);
+}
+
+static int
+do_mkdir(struct doing *g, const struct plan_op *op, const char *to,
+    struct err *e)
+{
+	struct os_stat now;
+
+	if (g->r->os->ops->mkdir(g->r->os, to, &now, e) < 0 ||
+	    base_as(g, op, &now, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+do_move(struct doing *g, const struct plan_op *op, const char *to,
+    struct err *e)
+{
+	const struct os_ops *o = g->r->os->ops;
+	OWN(buf_free) struct buf from = { 0 };
+	OWN(buf_free) struct buf part = { 0 };
+	struct os_stat want = expected(op), now;
+	struct err why;
+	int rc;
+
+	aside_name(&op->from, &part);
+	/* It may have been put aside. */
+	rc = o->place(g->r->os, buf_text(&part), to, NULL, &now, &why);
+	if (rc < 0 && why.code == ERR_NOT_FOUND) {
+		if (path_of(g, op, &from, e) < 0)
+			return -1;
+		if (strcmp(buf_text(&from), to) == 0)
+			rc = o->stat(g->r->os, to, &now, &why);
+		else
+			rc = o->move(g->r->os, buf_text(&from), to, &want,
+			    &now, &why);
+	}
+	if (rc < 0) {
+		*e = why;
+		return -1;
+	}
+	g->r->report->moved++;
+	return id_equal(&op->from, &op->id) ? moved_same(g, op, &now, e)
+					    : became_other(g, op, &now, e);
+}
+
+static int
+do_exec(struct doing *g, const struct plan_op *op, struct err *e)
+{
+	OWN(buf_free) struct buf at = { 0 };
+	struct os_stat want = expected(op), now;
+	struct plan_node b;
+	bool found;
+
+	if (path_of(g, op, &at, e) < 0 ||
+	    g->r->os->ops->set_exec(
+		g->r->os, buf_text(&at), op->exec, &want, &now, e) < 0 ||
+	    drivedb_base_get(
+		g->tx, g->r->row.root, &op->id, &b, &found, e) < 0)
+		return -1;
+	struct drivedb_diff x = { .node = op->here };
+	OWN(buf_free) struct buf content = { 0 };
+	struct drivedb_diff had;
+	if (drivedb_diff_get(g->tx, g->r->row.root, &op->id, &had, &content,
+		&found, e) < 0)
+		return -1;
+	if (found) {
+		x.node = had.node;
+		x.content = had.content;
+	}
+	x.node.exec = op->exec;
+	x.node.stat = now.is;
+	return drivedb_diff_put(g->tx, g->r->row.root, &x, e);
+}
+
+static int
+do_leave(struct doing *g, const struct plan_op *op, struct err *e)
+{
+	const struct os_ops *o = g->r->os->ops;
+	OWN(buf_free) struct buf at = { 0 };
+	struct os_stat want = expected(op);
+
+	if (path_of(g, op, &at, e) < 0)
+		return -1;
+	int rc = op->kind == PLAN_RMDIR
+	    ? o->rmdir(g->r->os, buf_text(&at), &want, e)
+	    : o->remove(g->r->os, buf_text(&at), &want, e);
+	if (rc < 0 && e->code != ERR_NOT_FOUND)
+		return -1;
+	g->r->report->removed++;
+	return gone(g, &op->here.id, e);
+}
+
+static int
+do_aside(struct doing *g, const struct plan_op *op, struct err *e)
+{
+	OWN(buf_free) struct buf at = { 0 };
+	OWN(buf_free) struct buf part = { 0 };
+	struct os_stat want = expected(op);
+
+	aside_name(&op->from, &part);
+	if (path_of(g, op, &at, e) < 0)
+		return -1;
+	return g->r->os->ops->aside(
+	    g->r->os, buf_text(&at), buf_text(&part), &want, e);
+}
+
+static int
+do_one(struct doing *g, const struct plan_op *op, struct err *e)
+{
+	OWN(buf_free) struct buf to = { 0 };
+
+	switch (op->kind) {
+	case PLAN_MKDIR:
+		return path_to(g, op, &to, e) < 0
+		    ? -1
+		    : do_mkdir(g, op, buf_text(&to), e);
+	case PLAN_MOVE:
+		return path_to(g, op, &to, e) < 0
+		    ? -1
+		    : do_move(g, op, buf_text(&to), e);
+	case PLAN_EXEC:
+		return do_exec(g, op, e);
+	case PLAN_ASIDE:
+		return do_aside(g, op, e);
+	case PLAN_REMOVE:
+	case PLAN_RMDIR:
+		return do_leave(g, op, e);
+	case PLAN_PLACE:
+		break;
+	}
+	return 0;
+}
+
+/* What stands in the way is looked at, and planned anew. */
+static void
+not_done(struct doing *g, const struct plan_op *op, const struct err *why)
+{
+	OWN(buf_free) struct buf at = { 0 };
+	struct err ignored;
+
+	if (path_to(g, op, &at, &ignored) == 0)
+		drive_look_again(g->r, buf_text(&at));
+	buf_clear(&at);
+	if (op->kind != PLAN_MKDIR && path_of(g, op, &at, &ignored) == 0)
+		drive_look_again(g->r, buf_text(&at));
+	drive_hold(g->r, g->tx, &op->id, why);
+}
+
+static int
+children_todo(void *arg, const struct plan_node *n)
+{
+	drive_todo(arg, &n->id);
+	return 0;
+}
+
+static int
+do_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct doing *g = arg;
+	bool any = false;
+
+	g->tx = tx;
+	drivedb_views(&g->v, tx, g->r->row.root);
+	for (size_t i = 0; i < g->p->n_ops; i++) {
+		const struct plan_op *op = &g->p->ops[i];
+		struct err why;
+		if (op->kind == PLAN_PLACE ||
+		    (op->after_commits && !g->committed))
+			continue;
+		any = true;
+		drive_todo(g->r, &op->id);
+		drive_todo(g->r, &op->from);
+		if (do_one(g, op, &why) < 0) {
+			if (!drive_goes_on(why.code)) {
+				*e = why;
+				return -1;
+			}
+			not_done(g, op, &why);
+		} else if (op->kind == PLAN_MKDIR) {
+			(void)g->v.remote.children(
+			    g->v.remote.ctx, &op->id, children_todo, g->r);
+		}
+	}
+	/* What they say is on the disk before the rows are. */
+	if (any && g->r->os->ops->sync(g->r->os, e) < 0)
+		return -1;
+	for (size_t i = 0; i < g->p->n_rows; i++) {
+		const struct plan_row *row = &g->p->rows[i];
+		struct plan_node n = row->node;
+		if (row->drop) {
+			if (gone(g, &n.id, e) < 0)
+				return -1;
+			continue;
+		}
+		if (n.type == NODE_FILE &&
+		    scan_racy(&n.stat, now_ms() * 1000000,
+			g->r->os->ops->granule_ns(g->r->os)))
+			n.stat.ctime_ns = 0;
+		if (drivedb_base_put(tx, g->r->row.root, &n, e) < 0 ||
+		    drivedb_diff_drop(tx, g->r->row.root, &n.id, e) < 0)
+			return -1;
+	}
+	if (g->v.failed)
+		*e = g->v.err;
+	return g->v.failed ? -1 : 0;
+}
+
+int
+drive_do(struct drive_root *r, const struct plan_out *p, bool committed,
+    struct err *e)
+{
+	struct doing g = { .r = r, .p = p, .committed = committed };
+
+	/* The disk first: rows of what a person wrote just now, too. */
+	if (p->n_rows > 0 && r->os->ops->sync(r->os, e) < 0)
+		return -1;
+	if (p->n_ops + p->n_rows == 0)
+		return 0;
+	return db_write(drivedb_db(r->d->db), do_job, &g, e);
+}
+
+/* ---- what crashes left ---- */
+
+struct left {
+	struct drive_root *r;
+	struct drivedb_views v;
+	struct buf names; /* with NULs */
+};
+
+static void
+left_free(struct left *l)
+{
+	buf_free(&l->names);
+}
+
+static int
+note_left(void *ctx, struct bytes name, const struct os_stat *st, struct err *e)
+{
+	struct left *l = ctx;
+
+	(void)st;
+	(void)e;
+	buf_put_bytes(&l->names, name);
+	buf_put_u8(&l->names, '\0');
+	return 0;
+}
+
+/* Back to its place, or beside it. */
+static int
+back(struct left *l, const char *name, struct err *e)
+{
+	const struct os_ops *o = l->r->os->ops;
+	OWN(buf_free) struct buf path = { 0 };
+	struct plan_node n;
+	struct os_stat now;
+	struct id id;
+	struct err why;
+
+	if (id_parse(bytes_str(name + strlen(OS_ASIDE)), &id) == 0 &&
+	    l->v.base.find(l->v.base.ctx, &id, &n) &&
+	    drive_path(&l->v, &l->r->row.top, &n, &path, &why) == 0 &&
+	    o->place(l->r->os, name, buf_text(&path), NULL, &now, &why) == 0)
+		return 0;
+	buf_clear(&path);
+	buf_printf(&path, "recovered-%.8s", name + strlen(OS_ASIDE));
+	if (o->place(l->r->os, name, buf_text(&path), NULL, &now, &why) == 0 ||
+	    why.code == ERR_CONFLICT)
+		return 0;
+	*e = why;
+	return -1;
+}
+
+static int
+recover_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct left *l = arg;
+	const struct os_ops *o = l->r->os->ops;
+
+	drivedb_views(&l->v, tx, l->r->row.root);
+	for (size_t at = 0; at < l->names.n;) {
+		const char *name = (const char *)l->names.p + at;
+		struct err ignored;
+		at += strlen(name) + 1;
+		if (strncmp(name, OS_ASIDE, strlen(OS_ASIDE)) != 0)
+			(void)!o->part_drop(l->r->os, name, &ignored);
+		else if (back(l, name, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+drive_recover(struct drive_root *r, struct err *e)
+{
+	OWN(left_free) struct left l = { .r = r };
+
+	if (r->os->ops->leftovers(r->os, false, note_left, &l, e) < 0)
+		return -1;
+	if (l.names.n == 0)
+		return 0;
+	return db_read(drivedb_db(r->d->db), recover_job, &l, e);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: ISC */
+/* drive_pass.c: plans in slices, until a plan says nothing. */
+#include "drive/drive_in.h"
+
+#include "base/now.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SLICE 4096 /* ids planned at once: some 8 MiB */
+#define ROUNDS_IDLE 8 /* plans that say something and change nothing */
+#define GONE_AFTER_NS INT64_C(2000000000)
+
+/* ---- what is passed over ---- */
+
+static int
+by_id(const void *a, const void *b)
+{
+	return id_cmp(a, b);
+}
+
+static void
+passed_clear(struct passed *p)
+{
+	tdestroy(p->by_id, free);
+	p->by_id = NULL;
+}
+
+static bool
+is_passed(const struct passed *p, const struct id *id)
+{
+	return tfind(id, &p->by_id, by_id) != NULL;
+}
+
+static void
+pass_over(struct passed *p, const struct id *id)
+{
+	struct id *copy;
+
+	if (is_passed(p, id))
+		return;
+	copy = mem_new(sizeof *copy);
+	*copy = *id;
+	if (tsearch(copy, &p->by_id, by_id) == NULL)
+		abort();
+}
+
+bool
+drive_stopped(struct drive_root *r, struct err *e)
+{
+	if (r->d->from.stop == NULL || !r->d->from.stop())
+		return false;
+	(void)err_set(e, ERR_STOPPED, "it was ended before it was done");
+	return true;
+}
+
+void
+drive_todo(struct drive_root *r, const struct id *id)
+{
+	if (!id_equal(id, &r->row.top))
+		id_put(&r->todo, id);
+}
+
+void
+drive_take_news(struct drive_root *r)
+{
+	buf_put_bytes(&r->todo, buf_bytes(&r->news));
+	buf_clear(&r->news);
+}
+
+void
+drive_look_again(struct drive_root *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+
+	buf_put(&r->dirs, path, n);
+	buf_put_u8(&r->dirs, '\0');
+}
+
+bool
+drive_goes_on(enum err_code code)
+{
+	switch (code) {
+	case ERR_CONFLICT:
+	case ERR_NOT_FOUND:
+	case ERR_IO:
+	case ERR_DISK_FULL_HERE:
+	case ERR_NAME_NOT_POSSIBLE:
+	case ERR_DRIVE_NOT_EMPTY:
+	case ERR_FILE_CHANGING:
+	case ERR_TOO_LARGE:
+	case ERR_SNAPSHOT_DAMAGED:
+	case ERR_BLOB_CORRUPT:
+	case ERR_BLOB_MISSING:
+	case ERR_BLOB_TRUNCATED:
+	case ERR_RECORD_CORRUPT:
+	case ERR_CATEGORY_CLOSED:
+	case ERR_PERMISSION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+add_held(struct drive_report *t, const char *path, enum err_code code,
+    const char *reason)
+{
+	t->held = mem_resize(t->held, t->n_held + 1, sizeof *t->held);
+	t->held[t->n_held++] = (struct drive_held){ .path = mem_text(path),
+		.code = code,
+		.reason = mem_text(reason) };
+}
+
+/* What is not as expected is planned anew; again and again it is not. */
+void
+drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
+    const struct err *why)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct drivedb_views v;
+	struct plan_node n;
+	struct err ignored;
+
+	pass_over(&r->passed, id);
+	if (why->code == ERR_CONFLICT)
+		return; /* the next look decides */
+	drivedb_views(&v, tx, r->row.root);
+	if (!v.local.find(v.local.ctx, id, &n) ||
+	    drive_path(&v, &r->row.top, &n, &path, &ignored) < 0) {
+		buf_clear(&path);
+		if (drivedb_path(tx, id, &path, &ignored) < 0)
+			buf_put_str(&path, "?");
+	}
+	enum err_code code = why->code == ERR_SNAPSHOT_DAMAGED
+	    ? ERR_FILE_DAMAGED
+	    : why->code;
+	add_held(r->report, buf_text(&path), code, why->msg);
+}
+
+/* ---- one plan ---- */
+
+struct planning {
+	struct drive_root *r;
+	const struct id *ids;
+	size_t n;
+	struct plan_out *out;
+};
+
+static int
+plan_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct planning *g = arg;
+	struct drive_root *r = g->r;
+	struct drivedb_views v;
+	const struct plan_trees trees = { &v.base, &v.local, &v.remote };
+
+	drivedb_views(&v, tx, r->row.root);
+	if (drivedb_seq(tx, &r->planned_seq, e) < 0 ||
+	    drivedb_base_files(
+		tx, r->row.root, &r->policy.gate.files, e) < 0)
+		return -1;
+	planner_plan(&trees, &r->policy, g->ids, g->n, g->out);
+	if (!v.failed)
+		return 0;
+	*e = v.err;
+	return -1;
+}
+
+/* The next ids that are not passed over, each once. */
+static size_t
+next_slice(struct drive_root *r, struct id *ids)
+{
+	size_t n = 0, at = 0;
+
+	for (; at < r->todo.n && n < SLICE; at += ID_BYTES) {
+		struct id id;
+		memcpy(id.b, r->todo.p + at, ID_BYTES);
+		if (!is_passed(&r->passed, &id))
+			ids[n++] = id;
+	}
+	memmove(r->todo.p, r->todo.p + at, r->todo.n - at);
+	r->todo.n -= at;
+	if (n == 0)
+		return 0;
+	qsort(ids, n, sizeof *ids, by_id);
+	size_t kept = 1;
+	for (size_t i = 1; i < n; i++)
+		if (!id_equal(&ids[i], &ids[kept - 1]))
+			ids[kept++] = ids[i];
+	return kept;
+}
+
+struct renames {
+	struct drive_root *r;
+	const struct plan_out *p;
+};
+
+static int
+alias_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct renames *g = arg;
+
+	for (size_t i = 0; i < g->p->n_aliases; i++)
+		if (drivedb_diff_rename(tx, g->r->row.root,
+			&g->p->aliases[i].local, &g->p->aliases[i].node, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+take_aliases(struct drive_root *r, const struct plan_out *p, struct err *e)
+{
+	struct renames g = { r, p };
+
+	for (size_t i = 0; i < p->n_aliases; i++)
+		drive_todo(r, &p->aliases[i].node);
+	return db_write(drivedb_db(r->d->db), alias_job, &g, e);
+}
+
+static int
+held_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct renames *g = arg;
+
+	(void)e;
+	for (size_t i = 0; i < g->p->n_held; i++) {
+		const struct plan_held *h = &g->p->held[i];
+		struct err why;
+		(void)err_set(&why, h->code,
+		    h->code == ERR_NAME_NOT_POSSIBLE
+			? "this file system cannot hold its name"
+			: "it waits for deletions that were not confirmed");
+		drive_hold(g->r, tx, &h->id, &why);
+	}
+	return 0;
+}
+
+static void
+note_gate(struct drive_root *r, const struct plan_out *p)
+{
+	struct drive_report *t = r->report;
+	uint64_t files = r->policy.gate.files;
+
+	t->gate = p->gate;
+	t->gate_files = p->gated_files;
+	t->gate_percent = files == 0
+	    ? 100
+	    : (unsigned)(p->gated_files * 100 / files);
+	for (size_t i = 0; i < p->n_gated; i++)
+		pass_over(&r->passed, &p->gated[i].id);
+}
+
+static bool
+says_nothing(const struct plan_out *p)
+{
+	return p->n_aliases + p->n_reads + p->n_changes + p->n_ops +
+	    p->n_rows ==
+	    0;
+}
+
+static void
+all_todo(struct drive_root *r, const struct id *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		drive_todo(r, &ids[i]);
+}
+
+static int
+round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
+{
+	OWN(planner_free) struct plan_out p = { 0 };
+	struct planning g = { r, ids, n, &p };
+	bool lost;
+
+	if (db_read(drivedb_db(r->d->db), plan_job, &g, e) < 0)
+		return -1;
+	if (r->ask->progress != NULL)
+		r->ask->progress(r->ask->ctx, r->report);
+	if (p.n_held > 0) {
+		struct renames h = { r, &p };
+		if (db_read(drivedb_db(r->d->db), held_job, &h, e) < 0)
+			return -1;
+	}
+	if (p.n_gated > 0)
+		note_gate(r, &p);
+	if (says_nothing(&p) || r->ask->dry)
+		return 0;
+	if (p.n_aliases > 0) {
+		all_todo(r, ids, n);
+		return take_aliases(r, &p, e);
+	}
+	if (p.n_reads > 0) {
+		all_todo(r, ids, n);
+		return drive_take(r, &p, e);
+	}
+	if (drive_commit(r, &p, &lost, e) < 0 ||
+	    drive_do(r, &p, !lost, e) < 0)
+		return -1;
+	if (r->dirs.n > 0)
+		return 0; /* look before going on with what was planned */
+	return drive_place(r, &p, !lost, e);
+}
+
+/* ---- a pass ---- */
+
+static int
+touched_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct drive_root *r = arg;
+
+	return drivedb_touched(tx, r->row.root, &r->todo, e);
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int
+look(struct drive_root *r, const struct buf *dirs, struct err *e)
+{
+	struct scan_result found = { 0 };
+
+	return scan_run(r->scan, now_ns(), dirs, &r->todo, &found, e);
+}
+
+static int
+plan_all(struct drive_root *r, struct err *e)
+{
+	OWN(mem_free) struct id *ids = mem_array(SLICE, sizeof *ids);
+	size_t n;
+
+	while ((n = next_slice(r, ids)) > 0 || r->todo.n > 0) {
+		if (n == 0)
+			continue;
+		if (drive_stopped(r, e) || round_of(r, ids, n, e) < 0)
+			return -1;
+		if (r->dirs.n == 0)
+			continue;
+		OWN(buf_free) struct buf again = r->dirs;
+		r->dirs = (struct buf){ 0 };
+		if (look(r, &again, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+sleep_ns(int64_t ns)
+{
+	struct timespec t = { ns / 1000000000, ns % 1000000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/* What was missed once, or changed just now, is looked at once more. */
+static int
+settle(struct drive_root *r, bool *more, struct err *e)
+{
+	OWN(buf_free) struct buf dirs = { 0 };
+	int64_t due = scan_due(r->scan, now_ns(), &dirs);
+
+	*more = false;
+	if (dirs.n == 0) {
+		if (due < 0)
+			return 0;
+		sleep_ns(due < INT64_C(100000000) ? due
+						  : INT64_C(100000000));
+		*more = true;
+		return 0;
+	}
+	*more = true;
+	passed_clear(&r->passed);
+	return look(r, &dirs, e);
+}
+
+int
+drive_sync(struct drive_root *r, const struct buf *dirs,
+    const struct drive_sync_ask *ask, struct drive_report *out, struct err *e)
+{
+	bool more = true;
+
+	*out = (struct drive_report){ 0 };
+	r->ask = ask;
+	r->report = out;
+	r->policy.gate.confirmed = ask->confirm;
+	passed_clear(&r->passed);
+	if (drive_pull(r->d, e) < 0 || look(r, dirs, e) < 0)
+		return -1;
+	if (!r->settled &&
+	    db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
+		return -1;
+	drive_take_news(r);
+	for (unsigned i = 0; more; i++) {
+		if (plan_all(r, e) < 0 || drive_stopped(r, e) ||
+		    settle(r, &more, e) < 0)
+			return -1;
+		if (ask->dry)
+			break;
+	}
+	r->settled = true;
+	return drive_commit_packs(r->d, 0, e);
+}

@@ -61,6 +61,7 @@ struct stream_out {
 	atomic_uint pending;
 	uint64_t length;
 	uint32_t most; /* chunks of the reference */
+	struct stream_out *up; /* the stream of its list, when that is long */
 };
 
 struct stream_out *
@@ -83,6 +84,7 @@ stream_out_free(struct stream_out **wp)
 		return;
 	if (w->block != NULL)
 		sink_give_back(w->sink, w->block);
+	stream_out_free(&w->up);
 	chunklist_free(&w->chunks);
 	buf_free(&w->rest);
 	free(w);
@@ -171,11 +173,10 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 		return -1;
 	chunklist_put(&r.list, &w->chunks);
 	if (w->chunks.n > w->most) {
-		OWN(stream_out_free)
-		struct stream_out *up = stream_out_new(w->sink, w->lane);
-		stream_out_most(up, w->most);
-		stream_out_put(up, buf_bytes(&r.list));
-		if (stream_out_end(up, out, e) < 0)
+		w->up = stream_out_new(w->sink, w->lane);
+		stream_out_most(w->up, w->most);
+		stream_out_put(w->up, buf_bytes(&r.list));
+		if (stream_out_end(w->up, out, e) < 0)
 			return -1;
 		out->depth++;
 		out->length = w->length;
@@ -184,6 +185,26 @@ stream_out_end(struct stream_out *w, struct stream_ref *out, struct err *e)
 	r.n = (uint32_t)w->chunks.n;
 	*out = r;
 	r = (struct stream_ref){ 0 };
+	return 0;
+}
+
+int
+stream_out_chunks(
+    const struct stream_out *w, stream_chunk_fn fn, void *ctx, struct err *e)
+{
+	OWN(buf_free) struct buf list = { 0 };
+	struct digest name;
+	uint32_t n;
+
+	for (; w != NULL; w = w->up) {
+		buf_clear(&list);
+		chunklist_put(&list, &w->chunks);
+		struct scan s = scan_of(buf_bytes(&list));
+		while (s.n > 0)
+			if (chunklist_take(&s, &name, &n, e) < 0 ||
+			    (!digest_zero(&name) && fn(ctx, &name, n, e) < 0))
+				return -1;
+	}
 	return 0;
 }
 

@@ -32,6 +32,10 @@ void stream_ref_put(struct buf *out, const struct stream_ref *r);
 MUST_CHECK int stream_ref_take(
     struct scan *s, enum category c, struct stream_ref *out, struct err *e);
 
+/* Get a chunk's name; -1 stops. */
+typedef int (*stream_chunk_fn)(
+    void *ctx, const struct digest *name, uint32_t length, struct err *e);
+
 /* ---- writing ---- */
 
 struct stream_out;
@@ -54,6 +58,9 @@ uint64_t stream_out_length(const struct stream_out *w);
 /* Store the rest, wait for all names. errors: the sink's. */
 MUST_CHECK int stream_out_end(
     struct stream_out *w, struct stream_ref *out, struct err *e);
+/* After that, visit all chunks that it needs: of its lists, too; no holes. */
+MUST_CHECK int stream_out_chunks(
+    const struct stream_out *w, stream_chunk_fn fn, void *ctx, struct err *e);
 
 /* ---- reading ---- */
 
@@ -74,10 +81,8 @@ MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
 
 /*
  * Visit the chunks of which a stream is made, with those of its lists; what
- * lies in depth 0 is named, not read. -1 stops.
+ * lies in depth 0 is named, not read.
  */
-typedef int (*stream_chunk_fn)(
-    void *ctx, const struct digest *name, uint32_t length, struct err *e);
 MUST_CHECK int stream_chunks(struct source *src, const struct stream_ref *ref,
     stream_chunk_fn fn, void *ctx, struct err *e);
 

@@ -7,10 +7,28 @@
 
 #define MIB ((uint64_t)1 << 20)
 
+struct leaves {
+	uint64_t n, length, holes;
+	uint64_t stop_at;
+};
+
+static int
+leaf(void *ctx, const struct digest *name, uint32_t length, struct err *e)
+{
+	struct leaves *l = ctx;
+
+	l->n++;
+	l->length += length;
+	l->holes += digest_zero(name) ? length : 0;
+	return l->stop_at != 0 && l->n == l->stop_at
+	    ? err_set(e, ERR_STOPPED, "enough")
+	    : 0;
+}
+
 /* A piece of content, n bytes of a hole, and another piece. */
 static void
 write_stream(struct sink *s, uint32_t most, size_t piece, uint64_t hole,
-    struct stream_ref *ref)
+    struct stream_ref *ref, struct leaves *needs)
 {
 	struct stream_out *w = stream_out_new(s, LANE_SECRETS);
 	OWN(buf_free) struct buf x = { 0 };
@@ -24,6 +42,10 @@ write_stream(struct sink *s, uint32_t most, size_t piece, uint64_t hole,
 	stream_out_put(w, buf_bytes(&x));
 	assert_int_equal(stream_out_length(w), 2 * piece + hole);
 	MUST(stream_out_end(w, ref, &e));
+	/* What it needs is what its readers meet. */
+	*needs = (struct leaves){ 0 };
+	MUST(stream_out_chunks(w, leaf, needs, &e));
+	assert_int_equal(needs->holes, 0);
 	stream_out_free(&w);
 	assert_int_equal(ref->length, 2 * piece + hole);
 	assert_true(ref->n <= most);
@@ -50,24 +72,6 @@ collect(void *ctx, struct bytes x, struct err *e)
 	return 0;
 }
 
-struct leaves {
-	uint64_t n, length, holes;
-	uint64_t stop_at;
-};
-
-static int
-leaf(void *ctx, const struct digest *name, uint32_t length, struct err *e)
-{
-	struct leaves *l = ctx;
-
-	l->n++;
-	l->length += length;
-	l->holes += digest_zero(name) ? length : 0;
-	return l->stop_at != 0 && l->n == l->stop_at
-	    ? err_set(e, ERR_STOPPED, "enough")
-	    : 0;
-}
-
 static void
 holes_are_zeros_that_nobody_stores(void **state)
 {
@@ -80,14 +84,16 @@ holes_are_zeros_that_nobody_stores(void **state)
 		OWN(stream_ref_free) struct stream_ref ref = { 0 };
 		OWN(buf_free) struct buf got = { 0 };
 		OWN(buf_free) struct buf x = { 0 };
-		struct leaves l = { 0 };
+		struct leaves l = { 0 }, all = { 0 }, needs;
 		struct err e;
-		write_stream(s, most, piece, hole, &ref);
+		write_stream(s, most, piece, hole, &ref, &needs);
 		assert_int_equal(ref.depth, most == 2);
 		OWN(source_free) struct source *src = reader_of(w, s);
 		MUST(stream_leaves(src, &ref, leaf, &l, &e));
 		assert_int_equal(l.length, ref.length);
 		assert_int_equal(l.holes, hole);
+		MUST(stream_chunks(src, &ref, leaf, &all, &e));
+		assert_int_equal(needs.length, all.length - hole);
 		MUST(stream_read(src, &ref,
 		    (struct stream_range){ piece - 100, hole + 200 }, collect,
 		    &got, &e));
@@ -112,10 +118,10 @@ a_long_list_is_read_in_pieces(void **state)
 	OWN(sink_free) struct sink *s = drive_sink(w);
 	OWN(stream_ref_free) struct stream_ref ref = { 0 };
 	const uint64_t hole = 20480 * MIB;
-	struct leaves l = { 0 };
+	struct leaves l = { 0 }, needs;
 	struct err e;
 
-	write_stream(s, 2, 100000, hole, &ref);
+	write_stream(s, 2, 100000, hole, &ref, &needs);
 	assert_int_equal(ref.depth, 2);
 	OWN(source_free) struct source *src = reader_of(w, s);
 	MUST(stream_leaves(src, &ref, leaf, &l, &e));

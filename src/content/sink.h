@@ -157,7 +157,7 @@ enum sink_where sink_where(struct sink *s, unsigned lane,
 size_t sink_waiting(struct sink *s, struct buf *ids);
 
 /*
- * What records a pack that waits. false: it does not wait.
+ * What records a pack that waits, if nothing has. false: it does not wait.
  *
  * *edit  borrows until sink_recorded or sink_forget.
  */

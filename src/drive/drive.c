@@ -57,7 +57,7 @@ drive_pull(struct drive *d, struct err *e)
 	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
 		return -1;
 	OWN(buf_free) struct buf news = { 0 };
-	if (drivedb_follow(d->db, d->zone, &news, NULL, e) < 0)
+	if (drivedb_follow(d->db, d->zone, &news, &d->bad, e) < 0)
 		return -1;
 	for (struct drive_root *r = d->roots; r != NULL; r = r->next)
 		buf_put_bytes(&r->news, buf_bytes(&news));

@@ -281,7 +281,8 @@ follow(struct drive_root *r, struct err *e)
 {
 	OWN(buf_free) struct buf news = { 0 };
 
-	if (drivedb_follow(r->d->db, r->d->zone, &news, NULL, e) < 0)
+	if (drivedb_follow(
+		r->d->db, r->d->zone, &news, &r->d->bad, e) < 0)
 		return -1;
 	for (struct drive_root *o = r->d->roots; o != NULL; o = o->next)
 		buf_put_bytes(

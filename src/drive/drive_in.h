@@ -16,6 +16,7 @@ struct drive {
 	struct sink *sink; /* NULL until something is stored */
 	struct fetch *fetch; /* NULL until something is fetched */
 	bool secrets; /* the keychain's keys are held */
+	uint64_t bad; /* records that are no nodes though they say so */
 	struct drive_root *roots; /* those that are open */
 };
 

@@ -33,12 +33,8 @@ static const char *const schema[] = {
 	" seq INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	" changed_ms INTEGER NOT NULL, trashed_ms INTEGER NOT NULL,"
 	" edits INTEGER NOT NULL, dev BLOB NOT NULL, content BLOB NOT NULL,"
-	" mark INTEGER NOT NULL DEFAULT 0, own_parent BLOB, own_name BLOB);"
-	"CREATE UNIQUE INDEX tree_id ON tree (id);"
-	"CREATE INDEX tree_place ON tree (parent, name);"
-	"CREATE INDEX tree_dir ON tree (parent) WHERE type = 2;"
-	"CREATE INDEX tree_trash ON tree (trashed_ms) WHERE flags & 2;"
-	"CREATE INDEX tree_mark ON tree (mark) WHERE mark <> 0;"
+	" mark INTEGER NOT NULL DEFAULT 0, own_parent BLOB, own_name "
+	"BLOB);" DRIVEDB_INDEXES
 	/* Ids whose place is still to be looked at. */
 	"CREATE TABLE todo (row INTEGER PRIMARY KEY, id BLOB NOT NULL);"
 	/* Records that are no nodes. */
@@ -110,6 +106,19 @@ drivedb_one(struct stmt *s, void (*row)(struct stmt *, struct plan_node *),
 	if (*found)
 		row(s, out);
 	return 0;
+}
+
+int
+drivedb_gather(struct tx *tx, const char *sql, struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	int row;
+
+	if (stmt_new(tx, sql, &s, e) < 0)
+		return -1;
+	while ((row = sql_next(s, e)) > 0)
+		buf_put_bytes(out, stmt_got_bytes(s, 0));
+	return row;
 }
 
 /* ---- roots ---- */

@@ -90,20 +90,19 @@ MUST_CHECK int drivedb_roots(
 
 /* ---- base and differences of one root ---- */
 
+/* Write, forget, and find one node of base. By name: see drivedb_views. */
 MUST_CHECK int drivedb_base_put(
     struct tx *tx, uint64_t root, const struct plan_node *n, struct err *e);
 MUST_CHECK int drivedb_base_drop(
     struct tx *tx, uint64_t root, const struct id *id, struct err *e);
 MUST_CHECK int drivedb_base_get(struct tx *tx, uint64_t root,
     const struct id *id, struct plan_node *out, bool *found, struct err *e);
-MUST_CHECK int drivedb_base_child(struct tx *tx, uint64_t root,
-    const struct id *parent, struct bytes name, struct plan_node *out,
-    bool *found, struct err *e);
-/* By identity: those with that inode, in the order of ids. */
+/* By identity: those with that device and inode, in the order of ids. */
 typedef int (*drivedb_node_fn)(
     void *ctx, const struct plan_node *n, struct err *e);
-MUST_CHECK int drivedb_base_inode(struct tx *tx, uint64_t root, uint64_t dev,
-    uint64_t ino, drivedb_node_fn fn, void *ctx, struct err *e);
+MUST_CHECK int drivedb_base_inode(struct tx *tx, uint64_t root,
+    const struct plan_stat *is, drivedb_node_fn fn, void *ctx, struct err *e);
+/* In the byte order of names. */
 MUST_CHECK int drivedb_base_children(struct tx *tx, uint64_t root,
     const struct id *parent, drivedb_node_fn fn, void *ctx, struct err *e);
 /* Files that base has. */
@@ -114,16 +113,18 @@ MUST_CHECK int drivedb_base_files(
 struct drivedb_diff {
 	bool gone;
 	struct plan_node node; /* gone: only its id */
-	struct bytes content; /* what was read, stored form; or nothing */
+	struct bytes
+	    content; /* what was read: stored form, target; or nothing */
 };
 MUST_CHECK int drivedb_diff_put(
     struct tx *tx, uint64_t root, const struct drivedb_diff *x, struct err *e);
 MUST_CHECK int drivedb_diff_drop(
     struct tx *tx, uint64_t root, const struct id *id, struct err *e);
-/* content: appended. */
+/* One, without its content; and that, appended: nothing when there is none. */
 MUST_CHECK int drivedb_diff_get(struct tx *tx, uint64_t root,
-    const struct id *id, struct drivedb_diff *out, struct buf *content,
-    bool *found, struct err *e);
+    const struct id *id, struct drivedb_diff *out, bool *found, struct err *e);
+MUST_CHECK int drivedb_diff_content(struct tx *tx, uint64_t root,
+    const struct id *id, struct buf *out, struct err *e);
 typedef int (*drivedb_diff_fn)(
     void *ctx, const struct drivedb_diff *x, struct err *e);
 MUST_CHECK int drivedb_diffs(

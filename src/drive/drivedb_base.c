@@ -84,20 +84,6 @@ drivedb_base_get(struct tx *tx, uint64_t root, const struct id *id,
 	return drivedb_one(s, drivedb_here_row, out, found, e);
 }
 
-int
-drivedb_base_child(struct tx *tx, uint64_t root, const struct id *parent,
-    struct bytes name, struct plan_node *out, bool *found, struct err *e)
-{
-	OWN(stmt_done) struct stmt *s = NULL;
-
-	if (sql_ask(tx, e, &s,
-		"SELECT " DRIVEDB_HERE " FROM base"
-		" WHERE root = ? AND parent = ? AND name = ? ORDER BY id",
-		"uib", root, parent, name) < 0)
-		return -1;
-	return drivedb_one(s, drivedb_here_row, out, found, e);
-}
-
 static int
 each_node(struct stmt *s, drivedb_node_fn fn, void *ctx, struct err *e)
 {
@@ -113,7 +99,7 @@ each_node(struct stmt *s, drivedb_node_fn fn, void *ctx, struct err *e)
 }
 
 int
-drivedb_base_inode(struct tx *tx, uint64_t root, uint64_t dev, uint64_t ino,
+drivedb_base_inode(struct tx *tx, uint64_t root, const struct plan_stat *is,
     drivedb_node_fn fn, void *ctx, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
@@ -121,7 +107,7 @@ drivedb_base_inode(struct tx *tx, uint64_t root, uint64_t dev, uint64_t ino,
 	if (sql_ask(tx, e, &s,
 		"SELECT " DRIVEDB_HERE " FROM base"
 		" WHERE root = ? AND dev = ? AND ino = ? ORDER BY id",
-		"unn", root, (int64_t)dev, (int64_t)ino) < 0)
+		"unn", root, (int64_t)is->dev, (int64_t)is->ino) < 0)
 		return -1;
 	return each_node(s, fn, ctx, e);
 }
@@ -192,20 +178,33 @@ diff_row(struct stmt *s, struct drivedb_diff *out)
 
 int
 drivedb_diff_get(struct tx *tx, uint64_t root, const struct id *id,
-    struct drivedb_diff *out, struct buf *content, bool *found, struct err *e)
+    struct drivedb_diff *out, bool *found, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	size_t at = content->n;
 
 	if (sql_first(tx, e, &s, found,
 		"SELECT " DIFF " FROM diff WHERE root = ? AND id = ?", "ui",
 		root, id) < 0)
 		return -1;
-	if (!*found)
-		return 0;
-	diff_row(s, out);
-	buf_put_bytes(content, out->content);
-	out->content = bytes_of(content->p + at, content->n - at);
+	if (*found)
+		diff_row(s, out);
+	out->content = bytes_of(NULL, 0);
+	return 0;
+}
+
+int
+drivedb_diff_content(struct tx *tx, uint64_t root, const struct id *id,
+    struct buf *out, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool row;
+
+	if (sql_first(tx, e, &s, &row,
+		"SELECT stored FROM diff WHERE root = ? AND id = ?", "ui", root,
+		id) < 0)
+		return -1;
+	if (row)
+		buf_put_bytes(out, stmt_got_bytes(s, 0));
 	return 0;
 }
 

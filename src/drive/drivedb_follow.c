@@ -8,6 +8,8 @@
 #define BATCH 10000 /* rows of one transaction */
 #define BATCH_BYTES ((size_t)8 << 20)
 
+#define TRIES 4
+
 #define PAIR_BASE "base" /* zcopy_base of the copy */
 #define PAIR_SEQ "seq" /* up to which all of it is in the tree */
 
@@ -20,7 +22,7 @@ enum what { NODE_CAME, NODE_BAD, NODE_GONE };
 struct follow {
 	struct drivedb *d;
 	struct buf *touched; /* or NULL */
-	uint64_t from, to; /* seq in the tree, and of the copy as we began */
+	uint64_t from, to; /* seq of the tree, before and after */
 	uint64_t done; /* all before it is in the tree */
 	bool finish;
 	struct id base;
@@ -138,9 +140,9 @@ take_in(struct tx *tx, const struct item *x, bool *changed, struct err *e)
 /* ---- a transaction of them ---- */
 
 static int
-finish(struct tx *tx, struct follow *f, struct err *e)
+finish(struct tx *tx, struct follow *f, bool whole, struct err *e)
 {
-	if (valid_mend(tx, &f->ids, e) < 0 ||
+	if (valid_mend(tx, whole, &f->ids, e) < 0 ||
 	    sql_count(tx, e, &f->bad, "SELECT count(*) FROM bad", "") < 0)
 		return -1;
 	return put_seq(tx, f->to, e);
@@ -166,17 +168,26 @@ flush_job(struct tx *tx, void *arg, struct err *e)
 			id_put(&f->ids, &x.id);
 	}
 	if (f->finish)
-		return finish(tx, f, e);
+		return finish(tx, f, false, e);
 	return put_seq(tx, f->done, e);
+}
+
+/* What the job touched is told when it is there. */
+static int
+write_ids(struct follow *f, db_job_fn *job, void *arg, struct err *e)
+{
+	if (db_write(drivedb_db(f->d), job, arg, e) < 0)
+		return -1;
+	if (f->touched != NULL)
+		buf_put_bytes(f->touched, buf_bytes(&f->ids));
+	return 0;
 }
 
 static int
 flush(struct follow *f, struct err *e)
 {
-	if (db_write(drivedb_db(f->d), flush_job, f, e) < 0)
+	if (write_ids(f, flush_job, f, e) < 0)
 		return -1;
-	if (f->touched != NULL)
-		buf_put_bytes(f->touched, buf_bytes(&f->ids));
 	buf_clear(&f->batch);
 	f->n = 0;
 	return 0;
@@ -204,54 +215,73 @@ came(void *ctx, const struct zcopy_record *r, struct err *e)
 		.seq = r->seq,
 		.plain = r->plain };
 
-	/* Of its own commit more may follow; and what went after `to` was not
-	 * looked at. */
-	f->done = r->seq <= f->to ? r->seq - 1 : f->to;
+	/* Of its own commit more may follow. */
+	f->done = r->seq - 1;
 	/* Another kind has taken the place of what it may have been. */
-	if (r->bad == NULL && !node_is(r->plain)) {
+	if (r->deleted || (r->bad == NULL && !node_is(r->plain))) {
 		x.what = NODE_GONE;
 		x.plain = bytes_of(NULL, 0);
 	}
 	return add(f, &x, e);
 }
 
-static int
-went(void *ctx, const struct id *id, struct err *e)
-{
-	struct follow *f = ctx;
-	struct item x = { .what = NODE_GONE, .id = *id, .seq = f->to };
+/* ---- a zone that comes whole ---- */
 
-	return add(f, &x, e);
+struct fill {
+	struct follow *f;
+	struct tx *tx;
+	struct zcopy *zone;
+};
+
+static int
+fill_one(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct fill *j = ctx;
+	struct drivedb_entry entry;
+	struct node n;
+	struct err why;
+
+	/* What changes meanwhile is followed then: so none comes twice. */
+	if (r->seq > j->f->to || r->deleted ||
+	    (r->bad == NULL && !node_is(r->plain)))
+		return 0;
+	if (r->bad != NULL || node_parse(r->plain, &n, &why) < 0 ||
+	    drivedb_entry_of(&r->id, r->version, &n, &entry, &why) < 0)
+		return is_bad(j->tx, &r->id, e);
+	if (j->f->touched != NULL)
+		id_put(&j->f->ids, &r->id);
+	return drivedb_tree_add(j->tx, &entry, n.flags, r->seq, e);
 }
 
-/* ---- all of them ---- */
-
-/* Of another base nothing is true any more. */
+/* In one transaction: until it ends, what was there before is seen. */
 static int
-begin_job(struct tx *tx, void *arg, struct err *e)
+fill_job(struct tx *tx, void *arg, struct err *e)
 {
-	struct follow *f = arg;
-	OWN(stmt_done) struct stmt *s = NULL;
-	struct bytes base = bytes_of(f->base.b, ID_BYTES);
-	bool row;
+	struct fill *j = arg;
+	struct follow *f = j->f;
+	uint64_t since = 0;
 
-	if (sql_first(tx, e, &s, &row, "SELECT value FROM pair WHERE name = ?",
-		"s", PAIR_BASE) < 0)
+	j->tx = tx;
+	buf_clear(&f->ids);
+	if (f->touched != NULL &&
+	    drivedb_gather(tx, "SELECT id FROM tree", &f->ids, e) < 0)
 		return -1;
-	if (!row || !bytes_equal(stmt_got_bytes(s, 0), base)) {
-		if (tx_script(tx,
-			"DELETE FROM tree; DELETE FROM todo; DELETE FROM bad;"
-			" DELETE FROM pair",
-			e) < 0 ||
-		    pair_put(tx, PAIR_BASE, base, e) < 0)
-			return -1;
-	}
-	return drivedb_seq(tx, &f->from, e);
+	if (tx_script(tx,
+		DRIVEDB_NO_INDEXES "DELETE FROM tree; DELETE FROM todo;"
+				   "DELETE FROM bad; DELETE FROM pair",
+		e) < 0 ||
+	    pair_put(tx, PAIR_BASE, bytes_of(f->base.b, ID_BYTES), e) < 0 ||
+	    zcopy_news(j->zone, &since, fill_one, j, e) < 0 ||
+	    tx_script(tx, DRIVEDB_INDEXES, e) < 0)
+		return -1;
+	return finish(tx, f, true, e);
 }
 
-/* Is there nothing to do? */
+/* ---- all of it ---- */
+
+/* What is known, of this base; and is there anything to do? */
 static int
-up_to_date_job(struct tx *tx, void *arg, struct err *e)
+known_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct follow *f = arg;
 	uint64_t same, todo;
@@ -260,33 +290,46 @@ up_to_date_job(struct tx *tx, void *arg, struct err *e)
 		"SELECT count(*) FROM pair WHERE name = ? AND value = ?", "sb",
 		PAIR_BASE, bytes_of(f->base.b, ID_BYTES)) < 0 ||
 	    sql_count(tx, e, &todo, "SELECT count(*) FROM todo", "") < 0 ||
-	    drivedb_seq(tx, &f->from, e) < 0 ||
-	    sql_count(tx, e, &f->bad, "SELECT count(*) FROM bad", "") < 0)
+	    sql_count(tx, e, &f->bad, "SELECT count(*) FROM bad", "") < 0 ||
+	    drivedb_seq(tx, &f->from, e) < 0)
 		return -1;
+	if (same == 0)
+		f->from = 0;
 	f->finish = same > 0 && todo == 0 && f->from >= f->to;
 	return 0;
+}
+
+static int
+follow(struct follow *f, struct zcopy *zone, struct err *e)
+{
+	struct fill fill = { .f = f, .zone = zone };
+
+	if (f->from == 0)
+		return write_ids(f, fill_job, &fill, e);
+	f->to = f->from;
+	if (zcopy_news(zone, &f->to, came, f, e) < 0)
+		return -1;
+	f->finish = true;
+	return flush(f, e);
 }
 
 int
 drivedb_follow(struct drivedb *d, struct zcopy *zone, struct buf *touched,
     uint64_t *bad, struct err *e)
 {
-	OWN(follow_free)
-	struct follow f = { .d = d, .touched = touched, .to = zcopy_seq(zone) };
+	OWN(follow_free) struct follow f = { .d = d, .touched = touched };
 
-	if (zcopy_base(zone, &f.base, e) < 0 ||
-	    db_read(drivedb_db(d), up_to_date_job, &f, e) < 0)
-		return -1;
-	if (!f.finish) {
-		if (db_write(drivedb_db(d), begin_job, &f, e) < 0)
+	/* It may be replaced as a whole while it is read, but not for ever. */
+	for (int tries = 0; !f.finish; tries++) {
+		f.to = zcopy_seq(zone);
+		if (zcopy_base(zone, &f.base, e) < 0 ||
+		    db_read(drivedb_db(d), known_job, &f, e) < 0)
 			return -1;
-		f.done = f.from;
-		/* What went first: a crash among what came begins there. */
-		if (zcopy_gone(zone, f.from, went, &f, e) < 0 ||
-		    zcopy_each_all(zone, f.from, came, &f, e) < 0)
-			return -1;
-		f.finish = true;
-		if (flush(&f, e) < 0)
+		if (f.finish)
+			break;
+		buf_clear(&f.batch);
+		if (follow(&f, zone, e) < 0 &&
+		    (e->code != ERR_RESYNC || tries >= TRIES))
 			return -1;
 	}
 	*bad = f.bad;

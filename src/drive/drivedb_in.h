@@ -4,6 +4,17 @@
 
 #include "drive/drivedb.h"
 
+/* The indexes of tree: made when all is there, when a whole zone comes. */
+#define DRIVEDB_INDEXES \
+	"CREATE UNIQUE INDEX tree_id ON tree (id);" \
+	"CREATE INDEX tree_place ON tree (parent, name);" \
+	"CREATE INDEX tree_dir ON tree (parent) WHERE type = 2;" \
+	"CREATE INDEX tree_trash ON tree (trashed_ms) WHERE flags & 2;" \
+	"CREATE INDEX tree_mark ON tree (mark) WHERE mark <> 0;"
+#define DRIVEDB_NO_INDEXES \
+	"DROP INDEX tree_id; DROP INDEX tree_place; DROP INDEX tree_dir;" \
+	"DROP INDEX tree_trash; DROP INDEX tree_mark;"
+
 /* Columns of tree for drivedb_tree_row, and those behind them of an entry. */
 #define DRIVEDB_TREE "id, parent, name, type, flags, version, content"
 #define DRIVEDB_ENTRY \
@@ -21,11 +32,18 @@ MUST_CHECK int drivedb_one(struct stmt *s,
     void (*row)(struct stmt *, struct plan_node *), struct plan_node *out,
     bool *found, struct err *e);
 
+/* The first column of all rows, appended. */
+MUST_CHECK int drivedb_gather(
+    struct tx *tx, const char *sql, struct buf *out, struct err *e);
+
 /* Column i of a row as id. */
 struct id drivedb_id(struct stmt *s, int i);
 void drivedb_name(struct plan_node *n, struct bytes name);
 
-/* Write a node that came with a record; *changed false: it is that already. */
+/* Write a node that came with a record, of which nothing is known; or what
+ * may be known: *changed false when that is all. */
+MUST_CHECK int drivedb_tree_add(struct tx *tx, const struct drivedb_entry *x,
+    uint16_t flags, uint64_t seq, struct err *e);
 MUST_CHECK int drivedb_tree_put(struct tx *tx, const struct drivedb_entry *x,
     uint16_t flags, uint64_t seq, bool *changed, struct err *e);
 /* errors: also record-corrupt, when it is none that a tree can have. */

@@ -118,32 +118,62 @@ drivedb_todo(struct tx *tx, const struct id *id, struct err *e)
 	return sql_run(tx, e, "INSERT INTO todo (id) VALUES (?)", "i", id);
 }
 
-/* Where it says that it is, under a name that holds. */
-static int
-put_place(struct tx *tx, const struct plan_node *n, bool there, struct err *e)
+/* The name that it is shown by. */
+static struct bytes
+shown_name(const struct plan_node *n, struct buf *room, bool *holds)
 {
-	OWN(buf_free) struct buf shown = { 0 };
-	OWN(stmt_done) struct stmt *s = NULL;
 	struct bytes name = bytes_of(n->name, n->name_n);
-	bool holds = node_name_valid(name);
 
-	if (stmt_new(tx,
-		there ? "UPDATE tree SET parent = ?, name = ?, mark = ?,"
-			" own_parent = NULL, own_name = ? WHERE id = ?"
-		      : "INSERT INTO tree (parent, name, mark, own_name, id,"
-			" type, flags, version, seq, size, mtime, changed_ms,"
-			" trashed_ms, edits, dev, content) VALUES (?, ?, ?, ?,"
-			" ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'', x'')",
-		&s, e) < 0)
+	*holds = node_name_valid(name);
+	if (*holds)
+		return name;
+	valid_name(room, &n->id);
+	return buf_bytes(room);
+}
+
+int
+drivedb_tree_add(struct tx *tx, const struct drivedb_entry *x, uint16_t flags,
+    uint64_t seq, struct err *e)
+{
+	OWN(buf_free) struct buf room = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	const struct plan_node *n = &x->node;
+	bool holds;
+	struct bytes name = shown_name(n, &room, &holds);
+
+	if (sql_ask(tx, e, &s,
+		"INSERT INTO tree (id, parent, name, type, flags, version,"
+		" seq, size, mtime, changed_ms, trashed_ms, edits, dev,"
+		" content, mark, own_name) VALUES"
+		" (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"iibuuuuunuuuidu", &n->id, &n->parent, name, (uint64_t)n->type,
+		(uint64_t)flags, n->version, seq, x->size, x->mtime_ns,
+		x->changed_ms, x->trashed_ms, x->edits, &x->dev, &n->content,
+		(uint64_t)(holds ? 0 : VALID_NAME)) < 0)
+		return -1;
+	if (!holds) /* else NULL */
+		stmt_bytes(s, 16, bytes_of(n->name, n->name_n));
+	return stmt_run(s, e);
+}
+
+/* It is where it says, until valid_mend has looked. */
+static int
+put_place(struct tx *tx, const struct plan_node *n, struct err *e)
+{
+	OWN(buf_free) struct buf room = { 0 };
+	OWN(stmt_done) struct stmt *s = NULL;
+	bool holds;
+	struct bytes name = shown_name(n, &room, &holds);
+
+	if (sql_ask(tx, e, &s,
+		"UPDATE tree SET own_parent = NULL, parent = ?, name = ?,"
+		" mark = ?, type = ?, own_name = ?5 WHERE id = ?6",
+		"ibuu", &n->parent, name, (uint64_t)(holds ? 0 : VALID_NAME),
+		(uint64_t)n->type) < 0)
 		return -1;
 	if (!holds)
-		valid_name(&shown, &n->id);
-	stmt_bytes(s, 1, bytes_of(n->parent.b, ID_BYTES));
-	stmt_bytes(s, 2, holds ? name : buf_bytes(&shown));
-	stmt_u64(s, 3, holds ? 0 : VALID_NAME);
-	if (!holds) /* else NULL */
-		stmt_bytes(s, 4, name);
-	stmt_bytes(s, 5, bytes_of(n->id.b, ID_BYTES));
+		stmt_bytes(s, 5, bytes_of(n->name, n->name_n));
+	stmt_bytes(s, 6, bytes_of(n->id.b, ID_BYTES));
 	return stmt_run(s, e);
 }
 
@@ -163,18 +193,19 @@ drivedb_tree_put(struct tx *tx, const struct drivedb_entry *x, uint16_t flags,
 		(k.version == n->version && k.seq >= seq)))
 		return 0;
 	*changed = true;
-	if (!k.there || !k.placed) {
-		if (put_place(tx, n, k.there, e) < 0 ||
-		    drivedb_todo(tx, &n->id, e) < 0)
-			return -1;
-	}
+	if ((!k.there || !k.placed) && drivedb_todo(tx, &n->id, e) < 0)
+		return -1;
+	if (!k.there)
+		return drivedb_tree_add(tx, x, flags, seq, e);
+	if (!k.placed && put_place(tx, n, e) < 0)
+		return -1;
 	return sql_run(tx, e,
-	    "UPDATE tree SET type = ?, flags = ?, version = ?, seq = ?,"
-	    " size = ?, mtime = ?, changed_ms = ?, trashed_ms = ?, edits = ?,"
-	    " dev = ?, content = ? WHERE id = ?",
-	    "uuuuunuuuidi", (uint64_t)n->type, (uint64_t)flags, n->version, seq,
-	    x->size, x->mtime_ns, x->changed_ms, x->trashed_ms, x->edits,
-	    &x->dev, &n->content, &n->id);
+	    "UPDATE tree SET flags = ?, version = ?, seq = ?, size = ?,"
+	    " mtime = ?, changed_ms = ?, trashed_ms = ?, edits = ?, dev = ?,"
+	    " content = ? WHERE id = ?",
+	    "uuuunuuuidi", (uint64_t)flags, n->version, seq, x->size,
+	    x->mtime_ns, x->changed_ms, x->trashed_ms, x->edits, &x->dev,
+	    &n->content, &n->id);
 }
 
 int

@@ -122,13 +122,18 @@ static bool
 base_child(void *ctx, const struct id *parent, struct bytes name,
     struct plan_node *out)
 {
+	OWN(stmt_done) struct stmt *s = NULL;
 	struct drivedb_views *v = ctx;
-	bool found = false;
 	struct err e;
-	int rc =
-	    drivedb_base_child(v->tx, v->root, parent, name, out, &found, &e);
 
-	return !failed(v, rc, &e) && found;
+	if (failed(v,
+		sql_ask(v->tx, &e, &s,
+		    "SELECT " DRIVEDB_HERE " FROM base"
+		    " WHERE root = ? AND parent = ? AND name = ? ORDER BY id",
+		    "uib", v->root, parent, name),
+		&e))
+		return false;
+	return first(v, s, drivedb_here_row, out);
 }
 
 static int

@@ -16,8 +16,8 @@
  *             2: u8 depth 1..4 | list of the chunks of a longer list
  *   list      varint n, up to 64 | n * (name[32] | varint length)
  *             | varint r | r * (pack[16] | varint first entry | varint count)
- *             a name of zeros is a hole, of any length, next to no other
- *             and not in form 2; the r runs are hints where the first chunks
+ *             lengths are up to 1 MiB; a name of zeros is a hole, of which
+ *             form 2 has none; the r runs are hints where the first chunks
  *             lay, in their order, holes left out
  *
  * vv is a varint length and that many bytes. Zeros are checked.

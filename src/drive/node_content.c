@@ -7,9 +7,9 @@
 #include <assert.h>
 
 #define DEPTH_MAX 4
-/* Of an item in a list: a name, and a length in 1 to 6 bytes. */
+/* Of an item in a list: a name, and a length of up to PACK_BLOCK. */
 #define ITEM_MIN (DIGEST_BYTES + 1)
-#define ITEM_MAX (DIGEST_BYTES + 6)
+#define ITEM_MAX (DIGEST_BYTES + 3)
 
 /* A list as it is looked through. */
 struct list {
@@ -22,19 +22,16 @@ take_items(
     struct scan *s, struct node_content *c, struct list *l, struct err *e)
 {
 	const uint8_t *from = s->p;
-	bool hole_before = false;
 
 	*l = (struct list){ 0 };
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct digest name = digest_take(s);
 		bool hole = digest_zero(&name);
-		/* A hole may be as long as the file, a chunk may not. */
-		uint64_t n = node_number(s, hole ? c->size : PACK_BLOCK);
+		uint64_t n = node_number(s, PACK_BLOCK);
 		if (!scan_ok(s) || n == 0)
 			return node_bad(e, "a length in its list");
-		if (hole && (hole_before || c->form == NODE_TREE))
+		if (hole && c->form == NODE_TREE)
 			return node_bad(e, "a hole where none can be");
-		hole_before = hole;
 		l->sum += n;
 		l->stored += hole ? 0 : 1;
 	}

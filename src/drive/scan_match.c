@@ -246,8 +246,7 @@ match_identity(struct pass *p, enum node_type type, const struct plan_stat *is,
 	*found = false;
 	if (p->base_empty || (type == NODE_DIR && is->btime_ns == 0))
 		return 0;
-	if (drivedb_base_inode(
-		p->v->tx, p->s->root, is->dev, is->ino, on_inode, &b, e) < 0)
+	if (drivedb_base_inode(p->v->tx, p->s->root, is, on_inode, &b, e) < 0)
 		return -1;
 	*found = b.found;
 	return 0;
@@ -309,9 +308,11 @@ gone_before(struct merge *m, struct bytes name, enum node_type type,
 	*found = false;
 	if (p->base_empty || m->l->dir.fresh)
 		return 0;
-	if (drivedb_base_child(
-		p->v->tx, p->s->root, &m->l->dir.id, name, out, found, e) < 0)
+	*found = p->v->base.child(p->v->base.ctx, &m->l->dir.id, name, out);
+	if (p->v->failed) {
+		*e = p->v->err;
 		return -1;
+	}
 	*found = *found && out->type == type &&
 	    !idset_has(&p->claimed, out->id.b) &&
 	    !p->v->local.find(p->v->local.ctx, &out->id, &n);

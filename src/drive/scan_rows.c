@@ -39,9 +39,8 @@ static int
 put_row(struct tx *tx, struct pass *p, const struct row *row,
     struct bytes target, struct err *e)
 {
-	struct drivedb_diff x = { .node = row->node }, old;
+	struct drivedb_diff x = { .node = row->node };
 	OWN(buf_free) struct buf content = { 0 };
-	bool found = false;
 
 	if (row->link != NULL && target.n == 0)
 		return 0;
@@ -52,10 +51,10 @@ put_row(struct tx *tx, struct pass *p, const struct row *row,
 		x.content = target;
 	}
 	if (row->keep &&
-	    drivedb_diff_get(
-		tx, p->s->root, &row->node.id, &old, &content, &found, e) < 0)
+	    drivedb_diff_content(tx, p->s->root, &row->node.id, &content, e) <
+		0)
 		return -1;
-	if (found)
+	if (content.n > 0)
 		x.content = buf_bytes(&content);
 	return drivedb_diff_put(tx, p->s->root, &x, e);
 }

@@ -34,9 +34,11 @@ void valid_name(struct buf *out, const struct id *id);
 /*
  * Apply the rules after nodes came, moved or went (table todo).
  *
+ * all      look at all, whatever is in todo
  * touched  ids that are shown elsewhere now, appended; may be NULL.
  */
-MUST_CHECK int valid_mend(struct tx *tx, struct buf *touched, struct err *e);
+MUST_CHECK int valid_mend(
+    struct tx *tx, bool all, struct buf *touched, struct err *e);
 
 /*
  * Will the tree be valid with these changes of one batch, each id once?

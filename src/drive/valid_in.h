@@ -24,7 +24,3 @@ MUST_CHECK int valid_height(struct tx *tx, const struct id *id, unsigned most,
 /* Apply the rules to the whole tree. */
 MUST_CHECK int valid_mend_all(
     struct tx *tx, struct buf *touched, struct err *e);
-
-/* The first column of all rows, appended. */
-MUST_CHECK int valid_gather(
-    struct tx *tx, const char *sql, struct buf *out, struct err *e);

@@ -154,9 +154,9 @@ move_lost(struct tx *tx, const struct id *id, struct err *e)
 	const struct id to = valid_recovered();
 
 	return sql_run(tx, e,
-	    "UPDATE tree SET own_parent = parent, parent = ?, mark = mark | 2"
-	    " WHERE id = ? AND NOT mark & 2",
-	    "ii", &to, id);
+	    "UPDATE tree SET own_parent = parent, parent = ?, mark = mark | ?"
+	    " WHERE id = ? AND own_parent IS NULL",
+	    "iui", &to, (uint64_t)VALID_LOST, id);
 }
 
 static int
@@ -180,7 +180,7 @@ gather_lost(struct tx *tx, const struct dirs *d, struct buf *out, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 	int row = 0;
 
-	if (valid_gather(tx, "SELECT parent FROM tree GROUP BY parent",
+	if (drivedb_gather(tx, "SELECT parent FROM tree GROUP BY parent",
 		&parents, e) < 0 ||
 	    stmt_new(tx, "SELECT id, type FROM tree WHERE parent = ?", &s, e) <
 		0)
@@ -260,8 +260,8 @@ rename_twin(struct tx *tx, const struct plan_node *n, struct err *e)
 		return -1;
 	return sql_run(tx, e,
 	    "UPDATE tree SET own_name = coalesce(own_name, name), name = ?,"
-	    " mark = mark | 4 WHERE id = ?",
-	    "bi", buf_bytes(&name), &n->id);
+	    " mark = mark | ? WHERE id = ?",
+	    "bui", buf_bytes(&name), (uint64_t)VALID_TWIN, &n->id);
 }
 
 /* All but the lowest id of those that have one name. */
@@ -336,8 +336,9 @@ put_back(struct tx *tx, struct err *e)
 		" WHERE mark <> 0 AND mark & 4 AND NOT mark & 1;"
 		"UPDATE tree SET mark = mark & 1 WHERE mark <> 0",
 		e) < 0 ||
-	    valid_gather(tx, "SELECT id FROM tree WHERE mark <> 0 AND mark & 1",
-		&bad, e) < 0)
+	    drivedb_gather(tx,
+		"SELECT id FROM tree WHERE mark <> 0 AND mark & 1", &bad,
+		e) < 0)
 		return -1;
 	for (size_t i = 0; i < bad.n; i += ID_BYTES) {
 		OWN(buf_free) struct buf name = { 0 };
@@ -390,13 +391,13 @@ valid_mend_all(struct tx *tx, struct buf *touched, struct err *e)
 	OWN(buf_free) struct buf lost = { 0 };
 	OWN(buf_free) struct buf marked = { 0 };
 
-	if (valid_gather(tx, MARKED, &marked, e) < 0 || put_back(tx, e) < 0 ||
+	if (drivedb_gather(tx, MARKED, &marked, e) < 0 || put_back(tx, e) < 0 ||
 	    load(tx, &d, e) < 0)
 		return -1;
 	find_depths(&d);
 	if (gather_lost(tx, &d, &lost, e) < 0 || move_all(tx, &lost, e) < 0 ||
 	    rename_twins(tx, e) < 0 || put_recovered(tx, e) < 0 ||
-	    valid_gather(tx, MARKED, &marked, e) < 0)
+	    drivedb_gather(tx, MARKED, &marked, e) < 0)
 		return -1;
 	if (touched != NULL)
 		buf_put_bytes(touched, buf_bytes(&marked));

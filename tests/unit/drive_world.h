@@ -6,7 +6,7 @@
 #include "scratch_dir.h"
 
 #include "base/file.h"
-#include "drive/drivedb.h"
+#include "drive/valid.h"
 #include "link/depot_local.h"
 #include "store/sql.h"
 
@@ -27,6 +27,7 @@ ok(int rc, const struct err *e)
 		fail_msg("%s: %s", err_name(e->code), e->msg);
 }
 
+/* Another repository, of whose zone nothing is known. */
 static inline void
 drive_world_repo(struct drive_world *w, const char *name)
 {
@@ -49,17 +50,51 @@ drive_world_repo(struct drive_world *w, const char *name)
 	    &e);
 }
 
+/* Of all tests: a password is stretched once. */
 static inline int
-drive_world_up(void **state)
+drive_world_begin(void **state)
 {
 	struct drive_world *w = mem_new(sizeof *w);
-	struct err e;
 
 	w->dir = scratch_new();
 	drive_world_repo(w, "repo");
-	OWN(mem_free) char *db = file_join(w->dir.path, "drive.db");
-	ok(drivedb_open(db, &w->d, &e), &e);
 	*state = w;
+	return 0;
+}
+
+static inline int
+drive_world_end(void **state)
+{
+	struct drive_world *w = *state;
+
+	zcopy_free(&w->z);
+	local_free(&w->local);
+	depot_local_free(&w->repo);
+	scratch_free(&w->dir);
+	free(w);
+	return 0;
+}
+
+/* Which test it is: each has nodes of its own. */
+static unsigned drive_world_test;
+
+static inline int
+drive_world_up(void **state)
+{
+	struct drive_world *w = *state;
+	OWN(buf_free) struct buf path = { 0 };
+	struct err e;
+
+	buf_printf(&path, "%s/%u.db", w->dir.path, ++drive_world_test);
+	ok(drivedb_open(buf_text(&path), &w->d, &e), &e);
+	return 0;
+}
+
+static inline int
+drive_world_add(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	(void)e;
+	id_put(ctx, &r->id);
 	return 0;
 }
 
@@ -67,28 +102,36 @@ static inline int
 drive_world_down(void **state)
 {
 	struct drive_world *w = *state;
+	static struct zcopy_edit edits[1000];
+	OWN(buf_free) struct buf ids = { 0 };
+	struct err e;
 
 	drivedb_free(&w->d);
-	zcopy_free(&w->z);
-	local_free(&w->local);
-	depot_local_free(&w->repo);
 	buf_free(&w->touched);
-	scratch_free(&w->dir);
-	free(w);
+	ok(zcopy_each(w->z, 0, drive_world_add, &ids, &e), &e);
+	struct scan s = scan_of(buf_bytes(&ids));
+	while (s.n > 0) {
+		size_t n = 0;
+		for (; s.n > 0 && n < 1000; n++)
+			edits[n] = (struct zcopy_edit){ .id = id_take(&s),
+				.deleted = true };
+		ok(zcopy_commit(w->z, edits, n, NULL, NULL, &e), &e);
+	}
 	return 0;
 }
 
-/* The id of a number: its order is that of the numbers. */
+/* The id of a number: its order is that of the numbers; 0 is the root. */
 static inline struct id
 nr(unsigned i)
 {
 	struct id id = { { 0 } };
 
 	be32_put(id.b, i);
+	be32_put(id.b + 12, i == 0 ? 0 : drive_world_test);
 	return id;
 }
 
-/* One record of a commit, by numbers; 0 is the root. */
+/* One record of a commit, by numbers. */
 struct rec {
 	unsigned id, parent;
 	const char *name;
@@ -146,10 +189,8 @@ drive_world_follow(struct drive_world *w)
 
 /* Was it among what the last follow touched? */
 static inline bool
-drive_world_touched(const struct drive_world *w, unsigned i)
+drive_world_touched_id(const struct drive_world *w, struct id id)
 {
-	struct id id = nr(i);
-
 	for (size_t at = 0; at < w->touched.n; at += ID_BYTES)
 		if (bytes_equal(bytes_of(w->touched.p + at, ID_BYTES),
 			bytes_of(id.b, ID_BYTES)))
@@ -157,7 +198,14 @@ drive_world_touched(const struct drive_world *w, unsigned i)
 	return false;
 }
 
-/* Every path that is seen and what is there, "/a/b 7\n", in order. */
+static inline bool
+drive_world_touched(const struct drive_world *w, unsigned i)
+{
+	return drive_world_touched_id(w, nr(i));
+}
+
+/* Every path that is seen and what is there, "/a/b 7\n", in order; "-" is the
+ * directory of what is lost. */
 struct drive_world_list {
 	struct tx *tx;
 	struct buf *out;
@@ -167,10 +215,14 @@ static inline int
 drive_world_each(void *ctx, const struct drivedb_entry *x, struct err *e)
 {
 	struct drive_world_list *l = ctx;
+	const struct id home = valid_recovered();
 
 	if (drivedb_path(l->tx, &x->node.id, l->out, e) < 0)
 		return -1;
-	buf_printf(l->out, " %u\n", be32(x->node.id.b));
+	if (id_equal(&x->node.id, &home))
+		buf_put_str(l->out, " -\n");
+	else
+		buf_printf(l->out, " %u\n", be32(x->node.id.b));
 	return x->node.type == NODE_DIR
 	    ? drivedb_list(l->tx, &x->node.id, false, drive_world_each, l, e)
 	    : 0;

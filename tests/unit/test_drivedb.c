@@ -134,6 +134,64 @@ more_than_a_batch_comes_whole(void **state)
 	free(list);
 }
 
+static int
+script_job(struct tx *tx, void *arg, struct err *e)
+{
+	return tx_script(tx, arg, e);
+}
+
+static int
+count_job(struct tx *tx, void *arg, struct err *e)
+{
+	return sql_count(tx, e, arg, "SELECT count(*) FROM tree", "");
+}
+
+static void
+script(struct drive_world *w, const char *sql)
+{
+	struct err e;
+
+	ok(db_write(drivedb_db(w->d), script_job, (void *)(uintptr_t)sql, &e),
+	    &e);
+}
+
+static void
+what_was_cut_off_is_gone_on_with(void **state)
+{
+	struct drive_world *w = *state;
+	struct rec *list = mem_array(1000, sizeof *list);
+	OWN(buf_free) struct buf sql = { 0 };
+	char name[1000][8];
+	const unsigned n = 11;
+	struct err e = { 0 };
+
+	/* Not as a whole; then more than a batch, which ends in a commit. */
+	COMMIT(w, { 1, 0, "a", F });
+	drive_world_follow(w);
+	for (unsigned k = 0; k < n; k++) {
+		for (unsigned i = 0; i < 999; i++) {
+			(void)snprintf(
+			    name[i], sizeof name[i], "%u", k * 1000 + i);
+			list[i] =
+			    (struct rec){ 10 + k * 1000 + i, 0, name[i], F };
+		}
+		drive_world_commit(w, list, 999);
+	}
+	free(list);
+	const struct id last = nr(10 + (n - 1) * 1000 + 998);
+	buf_printf(&sql,
+	    "CREATE TRIGGER fails BEFORE INSERT ON tree WHEN NEW.id = x'%s'"
+	    " BEGIN SELECT RAISE(ABORT, 'no'); END",
+	    id_text(&last).s);
+	script(w, buf_text(&sql));
+	assert_int_equal(drivedb_follow(w->d, w->z, NULL, &w->bad, &e), -1);
+	script(w, "DROP TRIGGER fails");
+	drive_world_follow(w);
+	uint64_t there;
+	ok(db_read(drivedb_db(w->d), count_job, &there, &e), &e);
+	assert_int_equal(there, 1 + n * 999);
+}
+
 /* ---- looking ---- */
 
 struct look {
@@ -574,6 +632,7 @@ main(void)
 		TEST(other_kinds_are_passed_over_and_bad_nodes_counted),
 		TEST(another_copy_makes_the_tree_anew),
 		TEST(more_than_a_batch_comes_whole),
+		TEST(what_was_cut_off_is_gone_on_with),
 		TEST(paths_are_resolved),
 		TEST(the_trash_lists_the_newest_first),
 		TEST(local_is_base_with_the_differences),

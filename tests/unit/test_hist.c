@@ -154,6 +154,19 @@ what_was_there_for_the_shortest_time_makes_room(void **state)
 }
 
 static void
+of_equal_ones_the_oldest_goes(void **state)
+{
+	struct hist_policy p = hist_default();
+	const uint64_t changed[] = { NOW - 10, NOW - 20, NOW - 30, NOW - 40,
+		NOW - DAY };
+
+	(void)state;
+	p.room = 3;
+	p.least = 1;
+	judged(&p, NOW, changed, 5, "++--+");
+}
+
+static void
 the_trash_is_kept_for_a_month(void **state)
 {
 	const struct hist_policy p = hist_default();
@@ -178,6 +191,7 @@ main(void)
 		cmocka_unit_test(clocks_that_differ_lose_nothing),
 		cmocka_unit_test(
 		    what_was_there_for_the_shortest_time_makes_room),
+		cmocka_unit_test(of_equal_ones_the_oldest_goes),
 		cmocka_unit_test(the_trash_is_kept_for_a_month),
 	};
 

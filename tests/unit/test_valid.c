@@ -299,7 +299,7 @@ says(struct drive_world *w, struct plan_change a, struct plan_change b)
 #define NONE change(PLAN_NEW, 0, 0, "", F)
 #define NEW(id, parent, name, type) change(PLAN_NEW, id, parent, name, type)
 #define SET(id, parent, name, type) change(PLAN_UPDATE, id, parent, name, type)
-#define TRASH(id) change(PLAN_TRASH, id, 0, "x", F)
+#define TRASH(id) change(PLAN_TRASH, id, 0, "file", F)
 
 /* /dir 1, /dir/sub 2, /dir/sub/file 3, /file 4, /trashed 5 with /in 6 */
 static void

@@ -58,8 +58,16 @@ drivedb_open(const char *path, struct drivedb **out, struct err *e)
 	OWN(drivedb_free) struct drivedb *d = mem_new(sizeof *d);
 
 	if (db_open(path, DB_OWN, &d->db, e) < 0 ||
-	    db_migrate(d->db, "drive", schema, ARRAY_SIZE(schema), e) < 0)
+	    db_migrate(d->db, "drive", schema, ARRAY_SIZE(schema), e) < 0) {
+		/* All of it is in the zone and on the disk. */
+		if (e->code == ERR_STATE_DAMAGED)
+			(void)err_remedy(e,
+			    "Move %s away, then bring each folder together "
+			    "with the drive anew, which deletes nothing: "
+			    "aumbry drive sync DIR --adopt",
+			    path);
 		return -1;
+	}
 	*out = TAKE(d);
 	return 0;
 }

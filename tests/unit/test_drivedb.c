@@ -620,6 +620,20 @@ what_was_committed_here_is_there_at_once(void **state)
 	drive_world_shows(w, "/mine 1\n");
 }
 
+static void
+one_that_is_damaged_says_what_helps(void **state)
+{
+	struct drive_world *w = *state;
+	OWN(mem_free) char *path = file_join(w->dir.path, "damaged.db");
+	OWN(drivedb_free) struct drivedb *d = NULL;
+	struct err e = { 0 };
+
+	scratch_write_at(w->dir.fd, "damaged.db", "this is no database at all");
+	assert_int_equal(drivedb_open(path, &d, &e), -1);
+	assert_int_equal(e.code, ERR_STATE_DAMAGED);
+	assert_non_null(strstr(err_fix(&e), "--adopt"));
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, drive_world_up, drive_world_down)
 
@@ -641,6 +655,7 @@ main(void)
 		TEST(roots_come_and_go_with_their_base),
 		TEST(touched_is_what_may_differ),
 		TEST(what_was_committed_here_is_there_at_once),
+		TEST(one_that_is_damaged_says_what_helps),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -423,6 +423,93 @@ too_deep_is_refused(void **state)
 	assert_int_equal(says(w, SET(2, 8000, "e", D), NONE), 0);
 }
 
+/* ---- what is taken for valid leaves a valid tree ---- */
+
+/* As the engine writes it. */
+static void
+apply(struct tx *tx, const struct plan_change *c, uint64_t seq)
+{
+	static const uint8_t empty[] = { 0, 0, 0 };
+	struct drivedb_entry old = { .node.parent = c->parent };
+	struct node n = { .type = c->type,
+		.parent = c->parent,
+		.name = bytes_of(c->name, c->name_n),
+		.edits = 1 };
+	struct err e;
+	bool found;
+
+	ok(drivedb_entry(tx, &c->id, &old, &found, &e), &e);
+	if (c->kind == PLAN_TRASH) {
+		n.type = old.node.type;
+		n.parent = old.node.parent;
+		n.name = bytes_of(old.node.name, old.node.name_n);
+		n.flags = NODE_TRASHED;
+	}
+	if (n.type == NODE_FILE)
+		n.content = bytes_of(empty, sizeof empty);
+	ok(drivedb_put(tx, &c->id, c->expect + 1, seq, &n, &e), &e);
+}
+
+static struct plan_change
+draw_change(struct tx *tx, uint32_t *seed)
+{
+	static const char *const names[] = { "a", "b", "c", "d", ".." };
+	struct plan_change c =
+	    change(PLAN_NEW, 1 + draw(seed, 12), draw(seed, 13),
+		names[draw(seed, 41) / 10], draw(seed, 4) == 0 ? F : D);
+	struct drivedb_entry old;
+	struct err e;
+	bool found;
+
+	ok(drivedb_entry(tx, &c.id, &old, &found, &e), &e);
+	if (!found)
+		return c;
+	c.kind = draw(seed, 4) == 0 ? PLAN_TRASH : PLAN_UPDATE;
+	c.expect = old.node.version;
+	if (draw(seed, 8) > 0)
+		c.type = old.node.type;
+	return c;
+}
+
+static int
+random_job(struct tx *tx, void *arg, struct err *e)
+{
+	uint32_t seed = 7;
+	unsigned taken = 0;
+
+	for (uint64_t round = 1; round <= 6000; round++) {
+		struct plan_change batch[3];
+		size_t n = 1 + draw(&seed, 3);
+		uint64_t marks;
+		for (size_t i = 0; i < n; i++)
+			batch[i] = draw_change(tx, &seed);
+		if (valid_commit(tx, batch, n, e) < 0) {
+			assert_true(e->code == ERR_CONFLICT ||
+			    e->code == ERR_DRIVE_TREE_INVALID);
+			continue;
+		}
+		taken++;
+		for (size_t i = 0; i < n; i++)
+			apply(tx, &batch[i], round);
+		ok(valid_mend(tx, taken % 2 == 0, NULL, e), e);
+		ok(drivedb_invalid(tx, &marks, e), e);
+		assert_int_equal(marks, 0);
+	}
+	*(unsigned *)arg = taken;
+	return 0;
+}
+
+static void
+what_is_taken_for_valid_is(void **state)
+{
+	struct drive_world *w = *state;
+	unsigned taken = 0;
+	struct err e;
+
+	ok(db_write(drivedb_db(w->d), random_job, &taken, &e), &e);
+	assert_true(taken > 600);
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, drive_world_up, drive_world_down)
 
@@ -444,6 +531,7 @@ main(void)
 		TEST(what_was_overtaken_is_a_conflict),
 		TEST(nothing_is_put_below_what_was_recovered),
 		TEST(too_deep_is_refused),
+		TEST(what_is_taken_for_valid_is),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

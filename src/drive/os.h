@@ -40,8 +40,8 @@ struct os_stat {
 };
 
 /* An entry of a directory. */
-typedef int (*os_list_fn)(void *ctx, struct bytes name,
-    const struct os_stat *st, struct err *e);
+typedef int (*os_list_fn)(
+    void *ctx, struct bytes name, const struct os_stat *st, struct err *e);
 
 struct os;
 struct os_file; /* open for reading */
@@ -58,8 +58,8 @@ struct os_ops {
 	 */
 	int (*list)(struct os *o, const char *path, os_list_fn fn, void *ctx,
 	    bool *whole, struct err *e);
-	int (*stat)(struct os *o, const char *path, struct os_stat *st,
-	    struct err *e);
+	int (*stat)(
+	    struct os *o, const char *path, struct os_stat *st, struct err *e);
 	/*
 	 * *st is of what was opened; read again at the end by file_stat. Also
 	 * of OS_OWN "/gone/NAME". errors: conflict: no file.
@@ -75,8 +75,8 @@ struct os_ops {
 	int (*file_stat)(struct os_file *f, struct os_stat *st, struct err *e);
 	void (*file_close)(struct os_file **f);
 	/* The target, appended. errors: conflict: no link. */
-	int (*readlink)(struct os *o, const char *path, struct buf *out,
-	    struct err *e);
+	int (*readlink)(
+	    struct os *o, const char *path, struct buf *out, struct err *e);
 
 	/*
 	 * A file in part/ by that name. What was put is kept over a crash of
@@ -86,8 +86,8 @@ struct os_ops {
 	 */
 	int (*part_open)(struct os *o, const char *name, uint64_t size,
 	    uint64_t *have, struct os_part **out, struct err *e);
-	int (*part_put)(struct os_part *p, uint64_t offset, struct bytes x,
-	    struct err *e);
+	int (*part_put)(
+	    struct os_part *p, uint64_t offset, struct bytes x, struct err *e);
 	int (*part_read)(struct os_part *p, uint64_t offset, void *to, size_t n,
 	    struct err *e);
 	/* Size, mode and time as they shall be; closed. */
@@ -99,8 +99,8 @@ struct os_ops {
 	 * What lies in part/ and in gone/. A name of OS_ASIDE is the user's,
 	 * and belongs back in the tree; other parts may be dropped.
 	 */
-	int (*leftovers)(struct os *o, bool gone, os_list_fn fn, void *ctx,
-	    struct err *e);
+	int (*leftovers)(
+	    struct os *o, bool gone, os_list_fn fn, void *ctx, struct err *e);
 	int (*part_drop)(struct os *o, const char *name, struct err *e);
 
 	/*

@@ -15,10 +15,12 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SIZE_DIGITS UINT64_C(0xffffffffffff)
+#define MS_DIGITS 12
 #define NAME_TRIES 1000 /* names of one millisecond */
 
 static int
@@ -64,13 +66,13 @@ os_to_gone(const struct os_posix *o, int dir, const char *from,
 static int64_t
 came_ms(const char *name)
 {
-	uint64_t ms;
+	char ms[MS_DIGITS + 1] = "";
 
 	if (strlen(name) < OS_GONE_HEAD || name[OS_GONE_HEAD - 1] != '-' ||
-	    strspn(name, "0123456789abcdef") != OS_GONE_HEAD - 1 ||
-	    sscanf(name, "%12" SCNx64, &ms) != 1)
+	    strspn(name, "0123456789abcdef") != OS_GONE_HEAD - 1)
 		return -1;
-	return (int64_t)ms;
+	memcpy(ms, name, MS_DIGITS);
+	return (int64_t)strtoull(ms, NULL, 16);
 }
 
 /* Is it what its name says that it should be? */

@@ -45,7 +45,7 @@ struct os_spot {
 
 #define OS_SPOT \
 	{ \
-		.dir = -1 \
+		.dir = -1, .name = "" \
 	}
 
 /* ---- os_posix.c ---- */

@@ -94,7 +94,7 @@ os_move(struct os *os, const char *from, const char *to,
 	struct os_posix *o = os_posix_of(os);
 	OWN(os_leave) struct os_spot s = OS_SPOT, t = OS_SPOT;
 	OWN(fd_close) int fd = -1;
-	struct os_stat was;
+	struct os_stat was = { 0 };
 	size_t n = strlen(from);
 
 	if (strncmp(from, to, n) == 0 && to[n] == '/')
@@ -120,7 +120,7 @@ os_aside(struct os *os, const char *path, const char *part,
 	struct os_posix *o = os_posix_of(os);
 	OWN(os_leave) struct os_spot s = OS_SPOT;
 	OWN(fd_close) int fd = -1;
-	struct os_stat was;
+	struct os_stat was = { 0 };
 
 	assert(strncmp(part, OS_ASIDE, sizeof OS_ASIDE - 1) == 0);
 	if (os_find(o, path, &s, e) < 0 ||
@@ -139,7 +139,7 @@ os_set_exec(struct os *os, const char *path, bool exec,
 	struct os_posix *o = os_posix_of(os);
 	OWN(os_leave) struct os_spot s = OS_SPOT;
 	OWN(fd_close) int fd = -1;
-	struct os_stat was;
+	struct os_stat was = { 0 };
 	struct stat st;
 
 	if (os_find(o, path, &s, e) < 0 ||
@@ -164,7 +164,7 @@ os_rmdir(struct os *os, const char *path, const struct os_stat *expect,
 	struct os_posix *o = os_posix_of(os);
 	OWN(os_leave) struct os_spot s = OS_SPOT;
 	OWN(fd_close) int fd = -1;
-	struct os_stat was;
+	struct os_stat was = { 0 };
 
 	if (os_find(o, path, &s, e) < 0 ||
 	    open_expected(o, &s, expect, &fd, &was, e) < 0)

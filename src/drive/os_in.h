@@ -48,8 +48,9 @@ struct os_spot {
 		.dir = -1, .name = "" \
 	}
 
-/* ---- os_posix.c ---- */
+/* ---- os_way.c ---- */
 
+/* For the first argument of all calls of os.h. */
 struct os_posix *os_posix_of(struct os *o);
 
 /* An error of errno; `name` is one that was to be made, or NULL. */
@@ -72,9 +73,22 @@ MUST_CHECK int os_look(const struct os_posix *o, int dir, const char *name,
 bool os_expected(const struct os_stat *want, const struct os_stat *st);
 bool os_still(const struct os_stat *was, const struct os_stat *st);
 
+/* Rename to what is not there. Sets errno. */
+MUST_CHECK int os_rename_new(const struct os_posix *o, int from_dir,
+    const char *from, int to_dir, const char *to);
+/* Back where it was, unless something is there now. Keeps errno. */
+void os_rename_back(const struct os_posix *o, int from_dir, const char *from,
+    int to_dir, const char *to);
+/* Can this file system hold the name? */
+MUST_CHECK int os_name_possible(
+    const struct os_posix *o, const char *name, struct err *e);
+/* As it was before it got its name, but for the ctime. */
+MUST_CHECK int os_now(const struct os_posix *o, int fd,
+    const struct os_stat *was, struct os_stat *now, struct err *e);
+
 /* ---- os_list.c ---- */
 
-/* List an open directory. name: for what OS_OWN is at the top. */
+/* List an open directory; what OS_OWN is, is left out. */
 MUST_CHECK int os_list_fd(const struct os_posix *o, int fd, os_list_fn fn,
     void *ctx, bool *whole, struct err *e);
 MUST_CHECK int os_list(struct os *os, const char *path, os_list_fn fn,
@@ -90,8 +104,9 @@ MUST_CHECK int os_flush(
 MUST_CHECK int os_sync(struct os *os, struct err *e);
 void os_noted_free(struct os_noted *x);
 
-/* ---- os_part.c ---- */
+/* ---- os_part.c: as in os.h ---- */
 
+/* Calls of the table. */
 MUST_CHECK int os_part_open(struct os *os, const char *name, uint64_t size,
     uint64_t *have, struct os_part **out, struct err *e);
 MUST_CHECK int os_part_put(
@@ -114,28 +129,17 @@ MUST_CHECK int os_keep_meta(
 /* What a program's new file would have from its directory. */
 MUST_CHECK int os_inherit(int dir, int fd, bool exec, struct err *e);
 
-/* ---- os_place.c ---- */
+/* ---- os_place.c: as in os.h ---- */
 
-/* Rename to what is not there. Sets errno. */
-MUST_CHECK int os_rename_new(const struct os_posix *o, int from_dir,
-    const char *from, int to_dir, const char *to);
-/* Back where it was, unless something is there now. Keeps errno. */
-void os_rename_back(const struct os_posix *o, int from_dir, const char *from,
-    int to_dir, const char *to);
-/* Can this file system hold the name? */
-MUST_CHECK int os_name_possible(
-    const struct os_posix *o, const char *name, struct err *e);
-/* As it was before it got its name, but for the ctime. */
-MUST_CHECK int os_now(const struct os_posix *o, int fd,
-    const struct os_stat *was, struct os_stat *now, struct err *e);
-
+/* Calls of the table. */
 MUST_CHECK int os_place(struct os *os, const char *part, const char *path,
     const struct os_stat *expect, struct os_stat *now, struct err *e);
 MUST_CHECK int os_symlink(struct os *os, const char *target, const char *path,
     const struct os_stat *expect, struct os_stat *now, struct err *e);
 
-/* ---- os_tree.c ---- */
+/* ---- os_tree.c: as in os.h ---- */
 
+/* Calls of the table. */
 MUST_CHECK int os_mkdir(
     struct os *os, const char *path, struct os_stat *now, struct err *e);
 MUST_CHECK int os_move(struct os *os, const char *from, const char *to,

@@ -27,65 +27,6 @@ placing_free(struct placing *p)
 	os_leave(&p->at);
 }
 
-int
-os_rename_new(const struct os_posix *o, int from_dir, const char *from,
-    int to_dir, const char *to)
-{
-	struct stat st;
-
-	if (!o->no_noreplace)
-		return renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
-	if (linkat(from_dir, from, to_dir, to, 0) == 0)
-		return unlinkat(from_dir, from, 0);
-	if (errno == EEXIST)
-		return -1;
-	/* No links here, or it is a directory. */
-	if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return errno == ENOENT ? renameat(from_dir, from, to_dir, to) : -1;
-}
-
-void
-os_rename_back(const struct os_posix *o, int from_dir, const char *from,
-    int to_dir, const char *to)
-{
-	int saved = errno;
-
-	/* Where that cannot be, it is safe where it is. */
-	int rc = os_rename_new(o, from_dir, from, to_dir, to);
-	(void)rc;
-	errno = saved;
-}
-
-int
-os_name_possible(const struct os_posix *o, const char *name, struct err *e)
-{
-	size_t n = strlen(name);
-	bool end =
-	    o->fs.no_last_dot && (name[n - 1] == '.' || name[n - 1] == ' ');
-
-	if (n <= o->fs.name_max && !end && strpbrk(name, o->banned) == NULL)
-		return 0;
-	if (end)
-		return err_set(e, ERR_NAME_NOT_POSSIBLE,
-		    "this file system holds no dot or space at a name's end");
-	errno = EINVAL;
-	return os_fail(o, name, "cannot give the name", e);
-}
-
-int
-os_now(const struct os_posix *o, int fd, const struct os_stat *was,
-    struct os_stat *now, struct err *e)
-{
-	if (os_look(o, fd, "", now, NULL) < 0)
-		return err_sys(e, "cannot look at what was placed");
-	now->is.size = was->is.size;
-	now->is.mtime_ns = was->is.mtime_ns;
-	return 0;
-}
-
 /* The part is in gone/ and does not belong there. */
 static void
 part_back(const struct placing *p, const char *gone)

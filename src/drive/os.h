@@ -142,7 +142,8 @@ struct os_ops {
 	 * Look through gone/: what came age_ms ago or before and is as it was
 	 * expected goes for good, unless a program has it open to write; all
 	 * else that old is given to `fn`, with its name in gone/, and stays
-	 * until gone_drop or gone_back. It may be a part that a crash left
+	 * until gone_drop or gone_back. So is what was last written within the
+	 * granule before it came. It may be a part that a crash left
 	 * there: what equals the content of a node needs no copy.
 	 */
 	int (*gone_sweep)(struct os *o, int64_t age_ms, os_list_fn fn,

@@ -77,12 +77,16 @@ came_ms(const char *name)
 
 /* Is it what its name says that it should be? */
 static bool
-as_named(const char *name, const struct os_stat *st)
+as_named(const struct os_posix *o, const char *name, const struct os_stat *st)
 {
 	char head[OS_NAME];
 	int64_t ms = came_ms(name);
 
 	if (ms < 0 || (st->type != NODE_FILE && st->type != NODE_SYMLINK))
+		return false;
+	/* Within one tick, a write after it came may leave no trace. */
+	if (st->type == NODE_FILE &&
+	    llabs(ms * 1000000 - st->is.mtime_ns) < o->granule_ns)
 		return false;
 	int n = name_as(st, ms, head);
 	return bytes_equal(
@@ -150,14 +154,14 @@ sweep_one(void *ctx, struct bytes x, const struct os_stat *st, struct err *e)
 
 	if (came >= 0 && came > s->now_ms - s->age_ms)
 		return 0;
-	if (!as_named(name, st))
+	if (!as_named(s->o, name, st))
 		return s->fn(s->ctx, x, st, e);
 	/* Who closed it before this look is seen by the next. */
 	struct os_stat again;
 	if (open_to_write(s->o->gone, name, st) ||
 	    os_look(s->o, s->o->gone, name, &again, NULL) < 0)
 		return 0;
-	if (!as_named(name, &again))
+	if (!as_named(s->o, name, &again))
 		return s->fn(s->ctx, x, &again, e);
 	if (unlinkat(s->o->gone, name, 0) < 0)
 		return err_sys(e, "cannot remove what is gone");

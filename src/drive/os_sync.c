@@ -42,8 +42,7 @@ os_flush(const struct os_posix *o, struct os_noted *x, struct err *e)
 	/* All begin before one is waited for: then one commit of the file
 	 * system's journal is for all. */
 	for (size_t i = 0; i < x->n && !x->many; i++)
-		(void)sync_file_range(
-		    x->is[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+		(void)sync_file_range(x->is[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	for (size_t i = 0; i < x->n; i++) {
 		if (!x->many && rc == 0 && fsync(x->is[i].fd) < 0)
 			rc = err_sys(e, "cannot write to the disk");

@@ -62,6 +62,14 @@ disk_let_go(struct memdisk *d, size_t slot)
 }
 
 void
+disk_close(struct memdisk *d, size_t slot)
+{
+	if (disk_inode(d, slot)->opens > 0) /* a power cut closes all */
+		disk_inode(d, slot)->opens--;
+	disk_let_go(d, slot);
+}
+
+void
 disk_fill(struct memdisk *d, size_t slot, struct bytes x)
 {
 	struct inode *n = disk_inode(d, slot);
@@ -496,6 +504,7 @@ memdisk_open(struct memdisk *d, const char *path)
 	if (slot == NOWHERE || slot == TOP)
 		return 0;
 	disk_inode(d, slot)->opens++;
+	disk_inode(d, slot)->writers++;
 	return slot;
 }
 
@@ -508,8 +517,9 @@ memdisk_write_open(struct memdisk *d, size_t file, const char *text)
 void
 memdisk_close(struct memdisk *d, size_t file)
 {
-	disk_inode(d, file)->opens--;
-	disk_let_go(d, file);
+	if (disk_inode(d, file)->writers > 0)
+		disk_inode(d, file)->writers--;
+	disk_close(d, file);
 }
 
 static void

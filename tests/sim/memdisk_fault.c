@@ -79,7 +79,7 @@ memdisk_restart(struct memdisk *d, enum memdisk_cut cut)
 		if (cut == MEMDISK_ZEROED && file && x->data.n > 0)
 			memset(x->data.p, 0, x->data.n);
 		if (cut != MEMDISK_KEPT)
-			x->opens = 0;
+			x->opens = x->writers = 0;
 		x->unsynced = x->unsynced && cut == MEMDISK_KEPT;
 		if (x->used)
 			disk_let_go(d, i);

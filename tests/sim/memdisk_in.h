@@ -18,7 +18,7 @@ struct inode {
 	bool exec, mount, spoiled, unsynced;
 	uint64_t ino;
 	int64_t btime_ns, mtime_ns, ctime_ns;
-	unsigned links, opens;
+	unsigned links, opens, writers; /* writers are among opens */
 	struct buf data; /* content or target */
 	struct dirent_ *entries; /* by the bytes of names */
 	size_t n;
@@ -58,9 +58,11 @@ size_t disk_new(struct memdisk *d, enum node_type type);
 /* Let an entry be, or not be any more; the last name takes its inode along. */
 void disk_add(struct memdisk *d, const struct at *at, size_t slot);
 void disk_drop(struct memdisk *d, const struct at *at);
-/* The same without an end of it. */
+/* The same, and the inode stays. */
 void disk_take(struct memdisk *d, const struct at *at);
+/* It ends, if it has no name and nobody has it open. */
 void disk_let_go(struct memdisk *d, size_t slot);
+void disk_close(struct memdisk *d, size_t slot);
 void disk_fill(struct memdisk *d, size_t slot, struct bytes x);
 bool disk_within(const struct memdisk *d, size_t slot, size_t dir);
 void disk_copy(const struct disk *from, struct disk *to);
@@ -74,16 +76,18 @@ extern const struct os_ops memdisk_ops;
 
 /* ---- of os.h ---- */
 
-struct memdisk *os_disk(struct os *o);
-int os_works(const struct memdisk *d, struct err *e);
+struct memdisk *mem_disk(struct os *o);
+/* Is it a path of the tree: not in our own folder? */
+int mem_path(const char *path, struct err *e);
+int mem_works(const struct memdisk *d, struct err *e);
 /* Before each effect. */
-int os_effect(struct memdisk *d, struct err *e);
-int os_missing(const char *path, struct err *e);
-int os_conflict(const char *path, struct err *e);
+int mem_effect(struct memdisk *d, struct err *e);
+int mem_missing(const char *path, struct err *e);
+int mem_conflict(const char *path, struct err *e);
 /* Does another file system begin on the way to it, or at it? */
-bool os_crosses(const struct memdisk *d, const char *path);
+bool mem_crosses(const struct memdisk *d, const char *path);
 /* In a folder of our own; its path is appended. */
-struct at os_own_at(
+struct at mem_own_at(
     struct memdisk *d, const char *folder, struct buf *path, const char *name);
 int mem_place(struct os *o, const char *part, const char *path,
     const struct os_stat *expect, struct os_stat *now, struct err *e);
@@ -103,5 +107,7 @@ int mem_rmdir(struct os *o, const char *path, const struct os_stat *expect,
     struct err *e);
 int mem_gone_sweep(
     struct os *o, int64_t age_ms, os_list_fn fn, void *ctx, struct err *e);
+int mem_gone_drop(struct os *o, const char *name, const struct os_stat *expect,
+    struct err *e);
 int mem_gone_back(struct os *o, const char *name, const char *path,
     struct os_stat *now, struct err *e);

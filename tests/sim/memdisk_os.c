@@ -19,20 +19,20 @@ struct os_part {
 };
 
 struct memdisk *
-os_disk(struct os *o)
+mem_disk(struct os *o)
 {
 	return (struct memdisk *)o;
 }
 
 int
-os_works(const struct memdisk *d, struct err *e)
+mem_works(const struct memdisk *d, struct err *e)
 {
 	return d->crashed ? err_set(e, ERR_IO, "the machine is off") : 0;
 }
 
 /* Before each effect. */
 int
-os_effect(struct memdisk *d, struct err *e)
+mem_effect(struct memdisk *d, struct err *e)
 {
 	if (d->between != NULL) {
 		void (*between)(void *ctx) = d->between;
@@ -43,24 +43,39 @@ os_effect(struct memdisk *d, struct err *e)
 	}
 	d->crashed = d->crashed || (d->crash_in > 0 && --d->crash_in == 0);
 	d->effects++;
-	return os_works(d, e);
+	return mem_works(d, e);
 }
 
 int
-os_missing(const char *path, struct err *e)
+mem_path(const char *path, struct err *e)
+{
+	size_t n = strlen(OS_OWN);
+
+	if (strncmp(path, OS_OWN, n) != 0 ||
+	    (path[n] != '\0' && path[n] != '/'))
+		return 0;
+	if (strncmp(path, OS_OWN "/gone/", n + 6) == 0)
+		return 0; /* for file_open, and nobody else asks */
+	return path[n] == '\0'
+	    ? err_set(e, ERR_NAME_NOT_POSSIBLE, "that is our own folder")
+	    : mem_conflict(path, e);
+}
+
+int
+mem_missing(const char *path, struct err *e)
 {
 	return err_set(e, ERR_NOT_FOUND, "%s: not there", path);
 }
 
 int
-os_conflict(const char *path, struct err *e)
+mem_conflict(const char *path, struct err *e)
 {
 	return err_set(e, ERR_CONFLICT, "%s: not as expected", path);
 }
 
 /* Does another file system begin on the way to it, or at it? */
 bool
-os_crosses(const struct memdisk *d, const char *path)
+mem_crosses(const struct memdisk *d, const char *path)
 {
 	for (const char *end = path; *end != '\0'; end++) {
 		end += strcspn(end, "/");
@@ -78,31 +93,23 @@ os_crosses(const struct memdisk *d, const char *path)
 static int
 find(const struct memdisk *d, const char *path, size_t *slot, struct err *e)
 {
-	if (os_works(d, e) < 0)
+	if (mem_works(d, e) < 0 || mem_path(path, e) < 0)
 		return -1;
 	*slot = disk_at(d, path).slot;
 	if (*slot == NOWHERE)
-		return os_missing(path, e);
+		return mem_missing(path, e);
 	return 0;
 }
 
 /* ---- looking ---- */
 
 static int
-mem_list(struct os *o, const char *path, os_list_fn fn, void *ctx, bool *whole,
+list_slot(struct memdisk *d, size_t slot, os_list_fn fn, void *ctx, bool *whole,
     struct err *e)
 {
-	struct memdisk *d = os_disk(o);
-	size_t slot;
-
-	if (find(d, path, &slot, e) < 0)
-		return -1;
 	const struct inode *x = disk_inode(d, slot);
-	if (x->type != NODE_DIR || os_crosses(d, path))
-		return os_conflict(path, e);
-	if (x->spoiled)
-		return err_set(e, ERR_IO, "%s: input/output error", path);
 	size_t n = x->n;
+
 	*whole = d->tear == 0;
 	if (!*whole) {
 		d->tear--;
@@ -111,10 +118,29 @@ mem_list(struct os *o, const char *path, os_list_fn fn, void *ctx, bool *whole,
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct os_stat st = disk_stat(d, x->entries[i].slot);
-		if (fn(ctx, bytes_str(x->entries[i].name), &st, e) < 0)
+		const char *name = x->entries[i].name;
+		if (slot == TOP && strcmp(name, OS_OWN) == 0)
+			continue;
+		if (fn(ctx, bytes_str(name), &st, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+mem_list(struct os *o, const char *path, os_list_fn fn, void *ctx, bool *whole,
+    struct err *e)
+{
+	struct memdisk *d = mem_disk(o);
+	size_t slot;
+
+	if (find(d, path, &slot, e) < 0)
+		return -1;
+	if (disk_inode(d, slot)->type != NODE_DIR || mem_crosses(d, path))
+		return mem_conflict(path, e);
+	if (disk_inode(d, slot)->spoiled)
+		return err_set(e, ERR_IO, "%s: input/output error", path);
+	return list_slot(d, slot, fn, ctx, whole, e);
 }
 
 static int
@@ -122,9 +148,9 @@ mem_stat(struct os *o, const char *path, struct os_stat *st, struct err *e)
 {
 	size_t slot;
 
-	if (find(os_disk(o), path, &slot, e) < 0)
+	if (find(mem_disk(o), path, &slot, e) < 0)
 		return -1;
-	*st = disk_stat(os_disk(o), slot);
+	*st = disk_stat(mem_disk(o), slot);
 	return 0;
 }
 
@@ -132,14 +158,14 @@ static int
 mem_file_open(struct os *o, const char *path, struct os_stat *st,
     struct os_file **out, struct err *e)
 {
-	struct memdisk *d = os_disk(o);
+	struct memdisk *d = mem_disk(o);
 	size_t slot;
 
 	if (find(d, path, &slot, e) < 0)
 		return -1;
 	struct inode *x = disk_inode(d, slot);
-	if (x->type != NODE_FILE || os_crosses(d, path))
-		return os_conflict(path, e);
+	if (x->type != NODE_FILE || mem_crosses(d, path))
+		return mem_conflict(path, e);
 	if (x->spoiled)
 		return err_set(e, ERR_IO, "%s: permission denied", path);
 	x->opens++;
@@ -156,7 +182,7 @@ copy_out(const struct memdisk *d, size_t slot, uint64_t offset, void *p,
 	const struct buf *data = &disk_inode(d, slot)->data;
 
 	*got = 0;
-	if (os_works(d, e) < 0)
+	if (mem_works(d, e) < 0)
 		return -1;
 	if (offset >= data->n)
 		return 0;
@@ -190,7 +216,7 @@ mem_file_data(struct os_file *f, uint64_t offset, uint64_t *data,
 	const struct buf *x = &disk_inode(f->d, f->slot)->data;
 	size_t block = (size_t)offset / HOLE;
 
-	if (os_works(f->d, e) < 0)
+	if (mem_works(f->d, e) < 0)
 		return -1;
 	while (block * HOLE < x->n && is_hole(x, block))
 		block++;
@@ -206,7 +232,7 @@ static int
 mem_file_stat(struct os_file *f, struct os_stat *st, struct err *e)
 {
 	*st = disk_stat(f->d, f->slot);
-	return os_works(f->d, e);
+	return mem_works(f->d, e);
 }
 
 static void
@@ -214,8 +240,7 @@ mem_file_close(struct os_file **f)
 {
 	if (*f == NULL)
 		return;
-	if (disk_inode((*f)->d, (*f)->slot)->opens > 0)
-		memdisk_close((*f)->d, (*f)->slot);
+	disk_close((*f)->d, (*f)->slot);
 	free(*f);
 	*f = NULL;
 }
@@ -225,11 +250,11 @@ mem_readlink(struct os *o, const char *path, struct buf *out, struct err *e)
 {
 	size_t slot;
 
-	if (find(os_disk(o), path, &slot, e) < 0)
+	if (find(mem_disk(o), path, &slot, e) < 0)
 		return -1;
-	const struct inode *x = disk_inode(os_disk(o), slot);
+	const struct inode *x = disk_inode(mem_disk(o), slot);
 	if (x->type != NODE_SYMLINK)
-		return os_conflict(path, e);
+		return mem_conflict(path, e);
 	buf_put_bytes(out, buf_bytes(&x->data));
 	return 0;
 }
@@ -237,7 +262,7 @@ mem_readlink(struct os *o, const char *path, struct buf *out, struct err *e)
 /* ---- our own folder ---- */
 
 struct at
-os_own_at(
+mem_own_at(
     struct memdisk *d, const char *folder, struct buf *path, const char *name)
 {
 	(void)memdisk_mkdir(d, OS_OWN);
@@ -251,12 +276,12 @@ static int
 mem_part_open(struct os *o, const char *name, uint64_t size, uint64_t *have,
     struct os_part **out, struct err *e)
 {
-	struct memdisk *d = os_disk(o);
+	struct memdisk *d = mem_disk(o);
 	OWN(buf_free) struct buf path = { 0 };
 
-	if (os_effect(d, e) < 0)
+	if (mem_effect(d, e) < 0)
 		return -1;
-	struct at at = os_own_at(d, "part", &path, name);
+	struct at at = mem_own_at(d, "part", &path, name);
 	if (at.slot == NOWHERE) {
 		at.slot = disk_new(d, NODE_FILE);
 		disk_add(d, &at, at.slot);
@@ -278,7 +303,7 @@ mem_part_put(struct os_part *p, uint64_t offset, struct bytes x, struct err *e)
 	struct memdisk *d = p->d;
 	struct buf *data = &disk_inode(d, p->slot)->data;
 
-	if (os_effect(d, e) < 0)
+	if (mem_effect(d, e) < 0)
 		return -1;
 	size_t end = (size_t)offset + x.n;
 	size_t more = end > data->n ? end - data->n : 0;
@@ -306,8 +331,8 @@ mem_part_read(
 static void
 part_close(struct os_part **p)
 {
-	if (*p != NULL && disk_inode((*p)->d, (*p)->slot)->opens > 0)
-		memdisk_close((*p)->d, (*p)->slot);
+	if (*p != NULL)
+		disk_close((*p)->d, (*p)->slot);
 	free(*p);
 	*p = NULL;
 }
@@ -318,7 +343,7 @@ mem_part_end(struct os_part **p, uint64_t size, bool exec, int64_t mtime_ns,
 {
 	struct memdisk *d = (*p)->d;
 	struct inode *x = disk_inode(d, (*p)->slot);
-	int rc = os_effect(d, e);
+	int rc = mem_effect(d, e);
 
 	if (rc == 0) {
 		if (size > x->data.n) {
@@ -339,14 +364,14 @@ mem_part_end(struct os_part **p, uint64_t size, bool exec, int64_t mtime_ns,
 static int
 mem_part_drop(struct os *o, const char *name, struct err *e)
 {
-	struct memdisk *d = os_disk(o);
+	struct memdisk *d = mem_disk(o);
 	OWN(buf_free) struct buf path = { 0 };
 
-	if (os_effect(d, e) < 0)
+	if (mem_effect(d, e) < 0)
 		return -1;
-	struct at at = os_own_at(d, "part", &path, name);
+	struct at at = mem_own_at(d, "part", &path, name);
 	if (at.slot == NOWHERE)
-		return os_missing(name, e);
+		return mem_missing(name, e);
 	(void)memdisk_remove_all(d, buf_text(&path));
 	return 0;
 }
@@ -374,20 +399,22 @@ mem_part_abort(struct os_part **p, bool keep)
 static int
 mem_leftovers(struct os *o, bool gone, os_list_fn fn, void *ctx, struct err *e)
 {
+	struct memdisk *d = mem_disk(o);
+	OWN(buf_free) struct buf path = { 0 };
 	bool whole;
 
-	if (mem_list(o, gone ? OS_OWN "/gone" : OS_OWN "/part", fn, ctx, &whole,
-		e) == 0)
-		return 0;
-	return e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (mem_works(d, e) < 0)
+		return -1;
+	struct at at = mem_own_at(d, gone ? "gone" : "part", &path, "x");
+	return list_slot(d, at.dir, fn, ctx, &whole, e);
 }
 
 static int
 mem_sync(struct os *o, struct err *e)
 {
-	struct memdisk *d = os_disk(o);
+	struct memdisk *d = mem_disk(o);
 
-	if (os_effect(d, e) < 0)
+	if (mem_effect(d, e) < 0)
 		return -1;
 	for (size_t i = 0; i < d->now.n; i++)
 		d->now.inodes[i].unsynced = false;
@@ -398,17 +425,25 @@ mem_sync(struct os *o, struct err *e)
 static uint64_t
 mem_room(struct os *o)
 {
-	const struct memdisk *d = os_disk(o);
+	const struct memdisk *d = mem_disk(o);
 
 	return d->kind.room == 0     ? UINT64_MAX
 	    : d->used < d->kind.room ? d->kind.room - d->used
 				     : 0;
 }
 
+static int64_t
+mem_granule(struct os *o)
+{
+	int64_t granule = mem_disk(o)->kind.granule_ns;
+
+	return granule < 1 ? 1 : granule;
+}
+
 static const struct plan_fs *
 mem_fs(struct os *o)
 {
-	return &os_disk(o)->kind.fs;
+	return &mem_disk(o)->kind.fs;
 }
 
 /* The disk is there longer than who works on it. */
@@ -443,8 +478,10 @@ const struct os_ops memdisk_ops = {
 	.remove = mem_remove,
 	.rmdir = mem_rmdir,
 	.gone_sweep = mem_gone_sweep,
+	.gone_drop = mem_gone_drop,
 	.gone_back = mem_gone_back,
 	.sync = mem_sync,
+	.granule_ns = mem_granule,
 	.room = mem_room,
 	.fs = mem_fs,
 	.free = mem_free_os,

@@ -329,3 +329,41 @@ settled(struct world *w, const struct memdisk_kind *kind)
 	OWN(world_close) struct world w; \
 	settled(&w, kind); \
 	struct memdisk *d = w.disk
+
+/* ---- at random ---- */
+
+static inline uint64_t
+dice(uint64_t *seed, uint64_t n)
+{
+	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
+	return (*seed >> 33) % n;
+}
+
+static inline const char *
+any_path(uint64_t *seed, struct buf *out)
+{
+	static const char *const names[] = { "a", "b", "c", "D" };
+
+	buf_clear(out);
+	for (uint64_t depth = 1 + dice(seed, 3); depth > 0; depth--)
+		buf_printf(out, "%s%s", out->n > 0 ? "/" : "",
+		    names[dice(seed, ARRAY_SIZE(names))]);
+	return buf_text(out);
+}
+
+/* How many nodes are below one. */
+struct counting {
+	const struct plan_view *view;
+	size_t n;
+};
+
+static inline int
+count_below(void *arg, const struct plan_node *n)
+{
+	struct counting *c = arg;
+
+	c->n++;
+	return n->type == NODE_DIR
+	    ? c->view->children(c->view->ctx, &n->id, count_below, c)
+	    : 0;
+}

@@ -300,25 +300,6 @@ a_move_is_seen_from_either_end(void **state)
 
 /* ---- anything ---- */
 
-static uint64_t
-dice(uint64_t *seed, uint64_t n)
-{
-	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
-	return (*seed >> 33) % n;
-}
-
-static const char *
-any_path(uint64_t *seed, struct buf *out)
-{
-	static const char *const names[] = { "a", "b", "c", "D" };
-
-	buf_clear(out);
-	for (uint64_t depth = 1 + dice(seed, 3); depth > 0; depth--)
-		buf_printf(out, "%s%s", out->n > 0 ? "/" : "",
-		    names[dice(seed, ARRAY_SIZE(names))]);
-	return buf_text(out);
-}
-
 static void
 any_act(struct memdisk *d, uint64_t *seed)
 {
@@ -387,22 +368,6 @@ compare_one(
 	assert_int_equal(n.stat.ino, st->is.ino);
 	assert_int_equal(n.stat.ctime_ns, st->is.ctime_ns);
 	assert_int_equal(n.stat.size, st->is.size);
-}
-
-struct counting {
-	const struct plan_view *view;
-	size_t n;
-};
-
-static int
-count_below(void *arg, const struct plan_node *n)
-{
-	struct counting *c = arg;
-
-	c->n++;
-	return n->type == NODE_DIR
-	    ? c->view->children(c->view->ctx, &n->id, count_below, c)
-	    : 0;
 }
 
 struct against {

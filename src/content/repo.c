@@ -214,6 +214,11 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct index_job *j = ctx;
 	struct err why;
 
+	if (r->deleted) {
+		for (size_t i = 0; i < j->n; i++)
+			chunkmap_drop_pack(j->in[i]->map, &r->id);
+		return 0;
+	}
 	if (r->plain.n == 0 || r->plain.p[0] != PTABLE_KIND)
 		return 0;
 	for (size_t i = 0; i < j->n; i++)
@@ -234,13 +239,31 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 }
 
 static int
-drop_one(void *ctx, const struct id *id, struct err *e)
+follow_once(struct repo *r, struct repo_part *p, struct err *e)
 {
-	struct index_job *j = ctx;
+	OWN(index_free) struct index_job j = { .n = 0 };
+	struct zcopy_point at = { .seq = UINT64_MAX };
 
-	(void)e;
-	for (size_t i = 0; i < j->n; i++)
-		chunkmap_drop_pack(j->in[i]->map, id);
+	if (zcopy_base(p->zone, &at.base, e) < 0)
+		return -1;
+	for (size_t c = 0; c < CATEGORY_END; c++) {
+		struct repo_part *x = &r->parts[c];
+		if (x->zone != p->zone)
+			continue;
+		if (!id_equal(&at.base, &x->base)) {
+			chunkmap_reset(x->map, &at.base);
+			x->base = at.base;
+		}
+		if (chunkmap_seq(x->map) < at.seq)
+			at.seq = chunkmap_seq(x->map);
+		j.in[j.n++] = x;
+	}
+	if (zcopy_seq(p->zone) == at.seq)
+		return 0;
+	if (zcopy_news(p->zone, &at, index_one, &j, e) < 0)
+		return -1;
+	for (size_t i = 0; i < j.n; i++)
+		chunkmap_set_seq(j.in[i]->map, at.seq);
 	return 0;
 }
 
@@ -248,31 +271,10 @@ drop_one(void *ctx, const struct id *id, struct err *e)
 static int
 part_follow(struct repo *r, struct repo_part *p, struct err *e)
 {
-	OWN(index_free) struct index_job j = { .n = 0 };
-	uint64_t seq = zcopy_seq(p->zone), since = seq;
-	struct id base;
-
-	if (zcopy_base(p->zone, &base, e) < 0)
-		return -1;
-	for (size_t c = 0; c < CATEGORY_END; c++) {
-		struct repo_part *x = &r->parts[c];
-		if (x->zone != p->zone)
-			continue;
-		if (!id_equal(&base, &x->base)) {
-			chunkmap_reset(x->map, &base);
-			x->base = base;
-		}
-		if (chunkmap_seq(x->map) < since)
-			since = chunkmap_seq(x->map);
-		j.in[j.n++] = x;
-	}
-	if (seq == since)
-		return 0;
-	if (zcopy_each_all(p->zone, since, index_one, &j, e) < 0 ||
-	    zcopy_gone(p->zone, since, drop_one, &j, e) < 0)
-		return -1;
-	for (size_t i = 0; i < j.n; i++)
-		chunkmap_set_seq(j.in[i]->map, seq);
+	/* Replaced in the middle of it: there is another base now. */
+	while (follow_once(r, p, e) < 0)
+		if (e->code != ERR_RESYNC)
+			return -1;
 	return 0;
 }
 

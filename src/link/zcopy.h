@@ -131,19 +131,6 @@ MUST_CHECK int zcopy_gone(struct zcopy *z, uint64_t since, zcopy_gone_fn fn,
     void *ctx, struct err *e);
 
 /*
- * Visit every record that commits after *since changed, deleted ones too, in
- * order of seq; one that does not open says why. Nothing is locked while fn
- * runs, and it may call into the copy. What changes meanwhile is visited, some
- * of it twice; at the end *since is the head that all of it leads to, and after
- * a failure how far it came.
- *
- * errors  resync: the copy was replaced (zcopy_base): begin at 0.
- * cost    memory of 1 MiB, or one commit.
- */
-MUST_CHECK int zcopy_news(struct zcopy *z, uint64_t *since, zcopy_visit_fn fn,
-    void *ctx, struct err *e);
-
-/*
  * Open every record held and compare the live sum with the last head's.
  *
  * errors  record-corrupt, record-replayed: the copy here is damaged.
@@ -163,6 +150,25 @@ MUST_CHECK int zcopy_look(struct zcopy *z, const struct id *id,
  * zone's id until the copy was replaced as a whole, then another one.
  */
 MUST_CHECK int zcopy_base(struct zcopy *z, struct id *out, struct err *e);
+
+/* How far somebody has followed a copy; zeros: not at all. */
+struct zcopy_point {
+	struct id base;
+	uint64_t seq;
+};
+
+/*
+ * Visit every record that commits after *at changed, deleted ones too, in order
+ * of seq; one that does not open says why. Nothing is locked while fn runs, and
+ * it may call into the copy. What changes meanwhile is visited, some of it
+ * twice; at the end *at is the head that all of it leads to, and after a failure
+ * how far it came.
+ *
+ * errors  resync: the copy was replaced; *at is zeros, for the next call.
+ * cost    memory of 1 MiB, or of one commit.
+ */
+MUST_CHECK int zcopy_news(struct zcopy *z, struct zcopy_point *at,
+    zcopy_visit_fn fn, void *ctx, struct err *e);
 
 /*
  * What another device vouched for: the next pull refuses a history that ends

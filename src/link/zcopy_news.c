@@ -97,26 +97,35 @@ deliver(struct zcopy *z, const struct news *n, zcopy_visit_fn fn, void *ctx,
 	return 0;
 }
 
+/* A new base is written before what is held changes. */
+static int
+same_base(struct zcopy *z, struct zcopy_point *at, struct err *e)
+{
+	struct id now;
+
+	if (zcopy_base(z, &now, e) < 0)
+		return -1;
+	if (id_equal(&at->base, &now))
+		return 0;
+	*at = (struct zcopy_point){ .seq = 0 };
+	return err_set(e, ERR_RESYNC,
+	    "the copy of the %s zone was replaced meanwhile",
+	    category_name(z->category));
+}
+
 int
-zcopy_news(struct zcopy *z, uint64_t *since, zcopy_visit_fn fn, void *ctx,
-    struct err *e)
+zcopy_news(struct zcopy *z, struct zcopy_point *at, zcopy_visit_fn fn,
+    void *ctx, struct err *e)
 {
 	OWN(news_free) struct news n = { .more = true };
-	struct id base, now;
 
-	if (zcopy_base(z, &base, e) < 0)
+	if (id_zero(&at->base) && zcopy_base(z, &at->base, e) < 0)
 		return -1;
 	while (n.more) {
-		if (gather(z, *since, &n, e) < 0 || zcopy_base(z, &now, e) < 0)
+		if (gather(z, at->seq, &n, e) < 0 || same_base(z, at, e) < 0 ||
+		    deliver(z, &n, fn, ctx, e) < 0)
 			return -1;
-		/* A new base is written before what is held changes. */
-		if (!id_equal(&base, &now))
-			return err_set(e, ERR_RESYNC,
-			    "the copy of the %s zone was replaced meanwhile",
-			    category_name(z->category));
-		if (deliver(z, &n, fn, ctx, e) < 0)
-			return -1;
-		*since = n.last;
+		at->seq = n.last;
 	}
 	return 0;
 }

@@ -6,4 +6,3 @@
 
 /* Bind uid and zone as parameters 1 and 2. */
 void zone_bind_key(struct stmt *s, const struct zone_key *key);
-

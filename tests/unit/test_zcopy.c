@@ -599,21 +599,21 @@ news_are_what_lives_and_what_is_gone(void **state)
 {
 	struct world *w = *state;
 	struct heard h = { .w = w };
-	uint64_t since = 0;
+	struct zcopy_point at = { .seq = 0 };
 	struct err e;
 
 	write_records(w, 0, 20, 100);
 	assert_return_code(edit_one(w->z[0], 3, 1, "", &e), 0);
 	assert_return_code(zcopy_commit(w->z[0], NULL, 0, NULL, NULL, &e), 0);
-	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &at, hear, &h, &e), 0);
 	assert_int_equal(h.n, 20);
 	assert_int_equal(h.deleted, 1);
-	assert_int_equal(since, zcopy_seq(w->z[0]));
+	assert_int_equal(at.seq, zcopy_seq(w->z[0]));
 	h = (struct heard){ .w = w };
-	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &at, hear, &h, &e), 0);
 	assert_int_equal(h.n, 0);
 	assert_return_code(write_one(w->z[0], 3, "back", &e), 0);
-	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &at, hear, &h, &e), 0);
 	assert_int_equal(h.n, 1);
 	assert_int_equal(h.version, 3);
 }
@@ -623,21 +623,44 @@ news_go_on_where_they_were_cut_off(void **state)
 {
 	struct world *w = *state;
 	struct heard h = { .w = w, .writes = true };
-	uint64_t since = 0;
+	struct zcopy_point at = { .seq = 0 };
 	struct err e;
 
 	write_records(w, 0, MANY, BIG); /* many fetches */
-	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_return_code(zcopy_news(w->z[0], &at, hear, &h, &e), 0);
 	/* Record 0 was there, and came again. */
 	assert_int_equal(h.n, MANY + 1);
-	assert_int_equal(since, zcopy_seq(w->z[0]));
-	since = 0;
+	assert_int_equal(at.seq, zcopy_seq(w->z[0]));
+	at.seq = 0;
 	h = (struct heard){ .w = w, .fails = true };
-	assert_int_equal(zcopy_news(w->z[0], &since, hear, &h, &e), -1);
+	assert_int_equal(zcopy_news(w->z[0], &at, hear, &h, &e), -1);
 	assert_int_equal(e.code, ERR_DISK_FULL_HERE);
-	assert_true(since > 0 && since < zcopy_seq(w->z[0]));
-	assert_return_code(zcopy_news(w->z[0], &since, hear, &h, &e), 0);
+	assert_true(at.seq > 0 && at.seq < zcopy_seq(w->z[0]));
+	assert_return_code(zcopy_news(w->z[0], &at, hear, &h, &e), 0);
 	assert_true(h.n >= MANY);
+}
+
+static void
+news_of_a_copy_that_was_replaced_begin_anew(void **state)
+{
+	struct world *w = *state;
+	struct heard h = { .w = w };
+	struct zcopy_point at = { .seq = 0 };
+	struct err e;
+
+	write_records(w, 0, 20, 100);
+	pulled(w);
+	assert_return_code(zcopy_news(w->z[1], &at, hear, &h, &e), 0);
+	assert_int_equal(h.n, 20);
+	write_records(w, 20, 5, 100);
+	w->depot[1].resync = true;
+	pulled(w);
+	h = (struct heard){ .w = w };
+	assert_int_equal(zcopy_news(w->z[1], &at, hear, &h, &e), -1);
+	assert_int_equal(e.code, ERR_RESYNC);
+	assert_int_equal(h.n, 0);
+	assert_return_code(zcopy_news(w->z[1], &at, hear, &h, &e), 0);
+	assert_int_equal(h.n, 25);
 }
 
 /* ---- lies ---- */
@@ -813,6 +836,9 @@ main(void)
 		    news_are_what_lives_and_what_is_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    news_go_on_where_they_were_cut_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    news_of_a_copy_that_was_replaced_begin_anew, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_each_lie_and_keeps_nothing, set_up, tear_down),
 	};

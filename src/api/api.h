@@ -45,8 +45,8 @@ server_call_fn apppass_list, apppass_create, apppass_revoke, apppass_revoke_all;
 /* mail.c: addresses that notices go to. */
 server_call_fn mail_list, mail_add, mail_confirm, mail_remove;
 /* zones.c: records and blobs. They know by themselves what came before. */
-http_handle_fn zones_list, zones_commit, zones_changes, zones_blob_get,
-    zones_blob_delete, zones_blob_exists;
+http_handle_fn zones_list, zones_commit, zones_changes, zones_records,
+    zones_blob_get, zones_blob_delete, zones_blob_exists;
 extern const struct http_sink zones_blob_put;
 /* May the caller read zones of that category? A visitor not all. */
 bool zones_may_read(const struct caller *me, enum category c);

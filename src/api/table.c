@@ -129,6 +129,7 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/wait", WHO_READS, SMALL, HTTP(wait_for_news) },
 	{ "POST", "/v1/zones/{}/commits", WHO_SESSION, LIMIT_COMMIT_BYTES, HTTP(zones_commit) },
 	{ "GET", "/v1/zones/{}/changes", WHO_READS, 0, HTTP(zones_changes) },
+	{ "POST", "/v1/zones/{}/records", WHO_READS, LIMIT_RECORD_IDS * ID_BYTES, HTTP(zones_records) },
 	{ "PUT", "/v1/zones/{}/blobs/{}", WHO_STORES, LIMIT_BLOB_BYTES, SINK(&zones_blob_put) },
 	{ "GET", "/v1/zones/{}/blobs/{}", WHO_READS, 0, HTTP(zones_blob_get) },
 	{ "DELETE", "/v1/zones/{}/blobs/{}", WHO_SESSION, 0, HTTP(zones_blob_delete) },

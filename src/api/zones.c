@@ -354,14 +354,34 @@ zones_changes(
 	struct answer a = { s, q, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
-	uint64_t from = 0;
+	const char *tables = http_query(q, "tables");
+	struct zone_ask ask = { .lines = tables != NULL };
 
 	if (zone_of(q, &key, e) < 0 || check_reader(s, q->user, &key, e) < 0)
 		return -1;
-	if (since != NULL && text_parse_u64(since, 0, INT64_MAX, &from) < 0)
+	if (since != NULL &&
+	    text_parse_u64(since, 0, INT64_MAX, &ask.since) < 0)
 		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	if (ask.lines && strcmp(tables, "lines") != 0)
+		return err_set(e, ERR_BAD_REQUEST, "tables may be lines");
 	r->type = "application/octet-stream";
-	return zone_changes(s->db, &key, from, append, &a, e);
+	return zone_changes_as(s->db, &key, &ask, append, &a, e);
+}
+
+int
+zones_records(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct answer a = { s, q, r };
+	struct zone_key key;
+
+	if (zone_of(q, &key, e) < 0 || check_reader(s, q->user, &key, e) < 0)
+		return -1;
+	if (q->body.n % ID_BYTES != 0)
+		return err_set(e, ERR_BAD_REQUEST, "not all is an id");
+	r->type = "application/octet-stream";
+	return zone_records(s->db, &key, q->body, append, &a, e);
 }
 
 /* ---- blobs ---- */

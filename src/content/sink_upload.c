@@ -10,7 +10,8 @@ commit_record(
     struct sink *s, struct repo_part *part, struct ptable *t, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .refs = bytes_of(t->pack.b, ID_BYTES) };
+	struct zcopy_edit edit = { .table = true,
+		.refs = bytes_of(t->pack.b, ID_BYTES) };
 
 	ptable_put(&plain, t);
 	edit.id = t->pack; /* so that the record is found by the pack */

@@ -102,6 +102,7 @@ sink_edit(struct sink *s, const struct id *pack, struct zcopy_edit *edit)
 	if (w == NULL)
 		return false;
 	*edit = (struct zcopy_edit){ .id = w->pack,
+		.table = true,
 		.expects = true,
 		.refs = bytes_of(w->pack.b, ID_BYTES),
 		.plain = buf_bytes(&w->plain) };

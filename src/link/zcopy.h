@@ -76,6 +76,7 @@ const struct secret *zcopy_read_key(
 struct zcopy_edit {
 	struct id id;
 	bool deleted;
+	bool table; /* CHANGE_TABLE: the record of a pack */
 	struct bytes refs; /* blob ids */
 	struct bytes plain; /* sealed here */
 	/* Only if the record is still as its writer saw it: at version

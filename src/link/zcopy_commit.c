@@ -85,6 +85,7 @@ seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 			.version = c->version };
 		seal_record(
 		    z->key, epoch, &place, edits[i].plain, &d->sealed[i]);
+		c->flags = edits[i].table ? CHANGE_TABLE : 0;
 		c->ct = buf_bytes(&d->sealed[i]);
 		c->refs = edits[i].refs;
 		if (c->ct.n > LIMIT_RECORD_BYTES)

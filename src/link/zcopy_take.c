@@ -215,7 +215,8 @@ take_frame(struct zcopy_take *t, const struct frame *f, struct err *e)
 {
 	struct local_record r = { f->change, f->seq };
 
-	if (t->ended)
+	/* Lines are of those who ask for them. */
+	if (t->ended || f->kind == FRAME_LINE)
 		return err_set(e, ERR_RECORD_CORRUPT,
 		    "the list of changes is not well-formed");
 	if (f->kind == FRAME_HEAD)

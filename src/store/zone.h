@@ -113,6 +113,20 @@ MUST_CHECK int zone_changes(struct db *db, const struct zone_key *key,
 MUST_CHECK int zone_changes_in(struct tx *tx, const struct zone_key *key,
     uint64_t since, zone_sink_fn *sink, void *arg, struct err *e);
 
+struct zone_ask {
+	uint64_t since;
+	bool lines; /* of records that are CHANGE_TABLE */
+};
+/* zone_changes, for who wants less of it. */
+MUST_CHECK int zone_changes_as(struct db *db, const struct zone_key *key,
+    const struct zone_ask *ask, zone_sink_fn *sink, void *arg, struct err *e);
+/*
+ * These records as frames, tombstones too, in the order of the n ids; those
+ * that are not there are left out. As zone_changes else.
+ */
+MUST_CHECK int zone_records(struct db *db, const struct zone_key *key,
+    struct bytes ids, zone_sink_fn *sink, void *arg, struct err *e);
+
 /*
  * What a record's row carries to find rot, since SQLite has no checksum over
  * its pages: 63 bits of SHA-256 over all that is stored of it.

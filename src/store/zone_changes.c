@@ -6,9 +6,11 @@
 
 struct stream {
 	const struct zone_key *key;
-	uint64_t since;
+	struct zone_ask ask;
+	struct bytes ids; /* of zone_records */
 	zone_sink_fn *sink;
 	void *arg;
+	struct digest_state *sha; /* of lines; NULL: before the first */
 	struct buf out;
 };
 
@@ -35,7 +37,7 @@ stream_heads(struct stream *t, struct tx *tx, struct err *e)
 		&s, e) < 0)
 		return -1;
 	zone_bind_key(s, t->key);
-	stmt_u64(s, 3, t->since);
+	stmt_u64(s, 3, t->ask.since);
 	while (stmt_next(s, &row, e) == 0) {
 		if (!row)
 			return 0;
@@ -67,6 +69,20 @@ got_change(struct stmt *s, struct change *c, struct err *e)
 	return 0;
 }
 
+static void
+put_record(struct stream *t, uint64_t seq, const struct change *c)
+{
+	if (t->ask.lines && (c->flags & CHANGE_TABLE) != 0) {
+		if (t->sha == NULL)
+			t->sha = digest_new();
+		change_put_line(&t->out, t->sha, seq, c);
+		return;
+	}
+	buf_put_u8(&t->out, FRAME_RECORD);
+	buf_put_u64(&t->out, seq);
+	change_put(&t->out, c);
+}
+
 static int
 stream_records(struct stream *t, struct tx *tx, uint64_t number, struct err *e)
 {
@@ -80,15 +96,13 @@ stream_records(struct stream *t, struct tx *tx, uint64_t number, struct err *e)
 		&s, e) < 0)
 		return -1;
 	stmt_u64(s, 1, number);
-	stmt_u64(s, 2, t->since);
+	stmt_u64(s, 2, t->ask.since);
 	while (stmt_next(s, &row, e) == 0) {
 		if (!row)
 			return 0;
 		if (got_change(s, &c, e) < 0)
 			return -1;
-		buf_put_u8(&t->out, FRAME_RECORD);
-		buf_put_u64(&t->out, stmt_got_u64(s, 0));
-		change_put(&t->out, &c);
+		put_record(t, stmt_got_u64(s, 0), &c);
 		if (flush(t, STREAM_BYTES, e) < 0)
 			return -1;
 	}
@@ -103,12 +117,12 @@ stream_all(struct tx *tx, struct stream *t, struct err *e)
 
 	if (zone_find(tx, t->key, &now, e) < 0)
 		return -1;
-	if (t->since > 0 && t->since < now.tombstones_gone_below)
+	if (t->ask.since > 0 && t->ask.since < now.tombstones_gone_below)
 		return err_set(e, ERR_RESYNC,
 		    "deletions before %llu are gone, changes since %llu would "
 		    "not tell them",
 		    (unsigned long long)now.tombstones_gone_below,
-		    (unsigned long long)t->since);
+		    (unsigned long long)t->ask.since);
 	if (stream_heads(t, tx, e) < 0 ||
 	    stream_records(t, tx, now.number, e) < 0)
 		return -1;
@@ -120,14 +134,45 @@ stream_all(struct tx *tx, struct stream *t, struct err *e)
 }
 
 static int
+stream_some(struct tx *tx, struct stream *t, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct zone_info now;
+	struct change c;
+	bool row;
+
+	if (zone_find(tx, t->key, &now, e) < 0 ||
+	    stmt_new(tx,
+		"SELECT seq, id, version, flags, key_epoch, refs, ct"
+		" FROM record WHERE number = ? AND id = ?",
+		&s, e) < 0)
+		return -1;
+	for (size_t at = 0; at + ID_BYTES <= t->ids.n; at += ID_BYTES) {
+		stmt_u64(s, 1, now.number);
+		stmt_bytes(s, 2, bytes_of(t->ids.p + at, ID_BYTES));
+		if (stmt_next(s, &row, e) < 0)
+			return -1;
+		if (!row)
+			continue;
+		if (got_change(s, &c, e) < 0)
+			return -1;
+		put_record(t, stmt_got_u64(s, 0), &c);
+		if (stmt_next(s, &row, e) < 0 || flush(t, STREAM_BYTES, e) < 0)
+			return -1;
+	}
+	return flush(t, 1, e);
+}
+
+static int
 run(struct tx *tx, void *arg, struct err *e)
 {
 	struct stream *t = arg;
 
-	if (t->since > INT64_MAX)
-		t->since = INT64_MAX;
+	if (t->ask.since > INT64_MAX)
+		t->ask.since = INT64_MAX;
 	buf_room(&t->out, STREAM_BYTES + 1024);
-	int rc = stream_all(tx, t, e);
+	int rc = t->ids.n > 0 ? stream_some(tx, t, e) : stream_all(tx, t, e);
+	digest_free(&t->sha);
 	buf_free(&t->out);
 	return rc;
 }
@@ -136,16 +181,36 @@ int
 zone_changes_in(struct tx *tx, const struct zone_key *key, uint64_t since,
     zone_sink_fn *sink, void *arg, struct err *e)
 {
-	struct stream t = { key, since, sink, arg, { 0 } };
+	struct stream t = {
+		.key = key, .ask = { .since = since }, .sink = sink, .arg = arg
+	};
 
 	return run(tx, &t, e);
+}
+
+int
+zone_changes_as(struct db *db, const struct zone_key *key,
+    const struct zone_ask *ask, zone_sink_fn *sink, void *arg, struct err *e)
+{
+	struct stream t = { .key = key, .ask = *ask, .sink = sink, .arg = arg };
+
+	return db_read(db, run, &t, e);
 }
 
 int
 zone_changes(struct db *db, const struct zone_key *key, uint64_t since,
     zone_sink_fn *sink, void *arg, struct err *e)
 {
-	struct stream t = { key, since, sink, arg, { 0 } };
+	const struct zone_ask ask = { .since = since };
 
-	return db_read(db, run, &t, e);
+	return zone_changes_as(db, key, &ask, sink, arg, e);
+}
+
+int
+zone_records(struct db *db, const struct zone_key *key, struct bytes ids,
+    zone_sink_fn *sink, void *arg, struct err *e)
+{
+	struct stream t = { .key = key, .ids = ids, .sink = sink, .arg = arg };
+
+	return ids.n < ID_BYTES ? 0 : db_read(db, run, &t, e);
 }

@@ -34,8 +34,9 @@ change_take(struct scan *s, struct change *out, struct err *e)
 		    "a record names more than %d blobs", LIMIT_REFS);
 	c.refs = scan_take(s, (size_t)n_refs * ID_BYTES);
 	c.ct = scan_v32(s);
+	/* A tombstone is of any record. */
 	if (!scan_ok(s) || c.version == 0 || c.version > INT64_MAX ||
-	    (c.flags & ~CHANGE_DELETED) != 0)
+	    c.flags > CHANGE_TABLE)
 		return err_set(
 		    e, ERR_RECORD_CORRUPT, "a record is not well-formed");
 	if (c.ct.n > LIMIT_RECORD_BYTES)
@@ -76,6 +77,18 @@ change_line_by(struct digest_state *s, const struct change *c,
 }
 
 void
+change_put_line(struct buf *out, struct digest_state *s, uint64_t seq,
+    const struct change *c)
+{
+	uint8_t line[CHANGE_LINE_BYTES];
+
+	change_line_by(s, c, line);
+	buf_put_u8(out, FRAME_LINE);
+	buf_put_u64(out, seq);
+	buf_put(out, line, sizeof line);
+}
+
+void
 change_hash(const struct change *list, size_t n, struct digest *out)
 {
 	OWN(digest_free) struct digest_state *s = digest_new();
@@ -100,6 +113,8 @@ frame_size(struct bytes x)
 		return 1 + HEAD_BYTES;
 	if (x.p[0] == FRAME_END)
 		return 1 + 8 + DIGEST_BYTES;
+	if (x.p[0] == FRAME_LINE)
+		return 1 + 8 + CHANGE_LINE_BYTES;
 	if (x.p[0] != FRAME_RECORD)
 		return 1;
 	if (x.n < FIXED)
@@ -129,6 +144,24 @@ record_frame(struct scan *s, struct frame *out, struct err *e)
 	return change_take(s, &out->change, e);
 }
 
+static int
+line_frame(struct scan *s, struct frame *out, struct err *e)
+{
+	out->seq = scan_u64(s);
+	out->line = scan_take(s, CHANGE_LINE_BYTES);
+	struct scan f = scan_of(out->line);
+	out->change = (struct change){ .id = id_take(&f) };
+	out->change.version = scan_u64(&f);
+	out->change.flags = scan_u8(&f);
+	out->change.key_epoch = scan_u32(&f);
+	if (scan_ok(&f) && out->change.version > 0 &&
+	    out->change.version <= INT64_MAX &&
+	    out->change.flags == CHANGE_TABLE)
+		return 0;
+	return err_set(e, ERR_RECORD_CORRUPT,
+	    "what stands for a record is not well-formed");
+}
+
 int
 frame_take(struct scan *s, struct frame *out, bool *whole, struct err *e)
 {
@@ -148,6 +181,8 @@ frame_take(struct scan *s, struct frame *out, bool *whole, struct err *e)
 		return 0;
 	case FRAME_RECORD:
 		return record_frame(&f, out, e);
+	case FRAME_LINE:
+		return line_frame(&f, out, e);
 	case FRAME_END:
 		out->seq = scan_u64(&f);
 		out->hash = digest_take(&f);

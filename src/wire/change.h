@@ -11,6 +11,7 @@
  *   1 head[364]                  every head after `since`, in order
  *   2 u64 seq | change           the newest version of each changed record
  *   3 u64 seq | head hash[32]    the end; without it the answer was cut short
+ *   4 u64 seq | line[93]         in the place of 2, of a table: to who asked so
  * source  docs/PROTOCOL.md "Zones".
  */
 #pragma once
@@ -19,9 +20,15 @@
 #include "wire/limits.h"
 
 #define CHANGE_DELETED 0x01 /* a tombstone: no ciphertext, no refs */
+#define CHANGE_TABLE 0x02 /* of a pack: some do with its line alone */
 #define CHANGE_LINE_BYTES 93
 
-enum change_frame { FRAME_HEAD = 1, FRAME_RECORD = 2, FRAME_END = 3 };
+enum change_frame {
+	FRAME_HEAD = 1,
+	FRAME_RECORD = 2,
+	FRAME_END = 3,
+	FRAME_LINE = 4
+};
 
 struct change {
 	struct id id;
@@ -47,6 +54,10 @@ void change_line(const struct change *c, uint8_t out[static CHANGE_LINE_BYTES]);
 void change_line_by(struct digest_state *s, const struct change *c,
     uint8_t out[static CHANGE_LINE_BYTES]);
 
+/* Append what a line says of the one record that it is of. */
+void change_put_line(struct buf *out, struct digest_state *s, uint64_t seq,
+    const struct change *c);
+
 /* SHA-256 over the lines of n changes sorted by id. */
 void change_hash(const struct change *list, size_t n, struct digest *out);
 
@@ -54,8 +65,9 @@ void change_hash(const struct change *list, size_t n, struct digest *out);
 struct frame {
 	enum change_frame kind;
 	struct head head;
-	uint64_t seq; /* of a record, or the end */
-	struct change change; /* borrows */
+	uint64_t seq; /* of a record, a line, or the end */
+	struct change change; /* borrows; of a line without refs and ct */
+	struct bytes line; /* the same */
 	struct digest hash; /* of the end */
 };
 

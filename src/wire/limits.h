@@ -21,6 +21,8 @@
 #define LIMIT_ACCOUNT_BLOBS (4 * 1024 * 1024)
 /* Blob ids in one existence check. */
 #define LIMIT_EXISTS_IDS 4096
+/* Records that are asked for by id at once: as many as a commit has. */
+#define LIMIT_RECORD_IDS 1000
 /* Longest wait of a long poll, seconds: below the usual proxy's 60. */
 #define LIMIT_POLL_S 55
 /* Zones that one wait is for: a device's own, and those shared with it. */

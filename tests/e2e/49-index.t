@@ -19,6 +19,9 @@ ok 'a second device' pair ana bea ana --device-name bea
 fill ana.files
 ok 'backs up' at ana backup "$T/ana.files"
 ok 'the other too' at bea backup "$T/ana.files"
+says 'packs are lines to who asks, and whole by their ids' \
+	'^[1-9][0-9]* lines, [1-9][0-9]* records$' \
+	"$BUILD/tests/zones" "$T/ana" lines backup
 
 lost=0
 for _ in 1 2 3 4; do

@@ -93,7 +93,7 @@ also 'and names it so' '^blob-(truncated|corrupt) '
 # The last bit of the newest record of the backups, its sum left alone.
 again whole
 newest='seq = (SELECT max(seq) FROM record r WHERE r.number = record.number)
-	AND flags = 0 AND number = (SELECT number FROM zone WHERE category = 2)'
+	AND flags != 1 AND number = (SELECT number FROM zone WHERE category = 2)'
 ask "SELECT hex(ct) FROM record WHERE $newest LIMIT 1;" >"$T/hex"
 perl -ne 'chomp; my $new = $_;
 	$new =~ s/(.)$/$1 eq "0" ? "1" : "0"/e;

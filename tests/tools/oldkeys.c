@@ -101,7 +101,7 @@ try_records(struct work *w, struct tx *tx, const struct id *zone, struct err *e)
 	if (sql_ask(tx, e, &s,
 		"SELECT r.id, r.version, r.key_epoch, r.ct FROM record r"
 		" JOIN zone z ON z.number = r.number"
-		" WHERE z.zone = ? AND r.flags = 0",
+		" WHERE z.zone = ? AND r.flags != 1",
 		"i", zone) < 0)
 		return -1;
 	for (;;) {

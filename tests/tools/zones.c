@@ -3,6 +3,7 @@
 /*
  *     zones HOME commit CATEGORY TEXT   a record with that text; prints its seq
  *     zones HOME blob CATEGORY          a blob of a few bytes
+ *     zones HOME lines CATEGORY         packs as lines, then by their ids
  *     zones HOME wait SECONDS CATEGORY… prints "ready", and what is news then
  *     zones HOME beside N CATEGORY      N records while another thread waits for
  *                                       nothing, which is ended then
@@ -65,6 +66,97 @@ blob(struct self *s, char **words, struct err *e)
 	    ? -1
 	    : s->depot->ops->blob_put(
 		  s->depot, zcopy_zone(z), &id, bytes_str("a few bytes"), e);
+}
+
+/* ---- lines ---- */
+
+struct tables {
+	struct buf ids, lines;
+	size_t n, records;
+};
+
+static void
+tables_free(struct tables *t)
+{
+	buf_free(&t->ids);
+	buf_free(&t->lines);
+}
+
+static int
+take_lines(struct bytes x, struct tables *t, struct err *e)
+{
+	struct scan s = scan_of(x);
+	struct frame f;
+	bool whole = true;
+
+	while (s.n > 0 && whole) {
+		if (frame_take(&s, &f, &whole, e) < 0)
+			return -1;
+		t->records += whole && f.kind == FRAME_RECORD;
+		if (!whole || f.kind != FRAME_LINE)
+			continue;
+		id_put(&t->ids, &f.change.id);
+		buf_put_bytes(&t->lines, f.line);
+		t->n++;
+	}
+	return 0;
+}
+
+/* What comes by the ids is what the lines say, in their order. */
+static int
+check_bodies(struct bytes x, const struct tables *t, struct err *e)
+{
+	struct scan s = scan_of(x);
+	uint8_t line[CHANGE_LINE_BYTES];
+	struct frame f;
+	bool whole = true;
+	size_t n = 0;
+
+	for (; s.n > 0 && whole; n++) {
+		if (frame_take(&s, &f, &whole, e) < 0)
+			return -1;
+		if (f.kind != FRAME_RECORD || n == t->n)
+			break;
+		change_line(&f.change, line);
+		if (!bytes_equal(bytes_of(line, sizeof line),
+			bytes_of(t->lines.p + n * sizeof line, sizeof line)))
+			return err_set(e, ERR_RECORD_CORRUPT, "another body");
+	}
+	return s.n == 0 && n == t->n
+	    ? 0
+	    : err_set(e, ERR_RECORD_CORRUPT, "not as many as lines");
+}
+
+static int
+lines(struct self *s, char **words, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+	OWN(tables_free) struct tables t = { .n = 0 };
+	OWN(buf_free) struct buf path = { 0 };
+	OWN(buf_free) struct buf out = { 0 };
+
+	if (open_zone(s, words[0], &z, e) < 0)
+		return -1;
+	buf_printf(&path, "/v1/zones/%s/changes?since=0&tables=lines",
+	    id_text(zcopy_zone(z)).s);
+	struct remote_call all = { .method = "GET",
+		.path = buf_text(&path),
+		.limit = LIMIT_BLOB_BYTES };
+	if (remote_call(s->remote, &all, &out, e) < 0 ||
+	    take_lines(buf_bytes(&out), &t, e) < 0)
+		return -1;
+	buf_clear(&path);
+	buf_clear(&out);
+	buf_printf(&path, "/v1/zones/%s/records", id_text(zcopy_zone(z)).s);
+	struct remote_call some = { .method = "POST",
+		.path = buf_text(&path),
+		.body = buf_bytes(&t.ids),
+		.limit = LIMIT_BLOB_BYTES };
+	if (remote_call(s->remote, &some, &out, e) < 0 ||
+	    check_bodies(buf_bytes(&out), &t, e) < 0)
+		return -1;
+	(void)printf("%zu lines, %zu records\n", t.n, t.records);
+	return 0;
 }
 
 /* ---- waiting ---- */
@@ -167,8 +259,8 @@ static const struct verb {
 	const char *name;
 	int words;
 	int (*run)(struct self *s, char **words, struct err *e);
-} verbs[] = { { "commit", 2, commit }, { "blob", 1, blob }, { "wait", 1, wait },
-	{ "beside", 2, beside } };
+} verbs[] = { { "commit", 2, commit }, { "blob", 1, blob },
+	{ "lines", 1, lines }, { "wait", 1, wait }, { "beside", 2, beside } };
 
 static int
 run(char **argv, int argc, struct err *e)

@@ -49,9 +49,10 @@ take(const struct buf *b, struct change *out, struct err *e)
 static void
 a_record_survives_a_round_trip(void **state)
 {
-	const struct change both[] = { record(1), tombstone(2) };
+	struct change both[] = { record(1), tombstone(2), record(3) };
 
 	(void)state;
+	both[2].flags = CHANGE_TABLE;
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
 		OWN(buf_free) struct buf b = { 0 };
 		struct err e = { 0 };
@@ -88,10 +89,11 @@ static void
 refuses_what_cannot_be(void **state)
 {
 	OWN(buf_free) struct buf much = { 0 };
-	struct change cases[6];
+	struct change cases[8];
 	static const enum err_code codes[] = { ERR_RECORD_CORRUPT,
 		ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT,
-		ERR_TOO_LARGE, ERR_RECORD_CORRUPT };
+		ERR_TOO_LARGE, ERR_RECORD_CORRUPT, ERR_RECORD_CORRUPT,
+		ERR_RECORD_CORRUPT };
 
 	(void)state;
 	memset(
@@ -99,11 +101,14 @@ refuses_what_cannot_be(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		cases[i] = record(1);
 	cases[0].version = 0;
-	cases[1].flags = 0x02;
+	cases[1].flags = 0x04;
 	cases[2].flags = CHANGE_DELETED; /* yet with content */
 	cases[3].ct.n = 0; /* not deleted, yet empty */
 	cases[4].ct = buf_bytes(&much);
 	cases[5].version = (uint64_t)INT64_MAX + 1; /* no database holds it */
+	cases[6] = tombstone(1);
+	cases[6].flags |= CHANGE_TABLE;
+	cases[7].flags = CHANGE_TABLE | 0x80;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		OWN(buf_free) struct buf b = { 0 };
 		struct err e = { 0 };
@@ -191,6 +196,51 @@ expect_refused(struct bytes x, enum err_code code)
 }
 
 static void
+a_line_is_a_frame_too(void **state)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(digest_free) struct digest_state *sha = digest_new();
+	struct change c = record(7);
+	uint8_t line[CHANGE_LINE_BYTES];
+	struct frame f;
+	struct err e = { 0 };
+	bool whole;
+
+	(void)state;
+	c.flags = CHANGE_TABLE;
+	change_line(&c, line);
+	change_put_line(&b, sha, 12, &c);
+	for (size_t n = 0; n < b.n; n++) {
+		struct scan s = scan_of(bytes_of(b.p, n));
+		assert_int_equal(frame_take(&s, &f, &whole, &e), 0);
+		assert_false(whole);
+	}
+	struct scan s = scan_of(buf_bytes(&b));
+	assert_int_equal(frame_take(&s, &f, &whole, &e), 0);
+	assert_true(whole && scan_done(&s));
+	assert_int_equal(f.kind, FRAME_LINE);
+	assert_int_equal(f.seq, 12);
+	assert_true(id_equal(&f.change.id, &c.id));
+	assert_true(f.change.version == c.version);
+	assert_int_equal(f.change.key_epoch, c.key_epoch);
+	assert_int_equal(f.change.ct.n + f.change.refs.n, 0);
+	assert_true(bytes_equal(f.line, bytes_of(line, sizeof line)));
+	/* Of a tombstone, of what is no table, of version 0, of too high a one. */
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} bad[] = { { 33, 3 }, { 33, 0 }, { 32, 0 }, { 25, 0x80 } };
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint8_t was = b.p[bad[i].at];
+		b.p[bad[i].at] = bad[i].value;
+		s = scan_of(buf_bytes(&b));
+		assert_int_equal(frame_take(&s, &f, &whole, &e), -1);
+		assert_int_equal(e.code, ERR_RECORD_CORRUPT);
+		b.p[bad[i].at] = was;
+	}
+}
+
+static void
 refuses_disorder_and_doubles(void **state)
 {
 	const struct change falling[] = { record(2), record(1) };
@@ -260,6 +310,7 @@ main(void)
 		cmocka_unit_test(refuses_too_many_refs_before_reading_them),
 		cmocka_unit_test(the_line_covers_every_field),
 		cmocka_unit_test(a_commit_survives_a_round_trip),
+		cmocka_unit_test(a_line_is_a_frame_too),
 		cmocka_unit_test(refuses_disorder_and_doubles),
 		cmocka_unit_test(every_flipped_byte_of_the_records_is_seen),
 		cmocka_unit_test(every_length_but_its_own_is_refused),

@@ -153,6 +153,11 @@ show(struct bytes x, struct buf *out)
 			buf_printf(out, "r%d:%c%d%s%.*s ", seq, c.id.b[0],
 			    (int)c.version, c.ct.n > 0 ? "=" : "!", (int)c.ct.n,
 			    c.ct.n > 0 ? (const char *)c.ct.p : "");
+		} else if (kind == FRAME_LINE) {
+			int seq = (int)scan_u64(&s);
+			struct bytes line = scan_take(&s, CHANGE_LINE_BYTES);
+			buf_printf(out, "l%d:%c%d ", seq, line.p[0],
+			    (int)be64(line.p + ID_BYTES));
 		} else {
 			assert_int_equal(kind, FRAME_END);
 			buf_printf(out, "e%d", (int)scan_u64(&s));
@@ -627,6 +632,48 @@ a_stream_stops_when_its_sink_fails(void **arg)
 	assert_int_equal(left, 0);
 	ok(zone_changes(s->s.db, &s->key, 0, collect, &all, &e), &e);
 	assert_true(all.n > 4 * sizeof big);
+}
+
+static void
+tables_are_lines_to_who_asks(void **arg)
+{
+	struct store_world *s = *arg;
+	const struct zone_ask ask = { .lines = true };
+	const struct id ids[] = { id_of('C'), id_of('x'), id_of('B') };
+	OWN(buf_free) struct buf raw = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	OWN(buf_free) struct buf some = { 0 };
+	OWN(buf_free) struct buf said = { 0 };
+	struct draft d;
+	struct change c;
+	struct err e;
+	uint8_t line[CHANGE_LINE_BYTES];
+
+	draft(s, &d);
+	add(&d, 'A', 1, "node");
+	add(&d, 'B', 1, "pack")->flags = CHANGE_TABLE;
+	add(&d, 'C', 1, "gone")->flags = CHANGE_TABLE;
+	change_line(&d.changes[1], line);
+	ok(send(s, &d, &e), &e);
+	assert_int_equal(commit_one(s, 'C', 2, NULL, none), ERR_NONE);
+	assert_changes(s, 0, "h1 h2 r1:A1=node r1:B1=pack r2:C2! e2");
+	ok(zone_changes_as(s->s.db, &s->key, &ask, collect, &raw, &e), &e);
+	show(buf_bytes(&raw), &text);
+	assert_string_equal(
+	    buf_text(&text), "h1 h2 r1:A1=node l1:B1 r2:C2! e2");
+	/* By id they are whole; what is not there is left out. */
+	ok(zone_records(
+	       s->s.db, &s->key, bytes_of(ids, sizeof ids), collect, &some, &e),
+	    &e);
+	show(buf_bytes(&some), &said);
+	assert_string_equal(buf_text(&said), "r2:C2! r1:B1=pack ");
+	/* And it is what the line says. */
+	struct scan b = scan_of(bytes_of(some.p + some.n - 47, 47));
+	assert_int_equal(scan_u64(&b), 1);
+	ok(change_take(&b, &c, &e), &e);
+	uint8_t own[CHANGE_LINE_BYTES];
+	change_line(&c, own);
+	assert_memory_equal(own, line, sizeof line);
 }
 
 /* Blobs */
@@ -1115,6 +1162,7 @@ main(void)
 		T(a_healing_commit_does_not_use_up_the_versions),
 		T(dropped_tombstones_ask_for_a_resync),
 		T(a_stream_stops_when_its_sink_fails),
+		T(tables_are_lines_to_who_asks),
 		T(references_protect_blobs),
 		T(blobs_of_another_zone_do_not_count),
 		T(an_id_never_has_two_contents),

@@ -35,8 +35,8 @@ batch_free(struct batch *b)
 }
 
 static void
-add_edit(struct batch *b, const struct id *id, uint64_t expect,
-    struct buf *plain)
+add_edit(
+    struct batch *b, const struct id *id, uint64_t expect, struct buf *plain)
 {
 	b->edits[b->n_edits++] = (struct zcopy_edit){ .id = *id,
 		.plain = buf_bytes(plain),
@@ -80,41 +80,10 @@ drive_commit_packs(struct drive *d, size_t more_than, struct err *e)
 
 /* ---- nodes ---- */
 
-/* What the local tree knows of the object whose content it is. */
-struct local_one {
-	struct plan_node node;
-	struct buf content;
-	bool found;
-};
-
-static void
-one_free(struct local_one *l)
-{
-	buf_free(&l->content);
-}
-
-static int
-local_content(struct batch *b, struct tx *tx, const struct plan_change *c,
-    struct local_one *out, struct err *e)
-{
-	struct drivedb_diff x;
-	bool found;
-
-	out->found = false;
-	if (drivedb_diff_get(tx, b->r->row.root, &c->from, &x, &out->content,
-		&found, e) < 0)
-		return -1;
-	if (!found || x.gone || x.node.unread)
-		return 0;
-	out->node = x.node;
-	out->found = true;
-	return 0;
-}
-
 /* What it was goes to its history. */
 static int
-add_history(struct batch *b, const struct id *id, const struct node *was,
-    struct err *e)
+add_history(
+    struct batch *b, const struct id *id, const struct node *was, struct err *e)
 {
 	OWN(buf_free) struct buf old = { 0 };
 	struct node_history *h = mem_new(sizeof *h);
@@ -125,8 +94,7 @@ add_history(struct batch *b, const struct id *id, const struct node *was,
 
 	if (zcopy_look(b->r->d->zone, &at, &version, &old, e) < 0)
 		return -1;
-	if (old.n == 0 ||
-	    node_history_parse(buf_bytes(&old), h, &why) < 0)
+	if (old.n == 0 || node_history_parse(buf_bytes(&old), h, &why) < 0)
 		*h = (struct node_history){ .node = *id };
 	if (h->n == NODE_VERSIONS_MAX)
 		h->n--;
@@ -152,30 +120,27 @@ set_flag(struct node *n, uint16_t flag, bool on)
 }
 
 static void
-set_content(struct node *n, const struct local_one *l)
+set_content(struct node *n, const struct drivedb_diff *x)
 {
-	struct bytes content = buf_bytes(&l->content);
+	int64_t ns = x->node.stat.mtime_ns;
 
-	n->type = l->node.type;
+	n->type = x->node.type;
 	if (n->type == NODE_SYMLINK)
-		n->target = content;
+		n->target = x->content;
 	else if (n->type == NODE_FILE)
-		n->content = content;
-	set_flag(n, NODE_SECRET, l->node.secret);
-	n->mtime_s = l->node.stat.mtime_ns / 1000000000;
-	if (l->node.stat.mtime_ns % 1000000000 < 0)
-		n->mtime_s--;
-	n->mtime_ns =
-	    (uint32_t)(l->node.stat.mtime_ns - n->mtime_s * 1000000000);
+		n->content = x->content;
+	set_flag(n, NODE_SECRET, x->node.secret);
+	n->mtime_s = ns / 1000000000 - (ns % 1000000000 < 0);
+	n->mtime_ns = (uint32_t)(ns - n->mtime_s * 1000000000);
 }
 
 /* errors: conflict: the disk or the zone is not as it was planned. */
 static int
-add_change(struct batch *b, struct tx *tx, const struct plan_change *c,
-    struct err *e)
+add_change(
+    struct batch *b, struct tx *tx, const struct plan_change *c, struct err *e)
 {
 	OWN(buf_free) struct buf old = { 0 };
-	OWN(one_free) struct local_one l = { .found = false };
+	OWN(drive_diff_free) struct drive_diff d = { .found = false };
 	struct node n = { .type = c->type };
 	struct node was = n;
 	uint64_t version;
@@ -202,14 +167,16 @@ add_change(struct batch *b, struct tx *tx, const struct plan_change *c,
 			set_flag(&n, NODE_CONFLICT, true);
 	}
 	if (c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR)) {
-		if (local_content(b, tx, c, &l, e) < 0)
+		if (drive_diff(tx, b->r, &c->from, &d, e) < 0)
 			return -1;
-		if (!l.found)
+		if (!d.found || d.x.gone || d.x.node.unread ||
+		    (c->content &&
+			!digest_equal(&d.x.node.content, &c->content_id)))
 			return err_set(e, ERR_CONFLICT, "it has just changed");
 		if (old.n > 0 && was.type == NODE_FILE &&
 		    add_history(b, &c->id, &was, e) < 0)
 			return -1;
-		set_content(&n, &l);
+		set_content(&n, &d.x);
 		n.edits++;
 	} else if (old.n == 0) {
 		n.mtime_s = (int64_t)(b->now / 1000);
@@ -281,12 +248,10 @@ follow(struct drive_root *r, struct err *e)
 {
 	OWN(buf_free) struct buf news = { 0 };
 
-	if (drivedb_follow(
-		r->d->db, r->d->zone, &news, &r->d->bad, e) < 0)
+	if (drivedb_follow(r->d->db, r->d->zone, &news, &r->d->bad, e) < 0)
 		return -1;
 	for (struct drive_root *o = r->d->roots; o != NULL; o = o->next)
-		buf_put_bytes(
-		    o == r ? &r->todo : &o->news, buf_bytes(&news));
+		buf_put_bytes(o == r ? &r->todo : &o->news, buf_bytes(&news));
 	return 0;
 }
 
@@ -296,10 +261,9 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 {
 	struct drive *d = r->d;
 	OWN(batch_free)
-	struct batch b = { .r = r,
-		.changes = changes,
-		.n = n,
-		.now = (uint64_t)now_ms() };
+	struct batch b = {
+		.r = r, .changes = changes, .n = n, .now = (uint64_t)now_ms()
+	};
 
 	b.edits = mem_array(LIMIT_COMMIT_RECORDS, sizeof *b.edits);
 	b.plain = mem_array(2 * n + 1, sizeof *b.plain);
@@ -329,8 +293,8 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 }
 
 int
-drive_commit(struct drive_root *r, const struct plan_out *p, bool *lost,
-    struct err *e)
+drive_commit(
+    struct drive_root *r, const struct plan_out *p, bool *lost, struct err *e)
 {
 	*lost = false;
 	for (size_t i = 0, end; i < p->n_changes; i = end) {

@@ -19,6 +19,25 @@ struct doing {
 	struct tx *tx;
 };
 
+void
+drive_diff_free(struct drive_diff *d)
+{
+	buf_free(&d->content);
+}
+
+int
+drive_diff(struct tx *tx, const struct drive_root *r, const struct id *id,
+    struct drive_diff *out, struct err *e)
+{
+	*out = (struct drive_diff){ .found = false };
+	if (drivedb_diff_get(tx, r->row.root, id, &out->x, &out->found, e) <
+		0 ||
+	    drivedb_diff_content(tx, r->row.root, id, &out->content, e) < 0)
+		return -1;
+	out->x.content = buf_bytes(&out->content);
+	return 0;
+}
+
 /* ---- paths ---- */
 
 int
@@ -33,8 +52,8 @@ drive_path(struct drivedb_views *v, const struct id *top,
 		struct id parent = up.parent;
 		if (d > NODE_DEPTH_MAX ||
 		    !v->local.find(v->local.ctx, &parent, &up))
-			return err_set(e, ERR_NOT_FOUND,
-			    "its folder is not here");
+			return err_set(
+			    e, ERR_NOT_FOUND, "its folder is not here");
 		buf_clear(&tail);
 		buf_put(&tail, up.name, up.name_n);
 		buf_put_u8(&tail, '/');
@@ -47,8 +66,8 @@ drive_path(struct drivedb_views *v, const struct id *top,
 
 /* Where an operation puts it. */
 static int
-path_to(struct doing *g, const struct plan_op *op, struct buf *out,
-    struct err *e)
+path_to(
+    struct doing *g, const struct plan_op *op, struct buf *out, struct err *e)
 {
 	struct plan_node n = { .parent = op->parent, .name_n = op->name_n };
 
@@ -58,8 +77,8 @@ path_to(struct doing *g, const struct plan_op *op, struct buf *out,
 
 /* Where it is by now: what is above it may have moved in this plan. */
 static int
-path_of(struct doing *g, const struct plan_op *op, struct buf *out,
-    struct err *e)
+path_of(
+    struct doing *g, const struct plan_op *op, struct buf *out, struct err *e)
 {
 	struct plan_node n = op->here;
 
@@ -86,8 +105,7 @@ noted(struct drive_root *r, const struct os_stat *now)
 {
 	struct plan_stat st = now->is;
 
-	if (scan_racy(&st, now_ms() * 1000000,
-		r->os->ops->granule_ns(r->os)))
+	if (scan_racy(&st, now_ms() * 1000000, r->os->ops->granule_ns(r->os)))
 		st.ctime_ns = 0;
 	return st;
 }
@@ -113,43 +131,34 @@ base_as(struct doing *g, const struct plan_op *op, const struct os_stat *now,
 
 /* The same node elsewhere: row and difference say the new place. */
 static int
-moved_same(struct doing *g, const struct plan_op *op,
-    const struct os_stat *now, struct err *e)
+moved_same(struct doing *g, const struct plan_op *op, const struct os_stat *now,
+    struct err *e)
 {
-	OWN(buf_free) struct buf content = { 0 };
-	struct drivedb_diff x;
+	OWN(drive_diff_free) struct drive_diff d = { .found = false };
 	struct plan_node b;
-	bool found;
+	bool based;
 	uint64_t root = g->r->row.root;
 
-	if (drivedb_base_get(g->tx, root, &op->id, &b, &found, e) < 0)
+	if (drive_diff(g->tx, g->r, &op->id, &d, e) < 0 ||
+	    drivedb_base_get(g->tx, root, &op->id, &b, &based, e) < 0)
 		return -1;
-	if (found) {
-		struct drivedb_diff had;
-		bool differs;
-		OWN(buf_free) struct buf ignored = { 0 };
+	if (based) {
 		b.parent = op->parent;
 		memcpy(b.name, op->name, sizeof b.name);
 		b.name_n = op->name_n;
-		if (drivedb_diff_get(g->tx, root, &op->id, &had, &ignored,
-			&differs, e) < 0)
-			return -1;
 		/* Without a difference its content is what base says. */
-		if (!differs || digest_equal(&had.node.content, &b.content))
+		if (!d.found || digest_equal(&d.x.node.content, &b.content))
 			b.stat = noted(g->r, now);
 		if (drivedb_base_put(g->tx, root, &b, e) < 0)
 			return -1;
 	}
-	if (drivedb_diff_get(
-		g->tx, root, &op->id, &x, &content, &found, e) < 0)
-		return -1;
-	if (!found)
+	if (!d.found)
 		return 0;
-	x.node.parent = op->parent;
-	memcpy(x.node.name, op->name, sizeof x.node.name);
-	x.node.name_n = op->name_n;
-	x.node.stat = now->is;
-	return drivedb_diff_put(g->tx, root, &x, e);
+	d.x.node.parent = op->parent;
+	memcpy(d.x.node.name, op->name, sizeof d.x.node.name);
+	d.x.node.name_n = op->name_n;
+	d.x.node.stat = now->is;
+	return drivedb_diff_put(g->tx, root, &d.x, e);
 }
 
 static int
@@ -167,20 +176,15 @@ static int
 became_other(struct doing *g, const struct plan_op *op,
     const struct os_stat *now, struct err *e)
 {
-	OWN(buf_free) struct buf content = { 0 };
+	OWN(drive_diff_free) struct drive_diff had = { .found = false };
 	OWN(buf_free) struct buf children = { 0 };
 	struct drivedb_diff x = { .node = op->here };
-	struct drivedb_diff had;
-	bool found;
 	uint64_t root = g->r->row.root;
 
-	if (drivedb_diff_get(
-		g->tx, root, &op->from, &had, &content, &found, e) < 0)
+	if (drive_diff(g->tx, g->r, &op->from, &had, e) < 0)
 		return -1;
-	if (found && !had.gone) {
-		x.node = had.node;
-		x.content = had.content;
-	}
+	if (had.found && !had.x.gone)
+		x = had.x;
 	x.node.id = op->id;
 	x.node.parent = op->parent;
 	memcpy(x.node.name, op->name, sizeof x.node.name);
@@ -220,8 +224,8 @@ aside_name(const struct id *id, struct buf *out)
 }
 
 static int
-do_mkdir(struct doing *g, const struct plan_op *op, const char *to,
-    struct err *e)
+do_mkdir(
+    struct doing *g, const struct plan_op *op, const char *to, struct err *e)
 {
 	struct os_stat now;
 
@@ -232,8 +236,8 @@ do_mkdir(struct doing *g, const struct plan_op *op, const char *to,
 }
 
 static int
-do_move(struct doing *g, const struct plan_op *op, const char *to,
-    struct err *e)
+do_move(
+    struct doing *g, const struct plan_op *op, const char *to, struct err *e)
 {
 	const struct os_ops *o = g->r->os->ops;
 	OWN(buf_free) struct buf from = { 0 };
@@ -251,8 +255,8 @@ do_move(struct doing *g, const struct plan_op *op, const char *to,
 		if (strcmp(buf_text(&from), to) == 0)
 			rc = o->stat(g->r->os, to, &now, &why);
 		else
-			rc = o->move(g->r->os, buf_text(&from), to, &want,
-			    &now, &why);
+			rc = o->move(
+			    g->r->os, buf_text(&from), to, &want, &now, &why);
 	}
 	if (rc < 0) {
 		*e = why;
@@ -268,25 +272,17 @@ do_exec(struct doing *g, const struct plan_op *op, struct err *e)
 {
 	OWN(buf_free) struct buf at = { 0 };
 	struct os_stat want = expected(op), now;
-	struct plan_node b;
-	bool found;
 
 	if (path_of(g, op, &at, e) < 0 ||
 	    g->r->os->ops->set_exec(
-		g->r->os, buf_text(&at), op->exec, &want, &now, e) < 0 ||
-	    drivedb_base_get(
-		g->tx, g->r->row.root, &op->id, &b, &found, e) < 0)
+		g->r->os, buf_text(&at), op->exec, &want, &now, e) < 0)
 		return -1;
 	struct drivedb_diff x = { .node = op->here };
-	OWN(buf_free) struct buf content = { 0 };
-	struct drivedb_diff had;
-	if (drivedb_diff_get(g->tx, g->r->row.root, &op->id, &had, &content,
-		&found, e) < 0)
+	OWN(drive_diff_free) struct drive_diff had = { .found = false };
+	if (drive_diff(g->tx, g->r, &op->id, &had, e) < 0)
 		return -1;
-	if (found) {
-		x.node = had.node;
-		x.content = had.content;
-	}
+	if (had.found)
+		x = had.x;
 	x.node.exec = op->exec;
 	x.node.stat = now.is;
 	return drivedb_diff_put(g->tx, g->r->row.root, &x, e);

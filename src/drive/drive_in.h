@@ -47,6 +47,16 @@ struct drive_root {
 	bool replan; /* others committed meanwhile */
 };
 
+/* A difference, with its content. */
+struct drive_diff {
+	struct drivedb_diff x;
+	struct buf content;
+	bool found;
+};
+void drive_diff_free(struct drive_diff *d);
+MUST_CHECK int drive_diff(struct tx *tx, const struct drive_root *r,
+    const struct id *id, struct drive_diff *out, struct err *e);
+
 /* ---- shared: drive_pass.c ---- */
 
 bool drive_stopped(struct drive_root *r, struct err *e);
@@ -70,11 +80,11 @@ bool drive_goes_on(enum err_code code);
 MUST_CHECK int drive_take(
     struct drive_root *r, const struct plan_out *p, struct err *e);
 /* All commits of a plan; *lost: others came first: drive_commit.c. */
-MUST_CHECK int drive_commit(struct drive_root *r, const struct plan_out *p,
-    bool *lost, struct err *e);
+MUST_CHECK int drive_commit(
+    struct drive_root *r, const struct plan_out *p, bool *lost, struct err *e);
 /* Commit records of packs that wait, when they are many. */
-MUST_CHECK int drive_commit_packs(struct drive *d, size_t more_than,
-    struct err *e);
+MUST_CHECK int drive_commit_packs(
+    struct drive *d, size_t more_than, struct err *e);
 /* What is no placing: drive_do.c. */
 MUST_CHECK int drive_do(struct drive_root *r, const struct plan_out *p,
     bool committed, struct err *e);

@@ -110,9 +110,9 @@ add_held(struct drive_report *t, const char *path, enum err_code code,
     const char *reason)
 {
 	t->held = mem_resize(t->held, t->n_held + 1, sizeof *t->held);
-	t->held[t->n_held++] = (struct drive_held){ .path = mem_text(path),
-		.code = code,
-		.reason = mem_text(reason) };
+	t->held[t->n_held++] = (struct drive_held){
+		.path = mem_text(path), .code = code, .reason = mem_text(reason)
+	};
 }
 
 /* What is not as expected is planned anew; again and again it is not. */
@@ -135,9 +135,8 @@ drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
 		if (drivedb_path(tx, id, &path, &ignored) < 0)
 			buf_put_str(&path, "?");
 	}
-	enum err_code code = why->code == ERR_SNAPSHOT_DAMAGED
-	    ? ERR_FILE_DAMAGED
-	    : why->code;
+	enum err_code code =
+	    why->code == ERR_SNAPSHOT_DAMAGED ? ERR_FILE_DAMAGED : why->code;
 	add_held(r->report, buf_text(&path), code, why->msg);
 }
 
@@ -160,8 +159,7 @@ plan_job(struct tx *tx, void *arg, struct err *e)
 
 	drivedb_views(&v, tx, r->row.root);
 	if (drivedb_seq(tx, &r->planned_seq, e) < 0 ||
-	    drivedb_base_files(
-		tx, r->row.root, &r->policy.gate.files, e) < 0)
+	    drivedb_base_files(tx, r->row.root, &r->policy.gate.files, e) < 0)
 		return -1;
 	planner_plan(&trees, &r->policy, g->ids, g->n, g->out);
 	if (!v.failed)
@@ -247,9 +245,8 @@ note_gate(struct drive_root *r, const struct plan_out *p)
 
 	t->gate = p->gate;
 	t->gate_files = p->gated_files;
-	t->gate_percent = files == 0
-	    ? 100
-	    : (unsigned)(p->gated_files * 100 / files);
+	t->gate_percent =
+	    files == 0 ? 100 : (unsigned)(p->gated_files * 100 / files);
 	for (size_t i = 0; i < p->n_gated; i++)
 		pass_over(&r->passed, &p->gated[i].id);
 }
@@ -297,8 +294,7 @@ round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
 		all_todo(r, ids, n);
 		return drive_take(r, &p, e);
 	}
-	if (drive_commit(r, &p, &lost, e) < 0 ||
-	    drive_do(r, &p, !lost, e) < 0)
+	if (drive_commit(r, &p, &lost, e) < 0 || drive_do(r, &p, !lost, e) < 0)
 		return -1;
 	if (r->dirs.n > 0)
 		return 0; /* look before going on with what was planned */
@@ -372,8 +368,7 @@ settle(struct drive_root *r, bool *more, struct err *e)
 	if (dirs.n == 0) {
 		if (due < 0)
 			return 0;
-		sleep_ns(due < INT64_C(100000000) ? due
-						  : INT64_C(100000000));
+		sleep_ns(due < INT64_C(100000000) ? due : INT64_C(100000000));
 		*more = true;
 		return 0;
 	}
@@ -395,8 +390,7 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	passed_clear(&r->passed);
 	if (drive_pull(r->d, e) < 0 || look(r, dirs, e) < 0)
 		return -1;
-	if (!r->settled &&
-	    db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
+	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;
 	drive_take_news(r);
 	for (unsigned i = 0; more; i++) {

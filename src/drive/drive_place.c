@@ -79,8 +79,8 @@ open_part(struct arrivals *a, struct arrival *x, struct err *e)
 	uint64_t have;
 
 	part_name(x, &name);
-	return a->r->os->ops->part_open(a->r->os, buf_text(&name), x->c.size,
-	    &have, &x->part, e);
+	return a->r->os->ops->part_open(
+	    a->r->os, buf_text(&name), x->c.size, &have, &x->part, e);
 }
 
 static int
@@ -94,8 +94,8 @@ end_part(struct arrivals *a, struct arrival *x, struct err *e)
 }
 
 static int
-fill(struct arrivals *a, struct arrival *x, uint64_t offset,
-    struct bytes plain, struct err *e)
+fill(struct arrivals *a, struct arrival *x, uint64_t offset, struct bytes plain,
+    struct err *e)
 {
 	if (x->part == NULL && open_part(a, x, e) < 0)
 		return -1;
@@ -149,8 +149,7 @@ struct wants {
 };
 
 static int
-want_chunk(void *ctx, const struct digest *name, uint32_t length,
-    struct err *e)
+want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 {
 	struct wants *k = ctx;
 	const struct fetch_hint *hint = NULL;
@@ -221,15 +220,15 @@ want_content(struct arrivals *a, struct arrival *x, struct err *e)
 	struct wants k = { .a = a,
 		.x = x,
 		.w = { .category = (x->n.flags & NODE_SECRET) != 0
-			    ? CATEGORY_KEYCHAIN
-			    : CATEGORY_DRIVE,
+			? CATEGORY_KEYCHAIN
+			: CATEGORY_DRIVE,
 		    .tag = (uint32_t)(x - a->list) } };
 
 	if (node_content_parse(x->n.content, &x->c, e) < 0)
 		return -1;
 	if (x->c.size > a->r->os->ops->room(a->r->os))
-		return err_set(e, ERR_DISK_FULL_HERE,
-		    "there is no room for it here");
+		return err_set(
+		    e, ERR_DISK_FULL_HERE, "there is no room for it here");
 	if (x->c.form == NODE_INLINE) {
 		x->left = 1;
 		return fill(a, x, 0, x->c.bytes, e);
@@ -275,8 +274,8 @@ struct placing {
 };
 
 static int
-place_one(struct placing *g, struct arrival *x, struct os_stat *now,
-    struct err *e)
+place_one(
+    struct placing *g, struct arrival *x, struct os_stat *now, struct err *e)
 {
 	struct drive_root *r = g->a->r;
 	const struct os_ops *o = r->os->ops;
@@ -417,8 +416,7 @@ drive_place(struct drive_root *r, const struct plan_out *p, bool committed,
 			    (!op->after_commits || committed))
 				more = add_arrival(&a, op);
 		}
-		if (drive_stopped(r, e) ||
-		    (a.n > 0 && place_window(&a, e) < 0))
+		if (drive_stopped(r, e) || (a.n > 0 && place_window(&a, e) < 0))
 			return -1;
 	}
 	return 0;

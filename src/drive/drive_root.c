@@ -67,8 +67,8 @@ change_job(struct tx *tx, void *arg, struct err *e)
 		if (drivedb_resolve(tx, c->folder, &at, e) < 0)
 			return -1;
 		if (at.node.type != NODE_DIR)
-			return err_set(e, ERR_USAGE, "%s is no folder",
-			    c->folder);
+			return err_set(
+			    e, ERR_USAGE, "%s is no folder", c->folder);
 		c->row->top = at.node.id;
 	}
 	if (c->drop && drivedb_root_drop(tx, c->row->root, e) < 0)
@@ -210,8 +210,7 @@ open_disk(struct drive_root *r, struct err *e)
 	if (os_posix_open(r->row.path, &r->os, e) < 0)
 		return -1;
 	r->ignore = ignore_new(r->row.path, device, false);
-	if (ignore_read(r->ignore, &changed, e) < 0 ||
-	    drive_recover(r, e) < 0)
+	if (ignore_read(r->ignore, &changed, e) < 0 || drive_recover(r, e) < 0)
 		return -1;
 	set_policy(r);
 	const struct scan_policy scan = { .top = r->row.top,

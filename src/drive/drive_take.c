@@ -193,8 +193,7 @@ read_large(struct take *t, struct taken *x, struct os_file *f, struct err *e)
 	OWN(stream_out_free)
 	struct stream_out *out = stream_out_new(t->r->d->sink, x->lane);
 	stream_out_most(out, NODE_LIST_MAX);
-	if (pour(t, x, f, out, e) < 0 ||
-	    stream_out_end(out, &x->ref, e) < 0)
+	if (pour(t, x, f, out, e) < 0 || stream_out_end(out, &x->ref, e) < 0)
 		return -1;
 	x->size = x->ref.length;
 	return 0;
@@ -216,8 +215,8 @@ read_one(struct take *t, struct taken *x, struct err *e)
 	}
 	if (st.is.size > NODE_SIZE_MAX) {
 		o->file_close(&f);
-		return err_set(e, ERR_TOO_LARGE,
-		    "a file of the Drive is at most 256 GiB");
+		return err_set(
+		    e, ERR_TOO_LARGE, "a file of the Drive is at most 256 GiB");
 	}
 	if (t->r->d->secrets && secretfile_by_path(bytes_str(x->path), NULL))
 		x->lane = LANE_SECRET;
@@ -249,8 +248,8 @@ put_hints(struct take *t, const struct taken *x, struct bytes list,
 		(void)scan_varint(&s);
 		if (digest_zero(&name))
 			continue;
-		enum sink_where w = sink_where(
-		    t->r->d->sink, x->lane, &name, &pack, &entry);
+		enum sink_where w =
+		    sink_where(t->r->d->sink, x->lane, &name, &pack, &entry);
 		if (w != SINK_WAITS && w != SINK_RECORDED)
 			return; /* those so far are hints, too */
 		if (run > 0 && id_equal(&pack, &last) && entry == first + run) {
@@ -309,14 +308,13 @@ static int
 keep_one(struct take *t, struct tx *tx, const struct taken *x, struct err *e)
 {
 	OWN(buf_free) struct buf content = { 0 };
-	OWN(buf_free) struct buf was = { 0 };
 	struct drivedb_diff diff;
 	struct drivedb_diff now = { .node = x->node };
 	bool found;
 
 	/* Only if it is still the object that was read. */
-	if (drivedb_diff_get(tx, t->r->row.root, &x->node.id, &diff, &was,
-		&found, e) < 0)
+	if (drivedb_diff_get(
+		tx, t->r->row.root, &x->node.id, &diff, &found, e) < 0)
 		return -1;
 	if (!found || diff.gone ||
 	    diff.node.stat.ctime_ns != x->node.stat.ctime_ns)
@@ -378,8 +376,7 @@ read_all(struct take *t, bool *failed, struct err *why, struct err *e)
 			return -1;
 		if (read_one(t, t->list[i], &why[i]) == 0)
 			continue;
-		if (sink_failed(t->r->d->sink) ||
-		    !drive_goes_on(why[i].code)) {
+		if (sink_failed(t->r->d->sink) || !drive_goes_on(why[i].code)) {
 			*e = why[i];
 			return -1;
 		}
@@ -413,8 +410,7 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 		if (sink_failed(r->d->sink)) {
 			for (int l = 0; l < LANES; l++)
 				if (t.block[l] != NULL) {
-					sink_give_back(
-					    r->d->sink, t.block[l]);
+					sink_give_back(r->d->sink, t.block[l]);
 					t.block[l] = NULL;
 				}
 			sink_reset(r->d->sink);

@@ -259,7 +259,7 @@ fill_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct fill *j = arg;
 	struct follow *f = j->f;
-	uint64_t since = 0;
+	struct zcopy_point since = { .base = f->base };
 
 	j->tx = tx;
 	buf_clear(&f->ids);
@@ -306,8 +306,10 @@ follow(struct follow *f, struct zcopy *zone, struct err *e)
 
 	if (f->from == 0)
 		return write_ids(f, fill_job, &fill, e);
-	f->to = f->from;
-	if (zcopy_news(zone, &f->to, came, f, e) < 0)
+	struct zcopy_point at = { .base = f->base, .seq = f->from };
+	int rc = zcopy_news(zone, &at, came, f, e);
+	f->to = at.seq;
+	if (rc < 0)
 		return -1;
 	f->finish = true;
 	return flush(f, e);

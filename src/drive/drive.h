@@ -47,6 +47,9 @@ struct drive_root_ask {
 	const char *folder; /* of the Drive, "/" unless it is made */
 	bool adopt; /* both are brought together; nothing is deleted */
 	bool make; /* it may become a root now */
+	/* Before a folder is listed, so that it can be watched; or NULL. */
+	void (*listing)(void *ctx, const char *path);
+	void *ctx;
 };
 
 /*
@@ -83,6 +86,9 @@ struct drive_report {
 	struct id gate;
 	uint64_t gate_files;
 	unsigned gate_percent;
+	/* What was seen once, or changes just now, is to be looked at again in
+	 * so many ns: of who does not wait for it; -1: nothing is. */
+	int64_t due_ns;
 };
 void drive_report_free(struct drive_report *r);
 
@@ -90,6 +96,7 @@ struct drive_sync_ask {
 	struct id confirm; /* deletions that may go; zeros: none */
 	bool undo; /* those come back here instead */
 	bool dry; /* plan, and do nothing */
+	bool returns; /* do not wait for second looks: due_ns says when */
 	/* Told meanwhile; may be NULL. */
 	void (*progress)(void *ctx, const struct drive_report *so_far);
 	void *ctx;

@@ -34,6 +34,8 @@ struct drive_root {
 	struct ignore *ignore;
 	struct scan_root *scan;
 	struct plan_policy policy;
+	void (*listing)(void *ctx, const char *path); /* or NULL */
+	void *listing_ctx;
 	char day[16];
 	bool settled; /* the first full comparison was made */
 

@@ -365,8 +365,9 @@ settle(struct drive_root *r, bool *more, struct err *e)
 	int64_t due = scan_due(r->scan, now_ns(), &dirs);
 
 	*more = false;
+	r->report->due_ns = due;
 	if (dirs.n == 0) {
-		if (due < 0)
+		if (due < 0 || r->ask->returns)
 			return 0;
 		sleep_ns(due < INT64_C(100000000) ? due : INT64_C(100000000));
 		*more = true;
@@ -388,7 +389,10 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	r->report = out;
 	r->policy.gate.confirmed = ask->confirm;
 	passed_clear(&r->passed);
-	if (drive_pull(r->d, e) < 0 || look(r, dirs, e) < 0)
+	bool other_rules;
+	if (drive_pull(r->d, e) < 0 ||
+	    ignore_read(r->ignore, &other_rules, e) < 0 ||
+	    look(r, other_rules ? NULL : dirs, e) < 0)
 		return -1;
 	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;

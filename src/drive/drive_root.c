@@ -201,6 +201,23 @@ set_policy(struct drive_root *r)
 	p->gate.least = GATE_LEAST;
 }
 
+static bool
+is_ignored(void *ctx, struct bytes path, bool is_dir)
+{
+	const struct drive_root *r = ctx;
+
+	return ignore_ask(r->ignore, path, is_dir);
+}
+
+static void
+is_listed(void *ctx, const char *path)
+{
+	const struct drive_root *r = ctx;
+
+	if (r->listing != NULL)
+		r->listing(r->listing_ctx, path);
+}
+
 static int
 open_disk(struct drive_root *r, struct err *e)
 {
@@ -214,8 +231,9 @@ open_disk(struct drive_root *r, struct err *e)
 		return -1;
 	set_policy(r);
 	const struct scan_policy scan = { .top = r->row.top,
-		.ignored = ignore_asked,
-		.ctx = r->ignore,
+		.ignored = is_ignored,
+		.listing = is_listed,
+		.ctx = r,
 		.granule_ns = r->os->ops->granule_ns(r->os),
 		.gone_after_ns = GONE_AFTER_NS };
 	r->scan = scan_root_new(r->os, r->d->db, r->row.root, &scan);
@@ -231,6 +249,8 @@ drive_root_open(struct drive *d, const struct drive_root_ask *ask,
 	OWN(mem_free) char *path = NULL;
 
 	r->d = d;
+	r->listing = ask->listing;
+	r->listing_ctx = ask->ctx;
 	if (db_read(drivedb_db(d->db), know_job, &k, e) < 0 ||
 	    settle_row(r, ask, &k, &path, e) < 0 || open_disk(r, e) < 0)
 		return -1;

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_drive_stay.c: aumbry drive stay: folders kept in sync until it ends. */
+/*
+ * One thread does everything; a second one has the request that waits at the
+ * server, and wakes it. So an idle device has one request parked, and no timer
+ * but those of what it has seen once.
+ */
+#include "cli/cli_drive_stay.h"
+
+#include "base/file.h"
+#include "base/now.h"
+#include "base/stop.h"
+#include "client/self_wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WAIT_S 50 /* a parked request; below LIMIT_POLL_S */
+#define BACK_OFF_NS INT64_C(2000000000)
+#define BACK_OFF_MAX_NS INT64_C(60000000000)
+#define WHOLE_NS (INT64_C(24) * 3600 * 1000000000) /* between whole scans */
+#define UNWATCHED_NS INT64_C(60000000000) /* where nothing can be watched */
+#define NEVER INT64_MAX
+
+/* ---- the request that waits ---- */
+
+/* Until the other thread has pulled, there is nothing to wait for. */
+static void
+await_pull(struct stay *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->news && !atomic_load(&s->ends)) {
+		struct timespec until = now_mono_after(1000);
+		(void)pthread_cond_timedwait(&s->pulled, &s->lock, &until);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+tell_news(struct stay *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->news = true;
+	(void)pthread_mutex_unlock(&s->lock);
+	(void)eventfd_write(s->news_fd, 1);
+}
+
+static void *
+wait_for_news(void *arg)
+{
+	struct stay *s = arg;
+	struct zcopy *z = drive_zone(s->d.drive);
+
+	while (!atomic_load(&s->ends)) {
+		struct self_wait_zone zone = { .zone = *zcopy_zone(z),
+			.seq = zcopy_seq(z) };
+		struct self_wait w = { .zones = &zone,
+			.n = 1,
+			.wait_s = WAIT_S,
+			.ends = &s->ends };
+		struct err e;
+		if (self_wait(s->d.self, &w, &e) == 0) {
+			if (zone.news && zcopy_seq(z) == zone.seq) {
+				tell_news(s);
+				await_pull(s);
+			}
+			continue;
+		}
+		/* Whoever syncs finds out what it is. */
+		tell_news(s);
+		await_pull(s);
+		for (int i = 0; i < 20 && !atomic_load(&s->ends); i++)
+			(void)usleep(100000);
+	}
+	return NULL;
+}
+
+/* ---- one root ---- */
+
+static void
+root_free(struct stay_root *r)
+{
+	drive_root_free(&r->root);
+	watch_free(&r->watch);
+	buf_free(&r->dirs);
+	drive_report_free(&r->report);
+	free(r->path);
+	free(r);
+}
+
+static void
+listing(void *ctx, const char *path)
+{
+	struct stay_root *r = ctx;
+
+	if (r->watch != NULL)
+		watch_add(r->watch, path);
+}
+
+static int
+open_root(struct stay *s, struct stay_root *r, struct err *e)
+{
+	const struct drive_root_ask ask = {
+		.dir = r->path, .folder = "/", .listing = listing, .ctx = r
+	};
+	const struct watch_policy watched = { .most = 0 };
+	struct err ignored;
+
+	if (r->watch == NULL &&
+	    watch_new(r->path, &watched, &r->watch, &ignored) < 0)
+		r->watch = NULL; /* looked at each minute */
+	r->all = true;
+	return drive_root_open(s->d.drive, &ask, &r->root, e);
+}
+
+static void
+failed(struct stay *s, struct stay_root *r, const struct err *e)
+{
+	int64_t now = now_mono_ns();
+
+	if (r->err.code != e->code)
+		cli_say(
+		    s->cli, "%s: %s (%s)", r->path, e->msg, err_name(e->code));
+	r->err = *e;
+	r->state =
+	    e->code == ERR_SERVER_UNREACHABLE || e->code == ERR_SERVER_BUSY
+	    ? "offline"
+	    : "stopped";
+	r->back_off = r->back_off == 0 ? BACK_OFF_NS : 2 * r->back_off;
+	if (r->back_off > BACK_OFF_MAX_NS)
+		r->back_off = BACK_OFF_MAX_NS;
+	r->due = now + r->back_off;
+	r->all = true;
+}
+
+static void
+succeeded(struct stay *s, struct stay_root *r)
+{
+	int64_t now = now_mono_ns();
+
+	if (r->err.code != ERR_NONE)
+		cli_say(s->cli, "%s: in sync again", r->path);
+	err_clear(&r->err);
+	r->back_off = 0;
+	r->state = "idle";
+	r->last_ms = now_ms();
+	r->due = r->report.due_ns < 0 ? NEVER : now + r->report.due_ns;
+	if (r->watch == NULL && r->due > now + UNWATCHED_NS)
+		r->due = now + UNWATCHED_NS;
+}
+
+int
+stay_sync(struct stay *s, struct stay_root *r, const struct drive_sync_ask *how,
+    struct err *e)
+{
+	struct drive_sync_ask ask = { .returns = true };
+	bool all = r->all;
+	OWN(buf_free) struct buf dirs = r->dirs;
+
+	if (how != NULL)
+		ask = *how;
+	/* An empty list is nothing, and no list is everything. */
+	buf_room(&dirs, 1);
+	r->dirs = (struct buf){ 0 };
+	r->all = false;
+	r->state = "syncing";
+	if (all)
+		r->whole_at = now_mono_ns() + WHOLE_NS;
+	drive_report_free(&r->report);
+	if ((r->root == NULL && open_root(s, r, e) < 0) ||
+	    drive_sync(r->root, all || r->all ? NULL : &dirs, &ask, &r->report,
+		e) < 0) {
+		failed(s, r, e);
+		return -1;
+	}
+	r->all = false;
+	succeeded(s, r);
+	return 0;
+}
+
+/* ---- which roots ---- */
+
+static int
+add_root(void *ctx, const struct drivedb_root *x, struct err *e)
+{
+	struct stay *s = ctx;
+
+	(void)e;
+	if (!x->enabled || stay_find(s, x->path) != NULL)
+		return 0;
+	struct stay_root *r = mem_new(sizeof *r);
+	r->path = mem_text(x->path);
+	r->state = "scanning";
+	r->all = true;
+	r->due = now_mono_ns();
+	r->whole_at = NEVER;
+	s->roots = mem_resize(s->roots, s->n + 1, sizeof(*s->roots));
+	s->roots[s->n++] = r;
+	return 0;
+}
+
+static int
+roots_job(struct tx *tx, void *arg, struct err *e)
+{
+	return drivedb_roots(tx, add_root, arg, e);
+}
+
+int
+stay_load(struct stay *s, struct err *e)
+{
+	return db_read(drivedb_db(drive_db(s->d.drive)), roots_job, s, e);
+}
+
+struct stay_root *
+stay_find(struct stay *s, const char *path)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->roots[i]->path, path) == 0)
+			return s->roots[i];
+	return NULL;
+}
+
+void
+stay_drop(struct stay *s, struct stay_root *r)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->roots[i] == r) {
+			s->roots[i] = s->roots[--s->n];
+			break;
+		}
+	root_free(r);
+}
+
+/* ---- pauses ---- */
+
+static char *
+pause_file(const struct stay *s)
+{
+	return file_join(s->d.self->dir, "drive.paused");
+}
+
+int
+stay_pause(struct stay *s, int64_t until_ms, struct err *e)
+{
+	OWN(mem_free) char *path = pause_file(s);
+	OWN(buf_free) struct buf text = { 0 };
+
+	s->paused_until = until_ms;
+	if (until_ms == 0)
+		return unlink(path) < 0 && errno != ENOENT
+		    ? err_sys(e, "%s", path)
+		    : 0;
+	buf_printf(&text, "%lld\n", (long long)until_ms);
+	return file_write(path, buf_bytes(&text), 0600, e);
+}
+
+static void
+load_pause(struct stay *s)
+{
+	OWN(mem_free) char *path = pause_file(s);
+	OWN(buf_free) struct buf text = { 0 };
+	struct err ignored;
+
+	if (file_read(path, 64, &text, &ignored) == 0)
+		s->paused_until = strtoll(buf_text(&text), NULL, 10);
+}
+
+bool
+stay_paused(const struct stay *s)
+{
+	return s->paused_until > now_ms();
+}
+
+/* ---- staying ---- */
+
+static void
+take_watched(struct stay_root *r, int64_t now)
+{
+	bool all = false;
+
+	if (r->watch == NULL)
+		return;
+	int64_t in = watch_take(r->watch, now, &r->dirs, &all);
+	r->all |= all;
+	r->watch_due = in < 0 ? NEVER : now + in;
+}
+
+static void
+sync_due(struct stay *s, int64_t now)
+{
+	struct err e;
+
+	for (size_t i = 0; i < s->n && !stop_order_asked(); i++) {
+		struct stay_root *r = s->roots[i];
+		take_watched(r, now);
+		if (now >= r->whole_at)
+			r->all = true;
+		bool waits = r->back_off > 0 && now < r->due;
+		if (waits ||
+		    (!r->all && r->dirs.n == 0 && now < r->due && !r->news))
+			continue;
+		r->news = false;
+		(void)!stay_sync(s, r, NULL, &e);
+	}
+}
+
+static int64_t
+next_due(const struct stay *s)
+{
+	int64_t due = NEVER;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct stay_root *r = s->roots[i];
+		if (r->due < due)
+			due = r->due;
+		if (r->back_off == 0 && r->watch_due < due)
+			due = r->watch_due;
+		if (r->whole_at < due)
+			due = r->whole_at;
+	}
+	return due;
+}
+
+static void
+took_news(struct stay *s)
+{
+	eventfd_t n;
+
+	if (eventfd_read(s->news_fd, &n) == 0)
+		for (size_t i = 0; i < s->n; i++)
+			s->roots[i]->news = true;
+}
+
+static void
+has_pulled(struct stay *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->news = false;
+	(void)pthread_cond_broadcast(&s->pulled);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+poll_once(struct stay *s)
+{
+	struct pollfd fds[2 + STAY_ROOTS_MAX];
+	struct stay_root *of[2 + STAY_ROOTS_MAX] = { 0 };
+	nfds_t n = 2;
+	int64_t now = now_mono_ns(), due = next_due(s), ms = -1;
+
+	if (stay_paused(s))
+		due = now + (s->paused_until - now_ms()) * 1000000;
+	if (due != NEVER)
+		ms = due <= now ? 0 : (due - now) / 1000000 + 1;
+	fds[0] = (struct pollfd){ s->news_fd, POLLIN, 0 };
+	fds[1] = (struct pollfd){ s->socket, POLLIN, 0 };
+	for (size_t i = 0; i < s->n && i < STAY_ROOTS_MAX; i++)
+		if (s->roots[i]->watch != NULL && !stay_paused(s)) {
+			of[n] = s->roots[i];
+			fds[n++] =
+			    (struct pollfd){ watch_fd(s->roots[i]->watch),
+				    POLLIN, 0 };
+		}
+	if (ms > 3600000)
+		ms = 3600000;
+	if (poll(fds, n, (int)ms) < 0)
+		return;
+	if ((fds[0].revents & POLLIN) != 0)
+		took_news(s);
+	for (nfds_t i = 2; i < n; i++)
+		if ((fds[i].revents & POLLIN) != 0)
+			take_watched(of[i], now_mono_ns());
+	if ((fds[1].revents & POLLIN) != 0)
+		stay_answer(s);
+}
+
+static int
+stay_on(struct stay *s, struct err *e)
+{
+	pthread_condattr_t mono;
+	pthread_t waiter;
+
+	(void)pthread_condattr_init(&mono);
+	(void)pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&s->pulled, &mono);
+	(void)pthread_mutex_init(&s->lock, NULL);
+	if (pthread_create(&waiter, NULL, wait_for_news, s) != 0)
+		return err_set(e, ERR_IO, "no thread for what waits");
+	while (!stop_order_asked()) {
+		if (!stay_paused(s))
+			sync_due(s, now_mono_ns());
+		has_pulled(s);
+		if (!stop_order_asked())
+			poll_once(s);
+	}
+	atomic_store(&s->ends, true);
+	has_pulled(s);
+	(void)pthread_join(waiter, NULL);
+	return 0;
+}
+
+static void
+stay_free(struct stay *s)
+{
+	while (s->n > 0)
+		root_free(s->roots[--s->n]);
+	free(s->roots);
+	stay_close(s);
+	fd_close(&s->news_fd);
+	cli_drive_free(&s->d);
+}
+
+/* A server that cannot be reached now is waited for. */
+static int
+open_drive(struct stay *s, struct err *e)
+{
+	unsigned wait_s = 2;
+	bool said = false;
+
+	for (;;) {
+		if (cli_drive_open(s->cli, &s->d, e) == 0)
+			return 0;
+		if ((e->code != ERR_SERVER_UNREACHABLE &&
+			e->code != ERR_SERVER_BUSY) ||
+		    stop_order_asked())
+			return -1;
+		if (!said)
+			cli_say(s->cli, "%s (%s); waiting", e->msg,
+			    err_name(e->code));
+		said = true;
+		(void)sleep(wait_s);
+		wait_s = wait_s >= 30 ? 60 : 2 * wait_s;
+	}
+}
+
+int
+cli_drive_stay(void *line, const void *options, struct err *e)
+{
+	OWN(stay_free)
+	struct stay s = {
+		.cli = line, .d = { .lock = -1 }, .socket = -1, .news_fd = -1
+	};
+
+	(void)options;
+	stop_order_begin();
+	s.news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s.news_fd < 0)
+		return err_sys(e, "eventfd");
+	if (open_drive(&s, e) < 0 || stay_listen(&s, e) < 0 ||
+	    stay_load(&s, e) < 0)
+		return -1;
+	load_pause(&s);
+	cli_say(s.cli, "Ready: %zu folders are kept in sync.", s.n);
+	int rc = stay_on(&s, e);
+	stop_order_end();
+	return rc;
+}

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 50-drive-stay.t: folders that stay in sync by themselves, and who asks.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+start_server
+ok 'an account' sign_up a ana --invite "$INVITE"
+ok 'a second device' pair a b ana
+
+mkdir "$T/A" "$T/B"
+echo first >"$T/A/first"
+
+# stay HOME: keep its enabled folders in sync, in the background.
+stay() {
+	aumbry --home "$T/$1" --password-file "$PW" drive stay >"$T/$1.stay" 2>&1 &
+	eval "stay_$1=$!"
+	HELPERS="$HELPERS $!"
+	until_true 100 test -S "$T/$1/drive.sock"
+}
+# there FILE TEXT: does it say that?
+there() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
+
+says 'enable says what has to run' 'drive stay' at a drive enable "$T/A"
+ok 'so on the other device' at b drive enable "$T/B"
+ok 'one stays' stay a
+ok 'the other, too' stay b
+ok 'what was there comes' until_true 100 there "$T/B/first" first
+echo second >"$T/A/second"
+ok 'what is written comes' until_true 100 there "$T/B/second" second
+mkdir -p "$T/B/deep/er"
+echo third >"$T/B/deep/er/third"
+ok 'back from new folders, too' until_true 100 there "$T/A/deep/er/third" third
+mv "$T/A/deep" "$T/A/moved"
+ok 'a folder that moves' until_true 100 test -e "$T/B/moved/er/third"
+until_true 100 test ! -e "$T/B/deep"
+rm "$T/B/second"
+ok 'a deletion, seen twice' until_true 100 test ! -e "$T/A/second"
+
+ok 'status says where it stands' at a --json drive status
+also 'it names the folder' "\"root\":\"$T/A\""
+also 'which rests or works' '"state":"(idle|syncing)"'
+ok 'a command asks who stays' at a --json drive sync "$T/A" --once
+also 'and gets its report' '"event":"done"'
+refused 'of a folder that is none of them' 1 not-found \
+	at a drive sync "$T/B" --once
+
+ok 'a pause' at a drive pause 1h
+echo later >"$T/B/later"
+also 'is shown' ''
+says 'as such' paused at a drive status
+not 'and nothing comes meanwhile' test -e "$T/A/later"
+ok 'going on' at a drive resume
+ok 'brings it' until_true 100 there "$T/A/later" later
+
+stop_server
+echo alone >"$T/A/alone"
+offline() { at a drive status | grep -q offline; }
+ok 'without a server it says so' until_true 100 offline
+start_server
+ok 'and goes on by itself when it is back' until_true 100 there "$T/B/alone" alone
+
+ok 'disable leaves the files' at b drive disable "$T/B"
+echo no >"$T/A/no"
+sleep 1
+not 'and nothing comes any more' test -e "$T/B/no"
+kill -TERM "$stay_a"
+wait "$stay_a"
+not "ended, its socket is gone" test -S "$T/a/drive.sock"
+finish

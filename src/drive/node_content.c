@@ -158,7 +158,7 @@ int
 node_content_id(const struct node *n, struct digest *out, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
-	struct node_content c;
+	struct node_content c = { 0 };
 
 	if (n->type == NODE_DIR) {
 		*out = (struct digest){ { 0 } };

@@ -259,6 +259,12 @@ list_one(struct pass *p, struct todo *dir, struct err *e)
 		    "the folder cannot be listed: %s", why.msg);
 	p->out->unknown++;
 	pass_note(p, l.dir.path, why.code, why.msg);
+	/* It moved, or is another by now: it may be back before we look. */
+	if (why.code == ERR_NOT_FOUND || why.code == ERR_CONFLICT) {
+		OWN(mem_free)
+		char *again = path_join(l.dir.path, bytes_str(""));
+		pass_later(p, LATER_TORN, &l.dir.id, &l.dir.id, again);
+	}
 	listing_clear(&l);
 	return rc;
 }
@@ -306,6 +312,8 @@ begin_at(struct pass *p, void *arg, struct err *e)
 	OWN(buf_free) struct buf path = { 0 };
 	struct id at = p->s->policy.top;
 	const char *rest = arg;
+	size_t length = strlen(rest);
+	bool deep = length > 0 && rest[length - 1] == '/';
 
 	(void)e;
 	buf_room(&path, 1);
@@ -330,8 +338,10 @@ begin_at(struct pass *p, void *arg, struct err *e)
 		at = node.id;
 		rest += n + (rest[n] == '/');
 	}
+	/* Of what is left above it only what is new is looked into. */
+	deep = deep && *rest == '\0';
 	*LIST_ADD(&p->todo) =
-	    (struct todo){ path_join("", buf_bytes(&path)), at, false, false };
+	    (struct todo){ path_join("", buf_bytes(&path)), at, deep, false };
 	return 0;
 }
 
@@ -407,7 +417,8 @@ keep_laters(struct pass *p)
 
 	for (size_t i = 0; i < s->n_laters; i++) {
 		struct later *l = &s->laters[i];
-		if (!p->whole && !idset_has(&p->listed, l->parent.b)) {
+		bool done = l->why == LATER_TORN && due_ns(s, l) <= p->now_ns;
+		if (!p->whole && !done && !idset_has(&p->listed, l->parent.b)) {
 			*LIST_ADD(&p->laters) = *l;
 			l->dir = NULL;
 		}

@@ -71,8 +71,9 @@ void scan_root_free(struct scan_root **s);
  *
  * now_ns   time as the file system's: what changed within a granule of it is
  *          read again later.
- * dirs     paths, each with its NUL, of what may have changed; of one that is
- *          not there any more, what is left above it is looked at. NULL: all.
+ * dirs     paths, each with its NUL, of what may have changed, and with a slash
+ *          at the end all below it; of one that is not there any more, what is
+ *          left above it is looked at. NULL: all.
  * touched  ids whose rows came, changed or went; 16 bytes each, appended.
  * errors   drive-root-missing when the top cannot be listed: no row changed.
  *          After another error what was written holds; scan again.

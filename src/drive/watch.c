@@ -29,6 +29,7 @@
 struct dirty {
 	uint32_t folder;
 	bool only_written; /* by MODIFY alone: nothing is done yet */
+	bool deep; /* all in it is news */
 	int64_t first_ns, last_ns;
 };
 
@@ -103,8 +104,8 @@ mark_dirty(struct watch *w, uint32_t i, bool only_written)
 			w->dirty = mem_resize(
 			    w->dirty, w->dirty_cap, sizeof *w->dirty);
 		}
-		w->dirty[w->n_dirty++] =
-		    (struct dirty){ i, only_written, w->now_ns, w->now_ns };
+		w->dirty[w->n_dirty++] = (struct dirty){ i, only_written, false,
+			w->now_ns, w->now_ns };
 		x->dirty = w->n_dirty;
 		return;
 	}
@@ -115,6 +116,14 @@ mark_dirty(struct watch *w, uint32_t i, bool only_written)
 	}
 	if (d->only_written || !only_written)
 		d->last_ns = w->now_ns;
+}
+
+/* All in it is news: scans may have looked while it was elsewhere. */
+static void
+mark_deep(struct watch *w, uint32_t i)
+{
+	mark_dirty(w, i, false);
+	w->dirty[w->folders.p[i].dirty - 1].deep = true;
 }
 
 static void
@@ -176,7 +185,8 @@ take_over(struct watch *w, uint32_t from, uint32_t to)
 	}
 	folders_set_wd(f, to, f->p[from].wd);
 	folders_set_wd(f, from, -1);
-	while (f->p[from].below != NO_FOLDER) {
+	w->all |= folders_above(f, to, from);
+	while (!w->all && f->p[from].below != NO_FOLDER) {
 		uint32_t x = f->p[from].below;
 		OWN(mem_free) char *name = mem_text(f->p[x].name);
 		uint32_t there = folders_child(f, to, bytes_str(name));
@@ -276,7 +286,7 @@ look_at(struct watch *w, uint32_t i)
 	if (lstat(buf_text(&path), &st) < 0 || !S_ISDIR(st.st_mode))
 		forget(w, i);
 	else if (!watch_folder(w, i))
-		mark_dirty(w, i, false);
+		mark_deep(w, i);
 }
 
 /* The second half of a move did not come: it is where we do not see. */
@@ -301,12 +311,39 @@ moved_to(struct watch *w, uint32_t i, struct bytes name)
 		w->all = true; /* what we know is not what is */
 		return;
 	}
+	/* First the move: what it takes the place of may have been above it. */
+	folders_move(f, moved, i, name);
 	if (there != NO_FOLDER && there != moved)
 		forget(w, there);
-	folders_move(f, moved, i, name);
+	mark_deep(w, moved);
 	/* Another may have got its old name before we heard of the move. */
 	if (!watch_folder(w, moved))
 		w->all = true;
+}
+
+/* Known already: a scan was faster, or it was elsewhere for a while. */
+static void
+look_again(struct watch *w, uint32_t above, uint32_t i, bool moved)
+{
+	OWN(mem_free) char *name = mem_text(w->folders.p[i].name);
+
+	look_at(w, i);
+	i = folders_child(&w->folders, above, bytes_str(name));
+	if (moved && i != NO_FOLDER)
+		mark_deep(w, i);
+}
+
+/* It may be one that was here before, whose place a scan knows already: so a
+ * scan of the folder it is in would not go into it. */
+static void
+came_in(struct watch *w, uint32_t above, struct bytes name)
+{
+	uint32_t i = folders_new(&w->folders, above, name);
+
+	look_at(w, i);
+	i = folders_child(&w->folders, above, name);
+	if (i != NO_FOLDER)
+		mark_deep(w, i);
 }
 
 /* A name of a folder in a watched one came or went. */
@@ -323,7 +360,10 @@ on_folder(struct watch *w, uint32_t i, const struct inotify_event *x)
 		moved_to(w, i, name);
 	else if (there != NO_FOLDER &&
 	    (x->mask & (IN_MOVED_TO | IN_DELETE | IN_CREATE)) != 0)
-		look_at(w, there);
+		look_again(w, i, there, (x->mask & IN_MOVED_TO) != 0);
+	else if ((x->mask & (IN_MOVED_TO | IN_CREATE)) != 0 &&
+	    !is_ignored(w, i, x))
+		came_in(w, i, name);
 }
 
 static void
@@ -380,7 +420,8 @@ watch_add(struct watch *w, const char *path)
 		at = i == NO_FOLDER ? folders_new(&w->folders, at, name) : i;
 		path += n + (path[n] == '/');
 	}
-	(void)watch_folder(w, at);
+	if (!watch_folder(w, at))
+		mark_deep(w, at);
 }
 
 void
@@ -412,9 +453,11 @@ watch_prefer(struct watch *w, const char *path)
 /* ---- what is to be scanned ---- */
 
 static void
-tell(const struct watch *w, uint32_t i, struct buf *dirs)
+tell(const struct watch *w, uint32_t i, bool deep, struct buf *dirs)
 {
 	folders_path(&w->folders, i, dirs);
+	if (deep && i != TOP_FOLDER)
+		buf_put_u8(dirs, '/');
 	buf_put_u8(dirs, '\0');
 }
 
@@ -432,7 +475,7 @@ tell_rest(struct watch *w, struct buf *dirs)
 	w->rest_ns = w->now_ns;
 	for (uint32_t i = 0; i < f->n; i++)
 		if (f->p[i].name != NULL && f->p[i].wd < 0)
-			tell(w, i, dirs);
+			tell(w, i, false, dirs);
 	return REST;
 }
 
@@ -452,9 +495,9 @@ watch_take(struct watch *w, int64_t now_ns, struct buf *dirs, bool *all)
 			next = next < 0 || in < next ? in : next;
 			continue;
 		}
-		clear_dirty(w, i);
 		if (!*all)
-			tell(w, i, dirs);
+			tell(w, i, d->deep, dirs);
+		clear_dirty(w, i);
 	}
 	return next;
 }

@@ -54,7 +54,8 @@ void watch_prefer(struct watch *w, const char *path);
  * Read what the kernel has, and say what is to be scanned by now.
  *
  * now_ns  of the clock that never steps.
- * dirs    paths for scan_run, each with its NUL, appended.
+ * dirs    paths for scan_run, each with its NUL, appended; with a slash at the
+ *         end where all below is meant.
  * *all    events were lost, or the root itself moved: scan all of it.
  *
  * returns  in how many ns to ask again, if nothing comes before; -1: when

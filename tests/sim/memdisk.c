@@ -120,6 +120,8 @@ disk_copy(const struct disk *from, struct disk *to)
 	for (size_t i = 0; i < from->n; i++) {
 		const struct inode *x = &from->inodes[i];
 		struct inode *y = &to->inodes[i];
+		if (!x->used)
+			continue;
 		*y = *x;
 		y->data = (struct buf){ 0 };
 		buf_put_bytes(&y->data, buf_bytes(&x->data));

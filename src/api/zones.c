@@ -354,14 +354,18 @@ zones_changes(
 	struct answer a = { s, q, r };
 	struct zone_key key;
 	const char *since = http_query(q, "since");
+	const char *heads = http_query(q, "heads_from");
 	const char *tables = http_query(q, "tables");
 	struct zone_ask ask = { .lines = tables != NULL };
 
 	if (zone_of(q, &key, e) < 0 || check_reader(s, q->user, &key, e) < 0)
 		return -1;
-	if (since != NULL &&
-	    text_parse_u64(since, 0, INT64_MAX, &ask.since) < 0)
-		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	if ((since != NULL &&
+		text_parse_u64(since, 0, INT64_MAX, &ask.since) < 0) ||
+	    (heads != NULL &&
+		text_parse_u64(heads, 0, INT64_MAX, &ask.heads_from) < 0))
+		return err_set(
+		    e, ERR_BAD_REQUEST, "since or heads_from is no number");
 	if (ask.lines && strcmp(tables, "lines") != 0)
 		return err_set(e, ERR_BAD_REQUEST, "tables may be lines");
 	r->type = "application/octet-stream";

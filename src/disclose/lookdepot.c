@@ -52,11 +52,12 @@ in_pieces(const char *path, const struct depot_sink *sink, struct err *e)
 /* It does not grow: all of it, or its end. */
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	const struct look *l = of(d);
 	OWN(buf_free) struct buf end = { 0 };
 
+	(void)heads_from;
 	sink->begin(sink->ctx);
 	if (!id_equal(zone, &l->z->zone))
 		return err_set(e, ERR_NOT_FOUND, "there is no such zone here");

@@ -30,10 +30,11 @@ struct depot_ops {
 	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
 	int (*commit)(struct depot *d, const struct id *zone, enum category c,
 	    struct bytes commit, struct err *e);
-	/* The frames after `since`. errors: not-found when there is no such
-	 * zone, resync. */
+	/* The frames after `since`, of heads only those from heads_from on: a
+	 * depot may give the others, too. errors: not-found when there is no
+	 * such zone, resync. */
 	int (*changes)(struct depot *d, const struct id *zone, uint64_t since,
-	    const struct depot_sink *sink, struct err *e);
+	    uint64_t heads_from, const struct depot_sink *sink, struct err *e);
 	int (*blob_put)(struct depot *d, const struct id *zone,
 	    const struct id *id, struct bytes body, struct err *e);
 	/* Append a part of a blob. */

@@ -107,12 +107,14 @@ commit(struct depot *d, const struct id *zone, enum category c,
 
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
+	const struct zone_ask ask = { .since = since,
+		.heads_from = heads_from };
 	struct zone_key key = key_of(d, zone);
 
 	sink->begin(sink->ctx);
-	return zone_changes(depot_local_of(d)->db, &key, since, sink->take,
+	return zone_changes_as(depot_local_of(d)->db, &key, &ask, sink->take,
 		   sink->ctx, e) < 0
 	    ? known(d, e)
 	    : 0;

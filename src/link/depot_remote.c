@@ -39,13 +39,14 @@ commit(struct depot *d, const struct id *zone, enum category c,
 
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf out = { 0 };
 
-	buf_printf(&path, "/v1/zones/%s/changes?since=%llu", id_text(zone).s,
-	    (unsigned long long)since);
+	buf_printf(&path, "/v1/zones/%s/changes?since=%llu&heads_from=%llu",
+	    id_text(zone).s, (unsigned long long)since,
+	    (unsigned long long)heads_from);
 	struct remote_call call = {
 		.method = "GET", .path = buf_text(&path), .sink = sink
 	};

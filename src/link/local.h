@@ -68,7 +68,8 @@ MUST_CHECK int local_fill_record(
 MUST_CHECK int local_fill_take(struct local_fill *f, uint64_t before,
     const struct local_zone *z, bool all, struct err *e);
 
-/* The hash of the head that was taken in as seq; zeros when none was. */
+/* The hash of the head that was taken in as seq; zeros when none was, as of
+ * those before the one that another device vouched for. */
 MUST_CHECK int local_chain_at(struct local *l, const struct id *zone,
     uint64_t seq, struct digest *out, struct err *e);
 

@@ -174,6 +174,7 @@ MUST_CHECK int zcopy_news(struct zcopy *z, struct zcopy_point *at,
 /*
  * What another device vouched for: the next pull refuses a history that ends
  * before seq (history-rolled-back) or has another head there (history-forked).
+ * A copy of nothing begins at that head, and asks for none before it.
  */
 void zcopy_expect(struct zcopy *z, uint64_t seq, const struct digest *hash);
 

@@ -53,6 +53,7 @@ struct survey {
 	size_t n_newer;
 	bool whole, healed;
 	bool differs; /* from some head on that is new to us */
+	bool doubtful; /* before what another device vouched for */
 };
 
 static void
@@ -96,29 +97,41 @@ compare_one(void *ctx, const struct local_record *r, struct err *e)
  * from before the removal.
  */
 static int
+by_removed(const struct zcopy *z, struct err *e)
+{
+	return err_set(e, ERR_NOT_A_MEMBER,
+	    "the server's %s zone holds a change, new to this device, by a "
+	    "device that was removed",
+	    category_name(z->category));
+}
+
+static int
 survey_head(
     void *ctx, const struct head *h, const struct digest *hash, struct err *e)
 {
 	struct survey *s = ctx;
 	struct zcopy *z = s->z;
-	struct digest had;
+	struct digest had = { { 0 } };
+	bool known = false;
 
 	if (h->seq == 1) /* a connection that broke begins again */
-		s->differs = s->healed = false;
+		s->differs = s->healed = s->doubtful = false;
 	if (!s->differs) {
 		if (local_chain_at(z->local, &z->zone, h->seq, &had, e) < 0)
 			return -1;
-		s->differs = !digest_equal(&had, hash);
+		known = digest_equal(&had, hash);
+		/* What came before the first that was seen is as that says. */
+		s->differs =
+		    !known && (!digest_zero(&had) || h->seq > z->at.head.seq);
 	}
 	s->whole |= digest_equal(hash, &z->hash);
 	s->healed |= digest_equal(&h->heals, &z->hash);
-	if (!s->differs || h->circle_seq >= z->at.head.circle_seq ||
-	    circle_active(z->self->circle, &h->dev_id))
-		return 0;
-	return err_set(e, ERR_NOT_A_MEMBER,
-	    "the server's %s zone holds a change, new to this device, by a "
-	    "device that was removed",
-	    category_name(z->category));
+	if (known)
+		s->doubtful = false;
+	else if (h->circle_seq < z->at.head.circle_seq &&
+	    !circle_active(z->self->circle, &h->dev_id))
+		s->doubtful = true;
+	return s->differs && s->doubtful ? by_removed(z, e) : 0;
 }
 
 static int
@@ -142,6 +155,8 @@ survey(struct zcopy *z, struct survey *s, struct err *e)
 	} else if (e->code != ERR_NOT_FOUND) {
 		return -1;
 	}
+	if (s->doubtful)
+		return by_removed(z, e);
 	err_clear(e);
 	s->server.hash = t->hash;
 	if (t->n_heads > 0 && t->key == NULL)

@@ -26,6 +26,25 @@ fetch(struct zcopy_take *t, bool *none, struct err *e)
 	return 0;
 }
 
+/* What was vouched for may be held already. */
+static int
+check_expected(struct zcopy *z, struct err *e)
+{
+	struct digest had;
+
+	if (z->expect_seq == 0 || z->expect_seq > z->at.head.seq)
+		return 0;
+	if (local_chain_at(z->local, &z->zone, z->expect_seq, &had, e) < 0)
+		return -1;
+	return digest_zero(&had) || digest_equal(&had, &z->expect_hash)
+	    ? 0
+	    : err_set(e, ERR_HISTORY_FORKED,
+		  "what this device holds of the %s zone differs at %llu from "
+		  "what another device of this account has seen",
+		  category_name(z->category),
+		  (unsigned long long)z->expect_seq);
+}
+
 static int
 pull_once(struct zcopy *z, struct err *e)
 {
@@ -33,6 +52,8 @@ pull_once(struct zcopy *z, struct err *e)
 	struct local_zone next;
 	bool none;
 
+	if (check_expected(z, e) < 0)
+		return -1;
 	if (fetch(&t, &none, e) < 0)
 		return -1;
 	if (none)

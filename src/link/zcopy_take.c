@@ -102,7 +102,10 @@ check_head(struct zcopy_take *t, const struct head *h, struct err *e)
 	    !id_equal(&h->owner, &z->self->uid))
 		return err_set(e, ERR_RECORD_MISPLACED,
 		    "the server handed out another zone's history");
-	if (h->seq != t->last.seq + 1 || !digest_equal(&h->prev, &t->hash))
+	/* What another device vouches for needs no history before it. */
+	bool vouched = t->last.seq == 0 && h->seq == z->expect_seq;
+	if (!vouched &&
+	    (h->seq != t->last.seq + 1 || !digest_equal(&h->prev, &t->hash)))
 		return forked(z, h->seq, e);
 	if (h->circle_seq < t->last.circle_seq ||
 	    h->tombstones_gone_below < t->last.tombstones_gone_below)
@@ -132,6 +135,21 @@ take_head(struct zcopy_take *t, const struct head *h, struct err *e)
 		return -1;
 	t->n_heads++;
 	return local_fill_head(t->fill, h->seq, &t->hash, e);
+}
+
+/* All heads are there: do they reach what another device has seen? */
+static int
+check_reach(const struct zcopy_take *t, struct err *e)
+{
+	const struct zcopy *z = t->z;
+
+	return t->last.seq >= z->expect_seq
+	    ? 0
+	    : err_set(e, ERR_HISTORY_ROLLED_BACK,
+		  "the server shows the %s zone at %llu, but another device "
+		  "of this account has seen %llu",
+		  category_name(z->category), (unsigned long long)t->last.seq,
+		  (unsigned long long)z->expect_seq);
 }
 
 /* ---- records ---- */
@@ -191,7 +209,7 @@ take_record(struct zcopy_take *t, const struct local_record *r, struct err *e)
 {
 	uint64_t since = t->all ? 0 : t->z->at.head.seq;
 
-	if (begin_sum(t, e) < 0)
+	if (check_reach(t, e) < 0 || begin_sum(t, e) < 0)
 		return -1;
 	t->n_records++;
 	t->in_seq = r->seq == t->seq ? t->in_seq + 1 : 1;
@@ -289,9 +307,15 @@ zcopy_take_fetch(struct zcopy_take *t, uint64_t since, struct err *e)
 {
 	struct depot *d = t->z->depot;
 	const struct depot_sink sink = { begin, take_piece, t };
+	const struct zcopy *z = t->z;
+	uint64_t known = z->at.head.seq;
 
 	begin(t);
-	return d->ops->changes(d, &t->z->zone, since, &sink, e);
+	return d->ops->changes(d, &z->zone, since,
+	    known == 0	 ? z->expect_seq
+		: t->all ? known
+			 : 0,
+	    &sink, e);
 }
 
 /* ---- the end ---- */
@@ -305,12 +329,8 @@ check_end(const struct zcopy_take *t, struct err *e)
 		return err_set(e, ERR_RECORD_CORRUPT,
 		    t->ended ? "the list of changes is not well-formed"
 			     : "the list of changes was cut short");
-	if (t->last.seq < z->expect_seq)
-		return err_set(e, ERR_HISTORY_ROLLED_BACK,
-		    "the server shows the %s zone at %llu, but another device "
-		    "of this account has seen %llu",
-		    category_name(z->category), (unsigned long long)t->last.seq,
-		    (unsigned long long)z->expect_seq);
+	if (check_reach(t, e) < 0)
+		return -1;
 	if (t->end.seq < t->last.seq)
 		return zcopy_rolled_back(z, t->end.seq, e);
 	if (t->end.seq != t->last.seq ||

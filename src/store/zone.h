@@ -115,6 +115,7 @@ MUST_CHECK int zone_changes_in(struct tx *tx, const struct zone_key *key,
 
 struct zone_ask {
 	uint64_t since;
+	uint64_t heads_from; /* no heads below it; 0: all after since */
 	bool lines; /* of records that are CHANGE_TABLE */
 };
 /* zone_changes, for who wants less of it. */

@@ -36,8 +36,11 @@ stream_heads(struct stream *t, struct tx *tx, struct err *e)
 		" WHERE uid = ? AND zone = ? AND seq > ? ORDER BY seq",
 		&s, e) < 0)
 		return -1;
+	uint64_t after = t->ask.heads_from > t->ask.since
+	    ? t->ask.heads_from - 1
+	    : t->ask.since;
 	zone_bind_key(s, t->key);
-	stmt_u64(s, 3, t->ask.since);
+	stmt_u64(s, 3, after);
 	while (stmt_next(s, &row, e) == 0) {
 		if (!row)
 			return 0;

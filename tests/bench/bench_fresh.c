@@ -47,7 +47,7 @@ struct frames {
 
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	static uint8_t piece[PIECE];
 	OWN(fd_close)
@@ -56,6 +56,7 @@ changes(struct depot *d, const struct id *zone, uint64_t since,
 
 	(void)zone;
 	(void)since;
+	(void)heads_from;
 	sink->begin(sink->ctx);
 	while ((n = read(fd, piece, sizeof piece)) > 0)
 		if (sink->take(sink->ctx, bytes_of(piece, (size_t)n), e) < 0)

@@ -11,7 +11,7 @@ static struct bytes answer;
 /* Its first byte says in how long pieces it comes. */
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	struct bytes x = answer;
 	size_t piece = x.n > 0 ? 1 + (size_t)x.p[0] * 4 : 1;
@@ -19,6 +19,7 @@ changes(struct depot *d, const struct id *zone, uint64_t since,
 	(void)d;
 	(void)zone;
 	(void)since;
+	(void)heads_from;
 	sink->begin(sink->ctx);
 	while (x.n > 0) {
 		size_t n = x.n < piece ? x.n : piece;

@@ -51,11 +51,11 @@ front_commit(struct depot *d, const struct id *zone, enum category c,
 
 static inline int
 front_changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	struct depot *inner = front_of(d)->inner;
 
-	return inner->ops->changes(inner, zone, since, sink, e);
+	return inner->ops->changes(inner, zone, since, heads_from, sink, e);
 }
 
 static inline int

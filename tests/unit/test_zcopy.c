@@ -38,6 +38,8 @@ struct between {
 	bool breaks; /* once, half way */
 	bool resync; /* says that old deletions are gone */
 	unsigned commits; /* that were sent */
+	uint64_t heads_from; /* as it was last asked for */
+	bool all_heads; /* gives them all the same */
 	struct buf answer;
 };
 
@@ -95,18 +97,23 @@ hand_over(struct between *b, const struct depot_sink *sink, struct bytes x,
 
 static int
 changes(struct depot *d, const struct id *zone, uint64_t since,
-    const struct depot_sink *sink, struct err *e)
+    uint64_t heads_from, const struct depot_sink *sink, struct err *e)
 {
 	struct between *b = between(d);
 	const struct depot_sink here = { no_begin, keep, &b->answer };
 	OWN(buf_free) struct buf out = { 0 };
 
+	b->heads_from = heads_from;
+	if (b->all_heads)
+		heads_from = 0;
 	if (b->change == NULL && b->die_after == 0 && !b->breaks && !b->resync)
-		return b->inner->ops->changes(b->inner, zone, since, sink, e);
+		return b->inner->ops->changes(
+		    b->inner, zone, since, heads_from, sink, e);
 	if (b->resync && since > 0)
 		return err_set(e, ERR_RESYNC, "ask for all");
 	buf_clear(&b->answer);
-	if (b->inner->ops->changes(b->inner, zone, since, &here, e) < 0)
+	if (b->inner->ops->changes(
+		b->inner, zone, since, heads_from, &here, e) < 0)
 		return -1;
 	struct frames f = parse(buf_bytes(&b->answer));
 	if (b->change != NULL)
@@ -338,8 +345,10 @@ takes_a_whole_zone_anew(void **state)
 	    local_chain_at(w->local[1], &w->repo->backup, 1, &early, &e), 0);
 	w->depot[1].resync = true;
 	write_records(w, 5, MANY, BIG);
+	uint64_t had = zcopy_seq(w->z[1]);
 	pulled(w);
 	same_as_writer(w, 5 + MANY);
+	assert_int_equal(w->depot[1].heads_from, had);
 	write_records(w, 5, 5, 100);
 	pulled(w);
 	same_as_writer(w, 5 + MANY);
@@ -419,6 +428,112 @@ a_kill_leaves_the_old_one(void **state)
 	assert_int_equal(count(w->z[1]), 0);
 	pulled(w);
 	same_as_writer(w, MANY);
+}
+
+/* ---- what another device vouches for ---- */
+
+static struct digest
+vouch(struct world *w)
+{
+	struct head h = zcopy_head(w->z[0]);
+	struct digest d;
+
+	head_hash(&h, &d);
+	zcopy_expect(w->z[1], h.seq, &d);
+	return d;
+}
+
+static void
+begins_at_what_is_vouched_for(void **state)
+{
+	struct world *w = *state;
+	struct digest at;
+	struct err e;
+
+	for (int all = 0; all < 2; all++) {
+		write_records(w, 0, 15, 100);
+		struct digest hash = vouch(w);
+		uint64_t seq = zcopy_seq(w->z[0]);
+		write_records(w, 10, 10, 100);
+		/* Who gives all heads may: they lead there. */
+		w->depot[1].all_heads = all != 0;
+		pulled(w);
+		same_as_writer(w, 20);
+		assert_int_equal(w->depot[1].heads_from, seq);
+		assert_return_code(
+		    local_chain_at(w->local[1], &w->repo->backup, seq, &at, &e),
+		    0);
+		assert_true(digest_equal(&at, &hash));
+		assert_return_code(local_chain_at(w->local[1], &w->repo->backup,
+				       seq - 1, &at, &e),
+		    0);
+		assert_int_equal(digest_zero(&at), !all);
+		/* And goes on as any other. */
+		write_records(w, 0, 5, 50);
+		pulled(w);
+		same_as_writer(w, 20);
+		assert_int_equal(w->depot[1].heads_from, 0);
+		OWN(mem_free) char *path = file_join(w->dir.path, "state1.db");
+		zcopy_free(&w->z[1]);
+		local_free(&w->local[1]);
+		assert_return_code(unlink(path), 0);
+		open_copy(w, 1);
+	}
+}
+
+static void
+other_in_place_of_it(struct frames *f)
+{
+	f->list[0] = f->list[1];
+}
+static void
+it_is_left_out(struct frames *f)
+{
+	memmove(&f->list[0], &f->list[1], (f->n - 1) * sizeof f->list[0]);
+	f->n--;
+}
+static void
+spoil_it(struct frames *f)
+{
+	((uint8_t *)f->list[0].p)[1 + HEAD_BYTES - 1] ^= 1;
+}
+
+static void
+another_history_than_vouched_for_is_refused(void **state)
+{
+	static void (*const ways[])(struct frames *) = { other_in_place_of_it,
+		it_is_left_out, spoil_it };
+	struct world *w = *state;
+	struct digest wrong = { { 1 } };
+	struct err e;
+
+	write_records(w, 0, 15, 100);
+	(void)vouch(w);
+	write_records(w, 10, 10, 100);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		w->depot[1].change = ways[i];
+		assert_int_equal(zcopy_pull(w->z[1], &e), -1);
+		assert_int_equal(e.code, ERR_HISTORY_FORKED);
+	}
+	w->depot[1].change = NULL;
+	/* There is none so far; there is another. */
+	zcopy_expect(w->z[1], zcopy_seq(w->z[0]) + 1, &wrong);
+	assert_int_equal(zcopy_pull(w->z[1], &e), -1);
+	assert_int_equal(e.code, ERR_HISTORY_ROLLED_BACK);
+	for (int all = 0; all < 2; all++) {
+		w->depot[1].all_heads = all != 0;
+		zcopy_expect(w->z[1], 3, &wrong);
+		assert_int_equal(zcopy_pull(w->z[1], &e), -1);
+		assert_int_equal(e.code, ERR_HISTORY_FORKED);
+	}
+	assert_int_equal(zcopy_seq(w->z[1]), 0);
+	assert_int_equal(rows(w), 0);
+	/* What is held already is compared, too. */
+	(void)vouch(w);
+	pulled(w);
+	zcopy_expect(w->z[1], zcopy_seq(w->z[0]), &wrong);
+	assert_int_equal(zcopy_pull(w->z[1], &e), -1);
+	assert_int_equal(e.code, ERR_HISTORY_FORKED);
 }
 
 /* ---- writing: what is expected, and what the last writer wins ---- */
@@ -822,6 +937,11 @@ main(void)
 		    takes_more_than_fits_into_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_kill_leaves_the_old_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    begins_at_what_is_vouched_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    another_history_than_vouched_for_is_refused, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_stale_edit_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

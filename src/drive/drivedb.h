@@ -25,7 +25,8 @@ struct db *drivedb_db(struct drivedb *d);
 
 /*
  * Bring the tree up to what the copy of the zone holds. Of a copy that was
- * replaced as a whole it is made anew.
+ * replaced as a whole it is made anew. One thread at a time: it asks the copy
+ * while it writes.
  *
  * touched  ids that changed, 16 bytes each, appended; NULL: not wanted.
  * bad      records that are no nodes though they say so, or do not open: how

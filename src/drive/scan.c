@@ -68,136 +68,6 @@ scan_due(const struct scan_root *s, int64_t now_ns, struct buf *dirs)
 	return last != NULL ? 0 : next;
 }
 
-static bool
-near(int64_t t, int64_t now_ns, int64_t granule_ns)
-{
-	return t > now_ns - granule_ns && t < now_ns + granule_ns;
-}
-
-bool
-scan_racy(const struct plan_stat *st, int64_t now_ns, int64_t granule_ns)
-{
-	return near(st->mtime_ns, now_ns, granule_ns) ||
-	    near(st->ctime_ns, now_ns, granule_ns);
-}
-
-/* ---- what the parts of a pass share ---- */
-
-char *
-path_join(const char *dir, struct bytes name)
-{
-	size_t n = strlen(dir), slash = n > 0;
-	char *path = mem_new(n + slash + name.n + 1);
-
-	memcpy(path, dir, n);
-	if (slash > 0)
-		path[n] = '/';
-	memcpy(path + n + slash, name.p, name.n);
-	return path;
-}
-
-struct bytes
-path_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return bytes_str(slash == NULL ? path : slash + 1);
-}
-
-char *
-path_dir(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = mem_text(path);
-
-	dir[slash == NULL ? 0 : slash - path] = '\0';
-	return dir;
-}
-
-void
-pass_note(struct pass *p, const char *path, enum err_code code, const char *why)
-{
-	if (p->s->policy.note != NULL)
-		p->s->policy.note(p->s->policy.ctx, path, code, why);
-}
-
-struct id
-pass_draw(struct pass *p)
-{
-	struct id id;
-
-	if (p->s->policy.draw != NULL)
-		p->s->policy.draw(p->s->policy.ctx, &id);
-	else
-		id_random(&id);
-	return id;
-}
-
-static int
-later_cmp(const void *a, const void *b)
-{
-	const struct later *x = a, *y = b;
-
-	return id_cmp(&x->id, &y->id);
-}
-
-const struct later *
-pass_was(const struct pass *p, enum later_why why, const struct id *id)
-{
-	const struct scan_root *s = p->s;
-	struct later key = { .id = *id };
-	const struct later *l = s->n_laters == 0
-	    ? NULL
-	    : bsearch(&key, s->laters, s->n_laters, sizeof key, later_cmp);
-
-	return l != NULL && l->why == why ? l : NULL;
-}
-
-void
-pass_later(struct pass *p, enum later_why why, const struct id *id,
-    const struct id *parent, const char *dir)
-{
-	const struct later *was = pass_was(p, why, id);
-	int64_t since = p->now_ns;
-
-	/* A clock that was set back begins anew. */
-	if (why == LATER_MISSING && was != NULL && was->since_ns < since)
-		since = was->since_ns;
-	*LIST_ADD(&p->laters) =
-	    (struct later){ *id, *parent, why, since, mem_text(dir) };
-}
-
-struct reading {
-	struct pass *p;
-	pass_job_fn fn;
-	void *arg;
-};
-
-static int
-reading_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct reading *r = arg;
-	struct drivedb_views v;
-
-	drivedb_views(&v, tx, r->p->s->root);
-	r->p->v = &v;
-	int rc = r->fn(r->p, r->arg, e);
-	r->p->v = NULL;
-	if (rc == 0 && v.failed) {
-		*e = v.err;
-		return -1;
-	}
-	return rc;
-}
-
-int
-pass_read(struct pass *p, pass_job_fn fn, void *arg, struct err *e)
-{
-	struct reading r = { p, fn, arg };
-
-	return db_read(drivedb_db(p->s->db), reading_job, &r, e);
-}
-
 /* ---- listings ---- */
 
 static int
@@ -248,7 +118,7 @@ list_one(struct pass *p, struct todo *dir, struct err *e)
 		*LIST_ADD(&p->listings) = l;
 		if (!l.whole) {
 			p->out->unknown++;
-			pass_later(
+			scan_later(
 			    p, LATER_TORN, &l.dir.id, &l.dir.id, l.dir.path);
 		}
 		return 0;
@@ -258,12 +128,12 @@ list_one(struct pass *p, struct todo *dir, struct err *e)
 		rc = err_set(e, ERR_DRIVE_ROOT_MISSING,
 		    "the folder cannot be listed: %s", why.msg);
 	p->out->unknown++;
-	pass_note(p, l.dir.path, why.code, why.msg);
+	scan_note(p, l.dir.path, why.code, why.msg);
 	/* It moved, or is another by now: it may be back before we look. */
 	if (why.code == ERR_NOT_FOUND || why.code == ERR_CONFLICT) {
 		OWN(mem_free)
-		char *again = path_join(l.dir.path, bytes_str(""));
-		pass_later(p, LATER_TORN, &l.dir.id, &l.dir.id, again);
+		char *again = scan_path_join(l.dir.path, bytes_str(""));
+		scan_later(p, LATER_TORN, &l.dir.id, &l.dir.id, again);
 	}
 	listing_clear(&l);
 	return rc;
@@ -274,7 +144,7 @@ match_all(struct pass *p, void *arg, struct err *e)
 {
 	(void)arg;
 	for (size_t i = 0; i < p->listings.n; i++)
-		if (match_listing(p, &p->listings.p[i], e) < 0)
+		if (scan_match_listing(p, &p->listings.p[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -296,9 +166,9 @@ walk_batch(struct pass *p, struct err *e)
 		free(dir.path);
 	}
 	if (rc == 0 && p->listings.n > 0)
-		rc = pass_read(p, match_all, NULL, e);
+		rc = scan_read(p, match_all, NULL, e);
 	listings_clear(p);
-	return rc < 0 ? -1 : pass_flush(p, e);
+	return rc < 0 ? -1 : scan_flush(p, e);
 }
 
 /* ---- where it begins ---- */
@@ -341,7 +211,8 @@ begin_at(struct pass *p, void *arg, struct err *e)
 	/* Of what is left above it only what is new is looked into. */
 	deep = deep && *rest == '\0';
 	*LIST_ADD(&p->todo) =
-	    (struct todo){ path_join("", buf_bytes(&path)), at, deep, false };
+	    (struct todo){ scan_path_join("", buf_bytes(&path)), at, deep,
+		    false };
 	return 0;
 }
 
@@ -363,7 +234,7 @@ begin(struct pass *p, const struct buf *dirs, struct err *e)
 	}
 	for (size_t at = 0; at < dirs->n;) {
 		char *dir = (char *)dirs->p + at;
-		if (pass_read(p, begin_at, dir, e) < 0)
+		if (scan_read(p, begin_at, dir, e) < 0)
 			return -1;
 		at += strlen(dir) + 1;
 	}
@@ -400,9 +271,9 @@ walk(struct pass *p, struct err *e)
 		if (p->todo.n > 0)
 			rc = walk_batch(p, e);
 		else if (p->fresh.n > 0)
-			rc = end_fresh(p, e);
+			rc = scan_end_fresh(p, e);
 		else if (p->replaced.n > 0)
-			rc = end_replaced(p, e);
+			rc = scan_end_replaced(p, e);
 		else
 			break;
 	}
@@ -427,7 +298,8 @@ keep_laters(struct pass *p)
 	s->laters = p->laters.p;
 	s->n_laters = p->laters.n;
 	if (s->n_laters > 1)
-		qsort(s->laters, s->n_laters, sizeof *s->laters, later_cmp);
+		qsort(
+		    s->laters, s->n_laters, sizeof *s->laters, scan_later_cmp);
 	p->laters.p = NULL;
 	p->laters.n = 0;
 }
@@ -455,7 +327,7 @@ pass_clear(struct pass *p)
 		free(p->missing.p[i].dir);
 	free(p->missing.p);
 	laters_free(p->laters.p, p->laters.n);
-	rows_clear(p);
+	scan_rows_clear(p);
 	free(p->rows.p);
 	free(p->forget.p);
 	listings_clear(p);
@@ -476,8 +348,9 @@ scan_run(struct scan_root *s, int64_t now_ns, const struct buf *dirs,
 		.out = out };
 
 	*out = (struct scan_result){ 0 };
-	if (pass_read(&p, ask_empty, NULL, e) < 0 || begin(&p, dirs, e) < 0 ||
-	    walk(&p, e) < 0 || end_moves(&p, e) < 0 || end_missing(&p, e) < 0)
+	if (scan_read(&p, ask_empty, NULL, e) < 0 || begin(&p, dirs, e) < 0 ||
+	    walk(&p, e) < 0 || scan_end_moves(&p, e) < 0 ||
+	    scan_end_missing(&p, e) < 0)
 		return -1;
 	keep_laters(&p);
 	return 0;

@@ -17,31 +17,13 @@ by_inode(const void *a, const void *b)
 	return x->is.ino < y->is.ino ? -1 : x->is.ino > y->is.ino;
 }
 
-static int
-by_id(const void *a, const void *b)
-{
-	const struct missing *x = a, *y = b;
-
-	return id_cmp(&x->id, &y->id);
-}
-
 static void
 sort_missing(struct pass *p, bool id)
 {
 	if (p->missing.n > 1)
 		qsort(p->missing.p, p->missing.n, sizeof *p->missing.p,
-		    id ? by_id : by_inode);
+		    id ? scan_missing_cmp : by_inode);
 	p->missing_by_id = id;
-}
-
-const struct missing *
-pass_missing(const struct pass *p, const struct id *id)
-{
-	struct missing key = { .id = *id };
-
-	return !p->missing_by_id || p->missing.n == 0
-	    ? NULL
-	    : bsearch(&key, p->missing.p, p->missing.n, sizeof key, by_id);
 }
 
 /* The directory that was missed elsewhere and is this one: one that base does
@@ -54,8 +36,8 @@ missed_dir(const struct pass *p, const struct plan_stat *is)
 	    ? NULL
 	    : bsearch(&key, p->missing.p, p->missing.n, sizeof key, by_inode);
 
-	return m != NULL && m->type == NODE_DIR && same_object(&m->is, is) &&
-		!idset_has(&p->claimed, m->id.b)
+	return m != NULL && m->type == NODE_DIR &&
+		scan_same_object(&m->is, is) && !idset_has(&p->claimed, m->id.b)
 	    ? m
 	    : NULL;
 }
@@ -77,8 +59,8 @@ fresh_job(struct pass *p, void *arg, struct err *e)
 		if (w->path == NULL)
 			continue;
 		if (m == NULL || !p->v->local.find(p->v->local.ctx, &m->id, &n))
-			match_new(p, &w->parent, w->path, &w->st);
-		else if (match_claim(p, &n, w, true, e) < 0)
+			scan_match_new(p, &w->parent, w->path, &w->st);
+		else if (scan_match_claim(p, &n, w, true, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -87,7 +69,7 @@ fresh_job(struct pass *p, void *arg, struct err *e)
 static bool
 has(const struct pass *p, const char *dir, const char *name)
 {
-	OWN(mem_free) char *path = path_join(dir, bytes_str(name));
+	OWN(mem_free) char *path = scan_path_join(dir, bytes_str(name));
 	struct os_stat st;
 	struct err why;
 
@@ -104,7 +86,7 @@ left_out(struct pass *p, const char *path)
 		above += *s == '/';
 	if (above >= NODE_DEPTH_MAX) {
 		p->out->specials++;
-		pass_note(p, path, ERR_TOO_LARGE,
+		scan_note(p, path, ERR_TOO_LARGE,
 		    "more than 512 directories above it");
 		return true;
 	}
@@ -114,7 +96,7 @@ left_out(struct pass *p, const char *path)
 	if (why == NULL)
 		return false;
 	p->out->unknown++;
-	pass_note(p, path, ERR_DRIVE_ROOT_OVERLAP, why);
+	scan_note(p, path, ERR_DRIVE_ROOT_OVERLAP, why);
 	return true;
 }
 
@@ -139,7 +121,7 @@ chunk_take(struct waiting *list, size_t *n)
 }
 
 int
-end_fresh(struct pass *p, struct err *e)
+scan_end_fresh(struct pass *p, struct err *e)
 {
 	OWN(chunk_clear)
 	struct chunk c = chunk_take(p->fresh.p, &p->fresh.n);
@@ -148,9 +130,9 @@ end_fresh(struct pass *p, struct err *e)
 		if (left_out(p, c.w[i].path))
 			mem_free(&c.w[i].path);
 	sort_missing(p, false);
-	if (pass_read(p, fresh_job, &c, e) < 0)
+	if (scan_read(p, fresh_job, &c, e) < 0)
 		return -1;
-	return pass_flush(p, e);
+	return scan_flush(p, e);
 }
 
 static int
@@ -170,21 +152,21 @@ replaced_job(struct pass *p, void *arg, struct err *e)
 		if (!found) {
 			*LIST_ADD(&p->fresh) = *w;
 			w->path = NULL;
-		} else if (match_claim(p, &n, w, true, e) < 0)
+		} else if (scan_match_claim(p, &n, w, true, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 int
-end_replaced(struct pass *p, struct err *e)
+scan_end_replaced(struct pass *p, struct err *e)
 {
 	OWN(chunk_clear)
 	struct chunk c = chunk_take(p->replaced.p, &p->replaced.n);
 
-	if (pass_read(p, replaced_job, &c, e) < 0)
+	if (scan_read(p, replaced_job, &c, e) < 0)
 		return -1;
-	return pass_flush(p, e);
+	return scan_flush(p, e);
 }
 
 /* ---- files that moved ---- */
@@ -205,7 +187,7 @@ static char *
 local_path(const struct pass *p, const struct plan_node *n)
 {
 	const struct plan_view *local = &p->v->local;
-	char *path = path_join("", bytes_of(n->name, n->name_n));
+	char *path = scan_path_join("", bytes_of(n->name, n->name_n));
 	struct id at = n->parent;
 	struct plan_node above;
 
@@ -214,7 +196,7 @@ local_path(const struct pass *p, const struct plan_node *n)
 	     local->find(local->ctx, &at, &above);
 	     depth++) {
 		OWN(mem_free) char *below = path;
-		path = path_join(above.name, bytes_str(below));
+		path = scan_path_join(above.name, bytes_str(below));
 		at = above.parent;
 	}
 	return path;
@@ -228,10 +210,10 @@ candidates_job(struct pass *p, void *arg, struct err *e)
 	for (size_t i = 0; i < m->n; i++) {
 		const struct unmatched *u = &m->u[i];
 		struct move *x = &m->moves[i];
-		if (match_identity(
+		if (scan_match_identity(
 			p, u->st.type, &u->st.is, &x->node, &x->found, e) < 0)
 			return -1;
-		if (x->found && pass_missing(p, &x->node.id) == NULL)
+		if (x->found && scan_missing(p, &x->node.id) == NULL)
 			x->path = local_path(p, &x->node);
 	}
 	return 0;
@@ -247,9 +229,9 @@ moves_job(struct pass *p, void *arg, struct err *e)
 		const struct move *x = &m->moves[i];
 		/* Of two names for one file the first is the one that moved. */
 		if (!x->found || !idset_add(&p->claimed, x->node.id.b))
-			match_new(p, &u->parent, u->path, &u->st);
-		else if (match_is(p, &x->node, &u->parent, u->path, &u->st, e) <
-		    0)
+			scan_match_new(p, &u->parent, u->path, &u->st);
+		else if (scan_match_is(
+			     p, &x->node, &u->parent, u->path, &u->st, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -272,18 +254,18 @@ has_left(const struct pass *p, const struct move *x)
 static int
 moves_of(struct pass *p, struct moves *m, struct err *e)
 {
-	if (pass_read(p, candidates_job, m, e) < 0)
+	if (scan_read(p, candidates_job, m, e) < 0)
 		return -1;
 	for (size_t i = 0; i < m->n; i++)
 		m->moves[i].found =
 		    m->moves[i].found && has_left(p, &m->moves[i]);
-	if (pass_read(p, moves_job, m, e) < 0)
+	if (scan_read(p, moves_job, m, e) < 0)
 		return -1;
-	return pass_flush(p, e);
+	return scan_flush(p, e);
 }
 
 int
-end_moves(struct pass *p, struct err *e)
+scan_end_moves(struct pass *p, struct err *e)
 {
 	int rc = 0;
 
@@ -340,7 +322,7 @@ doom_job(struct pass *p, void *arg, struct err *e)
 			kind = ROW_CLEAN; /* nobody ever knew of it */
 		(void)p->v->local.children(
 		    p->v->local.ctx, &n.id, add_child, d);
-		(void)pass_row(p, kind, &n);
+		(void)scan_row(p, kind, &n);
 	}
 	return 0;
 }
@@ -349,7 +331,7 @@ static int
 doom(struct pass *p, struct doomed *d, struct err *e)
 {
 	while (d->ids.n > 0)
-		if (pass_read(p, doom_job, d, e) < 0 || pass_flush(p, e) < 0)
+		if (scan_read(p, doom_job, d, e) < 0 || scan_flush(p, e) < 0)
 			return -1;
 	return 0;
 }
@@ -357,14 +339,14 @@ doom(struct pass *p, struct doomed *d, struct err *e)
 static bool
 is_gone(const struct pass *p, const struct missing *m)
 {
-	const struct later *was = pass_was(p, LATER_MISSING, &m->id);
+	const struct later *was = scan_was(p, LATER_MISSING, &m->id);
 	int64_t since = was == NULL ? p->now_ns : was->since_ns;
 
 	return m->taken || p->now_ns - since >= p->s->policy.gone_after_ns;
 }
 
 int
-end_missing(struct pass *p, struct err *e)
+scan_end_missing(struct pass *p, struct err *e)
 {
 	struct doomed gone = { .kind = ROW_GONE };
 	struct doomed forget = { .kind = ROW_FORGET };
@@ -378,7 +360,7 @@ end_missing(struct pass *p, struct err *e)
 			continue;
 		}
 		p->out->missing++;
-		pass_later(p, LATER_MISSING, &m->id, &m->parent, m->dir);
+		scan_later(p, LATER_MISSING, &m->id, &m->parent, m->dir);
 	}
 	for (size_t i = 0; i < p->forget.n; i++)
 		*LIST_ADD(&forget.ids) = p->forget.p[i];

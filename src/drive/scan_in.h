@@ -128,61 +128,70 @@ struct pass {
 	struct scan_result *out;
 };
 
-/* ---- scan.c ---- */
+/* ---- scan_pass.c ---- */
 
-void pass_note(
+/* Orders, by id. */
+int scan_later_cmp(const void *a, const void *b);
+int scan_missing_cmp(const void *a, const void *b);
+
+/* Say what is not carried. */
+void scan_note(
     struct pass *p, const char *path, enum err_code code, const char *why);
-void pass_later(struct pass *p, enum later_why why, const struct id *id,
+/* Have it looked at again; what is missing keeps since when. */
+void scan_later(struct pass *p, enum later_why why, const struct id *id,
     const struct id *parent, const char *dir);
-struct id pass_draw(struct pass *p);
+/* A new id. */
+struct id scan_draw(struct pass *p);
 /* What the passes before left about it, or NULL. */
-const struct later *pass_was(
+const struct later *scan_was(
     const struct pass *p, enum later_why why, const struct id *id);
 /* "dir/name" in new memory; dir may be "". */
-char *path_join(const char *dir, struct bytes name);
+char *scan_path_join(const char *dir, struct bytes name);
 /* The last component of a path, and what is before it, in new memory. */
-struct bytes path_name(const char *path);
-char *path_dir(const char *path);
+struct bytes scan_path_name(const char *path);
+char *scan_path_dir(const char *path);
 /* Run a job over one snapshot, with p->v. */
 typedef int (*pass_job_fn)(struct pass *p, void *arg, struct err *e);
-MUST_CHECK int pass_read(
+MUST_CHECK int scan_read(
     struct pass *p, pass_job_fn fn, void *arg, struct err *e);
-const struct missing *pass_missing(const struct pass *p, const struct id *id);
+const struct missing *scan_missing(const struct pass *p, const struct id *id);
 
 /* ---- scan_rows.c ---- */
 
 /* A row to be written with the next ones; the node is copied. */
-struct row *pass_row(
+struct row *scan_row(
     struct pass *p, enum row_kind kind, const struct plan_node *n);
 /* Write the rows that wait. */
-MUST_CHECK int pass_flush(struct pass *p, struct err *e);
-void rows_clear(struct pass *p);
+MUST_CHECK int scan_flush(struct pass *p, struct err *e);
+void scan_rows_clear(struct pass *p);
 
 /* ---- scan_match.c: inside db_read, p->v is set ---- */
 
-MUST_CHECK int match_listing(struct pass *p, struct listing *l, struct err *e);
+/* Compare one; errors: of the database. */
+MUST_CHECK int scan_match_listing(
+    struct pass *p, struct listing *l, struct err *e);
 /* A new node for an object; a directory is to be listed. */
-void match_new(struct pass *p, const struct id *parent, const char *path,
+void scan_match_new(struct pass *p, const struct id *parent, const char *path,
     const struct os_stat *st);
 /* The object is this node, and here. */
-MUST_CHECK int match_is(struct pass *p, const struct plan_node *n,
+MUST_CHECK int scan_match_is(struct pass *p, const struct plan_node *n,
     const struct id *parent, const char *path, const struct os_stat *st,
     struct err *e);
 /* A node with that identity that nothing has claimed yet; one that was missed
  * rather than another. */
-MUST_CHECK int match_identity(struct pass *p, enum node_type type,
+MUST_CHECK int scan_match_identity(struct pass *p, enum node_type type,
     const struct plan_stat *is, struct plan_node *out, bool *found,
     struct err *e);
 /* It is there, and is listed when it moved or `deep`. */
-MUST_CHECK int match_claim(struct pass *p, const struct plan_node *n,
+MUST_CHECK int scan_match_claim(struct pass *p, const struct plan_node *n,
     const struct waiting *here, bool deep, struct err *e);
 /* Proven, by birth times that are there. */
-bool same_object(const struct plan_stat *a, const struct plan_stat *b);
+bool scan_same_object(const struct plan_stat *a, const struct plan_stat *b);
 
 /* ---- scan_end.c ---- */
 
 /* Give the directories that wait their nodes. */
-MUST_CHECK int end_fresh(struct pass *p, struct err *e);
-MUST_CHECK int end_replaced(struct pass *p, struct err *e);
-MUST_CHECK int end_moves(struct pass *p, struct err *e);
-MUST_CHECK int end_missing(struct pass *p, struct err *e);
+MUST_CHECK int scan_end_fresh(struct pass *p, struct err *e);
+MUST_CHECK int scan_end_replaced(struct pass *p, struct err *e);
+MUST_CHECK int scan_end_moves(struct pass *p, struct err *e);
+MUST_CHECK int scan_end_missing(struct pass *p, struct err *e);

@@ -23,7 +23,7 @@ same_inode(const struct plan_stat *a, const struct plan_stat *b)
 }
 
 bool
-same_object(const struct plan_stat *a, const struct plan_stat *b)
+scan_same_object(const struct plan_stat *a, const struct plan_stat *b)
 {
 	return same_inode(a, b) && a->btime_ns != 0;
 }
@@ -102,13 +102,13 @@ is_held(struct merge *m, struct bytes name, const struct os_stat *st)
 
 	if (st->type == NODE_NONE) {
 		p->out->specials++;
-		pass_note(p, merge_path(m, name), ERR_DRIVE_HELD,
+		scan_note(p, merge_path(m, name), ERR_DRIVE_HELD,
 		    "neither a file nor a directory nor a link");
 		return true;
 	}
 	if (st->mount) {
 		p->out->specials++;
-		pass_note(p, merge_path(m, name), ERR_DRIVE_HELD,
+		scan_note(p, merge_path(m, name), ERR_DRIVE_HELD,
 		    "another file system begins here");
 		return true;
 	}
@@ -128,30 +128,30 @@ look_again_if_racy(struct pass *p, const struct plan_node *n, const char *path)
 	if (n->type != NODE_FILE ||
 	    !scan_racy(&n->stat, p->now_ns, p->s->policy.granule_ns))
 		return;
-	OWN(mem_free) char *dir = path_dir(path);
-	pass_later(p, LATER_RACY, &n->id, &n->parent, dir);
+	OWN(mem_free) char *dir = scan_path_dir(path);
+	scan_later(p, LATER_RACY, &n->id, &n->parent, dir);
 }
 
 /* Did a pass before want it to be read again, and is it time? */
 static bool
 must_read(const struct pass *p, const struct id *id, const struct plan_stat *is)
 {
-	return pass_was(p, LATER_RACY, id) != NULL &&
+	return scan_was(p, LATER_RACY, id) != NULL &&
 	    !scan_racy(is, p->now_ns, p->s->policy.granule_ns);
 }
 
 void
-match_new(struct pass *p, const struct id *parent, const char *path,
+scan_match_new(struct pass *p, const struct id *parent, const char *path,
     const struct os_stat *st)
 {
 	struct plan_node n = { .type = st->type,
 		.exec = st->exec && st->type == NODE_FILE && !p->no_exec,
 		.unread = st->type == NODE_FILE,
-		.id = pass_draw(p),
+		.id = scan_draw(p),
 		.stat = st->is };
 
-	node_place(&n, parent, path_name(path));
-	struct row *row = pass_row(p, ROW_PUT, &n);
+	node_place(&n, parent, scan_path_name(path));
+	struct row *row = scan_row(p, ROW_PUT, &n);
 	if (n.type == NODE_SYMLINK)
 		row->link = mem_text(path);
 	look_again_if_racy(p, &n, path);
@@ -172,18 +172,20 @@ as_base(const struct plan_node *base, const struct plan_node *n)
 }
 
 int
-match_is(struct pass *p, const struct plan_node *n, const struct id *parent,
-    const char *path, const struct os_stat *st, struct err *e)
+scan_match_is(struct pass *p, const struct plan_node *n,
+    const struct id *parent, const char *path, const struct os_stat *st,
+    struct err *e)
 {
 	struct plan_node want = *n, base;
-	bool moved = !at_place(n, parent, path_name(path)), in_base;
+	bool moved = !at_place(n, parent, scan_path_name(path)), in_base;
 	bool read = must_read(p, &n->id, &st->is);
 
-	node_place(&want, parent, path_name(path));
+	node_place(&want, parent, scan_path_name(path));
 	want.stat = st->is;
 	want.version = 0;
 	if (n->type == NODE_FILE) {
-		bool known = moved && !read && same_object(&n->stat, &st->is) &&
+		bool known = moved && !read &&
+		    scan_same_object(&n->stat, &st->is) &&
 		    same_written(&n->stat, &st->is);
 		want.exec = p->no_exec ? n->exec : st->exec;
 		want.unread = !known || n->unread;
@@ -195,10 +197,10 @@ match_is(struct pass *p, const struct plan_node *n, const struct id *parent,
 	    0)
 		return -1;
 	if (in_base && !read && as_base(&base, &want)) {
-		(void)pass_row(p, ROW_CLEAN, &want);
+		(void)scan_row(p, ROW_CLEAN, &want);
 		return 0;
 	}
-	struct row *row = pass_row(p, ROW_PUT, &want);
+	struct row *row = scan_row(p, ROW_PUT, &want);
 	row->keep = n->type == NODE_FILE && !want.unread;
 	if (n->type == NODE_SYMLINK)
 		row->link = mem_text(path);
@@ -224,11 +226,11 @@ on_inode(void *ctx, const struct plan_node *base, struct err *e)
 
 	(void)e;
 	if (base->type != b->type || idset_has(&p->claimed, base->id.b) ||
-	    (b->found && pass_missing(p, &base->id) == NULL))
+	    (b->found && scan_missing(p, &base->id) == NULL))
 		return 0;
 	if (!p->v->local.find(p->v->local.ctx, &base->id, &n))
 		n = *base;
-	if (!same_object(&n.stat, b->is) &&
+	if (!scan_same_object(&n.stat, b->is) &&
 	    (b->type == NODE_DIR || !same_inode(&n.stat, b->is) ||
 		!same_written(&n.stat, b->is)))
 		return 0;
@@ -238,8 +240,9 @@ on_inode(void *ctx, const struct plan_node *base, struct err *e)
 }
 
 int
-match_identity(struct pass *p, enum node_type type, const struct plan_stat *is,
-    struct plan_node *out, bool *found, struct err *e)
+scan_match_identity(struct pass *p, enum node_type type,
+    const struct plan_stat *is, struct plan_node *out, bool *found,
+    struct err *e)
 {
 	struct by_identity b = { p, type, is, out, false };
 
@@ -253,10 +256,11 @@ match_identity(struct pass *p, enum node_type type, const struct plan_stat *is,
 }
 
 int
-match_claim(struct pass *p, const struct plan_node *n,
+scan_match_claim(struct pass *p, const struct plan_node *n,
     const struct waiting *here, bool deep, struct err *e)
 {
-	bool as_it_was = at_place(n, &here->parent, path_name(here->path)) &&
+	bool as_it_was =
+	    at_place(n, &here->parent, scan_path_name(here->path)) &&
 	    same_inode(&n->stat, &here->st.is);
 
 	(void)idset_add(&p->claimed, n->id.b);
@@ -265,7 +269,7 @@ match_claim(struct pass *p, const struct plan_node *n,
 			n->id, deep || !as_it_was, false };
 	return as_it_was
 	    ? 0
-	    : match_is(p, n, &here->parent, here->path, &here->st, e);
+	    : scan_match_is(p, n, &here->parent, here->path, &here->st, e);
 }
 
 /* ---- the merge ---- */
@@ -332,10 +336,10 @@ dir_alone(struct merge *m, const struct entry *x,
 	struct plan_node n;
 	bool found;
 
-	if (match_identity(m->p, NODE_DIR, &x->st.is, &n, &found, e) < 0)
+	if (scan_match_identity(m->p, NODE_DIR, &x->st.is, &n, &found, e) < 0)
 		return -1;
 	if (found)
-		return match_claim(m->p, &n, &here, m->l->dir.deep, e);
+		return scan_match_claim(m->p, &n, &here, m->l->dir.deep, e);
 	if (by_path == NULL) {
 		if (gone_before(m, name, NODE_DIR, &n, &found, e) < 0)
 			return -1;
@@ -360,14 +364,14 @@ entry_alone(struct merge *m, const struct entry *x, struct err *e)
 	if (gone_before(m, name, x->st.type, &n, &found, e) < 0)
 		return -1;
 	if (found)
-		return match_is(p, &n, &m->l->dir.id, path, &x->st, e);
-	if (match_identity(p, x->st.type, &x->st.is, &n, &found, e) < 0)
+		return scan_match_is(p, &n, &m->l->dir.id, path, &x->st, e);
+	if (scan_match_identity(p, x->st.type, &x->st.is, &n, &found, e) < 0)
 		return -1;
 	if (found)
 		*LIST_ADD(&p->unmatched) =
 		    (struct unmatched){ m->l->dir.id, mem_text(path), x->st };
 	else
-		match_new(p, &m->l->dir.id, path, &x->st);
+		scan_match_new(p, &m->l->dir.id, path, &x->st);
 	return 0;
 }
 
@@ -395,7 +399,7 @@ same_dir(struct merge *m, const struct entry *x, const struct plan_node *n,
 	struct waiting here = {
 		.parent = m->l->dir.id, .path = path, .st = x->st
 	};
-	return match_claim(m->p, n, &here, m->l->dir.deep, e);
+	return scan_match_claim(m->p, n, &here, m->l->dir.deep, e);
 }
 
 static int
@@ -407,7 +411,7 @@ same_file(struct merge *m, const struct entry *x, const struct plan_node *n,
 
 	if (!exec || !same_stat(&n->stat, &x->st.is) ||
 	    must_read(p, &n->id, &x->st.is))
-		return match_is(p, n, &m->l->dir.id,
+		return scan_match_is(p, n, &m->l->dir.id,
 		    merge_path(m, entry_name(m->l, x)), &x->st, e);
 	if (scan_racy(&n->stat, p->now_ns, p->s->policy.granule_ns))
 		look_again_if_racy(p, n, merge_path(m, entry_name(m->l, x)));
@@ -504,7 +508,7 @@ why_other(const struct listing *l)
 }
 
 int
-match_listing(struct pass *p, struct listing *l, struct err *e)
+scan_match_listing(struct pass *p, struct listing *l, struct err *e)
 {
 	struct merge m = { .p = p, .l = l, .e = e };
 
@@ -512,7 +516,7 @@ match_listing(struct pass *p, struct listing *l, struct err *e)
 	p->out->dirs++;
 	if (why != NULL) {
 		p->out->unknown++;
-		pass_note(p, l->dir.path, ERR_DRIVE_ROOT_OVERLAP, why);
+		scan_note(p, l->dir.path, ERR_DRIVE_ROOT_OVERLAP, why);
 		return 0;
 	}
 	p->out->objects += l->n;

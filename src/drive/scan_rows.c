@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct row *
-pass_row(struct pass *p, enum row_kind kind, const struct plan_node *n)
+scan_row(struct pass *p, enum row_kind kind, const struct plan_node *n)
 {
 	struct row *row = LIST_ADD(&p->rows);
 
@@ -27,9 +27,9 @@ read_links(struct pass *p, struct buf *targets)
 		if (p->s->os->ops->readlink(p->s->os, row->link, targets, &e) <
 		    0) {
 			/* It went, or is another thing by now. */
-			OWN(mem_free) char *dir = path_dir(row->link);
+			OWN(mem_free) char *dir = scan_path_dir(row->link);
 			targets->n = at;
-			pass_later(p, LATER_TORN, &n->parent, &n->parent, dir);
+			scan_later(p, LATER_TORN, &n->parent, &n->parent, dir);
 		}
 		row->target_n = targets->n - at;
 	}
@@ -102,7 +102,7 @@ flush_job(struct tx *tx, void *arg, struct err *e)
 }
 
 void
-rows_clear(struct pass *p)
+scan_rows_clear(struct pass *p)
 {
 	for (size_t i = 0; i < p->rows.n; i++)
 		free(p->rows.p[i].link);
@@ -110,7 +110,7 @@ rows_clear(struct pass *p)
 }
 
 int
-pass_flush(struct pass *p, struct err *e)
+scan_flush(struct pass *p, struct err *e)
 {
 	OWN(buf_free) struct buf targets = { 0 };
 
@@ -129,6 +129,6 @@ pass_flush(struct pass *p, struct err *e)
 		else if (row->kind == ROW_PUT)
 			p->out->changed++;
 	}
-	rows_clear(p);
+	scan_rows_clear(p);
 	return 0;
 }

@@ -66,7 +66,7 @@ watch_new(const char *root, const struct watch_policy *policy,
 		.policy = *policy,
 		.moving = NO_FOLDER };
 	fd = -1;
-	folders_init(&w->folders);
+	watch_folders_init(&w->folders);
 	*out = w;
 	return 0;
 }
@@ -77,7 +77,7 @@ watch_free(struct watch **w)
 	if (*w == NULL)
 		return;
 	fd_close(&(*w)->fd);
-	folders_free(&(*w)->folders);
+	watch_folders_free(&(*w)->folders);
 	free((*w)->dirty);
 	free((*w)->root);
 	free(*w);
@@ -157,7 +157,7 @@ unwatch(struct watch *w, uint32_t i)
 	if (w->folders.p[i].wd < 0)
 		return;
 	(void)inotify_rm_watch(w->fd, w->folders.p[i].wd);
-	folders_set_wd(&w->folders, i, -1);
+	watch_folders_set_wd(&w->folders, i, -1);
 	w->watched--;
 }
 
@@ -170,7 +170,7 @@ forget(struct watch *w, uint32_t i)
 	unwatch(w, i);
 	clear_dirty(w, i);
 	if (i != TOP_FOLDER)
-		folders_drop(&w->folders, i);
+		watch_folders_drop(&w->folders, i);
 }
 
 /* It is that folder, moved: its own event is still to come. */
@@ -179,20 +179,20 @@ take_over(struct watch *w, uint32_t from, uint32_t to)
 {
 	struct folders *f = &w->folders;
 
-	if (folders_above(f, from, to) || from == TOP_FOLDER) {
+	if (watch_folders_above(f, from, to) || from == TOP_FOLDER) {
 		w->all = true; /* what we know is not what is */
 		return;
 	}
-	folders_set_wd(f, to, f->p[from].wd);
-	folders_set_wd(f, from, -1);
-	w->all |= folders_above(f, to, from);
+	watch_folders_set_wd(f, to, f->p[from].wd);
+	watch_folders_set_wd(f, from, -1);
+	w->all |= watch_folders_above(f, to, from);
 	while (!w->all && f->p[from].below != NO_FOLDER) {
 		uint32_t x = f->p[from].below;
 		OWN(mem_free) char *name = mem_text(f->p[x].name);
-		uint32_t there = folders_child(f, to, bytes_str(name));
+		uint32_t there = watch_folders_child(f, to, bytes_str(name));
 		if (there != NO_FOLDER)
 			forget(w, there);
-		folders_move(f, x, to, bytes_str(name));
+		watch_folders_move(f, x, to, bytes_str(name));
 	}
 	forget(w, from);
 }
@@ -203,7 +203,7 @@ kernel_path(const struct watch *w, uint32_t i, struct buf *out)
 	buf_put_str(out, w->root);
 	if (i != TOP_FOLDER)
 		buf_put_u8(out, '/');
-	folders_path(&w->folders, i, out);
+	watch_folders_path(&w->folders, i, out);
 }
 
 /* Ask the kernel to watch what is at its path now; asked again it says the
@@ -244,11 +244,11 @@ watch_folder(struct watch *w, uint32_t i)
 			forget(w, f->p[i].below);
 		unwatch(w, i);
 	}
-	uint32_t other = folders_wd(f, wd);
+	uint32_t other = watch_folders_wd(f, wd);
 	if (other != NO_FOLDER) {
 		take_over(w, other, i);
 	} else {
-		folders_set_wd(f, i, wd);
+		watch_folders_set_wd(f, i, wd);
 		w->watched++;
 	}
 	return was < 0;
@@ -267,7 +267,7 @@ is_ignored(const struct watch *w, uint32_t i, const struct inotify_event *x)
 		return true;
 	if (w->policy.ignored == NULL)
 		return false;
-	folders_path(&w->folders, i, &path);
+	watch_folders_path(&w->folders, i, &path);
 	if (path.n > 0)
 		buf_put_u8(&path, '/');
 	buf_put_str(&path, x->name);
@@ -304,15 +304,15 @@ static void
 moved_to(struct watch *w, uint32_t i, struct bytes name)
 {
 	struct folders *f = &w->folders;
-	uint32_t moved = w->moving, there = folders_child(f, i, name);
+	uint32_t moved = w->moving, there = watch_folders_child(f, i, name);
 
 	w->moving = NO_FOLDER;
-	if (folders_above(f, moved, i)) {
+	if (watch_folders_above(f, moved, i)) {
 		w->all = true; /* what we know is not what is */
 		return;
 	}
 	/* First the move: what it takes the place of may have been above it. */
-	folders_move(f, moved, i, name);
+	watch_folders_move(f, moved, i, name);
 	if (there != NO_FOLDER && there != moved)
 		forget(w, there);
 	mark_deep(w, moved);
@@ -328,7 +328,7 @@ look_again(struct watch *w, uint32_t above, uint32_t i, bool moved)
 	OWN(mem_free) char *name = mem_text(w->folders.p[i].name);
 
 	look_at(w, i);
-	i = folders_child(&w->folders, above, bytes_str(name));
+	i = watch_folders_child(&w->folders, above, bytes_str(name));
 	if (moved && i != NO_FOLDER)
 		mark_deep(w, i);
 }
@@ -338,10 +338,10 @@ look_again(struct watch *w, uint32_t above, uint32_t i, bool moved)
 static void
 came_in(struct watch *w, uint32_t above, struct bytes name)
 {
-	uint32_t i = folders_new(&w->folders, above, name);
+	uint32_t i = watch_folders_new(&w->folders, above, name);
 
 	look_at(w, i);
-	i = folders_child(&w->folders, above, name);
+	i = watch_folders_child(&w->folders, above, name);
 	if (i != NO_FOLDER)
 		mark_deep(w, i);
 }
@@ -351,7 +351,7 @@ static void
 on_folder(struct watch *w, uint32_t i, const struct inotify_event *x)
 {
 	struct bytes name = bytes_str(x->name);
-	uint32_t there = folders_child(&w->folders, i, name);
+	uint32_t there = watch_folders_child(&w->folders, i, name);
 
 	if (x->mask & IN_MOVED_FROM) {
 		w->moving = there;
@@ -371,14 +371,14 @@ on_event(struct watch *w, const struct inotify_event *x)
 {
 	if ((x->mask & IN_MOVED_TO) == 0 || x->cookie != w->cookie)
 		moved_out(w);
-	uint32_t i = folders_wd(&w->folders, x->wd);
+	uint32_t i = watch_folders_wd(&w->folders, x->wd);
 	if (x->mask & IN_Q_OVERFLOW)
 		w->all = true;
 	/* What was told before a folder was forgotten. */
 	if (i == NO_FOLDER)
 		return;
 	if (x->mask & (IN_IGNORED | IN_UNMOUNT)) {
-		folders_set_wd(&w->folders, i, -1);
+		watch_folders_set_wd(&w->folders, i, -1);
 		w->watched--;
 		mark_dirty(w, i, false);
 		w->all |= i == TOP_FOLDER;
@@ -416,8 +416,9 @@ watch_add(struct watch *w, const char *path)
 	while (*path != '\0') {
 		size_t n = strcspn(path, "/");
 		struct bytes name = bytes_of(path, n);
-		uint32_t i = folders_child(&w->folders, at, name);
-		at = i == NO_FOLDER ? folders_new(&w->folders, at, name) : i;
+		uint32_t i = watch_folders_child(&w->folders, at, name);
+		at = i == NO_FOLDER ? watch_folders_new(&w->folders, at, name)
+				    : i;
 		path += n + (path[n] == '/');
 	}
 	if (!watch_folder(w, at))
@@ -434,7 +435,7 @@ void
 watch_prefer(struct watch *w, const char *path)
 {
 	struct folders *f = &w->folders;
-	uint32_t at = folders_find(f, path), oldest = NO_FOLDER;
+	uint32_t at = watch_folders_find(f, path), oldest = NO_FOLDER;
 
 	if (at == NO_FOLDER || f->p[at].wd >= 0)
 		return;
@@ -455,7 +456,7 @@ watch_prefer(struct watch *w, const char *path)
 static void
 tell(const struct watch *w, uint32_t i, bool deep, struct buf *dirs)
 {
-	folders_path(&w->folders, i, dirs);
+	watch_folders_path(&w->folders, i, dirs);
 	if (deep && i != TOP_FOLDER)
 		buf_put_u8(dirs, '/');
 	buf_put_u8(dirs, '\0');

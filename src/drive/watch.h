@@ -64,4 +64,5 @@ void watch_prefer(struct watch *w, const char *path);
 int64_t watch_take(
     struct watch *w, int64_t now_ns, struct buf *dirs, bool *all);
 
+/* For `drive status`. */
 void watch_state(const struct watch *w, struct watch_state *out);

@@ -128,15 +128,15 @@ unplace(struct folders *f, uint32_t i)
 }
 
 void
-folders_init(struct folders *f)
+watch_folders_init(struct folders *f)
 {
 	*f = (struct folders){ .free = NO_FOLDER };
 	tables_make(f, BITS_FIRST);
-	(void)folders_new(f, NO_FOLDER, bytes_str(""));
+	(void)watch_folders_new(f, NO_FOLDER, bytes_str(""));
 }
 
 void
-folders_free(struct folders *f)
+watch_folders_free(struct folders *f)
 {
 	for (uint32_t i = 0; i < f->n; i++)
 		free(f->p[i].name);
@@ -147,7 +147,7 @@ folders_free(struct folders *f)
 }
 
 uint32_t
-folders_child(const struct folders *f, uint32_t above, struct bytes name)
+watch_folders_child(const struct folders *f, uint32_t above, struct bytes name)
 {
 	uint32_t i = *name_chain(f, above, name);
 
@@ -158,7 +158,7 @@ folders_child(const struct folders *f, uint32_t above, struct bytes name)
 }
 
 uint32_t
-folders_wd(const struct folders *f, int32_t wd)
+watch_folders_wd(const struct folders *f, int32_t wd)
 {
 	uint32_t i = *wd_chain(f, wd);
 
@@ -168,20 +168,20 @@ folders_wd(const struct folders *f, int32_t wd)
 }
 
 uint32_t
-folders_find(const struct folders *f, const char *path)
+watch_folders_find(const struct folders *f, const char *path)
 {
 	uint32_t at = TOP_FOLDER;
 
 	while (*path != '\0' && at != NO_FOLDER) {
 		size_t n = strcspn(path, "/");
-		at = folders_child(f, at, bytes_of(path, n));
+		at = watch_folders_child(f, at, bytes_of(path, n));
 		path += n + (path[n] == '/');
 	}
 	return at;
 }
 
 uint32_t
-folders_new(struct folders *f, uint32_t above, struct bytes name)
+watch_folders_new(struct folders *f, uint32_t above, struct bytes name)
 {
 	uint32_t i = f->free;
 
@@ -204,9 +204,9 @@ folders_new(struct folders *f, uint32_t above, struct bytes name)
 }
 
 void
-folders_drop(struct folders *f, uint32_t i)
+watch_folders_drop(struct folders *f, uint32_t i)
 {
-	folders_set_wd(f, i, -1);
+	watch_folders_set_wd(f, i, -1);
 	unplace(f, i);
 	f->p[i].next = f->free;
 	f->free = i;
@@ -214,14 +214,15 @@ folders_drop(struct folders *f, uint32_t i)
 }
 
 void
-folders_move(struct folders *f, uint32_t i, uint32_t above, struct bytes name)
+watch_folders_move(
+    struct folders *f, uint32_t i, uint32_t above, struct bytes name)
 {
 	unplace(f, i);
 	place(f, i, above, name);
 }
 
 void
-folders_set_wd(struct folders *f, uint32_t i, int32_t wd)
+watch_folders_set_wd(struct folders *f, uint32_t i, int32_t wd)
 {
 	if (f->p[i].wd >= 0)
 		wd_out(f, i);
@@ -231,7 +232,7 @@ folders_set_wd(struct folders *f, uint32_t i, int32_t wd)
 }
 
 bool
-folders_above(const struct folders *f, uint32_t above, uint32_t i)
+watch_folders_above(const struct folders *f, uint32_t above, uint32_t i)
 {
 	while (i != NO_FOLDER && i != above)
 		i = f->p[i].above;
@@ -239,12 +240,12 @@ folders_above(const struct folders *f, uint32_t above, uint32_t i)
 }
 
 void
-folders_path(const struct folders *f, uint32_t i, struct buf *out)
+watch_folders_path(const struct folders *f, uint32_t i, struct buf *out)
 {
 	if (i == TOP_FOLDER)
 		return;
 	uint32_t above = f->p[i].above;
-	folders_path(f, above, out);
+	watch_folders_path(f, above, out);
 	if (above != TOP_FOLDER)
 		buf_put_u8(out, '/');
 	buf_put_str(out, f->p[i].name);

@@ -27,21 +27,24 @@ struct folders {
 	unsigned bits;
 };
 
-void folders_init(struct folders *f);
-void folders_free(struct folders *f);
+/* The top alone. */
+void watch_folders_init(struct folders *f);
+/* For OWN. */
+void watch_folders_free(struct folders *f);
 /* That name in a folder, or NO_FOLDER. */
-uint32_t folders_child(
+uint32_t watch_folders_child(
     const struct folders *f, uint32_t above, struct bytes name);
-uint32_t folders_wd(const struct folders *f, int32_t wd);
+uint32_t watch_folders_wd(const struct folders *f, int32_t wd);
 /* NO_FOLDER: one above it is not known. */
-uint32_t folders_find(const struct folders *f, const char *path);
-uint32_t folders_new(struct folders *f, uint32_t above, struct bytes name);
+uint32_t watch_folders_find(const struct folders *f, const char *path);
+uint32_t watch_folders_new(
+    struct folders *f, uint32_t above, struct bytes name);
 /* It has nothing in it, and no watch. */
-void folders_drop(struct folders *f, uint32_t i);
-void folders_move(
+void watch_folders_drop(struct folders *f, uint32_t i);
+void watch_folders_move(
     struct folders *f, uint32_t i, uint32_t above, struct bytes name);
-void folders_set_wd(struct folders *f, uint32_t i, int32_t wd);
+void watch_folders_set_wd(struct folders *f, uint32_t i, int32_t wd);
 /* Is it that folder, or above it? */
-bool folders_above(const struct folders *f, uint32_t above, uint32_t i);
+bool watch_folders_above(const struct folders *f, uint32_t above, uint32_t i);
 /* Its path, appended. */
-void folders_path(const struct folders *f, uint32_t i, struct buf *out);
+void watch_folders_path(const struct folders *f, uint32_t i, struct buf *out);

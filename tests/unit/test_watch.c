@@ -292,19 +292,19 @@ a_folder_costs_less_than_100_bytes(void **state)
 	struct folders f;
 	char name[24];
 
-	folders_init(&f);
+	watch_folders_init(&f);
 	for (int i = 0; i < 10000; i++) {
 		(void)snprintf(name, sizeof name, "a folder's name %05d", i);
-		(void)folders_new(&f, TOP_FOLDER, bytes_str(name));
+		(void)watch_folders_new(&f, TOP_FOLDER, bytes_str(name));
 	}
 	/* A name of up to 23 bytes is 32 of the heap. */
 	size_t bytes = f.cap * sizeof *f.p + 32 * (size_t)f.used +
 	    2 * sizeof *f.by_wd * ((size_t)1 << f.bits);
 	assert_true(bytes / f.used < 100);
-	assert_int_equal(
-	    folders_child(&f, TOP_FOLDER, bytes_str("a folder's name 00077")),
+	assert_int_equal(watch_folders_child(&f, TOP_FOLDER,
+			     bytes_str("a folder's name 00077")),
 	    78);
-	folders_free(&f);
+	watch_folders_free(&f);
 }
 
 /* ---- together with the scan ---- */

@@ -426,12 +426,6 @@ watch_add(struct watch *w, const char *path)
 }
 
 void
-watch_listing(void *w, const char *path)
-{
-	watch_add(w, path);
-}
-
-void
 watch_prefer(struct watch *w, const char *path)
 {
 	struct folders *f = &w->folders;

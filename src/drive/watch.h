@@ -45,8 +45,6 @@ int watch_fd(const struct watch *w);
 
 /* Watch a folder, by its path relative to the root; again is the same. */
 void watch_add(struct watch *w, const char *path);
-/* The same, for scan_policy.listing. */
-void watch_listing(void *w, const char *path);
 /* A scan found it changed: it shall be watched rather than another. */
 void watch_prefer(struct watch *w, const char *path);
 

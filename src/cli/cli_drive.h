@@ -30,6 +30,7 @@ struct cli_drive_root {
 };
 extern const struct cmd_option cli_drive_root_options[7];
 
+/* The rows; of one file each, or two. */
 int cli_drive_sync(void *line, const void *options, struct err *e);
 int cli_drive_enable(void *line, const void *options, struct err *e);
 int cli_drive_disable(void *line, const void *options, struct err *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_drive_roots.c: aumbry drive enable, disable, status, pause, resume. */
-#include "cli/cli_drive_stay.h"
+#include "cli/stay.h"
 
 #include "base/file.h"
 #include "base/now.h"
@@ -79,7 +79,7 @@ enable_here(struct cli *cli, const struct cli_drive_root *g, struct err *e)
 	if (cli_drive_open(cli, &d, e) < 0 || drive_pull(d.drive, e) < 0 ||
 	    drive_root_open(d.drive, &where, &root, e) < 0)
 		return -1;
-	return cli_drive_set_enabled(d.drive, drive_root_row(root), true, e);
+	return roots_enable(d.drive, drive_root_row(root)->path, true, e);
 }
 
 int
@@ -108,11 +108,8 @@ cli_drive_enable(void *line, const void *options, struct err *e)
 }
 
 struct found {
-	const char *path;
-	struct drivedb_root row;
 	size_t enabled;
-	bool there;
-	json_t *roots;
+	json_t *roots; /* NULL: they are only counted */
 };
 
 static int
@@ -122,46 +119,28 @@ find_one(void *ctx, const struct drivedb_root *r, struct err *e)
 
 	(void)e;
 	f->enabled += r->enabled;
-	if (f->roots != NULL && r->enabled) {
-		json_t *j = json_object();
-		(void)json_object_set_new(
-		    j, "root", cli_json_bytes(bytes_str(r->path)));
-		jsonio_put_text(j, "state", "stopped");
-		(void)json_array_append_new(f->roots, j);
-	}
-	if (f->path != NULL && strcmp(r->path, f->path) == 0) {
-		f->row = *r;
-		f->row.path = mem_text(r->path);
-		f->there = true;
-	}
-	return 0;
-}
-
-static int
-find_job(struct tx *tx, void *arg, struct err *e)
-{
-	return drivedb_roots(tx, find_one, arg, e);
+	if (f->roots == NULL || !r->enabled)
+		return 0;
+	json_t *j = json_object();
+	(void)json_object_set_new(
+	    j, "root", cli_json_bytes(bytes_str(r->path)));
+	jsonio_put_text(j, "state", "stopped");
+	return json_array_append_new(f->roots, j);
 }
 
 static int
 disable_here(struct cli *cli, const char *path, struct err *e)
 {
 	OWN(cli_drive_free) struct cli_drive d = { .lock = -1 };
-	struct found f = { .path = path };
+	struct found f = { .roots = NULL };
 
 	if (cli_drive_open(cli, &d, e) < 0 ||
-	    db_read(drivedb_db(drive_db(d.drive)), find_job, &f, e) < 0)
+	    roots_enable(d.drive, path, false, e) < 0 ||
+	    roots_each(d.drive, find_one, &f, e) < 0)
 		return -1;
-	if (!f.there || !f.row.enabled) {
-		free(f.row.path);
-		return err_set(
-		    e, ERR_NOT_FOUND, "%s is not kept in sync", path);
-	}
-	int rc = cli_drive_set_enabled(d.drive, &f.row, false, e);
-	free(f.row.path);
-	if (rc == 0 && f.enabled == 1 && usual_home(cli))
+	if (f.enabled == 0 && usual_home(cli))
 		(void)systemctl("disable", "--now");
-	return rc;
+	return 0;
 }
 
 int
@@ -232,7 +211,7 @@ status_here(struct cli *cli, json_t **out, struct err *e)
 	(void)json_object_set_new(*out, "roots", f.roots);
 	return cli_drive_open(cli, &d, e) < 0
 	    ? -1
-	    : db_read(drivedb_db(drive_db(d.drive)), find_job, &f, e);
+	    : roots_each(d.drive, find_one, &f, e);
 }
 
 static int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_drive_sync.c: aumbry drive sync: one folder, now. */
-#include "cli/cli_drive_stay.h"
+#include "cli/stay.h"
 
 #include "base/file.h"
 #include "base/stop.h"
@@ -13,8 +13,7 @@
 
 #define AT(field) offsetof(struct cli_drive_root, field)
 const struct cmd_option cli_drive_root_options[7] = {
-	{ "once", CMD_FLAG, AT(once), NULL,
-	    "bring both sides together once, and end" },
+	{ "once", CMD_FLAG, AT(once), NULL, "once, and do not stay" },
 	{ "folder", CMD_TEXT, AT(folder), "/PATH",
 	    "of the Drive only this folder" },
 	{ "adopt", CMD_FLAG, AT(adopt), NULL,
@@ -261,10 +260,13 @@ sync_here(struct cli *cli, const struct cli_drive_root *g,
 	stop_order_end();
 	if (rc < 0)
 		return -1;
-	OWN(jsonio_free)
-	json_t *report = cli_drive_report(drive_root_row(root)->path, &t);
+	OWN(mem_free) char *path = mem_text(drive_root_row(root)->path);
+	OWN(jsonio_free) json_t *report = cli_drive_report(path, &t);
 	show(cli, report);
-	return 0;
+	if (g->once || g->dry || stop_order_asked())
+		return 0;
+	drive_root_free(&root);
+	return stay_one(cli, &d, path, e);
 }
 
 int

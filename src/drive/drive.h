@@ -63,6 +63,9 @@ MUST_CHECK int drive_root_open(struct drive *d,
     const struct drive_root_ask *ask, struct drive_root **out, struct err *e);
 void drive_root_free(struct drive_root **r);
 const struct drivedb_root *drive_root_row(const struct drive_root *r);
+/* Is that path, or what it is in, ignored there? */
+bool drive_root_ignores(
+    const struct drive_root *r, struct bytes path, bool is_dir);
 
 /* What was done, and what was not. */
 struct drive_held {

@@ -201,12 +201,16 @@ set_policy(struct drive_root *r)
 	p->gate.least = GATE_LEAST;
 }
 
+bool
+drive_root_ignores(const struct drive_root *r, struct bytes path, bool is_dir)
+{
+	return ignore_ask(r->ignore, path, is_dir);
+}
+
 static bool
 is_ignored(void *ctx, struct bytes path, bool is_dir)
 {
-	const struct drive_root *r = ctx;
-
-	return ignore_ask(r->ignore, path, is_dir);
+	return drive_root_ignores(ctx, path, is_dir);
 }
 
 static void

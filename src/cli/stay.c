@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_drive_stay.c: aumbry drive stay: folders kept in sync until it ends. */
+/* stay.c: aumbry drive stay: folders kept in sync until it ends. */
 /*
  * One thread does everything; a second one has the request that waits at the
  * server, and wakes it. So an idle device has one request parked, and no timer
  * but those of what it has seen once.
  */
-#include "cli/cli_drive_stay.h"
+#include "cli/stay.h"
 
 #include "base/file.h"
 #include "base/now.h"
@@ -93,6 +93,14 @@ root_free(struct stay_root *r)
 	free(r);
 }
 
+static bool
+is_ignored(void *ctx, struct bytes path, bool is_dir)
+{
+	const struct stay_root *r = ctx;
+
+	return r->root != NULL && drive_root_ignores(r->root, path, is_dir);
+}
+
 static void
 listing(void *ctx, const char *path)
 {
@@ -108,7 +116,7 @@ open_root(struct stay *s, struct stay_root *r, struct err *e)
 	const struct drive_root_ask ask = {
 		.dir = r->path, .folder = "/", .listing = listing, .ctx = r
 	};
-	const struct watch_policy watched = { .most = 0 };
+	const struct watch_policy watched = { .ignored = is_ignored, .ctx = r };
 	struct err ignored;
 
 	if (r->watch == NULL &&
@@ -185,35 +193,35 @@ stay_sync(struct stay *s, struct stay_root *r, const struct drive_sync_ask *how,
 
 /* ---- which roots ---- */
 
-static int
-add_root(void *ctx, const struct drivedb_root *x, struct err *e)
+static void
+add(struct stay *s, const char *path)
 {
-	struct stay *s = ctx;
-
-	(void)e;
-	if (!x->enabled || stay_find(s, x->path) != NULL)
-		return 0;
 	struct stay_root *r = mem_new(sizeof *r);
-	r->path = mem_text(x->path);
+
+	r->path = mem_text(path);
 	r->state = "scanning";
 	r->all = true;
 	r->due = now_mono_ns();
 	r->whole_at = NEVER;
 	s->roots = mem_resize(s->roots, s->n + 1, sizeof(*s->roots));
 	s->roots[s->n++] = r;
-	return 0;
 }
 
 static int
-roots_job(struct tx *tx, void *arg, struct err *e)
+add_root(void *ctx, const struct drivedb_root *x, struct err *e)
 {
-	return drivedb_roots(tx, add_root, arg, e);
+	struct stay *s = ctx;
+
+	(void)e;
+	if (x->enabled && stay_find(s, x->path) == NULL)
+		add(s, x->path);
+	return 0;
 }
 
 int
 stay_load(struct stay *s, struct err *e)
 {
-	return db_read(drivedb_db(drive_db(s->d.drive)), roots_job, s, e);
+	return roots_each(s->d.drive, add_root, s, e);
 }
 
 struct stay_root *
@@ -436,6 +444,25 @@ open_drive(struct stay *s, struct err *e)
 		(void)sleep(wait_s);
 		wait_s = wait_s >= 30 ? 60 : 2 * wait_s;
 	}
+}
+
+int
+stay_one(struct cli *cli, struct cli_drive *d, const char *path, struct err *e)
+{
+	OWN(stay_free)
+	struct stay s = { .cli = cli,
+		.d = *d,
+		.socket = -1,
+		.news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+
+	*d = (struct cli_drive){ .lock = -1 };
+	if (s.news_fd < 0)
+		return err_sys(e, "eventfd");
+	add(&s, path);
+	stop_order_begin();
+	int rc = stay_on(&s, e);
+	stop_order_end();
+	return rc;
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_drive_socket.c: what stays is asked by the commands of its user. */
-#include "cli/cli_drive_stay.h"
+/* stay_socket.c: what stays is asked by the commands of its user. */
+#include "cli/stay.h"
 
 #include "base/file.h"
 #include "base/now.h"
@@ -186,30 +186,6 @@ stay_status(const struct stay *s)
 	return j;
 }
 
-struct set_enabled {
-	const struct drivedb_root *row;
-	bool on;
-};
-
-static int
-set_enabled_job(struct tx *tx, void *arg, struct err *e)
-{
-	const struct set_enabled *g = arg;
-	struct drivedb_root row = *g->row;
-
-	row.enabled = g->on;
-	return drivedb_root_set(tx, &row, e);
-}
-
-int
-cli_drive_set_enabled(
-    struct drive *d, const struct drivedb_root *row, bool on, struct err *e)
-{
-	struct set_enabled g = { row, on };
-
-	return db_write(drivedb_db(drive_db(d)), set_enabled_job, &g, e);
-}
-
 static int
 answer_enable(struct stay *s, const json_t *ask, const char *dir, struct err *e)
 {
@@ -227,8 +203,7 @@ answer_enable(struct stay *s, const json_t *ask, const char *dir, struct err *e)
 		stay_drop(s, r);
 	if (drive_pull(s->d.drive, e) < 0 ||
 	    drive_root_open(s->d.drive, &where, &root, e) < 0 ||
-	    cli_drive_set_enabled(s->d.drive, drive_root_row(root), true, e) <
-		0)
+	    roots_enable(s->d.drive, drive_root_row(root)->path, true, e) < 0)
 		return -1;
 	drive_root_free(&root);
 	return stay_load(s, e);
@@ -241,9 +216,7 @@ answer_disable(struct stay *s, const char *dir, struct err *e)
 
 	if (r == NULL)
 		return err_set(e, ERR_NOT_FOUND, "%s is not kept in sync", dir);
-	if (r->root != NULL &&
-	    cli_drive_set_enabled(
-		s->d.drive, drive_root_row(r->root), false, e) < 0)
+	if (roots_enable(s->d.drive, r->path, false, e) < 0)
 		return -1;
 	stay_drop(s, r);
 	return 0;

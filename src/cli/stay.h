@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_drive_stay.h: what stays and syncs, and who asks it. */
+/* stay.h: what stays and syncs, and who asks it. */
 /*
  * HOME/drive.sock (0600): one line of JSON in, one out, then it is closed.
  *
@@ -14,6 +14,7 @@
 
 #include "cli/cli_drive.h"
 
+#include "drive/roots.h"
 #include "drive/watch.h"
 
 #include <jansson.h>
@@ -63,9 +64,11 @@ void stay_drop(struct stay *s, struct stay_root *r);
 MUST_CHECK int stay_pause(struct stay *s, int64_t until_ms, struct err *e);
 bool stay_paused(const struct stay *s);
 
-/* ---- its socket: cli_drive_socket.c ---- */
+/* ---- its socket: stay_socket.c ---- */
 
+/* Make the socket. errors: conflict: somebody answers there already. */
 MUST_CHECK int stay_listen(struct stay *s, struct err *e);
+/* And take it away. */
 void stay_close(struct stay *s);
 /* Somebody asks: answer. */
 void stay_answer(struct stay *s);
@@ -77,8 +80,13 @@ void stay_answer(struct stay *s);
 MUST_CHECK int stay_ask(
     const char *home, const json_t *ask, json_t **answer, struct err *e);
 
-/* Does who stays keep that root in sync? */
-MUST_CHECK int cli_drive_set_enabled(
-    struct drive *d, const struct drivedb_root *row, bool on, struct err *e);
+/*
+ * Keep one folder in sync until it is ended; nobody can ask meanwhile.
+ *
+ * d  is taken.
+ */
+MUST_CHECK int stay_one(
+    struct cli *cli, struct cli_drive *d, const char *path, struct err *e);
 
+/* The row of `drive stay`. */
 int cli_drive_stay(void *line, const void *options, struct err *e);

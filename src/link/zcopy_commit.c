@@ -35,24 +35,22 @@ by_id(const void *a, const void *b)
 	    &((const struct change *)a)->id, &((const struct change *)b)->id);
 }
 
-/* What its writer saw is what is held now. */
+/* What its writer saw is what is held now, in *version. */
 static int
-as_expected(
-    struct zcopy *z, const struct zcopy_edit *edits, size_t n, struct err *e)
+as_expected(struct zcopy *z, const struct zcopy_edit *edit, uint64_t *version,
+    struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct zcopy_held held;
-		if (!edits[i].expects)
-			continue;
-		if (zcopy_held(z, &edits[i].id, &held, e) < 0)
-			return -1;
-		if (edits[i].expect != (held.deleted ? 0 : held.version))
-			return err_set(e, ERR_CONFLICT,
-			    "record %s of the %s zone was changed meanwhile",
-			    id_short(&edits[i].id).s,
-			    category_name(z->category));
-	}
-	return 0;
+	struct zcopy_held held;
+
+	if (zcopy_held(z, &edit->id, &held, e) < 0)
+		return -1;
+	*version = held.version;
+	return !edit->expects ||
+		edit->expect == (held.deleted ? 0 : held.version)
+	    ? 0
+	    : err_set(e, ERR_CONFLICT,
+		  "record %s of the %s zone was changed meanwhile",
+		  id_short(&edit->id).s, category_name(z->category));
 }
 
 static int
@@ -68,11 +66,11 @@ seal_edits(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct change *c = &d->list[i];
-		struct zcopy_held held;
-		if (zcopy_held(z, &edits[i].id, &held, e) < 0)
+		uint64_t held;
+		if (as_expected(z, &edits[i], &held, e) < 0)
 			return -1;
 		*c = (struct change){ .id = edits[i].id,
-			.version = held.version + 1,
+			.version = held + 1,
 			.key_epoch = epoch };
 		if (edits[i].deleted) {
 			c->flags = CHANGE_DELETED;
@@ -188,16 +186,17 @@ commit_once(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 {
 	OWN(draft_free) struct draft d = { 0 };
 
-	*lost = false;
-	if (zcopy_reload(z, e) < 0 || as_expected(z, edits, n, e) < 0)
-		return -1;
 	*lost = true;
+	if (zcopy_reload(z, e) < 0)
+		return -1;
 	if (checked != NULL && !digest_equal(&z->hash, checked))
 		return err_set(e, ERR_CONFLICT,
 		    "the %s zone has moved on since it was looked at",
 		    category_name(z->category));
+	*lost = false;
 	if (seal_edits(z, edits, n, &d, e) < 0 || sign_draft(z, &d, e) < 0)
 		return -1;
+	*lost = true;
 	if (z->depot->ops->commit(
 		z->depot, &z->zone, z->category, buf_bytes(&d.body), e) < 0) {
 		if (e->code == ERR_SERVER_UNREACHABLE && got_through(z, &d))

@@ -178,6 +178,29 @@ get_race(void *app, const struct request *q, struct response *r, struct err *e)
 	return 0;
 }
 
+/* The same, of the last of many keys. */
+static int
+get_race_several(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct world *w = app;
+	struct id key;
+
+	(void)e;
+	for (size_t i = 0; i < HTTP_WATCHES; i++) {
+		key = key_nr(i);
+		http_watch(w->server, r, &key);
+	}
+	if (atomic_load(&w->value) == 0) {
+		atomic_fetch_add(&w->value, 1);
+		http_wake(w->server, &key);
+		r->wait_ms = 3000;
+		return HTTP_WAIT;
+	}
+	buf_put_str(&r->body, q->timed_out ? "late" : "in time");
+	return 0;
+}
+
 static int
 get_fail(void *app, const struct request *q, struct response *r, struct err *e)
 {
@@ -317,6 +340,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/several/{}", 0, 0, get_several, NULL, NULL },
 	{ "POST", "/v1/one/{}", 0, 0, post_one, NULL, NULL },
 	{ "GET", "/v1/race", 0, 0, get_race, NULL, NULL },
+	{ "GET", "/v1/races", 0, 0, get_race_several, NULL, NULL },
 	{ "POST", "/v1/set", 0, 0, post_set, NULL, NULL },
 	{ "GET", "/v1/fail", 0, 0, get_fail, NULL, NULL },
 	{ "GET", "/v1/broken", 0, 0, get_broken, NULL, NULL },
@@ -997,6 +1021,14 @@ sees_a_change_between_look_and_wait(void **state)
 }
 
 static void
+sees_a_change_of_each_key_there(void **state)
+{
+	OWN(reply_free) struct reply r = get(*state, "/v1/races");
+
+	assert_string_equal(buf_text(&r.body), "in time");
+}
+
+static void
 answers_waiting_polls_when_it_stops(void **state)
 {
 	struct world *w = *state;
@@ -1507,6 +1539,7 @@ main(void)
 		PLAIN(wakes_by_each_of_its_keys),
 		PLAIN(loses_no_wake_up),
 		PLAIN(sees_a_change_between_look_and_wait),
+		PLAIN(sees_a_change_of_each_key_there),
 		PLAIN(answers_waiting_polls_when_it_stops),
 		PLAIN(stops_with_a_request_half_read),
 		PLAIN(serves_many_at_once),

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include "drive/drive.h"
+#include "drive/edit.h"
 
 #include <jansson.h>
 
@@ -22,6 +23,67 @@ void cli_drive_free(struct cli_drive *d);
 /* errors: those of cli_self; another program of this home has it open. */
 MUST_CHECK int cli_drive_open(
     struct cli *cli, struct cli_drive *out, struct err *e);
+/* What its contents are kept in. errors: those of repo_open. */
+MUST_CHECK int cli_drive_repo(
+    struct self *s, struct repo **out, struct err *e);
+
+/* The same to look at and to change by hand: while others keep roots in sync. */
+struct cli_tree {
+	struct self *self;
+	struct repo *repo;
+	struct edit *edit;
+	struct self_device *devices;
+	size_t n_devices;
+};
+
+/* For OWN. */
+void cli_tree_free(struct cli_tree *t);
+/* errors: those of cli_self. */
+MUST_CHECK int cli_tree_open(
+    struct cli *cli, struct cli_tree *out, struct err *e);
+/* What a device is called: borrowed, or "" when nobody knows. */
+const char *cli_tree_device(const struct cli_tree *t, const struct id *dev);
+/* A path in JSON: "path", and "path_raw" when it is no UTF-8. */
+void cli_tree_path(struct json_t *j, struct bytes path);
+/* What could not be read or written; ctx: a struct cli_show. */
+void cli_tree_warn(void *ctx, struct bytes path, const struct err *why);
+/* How far it is: ctx as above. */
+void cli_tree_progress(void *ctx, uint64_t files, uint64_t bytes);
+
+/* ---- the rows: options, and what they are for ---- */
+
+struct cli_drive_ls {
+	bool all, lengthy;
+};
+extern const struct cmd_option cli_drive_ls_options[2];
+cmd_fn cli_drive_ls, cli_drive_find, cli_drive_cat;
+
+struct cli_drive_put {
+	bool force;
+};
+extern const struct cmd_option cli_drive_put_options[1];
+cmd_fn cli_drive_get, cli_drive_put;
+
+struct cli_drive_edit {
+	bool parents, all, force;
+};
+extern const struct cmd_option cli_drive_mkdir_options[1],
+    cli_drive_move_options[1], cli_drive_remove_options[1];
+cmd_fn cli_drive_mkdir, cli_drive_move, cli_drive_remove;
+
+struct cli_drive_trash {
+	const char *to, *older;
+};
+extern const struct cmd_option cli_drive_restore_trash_options[1],
+    cli_drive_empty_options[1];
+cmd_fn cli_drive_trash_list, cli_drive_trash_restore, cli_drive_trash_empty;
+
+struct cli_drive_past {
+	const char *version, *at;
+	bool dry;
+};
+extern const struct cmd_option cli_drive_past_options[3];
+cmd_fn cli_drive_versions, cli_drive_restore;
 
 /* What is said of one root. */
 struct cli_drive_root {

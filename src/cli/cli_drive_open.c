@@ -22,10 +22,9 @@ cli_drive_free(struct cli_drive *d)
 	fd_close(&d->lock);
 }
 
-static int
-open_zones(struct cli_drive *d, struct err *e)
+int
+cli_drive_repo(struct self *s, struct repo **out, struct err *e)
 {
-	struct self *s = d->self;
 	struct id zone;
 
 	if (self_state(s, e) < 0 || self_zone(s, CATEGORY_DRIVE, &zone, e) < 0)
@@ -37,7 +36,7 @@ open_zones(struct cli_drive *d, struct err *e)
 		.dir = s->dir,
 		.zones = { [CATEGORY_DRIVE] = &zone,
 		    [CATEGORY_KEYCHAIN] = secrets ? &zone : NULL } };
-	return repo_open(&from, &d->repo, e);
+	return repo_open(&from, out, e);
 }
 
 /* As the other devices know it. */
@@ -64,7 +63,7 @@ cli_drive_open(struct cli *cli, struct cli_drive *out, struct err *e)
 
 	if (cli_self(cli, &d.self, e) < 0 ||
 	    homedir_lock(d.self->dir, "drive", &d.lock, e) < 0 ||
-	    open_zones(&d, e) < 0)
+	    cli_drive_repo(d.self, &d.repo, e) < 0)
 		return -1;
 	if (name_device(&d, e) < 0)
 		return -1;

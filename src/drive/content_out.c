@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+/* content_out.c: what a file of the Drive holds, fetched. */
+#include "drive/content_out.h"
+
+#include "content/chunklist.h"
+
+void
+content_out_error(struct err *e)
+{
+	if (e->code == ERR_SNAPSHOT_DAMAGED) {
+		e->code = ERR_FILE_DAMAGED;
+		e->remedy[0] = '\0';
+	}
+}
+
+int
+content_out_of(const struct node *n, struct content_out *out, struct err *e)
+{
+	out->category = (n->flags & NODE_SECRET) != 0 ? CATEGORY_KEYCHAIN
+						      : CATEGORY_DRIVE;
+	return node_content_parse(n->content, &out->c, e);
+}
+
+static struct source *
+source_of(struct content_out *o)
+{
+	if (o->source == NULL)
+		o->source = source_new(o->repo);
+	return o->source;
+}
+
+/* A node has a long hole as one, a stream has it in pieces. */
+static void
+ref_of(const struct content_out *o, struct stream_ref *ref)
+{
+	struct scan s = scan_of(o->c.list);
+
+	*ref = (struct stream_ref){ .category = o->category,
+		.depth = o->c.form == NODE_TREE ? o->c.depth : 0,
+		.length = o->c.size };
+	while (s.n > 0) {
+		struct digest name = digest_take(&s);
+		uint64_t length = scan_varint(&s);
+		for (uint32_t n; length > 0; length -= n) {
+			n = length < PACK_BLOCK ? (uint32_t)length : PACK_BLOCK;
+			chunklist_put_one(&ref->list, &name, n);
+			ref->n++;
+		}
+	}
+}
+
+/* ---- planning ---- */
+
+struct wants {
+	struct fetch *f;
+	struct fetch_want w;
+	struct scan hints;
+	uint32_t hints_left, run_left, chunks;
+	struct fetch_hint hint;
+};
+
+static int
+want_chunk(void *ctx, const struct digest *name, uint32_t length,
+    struct err *e)
+{
+	struct wants *k = ctx;
+
+	k->w.name = *name;
+	k->w.length = length;
+	if (digest_zero(name)) {
+		k->w.offset += length;
+		return 0;
+	}
+	if (k->run_left == 0 && k->hints_left > 0) {
+		k->hint.pack = id_take(&k->hints);
+		k->hint.entry = (uint32_t)scan_varint(&k->hints);
+		k->run_left = (uint32_t)scan_varint(&k->hints);
+		k->hints_left--;
+	}
+	if (fetch_plan(k->f, &k->w, k->run_left > 0 ? &k->hint : NULL, e) < 0)
+		return -1;
+	if (k->run_left > 0) {
+		k->run_left--;
+		k->hint.entry++;
+	}
+	k->chunks++;
+	k->w.offset += length;
+	return 0;
+}
+
+/* A hole may be longer than a chunk's length can say. */
+static int
+want_list(struct content_out *o, struct wants *k, struct err *e)
+{
+	struct scan s = scan_of(o->c.list);
+
+	k->hints = scan_of(o->c.hints);
+	k->hints_left = o->c.n_hints;
+	for (uint32_t i = 0; i < o->c.n; i++) {
+		struct digest name = digest_take(&s);
+		uint64_t length = scan_varint(&s);
+		if (digest_zero(&name))
+			k->w.offset += length;
+		else if (want_chunk(k, &name, (uint32_t)length, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+content_out_plan(struct content_out *o, struct fetch *f, uint32_t tag,
+    uint32_t *chunks, struct err *e)
+{
+	size_t before = fetch_planned(f);
+	struct wants k = { .f = f,
+		.w = { .category = o->category, .tag = tag } };
+	int rc = 0;
+
+	if (o->c.form == NODE_LIST) {
+		rc = want_list(o, &k, e);
+	} else if (o->c.form == NODE_TREE) {
+		OWN(stream_ref_free) struct stream_ref ref;
+		ref_of(o, &ref);
+		rc = stream_leaves(source_of(o), &ref, want_chunk, &k, e);
+	}
+	*chunks = k.chunks;
+	if (rc < 0) {
+		fetch_back(f, before);
+		content_out_error(e);
+	}
+	return rc;
+}
+
+/* ---- reading ---- */
+
+int
+content_out_read(
+    struct content_out *o, stream_fn fn, void *ctx, struct err *e)
+{
+	OWN(stream_ref_free) struct stream_ref ref = { .n = 0 };
+	const struct stream_range all = { 0, o->c.size };
+
+	if (o->c.form == NODE_INLINE)
+		return fn(ctx, o->c.bytes, e);
+	ref_of(o, &ref);
+	if (stream_read(source_of(o), &ref, all, fn, ctx, e) == 0)
+		return 0;
+	content_out_error(e);
+	return -1;
+}

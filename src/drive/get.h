@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* get.h: files and folders of the Drive, written to this machine. */
+#pragma once
+
+#include "content/stream.h"
+#include "drive/edit.h"
+
+struct get_ask {
+	const char *const *paths; /* of the Drive */
+	size_t n;
+	const char *to; /* a folder here; or, of one, its new path */
+	bool force; /* over files that are there; folders are merged */
+	/* Something that could not be written; the rest goes on. */
+	void (*warn)(void *ctx, struct bytes path, const struct err *why);
+	/* Now and then; or NULL. */
+	void (*progress)(void *ctx, uint64_t files, uint64_t bytes);
+	void *ctx;
+};
+
+struct get_result {
+	uint64_t files, dirs, bytes;
+	uint64_t failed;
+	struct err first; /* the first of these failures */
+};
+
+/*
+ * Write them; every byte is verified. Of a file no name is seen before it is
+ * whole. Links stay links, wherever they lead.
+ *
+ * out     also after an error.
+ * errors  drive-exists: something is there; not-found; what stops it all.
+ */
+MUST_CHECK int get_run(struct edit *d, const struct get_ask *ask,
+    struct get_result *out, struct err *e);
+
+/* Read one file in order. errors: not-found; bad-usage: it is none;
+ * file-damaged; fn's. */
+MUST_CHECK int get_read(struct edit *d, const char *path, stream_fn fn,
+    void *ctx, struct err *e);

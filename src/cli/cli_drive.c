@@ -47,5 +47,16 @@ const struct cmd cli_drive[] = {
 	{ "drive trash empty", "", "delete for good what was thrown away",
 	    cli_drive_trash_empty,
 	    CMD_OPTIONS(cli_drive_empty_options, struct cli_drive_trash) },
+	{ "drive versions", "PATH", "the contents that a file had",
+	    cli_drive_versions },
+	{ "drive restore", "[PATH]",
+	    "a file as an earlier version, or all as it was at a time",
+	    cli_drive_restore,
+	    CMD_OPTIONS(cli_drive_past_options, struct cli_drive_past),
+	    "TIME is as 2026-11-30, 2026-11-30T13:05, in UTC with a Z behind "
+	    "it,\nor a span: 2h ago is 2h.\n"
+	    "Examples:\n"
+	    "  aumbry drive restore /letter.txt --version 3\n"
+	    "  aumbry drive restore /Photos --at 2h --dry-run" },
 	{ 0 },
 };

@@ -165,6 +165,19 @@ edit_restored_name(const struct edit_batch *b, struct bytes name,
 	buf_put_bytes(out, end);
 }
 
+/* Does this commit give the name to another? */
+static bool
+takes(const struct edit_batch *b, const struct id *parent, struct bytes name)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct plan_change *c = &b->changes[i];
+		if (c->kind != PLAN_TRASH && id_equal(&c->parent, parent) &&
+		    bytes_equal(bytes_of(c->name, c->name_n), name))
+			return true;
+	}
+	return false;
+}
+
 int
 edit_free_name(const struct edit_batch *b, const struct id *parent,
     struct bytes name, struct buf *out, struct err *e)
@@ -178,7 +191,7 @@ edit_free_name(const struct edit_batch *b, const struct id *parent,
 		if (edit_child(b->tx, parent, buf_bytes(out), &there, &taken,
 			e) < 0)
 			return -1;
-		if (!taken)
+		if (!taken && !takes(b, parent, buf_bytes(out)))
 			return 0;
 		buf_clear(out);
 		edit_restored_name(b, name, i, out);

@@ -330,22 +330,35 @@ file_mkdirs(const char *path, mode_t mode, struct err *e)
 	return err_sys(e, "%s", p);
 }
 
-int
-file_lock(const char *path, int *fd, struct err *e)
+static int
+lock(const char *path, int how, int *fd, struct err *e)
 {
 	OWN(fd_close) int f = -1;
 
 	if (file_open_plain(path, O_RDWR | O_CREAT, &f, e) < 0)
 		return -1;
-	if (flock(f, LOCK_EX | LOCK_NB) < 0) {
+	while (flock(f, how) < 0) {
 		if (errno == EWOULDBLOCK)
 			return err_set(
 			    e, ERR_HOME_BUSY, "another process holds %s", path);
-		return err_sys(e, "%s", path);
+		if (errno != EINTR)
+			return err_sys(e, "%s", path);
 	}
 	*fd = f;
 	f = -1;
 	return 0;
+}
+
+int
+file_lock(const char *path, int *fd, struct err *e)
+{
+	return lock(path, LOCK_EX | LOCK_NB, fd, e);
+}
+
+int
+file_lock_wait(const char *path, int *fd, struct err *e)
+{
+	return lock(path, LOCK_EX, fd, e);
 }
 
 int

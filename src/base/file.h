@@ -97,6 +97,8 @@ char *file_above(const char *path);
  * errors  home-busy at once when another process holds it.
  */
 MUST_CHECK int file_lock(const char *path, int *fd, struct err *e);
+/* The same, and wait for it: for what others hold no longer than seconds. */
+MUST_CHECK int file_lock_wait(const char *path, int *fd, struct err *e);
 
 struct sockaddr_un;
 /*

@@ -18,8 +18,6 @@ const struct cmd cli_drive[] = {
 	{ "drive resume", "", "go on after a pause", cli_drive_resume },
 	{ "drive stay", "", "sync the enabled folders until it is ended",
 	    cli_drive_stay },
-	{ "drive sync", "DIR", "keep a folder and the Drive equal",
-	    drive_sync_command, CMD_OPTIONS(sync_options, struct syncing) },
 	{ "drive ls", "[PATH…]", "list directories of the Drive", cli_drive_ls,
 	    CMD_OPTIONS(cli_drive_ls_options, struct cli_drive_ls) },
 	{ "drive find", "PATTERN [PATH]", "find files by their names",

@@ -9,6 +9,7 @@
 
 struct drivedb {
 	struct db *db;
+	struct drivedb_seen seen;
 };
 
 /* What a node is here, in base and in a difference. */
@@ -68,6 +69,9 @@ drivedb_open(const char *path, struct drivedb **out, struct err *e)
 			    path);
 		return -1;
 	}
+	OWN(buf_free) struct buf lock = { 0 };
+	buf_printf(&lock, "%s.follow", path);
+	d->seen.lock = mem_text(buf_text(&lock));
 	*out = TAKE(d);
 	return 0;
 }
@@ -75,10 +79,18 @@ drivedb_open(const char *path, struct drivedb **out, struct err *e)
 void
 drivedb_free(struct drivedb **d)
 {
-	if (*d != NULL)
+	if (*d != NULL) {
 		db_free(&(*d)->db);
+		free((*d)->seen.lock);
+	}
 	free(*d);
 	*d = NULL;
+}
+
+struct drivedb_seen *
+drivedb_seen(struct drivedb *d)
+{
+	return &d->seen;
 }
 
 struct db *

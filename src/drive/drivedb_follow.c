@@ -2,6 +2,7 @@
 /* drivedb_follow.c: the tree follows the copy of the zone. */
 #include "drive/drivedb_in.h"
 
+#include "base/file.h"
 #include "drive/valid.h"
 #include "store/sql.h"
 
@@ -315,24 +316,90 @@ follow(struct follow *f, struct zcopy *zone, struct err *e)
 	return flush(f, e);
 }
 
+/* ---- beside other processes ---- */
+
+static int
+add_id(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	(void)e;
+	id_put(ctx, &r->id);
+	return 0;
+}
+
+static int
+all_job(struct tx *tx, void *arg, struct err *e)
+{
+	return drivedb_gather(tx, "SELECT id FROM tree", arg, e);
+}
+
+/*
+ * Another process may have brought the tree further than this one was told:
+ * what it changed is touched, too.
+ */
+static int
+tell_missed(struct follow *f, const struct drivedb_seen *seen,
+    struct zcopy *zone, struct err *e)
+{
+	struct zcopy_point at = { .base = seen->base, .seq = seen->seq };
+
+	if (f->touched == NULL || seen->seq == 0 || f->from <= seen->seq)
+		return 0;
+	if (id_equal(&seen->base, &f->base))
+		return zcopy_news(zone, &at, add_id, f->touched, e);
+	return db_read(drivedb_db(f->d), all_job, f->touched, e);
+}
+
+static int
+ask(struct follow *f, struct zcopy *zone, struct err *e)
+{
+	f->to = zcopy_seq(zone);
+	return zcopy_base(zone, &f->base, e) < 0
+	    ? -1
+	    : db_read(drivedb_db(f->d), known_job, f, e);
+}
+
+/* It may be replaced as a whole while it is read, but not for ever. */
+static int
+follow_all(struct follow *f, struct zcopy *zone, struct err *e)
+{
+	const struct drivedb_seen *seen = drivedb_seen(f->d);
+
+	for (int tries = 0;; tries++) {
+		if (ask(f, zone, e) < 0)
+			return -1;
+		if (tell_missed(f, seen, zone, e) < 0) {
+			if (e->code != ERR_RESYNC || tries >= TRIES)
+				return -1;
+			continue;
+		}
+		if (f->finish)
+			return 0;
+		buf_clear(&f->batch);
+		if (follow(f, zone, e) == 0)
+			return 0;
+		if (e->code != ERR_RESYNC || tries >= TRIES)
+			return -1;
+	}
+}
+
 int
 drivedb_follow(struct drivedb *d, struct zcopy *zone, struct buf *touched,
     uint64_t *bad, struct err *e)
 {
 	OWN(follow_free) struct follow f = { .d = d, .touched = touched };
+	OWN(fd_close) int lock = -1;
+	struct drivedb_seen *seen = drivedb_seen(d);
 
-	/* It may be replaced as a whole while it is read, but not for ever. */
-	for (int tries = 0; !f.finish; tries++) {
-		f.to = zcopy_seq(zone);
-		if (zcopy_base(zone, &f.base, e) < 0 ||
-		    db_read(drivedb_db(d), known_job, &f, e) < 0)
+	if (ask(&f, zone, e) < 0)
+		return -1;
+	if (!f.finish || f.from != seen->seq ||
+	    !id_equal(&f.base, &seen->base)) {
+		/* What one takes in late would undo what another knows. */
+		if (file_lock_wait(seen->lock, &lock, e) < 0 ||
+		    follow_all(&f, zone, e) < 0)
 			return -1;
-		if (f.finish)
-			break;
-		buf_clear(&f.batch);
-		if (follow(&f, zone, e) < 0 &&
-		    (e->code != ERR_RESYNC || tries >= TRIES))
-			return -1;
+		seen->base = f.base;
+		seen->seq = f.from > f.to ? f.from : f.to;
 	}
 	*bad = f.bad;
 	return 0;

@@ -52,3 +52,11 @@ MUST_CHECK int drivedb_entry_of(const struct id *id, uint64_t version,
 
 /* Have valid_mend look at a node. */
 MUST_CHECK int drivedb_todo(struct tx *tx, const struct id *id, struct err *e);
+
+/* What one process knows of how the tree follows. */
+struct drivedb_seen {
+	struct id base;
+	uint64_t seq; /* up to which it was told what was touched; 0: never */
+	char *lock; /* path of a file: one process follows at a time */
+};
+struct drivedb_seen *drivedb_seen(struct drivedb *d);

@@ -50,8 +50,8 @@ install-system:
 		$(fill) system/$$u.service \
 		    >'$(call dest,$(UNITDIR)/)'$$u.service || exit 1; \
 	done
-	umask 022; $(fill) system/aumbry-agent.service \
-	    >'$(call dest,$(PREFIX)/lib/systemd/user/aumbry-agent.service)'
+	umask 022; for u in agent drive; do $(fill) system/aumbry-$$u.service \
+	    >'$(call dest,$(PREFIX)/lib/systemd/user)'/aumbry-$$u.service; done
 	for s in aumbry-server aumbry-escrow; do \
 		install -m 644 system/$$s.sysusers \
 		    '$(call dest,$(PREFIX)/lib/sysusers.d/)'$$s.conf || exit 1; \

@@ -90,7 +90,8 @@ struct cli_drive_root {
 	const char *folder, *confirm, *undo;
 	bool once, adopt, dry;
 };
-extern const struct cmd_option cli_drive_root_options[7];
+extern const struct cmd_option cli_drive_root_options[6],
+    cli_drive_enable_options[2];
 
 /* The rows; of one file each, or two. */
 int cli_drive_sync(void *line, const void *options, struct err *e);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define AT(field) offsetof(struct cli_drive_root, field)
-const struct cmd_option cli_drive_root_options[7] = {
+const struct cmd_option cli_drive_root_options[6] = {
 	{ "once", CMD_FLAG, AT(once), NULL, "once, and do not stay" },
 	{ "folder", CMD_TEXT, AT(folder), "/PATH",
 	    "of the Drive only this folder" },
@@ -25,7 +25,13 @@ const struct cmd_option cli_drive_root_options[7] = {
 	    "those that wait were not meant: bring them back here" },
 	{ "dry-run", CMD_FLAG, AT(dry), NULL,
 	    "say what would be done, and do nothing" },
-	{ 0 },
+};
+
+const struct cmd_option cli_drive_enable_options[2] = {
+	{ "folder", CMD_TEXT, AT(folder), "/PATH",
+	    "of the Drive only this folder" },
+	{ "adopt", CMD_FLAG, AT(adopt), NULL,
+	    "the folder is new to this device: bring together, delete nothing" },
 };
 
 char *

@@ -60,7 +60,9 @@ add_edge(struct ops *o, size_t after, size_t before)
 static bool
 has_any(struct bytes name, const char *chars)
 {
-	for (size_t i = 0; chars != NULL && i < name.n; i++)
+	if (chars == NULL || chars[0] == '\0')
+		return false;
+	for (size_t i = 0; i < name.n; i++)
 		if (name.p[i] < 0x20 || strchr(chars, name.p[i]) != NULL)
 			return true;
 	return false;

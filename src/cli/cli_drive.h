@@ -24,8 +24,7 @@ void cli_drive_free(struct cli_drive *d);
 MUST_CHECK int cli_drive_open(
     struct cli *cli, struct cli_drive *out, struct err *e);
 /* What its contents are kept in. errors: those of repo_open. */
-MUST_CHECK int cli_drive_repo(
-    struct self *s, struct repo **out, struct err *e);
+MUST_CHECK int cli_drive_repo(struct self *s, struct repo **out, struct err *e);
 
 /* The same to look at and to change by hand: while others keep roots in sync. */
 struct cli_tree {
@@ -88,10 +87,19 @@ cmd_fn cli_drive_versions, cli_drive_restore;
 /* What is said of one root. */
 struct cli_drive_root {
 	const char *folder, *confirm, *undo;
+	struct cmd_list skips;
 	bool once, adopt, dry;
 };
-extern const struct cmd_option cli_drive_root_options[6],
-    cli_drive_enable_options[2];
+extern const struct cmd_option cli_drive_root_options[7],
+    cli_drive_enable_options[3];
+struct cli_drive_skip {
+	bool off;
+};
+extern const struct cmd_option cli_drive_skip_options[1];
+cmd_fn cli_drive_skip;
+/* Leave out what was named beside a root. errors: those of skips_set. */
+MUST_CHECK int cli_drive_skips(struct drive *d, const char *dir,
+    const struct cmd_list *paths, struct err *e);
 
 /* The rows; of one file each, or two. */
 int cli_drive_sync(void *line, const void *options, struct err *e);

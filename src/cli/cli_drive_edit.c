@@ -27,12 +27,12 @@ static void
 put_said(struct cli *cli, const struct put_result *r)
 {
 	if (cli->line.json) {
-		cli_print_json(json_pack(
-		    "{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "done",
-		    "files", (json_int_t)r->files, "directories",
-		    (json_int_t)r->dirs, "bytes", (json_int_t)r->bytes,
-		    "stored_bytes", (json_int_t)r->stored_bytes, "same",
-		    (json_int_t)r->same, "failed", (json_int_t)r->failed));
+		cli_print_json(
+		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
+			"done", "files", (json_int_t)r->files, "directories",
+			(json_int_t)r->dirs, "bytes", (json_int_t)r->bytes,
+			"stored_bytes", (json_int_t)r->stored_bytes, "same",
+			(json_int_t)r->same, "failed", (json_int_t)r->failed));
 		return;
 	}
 	OWN(mem_free) char *size = cli_size(r->bytes);

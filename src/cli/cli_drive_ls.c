@@ -113,13 +113,13 @@ static void
 entry_json(
     const struct listing *l, const struct drivedb_entry *x, struct bytes path)
 {
-	json_t *j = json_pack(
-	    "{s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:I, s:b}", "id",
-	    id_text(&x->node.id).s, "type", type_name(x->node.type), "size",
-	    (json_int_t)x->size, "mtime", (json_int_t)seconds(x->mtime_ns),
-	    "exec", x->node.exec, "device", cli_tree_device(l->tree, &x->dev),
-	    "changed", (json_int_t)x->changed_ms, "versions",
-	    (json_int_t)x->edits, "shared", x->node.type == NODE_SHARE);
+	json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:I, s:b}",
+	    "id", id_text(&x->node.id).s, "type", type_name(x->node.type),
+	    "size", (json_int_t)x->size, "mtime",
+	    (json_int_t)seconds(x->mtime_ns), "exec", x->node.exec, "device",
+	    cli_tree_device(l->tree, &x->dev), "changed",
+	    (json_int_t)x->changed_ms, "versions", (json_int_t)x->edits,
+	    "shared", x->node.type == NODE_SHARE);
 
 	cli_tree_path(j, path);
 	cli_print_json(j);
@@ -129,9 +129,8 @@ static void
 entry_line(
     const struct listing *l, const struct drivedb_entry *x, struct bytes path)
 {
-	struct bytes name = l->whole
-	    ? path
-	    : bytes_of(x->node.name, x->node.name_n);
+	struct bytes name =
+	    l->whole ? path : bytes_of(x->node.name, x->node.name_n);
 	OWN(mem_free) char *shown = cli_shown(name);
 	const char *end = x->node.type == NODE_DIR ? "/" : "";
 
@@ -150,8 +149,8 @@ entry_line(
 }
 
 static int
-ls_entry(void *ctx, const struct drivedb_entry *x, struct bytes path,
-    struct err *e)
+ls_entry(
+    void *ctx, const struct drivedb_entry *x, struct bytes path, struct err *e)
 {
 	struct listing *l = ctx;
 
@@ -181,8 +180,8 @@ cli_drive_ls(void *line, const void *options, struct err *e)
 	if (cli->line.n_args == 0)
 		return look_list(t.edit, "/", l.given->all, ls_entry, &l, e);
 	for (int i = 0; i < cli->line.n_args; i++)
-		if (look_list(t.edit, cli->line.args[i], l.given->all,
-			ls_entry, &l, e) < 0)
+		if (look_list(t.edit, cli->line.args[i], l.given->all, ls_entry,
+			&l, e) < 0)
 			return -1;
 	return 0;
 }

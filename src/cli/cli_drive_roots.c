@@ -79,7 +79,10 @@ enable_here(struct cli *cli, const struct cli_drive_root *g, struct err *e)
 	if (cli_drive_open(cli, &d, e) < 0 || drive_pull(d.drive, e) < 0 ||
 	    drive_root_open(d.drive, &where, &root, e) < 0)
 		return -1;
-	return roots_enable(d.drive, drive_root_row(root)->path, true, e);
+	return cli_drive_skips(
+		   d.drive, drive_root_row(root)->path, &g->skips, e) < 0
+	    ? -1
+	    : roots_enable(d.drive, drive_root_row(root)->path, true, e);
 }
 
 int

@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #define AT(field) offsetof(struct cli_drive_root, field)
-const struct cmd_option cli_drive_root_options[6] = {
+const struct cmd_option cli_drive_root_options[7] = {
 	{ "once", CMD_FLAG, AT(once), NULL, "once, and do not stay" },
 	{ "folder", CMD_TEXT, AT(folder), "/PATH",
 	    "of the Drive only this folder" },
+	{ "skip", CMD_LIST, AT(skips), "/PATH",
+	    "a folder of the Drive that is not to be here" },
 	{ "adopt", CMD_FLAG, AT(adopt), NULL,
 	    "the folder is new to this device: bring together, delete "
 	    "nothing" },
@@ -27,11 +29,14 @@ const struct cmd_option cli_drive_root_options[6] = {
 	    "say what would be done, and do nothing" },
 };
 
-const struct cmd_option cli_drive_enable_options[2] = {
+const struct cmd_option cli_drive_enable_options[3] = {
 	{ "folder", CMD_TEXT, AT(folder), "/PATH",
 	    "of the Drive only this folder" },
+	{ "skip", CMD_LIST, AT(skips), "/PATH",
+	    "a folder of the Drive that is not to be here" },
 	{ "adopt", CMD_FLAG, AT(adopt), NULL,
-	    "the folder is new to this device: bring together, delete nothing" },
+	    "the folder is new to this device: bring together, delete "
+	    "nothing" },
 };
 
 char *
@@ -259,7 +264,9 @@ sync_here(struct cli *cli, const struct cli_drive_root *g,
 		.make = true };
 
 	if (cli_drive_open(cli, &d, e) < 0 || drive_pull(d.drive, e) < 0 ||
-	    drive_root_open(d.drive, &where, &root, e) < 0)
+	    drive_root_open(d.drive, &where, &root, e) < 0 ||
+	    cli_drive_skips(d.drive, drive_root_row(root)->path, &g->skips, e) <
+		0)
 		return -1;
 	stop_order_begin();
 	int rc = drive_sync(root, NULL, ask, &t, e);

@@ -30,9 +30,8 @@ list_one(void *ctx, const struct look_trashed *x, struct err *e)
 	if (l->cli->line.json) {
 		json_t *j = json_pack("{s:s, s:b, s:I, s:I, s:I, s:s}", "id",
 		    id_text(&n->id).s, "directory", n->type == NODE_DIR,
-		    "files", (json_int_t)x->files, "size",
-		    (json_int_t)x->bytes, "trashed",
-		    (json_int_t)x->x.trashed_ms, "device",
+		    "files", (json_int_t)x->files, "size", (json_int_t)x->bytes,
+		    "trashed", (json_int_t)x->x.trashed_ms, "device",
 		    cli_tree_device(l->tree, &x->x.dev));
 		cli_tree_path(j, x->path);
 		cli_print_json(j);
@@ -58,8 +57,8 @@ cli_drive_trash_list(void *line, const void *options, struct err *e)
 	    look_trash(t.edit, list_one, &l, e) < 0)
 		return -1;
 	OWN(mem_free) char *size = cli_size(l.bytes);
-	cli_say(cli, l.n == 0 ? "The trash is empty."
-			      : "%llu in the trash, %s.",
+	cli_say(cli,
+	    l.n == 0 ? "The trash is empty." : "%llu in the trash, %s.",
 	    (unsigned long long)l.n, size);
 	return 0;
 }
@@ -101,9 +100,8 @@ sure(struct cli *cli, const struct cli_drive_trash *g, struct err *e)
 
 	if (yes || g->older != NULL)
 		return 0;
-	if (cli_yes(cli,
-		"Delete all that is in the trash for good? (yes/no)", &yes,
-		e) < 0)
+	if (cli_yes(cli, "Delete all that is in the trash for good? (yes/no)",
+		&yes, e) < 0)
 		return -1;
 	if (yes)
 		return 0;
@@ -125,9 +123,8 @@ cli_drive_trash_empty(void *line, const void *options, struct err *e)
 	if (sure(cli, g, e) < 0 || cli_tree_open(cli, &t, e) < 0)
 		return -1;
 	/* All of it: also what a clock that is ahead threw away. */
-	uint64_t before = g->older == NULL
-	    ? INT64_MAX
-	    : (uint64_t)(now_ms() - older * 1000);
+	uint64_t before =
+	    g->older == NULL ? INT64_MAX : (uint64_t)(now_ms() - older * 1000);
 	stop_order_begin();
 	int rc = trash_empty(t.edit, before, &n, e);
 	stop_order_end();

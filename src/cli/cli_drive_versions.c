@@ -29,12 +29,11 @@ list_one(void *ctx, const struct look_version *v, struct err *e)
 
 	(void)e;
 	if (l->cli->line.json) {
-		cli_print_json(json_pack(
-		    "{s:I, s:b, s:I, s:I, s:I, s:b, s:s}", "version",
-		    (json_int_t)v->number, "current", v->current, "changed",
-		    (json_int_t)v->changed_ms, "mtime", (json_int_t)v->mtime_s,
-		    "size", (json_int_t)v->size, "exec", v->exec, "device",
-		    device));
+		cli_print_json(json_pack("{s:I, s:b, s:I, s:I, s:I, s:b, s:s}",
+		    "version", (json_int_t)v->number, "current", v->current,
+		    "changed", (json_int_t)v->changed_ms, "mtime",
+		    (json_int_t)v->mtime_s, "size", (json_int_t)v->size, "exec",
+		    v->exec, "device", device));
 		return 0;
 	}
 	OWN(mem_free) char *when = cli_time(v->changed_ms);
@@ -80,8 +79,8 @@ parse_time(const char *text, uint64_t *ms, struct err *e)
 			continue;
 		time_t at = *end == 'Z' ? timegm(&tm) : mktime(&tm);
 		if (at < 0 || at > now / 1000)
-			return err_set(e, ERR_USAGE,
-			    "%s is not a time in the past", text);
+			return err_set(
+			    e, ERR_USAGE, "%s is not a time in the past", text);
 		*ms = (uint64_t)at * 1000;
 		return 0;
 	}
@@ -113,12 +112,11 @@ static int
 restore_at(struct cli *cli, const struct cli_drive_past *g, struct err *e)
 {
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
-	struct past_ask ask = {
-		.path = cli->line.n_args > 0 ? cli->line.args[0] : "/",
+	struct past_ask ask = { .path = cli->line.n_args > 0 ? cli->line.args[0]
+							     : "/",
 		.dry = g->dry,
 		.tell = tell,
-		.ctx = cli
-	};
+		.ctx = cli };
 	struct past_result r;
 
 	if (parse_time(g->at, &ask.at_ms, e) < 0 ||
@@ -129,8 +127,7 @@ restore_at(struct cli *cli, const struct cli_drive_past *g, struct err *e)
 	stop_order_end();
 	if (rc < 0)
 		return -1;
-	cli_say(cli,
-	    "%s%llu contents, %llu back from the trash, %llu into it.",
+	cli_say(cli, "%s%llu contents, %llu back from the trash, %llu into it.",
 	    g->dry ? "It would be: " : "", (unsigned long long)r.contents,
 	    (unsigned long long)r.back, (unsigned long long)r.trashed);
 	if (r.unknown > 0) {
@@ -151,8 +148,8 @@ cli_drive_restore(void *line, const void *options, struct err *e)
 	uint64_t number;
 
 	if ((g->version == NULL) == (g->at == NULL))
-		return err_set(e, ERR_USAGE,
-		    "say either --version N or --at TIME");
+		return err_set(
+		    e, ERR_USAGE, "say either --version N or --at TIME");
 	if (g->at != NULL)
 		return restore_at(cli, g, e);
 	if (cli->line.n_args == 0)

@@ -6,6 +6,7 @@
  *   {"ask":"status"}                      → {"roots":[…],"paused_until"}
  *   {"ask":"sync","dir",…}                → the report of `drive sync --json`
  *   {"ask":"enable","dir","folder","adopt"}  {"ask":"disable","dir"}
+ *   {"ask":"skip","dir","path","on"}      → {}
  *   {"ask":"pause","until_ms"}            → {}
  *
  * An error is {"error","message","remedy"}.

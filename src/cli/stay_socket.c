@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
+#include "drive/skips.h"
 #include "wire/errjson.h"
 #include "wire/jsonio.h"
 
@@ -223,6 +224,22 @@ answer_disable(struct stay *s, const char *dir, struct err *e)
 }
 
 static int
+answer_skip(struct stay *s, const json_t *ask, const char *dir, json_t **out,
+    struct err *e)
+{
+	struct stay_root *r = stay_find(s, dir);
+	const char *path;
+
+	if (jsonio_text(ask, "path", &path, e) < 0 ||
+	    skips_set(s->d.drive, dir, path, jsonio_true(ask, "on"), e) < 0)
+		return -1;
+	if (r != NULL)
+		r->news = true;
+	*out = json_object();
+	return 0;
+}
+
+static int
 answer_sync(struct stay *s, const json_t *ask, const char *dir, json_t **out,
     struct err *e)
 {
@@ -270,6 +287,8 @@ answer(struct stay *s, const json_t *ask, json_t **out, struct err *e)
 	}
 	if (dir == NULL)
 		return err_set(e, ERR_BAD_REQUEST, "it names no folder");
+	if (strcmp(what, "skip") == 0)
+		return answer_skip(s, ask, dir, out, e);
 	if (strcmp(what, "sync") == 0)
 		return answer_sync(s, ask, dir, out, e);
 	*out = json_object();

@@ -34,6 +34,7 @@ struct drive_root {
 	struct ignore *ignore;
 	struct scan_root *scan;
 	struct plan_policy policy;
+	struct buf skips; /* ids; policy borrows them */
 	void (*listing)(void *ctx, const char *path); /* or NULL */
 	void *listing_ctx;
 	char day[16];

@@ -3,6 +3,7 @@
 #include "drive/drive_in.h"
 
 #include "base/now.h"
+#include "drive/skips.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -303,6 +304,28 @@ round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
 
 /* ---- a pass ---- */
 
+/* Others were left out or taken in since: everything is compared anew. */
+static int
+skips_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct drive_root *r = arg;
+	OWN(buf_free) struct buf now = { 0 };
+
+	if (skips_load(tx, r->row.root, &now, e) < 0)
+		return -1;
+	if (bytes_equal(buf_bytes(&now), buf_bytes(&r->skips)))
+		return 0;
+	r->settled = false;
+	buf_put_bytes(&r->todo, buf_bytes(&r->skips));
+	buf_put_bytes(&r->todo, buf_bytes(&now));
+	buf_free(&r->skips);
+	r->skips = now;
+	now = (struct buf){ 0 };
+	r->policy.skips = (const struct id *)r->skips.p; /* bytes only */
+	r->policy.n_skips = r->skips.n / ID_BYTES;
+	return 0;
+}
+
 static int
 touched_job(struct tx *tx, void *arg, struct err *e)
 {
@@ -392,6 +415,7 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	bool other_rules;
 	if (drive_pull(r->d, e) < 0 ||
 	    ignore_read(r->ignore, &other_rules, e) < 0 ||
+	    db_read(drivedb_db(r->d->db), skips_job, r, e) < 0 ||
 	    look(r, other_rules ? NULL : dirs, e) < 0)
 		return -1;
 	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)

@@ -6,6 +6,7 @@
 #include "base/now.h"
 #include "drive/os_posix.h"
 #include "drive/root.h"
+#include "drive/skips.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +72,16 @@ change_job(struct tx *tx, void *arg, struct err *e)
 			    e, ERR_USAGE, "%s is no folder", c->folder);
 		c->row->top = at.node.id;
 	}
-	if (c->drop && drivedb_root_drop(tx, c->row->root, e) < 0)
-		return -1;
-	if (c->add || c->drop)
-		return drivedb_root_add(tx, c->row, e);
+	if (c->add || c->drop) {
+		uint64_t was = c->row->root;
+		if (drivedb_root_add(tx, c->row, e) < 0)
+			return -1;
+		return !c->drop ||
+			(skips_move(tx, was, c->row->root, e) == 0 &&
+			    drivedb_root_drop(tx, was, e) == 0)
+		    ? 0
+		    : -1;
+	}
 	if (drivedb_diffs_clear(tx, c->row->root, e) < 0)
 		return -1;
 	return drivedb_root_set(tx, c->row, e);
@@ -285,6 +292,7 @@ drive_root_free(struct drive_root **rp)
 	buf_free(&r->todo);
 	buf_free(&r->dirs);
 	buf_free(&r->news);
+	buf_free(&r->skips);
 	free(r);
 	*rp = NULL;
 }

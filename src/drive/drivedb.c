@@ -50,7 +50,10 @@ static const char *const schema[] = {
 	"CREATE TABLE diff (" HERE ", gone INTEGER NOT NULL,"
 	" trashed INTEGER NOT NULL, unread INTEGER NOT NULL,"
 	" stored BLOB NOT NULL, PRIMARY KEY (root, id)) WITHOUT ROWID;"
-	"CREATE INDEX diff_place ON diff (root, parent, name);",
+	"CREATE INDEX diff_place ON diff (root, parent, name);"
+	/* Directories that a root does not have here. */
+	"CREATE TABLE skip (root INTEGER NOT NULL, id BLOB NOT NULL,"
+	" PRIMARY KEY (root, id)) WITHOUT ROWID;",
 };
 
 int
@@ -180,7 +183,8 @@ int
 drivedb_root_drop(struct tx *tx, uint64_t root, struct err *e)
 {
 	if (sql_run(tx, e, "DELETE FROM diff WHERE root = ?", "u", root) < 0 ||
-	    sql_run(tx, e, "DELETE FROM base WHERE root = ?", "u", root) < 0)
+	    sql_run(tx, e, "DELETE FROM base WHERE root = ?", "u", root) < 0 ||
+	    sql_run(tx, e, "DELETE FROM skip WHERE root = ?", "u", root) < 0)
 		return -1;
 	return sql_run(tx, e, "DELETE FROM root WHERE root = ?", "u", root);
 }

@@ -443,6 +443,26 @@ load_child(void *arg, const struct plan_node *n)
 	return 0;
 }
 
+/* Is it, or what it lies in here, left out? */
+static bool
+skipped_here(struct work *w, const struct item *it)
+{
+	struct id up = it->id;
+
+	for (unsigned d = 0; d <= NODE_DEPTH_MAX; d++) {
+		if (w->policy->n_skips == 0 || planner_is_top(w, &up))
+			return false;
+		for (size_t i = 0; i < w->policy->n_skips; i++)
+			if (id_equal(&up, &w->policy->skips[i]))
+				return true;
+		const struct item *p = planner_item(w, &up);
+		if (!planner_in(&p->local))
+			return false;
+		up = p->local.parent;
+	}
+	return false;
+}
+
 /*
  * A folder that is gone on one side takes with it what is below it on the
  * other, unless something there changed: that must be seen.
@@ -456,7 +476,7 @@ draw_in(struct work *w)
 			continue;
 		bool here = planner_in(&it->local);
 		bool there = planner_where(w, it) != WHERE_NOWHERE;
-		if (here && !there)
+		if (here && (!there || skipped_here(w, it)))
 			(void)w->local->children(
 			    w->local->ctx, &it->id, load_child, w);
 		if (!here && there)

@@ -39,5 +39,25 @@ ok 'a conflict' synced a
 ok 'leaves both' synced b
 ok 'and comes back' synced a
 ok 'both are equal at last' diff -r --no-dereference -x .aumbry-drive "$T/a-drive" "$T/b-drive"
-ls -lR "$T/a-drive" | sed 's/^/# /'
+
+# ---- what a device does not have ----
+
+ok 'a folder is left out here' at b drive skip "$T/b-drive" /documents
+ok 'the next sync' synced b
+not 'takes it away here' test -e "$T/b-drive/documents"
+says 'which is listed' '^/documents$' at b drive skip "$T/b-drive"
+ok 'nothing of it is thrown away' synced a
+ok 'it is whole elsewhere' test -s "$T/a-drive/documents/photo"
+echo later >"$T/a-drive/documents/later"
+ok 'what comes into it' synced a
+ok 'is passed over' synced b
+not 'it is not here' test -e "$T/b-drive/documents"
+refused 'of a file nothing can be left out' 2 bad-usage \
+	at b drive skip "$T/b-drive" /empty
+refused 'nor of what is not there' 1 not-found \
+	at b drive skip "$T/b-drive" /nowhere
+ok 'taken in again' at b drive skip "$T/b-drive" /documents --off
+ok 'the next sync' synced b
+ok 'brings all of it' diff -r --no-dereference -x .aumbry-drive \
+	"$T/a-drive" "$T/b-drive"
 finish

@@ -97,6 +97,11 @@ struct cli_drive_skip {
 };
 extern const struct cmd_option cli_drive_skip_options[1];
 cmd_fn cli_drive_skip;
+struct cli_drive_limit {
+	const char *up, *down, *metered;
+};
+extern const struct cmd_option cli_drive_limit_options[3];
+cmd_fn cli_drive_limit;
 /* Leave out what was named beside a root. errors: those of skips_set. */
 MUST_CHECK int cli_drive_skips(struct drive *d, const char *dir,
     const struct cmd_list *paths, struct err *e);

@@ -11,6 +11,7 @@
 #include "base/now.h"
 #include "base/stop.h"
 #include "client/self_wait.h"
+#include "schedule/conditions.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +26,7 @@
 #define BACK_OFF_MAX_NS INT64_C(60000000000)
 #define WHOLE_NS (INT64_C(24) * 3600 * 1000000000) /* between whole scans */
 #define UNWATCHED_NS INT64_C(60000000000) /* where nothing can be watched */
+#define COST_NS INT64_C(60000000000) /* between looks at what a network costs */
 #define NEVER INT64_MAX
 
 /* ---- the request that waits ---- */
@@ -284,6 +286,34 @@ stay_paused(const struct stay *s)
 	return s->paused_until > now_ms();
 }
 
+/* ---- the network ---- */
+
+void
+stay_limit(struct stay *s)
+{
+	stay_limits_load(s->d.self->dir, &s->limits);
+	remote_limit(s->d.self->remote, s->limits.up, s->limits.down);
+	s->cost_at = 0;
+}
+
+/* Asked once a minute, and only when something is to be done. */
+static bool
+too_dear(struct stay *s, int64_t now)
+{
+	struct conditions c;
+
+	if (s->limits.metered) {
+		s->costs = false;
+		return false;
+	}
+	if (now < s->cost_at)
+		return s->costs;
+	conditions_look(&c);
+	s->cost_at = now + COST_NS;
+	s->costs = c.metered;
+	return s->costs;
+}
+
 /* ---- staying ---- */
 
 static void
@@ -312,6 +342,10 @@ sync_due(struct stay *s, int64_t now)
 		if (waits ||
 		    (!r->all && r->dirs.n == 0 && now < r->due && !r->news))
 			continue;
+		if (too_dear(s, now)) {
+			r->due = s->cost_at;
+			continue;
+		}
 		r->news = false;
 		(void)!stay_sync(s, r, NULL, &e);
 	}
@@ -482,6 +516,7 @@ cli_drive_stay(void *line, const void *options, struct err *e)
 	    stay_load(&s, e) < 0)
 		return -1;
 	load_pause(&s);
+	stay_limit(&s);
 	cli_say(s.cli, "Ready: %zu folders are kept in sync.", s.n);
 	int rc = stay_on(&s, e);
 	stop_order_end();

@@ -7,6 +7,7 @@
  *   {"ask":"sync","dir",…}                → the report of `drive sync --json`
  *   {"ask":"enable","dir","folder","adopt"}  {"ask":"disable","dir"}
  *   {"ask":"skip","dir","path","on"}      → {}
+ *   {"ask":"limits"}                      read drive.limit again → {}
  *   {"ask":"pause","until_ms"}            → {}
  *
  * An error is {"error","message","remedy"}.
@@ -23,6 +24,14 @@
 #include <stdatomic.h>
 
 #define STAY_ROOTS_MAX 32 /* of a device */
+
+/* Bytes a second, 0: no limit; and whether metered networks are used. */
+struct stay_limits {
+	uint64_t up, down;
+	bool metered;
+};
+/* As the home has them; without any, no limits and no metered network. */
+void stay_limits_load(const char *home, struct stay_limits *out);
 
 struct stay_root {
 	char *path;
@@ -46,6 +55,9 @@ struct stay {
 	size_t n;
 	int socket, news_fd;
 	char *socket_path;
+	struct stay_limits limits;
+	bool costs; /* the network does, by the byte, and is not to be used */
+	int64_t cost_at; /* when to look again, ns */
 	int64_t paused_until; /* ms since 1970; 0: it goes on */
 	/* Between the thread that waits and the one that does. */
 	pthread_mutex_t lock;
@@ -64,6 +76,8 @@ void stay_drop(struct stay *s, struct stay_root *r);
 /* until_ms 0: go on. It is kept over restarts. */
 MUST_CHECK int stay_pause(struct stay *s, int64_t until_ms, struct err *e);
 bool stay_paused(const struct stay *s);
+/* Take over what drive.limit says. */
+void stay_limit(struct stay *s);
 
 /* ---- its socket: stay_socket.c ---- */
 

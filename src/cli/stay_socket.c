@@ -151,7 +151,8 @@ root_status(const struct stay *s, const struct stay_root *r)
 
 	(void)json_object_set_new(
 	    j, "root", cli_json_bytes(bytes_str(r->path)));
-	jsonio_put_text(j, "state", stay_paused(s) ? "paused" : r->state);
+	jsonio_put_text(
+	    j, "state", stay_paused(s) || s->costs ? "paused" : r->state);
 	(void)json_object_set_new(j, "code",
 	    r->err.code == ERR_NONE ? json_null()
 				    : json_string(err_name(r->err.code)));
@@ -181,6 +182,7 @@ stay_status(const struct stay *s)
 	for (size_t i = 0; i < s->n; i++)
 		(void)json_array_append_new(roots, root_status(s, s->roots[i]));
 	(void)json_object_set_new(j, "roots", roots);
+	jsonio_put_true(j, "metered", s->costs);
 	jsonio_put_u64(j, "seq", zcopy_seq(drive_zone(s->d.drive)));
 	(void)json_object_set_new(j, "paused_until_ms",
 	    stay_paused(s) ? json_integer(s->paused_until) : json_null());
@@ -283,6 +285,11 @@ answer(struct stay *s, const json_t *ask, json_t **out, struct err *e)
 		    stay_pause(s, (int64_t)until, e) < 0)
 			return -1;
 		*out = stay_status(s);
+		return 0;
+	}
+	if (strcmp(what, "limits") == 0) {
+		stay_limit(s);
+		*out = json_object();
 		return 0;
 	}
 	if (dir == NULL)

@@ -210,6 +210,15 @@ remote_set_token(struct remote *r, const char *token)
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
+#define AT_ONCE 2 /* transfers of blobs */
+
+void
+remote_limit(struct remote *r, uint64_t up, uint64_t down)
+{
+	atomic_store(&r->up, up);
+	atomic_store(&r->down, down);
+}
+
 void
 remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
 {
@@ -393,6 +402,10 @@ set_options(CURL *h, struct remote *r, const struct remote_call *c,
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, sink);
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->method);
+	curl_easy_setopt(h, CURLOPT_MAX_SEND_SPEED_LARGE,
+	    (curl_off_t)(atomic_load(&r->up) / AT_ONCE));
+	curl_easy_setopt(h, CURLOPT_MAX_RECV_SPEED_LARGE,
+	    (curl_off_t)(atomic_load(&r->down) / AT_ONCE));
 	if (c->waits) {
 		curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 		curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);

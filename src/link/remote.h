@@ -66,6 +66,10 @@ bool remote_escrow(struct remote *r, struct digest *out);
 /* Token sent as bearer from now on; NULL for none. */
 void remote_set_token(struct remote *r, const char *token);
 
+/* Bytes a second, each way, from the next call on; 0: as fast as it goes. Blobs
+ * go two at a time at most (sink.h, fetch.h), so each gets half of it. */
+void remote_limit(struct remote *r, uint64_t up, uint64_t down);
+
 /* Called once when the server says session-expired; then the call is made
  * again. It sets a new token. */
 typedef int (*remote_renew_fn)(void *ctx, struct err *e);

@@ -5,6 +5,7 @@
 #include "link/act.h"
 #include "link/remote.h"
 
+#include <stdatomic.h>
 #include <pthread.h>
 
 #include <curl/curl.h>
@@ -16,6 +17,7 @@ struct remote {
 	char *base; /* scheme://authority */
 	struct digest pin; /* the identity; zeros over plain HTTP */
 	bool tls, loopback;
+	atomic_uint_least64_t up, down; /* bytes a second; 0: no limit */
 	pthread_mutex_t lock; /* of all that follows */
 	char *curl_pin; /* the keys that a connection may show; NULL: HTTP */
 	bool vouched; /* these are not the pin alone */

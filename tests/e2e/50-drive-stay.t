@@ -52,6 +52,11 @@ not 'and nothing comes meanwhile' test -e "$T/A/later"
 ok 'going on' at a drive resume
 ok 'brings it' until_true 100 there "$T/A/later" later
 
+ok 'a limit' at a drive limit --up 512 --metered use
+says 'is kept' '^up.512 KiB/s$' at a drive limit
+refused 'what is no limit' 2 bad-usage at a drive limit --down fast
+ok 'and goes again' at a drive limit --up 0
+
 stop_server
 echo alone >"$T/A/alone"
 offline() { at a drive status | grep -q offline; }

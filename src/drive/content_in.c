@@ -242,38 +242,6 @@ put_hints(struct content_in *in, unsigned lane, struct node_content *c,
 	c->hints = buf_bytes(hints);
 }
 
-/* A stream has long holes in pieces, a node has each as one. */
-static void
-put_list(struct bytes list, struct node_content *c, struct buf *out)
-{
-	struct scan s = scan_of(list);
-	uint64_t hole = 0;
-	const struct digest none = { { 0 } };
-
-	c->n = 0;
-	while (s.n > 0) {
-		struct digest name = digest_take(&s);
-		uint64_t length = scan_varint(&s);
-		if (digest_zero(&name)) {
-			hole += length;
-			if (s.n > 0)
-				continue;
-		}
-		if (hole > 0) {
-			digest_put(out, &none);
-			buf_put_varint(out, hole);
-			c->n++;
-			hole = 0;
-		}
-		if (!digest_zero(&name)) {
-			digest_put(out, &name);
-			buf_put_varint(out, length);
-			c->n++;
-		}
-	}
-	c->list = buf_bytes(out);
-}
-
 void
 content_in_put(struct content_in *in, const struct content_in_taken *x,
     struct buf *out)
@@ -296,7 +264,8 @@ content_in_put(struct content_in *in, const struct content_in_taken *x,
 	} else {
 		c.form = x->ref.depth == 0 ? NODE_LIST : NODE_TREE;
 		c.depth = x->ref.depth;
-		put_list(buf_bytes(&x->ref.list), &c, &list);
+		c.n = x->ref.n;
+		c.list = buf_bytes(&x->ref.list);
 	}
 	put_hints(in, x->secret ? LANE_SECRET : LANE_DATA, &c, &hints);
 	node_content_put(out, &c);

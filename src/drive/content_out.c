@@ -2,8 +2,6 @@
 /* content_out.c: what a file of the Drive holds, fetched. */
 #include "drive/content_out.h"
 
-#include "content/chunklist.h"
-
 void
 content_out_error(struct err *e)
 {
@@ -29,24 +27,14 @@ source_of(struct content_out *o)
 	return o->source;
 }
 
-/* A node has a long hole as one, a stream has it in pieces. */
 static void
 ref_of(const struct content_out *o, struct stream_ref *ref)
 {
-	struct scan s = scan_of(o->c.list);
-
 	*ref = (struct stream_ref){ .category = o->category,
 		.depth = o->c.form == NODE_TREE ? o->c.depth : 0,
-		.length = o->c.size };
-	while (s.n > 0) {
-		struct digest name = digest_take(&s);
-		uint64_t length = scan_varint(&s);
-		for (uint32_t n; length > 0; length -= n) {
-			n = length < PACK_BLOCK ? (uint32_t)length : PACK_BLOCK;
-			chunklist_put_one(&ref->list, &name, n);
-			ref->n++;
-		}
-	}
+		.length = o->c.size,
+		.n = o->c.n };
+	buf_put_bytes(&ref->list, o->c.list);
 }
 
 /* ---- planning ---- */
@@ -88,7 +76,6 @@ want_chunk(void *ctx, const struct digest *name, uint32_t length,
 	return 0;
 }
 
-/* A hole may be longer than a chunk's length can say. */
 static int
 want_list(struct content_out *o, struct wants *k, struct err *e)
 {
@@ -98,10 +85,8 @@ want_list(struct content_out *o, struct wants *k, struct err *e)
 	k->hints_left = o->c.n_hints;
 	for (uint32_t i = 0; i < o->c.n; i++) {
 		struct digest name = digest_take(&s);
-		uint64_t length = scan_varint(&s);
-		if (digest_zero(&name))
-			k->w.offset += length;
-		else if (want_chunk(k, &name, (uint32_t)length, e) < 0)
+		uint32_t length = (uint32_t)scan_varint(&s);
+		if (want_chunk(k, &name, length, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -173,7 +173,7 @@ fill_node(struct put *p, const struct put_item *x, struct buf *content,
 	n->content = buf_bytes(content);
 }
 
-/* Over a file: its content is replaced, unless it is the same. */
+/* Over one of its kind: the content is replaced, unless it is the same. */
 static int
 replace(struct edit_batch *b, struct put *p, struct put_item *x,
     const struct id *id, struct err *e)
@@ -193,7 +193,8 @@ replace(struct edit_batch *b, struct put *p, struct put_item *x,
 	    ((old.n.flags ^ n.flags) & NODE_EXEC) == 0;
 	if (x->same)
 		return 0;
-	if (edit_keep(b, id, &old.n, e) < 0)
+	/* Of links no former target is kept. */
+	if (n.type == NODE_FILE && edit_keep(b, id, &old.n, e) < 0)
 		return -1;
 	edit_put(b, id, old.version, &n);
 	return 0;
@@ -217,8 +218,9 @@ plan_item(struct edit_batch *b, struct put *p, struct put_item *x,
 	n.name = buf_bytes(&x->name);
 	if (edit_child(b->tx, &n.parent, n.name, &there, &found, e) < 0)
 		return -1;
-	if (found && p->ask->force && there.node.type == NODE_FILE &&
-	    S_ISREG(x->st.st_mode))
+	if (found && p->ask->force &&
+	    there.node.type ==
+		(S_ISLNK(x->st.st_mode) ? NODE_SYMLINK : NODE_FILE))
 		return replace(b, p, x, &there.node.id, e);
 	if (found && make_way(b, p, &there, e) < 0)
 		return -1;

@@ -171,7 +171,7 @@ content_in_take(struct content_in *in, const struct content_in_file *f,
 	if (f->size > NODE_SIZE_MAX)
 		return err_set(e, ERR_TOO_LARGE,
 		    "a file of the Drive is at most 256 GiB");
-	out->secret = in->secrets && secretfile_by_path(f->path, NULL);
+	out->secret = in->secrets && f->secret;
 	return f->size < WHOLE_BYTES ? take_small(in, f, out, e)
 				     : take_large(in, f, out, e);
 }

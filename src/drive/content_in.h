@@ -26,7 +26,7 @@ void content_in_free(struct content_in **in);
 
 /* A file that is read: any offset, short counts only at its end. */
 struct content_in_file {
-	struct bytes path; /* by which secrets are known, too */
+	bool secret; /* by its path */
 	uint64_t size;
 	int (*read)(void *ctx, uint64_t at, void *p, size_t n, size_t *got,
 	    struct err *e);

@@ -93,13 +93,8 @@ MUST_CHECK int edit_find(struct tx *tx, const char *path,
 /* Is it `above`, or does it lie below? */
 MUST_CHECK int edit_below(struct tx *tx, const struct id *id,
     const struct id *above, bool *below, struct err *e);
-
-/* ---- names of what comes back: trash.c ---- */
-
-/* "letter (restored 2026-11-30).txt", the number of it. */
-void edit_restored_name(const struct edit_batch *b, struct bytes name,
-    unsigned number, struct buf *out);
-/* The name itself, or the first such that no sibling has. */
+/* The name itself, else "letter (restored 2026-11-30).txt", with a number where
+ * siblings have that, too. */
 MUST_CHECK int edit_free_name(const struct edit_batch *b,
     const struct id *parent, struct bytes name, struct buf *out,
     struct err *e);

@@ -100,6 +100,80 @@ edit_below(struct tx *tx, const struct id *id, const struct id *above,
 	return 0;
 }
 
+/* ---- names of what comes back ---- */
+
+/* Cut at a character, so that n bytes are not gone over. */
+static size_t
+cut_at(struct bytes x, size_t n)
+{
+	if (x.n <= n)
+		return x.n;
+	while (n > 0 && (x.p[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+static void
+restored_name(const struct edit_batch *b, struct bytes name,
+    unsigned number, struct buf *out)
+{
+	OWN(buf_free) struct buf mark = { 0 };
+	OWN(buf_free) struct buf day = { 0 };
+	size_t dot = name.n;
+
+	/* The ending is what stands behind the last dot, if it is short. */
+	for (size_t i = name.n; i-- > 1;)
+		if (name.p[i] == '.') {
+			if (name.n - i <= 16)
+				dot = i;
+			break;
+		}
+	text_time(&day, (int64_t)b->now);
+	buf_put_str(&mark, " (restored ");
+	buf_put(&mark, day.p, 10);
+	if (number > 1)
+		buf_printf(&mark, ", %u", number);
+	buf_put_str(&mark, ")");
+	struct bytes end = bytes_of(name.p + dot, name.n - dot);
+	buf_put(out, name.p,
+	    cut_at(bytes_of(name.p, dot), NODE_NAME_MAX - mark.n - end.n));
+	buf_put_bytes(out, buf_bytes(&mark));
+	buf_put_bytes(out, end);
+}
+
+/* Does this commit give the name to another? */
+static bool
+takes(const struct edit_batch *b, const struct id *parent, struct bytes name)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct plan_change *c = &b->changes[i];
+		if (c->kind != PLAN_TRASH && id_equal(&c->parent, parent) &&
+		    bytes_equal(bytes_of(c->name, c->name_n), name))
+			return true;
+	}
+	return false;
+}
+
+int
+edit_free_name(const struct edit_batch *b, const struct id *parent,
+    struct bytes name, struct buf *out, struct err *e)
+{
+	struct drivedb_entry there;
+	bool taken;
+
+	buf_clear(out);
+	buf_put_bytes(out, name);
+	for (unsigned i = 1;; i++) {
+		if (edit_child(b->tx, parent, buf_bytes(out), &there, &taken,
+			e) < 0)
+			return -1;
+		if (!taken && !takes(b, parent, buf_bytes(out)))
+			return 0;
+		buf_clear(out);
+		restored_name(b, name, i, out);
+	}
+}
+
 /* ---- what may have been meant ---- */
 
 /* The names of a path one by one, as far as they are there. */

@@ -38,7 +38,9 @@ struct get_window {
 	pthread_mutex_t locks[GET_LOCKS];
 };
 
+/* Of one whose d and mask are set. */
 void get_window_begin(struct get_window *w);
+/* For all that begin made, and the place. */
 void get_window_free(struct get_window *w);
 /* One more; *full: run it now. What fails is noted in the file. */
 void get_window_add(struct get_window *w, const struct id *id,

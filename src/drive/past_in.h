@@ -19,7 +19,9 @@ struct past_list {
 	struct past_todo *first, **last;
 };
 
+/* An empty one, which must stay where it is. */
 void past_list_begin(struct past_list *l);
+/* For OWN, of one that was begun. */
 void past_list_free(struct past_list *l);
 
 /* What is to be done so that it is as it was then. */

@@ -3,7 +3,9 @@
 #include "drive/put_in.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "drive/os.h"
+#include "files/secretfile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -78,6 +80,30 @@ data_at(void *ctx, uint64_t at, uint64_t *data, uint64_t *hole, struct err *e)
 	return 0;
 }
 
+/* Where it will be. */
+static void
+path_of(const struct put *p, const struct put_dir *dir, struct bytes name,
+    struct buf *out)
+{
+	if (dir == NULL)
+		buf_put_bytes(out, buf_bytes(&p->to));
+	else
+		path_of(p, dir->up, buf_bytes(&dir->name), out);
+	buf_put_u8(out, '/');
+	buf_put_bytes(out, name);
+}
+
+/* By the path that it has here, or gets there. */
+static bool
+is_secret(const struct put *p, const struct put_item *x)
+{
+	OWN(buf_free) struct buf there = { 0 };
+
+	path_of(p, x->dir, buf_bytes(&x->name), &there);
+	return secretfile_by_path(buf_bytes(&x->local), NULL) ||
+	    secretfile_by_path(buf_bytes(&there), NULL);
+}
+
 static bool
 same_file(const struct stat *a, const struct stat *b)
 {
@@ -101,7 +127,7 @@ read_item(struct put *p, struct put_item *x, struct err *e)
 		return err_sys(e, "cannot be read");
 	if (!S_ISREG(x->st.st_mode))
 		return err_set(e, ERR_CONFLICT, "it is no file any more");
-	const struct content_in_file f = { .path = buf_bytes(&x->local),
+	const struct content_in_file f = { .secret = is_secret(p, x),
 		.size = (uint64_t)x->st.st_size,
 		.read = read_at,
 		.data = data_at,
@@ -326,9 +352,12 @@ add_folder(struct put *p, struct put_dir *up, struct bytes name,
 static int
 look_at_all(const struct put_ask *ask, struct stat *st, struct err *e)
 {
-	for (size_t i = 0; i < ask->n; i++)
+	for (size_t i = 0; i < ask->n; i++) {
+		OWN(buf_free) struct buf shown = { 0 };
+		text_show(&shown, bytes_str(ask->files[i]));
 		if (stat(ask->files[i], &st[i]) < 0)
-			return err_sys(e, "%s", ask->files[i]);
+			return err_sys(e, "%s", buf_text(&shown));
+	}
 	return 0;
 }
 

@@ -34,7 +34,7 @@ cat "$T/in/photo" "$T/in/deep/hole" >"$T/want"
 ok 'files are written out, with holes' cmp "$T/want" "$T/cat"
 at b drive ls -r --json / >"$T/list"
 equal 'what a list says of each' \
-	'changed device exec id mtime path shared size type versions' \
+	'changed device exec id mtime path secret shared size type versions' \
 	"$(json - "$T/list")"
 says 'found by name' '^/one/in/deep/er/scan$' drive find 'sc*'
 refused 'or not' 1 not-found drive find '*.jpg'
@@ -170,10 +170,19 @@ at b drive mkdir /same 2>"$T/b.err" && won=1 || won=0
 wait $! && won=$((won + 1))
 equal 'of one name only one does' 1 "$won"
 
+ok 'beside what keeps a folder in sync' flock "$T/a/drive.lock" \
+	"$(command -v aumbry)" --home "$T/a" drive ls /same
+
 # ---- secrets ----
 
 ssh-keygen -q -t ed25519 -N '' -f "$T/id" -C ana
 ok 'a key' drive put "$T/id" /key
+drive mkdir -p /home/.ssh
+drive put "$T/pw" /home/.ssh/id_rsa 2>"$T/err"
 ok 'comes back' drive get /key "$T/key"
 ok 'as it was' cmp "$T/id" "$T/key"
+says 'and is closed to who has the keys of the drive alone' '"secret":true' \
+	drive ls --json /key
+says 'as is what lies where secrets lie' '"secret":true' \
+	drive ls --json /home/.ssh/id_rsa
 finish

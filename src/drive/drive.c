@@ -49,6 +49,12 @@ drive_zone(struct drive *d)
 	return d->zone;
 }
 
+const struct drive_from *
+drive_given(const struct drive *d)
+{
+	return &d->from;
+}
+
 int
 drive_pull(struct drive *d, struct err *e)
 {

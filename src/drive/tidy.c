@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/* tidy.c: who keeps house today, and in which order. */
+#include "drive/tidy_in.h"
+
+#include "base/now.h"
+#include "drive/node.h"
+
+#include <string.h>
+
+#define FORMAT 1
+#define AHEAD_MS (3600 * 1000ULL) /* a clock may be so far ahead */
+
+int
+tidy_goes_on(const struct tidy *t, struct err *e)
+{
+	const struct drive_from *from = drive_given(t->d);
+
+	return from->stop != NULL && from->stop()
+	    ? err_set(e, ERR_STOPPED, "it was told to end")
+	    : 0;
+}
+
+/* ---- whose turn it is ---- */
+
+static struct id
+tidied_id(void)
+{
+	static const char label[] = "aumbry drive tidied v1";
+	struct digest hash;
+	struct id id;
+
+	digest_of(bytes_of(label, sizeof label), &hash); /* with its NUL */
+	memcpy(id.b, hash.b, ID_BYTES);
+	return id;
+}
+
+/* What cannot be read, or is of a day to come, was never said. */
+static uint64_t
+last_time(const struct tidy *t, struct bytes plain)
+{
+	struct scan s = scan_of(plain);
+	bool kind = scan_u8(&s) == NODE_KIND_TIDIED;
+	bool format = scan_u8(&s) == FORMAT;
+	uint64_t ms = scan_u64(&s);
+
+	(void)id_take(&s);
+	return scan_done(&s) && kind && format && ms <= t->now_ms + AHEAD_MS
+	    ? ms
+	    : 0;
+}
+
+/* Say that it is ours, if nobody else says so at the same time. */
+static int
+take_turn(struct tidy *t, const struct tidy_ask *ask, struct err *e)
+{
+	OWN(buf_free) struct buf was = { 0 };
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = tidied_id(), .expects = true };
+
+	if (zcopy_look(t->zone, &edit.id, &edit.expect, &was, e) < 0)
+		return -1;
+	uint64_t last = last_time(t, buf_bytes(&was));
+	t->out->next_ms = last + (uint64_t)TIDY_EVERY_MS;
+	if (last != 0 && t->out->next_ms > t->now_ms && !ask->now)
+		return 0;
+	t->out->ran = true;
+	if (ask->dry)
+		return 0;
+	buf_put_u8(&plain, NODE_KIND_TIDIED);
+	buf_put_u8(&plain, FORMAT);
+	buf_put_u64(&plain, t->now_ms);
+	id_put(&plain, &drive_given(t->d)->dev_id);
+	edit.plain = buf_bytes(&plain);
+	if (zcopy_commit(t->zone, &edit, 1, NULL, NULL, e) == 0)
+		return 0;
+	if (e->code != ERR_CONFLICT)
+		return -1;
+	err_clear(e);
+	t->out->ran = false;
+	return 0;
+}
+
+/* ---- records of other versions ---- */
+
+static int
+look_at_kind(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	(void)ctx;
+	return r->bad != NULL
+	    ? 0
+	    : census_known(r->plain.n > 0 ? r->plain.p[0] : 0, e);
+}
+
+static int
+found_gone(void *ctx, const struct id *id, struct err *e)
+{
+	bool *gone = ctx;
+
+	(void)id;
+	(void)e;
+	*gone = true;
+	return 0;
+}
+
+int
+tidy_gone(struct drive *d, const struct zcopy_point *since, bool *gone,
+    struct err *e)
+{
+	struct zcopy *z = drive_zone(d);
+	struct id base;
+
+	*gone = false;
+	if (zcopy_base(z, &base, e) < 0 ||
+	    zcopy_gone(z, since->seq, found_gone, gone, e) < 0)
+		return -1;
+	*gone |= !id_equal(&base, &since->base);
+	return 0;
+}
+
+static bool
+append_only(const struct zcopy_self *self)
+{
+	const struct member *m = circle_member(self->circle, &self->dev_id);
+
+	return m != NULL && (m->device.rights & RIGHT_APPEND_ONLY) != 0;
+}
+
+int
+drive_tidy(struct drive *d, const struct tidy_ask *ask, struct tidy_result *out,
+    struct err *e)
+{
+	struct tidy t = { .d = d,
+		.repo = drive_given(d)->repo,
+		.zone = drive_zone(d),
+		.now_ms = (uint64_t)now_ms(),
+		.dry = ask->dry,
+		.out = out };
+
+	*out = (struct tidy_result){ 0 };
+	if (append_only(&t.repo->self))
+		return err_set(e, ERR_PERMISSION,
+		    "an append-only device deletes nothing");
+	if (drive_pull(d, e) < 0 ||
+	    zcopy_each_all(t.zone, 0, look_at_kind, NULL, e) < 0 ||
+	    retention_get(t.zone, &t.policy, e) < 0 ||
+	    take_turn(&t, ask, e) < 0)
+		return -1;
+	if (!out->ran)
+		return 0;
+	if (tidy_trash(&t, e) < 0 || tidy_hist(&t, e) < 0 ||
+	    tidy_packs(&t, e) < 0)
+		return -1;
+	return t.dry ? 0 : drive_pull(d, e);
+}

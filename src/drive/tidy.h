@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* tidy.h: housekeeping of the drive's zone: one device, once a day. */
+/*
+ * In this order, each step whole by itself, so that it may end at any instant
+ * and be begun again: what was in the trash for its time is deleted, deepest
+ * first; histories are thinned; packs are condemned, deleted and rewritten.
+ *
+ * Packs and their users share a zone, so that one compare-and-swap orders them.
+ * The commit that takes a pack's record away stands on a head at which nobody
+ * used what is lost with it; a commit of nodes stands on a head at which their
+ * chunks are in packs. It must see to that itself: tidy_gone.
+ *
+ * A pack of which less than half is used is condemned first, by a record, and
+ * waits for 14 days: of an upload that takes days nothing is deleted before its
+ * node comes, and who reads by an older head ends in peace. Used again, its
+ * record goes. Small packs are merged whole, and need not wait.
+ *
+ * Why it has nothing of backup's prune: users there are snapshots, which name
+ * packs, in another zone than some of these; so there are runs. Here they are
+ * nodes, which name chunks.
+ */
+#pragma once
+
+#include "drive/drive.h"
+#include "drive/hist.h"
+
+#define TIDY_EVERY_MS (24 * 3600 * 1000LL)
+#define TIDY_GRACE_MS (14 * 24 * 3600 * 1000LL)
+#define TIDY_SMALL_BYTES (512 * 1024) /* packs below it are merged */
+#define TIDY_SMALL_MOST 64 /* when there are more of them */
+/* Written in a day at most: the rest has time. */
+#define TIDY_COPY_BYTES ((uint64_t)1024 * 1024 * 1024)
+
+struct tidy_ask {
+	bool now; /* also when a device did it within a day */
+	bool dry; /* count, and change nothing */
+};
+
+struct tidy_result {
+	bool ran; /* false: not due, or another device is at it */
+	uint64_t next_ms; /* when it is due, if it did not run */
+	uint64_t purged; /* nodes that left the trash */
+	uint64_t versions; /* former contents that went */
+	uint64_t packs; /* all there are */
+	uint64_t condemned, revived, waiting;
+	uint64_t deleted, deleted_bytes;
+	uint64_t rewritten, written_bytes;
+	struct err kept; /* why no pack went, or code 0 */
+};
+
+/*
+ * Keep house, if it is time and no other device does.
+ *
+ * errors  permission-denied: an append-only device does not; update-needed:
+ *         there are records of an unknown kind, and nothing was deleted; those
+ *         of commits and reads. What was done until then stays.
+ */
+MUST_CHECK int drive_tidy(struct drive *d, const struct tidy_ask *ask,
+    struct tidy_result *out, struct err *e);
+
+/*
+ * Was anything deleted from the zone since then, as its copy has it? What was
+ * read before, and found its chunks stored, is to be read again before a node
+ * names them.
+ */
+MUST_CHECK int tidy_gone(struct drive *d, const struct zcopy_point *since,
+    bool *gone, struct err *e);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* tidy_in.h: what the parts of tidy share. For tidy*.c only. */
+#pragma once
+
+#include "drive/census.h"
+#include "drive/retention.h"
+#include "drive/tidy.h"
+
+#define TIDY_BATCH 400 /* nodes of one commit: their histories go with them */
+#define TIDY_TRIES 4 /* others commit meanwhile */
+
+struct tidy {
+	struct drive *d;
+	struct repo *repo;
+	struct zcopy *zone;
+	struct hist_policy policy;
+	uint64_t now_ms;
+	bool dry;
+	struct tidy_result *out;
+};
+
+/* errors: stopped. */
+MUST_CHECK int tidy_goes_on(const struct tidy *t, struct err *e);
+
+/* Delete what was in the trash for its time: tidy_trash.c. */
+MUST_CHECK int tidy_trash(struct tidy *t, struct err *e);
+/* Thin histories: tidy_hist.c. */
+MUST_CHECK int tidy_hist(struct tidy *t, struct err *e);
+/* Condemn, revive and delete packs: tidy_packs.c. */
+MUST_CHECK int tidy_packs(struct tidy *t, struct err *e);
+/* Merge packs, and rewrite them: tidy_copy.c. */
+MUST_CHECK int tidy_copy(struct tidy *t, struct census *c, struct err *e);
+
+/* ---- tidy_packs.c ---- */
+
+/* For a commit: nobody uses what is doomed, at this head. */
+struct tidy_check {
+	struct tidy *t;
+	struct census *c;
+};
+int tidy_unused(void *check, struct err *e);
+
+/* Has it been condemned for so long that what nobody uses may go? */
+bool tidy_ripe(const struct tidy *t, const struct census_pack *p);
+
+/* The deletion of a pack's record, and of what condemned it: 1 or 2 edits. */
+size_t tidy_drop(const struct census_pack *p, struct zcopy_edit *edits);
+/* Its record is gone: so goes the blob. errors: server-unreachable. */
+MUST_CHECK int tidy_drop_blob(
+    struct tidy *t, struct census_pack *p, struct err *e);

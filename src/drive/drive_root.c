@@ -82,7 +82,8 @@ change_job(struct tx *tx, void *arg, struct err *e)
 		    ? 0
 		    : -1;
 	}
-	if (drivedb_diffs_clear(tx, c->row->root, e) < 0)
+	if (drivedb_diffs_clear(tx, c->row->root, e) < 0 ||
+	    drivedb_base_orphans(tx, c->row, e) < 0)
 		return -1;
 	return drivedb_root_set(tx, c->row, e);
 }

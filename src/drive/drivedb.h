@@ -131,6 +131,11 @@ typedef int (*drivedb_diff_fn)(
 MUST_CHECK int drivedb_diffs(
     struct tx *tx, uint64_t root, drivedb_diff_fn fn, void *ctx, struct err *e);
 MUST_CHECK int drivedb_diffs_clear(struct tx *tx, uint64_t root, struct err *e);
+/* Forget what base has below directories that it does not have: what was gone
+ * here, or on its way, when a program ended. It is new then on the side that
+ * has it. */
+MUST_CHECK int drivedb_base_orphans(
+    struct tx *tx, const struct drivedb_root *r, struct err *e);
 /* The object is another node from now on; so are parents of others. */
 MUST_CHECK int drivedb_diff_rename(struct tx *tx, uint64_t root,
     const struct id *from, const struct id *to, struct err *e);

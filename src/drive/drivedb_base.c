@@ -235,6 +235,16 @@ drivedb_diffs_clear(struct tx *tx, uint64_t root, struct err *e)
 }
 
 int
+drivedb_base_orphans(struct tx *tx, const struct drivedb_root *r, struct err *e)
+{
+	return sql_run(tx, e,
+	    "WITH RECURSIVE dirs(id) AS (SELECT ?1 UNION SELECT b.id FROM base b"
+	    " JOIN dirs ON b.parent = dirs.id WHERE b.root = ?2 AND b.type = ?3)"
+	    " DELETE FROM base WHERE root = ?2 AND parent NOT IN dirs",
+	    "iuu", &r->top, r->root, (uint64_t)NODE_DIR);
+}
+
+int
 drivedb_diff_rename(struct tx *tx, uint64_t root, const struct id *from,
     const struct id *to, struct err *e)
 {

@@ -280,19 +280,52 @@ walk(struct pass *p, struct err *e)
 	return rc;
 }
 
+static bool
+was_asked(const struct buf *dirs, const char *dir)
+{
+	for (size_t at = 0; at < dirs->n;) {
+		const char *d = (const char *)dirs->p + at;
+		if (strcmp(d, dir) == 0)
+			return true;
+		at += strlen(d) + 1;
+	}
+	return false;
+}
+
+/* Its directory was looked for and not met: where it is by now, or nowhere. */
+static int
+follow_later(struct pass *p, void *arg, struct err *e)
+{
+	struct later *l = arg;
+	OWN(mem_free) char *path = NULL;
+	struct plan_node n;
+
+	(void)e;
+	if (p->v->local.find(p->v->local.ctx, &l->parent, &n))
+		path = scan_known_path(p, &n);
+	bool nowhere = path == NULL || strcmp(path, l->dir) == 0;
+	mem_free(&l->dir);
+	if (!nowhere)
+		l->dir = TAKE(path);
+	return 0;
+}
+
 /* What is to be looked at again: of this pass, and what it did not visit. */
-static void
-keep_laters(struct pass *p)
+static int
+keep_laters(struct pass *p, const struct buf *dirs, struct err *e)
 {
 	struct scan_root *s = p->s;
 
 	for (size_t i = 0; i < s->n_laters; i++) {
 		struct later *l = &s->laters[i];
-		bool done = l->why == LATER_TORN && due_ns(s, l) <= p->now_ns;
-		if (!p->whole && !done && !idset_has(&p->listed, l->parent.b)) {
+		if (p->whole || idset_has(&p->listed, l->parent.b))
+			continue;
+		if (was_asked(dirs, l->dir) &&
+		    scan_read(p, follow_later, l, e) < 0)
+			return -1;
+		if (l->dir != NULL)
 			*LIST_ADD(&p->laters) = *l;
-			l->dir = NULL;
-		}
+		l->dir = NULL;
 	}
 	laters_free(s->laters, s->n_laters);
 	s->laters = p->laters.p;
@@ -302,6 +335,7 @@ keep_laters(struct pass *p)
 		    s->laters, s->n_laters, sizeof *s->laters, scan_later_cmp);
 	p->laters.p = NULL;
 	p->laters.n = 0;
+	return 0;
 }
 
 static void
@@ -352,6 +386,5 @@ scan_run(struct scan_root *s, int64_t now_ns, const struct buf *dirs,
 	    walk(&p, e) < 0 || scan_end_moves(&p, e) < 0 ||
 	    scan_end_missing(&p, e) < 0)
 		return -1;
-	keep_laters(&p);
-	return 0;
+	return keep_laters(&p, dirs, e);
 }

@@ -182,9 +182,8 @@ struct moves {
 	} * moves;
 };
 
-/* Where a node is, as it was known. */
-static char *
-local_path(const struct pass *p, const struct plan_node *n)
+char *
+scan_known_path(const struct pass *p, const struct plan_node *n)
 {
 	const struct plan_view *local = &p->v->local;
 	char *path = scan_path_join("", bytes_of(n->name, n->name_n));
@@ -214,7 +213,7 @@ candidates_job(struct pass *p, void *arg, struct err *e)
 			p, u->st.type, &u->st.is, &x->node, &x->found, e) < 0)
 			return -1;
 		if (x->found && scan_missing(p, &x->node.id) == NULL)
-			x->path = local_path(p, &x->node);
+			x->path = scan_known_path(p, &x->node);
 	}
 	return 0;
 }

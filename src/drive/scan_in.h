@@ -150,6 +150,8 @@ char *scan_path_join(const char *dir, struct bytes name);
 /* The last component of a path, and what is before it, in new memory. */
 struct bytes scan_path_name(const char *path);
 char *scan_path_dir(const char *path);
+/* Where a node is, as it was known; inside a job. New memory. */
+char *scan_known_path(const struct pass *p, const struct plan_node *n);
 /* Run a job over one snapshot, with p->v. */
 typedef int (*pass_job_fn)(struct pass *p, void *arg, struct err *e);
 MUST_CHECK int scan_read(

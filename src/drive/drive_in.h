@@ -31,6 +31,7 @@ struct drive_root {
 	struct buf news; /* ids that changed in the tree, not planned yet */
 	struct drivedb_root row;
 	struct os *os;
+	int64_t gone_after_ns;
 	struct ignore *ignore;
 	struct scan_root *scan;
 	struct plan_policy policy;

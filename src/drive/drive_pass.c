@@ -12,7 +12,6 @@
 
 #define SLICE 4096 /* ids planned at once: some 8 MiB */
 #define ROUNDS_IDLE 8 /* plans that say something and change nothing */
-#define GONE_AFTER_NS INT64_C(2000000000)
 
 /* ---- what is passed over ---- */
 

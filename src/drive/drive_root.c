@@ -236,7 +236,7 @@ open_disk(struct drive_root *r, struct err *e)
 	OWN(mem_free) char *device = file_join(r->d->from.dir, "drive.ignore");
 	bool changed;
 
-	if (os_posix_open(r->row.path, &r->os, e) < 0)
+	if (r->os == NULL && os_posix_open(r->row.path, &r->os, e) < 0)
 		return -1;
 	r->ignore = ignore_new(r->row.path, device, false);
 	if (ignore_read(r->ignore, &changed, e) < 0 || drive_recover(r, e) < 0)
@@ -247,7 +247,7 @@ open_disk(struct drive_root *r, struct err *e)
 		.listing = is_listed,
 		.ctx = r,
 		.granule_ns = r->os->ops->granule_ns(r->os),
-		.gone_after_ns = GONE_AFTER_NS };
+		.gone_after_ns = r->gone_after_ns };
 	r->scan = scan_root_new(r->os, r->d->db, r->row.root, &scan);
 	return 0;
 }
@@ -261,6 +261,9 @@ drive_root_open(struct drive *d, const struct drive_root_ask *ask,
 	OWN(mem_free) char *path = NULL;
 
 	r->d = d;
+	r->os = ask->os;
+	r->gone_after_ns =
+	    ask->gone_after_ns > 0 ? ask->gone_after_ns : GONE_AFTER_NS;
 	r->listing = ask->listing;
 	r->listing_ctx = ask->ctx;
 	if (db_read(drivedb_db(d->db), know_job, &k, e) < 0 ||

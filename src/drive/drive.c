@@ -73,15 +73,11 @@ drive_pull(struct drive *d, struct err *e)
 void
 drive_report_free(struct drive_report *r)
 {
-	for (size_t i = 0; i < r->n_held; i++) {
-		free(r->held[i].path);
-		free(r->held[i].reason);
-	}
+	drive_held_clear(r);
 	for (size_t i = 0; i < r->n_conflicts; i++) {
 		free(r->conflicts[i].path);
 		free(r->conflicts[i].copy);
 	}
-	free(r->held);
 	free(r->conflicts);
 	*r = (struct drive_report){ 0 };
 }

@@ -282,14 +282,17 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 	if (follow(r, e) < 0)
 		return -1;
 	r->planned_seq = zcopy_seq(d->zone);
+	uint64_t trashed = 0;
 	for (size_t i = 0; i < n; i++) {
+		if (changes[i].kind == PLAN_TRASH)
+			trashed += changes[i].files;
 		count(r->report, &changes[i]);
 		drive_todo(r, &changes[i].id);
 		if (!id_equal(&changes[i].from, &changes[i].id))
 			drive_todo(r, &changes[i].from);
 	}
 	r->report->commits++;
-	return 0;
+	return drive_gate_count(r, trashed, e);
 }
 
 int

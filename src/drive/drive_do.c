@@ -369,22 +369,17 @@ children_todo(void *arg, const struct plan_node *n)
 	return 0;
 }
 
+/* *any: something was done on the disk. */
 static int
-do_job(struct tx *tx, void *arg, struct err *e)
+do_ops(struct doing *g, bool *any, struct err *e)
 {
-	struct doing *g = arg;
-	bool any = false;
-
-	g->tx = tx;
-	drivedb_views(&g->v, tx, g->r->row.root);
 	for (size_t i = 0; i < g->p->n_ops; i++) {
 		const struct plan_op *op = &g->p->ops[i];
 		struct err why;
 		if (op->kind == PLAN_PLACE ||
 		    (op->after_commits && !g->committed))
 			continue;
-		any = true;
-		drive_todo(g->r, &op->id);
+		*any = true;
 		drive_todo(g->r, &op->from);
 		if (do_one(g, op, &why) < 0) {
 			if (!drive_goes_on(why.code)) {
@@ -392,14 +387,21 @@ do_job(struct tx *tx, void *arg, struct err *e)
 				return -1;
 			}
 			not_done(g, op, &why);
-		} else if (op->kind == PLAN_MKDIR) {
+			continue;
+		}
+		drive_did(g->r, g->tx, &op->id);
+		if (op->kind == PLAN_MKDIR)
 			(void)g->v.remote.children(
 			    g->v.remote.ctx, &op->id, children_todo, g->r);
-		}
 	}
-	/* What they say is on the disk before the rows are. */
-	if (any && g->r->os->ops->sync(g->r->os, e) < 0)
-		return -1;
+	return 0;
+}
+
+static int
+do_rows(struct doing *g, struct err *e)
+{
+	struct drive_root *r = g->r;
+
 	for (size_t i = 0; i < g->p->n_rows; i++) {
 		const struct plan_row *row = &g->p->rows[i];
 		struct plan_node n = row->node;
@@ -410,12 +412,30 @@ do_job(struct tx *tx, void *arg, struct err *e)
 		}
 		if (n.type == NODE_FILE &&
 		    scan_racy(&n.stat, now_ms() * 1000000,
-			g->r->os->ops->granule_ns(g->r->os)))
+			r->os->ops->granule_ns(r->os)))
 			n.stat.ctime_ns = 0;
-		if (drivedb_base_put(tx, g->r->row.root, &n, e) < 0 ||
-		    drivedb_diff_drop(tx, g->r->row.root, &n.id, e) < 0)
+		if (drivedb_base_put(g->tx, r->row.root, &n, e) < 0 ||
+		    drivedb_diff_drop(g->tx, r->row.root, &n.id, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+do_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct doing *g = arg;
+	bool any = false;
+
+	g->tx = tx;
+	drivedb_views(&g->v, tx, g->r->row.root);
+	if (do_ops(g, &any, e) < 0)
+		return -1;
+	/* What they say is on the disk before the rows are. */
+	if (any && g->r->os->ops->sync(g->r->os, e) < 0)
+		return -1;
+	if (do_rows(g, e) < 0)
+		return -1;
 	if (g->v.failed)
 		*e = g->v.err;
 	return g->v.failed ? -1 : 0;

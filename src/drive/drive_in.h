@@ -20,14 +20,19 @@ struct drive {
 	struct drive_root *roots; /* those that are open */
 };
 
-/* Ids that a pass passes over: what concerns them was tried, and failed. */
-struct passed {
-	void *by_id; /* of <search.h> */
+/* What was deleted here, as drive_gate.c counts it. */
+struct drive_gate {
+	struct id set; /* what it is called */
+	uint64_t files;
+	uint64_t all; /* files of base */
+	uint64_t before; /* went to the trash within the window */
+	bool confirmed; /* by this pass's word */
 };
 
 struct drive_root {
 	struct drive *d;
 	struct drive_root *next;
+	struct buf retry; /* ids that were passed over: the next pass tries */
 	struct buf news; /* ids that changed in the tree, not planned yet */
 	struct drivedb_root row;
 	struct os *os;
@@ -46,7 +51,8 @@ struct drive_root {
 	struct drive_report *report;
 	struct buf todo; /* ids, 16 bytes each */
 	struct buf dirs; /* to be looked at again, with NULs */
-	struct passed passed;
+	void *tried; /* of <search.h>: what failed, and how often */
+	struct drive_gate gate;
 	uint64_t planned_seq; /* of the zone, that the plan was made at */
 	bool replan; /* others committed meanwhile */
 };
@@ -61,12 +67,34 @@ void drive_diff_free(struct drive_diff *d);
 MUST_CHECK int drive_diff(struct tx *tx, const struct drive_root *r,
     const struct id *id, struct drive_diff *out, struct err *e);
 
-/* ---- shared: drive_pass.c ---- */
+/* ---- shared: drive_held.c ---- */
 
-bool drive_stopped(struct drive_root *r, struct err *e);
-/* Note that something could not be done, and pass it over from now on. */
+/* Note that something could not be done. It is passed over until the end of the
+ * pass, or the next second look; a conflict is tried again a few times. */
 void drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
     const struct err *why);
+void drive_pass_over(struct drive_root *r, const struct id *id);
+bool drive_passed(const struct drive_root *r, const struct id *id);
+/* Something was done, so it is planned anew; without end it is not. */
+void drive_did(struct drive_root *r, struct tx *tx, const struct id *id);
+void drive_tried_clear(struct drive_root *r);
+void drive_held_clear(struct drive_report *t);
+/* May this error be about one thing, so that the rest can go on? */
+bool drive_goes_on(enum err_code code);
+
+/* ---- drive_gate.c ---- */
+
+/* Count what was deleted here, and tell the planner whether it may go. */
+MUST_CHECK int drive_gate_look(struct drive_root *r, struct err *e);
+/* So many files went to the trash. */
+MUST_CHECK int drive_gate_count(
+    struct drive_root *r, uint64_t files, struct err *e);
+/* Say in the report what waits. */
+void drive_gate_note(struct drive_root *r);
+
+/* ---- drive_pass.c ---- */
+
+bool drive_stopped(struct drive_root *r, struct err *e);
 void drive_todo(struct drive_root *r, const struct id *id);
 /* What came with pulls is to be planned. */
 void drive_take_news(struct drive_root *r);
@@ -75,9 +103,6 @@ void drive_look_again(struct drive_root *r, const char *path);
 /* The path of a local node, inside a job. errors: not-found. */
 MUST_CHECK int drive_path(struct drivedb_views *v, const struct id *top,
     const struct plan_node *n, struct buf *out, struct err *e);
-/* May this error be about one thing, so that the rest can go on? */
-bool drive_goes_on(enum err_code code);
-
 /* ---- the steps of a round ---- */
 
 /* Read files, store their contents: drive_take.c. */

@@ -5,46 +5,17 @@
 #include "base/now.h"
 #include "drive/skips.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define SLICE 4096 /* ids planned at once: some 8 MiB */
-#define ROUNDS_IDLE 8 /* plans that say something and change nothing */
-
-/* ---- what is passed over ---- */
+#define SECOND_LOOKS 100 /* a program that always writes is not waited for */
 
 static int
 by_id(const void *a, const void *b)
 {
 	return id_cmp(a, b);
-}
-
-static void
-passed_clear(struct passed *p)
-{
-	tdestroy(p->by_id, free);
-	p->by_id = NULL;
-}
-
-static bool
-is_passed(const struct passed *p, const struct id *id)
-{
-	return tfind(id, &p->by_id, by_id) != NULL;
-}
-
-static void
-pass_over(struct passed *p, const struct id *id)
-{
-	struct id *copy;
-
-	if (is_passed(p, id))
-		return;
-	copy = mem_new(sizeof *copy);
-	*copy = *id;
-	if (tsearch(copy, &p->by_id, by_id) == NULL)
-		abort();
 }
 
 bool
@@ -80,66 +51,6 @@ drive_look_again(struct drive_root *r, const char *path)
 	buf_put_u8(&r->dirs, '\0');
 }
 
-bool
-drive_goes_on(enum err_code code)
-{
-	switch (code) {
-	case ERR_CONFLICT:
-	case ERR_NOT_FOUND:
-	case ERR_IO:
-	case ERR_DISK_FULL_HERE:
-	case ERR_NAME_NOT_POSSIBLE:
-	case ERR_DRIVE_NOT_EMPTY:
-	case ERR_FILE_CHANGING:
-	case ERR_TOO_LARGE:
-	case ERR_SNAPSHOT_DAMAGED:
-	case ERR_BLOB_CORRUPT:
-	case ERR_BLOB_MISSING:
-	case ERR_BLOB_TRUNCATED:
-	case ERR_RECORD_CORRUPT:
-	case ERR_CATEGORY_CLOSED:
-	case ERR_PERMISSION:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void
-add_held(struct drive_report *t, const char *path, enum err_code code,
-    const char *reason)
-{
-	t->held = mem_resize(t->held, t->n_held + 1, sizeof *t->held);
-	t->held[t->n_held++] = (struct drive_held){
-		.path = mem_text(path), .code = code, .reason = mem_text(reason)
-	};
-}
-
-/* What is not as expected is planned anew; again and again it is not. */
-void
-drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
-    const struct err *why)
-{
-	OWN(buf_free) struct buf path = { 0 };
-	struct drivedb_views v;
-	struct plan_node n;
-	struct err ignored;
-
-	pass_over(&r->passed, id);
-	if (why->code == ERR_CONFLICT)
-		return; /* the next look decides */
-	drivedb_views(&v, tx, r->row.root);
-	if (!v.local.find(v.local.ctx, id, &n) ||
-	    drive_path(&v, &r->row.top, &n, &path, &ignored) < 0) {
-		buf_clear(&path);
-		if (drivedb_path(tx, id, &path, &ignored) < 0)
-			buf_put_str(&path, "?");
-	}
-	enum err_code code =
-	    why->code == ERR_SNAPSHOT_DAMAGED ? ERR_FILE_DAMAGED : why->code;
-	add_held(r->report, buf_text(&path), code, why->msg);
-}
-
 /* ---- one plan ---- */
 
 struct planning {
@@ -158,8 +69,7 @@ plan_job(struct tx *tx, void *arg, struct err *e)
 	const struct plan_trees trees = { &v.base, &v.local, &v.remote };
 
 	drivedb_views(&v, tx, r->row.root);
-	if (drivedb_seq(tx, &r->planned_seq, e) < 0 ||
-	    drivedb_base_files(tx, r->row.root, &r->policy.gate.files, e) < 0)
+	if (drivedb_seq(tx, &r->planned_seq, e) < 0)
 		return -1;
 	planner_plan(&trees, &r->policy, g->ids, g->n, g->out);
 	if (!v.failed)
@@ -177,7 +87,7 @@ next_slice(struct drive_root *r, struct id *ids)
 	for (; at < r->todo.n && n < SLICE; at += ID_BYTES) {
 		struct id id;
 		memcpy(id.b, r->todo.p + at, ID_BYTES);
-		if (!is_passed(&r->passed, &id))
+		if (!drive_passed(r, &id))
 			ids[n++] = id;
 	}
 	memmove(r->todo.p, r->todo.p + at, r->todo.n - at);
@@ -237,20 +147,6 @@ held_job(struct tx *tx, void *arg, struct err *e)
 	return 0;
 }
 
-static void
-note_gate(struct drive_root *r, const struct plan_out *p)
-{
-	struct drive_report *t = r->report;
-	uint64_t files = r->policy.gate.files;
-
-	t->gate = p->gate;
-	t->gate_files = p->gated_files;
-	t->gate_percent =
-	    files == 0 ? 100 : (unsigned)(p->gated_files * 100 / files);
-	for (size_t i = 0; i < p->n_gated; i++)
-		pass_over(&r->passed, &p->gated[i].id);
-}
-
 static bool
 says_nothing(const struct plan_out *p)
 {
@@ -283,7 +179,9 @@ round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
 			return -1;
 	}
 	if (p.n_gated > 0)
-		note_gate(r, &p);
+		drive_gate_note(r);
+	for (size_t i = 0; i < p.n_gated; i++)
+		drive_pass_over(r, &p.gated[i].id);
 	if (says_nothing(&p) || r->ask->dry)
 		return 0;
 	if (p.n_aliases > 0) {
@@ -296,8 +194,11 @@ round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
 	}
 	if (drive_commit(r, &p, &lost, e) < 0 || drive_do(r, &p, !lost, e) < 0)
 		return -1;
-	if (r->dirs.n > 0)
-		return 0; /* look before going on with what was planned */
+	if (r->dirs.n > 0) {
+		/* Look before going on with what was planned. */
+		all_todo(r, ids, n);
+		return 0;
+	}
 	return drive_place(r, &p, !lost, e);
 }
 
@@ -356,6 +257,8 @@ plan_all(struct drive_root *r, struct err *e)
 	OWN(mem_free) struct id *ids = mem_array(SLICE, sizeof *ids);
 	size_t n;
 
+	if (drive_gate_look(r, e) < 0)
+		return -1;
 	while ((n = next_slice(r, ids)) > 0 || r->todo.n > 0) {
 		if (n == 0)
 			continue;
@@ -365,10 +268,21 @@ plan_all(struct drive_root *r, struct err *e)
 			continue;
 		OWN(buf_free) struct buf again = r->dirs;
 		r->dirs = (struct buf){ 0 };
-		if (look(r, &again, e) < 0)
+		if (look(r, &again, e) < 0 || drive_gate_look(r, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* What was passed over has another chance. */
+static void
+try_again(struct drive_root *r)
+{
+	drive_tried_clear(r);
+	drive_held_clear(r->report);
+	r->report->gate = (struct id){ { 0 } };
+	buf_put_bytes(&r->todo, buf_bytes(&r->retry));
+	buf_clear(&r->retry);
 }
 
 static void
@@ -396,7 +310,7 @@ settle(struct drive_root *r, bool *more, struct err *e)
 		return 0;
 	}
 	*more = true;
-	passed_clear(&r->passed);
+	try_again(r);
 	return look(r, &dirs, e);
 }
 
@@ -409,8 +323,8 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	*out = (struct drive_report){ 0 };
 	r->ask = ask;
 	r->report = out;
-	r->policy.gate.confirmed = ask->confirm;
-	passed_clear(&r->passed);
+	r->gate.confirmed = false;
+	try_again(r);
 	bool other_rules;
 	if (drive_pull(r->d, e) < 0 ||
 	    ignore_read(r->ignore, &other_rules, e) < 0 ||
@@ -420,7 +334,7 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;
 	drive_take_news(r);
-	for (unsigned i = 0; more; i++) {
+	for (unsigned i = 0; more && i < SECOND_LOOKS; i++) {
 		if (plan_all(r, e) < 0 || drive_stopped(r, e) ||
 		    settle(r, &more, e) < 0)
 			return -1;

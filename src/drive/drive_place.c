@@ -352,11 +352,12 @@ place_job(struct tx *tx, void *arg, struct err *e)
 	drivedb_views(&g->v, tx, a->r->row.root);
 	for (size_t i = 0; i < a->n; i++) {
 		struct arrival *x = &a->list[i];
-		drive_todo(a->r, &x->op->id);
 		if (!x->failed && x->whole)
 			g->done[i] = place_one(g, x, &g->now[i], &x->why) == 0;
-		if (g->done[i])
+		if (g->done[i]) {
+			drive_did(a->r, tx, &x->op->id);
 			continue;
+		}
 		if (!drive_goes_on(x->why.code)) {
 			*e = x->why;
 			return -1;

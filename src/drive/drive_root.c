@@ -13,9 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define GATE_FILES 500 /* deleted here within ten minutes */
-#define GATE_PERCENT 25
-#define GATE_LEAST 20
 #define GONE_AFTER_NS INT64_C(2000000000) /* seen twice, so far apart */
 
 struct known {
@@ -204,9 +201,6 @@ set_policy(struct drive_root *r)
 	p->day = bytes_str(r->day);
 	p->ignored = ignore_asked;
 	p->ctx = r->ignore;
-	p->gate.most = GATE_FILES;
-	p->gate.percent = GATE_PERCENT;
-	p->gate.least = GATE_LEAST;
 }
 
 bool
@@ -293,6 +287,8 @@ drive_root_free(struct drive_root **rp)
 	if (r->os != NULL)
 		r->os->ops->free(r->os);
 	drivedb_root_free(&r->row);
+	drive_tried_clear(r);
+	buf_free(&r->retry);
 	buf_free(&r->todo);
 	buf_free(&r->dirs);
 	buf_free(&r->news);

@@ -145,6 +145,22 @@ MUST_CHECK int drivedb_diff_rename(struct tx *tx, uint64_t root,
 MUST_CHECK int drivedb_touched(
     struct tx *tx, uint64_t root, struct buf *touched, struct err *e);
 
+/* ---- what was deleted here ---- */
+
+/* Nodes that are gone here and are there as both sides knew them: how many of
+ * them are files, and what this set of them is called; zeros: there is none. */
+MUST_CHECK int drivedb_gone(struct tx *tx, uint64_t root, uint64_t *files,
+    struct id *set, struct err *e);
+/* They are new on the other side from now on, so that they come back here.
+ * Their ids are appended. */
+MUST_CHECK int drivedb_gone_undo(
+    struct tx *tx, uint64_t root, struct buf *ids, struct err *e);
+/* A small value by its name; what is kept goes when the zone was replaced. */
+MUST_CHECK int drivedb_keep(
+    struct tx *tx, const char *name, struct bytes value, struct err *e);
+MUST_CHECK int drivedb_kept(
+    struct tx *tx, const char *name, struct buf *out, struct err *e);
+
 /* ---- as the planner sees it, inside one db_read ---- */
 
 struct drivedb_views {

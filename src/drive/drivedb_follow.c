@@ -41,14 +41,6 @@ follow_free(struct follow *f)
 }
 
 static int
-pair_put(struct tx *tx, const char *name, struct bytes value, struct err *e)
-{
-	return sql_run(tx, e,
-	    "INSERT OR REPLACE INTO pair (name, value) VALUES (?, ?)", "sb",
-	    name, value);
-}
-
-static int
 put_seq(struct tx *tx, uint64_t seq, struct err *e)
 {
 	uint8_t value[8];
@@ -59,7 +51,7 @@ put_seq(struct tx *tx, uint64_t seq, struct err *e)
 	be64_put(value, seq);
 	return now >= seq
 	    ? 0
-	    : pair_put(tx, PAIR_SEQ, bytes_of(value, sizeof value), e);
+	    : drivedb_keep(tx, PAIR_SEQ, bytes_of(value, sizeof value), e);
 }
 
 int
@@ -271,7 +263,7 @@ fill_job(struct tx *tx, void *arg, struct err *e)
 		DRIVEDB_NO_INDEXES "DELETE FROM tree; DELETE FROM todo;"
 				   "DELETE FROM bad; DELETE FROM pair",
 		e) < 0 ||
-	    pair_put(tx, PAIR_BASE, bytes_of(f->base.b, ID_BYTES), e) < 0 ||
+	    drivedb_keep(tx, PAIR_BASE, bytes_of(f->base.b, ID_BYTES), e) < 0 ||
 	    zcopy_news(j->zone, &since, fill_one, j, e) < 0 ||
 	    tx_script(tx, DRIVEDB_INDEXES, e) < 0)
 		return -1;

@@ -138,7 +138,8 @@ drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
 
 	if (t->passed)
 		return;
-	if (code == ERR_CONFLICT && ++t->failed < TRIES) {
+	bool other = code == ERR_CONFLICT || code == ERR_NOT_FOUND;
+	if (other && ++t->failed < TRIES) {
 		drive_todo(r, id); /* after the next look */
 		return;
 	}
@@ -146,7 +147,7 @@ drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
 	path_of(r, tx, id, &path);
 	if (code == ERR_SNAPSHOT_DAMAGED)
 		code = ERR_FILE_DAMAGED;
-	if (code == ERR_CONFLICT)
+	if (other)
 		code = ERR_FILE_CHANGING;
 	add_held(r->report, buf_text(&path), code, why->msg);
 }

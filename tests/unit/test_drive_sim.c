@@ -146,7 +146,7 @@ visit(
 	unsigned n = st->type == NODE_FILE ? number_of(content) : 0;
 	if (k->fn != NULL && n > 0)
 		k->fn(k->s, path, n);
-	buf_printf(&k->text, "%s %d %d %u %zu\n", path, (int)st->type,
+	buf_printf(&k->text, "%s\t%d %d %u %zu\n", path, (int)st->type,
 	    st->type == NODE_FILE && st->exec, n,
 	    st->type == NODE_FILE ? content.n : 0);
 }
@@ -293,9 +293,9 @@ kill_below(struct sim *s, int i, const char *path)
 	for (char *line = strtok((char *)all.p, "\n"); line != NULL;
 	     line = strtok(NULL, "\n"))
 		if (strncmp(line, path, n) == 0 &&
-		    (line[n] == '/' || line[n] == ' ')) {
+		    (line[n] == '/' || line[n] == '\t')) {
 			unsigned number = 0;
-			(void)sscanf(strchr(line, ' '), " %*d %*d %u", &number);
+			(void)sscanf(strchr(line, '\t'), "\t%*d %*d %u", &number);
 			if (number > 0)
 				s->killed[number] = true;
 		}
@@ -419,11 +419,9 @@ check_end(struct sim *s)
 	for (unsigned n = 1; n <= s->next; n++) {
 		(void)snprintf(text, sizeof text, " %u ", n);
 		bool seen = false;
-		struct scan lines = scan_of(buf_bytes(&first));
 		for (const char *at = strstr(buf_text(&first), text);
 		     at != NULL && !seen; at = strstr(at + 1, text))
 			seen = true;
-		(void)lines;
 		if (!seen && !s->killed[n])
 			wrong(s, "what nobody deleted is gone", text);
 	}

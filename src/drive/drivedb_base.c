@@ -105,7 +105,7 @@ drivedb_base_inode(struct tx *tx, uint64_t root, const struct plan_stat *is,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (sql_ask(tx, e, &s,
-		"SELECT " DRIVEDB_HERE " FROM base"
+		"SELECT " DRIVEDB_HERE " FROM base INDEXED BY base_inode"
 		" WHERE root = ? AND dev = ? AND ino = ? ORDER BY id",
 		"unn", root, (int64_t)is->dev, (int64_t)is->ino) < 0)
 		return -1;
@@ -119,7 +119,7 @@ drivedb_base_children(struct tx *tx, uint64_t root, const struct id *parent,
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (sql_ask(tx, e, &s,
-		"SELECT " DRIVEDB_HERE " FROM base"
+		"SELECT " DRIVEDB_HERE " FROM base INDEXED BY base_place"
 		" WHERE root = ? AND parent = ? ORDER BY name, id",
 		"ui", root, parent) < 0)
 		return -1;
@@ -238,8 +238,9 @@ int
 drivedb_base_orphans(struct tx *tx, const struct drivedb_root *r, struct err *e)
 {
 	return sql_run(tx, e,
-	    "WITH RECURSIVE dirs(id) AS (SELECT ?1 UNION SELECT b.id FROM base b"
-	    " JOIN dirs ON b.parent = dirs.id WHERE b.root = ?2 AND b.type = ?3)"
+	    "WITH RECURSIVE dirs(id) AS (SELECT ?1 UNION SELECT b.id FROM dirs"
+	    " CROSS JOIN base b INDEXED BY base_place"
+	    " ON b.root = ?2 AND b.parent = dirs.id WHERE b.type = ?3)"
 	    " DELETE FROM base WHERE root = ?2 AND parent NOT IN dirs",
 	    "iuu", &r->top, r->root, (uint64_t)NODE_DIR);
 }
@@ -253,7 +254,7 @@ drivedb_diff_rename(struct tx *tx, uint64_t root, const struct id *from,
 		"iui", to, root, from) < 0)
 		return -1;
 	return sql_run(tx, e,
-	    "UPDATE diff SET parent = ? WHERE root = ? AND parent = ?", "iui",
+	    "UPDATE diff INDEXED BY diff_place SET parent = ? WHERE root = ? AND parent = ?", "iui",
 	    to, root, from);
 }
 

@@ -129,6 +129,7 @@ base_child(void *ctx, const struct id *parent, struct bytes name,
 	if (failed(v,
 		sql_ask(v->tx, &e, &s,
 		    "SELECT " DRIVEDB_HERE " FROM base"
+		    " INDEXED BY base_place"
 		    " WHERE root = ? AND parent = ? AND name = ? ORDER BY id",
 		    "uib", v->root, parent, name),
 		&e))
@@ -146,7 +147,8 @@ base_children(void *ctx, const struct id *parent,
 
 	if (failed(v,
 		sql_ask(v->tx, &e, &s,
-		    "SELECT " DRIVEDB_HERE " FROM base WHERE root = ?"
+		    "SELECT " DRIVEDB_HERE " FROM base"
+		    " INDEXED BY base_place WHERE root = ?"
 		    " AND parent = ? ORDER BY name, id",
 		    "ui", v->root, parent),
 		&e))
@@ -156,8 +158,13 @@ base_children(void *ctx, const struct id *parent,
 
 /* ---- local: base with the differences laid over it ---- */
 
-#define DIFF "SELECT " DRIVEDB_HERE ", trashed, unread FROM diff WHERE root = ?"
-#define BASE "SELECT " DRIVEDB_HERE ", 0, 0 FROM base b WHERE root = ?"
+/* By place: left to itself SQLite takes the key, whose first column is one. */
+#define DIFF \
+	"SELECT " DRIVEDB_HERE ", trashed, unread FROM diff" \
+	" INDEXED BY diff_place WHERE root = ?"
+#define BASE \
+	"SELECT " DRIVEDB_HERE ", 0, 0 FROM base b INDEXED BY base_place" \
+	" WHERE root = ?"
 #define NO_DIFF \
 	" AND NOT EXISTS (SELECT 1 FROM diff d" \
 	" WHERE d.root = b.root AND d.id = b.id)"

@@ -84,6 +84,16 @@ struct cli_drive_past {
 extern const struct cmd_option cli_drive_past_options[3];
 cmd_fn cli_drive_versions, cli_drive_restore;
 
+struct cli_drive_tidy {
+	bool dry;
+};
+struct cli_drive_retention {
+	const char *all, *daily, *weekly, *least, *trash;
+};
+extern const struct cmd_option cli_drive_tidy_options[1],
+    cli_drive_retention_options[5];
+cmd_fn cli_drive_tidy, cli_drive_retention;
+
 /* What is said of one root. */
 struct cli_drive_root {
 	const char *folder, *confirm, *undo;

@@ -113,14 +113,14 @@ static void
 entry_json(
     const struct listing *l, const struct drivedb_entry *x, struct bytes path)
 {
-	json_t *j = json_pack(
-	    "{s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:I, s:b, s:b}", "id",
-	    id_text(&x->node.id).s, "type", type_name(x->node.type), "size",
-	    (json_int_t)x->size, "mtime", (json_int_t)seconds(x->mtime_ns),
-	    "exec", x->node.exec, "device", cli_tree_device(l->tree, &x->dev),
-	    "changed", (json_int_t)x->changed_ms, "versions",
-	    (json_int_t)x->edits, "shared", x->node.type == NODE_SHARE,
-	    "secret", x->node.secret);
+	json_t *j =
+	    json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:I, s:b, s:b}",
+		"id", id_text(&x->node.id).s, "type", type_name(x->node.type),
+		"size", (json_int_t)x->size, "mtime",
+		(json_int_t)seconds(x->mtime_ns), "exec", x->node.exec,
+		"device", cli_tree_device(l->tree, &x->dev), "changed",
+		(json_int_t)x->changed_ms, "versions", (json_int_t)x->edits,
+		"shared", x->node.type == NODE_SHARE, "secret", x->node.secret);
 
 	cli_tree_path(j, path);
 	cli_print_json(j);

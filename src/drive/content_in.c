@@ -155,8 +155,8 @@ take_large(struct content_in *in, const struct content_in_file *f,
 	if (in->secrets && secretfile_by_content(bytes_of(head, got), f->size))
 		x->secret = true;
 	OWN(stream_out_free)
-	struct stream_out *out = stream_out_new(
-	    in->sink, x->secret ? LANE_SECRET : LANE_DATA);
+	struct stream_out *out =
+	    stream_out_new(in->sink, x->secret ? LANE_SECRET : LANE_DATA);
 	stream_out_most(out, NODE_LIST_MAX);
 	if (pour(in, f, out, e) < 0 || stream_out_end(out, &x->ref, e) < 0)
 		return -1;
@@ -169,8 +169,8 @@ content_in_take(struct content_in *in, const struct content_in_file *f,
     struct content_in_taken *out, struct err *e)
 {
 	if (f->size > NODE_SIZE_MAX)
-		return err_set(e, ERR_TOO_LARGE,
-		    "a file of the Drive is at most 256 GiB");
+		return err_set(
+		    e, ERR_TOO_LARGE, "a file of the Drive is at most 256 GiB");
 	out->secret = in->secrets && f->secret;
 	return f->size < WHOLE_BYTES ? take_small(in, f, out, e)
 				     : take_large(in, f, out, e);
@@ -243,8 +243,8 @@ put_hints(struct content_in *in, unsigned lane, struct node_content *c,
 }
 
 void
-content_in_put(struct content_in *in, const struct content_in_taken *x,
-    struct buf *out)
+content_in_put(
+    struct content_in *in, const struct content_in_taken *x, struct buf *out)
 {
 	OWN(buf_free) struct buf list = { 0 };
 	OWN(buf_free) struct buf hints = { 0 };
@@ -274,8 +274,7 @@ content_in_put(struct content_in *in, const struct content_in_taken *x,
 /* ---- packs ---- */
 
 size_t
-content_in_edits(
-    struct content_in *in, struct zcopy_edit *edits, size_t most)
+content_in_edits(struct content_in *in, struct zcopy_edit *edits, size_t most)
 {
 	OWN(buf_free) struct buf ids = { 0 };
 	size_t waiting = sink_waiting(in->sink, &ids), n = 0;

@@ -56,8 +56,8 @@ MUST_CHECK int content_in_take(struct content_in *in,
  * content_in_take that is the sink's: nothing of it is. */
 MUST_CHECK int content_in_flush(struct content_in *in, struct err *e);
 /* Then: append its content in stored form. */
-void content_in_put(struct content_in *in, const struct content_in_taken *x,
-    struct buf *out);
+void content_in_put(
+    struct content_in *in, const struct content_in_taken *x, struct buf *out);
 
 /* Edits of packs that wait, `most` of them; returns how many. They borrow. */
 size_t content_in_edits(

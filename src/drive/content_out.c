@@ -14,8 +14,8 @@ content_out_error(struct err *e)
 int
 content_out_of(const struct node *n, struct content_out *out, struct err *e)
 {
-	out->category = (n->flags & NODE_SECRET) != 0 ? CATEGORY_KEYCHAIN
-						      : CATEGORY_DRIVE;
+	out->category =
+	    (n->flags & NODE_SECRET) != 0 ? CATEGORY_KEYCHAIN : CATEGORY_DRIVE;
 	return node_content_parse(n->content, &out->c, e);
 }
 
@@ -48,8 +48,7 @@ struct wants {
 };
 
 static int
-want_chunk(void *ctx, const struct digest *name, uint32_t length,
-    struct err *e)
+want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 {
 	struct wants *k = ctx;
 
@@ -119,8 +118,7 @@ content_out_plan(struct content_out *o, struct fetch *f, uint32_t tag,
 /* ---- reading ---- */
 
 int
-content_out_read(
-    struct content_out *o, stream_fn fn, void *ctx, struct err *e)
+content_out_read(struct content_out *o, stream_fn fn, void *ctx, struct err *e)
 {
 	OWN(stream_ref_free) struct stream_ref ref = { .n = 0 };
 	const struct stream_range all = { 0, o->c.size };

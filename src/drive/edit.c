@@ -21,8 +21,8 @@ too_many(size_t n, struct err *e)
 {
 	if (n <= EDIT_PATHS_MAX)
 		return 0;
-	return err_set(e, ERR_USAGE, "more than %d paths at once",
-	    EDIT_PATHS_MAX);
+	return err_set(
+	    e, ERR_USAGE, "more than %d paths at once", EDIT_PATHS_MAX);
 }
 
 /* ---- directories ---- */
@@ -56,8 +56,8 @@ make_all_plan(struct edit_batch *b, void *ctx, struct err *e)
 	bool found = true;
 
 	if (m->path[0] != '/')
-		return refuse(e, ERR_USAGE, m->path,
-		    "a path in the drive begins with /");
+		return refuse(
+		    e, ERR_USAGE, m->path, "a path in the drive begins with /");
 	for (const char *p = m->path + strspn(m->path, "/"); *p != '\0';) {
 		struct bytes name = bytes_of(p, strcspn(p, "/"));
 		p += name.n;
@@ -114,8 +114,8 @@ clear_place(struct edit_batch *b, const struct moving *m,
 	if (edit_below(b->tx, &x->node.id, &p->there.node.id, &within, e) < 0)
 		return -1;
 	if (within)
-		return refuse(e, ERR_USAGE, m->to,
-		    "what would be moved lies in it");
+		return refuse(
+		    e, ERR_USAGE, m->to, "what would be moved lies in it");
 	if (edit_load(b->d, &p->there.node.id, &old, e) < 0)
 		return -1;
 	edit_trash(b, &p->there.node.id, &old);
@@ -136,8 +136,8 @@ move_one(struct edit_batch *b, const struct moving *m, const char *path,
 		return refuse(e, ERR_USAGE, path, "the root stays where it is");
 	if (p->name.n == 0) {
 		p->name = bytes_of(x.node.name, x.node.name_n);
-		if (edit_child(b->tx, &p->parent, p->name, &p->there,
-			&p->taken, e) < 0)
+		if (edit_child(b->tx, &p->parent, p->name, &p->there, &p->taken,
+			e) < 0)
 			return -1;
 	}
 	if (p->taken && id_equal(&p->there.node.id, &x.node.id))
@@ -158,8 +158,8 @@ move_one(struct edit_batch *b, const struct moving *m, const char *path,
 
 /* Two of them would have one name, or are one. */
 static int
-check_apart(const struct edit_batch *b, size_t before, const char *path,
-    struct err *e)
+check_apart(
+    const struct edit_batch *b, size_t before, const char *path, struct err *e)
 {
 	const struct plan_change *c = &b->changes[b->n - 1];
 
@@ -184,8 +184,8 @@ move_plan(struct edit_batch *b, void *ctx, struct err *e)
 	struct edit_place p = { 0 };
 	struct err why;
 
-	bool into = edit_find(b->tx, m->to, &to, &why) == 0 &&
-	    to.node.type == NODE_DIR;
+	bool into =
+	    edit_find(b->tx, m->to, &to, &why) == 0 && to.node.type == NODE_DIR;
 	if (m->n > 1 && !into)
 		return refuse(e, ERR_NOT_FOUND, m->to,
 		    "there is no such directory to move several into");
@@ -229,8 +229,8 @@ not_empty(void *ctx, const struct drivedb_entry *x, struct err *e)
 
 /* Will it go with another one of them, or is it one? */
 static int
-goes_already(struct edit_batch *b, const struct id *id, bool *goes,
-    struct err *e)
+goes_already(
+    struct edit_batch *b, const struct id *id, bool *goes, struct err *e)
 {
 	*goes = false;
 	for (size_t i = 0; !*goes && i < b->n; i++)
@@ -254,8 +254,8 @@ remove_plan(struct edit_batch *b, void *ctx, struct err *e)
 			return refuse(e, ERR_USAGE, r->paths[i],
 			    "the root cannot be thrown away");
 		if (x.node.type == NODE_DIR && !r->trees &&
-		    drivedb_list(b->tx, &x.node.id, false, not_empty, NULL,
-			e) < 0)
+		    drivedb_list(b->tx, &x.node.id, false, not_empty, NULL, e) <
+			0)
 			return e->code == ERR_DRIVE_NOT_EMPTY
 			    ? refuse(e, ERR_DRIVE_NOT_EMPTY, r->paths[i],
 				  "the directory is not empty")

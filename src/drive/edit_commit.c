@@ -136,8 +136,8 @@ change_of(const struct id *id, uint64_t expect, const struct node *n)
 }
 
 void
-edit_put(struct edit_batch *b, const struct id *id, uint64_t expect,
-    struct node *n)
+edit_put(
+    struct edit_batch *b, const struct id *id, uint64_t expect, struct node *n)
 {
 	struct plan_change c = change_of(id, expect, n);
 
@@ -210,8 +210,8 @@ edit_node_free(struct edit_node *x)
 }
 
 int
-edit_load(struct edit *d, const struct id *id, struct edit_node *out,
-    struct err *e)
+edit_load(
+    struct edit *d, const struct id *id, struct edit_node *out, struct err *e)
 {
 	buf_clear(&out->plain);
 	if (zcopy_look(d->zone, id, &out->version, &out->plain, e) < 0)

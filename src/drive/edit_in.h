@@ -32,8 +32,7 @@ struct edit_batch {
 };
 
 /* Plan it, on the tree as it is in this transaction. */
-typedef int (*edit_plan_fn)(
-    struct edit_batch *b, void *ctx, struct err *e);
+typedef int (*edit_plan_fn)(struct edit_batch *b, void *ctx, struct err *e);
 
 /*
  * Plan, and commit with records of packs that wait; again when another device
@@ -54,12 +53,12 @@ struct edit_node {
 };
 void edit_node_free(struct edit_node *x);
 /* errors: conflict: it has just gone; those of node_parse. */
-MUST_CHECK int edit_load(struct edit *d, const struct id *id,
-    struct edit_node *out, struct err *e);
+MUST_CHECK int edit_load(
+    struct edit *d, const struct id *id, struct edit_node *out, struct err *e);
 
 /* The node becomes so; expect 0: it is new. */
-void edit_put(struct edit_batch *b, const struct id *id, uint64_t expect,
-    struct node *n);
+void edit_put(
+    struct edit_batch *b, const struct id *id, uint64_t expect, struct node *n);
 /* Into the trash. */
 void edit_trash(struct edit_batch *b, const struct id *id, struct edit_node *x);
 /* Its content as it was goes into its history. */
@@ -82,19 +81,18 @@ struct edit_place {
 	struct drivedb_entry there;
 };
 /* errors: not-found: its directory; bad-usage: no such name, the root. */
-MUST_CHECK int edit_place(struct tx *tx, const char *path,
-    struct edit_place *out, struct err *e);
+MUST_CHECK int edit_place(
+    struct tx *tx, const char *path, struct edit_place *out, struct err *e);
 /* The visible one of that name. */
 MUST_CHECK int edit_child(struct tx *tx, const struct id *parent,
     struct bytes name, struct drivedb_entry *out, bool *found, struct err *e);
 /* drivedb_resolve that says what may have been meant. */
-MUST_CHECK int edit_find(struct tx *tx, const char *path,
-    struct drivedb_entry *out, struct err *e);
+MUST_CHECK int edit_find(
+    struct tx *tx, const char *path, struct drivedb_entry *out, struct err *e);
 /* Is it `above`, or does it lie below? */
 MUST_CHECK int edit_below(struct tx *tx, const struct id *id,
     const struct id *above, bool *below, struct err *e);
 /* The name itself, else "letter (restored 2026-11-30).txt", with a number where
  * siblings have that, too. */
 MUST_CHECK int edit_free_name(const struct edit_batch *b,
-    const struct id *parent, struct bytes name, struct buf *out,
-    struct err *e);
+    const struct id *parent, struct bytes name, struct buf *out, struct err *e);

@@ -41,8 +41,8 @@ last_name(const char *path, size_t *before)
 }
 
 int
-edit_place(struct tx *tx, const char *path, struct edit_place *out,
-    struct err *e)
+edit_place(
+    struct tx *tx, const char *path, struct edit_place *out, struct err *e)
 {
 	OWN(buf_free) struct buf shown = { 0 };
 	OWN(mem_free) char *above = mem_text(path);
@@ -114,8 +114,8 @@ cut_at(struct bytes x, size_t n)
 }
 
 static void
-restored_name(const struct edit_batch *b, struct bytes name,
-    unsigned number, struct buf *out)
+restored_name(const struct edit_batch *b, struct bytes name, unsigned number,
+    struct buf *out)
 {
 	OWN(buf_free) struct buf mark = { 0 };
 	OWN(buf_free) struct buf day = { 0 };
@@ -164,8 +164,8 @@ edit_free_name(const struct edit_batch *b, const struct id *parent,
 	buf_clear(out);
 	buf_put_bytes(out, name);
 	for (unsigned i = 1;; i++) {
-		if (edit_child(b->tx, parent, buf_bytes(out), &there, &taken,
-			e) < 0)
+		if (edit_child(
+			b->tx, parent, buf_bytes(out), &there, &taken, e) < 0)
 			return -1;
 		if (!taken && !takes(b, parent, buf_bytes(out)))
 			return 0;
@@ -244,7 +244,8 @@ compare_trash(void *ctx, const struct drivedb_entry *x, struct err *e)
 	if (drivedb_path(t->tx, &x->node.id, &path, e) < 0)
 		return -1;
 	/* It, or a directory that it lay in. */
-	t->found = path.n > 1 && strncmp(t->path, buf_text(&path), path.n) == 0 &&
+	t->found = path.n > 1 &&
+	    strncmp(t->path, buf_text(&path), path.n) == 0 &&
 	    (t->path[path.n] == '\0' || t->path[path.n] == '/');
 	return 0;
 }
@@ -265,16 +266,16 @@ say_what_was_meant(struct tx *tx, const char *path, struct err *e)
 		(void)err_remedy(e, "There is %s", buf_text(&shown));
 	} else if (drivedb_trash(tx, compare_trash, &t, &ignored) == 0 &&
 	    t.found) {
-		(void)err_remedy(e,
-		    "It is in the trash: aumbry drive trash restore PATH");
+		(void)err_remedy(
+		    e, "It is in the trash: aumbry drive trash restore PATH");
 	}
 	buf_free(&w.key);
 	return -1;
 }
 
 int
-edit_find(struct tx *tx, const char *path, struct drivedb_entry *out,
-    struct err *e)
+edit_find(
+    struct tx *tx, const char *path, struct drivedb_entry *out, struct err *e)
 {
 	OWN(buf_free) struct buf shown = { 0 };
 
@@ -286,9 +287,10 @@ edit_find(struct tx *tx, const char *path, struct drivedb_entry *out,
 	/* What was typed may hold what a terminal would obey. */
 	text_show(&shown, bytes_str(path));
 	(void)err_set(e, code,
-	    path[0] != '/'          ? "%s: a path in the drive begins with /"
-		: code == ERR_USAGE ? "%s: no name in the drive can be so"
-				    : "%s: the drive has no such file or directory",
+	    path[0] != '/' ? "%s: a path in the drive begins with /"
+		: code == ERR_USAGE
+		? "%s: no name in the drive can be so"
+		: "%s: the drive has no such file or directory",
 	    buf_text(&shown));
 	return code == ERR_NOT_FOUND ? say_what_was_meant(tx, path, e) : -1;
 }

@@ -155,8 +155,8 @@ get_any(struct get *g, const struct id *id, enum node_type type,
 }
 
 static int
-get_listed(struct get *g, const struct get_dir *dir, struct bytes list,
-    struct err *e)
+get_listed(
+    struct get *g, const struct get_dir *dir, struct bytes list, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct scan s = scan_of(list);
@@ -267,8 +267,8 @@ check_free(const struct get *g, struct bytes name, struct err *e)
 	if (g->ask->force || lstat(buf_text(&path), &st) < 0)
 		return 0;
 	text_show(&shown, buf_bytes(&path));
-	(void)err_set(e, ERR_DRIVE_EXISTS, "%s is there already",
-	    buf_text(&shown));
+	(void)err_set(
+	    e, ERR_DRIVE_EXISTS, "%s is there already", buf_text(&shown));
 	return err_remedy(
 	    e, "Choose another name, or add --force to write over it.");
 }
@@ -297,7 +297,7 @@ get_all(struct get *g, const struct drivedb_entry *list, struct bytes name,
 	for (size_t i = 0; i < g->ask->n; i++) {
 		const struct plan_node *n = &list[i].node;
 		struct bytes as = name.n > 0 ? name
-		    : id_zero(&n->id)        ? bytes_str("Drive")
+		    : id_zero(&n->id)	     ? bytes_str("Drive")
 					     : bytes_of(n->name, n->name_n);
 		if (check_free(g, as, e) < 0 ||
 		    get_any(g, &n->id, n->type, as, e) < 0)
@@ -364,8 +364,8 @@ find_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-get_read(struct edit *d, const char *path, stream_fn fn, void *ctx,
-    struct err *e)
+get_read(
+    struct edit *d, const char *path, stream_fn fn, void *ctx, struct err *e)
 {
 	OWN(edit_node_free) struct edit_node node = { 0 };
 	struct find f = { .path = path };

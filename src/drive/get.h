@@ -35,5 +35,5 @@ MUST_CHECK int get_run(struct edit *d, const struct get_ask *ask,
 
 /* Read one file in order. errors: not-found; bad-usage: it is none;
  * file-damaged; fn's. */
-MUST_CHECK int get_read(struct edit *d, const char *path, stream_fn fn,
-    void *ctx, struct err *e);
+MUST_CHECK int get_read(
+    struct edit *d, const char *path, stream_fn fn, void *ctx, struct err *e);

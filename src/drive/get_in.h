@@ -43,8 +43,8 @@ void get_window_begin(struct get_window *w);
 /* For all that begin made, and the place. */
 void get_window_free(struct get_window *w);
 /* One more; *full: run it now. What fails is noted in the file. */
-void get_window_add(struct get_window *w, const struct id *id,
-    struct bytes path, bool *full);
+void get_window_add(
+    struct get_window *w, const struct id *id, struct bytes path, bool *full);
 /* Fetch and write all. errors: what stops it all. */
 MUST_CHECK int get_window_run(struct get_window *w, struct err *e);
 /* For the next. */

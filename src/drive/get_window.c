@@ -131,8 +131,9 @@ describe(const struct get_window *w, struct get_file *f)
 		    : ENTRY_REGULAR,
 		.category = ENTRY_BACKUP,
 		.sparse = f->content.c.form != NODE_INLINE,
-		.mode = (uint32_t)(((f->n.flags & NODE_EXEC) != 0 ? 0777 : 0666) &
-		    ~w->mask),
+		.mode =
+		    (uint32_t)(((f->n.flags & NODE_EXEC) != 0 ? 0777 : 0666) &
+			~w->mask),
 		.nlink = 1,
 		.mtime_s = f->n.mtime_s,
 		.mtime_ns = f->n.mtime_ns,
@@ -164,8 +165,8 @@ want(struct get_window *w, struct get_file *f, struct err *e)
 		f->left = 1;
 		return fill(w, f, 0, f->content.c.bytes, e);
 	}
-	int rc = content_out_plan(&f->content, w->fetch,
-	    (uint32_t)(f - w->files), &f->left, e);
+	int rc = content_out_plan(
+	    &f->content, w->fetch, (uint32_t)(f - w->files), &f->left, e);
 	w->source = f->content.source;
 	f->content.source = NULL;
 	if (rc < 0)
@@ -177,8 +178,8 @@ want(struct get_window *w, struct get_file *f, struct err *e)
 }
 
 void
-get_window_add(struct get_window *w, const struct id *id, struct bytes path,
-    bool *full)
+get_window_add(
+    struct get_window *w, const struct id *id, struct bytes path, bool *full)
 {
 	struct get_file *f = &w->files[w->n++];
 	struct err why;

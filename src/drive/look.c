@@ -28,8 +28,7 @@ look_child(void *ctx, const struct drivedb_entry *x, struct err *e)
 	buf_put(&l->at, x->node.name, x->node.name_n);
 	int rc = l->fn(l->ctx, x, buf_bytes(&l->at), e);
 	if (rc == 0 && l->all && x->node.type == NODE_DIR)
-		rc = drivedb_list(
-		    l->tx, &x->node.id, false, look_child, l, e);
+		rc = drivedb_list(l->tx, &x->node.id, false, look_child, l, e);
 	l->at.n = before;
 	return rc;
 }
@@ -55,9 +54,7 @@ int
 look_list(struct edit *d, const char *path, bool all, look_fn fn, void *ctx,
     struct err *e)
 {
-	struct looking l = {
-		.path = path, .all = all, .fn = fn, .ctx = ctx
-	};
+	struct looking l = { .path = path, .all = all, .fn = fn, .ctx = ctx };
 
 	int rc = db_read(drivedb_db(d->db), list_job, &l, e);
 	buf_free(&l.at);
@@ -78,8 +75,8 @@ one_job(struct tx *tx, void *arg, struct err *e)
 }
 
 int
-look_one(struct edit *d, const char *path, struct drivedb_entry *out,
-    struct err *e)
+look_one(
+    struct edit *d, const char *path, struct drivedb_entry *out, struct err *e)
 {
 	struct one o = { path, out };
 
@@ -138,8 +135,7 @@ look_versions(struct edit *d, const char *path, look_version_fn fn, void *ctx,
 		return err_set(
 		    e, ERR_USAGE, "only files have versions, and it is none");
 	if (edit_load(d, &x.node.id, &node, e) < 0 ||
-	    record_history_of(
-		d->zone, &x.node.id, h, &plain, &version, e) < 0)
+	    record_history_of(d->zone, &x.node.id, h, &plain, &version, e) < 0)
 		return -1;
 	return tell_versions(&node.n, h, fn, ctx, e);
 }

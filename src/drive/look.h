@@ -5,8 +5,8 @@
 #include "drive/edit.h"
 
 /* Something of the Drive; path begins with a slash. -1 stops. */
-typedef int (*look_fn)(void *ctx, const struct drivedb_entry *x,
-    struct bytes path, struct err *e);
+typedef int (*look_fn)(
+    void *ctx, const struct drivedb_entry *x, struct bytes path, struct err *e);
 
 /*
  * A file itself, or what a directory has, in byte order; `all`: and what is
@@ -14,11 +14,11 @@ typedef int (*look_fn)(void *ctx, const struct drivedb_entry *x,
  *
  * errors  not-found, bad-usage.
  */
-MUST_CHECK int look_list(struct edit *d, const char *path, bool all,
-    look_fn fn, void *ctx, struct err *e);
+MUST_CHECK int look_list(struct edit *d, const char *path, bool all, look_fn fn,
+    void *ctx, struct err *e);
 /* One. errors: not-found, bad-usage. */
-MUST_CHECK int look_one(struct edit *d, const char *path,
-    struct drivedb_entry *out, struct err *e);
+MUST_CHECK int look_one(
+    struct edit *d, const char *path, struct drivedb_entry *out, struct err *e);
 
 /* A content that a file has or had. */
 struct look_version {

@@ -44,8 +44,8 @@ version_plan(struct edit_batch *b, void *ctx, struct err *e)
 		return err_set(
 		    e, ERR_USAGE, "only files have versions, and it is none");
 	if (edit_load(b->d, &x.node.id, &node, e) < 0 ||
-	    record_history_of(
-		b->d->zone, &x.node.id, h, &plain, &version, e) < 0)
+	    record_history_of(b->d->zone, &x.node.id, h, &plain, &version, e) <
+		0)
 		return -1;
 	if (node.n.edits == o->number)
 		return err_set(
@@ -63,8 +63,7 @@ version_plan(struct edit_batch *b, void *ctx, struct err *e)
 }
 
 int
-past_version(
-    struct edit *d, const char *path, uint64_t number, struct err *e)
+past_version(struct edit *d, const char *path, uint64_t number, struct err *e)
 {
 	struct one o = { path, number };
 

@@ -93,16 +93,15 @@ look_back(struct past *p, const struct drivedb_entry *x, bool only_contents,
 	struct node_history *h = p->history;
 	uint64_t version;
 
-	if (record_history_of(
-		p->d->zone, &x->node.id, h, &plain, &version, e) < 0)
+	if (record_history_of(p->d->zone, &x->node.id, h, &plain, &version, e) <
+	    0)
 		return -1;
 	for (size_t i = 0; i < h->n; i++)
 		if (h->v[i].changed_ms <= p->ask->at_ms) {
 			t->number = h->v[i].edits;
 			return 0;
 		}
-	const struct node_version *oldest =
-	    h->n > 0 ? &h->v[h->n - 1] : NULL;
+	const struct node_version *oldest = h->n > 0 ? &h->v[h->n - 1] : NULL;
 	uint64_t first = oldest != NULL ? oldest->edits : x->edits;
 	if (first > 1)
 		t->lost = true;
@@ -150,8 +149,8 @@ drop_equal(struct past *p, const struct drivedb_entry *x, struct then *t,
 
 	if (t->number == 0)
 		return 0;
-	if (record_history_of(p->d->zone, &x->node.id, p->history, &plain,
-		&version, e) < 0)
+	if (record_history_of(
+		p->d->zone, &x->node.id, p->history, &plain, &version, e) < 0)
 		return -1;
 	for (size_t i = 0; i < p->history->n; i++) {
 		const struct node_version *v = &p->history->v[i];

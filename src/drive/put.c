@@ -155,8 +155,7 @@ fails(struct put *p, struct bytes path, const struct err *why)
 static int
 begin(struct put *p, struct err *e)
 {
-	return p->d->in != NULL ? 0
-				: content_in_new(p->d->repo, &p->d->in, e);
+	return p->d->in != NULL ? 0 : content_in_new(p->d->repo, &p->d->in, e);
 }
 
 static void

@@ -201,8 +201,8 @@ replace(struct edit_batch *b, struct put *p, struct put_item *x,
 }
 
 static int
-plan_item(struct edit_batch *b, struct put *p, struct put_item *x,
-    struct err *e)
+plan_item(
+    struct edit_batch *b, struct put *p, struct put_item *x, struct err *e)
 {
 	OWN(buf_free) struct buf content = { 0 };
 	struct drivedb_entry there;

@@ -24,8 +24,7 @@ record_history_of(struct zcopy *zone, const struct id *node,
 
 int
 record_history(struct zcopy *zone, const struct id *node,
-    const struct node *was, struct buf *plain, uint64_t *version,
-    struct err *e)
+    const struct node *was, struct buf *plain, uint64_t *version, struct err *e)
 {
 	OWN(buf_free) struct buf old = { 0 };
 	struct node_history *h = mem_new(sizeof *h);

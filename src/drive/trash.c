@@ -21,8 +21,8 @@ struct choice {
 
 /* What is below it, by the rest of the path. */
 static int
-find_within(struct choice *c, const struct drivedb_entry *top,
-    const char *rest, struct err *e)
+find_within(struct choice *c, const struct drivedb_entry *top, const char *rest,
+    struct err *e)
 {
 	struct drivedb_entry at = *top;
 	bool found = true;
@@ -68,8 +68,8 @@ choose(void *ctx, const struct drivedb_entry *x, struct err *e)
 }
 
 static int
-choose_one(struct tx *tx, const char *what, struct drivedb_entry *out,
-    struct err *e)
+choose_one(
+    struct tx *tx, const char *what, struct drivedb_entry *out, struct err *e)
 {
 	struct choice c = { .tx = tx, .what = what };
 	OWN(buf_free) struct buf shown = { 0 };
@@ -95,8 +95,8 @@ choose_one(struct tx *tx, const char *what, struct drivedb_entry *out,
 
 /* Where it was: each directory that is there no more is made. */
 static int
-dir_again(struct edit_batch *b, const struct id *was, struct id *out,
-    struct err *e)
+dir_again(
+    struct edit_batch *b, const struct id *was, struct id *out, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	struct drivedb_entry at = { .node = { .type = NODE_DIR } };
@@ -243,8 +243,7 @@ drop_child(void *ctx, const struct drivedb_entry *x, struct err *e)
 
 	if (drop_tree(k->m, &x->node.id, &k->whole, e) < 0)
 		return -1;
-	return k->whole ? 0
-			: err_set(e, ERR_TOO_LARGE, "the commit is full");
+	return k->whole ? 0 : err_set(e, ERR_TOO_LARGE, "the commit is full");
 }
 
 /* What is in it goes before it. */
@@ -257,8 +256,8 @@ drop_tree(struct emptying *m, const struct id *id, bool *whole, struct err *e)
 	if (is_planned(m->b, id))
 		return 0;
 	for (int trashed = 0; trashed < 2; trashed++)
-		if (drivedb_list(m->b->tx, id, trashed != 0, drop_child, &k,
-			e) < 0) {
+		if (drivedb_list(
+			m->b->tx, id, trashed != 0, drop_child, &k, e) < 0) {
 			*whole = k.whole;
 			return k.whole ? -1 : 0;
 		}

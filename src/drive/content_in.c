@@ -68,6 +68,7 @@ void
 content_in_taken_free(struct content_in_taken *x)
 {
 	buf_free(&x->head);
+	buf_free(&x->packs);
 	stream_ref_free(&x->ref);
 }
 
@@ -143,6 +144,32 @@ pour(struct content_in *in, const struct content_in_file *f,
 	return 0;
 }
 
+struct noting {
+	struct content_in *in;
+	unsigned lane;
+	struct buf *packs;
+};
+
+/* Those that no commit of ours brings. */
+static int
+note_pack(void *ctx, const struct digest *name, uint32_t length, struct err *e)
+{
+	struct noting *k = ctx;
+	struct id pack;
+	uint32_t entry;
+
+	(void)length;
+	(void)e;
+	if (sink_where(k->in->sink, k->lane, name, &pack, &entry) !=
+	    SINK_RECORDED)
+		return 0;
+	/* Neighbors lie in one. */
+	if (k->packs->n < ID_BYTES ||
+	    memcmp(k->packs->p + k->packs->n - ID_BYTES, pack.b, ID_BYTES) != 0)
+		id_put(k->packs, &pack);
+	return 0;
+}
+
 static int
 take_large(struct content_in *in, const struct content_in_file *f,
     struct content_in_taken *x, struct err *e)
@@ -158,7 +185,10 @@ take_large(struct content_in *in, const struct content_in_file *f,
 	struct stream_out *out =
 	    stream_out_new(in->sink, x->secret ? LANE_SECRET : LANE_DATA);
 	stream_out_most(out, NODE_LIST_MAX);
-	if (pour(in, f, out, e) < 0 || stream_out_end(out, &x->ref, e) < 0)
+	struct noting k = { in, x->secret ? LANE_SECRET : LANE_DATA,
+		&x->packs };
+	if (pour(in, f, out, e) < 0 || stream_out_end(out, &x->ref, e) < 0 ||
+	    stream_out_chunks(out, note_pack, &k, e) < 0)
 		return -1;
 	x->size = x->ref.length;
 	return 0;
@@ -272,6 +302,41 @@ content_in_put(
 }
 
 /* ---- packs ---- */
+
+static int
+gone(struct err *e)
+{
+	(void)err_set(e, ERR_BLOB_MISSING,
+	    "what was stored before was deleted while it was read");
+	return err_remedy(e, "Run the command again, with --force.");
+}
+
+int
+content_in_there(
+    struct content_in *in, const struct content_in_taken *x, struct err *e)
+{
+	struct zcopy *zone = repo_part(in->repo, CATEGORY_DRIVE)->zone;
+	struct id pack;
+	uint32_t entry;
+
+	if (x->small && !digest_zero(&x->name)) {
+		enum sink_where w =
+		    sink_where(in->sink, x->secret ? LANE_SECRET : LANE_DATA,
+			&x->name, &pack, &entry);
+		if (w != SINK_WAITS && w != SINK_RECORDED)
+			return gone(e);
+	}
+	for (size_t i = 0; i < x->packs.n; i += ID_BYTES) {
+		OWN(buf_free) struct buf plain = { 0 };
+		uint64_t version;
+		memcpy(pack.b, x->packs.p + i, ID_BYTES);
+		if (zcopy_look(zone, &pack, &version, &plain, e) < 0)
+			return -1;
+		if (plain.n == 0)
+			return gone(e);
+	}
+	return 0;
+}
 
 size_t
 content_in_edits(struct content_in *in, struct zcopy_edit *edits, size_t most)

@@ -45,6 +45,7 @@ struct content_in_taken {
 	struct digest name;
 	atomic_uint pending;
 	struct stream_ref ref; /* of a larger one */
+	struct buf packs; /* ids: that it needs, and that were there before */
 };
 void content_in_taken_free(struct content_in_taken *x);
 
@@ -58,6 +59,15 @@ MUST_CHECK int content_in_flush(struct content_in *in, struct err *e);
 /* Then: append its content in stored form. */
 void content_in_put(
     struct content_in *in, const struct content_in_taken *x, struct buf *out);
+
+/*
+ * All that it needs waits, or is recorded at the head that the copy of the zone
+ * is at: for a commit right behind it.
+ *
+ * errors  blob-missing: it is to be read again.
+ */
+MUST_CHECK int content_in_there(
+    struct content_in *in, const struct content_in_taken *x, struct err *e);
 
 /* Edits of packs that wait, `most` of them; returns how many. They borrow. */
 size_t content_in_edits(

@@ -8,6 +8,7 @@
 #include "drive/drive_in.h"
 
 #include "base/now.h"
+#include "drive/record.h"
 #include "drive/valid.h"
 #include "wire/limits.h"
 
@@ -85,30 +86,12 @@ static int
 add_history(
     struct batch *b, const struct id *id, const struct node *was, struct err *e)
 {
-	OWN(buf_free) struct buf old = { 0 };
-	struct node_history *h = mem_new(sizeof *h);
-	OWN(mem_free) struct node_history *keep = h;
+	struct buf *plain = &b->plain[b->n_plain++];
 	struct id at = node_history_id(id);
-	struct err why;
 	uint64_t version;
 
-	if (zcopy_look(b->r->d->zone, &at, &version, &old, e) < 0)
+	if (record_history(b->r->d->zone, id, was, plain, &version, e) < 0)
 		return -1;
-	if (old.n == 0 || node_history_parse(buf_bytes(&old), h, &why) < 0)
-		*h = (struct node_history){ .node = *id };
-	if (h->n == NODE_VERSIONS_MAX)
-		h->n--;
-	memmove(h->v + 1, h->v, h->n * sizeof *h->v);
-	h->n++;
-	h->v[0] = (struct node_version){ .edits = was->edits,
-		.changed_ms = was->changed_ms,
-		.dev = was->dev,
-		.mtime_s = was->mtime_s,
-		.mtime_ns = was->mtime_ns,
-		.flags = (uint8_t)(was->flags & (NODE_EXEC | NODE_SECRET)),
-		.content = was->content };
-	struct buf *plain = &b->plain[b->n_plain++];
-	node_history_put(plain, h);
 	add_edit(b, &at, version, plain);
 	return 0;
 }

@@ -215,6 +215,8 @@ plan_item(
 		return -1;
 	if (x->is_dir)
 		return 0;
+	if (content_in_there(p->d->in, &x->taken, e) < 0)
+		return -1;
 	n.name = buf_bytes(&x->name);
 	if (edit_child(b->tx, &n.parent, n.name, &there, &found, e) < 0)
 		return -1;

@@ -7,6 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Each time more is drawn in: along a path, and by names in each folder. */
+#define CLOSURES 1024
+
+void *
+planner_grown(void *list, size_t n, size_t size)
+{
+	/* It doubles at powers of two. */
+	return n == 0 || (n >= 16 && (n & (n - 1)) == 0)
+	    ? mem_resize(list, n == 0 ? 16 : 2 * n, size)
+	    : list;
+}
+
 void
 planner_free(struct plan_out *p)
 {
@@ -80,6 +92,7 @@ keep_item(void *it)
 static void
 work_free(struct work *w)
 {
+	planner_folded_free(w);
 	tdestroy(w->by_id, keep_item);
 	for (size_t i = 0; i < w->n; i++)
 		free(w->items[i]);
@@ -115,8 +128,8 @@ same_places(const struct plan_node *a, const struct plan_node *b)
 	return planner_same_place(a, &b->parent, bytes_of(b->name, b->name_n));
 }
 
-static bool
-same_content(const struct plan_node *a, const struct plan_node *b)
+bool
+planner_same_content(const struct plan_node *a, const struct plan_node *b)
 {
 	return a->type == b->type && digest_equal(&a->content, &b->content);
 }
@@ -198,7 +211,7 @@ planner_where(struct work *w, struct item *it)
 bool
 planner_local_changed(const struct item *it)
 {
-	return !same_content(&it->local, &it->base) ||
+	return !planner_same_content(&it->local, &it->base) ||
 	    !same_places(&it->local, &it->base) ||
 	    it->local.exec != it->base.exec;
 }
@@ -206,7 +219,7 @@ planner_local_changed(const struct item *it)
 static bool
 remote_changed(const struct item *it)
 {
-	return !same_content(&it->remote, &it->base) ||
+	return !planner_same_content(&it->remote, &it->base) ||
 	    !same_places(&it->remote, &it->base) ||
 	    it->remote.exec != it->base.exec;
 }
@@ -235,7 +248,7 @@ planner_differs(const struct item *it)
 	return !planner_in(&it->remote) || it->remote.trashed ||
 	    !planner_same_place(&it->remote, &it->parent, planner_name(it)) ||
 	    it->remote.exec != it->exec ||
-	    (it->content_local && !same_content(&it->local, &it->remote));
+	    (it->content_local && !planner_same_content(&it->local, &it->remote));
 }
 
 /* Ours becomes another node; what was committed first keeps name and place. */
@@ -252,14 +265,14 @@ make_copy(struct work *w, struct item *it)
 		    planner_derive("conflict copy v1", &it->id, &as);
 		copy = planner_item(w, &id);
 		if (!planner_in(&copy->local) ||
-		    same_content(&copy->local, &it->local))
+		    planner_same_content(&copy->local, &it->local))
 			break;
 	}
 	it->content_local = false;
 	it->type = it->remote.type;
 	/* There is one already, there and here: what is here may go. */
 	if (planner_in(&copy->local) && planner_in(&copy->remote) &&
-	    !copy->remote.trashed && same_content(&copy->local, &it->local))
+	    !copy->remote.trashed && planner_same_content(&copy->local, &it->local))
 		return;
 	it->taker = copy;
 	copy->from = it->id;
@@ -292,11 +305,11 @@ merge(struct work *w, struct item *it)
 	it->exec = !based	 ? l->exec || r->exec
 	    : l->exec == b->exec ? r->exec
 				 : l->exec;
-	if (same_content(l, r))
+	if (planner_same_content(l, r))
 		return;
-	if (based && same_content(l, b))
+	if (based && planner_same_content(l, b))
 		return;
-	if (based && same_content(r, b)) {
+	if (based && planner_same_content(r, b)) {
 		it->content_local = true;
 		return;
 	}
@@ -334,106 +347,6 @@ planner_decide(struct work *w, struct item *it)
 	}
 }
 
-/* ---- what is here and there already, without base ---- */
-
-struct depth {
-	struct item *it;
-	unsigned depth;
-};
-
-static int
-by_depth(const void *a, const void *b)
-{
-	const struct depth *x = a, *y = b;
-
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	return id_cmp(&x->it->id, &y->it->id);
-}
-
-static unsigned
-depth_here(struct work *w, const struct item *it)
-{
-	unsigned d = 0;
-	struct id up = it->local.parent;
-
-	while (!planner_is_top(w, &up) && d <= NODE_DEPTH_MAX) {
-		const struct item *p = planner_item(w, &up);
-		if (!planner_in(&p->local))
-			break;
-		up = p->local.parent;
-		d++;
-	}
-	return d;
-}
-
-/* Nobody knows of it but the disk. */
-static bool
-only_here(const struct item *it)
-{
-	return planner_in(&it->local) && !planner_in(&it->base) &&
-	    !planner_in(&it->remote);
-}
-
-static void
-add_alias(struct work *w, const struct id *local, const struct id *node)
-{
-	struct plan_out *p = w->out;
-
-	p->aliases =
-	    mem_resize(p->aliases, p->n_aliases + 1, sizeof *p->aliases);
-	p->aliases[p->n_aliases++] = (struct plan_alias){ *local, *node };
-}
-
-/* What is there of that name and kind, and nowhere here. */
-static struct item *
-twin_there(struct work *w, const struct item *it, const struct id *parent)
-{
-	struct plan_node n;
-
-	if (!w->remote->child(w->remote->ctx, parent,
-		bytes_of(it->local.name, it->local.name_n), &n) ||
-	    n.type != it->local.type)
-		return NULL;
-	struct item *m = planner_item(w, &n.id);
-	if (planner_in(&m->base) || planner_in(&m->local) ||
-	    planner_where(w, m) != WHERE_HERE)
-		return NULL;
-	return m;
-}
-
-static void
-find_aliases(struct work *w)
-{
-	size_t n = 0;
-	OWN(mem_free)
-	struct depth *list = mem_array(w->n + 1, sizeof *list);
-
-	for (size_t i = 0, all = w->n; i < all; i++)
-		if (only_here(w->items[i])) {
-			list[n].it = w->items[i];
-			list[n].depth = depth_here(w, w->items[i]);
-			n++;
-		}
-	qsort(list, n, sizeof *list, by_depth);
-	for (size_t i = 0; i < n; i++) {
-		struct item *it = list[i].it;
-		struct id parent = it->local.parent;
-		/* By now a folder above is known to be one that is there. */
-		if (!planner_is_top(w, &parent)) {
-			const struct item *up = planner_item(w, &parent);
-			if (up->again != NULL)
-				parent = up->again->id;
-		}
-		struct item *m = twin_there(w, it, &parent);
-		if (m == NULL || it->local.unread ||
-		    !same_content(&it->local, &m->remote))
-			continue;
-		it->again = m;
-		add_alias(w, &it->id, &m->id);
-	}
-}
-
 /* ---- what is drawn in by what was touched ---- */
 
 static int
@@ -465,7 +378,8 @@ skipped_here(struct work *w, const struct item *it)
 
 /*
  * A folder that is gone on one side takes with it what is below it on the
- * other, unless something there changed: that must be seen.
+ * other, unless something there changed: that must be seen. One that is gone on
+ * both takes base rows with it.
  */
 static void
 draw_in(struct work *w)
@@ -482,6 +396,9 @@ draw_in(struct work *w)
 		if (!here && there)
 			(void)w->remote->children(
 			    w->remote->ctx, &it->id, load_child, w);
+		if (!here && !there)
+			(void)w->base->children(
+			    w->base->ctx, &it->id, load_child, w);
 	}
 }
 
@@ -502,7 +419,7 @@ ask_reads(struct work *w)
 	for (size_t i = 0; i < w->n; i++) {
 		if (!unread(w->items[i]))
 			continue;
-		p->reads = mem_resize(p->reads, p->n_reads + 1, ID_BYTES);
+		p->reads = planner_grown(p->reads, p->n_reads, ID_BYTES);
 		p->reads[p->n_reads++] = w->items[i]->id;
 	}
 }
@@ -516,7 +433,7 @@ planner_hold(struct work *w, const struct item *it, enum err_code code,
 
 	if (other != NULL)
 		h.other = *other;
-	p->held = mem_resize(p->held, p->n_held + 1, sizeof *p->held);
+	p->held = planner_grown(p->held, p->n_held, sizeof *p->held);
 	p->held[p->n_held++] = h;
 }
 
@@ -524,6 +441,46 @@ static void
 sort_items(struct work *w)
 {
 	qsort(w->items, w->n, sizeof(*w->items), item_by_id);
+}
+
+/* What the trees say of it, and nothing that was decided. */
+static void
+reset(struct item *it)
+{
+	const struct item was = *it;
+
+	*it = (struct item){ .id = was.id,
+		.from = was.id,
+		.base = was.base,
+		.local = was.local,
+		.remote = was.remote };
+}
+
+/*
+ * What one node becomes may hang on others that were not named: its folder, who
+ * has its name. They are considered as if they had been, from the start; so it
+ * does not matter which ones were named.
+ */
+static void
+decide_all(struct work *w)
+{
+	for (int i = 0; i < CLOSURES; i++) {
+		size_t n = w->n;
+		for (size_t k = 0; k < n; k++)
+			reset(w->items[k]);
+		sort_items(w);
+		draw_in(w);
+		planner_aliases(w);
+		if (w->out->n_aliases > 0)
+			return;
+		sort_items(w);
+		for (size_t k = 0; k < w->n; k++)
+			planner_decide(w, w->items[k]);
+		planner_mend(w);
+		sort_items(w);
+		if (w->n == n)
+			return;
+	}
 }
 
 void
@@ -541,18 +498,10 @@ planner_plan(const struct plan_trees *trees, const struct plan_policy *policy,
 	for (size_t i = 0; i < n; i++)
 		if (!planner_is_top(&w, &touched[i]))
 			(void)planner_item(&w, &touched[i]);
-	sort_items(&w);
-	draw_in(&w);
-	sort_items(&w);
-	find_aliases(&w);
+	decide_all(&w);
 	if (out->n_aliases > 0)
 		return;
-	sort_items(&w);
 	ask_reads(&w);
-	for (size_t i = 0; i < w.n; i++)
-		planner_decide(&w, w.items[i]);
-	planner_mend(&w);
-	sort_items(&w);
 	planner_commits(&w);
 	planner_ops(&w);
 }

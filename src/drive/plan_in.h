@@ -36,7 +36,8 @@ struct item {
 
 	bool waits; /* its content is read first */
 	bool gated; /* its deletion waits for a word */
-	bool held; /* it cannot be here */
+	bool held; /* it cannot be here, and stays where it is */
+	struct id clash; /* whose name it is to this disk; zeros: nobody's */
 	bool dropped; /* from the commits of this plan */
 	bool files_known;
 	uint64_t files; /* below it */
@@ -54,6 +55,7 @@ struct work {
 	struct item **items; /* in the order in which they were met */
 	size_t n, cap;
 	bool changed; /* by the round of mending that goes on */
+	void *folded; /* of <search.h>: folders, by plan_clash.c */
 };
 
 /* ---- items: plan.c ---- */
@@ -72,6 +74,9 @@ void planner_decide(struct work *w, struct item *it);
 bool planner_differs(const struct item *it);
 /* Is what is on the disk no other than base? */
 bool planner_local_changed(const struct item *it);
+bool planner_same_content(const struct plan_node *a, const struct plan_node *b);
+/* A list of n with room for one more. */
+void *planner_grown(void *list, size_t n, size_t size);
 struct bytes planner_name(const struct item *it);
 void planner_set_name(struct item *it, struct bytes name);
 bool planner_same_place(
@@ -81,6 +86,10 @@ struct id planner_derive(
     const char *what, const struct id *id, const struct digest *more);
 /* The local object that is, or becomes, the node; NULL: none is. */
 struct item *planner_object(struct work *w, struct item *it);
+
+/* ---- what is here and there already: plan_alias.c ---- */
+
+void planner_aliases(struct work *w);
 
 /* ---- the tree of what was decided: plan_tree.c ---- */
 
@@ -110,6 +119,19 @@ void planner_sort(size_t n, const struct plan_edge *edges, size_t n_edges,
 
 void planner_commits(struct work *w); /* plan_commits.c */
 void planner_ops(struct work *w); /* plan_ops.c */
+/* ---- names that this disk can hold: plan_clash.c ---- */
+
+/* Consider who has that name here, to a disk that folds names. */
+void planner_meet_folded(
+    struct work *w, const struct id *parent, struct bytes name);
+void planner_folded_free(struct work *w);
+/* Mark what cannot come to its place here. */
+void planner_clashes(struct work *w);
+/* The folder that it comes into is here, or comes. */
+bool planner_parent_comes(struct work *w, const struct item *it);
+/* Is the place that it shall have ignored, or that which it has here? */
+bool planner_ignored(struct work *w, const struct item *it, bool here);
+
 /* What a name is to the file system, appended. */
 void planner_fold(struct bytes name, const struct plan_fs *fs, struct buf *out);
 void planner_hold(struct work *w, const struct item *it, enum err_code code,

@@ -55,145 +55,6 @@ add_edge(struct ops *o, size_t after, size_t before)
 	o->edges[o->n_edges++] = (struct plan_edge){ after, before };
 }
 
-/* ---- what this disk can hold ---- */
-
-static bool
-has_any(struct bytes name, const char *chars)
-{
-	if (chars == NULL || chars[0] == '\0')
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] < 0x20 || strchr(chars, name.p[i]) != NULL)
-			return true;
-	return false;
-}
-
-static bool
-holds_name(const struct plan_fs *fs, struct bytes name)
-{
-	uint8_t last = name.p[name.n - 1];
-
-	return name.n <= (fs->name_max > 0 ? fs->name_max : NODE_NAME_MAX) &&
-	    !has_any(name, fs->banned) &&
-	    !(fs->no_last_dot && (last == '.' || last == ' '));
-}
-
-struct folded {
-	struct work *w;
-	const struct item *it;
-	struct bytes key;
-	struct id other;
-	bool found;
-};
-
-static int
-same_folded(void *arg, const struct plan_node *n)
-{
-	struct folded *f = arg;
-	OWN(buf_free) struct buf key = { 0 };
-	struct item *o;
-
-	if (f->found || id_equal(&n->id, &f->it->id) ||
-	    id_equal(&n->id, &f->it->from))
-		return 0;
-	planner_fold(bytes_of(n->name, n->name_n), &f->w->policy->fs, &key);
-	if (!bytes_equal(buf_bytes(&key), f->key))
-		return 0;
-	/* One that leaves is in the way for now only. */
-	o = planner_item(f->w, &n->id);
-	if (o->decided && (!o->live || o->taker != NULL))
-		return 0;
-	f->found = true;
-	f->other = n->id;
-	return 0;
-}
-
-/* Another name here is the same to this disk. */
-static bool
-clashes(struct work *w, const struct item *it, struct id *other)
-{
-	OWN(buf_free) struct buf key = { 0 };
-	const struct plan_fs *fs = &w->policy->fs;
-
-	if (!fs->folds && !fs->normalizes)
-		return false;
-	planner_fold(planner_name(it), fs, &key);
-	struct folded f = { .w = w, .it = it, .key = buf_bytes(&key) };
-	(void)w->local->children(w->local->ctx, &it->parent, same_folded, &f);
-	for (size_t i = 0; !f.found && i < w->n; i++) {
-		const struct item *o = w->items[i];
-		/* Of two that come at once the lower id is placed. */
-		if (o->live && id_equal(&o->parent, &it->parent) &&
-		    id_cmp(&o->id, &it->id) < 0) {
-			struct plan_node n = { .id = o->id,
-				.name_n = o->name_n };
-			memcpy(n.name, o->name, sizeof n.name);
-			(void)same_folded(&f, &n);
-		}
-	}
-	*other = f.other;
-	return f.found;
-}
-
-static bool
-can_be_here(struct work *w, struct item *it)
-{
-	const struct plan_fs *fs = &w->policy->fs;
-	struct id other = { { 0 } };
-
-	if (it->type == NODE_SYMLINK && fs->no_symlinks)
-		it->held = true;
-	else if (!holds_name(fs, planner_name(it)))
-		it->held = true;
-	else if (clashes(w, it, &other))
-		it->held = true;
-	if (it->held)
-		planner_hold(w, it, ERR_NAME_NOT_POSSIBLE, &other);
-	return !it->held;
-}
-
-/* ---- ignored ---- */
-
-static bool
-path_of(struct work *w, const struct item *it, struct buf *out)
-{
-	struct id up = it->parent;
-	const struct item *list[NODE_DEPTH_MAX + 1];
-	size_t n = 0;
-
-	list[n++] = it;
-	while (!planner_is_top(w, &up)) {
-		struct item *p = planner_item(w, &up);
-		planner_decide(w, p);
-		if (!p->live || n > NODE_DEPTH_MAX)
-			return false;
-		list[n++] = p;
-		up = p->parent;
-	}
-	while (n-- > 0) {
-		buf_put_bytes(out, planner_name(list[n]));
-		if (n > 0)
-			buf_put_u8(out, '/');
-	}
-	return true;
-}
-
-/* Is it ignored, or below what is? */
-static bool
-ignored(struct work *w, const struct item *it)
-{
-	OWN(buf_free) struct buf path = { 0 };
-	const struct plan_policy *p = w->policy;
-
-	if (p->ignored == NULL || !path_of(w, it, &path))
-		return false;
-	for (size_t i = 0; i < path.n; i++)
-		if (path.p[i] == '/' &&
-		    p->ignored(p->ctx, bytes_of(path.p, i), true))
-			return true;
-	return p->ignored(p->ctx, buf_bytes(&path), it->type == NODE_DIR);
-}
-
 /* ---- base rows ---- */
 
 static void
@@ -201,7 +62,7 @@ add_row(struct work *w, const struct plan_row *row)
 {
 	struct plan_out *p = w->out;
 
-	p->rows = mem_resize(p->rows, p->n_rows + 1, sizeof *p->rows);
+	p->rows = planner_grown(p->rows, p->n_rows, sizeof *p->rows);
 	p->rows[p->n_rows++] = *row;
 }
 
@@ -241,17 +102,6 @@ agree(struct work *w, const struct item *it)
 }
 
 /* ---- which operations ---- */
-
-/* The folder is here, or comes in this plan. */
-static bool
-parent_is_here(struct work *w, const struct item *it)
-{
-	if (planner_is_top(w, &it->parent))
-		return true;
-	struct item *p = planner_item(w, &it->parent);
-	return planner_object(w, p) != NULL ||
-	    (p->comes > 0 && !p->held && !p->dropped);
-}
 
 static void
 arrive(struct ops *o, struct item *it)
@@ -310,20 +160,31 @@ leave(struct ops *o, struct item *it)
 
 	op->type = it->local.type;
 	op->here = it->local;
+	op->parent = it->local.parent;
+	memcpy(op->name, it->local.name, sizeof op->name);
+	op->name_n = it->local.name_n;
 	op->after_commits = false;
 	it->leaves = o->n;
 }
 
-/* Not placed here: it goes when it is as both sides knew it. */
+/*
+ * Not placed here: it goes when both sides have what is here. What lies at a
+ * place that is ignored is not ours.
+ */
 static void
 unplace(struct ops *o, struct item *it)
 {
-	if (!planner_in(&it->local)) {
+	bool safe;
+
+	if (!planner_in(&it->local) || planner_ignored(o->w, it, true)) {
 		drop_row(o->w, it);
 		return;
 	}
-	if (it->taker == NULL && it->change == NULL && planner_in(&it->base) &&
-	    !planner_local_changed(it))
+	safe = planner_in(&it->remote) &&
+	    planner_same_content(&it->local, &it->remote);
+	if (planner_in(&it->base) && !planner_local_changed(it))
+		safe = true;
+	if (it->taker == NULL && it->change == NULL && !it->dropped && safe)
 		leave(o, it);
 }
 
@@ -333,19 +194,17 @@ want_one(struct ops *o, struct item *it)
 	struct work *w = o->w;
 	struct item *object = planner_object(w, it);
 
+	if (it->held)
+		planner_hold(w, it, ERR_NAME_NOT_POSSIBLE, &it->clash);
+	if (it->held || it->dropped || it->gated ||
+	    !planner_parent_comes(w, it))
+		return;
 	if (object == NULL) {
-		if (!can_be_here(w, it))
-			return;
-		if (parent_is_here(w, it))
-			arrive(o, it);
+		arrive(o, it);
 		return;
 	}
-	if (it->dropped || it->gated)
-		return;
 	bool same = id_equal(&object->id, &it->id) &&
 	    planner_same_place(&object->local, &it->parent, planner_name(it));
-	if (!same && (!can_be_here(w, it) || !parent_is_here(w, it)))
-		return;
 	if (same && it->change == NULL && object->local.exec == it->exec &&
 	    !remote_content_differs(it, object)) {
 		if (!it->content_local || planner_in(&it->remote))
@@ -372,11 +231,7 @@ one(struct ops *o, struct item *it)
 	}
 	if (!planner_in(&it->remote) && it->change == NULL)
 		return; /* its commit cannot go yet */
-	if (ignored(w, it)) {
-		drop_row(w, it);
-		return;
-	}
-	if (!planner_wanted(w, it)) {
+	if (!planner_wanted(w, it) || planner_ignored(w, it, false)) {
 		unplace(o, it);
 		return;
 	}
@@ -604,6 +459,7 @@ planner_ops(struct work *w)
 	OWN(ops_free) struct ops o = { .w = w };
 
 	take_over(w);
+	planner_clashes(w);
 	decide_ops(&o);
 	arrange(&o);
 }

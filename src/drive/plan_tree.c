@@ -209,18 +209,76 @@ stands_there(struct work *w, struct item *it)
 	    planner_same_place(&it->remote, &it->parent, planner_name(it));
 }
 
-/* Let who has the name there be considered. */
+static void
+meet(struct work *w, const struct plan_view *v, const struct id *parent,
+    struct bytes name)
+{
+	struct plan_node n;
+
+	if (v->child(v->ctx, parent, name, &n))
+		planner_decide(w, planner_item(w, &n.id));
+}
+
+/* Who is on the disk at the place that it shall have. */
+static void
+meet_here(struct work *w, struct item *it)
+{
+	const struct item *o = planner_object(w, it);
+	struct id parent = it->parent;
+
+	if (o != NULL &&
+	    planner_same_place(&o->local, &it->parent, planner_name(it)))
+		return;
+	if (!planner_is_top(w, &parent)) {
+		struct item *up = planner_item(w, &parent);
+		const struct item *folder = planner_object(w, up);
+		if (folder == NULL)
+			return;
+		parent = folder->id;
+	}
+	if (w->policy->fs.folds || w->policy->fs.normalizes)
+		planner_meet_folded(w, &parent, planner_name(it));
+	else
+		meet(w, w->local, &parent, planner_name(it));
+}
+
+static int
+meet_child(void *arg, const struct plan_node *n)
+{
+	struct work *w = arg;
+
+	planner_decide(w, planner_item(w, &n->id));
+	return 0;
+}
+
+/* A folder that is not placed here takes with it what it has. */
+static void
+meet_content(struct work *w, struct item *it)
+{
+	const struct item *o = planner_object(w, it);
+
+	if (it->type == NODE_DIR && o != NULL &&
+	    (!planner_wanted(w, it) || planner_ignored(w, it, false)))
+		(void)w->local->children(
+		    w->local->ctx, &o->id, meet_child, w);
+}
+
+/* Let who has the name there, or here, be considered. */
 static void
 meet_namesakes(struct work *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		struct item *it = w->items[i];
-		struct plan_node n;
-		if (!it->live || stands_there(w, it) ||
-		    !w->remote->child(
-			w->remote->ctx, &it->parent, planner_name(it), &n))
+		/* A folder of its name may take it over. */
+		if (!it->live && it->local.type == NODE_DIR)
+			meet(w, w->remote, &it->local.parent,
+			    bytes_of(it->local.name, it->local.name_n));
+		if (!it->live)
 			continue;
-		planner_decide(w, planner_item(w, &n.id));
+		if (!stands_there(w, it))
+			meet(w, w->remote, &it->parent, planner_name(it));
+		meet_here(w, it);
+		meet_content(w, it);
 	}
 }
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "drive/plan.h"
+#include "drive/plan_in.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +35,17 @@ struct nodes {
 	size_t count;
 };
 
+/* What a disk and the settings of its device are like. */
+struct habits {
+	struct plan_fs fs;
+	bool no_btime; /* inode numbers prove nothing, and are used again */
+	char ignored[4][32]; /* names, or endings as "*.mp4" */
+	struct id skips[4];
+	size_t n_skips;
+	uint64_t gate; /* files that go without a word; 0: all */
+	unsigned percent;
+};
+
 struct device {
 	struct object objects[NODES_MAX];
 	size_t n_objects;
@@ -42,6 +53,11 @@ struct device {
 	struct nodes base, local, remote; /* remote: as it was pulled */
 	uint64_t seq;
 	char name[16];
+	struct habits is;
+	uint64_t torn; /* inode of a folder that is not listed to its end */
+	bool anew; /* other folders are skipped: all is looked at */
+	bool news; /* a scan met an object that nobody knew */
+	unsigned slice; /* ids that are planned at once; 0: all */
 };
 
 struct world {
@@ -54,6 +70,7 @@ struct world {
 	bool committed[CONTENTS_MAX];
 	unsigned commits, conflicts, ops;
 	bool talk;
+	bool lenient; /* some disk is not listed whole: no end is asked for */
 	/* Somebody who works on while a device syncs; NULL: nobody does. */
 	void (*meddle)(void *ctx, unsigned device);
 	void *ctx;
@@ -188,13 +205,43 @@ view_of(struct nodes *t)
 
 /* ---- disks ---- */
 
+/* Are two names one to a file system? */
+static inline bool
+same_name(const struct plan_fs *fs, const char *a, const char *b)
+{
+	OWN(buf_free) struct buf x = { 0 };
+	OWN(buf_free) struct buf y = { 0 };
+
+	if (strcmp(a, b) == 0 || (!fs->folds && !fs->normalizes))
+		return strcmp(a, b) == 0;
+	planner_fold(bytes_str(a), fs, &x);
+	planner_fold(bytes_str(b), fs, &y);
+	return bytes_equal(buf_bytes(&x), buf_bytes(&y));
+}
+
+static inline bool
+name_ignored(const struct habits *is, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(is->ignored); i++) {
+		const char *x = is->ignored[i];
+		size_t n = strlen(x), all = strlen(name);
+		if (n == 0)
+			continue;
+		if (x[0] == '*' ? all >= n - 1 &&
+			    strcmp(name + all - (n - 1), x + 1) == 0
+				: strcmp(x, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static inline struct object *
 object_at(struct device *d, uint64_t parent, const char *name)
 {
 	for (size_t i = 0; i < d->n_objects; i++) {
 		struct object *o = &d->objects[i];
 		if (o->ino != 0 && !o->aside && o->parent == parent &&
-		    strcmp(o->name, name) == 0)
+		    same_name(&d->is.fs, o->name, name))
 			return o;
 	}
 	return NULL;
@@ -218,6 +265,18 @@ object_by_node(struct device *d, const struct id *id)
 	return NULL;
 }
 
+/* A new number; where there is no time of birth one that was used before. */
+static inline uint64_t
+free_ino(struct device *d)
+{
+	if (d->is.no_btime)
+		for (size_t i = d->base.count; i-- > 0;)
+			if (d->base.n[i].stat.ino != 0 &&
+			    object_by_ino(d, d->base.n[i].stat.ino) == NULL)
+				return d->base.n[i].stat.ino;
+	return ++d->next_ino;
+}
+
 static inline struct object *
 make_object(
     struct device *d, uint64_t parent, const char *name, enum node_type type)
@@ -230,7 +289,7 @@ make_object(
 	if (o == NULL)
 		o = &d->objects[d->n_objects++];
 	*o = (struct object){
-		.ino = ++d->next_ino, .parent = parent, .type = type
+		.ino = free_ino(d), .parent = parent, .type = type
 	};
 	(void)snprintf(o->name, sizeof o->name, "%s", name);
 	return o;

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: ISC */
+/* plan_clash.c: what this disk cannot hold, or only one of. */
+#include "drive/plan_in.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+static bool
+has_any(struct bytes name, const char *chars)
+{
+	if (chars == NULL || chars[0] == '\0')
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] < 0x20 || strchr(chars, name.p[i]) != NULL)
+			return true;
+	return false;
+}
+
+static bool
+holds_name(const struct plan_fs *fs, struct bytes name)
+{
+	uint8_t last = name.p[name.n - 1];
+
+	return name.n <= (fs->name_max > 0 ? fs->name_max : NODE_NAME_MAX) &&
+	    !has_any(name, fs->banned) &&
+	    !(fs->no_last_dot && (last == '.' || last == ' '));
+}
+
+static bool
+folds(const struct work *w)
+{
+	return w->policy->fs.folds || w->policy->fs.normalizes;
+}
+
+/* ---- ignored ---- */
+
+/* Its names from the top, where it shall be or where it is here. */
+static bool
+path_of(struct work *w, const struct item *it, bool here, struct buf *out)
+{
+	const struct item *list[NODE_DEPTH_MAX + 1];
+	size_t n = 0;
+
+	for (const struct item *at = it;;) {
+		struct id up = here ? at->local.parent : at->parent;
+		if (n > NODE_DEPTH_MAX)
+			return false;
+		list[n++] = at;
+		if (planner_is_top(w, &up))
+			break;
+		struct item *p = planner_item(w, &up);
+		planner_decide(w, p);
+		if (here ? !planner_in(&p->local) : !p->live)
+			return false;
+		at = p;
+	}
+	while (n-- > 0) {
+		const struct item *at = list[n];
+		buf_put_bytes(out,
+		    here ? bytes_of(at->local.name, at->local.name_n)
+			 : planner_name(at));
+		if (n > 0)
+			buf_put_u8(out, '/');
+	}
+	return true;
+}
+
+bool
+planner_ignored(struct work *w, const struct item *it, bool here)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	const struct plan_policy *p = w->policy;
+
+	if (p->ignored == NULL || !path_of(w, it, here, &path))
+		return false;
+	for (size_t i = 0; i < path.n; i++)
+		if (path.p[i] == '/' &&
+		    p->ignored(p->ctx, bytes_of(path.p, i), true))
+			return true;
+	return p->ignored(p->ctx, buf_bytes(&path),
+	    (here ? it->local.type : it->type) == NODE_DIR);
+}
+
+/* ---- folders of a disk that folds, by what their names are to it ---- */
+
+struct named {
+	struct id id;
+	size_t at, n; /* in `keys` */
+};
+
+struct folder {
+	struct id id; /* first, for by_id */
+	struct work *w;
+	struct buf keys;
+	struct named *list;
+	size_t n;
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	return id_cmp(a, b);
+}
+
+static struct bytes
+key_of(const struct folder *f, const struct named *e)
+{
+	return bytes_of(f->keys.p + e->at, e->n);
+}
+
+static int
+add_named(void *arg, const struct plan_node *n)
+{
+	struct folder *f = arg;
+	size_t at = f->keys.n;
+
+	planner_fold(
+	    bytes_of(n->name, n->name_n), &f->w->policy->fs, &f->keys);
+	f->list = planner_grown(f->list, f->n, sizeof *f->list);
+	f->list[f->n++] = (struct named){ n->id, at, f->keys.n - at };
+	return 0;
+}
+
+static int
+by_key(const void *a, const void *b, void *arg)
+{
+	const struct named *x = a, *y = b;
+	int d = bytes_cmp(key_of(arg, x), key_of(arg, y));
+
+	return d != 0 ? d : id_cmp(&x->id, &y->id);
+}
+
+static struct folder *
+folder_of(struct work *w, const struct id *id)
+{
+	struct folder **found = tfind(id, &w->folded, by_id);
+
+	if (found != NULL)
+		return *found;
+	struct folder *f = mem_new(sizeof *f);
+	f->id = *id;
+	f->w = w;
+	(void)w->local->children(w->local->ctx, id, add_named, f);
+	if (f->n > 1)
+		qsort_r(f->list, f->n, sizeof *f->list, by_key, f);
+	if (tsearch(f, &w->folded, by_id) == NULL)
+		abort(); /* out of memory, as everywhere */
+	return f;
+}
+
+static void
+folder_free(void *arg)
+{
+	struct folder *f = arg;
+
+	buf_free(&f->keys);
+	free(f->list);
+	free(f);
+}
+
+void
+planner_folded_free(struct work *w)
+{
+	tdestroy(w->folded, folder_free);
+}
+
+void
+planner_meet_folded(
+    struct work *w, const struct id *parent, struct bytes name)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	const struct folder *f = folder_of(w, parent);
+	size_t low = 0, high = f->n;
+
+	planner_fold(name, &w->policy->fs, &key);
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (bytes_cmp(key_of(f, &f->list[mid]), buf_bytes(&key)) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < f->n &&
+	     bytes_equal(key_of(f, &f->list[low]), buf_bytes(&key));
+	     low++)
+		planner_decide(w, planner_item(w, &f->list[low].id));
+}
+
+/* ---- who is at a place when the plan is done ---- */
+
+struct place {
+	struct item *it;
+	struct id parent;
+	bool stays; /* it is there already */
+	size_t at, n; /* key */
+};
+
+struct places {
+	struct work *w;
+	struct buf keys;
+	struct place *list;
+	size_t n;
+};
+
+static void
+places_free(struct places *p)
+{
+	buf_free(&p->keys);
+	free(p->list);
+}
+
+/* A folder's id, when what is here of it becomes another node. */
+static struct id
+folder_now(struct work *w, const struct id *id)
+{
+	if (planner_is_top(w, id))
+		return *id;
+	const struct item *it = planner_item(w, id);
+	return it->taker != NULL ? it->taker->id : *id;
+}
+
+bool
+planner_parent_comes(struct work *w, const struct item *it)
+{
+	const struct item *at = it;
+
+	for (unsigned d = 0; d <= NODE_DEPTH_MAX; d++) {
+		if (planner_is_top(w, &at->parent))
+			return true;
+		struct item *p = planner_item(w, &at->parent);
+		if (planner_object(w, p) != NULL)
+			return true;
+		if (!p->live || p->held || p->dropped || p->waits)
+			return false;
+		at = p;
+	}
+	return false;
+}
+
+/* Does it stay where it is here, whatever it shall be? */
+static bool
+is_stuck(struct work *w, const struct item *it)
+{
+	return it->waits || it->gated || it->dropped || it->held ||
+	    (it->live && !planner_in(&it->remote) && it->change == NULL) ||
+	    (it->live && !planner_parent_comes(w, it));
+}
+
+static void
+add_place(struct places *p, struct item *it, const struct plan_node *here)
+{
+	struct bytes name = here != NULL ? bytes_of(here->name, here->name_n)
+					 : planner_name(it);
+	struct place x = { .it = it,
+		.parent = folder_now(
+		    p->w, here != NULL ? &here->parent : &it->parent),
+		.stays = here != NULL,
+		.at = p->keys.n };
+
+	if (folds(p->w))
+		planner_fold(name, &p->w->policy->fs, &p->keys);
+	else
+		buf_put_bytes(&p->keys, name);
+	x.n = p->keys.n - x.at;
+	p->list = planner_grown(p->list, p->n, sizeof *p->list);
+	p->list[p->n++] = x;
+}
+
+static void
+find_place(struct places *p, struct item *it)
+{
+	struct work *w = p->w;
+	const struct item *o = planner_object(w, it);
+
+	if (!it->live) {
+		if (o != NULL && o->taker == NULL && is_stuck(w, it))
+			add_place(p, it, &o->local);
+		return;
+	}
+	if (is_stuck(w, it) || !planner_wanted(w, it) ||
+	    planner_ignored(w, it, false)) {
+		if (o != NULL)
+			add_place(p, it, &o->local);
+		return;
+	}
+	if (o == NULL && it->change != NULL && it->content_local)
+		return; /* it was here, and went meanwhile */
+	if (o != NULL && o == it &&
+	    planner_same_place(&o->local, &it->parent, planner_name(it)))
+		add_place(p, it, &o->local);
+	else
+		add_place(p, it, NULL);
+}
+
+static int
+by_place(const void *a, const void *b, void *arg)
+{
+	const struct place *x = a, *y = b;
+	const struct places *p = arg;
+	int d = id_cmp(&x->parent, &y->parent);
+
+	if (d == 0)
+		d = bytes_cmp(bytes_of(p->keys.p + x->at, x->n),
+		    bytes_of(p->keys.p + y->at, y->n));
+	if (d == 0)
+		d = y->stays - x->stays;
+	return d != 0 ? d : id_cmp(&x->it->id, &y->it->id);
+}
+
+/* true: more is held than before. */
+static bool
+hold_clashes(struct work *w)
+{
+	OWN(places_free) struct places p = { .w = w };
+	bool more = false;
+
+	for (size_t i = 0, n = w->n; i < n; i++)
+		find_place(&p, w->items[i]);
+	if (p.n > 1)
+		qsort_r(p.list, p.n, sizeof *p.list, by_place, &p);
+	for (size_t i = 1, first = 0; i < p.n; i++) {
+		const struct place *a = &p.list[first], *b = &p.list[i];
+		if (!id_equal(&a->parent, &b->parent) ||
+		    !bytes_equal(bytes_of(p.keys.p + a->at, a->n),
+			bytes_of(p.keys.p + b->at, b->n))) {
+			first = i;
+			continue;
+		}
+		/* Of those that come at once the lowest id is placed. */
+		if (b->stays)
+			continue;
+		b->it->held = true;
+		b->it->clash = a->it->id;
+		more = true;
+	}
+	return more;
+}
+
+void
+planner_clashes(struct work *w)
+{
+	const struct plan_fs *fs = &w->policy->fs;
+
+	for (size_t i = 0, n = w->n; i < n; i++) {
+		struct item *it = w->items[i];
+		const struct item *o = planner_object(w, it);
+		if (!it->live || it->waits ||
+		    (o == it &&
+			planner_same_place(
+			    &o->local, &it->parent, planner_name(it))))
+			continue;
+		it->held = (it->type == NODE_SYMLINK && fs->no_symlinks) ||
+		    !holds_name(fs, planner_name(it));
+	}
+	/* What is held stays where it is, which may be in another's way. */
+	while (hold_clashes(w))
+		continue;
+}

@@ -90,6 +90,8 @@ agree(struct work *w, const struct item *it)
 	struct plan_row row = { .node = it->local };
 	const struct plan_node *b = &it->base;
 
+	/* A disk without such bits does not say otherwise. */
+	row.node.exec = it->exec;
 	row.node.version = it->remote.version;
 	if (planner_in(b) && b->version == row.node.version &&
 	    b->type == row.node.type && b->exec == row.node.exec &&
@@ -205,7 +207,8 @@ want_one(struct ops *o, struct item *it)
 	}
 	bool same = id_equal(&object->id, &it->id) &&
 	    planner_same_place(&object->local, &it->parent, planner_name(it));
-	if (same && it->change == NULL && object->local.exec == it->exec &&
+	bool bit = object->local.exec == it->exec || w->policy->fs.no_exec;
+	if (same && it->change == NULL && bit &&
 	    !remote_content_differs(it, object)) {
 		if (!it->content_local || planner_in(&it->remote))
 			agree(w, it);

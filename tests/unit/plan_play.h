@@ -133,6 +133,17 @@ setting(struct player *p, unsigned which, const char *verb, const char *one)
 }
 
 static inline void
+drop_base(struct device *d, struct id id)
+{
+	drop_in(&d->base, &id);
+	for (size_t i = 0; i < d->base.count; i++)
+		if (id_equal(&d->base.n[i].parent, &id)) {
+			drop_base(d, d->base.n[i].id);
+			i = (size_t)-1;
+		}
+}
+
+static inline void
 installation(struct player *p, unsigned which, const char *verb)
 {
 	struct device *d = &p->w.d[which];
@@ -150,8 +161,8 @@ installation(struct player *p, unsigned which, const char *verb)
 		*d = p->kept;
 		d->base.count = 0;
 	} else if (strcmp(verb, "undo") == 0)
-		for (size_t i = 0; i < p->waiting.n; i++)
-			drop_in(&d->base, &p->waiting.id[i]);
+		for (size_t i = 0; i < p->waiting[which].n; i++)
+			drop_base(d, p->waiting[which].id[i]);
 }
 
 static inline bool

@@ -36,7 +36,7 @@ struct player {
 	struct world w;
 	bool deny; /* what waits at a gate stays there */
 	size_t held[DEVICES], gated[DEVICES]; /* of the last sync */
-	struct ids waiting; /* at the gate of who synced last */
+	struct ids waiting[DEVICES]; /* at the gate */
 	struct device kept;
 	struct id node;
 	unsigned commits; /* when they were counted last */
@@ -74,7 +74,7 @@ sync_one(struct player *p, unsigned which, const struct sync_how *how)
 
 	p->held[which] = r->held.n;
 	p->gated[which] = r->gated.n;
-	p->waiting = r->gated;
+	p->waiting[which] = r->gated;
 	return r->effects;
 }
 

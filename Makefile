@@ -79,7 +79,7 @@ E2E := $(sort $(wildcard tests/e2e/*.t))
 
 .PHONY: all programs tests replays benches fuzzers archives check check-all \
 	check-asan check-tsan \
-	demo demo-run bench bench-memory bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
+	demo demo-run bench bench-drive bench-memory bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
 	docs clean help
 
 all: programs
@@ -105,6 +105,7 @@ help:
 	@echo 'make fuzz         each fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make soak         end-to-end tests for SOAK_SECONDS ($(SOAK_SECONDS))'
 	@echo 'make bench        our own stages in MB/s'
+	@echo 'make bench-drive  the Drive and its peers in one session'
 	@echo 'make bench-server what strangers and sleeping devices cost the server'
 	@echo 'make bench-memory a backup of a million files'
 	@echo 'make bench-peers  us and the peers in one session'
@@ -168,6 +169,9 @@ bench-memory: all
 	@BUILD=$(B) sh tests/bench/memory.sh
 bench-page: all $(B)/bench/bench_stretch build/wasm/stretch.wasm
 	@BUILD=$(B) sh tests/bench/page.sh
+bench-drive: all $(B)/tests/nodes $(B)/tests/slowlink
+	@tools/setup.sh bench
+	@BUILD=$(B) sh tests/bench/drive.sh
 bench-peers: all
 	@tools/setup.sh bench
 	@BUILD=$(B) bash tests/bench/peers.sh

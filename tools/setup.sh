@@ -101,6 +101,12 @@ time                       # seconds and memory of a command
 openssl                    # key streams: files that do not compress
 xz-utils                   # unpacks a kernel
 oathtool                   # the codes an app on a phone would show
+syncthing                  # peers of the Drive
+rclone
+unison
+sqlite3                    # looks into databases
+curl                       # asks servers what they count
+iproute2                   # networks that are slow
 '
 
 packages_deb='

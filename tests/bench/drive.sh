@@ -170,6 +170,14 @@ mib() { echo "$1" | awk '{ printf "%.1f", $1 / 1024 }'; }
 
 # ---- ours ----
 
+# prepare ADDRESS: a server's data at $DATA.
+prepare() {
+	# shellcheck disable=SC2086 # words that stand before it
+	must $SERVE aumbryd init --data "$DATA" --listen "$1:0"
+	URL=$(sed -n 1p "$T/out")
+	INVITE=$(sed -n 2p "$T/out")
+	export URL INVITE
+}
 start_metered() {
 	metrics=$(free_ports 1)
 	configure server metrics_listen "127.0.0.1:$metrics"
@@ -223,7 +231,7 @@ ours_idle() { # A B: with twice as many files
 }
 # least COMMAND…: seconds of the quickest of three.
 least() {
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		start=$(now)
 		must "$@" >/dev/null
 		since "$start"
@@ -339,9 +347,7 @@ link_up() {
 }
 ours_far() {
 	DATA=$T/far
-	must $SERVE aumbryd init --data "$DATA" --listen 10.77.0.2:0
-	URL=$(sed -n 1p "$T/out")
-	INVITE=$(sed -n 2p "$T/out")
+	prepare 10.77.0.2
 	start_server
 	AS="ip netns exec $NEAR"
 	two_of far
@@ -389,10 +395,7 @@ LOAD=$(cut -d ' ' -f 1 /proc/loadavg)
 MACHINE="$(nproc) processors, $(sed -n 's/^model name.*: //p' /proc/cpuinfo |
 	head -n 1)"
 : >"$OUT.tsv"
-echo "$T" >&2
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
+prepare 127.0.0.1
 start_metered
 if part files; then
 	make_files "$T/tree/folder" "$FILES" 4096

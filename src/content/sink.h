@@ -172,6 +172,13 @@ bool sink_edit(struct sink *s, const struct id *pack, struct zcopy_edit *edit);
 MUST_CHECK int sink_recorded(struct sink *s, struct err *e);
 
 /*
+ * Is a pack gone on which what was stored here relies? Then the names that came
+ * of it stand for nothing, if they are in no record yet: all of that is to be
+ * read again. It is said once. Asked when all is flushed.
+ */
+bool sink_lost(struct sink *s);
+
+/*
  * Packs that wait are lost, as those that are collected where no record came
  * in time: none waits any more, and their chunks are known no more.
  */

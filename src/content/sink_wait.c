@@ -14,11 +14,9 @@ sink_stored(
 	uint32_t entry;
 
 	/* In the order in which a name moves, so that none is missed. */
-	if (s->hands_over)
-		return chunkmap_find(
-			   s->stored[part->keys], name->b, &pack, &entry) ||
-		    chunkmap_find(part->map, name->b, &pack, &entry);
-	if (!chunkmap_find(part->map, name->b, &pack, &entry))
+	bool waits = s->hands_over &&
+	    chunkmap_find(s->stored[part->keys], name->b, &pack, &entry);
+	if (!waits && !chunkmap_find(part->map, name->b, &pack, &entry))
 		return false;
 	sink_use_pack(s, part, &pack);
 	return true;
@@ -54,6 +52,7 @@ sink_wait_for(struct sink *s, struct repo_part *part, const struct ptable *t)
 	repo_index(s->stored[part->keys], &t->pack, t);
 	w->next = s->waiting;
 	s->waiting = w;
+	(void)idset_add(&s->used[part->keys], t->pack.b);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -145,6 +144,40 @@ sink_recorded(struct sink *s, struct err *e)
 		return -1;
 	wait_no_more(s, false);
 	return 0;
+}
+
+static bool
+waits(struct sink *s, const struct id *pack)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	const struct waiting *w = s->waiting;
+	while (w != NULL && !id_equal(&w->pack, pack))
+		w = w->next;
+	(void)pthread_mutex_unlock(&s->lock);
+	return w != NULL;
+}
+
+bool
+sink_lost(struct sink *s)
+{
+	bool lost = false;
+
+	for (unsigned l = 0; l < s->n_lanes; l++) {
+		OWN(buf_free) struct buf ids = { 0 };
+		struct repo_part *part = s->lanes[l].part;
+		sink_packs(s, part->keys, &ids);
+		for (size_t i = 0; i < ids.n && !lost; i += ID_BYTES) {
+			struct id pack;
+			memcpy(pack.b, ids.p + i, ID_BYTES);
+			lost = !chunkmap_has_pack(part->map, &pack) &&
+			    !waits(s, &pack);
+		}
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	for (size_t c = 0; lost && c < CATEGORY_END; c++)
+		idset_free(&s->used[c]);
+	(void)pthread_mutex_unlock(&s->lock);
+	return lost;
 }
 
 void

@@ -377,6 +377,16 @@ content_in_recorded(struct content_in *in, struct err *e)
 	return sink_recorded(in->sink, e);
 }
 
+int
+content_in_holds(struct content_in *in, struct err *e)
+{
+	if (!sink_lost(in->sink))
+		return 0;
+	(void)err_set(e, ERR_BLOB_MISSING,
+	    "housekeeping deleted meanwhile what was found stored");
+	return err_remedy(e, "Run the command again: that is sent then.");
+}
+
 uint64_t
 content_in_stored(struct content_in *in)
 {

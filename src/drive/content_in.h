@@ -77,4 +77,6 @@ MUST_CHECK int content_in_commit(
     struct content_in *in, size_t more_than, struct err *e);
 /* After a commit or pull: what has records waits no more. */
 MUST_CHECK int content_in_recorded(struct content_in *in, struct err *e);
+/* Has what was read lost a pack? errors: blob-missing: read it again. */
+MUST_CHECK int content_in_holds(struct content_in *in, struct err *e);
 uint64_t content_in_stored(struct content_in *in); /* bytes sent */

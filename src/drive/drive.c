@@ -49,10 +49,19 @@ drive_zone(struct drive *d)
 	return d->zone;
 }
 
-const struct drive_from *
-drive_given(const struct drive *d)
+static int
+unread_job(struct tx *tx, void *arg, struct err *e)
 {
-	return &d->from;
+	return drivedb_diffs_unread(tx, arg, e);
+}
+
+/* Packs went on which it relies that files were read: see tidy.h. */
+static int
+read_again(struct drive *d, struct buf *news, struct err *e)
+{
+	return d->sink != NULL && sink_lost(d->sink)
+	    ? db_write(drivedb_db(d->db), unread_job, news, e)
+	    : 0;
 }
 
 int
@@ -63,7 +72,8 @@ drive_pull(struct drive *d, struct err *e)
 	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
 		return -1;
 	OWN(buf_free) struct buf news = { 0 };
-	if (drivedb_follow(d->db, d->zone, &news, &d->bad, e) < 0)
+	if (drivedb_follow(d->db, d->zone, &news, &d->bad, e) < 0 ||
+	    read_again(d, &news, e) < 0)
 		return -1;
 	for (struct drive_root *r = d->roots; r != NULL; r = r->next)
 		buf_put_bytes(&r->news, buf_bytes(&news));

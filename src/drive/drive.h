@@ -34,7 +34,6 @@ MUST_CHECK int drive_open(
 void drive_free(struct drive **d);
 struct drivedb *drive_db(struct drive *d);
 struct zcopy *drive_zone(struct drive *d);
-const struct drive_from *drive_given(const struct drive *d);
 
 /* Pull, and bring index and tree up to it. */
 MUST_CHECK int drive_pull(struct drive *d, struct err *e);

@@ -136,6 +136,10 @@ MUST_CHECK int drivedb_diffs_clear(struct tx *tx, uint64_t root, struct err *e);
  * has it. */
 MUST_CHECK int drivedb_base_orphans(
     struct tx *tx, const struct drivedb_root *r, struct err *e);
+/* Files of all roots that were read are to be read again: what they named may
+ * be stored no more. touched: their ids, appended. */
+MUST_CHECK int drivedb_diffs_unread(
+    struct tx *tx, struct buf *touched, struct err *e);
 /* The object is another node from now on; so are parents of others. */
 MUST_CHECK int drivedb_diff_rename(struct tx *tx, uint64_t root,
     const struct id *from, const struct id *to, struct err *e);

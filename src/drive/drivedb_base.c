@@ -313,3 +313,27 @@ drivedb_touched(
 	}
 	return 0;
 }
+
+int
+drivedb_diffs_unread(struct tx *tx, struct buf *touched, struct err *e)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	int row;
+
+	if (sql_ask(tx, e, &s,
+		"SELECT id FROM diff WHERE type = 1 AND NOT gone"
+		" AND length(stored) > 0",
+		"") < 0)
+		return -1;
+	while ((row = sql_next(s, e)) > 0) {
+		struct id id;
+		stmt_got_copy(s, 0, id.b, ID_BYTES);
+		id_put(touched, &id);
+	}
+	return row < 0 ? -1
+		       : sql_run(tx, e,
+			     "UPDATE diff SET unread = 1, stored = x''"
+			     " WHERE type = 1 AND NOT gone"
+			     " AND length(stored) > 0",
+			     "");
+}

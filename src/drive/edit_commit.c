@@ -263,6 +263,8 @@ check_job(struct tx *tx, void *arg, struct err *e)
 	if (seq != b->seq)
 		return err_set(
 		    e, ERR_CONFLICT, "the drive has moved on since the plan");
+	if (b->d->in != NULL && content_in_holds(b->d->in, e) < 0)
+		return -1;
 	return valid_commit(tx, b->changes, b->n, e);
 }
 

@@ -4,21 +4,12 @@
 
 #include "base/now.h"
 #include "drive/node.h"
+#include "drive/trash.h"
 
 #include <string.h>
 
 #define FORMAT 1
 #define AHEAD_MS (3600 * 1000ULL) /* a clock may be so far ahead */
-
-int
-tidy_goes_on(const struct tidy *t, struct err *e)
-{
-	const struct drive_from *from = drive_given(t->d);
-
-	return from->stop != NULL && from->stop()
-	    ? err_set(e, ERR_STOPPED, "it was told to end")
-	    : 0;
-}
 
 /* ---- whose turn it is ---- */
 
@@ -69,7 +60,7 @@ take_turn(struct tidy *t, const struct tidy_ask *ask, struct err *e)
 	buf_put_u8(&plain, NODE_KIND_TIDIED);
 	buf_put_u8(&plain, FORMAT);
 	buf_put_u64(&plain, t->now_ms);
-	id_put(&plain, &drive_given(t->d)->dev_id);
+	id_put(&plain, &t->d->from.dev_id);
 	edit.plain = buf_bytes(&plain);
 	if (zcopy_commit(t->zone, &edit, 1, NULL, NULL, e) == 0)
 		return 0;
@@ -91,32 +82,6 @@ look_at_kind(void *ctx, const struct zcopy_record *r, struct err *e)
 	    : census_known(r->plain.n > 0 ? r->plain.p[0] : 0, e);
 }
 
-static int
-found_gone(void *ctx, const struct id *id, struct err *e)
-{
-	bool *gone = ctx;
-
-	(void)id;
-	(void)e;
-	*gone = true;
-	return 0;
-}
-
-int
-tidy_gone(struct drive *d, const struct zcopy_point *since, bool *gone,
-    struct err *e)
-{
-	struct zcopy *z = drive_zone(d);
-	struct id base;
-
-	*gone = false;
-	if (zcopy_base(z, &base, e) < 0 ||
-	    zcopy_gone(z, since->seq, found_gone, gone, e) < 0)
-		return -1;
-	*gone |= !id_equal(&base, &since->base);
-	return 0;
-}
-
 static bool
 append_only(const struct zcopy_self *self)
 {
@@ -125,13 +90,50 @@ append_only(const struct zcopy_self *self)
 	return m != NULL && (m->device.rights & RIGHT_APPEND_ONLY) != 0;
 }
 
+/* ---- the trash ---- */
+
+struct counting {
+	uint64_t before_ms, n;
+};
+
+static int
+count_old(void *ctx, const struct drivedb_entry *x, struct err *e)
+{
+	struct counting *k = ctx;
+
+	(void)e;
+	k->n += x->trashed_ms < k->before_ms ? 1 : 0;
+	return 0;
+}
+
+static int
+count_job(struct tx *tx, void *arg, struct err *e)
+{
+	return drivedb_trash(tx, count_old, arg, e);
+}
+
+static int
+purge(struct tidy *t, struct err *e)
+{
+	struct counting k = { .n = 0 };
+
+	if (t->now_ms > t->policy.trash_ms)
+		k.before_ms = t->now_ms - t->policy.trash_ms;
+	if (!t->dry)
+		return trash_empty(t->d, k.before_ms, &t->out->purged, e);
+	if (db_read(drivedb_db(t->d->db), count_job, &k, e) < 0)
+		return -1;
+	t->out->purged = k.n;
+	return 0;
+}
+
 int
-drive_tidy(struct drive *d, const struct tidy_ask *ask, struct tidy_result *out,
+tidy_run(struct edit *d, const struct tidy_ask *ask, struct tidy_result *out,
     struct err *e)
 {
 	struct tidy t = { .d = d,
-		.repo = drive_given(d)->repo,
-		.zone = drive_zone(d),
+		.repo = d->repo,
+		.zone = d->zone,
 		.now_ms = (uint64_t)now_ms(),
 		.dry = ask->dry,
 		.out = out };
@@ -140,15 +142,14 @@ drive_tidy(struct drive *d, const struct tidy_ask *ask, struct tidy_result *out,
 	if (append_only(&t.repo->self))
 		return err_set(e, ERR_PERMISSION,
 		    "an append-only device deletes nothing");
-	if (drive_pull(d, e) < 0 ||
+	if (edit_pull(d, e) < 0 ||
 	    zcopy_each_all(t.zone, 0, look_at_kind, NULL, e) < 0 ||
 	    retention_get(t.zone, &t.policy, e) < 0 ||
 	    take_turn(&t, ask, e) < 0)
 		return -1;
 	if (!out->ran)
 		return 0;
-	if (tidy_trash(&t, e) < 0 || tidy_hist(&t, e) < 0 ||
-	    tidy_packs(&t, e) < 0)
+	if (purge(&t, e) < 0 || tidy_hist(&t, e) < 0 || tidy_packs(&t, e) < 0)
 		return -1;
-	return t.dry ? 0 : drive_pull(d, e);
+	return t.dry ? 0 : edit_pull(d, e);
 }

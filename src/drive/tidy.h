@@ -7,8 +7,8 @@
  *
  * Packs and their users share a zone, so that one compare-and-swap orders them.
  * The commit that takes a pack's record away stands on a head at which nobody
- * used what is lost with it; a commit of nodes stands on a head at which their
- * chunks are in packs. It must see to that itself: tidy_gone.
+ * used what is lost with it; a commit of nodes stands on a head at which all
+ * packs are there that it relies on: sink_lost.
  *
  * A pack of which less than half is used is condemned first, by a record, and
  * waits for 14 days: of an upload that takes days nothing is deleted before its
@@ -21,7 +21,7 @@
  */
 #pragma once
 
-#include "drive/drive.h"
+#include "drive/edit.h"
 #include "drive/hist.h"
 
 #define TIDY_EVERY_MS (24 * 3600 * 1000LL)
@@ -55,13 +55,5 @@ struct tidy_result {
  *         there are records of an unknown kind, and nothing was deleted; those
  *         of commits and reads. What was done until then stays.
  */
-MUST_CHECK int drive_tidy(struct drive *d, const struct tidy_ask *ask,
+MUST_CHECK int tidy_run(struct edit *d, const struct tidy_ask *ask,
     struct tidy_result *out, struct err *e);
-
-/*
- * Was anything deleted from the zone since then, as its copy has it? What was
- * read before, and found its chunks stored, is to be read again before a node
- * names them.
- */
-MUST_CHECK int tidy_gone(struct drive *d, const struct zcopy_point *since,
-    bool *gone, struct err *e);

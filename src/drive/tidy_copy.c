@@ -217,7 +217,7 @@ copy_group(struct copy *k, struct err *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->n; i++) {
-		if (tidy_goes_on(k->t, e) < 0)
+		if (edit_go_on(k->t->d, e) < 0)
 			return -1;
 		if (copy_pack(k, i, e) == 0) {
 			k->group[n] = k->group[i];

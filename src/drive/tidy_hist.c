@@ -124,8 +124,8 @@ thin_some(struct tidy *t, uint64_t *since, bool *more, struct err *e)
 	x->t = t;
 	x->since = *since;
 	*more = false;
-	if (drive_pull(t->d, e) < 0 ||
-	    db_read(drivedb_db(drive_db(t->d)), look_job, x, e) < 0)
+	if (edit_pull(t->d, e) < 0 ||
+	    db_read(drivedb_db(t->d->db), look_job, x, e) < 0)
 		return -1;
 	if (x->n == 0 || t->dry) {
 		t->out->versions += x->versions;
@@ -154,7 +154,7 @@ tidy_hist(struct tidy *t, struct err *e)
 	int lost = 0;
 
 	while (more && lost < TIDY_TRIES) {
-		if (tidy_goes_on(t, e) < 0)
+		if (edit_go_on(t->d, e) < 0)
 			return -1;
 		int rc = thin_some(t, &since, &more, e);
 		if (rc < 0)

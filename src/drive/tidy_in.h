@@ -3,14 +3,15 @@
 #pragma once
 
 #include "drive/census.h"
+#include "drive/edit_in.h"
 #include "drive/retention.h"
 #include "drive/tidy.h"
 
-#define TIDY_BATCH 400 /* nodes of one commit: their histories go with them */
+#define TIDY_BATCH 400 /* records of one commit, or packs with their marks */
 #define TIDY_TRIES 4 /* others commit meanwhile */
 
 struct tidy {
-	struct drive *d;
+	struct edit *d;
 	struct repo *repo;
 	struct zcopy *zone;
 	struct hist_policy policy;
@@ -19,11 +20,6 @@ struct tidy {
 	struct tidy_result *out;
 };
 
-/* errors: stopped. */
-MUST_CHECK int tidy_goes_on(const struct tidy *t, struct err *e);
-
-/* Delete what was in the trash for its time: tidy_trash.c. */
-MUST_CHECK int tidy_trash(struct tidy *t, struct err *e);
 /* Thin histories: tidy_hist.c. */
 MUST_CHECK int tidy_hist(struct tidy *t, struct err *e);
 /* Condemn, revive and delete packs: tidy_packs.c. */

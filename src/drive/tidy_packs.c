@@ -210,7 +210,7 @@ delete_all(struct tidy *t, struct census *c, struct err *e)
 		list[n++] = p;
 		if (n < TIDY_BATCH)
 			continue;
-		if (tidy_goes_on(t, e) < 0 ||
+		if (edit_go_on(t->d, e) < 0 ||
 		    delete_batch(t, c, list, n, e) < 0)
 			return -1;
 		n = 0;
@@ -228,7 +228,7 @@ once(struct tidy *t, struct err *e)
 	struct tidy_result *out = t->out;
 
 	out->condemned = out->revived = out->waiting = 0;
-	if (drive_pull(t->d, e) < 0 || census_count(&c, e) < 0)
+	if (edit_pull(t->d, e) < 0 || census_count(&c, e) < 0)
 		return -1;
 	out->packs = c.n_packs;
 	out->kept = c.unknown;

@@ -26,6 +26,9 @@ struct front {
 	atomic_uint puts, gets, commits;
 	bool lose_answer; /* of the next commit */
 	struct id lost; /* a pack that is not there */
+	/* Called once, before the next commit. */
+	void (*before)(void *ctx);
+	void *before_ctx;
 };
 
 static inline struct front *
@@ -40,6 +43,10 @@ front_commit(struct depot *d, const struct id *zone, enum category c,
 {
 	struct front *f = front_of(d);
 
+	void (*before)(void *ctx) = f->before;
+	f->before = NULL;
+	if (before != NULL)
+		before(f->before_ctx);
 	atomic_fetch_add(&f->commits, 1);
 	if (f->inner->ops->commit(f->inner, zone, c, x, e) < 0)
 		return -1;
@@ -94,7 +101,17 @@ front_exists(struct depot *d, const struct id *zone, const struct id *ids,
 	return inner->ops->blob_exists(inner, zone, ids, n, there, e);
 }
 
+static inline int
+front_delete(struct depot *d, const struct id *zone, const struct id *id,
+    struct err *e)
+{
+	struct depot *inner = front_of(d)->inner;
+
+	return inner->ops->blob_delete(inner, zone, id, e);
+}
+
 static const struct depot_ops front_ops = {
+	.blob_delete = front_delete,
 	.commit = front_commit,
 	.changes = front_changes,
 	.blob_put = front_put,

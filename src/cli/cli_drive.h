@@ -84,6 +84,10 @@ struct cli_drive_past {
 extern const struct cmd_option cli_drive_past_options[3];
 cmd_fn cli_drive_versions, cli_drive_restore;
 
+/* aumbry check, of the Drive: errors when there are damages. */
+MUST_CHECK int cli_check_drive(
+    struct cli *cli, unsigned read_percent, struct err *e);
+
 struct cli_drive_tidy {
 	bool dry;
 };

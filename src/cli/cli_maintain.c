@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_maintain.c: aumbry prune, check, repair. */
-#include "cli/cli.h"
+#include "cli/cli_drive.h"
 
 #include "backup/prune.h"
 #include "backup/verify.h"
@@ -170,17 +170,26 @@ found(void *ctx, const struct snapshot *snap, const struct err *why)
 }
 
 static int
-check(struct cli *cli, const char *read, struct cli_repo *r,
-    struct verify_result *v, struct err *e)
+take_percent(const char *read, unsigned *out, struct err *e)
 {
-	struct verify_options o = { .found = found, .ctx = cli };
 	uint64_t percent = 100;
 
 	if (read != NULL && read[0] != '\0' &&
 	    text_parse_u64(read, 1, 100, &percent) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--read=PERCENT is 1 to 100, not %s", read);
-	o.read_percent = read != NULL ? (unsigned)percent : 0;
+	*out = read != NULL ? (unsigned)percent : 0;
+	return 0;
+}
+
+static int
+check(struct cli *cli, const char *read, struct cli_repo *r,
+    struct verify_result *v, struct err *e)
+{
+	struct verify_options o = { .found = found, .ctx = cli };
+
+	if (take_percent(read, &o.read_percent, e) < 0)
+		return -1;
 	return cli_repo(cli, r, e) < 0 ? -1 : verify_run(r->repo, &o, v, e);
 }
 
@@ -332,11 +341,11 @@ struct checking {
 	const char *read;
 };
 
+/* *drive: there is one to be checked, too. */
 static int
-check_all(void *line, const void *options, struct err *e)
+check_backups(
+    struct cli *cli, const struct checking *o, bool *drive, struct err *e)
 {
-	struct cli *cli = line;
-	const struct checking *o = options;
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	OWN(verify_result_free) struct verify_result v = { 0 };
 	uint64_t n, in_log;
@@ -346,6 +355,7 @@ check_all(void *line, const void *options, struct err *e)
 	    look_at(repo_mend_look_log, cli, &in_log, e) < 0 ||
 	    check(cli, o->read, &r, &v, e) < 0)
 		return -1;
+	*drive = r.self != NULL && !id_zero(&r.self->zones[CATEGORY_DRIVE]);
 	v.damages += n + in_log;
 	summary(cli, &v);
 	if (n > 0 && v.snapshots_damaged == 0) {
@@ -363,6 +373,30 @@ check_all(void *line, const void *options, struct err *e)
 		    cli->repo);
 	}
 	return verdict(&v, e);
+}
+
+/* What is wrong with backups says nothing of the Drive: both are looked at. */
+static int
+check_all(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct checking *o = options;
+	bool drive = false;
+	unsigned percent;
+	struct err why;
+
+	int rc = check_backups(cli, o, &drive, e);
+	if (!drive)
+		return rc;
+	if (take_percent(o->read, &percent, &why) < 0 ||
+	    cli_check_drive(cli, percent, &why) < 0) {
+		if (rc < 0)
+			cli_say(cli, "aumbry: %s (%s)", e->msg,
+			    err_name(e->code));
+		*e = why;
+		return -1;
+	}
+	return rc;
 }
 
 #define READ_OPTION(type) \

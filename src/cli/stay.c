@@ -434,8 +434,10 @@ stay_on(struct stay *s, struct err *e)
 	if (pthread_create(&waiter, NULL, wait_for_news, s) != 0)
 		return err_set(e, ERR_IO, "no thread for what waits");
 	while (!stop_order_asked()) {
-		if (!stay_paused(s))
+		if (!stay_paused(s)) {
 			sync_due(s, now_mono_ns());
+			stay_tidy(s);
+		}
 		has_pulled(s);
 		if (!stop_order_asked())
 			poll_once(s);

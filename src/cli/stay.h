@@ -58,6 +58,7 @@ struct stay {
 	struct stay_limits limits;
 	bool costs; /* the network does, by the byte, and is not to be used */
 	int64_t cost_at; /* when to look again, ns */
+	int64_t tidy_at; /* when to look whether it is time, ns */
 	int64_t paused_until; /* ms since 1970; 0: it goes on */
 	/* Between the thread that waits and the one that does. */
 	pthread_mutex_t lock;
@@ -78,6 +79,9 @@ MUST_CHECK int stay_pause(struct stay *s, int64_t until_ms, struct err *e);
 bool stay_paused(const struct stay *s);
 /* Take over what drive.limit says. */
 void stay_limit(struct stay *s);
+
+/* Keep house, once a day, when all is at rest: stay_tidy.c. */
+void stay_tidy(struct stay *s);
 
 /* ---- its socket: stay_socket.c ---- */
 

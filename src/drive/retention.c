@@ -2,8 +2,6 @@
 /* retention.c: the rules of history and trash, as all devices have them. */
 #include "drive/retention.h"
 
-#include "drive/node.h"
-
 #include <string.h>
 
 #define FORMAT 1

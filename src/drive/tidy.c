@@ -40,22 +40,33 @@ last_time(const struct tidy *t, struct bytes plain)
 	    : 0;
 }
 
-/* Say that it is ours, if nobody else says so at the same time. */
+/* Is it time? */
 static int
-take_turn(struct tidy *t, const struct tidy_ask *ask, struct err *e)
+look_at_turn(
+    struct tidy *t, const struct tidy_ask *ask, uint64_t *version, struct err *e)
 {
 	OWN(buf_free) struct buf was = { 0 };
-	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = tidied_id(), .expects = true };
+	const struct id id = tidied_id();
 
-	if (zcopy_look(t->zone, &edit.id, &edit.expect, &was, e) < 0)
+	if (zcopy_look(t->zone, &id, version, &was, e) < 0)
 		return -1;
 	uint64_t last = last_time(t, buf_bytes(&was));
 	t->out->next_ms = last + (uint64_t)TIDY_EVERY_MS;
-	if (last != 0 && t->out->next_ms > t->now_ms && !ask->now)
-		return 0;
-	t->out->ran = true;
-	if (ask->dry)
+	t->out->ran =
+	    last == 0 || t->out->next_ms <= t->now_ms || ask->now;
+	return 0;
+}
+
+/* Say that it is ours, if nobody else says so at the same time. */
+static int
+take_turn(struct tidy *t, uint64_t version, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct zcopy_edit edit = { .id = tidied_id(),
+		.expects = true,
+		.expect = version };
+
+	if (t->dry)
 		return 0;
 	buf_put_u8(&plain, NODE_KIND_TIDIED);
 	buf_put_u8(&plain, FORMAT);
@@ -93,7 +104,8 @@ append_only(const struct zcopy_self *self)
 /* ---- the trash ---- */
 
 struct counting {
-	uint64_t before_ms, n;
+	const struct tidy *t;
+	uint64_t n;
 };
 
 static int
@@ -102,7 +114,8 @@ count_old(void *ctx, const struct drivedb_entry *x, struct err *e)
 	struct counting *k = ctx;
 
 	(void)e;
-	k->n += x->trashed_ms < k->before_ms ? 1 : 0;
+	k->n +=
+	    hist_expired(&k->t->policy, k->t->now_ms, x->trashed_ms) ? 1 : 0;
 	return 0;
 }
 
@@ -115,12 +128,13 @@ count_job(struct tx *tx, void *arg, struct err *e)
 static int
 purge(struct tidy *t, struct err *e)
 {
-	struct counting k = { .n = 0 };
+	struct counting k = { t, 0 };
 
-	if (t->now_ms > t->policy.trash_ms)
-		k.before_ms = t->now_ms - t->policy.trash_ms;
 	if (!t->dry)
-		return trash_empty(t->d, k.before_ms, &t->out->purged, e);
+		return t->now_ms < t->policy.trash_ms
+		    ? 0
+		    : trash_empty(t->d, t->now_ms - t->policy.trash_ms + 1,
+			  &t->out->purged, e);
 	if (db_read(drivedb_db(t->d->db), count_job, &k, e) < 0)
 		return -1;
 	t->out->purged = k.n;
@@ -138,14 +152,19 @@ tidy_run(struct edit *d, const struct tidy_ask *ask, struct tidy_result *out,
 		.dry = ask->dry,
 		.out = out };
 
+	uint64_t version;
+
 	*out = (struct tidy_result){ 0 };
 	if (append_only(&t.repo->self))
 		return err_set(e, ERR_PERMISSION,
 		    "an append-only device deletes nothing");
-	if (edit_pull(d, e) < 0 ||
-	    zcopy_each_all(t.zone, 0, look_at_kind, NULL, e) < 0 ||
+	if (edit_pull(d, e) < 0 || look_at_turn(&t, ask, &version, e) < 0)
+		return -1;
+	if (!out->ran)
+		return 0;
+	if (zcopy_each_all(t.zone, 0, look_at_kind, NULL, e) < 0 ||
 	    retention_get(t.zone, &t.policy, e) < 0 ||
-	    take_turn(&t, ask, e) < 0)
+	    take_turn(&t, version, e) < 0)
 		return -1;
 	if (!out->ran)
 		return 0;

@@ -3,7 +3,6 @@
 #include "drive/tidy_in.h"
 
 #include "drive/node.h"
-#include "wire/limits.h"
 
 #include <stdlib.h>
 

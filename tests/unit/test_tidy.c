@@ -57,7 +57,7 @@ take(struct content_in *in, unsigned nr, size_t bytes, struct buf *out)
 	struct err e;
 
 	content(nr, &m.x, bytes);
-	const struct content_in_file f = { .path = bytes_str("/file"),
+	const struct content_in_file f = { .secret = false,
 		.size = bytes,
 		.read = read_memory,
 		.data = data_memory,
@@ -412,7 +412,7 @@ take_all(struct content_in *in, unsigned n, struct file *out)
 	struct err e;
 
 	assert_true(n <= ARRAY_SIZE(x));
-	const struct content_in_file f = { .path = bytes_str("/file"),
+	const struct content_in_file f = { .secret = false,
 		.size = 60 * KIB,
 		.read = read_memory,
 		.data = data_memory,
@@ -615,5 +615,6 @@ main(void)
 		TEST(once_a_day_and_one_device),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void
 some_setting(struct player *p, char *out)
 {
 	static const char *const all[] = { "slice 1", "slice 2", "slice 3",
-		"slice 5", "folds", "normalizes", "short 34", "noexec",
+		"slice 5", "slice 1", "slice 2", "slice 3", "folds", "normalizes", "short 34", "noexec",
 		"nolinks", "nobtime", "ignore b", "heed", "skip a", "skip c",
 		"unskip", "gate 1", "gate 0", "percent 50", "plain" };
 	const char *only = getenv("AUMBRY_SIM_ONLY");

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* test_plan_large.c: many at once: few commits, each valid. */
+#include "plan_large.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define MANY 5000
+#define IN_DIR 10
+
+/* What is new on the disk, or known to all. */
+static void
+fill(struct large_trees *t, size_t n, bool known)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct plan_node x = large_node(i, IN_DIR);
+		*large_add(&t->local) = x;
+		if (!known)
+			continue;
+		*large_add(&t->base) = x;
+		*large_add(&t->remote) = x;
+	}
+	large_sort(&t->base);
+	large_sort(&t->local);
+	large_sort(&t->remote);
+}
+
+/* P7, and P4 for many commits: a folder comes before what is in it. */
+static void
+many_new_ones_take_few_commits_with_folders_first(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	OWN(mem_free) struct id *ids = mem_array(MANY, sizeof *ids);
+	const struct plan_policy policy = large_policy();
+
+	(void)state;
+	fill(&t, MANY, false);
+	for (size_t i = 0; i < MANY; i++)
+		ids[i] = large_id(i);
+	large_plan(&t, &policy, ids, MANY);
+	assert_int_equal(t.out.n_changes, MANY);
+	assert_in_range(t.out.n_batches, 1, MANY / 850 + 2);
+	for (size_t i = 0; i < MANY; i++) {
+		const struct plan_change *c = &t.out.changes[i];
+		size_t k = 0;
+		while (k < i && !id_equal(&t.out.changes[k].id, &c->parent))
+			k++;
+		assert_true(id_zero(&c->parent) || k < i);
+	}
+}
+
+/* P7: what is in a folder follows it. */
+static void
+a_folder_of_many_renamed_is_one_record(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	const struct plan_policy policy = large_policy();
+	const struct id dir = large_id(0);
+
+	(void)state;
+	fill(&t, MANY, true);
+	(void)snprintf(large_get(&t.local, &dir)->name, 8, "renamed");
+	large_get(&t.local, &dir)->name_n = 7;
+	t.local.sorted = false;
+	large_sort(&t.local);
+	large_plan(&t, &policy, &dir, 1);
+	assert_int_equal(t.out.n_changes, 1);
+	assert_int_equal(t.out.n_batches, 1);
+	assert_int_equal(t.out.n_ops, 0);
+}
+
+/* The ones that hand their names on are one commit, or none stands. */
+static void
+names_handed_on_come_free_first(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	OWN(mem_free) struct id *ids = mem_array(MANY, sizeof *ids);
+	const struct plan_policy policy = large_policy();
+
+	(void)state;
+	fill(&t, MANY, true);
+	/* Each top folder gets the name of the next, the last one a new one. */
+	for (size_t i = 0; i < MANY; i += IN_DIR) {
+		const struct id id = large_id(i);
+		struct plan_node *n = large_get(&t.local, &id);
+		n->name_n = (uint8_t)snprintf(
+		    n->name, sizeof n->name, "name-%zu", i + IN_DIR);
+		ids[i / IN_DIR] = id;
+	}
+	t.local.sorted = false;
+	large_sort(&t.local);
+	/* One of them draws in those after it. */
+	large_plan(&t, &policy, ids, 1);
+	assert_int_equal(t.out.n_changes, MANY / IN_DIR);
+	for (size_t i = 0; i + 1 < t.out.n_changes; i++) {
+		const struct plan_change *a = &t.out.changes[i],
+					 *b = &t.out.changes[i + 1];
+		struct plan_node *n = large_get(&t.remote, &a->id);
+		/* It takes the name that the one before it gave up. */
+		assert_string_equal(b->name, n->name);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    many_new_ones_take_few_commits_with_folders_first),
+		cmocka_unit_test(a_folder_of_many_renamed_is_one_record),
+		cmocka_unit_test(names_handed_on_come_free_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -334,6 +334,7 @@ hold_clashes(struct work *w)
 			continue;
 		b->it->held = true;
 		b->it->clash = a->it->id;
+		b->it->later = !folds(w);
 		more = true;
 	}
 	return more;

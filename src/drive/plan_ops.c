@@ -196,7 +196,7 @@ want_one(struct ops *o, struct item *it)
 	struct work *w = o->w;
 	struct item *object = planner_object(w, it);
 
-	if (it->held)
+	if (it->held && !it->later)
 		planner_hold(w, it, ERR_NAME_NOT_POSSIBLE, &it->clash);
 	if (it->held || it->dropped || it->gated ||
 	    !planner_parent_comes(w, it))

@@ -321,6 +321,8 @@ person(struct sim *s, int i)
 	char one[256], two[256];
 	unsigned was;
 
+	/* No two things happen at the same time. */
+	memdisk_wait(d, 1000000);
 	some_path(s, i, one, sizeof one);
 	some_path(s, i, two, sizeof two);
 	unsigned dice = draw(s, 100);

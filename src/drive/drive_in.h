@@ -44,6 +44,8 @@ struct drive_root {
 	void (*listing)(void *ctx, const char *path); /* or NULL */
 	void *listing_ctx;
 	char day[16];
+	uint64_t swept_ms; /* when gone/ was looked through */
+	bool in_memory; /* no folder has its mark */
 	bool settled; /* the first full comparison was made */
 
 	/* Of the pass that goes on. */
@@ -91,6 +93,16 @@ MUST_CHECK int drive_gate_count(
     struct drive_root *r, uint64_t files, struct err *e);
 /* Say in the report what waits. */
 void drive_gate_note(struct drive_root *r);
+
+/* ---- drive_gone.c ---- */
+
+/* Each minute: what waits in gone/ goes, or is a copy at the top: *back. */
+MUST_CHECK int drive_gone(struct drive_root *r, bool *back, struct err *e);
+
+/* ---- drive_root.c ---- */
+
+/* Is the folder still the one that it was? errors: as root_check. */
+MUST_CHECK int drive_root_is(const struct drive_root *r, struct err *e);
 
 /* ---- drive_pass.c ---- */
 

@@ -248,6 +248,9 @@ look(struct drive_root *r, const struct buf *dirs, struct err *e)
 {
 	struct scan_result found = { 0 };
 
+	/* What is missing in another folder, or without one, is not gone. */
+	if (drive_root_is(r, e) < 0)
+		return -1;
 	return scan_run(r->scan, now_ns(), dirs, &r->todo, &found, e);
 }
 
@@ -325,11 +328,12 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	r->report = out;
 	r->gate.confirmed = false;
 	try_again(r);
-	bool other_rules;
+	bool other_rules, back;
 	if (drive_pull(r->d, e) < 0 ||
 	    ignore_read(r->ignore, &other_rules, e) < 0 ||
 	    db_read(drivedb_db(r->d->db), skips_job, r, e) < 0 ||
-	    look(r, other_rules ? NULL : dirs, e) < 0)
+	    drive_root_is(r, e) < 0 || drive_gone(r, &back, e) < 0 ||
+	    look(r, other_rules || back ? NULL : dirs, e) < 0)
 		return -1;
 	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;

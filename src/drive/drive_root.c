@@ -184,6 +184,14 @@ settle_row(struct drive_root *r, const struct drive_root_ask *ask,
 	return make(r, ask, *path, false, e);
 }
 
+int
+drive_root_is(const struct drive_root *r, struct err *e)
+{
+	const struct root_mark m = mark_of(r->d, &r->row);
+
+	return r->in_memory ? 0 : root_check(r->row.path, &m, e);
+}
+
 /* ---- what stands around it ---- */
 
 static void
@@ -256,6 +264,7 @@ drive_root_open(struct drive *d, const struct drive_root_ask *ask,
 
 	r->d = d;
 	r->os = ask->os;
+	r->in_memory = ask->os != NULL;
 	r->gone_after_ns =
 	    ask->gone_after_ns > 0 ? ask->gone_after_ns : GONE_AFTER_NS;
 	r->listing = ask->listing;

@@ -235,6 +235,21 @@ cmd_row_of(const struct cmd_set *set, char **args, int n_args, int *words)
 	return best;
 }
 
+/* What may follow the first of them: "list, restore" of "trash". */
+static void
+seconds_of(const struct cmd_line *l, struct buf *out)
+{
+	size_t n = l->n_args > 0 ? strlen(l->args[0]) : 0;
+
+	for (const struct cmd *c = l->set->rows; c->name != NULL; c++) {
+		const char *verb = cmd_verb(l->set, c);
+		if (n > 0 && strncmp(verb, l->args[0], n) == 0 &&
+		    verb[n] == ' ')
+			buf_printf(
+			    out, "%s%s", out->n > 0 ? ", " : "", verb + n + 1);
+	}
+}
+
 /* No row has these words. */
 static int
 no_row(const struct cmd_line *l, struct err *e)
@@ -244,6 +259,10 @@ no_row(const struct cmd_line *l, struct err *e)
 	size_t last = 0;
 	const char *before = "";
 
+	seconds_of(l, &verbs);
+	if (verbs.n > 0)
+		return err_set(e, ERR_USAGE, "%s %s %s what? One of: %s",
+		    l->program->name, l->set->name, g.word, buf_text(&verbs));
 	g.len = strlen(g.word);
 	for (const struct cmd *c = l->set->rows; c->name != NULL; c++) {
 		const char *verb = cmd_verb(l->set, c);

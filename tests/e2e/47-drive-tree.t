@@ -122,6 +122,7 @@ refused 'a file that is not here' 1 not-found drive put "$T/none" /
 refused 'words of a terminal in a path' 1 not-found drive ls "/$nl/x"
 lacks 'are not obeyed' "$(printf '\033')"
 refused 'two of one name' 1 drive-exists drive put "$T/in" "$T/./in" /
+says 'what a word wants is said' 'One of: list, restore, empty' drive trash
 refused 'a time to come' 2 bad-usage drive restore --at 2999-01-01
 refused 'or none' 2 bad-usage drive restore --at noon
 

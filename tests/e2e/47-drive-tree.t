@@ -174,6 +174,18 @@ equal 'of one name only one does' 1 "$won"
 ok 'beside what keeps a folder in sync' flock "$T/a/drive.lock" \
 	"$(command -v aumbry)" --home "$T/a" drive ls /same
 
+mkdir "$T/root"
+aumbry --home "$T/a" drive sync "$T/root" >"$T/sync.out" 2>"$T/sync.err" &
+HELPERS="$HELPERS $!"
+ok 'which has it all' until_true 20 test -d "$T/root/same"
+ok 'what is made by hand' drive mkdir /same/here
+ok 'it hears of' until_true 20 test -d "$T/root/same/here"
+ok 'what is moved' drive mv /same /other
+ok 'too' until_true 20 test -d "$T/root/other/here"
+echo new >"$T/root/other/new"
+ok 'and what is new there is seen' \
+	until_true 20 aumbry --home "$T/a" drive cat /other/new
+
 # ---- secrets ----
 
 ssh-keygen -q -t ed25519 -N '' -f "$T/id" -C ana

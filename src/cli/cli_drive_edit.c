@@ -49,7 +49,7 @@ cli_drive_put(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct cli_drive_put *g = options;
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
-	struct cli_show show;
+	struct cli_show show = { 0 };
 	struct put_result r;
 	struct put_ask ask = { .force = g->force,
 		.warn = cli_tree_warn,
@@ -88,7 +88,7 @@ cli_drive_get(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct cli_drive_put *g = options;
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
-	struct cli_show show;
+	struct cli_show show = { 0 };
 	struct get_result r;
 	struct get_ask ask = { .force = g->force,
 		.warn = cli_tree_warn,

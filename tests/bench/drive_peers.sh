@@ -223,7 +223,7 @@ rclone_over() {
 		rclone_of "$@" rclone sync :webdav: "$b"; then
 		arrive "$row" rclone "$start" "$a" "$b"
 	else
-		put "$row" rclone late
+		put "$row" rclone ">$LIMIT"
 	fi
 }
 rclone_files() {
@@ -231,7 +231,9 @@ rclone_files() {
 	mkdir -p "$a"
 	cp -a "$T/tree/." "$a"
 	rclone_begin
+	whole=$LIMIT LIMIT=$((LIMIT / 2))
 	rclone_over first
+	LIMIT=$whole
 	rclone_end
 }
 # It has no times over WebDAV: the changed file is named, and goes whole.
@@ -293,7 +295,7 @@ unison_files() {
 	start=$(now)
 	mv "$a/folder" "$a/moved"
 	unison_over
-	took=late
+	took=">$LIMIT"
 	moved_over "$b" && took=$(since "$start")
 	put rename unison "$took"
 	start=$(now)

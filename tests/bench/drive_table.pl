@@ -55,11 +55,10 @@ my @rows = (
 my @peers = ([asb => 'Syncthing A-S-B'], [ab => 'Syncthing A-B'],
 	[rclone => 'rclone'], [unison => 'unison'], [find => 'find']);
 
-# A peer that did not end took the limit, or more.
+# ">120" is one that had not ended after 120 s.
 sub cell {
 	my $v = shift;
 	return '' unless defined $v;
-	return "> $set{limit}" if $v eq 'late';
 	return $v unless number($v) && $v =~ /\./;
 	return sprintf $v < 10 ? '%.2f' : '%.1f', $v;
 }
@@ -68,8 +67,7 @@ sub judge {
 	return ("<= $bar", $ours <= $bar) unless ref $bar;
 	my ($whose, $times) = @$bar;
 	my $peer = $of->{$whose};
-	my $late = defined $peer && $peer eq 'late';
-	$peer = $set{limit} if $late;
+	my $late = defined $peer && $peer =~ s/^>//;
 	return unless number($peer) && $ours > 0;
 	return (sprintf('%s%.1f of %s, >= %s', $late ? '> ' : '', $peer / $ours,
 		$whose, $times), $peer / $ours >= $times);

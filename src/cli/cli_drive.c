@@ -62,8 +62,7 @@ const struct cmd cli_drive[] = {
 	    "Examples:\n"
 	    "  aumbry drive restore /letter.txt --version 3\n"
 	    "  aumbry drive restore /Photos --at 2h --dry-run" },
-	{ "drive tidy", "", "keep house now: thin, empty, free",
-	    cli_drive_tidy,
+	{ "drive tidy", "", "keep house now: thin, empty, free", cli_drive_tidy,
 	    CMD_OPTIONS(cli_drive_tidy_options, struct cli_drive_tidy) },
 	{ "drive retention", "", "how long the Drive keeps what was",
 	    cli_drive_retention,

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_drive_limit.c: aumbry drive limit: how much of the network it takes. */
-/*
- * HOME/drive.limit: {"up":BYTES,"down":BYTES,"metered":BOOL}; a second, 0 for no
- * limit; metered: also on networks that cost by the byte.
- */
 #include "cli/stay.h"
 
-#include "base/file.h"
 #include "base/text.h"
 #include "wire/jsonio.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LIMIT_FILE_BYTES 4096
 #define LIMIT_MAX_KIB (UINT64_C(1) << 30) /* 1 TiB/s */
 
 #define AT(field) offsetof(struct cli_drive_limit, field)
@@ -24,40 +18,6 @@ const struct cmd_option cli_drive_limit_options[3] = {
 	{ "metered", CMD_TEXT, AT(metered), "skip|use",
 	    "what to do on networks that cost by the byte" },
 };
-
-static char *
-limit_file(const char *home)
-{
-	return file_join(home, "drive.limit");
-}
-
-void
-stay_limits_load(const char *home, struct stay_limits *out)
-{
-	OWN(mem_free) char *path = limit_file(home);
-	OWN(buf_free) struct buf text = { 0 };
-	OWN(jsonio_free) json_t *j = NULL;
-	struct err ignored;
-
-	*out = (struct stay_limits){ .up = 0 };
-	if (file_read(path, LIMIT_FILE_BYTES, &text, &ignored) < 0 ||
-	    jsonio_parse(buf_bytes(&text), &j, &ignored) < 0 ||
-	    jsonio_u64(j, "up", &out->up, &ignored) < 0 ||
-	    jsonio_u64(j, "down", &out->down, &ignored) < 0)
-		return;
-	out->metered = jsonio_true(j, "metered");
-}
-
-static void
-put_limits(const struct stay_limits *l, struct buf *out)
-{
-	OWN(jsonio_free) json_t *j = json_object();
-
-	jsonio_put_u64(j, "up", l->up);
-	jsonio_put_u64(j, "down", l->down);
-	jsonio_put_true(j, "metered", l->metered);
-	jsonio_put(out, j);
-}
 
 static int
 kib(const char *text, const char *option, uint64_t *out, struct err *e)
@@ -104,7 +64,7 @@ show(const struct cli *cli, const struct stay_limits *l)
 	OWN(buf_free) struct buf line = { 0 };
 
 	if (cli->line.json) {
-		put_limits(l, &line);
+		stay_limits_put(l, &line);
 		(void)puts(buf_text(&line));
 		return;
 	}
@@ -119,8 +79,6 @@ cli_drive_limit(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct cli_drive_limit *g = options;
 	OWN(mem_free) char *home = cli_home(cli);
-	OWN(mem_free) char *path = limit_file(home);
-	OWN(buf_free) struct buf text = { 0 };
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
 	struct stay_limits l;
@@ -132,8 +90,7 @@ cli_drive_limit(void *line, const void *options, struct err *e)
 	}
 	if (take(g, &l, e) < 0)
 		return -1;
-	put_limits(&l, &text);
-	if (file_write(path, buf_bytes(&text), 0600, e) < 0)
+	if (stay_limits_save(home, &l, e) < 0)
 		return -1;
 	jsonio_put_text(ask, "ask", "limits");
 	return stay_ask(home, ask, &answer, e);

@@ -2,7 +2,6 @@
 /* cli_drive_roots.c: aumbry drive enable, disable, status, pause, resume. */
 #include "cli/stay.h"
 
-#include "base/file.h"
 #include "base/now.h"
 #include "base/spawn.h"
 #include "base/text.h"

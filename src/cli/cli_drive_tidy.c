@@ -2,7 +2,6 @@
 /* cli_drive_tidy.c: aumbry drive tidy, retention: what is kept, how long. */
 #include "cli/cli_drive.h"
 
-#include "base/now.h"
 #include "base/stop.h"
 #include "base/text.h"
 #include "drive/retention.h"
@@ -32,8 +31,7 @@ say_tidied(struct cli *cli, const struct tidy_result *r, bool dry)
 	    (unsigned long long)r->purged, dry ? "would be" : "things were",
 	    (unsigned long long)r->versions, freed);
 	if (r->condemned + r->waiting > 0)
-		cli_say(cli,
-		    "%llu packs of little use go in up to 14 days.",
+		cli_say(cli, "%llu packs of little use go in up to 14 days.",
 		    (unsigned long long)(r->condemned + r->waiting));
 	if (r->rewritten > 0)
 		cli_say(cli, "%llu packs %s rewritten.",
@@ -117,8 +115,8 @@ take_span(const char *name, const char *text, uint64_t *ms, struct err *e)
 	if (text == NULL)
 		return 0;
 	if (text_parse_span(text, &s) < 0)
-		return err_set(e, ERR_USAGE, "--%s is a span, as 30d, not %s",
-		    name, text);
+		return err_set(
+		    e, ERR_USAGE, "--%s is a span, as 30d, not %s", name, text);
 	*ms = (uint64_t)s * 1000;
 	return 0;
 }
@@ -134,7 +132,8 @@ take_rules(
 	    take_span("weekly", g->weekly, &p->weekly_ms, e) < 0 ||
 	    take_span("trash", g->trash, &p->trash_ms, e) < 0)
 		return -1;
-	if (g->least != NULL && text_parse_u64(g->least, 0, p->room, &least) < 0)
+	if (g->least != NULL &&
+	    text_parse_u64(g->least, 0, p->room, &least) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--least is 0 to 100, not %s", g->least);
 	p->least = (size_t)least;
@@ -148,8 +147,7 @@ say_rules(struct cli *cli, const struct hist_policy *p)
 		cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "all_ms",
 		    (json_int_t)p->all_ms, "daily_ms", (json_int_t)p->daily_ms,
 		    "weekly_ms", (json_int_t)p->weekly_ms, "least",
-		    (json_int_t)p->least, "trash_ms",
-		    (json_int_t)p->trash_ms));
+		    (json_int_t)p->least, "trash_ms", (json_int_t)p->trash_ms));
 		return;
 	}
 	(void)printf("Former versions of a file are kept\n"
@@ -182,8 +180,7 @@ cli_drive_retention(void *line, const void *options, struct err *e)
 			return -1;
 		p = hist_default();
 	}
-	if (change &&
-	    (take_rules(g, &p, e) < 0 || retention_set(z, &p, e) < 0))
+	if (change && (take_rules(g, &p, e) < 0 || retention_set(z, &p, e) < 0))
 		return -1;
 	say_rules(cli, &p);
 	return 0;

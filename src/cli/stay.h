@@ -23,6 +23,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define STAY_NEVER INT64_MAX /* when something is due */
 #define STAY_ROOTS_MAX 32 /* of a device */
 
 /* Bytes a second, 0: no limit; and whether metered networks are used. */
@@ -32,6 +33,10 @@ struct stay_limits {
 };
 /* As the home has them; without any, no limits and no metered network. */
 void stay_limits_load(const char *home, struct stay_limits *out);
+MUST_CHECK int stay_limits_save(
+    const char *home, const struct stay_limits *l, struct err *e);
+/* As JSON, appended. */
+void stay_limits_put(const struct stay_limits *l, struct buf *out);
 
 struct stay_root {
 	char *path;
@@ -73,9 +78,12 @@ MUST_CHECK int stay_sync(struct stay *s, struct stay_root *r,
 /* Take in the roots that are enabled by now. */
 MUST_CHECK int stay_load(struct stay *s, struct err *e);
 struct stay_root *stay_find(struct stay *s, const char *path);
+/* One more root; nothing of it is opened yet. */
+void stay_add(struct stay *s, const char *path);
 void stay_drop(struct stay *s, struct stay_root *r);
 /* until_ms 0: go on. It is kept over restarts. */
 MUST_CHECK int stay_pause(struct stay *s, int64_t until_ms, struct err *e);
+void stay_pause_load(struct stay *s);
 bool stay_paused(const struct stay *s);
 /* Take over what drive.limit says. */
 void stay_limit(struct stay *s);

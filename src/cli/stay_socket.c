@@ -3,7 +3,6 @@
 #include "cli/stay.h"
 
 #include "base/file.h"
-#include "base/now.h"
 #include "drive/skips.h"
 #include "wire/errjson.h"
 #include "wire/jsonio.h"

@@ -48,8 +48,8 @@ stay_tidy(struct stay *s)
 	s->tidy_at = now + LOOK_NS;
 	if (tidy(s, &r, &e) < 0 && e.code != ERR_STOPPED &&
 	    e.code != ERR_PERMISSION) /* it is for other devices to do */
-		cli_say(s->cli, "housekeeping: %s (%s)", e.msg,
-		    err_name(e.code));
+		cli_say(
+		    s->cli, "housekeeping: %s (%s)", e.msg, err_name(e.code));
 	/* What it deleted, the folders are to hear of. */
 	if (drive_pull(s->d.drive, &e) < 0)
 		return; /* the next sync says why */

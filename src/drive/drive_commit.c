@@ -225,6 +225,44 @@ count(struct drive_report *t, const struct plan_change *c)
 		t->moved++;
 }
 
+struct noting {
+	struct drive_root *r;
+	const struct plan_change *changes;
+	size_t n;
+};
+
+/* Of a conflict: where it was here, and where it is there. */
+static int
+note_conflicts(struct tx *tx, void *arg, struct err *e)
+{
+	struct noting *g = arg;
+	struct drive_report *t = g->r->report;
+	struct drivedb_views v;
+
+	drivedb_views(&v, tx, g->r->row.root);
+	for (size_t i = 0; i < g->n; i++) {
+		const struct plan_change *c = &g->changes[i];
+		OWN(buf_free) struct buf path = { 0 };
+		OWN(buf_free) struct buf copy = { 0 };
+		struct plan_node n;
+		struct err ignored;
+		if (!c->conflict || c->kind != PLAN_NEW)
+			continue;
+		if (drivedb_path(tx, &c->id, &copy, e) < 0)
+			return -1;
+		if (!v.local.find(v.local.ctx, &c->from, &n) ||
+		    drive_path(&v, &g->r->row.top, &n, &path, &ignored) < 0)
+			continue;
+		t->conflicts = mem_resize(
+		    t->conflicts, t->n_conflicts + 1, sizeof *t->conflicts);
+		t->conflicts[t->n_conflicts++] = (struct drive_conflict){
+			.path = mem_text(buf_text(&path)),
+			.copy = mem_text(buf_text(&copy))
+		};
+	}
+	return 0;
+}
+
 /* The tree as the commit left it, for this root and the others. */
 static int
 follow(struct drive_root *r, struct err *e)
@@ -262,7 +300,9 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 		return -1;
 	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
 		return -1;
-	if (follow(r, e) < 0)
+	struct noting g = { r, changes, n };
+	if (follow(r, e) < 0 ||
+	    db_read(drivedb_db(d->db), note_conflicts, &g, e) < 0)
 		return -1;
 	r->planned_seq = zcopy_seq(d->zone);
 	uint64_t trashed = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_protection.c: aumbry protection: who can help back in, and who not. */
-#include "cli/cli.h"
+#include "cli/cli_drive.h"
 
 #include "backup/prune.h"
 #include "client/protection.h"
 #include "client/self_zones.h"
+#include "drive/tidy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,8 +189,31 @@ closed_since(const struct circle *c)
  * sealed to it: so what it covered is sealed anew. It is prune's rewriting, and
  * as safe beside backups; cut off, it is gone on with.
  */
+/* The Drive's share of it: what there is, if anything. */
 static int
-reencrypt(struct cli *cli, bool dry_run, struct err *e)
+reencrypt_drive(struct cli *cli, uint32_t before, bool dry_run, struct err *e)
+{
+	OWN(cli_tree_free) struct cli_tree t = { 0 };
+	struct tidy_resealed r;
+
+	if (cli_tree_open(cli, &t, e) < 0 ||
+	    tidy_reseal(t.edit, before, dry_run, &r, e) < 0)
+		return err_in(e, "the drive");
+	if (cli->line.json)
+		cli_print_json(json_pack("{s:s, s:I, s:I, s:I}", "event",
+		    "drive", "packs", (json_int_t)r.packs, "written_bytes",
+		    (json_int_t)r.written_bytes, "records",
+		    (json_int_t)r.records));
+	cli_say(cli, "Drive: %llu packs and %llu records %s sealed anew.",
+	    (unsigned long long)r.packs, (unsigned long long)r.records,
+	    dry_run ? "would be" : "are");
+	return 0;
+}
+
+/* *before: of all epochs from then on the escrow has no key; 0: no Drive. */
+static int
+reencrypt_backups(
+    struct cli *cli, bool dry_run, uint32_t *before, struct err *e)
 {
 	OWN(cli_repo_free) struct cli_repo r = { .lock = -1 };
 	struct prune_options o = {
@@ -208,6 +232,8 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 	if (o.before_epoch == 0)
 		return err_set(e, ERR_PROTECTION_BLOCKED,
 		    "the new keys are still to be made, by a mature device");
+	if (!id_zero(&r.self->zones[CATEGORY_DRIVE]))
+		*before = o.before_epoch;
 	cli_say(cli, "Old packs are read, and sealed under the new keys …");
 	if (prune_run(r.repo, &o, &p, e) < 0)
 		return -1;
@@ -239,6 +265,16 @@ reencrypt(struct cli *cli, bool dry_run, struct err *e)
 	    (unsigned long long)p.repack.packs, size,
 	    (unsigned long long)p.repack.snapshots);
 	return 0;
+}
+
+static int
+reencrypt(struct cli *cli, bool dry_run, struct err *e)
+{
+	uint32_t before = 0;
+
+	if (reencrypt_backups(cli, dry_run, &before, e) < 0)
+		return -1;
+	return before == 0 ? 0 : reencrypt_drive(cli, before, dry_run, e);
 }
 
 struct changing {

@@ -152,7 +152,9 @@ take_pack(struct census *c, const struct zcopy_record *r)
 		return; /* of others, and young */
 	c->packs = mem_resize(c->packs, c->n_packs + 1, sizeof *c->packs);
 	c->packs[c->n_packs++] =
-	    (struct census_pack){ .id = r->id, .version = r->version };
+	    (struct census_pack){ .id = r->id,
+		    .version = r->version,
+		    .epoch = r->epoch };
 }
 
 static void

@@ -18,6 +18,7 @@
 struct census_pack {
 	struct id id;
 	uint64_t version;
+	uint32_t epoch; /* of the keys of its record, and its own */
 	uint8_t stream; /* enum ptable_stream */
 	bool whole; /* its record can be read */
 	bool gone; /* not there any more */

@@ -57,3 +57,16 @@ struct tidy_result {
  */
 MUST_CHECK int tidy_run(struct edit *d, const struct tidy_ask *ask,
     struct tidy_result *out, struct err *e);
+
+struct tidy_resealed {
+	uint64_t packs, written_bytes, records;
+};
+
+/*
+ * Seal anew all that keys of epochs before that open, and the escrow may have
+ * had: records, and packs but those of secrets.
+ *
+ * errors  also why a pack could not be: it stays, and all else is done.
+ */
+MUST_CHECK int tidy_reseal(struct edit *d, uint32_t before_epoch, bool dry,
+    struct tidy_resealed *out, struct err *e);

@@ -285,12 +285,13 @@ tidy_copy(struct tidy *t, struct census *c, struct err *e)
 	k->c = c;
 	for (size_t i = 0; i < c->n_packs; i++) {
 		struct census_pack *p = &c->packs[i];
-		bool small = merge[is_secret(p) ? 1 : 0] && is_small(p);
-		if (k->bytes > TIDY_COPY_BYTES)
+		bool old = p->n_live > 0 && tidy_old(t, p);
+		bool small = !old && t->before_epoch == 0 &&
+		    merge[is_secret(p) ? 1 : 0] && is_small(p);
+		bool bad = p->n_live > 0 && tidy_ripe(t, p);
+		if (!old && k->bytes > TIDY_COPY_BYTES)
 			break;
-		if (small ? take_pack(k, p, true, e) < 0
-			  : p->n_live > 0 && tidy_ripe(t, p) &&
-			    take_pack(k, p, false, e) < 0)
+		if ((small || old || bad) && take_pack(k, p, small, e) < 0)
 			return -1;
 	}
 	return finish_group(k, e);

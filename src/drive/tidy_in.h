@@ -16,6 +16,7 @@ struct tidy {
 	struct zcopy *zone;
 	struct hist_policy policy;
 	uint64_t now_ms;
+	uint32_t before_epoch; /* what is under older keys goes at once, or 0 */
 	bool dry;
 	struct tidy_result *out;
 };
@@ -36,6 +37,8 @@ struct tidy_check {
 };
 int tidy_unused(void *check, struct err *e);
 
+/* Is it under keys that are to be of no use? */
+bool tidy_old(const struct tidy *t, const struct census_pack *p);
 /* Has it been condemned for so long that what nobody uses may go? */
 bool tidy_ripe(const struct tidy *t, const struct census_pack *p);
 

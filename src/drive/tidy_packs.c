@@ -15,6 +15,13 @@ is_low(const struct census_pack *p)
 }
 
 bool
+tidy_old(const struct tidy *t, const struct census_pack *p)
+{
+	return p->whole && !p->gone && p->stream != PTABLE_SECRET &&
+	    p->epoch < t->before_epoch;
+}
+
+bool
 tidy_ripe(const struct tidy *t, const struct census_pack *p)
 {
 	return p->whole && p->open && !p->gone && is_low(p) &&
@@ -200,7 +207,7 @@ delete_all(struct tidy *t, struct census *c, struct err *e)
 
 	for (size_t i = 0; i < c->n_packs; i++) {
 		struct census_pack *p = &c->packs[i];
-		if (!tidy_ripe(t, p) || p->n_live > 0)
+		if (p->n_live > 0 || (!tidy_ripe(t, p) && !tidy_old(t, p)))
 			continue;
 		if (t->dry) {
 			t->out->deleted++;

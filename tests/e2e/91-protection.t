@@ -53,6 +53,8 @@ also '- with what to do' 'aumbry two-factor on, then: aumbry recovery key create
 also '- with its code' '\(protection-blocked\)'
 ok 'two-factor' at laptop authenticator add --secret-file "$SECRET"
 ok '- is on' at laptop authenticator confirm "$(totp now)"
+head -c 20000 /dev/urandom >"$T/film"
+ok 'a file in the Drive' at laptop drive put "$T/film" /
 ok 'a recovery key' at laptop recovery key create --out "$KEY"
 refused 'one that was never tried is none' 4 protection-blocked \
 	at laptop protection advanced
@@ -89,12 +91,16 @@ old_packs() {
 before=$(old_packs | wc -l)
 ok 'old packs are sealed anew' at laptop protection reencrypt
 also '- some' '^[1-9][0-9]* packs are sealed anew'
+also '- of the Drive, too, and its names' '^Drive: 1 packs and [1-9][0-9]* records are'
 equal '- but for secrets, which the escrow never had' 1 "$(old_packs | wc -l)"
 not '- there were more' [ "$before" -le 1 ]
 comes_back laptop
 ok '- all is whole' at laptop check --read
 says 'again there is nothing to do' 'No pack is under' \
 	at laptop protection reencrypt
+also '- nor in the Drive' '^Drive: 0 packs and 0 records are'
+ok 'whose file is there' at laptop drive cat /film
+ok '- and whole' cmp "$T/out" "$T/film"
 run at visitor signin "$URL" ana --with authenticator \
 	--code "$(code)"
 lacks 'a code reads nothing now' 'to read'

@@ -538,6 +538,31 @@ what_the_trash_held_for_its_time_goes(void **state)
 	buf_free(&g.content);
 }
 
+/* Only its history has it: as long as that says so. */
+static void
+former_contents_are_used(void **state)
+{
+	struct world *w = *state;
+	struct file f = store(w, 1, 100 * KIB), g = store(w, 2, 100 * KIB);
+	OWN(buf_free) struct buf plain = { 0 };
+	struct node_history h = { .node = g.id, .n = 1 };
+	struct err e;
+
+	h.v[0] = (struct node_version){ .edits = 1,
+		.changed_ms = (uint64_t)now_ms() - DAY,
+		.content = buf_bytes(&f.content) };
+	node_history_put(&plain, &h);
+	struct zcopy_edit edit = { .id = node_history_id(&g.id),
+		.plain = buf_bytes(&plain) };
+	MUST(zcopy_commit(zone_of(w, 0), &edit, 1, NULL, NULL, &e));
+	drop(w, &f.id);
+	assert_int_equal(tidy(w).condemned, 0);
+	drop(w, &edit.id);
+	assert_int_equal(tidy(w).condemned, 1);
+	buf_free(&f.content);
+	buf_free(&g.content);
+}
+
 static void
 histories_are_thinned_by_the_rules_of_the_drive(void **state)
 {
@@ -611,6 +636,7 @@ main(void)
 		TEST(what_cannot_be_told_deletes_nothing),
 		TEST(an_unknown_kind_stops_all_of_it),
 		TEST(what_the_trash_held_for_its_time_goes),
+		TEST(former_contents_are_used),
 		TEST(histories_are_thinned_by_the_rules_of_the_drive),
 		TEST(once_a_day_and_one_device),
 	};

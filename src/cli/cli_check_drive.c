@@ -34,8 +34,7 @@ cli_check_drive(struct cli *cli, unsigned read_percent, struct err *e)
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
 	struct check_result r;
 
-	if (cli_tree_open(cli, &t, e) < 0 ||
-	    check_run(t.edit, &o, &r, e) < 0)
+	if (cli_tree_open(cli, &t, e) < 0 || check_run(t.edit, &o, &r, e) < 0)
 		return err_in(e, "the drive");
 	if (cli->line.json)
 		cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}",
@@ -56,6 +55,5 @@ cli_check_drive(struct cli *cli, unsigned read_percent, struct err *e)
 	    r.files_damaged > 0 ? ERR_FILE_DAMAGED : ERR_BLOB_CORRUPT,
 	    "%llu damages of the drive; %llu files or versions need what is "
 	    "lost",
-	    (unsigned long long)r.damages,
-	    (unsigned long long)r.files_damaged);
+	    (unsigned long long)r.damages, (unsigned long long)r.files_damaged);
 }

@@ -5,6 +5,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "drive/retention.h"
+#include "drive/space.h"
 #include "drive/tidy.h"
 #include "wire/jsonio.h"
 
@@ -22,17 +23,19 @@ const struct cmd_option cli_drive_tidy_options[1] = {
 };
 
 static void
-say_tidied(struct cli *cli, const struct tidy_result *r, bool dry)
+say_tidied(struct cli *cli, const struct tidy_result *r,
+    const struct space *now, bool dry)
 {
 	OWN(mem_free) char *freed = cli_size(r->deleted_bytes);
+	OWN(mem_free) char *freeing = cli_size(now->freeing);
 
 	cli_say(cli,
 	    "%llu %s deleted for good, %llu former versions, %s of packs.",
 	    (unsigned long long)r->purged, dry ? "would be" : "things were",
 	    (unsigned long long)r->versions, freed);
 	if (r->condemned + r->waiting > 0)
-		cli_say(cli, "%llu packs of little use go in up to 14 days.",
-		    (unsigned long long)(r->condemned + r->waiting));
+		cli_say(cli, "%llu packs of little use (%s) go within 14 days.",
+		    (unsigned long long)(r->condemned + r->waiting), freeing);
 	if (r->rewritten > 0)
 		cli_say(cli, "%llu packs %s rewritten.",
 		    (unsigned long long)r->rewritten,
@@ -40,7 +43,7 @@ say_tidied(struct cli *cli, const struct tidy_result *r, bool dry)
 }
 
 static json_t *
-tidied(const struct tidy_result *r)
+tidied(const struct tidy_result *r, const struct space *now)
 {
 	json_t *j = json_object();
 
@@ -55,6 +58,10 @@ tidied(const struct tidy_result *r)
 	jsonio_put_u64(j, "deleted_bytes", r->deleted_bytes);
 	jsonio_put_u64(j, "rewritten", r->rewritten);
 	jsonio_put_u64(j, "written_bytes", r->written_bytes);
+	(void)json_object_set_new(j, "space",
+	    json_pack("{s:I, s:I, s:I, s:I}", "files", (json_int_t)now->files,
+		"history", (json_int_t)now->history, "trash",
+		(json_int_t)now->trash, "freeing", (json_int_t)now->freeing));
 	(void)json_object_set_new(j, "kept",
 	    r->kept.code == ERR_NONE ? json_null()
 				     : json_string(err_name(r->kept.code)));
@@ -69,21 +76,22 @@ cli_drive_tidy(void *line, const void *options, struct err *e)
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
 	const struct tidy_ask ask = { .now = true, .dry = g->dry };
 	struct tidy_result r;
+	struct space now;
 
 	if (cli_tree_open(cli, &t, e) < 0)
 		return -1;
 	stop_order_begin();
 	int rc = tidy_run(t.edit, &ask, &r, e);
 	stop_order_end();
-	if (rc < 0)
+	if (rc < 0 || space_count(t.edit, &now, e) < 0)
 		return -1;
 	if (!r.ran)
 		return err_set(e, ERR_CONFLICT,
 		    "another device keeps house at this moment");
 	if (cli->line.json)
-		cli_print_json(tidied(&r));
+		cli_print_json(tidied(&r, &now));
 	else
-		say_tidied(cli, &r, g->dry);
+		say_tidied(cli, &r, &now, g->dry);
 	if (r.kept.code == ERR_NONE)
 		return 0;
 	/* Not all that was asked for was done. */

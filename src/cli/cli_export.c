@@ -366,6 +366,22 @@ lack_unreadable(struct work *w)
 	}
 }
 
+/* It is part of "everything", and not written here: nobody may think it is. */
+static void
+lack_drive(struct work *w)
+{
+	const struct self *s = w->view.repo.self;
+	struct err why;
+
+	if (s == NULL || id_zero(&s->zones[CATEGORY_DRIVE]) ||
+	    w->o->ids.n > 0 || w->o->host != NULL || w->o->tag != NULL)
+		return;
+	(void)err_set(&why, ERR_WRITE_INCOMPLETE,
+	    "an export has no files of the Drive: aumbry drive get / DIR");
+	export_lacks(w->x, bytes_str("drive"), &why);
+	cli_warn("aumbry: %s", why.msg);
+}
+
 static void
 say_after(const struct work *w, bool fresh)
 {
@@ -435,6 +451,7 @@ write_all(struct work *w, struct err *e)
 	if (cli_export_snapshots(w->cli, &w->view.list, w->x, e) < 0)
 		return -1;
 	lack_unreadable(w);
+	lack_drive(w);
 	if (add_snapshots(w, e) < 0 || export_end(w->x, &fresh, e) < 0)
 		return -1;
 	say_after(w, fresh);

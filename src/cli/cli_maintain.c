@@ -391,8 +391,8 @@ check_all(void *line, const void *options, struct err *e)
 	if (take_percent(o->read, &percent, &why) < 0 ||
 	    cli_check_drive(cli, percent, &why) < 0) {
 		if (rc < 0)
-			cli_say(cli, "aumbry: %s (%s)", e->msg,
-			    err_name(e->code));
+			cli_say(
+			    cli, "aumbry: %s (%s)", e->msg, err_name(e->code));
 		*e = why;
 		return -1;
 	}

@@ -90,8 +90,7 @@ use_list(struct census *c, const struct node_content *x, struct err *e)
 
 /* The lists of a long file name its chunks, and are chunks themselves. */
 static int
-use_content(
-    struct census *c, struct bytes stored, bool secret, struct err *e)
+use_content(struct census *c, struct bytes stored, bool secret, struct err *e)
 {
 	OWN(stream_ref_free) struct stream_ref ref = { 0 };
 	struct node_content x;
@@ -151,10 +150,9 @@ take_pack(struct census *c, const struct zcopy_record *r)
 	if (c->begun)
 		return; /* of others, and young */
 	c->packs = mem_resize(c->packs, c->n_packs + 1, sizeof *c->packs);
-	c->packs[c->n_packs++] =
-	    (struct census_pack){ .id = r->id,
-		    .version = r->version,
-		    .epoch = r->epoch };
+	c->packs[c->n_packs++] = (struct census_pack){
+		.id = r->id, .version = r->version, .epoch = r->epoch
+	};
 }
 
 static void
@@ -184,9 +182,10 @@ census_known(uint8_t kind, struct err *e)
 		kind == NODE_KIND_TIDIED || kind == RETENTION_KIND
 	    ? 0
 	    : err_set(e, ERR_UPDATE_NEEDED,
-	    "the drive holds a record of kind %u, which this version does not "
-	    "know: it must not delete anything",
-	    (unsigned)kind);
+		  "the drive holds a record of kind %u, which this version "
+		  "does not "
+		  "know: it must not delete anything",
+		  (unsigned)kind);
 }
 
 /* Does it say that a record or what it names cannot be read, now or ever? */
@@ -231,9 +230,9 @@ pack_of(struct census *c, const struct id *id)
 {
 	struct census_pack key = { .id = *id };
 
-	return c->n_packs == 0 ? NULL
-			       : bsearch(&key, c->packs, c->n_packs,
-				     sizeof *c->packs, cmp_pack);
+	return c->n_packs == 0
+	    ? NULL
+	    : bsearch(&key, c->packs, c->n_packs, sizeof *c->packs, cmp_pack);
 }
 
 static int
@@ -283,8 +282,8 @@ census_table(struct census *c, const struct census_pack *p, struct ptable *out,
 	if (zcopy_look(c->zone, &p->id, &version, &plain, e) < 0)
 		return -1;
 	if (version != p->version)
-		return err_set(e, ERR_CONFLICT,
-		    "pack %s is not what it was", id_short(&p->id).s);
+		return err_set(e, ERR_CONFLICT, "pack %s is not what it was",
+		    id_short(&p->id).s);
 	ptable_clear(out);
 	return ptable_parse(buf_bytes(&plain), out, e);
 }
@@ -302,8 +301,8 @@ weigh(struct census *c, struct census_pack *p, struct ptable *t, struct err *e)
 	}
 	p->whole = true;
 	p->stream = t->stream;
-	p->open = t->stream != PTABLE_SECRET ||
-	    repo_has(c->repo, CATEGORY_KEYCHAIN);
+	p->open =
+	    t->stream != PTABLE_SECRET || repo_has(c->repo, CATEGORY_KEYCHAIN);
 	p->blob_bytes = t->blob_bytes;
 	p->n_entries = t->n_entries;
 	for (uint32_t i = 0; i < t->n_entries; i++) {

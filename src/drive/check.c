@@ -87,8 +87,7 @@ read_pack(struct check *c, struct repo_part *part, const struct id *pack,
 	for (uint32_t i = 0; i < t->n_entries; i++)
 		all[i] = i;
 	const struct source_want w = { all, t->n_entries, ignore, c };
-	return t->n_entries == 0 ? 0
-				 : source_run(c->src, part->keys, t, &w, e);
+	return t->n_entries == 0 ? 0 : source_run(c->src, part->keys, t, &w, e);
 }
 
 static int
@@ -158,8 +157,8 @@ is_there(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 
 	(void)length;
 	if (digest_zero(name) ||
-	    chunkmap_find(repo_part(l->c->d->repo, l->keys)->map, name->b,
-		&pack, &entry))
+	    chunkmap_find(
+		repo_part(l->c->d->repo, l->keys)->map, name->b, &pack, &entry))
 		return 0;
 	return err_set(e, ERR_FILE_DAMAGED, "a part of it is in no pack");
 }

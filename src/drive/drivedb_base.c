@@ -254,8 +254,9 @@ drivedb_diff_rename(struct tx *tx, uint64_t root, const struct id *from,
 		"iui", to, root, from) < 0)
 		return -1;
 	return sql_run(tx, e,
-	    "UPDATE diff INDEXED BY diff_place SET parent = ? WHERE root = ? AND parent = ?", "iui",
-	    to, root, from);
+	    "UPDATE diff INDEXED BY diff_place SET parent = ? WHERE root = ? "
+	    "AND parent = ?",
+	    "iui", to, root, from);
 }
 
 /* ---- what may differ ---- */

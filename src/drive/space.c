@@ -16,9 +16,8 @@ tree_job(struct tx *tx, void *arg, struct err *e)
 	struct space *s = arg;
 	uint64_t all;
 
-	if (sql_count(
-		tx, e, &all, "SELECT sum(size) FROM tree WHERE type = 1", "") <
-		0 ||
+	if (sql_count(tx, e, &all, "SELECT sum(size) FROM tree WHERE type = 1",
+		"") < 0 ||
 	    sql_count(tx, e, &s->trash,
 		"WITH RECURSIVE gone (id) AS ("
 		" SELECT id FROM tree WHERE flags & 2"
@@ -101,8 +100,7 @@ space_count(struct edit *d, struct space *out, struct err *e)
 
 	if (db_read(drivedb_db(d->db), tree_job, &s, e) < 0 ||
 	    zcopy_each_all(d->zone, 0, first, &c, e) < 0 ||
-	    (c.marked.n > 0 &&
-		zcopy_each_all(d->zone, 0, second, &c, e) < 0))
+	    (c.marked.n > 0 && zcopy_each_all(d->zone, 0, second, &c, e) < 0))
 		return -1;
 	*out = s;
 	return 0;

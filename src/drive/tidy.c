@@ -42,8 +42,8 @@ last_time(const struct tidy *t, struct bytes plain)
 
 /* Is it time? */
 static int
-look_at_turn(
-    struct tidy *t, const struct tidy_ask *ask, uint64_t *version, struct err *e)
+look_at_turn(struct tidy *t, const struct tidy_ask *ask, uint64_t *version,
+    struct err *e)
 {
 	OWN(buf_free) struct buf was = { 0 };
 	const struct id id = tidied_id();
@@ -52,8 +52,7 @@ look_at_turn(
 		return -1;
 	uint64_t last = last_time(t, buf_bytes(&was));
 	t->out->next_ms = last + (uint64_t)TIDY_EVERY_MS;
-	t->out->ran =
-	    last == 0 || t->out->next_ms <= t->now_ms || ask->now;
+	t->out->ran = last == 0 || t->out->next_ms <= t->now_ms || ask->now;
 	return 0;
 }
 
@@ -62,9 +61,9 @@ static int
 take_turn(struct tidy *t, uint64_t version, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
-	struct zcopy_edit edit = { .id = tidied_id(),
-		.expects = true,
-		.expect = version };
+	struct zcopy_edit edit = {
+		.id = tidied_id(), .expects = true, .expect = version
+	};
 
 	if (t->dry)
 		return 0;
@@ -141,6 +140,51 @@ purge(struct tidy *t, struct err *e)
 	return 0;
 }
 
+/* ---- packs ---- */
+
+static int
+packs_once(struct tidy *t, struct err *e)
+{
+	OWN(census_free)
+	struct census c = { .repo = t->repo, .zone = t->zone };
+	struct tidy_result *out = t->out;
+
+	out->condemned = out->revived = out->waiting = 0;
+	if (edit_pull(t->d, e) < 0 || census_count(&c, e) < 0)
+		return -1;
+	out->packs = c.n_packs;
+	out->kept = c.unknown;
+	if (c.unknown.code != ERR_NONE)
+		return 0;
+	if (tidy_mark(t, &c, e) < 0 || tidy_delete(t, &c, e) < 0)
+		return -1;
+	if (tidy_copy(t, &c, e) == 0)
+		return 0;
+	/* It writes before it deletes: what there is no room for waits. */
+	if (e->code != ERR_QUOTA_EXCEEDED && e->code != ERR_SERVER_FULL &&
+	    e->code != ERR_DISK_FULL_HERE)
+		return -1;
+	out->kept = *e;
+	err_clear(e);
+	return 0;
+}
+
+int
+tidy_packs(struct tidy *t, struct err *e)
+{
+	for (int i = 0; i < TIDY_TRIES; i++) {
+		if (packs_once(t, e) == 0)
+			return 0;
+		if (e->code != ERR_CONFLICT)
+			return -1;
+		t->out->kept = *e;
+		err_clear(e);
+	}
+	return 0; /* a busy day: tomorrow */
+}
+
+/* ---- all of it ---- */
+
 int
 tidy_run(struct edit *d, const struct tidy_ask *ask, struct tidy_result *out,
     struct err *e)
@@ -156,8 +200,8 @@ tidy_run(struct edit *d, const struct tidy_ask *ask, struct tidy_result *out,
 
 	*out = (struct tidy_result){ 0 };
 	if (append_only(&t.repo->self))
-		return err_set(e, ERR_PERMISSION,
-		    "an append-only device deletes nothing");
+		return err_set(
+		    e, ERR_PERMISSION, "an append-only device deletes nothing");
 	if (edit_pull(d, e) < 0 || look_at_turn(&t, ask, &version, e) < 0)
 		return -1;
 	if (!out->ran)

@@ -85,8 +85,8 @@ copy_chunk(void *ctx, uint32_t entry, struct bytes plain, struct err *e)
 		    ? -1
 		    : err_set(e, ERR_IO, "packs cannot be written");
 	memcpy(k->block->data + k->block->used, plain.p, plain.n);
-	sink_add(k->block, (uint32_t)plain.n, &k->names[k->n_names++],
-	    &k->pending);
+	sink_add(
+	    k->block, (uint32_t)plain.n, &k->names[k->n_names++], &k->pending);
 	return 0;
 }
 
@@ -136,8 +136,8 @@ copy_pack(struct copy *k, size_t i, struct err *e)
 
 /* Is all that is to live in the packs whose records these are? */
 static int
-all_there(struct copy *k, const struct zcopy_edit *edits, size_t n,
-    struct err *e)
+all_there(
+    struct copy *k, const struct zcopy_edit *edits, size_t n, struct err *e)
 {
 	OWN(idset_free) struct idset there = { 0 };
 	OWN(ptable_free) struct ptable t = { 0 };

@@ -42,8 +42,8 @@ keep_some(struct node_history *h, const struct hist_version *v)
 }
 
 static void
-add_edit(struct thin *x, const struct zcopy_record *r,
-    const struct node_history *h)
+add_edit(
+    struct thin *x, const struct zcopy_record *r, const struct node_history *h)
 {
 	size_t before = x->plains.n;
 
@@ -73,8 +73,7 @@ judge(struct thin *x, const struct zcopy_record *r, struct node_history *h,
 	for (size_t i = 0; i < h->n; i++)
 		v[i] = (struct hist_version){ .changed_ms = h->v[i].changed_ms,
 			.bytes = AROUND_BYTES + h->v[i].content.n };
-	hist_judge(
-	    &x->t->policy, x->t->now_ms, node.changed_ms, v, h->n);
+	hist_judge(&x->t->policy, x->t->now_ms, node.changed_ms, v, h->n);
 	size_t gone = keep_some(h, v);
 	x->versions += gone;
 	if (gone > 0 && !x->t->dry)

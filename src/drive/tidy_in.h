@@ -23,12 +23,18 @@ struct tidy {
 
 /* Thin histories: tidy_hist.c. */
 MUST_CHECK int tidy_hist(struct tidy *t, struct err *e);
-/* Condemn, revive and delete packs: tidy_packs.c. */
+/* Condemn, pardon, delete, merge and rewrite packs: tidy.c. */
 MUST_CHECK int tidy_packs(struct tidy *t, struct err *e);
 /* Merge packs, and rewrite them: tidy_copy.c. */
 MUST_CHECK int tidy_copy(struct tidy *t, struct census *c, struct err *e);
 
 /* ---- tidy_packs.c ---- */
+
+/* Condemn those that are new to it, pardon those that are used again, and drop
+ * marks of nothing. */
+MUST_CHECK int tidy_mark(struct tidy *t, struct census *c, struct err *e);
+/* Delete what was condemned for its time and nobody uses. errors: conflict. */
+MUST_CHECK int tidy_delete(struct tidy *t, struct census *c, struct err *e);
 
 /* For a commit: nobody uses what is doomed, at this head. */
 struct tidy_check {

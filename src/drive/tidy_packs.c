@@ -99,8 +99,8 @@ flush(struct marking *m, struct err *e)
 	}
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->edits[i].deleted)
-			m->edits[i].plain = bytes_of(m->plains.p + m->at[i],
-			    2 + 1 + ID_BYTES + 8);
+			m->edits[i].plain = bytes_of(
+			    m->plains.p + m->at[i], 2 + 1 + ID_BYTES + 8);
 	size_t n = m->n;
 	m->n = 0;
 	if (zcopy_commit(m->t->zone, m->edits, n, NULL, NULL, e) < 0)
@@ -144,9 +144,8 @@ mark_one(struct marking *m, struct census_pack *p, struct err *e)
 	return add(m, &id, false, e);
 }
 
-/* Those that are new, those that are used again, and marks of nothing. */
-static int
-mark_all(struct tidy *t, struct census *c, struct err *e)
+int
+tidy_mark(struct tidy *t, struct census *c, struct err *e)
 {
 	OWN(marking_free) struct marking *m = mem_new(sizeof *m);
 
@@ -199,8 +198,8 @@ delete_batch(struct tidy *t, struct census *c, struct census_pack **list,
 	return repo_follow(t->repo, e);
 }
 
-static int
-delete_all(struct tidy *t, struct census *c, struct err *e)
+int
+tidy_delete(struct tidy *t, struct census *c, struct err *e)
 {
 	struct census_pack *list[TIDY_BATCH];
 	size_t n = 0;
@@ -223,47 +222,4 @@ delete_all(struct tidy *t, struct census *c, struct err *e)
 		n = 0;
 	}
 	return n == 0 ? 0 : delete_batch(t, c, list, n, e);
-}
-
-/* ---- */
-
-static int
-once(struct tidy *t, struct err *e)
-{
-	OWN(census_free)
-	struct census c = { .repo = t->repo, .zone = t->zone };
-	struct tidy_result *out = t->out;
-
-	out->condemned = out->revived = out->waiting = 0;
-	if (edit_pull(t->d, e) < 0 || census_count(&c, e) < 0)
-		return -1;
-	out->packs = c.n_packs;
-	out->kept = c.unknown;
-	if (c.unknown.code != ERR_NONE)
-		return 0;
-	if (mark_all(t, &c, e) < 0 || delete_all(t, &c, e) < 0)
-		return -1;
-	if (tidy_copy(t, &c, e) == 0)
-		return 0;
-	/* It writes before it deletes: what there is no room for waits. */
-	if (e->code != ERR_QUOTA_EXCEEDED && e->code != ERR_SERVER_FULL &&
-	    e->code != ERR_DISK_FULL_HERE)
-		return -1;
-	out->kept = *e;
-	err_clear(e);
-	return 0;
-}
-
-int
-tidy_packs(struct tidy *t, struct err *e)
-{
-	for (int i = 0; i < TIDY_TRIES; i++) {
-		if (once(t, e) == 0)
-			return 0;
-		if (e->code != ERR_CONFLICT)
-			return -1;
-		t->out->kept = *e;
-		err_clear(e);
-	}
-	return 0; /* a busy day: tomorrow */
 }

@@ -43,9 +43,9 @@ look_at(void *ctx, const struct zcopy_record *r, struct err *e)
 	x->offset[x->n] = x->plains.n;
 	x->length[x->n] = r->plain.n;
 	buf_put_bytes(&x->plains, r->plain);
-	x->edits[x->n++] = (struct zcopy_edit){ .id = r->id,
-		.expects = true,
-		.expect = r->version };
+	x->edits[x->n++] = (struct zcopy_edit){
+		.id = r->id, .expects = true, .expect = r->version
+	};
 	return 0;
 }
 

@@ -102,8 +102,8 @@ front_exists(struct depot *d, const struct id *zone, const struct id *ids,
 }
 
 static inline int
-front_delete(struct depot *d, const struct id *zone, const struct id *id,
-    struct err *e)
+front_delete(
+    struct depot *d, const struct id *zone, const struct id *id, struct err *e)
 {
 	struct depot *inner = front_of(d)->inner;
 

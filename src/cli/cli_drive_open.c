@@ -8,8 +8,10 @@
 #include "base/file.h"
 #include "base/stop.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void
 cli_drive_free(struct cli_drive *d)
@@ -78,4 +80,17 @@ cli_drive_open(struct cli *cli, struct cli_drive *out, struct err *e)
 	*out = d;
 	d = (struct cli_drive){ .lock = -1 };
 	return 0;
+}
+
+char *
+cli_drive_absolute(const char *path)
+{
+	char here[PATH_MAX];
+	OWN(mem_free) char *real = realpath(path, NULL);
+
+	if (real != NULL)
+		return mem_text(real);
+	return path[0] == '/' || getcwd(here, sizeof here) == NULL
+	    ? mem_text(path)
+	    : file_join(here, path);
 }

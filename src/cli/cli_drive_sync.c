@@ -2,7 +2,6 @@
 /* cli_drive_sync.c: aumbry drive sync: one folder, now. */
 #include "cli/stay.h"
 
-#include "base/file.h"
 #include "base/stop.h"
 #include "wire/jsonio.h"
 
@@ -38,19 +37,6 @@ const struct cmd_option cli_drive_enable_options[3] = {
 	    "the folder is new to this device: bring together, delete "
 	    "nothing" },
 };
-
-char *
-cli_drive_absolute(const char *path)
-{
-	char here[PATH_MAX];
-	OWN(mem_free) char *real = realpath(path, NULL);
-
-	if (real != NULL)
-		return mem_text(real);
-	return path[0] == '/' || getcwd(here, sizeof here) == NULL
-	    ? mem_text(path)
-	    : file_join(here, path);
-}
 
 /* ---- for people ---- */
 

@@ -56,6 +56,7 @@ struct work {
 	struct item **items; /* in the order in which they were met */
 	size_t n, cap;
 	bool changed; /* by the round of mending that goes on */
+	void *taken; /* of <search.h>: places, by plan_tree.c */
 	void *folded; /* of <search.h>: folders, by plan_clash.c */
 };
 

@@ -4,6 +4,8 @@
 
 #include "base/rune.h"
 
+#include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +78,17 @@ static struct item *live_parent(
 static struct item *
 instead_of(struct work *w, struct item *gone, unsigned depth)
 {
-	const struct plan_node *was = last_place(gone);
-	struct bytes name = bytes_of(was->name, was->name_n);
-	struct id parent = was->parent;
+	struct plan_node n, was = *last_place(gone);
 	struct item *there = NULL;
-	struct plan_node n;
+
+	/* No tree knows it: what is in it is kept all the same. */
+	if (!planner_in(&was)) {
+		was.parent = w->policy->top;
+		was.name_n = (uint8_t)snprintf(was.name, sizeof was.name,
+		    "recovered-%.8s", id_text(&gone->id).s);
+	}
+	struct bytes name = bytes_of(was.name, was.name_n);
+	struct id parent = was.parent;
 
 	if (gone->again != NULL)
 		return gone->again;
@@ -294,21 +302,61 @@ by_place(const void *a, const void *b)
 	return d != 0 ? d : id_cmp(&x->id, &y->id);
 }
 
+/* Places that somebody shall have. */
+struct taken {
+	struct id parent;
+	uint8_t name_n;
+	char name[NODE_NAME_MAX + 1];
+};
+
+static int
+by_taken(const void *a, const void *b)
+{
+	const struct taken *x = a, *y = b;
+	int d = id_cmp(&x->parent, &y->parent);
+
+	return d != 0 ? d
+		      : bytes_cmp(bytes_of(x->name, x->name_n),
+			    bytes_of(y->name, y->name_n));
+}
+
+static struct taken
+taken_of(const struct item *it, struct bytes name)
+{
+	struct taken t = { .parent = it->parent, .name_n = (uint8_t)name.n };
+
+	memcpy(t.name, name.p, name.n);
+	return t;
+}
+
+static void
+take(struct work *w, const struct item *it)
+{
+	struct taken *t = mem_new(sizeof *t);
+
+	*t = taken_of(it, planner_name(it));
+	const struct taken **kept = tsearch(t, &w->taken, by_taken);
+	if (kept == NULL)
+		abort(); /* out of memory, as everywhere */
+	if (*kept != t)
+		free(t);
+}
+
 static bool
 name_is_free(struct work *w, const struct item *it, struct bytes name)
 {
+	const struct taken t = taken_of(it, name);
 	struct plan_node n;
 
-	if (w->remote->child(w->remote->ctx, &it->parent, name, &n) ||
-	    (w->local->child(w->local->ctx, &it->parent, name, &n) &&
-		!id_equal(&n.id, &it->from)))
-		return false;
-	for (size_t i = 0; i < w->n; i++)
-		if (w->items[i] != it && w->items[i]->live &&
-		    id_equal(&w->items[i]->parent, &it->parent) &&
-		    bytes_equal(planner_name(w->items[i]), name))
-			return false;
-	return true;
+	/* Known once somebody asks; few plans have conflicts. */
+	if (w->taken == NULL)
+		for (size_t i = 0; i < w->n; i++)
+			if (w->items[i]->live)
+				take(w, w->items[i]);
+	return tfind(&t, &w->taken, by_taken) == NULL &&
+	    !w->remote->child(w->remote->ctx, &it->parent, name, &n) &&
+	    (!w->local->child(w->local->ctx, &it->parent, name, &n) ||
+		id_equal(&n.id, &it->from));
 }
 
 static void
@@ -330,6 +378,7 @@ rename_twin(struct work *w, struct item *it)
 			break;
 	}
 	planner_set_name(it, buf_bytes(&name));
+	take(w, it);
 	it->place_local = true;
 	if (!planner_in(&it->remote))
 		it->conflict = true;
@@ -369,6 +418,8 @@ mend_twins(struct work *w)
 			first = i;
 		w->changed = true;
 	}
+	tdestroy(w->taken, free);
+	w->taken = NULL;
 }
 
 /* ---- */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <search.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -447,13 +448,10 @@ sort_items(struct work *w)
 static void
 reset(struct item *it)
 {
-	const struct item was = *it;
+	const size_t trees = offsetof(struct item, where);
 
-	*it = (struct item){ .id = was.id,
-		.from = was.id,
-		.base = was.base,
-		.local = was.local,
-		.remote = was.remote };
+	memset((uint8_t *)it + trees, 0, sizeof *it - trees);
+	it->from = it->id;
 }
 
 /*

@@ -18,6 +18,8 @@ enum plan_where {
 struct item {
 	struct id id;
 	struct plan_node base, local, remote; /* NODE_NONE: not in that tree */
+
+	/* All from here on is found out, and forgotten when more is drawn in. */
 	enum plan_where where; /* of remote */
 	bool looking; /* `where` is being found out: a cycle */
 

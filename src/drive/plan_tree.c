@@ -93,7 +93,9 @@ instead_of(struct work *w, struct item *gone, unsigned depth)
 	if (gone->again != NULL)
 		return gone->again;
 	w->changed = true;
-	if (!planner_is_top(w, &parent))
+	if (depth >= NODE_DEPTH_MAX)
+		parent = w->policy->top; /* they are in each other */
+	else if (!planner_is_top(w, &parent) && !id_zero(&parent))
 		parent = live_parent(w, &parent, depth + 1)->id;
 	if (w->remote->child(w->remote->ctx, &parent, name, &n) &&
 	    n.type == NODE_DIR) {
@@ -133,9 +135,7 @@ live_parent(struct work *w, const struct id *id, unsigned depth)
 	planner_decide(w, p);
 	if (p->live && p->type == NODE_DIR)
 		return p;
-	if (depth <= NODE_DEPTH_MAX &&
-	    (planner_where(w, p) == WHERE_NOWHERE ||
-		p->remote.type != NODE_DIR))
+	if (planner_where(w, p) == WHERE_NOWHERE || p->remote.type != NODE_DIR)
 		return instead_of(w, p, depth);
 	/* It was thrown away here, and must stay for what is in it. */
 	w->changed = true;

@@ -83,6 +83,7 @@ main(int argc, char **argv)
 	size_t nodes = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 200000;
 	size_t half = nodes / 2;
 
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	measure("new here", nodes, half, NEW_HERE, false);
 	measure("new there", nodes, half, NEW_THERE, false);
 	measure("gone here", nodes, half, GONE_HERE, false);

@@ -198,6 +198,8 @@ do_move(struct run *r, const struct plan_op *op, uint64_t parent)
 	o->aside = false;
 	memcpy(o->name, op->name, sizeof o->name);
 	struct plan_node *b = find_in(&d->base, &op->from);
+	if (find_in(&d->remote, &op->id) == NULL)
+		fail(r->w, "it became what is not committed", op->name);
 	if (id_equal(&op->from, &op->id)) {
 		if (b != NULL) {
 			b->parent = op->parent;

@@ -103,6 +103,48 @@ names_handed_on_come_free_first(void **state)
 	}
 }
 
+/* P4: two that exchange their names are never in two commits. */
+static void
+names_exchanged_go_together(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	OWN(mem_free) struct id *ids = mem_array(MANY, sizeof *ids);
+	const struct plan_policy policy = large_policy();
+	size_t n = 0;
+
+	(void)state;
+	fill(&t, 4 * MANY, true);
+	for (size_t i = 0; n < MANY / 4 * 2; i += 2 * IN_DIR) {
+		struct id a = large_id(i), b = large_id(i + IN_DIR);
+		struct plan_node *x = large_get(&t.local, &a), was = *x;
+		struct plan_node *y = large_get(&t.local, &b);
+		memcpy(x->name, y->name, sizeof x->name);
+		x->name_n = y->name_n;
+		memcpy(y->name, was.name, sizeof y->name);
+		y->name_n = was.name_n;
+		ids[n++] = a;
+		ids[n++] = b;
+		if (i + 3 * IN_DIR >= 4 * MANY)
+			break;
+	}
+	t.local.sorted = false;
+	large_sort(&t.local);
+	large_plan(&t, &policy, ids, n);
+	assert_int_equal(t.out.n_changes, n);
+	assert_true(t.out.n_batches > 1);
+	for (size_t i = 0; i < n; i++) {
+		const struct plan_change *c = &t.out.changes[i];
+		struct plan_node now;
+		size_t k = 0;
+		assert_true(large_child(&t.remote, &c->parent,
+		    bytes_of(c->name, c->name_n), &now));
+		while (k < n && !id_equal(&t.out.changes[k].id, &now.id))
+			k++;
+		assert_true(k < n);
+		assert_int_equal(t.out.changes[k].batch, c->batch);
+	}
+}
+
 int
 main(void)
 {
@@ -111,6 +153,7 @@ main(void)
 		    many_new_ones_take_few_commits_with_folders_first),
 		cmocka_unit_test(a_folder_of_many_renamed_is_one_record),
 		cmocka_unit_test(names_handed_on_come_free_first),
+		cmocka_unit_test(names_exchanged_go_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,18 @@ names_handed_on_come_free_first(void **state)
 	}
 }
 
+static void
+exchange(struct plan_node *x, struct plan_node *y)
+{
+	struct id one = x->id, other = y->id;
+	struct plan_node was = *x;
+
+	*x = *y;
+	*y = was;
+	x->id = one;
+	y->id = other;
+}
+
 /* P4: two that exchange their names are never in two commits. */
 static void
 names_exchanged_go_together(void **state)
@@ -116,12 +128,7 @@ names_exchanged_go_together(void **state)
 	fill(&t, 4 * MANY, true);
 	for (size_t i = 0; n < MANY / 4 * 2; i += 2 * IN_DIR) {
 		struct id a = large_id(i), b = large_id(i + IN_DIR);
-		struct plan_node *x = large_get(&t.local, &a), was = *x;
-		struct plan_node *y = large_get(&t.local, &b);
-		memcpy(x->name, y->name, sizeof x->name);
-		x->name_n = y->name_n;
-		memcpy(y->name, was.name, sizeof y->name);
-		y->name_n = was.name_n;
+		exchange(large_get(&t.local, &a), large_get(&t.local, &b));
 		ids[n++] = a;
 		ids[n++] = b;
 		if (i + 3 * IN_DIR >= 4 * MANY)

@@ -199,6 +199,10 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 	struct zone_info before;
 	struct head last;
 
+	if (h->format != HEAD_PZH1)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the commit's head is of a shared zone, and this one is "
+		    "not shared");
 	if (account_circle(tx, &j->me->uid, &circle, e) < 0)
 		return -1;
 	const struct digest *at = circle_hash_at(&circle, h->circle_seq);
@@ -224,7 +228,7 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	if (head_parse(bytes_of(before.head, HEAD_BYTES), &last, e) < 0)
+	if (head_parse(zone_head_of(&before), &last, e) < 0)
 		return -1;
 	if (h->circle_seq < last.circle_seq)
 		return err_set(e, ERR_CIRCLE_ROLLED_BACK,

@@ -357,7 +357,7 @@ sum_records(struct tx *tx, void *arg, struct err *e)
 	stmt_u64(s, 1, now.number);
 	if (stmt_next(s, &row, e) < 0)
 		return -1;
-	h->bytes = (row ? stmt_got_u64(s, 0) : 0) + now.seq * HEAD_BYTES;
+	h->bytes = (row ? stmt_got_u64(s, 0) : 0) + now.seq * now.head_n;
 	return 0;
 }
 

@@ -102,10 +102,15 @@ check_head(struct zcopy_take *t, const struct head *h, struct err *e)
 	    !id_equal(&h->owner, &z->self->uid))
 		return err_set(e, ERR_RECORD_MISPLACED,
 		    "the server handed out another zone's history");
+	/* A zone of one account has no members to name. */
+	if (h->format != HEAD_PZH1)
+		return err_set(e, ERR_HISTORY_FORKED,
+		    "a change in the %s zone claims that it is shared, which "
+		    "it is not",
+		    category_name(z->category));
 	/* What another device vouches for needs no history before it. */
 	bool vouched = t->last.seq == 0 && h->seq == z->expect_seq;
-	if (!vouched &&
-	    (h->seq != t->last.seq + 1 || !digest_equal(&h->prev, &t->hash)))
+	if (!vouched && !head_follows(h, &t->last, &t->hash))
 		return forked(z, h->seq, e);
 	if (h->circle_seq < t->last.circle_seq ||
 	    h->tombstones_gone_below < t->last.tombstones_gone_below)
@@ -269,7 +274,7 @@ take_piece(void *ctx, struct bytes x, struct err *e)
 
 	/* As much as the frame needs that began in the piece before. */
 	while (t->rest.n > 0 && x.n > 0) {
-		size_t n = x.n < HEAD_BYTES ? x.n : HEAD_BYTES;
+		size_t n = x.n < HEAD_BYTES_MAX ? x.n : HEAD_BYTES_MAX;
 		buf_put(&t->rest, x.p, n);
 		x = bytes_of(x.p + n, x.n - n);
 		struct scan s = scan_of(buf_bytes(&t->rest));

@@ -5,6 +5,7 @@
 #include "store/sql.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void
 zone_bind_key(struct stmt *s, const struct zone_key *key)
@@ -38,8 +39,17 @@ got_info(struct stmt *s, struct zone_info *out)
 	out->category = (enum category)stmt_got_u64(s, 1);
 	out->seq = stmt_got_u64(s, 2);
 	out->tombstones_gone_below = stmt_got_u64(s, 3);
-	stmt_got_copy(s, 4, out->head, HEAD_BYTES);
+	struct bytes head = stmt_got_bytes(s, 4);
+	out->head_n = head.n < HEAD_BYTES_MAX ? head.n : HEAD_BYTES_MAX;
+	if (out->head_n > 0)
+		memcpy(out->head, head.p, out->head_n);
 	out->number = stmt_got_u64(s, 5);
+}
+
+struct bytes
+zone_head_of(const struct zone_info *z)
+{
+	return bytes_of(z->head, z->head_n);
 }
 
 int
@@ -95,7 +105,7 @@ zone_head(
 
 	if (db_read(db, read_info, &h, e) < 0)
 		return -1;
-	buf_put(out, h.info.head, HEAD_BYTES);
+	buf_put_bytes(out, zone_head_of(&h.info));
 	return 0;
 }
 

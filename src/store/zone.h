@@ -34,8 +34,12 @@ struct zone_info {
 	uint64_t seq; /* of the current head */
 	uint64_t tombstones_gone_below;
 	uint64_t number; /* what the tables call it; never leaves the store */
-	uint8_t head[HEAD_BYTES];
+	uint8_t head[HEAD_BYTES_MAX];
+	size_t head_n; /* bytes of it */
 };
+
+/* The bytes of the current head; borrows. */
+struct bytes zone_head_of(const struct zone_info *z);
 
 /* The scripts that make the tables, oldest first. None changes any more once
  * it is in use: tests/unit/test_schema.c. */
@@ -62,7 +66,8 @@ struct zone_commit {
  * was applied before is right, and changes nothing.
  *
  * errors  bad-request: ids that differ from key, a category that is none,
- *         tombstones_gone_below that falls or is past the head;
+ *         tombstones_gone_below that falls or is past the head, a format of
+ *         head that falls;
  *         conflict: prev, seq or a version is not the next one, the category
  *         has another zone or the zone another category; clock-wrong;
  *         blob-missing; quota-exceeded when it makes the account grow; those
@@ -81,7 +86,7 @@ MUST_CHECK int zone_find(struct tx *tx, const struct zone_key *key,
 /* The same, but that there is none is no failure: *found says it. */
 MUST_CHECK int zone_look_up(struct tx *tx, const struct zone_key *key,
     struct zone_info *out, bool *found, struct err *e);
-/* The current head's HEAD_BYTES. errors: not-found. */
+/* The current head's bytes. errors: not-found. */
 MUST_CHECK int zone_head(
     struct db *db, const struct zone_key *key, struct buf *out, struct err *e);
 /* All zones of an account, by id, in an owned array (mem_free). */

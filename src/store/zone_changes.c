@@ -45,7 +45,7 @@ stream_heads(struct stream *t, struct tx *tx, struct err *e)
 		if (!row)
 			return 0;
 		struct bytes head = stmt_got_bytes(s, 0);
-		if (head.n != HEAD_BYTES)
+		if (head.n != head_length(head))
 			return err_set(e, ERR_STATE_DAMAGED,
 			    "a stored head has %zu bytes", head.n);
 		buf_put_u8(&t->out, FRAME_HEAD);
@@ -129,7 +129,7 @@ stream_all(struct tx *tx, struct stream *t, struct err *e)
 	if (stream_heads(t, tx, e) < 0 ||
 	    stream_records(t, tx, now.number, e) < 0)
 		return -1;
-	digest_of(bytes_of(now.head, HEAD_BYTES), &hash);
+	digest_of(zone_head_of(&now), &hash);
 	buf_put_u8(&t->out, FRAME_END);
 	buf_put_u64(&t->out, now.seq);
 	digest_put(&t->out, &hash);

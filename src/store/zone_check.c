@@ -47,8 +47,9 @@ check_heads(
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct digest prev = { { 0 } };
-	struct err bad;
+	enum head_format format = HEAD_PZH1;
 	struct head h;
+	struct err bad;
 	uint64_t seq = 0;
 	bool row, same = false;
 
@@ -72,12 +73,14 @@ check_heads(
 		} else if (head_parse(x, &h, &bad) < 0 || h.seq != seq ||
 		    !id_equal(&h.owner, &c->key.uid) ||
 		    !id_equal(&h.zone, &c->key.zone) ||
-		    !digest_equal(&h.prev, &prev)) {
+		    !digest_equal(&h.prev, &prev) || h.format < format) {
 			found(c, ERR_RECORD_CORRUPT, NULL,
 			    "head %llu does not follow the one before",
 			    (unsigned long long)seq);
+		} else {
+			format = h.format;
 		}
-		same = bytes_equal(x, bytes_of(now->head, HEAD_BYTES));
+		same = bytes_equal(x, zone_head_of(now));
 		digest_of(x, &prev);
 	}
 	if (seq != now->seq || !same)
@@ -179,7 +182,7 @@ check_records(struct check *c, struct tx *tx, struct records *r, struct err *e)
 			check_record(c, r, s);
 	} while (row);
 	digest_end(r->last, &last);
-	if (head_parse(bytes_of(r->now->head, HEAD_BYTES), &h, &bad) == 0 &&
+	if (head_parse(zone_head_of(r->now), &h, &bad) == 0 &&
 	    !digest_equal(&h.changes_hash, &last))
 		found(c, ERR_RECORD_CORRUPT, NULL,
 		    "the records of the last commit are not those its head "
@@ -494,7 +497,7 @@ check_file(const struct blob_name *name, void *arg, struct err *e)
 
 /* Counters */
 
-/* 364 is HEAD_BYTES, 4096 is USAGE_BLOB. */
+/* 400 and 364 are HEAD2_BYTES and HEAD1_BYTES, 4096 is USAGE_BLOB. */
 static int
 check_usage(struct tx *tx, void *arg, struct err *e)
 {
@@ -509,7 +512,8 @@ check_usage(struct tx *tx, void *arg, struct err *e)
 		" (SELECT COALESCE(SUM(r.bytes), 0) FROM record AS r"
 		"  JOIN zone AS z ON z.number = r.number"
 		"  WHERE z.uid = u.uid) +"
-		" (SELECT COUNT(*) * 364 FROM head AS h WHERE h.uid = u.uid) +"
+		" (SELECT COALESCE(SUM(CASE WHEN LENGTH(h.bytes) = 400 THEN 400"
+		"  ELSE 364 END), 0) FROM head AS h WHERE h.uid = u.uid) +"
 		" (SELECT COALESCE(SUM(CASE WHEN b.size > 4096 THEN b.size"
 		"  ELSE 4096 END), 0) FROM blob AS b WHERE b.uid = u.uid) +"
 		" (SELECT COALESCE(SUM(l.size), 0) FROM loose AS l"

@@ -15,6 +15,7 @@ struct work {
 	struct digest_state *sha;
 	struct buf old_refs, new_refs; /* sorted ids */
 	int64_t delta; /* bytes charged or given back */
+	size_t head_n; /* those of the new head, which come on top */
 };
 
 static void
@@ -46,7 +47,7 @@ check_place(struct work *w, struct err *e)
 	if (zone_look_up(w->tx, &w->in->key, &w->now, &found, e) < 0)
 		return -1;
 	if (found)
-		digest_of(bytes_of(w->now.head, HEAD_BYTES), &current);
+		digest_of(zone_head_of(&w->now), &current);
 	if (h->seq != w->now.seq + 1 || !digest_equal(&h->prev, &current))
 		return err_set(e, ERR_CONFLICT,
 		    "the zone is at %llu and the commit does not follow it",
@@ -57,27 +58,19 @@ check_place(struct work *w, struct err *e)
 	return 0;
 }
 
-/* Times never fall: after a clock that was ahead they stand still. */
-static bool
-stands_still(const struct work *w)
-{
-	struct head last;
-	struct err ignored;
-
-	return w->now.seq > 0 &&
-	    head_parse(bytes_of(w->now.head, HEAD_BYTES), &last, &ignored) ==
-	    0 &&
-	    last.time_ms == w->in->commit->head.time_ms;
-}
-
 static int
 check_rest(struct work *w, struct err *e)
 {
 	const struct head *h = &w->in->commit->head;
 	uint64_t now = (uint64_t)w->in->now_ms;
 	uint64_t off = h->time_ms > now ? h->time_ms - now : now - h->time_ms;
+	struct head last = { .seq = 0 };
 
-	if (off > LIMIT_CLOCK_SKEW_MS && !stands_still(w))
+	if (w->now.seq > 0 && head_parse(zone_head_of(&w->now), &last, e) < 0)
+		return -1;
+	/* Times never fall: after a clock that was ahead they stand still. */
+	if (off > LIMIT_CLOCK_SKEW_MS &&
+	    (last.seq == 0 || last.time_ms != h->time_ms))
 		return err_set(e, ERR_CLOCK_WRONG,
 		    "the commit's time is %llu s off",
 		    (unsigned long long)(off / 1000));
@@ -85,6 +78,10 @@ check_rest(struct work *w, struct err *e)
 	    h->tombstones_gone_below > h->seq)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "tombstones_gone_below falls or is past the head");
+	if (h->format < last.format)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the head of a shared zone comes as one of a zone that is "
+		    "not");
 	return w->in->judge(w->tx, h, w->in->arg, e);
 }
 
@@ -295,6 +292,7 @@ put_head(struct work *w, struct err *e)
 	struct zone_info put;
 
 	head_put(&head, &w->in->commit->head);
+	w->head_n = head.n;
 	if (put_zone(w, buf_bytes(&head), e) < 0 ||
 	    zone_find(w->tx, &w->in->key, &put, e) < 0)
 		return -1;
@@ -354,7 +352,7 @@ zone_commit(struct tx *tx, const struct zone_commit *in, struct err *e)
 	if (drop_tombstones(&w, e) < 0)
 		return -1;
 	/* A head is charged, but never the reason to refuse a deletion. */
-	struct usage_change c = { .bytes = w.delta + HEAD_BYTES,
+	struct usage_change c = { .bytes = w.delta + (int64_t)w.head_n,
 		.beyond = w.delta < 0 ? USAGE_NO_QUOTA : USAGE_RESERVE };
 	return usage_change(tx, &in->key.uid, &c, e);
 }

@@ -21,7 +21,7 @@ struct import {
 static int
 need_zone(struct tx *tx, struct import *m, struct err *e)
 {
-	static const uint8_t none[HEAD_BYTES];
+	static const uint8_t none[HEAD1_BYTES];
 	OWN(stmt_done) struct stmt *s = NULL;
 	struct zone_info now;
 
@@ -111,7 +111,7 @@ import(struct tx *tx, void *arg, struct err *e)
 	while (s.n > 0) {
 		uint8_t kind = scan_u8(&s);
 		if (kind == FRAME_HEAD) {
-			struct bytes h = scan_take(&s, HEAD_BYTES);
+			struct bytes h = head_take(&s);
 			if (!scan_ok(&s) || put_head(tx, m, h, e) < 0)
 				return -1;
 		} else if (kind == FRAME_RECORD) {
@@ -358,8 +358,8 @@ charge(
 	if (sql_first(tx, e, &s, &row,
 		"SELECT (SELECT COALESCE(SUM(bytes), 0) FROM record"
 		"  WHERE number = ?) +"
-		" (SELECT COUNT(*) * 364 FROM head WHERE uid = ?"
-		"  AND zone = ?) +"
+		" (SELECT COALESCE(SUM(CASE WHEN LENGTH(bytes) = 400 THEN 400"
+		"  ELSE 364 END), 0) FROM head WHERE uid = ? AND zone = ?) +"
 		" (SELECT COALESCE(SUM(CASE WHEN size > 4096 THEN size"
 		"  ELSE 4096 END), 0) FROM blob WHERE uid = ? AND zone = ?),"
 		" (SELECT COUNT(*) FROM blob WHERE uid = ? AND zone = ?)",

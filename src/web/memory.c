@@ -130,7 +130,7 @@ load_zone(struct scan *s, struct err *e)
 	z->next = here.zones;
 	here.zones = z;
 	z->id = id_take(s);
-	if (head_parse(scan_take(s, HEAD_BYTES), &z->at.head, e) < 0)
+	if (head_parse(head_take(s), &z->at.head, e) < 0)
 		s->bad = true;
 	z->at.sum = digest_take(s);
 	uint32_t n = scan_u32(s);

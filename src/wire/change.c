@@ -110,7 +110,7 @@ frame_size(struct bytes x)
 	enum { FIXED = 1 + 8 + ID_BYTES + 8 + 1 + 4 + 2 };
 
 	if (x.p[0] == FRAME_HEAD)
-		return 1 + HEAD_BYTES;
+		return 1 + head_length(bytes_of(x.p + 1, x.n - 1));
 	if (x.p[0] == FRAME_END)
 		return 1 + 8 + DIGEST_BYTES;
 	if (x.p[0] == FRAME_LINE)
@@ -175,7 +175,7 @@ frame_take(struct scan *s, struct frame *out, bool *whole, struct err *e)
 	out->kind = (enum change_frame)kind;
 	switch (kind) {
 	case FRAME_HEAD:
-		if (head_parse(scan_take(&f, HEAD_BYTES), &out->head, e) < 0)
+		if (head_parse(head_take(&f), &out->head, e) < 0)
 			return err_set(e, ERR_RECORD_CORRUPT,
 			    "a zone head is not well-formed");
 		return 0;
@@ -209,7 +209,7 @@ commit_parse(struct bytes x, struct commit *out, struct err *e)
 	OWN(commit_free) struct commit c = { .changes = NULL };
 	struct digest hash;
 
-	struct bytes h = scan_take(&s, HEAD_BYTES);
+	struct bytes h = head_take(&s);
 	uint32_t n = scan_u32(&s);
 	if (!scan_ok(&s) || head_parse(h, &c.head, e) < 0)
 		return err_set(

@@ -6,9 +6,9 @@
  *   id[16] | u64 version | u8 flags | u32 key epoch | u16 n | n * blob id[16]
  *   | v32 ciphertext
  *
- * A commit is head[364] | u32 n | n changes, sorted by id, each id once.
+ * A commit is head | u32 n | n changes, sorted by id, each id once.
  * The answer to "changes since" is a sequence of frames, u8 kind first:
- *   1 head[364]                  every head after `since`, in order
+ *   1 head                       every head after `since`, in order
  *   2 u64 seq | change           the newest version of each changed record
  *   3 u64 seq | head hash[32]    the end; without it the answer was cut short
  *   4 u64 seq | line[93]         in the place of 2, of a table: to who asked so

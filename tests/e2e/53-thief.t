@@ -123,6 +123,8 @@ done
 says '- at the others either' "$T/files" at desk snapshot list
 refused 'nobody signs for keys that there are none of' 1 bad-request \
 	thief vandal far-epoch backup
+refused 'nor for a zone as if it were shared' 1 bad-request \
+	thief vandal share backup
 ok 'a thief signs a false sum' thief vandal sum backup
 refused '- which the others see' 6 record-replayed at laptop snapshot list
 also '- and whose it is' "device $vandal, which signed"

@@ -94,6 +94,7 @@ for lie in \
 	'history-forked swap-heads backup' \
 	'history-forked omit-head backup' \
 	'history-forked alter-head backup' \
+	'history-forked claim-share backup' \
 	'history-forked other-end backup'; do
 	well laptop
 	case $lie in

@@ -41,7 +41,7 @@ mended(struct bytes x)
 	struct err e;
 	size_t n = 0;
 
-	if (head_parse(scan_take(&s, HEAD_BYTES), &h, &e) < 0)
+	if (head_parse(head_take(&s), &h, &e) < 0)
 		return;
 	uint32_t said = scan_u32(&s);
 	if (said > LIMIT_COMMIT_RECORDS)
@@ -65,7 +65,7 @@ stream(struct bytes x)
 	while (s.n > 0 && scan_ok(&s)) {
 		uint8_t kind = scan_u8(&s);
 		if (kind == FRAME_HEAD) {
-			if (head_parse(scan_take(&s, HEAD_BYTES), &h, &e) < 0)
+			if (head_parse(head_take(&s), &h, &e) < 0)
 				return;
 		} else if (kind == FRAME_RECORD) {
 			(void)scan_u64(&s);

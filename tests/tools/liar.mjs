@@ -13,7 +13,7 @@ import http from 'node:http';
 
 const [SERVER, LIE, LOG, RECORD] = process.argv.slice(2);
 const PACK_HEADER = 42; // bytes at the start of a blob
-const HEAD = 364;
+const HEAD = 364; // of a zone that is not shared
 
 const sha256 = (x) => createHash('sha256').update(x).digest();
 const hex = (x) => x.toString('hex');
@@ -357,6 +357,21 @@ const lies = {
     const raw = flipped(newest(heads).raw, 227); // in its time
     heads.splice(-1, 1, headOf(raw));
     end.hash = sha256(raw);
+    return true;
+  }),
+  // As if the zone were shared: room for a share, which nobody signed.
+  'claim-share': changes(({ heads, end }) => {
+    if (heads.length < 1) return false;
+    const { raw } = newest(heads);
+    const share = Buffer.concat([u(4, 1), zeros]);
+    const told = headOf(
+      Buffer.concat([
+        ...[Buffer.from('PZH2'), raw.subarray(4, 188)],
+        ...[share, raw.subarray(188)],
+      ]),
+    );
+    heads.splice(-1, 1, told);
+    end.hash = told.hash;
     return true;
   }),
   'other-end': changes(({ end }) => {

@@ -402,6 +402,19 @@ far_epoch(struct self *s, const char *word, struct err *e)
 	return vandalise(s, zone_called(word), NULL, no_epoch, false, e);
 }
 
+static void
+claim_share(struct head *h)
+{
+	h->format = HEAD_PZH2;
+	h->share_seq = 1;
+}
+
+static int
+share(struct self *s, const char *word, struct err *e)
+{
+	return vandalise(s, zone_called(word), NULL, claim_share, false, e);
+}
+
 /* The last version that there can be, and the one behind it. */
 static int
 last_version(struct self *s, const char *word, struct err *e)
@@ -499,6 +512,7 @@ static const struct act {
 	{ "noise", noise },
 	{ "sum", false_sum },
 	{ "far-epoch", far_epoch },
+	{ "share", share },
 	{ "last-version", last_version },
 	{ "zones", zones },
 	{ "garbage", garbage },

@@ -240,6 +240,67 @@ a_line_is_a_frame_too(void **state)
 	}
 }
 
+/* Told by their magic, one behind the other, and however they are cut. */
+static void
+heads_of_both_formats_are_taken(void **state)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct scan s;
+	struct frame f;
+	struct err e = { 0 };
+	bool whole;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct head h = { .seq = i + 1,
+			.format = i % 2 == 0 ? HEAD_PZH2 : HEAD_PZH1,
+			.share_seq = i % 2 == 0 ? i + 9 : 0 };
+		buf_put_u8(&b, FRAME_HEAD);
+		head_put(&b, &h);
+	}
+	s = scan_of(buf_bytes(&b));
+	for (unsigned i = 0; i < 4; i++) {
+		size_t n = 1 + (i % 2 == 0 ? HEAD2_BYTES : HEAD1_BYTES);
+		for (size_t part = 0; part < n; part++) {
+			struct scan cut = scan_of(bytes_of(s.p, part));
+			assert_int_equal(frame_take(&cut, &f, &whole, &e), 0);
+			assert_false(whole);
+		}
+		assert_int_equal(frame_take(&s, &f, &whole, &e), 0);
+		assert_true(whole);
+		assert_int_equal(f.head.seq, i + 1);
+		assert_int_equal(f.head.share_seq, i % 2 == 0 ? i + 9 : 0);
+	}
+	assert_true(scan_done(&s));
+}
+
+static void
+commits_of_both_formats_are_parsed(void **state)
+{
+	const struct change list[] = { record(1), tombstone(2) };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		OWN(buf_free) struct buf b = { 0 };
+		OWN(buf_free) struct buf again = { 0 };
+		OWN(commit_free) struct commit c = { .n = 0 };
+		struct head h = { .seq = 1,
+			.format = i == 0 ? HEAD_PZH1 : HEAD_PZH2 };
+		struct err e = { 0 };
+
+		change_hash(list, 2, &h.changes_hash);
+		commit_put(&b, &h, list, 2);
+		assert_int_equal(commit_parse(buf_bytes(&b), &c, &e), 0);
+		assert_int_equal(c.n, 2);
+		assert_int_equal(c.head.format, h.format);
+		commit_put(&again, &c.head, c.changes, c.n);
+		assert_true(bytes_equal(buf_bytes(&b), buf_bytes(&again)));
+		b.p[3] ^= '1' ^ '2'; /* too long for the one, or too short */
+		commit_free(&c);
+		assert_int_equal(commit_parse(buf_bytes(&b), &c, &e), -1);
+	}
+}
+
 static void
 refuses_disorder_and_doubles(void **state)
 {
@@ -263,7 +324,7 @@ every_flipped_byte_of_the_records_is_seen(void **state)
 
 	(void)state;
 	commit_of(&b, list, 2);
-	for (size_t i = HEAD_BYTES; i < b.n; i++) {
+	for (size_t i = HEAD1_BYTES; i < b.n; i++) {
 		OWN(commit_free) struct commit c = { .n = 0 };
 		struct err e = { 0 };
 		b.p[i] ^= 0x01;
@@ -294,9 +355,9 @@ refuses_too_many_records_before_making_room(void **state)
 
 	(void)state;
 	commit_of(&b, NULL, 0);
-	be32_put(b.p + HEAD_BYTES, LIMIT_COMMIT_RECORDS + 1);
+	be32_put(b.p + HEAD1_BYTES, LIMIT_COMMIT_RECORDS + 1);
 	expect_refused(buf_bytes(&b), ERR_TOO_LARGE);
-	be32_put(b.p + HEAD_BYTES, UINT32_MAX);
+	be32_put(b.p + HEAD1_BYTES, UINT32_MAX);
 	expect_refused(buf_bytes(&b), ERR_TOO_LARGE);
 }
 
@@ -311,6 +372,8 @@ main(void)
 		cmocka_unit_test(the_line_covers_every_field),
 		cmocka_unit_test(a_commit_survives_a_round_trip),
 		cmocka_unit_test(a_line_is_a_frame_too),
+		cmocka_unit_test(heads_of_both_formats_are_taken),
+		cmocka_unit_test(commits_of_both_formats_are_parsed),
 		cmocka_unit_test(refuses_disorder_and_doubles),
 		cmocka_unit_test(every_flipped_byte_of_the_records_is_seen),
 		cmocka_unit_test(every_length_but_its_own_is_refused),

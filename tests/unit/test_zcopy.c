@@ -430,6 +430,40 @@ a_kill_leaves_the_old_one(void **state)
 	same_as_writer(w, MANY);
 }
 
+/* ---- a zone that is not shared ---- */
+
+/* Signed by who may, and in order; but nothing of an account's own is shared. */
+static void
+a_head_that_claims_a_share_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct depot *d = w->repo->depot;
+	OWN(buf_free) struct buf covered = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+	struct err e;
+
+	write_records(w, 0, 10, 100);
+	pulled(w);
+	struct head h = zcopy_head(w->z[0]);
+	head_hash(&h, &h.prev);
+	h.seq++;
+	h.format = HEAD_PZH2;
+	h.share_seq = 1;
+	change_hash(NULL, 0, &h.changes_hash);
+	head_put_signed(&covered, &h);
+	devkey_sign(w->repo->writer.key, SIG_HEAD, buf_bytes(&covered), h.sig);
+	commit_put(&body, &h, NULL, 0);
+	assert_return_code(d->ops->commit(d, &w->repo->backup, CATEGORY_BACKUP,
+			       buf_bytes(&body), &e),
+	    0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(zcopy_pull(w->z[i], &e), -1);
+		assert_int_equal(e.code, ERR_HISTORY_FORKED);
+		assert_non_null(strstr(e.msg, "shared"));
+		assert_int_equal(count(w->z[i]), 10);
+	}
+}
+
 /* ---- what another device vouches for ---- */
 
 static struct digest
@@ -495,7 +529,7 @@ it_is_left_out(struct frames *f)
 static void
 spoil_it(struct frames *f)
 {
-	((uint8_t *)f->list[0].p)[1 + HEAD_BYTES - 1] ^= 1;
+	((uint8_t *)f->list[0].p)[1 + HEAD1_BYTES - 1] ^= 1;
 }
 
 static void
@@ -937,6 +971,8 @@ main(void)
 		    takes_more_than_fits_into_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_kill_leaves_the_old_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_head_that_claims_a_share_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    begins_at_what_is_vouched_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

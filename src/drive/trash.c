@@ -165,7 +165,7 @@ restore_plan(struct edit_batch *b, void *ctx, struct err *e)
 	struct restoring *r = ctx;
 	OWN(edit_node_free) struct edit_node node = { 0 };
 	struct drivedb_entry x;
-	struct id parent;
+	struct id parent = { { 0 } };
 
 	if (choose_one(b->tx, r->ask->what, &x, e) < 0)
 		return -1;

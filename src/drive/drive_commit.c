@@ -64,6 +64,19 @@ add_packs(struct drive *d, struct zcopy_edit *edits, size_t *n, size_t most)
 	return 0;
 }
 
+/* Packs that waited for days, as offline, were collected: what they held is
+ * read and sent again after the next pull. */
+static int
+commit_edits(struct drive *d, const struct zcopy_edit *edits, size_t n,
+    zcopy_check_fn check, void *ctx, struct err *e)
+{
+	if (zcopy_commit(d->zone, edits, n, check, ctx, e) == 0)
+		return 0;
+	if (e->code == ERR_BLOB_MISSING && d->sink != NULL)
+		sink_forget(d->sink);
+	return -1;
+}
+
 int
 drive_commit_packs(struct drive *d, size_t more_than, struct err *e)
 {
@@ -74,7 +87,7 @@ drive_commit_packs(struct drive *d, size_t more_than, struct err *e)
 	size_t n = 0, most = 100;
 	OWN(mem_free) struct zcopy_edit *edits = mem_array(most, sizeof *edits);
 	if (add_packs(d, edits, &n, most) < 0 ||
-	    zcopy_commit(d->zone, edits, n, NULL, NULL, e) < 0)
+	    commit_edits(d, edits, n, NULL, NULL, e) < 0)
 		return -1;
 	return sink_recorded(d->sink, e);
 }
@@ -296,7 +309,7 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 		    e, ERR_CONFLICT, "the drive has moved on since the plan");
 	if (db_read(drivedb_db(d->db), compose, &b, e) < 0 ||
 	    add_packs(d, b.edits, &b.n_edits, LIMIT_COMMIT_RECORDS) < 0 ||
-	    zcopy_commit(d->zone, b.edits, b.n_edits, check, &b, e) < 0)
+	    commit_edits(d, b.edits, b.n_edits, check, &b, e) < 0)
 		return -1;
 	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
 		return -1;
@@ -331,7 +344,7 @@ drive_commit(
 			return -1;
 		if (commit_batch(r, &p->changes[i], end - i, e) == 0)
 			continue;
-		if (e->code != ERR_CONFLICT)
+		if (e->code != ERR_CONFLICT && e->code != ERR_BLOB_MISSING)
 			return -1;
 		err_clear(e);
 		*lost = true;

@@ -367,6 +367,36 @@ what_relied_on_a_deleted_pack_is_told(void **state)
 	buf_free(&g.content);
 }
 
+static void
+what_was_collected_before_its_record_is_told(void **state)
+{
+	struct world *w = *state;
+	struct sink *s = drive_sink(w);
+	struct files f = { .bytes = 50 * KIB };
+	OWN(buf_free) struct buf ids = { 0 };
+	struct depot *d = w->front.inner;
+	struct id pack;
+	struct err e;
+
+	assert_true(put_files(s, LANE_FILES, &f, 0, 1));
+	MUST(sink_flush(s, &e));
+	assert_int_equal(sink_waiting(s, &ids), 1);
+	memcpy(pack.b, ids.p, ID_BYTES);
+	MUST(d->ops->blob_delete(d, &w->zone, &pack, &e));
+	assert_false(sink_lost(s));
+	assert_int_equal(commit_waiting(w, s, &e), -1);
+	assert_int_equal(e.code, ERR_BLOB_MISSING);
+	sink_forget(s);
+	assert_true(sink_lost(s));
+	assert_false(sink_lost(s)); /* once */
+	assert_true(put_files(s, LANE_FILES, &f, 0, 1));
+	MUST(sink_flush(s, &e));
+	assert_int_equal(commit_waiting(w, s, &e), 1);
+	MUST(sink_recorded(s, &e));
+	assert_false(sink_lost(s));
+	sink_free(&s);
+}
+
 /* Stale: home 1 has never heard of the new packs. */
 static void
 small_packs_are_merged_and_old_readers_read_on(void **state)
@@ -629,6 +659,7 @@ main(void)
 		TEST(used_again_it_is_pardoned),
 		TEST(used_while_it_is_deleted_it_stays),
 		TEST(what_relied_on_a_deleted_pack_is_told),
+		TEST(what_was_collected_before_its_record_is_told),
 		TEST(small_packs_are_merged_and_old_readers_read_on),
 		TEST(few_small_packs_stay),
 		TEST(a_pack_of_little_use_is_rewritten),

@@ -45,9 +45,10 @@ head -c 1000000 /dev/urandom >"$T/little"
 head -c 5000000 /dev/urandom >"$T/again"
 ok 'files' on a put "$T/large" "$T/little" /
 ok 'one more' on a put "$T/again" /
-for i in 1 2 3 4 5 6 7 8; do
+for nth in 1 2 3 4 5 6 7 8; do
 	head -c 20000 /dev/urandom >"$T/often"
-	on a put --force "$T/often" /often >"$T/out" 2>&1 || cat "$T/out"
+	on a put --force "$T/often" /often >"$T/out" 2>&1 ||
+		echo "# the ${nth}th failed"
 done
 says 'a file of eight versions' '^\{.*"size":20000' on a --json versions /often
 equal 'all are kept on that day' 8 "$(on a --json versions /often | wc -l)"

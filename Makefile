@@ -200,6 +200,7 @@ fuzz-run: fuzzers
 	done
 
 soak: all tests
+	@AUMBRY_SIM_SEEDS=10000 $(B)/tests/test_plan_sim
 	@end=$$(($$(date +%s) + $(SOAK_SECONDS))); round=0; \
 	while [ "$$(date +%s)" -lt "$$end" ]; do \
 		round=$$((round + 1)); echo "round $$round"; \

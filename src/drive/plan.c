@@ -249,7 +249,8 @@ planner_differs(const struct item *it)
 	return !planner_in(&it->remote) || it->remote.trashed ||
 	    !planner_same_place(&it->remote, &it->parent, planner_name(it)) ||
 	    it->remote.exec != it->exec ||
-	    (it->content_local && !planner_same_content(&it->local, &it->remote));
+	    (it->content_local &&
+		!planner_same_content(&it->local, &it->remote));
 }
 
 /* Ours becomes another node; what was committed first keeps name and place. */
@@ -262,8 +263,7 @@ make_copy(struct work *w, struct item *it)
 
 	/* One that was a copy once and is something else by now is no such. */
 	for (;; as.b[0]++) {
-		struct id id =
-		    planner_derive("conflict copy v1", &it->id, &as);
+		struct id id = planner_derive("conflict copy v1", &it->id, &as);
 		copy = planner_item(w, &id);
 		if (!planner_in(&copy->local) ||
 		    planner_same_content(&copy->local, &it->local))
@@ -273,7 +273,8 @@ make_copy(struct work *w, struct item *it)
 	it->type = it->remote.type;
 	/* There is one already, there and here: what is here may go. */
 	if (planner_in(&copy->local) && planner_in(&copy->remote) &&
-	    !copy->remote.trashed && planner_same_content(&copy->local, &it->local))
+	    !copy->remote.trashed &&
+	    planner_same_content(&copy->local, &it->local))
 		return;
 	it->taker = copy;
 	copy->from = it->id;

@@ -117,8 +117,7 @@ add_named(void *arg, const struct plan_node *n)
 	struct folder *f = arg;
 	size_t at = f->keys.n;
 
-	planner_fold(
-	    bytes_of(n->name, n->name_n), &f->w->policy->fs, &f->keys);
+	planner_fold(bytes_of(n->name, n->name_n), &f->w->policy->fs, &f->keys);
 	f->list = planner_grown(f->list, f->n, sizeof *f->list);
 	f->list[f->n++] = (struct named){ n->id, at, f->keys.n - at };
 	return 0;
@@ -168,8 +167,7 @@ planner_folded_free(struct work *w)
 }
 
 void
-planner_meet_folded(
-    struct work *w, const struct id *parent, struct bytes name)
+planner_meet_folded(struct work *w, const struct id *parent, struct bytes name)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	const struct folder *f = folder_of(w, parent);

@@ -93,6 +93,7 @@ struct item *planner_object(struct work *w, struct item *it);
 
 /* ---- what is here and there already: plan_alias.c ---- */
 
+/* Say which local objects are nodes that the zone has. */
 void planner_aliases(struct work *w);
 
 /* ---- the tree of what was decided: plan_tree.c ---- */
@@ -121,8 +122,10 @@ void planner_sort(size_t n, const struct plan_edge *edges, size_t n_edges,
 
 /* ---- what comes out ---- */
 
-void planner_commits(struct work *w); /* plan_commits.c */
-void planner_ops(struct work *w); /* plan_ops.c */
+/* Records to write, in batches: plan_commits.c. */
+void planner_commits(struct work *w);
+/* Operations and base rows: plan_ops.c. */
+void planner_ops(struct work *w);
 /* ---- names that this disk can hold: plan_clash.c ---- */
 
 /* Consider who has that name here, to a disk that folds names. */

@@ -281,8 +281,8 @@ after_room_is_made(struct ops *o, size_t i)
 			return;
 		at = object->id;
 	}
-	if (!w->local->child(w->local->ctx, &at,
-		bytes_of(op->name, op->name_n), &n))
+	if (!w->local->child(
+		w->local->ctx, &at, bytes_of(op->name, op->name_n), &n))
 		return;
 	const struct item *there = planner_item(w, &n.id);
 	if (there->leaves > 0)
@@ -372,8 +372,8 @@ put_cycle(struct ops *o, const size_t *list, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		in[i].op = list[i];
-		in[i].depth = 2 * NODE_DEPTH_MAX -
-		    depth_here(o->w, &o->list[list[i]]);
+		in[i].depth =
+		    2 * NODE_DEPTH_MAX - depth_here(o->w, &o->list[list[i]]);
 	}
 	qsort(in, n, sizeof *in, by_depth);
 	for (size_t i = 0; i < n; i++) {

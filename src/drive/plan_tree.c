@@ -2,8 +2,6 @@
 /* plan_tree.c: what was decided node by node becomes a valid tree. */
 #include "drive/plan_in.h"
 
-#include "base/rune.h"
-
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,8 +265,7 @@ meet_content(struct work *w, struct item *it)
 
 	if (it->type == NODE_DIR && o != NULL &&
 	    (!planner_wanted(w, it) || planner_ignored(w, it, false)))
-		(void)w->local->children(
-		    w->local->ctx, &o->id, meet_child, w);
+		(void)w->local->children(w->local->ctx, &o->id, meet_child, w);
 }
 
 /* Let who has the name there, or here, be considered. */

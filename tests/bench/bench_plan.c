@@ -48,8 +48,8 @@ fill(struct large_trees *t, size_t nodes, size_t touched, enum kind kind)
 }
 
 static void
-measure(const char *what, size_t nodes, size_t touched, enum kind kind,
-    bool folds)
+measure(
+    const char *what, size_t nodes, size_t touched, enum kind kind, bool folds)
 {
 	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
 	OWN(mem_free) struct id *ids = mem_array(touched, sizeof *ids);

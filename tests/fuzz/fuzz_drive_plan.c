@@ -80,8 +80,9 @@ id_nr(unsigned n)
 static void
 add(struct tree *trees, const uint8_t *p)
 {
-	static const char *const names[] = { "a", "A", "b", "a.txt", "caf\xc3\xa9",
-		"cafe\xcc\x81", "a-name-that-is-too-long", "\xff" };
+	static const char *const names[] = { "a", "A", "b", "a.txt",
+		"caf\xc3\xa9", "cafe\xcc\x81", "a-name-that-is-too-long",
+		"\xff" };
 	struct tree *t = &trees[p[0] % 3];
 	struct plan_node n = { .id = id_nr(p[1]),
 		.parent = id_nr(p[2]),

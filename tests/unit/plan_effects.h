@@ -276,8 +276,7 @@ do_op(struct run *r, const struct plan_op *op)
 		return false;
 	switch (op->kind) {
 	case PLAN_MKDIR:
-		if (parent == 0 ||
-		    object_at(d, parent, op->name) != NULL)
+		if (parent == 0 || object_at(d, parent, op->name) != NULL)
 			return false;
 		o = make_object(d, parent, op->name, NODE_DIR);
 		o->node = op->id;

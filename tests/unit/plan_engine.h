@@ -51,13 +51,10 @@ may_differ(struct device *d, const struct id *id)
 		return l != NULL || (z != NULL && !z->trashed);
 	return l == NULL || z == NULL || l->unread ||
 	    z->version != b->version ||
-	    !planner_same_place(
-		z, &b->parent, bytes_of(b->name, b->name_n)) ||
-	    !planner_same_place(
-		l, &b->parent, bytes_of(b->name, b->name_n)) ||
+	    !planner_same_place(z, &b->parent, bytes_of(b->name, b->name_n)) ||
+	    !planner_same_place(l, &b->parent, bytes_of(b->name, b->name_n)) ||
 	    l->exec != b->exec || !digest_equal(&l->content, &b->content) ||
-	    l->stat.ino != b->stat.ino ||
-	    l->stat.ctime_ns != b->stat.ctime_ns;
+	    l->stat.ino != b->stat.ino || l->stat.ctime_ns != b->stat.ctime_ns;
 }
 
 static inline void
@@ -68,8 +65,7 @@ add_touched(struct run *r, struct ids *t, bool all)
 
 	for (int k = 0; k < 3; k++)
 		for (size_t i = 0; i < list[k]->count; i++)
-			if (all || d->anew ||
-			    may_differ(d, &list[k]->n[i].id))
+			if (all || d->anew || may_differ(d, &list[k]->n[i].id))
 				add_id(t, &list[k]->n[i].id);
 }
 
@@ -107,9 +103,9 @@ static inline bool
 same_op(const struct plan_op *a, const struct plan_op *b)
 {
 	return a->kind == b->kind && id_equal(&a->id, &b->id) &&
-	    id_equal(&a->from, &b->from) &&
-	    id_equal(&a->parent, &b->parent) && a->exec == b->exec &&
-	    a->replaces == b->replaces && strcmp(a->name, b->name) == 0;
+	    id_equal(&a->from, &b->from) && id_equal(&a->parent, &b->parent) &&
+	    a->exec == b->exec && a->replaces == b->replaces &&
+	    strcmp(a->name, b->name) == 0;
 }
 
 /* P9: is it the same plan? */
@@ -315,10 +311,10 @@ check_end(struct run *r)
 	for (size_t i = 0; i < p.n_reads; i++)
 		SAY(r->w, "read %s\n", id_text(&p.reads[i]).s);
 	fail(r->w, "it stops before the end",
-	    p.n_ops > 0		? p.ops[0].name
+	    p.n_ops > 0		  ? p.ops[0].name
 		: p.n_changes > 0 ? p.changes[0].name
-		: p.n_rows > 0	? p.rows[0].node.name
-				: "");
+		: p.n_rows > 0	  ? p.rows[0].node.name
+				  : "");
 }
 
 static inline void
@@ -327,7 +323,8 @@ forget_unsure(struct device *d)
 	const struct plan_fs *fs = &d->is.fs;
 
 	/* What stays where it is needs its rows to be known again. */
-	if (fs->folds || fs->normalizes || fs->no_symlinks || fs->name_max < 255)
+	if (fs->folds || fs->normalizes || fs->no_symlinks ||
+	    fs->name_max < 255)
 		return;
 	/* One that lost all but base. */
 	for (size_t i = 0; i < d->n_objects; i++)

@@ -43,8 +43,8 @@ large_by_id(const void *a, const void *b)
 }
 
 static inline int
-large_place_cmp(const struct plan_node *n, const struct id *parent,
-    struct bytes name)
+large_place_cmp(
+    const struct plan_node *n, const struct id *parent, struct bytes name)
 {
 	int d = id_cmp(&n->parent, parent);
 
@@ -113,7 +113,8 @@ large_child(void *ctx, const struct id *parent, struct bytes name,
 	const struct large *t = ctx;
 	size_t i = large_first(t, parent, name);
 
-	for (; i < t->count && large_place_cmp(t->by_place[i], parent, name) == 0;
+	for (;
+	     i < t->count && large_place_cmp(t->by_place[i], parent, name) == 0;
 	     i++)
 		if (!t->by_place[i]->trashed) {
 			*out = *t->by_place[i];

@@ -323,8 +323,8 @@ some_path(struct player *p, unsigned which, char *out, size_t n)
 		if (strchr(out, ' ') == NULL && o->type == NODE_DIR &&
 		    strlen(out) < 50) {
 			size_t at = strlen(out);
-			(void)snprintf(
-			    out + at, n - at, "/%s", names[draw(w, ARRAY_SIZE(names))]);
+			(void)snprintf(out + at, n - at, "/%s",
+			    names[draw(w, ARRAY_SIZE(names))]);
 			return;
 		}
 	}

@@ -26,8 +26,8 @@ base_child(struct nodes *base, const bool *claimed, const struct id *parent,
 }
 
 static inline struct plan_node *
-base_ino(struct nodes *base, const bool *claimed, uint64_t ino,
-    enum node_type type)
+base_ino(
+    struct nodes *base, const bool *claimed, uint64_t ino, enum node_type type)
 {
 	for (size_t i = 0; i < base->count; i++)
 		if (base->n[i].type == type && !claimed[i] &&
@@ -169,8 +169,7 @@ scan_unknown(struct device *d, const struct id *in, bool known, bool ours)
 {
 	for (size_t i = d->base.count; i-- > 0;) {
 		struct plan_node n;
-		if (i >= d->base.count ||
-		    !id_equal(&d->base.n[i].parent, in))
+		if (i >= d->base.count || !id_equal(&d->base.n[i].parent, in))
 			continue;
 		n = d->base.n[i];
 		const struct plan_node *l = find_in(&d->local, &n.id);
@@ -180,8 +179,8 @@ scan_unknown(struct device *d, const struct id *in, bool known, bool ours)
 			continue; /* it is elsewhere */
 		bool mine = ours && !name_ignored(&d->is, n.name);
 		const struct object *o = object_by_node(d, &n.id);
-		scan_unknown(d, &n.id,
-		    known && (o == NULL || o->ino != d->torn), mine);
+		scan_unknown(
+		    d, &n.id, known && (o == NULL || o->ino != d->torn), mine);
 		if (!mine)
 			drop_in(&d->base, &n.id);
 		else if (!known && l == NULL)

@@ -98,8 +98,8 @@ sync_all(struct player *p)
 
 /* A disk that folds, or cannot hold a name, cannot have everything. */
 static inline bool
-may_be_held(struct nodes *zone, const struct device *d,
-    const struct plan_node *n)
+may_be_held(
+    struct nodes *zone, const struct device *d, const struct plan_node *n)
 {
 	const struct plan_fs *fs = &d->is.fs;
 
@@ -206,8 +206,7 @@ check_one_of(struct world *w, struct device *d)
 			continue;
 		for (size_t k = 0; k < w->zone.count && !any; k++) {
 			const struct plan_node *x = &w->zone.n[k];
-			any = !x->trashed &&
-			    id_equal(&x->parent, &z->parent) &&
+			any = !x->trashed && id_equal(&x->parent, &z->parent) &&
 			    same_name(&d->is.fs, x->name, z->name) &&
 			    object_by_node(d, &x->id) != NULL;
 		}
@@ -222,8 +221,7 @@ check_kept(struct world *w)
 {
 	char text[32];
 
-	for (uint64_t c = 1001; c <= w->next_content && c < CONTENTS_MAX;
-	     c++) {
+	for (uint64_t c = 1001; c <= w->next_content && c < CONTENTS_MAX; c++) {
 		bool seen = w->killed[c];
 		for (size_t i = 0; i < w->zone.count && !seen; i++)
 			seen = w->zone.n[i].type == NODE_FILE &&
@@ -260,7 +258,7 @@ check_idle(struct player *p, unsigned which)
 	make_plan(&r, &all, &out);
 	if (out.n_aliases + out.n_changes + out.n_ops + out.n_rows > 0)
 		fail(&p->w, "idle, and yet there is something to do",
-		    out.n_ops > 0	? out.ops[0].name
+		    out.n_ops > 0	    ? out.ops[0].name
 			: out.n_changes > 0 ? out.changes[0].name
 			: out.n_rows > 0    ? out.rows[0].node.name
 					    : r.d->name);

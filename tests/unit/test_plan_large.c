@@ -143,8 +143,8 @@ names_exchanged_go_together(void **state)
 		const struct plan_change *c = &t.out.changes[i];
 		struct plan_node now;
 		size_t k = 0;
-		assert_true(large_child(&t.remote, &c->parent,
-		    bytes_of(c->name, c->name_n), &now));
+		assert_true(large_child(
+		    &t.remote, &c->parent, bytes_of(c->name, c->name_n), &now));
 		while (k < n && !id_equal(&t.out.changes[k].id, &now.id))
 			k++;
 		assert_true(k < n);
@@ -163,5 +163,6 @@ main(void)
 		cmocka_unit_test(names_exchanged_go_together),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

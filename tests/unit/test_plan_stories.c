@@ -69,5 +69,6 @@ main(void)
 		cmocka_unit_test(every_story_ends_well),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,8 +28,10 @@ may_use() {
 	# Stands on a feature: it restores what that one stored.
 	export) echo 'base wire vault link files content backup' ;;
 	schedule) echo 'base wire' ;;
-	# Of the store its database alone: drive.db.
-	drive) echo 'base wire store vault link files content' ;;
+	# What the Drive has: records, which trees are valid, what two make of one;
+	# of the store its database alone: drive.db.
+	tree) echo 'base wire store vault link' ;;
+	drive) echo 'base wire store vault link files content tree' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -39,7 +41,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup profile export schedule drive cmd' ;;
+	cli) echo 'base wire vault link client join files content backup profile export schedule tree drive cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;
@@ -59,7 +61,7 @@ at_home() {
 	fuse3/* | fuse*.h) homes='src/backup/mount*.c' ;;
 	fido.h | fido/*) homes='src/client/fido_in.h src/factor/webauthn.c' ;;
 	maxminddb.h) homes='src/server/geoip.c' ;;
-	uninorm.h | unicase.h) homes='src/cli/cli_typed.c src/drive/plan_fold.c' ;;
+	uninorm.h | unicase.h) homes='src/cli/cli_typed.c src/tree/planner_fold.c' ;;
 	cbor.h) homes='' ;;
 	sodium.h | sodium/* | openssl/*)
 		homes='src/vault/*.c src/wire/digest*.c src/wire/id.c

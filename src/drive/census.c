@@ -3,7 +3,7 @@
 #include "drive/census.h"
 
 #include "content/stream.h"
-#include "drive/node.h"
+#include "tree/node.h"
 #include "drive/retention.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "content/stream.h"
 #include "drive/edit_in.h"
-#include "drive/node.h"
+#include "tree/node.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 
 #include "content/sink.h"
 #include "content/stream.h"
-#include "drive/node.h"
+#include "tree/node.h"
 
 /* Packs that wait and are not committed before the nodes, but beside them. */
 #define CONTENT_IN_BESIDE 100

@@ -4,7 +4,7 @@
 
 #include "content/fetch.h"
 #include "content/stream.h"
-#include "drive/node.h"
+#include "tree/node.h"
 
 /* A file's content that is wanted. */
 struct content_out {

@@ -15,7 +15,7 @@
 
 #include "content/fetch.h"
 #include "content/sink.h"
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 #include "drive/os.h"
 
 struct drive;

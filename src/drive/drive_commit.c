@@ -9,7 +9,7 @@
 
 #include "base/now.h"
 #include "drive/record.h"
-#include "drive/valid.h"
+#include "tree/valid.h"
 #include "wire/limits.h"
 
 #include <stdlib.h>

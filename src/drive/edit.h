@@ -11,7 +11,7 @@
 #pragma once
 
 #include "content/repo.h"
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 
 struct edit;
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "drive/edit.h"
-#include "drive/valid.h"
+#include "tree/valid.h"
 
 #define EDIT_PATHS_MAX 400 /* of one command: one commit holds them */
 

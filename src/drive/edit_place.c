@@ -3,7 +3,7 @@
 #include "drive/edit_in.h"
 
 #include "base/text.h"
-#include "drive/plan_in.h"
+#include "tree/planner_in.h"
 
 #include <string.h>
 

@@ -22,7 +22,7 @@
  */
 #pragma once
 
-#include "drive/plan.h"
+#include "tree/planner.h"
 
 #define OS_OWN ".aumbry-drive"
 /* What is put aside has a name in part/ that begins so. */

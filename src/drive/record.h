@@ -2,7 +2,7 @@
 /* record.h: records that follow from others. */
 #pragma once
 
-#include "drive/node.h"
+#include "tree/node.h"
 #include "link/zcopy.h"
 
 /*

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "drive/hist.h"
+#include "tree/hist.h"
 #include "link/zcopy.h"
 
 #define RETENTION_KIND 36

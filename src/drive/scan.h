@@ -25,7 +25,7 @@
  */
 #pragma once
 
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 #include "drive/os.h"
 
 /* Called for what is not carried or cannot be read. */

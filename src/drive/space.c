@@ -5,7 +5,7 @@
 #include "base/idset.h"
 #include "drive/census.h"
 #include "drive/edit_in.h"
-#include "drive/node.h"
+#include "tree/node.h"
 #include "store/sql.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "drive/tidy_in.h"
 
 #include "base/now.h"
-#include "drive/node.h"
+#include "tree/node.h"
 #include "drive/trash.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@
 #pragma once
 
 #include "drive/edit.h"
-#include "drive/hist.h"
+#include "tree/hist.h"
 
 #define TIDY_EVERY_MS (24 * 3600 * 1000LL)
 #define TIDY_GRACE_MS (14 * 24 * 3600 * 1000LL)

@@ -2,7 +2,7 @@
 /* tidy_hist.c: histories are thinned by the rules. */
 #include "drive/tidy_in.h"
 
-#include "drive/node.h"
+#include "tree/node.h"
 
 #include <stdlib.h>
 

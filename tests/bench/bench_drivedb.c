@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/now.h"
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 #include "link/depot_local.h"
 
 #include <stdio.h>

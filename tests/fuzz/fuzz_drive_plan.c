@@ -5,7 +5,7 @@
  * files with something in them, one name twice. It must come to an end, and
  * what comes out must be well-formed, each node in no more than one change.
  */
-#include "drive/plan.h"
+#include "tree/planner.h"
 
 #include <stdlib.h>
 #include <string.h>

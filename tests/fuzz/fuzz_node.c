@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_node.c: records of any bytes; what is parsed is put as it was. */
-#include "drive/node.h"
+#include "tree/node.h"
 
 #include <stdlib.h>
 

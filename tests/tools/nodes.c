@@ -10,7 +10,7 @@
 #include "client/self.h"
 #include "client/self_zones.h"
 #include "drive/drive.h"
-#include "drive/node.h"
+#include "tree/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>

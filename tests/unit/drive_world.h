@@ -6,7 +6,7 @@
 #include "scratch_dir.h"
 
 #include "base/file.h"
-#include "drive/valid.h"
+#include "tree/valid.h"
 #include "link/depot_local.h"
 #include "store/sql.h"
 

@@ -2,7 +2,7 @@
 /* plan_large.h: trees of many nodes, for what the planner costs. */
 #pragma once
 
-#include "drive/plan.h"
+#include "tree/planner.h"
 
 #include "base/rune.h"
 

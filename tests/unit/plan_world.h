@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "drive/plan_in.h"
+#include "tree/planner_in.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_drivedb.c: the tree follows its zone; base, differences, views. */
-#include "drive/drivedb.h"
-#include "drive/valid.h"
+#include "tree/drivedb.h"
+#include "tree/valid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

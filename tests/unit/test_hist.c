@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_hist.c: which former contents are kept, told by tables. */
-#include "drive/hist.h"
+#include "tree/hist.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_node.c: nodes and histories come back as they went; no others come. */
-#include "drive/node.h"
+#include "tree/node.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

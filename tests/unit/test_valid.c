@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* test_valid.c: trees that are not valid are shown by rule, and never made. */
-#include "drive/valid.h"
+#include "tree/valid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* node_form.c: what records of the drive have in common. */
-#include "drive/node_in.h"
+#include "tree/node_in.h"
 
 #include <string.h>
 

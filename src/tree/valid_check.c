@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* valid_check.c: is the tree valid, where something came, moved or went? */
-#include "drive/drivedb_in.h"
-#include "drive/valid_in.h"
+#include "tree/drivedb_in.h"
+#include "tree/valid_in.h"
 #include "store/sql.h"
 
 #include <string.h>

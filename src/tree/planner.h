@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* plan.h: what has to be done so that two trees and what both were are one. */
+/* planner.h: what has to be done so that two trees and what both were are one. */
 /*
  * The planner is pure: no file, clock or random number; equal inputs give equal
  * bytes out. It sees three trees of nodes: `base`, as both sides were when they
@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "drive/node.h"
+#include "tree/node.h"
 
 /* What a file is known by on its disk, and what tells that it changed. */
 struct plan_stat {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_commits.c: records to write, in commits that leave valid trees. */
-#include "drive/plan_in.h"
+/* planner_commits.c: records to write, in commits that leave valid trees. */
+#include "tree/planner_in.h"
 
 #include "wire/limits.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_tree.c: what was decided node by node becomes a valid tree. */
-#include "drive/plan_in.h"
+/* planner_tree.c: what was decided node by node becomes a valid tree. */
+#include "tree/planner_in.h"
 
 #include <search.h>
 #include <stdio.h>
@@ -9,51 +9,6 @@
 
 #define ROUNDS 64 /* each mends at least one node for good */
 #define NUMBERS 1000 /* conflict copies of one name on one day */
-
-/* ---- names of conflict copies ---- */
-
-/* Cut at a character, so that n bytes are not gone over. */
-static size_t
-cut_at(struct bytes x, size_t n)
-{
-	if (x.n <= n)
-		return x.n;
-	while (n > 0 && (x.p[n] & 0xc0) == 0x80)
-		n--;
-	return n;
-}
-
-void
-planner_copy_name(const struct plan_policy *p, struct bytes name,
-    unsigned number, unsigned max, struct buf *out)
-{
-	OWN(buf_free) struct buf mark = { 0 };
-	size_t dot = name.n;
-
-	if (max == 0 || max > NODE_NAME_MAX)
-		max = NODE_NAME_MAX;
-	/* The ending is what stands behind the last dot, if it is short. */
-	for (size_t i = name.n; i-- > 1;)
-		if (name.p[i] == '.') {
-			if (name.n - i <= 16)
-				dot = i;
-			break;
-		}
-	size_t device = cut_at(p->device, 64);
-	buf_put_str(&mark, " (from ");
-	for (size_t i = 0; i < device; i++)
-		buf_put_u8(&mark, p->device.p[i] == '/' ? '_' : p->device.p[i]);
-	buf_put_str(&mark, ", ");
-	buf_put_bytes(&mark, p->day);
-	if (number > 1)
-		buf_printf(&mark, ", %u", number);
-	buf_put_str(&mark, ")");
-	struct bytes end = bytes_of(name.p + dot, name.n - dot);
-	size_t room = max > mark.n + end.n ? max - mark.n - end.n : 1;
-	buf_put(out, name.p, cut_at(bytes_of(name.p, dot), room));
-	buf_put_bytes(out, buf_bytes(&mark));
-	buf_put_bytes(out, end);
-}
 
 /* ---- parents ---- */
 
@@ -434,29 +389,4 @@ planner_mend(struct work *w)
 		if (!w->changed)
 			return;
 	}
-}
-
-bool
-planner_wanted(struct work *w, struct item *it)
-{
-	static const struct id root;
-	struct id up = it->id;
-
-	if (!it->live)
-		return false;
-	for (unsigned d = 0; d <= 2 * NODE_DEPTH_MAX; d++) {
-		if (planner_is_top(w, &up))
-			return true;
-		if (id_equal(&up, &root))
-			return false;
-		for (size_t i = 0; i < w->policy->n_skips; i++)
-			if (id_equal(&up, &w->policy->skips[i]))
-				return false;
-		struct item *p = planner_item(w, &up);
-		planner_decide(w, p);
-		if (!p->live)
-			return false;
-		up = p->parent;
-	}
-	return false;
 }

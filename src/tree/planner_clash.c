@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_clash.c: what this disk cannot hold, or only one of. */
-#include "drive/plan_in.h"
+/* planner_clash.c: what this disk cannot hold, or only one of. */
+#include "tree/planner_in.h"
 
 #include <search.h>
 #include <stdlib.h>

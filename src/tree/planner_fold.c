@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_fold.c: when two names are one to a file system. */
-#include "drive/plan_in.h"
+/* planner_fold.c: when two names are one to a file system. */
+#include "tree/planner_in.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* valid_in.h: what the parts of valid share. For valid*.c only. */
 #pragma once
 
-#include "drive/valid.h"
+#include "tree/valid.h"
 
 /* Where a node is shown. */
 struct valid_place {

@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 
 #define VALID_RECOVERED "Recovered files"
 

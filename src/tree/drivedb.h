@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "drive/plan.h"
+#include "tree/planner.h"
 #include "link/zcopy.h"
 #include "store/db.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* node_history.c: the record of a node's former contents. */
-#include "drive/node_in.h"
+#include "tree/node_in.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb_tree.c: the tree: a node's row, and looking at rows. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
-#include "drive/valid.h"
+#include "tree/valid.h"
 #include "store/sql.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb_gone.c: what a person deleted in a root, and how much of late. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
 #include "store/sql.h"
 #include "wire/digest.h"

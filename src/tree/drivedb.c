@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb.c: drive.db: its tables, and the roots. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
 #include "store/sql.h"
 

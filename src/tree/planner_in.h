@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_in.h: what the parts of the planner share. For plan*.c only. */
+/* planner_in.h: what the parts of the planner share. For planner*.c only. */
 #pragma once
 
-#include "drive/plan.h"
+#include "tree/planner.h"
 
 #include "base/buf.h"
 
@@ -58,11 +58,11 @@ struct work {
 	struct item **items; /* in the order in which they were met */
 	size_t n, cap;
 	bool changed; /* by the round of mending that goes on */
-	void *taken; /* of <search.h>: places, by plan_tree.c */
-	void *folded; /* of <search.h>: folders, by plan_clash.c */
+	void *taken; /* of <search.h>: places, by planner_tree.c */
+	void *folded; /* of <search.h>: folders, by planner_clash.c */
 };
 
-/* ---- items: plan.c ---- */
+/* ---- items: planner_item.c ---- */
 
 /* The item of an id, read from all three trees when it is new. */
 struct item *planner_item(struct work *w, const struct id *id);
@@ -72,6 +72,8 @@ bool planner_is_top(const struct work *w, const struct id *id);
 bool planner_in(const struct plan_node *n);
 /* Where the zone has it, when what is revived counts. */
 enum plan_where planner_where(struct work *w, struct item *it);
+/* Is it here, and its content not known yet? */
+bool planner_unread(const struct item *it);
 /* Decide what becomes of it, by itself. */
 void planner_decide(struct work *w, struct item *it);
 /* Does the merged node differ from what the zone has? */
@@ -91,12 +93,12 @@ struct id planner_derive(
 /* The local object that is, or becomes, the node; NULL: none is. */
 struct item *planner_object(struct work *w, struct item *it);
 
-/* ---- what is here and there already: plan_alias.c ---- */
+/* ---- what is here and there already: planner_alias.c ---- */
 
 /* Say which local objects are nodes that the zone has. */
 void planner_aliases(struct work *w);
 
-/* ---- the tree of what was decided: plan_tree.c ---- */
+/* ---- the tree of what was decided: planner_tree.c ---- */
 
 /* Make it valid: parents live, no cycles, no twins. */
 void planner_mend(struct work *w);
@@ -106,7 +108,7 @@ void planner_copy_name(const struct plan_policy *p, struct bytes name,
 /* Is it below the root's top, and not below what is skipped here? */
 bool planner_wanted(struct work *w, struct item *it);
 
-/* ---- order: plan_order.c ---- */
+/* ---- order: planner_order.c ---- */
 
 struct plan_edge {
 	size_t after, before; /* `after` is done later */
@@ -122,11 +124,11 @@ void planner_sort(size_t n, const struct plan_edge *edges, size_t n_edges,
 
 /* ---- what comes out ---- */
 
-/* Records to write, in batches: plan_commits.c. */
+/* Records to write, in batches: planner_commits.c. */
 void planner_commits(struct work *w);
-/* Operations and base rows: plan_ops.c. */
+/* Operations and base rows: planner_ops.c. */
 void planner_ops(struct work *w);
-/* ---- names that this disk can hold: plan_clash.c ---- */
+/* ---- names that this disk can hold: planner_clash.c ---- */
 
 /* Consider who has that name here, to a disk that folds names. */
 void planner_meet_folded(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* hist.c: rules of time, and then of room. */
-#include "drive/hist.h"
+#include "tree/hist.h"
 
-#include "drive/node.h"
+#include "tree/node.h"
 
 #define DAY_MS ((uint64_t)24 * 60 * 60 * 1000)
 /* 1970 began on a Thursday: the first Monday was four days later. */

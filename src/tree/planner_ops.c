@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_ops.c: what is to be done on the disk, and base rows that are true. */
-#include "drive/plan_in.h"
+/* planner_ops.c: what is to be done on the disk, and base rows that are true. */
+#include "tree/planner_in.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * are looked at in memory, 40 bytes each, and the others by their parents. So
  * the result does not depend on what was shown before.
  */
-#include "drive/drivedb_in.h"
-#include "drive/valid_in.h"
+#include "tree/drivedb_in.h"
+#include "tree/valid_in.h"
 #include "store/sql.h"
 
 #include <stdlib.h>

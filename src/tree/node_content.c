@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* node_content.c: what a file holds: its bytes, or where they are. */
-#include "drive/node_in.h"
+#include "tree/node_in.h"
 
 #include "vault/pack.h"
 

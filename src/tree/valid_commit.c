@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* valid_commit.c: will the tree be valid when a commit is on top of it? */
-#include "drive/valid.h"
+#include "tree/valid.h"
 
-#include "drive/valid_in.h"
+#include "tree/valid_in.h"
 #include "store/sql.h"
 
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_order.c: an order in which what comes first is done first. */
+/* planner_order.c: an order in which what comes first is done first. */
 /*
  * Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1
  * (1972): strongly connected components come out with what they need before
  * them. Without recursion: a chain may be as long as the plan.
  */
-#include "drive/plan_in.h"
+#include "tree/planner_in.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* valid.c: ids, names and places of nodes. */
-#include "drive/valid.h"
+#include "tree/valid.h"
 
-#include "drive/drivedb_in.h"
-#include "drive/valid_in.h"
+#include "tree/drivedb_in.h"
+#include "tree/valid_in.h"
 #include "store/sql.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 /* node_in.h: what the parts of node share. For node*.c only. */
 #pragma once
 
-#include "drive/node.h"
+#include "tree/node.h"
 
 #define NODE_NS_MAX 999999999
 

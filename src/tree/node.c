@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* node.c: the record of a node: put and parsed, in one form each. */
-#include "drive/node_in.h"
+#include "tree/node_in.h"
 
 #include <assert.h>
 #include <string.h>

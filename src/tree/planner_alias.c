@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan_alias.c: what is here and there already, without base. */
-#include "drive/plan_in.h"
+/* planner_alias.c: what is here and there already, without base. */
+#include "tree/planner_in.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb_base.c: base and differences of a root. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
 #include "store/sql.h"
 

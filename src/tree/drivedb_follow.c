@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb_follow.c: the tree follows the copy of the zone. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
 #include "base/file.h"
-#include "drive/valid.h"
+#include "tree/valid.h"
 #include "store/sql.h"
 
 #define BATCH 10000 /* rows of one transaction */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* drivedb_view.c: base, local and remote tree as the planner sees them. */
-#include "drive/drivedb_in.h"
+#include "tree/drivedb_in.h"
 
 #include "store/sql.h"
 

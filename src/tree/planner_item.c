@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* plan.c: three trees of nodes, and what each node of them becomes. */
-#include "drive/plan_in.h"
+/* planner_item.c: a node in three trees, and what becomes of it by itself. */
+#include "tree/planner_in.h"
 
 #include <assert.h>
 #include <search.h>
@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each time more is drawn in: along a path, and by names in each folder. */
-#define CLOSURES 1024
 
 void *
 planner_grown(void *list, size_t n, size_t size)
@@ -18,19 +16,6 @@ planner_grown(void *list, size_t n, size_t size)
 	return n == 0 || (n >= 16 && (n & (n - 1)) == 0)
 	    ? mem_resize(list, n == 0 ? 16 : 2 * n, size)
 	    : list;
-}
-
-void
-planner_free(struct plan_out *p)
-{
-	free(p->aliases);
-	free(p->reads);
-	free(p->changes);
-	free(p->ops);
-	free(p->rows);
-	free(p->held);
-	free(p->gated);
-	*p = (struct plan_out){ 0 };
 }
 
 /* ---- items ---- */
@@ -82,22 +67,6 @@ planner_item(struct work *w, const struct id *id)
 	}
 	w->items[w->n++] = it;
 	return it;
-}
-
-static void
-keep_item(void *it)
-{
-	(void)it;
-}
-
-static void
-work_free(struct work *w)
-{
-	planner_folded_free(w);
-	tdestroy(w->by_id, keep_item);
-	for (size_t i = 0; i < w->n; i++)
-		free(w->items[i]);
-	free(w->items);
 }
 
 struct bytes
@@ -318,8 +287,8 @@ merge(struct work *w, struct item *it)
 	make_copy(w, it);
 }
 
-static bool
-unread(const struct item *it)
+bool
+planner_unread(const struct item *it)
 {
 	return planner_in(&it->local) && it->local.unread;
 }
@@ -333,7 +302,7 @@ planner_decide(struct work *w, struct item *it)
 	bool there = planner_where(w, it) != WHERE_NOWHERE;
 	bool here = planner_in(&it->local), based = planner_in(&it->base);
 
-	if (unread(it)) {
+	if (planner_unread(it)) {
 		it->waits = true;
 		live_as(it, there ? &it->remote : &it->local, !there);
 	} else if (here && there) {
@@ -346,83 +315,6 @@ planner_decide(struct work *w, struct item *it)
 		/* Gone here: it comes back when it changed there. */
 		if (!based || remote_changed(it))
 			live_as(it, &it->remote, false);
-	}
-}
-
-/* ---- what is drawn in by what was touched ---- */
-
-static int
-load_child(void *arg, const struct plan_node *n)
-{
-	(void)planner_item(arg, &n->id);
-	return 0;
-}
-
-/* Is it, or what it lies in here, left out? */
-static bool
-skipped_here(struct work *w, const struct item *it)
-{
-	struct id up = it->id;
-
-	for (unsigned d = 0; d <= NODE_DEPTH_MAX; d++) {
-		if (w->policy->n_skips == 0 || planner_is_top(w, &up))
-			return false;
-		for (size_t i = 0; i < w->policy->n_skips; i++)
-			if (id_equal(&up, &w->policy->skips[i]))
-				return true;
-		const struct item *p = planner_item(w, &up);
-		if (!planner_in(&p->local))
-			return false;
-		up = p->local.parent;
-	}
-	return false;
-}
-
-/*
- * A folder that is gone on one side takes with it what is below it on the
- * other, unless something there changed: that must be seen. One that is gone on
- * both takes base rows with it.
- */
-static void
-draw_in(struct work *w)
-{
-	for (size_t i = 0; i < w->n; i++) {
-		struct item *it = w->items[i];
-		if (it->base.type != NODE_DIR)
-			continue;
-		bool here = planner_in(&it->local);
-		bool there = planner_where(w, it) != WHERE_NOWHERE;
-		if (here && (!there || skipped_here(w, it)))
-			(void)w->local->children(
-			    w->local->ctx, &it->id, load_child, w);
-		if (!here && there)
-			(void)w->remote->children(
-			    w->remote->ctx, &it->id, load_child, w);
-		if (!here && !there)
-			(void)w->base->children(
-			    w->base->ctx, &it->id, load_child, w);
-	}
-}
-
-/* ---- */
-
-static int
-item_by_id(const void *a, const void *b)
-{
-	return id_cmp(
-	    &(*(struct item *const *)a)->id, &(*(struct item *const *)b)->id);
-}
-
-static void
-ask_reads(struct work *w)
-{
-	struct plan_out *p = w->out;
-
-	for (size_t i = 0; i < w->n; i++) {
-		if (!unread(w->items[i]))
-			continue;
-		p->reads = planner_grown(p->reads, p->n_reads, ID_BYTES);
-		p->reads[p->n_reads++] = w->items[i]->id;
 	}
 }
 
@@ -439,68 +331,27 @@ planner_hold(struct work *w, const struct item *it, enum err_code code,
 	p->held[p->n_held++] = h;
 }
 
-static void
-sort_items(struct work *w)
+bool
+planner_wanted(struct work *w, struct item *it)
 {
-	qsort(w->items, w->n, sizeof(*w->items), item_by_id);
-}
+	static const struct id root;
+	struct id up = it->id;
 
-/* What the trees say of it, and nothing that was decided. */
-static void
-reset(struct item *it)
-{
-	const size_t trees = offsetof(struct item, where);
-
-	memset((uint8_t *)it + trees, 0, sizeof *it - trees);
-	it->from = it->id;
-}
-
-/*
- * What one node becomes may hang on others that were not named: its folder, who
- * has its name. They are considered as if they had been, from the start; so it
- * does not matter which ones were named.
- */
-static void
-decide_all(struct work *w)
-{
-	for (int i = 0; i < CLOSURES; i++) {
-		size_t n = w->n;
-		for (size_t k = 0; k < n; k++)
-			reset(w->items[k]);
-		sort_items(w);
-		draw_in(w);
-		planner_aliases(w);
-		if (w->out->n_aliases > 0)
-			return;
-		sort_items(w);
-		for (size_t k = 0; k < w->n; k++)
-			planner_decide(w, w->items[k]);
-		planner_mend(w);
-		sort_items(w);
-		if (w->n == n)
-			return;
+	if (!it->live)
+		return false;
+	for (unsigned d = 0; d <= 2 * NODE_DEPTH_MAX; d++) {
+		if (planner_is_top(w, &up))
+			return true;
+		if (id_equal(&up, &root))
+			return false;
+		for (size_t i = 0; i < w->policy->n_skips; i++)
+			if (id_equal(&up, &w->policy->skips[i]))
+				return false;
+		struct item *p = planner_item(w, &up);
+		planner_decide(w, p);
+		if (!p->live)
+			return false;
+		up = p->parent;
 	}
-}
-
-void
-planner_plan(const struct plan_trees *trees, const struct plan_policy *policy,
-    const struct id *touched, size_t n, struct plan_out *out)
-{
-	OWN(work_free)
-	struct work w = { .base = trees->base,
-		.local = trees->local,
-		.remote = trees->remote,
-		.policy = policy,
-		.out = out };
-
-	*out = (struct plan_out){ 0 };
-	for (size_t i = 0; i < n; i++)
-		if (!planner_is_top(&w, &touched[i]))
-			(void)planner_item(&w, &touched[i]);
-	decide_all(&w);
-	if (out->n_aliases > 0)
-		return;
-	ask_reads(&w);
-	planner_commits(&w);
-	planner_ops(&w);
+	return false;
 }

@@ -2,7 +2,7 @@
 /* drivedb_in.h: what the parts of drivedb share. For drivedb*.c and valid*.c. */
 #pragma once
 
-#include "drive/drivedb.h"
+#include "tree/drivedb.h"
 
 /* The indexes of tree: made when all is there, when a whole zone comes. */
 #define DRIVEDB_INDEXES \

@@ -17,6 +17,7 @@
  *     thief HOME noise [ZONE]        a head of ZONE whose sum box is noise
  *     thief HOME sum [ZONE]          one whose sum is another
  *     thief HOME far-epoch [ZONE]    one under keys that nobody has
+ *     thief HOME share [ZONE]        one as if the zone were shared
  *     thief HOME last-version [ZONE] a record in the last version there is
  *
  * ZONE is state or backup.

@@ -284,7 +284,7 @@ census_table(struct census *c, const struct census_pack *p, struct ptable *out,
 	if (version != p->version)
 		return err_set(e, ERR_CONFLICT, "pack %s is not what it was",
 		    id_short(&p->id).s);
-	ptable_clear(out);
+	ptable_free(out);
 	return ptable_parse(buf_bytes(&plain), out, e);
 }
 

@@ -143,7 +143,7 @@ all_there(
 	OWN(ptable_free) struct ptable t = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		ptable_clear(&t);
+		ptable_free(&t);
 		if (ptable_parse(edits[i].plain, &t, e) < 0)
 			return -1;
 		for (uint32_t x = 0; x < t.n_entries; x++)

@@ -332,7 +332,7 @@ hold_clashes(struct work *w)
 			continue;
 		b->it->held = true;
 		b->it->clash = a->it->id;
-		b->it->later = !folds(w);
+		b->it->later = !folds(w) && !a->it->held;
 		more = true;
 	}
 	return more;

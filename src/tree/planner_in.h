@@ -40,7 +40,7 @@ struct item {
 	bool gated; /* its deletion waits for a word */
 	bool held; /* it cannot be here, and stays where it is */
 	struct id clash; /* whose name it is to this disk; zeros: nobody's */
-	bool later; /* it is held by who has the very name, and will leave */
+	bool later; /* it is held by who has the very name, and can leave */
 	bool dropped; /* from the commits of this plan */
 	bool files_known;
 	uint64_t files; /* below it */

@@ -106,6 +106,10 @@ struct cli_drive_root {
 };
 extern const struct cmd_option cli_drive_root_options[7],
     cli_drive_enable_options[3];
+struct cli_drive_status {
+	bool space;
+};
+extern const struct cmd_option cli_drive_status_options[1];
 struct cli_drive_skip {
 	bool off;
 };

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/spawn.h"
+#include "drive/space.h"
 #include "base/text.h"
 #include "link/homedir.h"
 #include "wire/jsonio.h"
@@ -211,9 +212,61 @@ status_here(struct cli *cli, json_t **out, struct err *e)
 
 	*out = json_object();
 	(void)json_object_set_new(*out, "roots", f.roots);
-	return cli_drive_open(cli, &d, e) < 0
-	    ? -1
-	    : roots_each(d.drive, find_one, &f, e);
+	uint64_t invalid = 0;
+	if (cli_drive_open(cli, &d, e) < 0 ||
+	    roots_each(d.drive, find_one, &f, e) < 0 ||
+	    roots_invalid(d.drive, &invalid, e) < 0)
+		return -1;
+	jsonio_put_u64(*out, "invalid", invalid);
+	return 0;
+}
+
+const struct cmd_option cli_drive_status_options[1] = {
+	{ "space", CMD_FLAG, offsetof(struct cli_drive_status, space), NULL,
+	    "also what files, history and trash take" },
+};
+
+/* It opens every record, so it is asked for. */
+static int
+add_space(struct cli *cli, json_t *j, struct err *e)
+{
+	OWN(cli_tree_free) struct cli_tree t = { .self = NULL };
+	struct space s;
+
+	if (cli_tree_open(cli, &t, e) < 0 || space_count(t.edit, &s, e) < 0)
+		return -1;
+	(void)json_object_set_new(j, "space",
+	    json_pack("{s:I, s:I, s:I, s:I}", "files", (json_int_t)s.files,
+		"history", (json_int_t)s.history, "trash", (json_int_t)s.trash,
+		"freeing", (json_int_t)s.freeing));
+	return 0;
+}
+
+static void
+say_space(const json_t *j)
+{
+	static const char *const names[] = { "files", "history", "trash",
+		"freeing" };
+
+	for (size_t i = 0; json_is_object(j) && i < ARRAY_SIZE(names); i++) {
+		OWN(mem_free)
+		char *size = cli_size(
+		    (uint64_t)json_integer_value(json_object_get(j, names[i])));
+		(void)printf("%s\t%s\n", names[i], size);
+	}
+}
+
+static void
+say_invalid(const json_t *j)
+{
+	json_int_t n = json_integer_value(json_object_get(j, "invalid"));
+
+	if (n > 0)
+		cli_warn("aumbry: %lld files or folders cannot be as a device "
+			 "of this account wrote them\n%s\n(%s)",
+		    (long long)n,
+		    err_fix(&(struct err){ .code = ERR_DRIVE_TREE_INVALID }),
+		    err_name(ERR_DRIVE_TREE_INVALID));
 }
 
 static int
@@ -221,7 +274,9 @@ status_of(const json_t *j)
 {
 	size_t i;
 	const json_t *x;
-	int status = 0;
+	int status = json_integer_value(json_object_get(j, "invalid")) > 0
+	    ? err_exit(ERR_DRIVE_TREE_INVALID)
+	    : 0;
 
 	json_array_foreach(json_object_get(j, "roots"), i, x)
 	{
@@ -241,15 +296,16 @@ int
 cli_drive_status(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
+	const struct cli_drive_status *g = options;
 	OWN(mem_free) char *home = cli_home(cli);
 	OWN(jsonio_free) json_t *ask = ask_for("status", "");
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t i;
 	const json_t *x;
 
-	(void)options;
 	if (stay_ask(home, ask, &answer, e) < 0 ||
-	    (answer == NULL && status_here(cli, &answer, e) < 0))
+	    (answer == NULL && status_here(cli, &answer, e) < 0) ||
+	    (g->space && add_space(cli, answer, e) < 0))
 		return -1;
 	cli->line.status = status_of(answer);
 	if (cli->line.json) {
@@ -261,6 +317,8 @@ cli_drive_status(void *line, const void *options, struct err *e)
 		cli_say(cli,
 		    "No folder is kept in sync. "
 		    "Run: aumbry drive enable DIR");
+	say_invalid(answer);
+	say_space(json_object_get(answer, "space"));
 	return 0;
 }
 

@@ -119,6 +119,11 @@ stay_sync(struct stay *s, struct stay_root *r, const struct drive_sync_ask *how,
 		failed(s, r, e);
 		return -1;
 	}
+	if (!all && r->watch != NULL &&
+	    r->report.up_files + r->report.moved + r->report.trashed > 0)
+		for (size_t at = 0; at < dirs.n;
+		     at += strlen((const char *)dirs.p + at) + 1)
+			watch_prefer(r->watch, (const char *)dirs.p + at);
 	r->all = false;
 	succeeded(s, r);
 	return 0;

@@ -181,6 +181,10 @@ stay_status(const struct stay *s)
 	for (size_t i = 0; i < s->n; i++)
 		(void)json_array_append_new(roots, root_status(s, s->roots[i]));
 	(void)json_object_set_new(j, "roots", roots);
+	uint64_t invalid = 0;
+	struct err ignored;
+	if (roots_invalid(s->d.drive, &invalid, &ignored) == 0)
+		jsonio_put_u64(j, "invalid", invalid);
 	jsonio_put_true(j, "metered", s->costs);
 	jsonio_put_u64(j, "seq", zcopy_seq(drive_zone(s->d.drive)));
 	(void)json_object_set_new(j, "paused_until_ms",

@@ -2,7 +2,6 @@
 /* drive_pass.c: plans in slices, until a plan says nothing. */
 #include "drive/drive_in.h"
 
-#include "base/now.h"
 #include "drive/skips.h"
 
 #include <stdlib.h>
@@ -335,7 +334,9 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	    drive_root_is(r, e) < 0 || drive_gone(r, &back, e) < 0 ||
 	    look(r, other_rules || back ? NULL : dirs, e) < 0)
 		return -1;
-	if (!r->settled && db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
+	/* What was ignored is to be had now, perhaps. */
+	if ((!r->settled || other_rules) &&
+	    db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;
 	drive_take_news(r);
 	for (unsigned i = 0; more && i < SECOND_LOOKS; i++) {
@@ -346,5 +347,10 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 			break;
 	}
 	r->settled = true;
-	return drive_commit_packs(r->d, 0, e);
+	if (drive_commit_packs(r->d, 0, e) < 0)
+		return -1;
+	/* Who stays may have nothing to do for days. */
+	if (ask->returns && r->d->sink != NULL)
+		sink_idle(r->d->sink);
+	return 0;
 }

@@ -2,7 +2,6 @@
 /* drive_place.c: contents fetched into parts, parts put where they belong. */
 #include "drive/drive_in.h"
 
-#include "base/now.h"
 #include "content/stream.h"
 
 #include <pthread.h>

@@ -69,3 +69,15 @@ roots_enable(struct drive *d, const char *path, bool on, struct err *e)
 	drivedb_root_free(&g.row);
 	return rc;
 }
+
+static int
+invalid_job(struct tx *tx, void *arg, struct err *e)
+{
+	return drivedb_invalid(tx, arg, e);
+}
+
+int
+roots_invalid(struct drive *d, uint64_t *n, struct err *e)
+{
+	return db_read(drivedb_db(drive_db(d)), invalid_job, n, e);
+}

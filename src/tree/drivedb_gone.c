@@ -23,8 +23,9 @@ drivedb_gone(struct tx *tx, uint64_t root, uint64_t *files, struct id *set,
 
 	*files = 0;
 	*set = (struct id){ { 0 } };
-	if (sql_ask(tx, e, &s, "SELECT d.id, b.type, b.version" GONE
-		"ORDER BY d.id", "u", root) < 0)
+	if (sql_ask(tx, e, &s,
+		"SELECT d.id, b.type, b.version" GONE "ORDER BY d.id", "u",
+		root) < 0)
 		return -1;
 	while ((row = sql_next(s, e)) > 0) {
 		buf_put_bytes(&ids, stmt_got_bytes(s, 0));
@@ -40,8 +41,7 @@ drivedb_gone(struct tx *tx, uint64_t root, uint64_t *files, struct id *set,
 }
 
 int
-drivedb_gone_undo(
-    struct tx *tx, uint64_t root, struct buf *ids, struct err *e)
+drivedb_gone_undo(struct tx *tx, uint64_t root, struct buf *ids, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	size_t before = ids->n;
@@ -62,8 +62,7 @@ drivedb_gone_undo(
 }
 
 int
-drivedb_keep(
-    struct tx *tx, const char *name, struct bytes value, struct err *e)
+drivedb_keep(struct tx *tx, const char *name, struct bytes value, struct err *e)
 {
 	return sql_run(tx, e,
 	    "INSERT OR REPLACE INTO pair (name, value) VALUES (?, ?)", "sb",
@@ -71,8 +70,7 @@ drivedb_keep(
 }
 
 int
-drivedb_kept(
-    struct tx *tx, const char *name, struct buf *out, struct err *e)
+drivedb_kept(struct tx *tx, const char *name, struct buf *out, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
 	bool row;

@@ -51,7 +51,9 @@ head_put(struct buf *out, const struct head *h)
 static bool
 begins(struct bytes x, enum head_format f)
 {
-	return x.n >= MAGIC_BYTES && memcmp(x.p, magic[f], MAGIC_BYTES) == 0;
+	return x.n >= MAGIC_BYTES &&
+	    bytes_equal(
+		bytes_of(x.p, MAGIC_BYTES), bytes_of(magic[f], MAGIC_BYTES));
 }
 
 size_t

@@ -132,5 +132,9 @@ MUST_CHECK int drive_do(struct drive_root *r, const struct plan_out *p,
 /* Fetch and place: drive_place.c. */
 MUST_CHECK int drive_place(struct drive_root *r, const struct plan_out *p,
     bool committed, struct err *e);
-/* What crashes left: asides come back, parts go: drive_do.c. */
+/* The part of a node's content. */
+void drive_part_name(
+    const struct id *id, const struct digest *content, struct buf *out);
+/* What crashes left: asides come back, parts that nobody wants go:
+ * drive_left.c. */
 MUST_CHECK int drive_recover(struct drive_root *r, struct err *e);

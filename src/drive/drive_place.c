@@ -11,6 +11,7 @@
 
 #define WINDOW_FILES 4096
 #define WINDOW_BYTES (128 * 1024 * 1024)
+#define KEPT_BYTES (4 * 1024 * 1024) /* what was fetched of larger files stays */
 #define LOCKS 64
 #define THREADS 2
 
@@ -21,6 +22,7 @@ struct arrival {
 	struct node n;
 	struct node_content c;
 	struct os_part *part;
+	uint64_t have; /* bytes that the part may have from another time */
 	uint32_t left; /* chunks */
 	bool whole, failed;
 	struct err why;
@@ -40,7 +42,8 @@ arrivals_free(struct arrivals *a)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->list[i].part != NULL)
-			a->r->os->ops->part_abort(&a->list[i].part, false);
+			a->r->os->ops->part_abort(&a->list[i].part,
+			    a->list[i].c.size >= KEPT_BYTES);
 		buf_free(&a->list[i].plain);
 	}
 	for (int i = 0; i < LOCKS; i++)
@@ -66,7 +69,7 @@ mtime_of(const struct node *n)
 static void
 part_name(const struct arrival *x, struct buf *out)
 {
-	buf_put_str(out, id_text(&x->op->id).s);
+	drive_part_name(&x->op->id, &x->op->content, out);
 }
 
 /* ---- filling parts ---- */
@@ -75,11 +78,10 @@ static int
 open_part(struct arrivals *a, struct arrival *x, struct err *e)
 {
 	OWN(buf_free) struct buf name = { 0 };
-	uint64_t have;
 
 	part_name(x, &name);
 	return a->r->os->ops->part_open(
-	    a->r->os, buf_text(&name), x->c.size, &have, &x->part, e);
+	    a->r->os, buf_text(&name), x->c.size, &x->have, &x->part, e);
 }
 
 static int
@@ -111,6 +113,8 @@ take(void *ctx, uint32_t tag, uint64_t offset, struct bytes plain)
 	struct arrival *x = &a->list[tag];
 	struct err why;
 
+	if (drive_stopped(a->r, &why))
+		return -1;
 	(void)pthread_mutex_lock(&a->locks[tag % LOCKS]);
 	if (!x->failed && fill(a, x, offset, plain, &why) < 0)
 		fails(x, &why);
@@ -141,11 +145,40 @@ fatal(const struct err *why)
 struct wants {
 	struct arrivals *a;
 	struct arrival *x;
+	struct buf plain; /* what the part has of a chunk */
 	struct fetch_want w;
 	struct scan hints;
 	uint32_t hints_left, run_left;
 	struct fetch_hint hint;
 };
+
+/* Did a try before fetch this chunk? */
+static bool
+is_here(struct wants *k)
+{
+	struct arrivals *a = k->a;
+	struct err ignored;
+
+	if (k->w.offset + k->w.length > k->x->have)
+		return false;
+	if (a->source == NULL)
+		a->source = source_new(a->r->d->repo);
+	buf_clear(&k->plain);
+	uint8_t *p = buf_grow(&k->plain, k->w.length);
+	return a->r->os->ops->part_read(k->x->part, k->w.offset, p, k->w.length,
+		   &ignored) == 0 &&
+	    source_named(a->source, k->w.category, &k->w.name,
+		bytes_of(p, k->w.length));
+}
+
+static void
+next_hint(struct wants *k)
+{
+	if (k->run_left > 0) {
+		k->run_left--;
+		k->hint.entry++;
+	}
+}
 
 static int
 want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
@@ -167,13 +200,12 @@ want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 	}
 	if (k->run_left > 0)
 		hint = &k->hint;
-	if (fetch_plan(k->a->r->d->fetch, &k->w, hint, e) < 0)
-		return -1;
-	if (k->run_left > 0) {
-		k->run_left--;
-		k->hint.entry++;
+	if (!is_here(k)) {
+		if (fetch_plan(k->a->r->d->fetch, &k->w, hint, e) < 0)
+			return -1;
+		k->x->left++;
 	}
-	k->x->left++;
+	next_hint(k);
 	k->w.offset += length;
 	return 0;
 }
@@ -225,22 +257,29 @@ want_content(struct arrivals *a, struct arrival *x, struct err *e)
 
 	if (node_content_parse(x->n.content, &x->c, e) < 0)
 		return -1;
-	if (x->c.size > a->r->os->ops->room(a->r->os))
-		return err_set(
-		    e, ERR_DISK_FULL_HERE, "there is no room for it here");
 	if (x->c.form == NODE_INLINE) {
 		x->left = 1;
 		return fill(a, x, 0, x->c.bytes, e);
 	}
-	if ((x->c.form == NODE_LIST ? want_list(&k, e) : want_tree(&k, e)) <
-	    0) {
+	if (x->c.size >= KEPT_BYTES) {
+		if (open_part(a, x, e) < 0)
+			return -1;
+	} else if (x->c.size > a->r->os->ops->room(a->r->os)) {
+		return err_set(
+		    e, ERR_DISK_FULL_HERE, "there is no room for it here");
+	}
+	int rc = x->c.form == NODE_LIST ? want_list(&k, e) : want_tree(&k, e);
+	buf_free(&k.plain);
+	if (rc < 0) {
 		fetch_back(f, before);
 		return -1;
 	}
-	/* All of it is a hole. */
-	if (x->left == 0)
-		return open_part(a, x, e) < 0 ? -1 : end_part(a, x, e);
-	return 0;
+	if (x->left > 0)
+		return 0;
+	/* All of it is a hole, or was fetched before. */
+	if (x->part == NULL && open_part(a, x, e) < 0)
+		return -1;
+	return end_part(a, x, e);
 }
 
 /* false: nothing more fits into this window. */
@@ -386,8 +425,11 @@ place_window(struct arrivals *a, struct err *e)
 	const struct fetch_to to = { take, fail, fatal, a };
 
 	if (fetch_planned(d->fetch) > 0 &&
-	    fetch_run(d->fetch, THREADS, &to, e) < 0)
+	    fetch_run(d->fetch, THREADS, &to, e) < 0) {
+		/* Why the run was stopped is said better here. */
+		(void)drive_stopped(a->r, e);
 		return -1;
+	}
 	OWN(mem_free)
 	struct os_stat *now = mem_array(a->n + 1, sizeof *now);
 	OWN(mem_free) bool *done = mem_array(a->n + 1, sizeof *done);

@@ -94,6 +94,26 @@ ok 'on all devices' synced a
 ok 'also here' grep -qx words "$T"/a-drive/open*from*
 equal 'nothing waits in gone' 0 "$(ls "$T/b-drive/.aumbry-drive/gone" | grep -c ' words')"
 
+# ---- a large file that is cut off ----
+
+head -c 60000000 /dev/urandom >"$T/a-drive/large"
+ok 'a large file' synced a
+aumbry --home "$T/b" --password-file "$PW" drive sync "$T/b-drive" --once \
+	>/dev/null 2>&1 &
+process=$!
+part="$T/b-drive/.aumbry-drive/part"
+has_some() { [ "$(du -sk "$part" | cut -f 1)" -gt 8000 ]; }
+until_true 30 has_some
+kill -KILL $process
+wait $process 2>/dev/null
+# What is damaged meanwhile is fetched again.
+for f in "$part"/*; do
+	[ -e "$f" ] && printf damaged | dd of="$f" conv=notrunc bs=1 seek=99 2>/dev/null
+done
+ok 'is continued' synced b
+ok 'and whole' cmp "$T/a-drive/large" "$T/b-drive/large"
+equal 'nothing is left of it' 0 "$(ls "$part" | grep -c .)"
+
 # ---- a conflict is told ----
 
 echo one >"$T/a-drive/letter.txt"

@@ -268,10 +268,9 @@ note_conflicts(struct tx *tx, void *arg, struct err *e)
 			continue;
 		t->conflicts = mem_resize(
 		    t->conflicts, t->n_conflicts + 1, sizeof *t->conflicts);
-		t->conflicts[t->n_conflicts++] = (struct drive_conflict){
-			.path = mem_text(buf_text(&path)),
-			.copy = mem_text(buf_text(&copy))
-		};
+		t->conflicts[t->n_conflicts++] =
+		    (struct drive_conflict){ .path = mem_text(buf_text(&path)),
+			    .copy = mem_text(buf_text(&copy)) };
 	}
 	return 0;
 }

@@ -82,9 +82,8 @@ drive_gate_count(struct drive_root *r, uint64_t files, struct err *e)
 {
 	struct counting c = { r, files };
 
-	return files == 0
-	    ? 0
-	    : db_write(drivedb_db(r->d->db), count_job, &c, e);
+	return files == 0 ? 0
+			  : db_write(drivedb_db(r->d->db), count_job, &c, e);
 }
 
 static int

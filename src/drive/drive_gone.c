@@ -57,8 +57,7 @@ note(void *ctx, struct bytes name, const struct os_stat *st, struct err *e)
 /* ---- does the drive have its content? ---- */
 
 static int
-read_at(
-    void *ctx, uint64_t at, void *p, size_t n, size_t *got, struct err *e)
+read_at(void *ctx, uint64_t at, void *p, size_t n, size_t *got, struct err *e)
 {
 	struct sweep *s = ctx;
 
@@ -66,8 +65,7 @@ read_at(
 }
 
 static int
-data_at(
-    void *ctx, uint64_t at, uint64_t *data, uint64_t *hole, struct err *e)
+data_at(void *ctx, uint64_t at, uint64_t *data, uint64_t *hole, struct err *e)
 {
 	struct sweep *s = ctx;
 
@@ -140,11 +138,11 @@ is_known(struct sweep *s, const struct changed *c, bool *known, struct err *e)
 static void
 copy_name(const struct drive_root *r, const char *name, int n, struct buf *out)
 {
-	const char *was = strlen(name) > OS_GONE_HEAD ? name + OS_GONE_HEAD
-						      : name;
+	const char *was =
+	    strlen(name) > OS_GONE_HEAD ? name + OS_GONE_HEAD : name;
 	const char *dot = strrchr(was, '.');
-	size_t stem = dot != NULL && dot > was ? (size_t)(dot - was)
-					       : strlen(was);
+	size_t stem =
+	    dot != NULL && dot > was ? (size_t)(dot - was) : strlen(was);
 	OWN(buf_free) struct buf tail = { 0 };
 
 	buf_printf(&tail, " (from %.*s, %s", (int)r->policy.device.n,

@@ -110,8 +110,8 @@ drive_held_clear(struct drive_report *t)
 
 /* Where it is here; else where it is there. */
 static void
-path_of(struct drive_root *r, struct tx *tx, const struct id *id,
-    struct buf *out)
+path_of(
+    struct drive_root *r, struct tx *tx, const struct id *id, struct buf *out)
 {
 	struct drivedb_views v;
 	struct plan_node n;

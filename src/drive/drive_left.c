@@ -77,7 +77,8 @@ is_wanted(struct left *l, const char *name)
 	struct plan_node n, b;
 	struct id id;
 
-	if (strlen(name) < ID_HEX || strncmp(name, OS_ASIDE, strlen(OS_ASIDE)) == 0 ||
+	if (strlen(name) < ID_HEX ||
+	    strncmp(name, OS_ASIDE, strlen(OS_ASIDE)) == 0 ||
 	    id_parse(bytes_of(name, ID_HEX), &id) < 0 ||
 	    !l->v.remote.find(l->v.remote.ctx, &id, &n) || n.trashed)
 		return false;

@@ -11,7 +11,8 @@
 
 #define WINDOW_FILES 4096
 #define WINDOW_BYTES (128 * 1024 * 1024)
-#define KEPT_BYTES (4 * 1024 * 1024) /* what was fetched of larger files stays */
+#define KEPT_BYTES \
+	(4 * 1024 * 1024) /* what was fetched of larger files stays */
 #define LOCKS 64
 #define THREADS 2
 
@@ -42,8 +43,8 @@ arrivals_free(struct arrivals *a)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->list[i].part != NULL)
-			a->r->os->ops->part_abort(&a->list[i].part,
-			    a->list[i].c.size >= KEPT_BYTES);
+			a->r->os->ops->part_abort(
+			    &a->list[i].part, a->list[i].c.size >= KEPT_BYTES);
 		buf_free(&a->list[i].plain);
 	}
 	for (int i = 0; i < LOCKS; i++)
@@ -165,10 +166,10 @@ is_here(struct wants *k)
 		a->source = source_new(a->r->d->repo);
 	buf_clear(&k->plain);
 	uint8_t *p = buf_grow(&k->plain, k->w.length);
-	return a->r->os->ops->part_read(k->x->part, k->w.offset, p, k->w.length,
-		   &ignored) == 0 &&
-	    source_named(a->source, k->w.category, &k->w.name,
-		bytes_of(p, k->w.length));
+	return a->r->os->ops->part_read(
+		   k->x->part, k->w.offset, p, k->w.length, &ignored) == 0 &&
+	    source_named(
+		a->source, k->w.category, &k->w.name, bytes_of(p, k->w.length));
 }
 
 static void

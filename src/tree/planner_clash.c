@@ -84,6 +84,19 @@ planner_ignored(struct work *w, const struct item *it, bool here)
 	    (here ? it->local.type : it->type) == NODE_DIR);
 }
 
+bool
+planner_unplaced(struct work *w, const struct item *it)
+{
+	bool safe = planner_in(&it->remote) &&
+	    planner_same_content(&it->local, &it->remote);
+
+	if (planner_in(&it->base) && !planner_local_changed(it))
+		safe = true;
+	return planner_in(&it->local) && it->taker == NULL &&
+	    it->change == NULL && !it->dropped && safe &&
+	    !planner_ignored(w, it, true);
+}
+
 /* ---- folders of a disk that folds, by what their names are to it ---- */
 
 struct named {
@@ -278,8 +291,10 @@ find_place(struct places *p, struct item *it)
 			add_place(p, it, &o->local);
 		return;
 	}
-	if (is_stuck(w, it) || !planner_wanted(w, it) ||
-	    planner_ignored(w, it, false)) {
+	bool wanted = planner_wanted(w, it) && !planner_ignored(w, it, false);
+	if (!wanted && !is_stuck(w, it) && planner_unplaced(w, it))
+		return; /* it leaves */
+	if (!wanted || is_stuck(w, it)) {
 		if (o != NULL)
 			add_place(p, it, &o->local);
 		return;

@@ -141,6 +141,12 @@ bool planner_parent_comes(struct work *w, const struct item *it);
 /* Is the place that it shall have ignored, or that which it has here? */
 bool planner_ignored(struct work *w, const struct item *it, bool here);
 
+/*
+ * Not placed here: does what is here go? It does when both sides have it, and
+ * not from a place that is ignored, which is not ours.
+ */
+bool planner_unplaced(struct work *w, const struct item *it);
+
 /* What a name is to the file system, appended. */
 void planner_fold(struct bytes name, const struct plan_fs *fs, struct buf *out);
 void planner_hold(struct work *w, const struct item *it, enum err_code code,

@@ -169,25 +169,13 @@ leave(struct ops *o, struct item *it)
 	it->leaves = o->n;
 }
 
-/*
- * Not placed here: it goes when both sides have what is here. What lies at a
- * place that is ignored is not ours.
- */
 static void
 unplace(struct ops *o, struct item *it)
 {
-	bool safe;
-
-	if (!planner_in(&it->local) || planner_ignored(o->w, it, true)) {
-		drop_row(o->w, it);
-		return;
-	}
-	safe = planner_in(&it->remote) &&
-	    planner_same_content(&it->local, &it->remote);
-	if (planner_in(&it->base) && !planner_local_changed(it))
-		safe = true;
-	if (it->taker == NULL && it->change == NULL && !it->dropped && safe)
+	if (planner_unplaced(o->w, it))
 		leave(o, it);
+	else if (!planner_in(&it->local) || planner_ignored(o->w, it, true))
+		drop_row(o->w, it);
 }
 
 static void

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOST_MAX 64 /* races in a row */
+
 struct batch {
 	struct drive_root *r;
 	const struct plan_change *changes;
@@ -335,17 +337,25 @@ drive_commit(
     struct drive_root *r, const struct plan_out *p, bool *lost, struct err *e)
 {
 	*lost = false;
+	if (r->lost > LOST_MAX) {
+		r->lost = 0;
+		return err_set(e, ERR_CONFLICT,
+		    "other devices change the drive faster than this one can");
+	}
 	for (size_t i = 0, end; i < p->n_changes; i = end) {
 		for (end = i; end < p->n_changes &&
 		     p->changes[end].batch == p->changes[i].batch;)
 			end++;
 		if (drive_stopped(r, e))
 			return -1;
-		if (commit_batch(r, &p->changes[i], end - i, e) == 0)
+		if (commit_batch(r, &p->changes[i], end - i, e) == 0) {
+			r->lost = 0;
 			continue;
+		}
 		if (e->code != ERR_CONFLICT && e->code != ERR_BLOB_MISSING)
 			return -1;
 		err_clear(e);
+		r->lost++;
 		*lost = true;
 		for (size_t k = i; k < p->n_changes; k++) {
 			drive_todo(r, &p->changes[k].id);

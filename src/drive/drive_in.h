@@ -46,6 +46,7 @@ struct drive_root {
 	char day[16];
 	uint64_t swept_ms; /* when gone/ was looked through */
 	bool in_memory; /* no folder has its mark */
+	unsigned lost; /* commits that others came before, one after the other */
 	bool settled; /* the first full comparison was made */
 
 	/* Of the pass that goes on. */
@@ -104,9 +105,11 @@ MUST_CHECK int drive_gone(struct drive_root *r, bool *back, struct err *e);
 /* Is the folder still the one that it was? errors: as root_check. */
 MUST_CHECK int drive_root_is(const struct drive_root *r, struct err *e);
 
-/* ---- drive_pass.c ---- */
+/* ---- drive_todo.c ---- */
 
+/* Shall it end? Then e says stopped. */
 bool drive_stopped(struct drive_root *r, struct err *e);
+/* To be planned, in this pass or the next. */
 void drive_todo(struct drive_root *r, const struct id *id);
 /* What came with pulls is to be planned. */
 void drive_take_news(struct drive_root *r);

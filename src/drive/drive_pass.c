@@ -17,39 +17,6 @@ by_id(const void *a, const void *b)
 	return id_cmp(a, b);
 }
 
-bool
-drive_stopped(struct drive_root *r, struct err *e)
-{
-	if (r->d->from.stop == NULL || !r->d->from.stop())
-		return false;
-	(void)err_set(e, ERR_STOPPED, "it was ended before it was done");
-	return true;
-}
-
-void
-drive_todo(struct drive_root *r, const struct id *id)
-{
-	if (!id_equal(id, &r->row.top))
-		id_put(&r->todo, id);
-}
-
-void
-drive_take_news(struct drive_root *r)
-{
-	buf_put_bytes(&r->todo, buf_bytes(&r->news));
-	buf_clear(&r->news);
-}
-
-void
-drive_look_again(struct drive_root *r, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
-
-	buf_put(&r->dirs, path, n);
-	buf_put_u8(&r->dirs, '\0');
-}
-
 /* ---- one plan ---- */
 
 struct planning {
@@ -316,15 +283,12 @@ settle(struct drive_root *r, bool *more, struct err *e)
 	return look(r, &dirs, e);
 }
 
-int
-drive_sync(struct drive_root *r, const struct buf *dirs,
-    const struct drive_sync_ask *ask, struct drive_report *out, struct err *e)
+static int
+pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 {
+	const struct drive_sync_ask *ask = r->ask;
 	bool more = true;
 
-	*out = (struct drive_report){ 0 };
-	r->ask = ask;
-	r->report = out;
 	r->gate.confirmed = false;
 	try_again(r);
 	bool other_rules, back;
@@ -353,4 +317,18 @@ drive_sync(struct drive_root *r, const struct buf *dirs,
 	if (ask->returns && r->d->sink != NULL)
 		sink_idle(r->d->sink);
 	return 0;
+}
+
+int
+drive_sync(struct drive_root *r, const struct buf *dirs,
+    const struct drive_sync_ask *ask, struct drive_report *out, struct err *e)
+{
+	*out = (struct drive_report){ 0 };
+	r->ask = ask;
+	r->report = out;
+	if (pass(r, dirs, e) == 0)
+		return 0;
+	/* What was being done when it ended is found by comparing all. */
+	r->settled = false;
+	return -1;
 }

@@ -35,7 +35,9 @@ say_tidied(struct cli *cli, const struct tidy_result *r,
 	    (unsigned long long)r->versions, freed);
 	if (r->condemned + r->waiting > 0)
 		cli_say(cli, "%llu packs of little use (%s) go within 14 days.",
-		    (unsigned long long)(r->condemned + r->waiting), freeing);
+		    (unsigned long long)r->condemned +
+			(unsigned long long)r->waiting,
+		    freeing);
 	if (r->rewritten > 0)
 		cli_say(cli, "%llu packs %s rewritten.",
 		    (unsigned long long)r->rewritten,

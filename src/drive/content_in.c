@@ -165,7 +165,9 @@ note_pack(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 		return 0;
 	/* Neighbors lie in one. */
 	if (k->packs->n < ID_BYTES ||
-	    memcmp(k->packs->p + k->packs->n - ID_BYTES, pack.b, ID_BYTES) != 0)
+	    !bytes_equal(
+		bytes_of(k->packs->p + k->packs->n - ID_BYTES, ID_BYTES),
+		bytes_of(pack.b, ID_BYTES)))
 		id_put(k->packs, &pack);
 	return 0;
 }

@@ -47,7 +47,8 @@ struct drive_root_ask {
 	const char *folder; /* of the Drive, "/" unless it is made */
 	bool adopt; /* both are brought together; nothing is deleted */
 	bool make; /* it may become a root now */
-	struct os *os; /* instead of the folder's own disk, and taken; or NULL */
+	struct os
+	    *os; /* instead of the folder's own disk, and taken; or NULL */
 	int64_t gone_after_ns; /* between two looks; 0: two seconds */
 	/* Before a folder is listed, so that it can be watched; or NULL. */
 	void (*listing)(void *ctx, const char *path);

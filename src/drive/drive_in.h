@@ -46,7 +46,8 @@ struct drive_root {
 	char day[16];
 	uint64_t swept_ms; /* when gone/ was looked through */
 	bool in_memory; /* no folder has its mark */
-	unsigned lost; /* commits that others came before, one after the other */
+	unsigned
+	    lost; /* commits that others came before, one after the other */
 	bool settled; /* the first full comparison was made */
 
 	/* Of the pass that goes on. */

@@ -232,7 +232,7 @@ begin(struct pass *p, const struct buf *dirs, struct err *e)
 			p->s->policy.top, true, false };
 		return 0;
 	}
-	for (size_t at = 0; at < dirs->n;) {
+	for (size_t at = 0; dirs != NULL && at < dirs->n;) {
 		char *dir = (char *)dirs->p + at;
 		if (scan_read(p, begin_at, dir, e) < 0)
 			return -1;

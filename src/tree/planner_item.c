@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 void *
 planner_grown(void *list, size_t n, size_t size)
 {

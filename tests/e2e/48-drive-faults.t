@@ -92,7 +92,8 @@ ok 'the next look finds it' synced b
 ok 'its words are a copy' grep -qx words "$T"/b-drive/open*from*
 ok 'on all devices' synced a
 ok 'also here' grep -qx words "$T"/a-drive/open*from*
-equal 'nothing waits in gone' 0 "$(ls "$T/b-drive/.aumbry-drive/gone" | grep -c ' words')"
+equal 'nothing waits in gone' 0 \
+	"$(find "$T/b-drive/.aumbry-drive/gone" -name '* words' -printf x | wc -c)"
 
 # ---- a large file that is cut off ----
 
@@ -112,7 +113,8 @@ for f in "$part"/*; do
 done
 ok 'is continued' synced b
 ok 'and whole' cmp "$T/a-drive/large" "$T/b-drive/large"
-equal 'nothing is left of it' 0 "$(ls "$part" | grep -c .)"
+equal 'nothing is left of it' 0 \
+	"$(find "$part" -mindepth 1 -printf x | wc -c)"
 
 # ---- a conflict is told ----
 

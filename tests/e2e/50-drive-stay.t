@@ -68,6 +68,7 @@ ok 'disable leaves the files' at b drive disable "$T/B"
 echo no >"$T/A/no"
 sleep 1
 not 'and nothing comes any more' test -e "$T/B/no"
+# shellcheck disable=SC2154 # set by eval in stay
 kill -TERM "$stay_a"
 wait "$stay_a"
 not "ended, its socket is gone" test -S "$T/a/drive.sock"

@@ -290,15 +290,20 @@ kill_below(struct sim *s, int i, const char *path)
 
 	memdisk_each(s->d[i].disk, visit, &k);
 	all = k.text;
-	for (char *line = strtok((char *)all.p, "\n"); line != NULL;
-	     line = strtok(NULL, "\n"))
-		if (strncmp(line, path, n) == 0 &&
-		    (line[n] == '/' || line[n] == '\t')) {
-			unsigned number = 0;
-			(void)sscanf(strchr(line, '\t'), "\t%*d %*d %u", &number);
-			if (number > 0)
-				s->killed[number] = true;
-		}
+	for (char *line = (char *)all.p, *end; line != NULL && *line != '\0';
+	     line = end + 1) {
+		unsigned number = 0;
+		const char *tab = strchr(line, '\t');
+		end = strchr(line, '\n');
+		if (tab == NULL || end == NULL)
+			break;
+		if (strncmp(line, path, n) != 0 ||
+		    (line[n] != '/' && line[n] != '\t'))
+			continue;
+		(void)sscanf(tab, "\t%*d %*d %u", &number);
+		if (number > 0)
+			s->killed[number] = true;
+	}
 }
 
 static void
@@ -499,5 +504,6 @@ main(void)
 		cmocka_unit_test(holds_whatever_is_cut_off),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

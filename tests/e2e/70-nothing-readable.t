@@ -47,9 +47,29 @@ echo "changed: $(marker)" >>"$F/text"
 ok 'backs up from there' at bea backup "$F"
 ok 'all of it can be restored' at ana restore "latest:$F" --to "$T/back"
 ok 'the same' trees_equal "$F" "$T/back"
+
+# The same in the Drive: what is inline, in a pack, a name, a link, a secret, a
+# former version, the trash, a conflict copy.
+cp -a "$F" "$T/drive"
+mkdir "$T/other"
+echo "inline: $(marker)" >"$T/drive/$(marker)"
+ln -s "$(marker)" "$T/drive/$(marker)"
+ok 'puts it into the Drive' at ana drive sync "$T/drive" --once
+echo "a later version: $(marker)" >"$T/drive/small"
+marker >"$T/drive/thrown"
+ok 'with former versions' at ana drive sync "$T/drive" --once
+rm "$T/drive/thrown"
+ok 'and a trash' at ana drive sync "$T/drive" --once
+ok 'gets it from there' at bea drive sync "$T/other" --once
+ok 'and it is the same' diff -r --no-dereference -x .aumbry-drive \
+	"$T/drive" "$T/other"
+echo "one: $(marker)" >"$T/drive/key"
+echo "other: $(marker)" >"$T/other/key"
+ok 'one of two changes' at ana drive sync "$T/drive" --once
+ok 'and the other' at bea drive sync "$T/other" --once
 cp "$T/server.err" "$DATA/log"
 stop_server
-equal 'markers were planted' 18 "$(wc -l <"$T/markers")"
+equal 'markers were planted' 26 "$(wc -l <"$T/markers")"
 head -n 1 "$SECRET" >"$T/totp"
 
 ok 'no marker is stored' perl "$MARKERS" "$DATA" "$T/markers"

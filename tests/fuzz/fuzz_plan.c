@@ -5,43 +5,63 @@
  * planned; the chunks of all others must fill their files and no more.
  */
 #include "backup/restore_in.h"
+#include "content/fetch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define PLANNED 65536
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int __wrap_source_find(struct source *s, enum category c,
-    const struct digest *name, struct id *pack, uint32_t *entry, struct err *e);
+int __wrap_fetch_plan(struct fetch *f, const struct fetch_want *w,
+    const struct fetch_hint *hint, struct err *e);
+size_t __wrap_fetch_planned(const struct fetch *f);
+void __wrap_fetch_back(struct fetch *f, size_t n);
+
+static struct fetch_want planned[PLANNED];
+static size_t n_planned;
 
 int
-__wrap_source_find(struct source *s, enum category c, const struct digest *name,
-    struct id *pack, uint32_t *entry, struct err *e)
+__wrap_fetch_plan(struct fetch *f, const struct fetch_want *w,
+    const struct fetch_hint *hint, struct err *e)
 {
-	(void)s;
-	(void)c;
-	if (name->b[0] == 0xff)
+	(void)f;
+	(void)hint;
+	if (w->name.b[0] == 0xff || n_planned == PLANNED)
 		return err_set(e, ERR_SNAPSHOT_DAMAGED, "in no pack");
-	memcpy(pack, name->b, sizeof *pack);
-	*entry = name->b[31];
+	planned[n_planned++] = *w;
 	return 0;
 }
 
-static void
-check(const struct restore *r, size_t from, uint32_t file, uint32_t chunks,
-    uint64_t data)
+size_t
+__wrap_fetch_planned(const struct fetch *f)
 {
-	uint64_t last = 0;
+	(void)f;
+	return n_planned;
+}
 
-	if (r->n_tasks - from != chunks || (chunks == 0 && data != 0))
+void
+__wrap_fetch_back(struct fetch *f, size_t n)
+{
+	(void)f;
+	n_planned = n;
+}
+
+static void
+check(size_t from, uint32_t file, uint32_t chunks, uint64_t data)
+{
+	uint64_t at = 0;
+
+	if (n_planned - from != chunks || (chunks == 0 && data != 0))
 		abort();
-	for (size_t i = from; i < r->n_tasks; i++) {
-		const struct restore_task *t = &r->tasks[i];
-		if (t->file != file || t->pack >= r->n_packs ||
-		    t->offset >= data || (i > from && t->offset <= last) ||
-		    (i == from && t->offset != 0))
+	for (size_t i = from; i < n_planned; i++) {
+		const struct fetch_want *w = &planned[i];
+		if (w->tag != file || w->offset != at || w->length == 0)
 			abort();
-		last = t->offset;
+		at += w->length;
 	}
+	if (at != data)
+		abort();
 }
 
 int
@@ -53,22 +73,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = { 0 };
 	uint32_t file = 0;
 
+	n_planned = 0;
 	while (s.n > 0 && entry_take(&s, &x, &e) == 0) {
-		size_t from = r.n_tasks;
+		size_t from = n_planned;
 		uint32_t chunks = 0;
 		bool first;
 		if (restore_plan_chunks(&r, &x, file, &chunks, &e) == 0)
-			check(&r, from, file++, chunks, extents_bytes(&x));
-		else if (r.n_tasks != from)
+			check(from, file++, chunks, extents_bytes(&x));
+		else if (n_planned != from)
 			abort();
 		if (x.nlink > 1)
 			restore_link_at(restore_link(&r, &x, &first), x.name);
 		restore_links_done(&r, false);
 	}
 	restore_links_done(&r, true);
-	free(r.tasks);
-	free(r.packs);
-	free(r.pack_slots);
 	free(r.links);
 	return 0;
 }

@@ -283,7 +283,7 @@ walk(struct pass *p, struct err *e)
 static bool
 was_asked(const struct buf *dirs, const char *dir)
 {
-	for (size_t at = 0; at < dirs->n;) {
+	for (size_t at = 0; dirs != NULL && at < dirs->n;) {
 		const char *d = (const char *)dirs->p + at;
 		if (strcmp(d, dir) == 0)
 			return true;

@@ -118,6 +118,6 @@ X(ERR_DRIVE_EXISTS, "drive-exists", 409, 1, "There is something of that name alr
 X(ERR_DRIVE_NOT_EMPTY, "drive-not-empty", 409, 1, "The folder is not empty.", "To move it to the trash with all that is in it: add -r") \
 X(ERR_NAME_NOT_POSSIBLE, "name-not-possible", 409, 3, "This file system cannot hold a name.", "Rename it on a device that can; here everything else goes on.") \
 X(ERR_FILE_CHANGING, "file-changing", 409, 3, "A file changes faster than it can be read.", "It is tried again by itself. To be sure of it, let the program that writes it finish.") \
-X(ERR_WATCH_LIMITED, "watch-limited", 200, 0, "The system lets fewer folders be watched than there are.", "The rest is looked at each minute. To watch all: sudo sysctl fs.inotify.max_user_watches=1048576") \
+X(ERR_WATCH_LIMITED, "watch-limited", 503, 3, "The system lets fewer folders be watched than there are.", "The rest is looked at each minute. To watch all: sudo sysctl fs.inotify.max_user_watches=1048576") \
 X(ERR_FILE_DAMAGED, "file-damaged", 409, 6, "A part of a file is in no pack.", "A device that has the file whole stores it again: aumbry drive sync there. Older versions: aumbry drive versions PATH") \
 /* clang-format on */

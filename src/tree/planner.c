@@ -118,7 +118,8 @@ ask_reads(struct work *w)
 static void
 sort_items(struct work *w)
 {
-	qsort(w->items, w->n, sizeof(*w->items), item_by_id);
+	if (w->n > 1)
+		qsort(w->items, w->n, sizeof(*w->items), item_by_id);
 }
 
 /* What the trees say of it, and nothing that was decided. */

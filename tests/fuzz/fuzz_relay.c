@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_remote_call(struct remote *r, const struct remote_call *c,
     struct buf *out, struct err *e);
-int __wrap_control_wait(struct remote *r, const char *path, unsigned wait_s,
+int __wrap_control_wait(struct remote *r, const struct control_wait *w,
     json_t **out, struct err *e);
 
 static struct bytes answer;
@@ -31,12 +31,11 @@ __wrap_remote_call(struct remote *r, const struct remote_call *c,
 }
 
 int
-__wrap_control_wait(struct remote *r, const char *path, unsigned wait_s,
-    json_t **out, struct err *e)
+__wrap_control_wait(
+    struct remote *r, const struct control_wait *w, json_t **out, struct err *e)
 {
 	(void)r;
-	(void)path;
-	(void)wait_s;
+	(void)w;
 	return jsonio_parse(answer, out, e);
 }
 

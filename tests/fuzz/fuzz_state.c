@@ -14,7 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_zcopy_get(
     struct zcopy *z, const struct id *id, struct buf *plain, struct err *e);
-
+int __wrap_zcopy_look(struct zcopy *z, const struct id *id, uint64_t *version,
+    struct buf *plain, struct err *e);
 int __wrap_local_get(
     struct local *l, const char *key, struct buf *out, struct err *e);
 int __wrap_local_zone_get(struct local *l, const struct id *zone,
@@ -54,6 +55,14 @@ __wrap_zcopy_get(
 	(void)e;
 	buf_put_bytes(plain, record);
 	return 0;
+}
+
+int
+__wrap_zcopy_look(struct zcopy *z, const struct id *id, uint64_t *version,
+    struct buf *plain, struct err *e)
+{
+	*version = 1;
+	return __wrap_zcopy_get(z, id, plain, e);
 }
 
 int

@@ -184,7 +184,7 @@ a_newer_format_wants_an_update(void **state)
 	b.p[0] = 3; /* another kind of record */
 	expect_refused(buf_bytes(&b), ERR_RECORD_CORRUPT);
 	b.p[0] = PTABLE_KIND;
-	b.p[18] = PTABLE_TREE + 1;
+	b.p[18] = PTABLE_SECRET + 1;
 	expect_refused(buf_bytes(&b), ERR_RECORD_CORRUPT);
 }
 

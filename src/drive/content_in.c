@@ -47,17 +47,30 @@ drop_blocks(struct content_in *in)
 }
 
 void
+content_in_drop(struct content_in *in)
+{
+	struct err ignored;
+
+	drop_blocks(in);
+	/* Workers may still write names. */
+	(void)!sink_settle(in->sink, &ignored);
+}
+
+bool
+content_in_failed(const struct content_in *in)
+{
+	return sink_failed(in->sink);
+}
+
+void
 content_in_free(struct content_in **inp)
 {
 	struct content_in *in = *inp;
-	struct err ignored;
 
 	if (in == NULL)
 		return;
 	if (in->sink != NULL) {
-		drop_blocks(in);
-		/* Workers may still write names. */
-		(void)!sink_settle(in->sink, &ignored);
+		content_in_drop(in);
 		sink_free(&in->sink);
 	}
 	free(in);
@@ -366,8 +379,12 @@ content_in_commit(struct content_in *in, size_t more_than, struct err *e)
 		size_t n = content_in_edits(in, edits, ARRAY_SIZE(edits));
 		if (n == 0)
 			break;
-		if (zcopy_commit(zone, edits, n, NULL, NULL, e) < 0 ||
-		    sink_recorded(in->sink, e) < 0)
+		if (zcopy_commit(zone, edits, n, NULL, NULL, e) < 0) {
+			if (e->code == ERR_BLOB_MISSING)
+				content_in_forget(in);
+			return -1;
+		}
+		if (sink_recorded(in->sink, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -379,10 +396,28 @@ content_in_recorded(struct content_in *in, struct err *e)
 	return sink_recorded(in->sink, e);
 }
 
+bool
+content_in_lost(const struct content_in *in)
+{
+	return sink_lost(in->sink);
+}
+
+void
+content_in_forget(struct content_in *in)
+{
+	sink_forget(in->sink);
+}
+
+void
+content_in_idle(struct content_in *in)
+{
+	sink_idle(in->sink);
+}
+
 int
 content_in_holds(struct content_in *in, struct err *e)
 {
-	if (!sink_lost(in->sink))
+	if (!content_in_lost(in))
 		return 0;
 	(void)err_set(e, ERR_BLOB_MISSING,
 	    "housekeeping deleted meanwhile what was found stored");

@@ -56,6 +56,10 @@ MUST_CHECK int content_in_take(struct content_in *in,
 /* Everything taken has its names and is stored. After a failure here or in
  * content_in_take that is the sink's: nothing of it is. */
 MUST_CHECK int content_in_flush(struct content_in *in, struct err *e);
+/* Did something fail in the sink? Then a flush says what, and begins anew. */
+bool content_in_failed(const struct content_in *in);
+/* What was taken and not flushed is not wanted any more: its place may go. */
+void content_in_drop(struct content_in *in);
 /* Then: append its content in stored form. */
 void content_in_put(
     struct content_in *in, const struct content_in_taken *x, struct buf *out);
@@ -72,11 +76,19 @@ MUST_CHECK int content_in_there(
 /* Edits of packs that wait, `most` of them; returns how many. They borrow. */
 size_t content_in_edits(
     struct content_in *in, struct zcopy_edit *edits, size_t most);
-/* When more than so many wait: commit them by themselves. */
+/* When more than so many wait: commit them by themselves. After blob-missing
+ * they are forgotten, as below. */
 MUST_CHECK int content_in_commit(
     struct content_in *in, size_t more_than, struct err *e);
 /* After a commit or pull: what has records waits no more. */
 MUST_CHECK int content_in_recorded(struct content_in *in, struct err *e);
-/* Has what was read lost a pack? errors: blob-missing: read it again. */
+/* Has what was read lost a pack? */
+bool content_in_lost(const struct content_in *in);
+/* The same. errors: blob-missing: read it again. */
 MUST_CHECK int content_in_holds(struct content_in *in, struct err *e);
+/* Packs that wait were collected (a commit said blob-missing): none waits any
+ * more, and what is in them is to be read again. */
+void content_in_forget(struct content_in *in);
+/* Nothing comes for a while. After a flush. */
+void content_in_idle(struct content_in *in);
 uint64_t content_in_stored(struct content_in *in); /* bytes sent */

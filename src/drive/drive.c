@@ -16,7 +16,6 @@ drive_open(const struct drive_from *from, struct drive **out, struct err *e)
 	d->from = *from;
 	d->repo = from->repo;
 	d->zone = repo_part(from->repo, CATEGORY_DRIVE)->zone;
-	d->secrets = repo_has(from->repo, CATEGORY_KEYCHAIN);
 	if (drivedb_open(path, &d->db, e) < 0)
 		return -1;
 	*out = TAKE(d);
@@ -30,7 +29,7 @@ drive_free(struct drive **dp)
 
 	if (d == NULL)
 		return;
-	sink_free(&d->sink);
+	content_in_free(&d->in);
 	fetch_free(&d->fetch);
 	drivedb_free(&d->db);
 	free(d);
@@ -59,7 +58,7 @@ unread_job(struct tx *tx, void *arg, struct err *e)
 static int
 read_again(struct drive *d, struct buf *news, struct err *e)
 {
-	return d->sink != NULL && sink_lost(d->sink)
+	return d->in != NULL && content_in_lost(d->in)
 	    ? db_write(drivedb_db(d->db), unread_job, news, e)
 	    : 0;
 }
@@ -69,7 +68,7 @@ drive_pull(struct drive *d, struct err *e)
 {
 	if (zcopy_pull(d->zone, e) < 0 || repo_follow(d->repo, e) < 0)
 		return -1;
-	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
+	if (d->in != NULL && content_in_recorded(d->in, e) < 0)
 		return -1;
 	OWN(buf_free) struct buf news = { 0 };
 	if (drivedb_follow(d->db, d->zone, &news, &d->bad, e) < 0 ||

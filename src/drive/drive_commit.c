@@ -49,49 +49,10 @@ add_edit(
 
 /* ---- packs ---- */
 
-static int
-add_packs(struct drive *d, struct zcopy_edit *edits, size_t *n, size_t most)
-{
-	OWN(buf_free) struct buf ids = { 0 };
-
-	if (d->sink == NULL)
-		return 0;
-	size_t waiting = sink_waiting(d->sink, &ids);
-	for (size_t i = 0; i < waiting && *n < most; i++) {
-		struct id id;
-		memcpy(id.b, ids.p + i * ID_BYTES, ID_BYTES);
-		if (sink_edit(d->sink, &id, &edits[*n]))
-			(*n)++;
-	}
-	return 0;
-}
-
-/* Packs that waited for days, as offline, were collected: what they held is
- * read and sent again after the next pull. */
-static int
-commit_edits(struct drive *d, const struct zcopy_edit *edits, size_t n,
-    zcopy_check_fn check, void *ctx, struct err *e)
-{
-	if (zcopy_commit(d->zone, edits, n, check, ctx, e) == 0)
-		return 0;
-	if (e->code == ERR_BLOB_MISSING && d->sink != NULL)
-		sink_forget(d->sink);
-	return -1;
-}
-
 int
 drive_commit_packs(struct drive *d, size_t more_than, struct err *e)
 {
-	OWN(buf_free) struct buf ids = { 0 };
-
-	if (d->sink == NULL || sink_waiting(d->sink, &ids) <= more_than)
-		return 0;
-	size_t n = 0, most = 100;
-	OWN(mem_free) struct zcopy_edit *edits = mem_array(most, sizeof *edits);
-	if (add_packs(d, edits, &n, most) < 0 ||
-	    commit_edits(d, edits, n, NULL, NULL, e) < 0)
-		return -1;
-	return sink_recorded(d->sink, e);
+	return d->in == NULL ? 0 : content_in_commit(d->in, more_than, e);
 }
 
 /* ---- nodes ---- */
@@ -303,16 +264,23 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 	b.edits = mem_array(LIMIT_COMMIT_RECORDS, sizeof *b.edits);
 	b.plain = mem_array(2 * n + 1, sizeof *b.plain);
 	/* What does not fit beside the nodes goes before them. */
-	if (drive_commit_packs(d, 100, e) < 0)
+	if (drive_commit_packs(d, CONTENT_IN_BESIDE, e) < 0)
 		return -1;
 	if (r->planned_seq != zcopy_seq(d->zone))
 		return err_set(
 		    e, ERR_CONFLICT, "the drive has moved on since the plan");
-	if (db_read(drivedb_db(d->db), compose, &b, e) < 0 ||
-	    add_packs(d, b.edits, &b.n_edits, LIMIT_COMMIT_RECORDS) < 0 ||
-	    commit_edits(d, b.edits, b.n_edits, check, &b, e) < 0)
+	if (db_read(drivedb_db(d->db), compose, &b, e) < 0)
 		return -1;
-	if (d->sink != NULL && sink_recorded(d->sink, e) < 0)
+	if (d->in != NULL)
+		b.n_edits += content_in_edits(d->in, b.edits + b.n_edits,
+		    LIMIT_COMMIT_RECORDS - b.n_edits);
+	if (zcopy_commit(d->zone, b.edits, b.n_edits, check, &b, e) < 0) {
+		/* Packs that waited for days, as offline, were collected. */
+		if (e->code == ERR_BLOB_MISSING && d->in != NULL)
+			content_in_forget(d->in);
+		return -1;
+	}
+	if (d->in != NULL && content_in_recorded(d->in, e) < 0)
 		return -1;
 	struct noting g = { r, changes, n };
 	if (follow(r, e) < 0 ||

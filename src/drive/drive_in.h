@@ -2,20 +2,18 @@
 /* drive_in.h: what the parts of the engine share. For drive*.c only. */
 #pragma once
 
+#include "drive/content_in.h"
 #include "drive/drive.h"
 #include "drive/ignore.h"
 #include "drive/scan.h"
-
-enum drive_lane { LANE_DATA, LANE_SECRET, LANES };
 
 struct drive {
 	struct drive_from from;
 	struct repo *repo;
 	struct zcopy *zone;
 	struct drivedb *db;
-	struct sink *sink; /* NULL until something is stored */
+	struct content_in *in; /* NULL until something is stored */
 	struct fetch *fetch; /* NULL until something is fetched */
-	bool secrets; /* the keychain's keys are held */
 	uint64_t bad; /* records that are no nodes though they say so */
 	struct drive_root *roots; /* those that are open */
 };
@@ -58,7 +56,6 @@ struct drive_root {
 	void *tried; /* of <search.h>: what failed, and how often */
 	struct drive_gate gate;
 	uint64_t planned_seq; /* of the zone, that the plan was made at */
-	bool replan; /* others committed meanwhile */
 };
 
 /* A difference, with its content. */

@@ -314,8 +314,8 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	if (drive_commit_packs(r->d, 0, e) < 0)
 		return -1;
 	/* Who stays may have nothing to do for days. */
-	if (ask->returns && r->d->sink != NULL)
-		sink_idle(r->d->sink);
+	if (ask->returns && r->d->in != NULL)
+		content_in_idle(r->d->in);
 	return 0;
 }
 

@@ -39,11 +39,8 @@ forget_items(struct put *p)
 static void
 put_free(struct put *p)
 {
-	struct err ignored;
-
-	/* Workers may still write names. */
 	if (p->n > 0 && p->d->in != NULL)
-		(void)!content_in_flush(p->d->in, &ignored);
+		content_in_drop(p->d->in);
 	forget_items(p);
 	free(p->items);
 	while (p->dirs != NULL) {

@@ -19,8 +19,8 @@ content_out_of(const struct node *n, struct content_out *out, struct err *e)
 	return node_content_parse(n->content, &out->c, e);
 }
 
-static struct source *
-source_of(struct content_out *o)
+struct source *
+content_out_source(struct content_out *o)
 {
 	if (o->source == NULL)
 		o->source = source_new(o->repo);
@@ -40,6 +40,7 @@ ref_of(const struct content_out *o, struct stream_ref *ref)
 /* ---- planning ---- */
 
 struct wants {
+	const struct content_out *o;
 	struct fetch *f;
 	struct fetch_want w;
 	struct scan hints;
@@ -64,13 +65,16 @@ want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 		k->run_left = (uint32_t)scan_varint(&k->hints);
 		k->hints_left--;
 	}
-	if (fetch_plan(k->f, &k->w, k->run_left > 0 ? &k->hint : NULL, e) < 0)
-		return -1;
+	if (k->o->have == NULL || !k->o->have(k->o->ctx, &k->w)) {
+		if (fetch_plan(
+			k->f, &k->w, k->run_left > 0 ? &k->hint : NULL, e) < 0)
+			return -1;
+		k->chunks++;
+	}
 	if (k->run_left > 0) {
 		k->run_left--;
 		k->hint.entry++;
 	}
-	k->chunks++;
 	k->w.offset += length;
 	return 0;
 }
@@ -96,8 +100,9 @@ content_out_plan(struct content_out *o, struct fetch *f, uint32_t tag,
     uint32_t *chunks, struct err *e)
 {
 	size_t before = fetch_planned(f);
-	struct wants k = { .f = f,
-		.w = { .category = o->category, .tag = tag } };
+	struct wants k = {
+		.o = o, .f = f, .w = { .category = o->category, .tag = tag }
+	};
 	int rc = 0;
 
 	if (o->c.form == NODE_LIST) {
@@ -105,7 +110,8 @@ content_out_plan(struct content_out *o, struct fetch *f, uint32_t tag,
 	} else if (o->c.form == NODE_TREE) {
 		OWN(stream_ref_free) struct stream_ref ref;
 		ref_of(o, &ref);
-		rc = stream_leaves(source_of(o), &ref, want_chunk, &k, e);
+		rc = stream_leaves(
+		    content_out_source(o), &ref, want_chunk, &k, e);
 	}
 	*chunks = k.chunks;
 	if (rc < 0) {
@@ -126,7 +132,7 @@ content_out_read(struct content_out *o, stream_fn fn, void *ctx, struct err *e)
 	if (o->c.form == NODE_INLINE)
 		return fn(ctx, o->c.bytes, e);
 	ref_of(o, &ref);
-	if (stream_read(source_of(o), &ref, all, fn, ctx, e) == 0)
+	if (stream_read(content_out_source(o), &ref, all, fn, ctx, e) == 0)
 		return 0;
 	content_out_error(e);
 	return -1;

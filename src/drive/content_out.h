@@ -12,9 +12,13 @@ struct content_out {
 	struct source *source; /* for lists of lists; made when it is needed */
 	struct node_content c;
 	enum category category; /* of its chunks */
+	/* Is this chunk there already, from a try before? It is not planned
+	 * then. NULL: none is. */
+	bool (*have)(void *ctx, const struct fetch_want *w);
+	void *ctx;
 };
 
-/* errors: record-corrupt. */
+/* Sets content and category. errors: record-corrupt. */
 MUST_CHECK int content_out_of(
     const struct node *n, struct content_out *out, struct err *e);
 
@@ -31,6 +35,9 @@ MUST_CHECK int content_out_plan(struct content_out *o, struct fetch *f,
 /* Read it in order. errors: file-damaged; fn's. */
 MUST_CHECK int content_out_read(
     struct content_out *o, stream_fn fn, void *ctx, struct err *e);
+
+/* What looks lists up, and names; borrowed. */
+struct source *content_out_source(struct content_out *o);
 
 /* What a chunk that cannot be had means for a file. */
 void content_out_error(struct err *e);

@@ -74,6 +74,7 @@ drive_goes_on(enum err_code code)
 	case ERR_FILE_CHANGING:
 	case ERR_TOO_LARGE:
 	case ERR_SNAPSHOT_DAMAGED:
+	case ERR_FILE_DAMAGED:
 	case ERR_BLOB_CORRUPT:
 	case ERR_BLOB_MISSING:
 	case ERR_BLOB_TRUNCATED:
@@ -145,8 +146,6 @@ drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
 	}
 	drive_pass_over(r, id);
 	path_of(r, tx, id, &path);
-	if (code == ERR_SNAPSHOT_DAMAGED)
-		code = ERR_FILE_DAMAGED;
 	if (other)
 		code = ERR_FILE_CHANGING;
 	add_held(r->report, buf_text(&path), code, why->msg);

@@ -2,7 +2,7 @@
 /* drive_place.c: contents fetched into parts, parts put where they belong. */
 #include "drive/drive_in.h"
 
-#include "content/stream.h"
+#include "drive/content_out.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct arrival {
 	const struct plan_op *op;
 	struct buf plain; /* its record; n borrows from it */
 	struct node n;
-	struct node_content c;
+	uint64_t size; /* bytes */
 	struct os_part *part;
 	uint64_t have; /* bytes that the part may have from another time */
 	uint32_t left; /* chunks */
@@ -44,7 +44,7 @@ arrivals_free(struct arrivals *a)
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->list[i].part != NULL)
 			a->r->os->ops->part_abort(
-			    &a->list[i].part, a->list[i].c.size >= KEPT_BYTES);
+			    &a->list[i].part, a->list[i].size >= KEPT_BYTES);
 		buf_free(&a->list[i].plain);
 	}
 	for (int i = 0; i < LOCKS; i++)
@@ -82,13 +82,13 @@ open_part(struct arrivals *a, struct arrival *x, struct err *e)
 
 	part_name(x, &name);
 	return a->r->os->ops->part_open(
-	    a->r->os, buf_text(&name), x->c.size, &x->have, &x->part, e);
+	    a->r->os, buf_text(&name), x->size, &x->have, &x->part, e);
 }
 
 static int
 end_part(struct arrivals *a, struct arrival *x, struct err *e)
 {
-	if (a->r->os->ops->part_end(&x->part, x->c.size,
+	if (a->r->os->ops->part_end(&x->part, x->size,
 		(x->n.flags & NODE_EXEC) != 0, mtime_of(&x->n), e) < 0)
 		return -1;
 	x->whole = true;
@@ -127,10 +127,12 @@ static int
 fail(void *ctx, uint32_t tag, uint64_t offset, const struct err *why)
 {
 	struct arrivals *a = ctx;
+	struct err say = *why;
 
 	(void)offset;
+	content_out_error(&say);
 	(void)pthread_mutex_lock(&a->locks[tag % LOCKS]);
-	fails(&a->list[tag], why);
+	fails(&a->list[tag], &say);
 	(void)pthread_mutex_unlock(&a->locks[tag % LOCKS]);
 	return 0;
 }
@@ -143,138 +145,68 @@ fatal(const struct err *why)
 
 /* ---- planning what to fetch ---- */
 
-struct wants {
+struct look {
 	struct arrivals *a;
 	struct arrival *x;
+	struct content_out *o;
 	struct buf plain; /* what the part has of a chunk */
-	struct fetch_want w;
-	struct scan hints;
-	uint32_t hints_left, run_left;
-	struct fetch_hint hint;
 };
 
 /* Did a try before fetch this chunk? */
 static bool
-is_here(struct wants *k)
+is_here(void *ctx, const struct fetch_want *w)
 {
-	struct arrivals *a = k->a;
+	struct look *k = ctx;
+	struct os *os = k->a->r->os;
 	struct err ignored;
 
-	if (k->w.offset + k->w.length > k->x->have)
+	if (w->offset + w->length > k->x->have)
 		return false;
-	if (a->source == NULL)
-		a->source = source_new(a->r->d->repo);
 	buf_clear(&k->plain);
-	uint8_t *p = buf_grow(&k->plain, k->w.length);
-	return a->r->os->ops->part_read(
-		   k->x->part, k->w.offset, p, k->w.length, &ignored) == 0 &&
-	    source_named(
-		a->source, k->w.category, &k->w.name, bytes_of(p, k->w.length));
-}
-
-static void
-next_hint(struct wants *k)
-{
-	if (k->run_left > 0) {
-		k->run_left--;
-		k->hint.entry++;
-	}
+	uint8_t *p = buf_grow(&k->plain, w->length);
+	return os->ops->part_read(
+		   k->x->part, w->offset, p, w->length, &ignored) == 0 &&
+	    source_named(content_out_source(k->o), w->category, &w->name,
+		bytes_of(p, w->length));
 }
 
 static int
-want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
+plan_chunks(
+    struct arrivals *a, struct arrival *x, struct content_out *o, struct err *e)
 {
-	struct wants *k = ctx;
-	const struct fetch_hint *hint = NULL;
+	struct look k = { .a = a, .x = x, .o = o };
 
-	k->w.name = *name;
-	k->w.length = length;
-	if (digest_zero(name)) {
-		k->w.offset += length;
-		return 0;
-	}
-	if (k->run_left == 0 && k->hints_left > 0) {
-		k->hint.pack = id_take(&k->hints);
-		k->hint.entry = (uint32_t)scan_varint(&k->hints);
-		k->run_left = (uint32_t)scan_varint(&k->hints);
-		k->hints_left--;
-	}
-	if (k->run_left > 0)
-		hint = &k->hint;
-	if (!is_here(k)) {
-		if (fetch_plan(k->a->r->d->fetch, &k->w, hint, e) < 0)
-			return -1;
-		k->x->left++;
-	}
-	next_hint(k);
-	k->w.offset += length;
-	return 0;
-}
-
-static int
-want_list(struct wants *k, struct err *e)
-{
-	struct scan s = scan_of(k->x->c.list);
-
-	k->hints = scan_of(k->x->c.hints);
-	k->hints_left = k->x->c.n_hints;
-	for (uint32_t i = 0; i < k->x->c.n; i++) {
-		struct digest name = digest_take(&s);
-		uint32_t length = (uint32_t)scan_varint(&s);
-		if (want_chunk(k, &name, length, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-want_tree(struct wants *k, struct err *e)
-{
-	struct stream_ref ref = { .category = k->w.category,
-		.depth = k->x->c.depth,
-		.length = k->x->c.size,
-		.n = k->x->c.n };
-	int rc;
-
-	buf_put_bytes(&ref.list, k->x->c.list);
-	if (k->a->source == NULL)
-		k->a->source = source_new(k->a->r->d->repo);
-	rc = stream_leaves(k->a->source, &ref, want_chunk, k, e);
-	buf_free(&ref.list);
+	o->have = is_here;
+	o->ctx = &k;
+	o->source = a->source;
+	int rc = content_out_plan(
+	    o, a->r->d->fetch, (uint32_t)(x - a->list), &x->left, e);
+	a->source = o->source;
+	buf_free(&k.plain);
 	return rc;
 }
 
 static int
 want_content(struct arrivals *a, struct arrival *x, struct err *e)
 {
-	struct fetch *f = a->r->d->fetch;
-	size_t before = fetch_planned(f);
-	struct wants k = { .a = a,
-		.x = x,
-		.w = { .category = (x->n.flags & NODE_SECRET) != 0
-			? CATEGORY_KEYCHAIN
-			: CATEGORY_DRIVE,
-		    .tag = (uint32_t)(x - a->list) } };
+	struct content_out o = { .repo = a->r->d->repo };
 
-	if (node_content_parse(x->n.content, &x->c, e) < 0)
+	if (content_out_of(&x->n, &o, e) < 0)
 		return -1;
-	if (x->c.form == NODE_INLINE) {
+	x->size = o.c.size;
+	if (o.c.form == NODE_INLINE) {
 		x->left = 1;
-		return fill(a, x, 0, x->c.bytes, e);
+		return fill(a, x, 0, o.c.bytes, e);
 	}
-	if (x->c.size >= KEPT_BYTES) {
+	if (x->size >= KEPT_BYTES) {
 		if (open_part(a, x, e) < 0)
 			return -1;
-	} else if (x->c.size > a->r->os->ops->room(a->r->os)) {
+	} else if (x->size > a->r->os->ops->room(a->r->os)) {
 		return err_set(
 		    e, ERR_DISK_FULL_HERE, "there is no room for it here");
 	}
-	int rc = x->c.form == NODE_LIST ? want_list(&k, e) : want_tree(&k, e);
-	buf_free(&k.plain);
-	if (rc < 0) {
-		fetch_back(f, before);
+	if (plan_chunks(a, x, &o, e) < 0)
 		return -1;
-	}
 	if (x->left > 0)
 		return 0;
 	/* All of it is a hole, or was fetched before. */
@@ -298,7 +230,7 @@ add_arrival(struct arrivals *a, const struct plan_op *op)
 		fails(x, &why);
 	if (x->n.type == NODE_SYMLINK)
 		x->whole = true;
-	a->bytes += x->c.size;
+	a->bytes += x->size;
 	return a->n < WINDOW_FILES && a->bytes < WINDOW_BYTES;
 }
 
@@ -363,7 +295,7 @@ row_of(struct placing *g, const struct arrival *x, const struct os_stat *now,
 
 	memcpy(n.name, op->name, sizeof n.name);
 	r->report->down_files++;
-	r->report->down_bytes += x->c.size;
+	r->report->down_bytes += x->size;
 	return drivedb_base_put(g->tx, r->row.root, &n, e) < 0
 	    ? -1
 	    : drivedb_diff_drop(g->tx, r->row.root, &op->id, e);

@@ -100,6 +100,8 @@ void
 meter_text(const struct meter *m, uint64_t connections, uint64_t waiting,
     struct buf *out)
 {
+	/* Counted before it is timed, so read after: none is timed alone. */
+	put_latency(m, out);
 	buf_put_str(out,
 	    "# HELP aumbry_http_requests_total Requests answered.\n"
 	    "# TYPE aumbry_http_requests_total counter\n");
@@ -120,5 +122,4 @@ meter_text(const struct meter *m, uint64_t connections, uint64_t waiting,
 	    "Connections that are open.", connections);
 	put_one(out, "aumbry_http_waiting", "gauge", "Long polls that wait.",
 	    waiting);
-	put_latency(m, out);
 }

@@ -97,6 +97,11 @@ ok 'the first backup is made at once' until_true 20 ran
 ok 'the status has no more to say' me backup status
 also 'than that' '^timer +on, but only while you are signed in$'
 
+# What has written that it is done has files open there until it ends.
+ended() {
+	[ "$(ctl show -P ActiveState aumbry-backup.service)" = inactive ]
+}
+ok 'and ends' until_true 20 ended
 ok 'the disk is unplugged' inside umount "$HOME/my disk"
 until_true 10 sh -c '! "$@"' sh \
 	ctl is-active 'u-my\x20disk.mount' >"$T/gone" 2>&1

@@ -25,6 +25,7 @@ struct batch {
 	size_t n_edits;
 	struct buf *plain; /* of nodes and histories */
 	size_t n_plain;
+	struct buf bare; /* ids of what has to be read before */
 	uint64_t now;
 };
 
@@ -35,6 +36,7 @@ batch_free(struct batch *b)
 		buf_free(&b->plain[i]);
 	free(b->plain);
 	free(b->edits);
+	buf_free(&b->bare);
 }
 
 static void
@@ -93,6 +95,12 @@ set_content(struct node *n, const struct drivedb_diff *x)
 	n->mtime_ns = (uint32_t)(ns - n->mtime_s * 1000000000);
 }
 
+static bool
+says_content(const struct plan_change *c)
+{
+	return c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR);
+}
+
 /* errors: conflict: the disk or the zone is not as it was planned. */
 static int
 add_change(
@@ -125,7 +133,7 @@ add_change(
 		if (c->conflict)
 			set_flag(&n, NODE_CONFLICT, true);
 	}
-	if (c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR)) {
+	if (says_content(c)) {
 		if (drive_diff(tx, b->r, &c->from, &d, e) < 0)
 			return -1;
 		if (!d.found || d.x.gone || d.x.node.unread ||
@@ -149,11 +157,65 @@ add_change(
 	return 0;
 }
 
+/*
+ * What only moved here has its content from base: its number and not the bytes
+ * of a record. They are wanted when the node there has another one by now.
+ */
+static int
+find_bare(struct batch *b, struct tx *tx, struct err *e)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct plan_change *c = &b->changes[i];
+		OWN(drive_diff_free) struct drive_diff d = { .found = false };
+		if (c->type == NODE_DIR || !says_content(c))
+			continue;
+		if (drive_diff(tx, b->r, &c->from, &d, e) < 0)
+			return -1;
+		if (!d.found || (!d.x.gone && d.content.n == 0))
+			id_put(&b->bare, &c->from);
+	}
+	return b->bare.n == 0
+	    ? 0
+	    : err_set(e, ERR_CONFLICT, "it has to be read before");
+}
+
+static int
+read_bare(struct tx *tx, void *arg, struct err *e)
+{
+	const struct batch *b = arg;
+	struct drivedb_views v;
+
+	drivedb_views(&v, tx, b->r->row.root);
+	for (size_t at = 0; at < b->bare.n; at += ID_BYTES) {
+		OWN(buf_free) struct buf path = { 0 };
+		struct drivedb_diff x = { .gone = false };
+		struct id id;
+		struct err ignored;
+		memcpy(id.b, b->bare.p + at, ID_BYTES);
+		if (!v.local.find(v.local.ctx, &id, &x.node))
+			continue;
+		/* A link is read by the scan. */
+		if (drive_path(&v, &b->r->row.top, &x.node, &path, &ignored) ==
+		    0)
+			drive_look_again(b->r, buf_text(&path));
+		x.node.unread = x.node.type == NODE_FILE;
+		if (x.node.unread)
+			memset(&x.node.content, 0, sizeof x.node.content);
+		if (drivedb_diff_put(tx, b->r->row.root, &x, e) < 0)
+			return -1;
+	}
+	if (v.failed)
+		*e = v.err;
+	return v.failed ? -1 : 0;
+}
+
 static int
 compose(struct tx *tx, void *arg, struct err *e)
 {
 	struct batch *b = arg;
 
+	if (find_bare(b, tx, e) < 0)
+		return -1;
 	for (size_t i = 0; i < b->n; i++)
 		if (add_change(b, tx, &b->changes[i], e) < 0)
 			return -1;
@@ -269,8 +331,13 @@ commit_batch(struct drive_root *r, const struct plan_change *changes, size_t n,
 	if (r->planned_seq != zcopy_seq(d->zone))
 		return err_set(
 		    e, ERR_CONFLICT, "the drive has moved on since the plan");
-	if (db_read(drivedb_db(d->db), compose, &b, e) < 0)
+	if (db_read(drivedb_db(d->db), compose, &b, e) < 0) {
+		struct err why;
+		if (b.bare.n > 0 &&
+		    db_write(drivedb_db(d->db), read_bare, &b, &why) < 0)
+			*e = why;
 		return -1;
+	}
 	if (d->in != NULL)
 		b.n_edits += content_in_edits(d->in, b.edits + b.n_edits,
 		    LIMIT_COMMIT_RECORDS - b.n_edits);

@@ -7,20 +7,6 @@
 
 #define ROOM_BYTES (64 << 20) /* packs on their way, and some */
 
-static struct id
-condemned_id(const struct id *pack)
-{
-	OWN(digest_free) struct digest_state *d = digest_new();
-	struct digest hash;
-	struct id id;
-
-	digest_add(d, bytes_str("aumbry condemned v1"));
-	digest_add(d, bytes_of(pack->b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
-}
-
 /* ---- committing in batches ---- */
 
 static int
@@ -45,14 +31,14 @@ put_marks(struct repo *r, const struct prune_census *c, const size_t *which,
 
 	for (size_t i = 0; i < n; i++) {
 		const struct prune_pack *p = &c->packs[which[i]];
-		buf_put_u8(&plains, SNAPSHOT_CONDEMNED_KIND);
+		buf_put_u8(&plains, REPO_CONDEMNED_KIND);
 		buf_put_u8(&plains, PRUNE_FORMAT);
 		buf_put_u8(&plains, p->category);
 		id_put(&plains, &p->id);
 		buf_put_u64(&plains, c->now_ms);
 	}
 	for (size_t i = 0; i < n; i++) {
-		edits[i].id = condemned_id(&c->packs[which[i]].id);
+		edits[i].id = repo_condemned_id(&c->packs[which[i]].id);
 		edits[i].plain = bytes_of(plains.p + i * each, each);
 	}
 	return commit_all(r->parts[CATEGORY_BACKUP].zone, edits, n, e);
@@ -123,7 +109,7 @@ delete_packs(struct repo *r, struct prune_census *c, enum category category,
 	}
 	for (size_t i = 0; i < packs->n; i++) {
 		struct err why;
-		struct id mark = condemned_id(&packs->list[i]);
+		struct id mark = repo_condemned_id(&packs->list[i]);
 		chunkmap_drop_pack(part->map, &packs->list[i]);
 		prune_ids_add(&marks, &mark);
 		/* What stays is collected by the server: nothing names it. */
@@ -163,7 +149,7 @@ sort_out(const struct prune_census *c, const struct prune_options *o,
 		const struct prune_pack *p = &c->packs[i];
 		const struct prune_mark *m = prune_mark_of(c, &p->id);
 		if (prune_in_use(c, p->category, &p->id)) {
-			struct id id = condemned_id(&p->id);
+			struct id id = repo_condemned_id(&p->id);
 			if (m != NULL)
 				prune_ids_add(&s->revived, &id);
 			continue;

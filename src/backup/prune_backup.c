@@ -88,7 +88,7 @@ condemned_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct scan s = scan_of(r->plain);
 
 	(void)e;
-	if (scan_u8(&s) != SNAPSHOT_CONDEMNED_KIND)
+	if (scan_u8(&s) != REPO_CONDEMNED_KIND)
 		return 0;
 	(void)scan_u8(&s);
 	uint8_t category = scan_u8(&s);

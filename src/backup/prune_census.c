@@ -145,7 +145,7 @@ take_record(void *ctx, const struct zcopy_record *r, struct err *e)
 	case SNAPSHOT_RUN_KIND:
 		take_run(c, &r->id, &s);
 		return 0;
-	case SNAPSHOT_CONDEMNED_KIND:
+	case REPO_CONDEMNED_KIND:
 		(void)scan_u8(&s);
 		return take_mark(c, &s);
 	default:

@@ -28,7 +28,6 @@
 #define SNAPSHOT_KIND 1
 #define SNAPSHOT_RUN_KIND 3
 #define SNAPSHOT_REFS_KIND 4
-#define SNAPSHOT_CONDEMNED_KIND 5
 
 /* What a reader takes, and a writer refuses before the work begins. */
 #define SNAPSHOT_PATHS_MAX 4096

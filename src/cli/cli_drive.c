@@ -5,7 +5,9 @@
 const struct cmd cli_drive[] = {
 	{ "drive enable", "DIR", "keep a folder and the Drive equal, always",
 	    cli_drive_enable,
-	    CMD_OPTIONS(cli_drive_enable_options, struct cli_drive_root) },
+	    /* --folder, --skip and --adopt of those of sync */
+	    .options = cli_drive_root_options + 1, .n_options = 3,
+	    .size = sizeof(struct cli_drive_root) },
 	{ "drive disable", "DIR", "leave a folder as it is from now on",
 	    cli_drive_disable },
 	{ "drive sync", "DIR", "bring a folder and the Drive together now",

@@ -104,8 +104,7 @@ struct cli_drive_root {
 	struct cmd_list skips;
 	bool once, adopt, dry;
 };
-extern const struct cmd_option cli_drive_root_options[7],
-    cli_drive_enable_options[3];
+extern const struct cmd_option cli_drive_root_options[7];
 struct cli_drive_status {
 	bool space;
 };

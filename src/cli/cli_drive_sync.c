@@ -28,16 +28,6 @@ const struct cmd_option cli_drive_root_options[7] = {
 	    "say what would be done, and do nothing" },
 };
 
-const struct cmd_option cli_drive_enable_options[3] = {
-	{ "folder", CMD_TEXT, AT(folder), "/PATH",
-	    "of the Drive only this folder" },
-	{ "skip", CMD_LIST, AT(skips), "/PATH",
-	    "a folder of the Drive that is not to be here" },
-	{ "adopt", CMD_FLAG, AT(adopt), NULL,
-	    "the folder is new to this device: bring together, delete "
-	    "nothing" },
-};
-
 /* ---- for people ---- */
 
 static json_int_t

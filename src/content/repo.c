@@ -406,3 +406,17 @@ repo_save(struct repo *r, struct err *e)
 		return 0; /* the old ones know what may come back */
 	return each_part(r, part_save, e);
 }
+
+struct id
+repo_condemned_id(const struct id *pack)
+{
+	OWN(digest_free) struct digest_state *d = digest_new();
+	struct digest hash;
+	struct id id;
+
+	digest_add(d, bytes_str("aumbry condemned v1"));
+	digest_add(d, bytes_of(pack->b, ID_BYTES));
+	digest_end(d, &hash);
+	memcpy(id.b, hash.b, ID_BYTES);
+	return id;
+}

@@ -128,3 +128,7 @@ const struct secret *repo_read_key(const struct repo *r,
  * from before the account was reset?
  */
 bool repo_closed(const struct repo *r, enum category c);
+
+/* A pack that nothing used then: the id of the record that says so. */
+#define REPO_CONDEMNED_KIND 5
+struct id repo_condemned_id(const struct id *pack);

@@ -22,20 +22,6 @@ census_free(struct census *c)
 	c->n_packs = c->n_marks = 0;
 }
 
-struct id
-census_mark_id(const struct id *pack)
-{
-	OWN(digest_free) struct digest_state *d = digest_new();
-	struct digest hash;
-	struct id id;
-
-	digest_add(d, bytes_str("aumbry condemned v1"));
-	digest_add(d, bytes_of(pack->b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
-}
-
 void
 census_doom_begin(struct census *c)
 {
@@ -178,7 +164,7 @@ int
 census_known(uint8_t kind, struct err *e)
 {
 	return kind == NODE_KIND || kind == NODE_KIND_HISTORY ||
-		kind == PTABLE_KIND || kind == CENSUS_MARK_KIND ||
+		kind == PTABLE_KIND || kind == REPO_CONDEMNED_KIND ||
 		kind == NODE_KIND_TIDIED || kind == RETENTION_KIND
 	    ? 0
 	    : err_set(e, ERR_UPDATE_NEEDED,
@@ -210,7 +196,7 @@ take_one(struct census *c, const struct zcopy_record *r, struct err *e)
 	case PTABLE_KIND:
 		take_pack(c, r);
 		return 0;
-	case CENSUS_MARK_KIND:
+	case REPO_CONDEMNED_KIND:
 		take_mark(c, r);
 		return 0;
 	default:

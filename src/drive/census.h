@@ -13,8 +13,6 @@
 #include "base/idset.h"
 #include "content/source.h"
 
-#define CENSUS_MARK_KIND 5 /* condemned pack: FORMAT "Record" */
-
 struct census_pack {
 	struct id id;
 	uint64_t version;
@@ -79,6 +77,3 @@ void census_doom(struct census *c, const struct digest *name);
 
 /* errors: update-needed: a record of a kind that is not known. */
 MUST_CHECK int census_known(uint8_t kind, struct err *e);
-
-/* The record that condemns a pack. */
-struct id census_mark_id(const struct id *pack);

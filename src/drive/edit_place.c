@@ -102,43 +102,20 @@ edit_below(struct tx *tx, const struct id *id, const struct id *above,
 
 /* ---- names of what comes back ---- */
 
-/* Cut at a character, so that n bytes are not gone over. */
-static size_t
-cut_at(struct bytes x, size_t n)
-{
-	if (x.n <= n)
-		return x.n;
-	while (n > 0 && (x.p[n] & 0xc0) == 0x80)
-		n--;
-	return n;
-}
-
 static void
 restored_name(const struct edit_batch *b, struct bytes name, unsigned number,
     struct buf *out)
 {
 	OWN(buf_free) struct buf mark = { 0 };
 	OWN(buf_free) struct buf day = { 0 };
-	size_t dot = name.n;
 
-	/* The ending is what stands behind the last dot, if it is short. */
-	for (size_t i = name.n; i-- > 1;)
-		if (name.p[i] == '.') {
-			if (name.n - i <= 16)
-				dot = i;
-			break;
-		}
 	text_time(&day, (int64_t)b->now);
 	buf_put_str(&mark, " (restored ");
 	buf_put(&mark, day.p, 10);
 	if (number > 1)
 		buf_printf(&mark, ", %u", number);
 	buf_put_str(&mark, ")");
-	struct bytes end = bytes_of(name.p + dot, name.n - dot);
-	buf_put(out, name.p,
-	    cut_at(bytes_of(name.p, dot), NODE_NAME_MAX - mark.n - end.n));
-	buf_put_bytes(out, buf_bytes(&mark));
-	buf_put_bytes(out, end);
+	node_name_mark(name, buf_bytes(&mark), NODE_NAME_MAX, out);
 }
 
 /* Does this commit give the name to another? */

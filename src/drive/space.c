@@ -3,7 +3,7 @@
 #include "drive/space.h"
 
 #include "base/idset.h"
-#include "drive/census.h"
+#include "content/repo.h"
 #include "drive/edit_in.h"
 #include "tree/node.h"
 #include "store/sql.h"
@@ -67,7 +67,7 @@ first(void *ctx, const struct zcopy_record *r, struct err *e)
 	(void)e;
 	if (kind == NODE_KIND_HISTORY)
 		add_history(c->s, r->plain);
-	if (kind != CENSUS_MARK_KIND)
+	if (kind != REPO_CONDEMNED_KIND)
 		return 0;
 	(void)scan_u8(&s);
 	(void)scan_u8(&s);

@@ -52,7 +52,7 @@ tidy_drop(const struct census_pack *p, struct zcopy_edit *edits)
 		.expect = p->version };
 	if (p->marked_ms == 0)
 		return 1;
-	edits[1] = (struct zcopy_edit){ .id = census_mark_id(&p->id),
+	edits[1] = (struct zcopy_edit){ .id = repo_condemned_id(&p->id),
 		.deleted = true };
 	return 2;
 }
@@ -119,7 +119,7 @@ add(struct marking *m, const struct id *id, bool deleted, struct err *e)
 static int
 mark_one(struct marking *m, struct census_pack *p, struct err *e)
 {
-	struct id id = census_mark_id(&p->id);
+	struct id id = repo_condemned_id(&p->id);
 
 	if (p->gone || !p->whole || !p->open)
 		return 0;
@@ -135,7 +135,7 @@ mark_one(struct marking *m, struct census_pack *p, struct err *e)
 	}
 	m->t->out->condemned++;
 	m->at[m->n] = m->plains.n;
-	buf_put_u8(&m->plains, CENSUS_MARK_KIND);
+	buf_put_u8(&m->plains, REPO_CONDEMNED_KIND);
 	buf_put_u8(&m->plains, FORMAT);
 	buf_put_u8(&m->plains,
 	    p->stream == PTABLE_SECRET ? CATEGORY_KEYCHAIN : CATEGORY_DRIVE);

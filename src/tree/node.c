@@ -15,6 +15,36 @@ node_name_valid(struct bytes name)
 	    memchr(name.p, '\0', name.n) == NULL;
 }
 
+size_t
+node_name_cut(struct bytes name, size_t n)
+{
+	if (name.n <= n)
+		return name.n;
+	while (n > 0 && (name.p[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+void
+node_name_mark(
+    struct bytes name, struct bytes mark, size_t max, struct buf *out)
+{
+	size_t dot = name.n;
+
+	/* The ending is what stands behind the last dot, if it is short. */
+	for (size_t i = name.n; i-- > 1;)
+		if (name.p[i] == '.') {
+			if (name.n - i <= 16)
+				dot = i;
+			break;
+		}
+	struct bytes end = bytes_of(name.p + dot, name.n - dot);
+	size_t room = max > mark.n + end.n ? max - mark.n - end.n : 1;
+	buf_put(out, name.p, node_name_cut(bytes_of(name.p, dot), room));
+	buf_put_bytes(out, mark);
+	buf_put_bytes(out, end);
+}
+
 static bool
 holds_nul(struct bytes x)
 {

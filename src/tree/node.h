@@ -89,6 +89,11 @@ struct node_content {
 
 /* Does a name hold: 1..255 bytes, no slash, no NUL, not "." or ".."? */
 bool node_name_valid(struct bytes name);
+/* How many bytes of a name are up to n and end no character midway. */
+size_t node_name_cut(struct bytes name, size_t n);
+/* Append a name with a mark before its ending, cut to max bytes. */
+void node_name_mark(
+    struct bytes name, struct bytes mark, size_t max, struct buf *out);
 
 /* Append a node in stored form, with its pad. It must be valid. */
 void node_put(struct buf *out, const struct node *n);

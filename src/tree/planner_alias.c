@@ -20,22 +20,6 @@ by_depth(const void *a, const void *b)
 	return id_cmp(&x->it->id, &y->it->id);
 }
 
-static unsigned
-depth_here(struct work *w, const struct item *it)
-{
-	unsigned d = 0;
-	struct id up = it->local.parent;
-
-	while (!planner_is_top(w, &up) && d <= NODE_DEPTH_MAX) {
-		const struct item *p = planner_item(w, &up);
-		if (!planner_in(&p->local))
-			break;
-		up = p->local.parent;
-		d++;
-	}
-	return d;
-}
-
 /* Nobody knows of it but the disk. */
 static bool
 only_here(const struct item *it)
@@ -81,7 +65,8 @@ planner_aliases(struct work *w)
 	for (size_t i = 0, all = w->n; i < all; i++)
 		if (only_here(w->items[i])) {
 			list[n].it = w->items[i];
-			list[n].depth = depth_here(w, w->items[i]);
+			list[n].depth =
+			    planner_depth(w, &w->items[i]->local.parent);
 			n++;
 		}
 	qsort(list, n, sizeof *list, by_depth);

@@ -70,6 +70,8 @@ struct item *planner_item(struct work *w, const struct id *id);
 bool planner_is_top(const struct work *w, const struct id *id);
 /* Is the node in that tree? */
 bool planner_in(const struct plan_node *n);
+/* How many folders that are here a folder is below, itself counted. */
+unsigned planner_depth(struct work *w, const struct id *folder);
 /* Where the zone has it, when what is revived counts. */
 enum plan_where planner_where(struct work *w, struct item *it);
 /* Is it here, and its content not known yet? */

@@ -68,6 +68,22 @@ planner_item(struct work *w, const struct id *id)
 	return it;
 }
 
+unsigned
+planner_depth(struct work *w, const struct id *folder)
+{
+	unsigned d = 0;
+	struct id up = *folder;
+
+	while (!planner_is_top(w, &up) && d <= NODE_DEPTH_MAX) {
+		const struct item *p = planner_item(w, &up);
+		if (!planner_in(&p->local))
+			break;
+		up = p->local.parent;
+		d++;
+	}
+	return d;
+}
+
 struct bytes
 planner_name(const struct item *it)
 {

@@ -331,22 +331,6 @@ goes(const struct plan_op *op)
 	return op->kind == PLAN_RMDIR || op->kind == PLAN_REMOVE;
 }
 
-static unsigned
-depth_here(struct work *w, const struct plan_op *op)
-{
-	unsigned d = 0;
-	struct id up = op->here.parent;
-
-	while (!planner_is_top(w, &up) && d <= NODE_DEPTH_MAX) {
-		const struct item *p = planner_item(w, &up);
-		if (!planner_in(&p->local))
-			break;
-		up = p->local.parent;
-		d++;
-	}
-	return d;
-}
-
 /*
  * Those that wait for each other, as where two names are exchanged: from the
  * bottom up, what moves goes aside and what goes goes; then everything comes to
@@ -360,8 +344,8 @@ put_cycle(struct ops *o, const size_t *list, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		in[i].op = list[i];
-		in[i].depth =
-		    2 * NODE_DEPTH_MAX - depth_here(o->w, &o->list[list[i]]);
+		in[i].depth = 2 * NODE_DEPTH_MAX -
+		    planner_depth(o->w, &o->list[list[i]].here.parent);
 	}
 	qsort(in, n, sizeof *in, by_depth);
 	for (size_t i = 0; i < n; i++) {

@@ -161,7 +161,7 @@ age_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct buf *ids = ctx;
 
 	(void)e;
-	if (r->plain.n == 27 && r->plain.p[0] == CENSUS_MARK_KIND) {
+	if (r->plain.n == 27 && r->plain.p[0] == REPO_CONDEMNED_KIND) {
 		id_put(ids, &r->id);
 		buf_put_bytes(ids, bytes_of(r->plain.p, 19));
 	}

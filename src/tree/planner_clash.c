@@ -84,16 +84,21 @@ planner_ignored(struct work *w, const struct item *it, bool here)
 	    (here ? it->local.type : it->type) == NODE_DIR);
 }
 
+/* What is here is what the zone has, or had: base was agreed with it. */
+static bool
+is_kept(const struct item *it)
+{
+	return (planner_in(&it->remote) &&
+		   planner_same_content(&it->local, &it->remote)) ||
+	    (planner_in(&it->base) &&
+		planner_same_content(&it->local, &it->base));
+}
+
 bool
 planner_unplaced(struct work *w, const struct item *it)
 {
-	bool safe = planner_in(&it->remote) &&
-	    planner_same_content(&it->local, &it->remote);
-
-	if (planner_in(&it->base) && !planner_local_changed(it))
-		safe = true;
 	return planner_in(&it->local) && it->taker == NULL &&
-	    it->change == NULL && !it->dropped && safe &&
+	    it->change == NULL && !it->dropped && is_kept(it) &&
 	    !planner_ignored(w, it, true);
 }
 

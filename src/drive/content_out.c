@@ -65,7 +65,10 @@ want_chunk(void *ctx, const struct digest *name, uint32_t length, struct err *e)
 		k->run_left = (uint32_t)scan_varint(&k->hints);
 		k->hints_left--;
 	}
-	if (k->o->have == NULL || !k->o->have(k->o->ctx, &k->w)) {
+	bool have = false;
+	if (k->o->have != NULL && k->o->have(k->o->ctx, &k->w, &have, e) < 0)
+		return -1;
+	if (!have) {
 		if (fetch_plan(
 			k->f, &k->w, k->run_left > 0 ? &k->hint : NULL, e) < 0)
 			return -1;

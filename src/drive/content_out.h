@@ -12,9 +12,10 @@ struct content_out {
 	struct source *source; /* for lists of lists; made when it is needed */
 	struct node_content c;
 	enum category category; /* of its chunks */
-	/* Is this chunk there already, from a try before? It is not planned
-	 * then. NULL: none is. */
-	bool (*have)(void *ctx, const struct fetch_want *w);
+	/* Is this chunk there already? It is not planned then. NULL: none
+	 * is. */
+	int (*have)(
+	    void *ctx, const struct fetch_want *w, bool *have, struct err *e);
 	void *ctx;
 };
 
@@ -27,7 +28,7 @@ MUST_CHECK int content_out_of(
  * content there are none.
  *
  * *chunks  how many.
- * errors   file-damaged; category-closed; the plan is then as before.
+ * errors   file-damaged; category-closed; have's; the plan is then as before.
  */
 MUST_CHECK int content_out_plan(struct content_out *o, struct fetch *f,
     uint32_t tag, uint32_t *chunks, struct err *e);

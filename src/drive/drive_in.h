@@ -3,6 +3,7 @@
 #pragma once
 
 #include "drive/content_in.h"
+#include "drive/content_out.h"
 #include "drive/drive.h"
 #include "drive/ignore.h"
 #include "drive/scan.h"
@@ -133,6 +134,19 @@ MUST_CHECK int drive_do(struct drive_root *r, const struct plan_out *p,
 /* Fetch and place: drive_place.c. */
 MUST_CHECK int drive_place(struct drive_root *r, const struct plan_out *p,
     bool committed, struct err *e);
+/*
+ * What lies here of a large file that another content replaces: its chunks, to
+ * be read instead of fetched. *out is NULL when none are known.
+ *
+ * source  for lists of lists; made when it is needed.
+ */
+struct drive_reuse;
+MUST_CHECK int drive_reuse_new(struct drive_root *r, const struct plan_op *op,
+    struct source **source, struct drive_reuse **out, struct err *e);
+void drive_reuse_free(struct drive_reuse **u);
+/* Bytes that may be this chunk; whoever asks checks its name. u may be NULL. */
+bool drive_reuse_read(
+    struct drive_reuse *u, const struct fetch_want *w, struct buf *out);
 /* The part of a node's content. */
 void drive_part_name(
     const struct id *id, const struct digest *content, struct buf *out);

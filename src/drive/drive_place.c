@@ -2,8 +2,6 @@
 /* drive_place.c: contents fetched into parts, parts put where they belong. */
 #include "drive/drive_in.h"
 
-#include "drive/content_out.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,40 +147,74 @@ struct look {
 	struct arrivals *a;
 	struct arrival *x;
 	struct content_out *o;
-	struct buf plain; /* what the part has of a chunk */
+	struct drive_reuse *reuse; /* or NULL */
+	struct buf plain; /* what may be the chunk */
 };
+
+static void
+look_free(struct look *k)
+{
+	drive_reuse_free(&k->reuse);
+	buf_free(&k->plain);
+}
+
+static bool
+is_chunk(struct look *k, const struct fetch_want *w)
+{
+	return source_named(content_out_source(k->o), w->category, &w->name,
+	    buf_bytes(&k->plain));
+}
 
 /* Did a try before fetch this chunk? */
 static bool
-is_here(void *ctx, const struct fetch_want *w)
+is_in_part(struct look *k, const struct fetch_want *w)
 {
-	struct look *k = ctx;
-	struct os *os = k->a->r->os;
 	struct err ignored;
 
 	if (w->offset + w->length > k->x->have)
 		return false;
 	buf_clear(&k->plain);
 	uint8_t *p = buf_grow(&k->plain, w->length);
-	return os->ops->part_read(
+	return k->a->r->os->ops->part_read(
 		   k->x->part, w->offset, p, w->length, &ignored) == 0 &&
-	    source_named(content_out_source(k->o), w->category, &w->name,
-		bytes_of(p, w->length));
+	    is_chunk(k, w);
+}
+
+/* In the part, or in the file that it will replace? */
+static int
+is_here(void *ctx, const struct fetch_want *w, bool *have, struct err *e)
+{
+	struct look *k = ctx;
+
+	*have = false;
+	if (drive_stopped(k->a->r, e))
+		return -1;
+	*have = is_in_part(k, w);
+	if (*have || !drive_reuse_read(k->reuse, w, &k->plain) ||
+	    !is_chunk(k, w))
+		return 0;
+	*have = true;
+	return k->a->r->os->ops->part_put(
+	    k->x->part, w->offset, buf_bytes(&k->plain), e);
 }
 
 static int
 plan_chunks(
     struct arrivals *a, struct arrival *x, struct content_out *o, struct err *e)
 {
-	struct look k = { .a = a, .x = x, .o = o };
+	OWN(look_free) struct look k = { .a = a, .x = x, .o = o };
+	struct err ignored;
 
+	/* What cannot be used is fetched. */
+	if (x->part != NULL)
+		(void)!drive_reuse_new(
+		    a->r, x->op, &a->source, &k.reuse, &ignored);
 	o->have = is_here;
 	o->ctx = &k;
 	o->source = a->source;
 	int rc = content_out_plan(
 	    o, a->r->d->fetch, (uint32_t)(x - a->list), &x->left, e);
 	a->source = o->source;
-	buf_free(&k.plain);
 	return rc;
 }
 

@@ -227,6 +227,7 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 		return -1;
 	OWN(mem_free) bool *failed = mem_array(t.n + 1, sizeof *failed);
 	OWN(mem_free) struct err *why = mem_array(t.n + 1, sizeof *why);
+	uint64_t before = content_in_stored(r->d->in);
 	if (read_all(&t, failed, why, e) < 0) {
 		/* What it had is read again. */
 		struct err ignored;
@@ -234,6 +235,7 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 			(void)!content_in_flush(r->d->in, &ignored);
 		return -1;
 	}
+	r->report->stored_bytes += content_in_stored(r->d->in) - before;
 	struct keep k = { &t, failed, why };
 	return db_write(drivedb_db(r->d->db), keep_job, &k, e);
 }

@@ -35,11 +35,15 @@ B=$T/b-drive/large
 mkdir "$T/a-drive" "$T/b-drive"
 head -c 40000000 /dev/urandom >"$A"
 ok 'one has a large file' synced a
+# stored: bytes that were sent, as it says itself.
+stored() { sed -n 's/.*"stored_bytes":\([0-9]*\).*/\1/p' "$T/out"; }
+ok 'it says how much it sent' test "$(stored)" -gt 40000000
 ok 'the other fetches it' synced b
 
 # changed HOW: what was done to it at a, sent and fetched.
 changed() {
 	ok "$1: sent" moves received 4000000 synced a
+	ok "$1: as it says" test "$(stored)" -lt 4000000
 	ok "$1: fetched" moves sent 4000000 synced b
 	ok "$1: as it is there" cmp "$A" "$B"
 }

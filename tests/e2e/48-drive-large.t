@@ -73,7 +73,7 @@ mkdir "$T/kept"
 cp -a "$B" "$T/kept/large"
 printf 'other words' | dd of="$B" bs=1 seek=30000000 conv=notrunc 2>"$T/dd"
 touch -r "$T/kept/large" "$B"
-printf 'x' | dd of="$A" bs=1 seek=10 conv=notrunc 2>"$T/dd"
+printf 'words there' | dd of="$A" bs=1 seek=10 conv=notrunc 2>"$T/dd"
 ok 'changed at both' synced a
 ok 'both are kept' synced b
 ok 'what came is whole' cmp "$A" "$B"

@@ -200,6 +200,7 @@ struct index_job {
 	struct repo_part *in[CATEGORY_END];
 	size_t n;
 	struct ptable table;
+	uint64_t seen;
 };
 
 static void
@@ -214,6 +215,7 @@ index_one(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct index_job *j = ctx;
 	struct err why;
 
+	j->seen++;
 	if (r->deleted) {
 		for (size_t i = 0; i < j->n; i++)
 			chunkmap_drop_pack(j->in[i]->map, &r->id);
@@ -262,8 +264,10 @@ follow_once(struct repo *r, struct repo_part *p, struct err *e)
 		return 0;
 	if (zcopy_news(p->zone, &at, index_one, &j, e) < 0)
 		return -1;
-	for (size_t i = 0; i < j.n; i++)
+	for (size_t i = 0; i < j.n; i++) {
 		chunkmap_set_seq(j.in[i]->map, at.seq);
+		j.in[i]->news += j.seen;
+	}
 	return 0;
 }
 
@@ -395,7 +399,18 @@ repo_reindex(struct repo *r, struct err *e)
 static int
 part_save(struct repo *r, struct repo_part *p, struct err *e)
 {
-	return part_follow(r, p, e) < 0 ? -1 : chunkmap_save(p->map, e);
+	if (part_follow(r, p, e) < 0 || chunkmap_save(p->map, e) < 0)
+		return -1;
+	p->news = 0;
+	return 0;
+}
+
+#define LATE 4096 /* records: some ms to read, as many to write the map */
+
+static int
+part_save_late(struct repo *r, struct repo_part *p, struct err *e)
+{
+	return p->news < LATE ? 0 : part_save(r, p, e);
 }
 
 int
@@ -405,6 +420,13 @@ repo_save(struct repo *r, struct err *e)
 	if (r->lost > 0)
 		return 0; /* the old ones know what may come back */
 	return each_part(r, part_save, e);
+}
+
+int
+repo_save_late(struct repo *r, struct err *e)
+{
+	FOLLOWING(r);
+	return r->lost > 0 ? 0 : each_part(r, part_save_late, e);
 }
 
 struct id

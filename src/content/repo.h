@@ -25,6 +25,7 @@ struct repo_part {
 	const struct secret *names; /* N */
 	struct chunker *chunker;
 	char *map_path;
+	uint64_t news; /* records seen since the map's file was written */
 };
 
 struct repo {
@@ -96,6 +97,8 @@ MUST_CHECK int repo_ask(struct repo *r, struct err *e);
 
 /* Write the indexes, after packs were stored and recorded. */
 MUST_CHECK int repo_save(struct repo *r, struct err *e);
+/* The same, once so much has come that the next to open it would read long. */
+MUST_CHECK int repo_save_late(struct repo *r, struct err *e);
 
 /* Let a map find what is in a pack. */
 void repo_index(

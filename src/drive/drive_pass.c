@@ -313,6 +313,9 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	r->settled = true;
 	if (drive_commit_packs(r->d, 0, e) < 0)
 		return -1;
+	/* The index can be made anew, so that a full disk is no failure here. */
+	struct err ignored;
+	(void)!repo_save_late(r->d->repo, &ignored);
 	/* Who stays may have nothing to do for days. */
 	if (ask->returns && r->d->in != NULL)
 		content_in_idle(r->d->in);

@@ -44,12 +44,14 @@ static const char *const schema[] = {
 	" path TEXT NOT NULL, marker BLOB NOT NULL,"
 	" generation INTEGER NOT NULL, top BLOB NOT NULL,"
 	" seq INTEGER NOT NULL, enabled INTEGER NOT NULL);"
-	"CREATE TABLE base (" HERE ", PRIMARY KEY (root, id)) WITHOUT ROWID;"
+	/* Rows of a directory lie near each other, as they came: a scan reads
+	 * them by place, and ids are random. */
+	"CREATE TABLE base (" HERE ", PRIMARY KEY (root, id));"
 	"CREATE INDEX base_place ON base (root, parent, name);"
 	"CREATE INDEX base_inode ON base (root, dev, ino);"
 	"CREATE TABLE diff (" HERE ", gone INTEGER NOT NULL,"
 	" trashed INTEGER NOT NULL, unread INTEGER NOT NULL,"
-	" stored BLOB NOT NULL, PRIMARY KEY (root, id)) WITHOUT ROWID;"
+	" stored BLOB NOT NULL, PRIMARY KEY (root, id));"
 	"CREATE INDEX diff_place ON diff (root, parent, name);"
 	/* Directories that a root does not have here. */
 	"CREATE TABLE skip (root INTEGER NOT NULL, id BLOB NOT NULL,"

@@ -211,6 +211,21 @@ local_child(void *ctx, const struct id *parent, struct bytes name,
 	return first(v, s, local_row, out);
 }
 
+/* In most passes nothing differs, and base is all there is. */
+static bool
+any_differs(struct drivedb_views *v)
+{
+	OWN(stmt_done) struct stmt *s = NULL;
+	struct err e;
+	bool row = true;
+
+	(void)failed(v,
+	    sql_first(v->tx, &e, &s, &row,
+		"SELECT 1 FROM diff WHERE root = ? LIMIT 1", "u", v->root),
+	    &e);
+	return row;
+}
+
 static int
 local_children(void *ctx, const struct id *parent,
     int (*fn)(void *arg, const struct plan_node *n), void *arg)
@@ -219,6 +234,8 @@ local_children(void *ctx, const struct id *parent,
 	struct drivedb_views *v = ctx;
 	struct err e;
 
+	if (!any_differs(v))
+		return base_children(ctx, parent, fn, arg);
 	if (failed(v,
 		sql_ask(v->tx, &e, &s,
 		    DIFF " AND parent = ? AND NOT gone UNION ALL " BASE

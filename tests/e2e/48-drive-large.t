@@ -78,4 +78,16 @@ ok 'changed at both' synced a
 ok 'both are kept' synced b
 ok 'what came is whole' cmp "$A" "$B"
 ok 'beside the other one' sh -c 'ls "$1"/*from*' sh "$T/b-drive"
+
+# ---- many: who opens the Drive next does not read all of its records ----
+
+mkdir "$T/a-drive/many"
+perl -e 'for (1 .. 4200) { open my $f, ">", "$ARGV[0]/$_"; print $f $_ }' \
+	"$T/a-drive/many"
+ok 'thousands of files' synced a
+written=$(stat -c %i "$T"/a/index/*)
+ok 'leave an index' test -n "$written"
+echo more >"$T/a-drive/many/more"
+ok 'one more' synced a
+equal 'leaves the index as it is' "$written" "$(stat -c %i "$T"/a/index/*)"
 finish

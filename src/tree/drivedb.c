@@ -49,6 +49,7 @@ static const char *const schema[] = {
 	"CREATE TABLE base (" HERE ", PRIMARY KEY (root, id));"
 	"CREATE INDEX base_place ON base (root, parent, name);"
 	"CREATE INDEX base_inode ON base (root, dev, ino);"
+	"CREATE INDEX base_dirs ON base (root, parent, id) WHERE type = 2;"
 	"CREATE TABLE diff (" HERE ", gone INTEGER NOT NULL,"
 	" trashed INTEGER NOT NULL, unread INTEGER NOT NULL,"
 	" stored BLOB NOT NULL, PRIMARY KEY (root, id));"

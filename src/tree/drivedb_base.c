@@ -239,10 +239,10 @@ drivedb_base_orphans(struct tx *tx, const struct drivedb_root *r, struct err *e)
 {
 	return sql_run(tx, e,
 	    "WITH RECURSIVE dirs(id) AS (SELECT ?1 UNION SELECT b.id FROM dirs"
-	    " CROSS JOIN base b INDEXED BY base_place"
-	    " ON b.root = ?2 AND b.parent = dirs.id WHERE b.type = ?3)"
+	    " CROSS JOIN base b INDEXED BY base_dirs"
+	    " ON b.root = ?2 AND b.parent = dirs.id WHERE b.type = 2)"
 	    " DELETE FROM base WHERE root = ?2 AND parent NOT IN dirs",
-	    "iuu", &r->top, r->root, (uint64_t)NODE_DIR);
+	    "iu", &r->top, r->root);
 }
 
 int

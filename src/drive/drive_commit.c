@@ -144,7 +144,7 @@ add_change(
 		    add_history(b, &c->id, &was, e) < 0)
 			return -1;
 		set_content(&n, &d.x);
-		n.edits++;
+		node_edited(&n);
 	} else if (old.n == 0) {
 		n.mtime_s = (int64_t)(b->now / 1000);
 		n.edits = 1;

@@ -11,7 +11,7 @@ past_take(struct node *n, const struct node_version *v)
 	n->mtime_s = v->mtime_s;
 	n->mtime_ns = v->mtime_ns;
 	n->flags = (uint16_t)((n->flags & ~of) | (v->flags & of));
-	n->edits++;
+	node_edited(n);
 }
 
 struct one {

@@ -158,7 +158,7 @@ fill_node(struct put *p, const struct put_item *x, struct buf *content,
 	n->mtime_s = x->st.st_mtim.tv_sec;
 	n->mtime_ns = (uint32_t)x->st.st_mtim.tv_nsec;
 	n->flags = 0;
-	n->edits++;
+	node_edited(n);
 	if (S_ISLNK(x->st.st_mode)) {
 		n->type = NODE_SYMLINK;
 		n->target = buf_bytes(&x->target);

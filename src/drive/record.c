@@ -32,9 +32,14 @@ record_history(struct zcopy *zone, const struct id *node,
 
 	if (record_history_of(zone, node, h, &old, version, e) < 0)
 		return -1;
+	/* Another device's record may say that it had later ones. */
+	size_t later = 0;
+	while (later < h->n && h->v[later].edits >= was->edits)
+		later++;
+	h->n -= later;
 	if (h->n == NODE_VERSIONS_MAX)
 		h->n--;
-	memmove(h->v + 1, h->v, h->n * sizeof *h->v);
+	memmove(h->v + 1, h->v + later, h->n * sizeof *h->v);
 	h->n++;
 	h->v[0] = (struct node_version){ .edits = was->edits,
 		.changed_ms = was->changed_ms,

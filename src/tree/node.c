@@ -93,7 +93,7 @@ node_put(struct buf *out, const struct node *n)
 	assert(flags_ok(n->type, n->flags) && attrs_ok(n->attrs));
 	assert(n->mtime_ns <= NODE_NS_MAX && n->name.n <= NODE_NAME_MAX);
 	assert(n->changed_ms <= INT64_MAX && n->trashed_ms <= INT64_MAX);
-	assert(n->edits <= INT64_MAX);
+	assert(n->edits <= NODE_EDITS_MAX);
 	buf_put_u8(out, NODE_KIND);
 	buf_put_u8(out, NODE_FORMAT);
 	buf_put_u8(out, (uint8_t)n->type);
@@ -119,6 +119,13 @@ node_put(struct buf *out, const struct node *n)
 		id_put(out, &n->share_zone);
 	}
 	node_pad(out, start);
+}
+
+void
+node_edited(struct node *n)
+{
+	if (n->edits < NODE_EDITS_MAX)
+		n->edits++;
 }
 
 bool
@@ -154,7 +161,7 @@ take_fixed(struct scan *s, struct node *x, struct err *e)
 	x->mtime_ns = (uint32_t)node_number(s, NODE_NS_MAX);
 	x->dev = id_take(s);
 	x->changed_ms = take_ms(s);
-	x->edits = node_number(s, INT64_MAX);
+	x->edits = node_number(s, NODE_EDITS_MAX);
 	if (x->flags & NODE_TRASHED)
 		x->trashed_ms = take_ms(s);
 	x->attrs = scan_vv(s);

@@ -40,6 +40,7 @@
 #define NODE_INLINE_MAX 256 /* bytes: every record goes to every device */
 #define NODE_LIST_MAX 64 /* chunks named in the record itself */
 #define NODE_SIZE_MAX ((uint64_t)256 << 30) /* bytes of a file */
+#define NODE_EDITS_MAX INT64_MAX /* contents of a file */
 
 enum node_type {
 	NODE_NONE,
@@ -94,6 +95,10 @@ size_t node_name_cut(struct bytes name, size_t n);
 /* Append a name with a mark before its ending, cut to max bytes. */
 void node_name_mark(
     struct bytes name, struct bytes mark, size_t max, struct buf *out);
+
+/* It has another content now. Nobody gets to the end of the count but who says
+ * so; there it stays. */
+void node_edited(struct node *n);
 
 /* Append a node in stored form, with its pad. It must be valid. */
 void node_put(struct buf *out, const struct node *n);

@@ -26,7 +26,7 @@ take_version(struct scan *s, struct node_version *v, struct err *e)
 {
 	struct node_content content;
 
-	v->edits = node_number(s, INT64_MAX);
+	v->edits = node_number(s, NODE_EDITS_MAX);
 	v->changed_ms = scan_u64(s);
 	v->dev = id_take(s);
 	v->mtime_s = scan_zigzag(s);
@@ -68,7 +68,7 @@ node_history_parse(struct bytes plain, struct node_history *out, struct err *e)
 static void
 put_version(struct buf *out, const struct node_version *v)
 {
-	assert(v->edits <= INT64_MAX && v->changed_ms <= INT64_MAX);
+	assert(v->edits <= NODE_EDITS_MAX && v->changed_ms <= INT64_MAX);
 	assert(v->mtime_ns <= NODE_NS_MAX && (v->flags & ~FLAGS) == 0);
 	buf_put_varint(out, v->edits);
 	buf_put_u64(out, v->changed_ms);

@@ -255,6 +255,28 @@ read_list(struct source *src, const struct stream_ref *r,
 	return 0;
 }
 
+#define ITEM_MAX (DIGEST_BYTES + 10) /* bytes, of a name and a varint */
+
+/*
+ * Chunks are cut from CHUNKER_MIN on; but where a hole begins one ends, and
+ * another one before it may be as short: two in a page of a disk.
+ */
+static uint64_t
+leaves_max(uint64_t length)
+{
+	uint64_t n = length / 2048 + 2;
+
+	return n < STREAM_LEAVES_MAX ? n : STREAM_LEAVES_MAX;
+}
+
+/* A chunk that names itself many times over makes a long list of little. */
+static int
+too_long(struct err *e)
+{
+	return err_set(e, ERR_RECORD_CORRUPT,
+	    "a stream is made of more than its length can be");
+}
+
 /* From a reference to a list of lists to one below it. */
 static int
 descend(struct source *src, struct stream_ref *r, struct err *e)
@@ -268,6 +290,8 @@ descend(struct source *src, struct stream_ref *r, struct err *e)
 	for (; s.n > 0; all.n += n)
 		if (chunklist_take(&s, &name, &n, e) < 0)
 			return -1;
+	if (all.n / ITEM_MAX > leaves_max(r->length))
+		return too_long(e);
 	if (read_list(src, r, all, collect, &below, e) < 0)
 		return -1;
 	buf_clear(&r->list);
@@ -328,6 +352,8 @@ struct leaves {
 	enum category category;
 	stream_chunk_fn fn;
 	void *ctx;
+	uint64_t left; /* bytes that they stand for */
+	uint64_t n, most; /* so far, and at most */
 	struct buf rest[STREAM_DEPTH_MAX + 1];
 };
 
@@ -337,8 +363,6 @@ leaves_free(struct leaves *l)
 	for (size_t i = 0; i < ARRAY_SIZE(l->rest); i++)
 		buf_free(&l->rest[i]);
 }
-
-#define ITEM_MAX (DIGEST_BYTES + 10) /* bytes, of a name and a varint */
 
 /* All whole items of a depth; at the end all must be. */
 static int
@@ -352,6 +376,9 @@ take_items(struct leaves *l, unsigned depth, bool last, struct err *e)
 		if (chunklist_take(&s, &name, &n, e) < 0)
 			return -1;
 		if (depth == 0) {
+			if (n > l->left || l->n++ == l->most)
+				return too_long(e);
+			l->left -= n;
 			if (l->fn(l->ctx, &name, n, e) < 0)
 				return -1;
 			continue;
@@ -372,10 +399,20 @@ stream_leaves(struct source *src, const struct stream_ref *ref,
     stream_chunk_fn fn, void *ctx, struct err *e)
 {
 	OWN(leaves_free)
-	struct leaves l = { src, ref->category, fn, ctx, { { 0 } } };
+	struct leaves l = { .src = src,
+		.category = ref->category,
+		.fn = fn,
+		.ctx = ctx,
+		.left = ref->length,
+		.most = leaves_max(ref->length) };
 
 	if (ref->depth > STREAM_DEPTH_MAX)
 		return err_set(e, ERR_RECORD_CORRUPT, "a stream is too deep");
 	buf_put_bytes(&l.rest[ref->depth], buf_bytes(&ref->list));
-	return take_items(&l, ref->depth, true, e);
+	if (take_items(&l, ref->depth, true, e) < 0)
+		return -1;
+	if (l.left > 0)
+		return err_set(e, ERR_SNAPSHOT_DAMAGED,
+		    "a stream is shorter than its snapshot says");
+	return 0;
 }

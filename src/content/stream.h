@@ -15,6 +15,7 @@
 
 #define STREAM_REF_CHUNKS 512 /* 18 KiB in a snapshot record */
 #define STREAM_DEPTH_MAX 6 /* 512 * 1800^6 chunks */
+#define STREAM_LEAVES_MAX (1 << 24) /* chunks: 256 GiB of the smallest */
 
 struct stream_ref {
 	enum category category; /* of the chunks; stands beside it, not in it */
@@ -74,7 +75,9 @@ struct stream_range {
 /*
  * Read a part of a stream.
  *
- * errors  snapshot-damaged when a chunk is not stored any more; blob-*.
+ * errors  snapshot-damaged when a chunk is not stored any more; blob-*;
+ *         record-corrupt when it is made of more than its length can be, as
+ *         with all below.
  */
 MUST_CHECK int stream_read(struct source *src, const struct stream_ref *ref,
     struct stream_range part, stream_fn fn, void *ctx, struct err *e);

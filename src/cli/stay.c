@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define WAIT_S 50 /* a parked request; below LIMIT_POLL_S */
+#define REST_MAX_S 32 /* between two that say the same */
 #define COST_NS INT64_C(60000000000) /* between looks at what a network costs */
 
 /* ---- the request that waits ---- */
@@ -47,11 +48,29 @@ tell_news(struct stay *s)
 	(void)eventfd_write(s->news_fd, 1);
 }
 
+/*
+ * What was told is not taken in now, as in a pause or while the folder is away:
+ * the server would say the same at once, and again.
+ */
+static void
+rest(struct stay *s, uint64_t seq, unsigned seconds)
+{
+	const struct timespec until = now_mono_after(1000 * (int64_t)seconds);
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&s->lock);
+	while (rc == 0 && !atomic_load(&s->ends) &&
+	    zcopy_seq(drive_zone(s->d.drive)) == seq)
+		rc = pthread_cond_timedwait(&s->pulled, &s->lock, &until);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 static void *
 wait_for_news(void *arg)
 {
 	struct stay *s = arg;
 	struct zcopy *z = drive_zone(s->d.drive);
+	unsigned rest_s = 1;
 
 	while (!atomic_load(&s->ends)) {
 		struct self_wait_zone zone = { .zone = *zcopy_zone(z),
@@ -61,18 +80,19 @@ wait_for_news(void *arg)
 			.wait_s = WAIT_S,
 			.ends = &s->ends };
 		struct err e;
-		if (self_wait(s->d.self, &w, &e) == 0) {
-			if (zone.news && zcopy_seq(z) == zone.seq) {
-				tell_news(s);
-				await_pull(s);
-			}
+		/* What fails whoever syncs finds out. */
+		bool news =
+		    self_wait(s->d.self, &w, &e) < 0 || zone.news || w.circle;
+		if (news && zcopy_seq(z) == zone.seq) {
+			tell_news(s);
+			await_pull(s);
+		}
+		if (!news || zcopy_seq(z) != zone.seq) {
+			rest_s = 1;
 			continue;
 		}
-		/* Whoever syncs finds out what it is. */
-		tell_news(s);
-		await_pull(s);
-		for (int i = 0; i < 20 && !atomic_load(&s->ends); i++)
-			(void)usleep(100000);
+		rest(s, zone.seq, rest_s);
+		rest_s = rest_s < REST_MAX_S ? 2 * rest_s : REST_MAX_S;
 	}
 	return NULL;
 }

@@ -77,6 +77,11 @@ failed(struct stay *s, struct stay_root *r, const struct err *e)
 		r->back_off = BACK_OFF_MAX_NS;
 	r->due = now + r->back_off;
 	r->all = true;
+	/* What comes to its path is opened, be it the same. */
+	if (e->code == ERR_DRIVE_ROOT_MISSING) {
+		drive_root_free(&r->root);
+		watch_free(&r->watch);
+	}
 }
 
 static void

@@ -189,7 +189,16 @@ drive_root_is(const struct drive_root *r, struct err *e)
 {
 	const struct root_mark m = mark_of(r->d, &r->row);
 
-	return r->in_memory ? 0 : root_check(r->row.path, &m, e);
+	if (r->in_memory)
+		return 0;
+	if (root_check(r->row.path, &m, e) < 0)
+		return -1;
+	/* A copy has the mark, too; what is done would be done to the first. */
+	return os_posix_is(r->os, r->row.path)
+	    ? 0
+	    : err_set(e, ERR_DRIVE_ROOT_MISSING,
+		  "%s is another folder than the one that was opened",
+		  r->row.path);
 }
 
 /* ---- what stands around it ---- */

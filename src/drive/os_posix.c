@@ -250,3 +250,13 @@ os_posix_open(const char *root_dir, struct os **out, struct err *e)
 	*out = &TAKE(o)->os;
 	return 0;
 }
+
+bool
+os_posix_is(struct os *os, const char *root_dir)
+{
+	struct stat is, there;
+
+	return fstat(os_posix_of(os)->root, &is) == 0 &&
+	    stat(root_dir, &there) == 0 && is.st_dev == there.st_dev &&
+	    is.st_ino == there.st_ino;
+}

@@ -43,3 +43,6 @@
  */
 MUST_CHECK int os_posix_open(
     const char *root_dir, struct os **out, struct err *e);
+
+/* Is it the folder that this path leads to now? A copy of it is another. */
+bool os_posix_is(struct os *o, const char *root_dir);

@@ -3,6 +3,11 @@
 # 50-drive-stay.t: folders that stay in sync by themselves, and who asks.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
+URL=$(sed -n 1p "$T/init.out")
+INVITE=$(sed -n 2p "$T/init.out")
+metrics=$(free_ports 1)
+configure server metrics_listen "127.0.0.1:$metrics"
 start_server
 ok 'an account' sign_up a ana --invite "$INVITE"
 ok 'a second device' pair a b ana
@@ -49,6 +54,15 @@ echo later >"$T/B/later"
 also 'is shown' ''
 says 'as such' paused at a drive status
 not 'and nothing comes meanwhile' test -e "$T/A/later"
+# waits: how often somebody asked for news.
+waits() {
+	curl -sf "http://127.0.0.1:$metrics/metrics" |
+		sed -n 's/^aumbry_http_requests_total{route="POST .v1.wait",class="2xx"} //p'
+}
+sleep 1
+before=$(waits)
+sleep 2
+ok 'of which is not asked again and again' test $(($(waits) - before)) -lt 10
 ok 'going on' at a drive resume
 ok 'brings it' until_true 100 there "$T/A/later" later
 
@@ -63,6 +77,16 @@ offline() { at a drive status | grep -q offline; }
 ok 'without a server it says so' until_true 100 offline
 start_server
 ok 'and goes on by itself when it is back' until_true 100 there "$T/B/alone" alone
+
+# The mark of a root is in its copy, too.
+mv "$T/B" "$T/B.was"
+cp -a "$T/B.was" "$T/B"
+echo copied >"$T/A/copied"
+ok 'a copy in its place is the root' until_true 100 there "$T/B/copied" copied
+not 'and not the one that was' test -e "$T/B.was/copied"
+echo here >"$T/B/here"
+ok 'what is written there goes' until_true 100 there "$T/A/here" here
+ok 'and what was there stays' there "$T/A/alone" alone
 
 ok 'disable leaves the files' at b drive disable "$T/B"
 echo no >"$T/A/no"

@@ -9,7 +9,6 @@
 #include "drive/record.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct chunk {
 	struct digest name;
@@ -54,7 +53,8 @@ by_name(const void *a, const void *b)
 {
 	const struct chunk *x = a, *y = b;
 
-	return memcmp(x->name.b, y->name.b, DIGEST_BYTES);
+	return bytes_cmp(bytes_of(x->name.b, DIGEST_BYTES),
+	    bytes_of(y->name.b, DIGEST_BYTES));
 }
 
 /* The version of that content. */

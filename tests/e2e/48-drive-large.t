@@ -5,6 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
+# shellcheck disable=SC2034 # start_server takes its pin
 URL=$(sed -n 1p "$T/init.out")
 INVITE=$(sed -n 2p "$T/init.out")
 metrics=$(free_ports 1)

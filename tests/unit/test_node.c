@@ -608,6 +608,20 @@ a_history_that_is_too_long_leaves_out_the_oldest(void **state)
 	assert_int_equal(back.v[0].edits, 200);
 }
 
+/* Another device may have written the last one there is. */
+static void
+edits_stay_at_their_end(void **state)
+{
+	struct node n = { .edits = 1 };
+
+	(void)state;
+	node_edited(&n);
+	assert_int_equal(n.edits, 2);
+	n.edits = NODE_EDITS_MAX;
+	node_edited(&n);
+	assert_int_equal(n.edits, NODE_EDITS_MAX);
+}
+
 int
 main(void)
 {
@@ -623,6 +637,7 @@ main(void)
 		cmocka_unit_test(a_long_list_has_a_depth),
 		cmocka_unit_test(equal_contents_have_one_id),
 		cmocka_unit_test(names_that_do_not_hold),
+		cmocka_unit_test(edits_stay_at_their_end),
 		cmocka_unit_test(a_history_comes_back),
 		cmocka_unit_test(
 		    a_history_that_is_too_long_leaves_out_the_oldest),

@@ -158,10 +158,65 @@ lists_that_end_within_an_item_are_refused(void **state)
 		MUST(stream_out_end(out, &ref, &e));
 		stream_out_free(&out);
 		ref.depth++;
+		ref.length = 10000;
 		OWN(source_free) struct source *src = reader_of(w, s);
 		assert_int_equal(stream_leaves(src, &ref, leaf, &l, &e), -1);
 		assert_int_equal(e.code, ERR_RECORD_CORRUPT);
 		assert_true(l.n < 10);
+	}
+}
+
+/* A list of n times the same, and a reference that says so many bytes. */
+static void
+list_of(struct sink *s, size_t n, uint32_t each, uint64_t length,
+    struct stream_ref *ref)
+{
+	OWN(buf_free) struct buf list = { 0 };
+	const struct digest name = { { 1 } };
+	struct err e;
+
+	for (size_t i = 0; i < n; i++)
+		chunklist_put_one(&list, &name, each);
+	struct stream_out *out = stream_out_new(s, LANE_SECRETS);
+	stream_out_put(out, buf_bytes(&list));
+	MUST(stream_out_end(out, ref, &e));
+	stream_out_free(&out);
+	ref->depth++;
+	ref->length = length;
+}
+
+static void
+lists_of_more_than_the_stream_are_refused(void **state)
+{
+	struct world *w = *state;
+	OWN(sink_free) struct sink *s = drive_sink(w);
+	static const struct {
+		size_t n;
+		uint32_t each;
+		uint64_t length;
+		enum err_code code;
+	} rows[] = {
+		{ 8, 3000, 24000, ERR_NONE },
+		{ 8, 3000, 23999, ERR_RECORD_CORRUPT },
+		{ 8, 3000, 24001, ERR_SNAPSHOT_DAMAGED },
+		/* So short are chunks only where holes begin. */
+		{ 4000, 1000, 4000 * 1000, ERR_RECORD_CORRUPT },
+		{ 1, 3000, 0, ERR_RECORD_CORRUPT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		OWN(stream_ref_free) struct stream_ref ref = { 0 };
+		struct leaves l = { 0 };
+		struct err e = { .code = ERR_NONE };
+		list_of(s, rows[i].n, rows[i].each, rows[i].length, &ref);
+		OWN(source_free) struct source *src = reader_of(w, s);
+		int rc = stream_leaves(src, &ref, leaf, &l, &e);
+		assert_int_equal(rc < 0 ? e.code : ERR_NONE, rows[i].code);
+		if (rows[i].code == ERR_RECORD_CORRUPT && rows[i].n > 8) {
+			assert_int_equal(
+			    stream_chunks(src, &ref, leaf, &l, &e), -1);
+			assert_int_equal(e.code, ERR_RECORD_CORRUPT);
+		}
 	}
 }
 
@@ -175,6 +230,9 @@ main(void)
 		    a_long_list_is_read_in_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    lists_that_end_within_an_item_are_refused, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    lists_of_more_than_the_stream_are_refused, set_up,
 		    tear_down),
 	};
 

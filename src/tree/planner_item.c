@@ -291,6 +291,9 @@ merge(struct work *w, struct item *it)
 	it->exec = !based	 ? l->exec || r->exec
 	    : l->exec == b->exec ? r->exec
 				 : l->exec;
+	/* What was a file may be none there by now. */
+	if (it->type != NODE_FILE)
+		it->exec = false;
 	if (planner_same_content(l, r))
 		return;
 	if (based && planner_same_content(l, b))

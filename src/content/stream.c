@@ -257,14 +257,12 @@ read_list(struct source *src, const struct stream_ref *r,
 
 #define ITEM_MAX (DIGEST_BYTES + 10) /* bytes, of a name and a varint */
 
-/*
- * Chunks are cut from CHUNKER_MIN on; but where a hole begins one ends, and
- * another one before it may be as short: two in a page of a disk.
- */
+/* Chunks are cut from CHUNKER_MIN on; but where a hole begins one ends, however
+ * short: for each hole there are two, and one at the end. */
 static uint64_t
 leaves_max(uint64_t length)
 {
-	uint64_t n = length / 2048 + 2;
+	uint64_t n = 2 * (length / STREAM_HOLE_MIN) + 2;
 
 	return n < STREAM_LEAVES_MAX ? n : STREAM_LEAVES_MAX;
 }

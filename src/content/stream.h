@@ -15,6 +15,7 @@
 
 #define STREAM_REF_CHUNKS 512 /* 18 KiB in a snapshot record */
 #define STREAM_DEPTH_MAX 6 /* 512 * 1800^6 chunks */
+#define STREAM_HOLE_MIN 4096 /* bytes; shorter ones are zeros that are stored */
 #define STREAM_LEAVES_MAX (1 << 24) /* chunks: 256 GiB of the smallest */
 
 struct stream_ref {
@@ -52,7 +53,8 @@ void stream_out_free(struct stream_out **w);
 void stream_out_most(struct stream_out *w, uint32_t chunks);
 /* Append. What fails is told by stream_out_end. */
 void stream_out_put(struct stream_out *w, struct bytes x);
-/* Append n zeros that are not stored: chunks of PACK_BLOCK, named by zeros. */
+/* Append n zeros that are not stored: chunks of PACK_BLOCK, named by zeros. Not
+ * less than STREAM_HOLE_MIN: readers refuse what is made of too many pieces. */
 void stream_out_hole(struct stream_out *w, uint64_t n);
 /* Bytes that were put so far. */
 uint64_t stream_out_length(const struct stream_out *w);

@@ -124,7 +124,7 @@ take_small(struct content_in *in, const struct content_in_file *f,
 	return 0;
 }
 
-/* Data as it is, holes as such. */
+/* Data as it is, holes as such, if they are worth it. */
 static int
 pour(struct content_in *in, const struct content_in_file *f,
     struct stream_out *out, struct err *e)
@@ -137,9 +137,11 @@ pour(struct content_in *in, const struct content_in_file *f,
 	while (at < f->size) {
 		if (f->data(f->ctx, at, &data, &hole, e) < 0)
 			return -1;
-		if (data > at)
+		if (data - at >= STREAM_HOLE_MIN) {
 			stream_out_hole(out, data - at);
-		for (at = data; at < hole; at += got) {
+			at = data;
+		}
+		for (; at < hole; at += got) {
 			uint64_t left = hole - at;
 			if (f->read(f->ctx, at, p,
 				left < PACK_BLOCK ? (size_t)left : PACK_BLOCK,

@@ -95,10 +95,15 @@ set_content(struct node *n, const struct drivedb_diff *x)
 	n->mtime_ns = (uint32_t)(ns - n->mtime_s * 1000000000);
 }
 
+/*
+ * What only moved here has its content from base: its number and not the bytes
+ * of a record. They are wanted when the node there has another one by now.
+ */
 static bool
-says_content(const struct plan_change *c)
+is_bare(const struct plan_change *c, const struct drive_diff *d)
 {
-	return c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR);
+	return c->type != NODE_DIR &&
+	    (!d->found || (!d->x.gone && d->content.n == 0));
 }
 
 /* errors: conflict: the disk or the zone is not as it was planned. */
@@ -133,9 +138,13 @@ add_change(
 		if (c->conflict)
 			set_flag(&n, NODE_CONFLICT, true);
 	}
-	if (says_content(c)) {
+	if (c->content || (c->kind == PLAN_NEW && c->type != NODE_DIR)) {
 		if (drive_diff(tx, b->r, &c->from, &d, e) < 0)
 			return -1;
+		if (is_bare(c, &d)) {
+			id_put(&b->bare, &c->from);
+			return 0;
+		}
 		if (!d.found || d.x.gone || d.x.node.unread ||
 		    (c->content &&
 			!digest_equal(&d.x.node.content, &c->content_id)))
@@ -155,28 +164,6 @@ add_change(
 	node_put(plain, &n);
 	add_edit(b, &c->id, c->expect, plain);
 	return 0;
-}
-
-/*
- * What only moved here has its content from base: its number and not the bytes
- * of a record. They are wanted when the node there has another one by now.
- */
-static int
-find_bare(struct batch *b, struct tx *tx, struct err *e)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		const struct plan_change *c = &b->changes[i];
-		OWN(drive_diff_free) struct drive_diff d = { .found = false };
-		if (c->type == NODE_DIR || !says_content(c))
-			continue;
-		if (drive_diff(tx, b->r, &c->from, &d, e) < 0)
-			return -1;
-		if (!d.found || (!d.x.gone && d.content.n == 0))
-			id_put(&b->bare, &c->from);
-	}
-	return b->bare.n == 0
-	    ? 0
-	    : err_set(e, ERR_CONFLICT, "it has to be read before");
 }
 
 static int
@@ -214,12 +201,12 @@ compose(struct tx *tx, void *arg, struct err *e)
 {
 	struct batch *b = arg;
 
-	if (find_bare(b, tx, e) < 0)
-		return -1;
 	for (size_t i = 0; i < b->n; i++)
 		if (add_change(b, tx, &b->changes[i], e) < 0)
 			return -1;
-	return 0;
+	return b->bare.n == 0
+	    ? 0
+	    : err_set(e, ERR_CONFLICT, "it has to be read before");
 }
 
 /* ---- the commit ---- */

@@ -26,10 +26,7 @@ static int
 path_to(
     struct doing *g, const struct plan_op *op, struct buf *out, struct err *e)
 {
-	struct plan_node n = { .parent = op->parent, .name_n = op->name_n };
-
-	memcpy(n.name, op->name, sizeof n.name);
-	return drive_path(&g->v, &g->r->row.top, &n, out, e);
+	return drive_path_to(&g->v, &g->r->row.top, op, out, e);
 }
 
 /* Where it is by now: what is above it may have moved in this plan. */

@@ -117,6 +117,10 @@ void drive_look_again(struct drive_root *r, const char *path);
 /* The path of a local node, inside a job. errors: not-found. */
 MUST_CHECK int drive_path(struct drivedb_views *v, const struct id *top,
     const struct plan_node *n, struct buf *out, struct err *e);
+/* The path where an operation puts its node. errors: not-found. */
+MUST_CHECK int drive_path_to(struct drivedb_views *v, const struct id *top,
+    const struct plan_op *op, struct buf *out, struct err *e);
+
 /* ---- the steps of a round ---- */
 
 /* Read files, store their contents: drive_take.c. */

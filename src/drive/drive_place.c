@@ -285,15 +285,13 @@ place_one(
 	const struct plan_op *op = x->op;
 	OWN(buf_free) struct buf to = { 0 };
 	OWN(buf_free) struct buf name = { 0 };
-	struct plan_node at = { .parent = op->parent, .name_n = op->name_n };
 	const struct os_stat want = { .type = op->here.type,
 		.exec = op->here.exec,
 		.is = op->here.stat };
 	struct plan_node l;
 	struct os_stat fresh = want;
 
-	memcpy(at.name, op->name, sizeof at.name);
-	if (drive_path(&g->v, &r->row.top, &at, &to, e) < 0)
+	if (drive_path_to(&g->v, &r->row.top, op, &to, e) < 0)
 		return -1;
 	/* It may have been moved in this plan, which changed its ctime. */
 	if (op->replaces && g->v.local.find(g->v.local.ctx, &op->here.id, &l))
@@ -365,12 +363,10 @@ place_job(struct tx *tx, void *arg, struct err *e)
 			*e = x->why;
 			return -1;
 		}
-		struct plan_node at = { .parent = x->op->parent,
-			.name_n = x->op->name_n };
 		struct err ignored;
-		memcpy(at.name, x->op->name, sizeof at.name);
 		buf_clear(&to);
-		if (drive_path(&g->v, &a->r->row.top, &at, &to, &ignored) == 0)
+		if (drive_path_to(
+			&g->v, &a->r->row.top, x->op, &to, &ignored) == 0)
 			drive_look_again(a->r, buf_text(&to));
 		drive_hold(a->r, tx, &x->op->id, &x->why);
 	}

@@ -110,20 +110,15 @@ struct find {
 	struct buf *path;
 };
 
-/* It may have been moved in this plan. */
+/* What had to move has moved by now: it lies where it is replaced. */
 static int
 find_job(struct tx *tx, void *arg, struct err *e)
 {
 	const struct find *f = arg;
 	struct drivedb_views v;
-	struct plan_node n;
 
 	drivedb_views(&v, tx, f->r->row.root);
-	if (!v.local.find(v.local.ctx, &f->op->here.id, &n) &&
-	    !v.local.find(v.local.ctx, &f->op->id, &n))
-		return v.failed ? (*e = v.err, -1)
-				: err_set(e, ERR_NOT_FOUND, "it went");
-	return drive_path(&v, &f->r->row.top, &n, f->path, e);
+	return drive_path_to(&v, &f->r->row.top, f->op, f->path, e);
 }
 
 int

@@ -79,3 +79,13 @@ drive_path(struct drivedb_views *v, const struct id *top,
 	}
 	return 0;
 }
+
+int
+drive_path_to(struct drivedb_views *v, const struct id *top,
+    const struct plan_op *op, struct buf *out, struct err *e)
+{
+	struct plan_node n = { .parent = op->parent, .name_n = op->name_n };
+
+	memcpy(n.name, op->name, sizeof n.name);
+	return drive_path(v, top, &n, out, e);
+}

@@ -5,7 +5,6 @@
 #include "base/now.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define FORMAT 1 /* of the run record */
 
@@ -99,15 +98,11 @@ choose(struct repack *k, const struct repack_options *o)
 struct id
 repack_run_id(const struct repo *r)
 {
-	OWN(digest_free) struct digest_state *d = digest_new();
-	struct digest hash;
-	struct id id;
+	OWN(buf_free) struct buf text = { 0 };
 
-	digest_add(d, bytes_str("aumbry repack v1"));
-	digest_add(d, bytes_of(r->self.dev_id.b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
+	buf_put_str(&text, "aumbry repack v1");
+	id_put(&text, &r->self.dev_id);
+	return digest_id(buf_bytes(&text));
 }
 
 /* What was chosen is true of the zones as they were looked at only. */

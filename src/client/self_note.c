@@ -18,18 +18,14 @@ self_note_id(enum self_note_kind kind, const struct id *about)
 		[SELF_NOTE_FRESHPIN] = "fresh pin",
 		[SELF_NOTE_HELPING] = "helping",
 	};
-	OWN(digest_free) struct digest_state *d = digest_new();
+	OWN(buf_free) struct buf text = { 0 };
 	const char *word = words[kind];
-	struct digest hash;
-	struct id id;
 
-	digest_add(d, bytes_str("aumbry state v1 "));
-	digest_add(d, bytes_of(word, strlen(word) + 1));
+	buf_put_str(&text, "aumbry state v1 ");
+	buf_put(&text, word, strlen(word) + 1);
 	if (about != NULL)
-		digest_add(d, bytes_of(about->b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
+		id_put(&text, about);
+	return digest_id(buf_bytes(&text));
 }
 
 static int

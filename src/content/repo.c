@@ -432,13 +432,9 @@ repo_save_late(struct repo *r, struct err *e)
 struct id
 repo_condemned_id(const struct id *pack)
 {
-	OWN(digest_free) struct digest_state *d = digest_new();
-	struct digest hash;
-	struct id id;
+	OWN(buf_free) struct buf text = { 0 };
 
-	digest_add(d, bytes_str("aumbry condemned v1"));
-	digest_add(d, bytes_of(pack->b, ID_BYTES));
-	digest_end(d, &hash);
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
+	buf_put_str(&text, "aumbry condemned v1");
+	id_put(&text, pack);
+	return digest_id(buf_bytes(&text));
 }

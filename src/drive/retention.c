@@ -2,20 +2,14 @@
 /* retention.c: the rules of history and trash, as all devices have them. */
 #include "drive/retention.h"
 
-#include <string.h>
-
 #define FORMAT 1
 
 static struct id
 retention_id(void)
 {
 	static const char label[] = "aumbry drive retention v1";
-	struct digest hash;
-	struct id id;
 
-	digest_of(bytes_of(label, sizeof label), &hash); /* with its NUL */
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
+	return digest_id(bytes_of(label, sizeof label)); /* with its NUL */
 }
 
 static bool

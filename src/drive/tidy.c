@@ -6,8 +6,6 @@
 #include "tree/node.h"
 #include "drive/trash.h"
 
-#include <string.h>
-
 #define FORMAT 1
 #define AHEAD_MS (3600 * 1000ULL) /* a clock may be so far ahead */
 
@@ -17,12 +15,8 @@ static struct id
 tidied_id(void)
 {
 	static const char label[] = "aumbry drive tidied v1";
-	struct digest hash;
-	struct id id;
 
-	digest_of(bytes_of(label, sizeof label), &hash); /* with its NUL */
-	memcpy(id.b, hash.b, ID_BYTES);
-	return id;
+	return digest_id(bytes_of(label, sizeof label)); /* with its NUL */
 }
 
 /* What cannot be read, or is of a day to come, was never said. */

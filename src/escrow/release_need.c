@@ -55,15 +55,11 @@ release_recipient_ref(
     const uint8_t kem_pk[static KEM_PK_BYTES], const uint8_t *sign_pk)
 {
 	OWN(buf_free) struct buf keys = { 0 };
-	struct digest d;
-	struct id ref;
 
 	buf_put(&keys, kem_pk, KEM_PK_BYTES);
 	if (sign_pk != NULL)
 		buf_put(&keys, sign_pk, SIG_PK_BYTES);
-	digest_of(buf_bytes(&keys), &d);
-	memcpy(ref.b, d.b, ID_BYTES);
-	return ref;
+	return digest_id(buf_bytes(&keys));
 }
 
 static int

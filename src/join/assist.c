@@ -26,12 +26,7 @@ assist_channel(const char *host, const struct id *recovery, struct buf *ci)
 static struct id
 about(const char *owner)
 {
-	struct digest d;
-	struct id id;
-
-	digest_of(bytes_str(owner), &d);
-	memcpy(id.b, d.b, ID_BYTES);
-	return id;
+	return digest_id(bytes_str(owner));
 }
 
 /* *code: borrowed from what p reads. */

@@ -34,9 +34,7 @@ drivedb_gone(struct tx *tx, uint64_t root, uint64_t *files, struct id *set,
 	}
 	if (row < 0 || ids.n == 0)
 		return row;
-	struct digest d;
-	digest_of(buf_bytes(&ids), &d);
-	memcpy(set->b, d.b, ID_BYTES);
+	*set = digest_id(buf_bytes(&ids));
 	return 0;
 }
 

@@ -3,7 +3,6 @@
 #include "tree/node_in.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define FLAGS (NODE_EXEC | NODE_SECRET)
 
@@ -11,14 +10,10 @@ struct id
 node_history_id(const struct id *node)
 {
 	OWN(buf_free) struct buf text = { 0 };
-	struct digest hash;
-	struct id id;
 
 	buf_put(&text, "aumbry drive history v1", 24); /* with its NUL */
 	id_put(&text, node);
-	digest_of(buf_bytes(&text), &hash);
-	memcpy(id.b, hash.b, sizeof id.b);
-	return id;
+	return digest_id(buf_bytes(&text));
 }
 
 static int

@@ -176,16 +176,12 @@ static struct id
 gate_id(const struct plan_out *p)
 {
 	OWN(buf_free) struct buf b = { 0 };
-	struct digest d;
-	struct id out;
 
 	for (size_t i = 0; i < p->n_gated; i++) {
 		id_put(&b, &p->gated[i].id);
 		buf_put_u64(&b, p->gated[i].expect);
 	}
-	digest_of(buf_bytes(&b), &d);
-	memcpy(out.b, d.b, ID_BYTES);
-	return out;
+	return digest_id(buf_bytes(&b));
 }
 
 static void

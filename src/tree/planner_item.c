@@ -123,17 +123,13 @@ struct id
 planner_derive(const char *what, const struct id *id, const struct digest *more)
 {
 	OWN(buf_free) struct buf b = { 0 };
-	struct digest d;
-	struct id out;
 
 	buf_put_str(&b, "aumbry drive ");
 	buf_put(&b, what, strlen(what) + 1);
 	id_put(&b, id);
 	if (more != NULL)
 		digest_put(&b, more);
-	digest_of(buf_bytes(&b), &d);
-	memcpy(out.b, d.b, ID_BYTES);
-	return out;
+	return digest_id(buf_bytes(&b));
 }
 
 struct item *

@@ -6,17 +6,10 @@
 #include "tree/valid_in.h"
 #include "store/sql.h"
 
-#include <string.h>
-
 struct id
 valid_recovered(void)
 {
-	struct digest hash;
-	struct id id;
-
-	digest_of(bytes_str("aumbry drive recovered"), &hash);
-	memcpy(id.b, hash.b, sizeof id.b);
-	return id;
+	return digest_id(bytes_str("aumbry drive recovered"));
 }
 
 void

@@ -3,17 +3,11 @@
 #include "vault/keyring_in.h"
 
 #include <assert.h>
-#include <string.h>
 
 static struct id
 escrow_ref(const uint8_t kem_pk[static KEM_PK_BYTES])
 {
-	struct digest d;
-	struct id ref;
-
-	digest_of(bytes_of(kem_pk, KEM_PK_BYTES), &d);
-	memcpy(ref.b, d.b, ID_BYTES);
-	return ref;
+	return digest_id(bytes_of(kem_pk, KEM_PK_BYTES));
 }
 
 void

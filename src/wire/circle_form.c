@@ -104,10 +104,7 @@ key_change_put(struct buf *out, const struct key_change *kc)
 void
 recovery_keyref(const uint8_t sign_pk[static SIG_PK_BYTES], struct id *out)
 {
-	struct digest d;
-
-	digest_of(bytes_of(sign_pk, SIG_PK_BYTES), &d);
-	memcpy(out->b, d.b, ID_BYTES);
+	*out = digest_id(bytes_of(sign_pk, SIG_PK_BYTES));
 }
 
 const struct recovery_key *

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "base/scan.h"
+#include "wire/id.h"
 
 #define DIGEST_BYTES 32
 
@@ -16,6 +16,8 @@ struct digest {
 
 /* One SHA-256; comparing takes constant time. */
 void digest_of(struct bytes x, struct digest *out);
+/* Its first 16 bytes: the id of what follows from other things. */
+struct id digest_id(struct bytes x);
 bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_zero(const struct digest *d);
 void digest_put(struct buf *b, const struct digest *d);

@@ -23,6 +23,17 @@ digest_add_u64(struct digest_state *s, uint64_t v)
 	digest_add(s, bytes_of(b, sizeof b));
 }
 
+struct id
+digest_id(struct bytes x)
+{
+	struct digest hash;
+	struct id id;
+
+	digest_of(x, &hash);
+	memcpy(id.b, hash.b, ID_BYTES);
+	return id;
+}
+
 void
 digest_put(struct buf *b, const struct digest *d)
 {

@@ -200,16 +200,6 @@ prepare() {
 	INVITE=$(sed -n 2p "$T/out")
 	export URL INVITE
 }
-start_metered() {
-	metrics=$(free_ports 1)
-	configure server metrics_listen "127.0.0.1:$metrics"
-	start_server
-}
-metric() {
-	curl -s "http://127.0.0.1:$metrics/metrics" |
-		awk -v "name=$1" '{ sub(/[{ ].*/, "", $1) }
-			$1 == name { n += $NF } END { printf "%.0f\n", n }'
-}
 invite() { aumbryd invite --data "$DATA"; }
 # two_of NAME: an account, its devices NAME1 and NAME2.
 two_of() {

@@ -45,9 +45,7 @@ row() { printf '%-52s %10s  %s\n' "$1" "$2" "$3"; }
 
 # shellcheck disable=SC3045
 ulimit -n "$(ulimit -Hn)"
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
+init_server
 configure limits connections 12000
 configure limits connections_per_address 12000
 configure limits idle 120s

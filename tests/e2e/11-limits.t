@@ -6,15 +6,10 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 --http >"$T/init.out" ||
-	exit 1
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
-metrics=$(free_ports 1)
-configure server metrics_listen "127.0.0.1:$metrics"
+init_server --http
 configure server trusted_proxy 127.0.0.1
 configure limits signups_per_hour 5
-start_server
+start_metered
 ok 'signs up' sign_up ana ana --invite "$INVITE"
 mkdir "$T/files"
 echo 'something' >"$T/files/a"
@@ -100,9 +95,8 @@ let_go() {
 	kill "$holder"
 	wait "$holder" 2>/dev/null
 }
-requests() { curl -s "http://127.0.0.1:$metrics/metrics"; }
 limited() {
-	requests | sed -n "s/^aumbry_http_limited_total{limit=\"$1\"} //p"
+	metric "aumbry_http_limited_total{limit=\"$1\"}"
 }
 before=$(anonymous)
 auth="Authorization: Bearer $stolen\\r\\n"
@@ -128,7 +122,7 @@ sqlite3 -batch "$DATA/aumbryd.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
 	randomblob(16), 1, 0, 1, 1, 0, 0, 0, x'', randomblob(250000) FROM n"
 hold 40 "GET /v1/zones/$zone/changes?since=0 HTTP/1.1\\r\\nHost: x\\r\\n${auth}\\r\\n" 0
 answered() {
-	[ "$(requests | sed -n 's/^aumbry_http_connections //p')" -ge 40 ] &&
+	[ "$(metric aumbry_http_connections)" -ge 40 ] &&
 		[ "$(limited held)" -gt 20 ]
 }
 ok '40 answers of 25 MB that nobody takes are refused beyond a few' \

@@ -25,10 +25,7 @@ ln -s deep/blob "$T/files/link"
 chmod 640 "$T/files/deep/er/text"
 
 # Keys serve from the first hour: other tests wait for their age.
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
-	>"$T/init.out" 2>/dev/null
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
+init_server --mature-hours 0
 start_server
 ok 'an account' sign_up a ana --invite "$INVITE"
 ok 'a backup' at a backup "$T/files"

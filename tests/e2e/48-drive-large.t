@@ -4,21 +4,12 @@
 # little is fetched: the rest is taken from what lies there.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
-# shellcheck disable=SC2034 # start_server takes its pin
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
-metrics=$(free_ports 1)
-configure server metrics_listen "127.0.0.1:$metrics"
-start_server
+start_metered
 ok 'an account' sign_up a ana --invite "$INVITE"
 ok 'a second device' pair a b ana
 
 # moved WAY: bytes of bodies so far, sent or received by the server.
-moved() {
-	curl -sf "http://127.0.0.1:$metrics/metrics" |
-		sed -n "s/^aumbry_http_$1_bytes_total //p"
-}
+moved() { metric "aumbry_http_$1_bytes_total"; }
 # moves WAY MOST COMMAND…: it does what it shall with no more than that.
 moves() {
 	way=$1

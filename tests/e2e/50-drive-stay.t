@@ -3,13 +3,7 @@
 # 50-drive-stay.t: folders that stay in sync by themselves, and who asks.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
-# shellcheck disable=SC2034 # start_server takes its pin
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
-metrics=$(free_ports 1)
-configure server metrics_listen "127.0.0.1:$metrics"
-start_server
+start_metered
 ok 'an account' sign_up a ana --invite "$INVITE"
 ok 'a second device' pair a b ana
 
@@ -57,8 +51,7 @@ says 'as such' paused at a drive status
 not 'and nothing comes meanwhile' test -e "$T/A/later"
 # waits: how often somebody asked for news.
 waits() {
-	curl -sf "http://127.0.0.1:$metrics/metrics" |
-		sed -n 's/^aumbry_http_requests_total{route="POST .v1.wait",class="2xx"} //p'
+	metric 'aumbry_http_requests_total{route="POST /v1/wait",class="2xx"}'
 }
 sleep 1
 before=$(waits)

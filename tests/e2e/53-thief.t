@@ -34,10 +34,7 @@ new_home() {
 		--new-password-file "$PW" --device-name "$1" --keep-devices
 }
 
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
-	>"$T/init.out" 2>&1
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
+init_server --mature-hours 0
 configure limits prompts_per_hour 1000
 start_server
 ok 'signs up' sign_up laptop ana --invite "$INVITE" --device-name laptop

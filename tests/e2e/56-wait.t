@@ -25,10 +25,7 @@ waiting() {
 
 # parked: how many requests wait at the server; one whose client has gone does
 # so until its time is up. more_parked N: more than that.
-parked() {
-	curl -sf "http://127.0.0.1:$metrics/metrics" |
-		sed -n 's/^aumbry_http_waiting //p'
-}
+parked() { metric aumbry_http_waiting; }
 more_parked() { [ "$(parked)" -gt "$1" ]; }
 
 # ended STATUS: the wait ended with it.
@@ -45,12 +42,7 @@ ask() {
 		-w '\n%{http_code}\n' "${URL%%#*}v1/wait"
 }
 
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 >"$T/init.out" || exit 1
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
-metrics=$(free_ports 1)
-configure server metrics_listen "127.0.0.1:$metrics"
-start_server
+start_metered
 ok 'signs up' sign_up ana ana --invite "$INVITE" --device-name desk
 ok 'a second device' pair ana bea ana --device-name tablet
 ok 'two zones' zones ana commit notes one

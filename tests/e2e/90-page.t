@@ -10,11 +10,7 @@ MUX=$T/mux
 export T DATA MUX ESCROW
 start_escrow
 # Devices that have just come in may let others in.
-aumbryd init --data "$DATA" --listen 127.0.0.1:0 --mature-hours 0 \
-	--escrow "$ESCROW_SOCKET" >"$T/init.out" 2>"$T/init.err" </dev/null
-URL=$(sed -n 1p "$T/init.out")
-INVITE=$(sed -n 2p "$T/init.out")
-export URL INVITE
+init_server --mature-hours 0 --escrow "$ESCROW_SOCKET"
 configure auth saslauthd_socket "$MUX"
 INVITE2=$(aumbryd invite --data "$DATA" | tail -n 1)
 INVITE3=$(aumbryd invite --data "$DATA" | tail -n 1)

@@ -38,16 +38,7 @@ stop_escrow() {
 # start_with_escrow [WAIT]: both, and the server's address names the escrow.
 start_with_escrow() {
 	start_escrow "$@"
-	aumbryd init --data "$DATA" --listen 127.0.0.1:0 \
-		--escrow "$ESCROW_SOCKET" >"$T/init.out" 2>"$T/init.err" || {
-		sed 's/^/# /' "$T/init.err"
-		echo 'Bail out! aumbryd init failed'
-		exit 1
-	}
-	# shellcheck disable=SC2034 # the tests read both
-	URL=$(sed -n 1p "$T/init.out")
-	# shellcheck disable=SC2034
-	INVITE=$(sed -n 2p "$T/init.out")
+	init_server --escrow "$ESCROW_SOCKET"
 	start_server
 }
 

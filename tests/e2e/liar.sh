@@ -14,13 +14,7 @@ trap stop_liar EXIT
 
 # start_liar [RECORD]: a plain server, and who stands before it: $URL.
 start_liar() {
-	aumbryd init --data "$DATA" --listen 127.0.0.1:0 --http \
-		--mature-hours 0 >"$T/init.out" 2>"$T/init.err" </dev/null || {
-		sed 's/^/# /' "$T/init.err"
-		echo 'Bail out! aumbryd init failed'
-		exit 1
-	}
-	INVITE=$(sed -n 2p "$T/init.out")
+	init_server --http --mature-hours 0
 	# Devices join all the time here.
 	configure limits prompts_per_hour 1000
 	start_server

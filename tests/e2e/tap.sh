@@ -228,19 +228,25 @@ configure() {
 	exit 1
 }
 
+# init_server [FLAGS…]: data that is still to be configured. Sets URL and INVITE.
+# shellcheck disable=SC2120 # tests give the flags
+init_server() {
+	aumbryd init --data "$DATA" --listen 127.0.0.1:0 "$@" \
+		>"$T/init.out" 2>"$T/init.err" </dev/null || {
+		sed 's/^/# /' "$T/init.err"
+		echo 'Bail out! aumbryd init failed'
+		exit 1
+	}
+	URL=$(sed -n 1p "$T/init.out")
+	INVITE=$(sed -n 2p "$T/init.out")
+	export URL INVITE
+}
+
 # start_server [FLAGS…]: init at the first call, serve, wait until it accepts.
 # Sets URL, INVITE (first call) and SERVER.
+# shellcheck disable=SC2120 # tests give the flags
 start_server() {
-	if [ ! -d "$DATA" ]; then
-		aumbryd init --data "$DATA" --listen 127.0.0.1:0 \
-			>"$T/init.out" 2>"$T/init.err" </dev/null || {
-			sed 's/^/# /' "$T/init.err"
-			echo 'Bail out! aumbryd init failed'
-			exit 1
-		}
-		URL=$(sed -n 1p "$T/init.out")
-		INVITE=$(sed -n 2p "$T/init.out")
-	fi
+	[ -d "$DATA" ] || init_server
 	: >"$T/server.err"
 	$SERVE aumbryd serve --data "$DATA" "$@" >"$T/server.out" \
 		2>"$T/server.err" </dev/null &
@@ -261,6 +267,23 @@ start_server() {
 		esac ;;
 	esac
 	export URL INVITE
+}
+
+# start_metered: the same, and it counts.
+start_metered() {
+	[ -d "$DATA" ] || init_server
+	metrics=$(free_ports 1)
+	configure server metrics_listen "127.0.0.1:$metrics"
+	start_server
+}
+# metric NAME: what it counts, over all labels unless NAME has them.
+metric() {
+	curl -sf "http://127.0.0.1:$metrics/metrics" | NAME=$1 awk '
+		{ n = $NF; sub(/ [^ ]*$/, "") }
+		$0 == ENVIRON["NAME"] || index($0, ENVIRON["NAME"] "{") == 1 {
+			sum += n
+		}
+		END { printf "%.0f\n", sum; exit NR == 0 }'
 }
 
 # stop_server [SIGNAL]: TERM unless said otherwise; waits for its end, which

@@ -48,19 +48,26 @@ tell_news(struct stay *s)
 	(void)eventfd_write(s->news_fd, 1);
 }
 
+/* Was it taken in, what was told? */
+static bool
+took_in(struct stay *s, uint64_t seq, bool circle)
+{
+	return zcopy_seq(drive_zone(s->d.drive)) != seq ||
+	    (circle && !atomic_load(&s->circle));
+}
+
 /*
  * What was told is not taken in now, as in a pause or while the folder is away:
  * the server would say the same at once, and again.
  */
 static void
-rest(struct stay *s, uint64_t seq, unsigned seconds)
+rest(struct stay *s, uint64_t seq, bool circle, unsigned seconds)
 {
 	const struct timespec until = now_mono_after(1000 * (int64_t)seconds);
 	int rc = 0;
 
 	(void)pthread_mutex_lock(&s->lock);
-	while (rc == 0 && !atomic_load(&s->ends) &&
-	    zcopy_seq(drive_zone(s->d.drive)) == seq)
+	while (rc == 0 && !atomic_load(&s->ends) && !took_in(s, seq, circle))
 		rc = pthread_cond_timedwait(&s->pulled, &s->lock, &until);
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -83,15 +90,17 @@ wait_for_news(void *arg)
 		/* What fails whoever syncs finds out. */
 		bool news =
 		    self_wait(s->d.self, &w, &e) < 0 || zone.news || w.circle;
-		if (news && zcopy_seq(z) == zone.seq) {
+		if (w.circle)
+			atomic_store(&s->circle, true);
+		if (news && !took_in(s, zone.seq, w.circle)) {
 			tell_news(s);
 			await_pull(s);
 		}
-		if (!news || zcopy_seq(z) != zone.seq) {
+		if (!news || took_in(s, zone.seq, w.circle)) {
 			rest_s = 1;
 			continue;
 		}
-		rest(s, zone.seq, rest_s);
+		rest(s, zone.seq, w.circle, rest_s);
 		rest_s = rest_s < REST_MAX_S ? 2 * rest_s : REST_MAX_S;
 	}
 	return NULL;
@@ -173,10 +182,13 @@ static void
 took_news(struct stay *s)
 {
 	eventfd_t n;
+	struct err ignored; /* then it is told again */
 
 	if (eventfd_read(s->news_fd, &n) == 0)
 		for (size_t i = 0; i < s->n; i++)
 			s->roots[i]->news = true;
+	if (atomic_load(&s->circle) && self_refresh(s->d.self, &ignored) == 0)
+		atomic_store(&s->circle, false);
 }
 
 static void

@@ -69,6 +69,7 @@ struct stay {
 	pthread_mutex_t lock;
 	pthread_cond_t pulled;
 	bool news;
+	atomic_bool circle; /* it has news, to be refreshed */
 	atomic_bool ends;
 };
 

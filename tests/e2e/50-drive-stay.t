@@ -17,6 +17,7 @@ stay() {
 	HELPERS="$HELPERS $!"
 	until_true 100 test -S "$T/$1/drive.sock"
 }
+both_wait() { [ "$(metric aumbry_http_waiting)" -eq 2 ]; }
 # there FILE TEXT: does it say that?
 there() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 
@@ -59,6 +60,12 @@ sleep 2
 ok 'of which is not asked again and again' test $(($(waits) - before)) -lt 10
 ok 'going on' at a drive resume
 ok 'brings it' until_true 100 there "$T/A/later" later
+
+# Who stays takes in that the circle is another, and waits again.
+ok 'a third device' pair a c ana
+ok 'both wait again' until_true 30 both_wait
+echo third >"$T/A/of-three"
+ok 'and hear at once' until_true 100 there "$T/B/of-three" third
 
 ok 'a limit' at a drive limit --up 512 --metered use
 says 'is kept' '^up.512 KiB/s$' at a drive limit

@@ -170,10 +170,10 @@ if root && unshare -m true 2>/dev/null; then
 	echo 'newcomer:x:4321:4321::/:/bin/sh' >>"$T/passwd"
 	# shellcheck disable=SC2016 # the inner shell's
 	named() {
-		run unshare -m sh -c 'mount --bind "$1" /etc/passwd &&
-			shift && exec faketime -f "$@"' sh "$@" aumbry \
-			--home "$T/home" --password-file "$PW" backup \
-			--to "$T/repo2" "$T/owned"
+		run faketime -f "$2" unshare -m sh -c '
+			mount --bind "$1" /etc/passwd && shift && exec "$@"' \
+			sh "$1" aumbry --home "$T/home" --password-file "$PW" \
+			backup --to "$T/repo2" "$T/owned"
 		aumbry --home "$T/home" --password-file "$PW" --repo \
 			"$T/repo2" ls -l "$(tail -n 1 "$T/out"):$T/owned"
 	}

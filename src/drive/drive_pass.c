@@ -95,6 +95,19 @@ take_aliases(struct drive_root *r, const struct plan_out *p, struct err *e)
 	return db_write(drivedb_db(r->d->db), alias_job, &g, e);
 }
 
+static const char *
+why_held(enum err_code code)
+{
+	switch (code) {
+	case ERR_NAME_NOT_POSSIBLE:
+		return "this file system cannot hold its name";
+	case ERR_UPDATE_NEEDED:
+		return "shared folders are placed by a newer version";
+	default:
+		return "it waits for deletions that were not confirmed";
+	}
+}
+
 static int
 held_job(struct tx *tx, void *arg, struct err *e)
 {
@@ -104,10 +117,7 @@ held_job(struct tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; i < g->p->n_held; i++) {
 		const struct plan_held *h = &g->p->held[i];
 		struct err why;
-		(void)err_set(&why, h->code,
-		    h->code == ERR_NAME_NOT_POSSIBLE
-			? "this file system cannot hold its name"
-			: "it waits for deletions that were not confirmed");
+		(void)err_set(&why, h->code, "%s", why_held(h->code));
 		drive_hold(g->r, tx, &h->id, &why);
 	}
 	return 0;

@@ -366,12 +366,14 @@ planner_clashes(struct work *w)
 	for (size_t i = 0, n = w->n; i < n; i++) {
 		struct item *it = w->items[i];
 		const struct item *o = planner_object(w, it);
-		if (!it->live || it->waits ||
-		    (o == it &&
-			planner_same_place(
-			    &o->local, &it->parent, planner_name(it))))
+		if (!it->live || it->waits)
 			continue;
-		it->held = (it->type == NODE_SYMLINK && fs->no_symlinks) ||
+		it->held = it->type == NODE_SHARE;
+		if (o == it &&
+		    planner_same_place(
+			&o->local, &it->parent, planner_name(it)))
+			continue;
+		it->held |= (it->type == NODE_SYMLINK && fs->no_symlinks) ||
 		    !holds_name(fs, planner_name(it));
 	}
 	/* What is held stays where it is, which may be in another's way. */

@@ -185,7 +185,10 @@ want_one(struct ops *o, struct item *it)
 	struct item *object = planner_object(w, it);
 
 	if (it->held && !it->later)
-		planner_hold(w, it, ERR_NAME_NOT_POSSIBLE, &it->clash);
+		planner_hold(w, it,
+		    it->type == NODE_SHARE ? ERR_UPDATE_NEEDED
+					   : ERR_NAME_NOT_POSSIBLE,
+		    &it->clash);
 	if (it->held || it->dropped || it->gated ||
 	    !planner_parent_comes(w, it))
 		return;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* nodes.c: a Drive of very many nodes, and what taking it costs. */
+/* nodes.c: a Drive of very many nodes, or of odd ones that no command makes. */
 /*
  *     nodes HOME make N    commit N nodes to the Drive: a directory for each 100
  *     nodes HOME take      pull the Drive as a command does; prints how many
  *                          records there are, seconds, and seconds of CPU
+ *     nodes HOME odd TYPE FLAGS DEPTH NAME
+ *                          commit one node, both numbers as node.h has them,
+ *                          below DEPTH directories in each other, called d
  */
 #include "base/now.h"
 #include "base/text.h"
@@ -112,6 +115,56 @@ make(struct opened *o, const char *number, struct err *e)
 	return rc;
 }
 
+static int
+odd(struct opened *o, char **args, struct err *e)
+{
+	struct zcopy_edit edits[LIMIT_COMMIT_RECORDS] = { { .expect = 0 } };
+	OWN(buf_free) struct buf content = { 0 };
+	uint64_t type, flags, depth;
+	struct id up = { { 0 } };
+	int rc = 0;
+
+	if (text_parse_u64(args[0], NODE_FILE, NODE_SHARE, &type) < 0 ||
+	    text_parse_u64(args[1], 0, NODE_FLAGS, &flags) < 0 ||
+	    text_parse_u64(args[2], 0, 100000, &depth) < 0)
+		return err_set(e, ERR_USAGE, "TYPE, FLAGS or DEPTH is no number");
+	const struct node_content c = {
+		.size = 3, .form = NODE_INLINE, .bytes = bytes_str("odd")
+	};
+	node_content_put(&content, &c);
+	for (uint64_t i = 0; i <= depth && rc == 0;) {
+		struct buf plain[LIMIT_COMMIT_RECORDS] = { { 0 } };
+		size_t k = 0;
+		for (; k < LIMIT_COMMIT_RECORDS && i <= depth; k++, i++) {
+			struct node n = { .type = NODE_DIR,
+				.parent = up,
+				.name = bytes_str("d"),
+				.dev = o->self->dev_id,
+				.mtime_s = 1700000000,
+				.changed_ms = 1700000000000,
+				.edits = 1 };
+			if (i == depth) {
+				n.type = (enum node_type)type;
+				n.flags = (uint16_t)flags;
+				n.name = bytes_str(args[3]);
+				n.target = bytes_str("target");
+				n.share_owner = n.share_zone = n.dev;
+			}
+			if (n.type == NODE_FILE)
+				n.content = buf_bytes(&content);
+			id_random(&edits[k].id);
+			up = edits[k].id;
+			node_put(&plain[k], &n);
+			edits[k].plain = buf_bytes(&plain[k]);
+		}
+		rc =
+		    zcopy_commit(drive_zone(o->drive), edits, k, NULL, NULL, e);
+		while (k > 0)
+			buf_free(&plain[--k]);
+	}
+	return rc;
+}
+
 static double
 cpu_s(void)
 {
@@ -140,7 +193,7 @@ take(struct opened *o, struct err *e)
 	double cpu = cpu_s();
 	uint64_t n = 0;
 
-	if (open_drive(o, e) < 0 || drive_pull(o->drive, e) < 0)
+	if (drive_pull(o->drive, e) < 0)
 		return -1;
 	double s = (double)(now_mono_ns() - start) / 1e9;
 	cpu = cpu_s() - cpu;
@@ -156,14 +209,16 @@ main(int argc, char **argv)
 	OWN(opened_free) struct opened o = { 0 };
 	struct err e = { 0 };
 	bool makes = argc == 4 && strcmp(argv[2], "make") == 0;
+	bool odds = argc == 7 && strcmp(argv[2], "odd") == 0;
 
-	if (!makes && (argc != 3 || strcmp(argv[2], "take") != 0))
+	if (!makes && !odds && (argc != 3 || strcmp(argv[2], "take") != 0))
 		return 2;
 	if (self_open(argv[1], &o.self, &e) < 0 ||
 	    self_connect(o.self, &e) < 0 || self_refresh(o.self, &e) < 0 ||
-	    self_state(o.self, &e) < 0 ||
-	    (makes ? open_drive(&o, &e) < 0 || make(&o, argv[3], &e) < 0
-		   : take(&o, &e) < 0)) {
+	    self_state(o.self, &e) < 0 || open_drive(&o, &e) < 0 ||
+	    (makes	? make(&o, argv[3], &e)
+		   : odds ? odd(&o, argv + 3, &e)
+			  : take(&o, &e)) < 0) {
 		(void)fprintf(
 		    stderr, "nodes: %s\n(%s)\n", e.msg, err_name(e.code));
 		return 1;

@@ -87,7 +87,8 @@ static int
 end_part(struct arrivals *a, struct arrival *x, struct err *e)
 {
 	if (a->r->os->ops->part_end(&x->part, x->size,
-		(x->n.flags & NODE_EXEC) != 0, mtime_of(&x->n), e) < 0)
+		(x->n.flags & NODE_EXEC) != 0, (x->n.flags & NODE_SECRET) != 0,
+		mtime_of(&x->n), e) < 0)
 		return -1;
 	x->whole = true;
 	return 0;

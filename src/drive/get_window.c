@@ -131,9 +131,9 @@ describe(const struct get_window *w, struct get_file *f)
 		    : ENTRY_REGULAR,
 		.category = ENTRY_BACKUP,
 		.sparse = f->content.c.form != NODE_INLINE,
-		.mode =
-		    (uint32_t)(((f->n.flags & NODE_EXEC) != 0 ? 0777 : 0666) &
-			~w->mask),
+		.mode = (uint32_t)(((f->n.flags & NODE_EXEC) != 0 ? 0777
+								  : 0666) &
+		    ((f->n.flags & NODE_SECRET) != 0 ? 0700 : 0777) & ~w->mask),
 		.nlink = 1,
 		.mtime_s = f->n.mtime_s,
 		.mtime_ns = f->n.mtime_ns,

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "drive/os.h"
+#include "link/homedir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,17 +147,32 @@ ignore_read(struct ignore *x, bool *changed, struct err *e)
 	return 0;
 }
 
+static struct bytes
+last_of(struct bytes path)
+{
+	const uint8_t *slash =
+	    path.n == 0 ? NULL : memrchr(path.p, '/', path.n);
+	size_t at = slash == NULL ? 0 : (size_t)(slash - path.p) + 1;
+
+	return bytes_of(path.p + at, path.n - at);
+}
+
 /* Names of what is built in begin or end in few ways. */
 static bool
 may_be_built_in(struct bytes path)
 {
-	const uint8_t *slash = memrchr(path.p, '/', path.n);
-	const uint8_t *name = slash == NULL ? path.p : slash + 1;
-	size_t n = path.n - (size_t)(name - path.p);
+	struct bytes name = last_of(path);
 
-	return n > 0 &&
-	    (strchr(".Tdl#~", name[0]) != NULL ||
-		strchr("~td", name[n - 1]) != NULL);
+	return name.n > 0 &&
+	    (strchr(".Tdl#~", name.p[0]) != NULL ||
+		strchr("~td", name.p[name.n - 1]) != NULL);
+}
+
+bool
+ignore_own(struct bytes name)
+{
+	return bytes_equal(name, bytes_str(OS_OWN)) ||
+	    bytes_equal(name, bytes_str(HOMEDIR_MARKER));
 }
 
 /* One path by itself. */
@@ -164,8 +180,8 @@ static bool
 ask_one(const struct ignore *x, struct bytes path, bool is_dir,
     struct exclude_rule *by)
 {
-	*by = (struct exclude_rule){ bytes_str(OS_OWN), "", 0 };
-	if (bytes_equal(path, bytes_str(OS_OWN)))
+	*by = (struct exclude_rule){ last_of(path), "", 0 };
+	if (ignore_own(by->pattern))
 		return true;
 	enum exclude_answer answer = exclude_ask_by(x->files, path, is_dir, by);
 	if (answer == EXCLUDE_SILENT && may_be_built_in(path))

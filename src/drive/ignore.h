@@ -4,7 +4,8 @@
  * Three lists in gitignore syntax (files/exclude.h): what is built in, then
  * `.aumbryignore` at the top of the root, which is synced, then a file of this
  * device's own. A later one wins, so "!*.part" in a file takes back what is built
- * in. `.aumbry-drive` is always ignored.
+ * in. Names by which folders are marked as Aumbry's own are ignored whatever a
+ * file says: who placed one would take a folder out of the Drive and backups.
  */
 #pragma once
 
@@ -41,6 +42,9 @@ MUST_CHECK int ignore_read(struct ignore *x, bool *changed, struct err *e);
 bool ignore_ask(struct ignore *x, struct bytes path, bool is_dir);
 /* The same, for scan_policy and plan_policy. */
 bool ignore_asked(void *x, struct bytes path, bool is_dir);
+
+/* Is it such a name, without what is above it? */
+bool ignore_own(struct bytes name);
 
 /* Which rule it is by; false: it is not ignored. */
 bool ignore_rule(

@@ -90,9 +90,10 @@ struct os_ops {
 	    struct os_part *p, uint64_t offset, struct bytes x, struct err *e);
 	int (*part_read)(struct os_part *p, uint64_t offset, void *to, size_t n,
 	    struct err *e);
-	/* Size, mode and time as they shall be; closed. */
+	/* Size, mode and time as they shall be; closed. `secret`: a new one is
+	 * for this user alone. */
 	int (*part_end)(struct os_part **p, uint64_t size, bool exec,
-	    int64_t mtime_ns, struct err *e);
+	    bool secret, int64_t mtime_ns, struct err *e);
 	/* Closed; `keep`: what was filled stays for another try. */
 	void (*part_abort)(struct os_part **p, bool keep);
 	/*

@@ -114,7 +114,7 @@ MUST_CHECK int os_part_put(
 MUST_CHECK int os_part_read(
     struct os_part *p, uint64_t offset, void *to, size_t n, struct err *e);
 MUST_CHECK int os_part_end(struct os_part **p, uint64_t size, bool exec,
-    int64_t mtime_ns, struct err *e);
+    bool secret, int64_t mtime_ns, struct err *e);
 void os_part_abort(struct os_part **p, bool keep);
 MUST_CHECK int os_part_drop(struct os *os, const char *name, struct err *e);
 uint64_t os_room(struct os *os);

@@ -86,15 +86,18 @@ int
 os_inherit(int dir, int fd, bool exec, struct err *e)
 {
 	char from[BY_FD], to[BY_FD];
-	struct stat st;
+	struct stat st, was;
 
-	if (fstat(dir, &st) < 0)
+	if (fstat(dir, &st) < 0 || fstat(fd, &was) < 0)
 		return err_sys(e, "cannot look at the folder");
 	/* As the kernel does, and where it would not, neither do we. */
 	if ((st.st_mode & S_ISGID) != 0 &&
 	    fchownat(fd, "", (uid_t)-1, st.st_gid, AT_EMPTY_PATH) < 0 &&
 	    errno != EPERM)
 		return err_sys(e, "cannot give it the folder's group");
+	/* What is for this user alone is so in any folder. */
+	if ((was.st_mode & 077) == 0)
+		return 0;
 	(void)snprintf(from, sizeof from, "/proc/self/fd/%d", dir);
 	(void)snprintf(to, sizeof to, "/proc/self/fd/%d", fd);
 	/* Of the folder's ACL what the mode of a new file allows. */

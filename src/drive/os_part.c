@@ -116,8 +116,8 @@ part_free(struct os_part **p)
 }
 
 int
-os_part_end(struct os_part **part, uint64_t size, bool exec, int64_t mtime_ns,
-    struct err *e)
+os_part_end(struct os_part **part, uint64_t size, bool exec, bool secret,
+    int64_t mtime_ns, struct err *e)
 {
 	struct os_part *p = *part;
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
@@ -130,7 +130,8 @@ os_part_end(struct os_part **part, uint64_t size, bool exec, int64_t mtime_ns,
 	}
 	if (ftruncate(p->fd, (off_t)size) < 0)
 		return os_fail(p->o, NULL, "cannot set its size", e);
-	if (!p->o->fs.no_exec && fchmod(p->fd, os_mode(p->o->mode, exec)) < 0)
+	mode_t mode = os_mode(p->o->mode & (secret ? 0600 : 0666), exec);
+	if (!p->o->fs.no_exec && fchmod(p->fd, mode) < 0)
 		return err_sys(e, "cannot set its mode");
 	if (futimens(p->fd, times) < 0)
 		return err_sys(e, "cannot set its time");

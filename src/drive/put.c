@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "drive/os.h"
+#include "drive/ignore.h"
 #include "files/secretfile.h"
 
 #include <dirent.h>
@@ -292,7 +292,7 @@ add_entry(struct put *p, struct put_dir *dir, const char *folder,
 	struct err why;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, OS_OWN) == 0)
+	    ignore_own(bytes_str(name)))
 		return 0;
 	if (lstat(path, &st) < 0) {
 		(void)err_sys(&why, "cannot be read");

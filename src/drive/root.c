@@ -212,9 +212,8 @@ check_above(const char *path, struct err *e)
 	OWN(mem_free) char *at = mem_text(path);
 
 	for (bool first = true; at[0] != '\0'; first = false) {
-		OWN(mem_free) char *home = file_join(at, HOMEDIR_MARKER);
 		OWN(mem_free) char *mark = own_path(at, MARK);
-		if (file_exists(home))
+		if (homedir_is(at))
 			return overlaps(
 			    e, path, "is within a home of Aumbry:", at);
 		if (!first && file_exists(mark))

@@ -2,8 +2,6 @@
 /* scan_end.c: what can be said only when the rest was seen: moved, new, gone. */
 #include "drive/scan_in.h"
 
-#include "link/homedir.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,16 +64,6 @@ fresh_job(struct pass *p, void *arg, struct err *e)
 	return 0;
 }
 
-static bool
-has(const struct pass *p, const char *dir, const char *name)
-{
-	OWN(mem_free) char *path = scan_path_join(dir, bytes_str(name));
-	struct os_stat st;
-	struct err why;
-
-	return p->s->os->ops->stat(p->s->os, path, &st, &why) == 0;
-}
-
 /* One that we do not go into is no node at all. */
 static bool
 left_out(struct pass *p, const char *path)
@@ -90,9 +78,7 @@ left_out(struct pass *p, const char *path)
 		    "more than 512 directories above it");
 		return true;
 	}
-	const char *why = has(p, path, OS_OWN) ? SCAN_ROOT
-	    : has(p, path, HOMEDIR_MARKER)     ? SCAN_HOME
-					       : NULL;
+	const char *why = scan_other(p, path);
 	if (why == NULL)
 		return false;
 	p->out->unknown++;

@@ -145,6 +145,8 @@ struct id scan_draw(struct pass *p);
 /* What the passes before left about it, or NULL. */
 const struct later *scan_was(
     const struct pass *p, enum later_why why, const struct id *id);
+/* Whose a folder is that is not ours, as SCAN_ROOT and SCAN_HOME; or NULL. */
+const char *scan_other(const struct pass *p, const char *dir);
 /* "dir/name" in new memory; dir may be "". */
 char *scan_path_join(const char *dir, struct bytes name);
 /* The last component of a path, and what is before it, in new memory. */

@@ -2,7 +2,7 @@
 /* scan_match.c: a listing against what was known of that directory. */
 #include "drive/scan_in.h"
 
-#include "link/homedir.h"
+#include "drive/ignore.h"
 
 #include <string.h>
 
@@ -495,15 +495,11 @@ on_child(void *arg, const struct plan_node *n)
 
 /* The top of another root, or a home: nothing of it is ours. */
 static const char *
-why_other(const struct listing *l)
+why_other(const struct pass *p, const struct listing *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct bytes name = entry_name(l, &l->entries[i]);
-		if (bytes_equal(name, bytes_str(OS_OWN)))
-			return SCAN_ROOT;
-		if (bytes_equal(name, bytes_str(HOMEDIR_MARKER)))
-			return SCAN_HOME;
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (ignore_own(entry_name(l, &l->entries[i])))
+			return scan_other(p, l->dir.path);
 	return NULL;
 }
 
@@ -512,7 +508,7 @@ scan_match_listing(struct pass *p, struct listing *l, struct err *e)
 {
 	struct merge m = { .p = p, .l = l, .e = e };
 
-	const char *why = l->dir.path[0] == '\0' ? NULL : why_other(l);
+	const char *why = l->dir.path[0] == '\0' ? NULL : why_other(p, l);
 	p->out->dirs++;
 	if (why != NULL) {
 		p->out->unknown++;

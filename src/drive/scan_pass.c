@@ -2,6 +2,8 @@
 /* scan_pass.c: what the parts of a pass share. */
 #include "drive/scan_in.h"
 
+#include "link/homedir.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,46 @@ scan_note(struct pass *p, const char *path, enum err_code code, const char *why)
 {
 	if (p->s->policy.note != NULL)
 		p->s->policy.note(p->s->policy.ctx, path, code, why);
+}
+
+static bool
+has_root(const struct pass *p, const char *dir)
+{
+	OWN(mem_free) char *path = scan_path_join(dir, bytes_str(OS_OWN));
+	struct os_stat st;
+	struct err why;
+
+	return p->s->os->ops->stat(p->s->os, path, &st, &why) == 0 &&
+	    st.type == NODE_DIR;
+}
+
+/* What says that it is one; a file that has the name alone is none. */
+static bool
+has_home(const struct pass *p, const char *dir)
+{
+	OWN(mem_free)
+	char *path = scan_path_join(dir, bytes_str(HOMEDIR_MARKER));
+	const struct os_ops *o = p->s->os->ops;
+	struct os_file *f = NULL;
+	struct os_stat st;
+	struct err why;
+	char head[sizeof HOMEDIR_MARKER_TEXT];
+	size_t got = 0;
+
+	if (o->file_open(p->s->os, path, &st, &f, &why) < 0)
+		return why.code == ERR_PERMISSION;
+	if (o->file_read(f, 0, head, sizeof head, &got, &why) < 0)
+		got = 0;
+	o->file_close(&f);
+	return homedir_marks(bytes_of(head, got));
+}
+
+const char *
+scan_other(const struct pass *p, const char *dir)
+{
+	return has_root(p, dir) ? SCAN_ROOT
+	    : has_home(p, dir)	? SCAN_HOME
+				: NULL;
 }
 
 struct id

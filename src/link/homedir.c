@@ -76,6 +76,32 @@ shut(const char *path, mode_t mode, bool *was_open, struct err *e)
 	return fchmod(fd, mode) < 0 ? err_sys(e, "%s", path) : 0;
 }
 
+bool
+homedir_marks(struct bytes head)
+{
+	struct bytes text = bytes_str(HOMEDIR_MARKER_TEXT);
+
+	if (head.n > text.n)
+		head.n = text.n;
+	return bytes_equal(head, text) ||
+	    bytes_equal(head, bytes_of(text.p, text.n - 1));
+}
+
+bool
+homedir_is(const char *dir)
+{
+	OWN(mem_free) char *marker = file_join(dir, HOMEDIR_MARKER);
+	OWN(fd_close) int fd = -1;
+	char head[sizeof HOMEDIR_MARKER_TEXT];
+	size_t n;
+	struct err e;
+
+	if (file_open_plain(marker, O_RDONLY, &fd, &e) < 0)
+		return e.code == ERR_PERMISSION;
+	return file_pread_full(fd, head, sizeof head, 0, &n, &e) == 0 &&
+	    homedir_marks(bytes_of(head, n));
+}
+
 int
 homedir_ready(const char *dir, bool *was_open, struct err *e)
 {

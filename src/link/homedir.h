@@ -2,12 +2,18 @@
 /* homedir.h: the folder of this device: where it is, and who works in it. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
 
 #define HOMEDIR_MARKER "aumbry-home"
 #define HOMEDIR_MARKER_TEXT "aumbry-home v1\n"
+
+/* Does it begin as a marker? A newline may be missing at its end. */
+bool homedir_marks(struct bytes head);
+/* Is the folder a home, by its marker? One that cannot be read says so. */
+bool homedir_is(const char *dir);
 
 /*
  * $AUMBRY_HOME, else $XDG_DATA_HOME/aumbry, else ~/.local/share/aumbry, where ~

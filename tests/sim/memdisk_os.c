@@ -338,13 +338,14 @@ part_close(struct os_part **p)
 }
 
 static int
-mem_part_end(struct os_part **p, uint64_t size, bool exec, int64_t mtime_ns,
-    struct err *e)
+mem_part_end(struct os_part **p, uint64_t size, bool exec, bool secret,
+    int64_t mtime_ns, struct err *e)
 {
 	struct memdisk *d = (*p)->d;
 	struct inode *x = disk_inode(d, (*p)->slot);
 	int rc = mem_effect(d, e);
 
+	(void)secret; /* there is one user */
 	if (rc == 0) {
 		if (size > x->data.n) {
 			size_t more = (size_t)size - x->data.n;

@@ -127,7 +127,8 @@ odd(struct opened *o, char **args, struct err *e)
 	if (text_parse_u64(args[0], NODE_FILE, NODE_SHARE, &type) < 0 ||
 	    text_parse_u64(args[1], 0, NODE_FLAGS, &flags) < 0 ||
 	    text_parse_u64(args[2], 0, 100000, &depth) < 0)
-		return err_set(e, ERR_USAGE, "TYPE, FLAGS or DEPTH is no number");
+		return err_set(
+		    e, ERR_USAGE, "TYPE, FLAGS or DEPTH is no number");
 	const struct node_content c = {
 		.size = 3, .form = NODE_INLINE, .bytes = bytes_str("odd")
 	};
@@ -216,9 +217,9 @@ main(int argc, char **argv)
 	if (self_open(argv[1], &o.self, &e) < 0 ||
 	    self_connect(o.self, &e) < 0 || self_refresh(o.self, &e) < 0 ||
 	    self_state(o.self, &e) < 0 || open_drive(&o, &e) < 0 ||
-	    (makes	? make(&o, argv[3], &e)
-		   : odds ? odd(&o, argv + 3, &e)
-			  : take(&o, &e)) < 0) {
+	    (makes	   ? make(&o, argv[3], &e)
+		    : odds ? odd(&o, argv + 3, &e)
+			   : take(&o, &e)) < 0) {
 		(void)fprintf(
 		    stderr, "nodes: %s\n(%s)\n", e.msg, err_name(e.code));
 		return 1;

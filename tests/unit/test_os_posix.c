@@ -221,7 +221,7 @@ part(const char *name, const char *text, bool exec)
 	ok(os->ops->part_open(os, name, n, &have, &p, &e));
 	assert_int_equal(have, 0);
 	ok(os->ops->part_put(p, 0, bytes_str(text), &e));
-	ok(os->ops->part_end(&p, n, exec, MTIME, &e));
+	ok(os->ops->part_end(&p, n, exec, false, MTIME, &e));
 	assert_null(p);
 }
 
@@ -457,7 +457,7 @@ a_part_goes_on_where_it_was(void **state)
 	ok(os->ops->part_read(p, 0, got, 4, &e));
 	assert_memory_equal(got, "ab\0\0", 4);
 	ok(os->ops->part_put(p, (1 << 20) - 2, bytes_str("yz"), &e));
-	ok(os->ops->part_end(&p, 2 << 20, true, -1, &e));
+	ok(os->ops->part_end(&p, 2 << 20, true, false, -1, &e));
 	ok(os->ops->place(os, "p", "big", NULL, &now, &e));
 	struct stat st;
 	assert_int_equal(fstatat(dir.fd, "big", &st, 0), 0);
@@ -1142,7 +1142,7 @@ work_for_ever(void)
 		(void)snprintf(text, sizeof text, "content %u", i);
 		rc |= os->ops->part_open(os, "p", 32, &have, &p, &e);
 		rc |= os->ops->part_put(p, 0, bytes_str(text), &e);
-		rc |= os->ops->part_end(&p, 32, false, MTIME, &e);
+		rc |= os->ops->part_end(&p, 32, false, false, MTIME, &e);
 		rc |= os->ops->place(os, "p", "a", &st, &now, &e);
 		rc |= os->ops->move(os, "a", "b", &now, &st, &e);
 		rc |= os->ops->aside(os, "b", OS_ASIDE "b", &st, &e);

@@ -437,7 +437,7 @@ the_disk_of_memory_keeps_its_word(void **state)
 	assert_int_equal(e.code, ERR_DISK_FULL_HERE);
 	assert_int_equal(o->ops->part_open(o, "p", 3, &have, &p, &e), 0);
 	assert_int_equal(o->ops->part_put(p, 0, bytes_str("new"), &e), 0);
-	assert_int_equal(o->ops->part_end(&p, 3, true, 5, &e), 0);
+	assert_int_equal(o->ops->part_end(&p, 3, true, false, 5, &e), 0);
 	memdisk_write(d, "x", "old");
 	memdisk_stat(d, "x", &was);
 	memdisk_write(d, "x", "edited");

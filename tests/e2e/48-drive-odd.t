@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 48-drive-odd.t: what is in the Drive and no command of this version makes.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+start_server
+ok 'an account' sign_up a ana --invite "$INVITE"
+ok 'a second device' pair a b ana
+
+synced() {
+	device=$1
+	shift
+	at "$device" --json drive sync "$T/$device-drive" --once "$@"
+}
+odd() { "$BUILD/tests/nodes" "$T/a" odd "$@"; }
+mkdir "$T/a-drive" "$T/b-drive"
+echo 1 >"$T/a-drive/one"
+ok 'both are in sync' synced a
+ok '- there, too' synced b
+
+# ---- shared folders, which a newer version makes ----
+
+ok 'a share' odd 4 0 0 common
+for i in first second; do
+	exits "is held the $i time" 3 synced b
+	equal 'by its path' '"/common"' \
+		"$(grep -o '"path":"[^"]*"' "$T/out" | cut -d: -f2)"
+	ok 'with its reason' grep -q '"code":"update-needed"' "$T/out"
+done
+echo 2 >"$T/a-drive/two"
+exits 'the rest goes on' 3 synced a
+exits 'here and there' 3 synced b
+ok 'both have it' test -s "$T/b-drive/two"
+mkdir "$T/b-drive/common"
+echo 3 >"$T/b-drive/common/three"
+exits 'who has its name here' 3 synced b
+exits 'goes out of its way' 3 synced a
+ok 'with all that it has' test -s "$T"/a-drive/common*/three
+
+# ---- names that mark folders as not ours ----
+
+both() { exits 'here' 3 synced a; exits 'and there' 3 synced b; }
+mkdir -p "$T/a-drive/taken" "$T/a-drive/named"
+echo 4 >"$T/a-drive/taken/four"
+both
+printf 'aumbry-home v1\n' >"$T/mark"
+printf '!aumbry-home\n!.aumbry-drive\n' >"$T/rules"
+ok 'rules that take them in' at a drive put "$T/rules" /.aumbryignore
+ok 'a directory so called' odd 2 0 1 .aumbry-drive
+ok 'and a file' odd 1 0 1 aumbry-home
+both
+equal 'none is placed' '' \
+	"$(find "$T/b-drive" -mindepth 2 -name 'aumbry-home' -o \
+		-mindepth 2 -name .aumbry-drive)"
+echo 5 >"$T/b-drive/taken/five"
+echo 'my own' >"$T/a-drive/named/aumbry-home"
+echo 6 >"$T/a-drive/named/six"
+cp -r "$T/a-drive/taken" "$T/a-drive/home"
+cp "$T/mark" "$T/a-drive/home/aumbry-home"
+echo 7 >"$T/a-drive/home/seven"
+both
+both
+ok 'a folder that holds the name alone is carried' \
+	test -s "$T/b-drive/named/six"
+not 'but for that' test -e "$T/b-drive/named/aumbry-home"
+not 'a home is not' test -e "$T/b-drive/home"
+
+# ---- secrets ----
+
+ok 'a secret' odd 1 4 0 note
+both
+equal 'is for one user' 600 "$(stat -c %a "$T/b-drive/note")"
+ok 'as it is elsewhere' at b drive get /note "$T/note"
+equal '- there, too' 600 "$(stat -c %a "$T/note")"
+both

@@ -32,9 +32,10 @@ struct ignore {
 	struct list lists[LISTS];
 	struct exclude *own, *files;
 	bool read;
-	/* The directory that was asked about last. */
+	/* A directory that was asked about, and of which length the first of it
+	 * and what is above it is ignored; SIZE_MAX: none of them is. */
 	struct buf dir;
-	bool dir_known, dir_ignored;
+	size_t ignored_at;
 };
 
 static struct exclude *
@@ -64,6 +65,7 @@ ignore_new(const char *root, const char *device, bool share)
 		x->lists[DEVICE_LIST].path = mem_text(device);
 	x->own = exclude_own(share);
 	x->files = exclude_new();
+	x->ignored_at = SIZE_MAX;
 	return x;
 }
 
@@ -142,7 +144,8 @@ ignore_read(struct ignore *x, bool *changed, struct err *e)
 	exclude_free(&x->files);
 	x->files = TAKE(files);
 	x->read = true;
-	x->dir_known = false;
+	buf_clear(&x->dir);
+	x->ignored_at = SIZE_MAX;
 	*changed = true;
 	return 0;
 }
@@ -209,19 +212,52 @@ dir_of(struct bytes path)
 	return bytes_of(path.p, slash == NULL ? 0 : (size_t)(slash - path.p));
 }
 
+/* How many bytes of both are the same directories. */
+static size_t
+common(struct bytes a, struct bytes b)
+{
+	size_t n = a.n < b.n ? a.n : b.n, at = 0, i;
+
+	for (i = 0; i < n && a.p[i] == b.p[i]; i++)
+		if (a.p[i] == '/')
+			at = i;
+	/* Either ended, where a name of the other does, too. */
+	if (i == n && (a.n == b.n || (a.n > n ? a.p[n] : b.p[n]) == '/'))
+		at = n;
+	return at;
+}
+
+/* Directories near to each other are asked about in a row, and deep ones in any
+ * order: what is known of one is known of all above it. */
+static bool
+dir_ignored(struct ignore *x, struct bytes dir)
+{
+	size_t known = common(dir, buf_bytes(&x->dir));
+	struct exclude_rule by;
+
+	if (x->ignored_at <= known)
+		return true;
+	if (known == dir.n)
+		return false;
+	buf_clear(&x->dir);
+	buf_put_bytes(&x->dir, dir);
+	x->ignored_at = SIZE_MAX;
+	for (size_t i = known + 1; i <= dir.n; i++)
+		if ((i == dir.n || dir.p[i] == '/') &&
+		    ask_one(x, bytes_of(dir.p, i), true, &by)) {
+			x->ignored_at = i;
+			return true;
+		}
+	return false;
+}
+
 bool
 ignore_ask(struct ignore *x, struct bytes path, bool is_dir)
 {
-	struct bytes dir = dir_of(path);
 	struct exclude_rule by;
 
-	if (!x->dir_known || !bytes_equal(dir, buf_bytes(&x->dir))) {
-		x->dir_ignored = ignore_rule(x, dir, true, &by);
-		x->dir_known = true;
-		buf_clear(&x->dir);
-		buf_put_bytes(&x->dir, dir);
-	}
-	return x->dir_ignored || (path.n > 0 && ask_one(x, path, is_dir, &by));
+	return dir_ignored(x, dir_of(path)) ||
+	    (path.n > 0 && ask_one(x, path, is_dir, &by));
 }
 
 bool

@@ -71,7 +71,8 @@ struct plan_policy {
 	struct id top; /* the folder that the root is */
 	struct bytes device; /* its name, for conflict copies */
 	struct bytes day; /* "2026-11-30", UTC */
-	/* Paths are relative to the root. NULL: nothing is. */
+	/* This path, relative to the root, or what it lies in. NULL: nothing
+	 * is. */
 	bool (*ignored)(void *ctx, struct bytes path, bool is_dir);
 	void *ctx;
 	/* Folders that are not placed here. */

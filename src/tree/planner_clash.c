@@ -76,10 +76,6 @@ planner_ignored(struct work *w, const struct item *it, bool here)
 
 	if (p->ignored == NULL || !path_of(w, it, here, &path))
 		return false;
-	for (size_t i = 0; i < path.n; i++)
-		if (path.p[i] == '/' &&
-		    p->ignored(p->ctx, bytes_of(path.p, i), true))
-			return true;
 	return p->ignored(p->ctx, buf_bytes(&path),
 	    (here ? it->local.type : it->type) == NODE_DIR);
 }

@@ -56,14 +56,17 @@ ignores(void *ctx, struct bytes path, bool is_dir)
 {
 	const struct habits *is = ctx;
 	char name[NODE_NAME_MAX + 1];
-	size_t at = path.n;
 
 	(void)is_dir;
-	while (at > 0 && path.p[at - 1] != '/')
-		at--;
-	(void)snprintf(name, sizeof name, "%.*s", (int)(path.n - at),
-	    (const char *)path.p + at);
-	return name_ignored(is, name);
+	for (size_t at = 0, end; at <= path.n; at = end + 1) {
+		for (end = at; end < path.n && path.p[end] != '/';)
+			end++;
+		(void)snprintf(name, sizeof name, "%.*s", (int)(end - at),
+		    (const char *)path.p + at);
+		if (name_ignored(is, name))
+			return true;
+	}
+	return false;
 }
 
 /* ---- commits ---- */

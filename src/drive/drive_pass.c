@@ -101,6 +101,8 @@ why_held(enum err_code code)
 	switch (code) {
 	case ERR_NAME_NOT_POSSIBLE:
 		return "this file system cannot hold its name";
+	case ERR_TOO_LARGE:
+		return "more than 512 directories would be above it";
 	case ERR_UPDATE_NEEDED:
 		return "shared folders are placed by a newer version";
 	default:

@@ -213,7 +213,13 @@ int
 edit_load(
     struct edit *d, const struct id *id, struct edit_node *out, struct err *e)
 {
+	const struct id made = valid_recovered();
+
 	buf_clear(&out->plain);
+	if (id_equal(id, &made))
+		return err_set(e, ERR_DRIVE_TREE_INVALID,
+		    "this directory is there while it has something, and "
+		    "cannot be changed itself");
 	if (zcopy_look(d->zone, id, &out->version, &out->plain, e) < 0)
 		return -1;
 	if (out->plain.n == 0)

@@ -293,7 +293,8 @@ drivedb_touched(
 		"SELECT t.id FROM tree t"
 		" LEFT JOIN base b ON b.root = ? AND b.id = t.id"
 		" WHERE CASE WHEN b.id IS NULL THEN NOT t.flags & 2"
-		" ELSE t.version <> b.version OR t.type <> b.type"
+		" ELSE t.version <> b.version OR t.flags & 2 OR t.type <> "
+		"b.type"
 		" OR t.parent <> b.parent OR t.name <> b.name END",
 		root, &all, e) < 0 ||
 	    gather(tx,

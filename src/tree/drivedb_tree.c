@@ -287,7 +287,8 @@ drivedb_trash(struct tx *tx, drivedb_entry_fn fn, void *ctx, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 
 	if (stmt_new(tx,
-		"SELECT " DRIVEDB_ENTRY " FROM tree WHERE flags & 2"
+		"SELECT " DRIVEDB_ENTRY
+		" FROM tree WHERE flags & 2 AND NOT mark & 8"
 		" ORDER BY trashed_ms DESC, id",
 		&s, e) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* planner.c: three trees of nodes, and what each node of them becomes. */
 #include "tree/planner_in.h"
+#include "tree/valid.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -168,7 +169,8 @@ planner_plan(const struct plan_trees *trees, const struct plan_policy *policy,
 		.local = trees->local,
 		.remote = trees->remote,
 		.policy = policy,
-		.out = out };
+		.out = out,
+		.made = valid_recovered() };
 
 	*out = (struct plan_out){ 0 };
 	for (size_t i = 0; i < n; i++)

@@ -51,7 +51,8 @@ hidden(struct work *w, const struct item *it)
 	static const struct id root;
 	struct id up = it->remote.parent;
 
-	if (planner_is_top(w, &up) || id_equal(&up, &root))
+	if (planner_is_top(w, &up) || planner_is_made(w, &up) ||
+	    id_equal(&up, &root))
 		return false;
 	const struct item *p = planner_item(w, &up);
 	return p->decided && !p->live;
@@ -115,7 +116,7 @@ static bool
 change_of(struct work *w, struct item *it, struct plan_change *c)
 {
 	*c = (struct plan_change){ .id = it->id };
-	if (it->waits || !it->decided)
+	if (it->waits || !it->decided || planner_is_made(w, &it->id))
 		return false;
 	if (it->live) {
 		if (!planner_differs(it))
@@ -168,6 +169,95 @@ drop(struct work *w, struct plan_change *c)
 	it->change = NULL;
 	it->dropped = true;
 	c->type = NODE_NONE;
+}
+
+/* ---- depth ---- */
+
+/* So many directories are above the root's own folder, and that itself. */
+static unsigned
+depth_of_top(const struct work *w)
+{
+	struct plan_node n = { .parent = w->policy->top };
+	unsigned d = 0;
+
+	while (!id_zero(&n.parent) && d <= NODE_DEPTH_MAX) {
+		const struct id up = n.parent;
+		d++;
+		if (!w->remote->find(w->remote->ctx, &up, &n))
+			break;
+	}
+	return d;
+}
+
+/* Directories above it in the Drive, the root among them; where it shall be, or
+ * where the zone has it. */
+static unsigned
+depth_of(struct work *w, const struct item *it, unsigned top, bool was)
+{
+	struct id up = was ? it->remote.parent : it->parent;
+	unsigned d = 1;
+
+	for (; d <= 2 * NODE_DEPTH_MAX && !id_zero(&up); d++) {
+		if (planner_is_top(w, &up))
+			return d + top;
+		const struct item *p = planner_item(w, &up);
+		up = !was && p->live ? p->parent : p->remote.parent;
+	}
+	return d;
+}
+
+struct height {
+	struct work *w;
+	unsigned at, most;
+};
+
+static int
+climb(void *arg, const struct plan_node *n)
+{
+	struct height *h = arg;
+
+	if (++h->at > h->most)
+		h->most = h->at;
+	if (n->type == NODE_DIR && h->at <= NODE_DEPTH_MAX)
+		(void)h->w->remote->children(
+		    h->w->remote->ctx, &n->id, climb, h);
+	h->at--;
+	return 0;
+}
+
+/* Levels below a directory that goes down; of what stays so high none is asked
+ * for, as it may hold very much. */
+static unsigned
+height_of(struct work *w, const struct item *it, unsigned depth, unsigned top)
+{
+	struct height h = { .w = w };
+
+	if (it->type == NODE_DIR && planner_in(&it->remote) &&
+	    depth_of(w, it, top, true) < depth)
+		(void)w->remote->children(w->remote->ctx, &it->id, climb, &h);
+	return h.most;
+}
+
+/* What would lie deeper than anything can stays where it is. */
+static void
+hold_deep(struct work *w)
+{
+	struct plan_out *p = w->out;
+	unsigned top = depth_of_top(w);
+
+	for (size_t i = 0; i < p->n_changes; i++) {
+		struct plan_change *c = &p->changes[i];
+		if (c->kind == PLAN_TRASH)
+			continue;
+		const struct item *it = planner_item(w, &c->id);
+		unsigned depth = depth_of(w, it, top, false);
+		if (depth + height_of(w, it, depth, top) <= NODE_DEPTH_MAX)
+			continue;
+		/* Of what is in it, that says it. */
+		if (depth <= NODE_DEPTH_MAX + 1)
+			planner_hold(w, it, ERR_TOO_LARGE, NULL);
+		drop(w, c);
+	}
 }
 
 /* ---- the gate ---- */
@@ -376,6 +466,7 @@ planner_commits(struct work *w)
 	OWN(edges_free) struct edges e = { 0 };
 
 	gather(w);
+	hold_deep(w);
 	gate(w);
 	drop_stuck(w);
 	size_t n = w->out->n_changes;

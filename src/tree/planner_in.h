@@ -60,6 +60,7 @@ struct work {
 	bool changed; /* by the round of mending that goes on */
 	void *taken; /* of <search.h>: places, by planner_tree.c */
 	void *folded; /* of <search.h>: folders, by planner_clash.c */
+	struct id made; /* the directory that no record has: valid_recovered */
 };
 
 /* ---- items: planner_item.c ---- */
@@ -68,6 +69,8 @@ struct work {
 struct item *planner_item(struct work *w, const struct id *id);
 /* Is it the root's own folder? */
 bool planner_is_top(const struct work *w, const struct id *id);
+/* Is it the directory that no record has? It is neither moved nor trashed. */
+bool planner_is_made(const struct work *w, const struct id *id);
 /* Is the node in that tree? */
 bool planner_in(const struct plan_node *n);
 /* How many folders that are here a folder is below, itself counted. */

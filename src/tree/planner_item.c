@@ -31,6 +31,12 @@ planner_is_top(const struct work *w, const struct id *id)
 	return id_equal(id, &w->policy->top);
 }
 
+bool
+planner_is_made(const struct work *w, const struct id *id)
+{
+	return id_equal(id, &w->made);
+}
+
 static int
 by_id(const void *a, const void *b)
 {
@@ -281,7 +287,8 @@ merge(struct work *w, struct item *it)
 
 	live_as(it, r, false);
 	/* Both moved it: the one that was committed stands. */
-	if (based && same_places(r, b) && !same_places(l, b))
+	if (based && same_places(r, b) && !same_places(l, b) &&
+	    !planner_is_made(w, &it->id))
 		take_place(it, l, true);
 	/* Set wins where nobody knows who changed it. */
 	it->exec = !based	 ? l->exec || r->exec

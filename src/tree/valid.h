@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* valid.h: what a valid tree is; how one that is not is shown. */
 /*
- * Valid: names hold; the parent of each node is a directory that is there; no
+ * Valid: names hold; the parent of each node is a directory that is there, or
+ * was made by the rule for what has none; no
  * cycles; at most NODE_DEPTH_MAX directories above a node, the root among them;
  * no two siblings of one name of which neither is in the trash. Every commit
  * leaves such a tree, so what is not valid is a fault or an attack. It is shown

@@ -147,8 +147,7 @@ check_above(const struct batch *b, const struct plan_change *x, struct err *e)
 			return not_now(x, "it would lie within itself", e);
 		if (place_of(b, &up, &at, e) < 0)
 			return -1;
-		if (!at.there || at.type != NODE_DIR ||
-		    (at.mark & VALID_HOME) != 0)
+		if (!at.there || at.type != NODE_DIR)
 			return not_now(x, "its directory is not there", e);
 		if (at.trashed)
 			return not_now(x, "its directory is in the trash", e);

@@ -352,7 +352,8 @@ put_back(struct tx *tx, struct err *e)
 	return 0;
 }
 
-/* The directory for what is lost, while something is. */
+/* The directory for what is lost, while something is; it is in the trash when
+ * all of that is. */
 static int
 put_recovered(struct tx *tx, struct err *e)
 {
@@ -360,10 +361,14 @@ put_recovered(struct tx *tx, struct err *e)
 	struct plan_node n = { .id = valid_recovered() };
 	const struct id none = { { 0 } };
 	bool ours;
-	uint64_t lost;
+	uint64_t lost, seen;
 
 	if (sql_count(tx, e, &lost,
 		"SELECT count(*) FROM tree WHERE mark <> 0 AND mark & 2",
+		"") < 0 ||
+	    sql_count(tx, e, &seen,
+		"SELECT count(*) FROM tree WHERE mark <> 0 AND mark & 2"
+		" AND NOT flags & 2",
 		"") < 0)
 		return -1;
 	if (lost == 0)
@@ -377,9 +382,9 @@ put_recovered(struct tx *tx, struct err *e)
 	    "INSERT INTO tree (mark, id, parent, name, type, flags, version, "
 	    "seq,"
 	    " size, mtime, changed_ms, trashed_ms, edits, dev, content)"
-	    " VALUES (?, ?, ?, ?, 2, 0, 0, 0, 0, 0, 0, 0, 0, ?, zeroblob(32))",
-	    "uiibi", (uint64_t)VALID_HOME, &n.id, &n.parent, buf_bytes(&name),
-	    &none);
+	    " VALUES (?, ?, ?, ?, 2, ?, 0, 0, 0, 0, 0, 0, 0, ?, zeroblob(32))",
+	    "uiibui", (uint64_t)VALID_HOME, &n.id, &n.parent, buf_bytes(&name),
+	    seen > 0 ? UINT64_C(0) : (uint64_t)NODE_TRASHED, &none);
 }
 
 #define MARKED "SELECT id FROM tree WHERE mark <> 0"

@@ -73,3 +73,45 @@ equal 'is for one user' 600 "$(stat -c %a "$T/b-drive/note")"
 ok 'as it is elsewhere' at b drive get /note "$T/note"
 equal '- there, too' 600 "$(stat -c %a "$T/note")"
 both
+
+# ---- what has no directory ----
+
+R='Recovered files'
+ok 'a file of no directory' odd 1 0 orphan lost
+ok 'and a directory' odd 2 0 orphan lost-dir
+both
+ok 'are recovered' test -s "$T/b-drive/$R/lost" -a -d "$T/b-drive/$R/lost-dir"
+echo more >>"$T/b-drive/$R/lost"
+echo 8 >"$T/b-drive/$R/eight"
+mkdir "$T/b-drive/$R/lost-dir/in"
+mv "$T/a-drive/$R/lost" "$T/a-drive/found"
+both
+both
+ok 'they are changed and moved' grep -q more "$T/a-drive/found"
+ok 'and joined' test -s "$T/a-drive/$R/eight" -a -d "$T/a-drive/$R/lost-dir/in"
+mv "$T/b-drive/$R" "$T/b-drive/renamed"
+echo 9 >"$T/b-drive/renamed/nine"
+exits 'their directory keeps its name' 3 synced b
+ok '- with all in it' test -s "$T/b-drive/$R/nine" -a ! -e "$T/b-drive/renamed"
+ok 'by hand, too' at a drive put "$T/mark" "/$R/ten"
+refused 'it is not moved' 6 drive-tree-invalid at a drive mv "/$R" /other
+refused 'nor trashed' 6 drive-tree-invalid at a drive rm -r "/$R"
+both
+rm -r "$T/b-drive/$R"
+exits 'but what is in it is' 3 synced b
+exits 'there, too' 3 synced a
+not '- and it goes' test -e "$T/a-drive/$R"
+both
+not 'and stays away' test -e "$T/b-drive/$R"
+
+# ---- too deep ----
+
+perl -e 'chdir $ARGV[0] or die; for (1 .. 600) { mkdir "d"; chdir "d" or die }
+	open F, ">", "bottom"; print F "b\n"' "$T/a-drive" || exit 1
+echo 10 >"$T/a-drive/ten"
+both
+ok 'what is not so deep goes on' test -s "$T/b-drive/ten"
+equal 'to the last level that can be' 512 \
+	"$(find "$T/b-drive" -name d -type d | wc -l)"
+ok 'and nothing is lost' test 1 = "$(find "$T/a-drive" -name bottom | wc -l)"
+finish

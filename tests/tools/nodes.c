@@ -6,7 +6,8 @@
  *                          records there are, seconds, and seconds of CPU
  *     nodes HOME odd TYPE FLAGS DEPTH NAME
  *                          commit one node, both numbers as node.h has them,
- *                          below DEPTH directories in each other, called d
+ *                          below DEPTH directories in each other, called d;
+ *                          "orphan": in one that is not there
  */
 #include "base/now.h"
 #include "base/text.h"
@@ -124,6 +125,10 @@ odd(struct opened *o, char **args, struct err *e)
 	struct id up = { { 0 } };
 	int rc = 0;
 
+	if (strcmp(args[2], "orphan") == 0) {
+		id_random(&up);
+		args[2] = "0";
+	}
 	if (text_parse_u64(args[0], NODE_FILE, NODE_SHARE, &type) < 0 ||
 	    text_parse_u64(args[1], 0, NODE_FLAGS, &flags) < 0 ||
 	    text_parse_u64(args[2], 0, 100000, &depth) < 0)

@@ -389,7 +389,7 @@ what_was_overtaken_is_a_conflict(void **state)
 }
 
 static void
-nothing_is_put_below_what_was_recovered(void **state)
+what_was_recovered_is_joined_and_moved_out(void **state)
 {
 	struct drive_world *w = *state;
 
@@ -397,8 +397,7 @@ nothing_is_put_below_what_was_recovered(void **state)
 	drive_world_follow(w);
 	struct plan_change into = NEW(10, 0, "n", F);
 	into.parent = valid_recovered();
-	assert_int_equal(says(w, into, NONE), ERR_CONFLICT);
-	/* It is moved out to be valid. */
+	assert_int_equal(says(w, into, NONE), 0);
 	assert_int_equal(says(w, SET(1, 0, "found", D), NONE), 0);
 }
 
@@ -529,7 +528,7 @@ main(void)
 		TEST(a_valid_commit_is_one),
 		TEST(what_never_can_be_is_refused),
 		TEST(what_was_overtaken_is_a_conflict),
-		TEST(nothing_is_put_below_what_was_recovered),
+		TEST(what_was_recovered_is_joined_and_moved_out),
 		TEST(too_deep_is_refused),
 		TEST(what_is_taken_for_valid_is),
 	};

@@ -101,6 +101,8 @@ MUST_CHECK int drive_gone(struct drive_root *r, bool *back, struct err *e);
 
 /* ---- drive_root.c ---- */
 
+/* The day that conflict copies are named by. */
+void drive_root_today(struct drive_root *r);
 /* Is the folder still the one that it was? errors: as root_check. */
 MUST_CHECK int drive_root_is(const struct drive_root *r, struct err *e);
 

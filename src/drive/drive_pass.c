@@ -100,7 +100,8 @@ why_held(enum err_code code)
 {
 	switch (code) {
 	case ERR_NAME_NOT_POSSIBLE:
-		return "this file system cannot hold its name";
+		return "its name cannot be here, to this file system or to "
+		       "Aumbry";
 	case ERR_TOO_LARGE:
 		return "more than 512 directories would be above it";
 	case ERR_UPDATE_NEEDED:
@@ -302,6 +303,7 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	bool more = true;
 
 	r->gate.confirmed = false;
+	drive_root_today(r);
 	try_again(r);
 	bool other_rules, back;
 	if (drive_pull(r->d, e) < 0 ||

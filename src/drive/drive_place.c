@@ -219,6 +219,17 @@ plan_chunks(
 	return rc;
 }
 
+/* Rules that cannot be read would stop everything. */
+static int
+check_rules(const struct arrivals *a, const struct plan_op *op, uint64_t size,
+    struct err *e)
+{
+	if (size <= IGNORE_MAX || !id_equal(&op->parent, &a->r->row.top) ||
+	    strcmp(op->name, IGNORE_NAME) != 0)
+		return 0;
+	return err_set(e, ERR_TOO_LARGE, "rules are at most 1 MiB");
+}
+
 static int
 want_content(struct arrivals *a, struct arrival *x, struct err *e)
 {
@@ -227,6 +238,8 @@ want_content(struct arrivals *a, struct arrival *x, struct err *e)
 	if (content_out_of(&x->n, &o, e) < 0)
 		return -1;
 	x->size = o.c.size;
+	if (check_rules(a, x->op, x->size, e) < 0)
+		return -1;
 	if (o.c.form == NODE_INLINE) {
 		x->left = 1;
 		return fill(a, x, 0, o.c.bytes, e);

@@ -203,19 +203,26 @@ drive_root_is(const struct drive_root *r, struct err *e)
 
 /* ---- what stands around it ---- */
 
-static void
-set_policy(struct drive_root *r)
+void
+drive_root_today(struct drive_root *r)
 {
-	struct plan_policy *p = &r->policy;
 	time_t now = (time_t)(now_ms() / 1000);
 	struct tm day;
 
 	(void)gmtime_r(&now, &day);
 	(void)strftime(r->day, sizeof r->day, "%Y-%m-%d", &day);
+	r->policy.day = bytes_str(r->day);
+}
+
+static void
+set_policy(struct drive_root *r)
+{
+	struct plan_policy *p = &r->policy;
+
 	p->fs = *r->os->ops->fs(r->os);
 	p->top = r->row.top;
 	p->device = bytes_str(r->d->from.device);
-	p->day = bytes_str(r->day);
+	p->rules = bytes_str(IGNORE_NAME);
 	p->ignored = ignore_asked;
 	p->ctx = r->ignore;
 }

@@ -94,7 +94,8 @@ static bool
 is_same(const struct list *list)
 {
 	struct stat st;
-	bool there = list->path != NULL && lstat(list->path, &st) == 0;
+	bool there = list->path != NULL && stat(list->path, &st) == 0 &&
+	    !S_ISDIR(st.st_mode);
 
 	if (!there || !list->there)
 		return there == list->there;
@@ -102,6 +103,23 @@ is_same(const struct list *list)
 	    st.st_size == list->was.st_size &&
 	    same_time(&st.st_mtim, &list->was.st_mtim) &&
 	    same_time(&st.st_ctim, &list->was.st_ctim);
+}
+
+/* A link is followed, as somebody here made it: those of the Drive are not
+ * placed there. A directory has no lines. */
+static int
+open_list(struct list *list, int *fd, struct err *e)
+{
+	*fd = open(list->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (*fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", list->path);
+	if (fstat(*fd, &list->was) < 0)
+		return err_sys(e, "%s", list->path);
+	list->there = !S_ISDIR(list->was.st_mode);
+	return list->there && !S_ISREG(list->was.st_mode)
+	    ? err_set(e, ERR_USAGE,
+		  "%s is no file, and has to say what is ignored", list->path)
+	    : 0;
 }
 
 /* Add the lines of one, and what it is; not there is none. */
@@ -114,11 +132,10 @@ add_list(struct list *list, struct exclude *to, struct err *e)
 	list->there = false;
 	if (list->path == NULL)
 		return 0;
-	if (file_open_plain(list->path, O_RDONLY, &fd, e) < 0)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	if (fstat(fd, &list->was) < 0)
-		return err_sys(e, "%s", list->path);
-	list->there = true;
+	if (open_list(list, &fd, e) < 0)
+		return -1;
+	if (!list->there)
+		return 0;
 	if (file_read_rest(fd, list->path, IGNORE_MAX, &text, e) < 0)
 		return -1;
 	exclude_source(to, list->path);

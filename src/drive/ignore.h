@@ -29,8 +29,8 @@ void ignore_free(struct ignore **x);
  * To be called once before the first question.
  *
  * changed  the lists are others: all has to be scanned.
- * errors   bad-usage: a line that can match nothing; too-large; state-damaged:
- *          no plain file; io-error. The list as it was holds on; without one
+ * errors   bad-usage: a line that can match nothing, or no file; too-large;
+ *          io-error. The list as it was holds on; without one
  *          nothing may be sent, for what a line meant to keep here would go.
  */
 MUST_CHECK int ignore_read(struct ignore *x, bool *changed, struct err *e);

@@ -75,6 +75,8 @@ struct plan_policy {
 	 * is. */
 	bool (*ignored)(void *ctx, struct bytes path, bool is_dir);
 	void *ctx;
+	/* At the top this name is a file's alone: that of rules, or nothing. */
+	struct bytes rules;
 	/* Folders that are not placed here. */
 	const struct id *skips;
 	size_t n_skips;

@@ -370,6 +370,8 @@ planner_clashes(struct work *w)
 			&o->local, &it->parent, planner_name(it)))
 			continue;
 		it->held |= (it->type == NODE_SYMLINK && fs->no_symlinks) ||
+		    (it->type != NODE_FILE && planner_is_top(w, &it->parent) &&
+			bytes_equal(planner_name(it), w->policy->rules)) ||
 		    !holds_name(fs, planner_name(it));
 	}
 	/* What is held stays where it is, which may be in another's way. */

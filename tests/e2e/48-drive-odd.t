@@ -65,6 +65,26 @@ ok 'a folder that holds the name alone is carried' \
 not 'but for that' test -e "$T/b-drive/named/aumbry-home"
 not 'a home is not' test -e "$T/b-drive/home"
 
+# ---- rules that are none ----
+
+ok 'there are no rules' at a drive rm /.aumbryignore
+both
+ok 'a directory of their name' odd 2 0 0 .aumbryignore
+echo 11 >"$T/a-drive/eleven"
+both
+ok 'is held' grep -q '"path":"/.aumbryignore","code":"name-not-possible"' \
+	"$T/out"
+ok 'and the rest goes on' test -s "$T/b-drive/eleven"
+ok 'it goes' at a drive rm -r /.aumbryignore
+seq 200000 >"$T/long"
+ok 'too many rules' at a drive put "$T/long" /.aumbryignore
+echo 12 >"$T/a-drive/twelve"
+both
+ok 'are held' grep -q '"path":"/.aumbryignore","code":"too-large"' "$T/out"
+ok 'and the rest goes on' test -s "$T/b-drive/twelve"
+ok 'they go' at a drive rm /.aumbryignore
+both
+
 # ---- secrets ----
 
 ok 'a secret' odd 1 4 0 note

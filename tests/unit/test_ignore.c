@@ -120,6 +120,61 @@ a_list_that_cannot_be_taken_changes_nothing(void **state)
 	assert_true(ask(x, "secret"));
 }
 
+static void
+a_link_to_rules_has_them_and_a_directory_none(void **state)
+{
+	(void)state;
+	OWN(scratch_free) struct scratch d = scratch_new();
+	OWN(ignore_free) struct ignore *x = ignore_new(d.path, NULL, false);
+	bool changed;
+	struct err e;
+
+	scratch_write_at(d.fd, "mine", "secret\n");
+	assert_int_equal(symlinkat("mine", d.fd, IGNORE_NAME), 0);
+	assert_int_equal(ignore_read(x, &changed, &e), 0);
+	assert_true(ask(x, "secret"));
+	scratch_write_at(d.fd, "mine", "other\n#\n");
+	assert_int_equal(ignore_read(x, &changed, &e), 0);
+	assert_true(changed && ask(x, "other"));
+	assert_int_equal(unlinkat(d.fd, IGNORE_NAME, 0), 0);
+	assert_int_equal(mkdirat(d.fd, IGNORE_NAME, 0700), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ignore_read(x, &changed, &e), 0);
+		assert_true(changed == (i == 0) && !ask(x, "other"));
+	}
+}
+
+/* What is remembered of one question is true of the next. */
+static void
+questions_come_in_any_order(void **state)
+{
+	static const char *const paths[] = { "a/", "a/b/", "a/b/c/", "a/bb/c",
+		"a/no/", "a/no/b/", "a/no/b/c", "a/nob/c", "no/", "no/x",
+		"noo/x", "a", "x", "a/b/c/d/no/e", "a/b/c/d/", "a/no.b/c",
+		"b/aumbry-home", "a/b/.aumbry-drive/root", "a/b/c/d/e" };
+	(void)state;
+	OWN(scratch_free) struct scratch d = scratch_new();
+	OWN(ignore_free) struct ignore *x = ignore_new(d.path, NULL, false);
+	struct exclude_rule by;
+	bool changed;
+	struct err e;
+
+	scratch_write_at(
+	    d.fd, IGNORE_NAME, "no/\n!aumbry-home\n!.aumbry-drive\n");
+	assert_int_equal(ignore_read(x, &changed, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(paths); k++) {
+			struct bytes p = bytes_str(paths[k]);
+			bool is_dir = p.p[p.n - 1] == '/';
+			p.n -= is_dir;
+			(void)ask(x, paths[i]);
+			assert_int_equal(ignore_ask(x, p, is_dir),
+			    ignore_rule(x, p, is_dir, &by));
+		}
+	assert_true(ask(x, "b/aumbry-home") && ask(x, "a/b/.aumbry-drive/x"));
+	assert_true(!ask(x, "a/nob/c") && ask(x, "a/b/c/d/no/e"));
+}
+
 int
 main(void)
 {
@@ -127,6 +182,8 @@ main(void)
 		cmocka_unit_test(what_is_built_in),
 		cmocka_unit_test(files_win_and_are_read_again),
 		cmocka_unit_test(a_list_that_cannot_be_taken_changes_nothing),
+		cmocka_unit_test(a_link_to_rules_has_them_and_a_directory_none),
+		cmocka_unit_test(questions_come_in_any_order),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -42,6 +42,12 @@ MUST_CHECK int drive_pull(struct drive *d, struct err *e);
 
 struct drive_root;
 
+/* A boot of the machine, and when it began. */
+struct drive_boot {
+	struct id id;
+	int64_t since_ns;
+};
+
 struct drive_root_ask {
 	const char *dir; /* as typed */
 	const char *folder; /* of the Drive, "/" unless it is made */
@@ -49,6 +55,7 @@ struct drive_root_ask {
 	bool make; /* it may become a root now */
 	struct os
 	    *os; /* instead of the folder's own disk, and taken; or NULL */
+	const struct drive_boot *boot; /* instead of this one; or NULL */
 	int64_t gone_after_ns; /* between two looks; 0: two seconds */
 	/* Before a folder is listed, so that it can be watched; or NULL. */
 	void (*listing)(void *ctx, const char *path);

@@ -15,6 +15,7 @@ struct doing {
 	struct drive_root *r;
 	const struct plan_out *p;
 	bool committed;
+	bool *other; /* of each row: what is there is not what it says */
 	struct drivedb_views v;
 	struct tx *tx;
 };
@@ -169,6 +170,77 @@ gone(struct doing *g, const struct id *id, struct err *e)
 	return drivedb_diff_drop(g->tx, g->r->row.root, id, e);
 }
 
+/* ---- what people did ---- */
+
+struct also {
+	struct drive_root *r;
+	const struct plan_out *p;
+	struct buf paths; /* with NULs */
+};
+
+static void
+also_free(struct also *a)
+{
+	buf_free(&a->paths);
+}
+
+/* Of what is gone with its folder the one above that is here tells. */
+static void
+row_path(struct drivedb_views *v, const struct id *top,
+    const struct plan_row *row, struct buf *out)
+{
+	struct plan_node n = row->node;
+	struct err ignored;
+
+	while (drive_path(v, top, &n, out, &ignored) < 0) {
+		struct id parent = n.parent;
+		buf_clear(out);
+		if (!v->base.find(v->base.ctx, &parent, &n))
+			break;
+	}
+}
+
+static int
+also_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct also *a = arg;
+	struct drivedb_views v;
+
+	drivedb_views(&v, tx, a->r->row.root);
+	for (size_t i = 0; i < a->p->n_rows; i++) {
+		OWN(buf_free) struct buf path = { 0 };
+		row_path(&v, &a->r->row.top, &a->p->rows[i], &path);
+		buf_put_str(&a->paths, buf_text(&path));
+		buf_put_u8(&a->paths, '\0');
+	}
+	if (v.failed)
+		*e = v.err;
+	return v.failed ? -1 : 0;
+}
+
+/* Rows say what others wrote, moved and removed, and nobody else waits for the
+ * disk to have it. What does so here keeps no transaction open. */
+static int
+sync_rows(struct doing *g, struct err *e)
+{
+	struct os *os = g->r->os;
+	OWN(also_free) struct also a = { .r = g->r, .p = g->p };
+
+	if (db_read(drivedb_db(g->r->d->db), also_job, &a, e) < 0)
+		return -1;
+	const char *path = buf_text(&a.paths);
+	for (size_t i = 0; i < g->p->n_rows; i++, path += strlen(path) + 1) {
+		const struct plan_row *row = &g->p->rows[i];
+		const struct os_stat want = { .type = row->node.type,
+			.is = row->node.stat };
+		/* Of what is looked at again its time is not known. */
+		bool asked = !row->drop && want.is.ctime_ns != 0;
+		g->other[i] =
+		    !os->ops->sync_also(os, path, asked ? &want : NULL);
+	}
+	return os->ops->sync(os, e);
+}
+
 /* ---- operations ---- */
 
 static void
@@ -206,11 +278,14 @@ do_move(
 	if (rc < 0 && why.code == ERR_NOT_FOUND) {
 		if (path_of(g, op, &from, e) < 0)
 			return -1;
-		if (strcmp(buf_text(&from), to) == 0)
+		if (strcmp(buf_text(&from), to) == 0) {
+			/* Somebody may have moved it. */
+			(void)o->sync_also(g->r->os, to, NULL);
 			rc = o->stat(g->r->os, to, &now, &why);
-		else
+		} else {
 			rc = o->move(
 			    g->r->os, buf_text(&from), to, &want, &now, &why);
+		}
 	}
 	if (rc < 0) {
 		*e = why;
@@ -256,6 +331,8 @@ do_leave(struct doing *g, const struct plan_op *op, struct err *e)
 	    : o->remove(g->r->os, buf_text(&at), &want, e);
 	if (rc < 0 && e->code != ERR_NOT_FOUND)
 		return -1;
+	if (rc < 0) /* by somebody else */
+		(void)g->r->os->ops->sync_also(g->r->os, buf_text(&at), NULL);
 	g->r->report->removed++;
 	return gone(g, &op->here.id, e);
 }
@@ -351,6 +428,19 @@ do_ops(struct doing *g, bool *any, struct err *e)
 	return 0;
 }
 
+/* It has changed since it was looked at. */
+static void
+look_at_row(struct doing *g, const struct plan_row *row)
+{
+	OWN(buf_free) struct buf path = { 0 };
+	struct err why;
+
+	row_path(&g->v, &g->r->row.top, row, &path);
+	drive_look_again(g->r, buf_text(&path));
+	(void)err_set(&why, ERR_CONFLICT, "it has just changed");
+	drive_hold(g->r, g->tx, &row->node.id, &why);
+}
+
 static int
 do_rows(struct doing *g, struct err *e)
 {
@@ -359,6 +449,10 @@ do_rows(struct doing *g, struct err *e)
 	for (size_t i = 0; i < g->p->n_rows; i++) {
 		const struct plan_row *row = &g->p->rows[i];
 		struct plan_node n = row->node;
+		if (g->other[i]) {
+			look_at_row(g, row);
+			continue;
+		}
 		if (row->drop) {
 			if (gone(g, &n.id, e) < 0)
 				return -1;
@@ -399,12 +493,15 @@ int
 drive_do(struct drive_root *r, const struct plan_out *p, bool committed,
     struct err *e)
 {
-	struct doing g = { .r = r, .p = p, .committed = committed };
+	OWN(mem_free) bool *other = mem_array(p->n_rows + 1, sizeof *other);
+	struct doing g = {
+		.r = r, .p = p, .committed = committed, .other = other
+	};
 
-	/* The disk first: rows of what a person wrote just now, too. */
-	if (p->n_rows > 0 && r->os->ops->sync(r->os, e) < 0)
-		return -1;
 	if (p->n_ops + p->n_rows == 0)
 		return 0;
+	/* The disk first. */
+	if (p->n_rows > 0 && sync_rows(&g, e) < 0)
+		return -1;
 	return db_write(drivedb_db(r->d->db), do_job, &g, e);
 }

@@ -48,6 +48,9 @@ struct drive_root {
 	unsigned
 	    lost; /* commits that others came before, one after the other */
 	bool settled; /* the first full comparison was made */
+	struct drive_boot boot;
+	bool boot_noted; /* a sync came to its end in it */
+	bool blank_is_lost; /* none did, but in a boot before */
 
 	/* Of the pass that goes on. */
 	const struct drive_sync_ask *ask;
@@ -83,6 +86,18 @@ void drive_tried_clear(struct drive_root *r);
 void drive_held_clear(struct drive_report *t);
 /* May this error be about one thing, so that the rest can go on? */
 bool drive_goes_on(enum err_code code);
+
+/* ---- drive_boot.c ---- */
+
+/* Which boot is it? boot NULL: as this machine says. */
+MUST_CHECK int drive_boot_look(
+    struct drive_root *r, const struct drive_boot *boot, struct err *e);
+/* All is as it shall be. */
+MUST_CHECK int drive_boot_note(struct drive_root *r, struct err *e);
+/* A file that was read, and is empty or all zeros: is that from a power cut?
+ * *lost: it is known no more, and may be removed. */
+MUST_CHECK int drive_boot_lost(struct drive_root *r, struct tx *tx,
+    const struct plan_node *n, bool *lost, struct err *e);
 
 /* ---- drive_gate.c ---- */
 

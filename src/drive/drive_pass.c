@@ -325,6 +325,9 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 			break;
 	}
 	r->settled = true;
+	if (dirs == NULL && !ask->dry && r->retry.n == 0 &&
+	    drive_boot_note(r, e) < 0)
+		return -1;
 	if (drive_commit_packs(r->d, 0, e) < 0)
 		return -1;
 	/* The index can be made anew, so that a full disk is no failure here. */

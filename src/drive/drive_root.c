@@ -286,7 +286,8 @@ drive_root_open(struct drive *d, const struct drive_root_ask *ask,
 	r->listing = ask->listing;
 	r->listing_ctx = ask->ctx;
 	if (db_read(drivedb_db(d->db), know_job, &k, e) < 0 ||
-	    settle_row(r, ask, &k, &path, e) < 0 || open_disk(r, e) < 0)
+	    settle_row(r, ask, &k, &path, e) < 0 || open_disk(r, e) < 0 ||
+	    drive_boot_look(r, ask->boot, e) < 0)
 		return -1;
 	r->next = d->roots;
 	d->roots = r;

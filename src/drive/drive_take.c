@@ -13,6 +13,8 @@
 struct taken {
 	struct plan_node node;
 	char *path;
+	bool blank; /* nothing but zeros */
+	bool lost; /* so it is by a power cut */
 	struct content_in_taken in;
 };
 
@@ -89,16 +91,21 @@ same_file(const struct os_stat *now, const struct plan_stat *was)
 struct reading {
 	struct drive_root *r;
 	struct os_file *f;
+	bool blank; /* so far */
 };
 
 static int
 read_at(void *ctx, uint64_t at, void *p, size_t n, size_t *got, struct err *e)
 {
-	const struct reading *k = ctx;
+	struct reading *k = ctx;
+	const uint8_t *x = p;
 
-	return drive_stopped(k->r, e)
-	    ? -1
-	    : k->r->os->ops->file_read(k->f, at, p, n, got, e);
+	if (drive_stopped(k->r, e) ||
+	    k->r->os->ops->file_read(k->f, at, p, n, got, e) < 0)
+		return -1;
+	for (size_t i = 0; k->blank && i < *got; i++)
+		k->blank = x[i] == 0;
+	return 0;
 }
 
 static int
@@ -123,7 +130,7 @@ read_one(struct take *t, struct taken *x, struct err *e)
 		o->file_close(&f);
 		return err_set(e, ERR_CONFLICT, "it has just changed");
 	}
-	struct reading k = { t->r, f };
+	struct reading k = { t->r, f, true };
 	const struct content_in_file in = { .secret = secretfile_by_path(
 						bytes_str(x->path), NULL),
 		.size = st.is.size,
@@ -131,6 +138,7 @@ read_one(struct take *t, struct taken *x, struct err *e)
 		.data = data_at,
 		.ctx = &k };
 	rc = content_in_take(t->r->d->in, &in, &x->in, e);
+	x->blank = k.blank;
 	if (rc == 0 && o->file_stat(f, &st, e) < 0)
 		rc = -1;
 	o->file_close(&f);
@@ -144,7 +152,7 @@ read_one(struct take *t, struct taken *x, struct err *e)
 /* ---- what was read becomes content ---- */
 
 static int
-keep_one(struct take *t, struct tx *tx, const struct taken *x, struct err *e)
+keep_one(struct take *t, struct tx *tx, struct taken *x, struct err *e)
 {
 	OWN(buf_free) struct buf content = { 0 };
 	struct drivedb_diff diff;
@@ -164,8 +172,11 @@ keep_one(struct take *t, struct tx *tx, const struct taken *x, struct err *e)
 	now.node.secret = x->in.secret;
 	now.content = buf_bytes(&content);
 	struct node as = { .type = NODE_FILE, .content = now.content };
-	if (node_content_id(&as, &now.node.content, e) < 0)
+	if (node_content_id(&as, &now.node.content, e) < 0 ||
+	    (x->blank && drive_boot_lost(t->r, tx, &now.node, &x->lost, e) < 0))
 		return -1;
+	if (x->lost)
+		return 0;
 	t->r->report->up_bytes += x->in.size;
 	return drivedb_diff_put(tx, t->r->row.root, &now, e);
 }
@@ -189,6 +200,24 @@ keep_job(struct tx *tx, void *arg, struct err *e)
 			return -1;
 	}
 	return 0;
+}
+
+/* What a power cut took comes again, and this makes room. */
+static void
+remove_lost(struct take *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct taken *x = t->list[i];
+		const struct os_stat st = { .type = NODE_FILE,
+			.exec = x->node.exec,
+			.is = x->node.stat };
+		struct err ignored;
+		if (!x->lost)
+			continue;
+		/* Where it is another by now, that is a file of its own. */
+		(void)!t->r->os->ops->remove(t->r->os, x->path, &st, &ignored);
+		drive_look_again(t->r, x->path);
+	}
 }
 
 /* ---- */
@@ -237,5 +266,8 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 	}
 	r->report->stored_bytes += content_in_stored(r->d->in) - before;
 	struct keep k = { &t, failed, why };
-	return db_write(drivedb_db(r->d->db), keep_job, &k, e);
+	if (db_write(drivedb_db(r->d->db), keep_job, &k, e) < 0)
+		return -1;
+	remove_lost(&t);
+	return 0;
 }

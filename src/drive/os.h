@@ -156,7 +156,17 @@ struct os_ops {
 	int (*gone_back)(struct os *o, const char *name, const char *path,
 	    struct os_stat *now, struct err *e);
 
-	/* Everything so far is on the disk. */
+	/*
+	 * What somebody else did shall be on the disk after the next `sync`,
+	 * too: that this path has what it has, or nothing, and the bytes of a
+	 * file. Cheap; the waiting is done by `sync`. false: it is not as
+	 * expected, so that those of another file will be there; expect NULL:
+	 * that is not asked.
+	 */
+	bool (*sync_also)(
+	    struct os *o, const char *path, const struct os_stat *expect);
+	/* Everything that these calls did so far is on the disk, and what they
+	 * were told of. */
 	int (*sync)(struct os *o, struct err *e);
 	/* Bytes free for this user, and what the file system can hold. */
 	uint64_t (*room)(struct os *o);

@@ -34,7 +34,7 @@ struct os_posix {
 	int64_t granule_ns;
 	bool no_exchange, no_noreplace;
 	struct os_noted filled; /* parts that were ended */
-	struct os_noted changed; /* directories and links */
+	struct os_noted changed; /* directories, and what others wrote */
 };
 
 /* Where an object is. */
@@ -101,6 +101,8 @@ void os_note(struct os_noted *x, int fd, bool take);
 /* Wait until what was noted is on the disk. */
 MUST_CHECK int os_flush(
     const struct os_posix *o, struct os_noted *x, struct err *e);
+bool os_sync_also(
+    struct os *os, const char *path, const struct os_stat *expect);
 MUST_CHECK int os_sync(struct os *os, struct err *e);
 void os_noted_free(struct os_noted *x);
 

@@ -185,6 +185,7 @@ static const struct os_ops ops = {
 	.gone_sweep = os_gone_sweep,
 	.gone_drop = os_gone_drop,
 	.gone_back = os_gone_back,
+	.sync_also = os_sync_also,
 	.sync = os_sync,
 	.room = os_room,
 	.fs = plan_fs_of,

@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void
@@ -55,6 +56,44 @@ os_flush(const struct os_posix *o, struct os_noted *x, struct err *e)
 	x->n = 0;
 	(void)pthread_mutex_unlock(&x->lock);
 	return rc;
+}
+
+/* Where it would be: of what is gone with its folder the one above tells. */
+static int
+find_near(const struct os_posix *o, char *path, struct os_spot *s)
+{
+	struct err e;
+
+	while (os_find(o, path, s, &e) < 0) {
+		char *slash = strrchr(path, '/');
+		if (slash == NULL ||
+		    (e.code != ERR_NOT_FOUND && e.code != ERR_CONFLICT))
+			return -1;
+		*slash = '\0';
+	}
+	return 0;
+}
+
+bool
+os_sync_also(struct os *os, const char *path, const struct os_stat *expect)
+{
+	struct os_posix *o = os_posix_of(os);
+	OWN(os_leave) struct os_spot s = OS_SPOT;
+	OWN(mem_free) char *at = mem_text(path);
+	struct os_stat st = { .type = NODE_NONE };
+	bool there = find_near(o, at, &s) == 0;
+
+	/* What cannot be opened is waited for with all the rest. */
+	os_note(&o->changed, there ? s.dir : -1, false);
+	there = there && strcmp(at, path) == 0 &&
+	    os_look(o, s.dir, s.name, &st, NULL) == 0;
+	if (there && st.type == NODE_FILE) {
+		int fd = openat(s.dir, s.name,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		there = fd < 0 || os_look(o, fd, "", &st, NULL) == 0;
+		os_note(&o->changed, fd, true);
+	}
+	return expect == NULL || (there && os_expected(expect, &st));
 }
 
 int

@@ -89,6 +89,13 @@ typedef int (*drivedb_root_fn)(
 MUST_CHECK int drivedb_roots(
     struct tx *tx, drivedb_root_fn fn, void *ctx, struct err *e);
 
+/* The boot of the machine in which a root was last as it shall be; zeros: that is
+ * not known. */
+MUST_CHECK int drivedb_boot(
+    struct tx *tx, uint64_t root, struct id *boot, struct err *e);
+MUST_CHECK int drivedb_boot_set(
+    struct tx *tx, uint64_t root, const struct id *boot, struct err *e);
+
 /* ---- base and differences of one root ---- */
 
 /* Write, forget, and find one node of base. By name: see drivedb_views. */

@@ -261,7 +261,9 @@ fill_job(struct tx *tx, void *arg, struct err *e)
 		return -1;
 	if (tx_script(tx,
 		DRIVEDB_NO_INDEXES "DELETE FROM tree; DELETE FROM todo;"
-				   "DELETE FROM bad; DELETE FROM pair",
+				   "DELETE FROM bad;"
+				   "DELETE FROM pair WHERE name IN "
+				   "('" PAIR_BASE "', '" PAIR_SEQ "')",
 		e) < 0 ||
 	    drivedb_keep(tx, PAIR_BASE, bytes_of(f->base.b, ID_BYTES), e) < 0 ||
 	    zcopy_news(j->zone, &since, fill_one, j, e) < 0 ||

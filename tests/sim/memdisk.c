@@ -27,15 +27,11 @@ disk_new(struct memdisk *d, enum node_type type)
 {
 	size_t slot = 0;
 
-	while (slot < d->now.n && d->now.inodes[slot].used)
+	/* Not one that the disk still has another in, after a cut. */
+	while ((slot < d->now.n && d->now.inodes[slot].used) ||
+	    (slot < d->synced.n && d->synced.inodes[slot].used))
 		slot++;
-	if (slot == d->now.n) {
-		d->now.n = d->now.n == 0 ? 16 : d->now.n * 2;
-		d->now.inodes =
-		    mem_resize(d->now.inodes, d->now.n, sizeof *d->now.inodes);
-		memset(d->now.inodes + slot, 0,
-		    (d->now.n - slot) * sizeof *d->now.inodes);
-	}
+	disk_grow(&d->now, slot + 1);
 	int64_t now = disk_time(d);
 	d->now.inodes[slot] = (struct inode){ .used = true,
 		.type = type,
@@ -56,9 +52,7 @@ disk_let_go(struct memdisk *d, size_t slot)
 		return;
 	if (x->type == NODE_FILE)
 		d->used -= x->data.n;
-	buf_free(&x->data);
-	free(x->entries);
-	*x = (struct inode){ 0 };
+	disk_forget(x);
 }
 
 void
@@ -95,42 +89,6 @@ disk_stat(const struct memdisk *d, size_t slot)
 		    .mtime_ns = x->mtime_ns,
 		    .ctime_ns = x->ctime_ns,
 		    .size = x->type == NODE_DIR ? 0 : x->data.n } };
-}
-
-void
-disk_free(struct disk *disk)
-{
-	for (size_t i = 0; i < disk->n; i++) {
-		struct inode *x = &disk->inodes[i];
-		for (size_t k = 0; k < x->n; k++)
-			free(x->entries[k].name);
-		free(x->entries);
-		buf_free(&x->data);
-	}
-	free(disk->inodes);
-	*disk = (struct disk){ 0 };
-}
-
-void
-disk_copy(const struct disk *from, struct disk *to)
-{
-	disk_free(to);
-	to->n = from->n;
-	to->inodes = mem_array(from->n, sizeof *to->inodes);
-	for (size_t i = 0; i < from->n; i++) {
-		const struct inode *x = &from->inodes[i];
-		struct inode *y = &to->inodes[i];
-		if (!x->used)
-			continue;
-		*y = *x;
-		y->data = (struct buf){ 0 };
-		buf_put_bytes(&y->data, buf_bytes(&x->data));
-		y->entries = mem_array(x->n + 1, sizeof *y->entries);
-		for (size_t k = 0; k < x->n; k++)
-			y->entries[k] =
-			    (struct dirent_){ mem_text(x->entries[k].name),
-				    x->entries[k].slot };
-	}
 }
 
 /* ---- names ---- */

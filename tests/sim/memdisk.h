@@ -77,8 +77,8 @@ void memdisk_crash(struct memdisk *d, uint64_t n);
 
 enum memdisk_cut {
 	MEMDISK_KEPT, /* only the program was ended */
-	MEMDISK_LOST, /* all since the last sync is as if it never was */
-	MEMDISK_ZEROED, /* names are there, what was written since is zeros */
+	MEMDISK_LOST, /* all that no sync waited for is as if it never was */
+	MEMDISK_ZEROED, /* names are there, what was written so is zeros */
 	MEMDISK_EMPTY /* the same, and of size 0 */
 };
 void memdisk_restart(struct memdisk *d, enum memdisk_cut cut);

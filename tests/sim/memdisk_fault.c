@@ -71,6 +71,8 @@ memdisk_restart(struct memdisk *d, enum memdisk_cut cut)
 {
 	if (cut == MEMDISK_LOST)
 		disk_copy(&d->synced, &d->now);
+	d->crashed = false;
+	d->crash_in = 0;
 	for (size_t i = 0; i < d->now.n; i++) {
 		struct inode *x = &d->now.inodes[i];
 		bool file = x->used && x->type == NODE_FILE && x->unsynced;
@@ -78,14 +80,15 @@ memdisk_restart(struct memdisk *d, enum memdisk_cut cut)
 			buf_clear(&x->data);
 		if (cut == MEMDISK_ZEROED && file && x->data.n > 0)
 			memset(x->data.p, 0, x->data.n);
-		if (cut != MEMDISK_KEPT)
-			x->opens = x->writers = 0;
-		x->unsynced = x->unsynced && cut == MEMDISK_KEPT;
+		x->noted = false;
+		if (cut == MEMDISK_KEPT)
+			continue;
+		x->opens = x->writers = 0;
+		x->unsynced = false;
 		if (x->used)
 			disk_let_go(d, i);
 	}
 	count_used(d);
-	d->crashed = false;
-	d->crash_in = 0;
-	disk_copy(&d->now, &d->synced);
+	if (cut != MEMDISK_KEPT)
+		disk_copy(&d->now, &d->synced);
 }

@@ -15,7 +15,9 @@ struct dirent_ {
 struct inode {
 	bool used;
 	enum node_type type; /* NODE_NONE: special */
-	bool exec, mount, spoiled, unsynced;
+	bool exec, mount, spoiled;
+	bool unsynced; /* its bytes are not on the disk */
+	bool noted; /* they, or its names, are to be with the next sync */
 	uint64_t ino;
 	int64_t btime_ns, mtime_ns, ctime_ns;
 	unsigned links, opens, writers; /* writers are among opens */
@@ -65,12 +67,24 @@ void disk_let_go(struct memdisk *d, size_t slot);
 void disk_close(struct memdisk *d, size_t slot);
 void disk_fill(struct memdisk *d, size_t slot, struct bytes x);
 bool disk_within(const struct memdisk *d, size_t slot, size_t dir);
-void disk_copy(const struct disk *from, struct disk *to);
-void disk_free(struct disk *disk);
 struct os_stat disk_stat(const struct memdisk *d, size_t slot);
 int64_t disk_time(const struct memdisk *d);
 bool disk_name_possible(const struct memdisk *d, const char *name);
 struct inode *disk_inode(const struct memdisk *d, size_t slot);
+
+/* ---- memdisk_sync.c ---- */
+
+void disk_grow(struct disk *disk, size_t n);
+void disk_forget(struct inode *x);
+void disk_copy(const struct disk *from, struct disk *to);
+void disk_free(struct disk *disk);
+/* A directory whose names, or a file whose bytes, the next sync waits for;
+ * NOWHERE is none. true: it was not noted yet. */
+bool disk_note(struct memdisk *d, size_t slot);
+/* The bytes of one file are on the disk, whatever its name is there. */
+void disk_sync_file(struct memdisk *d, size_t slot);
+/* All that was noted is. */
+void disk_sync(struct memdisk *d);
 
 extern const struct os_ops memdisk_ops;
 
@@ -80,12 +94,16 @@ struct memdisk *mem_disk(struct os *o);
 /* Is it a path of the tree: not in our own folder? */
 int mem_path(const char *path, struct err *e);
 int mem_works(const struct memdisk *d, struct err *e);
+/* A user may be in between. */
+void mem_between(struct memdisk *d);
 /* Before each effect. */
 int mem_effect(struct memdisk *d, struct err *e);
 int mem_missing(const char *path, struct err *e);
 int mem_conflict(const char *path, struct err *e);
 /* Does another file system begin on the way to it, or at it? */
 bool mem_crosses(const struct memdisk *d, const char *path);
+bool mem_expected(
+    const struct memdisk *d, size_t slot, const struct os_stat *want);
 /* In a folder of our own; its path is appended. */
 struct at mem_own_at(
     struct memdisk *d, const char *folder, struct buf *path, const char *name);

@@ -30,17 +30,24 @@ mem_works(const struct memdisk *d, struct err *e)
 	return d->crashed ? err_set(e, ERR_IO, "the machine is off") : 0;
 }
 
+void
+mem_between(struct memdisk *d)
+{
+	void (*between)(void *ctx) = d->between;
+
+	if (between == NULL)
+		return;
+	d->between = NULL; /* what it does is no effect itself */
+	between(d->between_ctx);
+	if (d->between == NULL)
+		d->between = between;
+}
+
 /* Before each effect. */
 int
 mem_effect(struct memdisk *d, struct err *e)
 {
-	if (d->between != NULL) {
-		void (*between)(void *ctx) = d->between;
-		d->between = NULL; /* what it does is no effect itself */
-		between(d->between_ctx);
-		if (d->between == NULL)
-			d->between = between;
-	}
+	mem_between(d);
 	d->crashed = d->crashed || (d->crash_in > 0 && --d->crash_in == 0);
 	d->effects++;
 	return mem_works(d, e);
@@ -301,10 +308,10 @@ static int
 mem_part_put(struct os_part *p, uint64_t offset, struct bytes x, struct err *e)
 {
 	struct memdisk *d = p->d;
-	struct buf *data = &disk_inode(d, p->slot)->data;
 
 	if (mem_effect(d, e) < 0)
 		return -1;
+	struct buf *data = &disk_inode(d, p->slot)->data;
 	size_t end = (size_t)offset + x.n;
 	size_t more = end > data->n ? end - data->n : 0;
 	if (d->kind.room != 0 && d->used + more > d->kind.room)
@@ -342,8 +349,8 @@ mem_part_end(struct os_part **p, uint64_t size, bool exec, bool secret,
     int64_t mtime_ns, struct err *e)
 {
 	struct memdisk *d = (*p)->d;
-	struct inode *x = disk_inode(d, (*p)->slot);
 	int rc = mem_effect(d, e);
+	struct inode *x = disk_inode(d, (*p)->slot);
 
 	(void)secret; /* there is one user */
 	if (rc == 0) {
@@ -357,6 +364,7 @@ mem_part_end(struct os_part **p, uint64_t size, bool exec, bool secret,
 		x->exec = exec && !d->kind.fs.no_exec;
 		x->mtime_ns = mtime_ns;
 		x->ctime_ns = disk_time(d);
+		disk_sync_file(d, (*p)->slot); /* at the latest by `place` */
 	}
 	part_close(p);
 	return rc;
@@ -410,6 +418,26 @@ mem_leftovers(struct os *o, bool gone, os_list_fn fn, void *ctx, struct err *e)
 	return list_slot(d, at.dir, fn, ctx, &whole, e);
 }
 
+static bool
+mem_sync_also(struct os *o, const char *path, const struct os_stat *expect)
+{
+	struct memdisk *d = mem_disk(o);
+	OWN(mem_free) char *there = mem_text(path);
+	struct at at;
+
+	mem_between(d);
+	while ((at = disk_at(d, there)).dir == NOWHERE && there[0] != '\0') {
+		char *slash = strrchr(there, '/');
+		*(slash == NULL ? there : slash) = '\0';
+	}
+	(void)disk_note(d, at.dir);
+	if (at.slot != NOWHERE && disk_inode(d, at.slot)->type == NODE_FILE)
+		(void)disk_note(d, at.slot);
+	return expect == NULL ||
+	    (at.slot != NOWHERE && strcmp(there, path) == 0 &&
+		mem_expected(d, at.slot, expect));
+}
+
 static int
 mem_sync(struct os *o, struct err *e)
 {
@@ -417,9 +445,7 @@ mem_sync(struct os *o, struct err *e)
 
 	if (mem_effect(d, e) < 0)
 		return -1;
-	for (size_t i = 0; i < d->now.n; i++)
-		d->now.inodes[i].unsynced = false;
-	disk_copy(&d->now, &d->synced);
+	disk_sync(d);
 	return 0;
 }
 
@@ -481,6 +507,7 @@ const struct os_ops memdisk_ops = {
 	.gone_sweep = mem_gone_sweep,
 	.gone_drop = mem_gone_drop,
 	.gone_back = mem_gone_back,
+	.sync_also = mem_sync_also,
 	.sync = mem_sync,
 	.granule_ns = mem_granule,
 	.room = mem_room,

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-is_expected(const struct memdisk *d, size_t slot, const struct os_stat *want)
+bool
+mem_expected(const struct memdisk *d, size_t slot, const struct os_stat *want)
 {
 	struct os_stat is = disk_stat(d, slot);
 
@@ -29,7 +29,7 @@ find_expected(const struct memdisk *d, const char *path,
 	if (at->dir == NOWHERE)
 		return mem_missing(path, e);
 	if (at->slot == NOWHERE || mem_crosses(d, path) ||
-	    !is_expected(d, at->slot, expect))
+	    !mem_expected(d, at->slot, expect))
 		return mem_conflict(path, e);
 	return 0;
 }
@@ -46,6 +46,8 @@ to_gone(struct memdisk *d, const char *what)
 	struct at from = disk_at(d, what); /* not before its folder is there */
 	disk_take(d, &from);
 	disk_add(d, &to, from.slot);
+	(void)disk_note(d, from.dir);
+	(void)disk_note(d, to.dir);
 	struct inode *x = disk_inode(d, from.slot);
 	x->came_ns = d->now_ns;
 	x->came = disk_stat(d, from.slot);
@@ -67,7 +69,7 @@ make_way(struct memdisk *d, const char *path, const struct os_stat *expect,
 		return err_set(e, ERR_NAME_NOT_POSSIBLE, "%s", path);
 	if (expect == NULL)
 		return at->slot == NOWHERE ? 0 : mem_conflict(path, e);
-	if (at->slot == NOWHERE || !is_expected(d, at->slot, expect) ||
+	if (at->slot == NOWHERE || !mem_expected(d, at->slot, expect) ||
 	    expect->type == NODE_DIR)
 		return mem_conflict(path, e);
 	to_gone(d, path);
@@ -87,9 +89,11 @@ put_at(struct memdisk *d, const char *path, size_t slot, const struct at *from,
 		return -1;
 	if (from != NULL) {
 		disk_take(d, from);
+		(void)disk_note(d, from->dir);
 		to = disk_at(d, path);
 	}
 	disk_add(d, &to, slot);
+	(void)disk_note(d, to.dir);
 	*now = disk_stat(d, slot);
 	return 0;
 }
@@ -124,6 +128,7 @@ mem_symlink(struct os *o, const char *target, const char *path,
 	size_t slot = disk_new(d, NODE_SYMLINK);
 	disk_add(d, &to, slot);
 	disk_fill(d, slot, bytes_str(target));
+	(void)disk_note(d, to.dir);
 	*now = disk_stat(d, slot);
 	return 0;
 }
@@ -138,6 +143,7 @@ mem_mkdir(struct os *o, const char *path, struct os_stat *now, struct err *e)
 		return -1;
 	size_t slot = disk_new(d, NODE_DIR);
 	disk_add(d, &to, slot);
+	(void)disk_note(d, to.dir);
 	*now = disk_stat(d, slot);
 	return 0;
 }
@@ -156,6 +162,7 @@ mem_move(struct os *o, const char *from, const char *to,
 	if (b.slot == a.slot && strcmp(a.name, b.name) != 0 && a.dir == b.dir &&
 	    disk_name_possible(d, b.name)) {
 		(void)memdisk_rename(d, from, to);
+		(void)disk_note(d, a.dir);
 		*now = disk_stat(d, a.slot);
 		return 0;
 	}
@@ -179,6 +186,8 @@ mem_aside(struct os *o, const char *path, const char *part,
 		return mem_conflict(part, e);
 	disk_take(d, &from);
 	disk_add(d, &to, from.slot);
+	(void)disk_note(d, from.dir);
+	(void)disk_note(d, to.dir);
 	return 0;
 }
 
@@ -192,6 +201,7 @@ mem_set_exec(struct os *o, const char *path, bool exec,
 	if (mem_effect(d, e) < 0 || find_expected(d, path, expect, &at, e) < 0)
 		return -1;
 	(void)memdisk_exec(d, path, exec);
+	(void)disk_note(d, at.slot);
 	*now = disk_stat(d, at.slot);
 	return 0;
 }
@@ -225,6 +235,7 @@ mem_rmdir(
 	if (disk_inode(d, at.slot)->n > 0)
 		return err_set(e, ERR_DRIVE_NOT_EMPTY, "%s", path);
 	disk_drop(d, &at);
+	(void)disk_note(d, at.dir);
 	return 0;
 }
 
@@ -271,7 +282,7 @@ mem_gone_drop(
 	struct at at = mem_own_at(d, "gone", &own, name);
 	if (at.slot == NOWHERE)
 		return mem_missing(name, e);
-	if (!is_expected(d, at.slot, expect) || expect->type == NODE_DIR ||
+	if (!mem_expected(d, at.slot, expect) || expect->type == NODE_DIR ||
 	    disk_inode(d, at.slot)->writers > 0)
 		return mem_conflict(name, e);
 	disk_drop(d, &at);

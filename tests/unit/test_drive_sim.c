@@ -19,6 +19,7 @@ struct gear {
 	struct drive *drive;
 	struct drive_root *root;
 	struct memdisk *disk;
+	struct drive_boot boot;
 };
 
 struct sim {
@@ -27,6 +28,7 @@ struct sim {
 	uint64_t random;
 	unsigned next;
 	bool killed[CONTENTS]; /* somebody deleted it or wrote over it */
+	bool seen[CONTENTS]; /* it was here when the sync began that goes on */
 	bool sent[CONTENTS]; /* a sync that had it here came to its end */
 	bool talk;
 	char why[256];
@@ -110,6 +112,7 @@ open_device(struct sim *s, int i, bool adopt)
 		.make = true,
 		.adopt = adopt,
 		.os = memdisk_os(d->disk),
+		.boot = &d->boot,
 		.gone_after_ns = 1 };
 	MUST(drive_open(&from, &d->drive, &e));
 	MUST(drive_pull(d->drive, &e));
@@ -168,6 +171,20 @@ is_sent(struct sim *s, const char *path, unsigned n)
 }
 
 static void
+is_seen(struct sim *s, const char *path, unsigned n)
+{
+	(void)path;
+	s->seen[n] = true;
+}
+
+static void
+is_sent_if_seen(struct sim *s, const char *path, unsigned n)
+{
+	(void)path;
+	s->sent[n] |= s->seen[n];
+}
+
+static void
 is_lost(struct sim *s, const char *path, unsigned n)
 {
 	(void)path;
@@ -184,18 +201,28 @@ each_content(
 	buf_free(&k.text);
 }
 
-/* What a person wrote and nobody has sent yet goes with the power. */
+/* What a person wrote and nobody has sent yet goes with the power; what was sent
+ * does not, though nobody but the Drive waited for the disk. */
+static void
+cut_off(struct sim *s, int i, enum memdisk_cut cut)
+{
+	struct gear *d = &s->d[i];
+
+	TELL(s, "    cut off (%d)\n", (int)cut);
+	close_device(d);
+	if (cut != MEMDISK_KEPT) {
+		each_content(s, i, is_lost);
+		id_random(&d->boot.id);
+		d->boot.since_ns = memdisk_now(d->disk);
+	}
+	memdisk_restart(d->disk, cut);
+	open_device(s, i, false);
+}
+
 static void
 cut_power(struct sim *s, int i)
 {
-	enum memdisk_cut cut = (enum memdisk_cut)draw(s, 4);
-
-	TELL(s, "    cut off (%d)\n", (int)cut);
-	close_device(&s->d[i]);
-	if (cut != MEMDISK_KEPT)
-		each_content(s, i, is_lost);
-	memdisk_restart(s->d[i].disk, cut);
-	open_device(s, i, false);
+	cut_off(s, i, (enum memdisk_cut)draw(s, 4));
 }
 
 /* Returns how much it did. */
@@ -378,8 +405,13 @@ step(struct sim *s)
 	int i = (int)draw(s, DEVICES);
 	unsigned dice = draw(s, 100);
 
-	if (dice < 70) {
+	if (dice < 67) {
 		person(s, i);
+		return;
+	}
+	if (dice < 70) {
+		TELL(s, "%c off\n", 'A' + i);
+		cut_power(s, i);
 		return;
 	}
 	TELL(s, "%c sync %u\n", 'A' + i, dice);
@@ -393,10 +425,15 @@ step(struct sim *s)
 	struct gear *d = &s->d[i];
 	OWN(drive_report_free) struct drive_report t = { 0 };
 	struct err e;
+	memset(s->seen, 0, sizeof s->seen);
+	each_content(s, i, is_seen);
 	memdisk_crash(d->disk, effects);
 	int rc = drive_sync(
 	    d->root, NULL, &(struct drive_sync_ask){ .dry = false }, &t, &e);
 	memdisk_crash(d->disk, 0);
+	/* From now on no power cut takes it away. */
+	if (rc == 0 && t.n_held == 0)
+		each_content(s, i, is_sent_if_seen);
 	memdisk_between(s->d[0].disk, NULL, NULL);
 	s->w->front.lose_answer = false;
 	atomic_store(&s->w->front.fail_put, 0);
@@ -434,13 +471,11 @@ check_end(struct sim *s)
 	}
 }
 
-static bool
-seed_holds(uint64_t seed, bool talk)
+static struct sim *
+begin(uint64_t seed, bool talk)
 {
 	struct sim *s = mem_new(sizeof *s);
-	OWN(mem_free) struct sim *mine = s;
 	void *state;
-	bool holds;
 
 	s->random = seed * 0x9e3779b97f4a7c15ULL + 1;
 	s->talk = talk;
@@ -459,8 +494,31 @@ seed_holds(uint64_t seed, bool talk)
 		    s->w->dir.path, i);
 		MUST(file_mkdirs(d->folder, 0700, &e));
 		d->disk = memdisk_new(&kind);
+		id_random(&d->boot.id);
 		open_device(s, i, false);
 	}
+	return s;
+}
+
+static void
+end(struct sim *s)
+{
+	void *state = s->w;
+
+	for (int i = 0; i < DEVICES; i++) {
+		close_device(&s->d[i]);
+		memdisk_free(&s->d[i].disk);
+	}
+	(void)tear_down(&state);
+	free(s);
+}
+
+static bool
+seed_holds(uint64_t seed, bool talk)
+{
+	struct sim *s = begin(seed, talk);
+	bool holds;
+
 	unsigned n = 10 + draw(s, LINES - 10);
 	for (unsigned k = 0; k < n && s->why[0] == '\0'; k++)
 		step(s);
@@ -471,11 +529,7 @@ seed_holds(uint64_t seed, bool talk)
 	holds = s->why[0] == '\0';
 	if (!holds)
 		(void)fprintf(stderr, "seed %u: %s\n", (unsigned)seed, s->why);
-	for (int i = 0; i < DEVICES; i++) {
-		close_device(&s->d[i]);
-		memdisk_free(&s->d[i].disk);
-	}
-	(void)tear_down(&state);
+	end(s);
 	return holds;
 }
 
@@ -497,11 +551,135 @@ holds_whatever_is_cut_off(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* All come to rest, and have this number at that path: 0 for no content. */
+static void
+all_have(struct sim *s, const char *path, unsigned number)
+{
+	struct os_stat st;
+
+	for (int i = 0; i < DEVICES; i++) {
+		assert_true(memdisk_stat(s->d[i].disk, path, &st));
+		assert_int_equal(number_at(s->d[i].disk, path), number);
+	}
+}
+
+static void
+what_was_sent_outlives_a_power_cut(void **state)
+{
+	struct os_stat st;
+
+	(void)state;
+	for (int cut = MEMDISK_LOST; cut <= MEMDISK_EMPTY; cut++) {
+		struct sim *s = begin(1, false);
+		struct memdisk *d = s->d[0].disk;
+		write_file(s, 0, "moves");
+		write_file(s, 0, "goes");
+		rest(s);
+		memdisk_wait(d, 1000000);
+		assert_true(memdisk_mkdir(d, "dir"));
+		write_file(s, 0, "dir/new");
+		assert_true(memdisk_rename(d, "moves", "dir/moved"));
+		assert_true(memdisk_remove(d, "goes"));
+		rest(s);
+		cut_off(s, 0, (enum memdisk_cut)cut);
+		rest(s);
+		all_have(s, "dir/moved", 1);
+		all_have(s, "dir/new", 3);
+		assert_false(memdisk_stat(d, "goes", &st));
+		assert_false(memdisk_stat(d, "moves", &st));
+		assert_string_equal(s->why, "");
+		end(s);
+	}
+}
+
+struct mover {
+	struct memdisk *d;
+	unsigned calls; /* until it acts */
+};
+
+static void
+moves_it(void *ctx)
+{
+	struct mover *m = ctx;
+
+	if (m->calls > 0 && --m->calls == 0)
+		(void)memdisk_rename(m->d, "a", "b");
+}
+
+/* What moves away while rows are about to be written is not waited for. */
+static void
+what_moves_meanwhile_outlives_it_too(void **state)
+{
+	(void)state;
+	for (unsigned calls = 1; calls <= 4; calls++) {
+		struct sim *s = begin(1, false);
+		struct mover m = { s->d[0].disk, calls };
+		write_file(s, 0, "a");
+		memdisk_wait(m.d, 1000000);
+		memdisk_between(m.d, moves_it, &m);
+		(void)sync_device(s, 0, 0);
+		memdisk_between(m.d, NULL, NULL);
+		cut_off(s, 0, MEMDISK_EMPTY);
+		rest(s);
+		for (int i = 0; i < DEVICES; i++)
+			assert_true(number_at(s->d[i].disk, "a") == 1 ||
+			    number_at(s->d[i].disk, "b") == 1);
+		assert_string_equal(s->why, "");
+		end(s);
+	}
+}
+
+static void
+what_a_power_cut_left_blank_is_no_edit(void **state)
+{
+	static const char *const names[] = { "cut", "emptied" };
+	struct sim *s = begin(1, false);
+	struct memdisk *d = s->d[0].disk;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		memdisk_wait(d, 1000000);
+		write_file(s, 0, names[i]);
+	}
+	rest(s);
+	for (int cut = MEMDISK_ZEROED; cut <= MEMDISK_EMPTY; cut++) {
+		/* What was not sent yet, and lost its bytes. */
+		assert_true(memdisk_write(d, "cut", "an edit"));
+		assert_true(memdisk_write(d, "new", "of a new one"));
+		memdisk_wait(d, 1000000);
+		cut_off(s, 0, (enum memdisk_cut)cut);
+		rest(s);
+		all_have(s, "cut", 1);
+		all_have(s, "new", 0);
+		all_have(s, "emptied", 2);
+	}
+	/* Whoever does it in this boot means it, and so does who did it in one
+	 * that was seen. */
+	assert_true(memdisk_write(d, "cut", "an edit"));
+	memdisk_wait(d, 1000000);
+	cut_off(s, 0, MEMDISK_EMPTY);
+	memdisk_wait(d, 1000000);
+	assert_true(memdisk_write(d, "emptied", ""));
+	rest(s);
+	all_have(s, "cut", 1);
+	all_have(s, "emptied", 0);
+	memdisk_wait(d, 1000000);
+	assert_true(memdisk_write(d, "cut", ""));
+	cut_off(s, 0, MEMDISK_KEPT);
+	rest(s);
+	all_have(s, "cut", 0);
+	assert_string_equal(s->why, "");
+	end(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_whatever_is_cut_off),
+		cmocka_unit_test(what_was_sent_outlives_a_power_cut),
+		cmocka_unit_test(what_moves_meanwhile_outlives_it_too),
+		cmocka_unit_test(what_a_power_cut_left_blank_is_no_edit),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

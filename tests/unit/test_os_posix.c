@@ -1217,6 +1217,67 @@ bytes_are_on_the_disk_before_their_name(void **state)
 	assert_int_equal(world.fsyncs, 4);
 }
 
+/* So many waits for one file or directory each does a sync cost now. */
+static int
+waits(void)
+{
+	world.fsyncs = world.syncs = 0;
+	ok(os->ops->sync(os, &e));
+	return world.fsyncs;
+}
+
+static void
+what_others_did_is_waited_for_when_told(void **state)
+{
+	char name[16];
+
+	(void)state;
+	(void)waits();
+	put("file", "x");
+	assert_int_equal(mkdirat(dir.fd, "dir", 0700), 0);
+	put("dir/file", "x");
+	assert_int_equal(symlinkat("file", dir.fd, "link"), 0);
+	assert_int_equal(mkfifoat(dir.fd, "pipe", 0600), 0);
+	assert_int_equal(waits(), 0);
+	(void)os->ops->sync_also(os, "file", NULL);
+	assert_int_equal(world.fsyncs, 0);
+	assert_int_equal(waits(), 2); /* with what has its name */
+	(void)os->ops->sync_also(os, "file", NULL);
+	(void)os->ops->sync_also(os, "dir/file", NULL);
+	(void)os->ops->sync_also(os, "dir/file", NULL);
+	assert_int_equal(waits(), 4);
+	(void)os->ops->sync_also(os, "dir", NULL);
+	(void)os->ops->sync_also(os, "link", NULL);
+	(void)os->ops->sync_also(os, "pipe", NULL);
+	(void)os->ops->sync_also(os, "nothing", NULL);
+	(void)os->ops->sync_also(os, "no/such/folder", NULL);
+	assert_int_equal(waits(), 1); /* of the top */
+	(void)os->ops->sync_also(os, "file/is/no/folder", NULL);
+	assert_int_equal(waits(), 1);
+	assert_int_equal(world.syncs, 0);
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof name, "f%d", i);
+		put(name, "x");
+		(void)os->ops->sync_also(os, name, NULL);
+	}
+	assert_int_equal(waits(), 0);
+	assert_int_equal(world.syncs, 1);
+	/* Is it that one? */
+	struct os_stat file = look("file"), link = look("link");
+	assert_true(os->ops->sync_also(os, "file", &file));
+	assert_true(os->ops->sync_also(os, "link", &link));
+	assert_false(os->ops->sync_also(os, "dir/file", &file));
+	assert_false(os->ops->sync_also(os, "file/none", &file));
+	assert_false(os->ops->sync_also(os, "none", &file));
+	file.is.ctime_ns--;
+	assert_false(os->ops->sync_also(os, "file", &file));
+	assert_int_equal(waits(), 4);
+	/* What cannot be named is waited for with all the rest. */
+	(void)os->ops->sync_also(os, "", NULL);
+	assert_int_equal(waits(), 0);
+	assert_int_equal(world.syncs, 1);
+}
+
 static void
 what_the_file_system_can_is_found_out(void **state)
 {
@@ -1283,6 +1344,7 @@ main(void)
 		TEST(killed_at_any_rename_nothing_is_lost),
 		TEST(killed_at_any_time_a_whole_one_is_there),
 		TEST(bytes_are_on_the_disk_before_their_name),
+		TEST(what_others_did_is_waited_for_when_told),
 		TEST(what_the_file_system_can_is_found_out),
 		TEST(paths_longer_than_the_kernel_takes),
 	};

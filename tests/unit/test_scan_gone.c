@@ -446,6 +446,7 @@ the_disk_of_memory_keeps_its_word(void **state)
 	assert_int_equal(o->ops->place(o, "p", "x", &was, &now, &e), -1);
 	assert_int_equal(e.code, ERR_CONFLICT);
 	memdisk_stat(d, "x", &was);
+	(void)o->ops->sync_also(o, "x", NULL);
 	assert_int_equal(o->ops->sync(o, &e), 0);
 	assert_int_equal(o->ops->place(o, "p", "x", &was, &now, &e), 0);
 	assert_true(memdisk_holds(d, "x", "new") && now.exec);
@@ -455,8 +456,48 @@ the_disk_of_memory_keeps_its_word(void **state)
 	assert_int_equal(o->ops->stat(o, "x", &now, &e), -1);
 	memdisk_restart(d, MEMDISK_LOST);
 	assert_true(memdisk_holds(d, "x", "edited"));
-	assert_int_equal(o->ops->place(o, "p", "x", &was, &now, &e), 0);
-	assert_true(memdisk_holds(d, "x", "new"));
+	assert_int_equal(o->ops->place(o, "p", "x", &was, &now, &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND); /* no sync knew of its name */
+	memdisk_free(&d);
+}
+
+static void
+a_power_cut_leaves_what_was_waited_for(void **state)
+{
+	struct memdisk *d = memdisk_new(&(struct memdisk_kind){ .seed = 1 });
+	struct os *o = memdisk_os(d);
+	struct os_stat st;
+	struct err e;
+
+	(void)state;
+	memdisk_mkdir(d, "a");
+	memdisk_mkdir(d, "a/new");
+	memdisk_write(d, "a/moves", "bytes");
+	memdisk_write(d, "kept", "bytes");
+	memdisk_write(d, "named", "bytes");
+	(void)o->ops->sync_also(o, "kept", NULL);
+	(void)o->ops->sync_also(o, "a/moves", NULL);
+	assert_int_equal(o->ops->sync(o, &e), 0);
+	memdisk_write(d, "kept", "later");
+	memdisk_write(d, "alone", "bytes");
+	memdisk_write(d, "a/new/gone", "bytes");
+	memdisk_rename(d, "a/moves", "a/new/moves");
+	(void)o->ops->sync_also(o, "a/new/nothing/there", NULL);
+	assert_int_equal(o->ops->sync(o, &e), 0);
+	memdisk_restart(d, MEMDISK_LOST);
+	assert_true(memdisk_holds(d, "kept", "bytes"));
+	assert_true(memdisk_holds(d, "named", ""));
+	assert_true(memdisk_holds(d, "a/new/gone", ""));
+	assert_false(memdisk_stat(d, "alone", &st));
+	/* A rename has both ends. */
+	assert_true(memdisk_holds(d, "a/new/moves", "bytes"));
+	assert_false(memdisk_stat(d, "a/moves", &st));
+	memdisk_write(d, "kept", "later");
+	memdisk_restart(d, MEMDISK_KEPT);
+	assert_true(memdisk_holds(d, "kept", "later"));
+	memdisk_restart(d, MEMDISK_EMPTY);
+	assert_true(memdisk_holds(d, "kept", ""));
+	assert_true(memdisk_holds(d, "a/new/moves", "bytes"));
 	memdisk_free(&d);
 }
 
@@ -485,6 +526,7 @@ main(void)
 		cmocka_unit_test(a_move_is_seen_from_either_end),
 		cmocka_unit_test(local_is_the_disk),
 		cmocka_unit_test(the_disk_of_memory_keeps_its_word),
+		cmocka_unit_test(a_power_cut_leaves_what_was_waited_for),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

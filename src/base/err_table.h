@@ -110,7 +110,7 @@ X(ERR_RELEASE_REFUSED, "release-refused", 403, 4, "The escrow does not hand out 
 X(ERR_RECOVERY_WAITING, "recovery-waiting", 403, 4, "The recovery has to wait, so that the owner of the account can stop it.", "Run the same command again after the time that the message names.") \
 /* drive */ \
 X(ERR_DRIVE_ROOT_MISSING, "drive-root-missing", 409, 1, "The folder that is kept in sync is not there, or lost its mark.", "If its disk is not mounted, mount it. If the folder was emptied or set up anew: add --adopt   Nothing is deleted anywhere meanwhile.") \
-X(ERR_DRIVE_ROOT_CHANGED, "drive-root-changed", 409, 1, "The folder is not the one this device kept in sync: it was copied, restored or changed by another system.", "To bring both together, deleting nothing: add --adopt") \
+X(ERR_DRIVE_ROOT_CHANGED, "drive-root-changed", 409, 1, "The folder is not the one this device kept in sync: it was copied, restored, changed by another system, or another home keeps it.", "To bring both together, deleting nothing: add --adopt") \
 X(ERR_DRIVE_ROOT_OVERLAP, "drive-root-overlap", 409, 2, "That folder cannot be kept in sync.", "Choose a folder of its own, which the message helps to find.") \
 X(ERR_DRIVE_DELETIONS_HELD, "drive-deletions-held", 409, 4, "Many files were deleted here at once, and wait for your word before they go everywhere.", "If that was meant: add --confirm-deletions ID   To have them back here: add --undo-deletions ID") \
 X(ERR_DRIVE_HELD, "drive-held", 409, 3, "Something could not be brought in sync; everything else was.", "The list says what, and why.") \

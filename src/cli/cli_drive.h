@@ -135,6 +135,11 @@ int cli_drive_resume(void *line, const void *options, struct err *e);
 json_t *cli_drive_report(const char *path, const struct drive_report *t);
 /* A list of what is held. */
 json_t *cli_drive_held(const struct drive_report *t);
+/* What looks left out, as two fields. */
+void cli_drive_left(const struct drive_report *t, json_t *out);
+/* The same in words, a line each: "PATH: why (code)". */
+void cli_drive_say_left(
+    const json_t *j, void (*say)(void *ctx, const char *line), void *ctx);
 json_t *cli_drive_gate(const struct drive_report *t);
 /* As it was typed, from the root. In new memory. */
 char *cli_drive_absolute(const char *path);

@@ -68,8 +68,9 @@ cli_drive_put(void *line, const void *options, struct err *e)
 		return -1;
 	put_said(cli, &r);
 	if (r.failed > 0) {
-		cli_warn("aumbry: %llu things were not stored",
-		    (unsigned long long)r.failed);
+		cli_warn("aumbry: %llu things were not stored\n(%s)",
+		    (unsigned long long)r.failed,
+		    err_name(ERR_READ_INCOMPLETE));
 		cli->line.status = err_exit(ERR_READ_INCOMPLETE);
 	}
 	return 0;
@@ -115,8 +116,8 @@ cli_drive_get(void *line, const void *options, struct err *e)
 	    (unsigned long long)r.files, size);
 	if (r.failed == 0)
 		return 0;
-	cli_warn("aumbry: %llu things were not written, or not in full",
-	    (unsigned long long)r.failed);
+	cli_warn("aumbry: %llu things were not written, or not in full\n(%s)",
+	    (unsigned long long)r.failed, err_name(r.first.code));
 	cli->line.status = err_exit(r.first.code);
 	return 0;
 }

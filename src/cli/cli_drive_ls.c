@@ -65,7 +65,10 @@ cli_tree_path(json_t *j, struct bytes path)
 void
 cli_tree_warn(void *ctx, struct bytes path, const struct err *why)
 {
-	cli_show_warn(ctx, path, why);
+	OWN(mem_free) char *shown = cli_shown(path);
+
+	cli_show_erase(ctx);
+	cli_warn("aumbry: %s: %s (%s)", shown, why->msg, err_name(why->code));
 }
 
 void

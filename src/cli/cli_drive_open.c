@@ -4,7 +4,9 @@
 
 #include "client/self_devices.h"
 #include "client/self_zones.h"
+#include "link/control.h"
 #include "link/homedir.h"
+#include "wire/jsonio.h"
 #include "base/file.h"
 #include "base/stop.h"
 
@@ -58,6 +60,24 @@ name_device(struct cli_drive *d, struct err *e)
 	return 0;
 }
 
+/* What is asked for only to be kind: who stores finds out anyway. */
+static uint64_t
+account_room(void *ctx)
+{
+	const struct self *s = ctx;
+	OWN(jsonio_free) json_t *answer = NULL;
+	uint64_t used, quota;
+	struct err ignored;
+
+	if (control_call(
+		s->remote, "GET", "/v1/account", NULL, &answer, &ignored) < 0 ||
+	    jsonio_u64(answer, "used_bytes", &used, &ignored) < 0 ||
+	    jsonio_u64(answer, "quota_bytes", &quota, &ignored) < 0 ||
+	    quota == 0)
+		return UINT64_MAX;
+	return used < quota ? quota - used : 0;
+}
+
 int
 cli_drive_open(struct cli *cli, struct cli_drive *out, struct err *e)
 {
@@ -74,7 +94,9 @@ cli_drive_open(struct cli *cli, struct cli_drive *out, struct err *e)
 		.uid = d.self->uid,
 		.dev_id = d.self->dev_id,
 		.device = d.device,
-		.stop = stop_order_asked };
+		.stop = stop_order_asked,
+		.room = account_room,
+		.room_ctx = d.self };
 	if (drive_open(&from, &d.drive, e) < 0)
 		return -1;
 	*out = d;

@@ -4,18 +4,60 @@
 
 #include "wire/jsonio.h"
 
-json_t *
-cli_drive_held(const struct drive_report *t)
+static json_t *
+held_list(const struct drive_held *list, size_t n)
 {
 	json_t *held = json_array();
 
-	for (size_t i = 0; i < t->n_held; i++)
+	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(held,
 		    json_pack("{s:o, s:s, s:o}", "path",
-			cli_json_bytes(bytes_str(t->held[i].path)), "code",
-			err_name(t->held[i].code), "reason",
-			cli_json_bytes(bytes_str(t->held[i].reason))));
+			cli_json_bytes(bytes_str(list[i].path)), "code",
+			err_name(list[i].code), "reason",
+			cli_json_bytes(bytes_str(list[i].reason))));
 	return held;
+}
+
+json_t *
+cli_drive_held(const struct drive_report *t)
+{
+	return held_list(t->held, t->n_held);
+}
+
+void
+cli_drive_left(const struct drive_report *t, json_t *out)
+{
+	(void)json_object_set_new(
+	    out, "left_out", held_list(t->left, t->n_left));
+	jsonio_put_u64(out, "left_out_more", t->left_more);
+}
+
+void
+cli_drive_say_left(
+    const json_t *j, void (*say)(void *ctx, const char *line), void *ctx)
+{
+	json_int_t more =
+	    json_integer_value(json_object_get(j, "left_out_more"));
+	OWN(buf_free) struct buf line = { 0 };
+	const json_t *x;
+	size_t i;
+
+	json_array_foreach(json_object_get(j, "left_out"), i, x)
+	{
+		OWN(mem_free)
+		char *path = cli_shown(
+		    bytes_str(json_string_value(json_object_get(x, "path"))));
+		buf_clear(&line);
+		buf_printf(&line, "%s: left out: %s (%s)", path,
+		    json_string_value(json_object_get(x, "reason")),
+		    json_string_value(json_object_get(x, "code")));
+		say(ctx, buf_text(&line));
+	}
+	if (more <= 0)
+		return;
+	buf_clear(&line);
+	buf_printf(&line, "%lld more are left out", (long long)more);
+	say(ctx, buf_text(&line));
 }
 
 json_t *
@@ -60,6 +102,7 @@ cli_drive_report(const char *path, const struct drive_report *t)
 	jsonio_put_u64(out, "commits", t->commits);
 	(void)json_object_set_new(out, "conflicts", conflicts(t));
 	(void)json_object_set_new(out, "held", cli_drive_held(t));
+	cli_drive_left(t, out);
 	(void)json_object_set_new(out, "gate", cli_drive_gate(t));
 	return out;
 }

@@ -175,6 +175,13 @@ text_of(const json_t *j, const char *key)
 }
 
 static void
+print_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	(void)printf("\t%s\n", line);
+}
+
+static void
 say_root(const json_t *j)
 {
 	OWN(mem_free) char *path = cli_shown(bytes_str(text_of(j, "root")));
@@ -194,6 +201,7 @@ say_root(const json_t *j)
 		(void)printf("\t%s: %s (%s)\n", p, text_of(x, "reason"),
 		    text_of(x, "code"));
 	}
+	cli_drive_say_left(j, print_line, NULL);
 	if (json_is_object(gate))
 		(void)printf("\t%lld deletions wait: aumbry drive sync DIR "
 			     "--confirm-deletions %s (or --undo-deletions)\n",

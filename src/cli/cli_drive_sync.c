@@ -65,6 +65,13 @@ say_held(const json_t *j)
 }
 
 static void
+warn_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	cli_warn("%s", line);
+}
+
+static void
 say_report(struct cli *cli, const json_t *j)
 {
 	OWN(mem_free)
@@ -87,6 +94,7 @@ say_report(struct cli *cli, const json_t *j)
 		    (long long)number(j, NULL, "trashed"),
 		    (long long)number(j, NULL, "removed"));
 	say_held(j);
+	cli_drive_say_left(j, warn_line, NULL);
 }
 
 static void

@@ -146,8 +146,10 @@ sync_due(struct stay *s, int64_t now)
 	for (size_t i = 0; i < s->n && !stop_order_asked(); i++) {
 		struct stay_root *r = s->roots[i];
 		take_watched(r, now);
-		if (now >= r->whole_at)
+		if (now >= r->whole_at) {
 			r->all = true;
+			r->whole_at = STAY_NEVER; /* until that is done */
+		}
 		bool waits = r->back_off > 0 && now < r->due;
 		if (waits ||
 		    (!r->all && r->dirs.n == 0 && now < r->due && !r->news))

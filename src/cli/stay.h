@@ -42,6 +42,7 @@ struct stay_root {
 	char *path;
 	struct drive_root *root; /* NULL until it could be opened */
 	struct watch *watch; /* NULL: it cannot be watched */
+	struct err unwatched; /* why not */
 	struct buf dirs; /* to look at, with NULs */
 	bool all; /* to look at all of it */
 	bool news; /* the zone has some */

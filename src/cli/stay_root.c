@@ -14,6 +14,7 @@
 #define BACK_OFF_MAX_NS INT64_C(60000000000)
 #define WHOLE_NS (INT64_C(24) * 3600 * 1000000000) /* between whole scans */
 #define UNWATCHED_NS INT64_C(60000000000) /* where nothing can be watched */
+#define HELD_NS INT64_C(60000000000) /* between tries of what is held */
 
 static void
 root_free(struct stay_root *r)
@@ -43,18 +44,29 @@ listing(void *ctx, const char *path)
 		watch_add(r->watch, path);
 }
 
+/* What cannot be watched now is looked at each minute, and asked for again. */
+static void
+begin_watch(struct stay *s, struct stay_root *r)
+{
+	const struct watch_policy watched = { .ignored = is_ignored, .ctx = r };
+	enum err_code was = r->unwatched.code;
+
+	err_clear(&r->unwatched);
+	if (watch_new(r->path, &watched, &r->watch, &r->unwatched) == 0)
+		return;
+	r->watch = NULL;
+	if (was != r->unwatched.code)
+		cli_say(s->cli, "%s: looked at each minute: %s (%s)", r->path,
+		    r->unwatched.msg, err_name(r->unwatched.code));
+}
+
 static int
 open_root(struct stay *s, struct stay_root *r, struct err *e)
 {
 	const struct drive_root_ask ask = {
 		.dir = r->path, .folder = "/", .listing = listing, .ctx = r
 	};
-	const struct watch_policy watched = { .ignored = is_ignored, .ctx = r };
-	struct err ignored;
 
-	if (r->watch == NULL &&
-	    watch_new(r->path, &watched, &r->watch, &ignored) < 0)
-		r->watch = NULL; /* looked at each minute */
 	r->all = true;
 	return drive_root_open(s->d.drive, &ask, &r->root, e);
 }
@@ -96,8 +108,8 @@ succeeded(struct stay *s, struct stay_root *r)
 	r->state = "idle";
 	r->last_ms = now_ms();
 	r->due = r->report.due_ns < 0 ? STAY_NEVER : now + r->report.due_ns;
-	if (r->watch == NULL && r->due > now + UNWATCHED_NS)
-		r->due = now + UNWATCHED_NS;
+	if (r->report.n_held > 0 && r->due > now + HELD_NS)
+		r->due = now + HELD_NS;
 }
 
 int
@@ -115,9 +127,9 @@ stay_sync(struct stay *s, struct stay_root *r, const struct drive_sync_ask *how,
 	r->dirs = (struct buf){ 0 };
 	r->all = false;
 	r->state = "syncing";
-	if (all)
-		r->whole_at = now_mono_ns() + WHOLE_NS;
 	drive_report_free(&r->report);
+	if (r->watch == NULL && (all || r->root == NULL))
+		begin_watch(s, r);
 	if ((r->root == NULL && open_root(s, r, e) < 0) ||
 	    drive_sync(r->root, all || r->all ? NULL : &dirs, &ask, &r->report,
 		e) < 0) {
@@ -129,6 +141,9 @@ stay_sync(struct stay *s, struct stay_root *r, const struct drive_sync_ask *how,
 		for (size_t at = 0; at < dirs.n;
 		     at += strlen((const char *)dirs.p + at) + 1)
 			watch_prefer(r->watch, (const char *)dirs.p + at);
+	if (all || r->all)
+		r->whole_at = now_mono_ns() +
+		    (r->watch != NULL ? WHOLE_NS : UNWATCHED_NS);
 	r->all = false;
 	succeeded(s, r);
 	return 0;

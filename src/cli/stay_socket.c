@@ -147,6 +147,7 @@ root_status(const struct stay *s, const struct stay_root *r)
 {
 	json_t *j = json_object();
 	struct watch_state w = { 0 };
+	OWN(buf_free) struct buf limit = { 0 };
 
 	(void)json_object_set_new(
 	    j, "root", cli_json_bytes(bytes_str(r->path)));
@@ -159,14 +160,23 @@ root_status(const struct stay *s, const struct stay_root *r)
 	    r->err.code == ERR_NONE ? json_null()
 				    : cli_json_bytes(bytes_str(r->err.msg)));
 	(void)json_object_set_new(j, "held", cli_drive_held(&r->report));
+	cli_drive_left(&r->report, j);
 	(void)json_object_set_new(j, "gate", cli_drive_gate(&r->report));
 	if (r->watch != NULL)
 		watch_state(r->watch, &w);
+	else if (r->unwatched.code != ERR_NONE)
+		buf_printf(&limit, "looked at each minute: %s (%s)",
+		    r->unwatched.msg, err_name(r->unwatched.code));
+	if (w.limited)
+		buf_printf(&limit,
+		    "%ju of %ju folders are looked at each minute: %s (%s)",
+		    (uintmax_t)(w.folders - w.watched), (uintmax_t)w.folders,
+		    w.limit, err_name(ERR_WATCH_LIMITED));
 	(void)json_object_set_new(j, "watch",
 	    json_pack("{s:s, s:I, s:I, s:s}", "mode",
 		r->watch == NULL || w.limited ? "partial" : "all", "watched",
 		(json_int_t)w.watched, "folders", (json_int_t)w.folders,
-		"limit", w.limit));
+		"limit", buf_text(&limit)));
 	(void)json_object_set_new(j, "last_sync_ms",
 	    r->last_ms > 0 ? json_integer(r->last_ms) : json_null());
 	return j;

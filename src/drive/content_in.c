@@ -411,6 +411,12 @@ content_in_forget(struct content_in *in)
 }
 
 void
+content_in_waiting(struct content_in *in, struct buf *ids)
+{
+	(void)sink_waiting(in->sink, ids);
+}
+
+void
 content_in_idle(struct content_in *in)
 {
 	sink_idle(in->sink);

@@ -89,6 +89,8 @@ MUST_CHECK int content_in_holds(struct content_in *in, struct err *e);
 /* Packs that wait were collected (a commit said blob-missing): none waits any
  * more, and what is in them is to be read again. */
 void content_in_forget(struct content_in *in);
+/* Ids of the packs that wait, appended. */
+void content_in_waiting(struct content_in *in, struct buf *ids);
 /* Nothing comes for a while. After a flush. */
 void content_in_idle(struct content_in *in);
 uint64_t content_in_stored(struct content_in *in); /* bytes sent */

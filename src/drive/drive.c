@@ -88,5 +88,10 @@ drive_report_free(struct drive_report *r)
 		free(r->conflicts[i].copy);
 	}
 	free(r->conflicts);
+	for (size_t i = 0; i < r->n_left; i++) {
+		free(r->left[i].path);
+		free(r->left[i].reason);
+	}
+	free(r->left);
 	*r = (struct drive_report){ 0 };
 }

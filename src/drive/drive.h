@@ -26,6 +26,10 @@ struct drive_from {
 	struct id uid, dev_id;
 	const char *device; /* its name, for conflict copies */
 	bool (*stop)(void); /* end soon, in order; or NULL */
+	/* Bytes that the account has room for, UINT64_MAX: nobody knows; or
+	 * NULL. */
+	uint64_t (*room)(void *ctx);
+	void *room_ctx;
 };
 
 /* errors: those of drive.db. */
@@ -93,6 +97,10 @@ struct drive_report {
 	uint64_t moved, trashed, removed, commits;
 	struct drive_held *held;
 	size_t n_held;
+	/* What is no file, another file system, another root: not ours. */
+	struct drive_held *left;
+	size_t n_left;
+	uint64_t left_more; /* that were too many to be named */
 	struct drive_conflict *conflicts;
 	size_t n_conflicts;
 	/* Deletions that wait for a word. */
@@ -119,8 +127,8 @@ struct drive_sync_ask {
  * Bring both sides together, until nothing is left to do.
  *
  * dirs    with NULs, what may have changed here; NULL: everything.
- * errors  what stops it all: server-unreachable, quota-exceeded, stopped, a
- *         lie. What concerns one thing is in the report.
+ * errors  what stops it all: server-unreachable, stopped, a lie. What concerns
+ *         one thing is in the report.
  */
 MUST_CHECK int drive_sync(struct drive_root *r, const struct buf *dirs,
     const struct drive_sync_ask *ask, struct drive_report *out, struct err *e);

@@ -2,6 +2,7 @@
 /* drive_in.h: what the parts of the engine share. For drive*.c only. */
 #pragma once
 
+#include "base/idset.h"
 #include "drive/content_in.h"
 #include "drive/content_out.h"
 #include "drive/drive.h"
@@ -28,6 +29,13 @@ struct drive_gate {
 	bool confirmed; /* by this pass's word */
 };
 
+/* What looks left out, bounded: drive_note.c. */
+struct drive_notes {
+	struct drive_held *list;
+	size_t n;
+	uint64_t more; /* that found no room */
+};
+
 struct drive_root {
 	struct drive *d;
 	struct drive_root *next;
@@ -42,6 +50,8 @@ struct drive_root {
 	struct buf skips; /* ids; policy borrows them */
 	void (*listing)(void *ctx, const char *path); /* or NULL */
 	void *listing_ctx;
+	struct drive_notes notes;
+	struct idset over; /* ids of files that were tried beyond the quota */
 	char day[16];
 	uint64_t swept_ms; /* when gone/ was looked through */
 	bool in_memory; /* no folder has its mark */
@@ -55,6 +65,10 @@ struct drive_root {
 	/* Of the pass that goes on. */
 	const struct drive_sync_ask *ask;
 	struct drive_report *report;
+	uint64_t
+	    room; /* bytes that the account has, at least; 0: to be asked */
+	bool tight; /* there is little: nothing of others waits */
+	bool alone; /* it failed: files are read one by one */
 	struct buf todo; /* ids, 16 bytes each */
 	struct buf dirs; /* to be looked at again, with NULs */
 	void *tried; /* of <search.h>: what failed, and how often */
@@ -98,6 +112,42 @@ MUST_CHECK int drive_boot_note(struct drive_root *r, struct err *e);
  * *lost: it is known no more, and may be removed. */
 MUST_CHECK int drive_boot_lost(struct drive_root *r, struct tx *tx,
     const struct plan_node *n, bool *lost, struct err *e);
+/* ---- drive_quota.c ---- */
+
+/* A file that is read. */
+struct drive_taken {
+	struct plan_node node;
+	char *path;
+	bool blank; /* nothing but zeros */
+	bool lost; /* so it is by a power cut */
+	struct content_in_taken in;
+};
+void drive_taken_free(struct drive_taken *t);
+/* Of a new pass: nothing is known of the room. */
+void drive_quota_begin(struct drive_root *r);
+/* What there is room for, first, and what there is none for, as failed; the
+ * rest is freed, for the next round. Returns how many are left. */
+size_t drive_quota_choose(struct drive_root *r, struct drive_taken **list,
+    size_t n, bool *failed, struct err *why);
+/* Was it the quota? Then each file goes alone from now on, and of the one that
+ * did, what was sent is taken back. */
+bool drive_quota_failed(
+    struct drive_root *r, const struct drive_taken *only, const struct err *e);
+void drive_quota_why(
+    struct drive_root *r, const struct drive_taken *x, struct err *why);
+
+/* ---- drive_note.c ---- */
+
+/* A look left it out. */
+void drive_note(struct drive_notes *k, const char *path, enum err_code code,
+    const char *why);
+/* This folder is listed now: what its last listing noted counts no more. */
+void drive_notes_listed(struct drive_notes *k, const char *dir);
+void drive_notes_clear(struct drive_notes *k);
+/* Folders that could not be looked at, to be tried again; appended. */
+void drive_notes_again(const struct drive_notes *k, struct buf *dirs);
+/* Into the report, what still is there. */
+void drive_notes_tell(struct drive_root *r);
 
 /* ---- drive_gate.c ---- */
 

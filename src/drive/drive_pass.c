@@ -126,6 +126,22 @@ held_job(struct tx *tx, void *arg, struct err *e)
 	return 0;
 }
 
+/* A plan may say again what was passed over, because of what lies near it. */
+static void
+pass_over(const struct drive_root *r, struct plan_out *p)
+{
+	size_t ops = 0, reads = 0;
+
+	for (size_t i = 0; i < p->n_ops; i++)
+		if (!drive_passed(r, &p->ops[i].id))
+			p->ops[ops++] = p->ops[i];
+	for (size_t i = 0; i < p->n_reads; i++)
+		if (!drive_passed(r, &p->reads[i]))
+			p->reads[reads++] = p->reads[i];
+	p->n_ops = ops;
+	p->n_reads = reads;
+}
+
 static bool
 says_nothing(const struct plan_out *p)
 {
@@ -161,6 +177,7 @@ round_of(struct drive_root *r, struct id *ids, size_t n, struct err *e)
 		drive_gate_note(r);
 	for (size_t i = 0; i < p.n_gated; i++)
 		drive_pass_over(r, &p.gated[i].id);
+	pass_over(r, &p);
 	if (says_nothing(&p) || r->ask->dry)
 		return 0;
 	if (p.n_aliases > 0) {
@@ -230,6 +247,8 @@ look(struct drive_root *r, const struct buf *dirs, struct err *e)
 	/* What is missing in another folder, or without one, is not gone. */
 	if (drive_root_is(r, e) < 0)
 		return -1;
+	if (dirs == NULL)
+		drive_notes_clear(&r->notes);
 	return scan_run(r->scan, now_ns(), dirs, &r->todo, &found, e);
 }
 
@@ -297,34 +316,94 @@ settle(struct drive_root *r, bool *more, struct err *e)
 }
 
 static int
+rules_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct drive_root *r = arg;
+	struct bytes name = bytes_str(IGNORE_NAME);
+	struct drivedb_views v;
+	struct plan_node n;
+
+	drivedb_views(&v, tx, r->row.root);
+	if (v.remote.child(v.remote.ctx, &r->row.top, name, &n))
+		drive_todo(r, &n.id);
+	if (v.local.child(v.local.ctx, &r->row.top, name, &n))
+		drive_todo(r, &n.id);
+	if (v.failed)
+		*e = v.err;
+	return v.failed ? -1 : 0;
+}
+
+/* Did rules come? Then all is looked at and compared by them. */
+static int
+follow_rules(struct drive_root *r, bool *came, struct err *e)
+{
+	if (ignore_read(r->ignore, came, e) < 0)
+		return -1;
+	return !*came ||
+		(look(r, NULL, e) == 0 &&
+		    db_read(drivedb_db(r->d->db), touched_job, r, e) == 0)
+	    ? 0
+	    : -1;
+}
+
+/* The list of what is ignored goes before what it may be about. */
+static int
+rules_first(struct drive_root *r, struct err *e)
+{
+	OWN(buf_free) struct buf rest = r->todo;
+	bool came;
+
+	r->todo = (struct buf){ 0 };
+	int rc = db_read(drivedb_db(r->d->db), rules_job, r, e);
+	if (rc == 0)
+		rc = plan_all(r, e);
+	buf_put_bytes(&r->todo, buf_bytes(&rest));
+	return rc < 0 ? -1 : follow_rules(r, &came, e);
+}
+
+static int
 pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 {
 	const struct drive_sync_ask *ask = r->ask;
+	OWN(buf_free) struct buf some = { 0 };
 	bool more = true;
 
 	r->gate.confirmed = false;
 	drive_root_today(r);
 	try_again(r);
+	drive_quota_begin(r);
+	if (dirs != NULL) {
+		buf_put_bytes(&some, buf_bytes(dirs));
+		drive_notes_again(&r->notes, &some);
+	}
 	bool other_rules, back;
 	if (drive_pull(r->d, e) < 0 ||
 	    ignore_read(r->ignore, &other_rules, e) < 0 ||
 	    db_read(drivedb_db(r->d->db), skips_job, r, e) < 0 ||
 	    drive_root_is(r, e) < 0 || drive_gone(r, &back, e) < 0 ||
-	    look(r, other_rules || back ? NULL : dirs, e) < 0)
+	    look(r, dirs == NULL || other_rules || back ? NULL : &some, e) < 0)
 		return -1;
 	/* What was ignored is to be had now, perhaps. */
 	if ((!r->settled || other_rules) &&
 	    db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;
 	drive_take_news(r);
+	if (rules_first(r, e) < 0)
+		return -1;
 	for (unsigned i = 0; more && i < SECOND_LOOKS; i++) {
+		bool came;
 		if (plan_all(r, e) < 0 || drive_stopped(r, e) ||
-		    settle(r, &more, e) < 0)
+		    follow_rules(r, &came, e) < 0)
+			return -1;
+		if (came)
+			continue;
+		if (settle(r, &more, e) < 0)
 			return -1;
 		if (ask->dry)
 			break;
 	}
 	r->settled = true;
+	drive_notes_tell(r);
 	if (dirs == NULL && !ask->dry && r->retry.n == 0 &&
 	    drive_boot_note(r, e) < 0)
 		return -1;

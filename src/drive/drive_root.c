@@ -160,6 +160,18 @@ go_on(struct drive_root *r, const char *path, struct err *e)
 	return db_write(drivedb_db(r->d->db), change_job, &c, e);
 }
 
+/* A mark that nobody here knows is another home's, which may still use it. */
+static int
+check_unmarked(const char *path, struct err *e)
+{
+	struct root_mark m;
+
+	if (root_read(path, &m, e) < 0)
+		return e->code == ERR_DRIVE_ROOT_MISSING ? 0 : -1;
+	return err_set(e, ERR_DRIVE_ROOT_CHANGED,
+	    "%s is kept in sync by another device or home, or was", path);
+}
+
 static int
 settle_row(struct drive_root *r, const struct drive_root_ask *ask,
     struct known *k, char **path, struct err *e)
@@ -181,6 +193,8 @@ settle_row(struct drive_root *r, const struct drive_root_ask *ask,
 	if (!ask->make)
 		return err_set(e, ERR_NOT_FOUND,
 		    "%s is not kept in sync by this device", ask->dir);
+	if (!ask->adopt && !r->in_memory && check_unmarked(*path, e) < 0)
+		return -1;
 	return make(r, ask, *path, false, e);
 }
 
@@ -242,10 +256,19 @@ is_ignored(void *ctx, struct bytes path, bool is_dir)
 static void
 is_listed(void *ctx, const char *path)
 {
-	const struct drive_root *r = ctx;
+	struct drive_root *r = ctx;
 
+	drive_notes_listed(&r->notes, path);
 	if (r->listing != NULL)
 		r->listing(r->listing_ctx, path);
+}
+
+static void
+is_noted(void *ctx, const char *path, enum err_code code, const char *why)
+{
+	struct drive_root *r = ctx;
+
+	drive_note(&r->notes, path, code, why);
 }
 
 static int
@@ -263,6 +286,7 @@ open_disk(struct drive_root *r, struct err *e)
 	const struct scan_policy scan = { .top = r->row.top,
 		.ignored = is_ignored,
 		.listing = is_listed,
+		.note = is_noted,
 		.ctx = r,
 		.granule_ns = r->os->ops->granule_ns(r->os),
 		.gone_after_ns = r->gone_after_ns };
@@ -319,6 +343,8 @@ drive_root_free(struct drive_root **rp)
 	buf_free(&r->dirs);
 	buf_free(&r->news);
 	buf_free(&r->skips);
+	drive_notes_clear(&r->notes);
+	idset_free(&r->over);
 	free(r);
 	*rp = NULL;
 }

@@ -10,23 +10,15 @@
 #define BATCH_BYTES (64 * 1024 * 1024) /* read, then committed */
 #define BATCH_FILES 4096
 
-struct taken {
-	struct plan_node node;
-	char *path;
-	bool blank; /* nothing but zeros */
-	bool lost; /* so it is by a power cut */
-	struct content_in_taken in;
-};
-
 struct take {
 	struct drive_root *r;
-	struct taken **list;
+	struct drive_taken **list;
 	size_t n;
 	uint64_t bytes;
 };
 
-static void
-taken_free(struct taken *t)
+void
+drive_taken_free(struct drive_taken *t)
 {
 	free(t->path);
 	content_in_taken_free(&t->in);
@@ -38,7 +30,7 @@ take_free(struct take *t)
 {
 	content_in_drop(t->r->d->in);
 	for (size_t i = 0; i < t->n; i++)
-		taken_free(t->list[i]);
+		drive_taken_free(t->list[i]);
 	free(t->list);
 }
 
@@ -57,7 +49,8 @@ find_files(struct tx *tx, void *arg, struct err *e)
 	struct drivedb_views v;
 
 	drivedb_views(&v, tx, t->r->row.root);
-	for (size_t i = 0; i < f->p->n_reads && t->n < BATCH_FILES; i++) {
+	size_t most = t->r->alone ? 1 : BATCH_FILES;
+	for (size_t i = 0; i < f->p->n_reads && t->n < most; i++) {
 		OWN(buf_free) struct buf path = { 0 };
 		struct plan_node n;
 		struct err ignored;
@@ -67,7 +60,7 @@ find_files(struct tx *tx, void *arg, struct err *e)
 			continue;
 		if (t->n > 0 && t->bytes + n.stat.size > BATCH_BYTES)
 			break;
-		struct taken *x = mem_new(sizeof *x);
+		struct drive_taken *x = mem_new(sizeof *x);
 		x->node = n;
 		x->path = mem_text(buf_text(&path));
 		t->list[t->n++] = x;
@@ -117,7 +110,7 @@ data_at(void *ctx, uint64_t at, uint64_t *data, uint64_t *hole, struct err *e)
 }
 
 static int
-read_one(struct take *t, struct taken *x, struct err *e)
+read_one(struct take *t, struct drive_taken *x, struct err *e)
 {
 	const struct os_ops *o = t->r->os->ops;
 	struct os_file *f = NULL;
@@ -152,7 +145,7 @@ read_one(struct take *t, struct taken *x, struct err *e)
 /* ---- what was read becomes content ---- */
 
 static int
-keep_one(struct take *t, struct tx *tx, struct taken *x, struct err *e)
+keep_one(struct take *t, struct tx *tx, struct drive_taken *x, struct err *e)
 {
 	OWN(buf_free) struct buf content = { 0 };
 	struct drivedb_diff diff;
@@ -193,7 +186,7 @@ keep_job(struct tx *tx, void *arg, struct err *e)
 	struct keep *k = arg;
 
 	for (size_t i = 0; i < k->t->n; i++) {
-		struct taken *x = k->t->list[i];
+		struct drive_taken *x = k->t->list[i];
 		if (k->failed[i])
 			drive_hold(k->t->r, tx, &x->node.id, &k->why[i]);
 		else if (keep_one(k->t, tx, x, e) < 0)
@@ -207,7 +200,7 @@ static void
 remove_lost(struct take *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct taken *x = t->list[i];
+		const struct drive_taken *x = t->list[i];
 		const struct os_stat st = { .type = NODE_FILE,
 			.exec = x->node.exec,
 			.is = x->node.stat };
@@ -226,6 +219,8 @@ static int
 read_all(struct take *t, bool *failed, struct err *why, struct err *e)
 {
 	for (size_t i = 0; i < t->n; i++) {
+		if (failed[i])
+			continue; /* there is no room for it */
 		if (drive_stopped(t->r, e))
 			return -1;
 		if (read_one(t, t->list[i], &why[i]) == 0)
@@ -256,13 +251,24 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 		return -1;
 	OWN(mem_free) bool *failed = mem_array(t.n + 1, sizeof *failed);
 	OWN(mem_free) struct err *why = mem_array(t.n + 1, sizeof *why);
+	bool alone = r->alone;
+	t.n = drive_quota_choose(r, t.list, t.n, failed, why);
+	/* What waits then is of these files. */
+	if (r->tight && drive_commit_packs(r->d, 0, e) < 0)
+		return -1;
 	uint64_t before = content_in_stored(r->d->in);
 	if (read_all(&t, failed, why, e) < 0) {
 		/* What it had is read again. */
 		struct err ignored;
 		if (content_in_failed(r->d->in))
 			(void)!content_in_flush(r->d->in, &ignored);
-		return -1;
+		struct drive_taken *only = t.n == 1 ? t.list[0] : NULL;
+		if (!drive_quota_failed(r, alone ? only : NULL, e))
+			return -1;
+		if (!alone || only == NULL)
+			return 0; /* what is to be read is planned again */
+		failed[0] = true;
+		drive_quota_why(r, only, &why[0]);
 	}
 	r->report->stored_bytes += content_in_stored(r->d->in) - before;
 	struct keep k = { &t, failed, why };

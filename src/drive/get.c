@@ -225,6 +225,17 @@ end_dirs(struct get *g)
 
 /* ---- where it goes ---- */
 
+static int
+no_folder(const char *path, struct err *e)
+{
+	OWN(buf_free) struct buf shown = { 0 };
+
+	text_show(&shown, bytes_str(path));
+	(void)err_set(e, ERR_NOT_FOUND,
+	    "%s: there is no such folder here to write into", buf_text(&shown));
+	return err_remedy(e, "Make it first, or choose another TO.");
+}
+
 /* The folder that it goes into, and its name there where that is said. */
 static int
 split_target(struct get *g, struct buf *name, struct err *e)
@@ -237,14 +248,16 @@ split_target(struct get *g, struct buf *name, struct err *e)
 		return 0;
 	}
 	if (g->ask->n > 1)
-		return err_set(e, ERR_NOT_FOUND,
-		    "%s: there is no such folder to put several into", to);
+		return no_folder(to, e);
 	OWN(mem_free) char *plain = mem_text(to);
 	for (size_t n = strlen(plain); n > 1 && plain[n - 1] == '/'; n--)
 		plain[n - 1] = '\0';
 	OWN(mem_free) char *above = file_above(plain);
-	if (stat(above, &st) < 0)
+	int rc = stat(above, &st);
+	if (rc < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
 		return err_sys(e, "%s", above);
+	if (rc < 0 || !S_ISDIR(st.st_mode))
+		return no_folder(above, e);
 	const char *slash = strrchr(plain, '/');
 	buf_put_str(name, slash != NULL ? slash + 1 : plain);
 	if (!node_name_valid(buf_bytes(name)))
@@ -255,7 +268,8 @@ split_target(struct get *g, struct buf *name, struct err *e)
 
 /* Nothing is written over but what may be. */
 static int
-check_free(const struct get *g, struct bytes name, struct err *e)
+check_free(
+    const struct get *g, struct bytes name, enum node_type type, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf shown = { 0 };
@@ -267,10 +281,18 @@ check_free(const struct get *g, struct bytes name, struct err *e)
 	if (g->ask->force || lstat(buf_text(&path), &st) < 0)
 		return 0;
 	text_show(&shown, buf_bytes(&path));
-	(void)err_set(
-	    e, ERR_DRIVE_EXISTS, "%s is there already", buf_text(&shown));
-	return err_remedy(
-	    e, "Choose another name, or add --force to write over it.");
+	bool is_dir = S_ISDIR(st.st_mode);
+	(void)err_set(e, ERR_DRIVE_EXISTS, "%s is there already%s",
+	    buf_text(&shown),
+	    is_dir && type == NODE_DIR ? ", a folder"
+		: is_dir	       ? ", a folder and no file"
+		: type == NODE_DIR     ? ", a file and no folder"
+				       : "");
+	return err_remedy(e, "%s",
+	    is_dir && type == NODE_DIR ? "To make one of both: add --force"
+		: is_dir
+		? "Choose another name: TO may be a new path."
+		: "Choose another name, or add --force to write over it.");
 }
 
 /* What is asked for, all of it before anything is written. */
@@ -299,7 +321,7 @@ get_all(struct get *g, const struct drivedb_entry *list, struct bytes name,
 		struct bytes as = name.n > 0 ? name
 		    : id_zero(&n->id)	     ? bytes_str("Drive")
 					     : bytes_of(n->name, n->name_n);
-		if (check_free(g, as, e) < 0 ||
+		if (check_free(g, as, n->type, e) < 0 ||
 		    get_any(g, &n->id, n->type, as, e) < 0)
 			return -1;
 	}

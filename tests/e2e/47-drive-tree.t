@@ -40,6 +40,19 @@ says 'found by name' '^/one/in/deep/er/scan$' drive find 'sc*'
 refused 'or not' 1 not-found drive find '*.jpg'
 refused 'nothing here is written over' 1 drive-exists \
 	drive get /one/in/photo "$T/in/letter.txt"
+also 'the file is named' 'letter.txt is there already$'
+refused 'nor what it goes into is a file' 1 not-found \
+	drive get /one/in/photo "$T/in/letter.txt/x"
+also 'or is not there' 'letter.txt: there is no such folder here'
+also 'which can be helped' 'Make it first'
+mkdir -p "$T/taken/photo" "$T/taken/in"
+refused 'a file does not take a folder away' 1 drive-exists \
+	drive get /one/in/photo "$T/taken"
+also 'for which another name helps' 'a new path'
+refused 'nor with force' 1 conflict \
+	drive get --force /one/in/photo "$T/taken"
+refused 'a folder is not mixed' 1 drive-exists drive get /one/in "$T/taken"
+also 'but with force' 'one of both: add --force'
 echo mine >"$T/back/letter.txt"
 ok 'but when that is meant' drive get --force /one/in/letter.txt "$T/back"
 ok 'it is' cmp "$T/in/letter.txt" "$T/back/letter.txt"

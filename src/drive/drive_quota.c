@@ -8,6 +8,7 @@
  */
 #include "drive/drive_in.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ASK_BYTES (1024 * 1024) /* less goes without asking */
@@ -20,6 +21,14 @@ static uint64_t
 needs(uint64_t bytes)
 {
 	return bytes + bytes / 128 + 4096;
+}
+
+void
+drive_taken_free(struct drive_taken *t)
+{
+	free(t->path);
+	content_in_taken_free(&t->in);
+	free(t);
 }
 
 void

@@ -17,14 +17,6 @@ struct take {
 	uint64_t bytes;
 };
 
-void
-drive_taken_free(struct drive_taken *t)
-{
-	free(t->path);
-	content_in_taken_free(&t->in);
-	free(t);
-}
-
 static void
 take_free(struct take *t)
 {

@@ -197,27 +197,14 @@ ignore_own(struct bytes name)
 
 /* One path by itself. */
 static bool
-ask_one(const struct ignore *x, struct bytes path, bool is_dir,
-    struct exclude_rule *by)
+ask_one(const struct ignore *x, struct bytes path, bool is_dir)
 {
-	*by = (struct exclude_rule){ last_of(path), "", 0 };
-	if (ignore_own(by->pattern))
+	if (ignore_own(last_of(path)))
 		return true;
-	enum exclude_answer answer = exclude_ask_by(x->files, path, is_dir, by);
+	enum exclude_answer answer = exclude_ask(x->files, path, is_dir);
 	if (answer == EXCLUDE_SILENT && may_be_built_in(path))
-		answer = exclude_ask_by(x->own, path, is_dir, by);
+		answer = exclude_ask(x->own, path, is_dir);
 	return answer == EXCLUDE_YES;
-}
-
-bool
-ignore_rule(
-    struct ignore *x, struct bytes path, bool is_dir, struct exclude_rule *by)
-{
-	for (size_t i = 1; i < path.n; i++)
-		if (path.p[i] == '/' &&
-		    ask_one(x, bytes_of(path.p, i), true, by))
-			return true;
-	return path.n > 0 && ask_one(x, path, is_dir, by);
 }
 
 static struct bytes
@@ -250,7 +237,6 @@ static bool
 dir_ignored(struct ignore *x, struct bytes dir)
 {
 	size_t known = common(dir, buf_bytes(&x->dir));
-	struct exclude_rule by;
 
 	if (x->ignored_at <= known)
 		return true;
@@ -261,7 +247,7 @@ dir_ignored(struct ignore *x, struct bytes dir)
 	x->ignored_at = SIZE_MAX;
 	for (size_t i = known + 1; i <= dir.n; i++)
 		if ((i == dir.n || dir.p[i] == '/') &&
-		    ask_one(x, bytes_of(dir.p, i), true, &by)) {
+		    ask_one(x, bytes_of(dir.p, i), true)) {
 			x->ignored_at = i;
 			return true;
 		}
@@ -271,10 +257,8 @@ dir_ignored(struct ignore *x, struct bytes dir)
 bool
 ignore_ask(struct ignore *x, struct bytes path, bool is_dir)
 {
-	struct exclude_rule by;
-
 	return dir_ignored(x, dir_of(path)) ||
-	    (path.n > 0 && ask_one(x, path, is_dir, &by));
+	    (path.n > 0 && ask_one(x, path, is_dir));
 }
 
 bool

@@ -45,7 +45,3 @@ bool ignore_asked(void *x, struct bytes path, bool is_dir);
 
 /* Is it such a name, without what is above it? */
 bool ignore_own(struct bytes name);
-
-/* Which rule it is by; false: it is not ignored. */
-bool ignore_rule(
-    struct ignore *x, struct bytes path, bool is_dir, struct exclude_rule *by);

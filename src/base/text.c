@@ -188,14 +188,22 @@ text_is_label(const char *s)
 	return seen;
 }
 
-void
-text_show(struct buf *out, struct bytes x)
+static bool
+shows_itself(uint8_t c, bool words)
+{
+	return words && (c == '\n' || c == '\t' || c == '\\');
+}
+
+static void
+show(struct buf *out, struct bytes x, bool words)
 {
 	for (size_t i = 0; i < x.n;) {
 		uint8_t c = x.p[i];
 		uint32_t r = 0;
 		size_t step = rune_take(bytes_of(x.p + i, x.n - i), &r);
-		if (c == '\n') {
+		if (shows_itself(c, words)) {
+			buf_put_u8(out, c);
+		} else if (c == '\n') {
 			buf_put_str(out, "\\n");
 		} else if (c == '\t') {
 			buf_put_str(out, "\\t");
@@ -210,6 +218,18 @@ text_show(struct buf *out, struct bytes x)
 		}
 		i += step;
 	}
+}
+
+void
+text_show(struct buf *out, struct bytes x)
+{
+	show(out, x, false);
+}
+
+void
+text_words(struct buf *out, struct bytes x)
+{
+	show(out, x, true);
 }
 
 void

@@ -32,6 +32,9 @@ bool text_is_label(const char *s);
  * and backslash as \n, \t, \\ or \xHH.
  */
 void text_show(struct buf *out, struct bytes x);
+/* The same of whole words, in which something may stand that was not shown so:
+ * line ends, tabs and backslashes stay. */
+void text_words(struct buf *out, struct bytes x);
 
 /* Append 1536 as "1.50 KiB", 15360 as "15.0 KiB". */
 void text_size(struct buf *out, uint64_t bytes);

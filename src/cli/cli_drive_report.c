@@ -47,9 +47,11 @@ cli_drive_say_left(
 		OWN(mem_free)
 		char *path = cli_shown(
 		    bytes_str(json_string_value(json_object_get(x, "path"))));
+		OWN(mem_free)
+		char *why = cli_shown(
+		    bytes_str(json_string_value(json_object_get(x, "reason"))));
 		buf_clear(&line);
-		buf_printf(&line, "%s: left out: %s (%s)", path,
-		    json_string_value(json_object_get(x, "reason")),
+		buf_printf(&line, "%s: left out: %s (%s)", path, why,
 		    json_string_value(json_object_get(x, "code")));
 		say(ctx, buf_text(&line));
 	}

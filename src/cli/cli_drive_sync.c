@@ -65,6 +65,18 @@ say_held(const json_t *j)
 }
 
 static void
+say_more(const json_t *j)
+{
+	static const char *const names[] = { "conflicts_more", "held_more" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (number(j, NULL, names[i]) > 0)
+			cli_warn("%lld more are %s",
+			    (long long)number(j, NULL, names[i]),
+			    i == 0 ? "conflict copies" : "held");
+}
+
+static void
 warn_line(void *ctx, const char *line)
 {
 	(void)ctx;
@@ -94,6 +106,7 @@ say_report(struct cli *cli, const json_t *j)
 		    (long long)number(j, NULL, "trashed"),
 		    (long long)number(j, NULL, "removed"));
 	say_held(j);
+	say_more(j);
 	cli_drive_say_left(j, warn_line, NULL);
 }
 

@@ -22,8 +22,12 @@ cli_keep(struct cli *cli, const char *text)
 
 static void PRINTF(1, 0) say(const char *fmt, va_list ap)
 {
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
+	OWN(buf_free) struct buf words = { 0 };
+	OWN(buf_free) struct buf shown = { 0 };
+
+	buf_vprintf(&words, fmt, ap);
+	text_words(&shown, buf_bytes(&words));
+	(void)fprintf(stderr, "%s\n", buf_text(&shown));
 }
 
 void

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LONGEST_MS INT64_C(3600000) /* of one wait: clocks may be set */
 #define WAIT_S 50 /* a parked request; below LIMIT_POLL_S */
 #define REST_MAX_S 32 /* between two that say the same */
 #define COST_NS INT64_C(60000000000) /* between looks at what a network costs */
@@ -210,8 +211,11 @@ poll_once(struct stay *s)
 	nfds_t n = 2;
 	int64_t now = now_mono_ns(), due = next_due(s), ms = -1;
 
-	if (stay_paused(s))
-		due = now + (s->paused_until - now_ms()) * 1000000;
+	if (stay_paused(s)) {
+		int64_t left = s->paused_until - now_ms();
+		/* It is looked again then. */
+		due = now + (left < LONGEST_MS ? left : LONGEST_MS) * 1000000;
+	}
 	if (due != STAY_NEVER)
 		ms = due <= now ? 0 : (due - now) / 1000000 + 1;
 	fds[0] = (struct pollfd){ s->news_fd, POLLIN, 0 };
@@ -223,8 +227,8 @@ poll_once(struct stay *s)
 			    (struct pollfd){ watch_fd(s->roots[i]->watch),
 				    POLLIN, 0 };
 		}
-	if (ms > 3600000)
-		ms = 3600000;
+	if (ms > LONGEST_MS)
+		ms = LONGEST_MS;
 	if (poll(fds, n, (int)ms) < 0)
 		return;
 	if ((fds[0].revents & POLLIN) != 0)

@@ -8,6 +8,7 @@
 #include "wire/jsonio.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,7 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (1024 * 1024) /* a report with very many held files */
+/* Of each list in an answer so many are named, the rest is counted; what
+ * all roots say fits. */
+#define LISTED 100
+#define LINE_MAX_BYTES (64 * 1024 * 1024)
 #define ASK_S 5 /* who asks says it at once */
 
 static char *
@@ -142,6 +146,25 @@ stay_close(struct stay *s)
 	s->socket_path = NULL;
 }
 
+/* A list of very many: "NAME_more" says how many are not in it. */
+static void
+shorten(json_t *report)
+{
+	static const char *const names[] = { "held", "conflicts" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_t *list = json_object_get(report, names[i]);
+		size_t n = json_array_size(list);
+		char more[32];
+		if (n <= LISTED)
+			continue;
+		(void)snprintf(more, sizeof more, "%s_more", names[i]);
+		jsonio_put_u64(report, more, n - LISTED);
+		while (n > LISTED)
+			(void)json_array_remove(list, --n);
+	}
+}
+
 static json_t *
 root_status(const struct stay *s, const struct stay_root *r)
 {
@@ -179,6 +202,7 @@ root_status(const struct stay *s, const struct stay_root *r)
 		"limit", buf_text(&limit)));
 	(void)json_object_set_new(j, "last_sync_ms",
 	    r->last_ms > 0 ? json_integer(r->last_ms) : json_null());
+	shorten(j);
 	return j;
 }
 
@@ -278,6 +302,7 @@ answer_sync(struct stay *s, const json_t *ask, const char *dir, json_t **out,
 	if (stay_sync(s, r, &how, e) < 0)
 		return -1;
 	*out = cli_drive_report(r->path, &r->report);
+	shorten(*out);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "wire/errjson.h"
 
@@ -52,8 +53,10 @@ cmd_report(const struct cmd_line *l, const struct err *e)
 		errjson_make(e, bytes_str(""), &b);
 		(void)printf("%s\n", buf_text(&b));
 	}
+	OWN(buf_free) struct buf words = { 0 };
+	text_words(&words, bytes_str(e->msg));
 	(void)fprintf(stderr, "%s: %s%s\n", name,
-	    e->heard ? "the server says: " : "", e->msg);
+	    e->heard ? "the server says: " : "", buf_text(&words));
 	if (e->code == ERR_USAGE)
 		say_usage(l, e);
 	else

@@ -59,12 +59,6 @@ fails(struct arrival *x, const struct err *why)
 	x->failed = true;
 }
 
-static int64_t
-mtime_of(const struct node *n)
-{
-	return n->mtime_s * 1000000000 + (int64_t)n->mtime_ns;
-}
-
 static void
 part_name(const struct arrival *x, struct buf *out)
 {
@@ -88,7 +82,7 @@ end_part(struct arrivals *a, struct arrival *x, struct err *e)
 {
 	if (a->r->os->ops->part_end(&x->part, x->size,
 		(x->n.flags & NODE_EXEC) != 0, (x->n.flags & NODE_SECRET) != 0,
-		mtime_of(&x->n), e) < 0)
+		node_mtime_ns(&x->n), e) < 0)
 		return -1;
 	x->whole = true;
 	return 0;

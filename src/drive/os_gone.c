@@ -84,9 +84,11 @@ as_named(const struct os_posix *o, const char *name, const struct os_stat *st)
 
 	if (ms < 0 || (st->type != NODE_FILE && st->type != NODE_SYMLINK))
 		return false;
-	/* Within one tick, a write after it came may leave no trace. */
+	/* Within one tick, a write after it came may leave no trace. Times may
+	 * be any: of ms no difference is too large. */
 	if (st->type == NODE_FILE &&
-	    llabs(ms * 1000000 - st->is.mtime_ns) < o->granule_ns)
+	    llabs(ms - st->is.mtime_ns / 1000000) <=
+		o->granule_ns / 1000000 + 1)
 		return false;
 	int n = name_as(st, ms, head);
 	return bytes_equal(

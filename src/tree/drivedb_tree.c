@@ -37,16 +37,6 @@ entry_row(struct stmt *s, struct drivedb_entry *out)
 
 /* ---- a record becomes a row ---- */
 
-static int64_t
-in_ns(int64_t s, uint32_t ns)
-{
-	const int64_t most = INT64_MAX / 1000000000;
-
-	if (s >= most)
-		return INT64_MAX;
-	return s <= -most ? INT64_MIN : s * 1000000000 + ns;
-}
-
 int
 drivedb_entry_of(const struct id *id, uint64_t version, const struct node *n,
     struct drivedb_entry *out, struct err *e)
@@ -60,7 +50,7 @@ drivedb_entry_of(const struct id *id, uint64_t version, const struct node *n,
 		.edits = n->edits,
 		.changed_ms = n->changed_ms,
 		.trashed_ms = n->trashed_ms,
-		.mtime_ns = in_ns(n->mtime_s, n->mtime_ns),
+		.mtime_ns = node_mtime_ns(n),
 		.dev = n->dev };
 	struct node_content content;
 

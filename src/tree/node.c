@@ -121,6 +121,17 @@ node_put(struct buf *out, const struct node *n)
 	node_pad(out, start);
 }
 
+int64_t
+node_mtime_ns(const struct node *n)
+{
+	const int64_t most = INT64_MAX / 1000000000;
+
+	if (n->mtime_s >= most)
+		return INT64_MAX;
+	return n->mtime_s <= -most ? INT64_MIN
+				   : n->mtime_s * 1000000000 + n->mtime_ns;
+}
+
 void
 node_edited(struct node *n)
 {

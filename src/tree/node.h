@@ -96,6 +96,9 @@ size_t node_name_cut(struct bytes name, size_t n);
 void node_name_mark(
     struct bytes name, struct bytes mark, size_t max, struct buf *out);
 
+/* Its mtime in ns since 1970; what is further away is the end of that. */
+int64_t node_mtime_ns(const struct node *n);
+
 /* It has another content now. Nobody gets to the end of the count but who says
  * so; there it stays. */
 void node_edited(struct node *n);

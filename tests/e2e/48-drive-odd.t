@@ -94,6 +94,19 @@ ok 'as it is elsewhere' at b drive get /note "$T/note"
 equal '- there, too' 600 "$(stat -c %a "$T/note")"
 both
 
+# ---- names that speak to a terminal ----
+
+N=$(printf 'evil\033[2J\rx')
+raw() { grep -c "$(printf '[\033\r]')" "$T/out" "$T/err" | grep -v ':0$'; }
+ok 'a share of such a name' odd 4 0 0 "$N"
+for words in "sync $T/b-drive --once" 'status' 'find *evil*' 'ls -l /' \
+	"sync $T/$N --once" "get /$N $T/$N/b/c" "rm /$N-no" "mv /$N /x/y/$N" \
+	"cat /$N" "versions /$N"; do
+	# shellcheck disable=SC2086 # words
+	run at b drive $words
+	not "nothing of it is said by $(echo "$words" | cut -d' ' -f1)" raw
+done
+
 # ---- what has no directory ----
 
 R='Recovered files'

@@ -58,6 +58,23 @@ sleep 1
 before=$(waits)
 sleep 2
 ok 'of which is not asked again and again' test $(($(waits) - before)) -lt 10
+ok 'one of centuries' at a drive pause 200000d
+# shellcheck disable=SC2154 # set by eval in stay
+ticks() { cut -d' ' -f14,15 "/proc/$stay_a/stat" | tr ' ' +; }
+before=$(($(ticks)))
+sleep 1
+ok 'is waited for without work' test $(($(ticks) - before)) -lt 50
+# Very many conflicts: the answer names some of them.
+mkdir "$T/A/both" "$T/B/both"
+for i in $(seq 150); do
+	echo "a$i" >"$T/A/both/$i"
+	echo "b$i" >"$T/B/both/$i"
+done
+stored() { [ "$(at b drive ls /both | wc -l)" = 150 ]; }
+ok '150 files of B are stored' until_true 100 stored
+ok 'A has others of their names' at a --json drive sync "$T/A" --once
+equal 'the answer has 100 of them' 100 "$(grep -o '"copy"' "$T/out" | wc -l)"
+also 'and counts the rest' '"conflicts_more":50'
 ok 'going on' at a drive resume
 ok 'brings it' until_true 100 there "$T/A/later" later
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "plan_effects.h"
+#include "plan_wrong.h"
 
 #define ROUNDS_MAX 60
 
@@ -81,6 +82,18 @@ shuffle(struct world *w, struct ids *t)
 	}
 }
 
+/* Nor does that of the trees. */
+static inline void
+shuffle_nodes(struct world *w, struct nodes *t)
+{
+	for (size_t i = t->count; i > 1; i--) {
+		size_t k = draw(w, i);
+		struct plan_node x = t->n[i - 1];
+		t->n[i - 1] = t->n[k];
+		t->n[k] = x;
+	}
+}
+
 static inline bool
 says_nothing(const struct plan_out *p)
 {
@@ -96,6 +109,8 @@ same_change(const struct plan_change *a, const struct plan_change *b)
 	    id_equal(&a->id, &b->id) && a->expect == b->expect &&
 	    id_equal(&a->parent, &b->parent) && a->exec == b->exec &&
 	    a->content == b->content && id_equal(&a->from, &b->from) &&
+	    a->conflict == b->conflict && a->files == b->files &&
+	    digest_equal(&a->content_id, &b->content_id) &&
 	    strcmp(a->name, b->name) == 0;
 }
 
@@ -105,6 +120,9 @@ same_op(const struct plan_op *a, const struct plan_op *b)
 	return a->kind == b->kind && id_equal(&a->id, &b->id) &&
 	    id_equal(&a->from, &b->from) && id_equal(&a->parent, &b->parent) &&
 	    a->exec == b->exec && a->replaces == b->replaces &&
+	    a->version == b->version && a->after_commits == b->after_commits &&
+	    id_equal(&a->here.id, &b->here.id) &&
+	    digest_equal(&a->content, &b->content) &&
 	    strcmp(a->name, b->name) == 0;
 }
 
@@ -130,7 +148,11 @@ same_plan(const struct plan_out *a, const struct plan_out *b)
 		same = id_equal(&a->rows[i].node.id, &b->rows[i].node.id) &&
 		    a->rows[i].drop == b->rows[i].drop;
 	for (size_t i = 0; same && i < a->n_held; i++)
-		same = id_equal(&a->held[i].id, &b->held[i].id);
+		same = id_equal(&a->held[i].id, &b->held[i].id) &&
+		    a->held[i].code == b->held[i].code &&
+		    id_equal(&a->held[i].other, &b->held[i].other);
+	for (size_t i = 0; same && i < a->n_gated; i++)
+		same = same_change(&a->gated[i], &b->gated[i]);
 	return same;
 }
 
@@ -148,9 +170,14 @@ make_plan(struct run *r, const struct ids *ids, struct plan_out *p)
 	for (size_t i = 0; i < d->base.count; i++)
 		r->policy.gate.files += d->base.n[i].type != NODE_DIR;
 	planner_plan(&trees, &r->policy, ids->id, ids->n, p);
+	plan_wrongly(r->w, d, ids->id, ids->n, p);
 	other = *ids;
 	shuffle(r->w, &other);
+	shuffle_nodes(r->w, &d->base);
+	shuffle_nodes(r->w, &d->local);
+	shuffle_nodes(r->w, &d->remote);
 	planner_plan(&trees, &r->policy, other.id, other.n, &again);
+	plan_wrongly(r->w, d, other.id, other.n, &again);
 	if (!same_plan(p, &again))
 		fail(r->w, "another order, another plan", d->name);
 }

@@ -37,6 +37,7 @@ struct player {
 	bool deny; /* what waits at a gate stays there */
 	size_t held[DEVICES], gated[DEVICES]; /* of the last sync */
 	struct ids waiting[DEVICES]; /* at the gate */
+	struct ids holds[DEVICES]; /* which ones it held */
 	struct device kept;
 	struct id node;
 	unsigned commits; /* when they were counted last */
@@ -75,6 +76,7 @@ sync_one(struct player *p, unsigned which, const struct sync_how *how)
 	p->held[which] = r->held.n;
 	p->gated[which] = r->gated.n;
 	p->waiting[which] = r->gated;
+	p->holds[which] = r->held;
 	return r->effects;
 }
 
@@ -153,6 +155,9 @@ is_in_the_way(struct nodes *zone, struct device *d, const struct plan_node *n)
 	return false;
 }
 
+/* P8: what is held holds up nothing else. */
+#define BESIDE "beside what is held a disk is not as the zone"
+
 /* P1: what is visible in the zone is on each disk, and nothing else. */
 static inline void
 check_same(struct world *w, struct device *d, bool holds_some)
@@ -183,10 +188,29 @@ check_same(struct world *w, struct device *d, bool holds_some)
 		    (o->type == NODE_FILE &&
 			(o->content != content_number(&z->content) ||
 			    (o->exec != z->exec && !d->is.fs.no_exec))))
-			fail(w, "a disk is not as the zone", z->name);
+			fail(w,
+			    holds_some ? BESIDE : "a disk is not as the zone",
+			    z->name);
 	}
 	if (n != d->local.count)
-		fail(w, "a disk has more than the zone", d->name);
+		fail(w, holds_some ? BESIDE : "a disk has more than the zone",
+		    d->name);
+}
+
+/* P8: each that is held has a reason of its own, or lies in one that has. */
+static inline void
+check_reasons(struct player *p, unsigned which)
+{
+	struct world *w = &p->w;
+	struct device *d = &w->d[which];
+
+	for (size_t i = 0; i < p->holds[which].n; i++) {
+		const struct plan_node *z =
+		    find_in(&w->zone, &p->holds[which].id[i]);
+		if (z != NULL && is_wanted(&w->zone, d, z) == WANTED &&
+		    !is_in_the_way(&w->zone, d, z))
+			fail(w, "it is held without a reason", z->name);
+	}
 }
 
 /* One of names that are one to a disk is there. */
@@ -286,6 +310,7 @@ check_all(struct player *p)
 	for (unsigned d = 0; d < DEVICES; d++) {
 		if (p->gated[d] > 0)
 			continue;
+		check_reasons(p, d);
 		check_same(&p->w, &p->w.d[d], p->held[d] > 0);
 		check_one_of(&p->w, &p->w.d[d]);
 		check_idle(p, d);

@@ -69,6 +69,7 @@ struct world {
 	bool killed[CONTENTS_MAX]; /* a person deleted or overwrote it */
 	bool committed[CONTENTS_MAX];
 	unsigned commits, conflicts, ops;
+	unsigned wrong; /* a rule of plan_wrong.h that plans break; 0: none */
 	bool talk;
 	bool lenient; /* some disk is not listed whole: no end is asked for */
 	/* Somebody who works on while a device syncs; NULL: nobody does. */

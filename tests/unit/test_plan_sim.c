@@ -26,6 +26,11 @@
  *   rows of what is gone stay                P3: stops before the end
  *   each record is a commit                  P7: stories and test_plan_large
  *   what was moved is new                    P4: hides what it writes
+ *   what is held ends the operations         P8: beside what is held
+ *   what is held holds its folder, too       P8: held without a reason
+ *   nodes stay in the order they are named   P9: another order
+ *
+ * Those of wrong_rules are broken at each run: in the plans, not the planner.
  */
 #include "plan_play.h"
 
@@ -36,6 +41,7 @@
 
 #define LINES 60
 #define LINE 240
+#define WRONG_SEEDS 100 /* within which it must be told */
 
 typedef char script[LINES][LINE];
 
@@ -145,11 +151,12 @@ shrink(uint64_t seed, script lines, size_t n)
 
 /* Play it, and note what is played. */
 static size_t
-draw_script(uint64_t seed, script lines, bool talk, char *why)
+draw_script(uint64_t seed, enum wrong wrong, script lines, bool talk, char *why)
 {
 	OWN(player_free) struct player *p = player_new(seed, talk);
 	size_t n = 10 + (size_t)draw(&p->w, LINES - 10), i;
 
+	p->w.wrong = wrong;
 	size_t settings = (size_t)draw(&p->w, 3) * (size_t)draw(&p->w, 3);
 	for (i = 0; i < n && p->w.failed[0] == '\0'; i++) {
 		if (i < settings || draw(&p->w, 40) == 0)
@@ -169,7 +176,7 @@ seed_holds(uint64_t seed, bool talk)
 {
 	static script lines;
 	char why[512];
-	size_t n = draw_script(seed, lines, talk, why);
+	size_t n = draw_script(seed, RIGHT, lines, talk, why);
 
 	if (why[0] == '\0')
 		return true;
@@ -205,11 +212,48 @@ holds_for_every_seed(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* What a wrong rule must be told by, within so many seeds. */
+static const struct {
+	enum wrong wrong;
+	const char *why;
+} wrong_rules[] = {
+	{ HELD_STOPS_ALL, BESIDE },
+	{ HELD_STOPS_ITS_FOLDER, BESIDE },
+	{ HELD_STOPS_COMMITS, BESIDE },
+	{ HELD_HOLDS_ITS_FOLDER, "it is held without a reason" },
+	{ NAMED_FIRST_GOES_FIRST, "another order, another plan" },
+	{ NAMED_FIRST_COMMITS_FIRST, "another order, another plan" },
+	{ NAMED_LAST_IS_LEFT, "another order, another plan" },
+};
+
+static void
+a_wrong_rule_is_told(void **state)
+{
+	static script lines;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_rules); i++) {
+		const char *wanted = wrong_rules[i].why;
+		bool told = false;
+		for (uint64_t s = 1; s <= WRONG_SEEDS && !told; s++) {
+			char why[512];
+			(void)draw_script(
+			    s, wrong_rules[i].wrong, lines, false, why);
+			told = strncmp(why, wanted, strlen(wanted)) == 0;
+		}
+		if (!told)
+			(void)fprintf(stderr, "rule %d is not told by: %s\n",
+			    (int)wrong_rules[i].wrong, wanted);
+		assert_true(told);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_for_every_seed),
+		cmocka_unit_test(a_wrong_rule_is_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

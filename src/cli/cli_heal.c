@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "client/self_zones.h"
+#include "drive/drive.h"
 #include "vault/ptable.h"
 
 #include <jansson.h>
@@ -166,7 +167,8 @@ report(const struct cli *cli, const struct ward *w, unsigned entries)
 	if (lost > 0)
 		cli_say(cli,
 		    "%zu records name packs that are lost there. Back up again "
-		    "from where the files are: what is there is stored again.",
+		    "from where the files are: what is there is stored again, "
+		    "as files of the Drive are by each device that has them.",
 		    lost);
 }
 
@@ -217,7 +219,8 @@ cli_heal(struct cli *cli, struct err *e)
 		return err_set(e, ERR_INPUT_MISSING, "nothing was changed");
 	unsigned entries =
 	    w.self != NULL ? w.self->circle.seq - w.self->circle_there : 0;
-	if (treat(&w, e) < 0)
+	if (treat(&w, e) < 0 ||
+	    (w.self != NULL && drive_doubt_home(w.self->dir, e) < 0))
 		return -1;
 	report(cli, &w, entries);
 	return 0;

@@ -2,8 +2,8 @@
 /* check.c: packs first, then who needs what they lost. */
 #include "drive/check.h"
 
-#include "content/stream.h"
 #include "drive/edit_in.h"
+#include "drive/whole.h"
 #include "tree/node.h"
 
 #include <stdlib.h>
@@ -143,46 +143,11 @@ read_packs(struct check *c, struct err *e)
 
 /* ---- contents ---- */
 
-struct lookup {
-	struct check *c;
-	enum category keys;
-};
-
-static int
-is_there(void *ctx, const struct digest *name, uint32_t length, struct err *e)
-{
-	struct lookup *l = ctx;
-	struct id pack;
-	uint32_t entry;
-
-	(void)length;
-	if (digest_zero(name) ||
-	    chunkmap_find(
-		repo_part(l->c->d->repo, l->keys)->map, name->b, &pack, &entry))
-		return 0;
-	return err_set(e, ERR_FILE_DAMAGED, "a part of it is in no pack");
-}
-
 static int
 look_at(struct check *c, struct bytes stored, bool secret, struct err *e)
 {
-	OWN(stream_ref_free) struct stream_ref ref = { 0 };
-	struct lookup l = { c, secret ? CATEGORY_KEYCHAIN : CATEGORY_DRIVE };
-	struct node_content x;
-
 	c->out->contents++;
-	if (node_content_parse(stored, &x, e) < 0)
-		return -1;
-	if (x.form == NODE_INLINE)
-		return 0;
-	if (!repo_has(c->d->repo, l.keys))
-		return 0; /* for devices that hold its keys */
-	ref.category = l.keys;
-	ref.depth = x.form == NODE_TREE ? x.depth : 0;
-	ref.length = x.size;
-	ref.n = x.n;
-	buf_put_bytes(&ref.list, x.list);
-	return stream_chunks(c->src, &ref, is_there, &l, e);
+	return whole_content(c->d->repo, c->src, stored, secret, e);
 }
 
 static int
@@ -234,8 +199,7 @@ take(void *ctx, const struct zcopy_record *r, struct err *e)
 	}
 	if (rc == 0)
 		return 0;
-	if (why.code != ERR_FILE_DAMAGED && why.code != ERR_SNAPSHOT_DAMAGED &&
-	    !of_pack(why.code)) {
+	if (!whole_damaged(why.code)) {
 		*e = why;
 		return -1;
 	}
@@ -245,6 +209,13 @@ take(void *ctx, const struct zcopy_record *r, struct err *e)
 	c->out->files_damaged++;
 	tell(c, &c->node, &why);
 	return 0;
+}
+
+static int
+doubt_job(struct tx *tx, void *arg, struct err *e)
+{
+	(void)arg;
+	return drivedb_doubt(tx, e);
 }
 
 int
@@ -259,6 +230,10 @@ check_run(struct edit *d, const struct check_options *o,
 		return -1;
 	c.src = source_new(d->repo);
 	source_strict(c.src);
-	return read_packs(&c, e) < 0 ? -1
-				     : zcopy_news(d->zone, &at, take, &c, e);
+	if (read_packs(&c, e) < 0 || zcopy_news(d->zone, &at, take, &c, e) < 0)
+		return -1;
+	/* Who has such a file here stores it again. */
+	return out->files_damaged == 0
+	    ? 0
+	    : db_write(drivedb_db(d->db), doubt_job, NULL, e);
 }

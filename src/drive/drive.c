@@ -66,8 +66,12 @@ read_again(struct drive *d, struct buf *news, struct err *e)
 int
 drive_pull(struct drive *d, struct err *e)
 {
-	if (zcopy_pull(d->zone, e) < 0 || repo_follow(d->repo, e) < 0)
+	if (zcopy_pull(d->zone, e) < 0 || repo_follow(d->repo, e) < 0) {
+		/* An older state of it lacks packs, too. */
+		if (e->code == ERR_HISTORY_ROLLED_BACK)
+			drive_doubt(d);
 		return -1;
+	}
 	if (d->in != NULL && content_in_recorded(d->in, e) < 0)
 		return -1;
 	OWN(buf_free) struct buf news = { 0 };

@@ -44,6 +44,12 @@ MUST_CHECK int drive_pull(struct drive *d, struct err *e);
 
 /* ---- a root ---- */
 
+/* The server may have lost what was stored: each root looks for its files there
+ * when it is next in sync, and stores again what is here. */
+void drive_doubt(struct drive *d);
+/* The same by who has the home alone, whether it has a Drive or not. */
+MUST_CHECK int drive_doubt_home(const char *dir, struct err *e);
+
 struct drive_root;
 
 /* A boot of the machine, and when it began. */

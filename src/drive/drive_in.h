@@ -61,6 +61,7 @@ struct drive_root {
 	struct drive_boot boot;
 	bool boot_noted; /* a sync came to its end in it */
 	bool blank_is_lost; /* none did, but in a boot before */
+	bool doubted; /* what the server has was looked for in this pass */
 
 	/* Of the pass that goes on. */
 	const struct drive_sync_ask *ask;
@@ -112,6 +113,13 @@ MUST_CHECK int drive_boot_note(struct drive_root *r, struct err *e);
  * *lost: it is known no more, and may be removed. */
 MUST_CHECK int drive_boot_lost(struct drive_root *r, struct tx *tx,
     const struct plan_node *n, bool *lost, struct err *e);
+/* ---- drive_doubt.c ---- */
+
+/* Of a root in doubt, what no pack has is read again in this pass. */
+MUST_CHECK int drive_doubt_look(struct drive_root *r, struct err *e);
+/* That was done, and is stored. */
+MUST_CHECK int drive_doubt_end(struct drive_root *r, struct err *e);
+
 /* ---- drive_quota.c ---- */
 
 /* A file that is read. */

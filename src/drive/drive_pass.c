@@ -388,7 +388,7 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	    db_read(drivedb_db(r->d->db), touched_job, r, e) < 0)
 		return -1;
 	drive_take_news(r);
-	if (rules_first(r, e) < 0)
+	if (rules_first(r, e) < 0 || (!ask->dry && drive_doubt_look(r, e) < 0))
 		return -1;
 	for (unsigned i = 0; more && i < SECOND_LOOKS; i++) {
 		bool came;
@@ -407,7 +407,7 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	if (dirs == NULL && !ask->dry && r->retry.n == 0 &&
 	    drive_boot_note(r, e) < 0)
 		return -1;
-	if (drive_commit_packs(r->d, 0, e) < 0)
+	if (drive_commit_packs(r->d, 0, e) < 0 || drive_doubt_end(r, e) < 0)
 		return -1;
 	/* The index can be made anew, so that a full disk is no failure here. */
 	struct err ignored;

@@ -96,7 +96,20 @@ MUST_CHECK int drivedb_boot(
 MUST_CHECK int drivedb_boot_set(
     struct tx *tx, uint64_t root, const struct id *boot, struct err *e);
 
+/*
+ * The server may have lost what was stored: it was put back, or damage was
+ * found. Each root is in doubt until its files were looked for there.
+ */
+MUST_CHECK int drivedb_doubt(struct tx *tx, struct err *e);
+MUST_CHECK int drivedb_doubts(
+    struct tx *tx, uint64_t root, bool *is, struct err *e);
+MUST_CHECK int drivedb_doubt_end(struct tx *tx, uint64_t root, struct err *e);
+
 /* ---- base and differences of one root ---- */
+
+/* Ids of its files, appended. */
+MUST_CHECK int drivedb_base_file_ids(
+    struct tx *tx, uint64_t root, struct buf *ids, struct err *e);
 
 /* Write, forget, and find one node of base. By name: see drivedb_views. */
 MUST_CHECK int drivedb_base_put(

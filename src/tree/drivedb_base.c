@@ -275,6 +275,14 @@ gather(struct tx *tx, const char *sql, uint64_t root, struct buf *out,
 	return row;
 }
 
+int
+drivedb_base_file_ids(
+    struct tx *tx, uint64_t root, struct buf *ids, struct err *e)
+{
+	return gather(tx, "SELECT id FROM base WHERE root = ? AND type = 1",
+	    root, ids, e);
+}
+
 static int
 by_id(const void *a, const void *b)
 {

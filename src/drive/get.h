@@ -4,11 +4,34 @@
 
 #include "content/stream.h"
 #include "drive/edit.h"
+#include "files/entry.h"
+#include "tree/node.h"
+
+/* What becomes of a file or link. */
+enum get_what {
+	GET_WRITE, /* unless something is there: with `force`, over it */
+	GET_OVER, /* over what is there */
+	GET_LEAVE /* what is there is it */
+};
+
+/* One thing, as it is written here. */
+struct get_one {
+	struct bytes path; /* below the folder that it all goes into */
+	const struct entry *x;
+	const struct node *n; /* NULL: a directory */
+};
 
 struct get_ask {
 	const char *const *paths; /* of the Drive */
 	size_t n;
 	const char *to; /* a folder here; or, of one, its new path */
+	/* Of one path, its name in `to`, which is a folder here: each file
+	 * is asked for alone then, with `choose`. NULL: as above. */
+	const char *as;
+	enum get_what (*choose)(void *ctx, const struct get_one *one);
+	/* It is there now, whole, or was left; a directory after all that is
+	 * in it. -1 ends it all. Or NULL. */
+	int (*there)(void *ctx, const struct get_one *one, struct err *e);
 	bool force; /* over files that are there; folders are merged */
 	/* Something that could not be written; the rest goes on. */
 	void (*warn)(void *ctx, struct bytes path, const struct err *why);

@@ -3,7 +3,6 @@
 #include "cli/cli_drive.h"
 #include "cli/cli_export.h"
 
-#include "base/file.h"
 #include "drive/get.h"
 #include "drive/look.h"
 

@@ -2,8 +2,6 @@
 /* export_drive.c: what the Drive has, beside the backups. */
 #include "export/export_in.h"
 
-#include "base/file.h"
-
 #include <stdlib.h>
 #include <sys/stat.h>
 

@@ -3,7 +3,6 @@
 #include "export/export_in.h"
 
 #include "backup/tree.h"
-#include "base/file.h"
 #include "base/idset.h"
 
 #include <sys/stat.h>

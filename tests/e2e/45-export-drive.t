@@ -108,8 +108,8 @@ ok 'and not a byte is written' cmp "$T/before" "$T/after"
 ok 'what was thrown away comes back' drive trash restore /files/dangling
 ok 'and is exported' export_to "$X"
 equal 'as it is now' 1 "$(grep -c '"former":true' "$X/manifest.json")"
-ok 'the other device looks' at bea drive ls
-ok 'and exports' at bea export --to "$X"
+ok 'the other device, which has never looked at the Drive' at bea status
+ok 'exports' at bea export --to "$X"
 also 'finds all of it there' '^0 snapshots, 0 files, 0 B added to '
 
 # ---- what somebody did to it ----

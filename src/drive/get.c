@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "drive/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ fails(struct get *g, struct bytes path, const struct err *why)
 static int
 end_file(struct get *g, const struct get_file *f, struct err *e)
 {
-	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->n };
+	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->id,
+		&f->n };
 
 	if (f->failed) {
 		fails(g, buf_bytes(&f->path), &f->why);
@@ -238,7 +240,8 @@ end_dirs(struct get *g, struct err *e)
 	struct err why;
 
 	for (struct get_dir *d = g->done; d != NULL; d = d->next) {
-		const struct get_one one = { buf_bytes(&d->path), &d->x, NULL };
+		const struct get_one one = { buf_bytes(&d->path), &d->x, &d->id,
+			NULL };
 		if (d->failed)
 			continue;
 		if (!d->made.kept &&
@@ -341,6 +344,10 @@ asked_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct asked *a = arg;
 
+	if (a->g->ask->found != NULL) {
+		a->list[0] = *a->g->ask->found;
+		return 0;
+	}
 	for (size_t i = 0; i < a->g->ask->n; i++)
 		if (edit_find(tx, a->g->ask->paths[i], &a->list[i], e) < 0)
 			return -1;
@@ -418,6 +425,46 @@ get_run(struct edit *d, const struct get_ask *ask, struct get_result *out,
 		rc = get_all(g, list, buf_bytes(&name), e);
 	get_free(g);
 	return rc;
+}
+
+/* ---- former contents ---- */
+
+static int
+read_former(struct edit *d, const struct node_version *v,
+    const struct get_former *to, struct err *e)
+{
+	struct content_out o = { .repo = d->repo };
+	const struct node n = {
+		.type = NODE_FILE, .flags = v->flags, .content = v->content
+	};
+
+	if (content_out_of(&n, &o, e) < 0)
+		return -1;
+	int rc = content_out_read(&o, to->piece, to->ctx, e);
+	source_free(&o.source);
+	return rc;
+}
+
+int
+get_formers(struct edit *d, const struct id *id, const struct get_former *to,
+    struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	OWN(mem_free) struct node_history *h = mem_new(sizeof *h);
+	uint64_t version;
+	struct err why;
+
+	if (record_history_of(d->zone, id, h, &plain, &version, e) < 0)
+		return -1;
+	for (size_t i = 0; i < h->n; i++) {
+		const struct node_version *v = &h->v[i];
+		if (to->begin(to->ctx, v, e) < 0)
+			return -1;
+		int rc = read_former(d, v, to, &why);
+		if (to->end(to->ctx, v, rc < 0 ? &why : NULL, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- cat ---- */

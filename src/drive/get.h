@@ -18,12 +18,14 @@ enum get_what {
 struct get_one {
 	struct bytes path; /* below the folder that it all goes into */
 	const struct entry *x;
+	const struct id *id;
 	const struct node *n; /* NULL: a directory */
 };
 
 struct get_ask {
 	const char *const *paths; /* of the Drive */
 	size_t n;
+	const struct drivedb_entry *found; /* one, in place of paths, or NULL */
 	const char *to; /* a folder here; or, of one, its new path */
 	/* Of one path, its name in `to`, which is a folder here: each file
 	 * is asked for alone then, with `choose`. NULL: as above. */
@@ -55,6 +57,20 @@ struct get_result {
  */
 MUST_CHECK int get_run(struct edit *d, const struct get_ask *ask,
     struct get_result *out, struct err *e);
+
+/* What takes former contents: each is begun, comes in order, and ends; failed:
+ * it could not be had, and why; or NULL. -1 of begin or end ends it all. */
+struct get_former {
+	int (*begin)(void *ctx, const struct node_version *v, struct err *e);
+	stream_fn piece;
+	int (*end)(void *ctx, const struct node_version *v,
+	    const struct err *failed, struct err *e);
+	void *ctx;
+};
+/* Read all that a file had and that is kept, newest first. errors: those of
+ * its history; to's. */
+MUST_CHECK int get_formers(struct edit *d, const struct id *id,
+    const struct get_former *to, struct err *e);
 
 /* Read one file in order. errors: not-found; bad-usage: it is none;
  * file-damaged; fn's. */

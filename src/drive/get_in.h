@@ -15,6 +15,7 @@
 
 struct get_file {
 	struct buf path; /* below the target */
+	struct id id;
 	struct buf plain; /* its record; n borrows from it */
 	struct node n;
 	struct content_out content;

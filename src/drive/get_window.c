@@ -155,7 +155,8 @@ describe(const struct get_window *w, struct get_file *f)
 static bool
 is_left(const struct get_window *w, struct get_file *f)
 {
-	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->n };
+	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->id,
+		&f->n };
 
 	describe(w, f);
 	if (w->ask->choose != NULL)
@@ -211,7 +212,7 @@ get_window_add(
 	struct get_file *f = &w->files[w->n++];
 	struct err why;
 
-	*f = (struct get_file){ .out = PLACE_FILE };
+	*f = (struct get_file){ .out = PLACE_FILE, .id = *id };
 	buf_put_bytes(&f->path, path);
 	if (zcopy_get(w->d->zone, id, &f->plain, &why) < 0 ||
 	    node_parse(buf_bytes(&f->plain), &f->n, &why) < 0 ||

@@ -255,7 +255,7 @@ $(B)/aumbryd: $(call objs,src/aumbryd/*.c) $(call libs,base wire store $(SERVER_
 # Of http and server it takes the making of a certificate and the reading of
 # aumbryd.conf, of client what works without a network.
 $(B)/aumbry-escrow: $(call objs,src/aumbry-escrow/*.c) $(call libs, \
-    base wire store vault link client files content backup escrow disclose http server cmd)
+    base wire store vault link client files content backup tree drive escrow disclose http server cmd)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o '$@' $(filter %.o,$^) $(group) $(LIBS)
 

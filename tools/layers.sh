@@ -38,7 +38,7 @@ may_use() {
 	factor) echo 'base wire store http server' ;;
 	api) echo 'base wire store http server factor' ;;
 	escrow) echo 'base wire vault' ;;
-	disclose) echo 'base wire store vault link client files content backup escrow' ;;
+	disclose) echo 'base wire store vault link client files content backup tree drive escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
 	cli) echo 'base wire vault link client join files content backup profile export schedule tree drive cmd' ;;

@@ -204,38 +204,6 @@ say_before(const struct work *w)
 	}
 }
 
-static int
-dry_run(const struct work *w)
-{
-	size_t n;
-	uint64_t bytes = bytes_to_come(w, &n);
-	OWN(mem_free) char *all = cli_size(bytes);
-
-	for (size_t i = 0; i < w->n; i++) {
-		const struct snapshot *s = w->chosen[i];
-		OWN(buf_free) struct buf folder = { 0 };
-		OWN(mem_free) char *size = cli_size(s->bytes);
-		bool there = w->x != NULL && export_has(w->x, &s->id);
-		export_folder(s, &folder);
-		if (w->cli->line.json)
-			cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I}",
-			    "event", there ? "there" : "would-export", "id",
-			    id_text(&s->id).s, "folder", buf_text(&folder),
-			    "files", (json_int_t)s->files, "bytes",
-			    (json_int_t)s->bytes));
-		else
-			(void)printf("%s  %8llu files %10s%s\n",
-			    buf_text(&folder), (unsigned long long)s->files,
-			    size, there ? "  there already" : "");
-	}
-	if (w->cli->line.json)
-		cli_print_json(json_pack("{s:s, s:I, s:I}", "event", "done",
-		    "snapshots", (json_int_t)n, "bytes", (json_int_t)bytes));
-	else
-		cli_say(w->cli, "%zu snapshots, %s to write", n, all);
-	return 0;
-}
-
 /* ---- the work ---- */
 
 static void
@@ -366,20 +334,96 @@ lack_unreadable(struct work *w)
 	}
 }
 
-/* It is part of "everything", and not written here: nobody may think it is. */
+/* ---- the Drive ---- */
+
+/* Is it part of what was asked for? */
+static bool
+has_drive(const struct work *w)
+{
+	const struct self *s = w->view.repo.self;
+
+	return s != NULL && !id_zero(&s->zones[CATEGORY_DRIVE]) &&
+	    w->o->ids.n == 0 && w->o->host == NULL && w->o->tag == NULL;
+}
+
+/* Who signed in by a code reads backups alone. */
 static void
 lack_drive(struct work *w)
 {
-	const struct self *s = w->view.repo.self;
 	struct err why;
 
-	if (s == NULL || id_zero(&s->zones[CATEGORY_DRIVE]) ||
-	    w->o->ids.n > 0 || w->o->host != NULL || w->o->tag != NULL)
+	if (w->view.repo.reader == NULL || w->o->ids.n > 0 ||
+	    w->o->host != NULL || w->o->tag != NULL)
 		return;
 	(void)err_set(&why, ERR_WRITE_INCOMPLETE,
-	    "an export has no files of the Drive: aumbry drive get / DIR");
-	export_lacks(w->x, bytes_str("drive"), &why);
-	cli_warn("aumbry: %s", why.msg);
+	    "a sign-in by a code reads no files of the Drive: run aumbry "
+	    "export on a device of the account");
+	export_lacks(w->x, bytes_str(EXPORT_DRIVE), &why);
+}
+
+static int
+add_drive(struct work *w, struct err *e)
+{
+	lack_drive(w);
+	if (!has_drive(w))
+		return 0;
+	int rc = cli_export_drive(w->cli, w->x, w->o->to, &w->show, e);
+	cli_show_erase(&w->show);
+	return rc;
+}
+
+/* Of a later run that is more than will be written. */
+static int
+dry_drive(const struct work *w, uint64_t *bytes, struct err *e)
+{
+	uint64_t files, size;
+
+	if (cli_export_drive_size(w->cli, &files, &size, e) < 0)
+		return -1;
+	*bytes += size;
+	OWN(mem_free) char *shown = cli_size(size);
+	if (w->cli->line.json)
+		cli_print_json(json_pack("{s:s, s:s, s:I, s:I}", "event",
+		    "would-export", "folder", EXPORT_DRIVE, "files",
+		    (json_int_t)files, "bytes", (json_int_t)size));
+	else
+		(void)printf("%s  %8llu files %10s\n", EXPORT_DRIVE,
+		    (unsigned long long)files, shown);
+	return 0;
+}
+
+static int
+dry_run(const struct work *w, struct err *e)
+{
+	size_t n;
+	uint64_t bytes = bytes_to_come(w, &n);
+
+	if (has_drive(w) && dry_drive(w, &bytes, e) < 0)
+		return -1;
+	OWN(mem_free) char *all = cli_size(bytes);
+	for (size_t i = 0; i < w->n; i++) {
+		const struct snapshot *s = w->chosen[i];
+		OWN(buf_free) struct buf folder = { 0 };
+		OWN(mem_free) char *size = cli_size(s->bytes);
+		bool there = w->x != NULL && export_has(w->x, &s->id);
+		export_folder(s, &folder);
+		if (w->cli->line.json)
+			cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I}",
+			    "event", there ? "there" : "would-export", "id",
+			    id_text(&s->id).s, "folder", buf_text(&folder),
+			    "files", (json_int_t)s->files, "bytes",
+			    (json_int_t)s->bytes));
+		else
+			(void)printf("%s  %8llu files %10s%s\n",
+			    buf_text(&folder), (unsigned long long)s->files,
+			    size, there ? "  there already" : "");
+	}
+	if (w->cli->line.json)
+		cli_print_json(json_pack("{s:s, s:I, s:I}", "event", "done",
+		    "snapshots", (json_int_t)n, "bytes", (json_int_t)bytes));
+	else
+		cli_say(w->cli, "%zu snapshots, %s to write", n, all);
+	return 0;
 }
 
 static void
@@ -451,8 +495,8 @@ write_all(struct work *w, struct err *e)
 	if (cli_export_snapshots(w->cli, &w->view.list, w->x, e) < 0)
 		return -1;
 	lack_unreadable(w);
-	lack_drive(w);
-	if (add_snapshots(w, e) < 0 || export_end(w->x, &fresh, e) < 0)
+	if (add_snapshots(w, e) < 0 || add_drive(w, e) < 0 ||
+	    export_end(w->x, &fresh, e) < 0)
 		return -1;
 	say_after(w, fresh);
 	set_status(w);
@@ -479,7 +523,7 @@ export_all(void *line, const void *options, struct err *e)
 	if ((!o->dry_run || access(o->to, F_OK) == 0) && open_export(&w, e) < 0)
 		return -1;
 	choose_begun(&w);
-	return o->dry_run ? dry_run(&w) : write_all(&w, e);
+	return o->dry_run ? dry_run(&w, e) : write_all(&w, e);
 }
 
 static const struct cmd_option export_options[] = {

@@ -92,6 +92,25 @@ alert(struct status *t, const char *code, const char *text)
 	    t->alerts, json_pack("{s:s, s:s}", "code", code, "message", text));
 }
 
+/* Nothing here has asked for that zone since: what was not asked for is not
+ * hidden. */
+static int
+catch_up(const struct status *t, const struct self_seen_zone *z,
+    struct local_zone *at, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *copy = NULL;
+	const struct zcopy_of of = { .local = t->self->local,
+		.depot = t->self->depot,
+		.zone = &z->zone,
+		.category = z->category };
+
+	return zcopy_open(&t->self->writer, &of, &copy, e) < 0 ||
+		zcopy_pull(copy, e) < 0 ||
+		local_zone_get(t->self->local, &z->zone, at, e) < 0
+	    ? -1
+	    : 0;
+}
+
 /* The server must show us at least what it showed that device. */
 static int
 compare(struct status *t, const struct self_device *d,
@@ -100,7 +119,8 @@ compare(struct status *t, const struct self_device *d,
 	struct local_zone at;
 	struct digest hash;
 
-	if (local_zone_get(t->self->local, &z->zone, &at, e) < 0)
+	if (local_zone_get(t->self->local, &z->zone, &at, e) < 0 ||
+	    (at.head.seq < z->seq && catch_up(t, z, &at, e) < 0))
 		return -1;
 	head_hash(&at.head, &hash);
 	if (at.head.seq > z->seq ||

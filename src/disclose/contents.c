@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* contents.c: restoring every snapshot; copying what stays closed. */
-#include "disclose/contents.h"
+#include "disclose/contents_in.h"
 
 #include "backup/restore.h"
 #include "base/file.h"
@@ -21,8 +21,10 @@
 static bool
 reads(const struct contents *c, const struct holding_zone *z)
 {
-	return z->category == CATEGORY_BACKUP && c->keys != NULL &&
-	    keyring_names(c->keys, CATEGORY_BACKUP) != NULL;
+	return (z->category == CATEGORY_BACKUP ||
+		   z->category == CATEGORY_DRIVE) &&
+	    c->keys != NULL &&
+	    keyring_names(c->keys, (enum category)z->category) != NULL;
 }
 
 static void
@@ -289,6 +291,7 @@ count_unused(struct repo *repo, const struct holding_zone *z,
 
 /* A repository over what is stored, and what it stands on. */
 struct opened {
+	char *work; /* its folder */
 	struct local *local;
 	struct depot *depot;
 	struct zcopy_self self;
@@ -301,19 +304,20 @@ opened_free(struct opened *x)
 	repo_free(&x->repo);
 	depot_free(&x->depot);
 	local_free(&x->local);
+	mem_free(&x->work);
 }
 
 /* Everything of it that can be checked without the integrity keys is. */
 static int
-open_backup(const struct contents *c, const struct holding_zone *z,
+open_zone(const struct contents *c, const struct holding_zone *z,
     struct opened *x, struct err *e)
 {
-	OWN(mem_free) char *work = file_join(c->out, OUTDIR_WORK);
-	OWN(mem_free) char *state = file_join(work, "state.db");
 	OWN(buf_free) struct buf name = { 0 };
 
 	put_history(z, OUTDIR_WORK, &name);
 	OWN(mem_free) char *history = file_join(c->out, buf_text(&name));
+	x->work = file_above(history);
+	OWN(mem_free) char *state = file_join(x->work, "state.db");
 	x->depot = lookdepot_new(c->holding, z, history);
 	x->self = (struct zcopy_self){ .uid = c->holding->account.uid,
 		.keyring = c->keys,
@@ -321,11 +325,12 @@ open_backup(const struct contents *c, const struct holding_zone *z,
 		.unverified = true };
 	if (local_open(state, &x->local, e) < 0)
 		return -1;
-	const struct repo_from from = { .self = &x->self,
+	struct repo_from from = { .self = &x->self,
 		.local = x->local,
 		.depot = x->depot,
-		.dir = work,
-		.zones = { [CATEGORY_BACKUP] = &z->zone } };
+		.dir = x->work };
+
+	from.zones[z->category] = &z->zone;
 	return repo_open(&from, &x->repo, e);
 }
 
@@ -337,8 +342,10 @@ write_plain(const struct contents *c, const struct holding_zone *z,
 	OWN(opened_free) struct opened x = { 0 };
 	OWN(snapshot_list_free) struct snapshot_list l = { 0 };
 
-	*opened = open_backup(c, z, &x, why) == 0 &&
-	    snapshot_load(x.repo, &l, why) == 0 &&
+	*opened = open_zone(c, z, &x, why) == 0;
+	if (*opened && z->category == CATEGORY_DRIVE)
+		return contents_drive(c, x.repo, x.work, opened, why, e);
+	*opened = *opened && snapshot_load(x.repo, &l, why) == 0 &&
 	    count_unused(x.repo, z, c->findings, why) == 0;
 	return *opened ? read_all(c, x.repo, &l, e) : 0;
 }
@@ -433,7 +440,8 @@ put_reason(
 		    "advanced protection: no key exists with the operator");
 	else if (c->keys == NULL)
 		buf_printf(out, "no key exists with the operator: %s", c->why);
-	else if (z->category == CATEGORY_BACKUP)
+	else if (z->category == CATEGORY_BACKUP ||
+	    z->category == CATEGORY_DRIVE)
 		buf_put_str(out, "the escrow was given no key of it");
 	else
 		buf_put_str(out,

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* contents.h: backups in plain, and all else as it is stored. */
+/* contents.h: backups and the Drive in plain, and all else as it is stored. */
 /*
  *   OUT/backup/snapshots.json   what the snapshots say of themselves
  *   OUT/backup/SNAPSHOT/...     each one's files, as they would be restored
+ *   OUT/drive/files/            what the Drive has, as it would be fetched
+ *   OUT/drive/trash/ID/         what is in its trash
+ *   OUT/drive/former/ID/NUMBER  contents that files had
+ *   OUT/drive/NAME.jsonl        a line for each of these
  *   OUT/ciphertext/CATEGORY/    of what is not in plain: changes.bin, heads and
  *                               records as a client gets them after 0 (wire/
  *                               change.h), and blobs/ID

@@ -12,7 +12,7 @@ struct findings {
 	enum finding *zones; /* of each zone of the holding */
 	struct buf *reasons; /* of each: why it is not in plain */
 	size_t n_zones;
-	json_t *closed; /* secrets in backups: snapshot and path */
+	json_t *closed; /* secrets: path, and snapshot of a backup */
 	json_t *failed; /* what should have opened: what, and why */
 	uint64_t unused_blobs, unused_bytes; /* in plain no snapshot has them */
 };

@@ -228,12 +228,14 @@ text_findings(const struct manifest *m, struct buf *b)
 
 	if (json_array_size(f->closed) > 0)
 		buf_put_str(b,
-		    "\nSecrets in backups, which stay closed (always "
+		    "\nSecrets, which stay closed (always "
 		    "end-to-end):\n");
 	json_array_foreach(f->closed, i, v)
 	{
-		show(b, json_object_get(v, "snapshot"));
-		buf_put_str(b, " ");
+		if (json_object_get(v, "snapshot") != NULL) {
+			show(b, json_object_get(v, "snapshot"));
+			buf_put_str(b, " ");
+		}
 		show(b, json_object_get(v, "path"));
 		buf_put_str(b, "\n");
 	}

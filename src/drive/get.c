@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "drive/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct get_dir {
 	struct buf path; /* below the target */
 	struct entry x;
 	struct place_dir made;
+	bool failed;
 };
 
 struct get {
@@ -66,19 +68,40 @@ fails(struct get *g, struct bytes path, const struct err *why)
 
 /* ---- files ---- */
 
+/* A disk that is full takes nothing of the next, either. */
+static int
+end_file(struct get *g, const struct get_file *f, struct err *e)
+{
+	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->id,
+		&f->n };
+
+	if (f->failed) {
+		fails(g, buf_bytes(&f->path), &f->why);
+		if (f->why.code != ERR_DISK_FULL_HERE)
+			return 0;
+		*e = f->why;
+		return -1;
+	}
+	if (!f->whole)
+		return 0;
+	if (f->what != GET_LEAVE) {
+		g->result->files++;
+		g->result->bytes += f->content.c.size;
+	}
+	return g->ask->there != NULL ? g->ask->there(g->ask->ctx, &one, e) : 0;
+}
+
 static int
 run_window(struct get *g, struct err *e)
 {
 	int rc = get_window_run(&g->w, e);
 
 	for (size_t i = 0; i < g->w.n; i++) {
-		struct get_file *f = &g->w.files[i];
-		if (f->failed) {
-			fails(g, buf_bytes(&f->path), &f->why);
-		} else if (f->whole) {
-			g->result->files++;
-			g->result->bytes += f->content.c.size;
-		}
+		struct err why;
+		if (end_file(g, &g->w.files[i], &why) == 0 || rc < 0)
+			continue;
+		*e = why;
+		rc = -1;
 	}
 	get_window_clear(&g->w);
 	if (g->ask->progress != NULL)
@@ -185,7 +208,7 @@ get_dir(struct get *g, struct get_dir *dir, struct err *e)
 	if (place_dir(g->w.place, buf_bytes(&dir->path), &dir->x, &dir->made,
 		&why) < 0) {
 		fails(g, buf_bytes(&dir->path), &why);
-		dir->made.kept = true;
+		dir->failed = true;
 		return 0;
 	}
 	g->result->dirs++;
@@ -211,16 +234,25 @@ get_dirs(struct get *g, struct err *e)
 }
 
 /* All that is in them is there. */
-static void
-end_dirs(struct get *g)
+static int
+end_dirs(struct get *g, struct err *e)
 {
 	struct err why;
 
-	for (struct get_dir *d = g->done; d != NULL; d = d->next)
+	for (struct get_dir *d = g->done; d != NULL; d = d->next) {
+		const struct get_one one = { buf_bytes(&d->path), &d->x, &d->id,
+			NULL };
+		if (d->failed)
+			continue;
 		if (!d->made.kept &&
 		    place_dir_done(g->w.place, buf_bytes(&d->path), &d->x,
 			&d->made, &why) < 0)
 			fails(g, buf_bytes(&d->path), &why);
+		else if (g->ask->there != NULL &&
+		    g->ask->there(g->ask->ctx, &one, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- where it goes ---- */
@@ -243,6 +275,11 @@ split_target(struct get *g, struct buf *name, struct err *e)
 	struct stat st;
 	const char *to = g->ask->to;
 
+	if (g->ask->as != NULL) {
+		buf_put_str(&g->target, to);
+		buf_put_str(name, g->ask->as);
+		return 0;
+	}
 	if (stat(to, &st) == 0 && S_ISDIR(st.st_mode)) {
 		buf_put_str(&g->target, to);
 		return 0;
@@ -278,7 +315,8 @@ check_free(
 	buf_put_bytes(&path, buf_bytes(&g->target));
 	buf_put_u8(&path, '/');
 	buf_put_bytes(&path, name);
-	if (g->ask->force || lstat(buf_text(&path), &st) < 0)
+	if (g->ask->force || g->ask->as != NULL ||
+	    lstat(buf_text(&path), &st) < 0)
 		return 0;
 	text_show(&shown, buf_bytes(&path));
 	bool is_dir = S_ISDIR(st.st_mode);
@@ -306,6 +344,10 @@ asked_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct asked *a = arg;
 
+	if (a->g->ask->found != NULL) {
+		a->list[0] = *a->g->ask->found;
+		return 0;
+	}
 	for (size_t i = 0; i < a->g->ask->n; i++)
 		if (edit_find(tx, a->g->ask->paths[i], &a->list[i], e) < 0)
 			return -1;
@@ -327,8 +369,25 @@ get_all(struct get *g, const struct drivedb_entry *list, struct bytes name,
 	}
 	if (get_dirs(g, e) < 0 || run_window(g, e) < 0)
 		return -1;
-	end_dirs(g);
-	return place_sync(g->w.place, e);
+	return end_dirs(g, e) < 0 ? -1 : place_sync(g->w.place, e);
+}
+
+/* Nothing that is there is replaced but where that is meant. */
+static int
+open_places(struct get *g, struct err *e)
+{
+	const char *to = buf_text(&g->target);
+
+	if (place_open(to, g->ask->force ? PLACE_ALWAYS : PLACE_NEVER,
+		&g->w.place, e) < 0)
+		return -1;
+	place_tame(g->w.place);
+	if (g->ask->choose == NULL)
+		return 0;
+	if (place_open(to, PLACE_ALWAYS, &g->w.over, e) < 0)
+		return -1;
+	place_tame(g->w.over);
+	return 0;
 }
 
 static mode_t
@@ -354,20 +413,58 @@ get_run(struct edit *d, const struct get_ask *ask, struct get_result *out,
 	*out = (struct get_result){ 0 };
 	*g = (struct get){ .d = d, .ask = ask, .result = out };
 	g->w.d = d;
+	g->w.ask = ask;
 	g->w.mask = mask_now();
 	get_window_begin(&g->w);
 	int rc = db_read(drivedb_db(d->db), asked_job, &a, e);
 	if (rc == 0)
 		rc = split_target(g, &name, e);
 	if (rc == 0)
-		rc = place_open(buf_text(&g->target),
-		    ask->force ? PLACE_ALWAYS : PLACE_NEVER, &g->w.place, e);
-	if (rc == 0) {
-		place_tame(g->w.place);
+		rc = open_places(g, e);
+	if (rc == 0)
 		rc = get_all(g, list, buf_bytes(&name), e);
-	}
 	get_free(g);
 	return rc;
+}
+
+/* ---- former contents ---- */
+
+static int
+read_former(struct edit *d, const struct node_version *v,
+    const struct get_former *to, struct err *e)
+{
+	struct content_out o = { .repo = d->repo };
+	const struct node n = {
+		.type = NODE_FILE, .flags = v->flags, .content = v->content
+	};
+
+	if (content_out_of(&n, &o, e) < 0)
+		return -1;
+	int rc = content_out_read(&o, to->piece, to->ctx, e);
+	source_free(&o.source);
+	return rc;
+}
+
+int
+get_formers(struct edit *d, const struct id *id, const struct get_former *to,
+    struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	OWN(mem_free) struct node_history *h = mem_new(sizeof *h);
+	uint64_t version;
+	struct err why;
+
+	if (record_history_of(d->zone, id, h, &plain, &version, e) < 0)
+		return -1;
+	for (size_t i = 0; i < h->n; i++) {
+		const struct node_version *v = &h->v[i];
+		if (to->begin(to->ctx, v, e) < 0)
+			return -1;
+		int rc = read_former(d, v, to, &why);
+		if (to->end(to->ctx, v, rc < 0 ? &why : NULL, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- cat ---- */

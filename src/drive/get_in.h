@@ -15,12 +15,14 @@
 
 struct get_file {
 	struct buf path; /* below the target */
+	struct id id;
 	struct buf plain; /* its record; n borrows from it */
 	struct node n;
 	struct content_out content;
 	struct entry x;
 	struct place_file out;
 	uint32_t left; /* chunks */
+	enum get_what what;
 	bool begun, whole, failed;
 	struct err why;
 };
@@ -28,7 +30,9 @@ struct get_file {
 /* Files of a window, fetched together. */
 struct get_window {
 	struct edit *d;
+	const struct get_ask *ask;
 	struct place *place;
+	struct place *over; /* the same folder, for GET_OVER; or NULL */
 	struct fetch *fetch;
 	struct source *source;
 	mode_t mask; /* umask */
@@ -38,9 +42,9 @@ struct get_window {
 	pthread_mutex_t locks[GET_LOCKS];
 };
 
-/* Of one whose d and mask are set. */
+/* Of one whose d, ask and mask are set. */
 void get_window_begin(struct get_window *w);
-/* For all that begin made, and the place. */
+/* For all that begin made, and the places. */
 void get_window_free(struct get_window *w);
 /* One more; *full: run it now. What fails is noted in the file. */
 void get_window_add(

@@ -39,6 +39,7 @@ get_window_free(struct get_window *w)
 	get_window_clear(w);
 	fetch_free(&w->fetch);
 	source_free(&w->source);
+	place_free(&w->over);
 	place_free(&w->place);
 	for (int i = 0; i < GET_LOCKS; i++)
 		(void)pthread_mutex_destroy(&w->locks[i]);
@@ -54,6 +55,12 @@ fails(struct get_file *f, const struct err *why)
 	f->failed = true;
 }
 
+static struct place *
+place_of(const struct get_window *w, const struct get_file *f)
+{
+	return f->what == GET_OVER ? w->over : w->place;
+}
+
 static int
 begin_file(struct get_window *w, struct get_file *f, struct err *e)
 {
@@ -61,7 +68,7 @@ begin_file(struct get_window *w, struct get_file *f, struct err *e)
 		return 0;
 	f->begun = true;
 	return place_file_begin(
-	    w->place, buf_bytes(&f->path), &f->x, &f->out, e);
+	    place_of(w, f), buf_bytes(&f->path), &f->x, &f->out, e);
 }
 
 static int
@@ -144,21 +151,42 @@ describe(const struct get_window *w, struct get_file *f)
 		f->x.size = f->content.c.size;
 }
 
+/* May it stay as it is here? */
+static bool
+is_left(const struct get_window *w, struct get_file *f)
+{
+	const struct get_one one = { buf_bytes(&f->path), &f->x, &f->id,
+		&f->n };
+
+	describe(w, f);
+	if (w->ask->choose != NULL)
+		f->what = w->ask->choose(w->ask->ctx, &one);
+	f->whole = f->what == GET_LEAVE;
+	return f->whole;
+}
+
+static int
+want_link(const struct get_window *w, struct get_file *f, struct err *e)
+{
+	if (is_left(w, f))
+		return 0;
+	if (place_symlink(place_of(w, f), buf_bytes(&f->path), &f->x, e) < 0)
+		return -1;
+	f->whole = true;
+	return 0;
+}
+
 static int
 want(struct get_window *w, struct get_file *f, struct err *e)
 {
-	if (f->n.type == NODE_SYMLINK) {
-		describe(w, f);
-		if (place_symlink(w->place, buf_bytes(&f->path), &f->x, e) < 0)
-			return -1;
-		f->whole = true;
-		return 0;
-	}
+	if (f->n.type == NODE_SYMLINK)
+		return want_link(w, f, e);
 	if (f->n.type != NODE_FILE)
 		return err_set(e, ERR_USAGE, "this kind of thing has no bytes");
 	if (content_out_of(&f->n, &f->content, e) < 0)
 		return -1;
-	describe(w, f);
+	if (is_left(w, f))
+		return 0;
 	f->content.repo = w->d->repo;
 	f->content.source = w->source;
 	if (f->content.c.form == NODE_INLINE) {
@@ -184,13 +212,14 @@ get_window_add(
 	struct get_file *f = &w->files[w->n++];
 	struct err why;
 
-	*f = (struct get_file){ .out = PLACE_FILE };
+	*f = (struct get_file){ .out = PLACE_FILE, .id = *id };
 	buf_put_bytes(&f->path, path);
 	if (zcopy_get(w->d->zone, id, &f->plain, &why) < 0 ||
 	    node_parse(buf_bytes(&f->plain), &f->n, &why) < 0 ||
 	    want(w, f, &why) < 0)
 		fails(f, &why);
-	w->bytes += f->content.c.size;
+	if (f->what != GET_LEAVE)
+		w->bytes += f->content.c.size;
 	*full = w->n == GET_FILES || w->bytes >= WINDOW_BYTES;
 }
 

@@ -6,6 +6,7 @@
  *   SHA256SUMS               for sha256sum -c
  *   account/NAME.json        what the account has beside its files
  *   backups/HOST/TIME_ID/    a snapshot, restored
+ *   drive/                   what the Drive has
  *
  * While it goes on, and after it was cut off, manifest.partial.jsonl stands in
  * the place of manifest.json, or beside that of an earlier run, which still
@@ -25,6 +26,7 @@
 #define EXPORT_MANIFEST "manifest.json"
 #define EXPORT_PARTIAL "manifest.partial.jsonl"
 #define EXPORT_SUMS "SHA256SUMS"
+#define EXPORT_DRIVE "drive" /* folder */
 
 struct export_from {
 	const char *account; /* "ana@host", or the path of a repository */
@@ -100,6 +102,39 @@ struct export_how {
  */
 MUST_CHECK int export_snapshot(struct export *x, struct repo *repo,
     const struct snapshot *s, const struct export_how *how, struct err *e);
+
+/* ---- the Drive ---- */
+
+/*
+ * Whoever writes the Drive's files asks of each, and says what is there then.
+ * One is known again by its path and content: what is there as it was written
+ * and the Drive still has so is not read again. What the Drive has otherwise
+ * now is replaced; what it has no more stays, and is listed as a former one.
+ */
+struct export_thing {
+	struct bytes path; /* "drive/a/b", below the folder */
+	const struct entry *x; /* as it is to be written */
+	struct digest content; /* another for what differs in any way */
+	bool secret;
+};
+
+/* errors: conflict: a link is in the way. */
+MUST_CHECK int export_drive_begin(struct export *x, struct err *e);
+/* A file or link. keep: it is there; else over: it may be written over what
+ * is there, which is as an export has left it. warn is told of what somebody
+ * changed, which is kept. */
+void export_drive_choose(
+    struct export *x, const struct export_thing *t, bool *keep, bool *over);
+/* It is there now, also what was kept, and each directory. errors: the disk. */
+MUST_CHECK int export_drive_there(
+    struct export *x, const struct export_thing *t, struct err *e);
+/* It could not be had: as export_lacks, counted as a restore counts. */
+void export_drive_lacks(
+    struct export *x, struct bytes path, const struct err *why);
+/* It is not exported, by intent: it stands in the manifest, and is no error. */
+void export_leaves(struct export *x, struct bytes path, const struct err *why);
+/* all: the Drive was gone through to its end, and everything came. */
+MUST_CHECK int export_drive_end(struct export *x, bool all, struct err *e);
 
 /*
  * Write the manifest and the sums, if anything is new.

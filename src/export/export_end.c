@@ -20,6 +20,7 @@ struct writing {
 	struct buf waits;
 	struct digest_state *sum;
 	bool first; /* of a list */
+	const struct export *x;
 	bool missing; /* it is the list of what is missing */
 };
 
@@ -89,14 +90,32 @@ begin_list(struct writing *w, const char *name)
 	w->first = true;
 }
 
+/* Only a run that saw all of the Drive knows what is not in it any more. */
+static int
+put_drive(struct writing *w, const struct export_line *l, struct bytes line,
+    struct err *e)
+{
+	OWN(buf_free) struct buf now = { 0 };
+	OWN(jsonio_free) json_t *j = NULL;
+
+	if (l->former || !export_find_kept(w->x, buf_bytes(&l->path))->former)
+		return put_item(w, line, e);
+	if (jsonio_parse(line, &j, e) < 0)
+		return -1;
+	jsonio_put_true(j, "former", true);
+	jsonio_put(&now, j);
+	return put_item(w, buf_bytes(&now), e);
+}
+
 static int
 put_line(
     void *ctx, const struct export_line *l, struct bytes line, struct err *e)
 {
 	struct writing *w = ctx;
 
-	return (l->kind == EXPORT_LACKS) == w->missing ? put_item(w, line, e)
-						       : 0;
+	if ((l->kind == EXPORT_LACKS) != w->missing)
+		return 0;
+	return l->drive ? put_drive(w, l, line, e) : put_item(w, line, e);
 }
 
 static int
@@ -150,6 +169,7 @@ write_manifest(struct export *x, struct digest *sum, struct err *e)
 {
 	OWN(writing_free) struct writing w = WRITING;
 
+	w.x = x;
 	if (begin(x, MANIFEST_NEW, &w, e) < 0)
 		return -1;
 	export_put_head(&w.waits, x, x->from.now_ms);
@@ -266,6 +286,8 @@ export_end(struct export *x, bool *fresh, struct err *e)
 
 	*fresh = x->begun || x->goes_on || !x->finished || !lacks_the_same(x);
 	say_gone(x);
+	if (export_say_drive(x, e) < 0)
+		return -1;
 	if (!*fresh)
 		return 0;
 	if (export_begin(x, e) < 0 || write_manifest(x, &sum, e) < 0 ||

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "export/export.h"
+#include "files/place.h"
 #include "wire/jsonio.h"
 
 #include <sys/stat.h>
@@ -46,6 +47,13 @@ struct export
 	size_t n_units;
 	struct export_record *records;
 	size_t n_records;
+	struct export_kept *kept;
+	size_t n_kept, room_kept;
+	uint32_t *slots; /* numbers in kept, from 1; by name */
+	size_t n_slots; /* power of two, or 0 */
+	struct place *place; /* the folder, while the Drive is written */
+	struct buf waits; /* lines of it */
+	uint64_t waiting; /* bytes of files that they name */
 	json_t *lacks; /* not of a snapshot */
 	struct buf lacked; /* the same of the run before, as lines */
 	struct export_counts counts;
@@ -83,7 +91,8 @@ struct export_record *export_new_record(struct export *x, const char *path);
 
 typedef int (*export_each_fn)(
     void *ctx, const struct export_line *l, struct bytes line, struct err *e);
-/* All lines of files and of what is missing that count, of snapshots alone. */
+/* All lines of files and of what is missing that count, of snapshots and of
+ * the Drive. */
 MUST_CHECK int export_each(
     struct export *x, export_each_fn fn, void *ctx, struct err *e);
 
@@ -99,6 +108,7 @@ struct export_file {
 	const struct id *snapshot; /* NULL: of the account */
 	struct bytes source;
 	bool secret;
+	const struct digest *content; /* of the Drive's; or NULL */
 };
 void export_put_file(struct buf *out, const struct export_file *f);
 json_t *export_lacks_json(
@@ -109,6 +119,59 @@ void export_put_unit(struct buf *out, const struct snapshot *s,
 /* What the journal begins with; manifest.json's first line too, when ended. */
 void export_put_head(
     struct buf *out, const struct export *x, uint64_t ended_ms);
+
+/* ---- export_look.c ---- */
+
+/* What becomes of a line of a file. */
+struct export_looked {
+	struct export_file line;
+	struct stat st;
+	struct digest sha;
+};
+
+/*
+ * Read a file that is on the disk, and keep a secret from others: path below
+ * that place. Its line has size, time and sum then.
+ *
+ * errors  conflict: something else is there; not-found, io-error.
+ */
+MUST_CHECK int export_look(struct place *place, struct bytes path,
+    struct export_looked *f, struct err *e);
+/* As it was stored: not every disk keeps a mode. */
+struct stat export_stat(const struct entry *x);
+
+/* ---- export_kept.c ---- */
+
+enum export_state {
+	EXPORT_SAME, /* as its line says */
+	EXPORT_GONE,
+	EXPORT_CHANGED /* by somebody */
+};
+
+/* What the Drive had, and is there: of each path the last line counts. */
+struct export_kept {
+	uint8_t name[16]; /* of its path's digest */
+	struct digest content;
+	uint64_t at; /* its line, in the journal or in manifest.json */
+	enum export_state state;
+	bool seen; /* the Drive has it now */
+	bool met; /* it is there as the Drive has it */
+	bool former; /* the Drive has it no more */
+	bool dropped; /* nor is it here */
+};
+
+struct export_kept *export_find_kept(const struct export *x, struct bytes path);
+/* One that is there, or a new one. Others move then. */
+struct export_kept *export_keep(struct export *x, struct bytes path);
+void export_kept_free(struct export *x);
+
+/* ---- export_drive.c ---- */
+
+/* Is what a line names still so? */
+void export_check_drive(
+    struct export *x, struct place *place, const struct export_line *l);
+/* Tell what somebody changed or removed, and this run did not look at. */
+MUST_CHECK int export_say_drive(struct export *x, struct err *e);
 
 /* ---- export_link.c ---- */
 

@@ -63,6 +63,16 @@ take_record(struct export *x, const struct export_line *l, struct bytes line)
 	buf_put_bytes(&r->line, line);
 }
 
+static void
+take_kept(struct export *x, const struct export_line *l, uint64_t at)
+{
+	struct export_kept *k = export_keep(x, buf_bytes(&l->path));
+
+	k->content = l->content;
+	k->former = l->former;
+	k->at = at;
+}
+
 /* ---- reading ---- */
 
 struct reading {
@@ -140,6 +150,10 @@ take_line(void *ctx, struct bytes line, uint64_t at, struct err *e)
 		return 0;
 	if (export_line_parse(line, &l, e) < 0)
 		return -1;
+	if (l.drive) {
+		take_kept(r->x, &l, at);
+		return 0;
+	}
 	if (id_zero(&l.snapshot)) {
 		if (l.kind == EXPORT_FILE)
 			take_record(r->x, &l, bare(line));
@@ -242,6 +256,13 @@ each_line(void *ctx, struct bytes line, uint64_t at, struct err *e)
 		return 0;
 	if (export_line_parse(line, &l, e) < 0)
 		return -1;
+	if (l.drive) {
+		const struct export_kept *k =
+		    export_find_kept(r->x, buf_bytes(&l.path));
+		return k != NULL && k->at == at && !k->dropped
+		    ? r->fn(r->ctx, &l, bare(line), e)
+		    : 0;
+	}
 	if (id_zero(&l.snapshot) ||
 	    (l.kind != EXPORT_FILE && l.kind != EXPORT_LACKS))
 		return 0;
@@ -303,7 +324,9 @@ copy_line(
 	struct export *x = ctx;
 	OWN(buf_free) struct buf b = { 0 };
 
-	(void)l;
+	/* Of a path there is one in a manifest. */
+	if (l->drive)
+		export_find_kept(x, buf_bytes(&l->path))->at = x->end;
 	buf_put_bytes(&b, line);
 	buf_put_u8(&b, '\n');
 	x->end += b.n;

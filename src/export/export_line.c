@@ -14,6 +14,7 @@ void
 export_line_free(struct export_line *l)
 {
 	buf_free(&l->path);
+	buf_free(&l->target);
 }
 
 static int
@@ -62,20 +63,51 @@ take_path(const json_t *j, const char *key, struct buf *out, struct err *e)
 }
 
 static int
-take_sum(const json_t *j, struct export_line *l)
+take_digest(const json_t *j, struct digest *out)
 {
 	OWN(buf_free) struct buf raw = { 0 };
+
+	if (!json_is_string(j) || json_string_length(j) != 2 * DIGEST_BYTES ||
+	    text_unhex(&raw, bytes_str(json_string_value(j))) < 0)
+		return -1;
+	memcpy(out->b, raw.p, DIGEST_BYTES);
+	return 0;
+}
+
+static int
+take_sum(const json_t *j, struct export_line *l)
+{
 	const json_t *sum = json_object_get(j, "sha256");
 
 	l->summed = sum != NULL;
 	if (sum == NULL)
 		sum = json_object_get(j, "sha256_of_data");
-	if (!json_is_string(sum) ||
-	    json_string_length(sum) != 2 * DIGEST_BYTES ||
-	    text_unhex(&raw, bytes_str(json_string_value(sum))) < 0)
-		return -1;
-	memcpy(l->sha.b, raw.p, DIGEST_BYTES);
-	return 0;
+	return take_digest(sum, &l->sha);
+}
+
+static enum entry_type
+type_of(const char *type)
+{
+	return strcmp(type, "file") == 0  ? ENTRY_REGULAR
+	    : strcmp(type, "folder") == 0 ? ENTRY_DIRECTORY
+	    : strcmp(type, "link") == 0	  ? ENTRY_SYMLINK
+					  : 0;
+}
+
+static int
+take_drive(const json_t *j, struct export_line *l, struct err *e)
+{
+	const json_t *content = json_object_get(j, "content");
+	const json_t *target = json_object_get(j, "target");
+
+	l->drive = content != NULL && id_zero(&l->snapshot);
+	if (!l->drive)
+		return 0;
+	l->former = json_is_true(json_object_get(j, "former"));
+	if (json_is_string(target))
+		buf_put(&l->target, json_string_value(target),
+		    json_string_length(target));
+	return take_digest(content, &l->content) < 0 ? corrupt(e) : 0;
 }
 
 static int
@@ -90,7 +122,10 @@ take_file(const json_t *j, struct export_line *l, struct err *e)
 		return corrupt(e);
 	l->mtime_s = json_integer_value(s);
 	l->mtime_ns = (uint32_t)json_integer_value(ns);
-	l->regular = strcmp(type, "file") == 0;
+	l->type = type_of(type);
+	l->regular = l->type == ENTRY_REGULAR;
+	if (take_drive(j, l, e) < 0)
+		return -1;
 	if (!l->regular)
 		return 0;
 	return jsonio_u64(j, "size", &l->size, e) < 0 || take_sum(j, l) < 0
@@ -149,7 +184,7 @@ export_line_parse(struct bytes line, struct export_line *out, struct err *e)
 	if (take_line(j, &l, e) < 0)
 		return -1;
 	*out = l;
-	l.path = (struct buf){ 0 };
+	l.path = l.target = (struct buf){ 0 };
 	return 0;
 }
 

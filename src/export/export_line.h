@@ -7,7 +7,8 @@
  *
  * A file:      path, type, mode, mtime, mtime_ns; of a regular one size, and
  *              sha256 or sha256_of_data; target of a link; snapshot and source,
- *              or source alone.
+ *              or source alone; of the Drive content, which tells whether it
+ *              is still the same, and former, when the Drive has it no more.
  * A missing:   path, error, message; snapshot.
  * A snapshot:  folder, snapshot, host, time, paths, files, bytes, errors.
  * Anew:        again, the snapshot: its lines above this one do not count.
@@ -18,6 +19,7 @@
 #pragma once
 
 #include "backup/snapshot.h"
+#include "files/entry.h"
 
 #define EXPORT_FORMAT 1
 #define EXPORT_LINE_MAX ((size_t)8 << 20) /* bytes: a path of a MiB, twice */
@@ -32,7 +34,12 @@ enum export_kind {
 struct export_line {
 	enum export_kind kind;
 	struct buf path; /* below the folder; of a snapshot, its folder */
-	struct id snapshot; /* zeros: of the account */
+	struct id snapshot; /* zeros: of the account, or of the Drive */
+	bool drive; /* a file of the Drive */
+	bool former; /* that is not in it any more */
+	struct digest content; /* of such a one: what tells it from another */
+	struct buf target; /* of a link */
+	enum entry_type type; /* of a file, a folder, a link; or 0 */
 	bool regular;
 	bool summed; /* sha is of all of it */
 	struct digest sha;

@@ -3,7 +3,6 @@
 #include "export/export_in.h"
 
 #include "base/file.h"
-#include "files/place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,6 +41,9 @@ export_free(struct export **out)
 		free(x->records[i].path);
 		buf_free(&x->records[i].line);
 	}
+	export_kept_free(x);
+	place_free(&x->place);
+	buf_free(&x->waits);
 	free(x->units);
 	free(x->records);
 	jsonio_free(&x->lacks);
@@ -152,6 +154,8 @@ check_one(
 
 	(void)line;
 	(void)e;
+	if (l->drive)
+		export_check_drive(c->x, c->place, l);
 	if (l->kind != EXPORT_FILE || !l->regular || id_zero(&l->snapshot))
 		return 0;
 	struct bytes path = buf_bytes(&l->path);
@@ -176,7 +180,7 @@ check(struct export *x, struct err *e)
 {
 	OWN(place_leave_dir) struct place *place = NULL;
 
-	if (x->n_units == 0)
+	if (x->n_units == 0 && x->n_kept == 0)
 		return 0;
 	if (place_open(x->dir, PLACE_NEVER, &place, e) < 0)
 		return -1;

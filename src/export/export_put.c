@@ -64,6 +64,11 @@ export_put_file(struct buf *out, const struct export_file *f)
 	if (f->snapshot != NULL)
 		jsonio_put_id(j, "snapshot", f->snapshot);
 	put_bytes(j, "source", f->source);
+	if (f->content != NULL) {
+		buf_clear(&text);
+		text_hex(&text, bytes_of(f->content->b, DIGEST_BYTES));
+		jsonio_put_text(j, "content", buf_text(&text));
+	}
 	if (f->secret)
 		jsonio_put_true(j, "secret", true);
 	export_put_json(out, j);

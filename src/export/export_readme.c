@@ -21,6 +21,15 @@ export_readme(struct export *x, struct err *e)
 	    "    files. Files that are secrets, such as private keys, are "
 	    "among them; none\n"
 	    "    but their owner may read those.\n"
+	    "drive/\n"
+	    "    The files of the Drive, as they were when this was written "
+	    "last. What is in\n"
+	    "    its trash, and former contents of its files, are not here: "
+	    "aumbry drive trash\n"
+	    "    list, aumbry drive versions PATH. What an earlier export "
+	    "brought and the\n"
+	    "    Drive has no more is still here; manifest.json calls it "
+	    "\"former\".\n"
 	    "account/\n"
 	    "    What the account has beside its files: devices, sessions, "
 	    "the security log,\n"
@@ -40,7 +49,7 @@ export_readme(struct export *x, struct err *e)
 	    "    (Files that are little but holes are not in it: that would "
 	    "take hours.)\n\n"
 	    "To take it into another account: aumbry backup backups/HOST/"
-	    "DATE_TIME_ID\n");
+	    "DATE_TIME_ID\nThe Drive: aumbry drive put drive/* /\n");
 	return export_put_record(
 	    x, EXPORT_README, buf_bytes(&b), "aumbry export", e);
 }

@@ -3,9 +3,7 @@
 #include "export/export_in.h"
 
 #include "backup/tree.h"
-#include "base/file.h"
 #include "base/idset.h"
-#include "files/filehash.h"
 
 #include <sys/stat.h>
 
@@ -79,56 +77,6 @@ restore_tell(void *ctx, const struct restore_progress *p)
 
 /* ---- what is there ---- */
 
-static const mode_t kinds[] = { [ENTRY_REGULAR] = S_IFREG,
-	[ENTRY_DIRECTORY] = S_IFDIR,
-	[ENTRY_SYMLINK] = S_IFLNK,
-	[ENTRY_FIFO] = S_IFIFO,
-	[ENTRY_SOCKET] = S_IFSOCK,
-	[ENTRY_CHARDEV] = S_IFCHR,
-	[ENTRY_BLOCKDEV] = S_IFBLK };
-
-/* As the snapshot has it: not every disk keeps a mode. */
-static struct stat
-stat_of(const struct entry *x)
-{
-	return (struct stat){ .st_mode = kinds[x->type] | x->mode,
-		.st_size = (off_t)x->size,
-		.st_mtim = { x->mtime_s, (long)x->mtime_ns } };
-}
-
-/* What becomes a line. */
-struct looked {
-	struct export_file line;
-	struct stat st;
-	struct digest sha;
-};
-
-/* Read what is on the disk, and keep a secret from others. */
-static int
-look_at(struct listing *l, struct bytes path, struct looked *f, struct err *e)
-{
-	OWN(fd_close) int fd = -1;
-	struct stat there;
-	uint64_t size;
-
-	if (place_read(l->place, path, &fd, e) < 0)
-		return -1;
-	if (fstat(fd, &there) < 0)
-		return err_sys(e, "cannot look at it");
-	if (!S_ISREG(there.st_mode))
-		return err_set(e, ERR_CONFLICT, "something else is there");
-	if (f->line.secret && (there.st_mode & 077) != 0)
-		(void)!fchmod(fd, there.st_mode & 07700);
-	f->line.data_only = filehash_mostly_holes(&there);
-	if ((f->line.data_only ? filehash_data(fd, there.st_size, &f->sha, e)
-			       : filehash_all(fd, &size, &f->sha, e)) < 0)
-		return -1;
-	f->st.st_size = there.st_size;
-	f->st.st_mtim = there.st_mtim;
-	f->line.sha = &f->sha;
-	return 0;
-}
-
 static int
 flush(struct listing *l, struct err *e)
 {
@@ -157,7 +105,7 @@ list_path(
 {
 	OWN(buf_free) struct buf whole = { 0 };
 	OWN(buf_free) struct buf source = { 0 };
-	struct looked f = { .st = stat_of(x) };
+	struct export_looked f = { .st = export_stat(x) };
 	struct err why;
 
 	buf_put_bytes(&whole, buf_bytes(&l->folder));
@@ -171,7 +119,8 @@ list_path(
 		.snapshot = &l->snap->id,
 		.source = buf_bytes(&source),
 		.secret = x->category == ENTRY_KEYCHAIN };
-	if (x->type == ENTRY_REGULAR && look_at(l, path, &f, &why) < 0) {
+	if (x->type == ENTRY_REGULAR &&
+	    export_look(l->place, path, &f, &why) < 0) {
 		/* What the restore did not come to is said once. */
 		if (!l->broken)
 			lacks(l, path, &why);

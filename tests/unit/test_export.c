@@ -35,6 +35,11 @@ takes_its_own_lines_and_no_others(void **state)
 		{ "{\"path\":\"a\",\"type\":\"link\",\"mtime\":1,\"mtime_ns\":"
 		  "0}",
 		    true },
+		{ "{\"path\":\"d/x\",\"content\":\"" SUM "\"," FILE_REST "}",
+		    true },
+		{ "{\"path\":\"d/x\",\"content\":\"00\"," FILE_REST "}",
+		    false },
+		{ "{\"path\":\"d/x\",\"content\":7," FILE_REST "}", false },
 		{ "{\"path\":\"x\",\"error\":\"blob-corrupt\"}", true },
 		{ "{\"folder\":\"b/h/d\"," SNAPSHOT ",\"errors\":2}", true },
 		{ "{\"again\":\"00112233445566778899aabbccddeeff\"}", true },

@@ -2,6 +2,7 @@
 /* export_kept.c: what an export has of the Drive, by path. */
 #include "export/export_in.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ export_keep(struct export *x, struct bytes path)
 		x->room_kept = x->room_kept == 0 ? SLOTS_MIN : 2 * x->room_kept;
 		x->kept = mem_resize(x->kept, x->room_kept, sizeof *x->kept);
 	}
+	assert(x->kept != NULL); /* from the first one on */
 	k = &x->kept[x->n_kept++];
 	*k = (struct export_kept){ .state = EXPORT_SAME };
 	name_of(path, k->name);

@@ -56,7 +56,8 @@ next_slice(struct drive_root *r, struct id *ids)
 		if (!drive_passed(r, &id))
 			ids[n++] = id;
 	}
-	memmove(r->todo.p, r->todo.p + at, r->todo.n - at);
+	if (at > 0)
+		memmove(r->todo.p, r->todo.p + at, r->todo.n - at);
 	r->todo.n -= at;
 	if (n == 0)
 		return 0;

@@ -319,7 +319,8 @@ mem_part_put(struct os_part *p, uint64_t offset, struct bytes x, struct err *e)
 	if (more > 0)
 		memset(buf_grow(data, more), 0, more);
 	d->used += more;
-	memcpy(data->p + offset, x.p, x.n);
+	if (x.n > 0)
+		memcpy(data->p + offset, x.p, x.n);
 	disk_inode(d, p->slot)->unsynced = true;
 	return 0;
 }

@@ -211,13 +211,6 @@ take(void *ctx, const struct zcopy_record *r, struct err *e)
 	return 0;
 }
 
-static int
-doubt_job(struct tx *tx, void *arg, struct err *e)
-{
-	(void)arg;
-	return drivedb_doubt(tx, e);
-}
-
 int
 check_run(struct edit *d, const struct check_options *o,
     struct check_result *out, struct err *e)
@@ -233,7 +226,5 @@ check_run(struct edit *d, const struct check_options *o,
 	if (read_packs(&c, e) < 0 || zcopy_news(d->zone, &at, take, &c, e) < 0)
 		return -1;
 	/* Who has such a file here stores it again. */
-	return out->files_damaged == 0
-	    ? 0
-	    : db_write(drivedb_db(d->db), doubt_job, NULL, e);
+	return out->files_damaged == 0 ? 0 : drivedb_doubt(d->db, e);
 }

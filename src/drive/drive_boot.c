@@ -94,7 +94,7 @@ drive_boot_lost(struct drive_root *r, struct tx *tx, const struct plan_node *n,
 	uint64_t root = r->row.root;
 
 	*lost = false;
-	if (!r->blank_is_lost || n->stat.ctime_ns >= r->boot.since_ns)
+	if (n->stat.ctime_ns >= r->boot.since_ns)
 		return 0;
 	if (drivedb_base_get(tx, root, &n->id, &base, lost, e) < 0)
 		return -1;

@@ -127,19 +127,12 @@ drive_doubt_end(struct drive_root *r, struct err *e)
 	return db_write(drivedb_db(r->d->db), end_job, r, e);
 }
 
-static int
-doubt_job(struct tx *tx, void *arg, struct err *e)
-{
-	(void)arg;
-	return drivedb_doubt(tx, e);
-}
-
 void
 drive_doubt(struct drive *d)
 {
 	struct err ignored;
 
-	(void)!db_write(drivedb_db(d->db), doubt_job, NULL, &ignored);
+	(void)!drivedb_doubt(d->db, &ignored);
 }
 
 int
@@ -150,7 +143,5 @@ drive_doubt_home(const char *dir, struct err *e)
 
 	if (!file_exists(path))
 		return 0;
-	if (drivedb_open(path, &db, e) < 0)
-		return -1;
-	return db_write(drivedb_db(db), doubt_job, NULL, e);
+	return drivedb_open(path, &db, e) < 0 ? -1 : drivedb_doubt(db, e);
 }

@@ -126,7 +126,7 @@ MUST_CHECK int drive_doubt_end(struct drive_root *r, struct err *e);
 struct drive_taken {
 	struct plan_node node;
 	char *path;
-	bool blank; /* nothing but zeros */
+	bool blank; /* nothing but zeros, which may be by a power cut */
 	bool lost; /* so it is by a power cut */
 	struct content_in_taken in;
 };

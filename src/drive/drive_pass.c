@@ -356,7 +356,7 @@ rules_first(struct drive_root *r, struct err *e)
 
 	r->todo = (struct buf){ 0 };
 	int rc = db_read(drivedb_db(r->d->db), rules_job, r, e);
-	if (rc == 0)
+	if (rc == 0 && r->todo.n > 0)
 		rc = plan_all(r, e);
 	buf_put_bytes(&r->todo, buf_bytes(&rest));
 	return rc < 0 ? -1 : follow_rules(r, &came, e);

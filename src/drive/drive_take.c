@@ -115,7 +115,8 @@ read_one(struct take *t, struct drive_taken *x, struct err *e)
 		o->file_close(&f);
 		return err_set(e, ERR_CONFLICT, "it has just changed");
 	}
-	struct reading k = { t->r, f, true };
+	/* Each byte is looked at only where that may mean something. */
+	struct reading k = { t->r, f, t->r->blank_is_lost };
 	const struct content_in_file in = { .secret = secretfile_by_path(
 						bytes_str(x->path), NULL),
 		.size = st.is.size,

@@ -100,7 +100,7 @@ MUST_CHECK int drivedb_boot_set(
  * The server may have lost what was stored: it was put back, or damage was
  * found. Each root is in doubt until its files were looked for there.
  */
-MUST_CHECK int drivedb_doubt(struct tx *tx, struct err *e);
+MUST_CHECK int drivedb_doubt(struct drivedb *d, struct err *e);
 MUST_CHECK int drivedb_doubts(
     struct tx *tx, uint64_t root, bool *is, struct err *e);
 MUST_CHECK int drivedb_doubt_end(struct tx *tx, uint64_t root, struct err *e);

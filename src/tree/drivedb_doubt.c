@@ -9,13 +9,20 @@
 
 #define PAIR_DOUBT "doubt-" /* and the number of the root */
 
-int
-drivedb_doubt(struct tx *tx, struct err *e)
+static int
+doubt_job(struct tx *tx, void *arg, struct err *e)
 {
+	(void)arg;
 	return sql_run(tx, e,
 	    "INSERT OR REPLACE INTO pair (name, value)"
 	    " SELECT ? || root, x'01' FROM root",
 	    "s", PAIR_DOUBT);
+}
+
+int
+drivedb_doubt(struct drivedb *d, struct err *e)
+{
+	return db_write(drivedb_db(d), doubt_job, NULL, e);
 }
 
 static void

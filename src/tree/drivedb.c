@@ -57,6 +57,13 @@ static const char *const schema[] = {
 	/* Directories that a root does not have here. */
 	"CREATE TABLE skip (root INTEGER NOT NULL, id BLOB NOT NULL,"
 	" PRIMARY KEY (root, id)) WITHOUT ROWID;",
+	/* Directories that have a database of several files. */
+	"CREATE INDEX IF NOT EXISTS tree_database ON tree (parent)"
+	" WHERE " DRIVEDB_COMPANION ";"
+	"CREATE INDEX base_database ON base (root, parent)"
+	" WHERE " DRIVEDB_COMPANION ";"
+	"CREATE INDEX diff_database ON diff (root, parent)"
+	" WHERE " DRIVEDB_COMPANION ";",
 };
 
 int

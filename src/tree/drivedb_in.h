@@ -4,16 +4,25 @@
 
 #include "tree/drivedb.h"
 
+/* A name as those of dbfile.h: -wal, -shm, -journal. An index of them,
+ * and a question that is to use it, say it in these very words. */
+#define DRIVEDB_COMPANION \
+	"(substr(name, -4) IN (x'2d77616c', x'2d73686d') OR" \
+	" substr(name, -8) = x'2d6a6f75726e616c')"
+
 /* The indexes of tree: made when all is there, when a whole zone comes. */
 #define DRIVEDB_INDEXES \
 	"CREATE UNIQUE INDEX tree_id ON tree (id);" \
 	"CREATE INDEX tree_place ON tree (parent, name);" \
 	"CREATE INDEX tree_dir ON tree (parent) WHERE type = 2;" \
 	"CREATE INDEX tree_trash ON tree (trashed_ms) WHERE flags & 2;" \
-	"CREATE INDEX tree_mark ON tree (mark) WHERE mark <> 0;"
+	"CREATE INDEX tree_mark ON tree (mark) WHERE mark <> 0;" \
+	"CREATE INDEX tree_database ON tree (parent) WHERE " DRIVEDB_COMPANION \
+	";"
 #define DRIVEDB_NO_INDEXES \
 	"DROP INDEX tree_id; DROP INDEX tree_place; DROP INDEX tree_dir;" \
-	"DROP INDEX tree_trash; DROP INDEX tree_mark;"
+	"DROP INDEX tree_trash; DROP INDEX tree_mark; DROP INDEX " \
+	"tree_database;"
 
 /* Columns of tree for drivedb_tree_row, and those behind them of an entry. */
 #define DRIVEDB_TREE "id, parent, name, type, flags, version, content"

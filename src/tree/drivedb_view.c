@@ -105,6 +105,20 @@ remote_children(void *ctx, const struct id *parent,
 	return each(v, s, drivedb_tree_row, fn, arg);
 }
 
+static bool
+remote_databases(void *ctx, const struct id *parent)
+{
+	struct drivedb_views *v = ctx;
+	uint64_t n = 0;
+	struct err e;
+	int rc = sql_count(v->tx, &e, &n,
+	    "SELECT EXISTS (SELECT 1 FROM tree WHERE parent = ?"
+	    " AND " DRIVEDB_COMPANION ")",
+	    "i", parent);
+
+	return !failed(v, rc, &e) && n > 0;
+}
+
 /* ---- base ---- */
 
 static bool
@@ -154,6 +168,20 @@ base_children(void *ctx, const struct id *parent,
 		&e))
 		return -1;
 	return each(v, s, drivedb_here_row, fn, arg);
+}
+
+static bool
+base_databases(void *ctx, const struct id *parent)
+{
+	struct drivedb_views *v = ctx;
+	uint64_t n = 0;
+	struct err e;
+	int rc = sql_count(v->tx, &e, &n,
+	    "SELECT EXISTS (SELECT 1 FROM base WHERE root = ?"
+	    " AND parent = ? AND " DRIVEDB_COMPANION ")",
+	    "ui", v->root, parent);
+
+	return !failed(v, rc, &e) && n > 0;
 }
 
 /* ---- local: base with the differences laid over it ---- */
@@ -246,13 +274,29 @@ local_children(void *ctx, const struct id *parent,
 	return each(v, s, local_row, fn, arg);
 }
 
+/* Also one that is gone: whoever asks for it by name finds none. */
+static bool
+local_databases(void *ctx, const struct id *parent)
+{
+	struct drivedb_views *v = ctx;
+	uint64_t n = 0;
+	struct err e;
+	int rc = sql_count(v->tx, &e, &n,
+	    "SELECT EXISTS (SELECT 1 FROM diff WHERE root = ?"
+	    " AND parent = ? AND " DRIVEDB_COMPANION ")",
+	    "ui", v->root, parent);
+
+	return !failed(v, rc, &e) && (n > 0 || base_databases(ctx, parent));
+}
+
 void
 drivedb_views(struct drivedb_views *v, struct tx *tx, uint64_t root)
 {
 	*v = (struct drivedb_views){ .tx = tx, .root = root };
-	v->base = (struct plan_view){ v, base_find, base_child, base_children };
-	v->local =
-	    (struct plan_view){ v, local_find, local_child, local_children };
-	v->remote =
-	    (struct plan_view){ v, remote_find, remote_child, remote_children };
+	v->base = (struct plan_view){ v, base_find, base_child, base_children,
+		base_databases };
+	v->local = (struct plan_view){ v, local_find, local_child,
+		local_children, local_databases };
+	v->remote = (struct plan_view){ v, remote_find, remote_child,
+		remote_children, remote_databases };
 }

@@ -33,6 +33,7 @@ static void
 work_free(struct work *w)
 {
 	planner_folded_free(w);
+	planner_databases_free(w);
 	tdestroy(w->by_id, keep_item);
 	for (size_t i = 0; i < w->n; i++)
 		free(w->items[i]);
@@ -147,6 +148,7 @@ decide_all(struct work *w)
 			reset(w->items[k]);
 		sort_items(w);
 		draw_in(w);
+		planner_meet_databases(w);
 		planner_aliases(w);
 		if (w->out->n_aliases > 0)
 			return;

@@ -46,6 +46,8 @@ struct plan_node {
  * find      false: it is not there.
  * child     the visible one of that name; of trashed ones none.
  * children  in the byte order of their names, trashed ones too; -1 stops.
+ * databases false: no child is named as a companion of dbfile.h, so that none
+ *           is looked for.
  */
 struct plan_view {
 	void *ctx;
@@ -54,6 +56,7 @@ struct plan_view {
 	    struct plan_node *out);
 	int (*children)(void *ctx, const struct id *parent,
 	    int (*fn)(void *arg, const struct plan_node *n), void *arg);
+	bool (*databases)(void *ctx, const struct id *parent);
 };
 
 /* What a file system can hold. */
@@ -139,6 +142,9 @@ struct plan_op {
 	struct plan_node here; /* what is expected on the disk; its place */
 	/* It wants these commits first: a copy is safe before it is moved. */
 	bool after_commits;
+	/* Those of one number are of one database: what moves, is placed or
+	 * removed is so together or not at all. 0: of none. */
+	unsigned database;
 	uint8_t name_n;
 	char name[NODE_NAME_MAX + 1];
 };

@@ -180,8 +180,10 @@ planner_folded_free(struct work *w)
 	tdestroy(w->folded, folder_free);
 }
 
-void
-planner_meet_folded(struct work *w, const struct id *parent, struct bytes name)
+/* The first of those of that name; *n of them. */
+static const struct named *
+find_folded(
+    struct work *w, const struct id *parent, struct bytes name, size_t *n)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	const struct folder *f = folder_of(w, parent);
@@ -195,10 +197,41 @@ planner_meet_folded(struct work *w, const struct id *parent, struct bytes name)
 		else
 			high = mid;
 	}
-	for (; low < f->n &&
-	     bytes_equal(key_of(f, &f->list[low]), buf_bytes(&key));
-	     low++)
-		planner_decide(w, planner_item(w, &f->list[low].id));
+	for (*n = 0; low + *n < f->n &&
+	     bytes_equal(key_of(f, &f->list[low + *n]), buf_bytes(&key));
+	     (*n)++)
+		continue;
+	return f->list + low;
+}
+
+void
+planner_meet_folded(struct work *w, const struct id *parent, struct bytes name)
+{
+	size_t n;
+	const struct named *list = find_folded(w, parent, name, &n);
+
+	for (size_t i = 0; i < n; i++)
+		planner_decide(w, planner_item(w, &list[i].id));
+}
+
+bool
+planner_is_free(struct work *w, const struct id *parent, struct bytes name,
+    const struct id *own)
+{
+	struct plan_node x;
+	size_t n;
+
+	if (w->remote->child(w->remote->ctx, parent, name, &x) &&
+	    !id_equal(&x.id, own))
+		return false;
+	if (!folds(w))
+		return !w->local->child(w->local->ctx, parent, name, &x) ||
+		    id_equal(&x.id, own);
+	const struct named *list = find_folded(w, parent, name, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!id_equal(&list[i].id, own))
+			return false;
+	return true;
 }
 
 /* ---- who is at a place when the plan is done ---- */
@@ -302,7 +335,8 @@ find_place(struct places *p, struct item *it)
 	}
 	if (o == NULL && it->change != NULL && it->content_local)
 		return; /* it was here, and went meanwhile */
-	if (o != NULL && o == it &&
+	/* It is there, or another node that becomes it is. */
+	if (o != NULL &&
 	    planner_same_place(&o->local, &it->parent, planner_name(it)))
 		add_place(p, it, &o->local);
 	else
@@ -365,7 +399,7 @@ planner_clashes(struct work *w)
 		if (!it->live || it->waits)
 			continue;
 		it->held = it->type == NODE_SHARE;
-		if (o == it &&
+		if (o != NULL &&
 		    planner_same_place(
 			&o->local, &it->parent, planner_name(it)))
 			continue;

@@ -342,15 +342,102 @@ parent_comes(struct work *w, const struct item *it)
 				 : is_there(w, p);
 }
 
+/* ---- files of one database ---- */
+
+/* A change and the database that it is of, where it shall be. */
+struct of_database {
+	const struct database *of;
+	size_t change;
+};
+struct of_databases {
+	struct of_database *list; /* those of one beside each other */
+	size_t n;
+};
+
+static void
+of_databases_free(struct of_databases *x)
+{
+	free(x->list);
+}
+
+static int
+by_database(const void *a, const void *b)
+{
+	const struct of_database *x = a, *y = b;
+
+	int d = planner_database_cmp(x->of, y->of);
+
+	if (d != 0)
+		return d;
+	return x->change < y->change ? -1 : x->change > y->change;
+}
+
+static void
+find_databases(struct work *w, struct of_databases *out)
+{
+	const struct plan_out *p = w->out;
+
+	out->list = mem_array(p->n_changes + 1, sizeof *out->list);
+	for (size_t i = 0; i < p->n_changes; i++) {
+		const struct item *it = planner_item(w, &p->changes[i].id);
+		const struct database *d =
+		    planner_database_of(w, it, TREE_REMOTE);
+		if (d != NULL)
+			out->list[out->n++] = (struct of_database){ d, i };
+	}
+	if (out->n > 1)
+		qsort(out->list, out->n, sizeof *out->list, by_database);
+}
+
+/* What one of them waits for, all do; true: more do than before. */
+static bool
+drop_databases(struct work *w, const struct of_databases *x)
+{
+	struct plan_change *list = w->out->changes;
+	bool more = false;
+
+	for (size_t i = 0, end; i < x->n; i = end) {
+		const struct plan_change *first = NULL;
+		for (end = i; end < x->n && x->list[end].of == x->list[i].of;
+		     end++)
+			if (list[x->list[end].change].type == NODE_NONE)
+				first = &list[x->list[end].change];
+		for (size_t k = i; first != NULL && k < end; k++) {
+			struct plan_change *c = &list[x->list[k].change];
+			if (c->type == NODE_NONE)
+				continue;
+			if (planner_item(w, &first->id)->gated)
+				planner_hold(w, planner_item(w, &c->id),
+				    ERR_DRIVE_HELD, &first->id);
+			drop(w, c);
+			more = true;
+		}
+	}
+	return more;
+}
+
+/* They are a cycle, so that they go together. */
+static void
+tie_databases(const struct of_databases *x, struct edges *e)
+{
+	for (size_t i = 1; i < x->n; i++)
+		if (x->list[i].of == x->list[i - 1].of) {
+			add_edge(e, x->list[i].change, x->list[i - 1].change);
+			add_edge(e, x->list[i - 1].change, x->list[i].change);
+		}
+}
+
+/* ---- */
+
 /* What cannot go yet waits, and all that wants it. */
 static void
-drop_stuck(struct work *w)
+drop_stuck(struct work *w, const struct of_databases *dbs)
 {
 	struct plan_out *p = w->out;
 	bool again = true;
 
 	while (again) {
-		again = false;
+		again = drop_databases(w, dbs);
 		for (size_t i = 0; i < p->n_changes; i++) {
 			struct plan_change *c = &p->changes[i];
 			if (c->type == NODE_NONE || c->kind == PLAN_TRASH)
@@ -464,15 +551,18 @@ void
 planner_commits(struct work *w)
 {
 	OWN(edges_free) struct edges e = { 0 };
+	OWN(of_databases_free) struct of_databases dbs = { 0 };
 
 	gather(w);
+	find_databases(w, &dbs);
 	hold_deep(w);
 	gate(w);
-	drop_stuck(w);
+	drop_stuck(w, &dbs);
 	size_t n = w->out->n_changes;
 	OWN(mem_free) size_t *order = mem_array(n + 1, sizeof *order);
 	OWN(mem_free) size_t *group = mem_array(n + 1, sizeof *group);
 	find_edges(w, &e);
+	tie_databases(&dbs, &e);
 	planner_sort(n, e.list, e.n, order, group);
 	arrange(w, order, group);
 }

@@ -14,10 +14,15 @@ enum plan_where {
 	WHERE_OUTSIDE /* elsewhere in the Drive */
 };
 
+enum plan_tree { TREE_BASE, TREE_LOCAL, TREE_REMOTE, TREES };
+
 /* One node under consideration, in all trees, and what becomes of it. */
 struct item {
 	struct id id;
 	struct plan_node base, local, remote; /* NODE_NONE: not in that tree */
+	/* The database that it is of by its place in each tree; NULL: of none. */
+	struct database *of[TREES];
+	bool met; /* so it was asked for */
 
 	/* All from here on is found out, and forgotten when more is drawn in. */
 	enum plan_where where; /* of remote */
@@ -33,6 +38,7 @@ struct item {
 	uint8_t name_n;
 	char name[NODE_NAME_MAX + 1];
 	struct id from; /* the local object that it is, or becomes */
+	bool apart; /* it only has the content of `from` */
 	struct item *taker; /* that becomes what is here of this node */
 	struct item *again; /* the folder that takes this one's place */
 
@@ -59,6 +65,8 @@ struct work {
 	size_t n, cap;
 	bool changed; /* by the round of mending that goes on */
 	void *taken; /* of <search.h>: places, by planner_tree.c */
+	void *databases; /* of <search.h>, by planner_database.c */
+	void *asked; /* of <search.h>: folders, by planner_database.c */
 	void *folded; /* of <search.h>: folders, by planner_clash.c */
 	struct id made; /* the directory that no record has: valid_recovered */
 };
@@ -79,8 +87,21 @@ unsigned planner_depth(struct work *w, const struct id *folder);
 enum plan_where planner_where(struct work *w, struct item *it);
 /* Is it here, and its content not known yet? */
 bool planner_unread(const struct item *it);
-/* Decide what becomes of it, by itself. */
+/* Does it wait for its content, or with what it is a database with? */
+bool planner_waits(const struct item *it);
+/* Decide what becomes of it, by itself or with its database. */
 void planner_decide(struct work *w, struct item *it);
+/* It has what is in that tree, which is local or remote. */
+void planner_live(struct item *it, enum plan_tree which);
+/* The node that ours becomes: what was committed keeps name and place. Others
+ * of it have other numbers. */
+struct item *planner_copy_of(
+    struct work *w, const struct item *it, unsigned number);
+/* The one that was committed, or the first. */
+struct item *planner_copy_made(struct work *w, const struct item *it);
+#define PLAN_COPIES 4 /* of one content, with others beside it each time */
+/* It does so, by that name. */
+void planner_copy(struct item *it, struct item *copy, struct bytes name);
 /* Does the merged node differ from what the zone has? */
 bool planner_differs(const struct item *it);
 /* Is what is on the disk no other than base? */
@@ -97,6 +118,29 @@ struct id planner_derive(
     const char *what, const struct id *id, const struct digest *more);
 /* The local object that is, or becomes, the node; NULL: none is. */
 struct item *planner_object(struct work *w, struct item *it);
+
+/* ---- databases: planner_database.c ---- */
+
+/* Draw in what is a database with what was. */
+void planner_meet_databases(struct work *w);
+/* Decide for all of its database; false: it is decided by itself. */
+bool planner_decide_database(struct work *w, struct item *it);
+/* The name of a conflict copy that is free in that folder, as are those of what
+ * goes with it, or theirs whose own they are: DBFILES items or NULL. */
+void planner_free_name(struct work *w, const struct id *parent,
+    struct bytes name, struct item *const *own, struct buf *out);
+/* Does no file of that folder go with one of this name? */
+bool planner_is_alone(
+    struct work *w, const struct id *parent, struct bytes name);
+void planner_databases_free(struct work *w);
+/* The database that it is of where it shall be, or, if that is nowhere, where it
+ * is in that tree; NULL: of none. */
+const struct database *planner_database_of(
+    struct work *w, const struct item *it, enum plan_tree which);
+/* Is something of it to be committed? */
+bool planner_database_commits(const struct database *d);
+/* An order of them. */
+int planner_database_cmp(const struct database *a, const struct database *b);
 
 /* ---- what is here and there already: planner_alias.c ---- */
 
@@ -139,6 +183,9 @@ void planner_ops(struct work *w);
 void planner_meet_folded(
     struct work *w, const struct id *parent, struct bytes name);
 void planner_folded_free(struct work *w);
+/* Has nobody but this one that name, there or, to this disk, here? */
+bool planner_is_free(struct work *w, const struct id *parent, struct bytes name,
+    const struct id *own);
 /* Mark what cannot come to its place here. */
 void planner_clashes(struct work *w);
 /* The folder that it comes into is here, or comes. */

@@ -2,6 +2,8 @@
 /* planner_item.c: a node in three trees, and what becomes of it by itself. */
 #include "tree/planner_in.h"
 
+#include "tree/dbfile.h"
+
 #include <assert.h>
 #include <search.h>
 #include <stddef.h>
@@ -144,7 +146,7 @@ planner_object(struct work *w, struct item *it)
 	struct item *o =
 	    id_equal(&it->from, &it->id) ? it : planner_item(w, &it->from);
 
-	if (!planner_in(&o->local))
+	if (!planner_in(&o->local) || it->apart)
 		return NULL;
 	return o->taker == NULL || o->taker == it ? o : NULL;
 }
@@ -239,42 +241,74 @@ planner_differs(const struct item *it)
 		!planner_same_content(&it->local, &it->remote));
 }
 
-/* Ours becomes another node; what was committed first keeps name and place. */
-static void
-make_copy(struct work *w, struct item *it)
+void
+planner_live(struct item *it, enum plan_tree which)
 {
-	OWN(buf_free) struct buf name = { 0 };
-	struct digest as = it->local.content;
-	struct item *copy;
+	it->decided = true;
+	live_as(it, which == TREE_LOCAL ? &it->local : &it->remote,
+	    which == TREE_LOCAL);
+}
 
+struct item *
+planner_copy_of(struct work *w, const struct item *it, unsigned number)
+{
+	struct digest as = it->local.content;
+
+	be16_put(as.b + 1, (uint16_t)(be16(as.b + 1) + number));
 	/* One that was a copy once and is something else by now is no such. */
 	for (;; as.b[0]++) {
 		struct id id = planner_derive("conflict copy v1", &it->id, &as);
-		copy = planner_item(w, &id);
+		struct item *copy = planner_item(w, &id);
 		if (!planner_in(&copy->local) ||
 		    planner_same_content(&copy->local, &it->local))
-			break;
+			return copy;
 	}
-	it->content_local = false;
-	it->type = it->remote.type;
+}
+
+struct item *
+planner_copy_made(struct work *w, const struct item *it)
+{
+	for (unsigned k = 0; k < PLAN_COPIES; k++) {
+		struct item *copy = planner_copy_of(w, it, k);
+		if (planner_in(&copy->remote))
+			return copy;
+	}
+	return planner_copy_of(w, it, 0);
+}
+
+void
+planner_copy(struct item *it, struct item *copy, struct bytes name)
+{
+	bool there = planner_in(&copy->remote) && !copy->remote.trashed;
+
 	/* There is one already, there and here: what is here may go. */
-	if (planner_in(&copy->local) && planner_in(&copy->remote) &&
-	    !copy->remote.trashed &&
-	    planner_same_content(&copy->local, &it->local))
+	if (there && planner_in(&copy->local))
 		return;
 	it->taker = copy;
 	copy->from = it->id;
 	copy->decided = true;
 	copy->conflict = true;
-	if (planner_in(&copy->remote) && !copy->remote.trashed) {
+	if (there) {
 		live_as(copy, &copy->remote, false);
 		return;
 	}
 	live_as(copy, &it->local, true);
-	copy->parent = it->parent;
-	planner_copy_name(
-	    w->policy, planner_name(it), 1, w->policy->fs.name_max, &name);
-	planner_set_name(copy, buf_bytes(&name));
+	copy->parent = it->live ? it->parent : it->local.parent;
+	planner_set_name(copy, name);
+}
+
+/* Ours becomes another node; what was committed first keeps name and place. */
+static void
+make_copy(struct work *w, struct item *it)
+{
+	OWN(buf_free) struct buf name = { 0 };
+
+	struct item *own[DBFILES] = { planner_copy_made(w, it) };
+
+	it->content_local = false;
+	it->type = it->remote.type;
+	planner_free_name(w, &it->parent, planner_name(it), own, &name);
+	planner_copy(it, own[0], buf_bytes(&name));
 }
 
 /* Both have it, and base, too, or not. */
@@ -317,15 +351,16 @@ planner_unread(const struct item *it)
 void
 planner_decide(struct work *w, struct item *it)
 {
-	if (it->decided)
+	if (it->decided || planner_decide_database(w, it))
 		return;
 	it->decided = true;
 	bool there = planner_where(w, it) != WHERE_NOWHERE;
 	bool here = planner_in(&it->local), based = planner_in(&it->base);
 
-	if (planner_unread(it)) {
+	if (planner_waits(it)) {
 		it->waits = true;
-		live_as(it, there ? &it->remote : &it->local, !there);
+		if (here || there)
+			live_as(it, there ? &it->remote : &it->local, !there);
 	} else if (here && there) {
 		merge(w, it);
 	} else if (here) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* planner_ops.c: what is to be done on the disk, and base rows that are true. */
+#include "tree/dbfile.h"
 #include "tree/planner_in.h"
 
 #include <assert.h>
@@ -280,6 +281,94 @@ after_room_is_made(struct ops *o, size_t i)
 		add_edge(o, i, there->leaves - 1);
 }
 
+/* ---- files of one database ---- */
+
+struct of_database {
+	const struct database *of;
+	size_t op;
+};
+
+static int
+by_database(const void *a, const void *b)
+{
+	const struct of_database *x = a, *y = b;
+	int d = planner_database_cmp(x->of, y->of);
+
+	if (d != 0)
+		return d;
+	return x->op < y->op ? -1 : x->op > y->op;
+}
+
+/* What moves out of one, as when it becomes a copy, has left before another's
+ * comes: cut off in between, each is seen for what it is. */
+static unsigned
+move_first(struct ops *o, const struct database *d, unsigned number,
+    const struct of_database *list, size_t n)
+{
+	unsigned moves = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->list[i].kind != PLAN_MOVE ||
+		    planner_item(o->w, &o->list[i].here.id)->of[TREE_LOCAL] !=
+			d)
+			continue;
+		o->list[i].database = number;
+		moves++;
+		for (size_t k = 0; k < n; k++)
+			add_edge(o, list[k].op, i);
+	}
+	return moves;
+}
+
+/* What comes of one and what of it goes is done at once: they are a cycle. */
+static void
+tie_database(
+    struct ops *o, const struct of_database *list, size_t n, unsigned number)
+{
+	bool comes = false;
+
+	for (size_t i = 0; i < n; i++)
+		comes |= o->list[list[i].op].kind == PLAN_PLACE;
+	/* What only goes is done before its folder goes. */
+	if (!comes || move_first(o, list[0].of, number, list, n) + n < 2)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		o->list[list[i].op].database = number;
+		if (i > 0) {
+			add_edge(o, list[i].op, list[i - 1].op);
+			add_edge(o, list[i - 1].op, list[i].op);
+		}
+	}
+}
+
+static void
+tie_databases(struct ops *o)
+{
+	OWN(mem_free)
+	struct of_database *list = mem_array(o->n + 1, sizeof *list);
+	unsigned number = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct plan_op *op = &o->list[i];
+		if (op->kind != PLAN_PLACE && op->kind != PLAN_REMOVE)
+			continue;
+		const struct database *d = planner_database_of(
+		    o->w, planner_item(o->w, &op->id), TREE_LOCAL);
+		if (d == NULL)
+			continue;
+		list[n++] = (struct of_database){ d, i };
+		o->list[i].after_commits |= planner_database_commits(d);
+	}
+	if (n > 1)
+		qsort(list, n, sizeof *list, by_database);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i; end < n && list[end].of == list[i].of;)
+			end++;
+		tie_database(o, list + i, end - i, ++number);
+	}
+}
+
 static void
 find_edges(struct ops *o)
 {
@@ -287,6 +376,7 @@ find_edges(struct ops *o)
 		before_folder_goes(o, i);
 		after_room_is_made(o, i);
 	}
+	tie_databases(o);
 }
 
 /* ---- in order ---- */
@@ -358,8 +448,14 @@ put_cycle(struct ops *o, const size_t *list, size_t n)
 		if (op.kind == PLAN_ASIDE || goes(&op))
 			put_op(p, &op);
 	}
-	for (size_t i = 0; i < n; i++)
-		in[i].depth = depth_of(o->w, &o->list[in[i].op]);
+	/* The database itself comes last: what is missing until then is no
+	 * deletion, for it has not agreed yet. */
+	for (size_t i = 0; i < n; i++) {
+		const struct plan_op *op = &o->list[in[i].op];
+		in[i].depth = 2 * depth_of(o->w, op) +
+		    (op->database > 0 &&
+			!dbfile_is_companion(bytes_of(op->name, op->name_n)));
+	}
 	qsort(in, n, sizeof *in, by_depth);
 	for (size_t i = 0; i < n; i++)
 		if (!goes(&o->list[in[i].op]))

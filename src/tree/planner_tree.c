@@ -298,7 +298,6 @@ static bool
 name_is_free(struct work *w, const struct item *it, struct bytes name)
 {
 	const struct taken t = taken_of(it, name);
-	struct plan_node n;
 
 	/* Known once somebody asks; few plans have conflicts. */
 	if (w->taken == NULL)
@@ -306,9 +305,16 @@ name_is_free(struct work *w, const struct item *it, struct bytes name)
 			if (w->items[i]->live)
 				take(w, w->items[i]);
 	return tfind(&t, &w->taken, by_taken) == NULL &&
-	    !w->remote->child(w->remote->ctx, &it->parent, name, &n) &&
-	    (!w->local->child(w->local->ctx, &it->parent, name, &n) ||
-		id_equal(&n.id, &it->from));
+	    planner_is_free(w, &it->parent, name, &it->from) &&
+	    (it->type != NODE_FILE || planner_is_alone(w, &it->parent, name));
+}
+
+/* Does no other tree know it? */
+static bool
+is_new(const struct item *it)
+{
+	return planner_in(&it->local) && !planner_in(&it->base) &&
+	    !planner_in(&it->remote);
 }
 
 static void
@@ -328,6 +334,13 @@ rename_twin(struct work *w, struct item *it)
 		    w->policy->fs.name_max, &name);
 		if (name_is_free(w, it, buf_bytes(&name)))
 			break;
+	}
+	if (it->type == NODE_FILE && is_new(it)) {
+		/* So it is the same copy when only some of it was done, and
+		 * another when it has changed since. */
+		it->live = false;
+		planner_copy(it, planner_copy_made(w, it), buf_bytes(&name));
+		return;
 	}
 	planner_set_name(it, buf_bytes(&name));
 	take(w, it);

@@ -150,7 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		add(trees, data + at);
 	for (int i = 0; i < 3; i++)
 		v[i] = (struct plan_view){ &trees[i], tree_find, tree_child,
-			tree_children };
+			tree_children, NULL };
 	for (unsigned i = 1; i < IDS; i++)
 		if (((data[0] | data[1] << 8) >> i & 1) != 0)
 			touched[n++] = id_nr(i);

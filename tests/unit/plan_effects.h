@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "plan_databases.h"
 #include "plan_scan.h"
 #include "plan_zone.h"
 
@@ -127,6 +128,7 @@ commit(struct run *r, const struct plan_out *p, unsigned batch)
 	w->zone = next;
 	w->seq++;
 	w->commits++;
+	check_databases(w);
 	r->d->seq = w->seq;
 	r->effects++;
 	return true;
@@ -185,6 +187,43 @@ base_put(struct device *d, const struct object *o, const struct plan_op *op)
 		.ctime_ns = (int64_t)o->changed,
 		.size = o->content };
 	put_in(&d->base, &n);
+}
+
+/* Was it here, and left without this plan? */
+static inline bool
+is_missed(struct device *d, uint64_t parent, const char *name)
+{
+	const struct object *up = object_by_ino(d, parent);
+	struct id top = { { 0 } };
+	struct plan_node b, l;
+
+	const struct id *folder = up == NULL ? &top : &up->node;
+	return view_child(&d->base, folder, bytes_str(name), &b) &&
+	    view_child(&d->local, folder, bytes_str(name), &l);
+}
+
+/* Is of a database what its device knows, and nothing else? Or is there less of
+ * it, as when the rest was put aside? */
+static inline bool
+database_is(struct device *d, uint64_t parent, const char *of, bool less)
+{
+	struct bytes stem = dbfile_stem(bytes_str(of));
+
+	for (unsigned i = 0; i < DBFILES; i++) {
+		char name[NODE_NAME_MAX + 16];
+		companion_name(name, sizeof name, stem, i);
+		const struct object *o = object_at(d, parent, name);
+		if (o == NULL && !less && is_missed(d, parent, name))
+			return false;
+		if (o == NULL || o->type != NODE_FILE)
+			continue;
+		const struct plan_node *l = find_in(&d->local, &o->node);
+		const struct plan_node *b = find_in(&d->base, &o->node);
+		if ((l == NULL || l->stat.ctime_ns != (int64_t)o->changed) &&
+		    (b == NULL || b->stat.ctime_ns != (int64_t)o->changed))
+			return false;
+	}
+	return true;
 }
 
 static inline bool
@@ -276,6 +315,13 @@ do_op(struct run *r, const struct plan_op *op)
 	struct object *o;
 
 	if (r->faults > 0 && draw(r->w, r->faults) == 0)
+		return false;
+	if (op->type == NODE_FILE &&
+	    ((op->kind == PLAN_PLACE &&
+		 !database_is(d, parent, op->name, false)) ||
+		((op->kind == PLAN_MOVE || op->kind == PLAN_REMOVE) &&
+		    !database_is(
+			d, ino_of(d, &op->here.parent), op->here.name, true))))
 		return false;
 	switch (op->kind) {
 	case PLAN_MKDIR:

@@ -231,28 +231,64 @@ add_todo(void *arg, const struct plan_node *n)
 }
 
 static inline void
+do_one(struct run *r, const struct plan_op *op)
+{
+	bool done = do_op(r, op);
+
+	SAY(r->w, "    %s %s%s\n", op_names[op->kind], op->name,
+	    done ? "" : " (not as expected)");
+	add_id(&r->todo, &op->id);
+	add_id(&r->todo, &op->from);
+	if (done && op->kind == PLAN_MKDIR)
+		(void)view_children(&r->d->remote, &op->id, add_todo, &r->todo);
+	r->effects += done;
+	r->w->ops += done;
+	r->progress = r->progress || done;
+	if (!done)
+		add_id(&r->passed, &op->id);
+}
+
+/* Is one of its database passed over? Then all are. */
+static inline bool
+database_waits(
+    const struct run *r, const struct plan_out *p, const struct plan_op *op)
+{
+	for (size_t i = 0; op->database != 0 && i < p->n_ops; i++)
+		if (p->ops[i].database == op->database &&
+		    has_id(&r->passed, &p->ops[i].id))
+			return true;
+	return false;
+}
+
+/* What is of one database follows at once: its moves, and what comes. */
+static inline bool
+is_midway(const struct plan_out *p, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		for (size_t n = i; p->ops[k].database != 0 && n < p->n_ops; n++)
+			if (p->ops[n].database == p->ops[k].database &&
+			    (p->ops[n].kind == PLAN_MOVE) ==
+				(p->ops[k].kind == PLAN_MOVE))
+				return true;
+	return false;
+}
+
+static inline void
 do_ops(struct run *r, const struct plan_out *p, bool committed)
 {
-	for (size_t i = 0; i < p->n_ops && !r->stop; i++) {
+	for (size_t i = 0; i < p->n_ops; i++) {
 		const struct plan_op *op = &p->ops[i];
-		if (op->after_commits && !committed)
+		bool apart = !is_midway(p, i);
+		if ((op->after_commits && !committed) ||
+		    database_waits(r, p, op))
 			continue;
-		r->stop = cut(r);
+		r->stop = apart && cut(r);
 		if (r->stop)
 			return;
-		bool done = do_op(r, op);
-		SAY(r->w, "    %s %s%s\n", op_names[op->kind], op->name,
-		    done ? "" : " (not as expected)");
-		add_id(&r->todo, &op->id);
-		add_id(&r->todo, &op->from);
-		if (done && op->kind == PLAN_MKDIR)
-			(void)view_children(
-			    &r->d->remote, &op->id, add_todo, &r->todo);
-		r->effects += done;
-		r->w->ops += done;
-		r->progress = r->progress || done;
-		if (!done)
-			add_id(&r->passed, &op->id);
+		unsigned faults = r->faults;
+		r->faults = apart ? faults : 0;
+		do_one(r, op);
+		r->faults = faults;
 	}
 }
 
@@ -294,9 +330,8 @@ round_of(struct run *r, const struct ids *ids)
 		add_touched(r, &r->todo, false);
 		r->disturbed = true;
 	}
+	do_rows(r, &p);
 	do_ops(r, &p, committed);
-	if (!r->stop)
-		do_rows(r, &p);
 	if (r->d->slice == 0 &&
 	    (r->effects + r->meddled > effects || p.n_rows > 0 || !committed))
 		add_touched(r, &r->todo, true);
@@ -350,7 +385,7 @@ forget_unsure(struct device *d)
 	const struct plan_fs *fs = &d->is.fs;
 
 	/* What stays where it is needs its rows to be known again. */
-	if (fs->folds || fs->normalizes || fs->no_symlinks ||
+	if (d->remembers || fs->folds || fs->normalizes || fs->no_symlinks ||
 	    fs->name_max < 255)
 		return;
 	/* One that lost all but base. */

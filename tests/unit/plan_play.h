@@ -44,6 +44,8 @@ person(struct player *p, unsigned which, const char *verb, const char *one,
 		move_object(w, d, one, two);
 	else if (strcmp(verb, "swap") == 0)
 		swap_objects(d, one, two);
+	else if (strcmp(verb, "tx") == 0)
+		transact(w, d, one, (unsigned)number);
 }
 
 static inline void some_path(
@@ -59,6 +61,12 @@ meddle(void *ctx, unsigned device)
 	const char *verb = verbs[draw(&p->w, ARRAY_SIZE(verbs))];
 	char one[128], two[128] = "";
 
+	if (p->w.states != NULL) {
+		(void)snprintf(one, sizeof one, "%u", (unsigned)draw(&p->w, 8));
+		SAY(&p->w, "    meanwhile tx x %s\n", one);
+		person(p, device, "tx", "x", one);
+		return;
+	}
 	some_path(p, device, one, sizeof one);
 	if (verb[0] == 'm' && verb[1] == 'v')
 		some_path(p, device, two, sizeof two);

@@ -8,6 +8,7 @@
  *
  *   A write PATH [N]   a file with new content, or with that of number N
  *   A new PATH         the same, in a new file that is renamed over it
+ *   A tx PATH KIND     a program writes its database, as plan_databases.h has it
  *   A mkdir|rm|rmr|exec PATH, A link PATH N, A mv FROM TO, A swap P Q
  *   A sync [N]         with the zone; cut off behind N effects
  *   A busy             with somebody who works on meanwhile
@@ -30,7 +31,6 @@
 #pragma once
 
 #include "plan_engine.h"
-#include "plan_people.h"
 
 struct player {
 	struct world w;

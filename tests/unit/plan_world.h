@@ -56,6 +56,7 @@ struct device {
 	struct habits is;
 	uint64_t torn; /* inode of a folder that is not listed to its end */
 	bool anew; /* other folders are skipped: all is looked at */
+	bool remembers; /* rows of what base does not have outlive a cut */
 	bool news; /* a scan met an object that nobody knew */
 	unsigned slice; /* ids that are planned at once; 0: all */
 };
@@ -70,6 +71,7 @@ struct world {
 	bool committed[CONTENTS_MAX];
 	unsigned commits, conflicts, ops;
 	unsigned wrong; /* a rule of plan_wrong.h that plans break; 0: none */
+	struct states *states; /* of databases; NULL: nobody asks */
 	bool talk;
 	bool lenient; /* some disk is not listed whole: no end is asked for */
 	/* Somebody who works on while a device syncs; NULL: nobody does. */
@@ -201,7 +203,8 @@ view_children(void *ctx, const struct id *parent,
 static inline struct plan_view
 view_of(struct nodes *t)
 {
-	return (struct plan_view){ t, view_find, view_child, view_children };
+	return (
+	    struct plan_view){ t, view_find, view_child, view_children, NULL };
 }
 
 /* ---- disks ---- */

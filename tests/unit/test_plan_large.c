@@ -157,6 +157,72 @@ names_exchanged_go_together(void **state)
 	}
 }
 
+/* Files of one directory: x, x-wal, x-journal, and those of others. */
+static void
+databases(struct large_trees *t, size_t n)
+{
+	static const char *const ends[] = { "", "-wal", "-journal" };
+
+	for (size_t i = 0; i < n; i++) {
+		struct plan_node x = large_node(i + 1, IN_DIR);
+		x.parent = (struct id){ { 0 } };
+		x.type = NODE_FILE;
+		x.content.b[0] = 1;
+		x.name_n =
+		    (uint8_t)snprintf(x.name, sizeof x.name, "database-%zu%s",
+			i / ARRAY_SIZE(ends), ends[i % ARRAY_SIZE(ends)]);
+		*large_add(&t->local) = x;
+	}
+	large_sort(&t->local);
+}
+
+/* P10: a commit does not end between files of one database. */
+static void
+a_database_is_of_one_commit(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	OWN(mem_free) struct id *ids = mem_array(MANY, sizeof *ids);
+	const struct plan_policy policy = large_policy();
+
+	(void)state;
+	databases(&t, MANY);
+	for (size_t i = 0; i < MANY; i++)
+		ids[i] = large_id(i + 1);
+	large_plan(&t, &policy, ids, MANY);
+	assert_int_equal(t.out.n_changes, MANY);
+	assert_true(t.out.n_batches > 1);
+	for (size_t i = 0; i < MANY; i++)
+		for (size_t k = 0; k < MANY; k++) {
+			const struct plan_change *a = &t.out.changes[i],
+						 *b = &t.out.changes[k];
+			if (b->name_n == a->name_n + 4 &&
+			    memcmp(a->name, b->name, a->name_n) == 0)
+				assert_int_equal(a->batch, b->batch);
+		}
+}
+
+/* One that was not named, of a database of which another is not read yet. */
+static void
+a_database_waits_for_all_of_it(void **state)
+{
+	OWN(large_trees_free) struct large_trees t = { .out.n_ops = 0 };
+	const struct plan_policy policy = large_policy();
+	const struct id x = large_id(1), log = large_id(2);
+
+	(void)state;
+	databases(&t, 6);
+	large_get(&t.local, &log)->unread = true;
+	large_plan(&t, &policy, &x, 1);
+	assert_int_equal(t.out.n_reads, 1);
+	assert_memory_equal(&t.out.reads[0], &log, sizeof log);
+	assert_int_equal(t.out.n_changes, 0);
+	planner_free(&t.out);
+	large_get(&t.local, &log)->unread = false;
+	large_plan(&t, &policy, &x, 1);
+	assert_int_equal(t.out.n_changes, 3);
+	assert_int_equal(t.out.n_batches, 1);
+}
+
 int
 main(void)
 {
@@ -166,6 +232,8 @@ main(void)
 		cmocka_unit_test(a_folder_of_many_renamed_is_one_record),
 		cmocka_unit_test(names_handed_on_come_free_first),
 		cmocka_unit_test(names_exchanged_go_together),
+		cmocka_unit_test(a_database_is_of_one_commit),
+		cmocka_unit_test(a_database_waits_for_all_of_it),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -29,6 +29,11 @@
  *   what is held ends the operations         P8: beside what is held
  *   what is held holds its folder, too       P8: held without a reason
  *   nodes stay in the order they are named   P9: another order
+ *   files of a database are decided alone    P10: a database is mixed
+ *   what comes of one is placed one by one   P10: a database is mixed
+ *   a copy has only what was changed         P10: a database is mixed
+ *   its records are not tied, it is not      P10: test_plan_large
+ *     waited for
  *
  * Those of wrong_rules are broken at each run: in the plans, not the planner.
  */
@@ -42,6 +47,9 @@
 #define LINES 60
 #define LINE 240
 #define WRONG_SEEDS 100 /* within which it must be told */
+
+/* What a seed is about. */
+enum about { ALL, DATABASES };
 
 typedef char script[LINES][LINE];
 
@@ -62,6 +70,36 @@ some_setting(struct player *p, char *out)
 	    all[draw(&p->w, ARRAY_SIZE(all))]);
 	if (only != NULL && strstr(only, out + 2) == NULL)
 		out[0] = '\0';
+}
+
+/* Programs that write their databases on all devices. */
+static void
+some_database_line(struct player *p, char *out)
+{
+	static const char *const names[] = { "x", "x", "y.db" };
+	struct world *w = &p->w;
+	char who = (char)('A' + (int)draw(w, DEVICES));
+	uint64_t dice = draw(w, 100);
+
+	if (dice < 15)
+		(void)snprintf(out, LINE, "%c sync", who);
+	else if (dice < 22)
+		(void)snprintf(out, LINE, "%c busy", who);
+	else if (dice < 32)
+		(void)snprintf(
+		    out, LINE, "%c sync %u", who, (unsigned)draw(w, 8));
+	else if (dice < 37)
+		(void)snprintf(
+		    out, LINE, "%c faulty %u", who, 2 + (unsigned)draw(w, 3));
+	else if (dice < 42)
+		(void)snprintf(
+		    out, LINE, "%c stale %u", who, (unsigned)draw(w, 12));
+	else if (dice < 46)
+		(void)snprintf(
+		    out, LINE, "%c slice %u", who, (unsigned)draw(w, 4));
+	else
+		(void)snprintf(out, LINE, "%c tx %s %u", who,
+		    names[draw(w, ARRAY_SIZE(names))], (unsigned)draw(w, 8));
 }
 
 static void
@@ -112,12 +150,23 @@ some_line(struct player *p, char *out)
 	}
 }
 
+static void
+be_about(struct player *p, enum about about, struct states *states)
+{
+	p->w.states = about == DATABASES ? states : NULL;
+	for (unsigned i = 0; i < DEVICES; i++)
+		p->w.d[i].remembers = about == DATABASES;
+}
+
 /* Does it fail? The words of the failure. */
 static bool
-fails(uint64_t seed, script lines, size_t n, bool talk, char *why)
+fails(uint64_t seed, enum about about, script lines, size_t n, bool talk,
+    char *why)
 {
 	OWN(player_free) struct player *p = player_new(seed, talk);
+	OWN(mem_free) struct states *states = mem_new(sizeof *states);
 
+	be_about(p, about, states);
 	for (size_t i = 0; i < n && p->w.failed[0] == '\0'; i++)
 		if (lines[i][0] != '\0')
 			play(p, lines[i]);
@@ -129,7 +178,7 @@ fails(uint64_t seed, script lines, size_t n, bool talk, char *why)
 }
 
 static void
-shrink(uint64_t seed, script lines, size_t n)
+shrink(uint64_t seed, enum about about, script lines, size_t n)
 {
 	bool less = true;
 
@@ -141,7 +190,7 @@ shrink(uint64_t seed, script lines, size_t n)
 				continue;
 			memcpy(kept, lines[i], LINE);
 			lines[i][0] = '\0';
-			if (fails(seed, lines, n, false, NULL))
+			if (fails(seed, about, lines, n, false, NULL))
 				less = true;
 			else
 				memcpy(lines[i], kept, LINE);
@@ -151,15 +200,20 @@ shrink(uint64_t seed, script lines, size_t n)
 
 /* Play it, and note what is played. */
 static size_t
-draw_script(uint64_t seed, enum wrong wrong, script lines, bool talk, char *why)
+draw_script(uint64_t seed, enum about about, enum wrong wrong, script lines,
+    bool talk, char *why)
 {
 	OWN(player_free) struct player *p = player_new(seed, talk);
+	OWN(mem_free) struct states *states = mem_new(sizeof *states);
 	size_t n = 10 + (size_t)draw(&p->w, LINES - 10), i;
 
 	p->w.wrong = wrong;
+	be_about(p, about, states);
 	size_t settings = (size_t)draw(&p->w, 3) * (size_t)draw(&p->w, 3);
 	for (i = 0; i < n && p->w.failed[0] == '\0'; i++) {
-		if (i < settings || draw(&p->w, 40) == 0)
+		if (about == DATABASES)
+			some_database_line(p, lines[i]);
+		else if (i < settings || draw(&p->w, 40) == 0)
 			some_setting(p, lines[i]);
 		else
 			some_line(p, lines[i]);
@@ -172,21 +226,21 @@ draw_script(uint64_t seed, enum wrong wrong, script lines, bool talk, char *why)
 }
 
 static bool
-seed_holds(uint64_t seed, bool talk)
+seed_holds(uint64_t seed, enum about about, bool talk)
 {
 	static script lines;
 	char why[512];
-	size_t n = draw_script(seed, RIGHT, lines, talk, why);
+	size_t n = draw_script(seed, about, RIGHT, lines, talk, why);
 
 	if (why[0] == '\0')
 		return true;
 	(void)fprintf(stderr, "seed %u: %s\n", (unsigned)seed, why);
-	if (!fails(seed, lines, n, false, why)) {
+	if (!fails(seed, about, lines, n, false, why)) {
 		(void)fprintf(stderr, "not again by its script alone\n");
 		return false;
 	}
-	shrink(seed, lines, n);
-	(void)fails(seed, lines, n, true, why);
+	shrink(seed, about, lines, n);
+	(void)fails(seed, about, lines, n, true, why);
 	(void)fprintf(stderr, "the shortest: %s\n", why);
 	for (size_t i = 0; i < n; i++)
 		if (lines[i][0] != '\0')
@@ -195,21 +249,34 @@ seed_holds(uint64_t seed, bool talk)
 }
 
 static void
-holds_for_every_seed(void **state)
+every_seed(enum about about)
 {
 	const char *many = getenv("AUMBRY_SIM_SEEDS");
 	const char *one = getenv("AUMBRY_SIM_SEED");
 	uint64_t n = many == NULL ? 300 : strtoull(many, NULL, 10);
 	unsigned failed = 0;
 
-	(void)state;
 	if (one != NULL) {
-		assert_true(seed_holds(strtoull(one, NULL, 10), true));
+		assert_true(seed_holds(strtoull(one, NULL, 10), about, true));
 		return;
 	}
 	for (uint64_t s = 1; s <= n && failed < 3; s++)
-		failed += !seed_holds(s, false);
+		failed += !seed_holds(s, about, false);
 	assert_int_equal(failed, 0);
+}
+
+static void
+holds_for_every_seed(void **state)
+{
+	(void)state;
+	every_seed(ALL);
+}
+
+static void
+databases_stay_whole(void **state)
+{
+	(void)state;
+	every_seed(DATABASES);
 }
 
 /* What a wrong rule must be told by, within so many seeds. */
@@ -238,7 +305,7 @@ a_wrong_rule_is_told(void **state)
 		for (uint64_t s = 1; s <= WRONG_SEEDS && !told; s++) {
 			char why[512];
 			(void)draw_script(
-			    s, wrong_rules[i].wrong, lines, false, why);
+			    s, ALL, wrong_rules[i].wrong, lines, false, why);
 			told = strncmp(why, wanted, strlen(wanted)) == 0;
 		}
 		if (!told)
@@ -253,6 +320,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_for_every_seed),
+		cmocka_unit_test(databases_stay_whole),
 		cmocka_unit_test(a_wrong_rule_is_told),
 	};
 

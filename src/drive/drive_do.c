@@ -32,14 +32,32 @@ path_to(
 
 /* Where it is by now: what is above it may have moved in this plan. */
 static int
-path_of(
-    struct doing *g, const struct plan_op *op, struct buf *out, struct err *e)
+path_by_now(struct drive_root *r, struct drivedb_views *v,
+    const struct plan_op *op, struct buf *out, struct err *e)
 {
 	struct plan_node n = op->here;
 
-	if (!g->v.local.find(g->v.local.ctx, &op->here.id, &n))
+	if (!v->local.find(v->local.ctx, &op->here.id, &n))
 		return err_set(e, ERR_CONFLICT, "it is not there any more");
-	return drive_path(&g->v, &g->r->row.top, &n, out, e);
+	return drive_path(v, &r->row.top, &n, out, e);
+}
+
+static int
+path_of(
+    struct doing *g, const struct plan_op *op, struct buf *out, struct err *e)
+{
+	return path_by_now(g->r, &g->v, op, out, e);
+}
+
+/* What leaves its place leaves a database as it is known. */
+static int
+check_database(struct drive_root *r, struct drivedb_views *v,
+    const struct plan_op *op, const char *path, struct err *e)
+{
+	return op->here.type == NODE_FILE
+	    ? drive_database_is(
+		  r, v, &op->here.parent, path, DATABASE_NO_MORE, e)
+	    : 0;
 }
 
 static struct os_stat
@@ -163,11 +181,11 @@ became_other(struct doing *g, const struct plan_op *op,
 }
 
 static int
-gone(struct doing *g, const struct id *id, struct err *e)
+gone(struct drive_root *r, struct tx *tx, const struct id *id, struct err *e)
 {
-	if (drivedb_base_drop(g->tx, g->r->row.root, id, e) < 0)
+	if (drivedb_base_drop(tx, r->row.root, id, e) < 0)
 		return -1;
-	return drivedb_diff_drop(g->tx, g->r->row.root, id, e);
+	return drivedb_diff_drop(tx, r->row.root, id, e);
 }
 
 /* ---- what people did ---- */
@@ -278,6 +296,8 @@ do_move(
 	if (rc < 0 && why.code == ERR_NOT_FOUND) {
 		if (path_of(g, op, &from, e) < 0)
 			return -1;
+		if (check_database(g->r, &g->v, op, buf_text(&from), e) < 0)
+			return -1;
 		if (strcmp(buf_text(&from), to) == 0) {
 			/* Somebody may have moved it. */
 			(void)o->sync_also(g->r->os, to, NULL);
@@ -317,24 +337,26 @@ do_exec(struct doing *g, const struct plan_op *op, struct err *e)
 	return drivedb_diff_put(g->tx, g->r->row.root, &x, e);
 }
 
-static int
-do_leave(struct doing *g, const struct plan_op *op, struct err *e)
+int
+drive_leave(struct drive_root *r, struct drivedb_views *v, struct tx *tx,
+    const struct plan_op *op, struct err *e)
 {
-	const struct os_ops *o = g->r->os->ops;
+	const struct os_ops *o = r->os->ops;
 	OWN(buf_free) struct buf at = { 0 };
 	struct os_stat want = expected(op);
 
-	if (path_of(g, op, &at, e) < 0)
+	if (path_by_now(r, v, op, &at, e) < 0 ||
+	    check_database(r, v, op, buf_text(&at), e) < 0)
 		return -1;
 	int rc = op->kind == PLAN_RMDIR
-	    ? o->rmdir(g->r->os, buf_text(&at), &want, e)
-	    : o->remove(g->r->os, buf_text(&at), &want, e);
+	    ? o->rmdir(r->os, buf_text(&at), &want, e)
+	    : o->remove(r->os, buf_text(&at), &want, e);
 	if (rc < 0 && e->code != ERR_NOT_FOUND)
 		return -1;
 	if (rc < 0) /* by somebody else */
-		(void)g->r->os->ops->sync_also(g->r->os, buf_text(&at), NULL);
-	g->r->report->removed++;
-	return gone(g, &op->here.id, e);
+		(void)o->sync_also(r->os, buf_text(&at), NULL);
+	r->report->removed++;
+	return gone(r, tx, &op->here.id, e);
 }
 
 static int
@@ -345,7 +367,8 @@ do_aside(struct doing *g, const struct plan_op *op, struct err *e)
 	struct os_stat want = expected(op);
 
 	aside_name(&op->from, &part);
-	if (path_of(g, op, &at, e) < 0)
+	if (path_of(g, op, &at, e) < 0 ||
+	    check_database(g->r, &g->v, op, buf_text(&at), e) < 0)
 		return -1;
 	return g->r->os->ops->aside(
 	    g->r->os, buf_text(&at), buf_text(&part), &want, e);
@@ -371,7 +394,7 @@ do_one(struct doing *g, const struct plan_op *op, struct err *e)
 		return do_aside(g, op, e);
 	case PLAN_REMOVE:
 	case PLAN_RMDIR:
-		return do_leave(g, op, e);
+		return drive_leave(g->r, &g->v, g->tx, op, e);
 	case PLAN_PLACE:
 		break;
 	}
@@ -407,8 +430,7 @@ do_ops(struct doing *g, bool *any, struct err *e)
 	for (size_t i = 0; i < g->p->n_ops; i++) {
 		const struct plan_op *op = &g->p->ops[i];
 		struct err why;
-		if (op->kind == PLAN_PLACE ||
-		    (op->after_commits && !g->committed))
+		if (drive_is_placed(op) || (op->after_commits && !g->committed))
 			continue;
 		*any = true;
 		drive_todo(g->r, &op->from);
@@ -454,7 +476,7 @@ do_rows(struct doing *g, struct err *e)
 			continue;
 		}
 		if (row->drop) {
-			if (gone(g, &n.id, e) < 0)
+			if (gone(r, g->tx, &n.id, e) < 0)
 				return -1;
 			continue;
 		}

@@ -70,6 +70,8 @@ struct drive_root {
 	    room; /* bytes that the account has, at least; 0: to be asked */
 	bool tight; /* there is little: nothing of others waits */
 	bool alone; /* it failed: files are read one by one */
+	int64_t
+	    quiet_ns; /* when a database can be read, perhaps; 0: none waits */
 	struct buf todo; /* ids, 16 bytes each */
 	struct buf dirs; /* to be looked at again, with NULs */
 	void *tried; /* of <search.h>: what failed, and how often */
@@ -99,6 +101,9 @@ bool drive_passed(const struct drive_root *r, const struct id *id);
 void drive_did(struct drive_root *r, struct tx *tx, const struct id *id);
 void drive_tried_clear(struct drive_root *r);
 void drive_held_clear(struct drive_report *t);
+/* One more in a list of them; the texts are copied. */
+void drive_held_add(struct drive_held **list, size_t *n, const char *path,
+    enum err_code code, const char *reason);
 /* May this error be about one thing, so that the rest can go on? */
 bool drive_goes_on(enum err_code code);
 
@@ -113,6 +118,21 @@ MUST_CHECK int drive_boot_note(struct drive_root *r, struct err *e);
  * *lost: it is known no more, and may be removed. */
 MUST_CHECK int drive_boot_lost(struct drive_root *r, struct tx *tx,
     const struct plan_node *n, bool *lost, struct err *e);
+/* ---- drive_database.c ---- */
+
+/* Are the files that go with this one as they are known; path is its own?
+ * errors: conflict. */
+enum drive_database {
+	DATABASE_NO_MORE, /* some may be put aside, or gone */
+	DATABASE_WHOLE
+};
+MUST_CHECK int drive_database_is(struct drive_root *r, struct drivedb_views *v,
+    const struct id *parent, const char *path, enum drive_database how,
+    struct err *e);
+/* Did nobody write them for a while? Else r->quiet_ns says when to ask again. */
+bool drive_database_quiet(
+    struct drive_root *r, const char *path, int64_t now_ns);
+
 /* ---- drive_doubt.c ---- */
 
 /* Of a root in doubt, what no pack has is read again in this pass. */
@@ -126,6 +146,7 @@ MUST_CHECK int drive_doubt_end(struct drive_root *r, struct err *e);
 struct drive_taken {
 	struct plan_node node;
 	char *path;
+	bool goes; /* with others: a database */
 	bool blank; /* nothing but zeros, which may be by a power cut */
 	bool lost; /* so it is by a power cut */
 	struct content_in_taken in;
@@ -207,6 +228,13 @@ MUST_CHECK int drive_commit(
 /* Commit records of packs that wait, when they are many. */
 MUST_CHECK int drive_commit_packs(
     struct drive *d, size_t more_than, struct err *e);
+/* Is it done by drive_place? So is what a database loses when some of it comes. */
+static inline bool
+drive_is_placed(const struct plan_op *op)
+{
+	return op->kind == PLAN_PLACE ||
+	    (op->kind == PLAN_REMOVE && op->database != 0);
+}
 /* What is no placing: drive_do.c. */
 MUST_CHECK int drive_do(struct drive_root *r, const struct plan_out *p,
     bool committed, struct err *e);
@@ -226,6 +254,9 @@ void drive_reuse_free(struct drive_reuse **u);
 /* Bytes that may be this chunk; whoever asks checks its name. u may be NULL. */
 bool drive_reuse_read(
     struct drive_reuse *u, const struct fetch_want *w, struct buf *out);
+/* A file or link goes; inside a job. */
+MUST_CHECK int drive_leave(struct drive_root *r, struct drivedb_views *v,
+    struct tx *tx, const struct plan_op *op, struct err *e);
 /* The part of a node's content. */
 void drive_part_name(
     const struct id *id, const struct digest *content, struct buf *out);

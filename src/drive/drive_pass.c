@@ -127,15 +127,31 @@ held_job(struct tx *tx, void *arg, struct err *e)
 	return 0;
 }
 
+/* Is one of its database passed over? They go together. */
+static bool
+waits(const struct plan_out *p, const bool *passed, size_t op)
+{
+	for (size_t i = 0; p->ops[op].database != 0 && i < p->n_ops; i++)
+		if (passed[i] && p->ops[i].database == p->ops[op].database)
+			return true;
+	return passed[op];
+}
+
 /* A plan may say again what was passed over, because of what lies near it. */
 static void
 pass_over(const struct drive_root *r, struct plan_out *p)
 {
+	OWN(mem_free) bool *passed = mem_array(p->n_ops + 1, sizeof *passed);
+	OWN(mem_free)
+	struct plan_op *ops_left = mem_array(p->n_ops + 1, sizeof *ops_left);
 	size_t ops = 0, reads = 0;
 
 	for (size_t i = 0; i < p->n_ops; i++)
-		if (!drive_passed(r, &p->ops[i].id))
-			p->ops[ops++] = p->ops[i];
+		passed[i] = drive_passed(r, &p->ops[i].id);
+	for (size_t i = 0; i < p->n_ops; i++)
+		if (!waits(p, passed, i))
+			ops_left[ops++] = p->ops[i];
+	memcpy(p->ops, ops_left, ops * sizeof *p->ops);
 	for (size_t i = 0; i < p->n_reads; i++)
 		if (!drive_passed(r, &p->reads[i]))
 			p->reads[reads++] = p->reads[i];
@@ -303,6 +319,17 @@ settle(struct drive_root *r, bool *more, struct err *e)
 	int64_t due = scan_due(r->scan, now_ns(), &dirs);
 
 	*more = false;
+	if (r->quiet_ns != 0) {
+		int64_t quiet = r->quiet_ns - now_ns();
+		if (quiet <= 0 && dirs.n == 0 && !r->ask->returns) {
+			r->quiet_ns = 0;
+			*more = true;
+			try_again(r);
+			return 0;
+		}
+		quiet = quiet > 0 ? quiet : 1;
+		due = due < 0 || quiet < due ? quiet : due;
+	}
 	r->report->due_ns = due;
 	if (dirs.n == 0) {
 		if (due < 0 || r->ask->returns)

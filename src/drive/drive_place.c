@@ -2,6 +2,8 @@
 /* drive_place.c: contents fetched into parts, parts put where they belong. */
 #include "drive/drive_in.h"
 
+#include "tree/dbfile.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #define KEPT_BYTES \
 	(4 * 1024 * 1024) /* what was fetched of larger files stays */
 #define LOCKS 64
+#define MAGIC "SQLite format 3" /* and a NUL: sqlite.org/fileformat.html, 1.3 */
 #define THREADS 2
 
 /* A file that comes. */
@@ -24,6 +27,7 @@ struct arrival {
 	uint64_t have; /* bytes that the part may have from another time */
 	uint32_t left; /* chunks */
 	bool whole, failed;
+	bool database; /* it begins as a database of SQLite */
 	struct err why;
 };
 
@@ -94,6 +98,9 @@ fill(struct arrivals *a, struct arrival *x, uint64_t offset, struct bytes plain,
 {
 	if (x->part == NULL && open_part(a, x, e) < 0)
 		return -1;
+	if (offset == 0 && plain.n > sizeof MAGIC &&
+	    memcmp(plain.p, MAGIC, sizeof MAGIC) == 0)
+		x->database = true;
 	if (a->r->os->ops->part_put(x->part, offset, plain, e) < 0)
 		return -1;
 	x->left--;
@@ -264,6 +271,10 @@ add_arrival(struct arrivals *a, const struct plan_op *op)
 
 	*x = (struct arrival){ .op = op };
 	a->n++;
+	if (op->kind == PLAN_REMOVE) {
+		x->whole = true;
+		return true;
+	}
 	if (zcopy_get(a->r->d->zone, &op->id, &x->plain, &why) < 0 ||
 	    node_parse(buf_bytes(&x->plain), &x->n, &why) < 0 ||
 	    (x->n.type == NODE_FILE && want_content(a, x, &why) < 0))
@@ -284,6 +295,43 @@ struct placing {
 	bool *done;
 };
 
+/* Is it the first one of its database? Of the others some are done by then. */
+static bool
+first_of(const struct arrivals *a, const struct arrival *x)
+{
+	return x == a->list || x[-1].op->database != x->op->database;
+}
+
+/* They come when all have, and none when one does not. */
+static void
+check_together(struct arrivals *a, size_t i)
+{
+	const unsigned number = a->list[i].op->database;
+	size_t end = i;
+	const struct err *why = NULL;
+
+	if (number == 0 || !first_of(a, &a->list[i]))
+		return;
+	for (; end < a->n && a->list[end].op->database == number; end++)
+		if (a->list[end].failed || !a->list[end].whole)
+			why = &a->list[end].why;
+	for (size_t k = i; why != NULL && k < end; k++)
+		if (!a->list[k].failed)
+			fails(&a->list[k], why);
+}
+
+/* One failed, so those of its database that follow do. */
+static void
+fail_rest(struct arrivals *a, size_t i)
+{
+	const unsigned number = a->list[i].op->database;
+
+	for (size_t k = i + 1;
+	     number != 0 && k < a->n && a->list[k].op->database == number; k++)
+		if (!a->list[k].failed)
+			fails(&a->list[k], &a->list[i].why);
+}
+
 static int
 place_one(
     struct placing *g, struct arrival *x, struct os_stat *now, struct err *e)
@@ -300,6 +348,14 @@ place_one(
 	struct os_stat fresh = want;
 
 	if (drive_path_to(&g->v, &r->row.top, op, &to, e) < 0)
+		return -1;
+	/* What somebody has begun beside it is not its own. */
+	if (op->type == NODE_FILE &&
+	    (op->replaces || op->database != 0 || x->database) &&
+	    drive_database_is(r, &g->v, &op->parent, buf_text(&to),
+		op->database != 0 && first_of(g->a, x) ? DATABASE_WHOLE
+						       : DATABASE_NO_MORE,
+		e) < 0)
 		return -1;
 	/* It may have been moved in this plan, which changed its ctime. */
 	if (op->replaces && g->v.local.find(g->v.local.ctx, &op->here.id, &l))
@@ -361,12 +417,18 @@ place_job(struct tx *tx, void *arg, struct err *e)
 	drivedb_views(&g->v, tx, a->r->row.root);
 	for (size_t i = 0; i < a->n; i++) {
 		struct arrival *x = &a->list[i];
+		check_together(a, i);
 		if (!x->failed && x->whole)
-			g->done[i] = place_one(g, x, &g->now[i], &x->why) == 0;
+			g->done[i] = (x->op->kind == PLAN_REMOVE
+					     ? drive_leave(a->r, &g->v, tx,
+						   x->op, &x->why)
+					     : place_one(g, x, &g->now[i],
+						   &x->why)) == 0;
 		if (g->done[i]) {
 			drive_did(a->r, tx, &x->op->id);
 			continue;
 		}
+		fail_rest(a, i);
 		if (!drive_goes_on(x->why.code)) {
 			*e = x->why;
 			return -1;
@@ -382,7 +444,8 @@ place_job(struct tx *tx, void *arg, struct err *e)
 		return -1;
 	let_times_move(a->r);
 	for (size_t i = 0; i < a->n; i++)
-		if (g->done[i] && row_of(g, &a->list[i], &g->now[i], e) < 0)
+		if (g->done[i] && a->list[i].op->kind == PLAN_PLACE &&
+		    row_of(g, &a->list[i], &g->now[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -414,18 +477,24 @@ drive_place(struct drive_root *r, const struct plan_out *p, bool committed,
 
 	while (i < p->n_ops) {
 		OWN(arrivals_free) struct arrivals a = { .r = r };
-		a.list = mem_array(WINDOW_FILES, sizeof *a.list);
+		a.list = mem_array(WINDOW_FILES + DBFILES, sizeof *a.list);
 		for (int k = 0; k < LOCKS; k++)
 			(void)pthread_mutex_init(&a.locks[k], NULL);
 		if (r->d->fetch == NULL)
 			r->d->fetch = fetch_new(r->d->repo);
 		fetch_clear(r->d->fetch);
 		bool more = true;
-		for (; more && i < p->n_ops; i++) {
+		unsigned number = 0;
+		for (; i < p->n_ops; i++) {
 			const struct plan_op *op = &p->ops[i];
-			if (op->kind == PLAN_PLACE &&
-			    (!op->after_commits || committed))
-				more = add_arrival(&a, op);
+			/* What goes together is of one window. */
+			if (!more && (number == 0 || op->database != number))
+				break;
+			if (!drive_is_placed(op) ||
+			    (op->after_commits && !committed))
+				continue;
+			more = add_arrival(&a, op) && more;
+			number = op->database;
 		}
 		if (drive_stopped(r, e) || (a.n > 0 && place_window(&a, e) < 0))
 			return -1;

@@ -2,6 +2,7 @@
 /* drive_take.c: files of a root, read and stored. */
 #include "drive/drive_in.h"
 
+#include "base/now.h"
 #include "files/secretfile.h"
 
 #include <stdlib.h>
@@ -31,7 +32,27 @@ take_free(struct take *t)
 struct find {
 	struct take *t;
 	const struct plan_out *p;
+	/* Directories that were asked whether there are databases. */
+	struct idset with, without;
+	int64_t now_ns;
 };
+
+static void
+find_clear(struct find *f)
+{
+	idset_free(&f->with);
+	idset_free(&f->without);
+}
+
+static bool
+has_databases(struct find *f, struct drivedb_views *v, const struct id *parent)
+{
+	if (idset_has(&f->with, parent->b) || idset_has(&f->without, parent->b))
+		return idset_has(&f->with, parent->b);
+	bool has = v->local.databases(v->local.ctx, parent);
+	(void)idset_add(has ? &f->with : &f->without, parent->b);
+	return has;
+}
 
 static int
 find_files(struct tx *tx, void *arg, struct err *e)
@@ -50,10 +71,21 @@ find_files(struct tx *tx, void *arg, struct err *e)
 		    !n.unread ||
 		    drive_path(&v, &t->r->row.top, &n, &path, &ignored) < 0)
 			continue;
+		bool goes = has_databases(f, &v, &n.parent);
+		if (goes &&
+		    !drive_database_quiet(t->r, buf_text(&path), f->now_ns)) {
+			struct err why;
+			(void)err_set(&why, ERR_FILE_CHANGING,
+			    "it is a database of several files, which are read "
+			    "when none was written for 5 s");
+			drive_hold(t->r, tx, &n.id, &why);
+			continue;
+		}
 		if (t->n > 0 && t->bytes + n.stat.size > BATCH_BYTES)
 			break;
 		struct drive_taken *x = mem_new(sizeof *x);
 		x->node = n;
+		x->goes = goes;
 		x->path = mem_text(buf_text(&path));
 		t->list[t->n++] = x;
 		t->bytes += n.stat.size;
@@ -173,11 +205,29 @@ struct keep {
 	struct err *why;
 };
 
+/* What goes with it is as it was when it was read, too? */
+static void
+check_database(struct keep *k, struct drivedb_views *v, size_t i)
+{
+	struct drive_taken *x = k->t->list[i];
+
+	if (!x->goes || k->failed[i] ||
+	    drive_database_is(k->t->r, v, &x->node.parent, x->path,
+		DATABASE_WHOLE, &k->why[i]) == 0)
+		return;
+	k->failed[i] = true;
+	drive_look_again(k->t->r, x->path);
+}
+
 static int
 keep_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
+	struct drivedb_views v;
 
+	drivedb_views(&v, tx, k->t->r->row.root);
+	for (size_t i = 0; i < k->t->n; i++)
+		check_database(k, &v, i);
 	for (size_t i = 0; i < k->t->n; i++) {
 		struct drive_taken *x = k->t->list[i];
 		if (k->failed[i])
@@ -239,7 +289,8 @@ drive_take(struct drive_root *r, const struct plan_out *p, struct err *e)
 		return -1;
 	OWN(take_free) struct take t = { .r = r };
 	t.list = mem_array(BATCH_FILES, sizeof(*t.list));
-	struct find f = { &t, p };
+	OWN(find_clear)
+	struct find f = { .t = &t, .p = p, .now_ns = now_ms() * 1000000 };
 	if (db_read(drivedb_db(r->d->db), find_files, &f, e) < 0)
 		return -1;
 	OWN(mem_free) bool *failed = mem_array(t.n + 1, sizeof *failed);

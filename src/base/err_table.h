@@ -115,6 +115,7 @@ X(ERR_DRIVE_ROOT_OVERLAP, "drive-root-overlap", 409, 2, "That folder cannot be k
 X(ERR_DRIVE_DELETIONS_HELD, "drive-deletions-held", 409, 4, "Many files were deleted here at once, and wait for your word before they go everywhere.", "If that was meant: add --confirm-deletions ID   To have them back here: add --undo-deletions ID") \
 X(ERR_DRIVE_HELD, "drive-held", 409, 3, "Something could not be brought in sync; everything else was.", "The list says what, and why.") \
 X(ERR_DRIVE_EXISTS, "drive-exists", 409, 1, "There is something of that name already.", "Choose another name, or add --force: what is there goes into its history or the trash.") \
+X(ERR_DRIVE_REPOSITORY, "drive-repository", 409, 3, "A repository of git is kept in sync file by file, which does not keep it whole.", "Clone it on each device instead, and leave it out here: a line .git/ in .aumbryignore") \
 X(ERR_DRIVE_NOT_EMPTY, "drive-not-empty", 409, 1, "The folder is not empty.", "To move it to the trash with all that is in it: add -r") \
 X(ERR_NAME_NOT_POSSIBLE, "name-not-possible", 409, 3, "This file system cannot hold a name.", "Rename it on a device that can; here everything else goes on.") \
 X(ERR_FILE_CHANGING, "file-changing", 409, 3, "A file changes faster than it can be read.", "It is tried again by itself. To be sure of it, let the program that writes it finish.") \

@@ -133,12 +133,10 @@ int cli_drive_resume(void *line, const void *options, struct err *e);
 
 /* What a sync did, as an object: {"event":"done",…}. */
 json_t *cli_drive_report(const char *path, const struct drive_report *t);
-/* A list of what is held. */
-json_t *cli_drive_held(const struct drive_report *t);
-/* What looks left out, as two fields. */
-void cli_drive_left(const struct drive_report *t, json_t *out);
+/* What is held, left out or warned of, as fields of an object. */
+void cli_drive_lists(const struct drive_report *t, json_t *out);
 /* The same in words, a line each: "PATH: why (code)". */
-void cli_drive_say_left(
+void cli_drive_say_lists(
     const json_t *j, void (*say)(void *ctx, const char *line), void *ctx);
 json_t *cli_drive_gate(const struct drive_report *t);
 /* As it was typed, from the root. In new memory. */

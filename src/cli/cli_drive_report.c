@@ -18,31 +18,27 @@ held_list(const struct drive_held *list, size_t n)
 	return held;
 }
 
-json_t *
-cli_drive_held(const struct drive_report *t)
-{
-	return held_list(t->held, t->n_held);
-}
-
 void
-cli_drive_left(const struct drive_report *t, json_t *out)
+cli_drive_lists(const struct drive_report *t, json_t *out)
 {
+	(void)json_object_set_new(out, "held", held_list(t->held, t->n_held));
 	(void)json_object_set_new(
 	    out, "left_out", held_list(t->left, t->n_left));
 	jsonio_put_u64(out, "left_out_more", t->left_more);
+	(void)json_object_set_new(
+	    out, "warned", held_list(t->warned, t->n_warned));
 }
 
-void
-cli_drive_say_left(
-    const json_t *j, void (*say)(void *ctx, const char *line), void *ctx)
+/* A list of very many has its first ones, and the number of the others. */
+static void
+say_list(const json_t *j, const char *name, const char *what,
+    void (*say)(void *ctx, const char *line), void *ctx)
 {
-	json_int_t more =
-	    json_integer_value(json_object_get(j, "left_out_more"));
 	OWN(buf_free) struct buf line = { 0 };
 	const json_t *x;
 	size_t i;
 
-	json_array_foreach(json_object_get(j, "left_out"), i, x)
+	json_array_foreach(json_object_get(j, name), i, x)
 	{
 		OWN(mem_free)
 		char *path = cli_shown(
@@ -51,15 +47,30 @@ cli_drive_say_left(
 		char *why = cli_shown(
 		    bytes_str(json_string_value(json_object_get(x, "reason"))));
 		buf_clear(&line);
-		buf_printf(&line, "%s: left out: %s (%s)", path, why,
+		buf_printf(&line, "%s: %s%s%s (%s)", path, what,
+		    what[0] == '\0' ? "" : ": ", why,
 		    json_string_value(json_object_get(x, "code")));
 		say(ctx, buf_text(&line));
 	}
+	buf_clear(&line);
+	buf_printf(&line, "%s_more", name);
+	json_int_t more =
+	    json_integer_value(json_object_get(j, buf_text(&line)));
 	if (more <= 0)
 		return;
 	buf_clear(&line);
-	buf_printf(&line, "%lld more are left out", (long long)more);
+	buf_printf(&line, "%lld more are %s", (long long)more,
+	    what[0] == '\0' ? name : what);
 	say(ctx, buf_text(&line));
+}
+
+void
+cli_drive_say_lists(
+    const json_t *j, void (*say)(void *ctx, const char *line), void *ctx)
+{
+	say_list(j, "held", "", say, ctx);
+	say_list(j, "left_out", "left out", say, ctx);
+	say_list(j, "warned", "", say, ctx);
 }
 
 json_t *
@@ -103,8 +114,7 @@ cli_drive_report(const char *path, const struct drive_report *t)
 	jsonio_put_u64(out, "removed", t->removed);
 	jsonio_put_u64(out, "commits", t->commits);
 	(void)json_object_set_new(out, "conflicts", conflicts(t));
-	(void)json_object_set_new(out, "held", cli_drive_held(t));
-	cli_drive_left(t, out);
+	cli_drive_lists(t, out);
 	(void)json_object_set_new(out, "gate", cli_drive_gate(t));
 	return out;
 }

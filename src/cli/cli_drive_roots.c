@@ -185,27 +185,14 @@ static void
 say_root(const json_t *j)
 {
 	OWN(mem_free) char *path = cli_shown(bytes_str(text_of(j, "root")));
-	const json_t *held = json_object_get(j, "held"), *x;
 	const json_t *gate = json_object_get(j, "gate");
 	const char *limit = text_of(json_object_get(j, "watch"), "limit");
-	size_t i;
 
 	(void)printf("%s\t%s\n", path, text_of(j, "state"));
 	OWN(mem_free) char *reason = cli_shown(bytes_str(text_of(j, "reason")));
 	if (text_of(j, "code")[0] != '\0')
 		(void)printf("\t%s (%s)\n", reason, text_of(j, "code"));
-	json_array_foreach(held, i, x)
-	{
-		OWN(mem_free)
-		char *p = cli_shown(bytes_str(text_of(x, "path")));
-		OWN(mem_free)
-		char *why = cli_shown(bytes_str(text_of(x, "reason")));
-		(void)printf("\t%s: %s (%s)\n", p, why, text_of(x, "code"));
-	}
-	json_int_t more = json_integer_value(json_object_get(j, "held_more"));
-	if (more > 0)
-		(void)printf("\t%lld more are held\n", (long long)more);
-	cli_drive_say_left(j, print_line, NULL);
+	cli_drive_say_lists(j, print_line, NULL);
 	if (json_is_object(gate))
 		(void)printf("\t%lld deletions wait: aumbry drive sync DIR "
 			     "--confirm-deletions %s (or --undo-deletions)\n",

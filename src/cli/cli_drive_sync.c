@@ -39,7 +39,7 @@ number(const json_t *j, const char *of, const char *key)
 }
 
 static void
-say_held(const json_t *j)
+say_conflicts(const json_t *j)
 {
 	size_t i;
 	const json_t *x;
@@ -51,29 +51,9 @@ say_held(const json_t *j)
 		    bytes_str(json_string_value(json_object_get(x, "copy"))));
 		cli_warn("Both sides changed: yours is now %s", copy);
 	}
-	json_array_foreach(json_object_get(j, "held"), i, x)
-	{
-		OWN(mem_free)
-		char *path = cli_shown(
-		    bytes_str(json_string_value(json_object_get(x, "path"))));
-		OWN(mem_free)
-		char *why = cli_shown(
-		    bytes_str(json_string_value(json_object_get(x, "reason"))));
-		cli_warn("%s: %s (%s)", path, why,
-		    json_string_value(json_object_get(x, "code")));
-	}
-}
-
-static void
-say_more(const json_t *j)
-{
-	static const char *const names[] = { "conflicts_more", "held_more" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (number(j, NULL, names[i]) > 0)
-			cli_warn("%lld more are %s",
-			    (long long)number(j, NULL, names[i]),
-			    i == 0 ? "conflict copies" : "held");
+	if (number(j, NULL, "conflicts_more") > 0)
+		cli_warn("%lld more are conflict copies",
+		    (long long)number(j, NULL, "conflicts_more"));
 }
 
 static void
@@ -105,9 +85,8 @@ say_report(struct cli *cli, const json_t *j)
 		    (long long)number(j, NULL, "moved"),
 		    (long long)number(j, NULL, "trashed"),
 		    (long long)number(j, NULL, "removed"));
-	say_held(j);
-	say_more(j);
-	cli_drive_say_left(j, warn_line, NULL);
+	say_conflicts(j);
+	cli_drive_say_lists(j, warn_line, NULL);
 }
 
 static void

@@ -182,8 +182,7 @@ root_status(const struct stay *s, const struct stay_root *r)
 	(void)json_object_set_new(j, "reason",
 	    r->err.code == ERR_NONE ? json_null()
 				    : cli_json_bytes(bytes_str(r->err.msg)));
-	(void)json_object_set_new(j, "held", cli_drive_held(&r->report));
-	cli_drive_left(&r->report, j);
+	cli_drive_lists(&r->report, j);
 	(void)json_object_set_new(j, "gate", cli_drive_gate(&r->report));
 	if (r->watch != NULL)
 		watch_state(r->watch, &w);

@@ -107,6 +107,9 @@ struct drive_report {
 	struct drive_held *left;
 	size_t n_left;
 	uint64_t left_more; /* that were too many to be named */
+	/* What is carried, and yet may suffer by it: repositories of git. */
+	struct drive_held *warned;
+	size_t n_warned;
 	struct drive_conflict *conflicts;
 	size_t n_conflicts;
 	/* Deletions that wait for a word. */

@@ -87,12 +87,12 @@ drive_goes_on(enum err_code code)
 	}
 }
 
-static void
-add_held(struct drive_report *t, const char *path, enum err_code code,
-    const char *reason)
+void
+drive_held_add(struct drive_held **list, size_t *n, const char *path,
+    enum err_code code, const char *reason)
 {
-	t->held = mem_resize(t->held, t->n_held + 1, sizeof *t->held);
-	t->held[t->n_held++] = (struct drive_held){
+	*list = mem_resize(*list, *n + 1, sizeof **list);
+	(*list)[(*n)++] = (struct drive_held){
 		.path = mem_text(path), .code = code, .reason = mem_text(reason)
 	};
 }
@@ -148,7 +148,8 @@ drive_hold(struct drive_root *r, struct tx *tx, const struct id *id,
 	path_of(r, tx, id, &path);
 	if (other)
 		code = ERR_FILE_CHANGING;
-	add_held(r->report, buf_text(&path), code, why->msg);
+	drive_held_add(&r->report->held, &r->report->n_held, buf_text(&path),
+	    code, why->msg);
 }
 
 void

@@ -3,7 +3,7 @@
 /*
  * A look at some folders says nothing of the others, so what was noted there
  * before holds on. What is no file, another file system or another root is not
- * ours and only told; what should be here and cannot be looked at is held, and
+ * ours and only told, and so is what is carried but may suffer by it; what should be here and cannot be looked at is held, and
  * looked at again by each pass.
  */
 #include "drive/drive_in.h"
@@ -17,14 +17,16 @@
 static bool
 is_ours(enum err_code code)
 {
-	return code != ERR_DRIVE_HELD && code != ERR_DRIVE_ROOT_OVERLAP;
+	return code != ERR_DRIVE_HELD && code != ERR_DRIVE_ROOT_OVERLAP &&
+	    code != ERR_DRIVE_REPOSITORY;
 }
 
 /* Notes of these come from the listing of the folder that it is in. */
 static bool
 is_of_parent(enum err_code code)
 {
-	return code == ERR_DRIVE_HELD || code == ERR_TOO_LARGE;
+	return code == ERR_DRIVE_HELD || code == ERR_TOO_LARGE ||
+	    code == ERR_DRIVE_REPOSITORY;
 }
 
 static void
@@ -57,10 +59,7 @@ drive_note(struct drive_notes *k, const char *path, enum err_code code,
 		k->more++;
 		return;
 	}
-	k->list = mem_resize(k->list, k->n + 1, sizeof *k->list);
-	k->list[k->n++] = (struct drive_held){
-		.path = mem_text(path), .code = code, .reason = mem_text(why)
-	};
+	drive_held_add(&k->list, &k->n, path, code, why);
 }
 
 static bool
@@ -96,19 +95,21 @@ drive_notes_again(const struct drive_notes *k, struct buf *dirs)
 static void
 tell(struct drive_report *t, const struct drive_held *h)
 {
-	struct drive_held **list = is_ours(h->code) ? &t->held : &t->left;
-	size_t *n = is_ours(h->code) ? &t->n_held : &t->n_left;
 	OWN(buf_free) struct buf path = { 0 };
 
 	if (strlen(h->path) > PATH_SHOWN)
 		buf_printf(&path, "%.*s...", PATH_SHOWN, h->path);
 	else
 		buf_put_str(&path, h->path);
-	*list = mem_resize(*list, *n + 1, sizeof **list);
-	(*list)[(*n)++] =
-	    (struct drive_held){ .path = mem_text(buf_text(&path)),
-		    .code = h->code,
-		    .reason = mem_text(h->reason) };
+	if (h->code == ERR_DRIVE_REPOSITORY)
+		drive_held_add(&t->warned, &t->n_warned, buf_text(&path),
+		    h->code, h->reason);
+	else if (is_ours(h->code))
+		drive_held_add(
+		    &t->held, &t->n_held, buf_text(&path), h->code, h->reason);
+	else
+		drive_held_add(
+		    &t->left, &t->n_left, buf_text(&path), h->code, h->reason);
 }
 
 void

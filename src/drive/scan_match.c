@@ -120,6 +120,16 @@ is_held(struct merge *m, struct bytes name, const struct os_stat *st)
 	return false;
 }
 
+/* A repository of git is carried as any folder, and may suffer by it. */
+static void
+warn_of(struct merge *m, struct bytes name, const struct os_stat *st)
+{
+	if (st->type == NODE_DIR && bytes_equal(name, bytes_str(".git")))
+		scan_note(m->p, merge_path(m, name), ERR_DRIVE_REPOSITORY,
+		    "a repository of git is not kept whole: its files are in "
+		    "sync one by one");
+}
+
 /* ---- rows ---- */
 
 static void
@@ -438,6 +448,7 @@ both(struct merge *m, const struct entry *x, const struct plan_node *n,
 	}
 	if (is_held(m, name, &x->st) || n->type == NODE_SHARE)
 		return 0;
+	warn_of(m, name, &x->st);
 	if (is_elsewhere(m, n))
 		return entry_alone(m, x, e);
 	if (n->type == x->st.type)
@@ -454,6 +465,7 @@ entry_only(struct merge *m, const struct entry *x, struct err *e)
 	if (is_ignored(m, name, x->st.type == NODE_DIR) ||
 	    is_held(m, name, &x->st))
 		return 0;
+	warn_of(m, name, &x->st);
 	return entry_alone(m, x, e);
 }
 

@@ -501,7 +501,8 @@ take_over(struct work *w)
 		struct item *m = planner_item(w, &n.id);
 		planner_decide(w, m);
 		if (!m->live || planner_in(&m->local) ||
-		    !id_equal(&m->from, &m->id))
+		    !id_equal(&m->from, &m->id) || !planner_wanted(w, m) ||
+		    planner_ignored(w, m, false))
 			continue;
 		m->from = it->id;
 		it->taker = m;

@@ -99,7 +99,8 @@ fill(struct arrivals *a, struct arrival *x, uint64_t offset, struct bytes plain,
 	if (x->part == NULL && open_part(a, x, e) < 0)
 		return -1;
 	if (offset == 0 && plain.n > sizeof MAGIC &&
-	    memcmp(plain.p, MAGIC, sizeof MAGIC) == 0)
+	    bytes_equal(
+		bytes_of(plain.p, sizeof MAGIC), bytes_of(MAGIC, sizeof MAGIC)))
 		x->database = true;
 	if (a->r->os->ops->part_put(x->part, offset, plain, e) < 0)
 		return -1;

@@ -29,12 +29,6 @@ holds_name(const struct plan_fs *fs, struct bytes name)
 	    !(fs->no_last_dot && (last == '.' || last == ' '));
 }
 
-static bool
-folds(const struct work *w)
-{
-	return w->policy->fs.folds || w->policy->fs.normalizes;
-}
-
 /* ---- ignored ---- */
 
 /* Its names from the top, where it shall be or where it is here. */
@@ -96,142 +90,6 @@ planner_unplaced(struct work *w, const struct item *it)
 	return planner_in(&it->local) && it->taker == NULL &&
 	    it->change == NULL && !it->dropped && is_kept(it) &&
 	    !planner_ignored(w, it, true);
-}
-
-/* ---- folders of a disk that folds, by what their names are to it ---- */
-
-struct named {
-	struct id id;
-	size_t at, n; /* in `keys` */
-};
-
-struct folder {
-	struct id id; /* first, for by_id */
-	struct work *w;
-	struct buf keys;
-	struct named *list;
-	size_t n;
-};
-
-static int
-by_id(const void *a, const void *b)
-{
-	return id_cmp(a, b);
-}
-
-static struct bytes
-key_of(const struct folder *f, const struct named *e)
-{
-	return bytes_of(f->keys.p + e->at, e->n);
-}
-
-static int
-add_named(void *arg, const struct plan_node *n)
-{
-	struct folder *f = arg;
-	size_t at = f->keys.n;
-
-	planner_fold(bytes_of(n->name, n->name_n), &f->w->policy->fs, &f->keys);
-	f->list = planner_grown(f->list, f->n, sizeof *f->list);
-	f->list[f->n++] = (struct named){ n->id, at, f->keys.n - at };
-	return 0;
-}
-
-static int
-by_key(const void *a, const void *b, void *arg)
-{
-	const struct named *x = a, *y = b;
-	int d = bytes_cmp(key_of(arg, x), key_of(arg, y));
-
-	return d != 0 ? d : id_cmp(&x->id, &y->id);
-}
-
-static struct folder *
-folder_of(struct work *w, const struct id *id)
-{
-	struct folder **found = tfind(id, &w->folded, by_id);
-
-	if (found != NULL)
-		return *found;
-	struct folder *f = mem_new(sizeof *f);
-	f->id = *id;
-	f->w = w;
-	(void)w->local->children(w->local->ctx, id, add_named, f);
-	if (f->n > 1)
-		qsort_r(f->list, f->n, sizeof *f->list, by_key, f);
-	if (tsearch(f, &w->folded, by_id) == NULL)
-		abort(); /* out of memory, as everywhere */
-	return f;
-}
-
-static void
-folder_free(void *arg)
-{
-	struct folder *f = arg;
-
-	buf_free(&f->keys);
-	free(f->list);
-	free(f);
-}
-
-void
-planner_folded_free(struct work *w)
-{
-	tdestroy(w->folded, folder_free);
-}
-
-/* The first of those of that name; *n of them. */
-static const struct named *
-find_folded(
-    struct work *w, const struct id *parent, struct bytes name, size_t *n)
-{
-	OWN(buf_free) struct buf key = { 0 };
-	const struct folder *f = folder_of(w, parent);
-	size_t low = 0, high = f->n;
-
-	planner_fold(name, &w->policy->fs, &key);
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (bytes_cmp(key_of(f, &f->list[mid]), buf_bytes(&key)) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (*n = 0; low + *n < f->n &&
-	     bytes_equal(key_of(f, &f->list[low + *n]), buf_bytes(&key));
-	     (*n)++)
-		continue;
-	return f->list + low;
-}
-
-void
-planner_meet_folded(struct work *w, const struct id *parent, struct bytes name)
-{
-	size_t n;
-	const struct named *list = find_folded(w, parent, name, &n);
-
-	for (size_t i = 0; i < n; i++)
-		planner_decide(w, planner_item(w, &list[i].id));
-}
-
-bool
-planner_is_free(struct work *w, const struct id *parent, struct bytes name,
-    const struct id *own)
-{
-	struct plan_node x;
-	size_t n;
-
-	if (w->remote->child(w->remote->ctx, parent, name, &x) &&
-	    !id_equal(&x.id, own))
-		return false;
-	if (!folds(w))
-		return !w->local->child(w->local->ctx, parent, name, &x) ||
-		    id_equal(&x.id, own);
-	const struct named *list = find_folded(w, parent, name, &n);
-	for (size_t i = 0; i < n; i++)
-		if (!id_equal(&list[i].id, own))
-			return false;
-	return true;
 }
 
 /* ---- who is at a place when the plan is done ---- */
@@ -305,7 +163,7 @@ add_place(struct places *p, struct item *it, const struct plan_node *here)
 		.stays = here != NULL,
 		.at = p->keys.n };
 
-	if (folds(p->w))
+	if (planner_folds(p->w))
 		planner_fold(name, &p->w->policy->fs, &p->keys);
 	else
 		buf_put_bytes(&p->keys, name);
@@ -382,7 +240,7 @@ hold_clashes(struct work *w)
 			continue;
 		b->it->held = true;
 		b->it->clash = a->it->id;
-		b->it->later = !folds(w) && !a->it->held;
+		b->it->later = !planner_folds(w) && !a->it->held;
 		more = true;
 	}
 	return more;

@@ -421,31 +421,19 @@ copy_all(struct work *w, struct database *d, const struct copies *c)
 	}
 }
 
-/* What is new beside a database that goes elsewhere goes with it. */
-static bool
-follow(struct work *w, struct item *it)
+struct item *
+planner_moved_database(const struct item *it, struct bytes *end)
 {
 	const struct database *d = it->of[TREE_LOCAL];
-	struct item *main = d == NULL ? NULL : d->in[TREE_LOCAL][0];
-	OWN(buf_free) struct buf name = { 0 };
 
-	if (main == NULL || main == it || planner_in(&it->base) ||
-	    planner_in(&it->remote) || planner_waits(it))
-		return false;
-	planner_decide(w, main);
-	if (main->taker != NULL)
-		main = main->taker;
-	buf_put_bytes(&name, planner_name(main));
+	if (d == NULL || d->in[TREE_LOCAL][0] == NULL || !is_moved(d))
+		return NULL;
 	for (unsigned i = 1; i < DBFILES; i++)
-		if (d->in[TREE_LOCAL][i] == it)
-			buf_put_bytes(&name, dbfile_ends[i]);
-	if (!main->live || name.n > NODE_NAME_MAX ||
-	    planner_same_place(&it->local, &main->parent, buf_bytes(&name)))
-		return false;
-	planner_live(it, TREE_LOCAL);
-	it->parent = main->parent;
-	planner_set_name(it, buf_bytes(&name));
-	return true;
+		if (d->in[TREE_LOCAL][i] == it) {
+			*end = dbfile_ends[i];
+			return d->in[TREE_LOCAL][0];
+		}
+	return NULL;
 }
 
 bool
@@ -455,8 +443,6 @@ planner_decide_database(struct work *w, struct item *it)
 
 	for (enum plan_tree t = 0; d == NULL && t < TREES; t++)
 		d = it->of[t];
-	if (d != NULL && is_moved(d) && follow(w, it))
-		return true;
 	if (d == NULL || !d->some || planner_waits(it) || is_moved(d) ||
 	    !changed(w, d, TREE_LOCAL, TREE_REMOTE) ||
 	    !changed(w, d, TREE_REMOTE, TREE_LOCAL))
@@ -471,7 +457,9 @@ planner_decide_database(struct work *w, struct item *it)
 	for (unsigned i = 0; i < DBFILES; i++) {
 		struct item *x = member(w, d, stays, i);
 		if (x != NULL)
-			planner_live(x, stays);
+			planner_live_as(x,
+			    stays == TREE_LOCAL ? &x->local : &x->remote,
+			    stays == TREE_LOCAL);
 	}
 	if (stays == TREE_REMOTE)
 		copy_all(w, d, &c);

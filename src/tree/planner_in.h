@@ -67,7 +67,7 @@ struct work {
 	void *taken; /* of <search.h>: places, by planner_tree.c */
 	void *databases; /* of <search.h>, by planner_database.c */
 	void *asked; /* of <search.h>: folders, by planner_database.c */
-	void *folded; /* of <search.h>: folders, by planner_clash.c */
+	void *folded; /* of <search.h>: folders, by planner_folded.c */
 	struct id made; /* the directory that no record has: valid_recovered */
 };
 
@@ -87,12 +87,10 @@ unsigned planner_depth(struct work *w, const struct id *folder);
 enum plan_where planner_where(struct work *w, struct item *it);
 /* Is it here, and its content not known yet? */
 bool planner_unread(const struct item *it);
-/* Does it wait for its content, or with what it is a database with? */
-bool planner_waits(const struct item *it);
-/* Decide what becomes of it, by itself or with its database. */
-void planner_decide(struct work *w, struct item *it);
-/* It has what is in that tree, which is local or remote. */
-void planner_live(struct item *it, enum plan_tree which);
+/* It lives where n is, with what that has: of the disk, if `local`. */
+void planner_live_as(struct item *it, const struct plan_node *n, bool local);
+void planner_take_place(struct item *it, const struct plan_node *n, bool local);
+bool planner_same_places(const struct plan_node *a, const struct plan_node *b);
 /* The node that ours becomes: what was committed keeps name and place. Others
  * of it have other numbers. */
 struct item *planner_copy_of(
@@ -119,7 +117,19 @@ struct id planner_derive(
 /* The local object that is, or becomes, the node; NULL: none is. */
 struct item *planner_object(struct work *w, struct item *it);
 
+/* ---- what becomes of a node: planner_decide.c ---- */
+
+/* Decide what becomes of it, by itself or with its database. */
+void planner_decide(struct work *w, struct item *it);
+/* Is it below the root's top, and not below what is skipped here? */
+bool planner_wanted(struct work *w, struct item *it);
+
 /* ---- databases: planner_database.c ---- */
+
+/* Does it wait for its content, or with what it is a database with? */
+bool planner_waits(const struct item *it);
+/* Of what goes with a database that somebody moved: that, and its own ending. */
+struct item *planner_moved_database(const struct item *it, struct bytes *end);
 
 /* Draw in what is a database with what was. */
 void planner_meet_databases(struct work *w);
@@ -154,8 +164,6 @@ void planner_mend(struct work *w);
 /* "name (from DEVICE, DAY).ext", or with a number from 2. */
 void planner_copy_name(const struct plan_policy *p, struct bytes name,
     unsigned number, unsigned max, struct buf *out);
-/* Is it below the root's top, and not below what is skipped here? */
-bool planner_wanted(struct work *w, struct item *it);
 
 /* ---- order: planner_order.c ---- */
 
@@ -177,15 +185,20 @@ void planner_sort(size_t n, const struct plan_edge *edges, size_t n_edges,
 void planner_commits(struct work *w);
 /* Operations and base rows: planner_ops.c. */
 void planner_ops(struct work *w);
-/* ---- names that this disk can hold: planner_clash.c ---- */
+/* ---- names as this disk sees them: planner_folded.c ---- */
 
-/* Consider who has that name here, to a disk that folds names. */
-void planner_meet_folded(
-    struct work *w, const struct id *parent, struct bytes name);
-void planner_folded_free(struct work *w);
-/* Has nobody but this one that name, there or, to this disk, here? */
+/* Are names one to it that differ in case or composition? */
+bool planner_folds(const struct work *w);
+/* The i-th of those that have that name here; false: there is none. */
+bool planner_here(struct work *w, const struct id *parent, struct bytes name,
+    size_t i, struct id *out);
+/* Has nobody but this one that name, there or here? */
 bool planner_is_free(struct work *w, const struct id *parent, struct bytes name,
     const struct id *own);
+void planner_folded_free(struct work *w);
+
+/* ---- names that this disk can hold: planner_clash.c ---- */
+
 /* Mark what cannot come to its place here. */
 void planner_clashes(struct work *w);
 /* The folder that it comes into is here, or comes. */

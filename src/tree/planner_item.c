@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* planner_item.c: a node in three trees, and what becomes of it by itself. */
+/* planner_item.c: a node in three trees. */
 #include "tree/planner_in.h"
-
-#include "tree/dbfile.h"
 
 #include <assert.h>
 #include <search.h>
@@ -115,8 +113,8 @@ planner_same_place(
 	    bytes_equal(bytes_of(n->name, n->name_n), name);
 }
 
-static bool
-same_places(const struct plan_node *a, const struct plan_node *b)
+bool
+planner_same_places(const struct plan_node *a, const struct plan_node *b)
 {
 	return planner_same_place(a, &b->parent, bytes_of(b->name, b->name_n));
 }
@@ -159,7 +157,7 @@ revived(const struct item *it)
 {
 	return it->remote.type == NODE_DIR && it->remote.trashed &&
 	    planner_in(&it->local) && planner_in(&it->base) &&
-	    !same_places(&it->local, &it->base);
+	    !planner_same_places(&it->local, &it->base);
 }
 
 static enum plan_where
@@ -201,34 +199,26 @@ bool
 planner_local_changed(const struct item *it)
 {
 	return !planner_same_content(&it->local, &it->base) ||
-	    !same_places(&it->local, &it->base) ||
+	    !planner_same_places(&it->local, &it->base) ||
 	    it->local.exec != it->base.exec;
 }
 
-static bool
-remote_changed(const struct item *it)
-{
-	return !planner_same_content(&it->remote, &it->base) ||
-	    !same_places(&it->remote, &it->base) ||
-	    it->remote.exec != it->base.exec;
-}
-
-static void
-take_place(struct item *it, const struct plan_node *n, bool local)
+void
+planner_take_place(struct item *it, const struct plan_node *n, bool local)
 {
 	it->parent = n->parent;
 	planner_set_name(it, bytes_of(n->name, n->name_n));
 	it->place_local = local;
 }
 
-static void
-live_as(struct item *it, const struct plan_node *n, bool local)
+void
+planner_live_as(struct item *it, const struct plan_node *n, bool local)
 {
 	it->live = true;
 	it->type = n->type;
 	it->exec = n->exec;
 	it->content_local = local;
-	take_place(it, n, local);
+	planner_take_place(it, n, local);
 }
 
 bool
@@ -239,14 +229,6 @@ planner_differs(const struct item *it)
 	    it->remote.exec != it->exec ||
 	    (it->content_local &&
 		!planner_same_content(&it->local, &it->remote));
-}
-
-void
-planner_live(struct item *it, enum plan_tree which)
-{
-	it->decided = true;
-	live_as(it, which == TREE_LOCAL ? &it->local : &it->remote,
-	    which == TREE_LOCAL);
 }
 
 struct item *
@@ -289,89 +271,18 @@ planner_copy(struct item *it, struct item *copy, struct bytes name)
 	copy->decided = true;
 	copy->conflict = true;
 	if (there) {
-		live_as(copy, &copy->remote, false);
+		planner_live_as(copy, &copy->remote, false);
 		return;
 	}
-	live_as(copy, &it->local, true);
+	planner_live_as(copy, &it->local, true);
 	copy->parent = it->live ? it->parent : it->local.parent;
 	planner_set_name(copy, name);
-}
-
-/* Ours becomes another node; what was committed first keeps name and place. */
-static void
-make_copy(struct work *w, struct item *it)
-{
-	OWN(buf_free) struct buf name = { 0 };
-
-	struct item *own[DBFILES] = { planner_copy_made(w, it) };
-
-	it->content_local = false;
-	it->type = it->remote.type;
-	planner_free_name(w, &it->parent, planner_name(it), own, &name);
-	planner_copy(it, own[0], buf_bytes(&name));
-}
-
-/* Both have it, and base, too, or not. */
-static void
-merge(struct work *w, struct item *it)
-{
-	const struct plan_node *b = &it->base, *l = &it->local,
-			       *r = &it->remote;
-	bool based = planner_in(b);
-
-	live_as(it, r, false);
-	/* Both moved it: the one that was committed stands. */
-	if (based && same_places(r, b) && !same_places(l, b) &&
-	    !planner_is_made(w, &it->id))
-		take_place(it, l, true);
-	/* Set wins where nobody knows who changed it. */
-	it->exec = !based	 ? l->exec || r->exec
-	    : l->exec == b->exec ? r->exec
-				 : l->exec;
-	/* What was a file may be none there by now. */
-	if (it->type != NODE_FILE)
-		it->exec = false;
-	if (planner_same_content(l, r))
-		return;
-	if (based && planner_same_content(l, b))
-		return;
-	if (based && planner_same_content(r, b)) {
-		it->content_local = true;
-		return;
-	}
-	make_copy(w, it);
 }
 
 bool
 planner_unread(const struct item *it)
 {
 	return planner_in(&it->local) && it->local.unread;
-}
-
-void
-planner_decide(struct work *w, struct item *it)
-{
-	if (it->decided || planner_decide_database(w, it))
-		return;
-	it->decided = true;
-	bool there = planner_where(w, it) != WHERE_NOWHERE;
-	bool here = planner_in(&it->local), based = planner_in(&it->base);
-
-	if (planner_waits(it)) {
-		it->waits = true;
-		if (here || there)
-			live_as(it, there ? &it->remote : &it->local, !there);
-	} else if (here && there) {
-		merge(w, it);
-	} else if (here) {
-		/* Thrown away there: it lives when it changed here. */
-		if (!based || planner_local_changed(it))
-			live_as(it, &it->local, true);
-	} else if (there) {
-		/* Gone here: it comes back when it changed there. */
-		if (!based || remote_changed(it))
-			live_as(it, &it->remote, false);
-	}
 }
 
 void
@@ -385,29 +296,4 @@ planner_hold(struct work *w, const struct item *it, enum err_code code,
 		h.other = *other;
 	p->held = planner_grown(p->held, p->n_held, sizeof *p->held);
 	p->held[p->n_held++] = h;
-}
-
-bool
-planner_wanted(struct work *w, struct item *it)
-{
-	static const struct id root;
-	struct id up = it->id;
-
-	if (!it->live)
-		return false;
-	for (unsigned d = 0; d <= 2 * NODE_DEPTH_MAX; d++) {
-		if (planner_is_top(w, &up))
-			return true;
-		if (id_equal(&up, &root))
-			return false;
-		for (size_t i = 0; i < w->policy->n_skips; i++)
-			if (id_equal(&up, &w->policy->skips[i]))
-				return false;
-		struct item *p = planner_item(w, &up);
-		planner_decide(w, p);
-		if (!p->live)
-			return false;
-		up = p->parent;
-	}
-	return false;
 }

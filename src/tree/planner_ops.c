@@ -259,7 +259,6 @@ after_room_is_made(struct ops *o, size_t i)
 	struct work *w = o->w;
 	const struct plan_op *op = &o->list[i];
 	struct id at = op->parent;
-	struct plan_node n;
 
 	if (op->kind != PLAN_MKDIR && op->kind != PLAN_MOVE &&
 	    (op->kind != PLAN_PLACE || op->replaces))
@@ -273,12 +272,14 @@ after_room_is_made(struct ops *o, size_t i)
 			return;
 		at = object->id;
 	}
-	if (!w->local->child(
-		w->local->ctx, &at, bytes_of(op->name, op->name_n), &n))
-		return;
-	const struct item *there = planner_item(w, &n.id);
-	if (there->leaves > 0)
-		add_edge(o, i, there->leaves - 1);
+	struct id here;
+	for (size_t k = 0;
+	     planner_here(w, &at, bytes_of(op->name, op->name_n), k, &here);
+	     k++) {
+		const struct item *there = planner_item(w, &here);
+		if (there->leaves > 0)
+			add_edge(o, i, there->leaves - 1);
+	}
 }
 
 /* ---- files of one database ---- */

@@ -197,10 +197,10 @@ meet_here(struct work *w, struct item *it)
 			return;
 		parent = folder->id;
 	}
-	if (w->policy->fs.folds || w->policy->fs.normalizes)
-		planner_meet_folded(w, &parent, planner_name(it));
-	else
-		meet(w, w->local, &parent, planner_name(it));
+	struct id here;
+	for (size_t i = 0; planner_here(w, &parent, planner_name(it), i, &here);
+	     i++)
+		planner_decide(w, planner_item(w, &here));
 }
 
 static int

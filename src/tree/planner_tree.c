@@ -223,14 +223,23 @@ meet_content(struct work *w, struct item *it)
 		(void)w->local->children(w->local->ctx, &o->id, meet_child, w);
 }
 
+/* Shall it be elsewhere than where it is here? */
+static bool
+leaves(struct work *w, struct item *it)
+{
+	return !it->live ||
+	    !planner_same_place(&it->local, &it->parent, planner_name(it)) ||
+	    (w->policy->n_skips > 0 && !planner_wanted(w, it));
+}
+
 /* Let who has the name there, or here, be considered. */
 static void
 meet_namesakes(struct work *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		struct item *it = w->items[i];
-		/* A folder of its name may take it over. */
-		if (!it->live && it->local.type == NODE_DIR)
+		/* Who waits for its place can come, or take a folder over. */
+		if (planner_in(&it->local) && leaves(w, it))
 			meet(w, w->remote, &it->local.parent,
 			    bytes_of(it->local.name, it->local.name_n));
 		if (!it->live)
@@ -340,6 +349,8 @@ rename_twin(struct work *w, struct item *it)
 		 * another when it has changed since. */
 		it->live = false;
 		planner_copy(it, planner_copy_made(w, it), buf_bytes(&name));
+		if (it->taker != NULL)
+			take(w, it->taker);
 		return;
 	}
 	planner_set_name(it, buf_bytes(&name));

@@ -27,7 +27,7 @@ dbmember_free(struct dbmember *m)
 	buf_free(&m->path);
 }
 
-/* Is it in the list of those that are known, when somebody asks? */
+/* What is there; false: that is none of it. */
 static bool
 dbmember_look(
     struct drive_root *r, const char *path, unsigned i, struct dbmember *m)
@@ -43,7 +43,9 @@ dbmember_look(
 	buf_put_bytes(&m->path, stem);
 	buf_put_bytes(&m->path, dbfile_ends[i]);
 	m->name = bytes_of(m->path.p + at, m->path.n - at);
-	if (m->name.n > NODE_NAME_MAX)
+	/* What is ignored goes its own way. */
+	if (m->name.n > NODE_NAME_MAX ||
+	    drive_root_ignores(r, buf_bytes(&m->path), false))
 		return false;
 	if (r->os->ops->stat(r->os, buf_text(&m->path), &m->is, &why) < 0)
 		m->is.type = NODE_NONE;

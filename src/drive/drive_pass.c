@@ -399,6 +399,7 @@ pass(struct drive_root *r, const struct buf *dirs, struct err *e)
 	r->gate.confirmed = false;
 	drive_root_today(r);
 	try_again(r);
+	r->quiet_ns = 0;
 	drive_quota_begin(r);
 	if (dirs != NULL) {
 		buf_put_bytes(&some, buf_bytes(dirs));

@@ -478,7 +478,7 @@ drive_place(struct drive_root *r, const struct plan_out *p, bool committed,
 
 	while (i < p->n_ops) {
 		OWN(arrivals_free) struct arrivals a = { .r = r };
-		a.list = mem_array(WINDOW_FILES + DBFILES, sizeof *a.list);
+		a.list = mem_array(WINDOW_FILES + 2 * DBFILES, sizeof *a.list);
 		for (int k = 0; k < LOCKS; k++)
 			(void)pthread_mutex_init(&a.locks[k], NULL);
 		if (r->d->fetch == NULL)

@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "files/secretfile.h"
+#include "tree/dbstems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,26 +33,14 @@ take_free(struct take *t)
 struct find {
 	struct take *t;
 	const struct plan_out *p;
-	/* Directories that were asked whether there are databases. */
-	struct idset with, without;
+	struct dbstems stems;
 	int64_t now_ns;
 };
 
 static void
 find_clear(struct find *f)
 {
-	idset_free(&f->with);
-	idset_free(&f->without);
-}
-
-static bool
-has_databases(struct find *f, struct drivedb_views *v, const struct id *parent)
-{
-	if (idset_has(&f->with, parent->b) || idset_has(&f->without, parent->b))
-		return idset_has(&f->with, parent->b);
-	bool has = v->local.databases(v->local.ctx, parent);
-	(void)idset_add(has ? &f->with : &f->without, parent->b);
-	return has;
+	dbstems_free(&f->stems);
 }
 
 static int
@@ -62,6 +51,7 @@ find_files(struct tx *tx, void *arg, struct err *e)
 	struct drivedb_views v;
 
 	drivedb_views(&v, tx, t->r->row.root);
+	f->stems.views[0] = &v.local;
 	size_t most = t->r->alone ? 1 : BATCH_FILES;
 	for (size_t i = 0; i < f->p->n_reads && t->n < most; i++) {
 		OWN(buf_free) struct buf path = { 0 };
@@ -71,7 +61,8 @@ find_files(struct tx *tx, void *arg, struct err *e)
 		    !n.unread ||
 		    drive_path(&v, &t->r->row.top, &n, &path, &ignored) < 0)
 			continue;
-		bool goes = has_databases(f, &v, &n.parent);
+		bool goes = dbstems_has(
+		    &f->stems, &n.parent, bytes_of(n.name, n.name_n));
 		if (goes &&
 		    !drive_database_quiet(t->r, buf_text(&path), f->now_ns)) {
 			struct err why;

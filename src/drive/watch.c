@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "drive/os.h"
+#include "tree/dbfile.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -388,8 +389,12 @@ on_event(struct watch *w, const struct inotify_event *x)
 		w->all = true;
 	if ((x->mask & IN_ISDIR) != 0 && x->len > 0)
 		on_folder(w, i, x);
+	/* A database is open for days, and its log is written and not closed. */
+	struct bytes name = bytes_str(x->len > 0 ? x->name : "");
 	if (!is_ignored(w, i, x))
-		mark_dirty(w, i, (x->mask & IN_ALL_EVENTS) == IN_MODIFY);
+		mark_dirty(w, i,
+		    (x->mask & IN_ALL_EVENTS) == IN_MODIFY &&
+			!dbfile_is_companion(name));
 }
 
 static void

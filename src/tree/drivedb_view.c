@@ -105,18 +105,22 @@ remote_children(void *ctx, const struct id *parent,
 	return each(v, s, drivedb_tree_row, fn, arg);
 }
 
-static bool
-remote_databases(void *ctx, const struct id *parent)
+static int
+remote_companions(void *ctx, const struct id *parent,
+    int (*fn)(void *arg, const struct plan_node *n), void *arg)
 {
+	OWN(stmt_done) struct stmt *s = NULL;
 	struct drivedb_views *v = ctx;
-	uint64_t n = 0;
 	struct err e;
-	int rc = sql_count(v->tx, &e, &n,
-	    "SELECT EXISTS (SELECT 1 FROM tree WHERE parent = ?"
-	    " AND " DRIVEDB_COMPANION ")",
-	    "i", parent);
 
-	return !failed(v, rc, &e) && n > 0;
+	if (failed(v,
+		sql_ask(v->tx, &e, &s,
+		    "SELECT " DRIVEDB_TREE " FROM tree WHERE parent = ?"
+		    " AND " DRIVEDB_COMPANION,
+		    "i", parent),
+		&e))
+		return -1;
+	return each(v, s, drivedb_tree_row, fn, arg);
 }
 
 /* ---- base ---- */
@@ -170,18 +174,23 @@ base_children(void *ctx, const struct id *parent,
 	return each(v, s, drivedb_here_row, fn, arg);
 }
 
-static bool
-base_databases(void *ctx, const struct id *parent)
+static int
+base_companions(void *ctx, const struct id *parent,
+    int (*fn)(void *arg, const struct plan_node *n), void *arg)
 {
+	OWN(stmt_done) struct stmt *s = NULL;
 	struct drivedb_views *v = ctx;
-	uint64_t n = 0;
 	struct err e;
-	int rc = sql_count(v->tx, &e, &n,
-	    "SELECT EXISTS (SELECT 1 FROM base WHERE root = ?"
-	    " AND parent = ? AND " DRIVEDB_COMPANION ")",
-	    "ui", v->root, parent);
 
-	return !failed(v, rc, &e) && n > 0;
+	if (failed(v,
+		sql_ask(v->tx, &e, &s,
+		    "SELECT " DRIVEDB_HERE " FROM base"
+		    " INDEXED BY base_database WHERE root = ?"
+		    " AND parent = ? AND " DRIVEDB_COMPANION,
+		    "ui", v->root, parent),
+		&e))
+		return -1;
+	return each(v, s, drivedb_here_row, fn, arg);
 }
 
 /* ---- local: base with the differences laid over it ---- */
@@ -274,19 +283,25 @@ local_children(void *ctx, const struct id *parent,
 	return each(v, s, local_row, fn, arg);
 }
 
-/* Also one that is gone: whoever asks for it by name finds none. */
-static bool
-local_databases(void *ctx, const struct id *parent)
+/* Also some that are gone. */
+static int
+local_companions(void *ctx, const struct id *parent,
+    int (*fn)(void *arg, const struct plan_node *n), void *arg)
 {
+	OWN(stmt_done) struct stmt *s = NULL;
 	struct drivedb_views *v = ctx;
-	uint64_t n = 0;
 	struct err e;
-	int rc = sql_count(v->tx, &e, &n,
-	    "SELECT EXISTS (SELECT 1 FROM diff WHERE root = ?"
-	    " AND parent = ? AND " DRIVEDB_COMPANION ")",
-	    "ui", v->root, parent);
 
-	return !failed(v, rc, &e) && (n > 0 || base_databases(ctx, parent));
+	if (base_companions(ctx, parent, fn, arg) < 0 ||
+	    failed(v,
+		sql_ask(v->tx, &e, &s,
+		    "SELECT " DRIVEDB_HERE ", trashed, unread FROM diff"
+		    " INDEXED BY diff_database WHERE root = ?"
+		    " AND parent = ? AND " DRIVEDB_COMPANION,
+		    "ui", v->root, parent),
+		&e))
+		return -1;
+	return each(v, s, local_row, fn, arg);
 }
 
 void
@@ -294,9 +309,9 @@ drivedb_views(struct drivedb_views *v, struct tx *tx, uint64_t root)
 {
 	*v = (struct drivedb_views){ .tx = tx, .root = root };
 	v->base = (struct plan_view){ v, base_find, base_child, base_children,
-		base_databases };
+		base_companions };
 	v->local = (struct plan_view){ v, local_find, local_child,
-		local_children, local_databases };
+		local_children, local_companions };
 	v->remote = (struct plan_view){ v, remote_find, remote_child,
-		remote_children, remote_databases };
+		remote_children, remote_companions };
 }

@@ -172,6 +172,8 @@ planner_plan(const struct plan_trees *trees, const struct plan_policy *policy,
 		.remote = trees->remote,
 		.policy = policy,
 		.out = out,
+		.stems = { .views = { trees->base, trees->local,
+			       trees->remote } },
 		.made = valid_recovered() };
 
 	*out = (struct plan_out){ 0 };

@@ -46,8 +46,8 @@ struct plan_node {
  * find      false: it is not there.
  * child     the visible one of that name; of trashed ones none.
  * children  in the byte order of their names, trashed ones too; -1 stops.
- * databases false: no child is named as a companion of dbfile.h, so that none
- *           is looked for.
+ * companions  those of its children, or some more, that are named as companions
+ *           of dbfile.h; NULL: they are looked for among all.
  */
 struct plan_view {
 	void *ctx;
@@ -56,7 +56,8 @@ struct plan_view {
 	    struct plan_node *out);
 	int (*children)(void *ctx, const struct id *parent,
 	    int (*fn)(void *arg, const struct plan_node *n), void *arg);
-	bool (*databases)(void *ctx, const struct id *parent);
+	int (*companions)(void *ctx, const struct id *parent,
+	    int (*fn)(void *arg, const struct plan_node *n), void *arg);
 };
 
 /* What a file system can hold. */

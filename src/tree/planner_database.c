@@ -7,8 +7,9 @@
  * was, and not one's file beside another's journal. Where one side has nothing
  * left of it, what the other has lives whole.
  *
- * A database that somebody moved is decided file by file: what moved one way
- * and what changed the other go together anyway.
+ * Of a database that one side moved and the other changed the files go on as
+ * they were changed, where they were moved to: then one that is gone is gone,
+ * though it was moved. When both changed it, it is as above.
  */
 #include "tree/planner_in.h"
 
@@ -28,12 +29,6 @@ struct database {
 	char stem[NODE_NAME_MAX + 1];
 };
 
-/* Has a directory companions? */
-struct asked {
-	struct id parent; /* first */
-	bool has[TREES];
-};
-
 /* ---- which they are ---- */
 
 static int
@@ -47,17 +42,11 @@ by_place(const void *a, const void *b)
 			    bytes_of(y->stem, y->stem_n));
 }
 
-static int
-by_parent(const void *a, const void *b)
-{
-	return id_cmp(a, b);
-}
-
 void
 planner_databases_free(struct work *w)
 {
 	tdestroy(w->databases, free);
-	tdestroy(w->asked, free);
+	dbstems_free(&w->stems);
 }
 
 static const struct plan_view *
@@ -74,25 +63,6 @@ node(const struct item *it, enum plan_tree which)
 	return which == TREE_BASE ? &it->base
 	    : which == TREE_LOCAL ? &it->local
 				  : &it->remote;
-}
-
-static const struct asked *
-ask(struct work *w, const struct id *parent)
-{
-	struct asked **found = tfind(parent, &w->asked, by_parent);
-
-	if (found != NULL)
-		return *found;
-	struct asked *a = mem_new(sizeof *a);
-	a->parent = *parent;
-	for (enum plan_tree t = 0; t < TREES; t++) {
-		const struct plan_view *v = view(w, t);
-		a->has[t] =
-		    v->databases == NULL || v->databases(v->ctx, parent);
-	}
-	if (tsearch(a, &w->asked, by_parent) == NULL)
-		abort(); /* out of memory, as everywhere */
-	return a;
 }
 
 static struct bytes
@@ -124,7 +94,7 @@ load(struct work *w, struct database *d, enum plan_tree which)
 
 	for (unsigned i = 0; i < DBFILES; i++) {
 		struct bytes at = member_name(d, i, &name);
-		if (at.n > NODE_NAME_MAX ||
+		if (at.n > NODE_NAME_MAX || dbfile_stem(at).n != d->stem_n ||
 		    !v->child(v->ctx, &d->parent, at, &n) ||
 		    n.type != NODE_FILE)
 			continue;
@@ -156,11 +126,10 @@ database_at(struct work *w, const struct id *parent, struct bytes name)
 static void
 meet_at(struct work *w, const struct plan_node *n)
 {
-	const struct asked *a = ask(w, &n->parent);
+	struct bytes name = bytes_of(n->name, n->name_n);
 
-	if (n->type == NODE_FILE &&
-	    (a->has[TREE_BASE] || a->has[TREE_LOCAL] || a->has[TREE_REMOTE]))
-		(void)database_at(w, &n->parent, bytes_of(n->name, n->name_n));
+	if (n->type == NODE_FILE && dbstems_has(&w->stems, &n->parent, name))
+		(void)database_at(w, &n->parent, name);
 }
 
 void
@@ -436,6 +405,110 @@ planner_moved_database(const struct item *it, struct bytes *end)
 	return NULL;
 }
 
+/* ---- one that somebody moved ---- */
+
+/* That of the last agreement, of a file that is, or is new beside, one of it. */
+static struct database *
+origin(const struct item *it)
+{
+	struct database *d = it->of[TREE_BASE];
+
+	for (enum plan_tree t = TREE_LOCAL; d == NULL && t < TREES; t++)
+		if (it->of[t] != NULL && it->of[t]->in[t][0] != NULL)
+			d = it->of[t]->in[t][0]->of[TREE_BASE];
+	return d;
+}
+
+/* Has it companions, in one of the places where it is? */
+static bool
+is_several(const struct database *d)
+{
+	const struct item *main = d->in[TREE_BASE][0];
+
+	for (enum plan_tree t = 0; main != NULL && t < TREES; t++)
+		if (main->of[t] != NULL && main->of[t]->some)
+			return true;
+	return false;
+}
+
+static struct item *
+on_side(struct work *w, struct item *it, enum plan_tree side)
+{
+	return !planner_in(node(it, side)) ||
+		(side == TREE_REMOTE && planner_where(w, it) == WHERE_NOWHERE)
+	    ? NULL
+	    : it;
+}
+
+/* Is a content of it, wherever it is on that side, not what it was? */
+static bool
+changed_anywhere(struct work *w, const struct database *d, enum plan_tree side)
+{
+	const struct database *now = d->in[TREE_BASE][0]->of[side];
+
+	for (unsigned i = 0; i < DBFILES; i++) {
+		struct item *b = d->in[TREE_BASE][i];
+		const struct item *x = now == NULL ? NULL : now->in[side][i];
+		if ((b != NULL &&
+			!same(on_side(w, b, side), side, b, TREE_BASE)) ||
+		    (x != NULL && !planner_in(&x->base)))
+			return true;
+	}
+	return false;
+}
+
+/* Those that one side removed go, though the other moved them. */
+static void
+remove_gone(struct work *w, const struct database *d, enum plan_tree side)
+{
+	for (unsigned i = 0; i < DBFILES; i++) {
+		struct item *b = d->in[TREE_BASE][i];
+		if (b != NULL && on_side(w, b, side) == NULL)
+			b->decided = true;
+	}
+}
+
+/* Both changed it, and one moved it: what was committed stands, the rest is the
+ * copy. */
+static bool
+part(struct work *w, struct database *d, struct item *it)
+{
+	struct database *here = d->in[TREE_BASE][0]->of[TREE_LOCAL];
+
+	if (here == NULL)
+		return false;
+	const struct copies c = copies_of(w, here);
+	for (unsigned i = 0; i < DBFILES; i++) {
+		struct item *b = d->in[TREE_BASE][i];
+		struct item *l = here->in[TREE_LOCAL][i];
+		if (l != NULL)
+			l->decided = true;
+		if (b == NULL)
+			continue;
+		b->decided = true;
+		if (on_side(w, b, TREE_REMOTE) != NULL)
+			planner_live_as(b, &b->remote, false);
+	}
+	copy_all(w, here, &c);
+	return it->decided;
+}
+
+static bool
+decide_moved(struct work *w, struct item *it)
+{
+	struct database *d = origin(it);
+
+	if (d == NULL || !is_several(d) || planner_waits(it))
+		return false;
+	bool here = changed_anywhere(w, d, TREE_LOCAL);
+	bool there = changed_anywhere(w, d, TREE_REMOTE);
+	if (here && there)
+		return part(w, d, it);
+	if (here || there)
+		remove_gone(w, d, here ? TREE_LOCAL : TREE_REMOTE);
+	return it->decided;
+}
+
 bool
 planner_decide_database(struct work *w, struct item *it)
 {
@@ -443,7 +516,9 @@ planner_decide_database(struct work *w, struct item *it)
 
 	for (enum plan_tree t = 0; d == NULL && t < TREES; t++)
 		d = it->of[t];
-	if (d == NULL || !d->some || planner_waits(it) || is_moved(d) ||
+	if (d != NULL && is_moved(d))
+		return decide_moved(w, it);
+	if (d == NULL || !d->some || planner_waits(it) ||
 	    !changed(w, d, TREE_LOCAL, TREE_REMOTE) ||
 	    !changed(w, d, TREE_REMOTE, TREE_LOCAL))
 		return false;

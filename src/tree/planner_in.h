@@ -5,6 +5,7 @@
 #include "tree/planner.h"
 
 #include "base/buf.h"
+#include "tree/dbstems.h"
 
 /* Where a node is, as the zone has it. */
 enum plan_where {
@@ -66,7 +67,7 @@ struct work {
 	bool changed; /* by the round of mending that goes on */
 	void *taken; /* of <search.h>: places, by planner_tree.c */
 	void *databases; /* of <search.h>, by planner_database.c */
-	void *asked; /* of <search.h>: folders, by planner_database.c */
+	struct dbstems stems;
 	void *folded; /* of <search.h>: folders, by planner_folded.c */
 	struct id made; /* the directory that no record has: valid_recovered */
 };

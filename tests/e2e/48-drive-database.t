@@ -20,10 +20,12 @@ whole() { [ "$(sqlite3 "$1" 'PRAGMA integrity_check')" = ok ]; }
 # A program that has its database open, so that its log stays beside it. What
 # comes by the pipe is done.
 program() {
-	mkfifo "$T/pipe-$1"
-	sqlite3 "$2" <"$T/pipe-$1" >"$T/said-$1" 2>&1 &
-	HELPERS="$HELPERS $!"
-	eval "exec $3>\"\$T/pipe-$1\""
+	rm -f "$T/pipe"
+	mkfifo "$T/pipe"
+	sqlite3 "$1" <"$T/pipe" >"$T/said" 2>&1 &
+	PROGRAM=$!
+	HELPERS="$HELPERS $PROGRAM"
+	eval "exec $2>\"\$T/pipe\""
 }
 # Once this was done by the program behind descriptor 7 or 8.
 done_by() {
@@ -34,7 +36,7 @@ mkdir "$T/a-drive" "$T/b-drive"
 
 # ---- one commit, when all is quiet ----
 
-program a "$T/a-drive/notes.db" 7
+program "$T/a-drive/notes.db" 7
 ok 'a program writes' done_by 7 'PRAGMA journal_mode = wal;
 	CREATE TABLE t (x); INSERT INTO t VALUES (1), (2);'
 ok 'and has a log beside its database' test -s "$T/a-drive/notes.db-wal"
@@ -64,7 +66,7 @@ ok 'all of it' same
 
 # ---- both write ----
 
-program b "$T/b-drive/notes.db" 8
+program "$T/b-drive/notes.db" 8
 ok 'here' done_by 7 'INSERT INTO t VALUES (4);'
 ok 'and there' done_by 8 'INSERT INTO t VALUES (5);'
 ok 'the first one goes' synced a
@@ -81,6 +83,73 @@ equal 'as the first wrote it' 1,2,3,4 "$(rows "$T/look/notes.db")"
 ok 'so is the copy, with its log' test -s "$T/look/$COPY-wal"
 ok 'and whole' whole "$T/look/$COPY"
 equal 'as the second wrote it' 1,2,3,5 "$(rows "$T/look/$COPY")"
+
+# ---- one renames it, the other writes and closes it ----
+
+program "$T/a-drive/old.db" 7
+ok 'a program writes' done_by 7 'PRAGMA journal_mode = wal;
+	CREATE TABLE t (x); INSERT INTO t VALUES (1), (2);'
+cp -r "$T/a-drive" "$T/taken"
+exec 7>&-
+wait "$PROGRAM"
+rm "$T/a-drive/old.db"
+mv "$T/taken/old.db" "$T/taken/old.db-wal" "$T/taken/old.db-shm" "$T/a-drive"
+ok 'it goes with its log' synced a
+ok 'it comes' synced b
+for end in '' -wal -shm; do
+	mv "$T/a-drive/old.db$end" "$T/a-drive/new.db$end"
+done
+sqlite3 "$T/b-drive/old.db" 'INSERT INTO t VALUES (3)'
+not 'there the log is gone' test -e "$T/b-drive/old.db-wal"
+ok 'the new name goes' synced a
+ok 'and the new content' synced b
+ok 'back' synced a
+ok 'both are equal' same
+equal 'without the log' new.db "$(cd "$T/a-drive" && echo new*)"
+ok 'it is whole' whole "$T/a-drive/new.db"
+equal 'with all that was written' 1,2,3 "$(rows "$T/a-drive/new.db")"
+
+# ---- what is ignored is none of it ----
+
+echo '*-shm' >"$T/a-drive/.aumbryignore"
+echo one >"$T/a-drive/x.db"
+echo log >"$T/a-drive/x.db-wal"
+echo index >"$T/a-drive/x.db-shm"
+ok 'a database whose index is ignored goes' synced a
+ok 'it comes' synced b
+not 'without the index' test -e "$T/b-drive/x.db-shm"
+echo other >"$T/b-drive/x.db-shm"
+echo two >"$T/a-drive/x.db"
+ok 'a change goes' synced a
+ok 'and comes' synced b
+equal 'beside an index of its own' 'two other ' \
+	"$(cat "$T/b-drive/x.db" "$T/b-drive/x.db-shm" | tr '\n' ' ')"
+
+# ---- who stays waits without a pause of its own ----
+
+ok 'a folder is enabled' at a drive enable "$T/a-drive"
+at a drive stay >"$T/stay" 2>&1 &
+HELPERS="$HELPERS $!"
+STAY=$!
+program "$T/a-drive/live.db" 7
+ok 'a program writes' done_by 7 'PRAGMA journal_mode = wal;
+	CREATE TABLE t (x); INSERT INTO t VALUES (1);'
+ok 'that is sent' until_true 60 at a drive ls /live.db
+ok 'it writes into its log' done_by 7 'INSERT INTO t VALUES (2);'
+log_is_sent() {
+	at a drive cat /live.db-wal >"$T/log" 2>"$T/why" &&
+		cmp "$T/log" "$T/a-drive/live.db-wal"
+}
+ok 'which is sent while it is open' until_true 40 log_is_sent
+until_true 20 eval 'at a --json drive status | grep -q "\"state\":\"idle\""'
+BEFORE=$(at a --json drive status | grep -o '"last_sync_ms":[0-9]*')
+sleep 4
+equal 'then nothing is done any more' "$BEFORE" \
+	"$(at a --json drive status | grep -o '"last_sync_ms":[0-9]*')"
+exec 7>&-
+kill "$STAY"
+wait "$STAY" 2>"$T/why"
+rm "$T/a-drive/.aumbryignore"
 
 # ---- what is not kept whole is told ----
 

@@ -28,7 +28,8 @@ MUST_CHECK int cli_drive_repo(struct self *s, struct repo **out, struct err *e);
 
 /* The same to look at and to change by hand: while others keep roots in sync. */
 struct cli_tree {
-	struct self *self;
+	struct self *self; /* NULL: of a visit, which reads alone */
+	struct reader *reader; /* of a visit */
 	struct repo *repo;
 	struct edit *edit;
 	struct self_device *devices;

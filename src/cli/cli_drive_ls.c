@@ -8,6 +8,7 @@
 #include "drive/get.h"
 #include "drive/look.h"
 #include "files/exclude.h"
+#include "join/reader.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -22,22 +23,50 @@ cli_tree_free(struct cli_tree *t)
 	edit_free(&t->edit);
 	repo_free(&t->repo);
 	self_free(&t->self);
+	reader_free(&t->reader);
 	free(t->devices);
 	t->devices = NULL;
+}
+
+/* By a code, for an hour. */
+static int
+open_visit(struct cli_tree *t, const char *dir, struct err *e)
+{
+	const struct id *zone;
+
+	if (reader_open(dir, &t->reader, e) < 0 ||
+	    reader_zone(t->reader, CATEGORY_DRIVE, &zone, e) < 0)
+		return -1;
+	const struct repo_from from = { .self = &t->reader->zones_of,
+		.local = t->reader->local,
+		.depot = t->reader->depot,
+		.dir = dir,
+		.zones = { [CATEGORY_DRIVE] = zone } };
+	return repo_open(&from, &t->repo, e);
+}
+
+static int
+open_own(struct cli *cli, struct cli_tree *t, struct err *e)
+{
+	if (cli_self(cli, &t->self, e) < 0 ||
+	    cli_drive_repo(t->self, &t->repo, e) < 0)
+		return -1;
+	return self_devices(t->self, &t->devices, &t->n_devices, e);
 }
 
 int
 cli_tree_open(struct cli *cli, struct cli_tree *out, struct err *e)
 {
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
+	OWN(mem_free) char *dir = cli_home(cli);
 
-	if (cli_self(cli, &t.self, e) < 0 ||
-	    cli_drive_repo(t.self, &t.repo, e) < 0 ||
-	    self_devices(t.self, &t.devices, &t.n_devices, e) < 0)
+	if ((reader_there(dir) ? open_visit(&t, dir, e)
+			       : open_own(cli, &t, e)) < 0)
 		return -1;
 	const struct edit_from from = { .repo = t.repo,
-		.dir = t.self->dir,
-		.dev_id = t.self->dev_id,
+		.dir = dir,
+		.dev_id =
+		    t.self == NULL ? (struct id){ { 0 } } : t.self->dev_id,
 		.stop = stop_order_asked };
 	if (edit_open(&from, &t.edit, e) < 0 || edit_pull(t.edit, e) < 0)
 		return -1;

@@ -235,14 +235,17 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 static int
 open_reader(struct cli_repo *r, const char *dir, struct err *e)
 {
-	if (reader_open(dir, &r->reader, e) < 0)
+	const struct id *backup;
+
+	if (reader_open(dir, &r->reader, e) < 0 ||
+	    reader_zone(r->reader, CATEGORY_BACKUP, &backup, e) < 0)
 		return -1;
 	r->dir = mem_text(dir);
 	const struct repo_from from = { .self = &r->reader->zones_of,
 		.local = r->reader->local,
 		.depot = r->reader->depot,
 		.dir = dir,
-		.zones = { [CATEGORY_BACKUP] = &r->reader->backup } };
+		.zones = { [CATEGORY_BACKUP] = backup } };
 	return repo_open(&from, &r->repo, e);
 }
 

@@ -29,7 +29,8 @@ waiting(void *ctx)
 	const struct asking *a = ctx;
 
 	cli_say(a->cli,
-	    "Asked to read the backups. On a device that is in, run: aumbry "
+	    "Asked to read the backups and the Drive. On a device that is in, "
+	    "run: aumbry "
 	    "visit approve");
 }
 
@@ -64,8 +65,8 @@ ask(struct cli *cli, const struct options *o, struct err *e)
 	if (rc < 0)
 		return -1;
 	cli_say(cli,
-	    "This sign-in may read the backups until it is over: aumbry "
-	    "snapshot list, aumbry restore.");
+	    "This sign-in may read the backups and the Drive until it is over: "
+	    "aumbry snapshot list, restore, drive ls, drive get.");
 	return 0;
 }
 

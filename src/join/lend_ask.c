@@ -32,6 +32,8 @@ open_visit(struct guest *g, struct err *e)
 	id_random(&g->nonce);
 	(void)json_array_append_new(
 	    list, json_string(category_name(CATEGORY_BACKUP)));
+	(void)json_array_append_new(
+	    list, json_string(category_name(CATEGORY_DRIVE)));
 	(void)json_object_set_new(ask, "categories", list);
 	jsonio_put_bytes(ask, "nonce", bytes_of(g->nonce.b, ID_BYTES));
 	g->c = (struct relay){ .remote = g->visit->remote,

@@ -221,9 +221,9 @@ load(struct reader *r, struct bytes x, struct err *e)
 	return 0;
 }
 
-/* Where backups are, on the server's word: the state zone is closed here. */
+/* Where its data is, on the server's word: the state zone is closed here. */
 static int
-find_zone(struct reader *r, struct err *e)
+find_zones(struct reader *r, struct err *e)
 {
 	OWN(jsonio_free) json_t *answer = NULL;
 	size_t i;
@@ -237,10 +237,25 @@ find_zone(struct reader *r, struct err *e)
 		const char *name = "";
 		if (jsonio_text(v, "category", &name, e) < 0)
 			return -1;
-		if (strcmp(name, category_name(CATEGORY_BACKUP)) == 0)
-			return jsonio_id(v, "zone", &r->backup, e);
+		for (unsigned c = CATEGORY_STATE; c < CATEGORY_END; c++) {
+			const char *of = category_name((enum category)c);
+			if (of != NULL && strcmp(name, of) == 0 &&
+			    jsonio_id(v, "zone", &r->zones[c], e) < 0)
+				return -1;
+		}
 	}
-	return err_set(e, ERR_NOT_FOUND, "the account has no backup");
+	return 0;
+}
+
+int
+reader_zone(const struct reader *r, enum category category,
+    const struct id **out, struct err *e)
+{
+	*out = &r->zones[category];
+	return id_zero(*out) ? err_set(e, ERR_NOT_FOUND,
+				   "the account has no %s that can be read",
+				   category_name(category))
+			     : 0;
 }
 
 int
@@ -257,7 +272,7 @@ reader_open(const char *dir, struct reader **out, struct err *e)
 	if (visit_open(dir, &r->visit, e) < 0 || load(r, buf_bytes(&b), e) < 0)
 		return -1;
 	r->depot = depot_remote_new(r->visit->remote);
-	if (find_zone(r, e) < 0)
+	if (find_zones(r, e) < 0)
 		return -1;
 	*out = TAKE(r);
 	return 0;

@@ -24,7 +24,7 @@ struct reader {
 	struct circle circle;
 	struct keyring *keyring;
 	struct zcopy_self zones_of; /* for zcopy_open */
-	struct id backup; /* the zone */
+	struct id zones[CATEGORY_END]; /* zeros: it has none of that */
 };
 
 /* What is kept in the home stays. */
@@ -53,5 +53,8 @@ MUST_CHECK int reader_take(const char *dir, const struct device *device,
 
 /* Are such keys kept in the home, good or not any more? */
 bool reader_there(const char *dir);
-/* errors: session-expired; not-found: there is no backup yet. */
+/* errors: session-expired. */
 MUST_CHECK int reader_open(const char *dir, struct reader **out, struct err *e);
+/* errors: not-found: the account has nothing of that category yet. */
+MUST_CHECK int reader_zone(const struct reader *r, enum category category,
+    const struct id **out, struct err *e);

@@ -34,6 +34,8 @@ ok 'backs up' at laptop backup "$T/files"
 
 # ---- reading by password and a code ----
 
+echo 'a list' >"$T/list"
+ok 'puts a file into the Drive' at laptop drive put "$T/list" /list
 ok 'signs in by a code' at visitor signin "$URL" ana --with authenticator \
 	--code "$(totp '30 seconds')"
 also '- to read' 'to read'
@@ -43,6 +45,7 @@ equal '- restores, but not secrets' 3 $?
 also '- and says so' 'category-closed|secret'
 ok '- the rest is there' cmp "$T/files/photo" "$T/back/photo"
 not '- the secret is not' grep -rq OPENSSH "$T/back"
+says '- reads the Drive' '^a list$' at visitor drive cat /list
 refused '- stores nothing' 4 permission-denied at visitor backup "$T/open"
 refused '- forgets nothing' 4 permission-denied at visitor snapshot forget latest
 says 'the log tells of it' 'keys_released .*authenticator: backup' \

@@ -46,6 +46,10 @@ ok 'signs up' sign_up laptop ana --invite "$INVITE" --device-name laptop
 ok 'a recovery key' at laptop recovery key create --out "$T/key"
 ok '- is tried' at laptop recovery drill --key-file "$T/key"
 ok 'backs up' at laptop backup "$T/files"
+mkdir "$T/folder"
+cp "$T/files/photo" "$T/folder/photo"
+cp "$T/files/.ssh/id_rsa" "$T/folder/id_rsa"
+ok 'keeps a folder in sync' at laptop drive sync "$T/folder" --once
 ok 'advanced protection' at laptop protection advanced --code "$(code)"
 ok 'backs up again' at laptop backup "$T/files"
 
@@ -67,6 +71,18 @@ run at visitor restore "latest:$T/files" --to "$T/back"
 also '- and restores, but not secrets' 'category-closed|secret'
 ok '- the rest is there' cmp "$T/files/photo" "$T/back/photo"
 not '- the secret is not' grep -rq OPENSSH "$T/back"
+says '- sees the Drive' photo at visitor drive ls /
+ok '- and fetches a file of it' at visitor drive get /photo "$T/photo"
+ok '- whole' cmp "$T/files/photo" "$T/photo"
+ok '- finds it' at visitor drive find 'pho*'
+ok '- and reads it' at visitor drive cat /photo
+ok '- sees its versions' at visitor drive versions /photo
+ok '- and the trash' at visitor drive trash list
+not '- a secret is closed there, too' at visitor drive get /id_rsa "$T/key2"
+refused '- and changes nothing' 4 permission-denied at visitor drive rm /photo
+refused '- nor adds' 4 permission-denied at visitor drive put "$T/files/photo" /x
+refused '- keeps no folder in sync' 4 permission-denied \
+	at visitor drive sync "$T/folder" --once
 refused '- stores nothing' 4 permission-denied at visitor backup "$T/files"
 says 'the log tells that it was asked' 'visit_asked .*backup' at laptop log
 also '- and given' 'visit_opened .*backup'

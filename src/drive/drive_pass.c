@@ -151,7 +151,8 @@ pass_over(const struct drive_root *r, struct plan_out *p)
 	for (size_t i = 0; i < p->n_ops; i++)
 		if (!waits(p, passed, i))
 			ops_left[ops++] = p->ops[i];
-	memcpy(p->ops, ops_left, ops * sizeof *p->ops);
+	for (size_t i = 0; i < ops; i++)
+		p->ops[i] = ops_left[i];
 	for (size_t i = 0; i < p->n_reads; i++)
 		if (!drive_passed(r, &p->reads[i]))
 			p->reads[reads++] = p->reads[i];

@@ -116,6 +116,11 @@ struct cli_repo {
 
 /* For OWN, of one whose lock is -1 and all else zeros. */
 void cli_repo_free(struct cli_repo *r);
+/* What a visit reads of a category; both are the caller's, and the repository
+ * goes first. errors: those of reader_open and reader_zone. */
+struct reader;
+MUST_CHECK int cli_repo_visit(const char *dir, enum category category,
+    struct reader **reader, struct repo **repo, struct err *e);
 /* Only the folder, and this home's copy of it. */
 MUST_CHECK int cli_folder(struct cli *cli, struct cli_repo *r, struct err *e);
 MUST_CHECK int cli_repo(struct cli *cli, struct cli_repo *out, struct err *e);

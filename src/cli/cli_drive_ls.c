@@ -28,23 +28,6 @@ cli_tree_free(struct cli_tree *t)
 	t->devices = NULL;
 }
 
-/* By a code, for an hour. */
-static int
-open_visit(struct cli_tree *t, const char *dir, struct err *e)
-{
-	const struct id *zone;
-
-	if (reader_open(dir, &t->reader, e) < 0 ||
-	    reader_zone(t->reader, CATEGORY_DRIVE, &zone, e) < 0)
-		return -1;
-	const struct repo_from from = { .self = &t->reader->zones_of,
-		.local = t->reader->local,
-		.depot = t->reader->depot,
-		.dir = dir,
-		.zones = { [CATEGORY_DRIVE] = zone } };
-	return repo_open(&from, &t->repo, e);
-}
-
 static int
 open_own(struct cli *cli, struct cli_tree *t, struct err *e)
 {
@@ -60,8 +43,9 @@ cli_tree_open(struct cli *cli, struct cli_tree *out, struct err *e)
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
 	OWN(mem_free) char *dir = cli_home(cli);
 
-	if ((reader_there(dir) ? open_visit(&t, dir, e)
-			       : open_own(cli, &t, e)) < 0)
+	if ((reader_there(dir)
+		    ? cli_repo_visit(dir, CATEGORY_DRIVE, &t.reader, &t.repo, e)
+		    : open_own(cli, &t, e)) < 0)
 		return -1;
 	const struct edit_from from = { .repo = t.repo,
 		.dir = dir,

@@ -231,22 +231,21 @@ open_folder(struct cli *cli, struct cli_repo *r, struct err *e)
 	    cli->repo);
 }
 
-/* By a code, with keys from the escrow. */
-static int
-open_reader(struct cli_repo *r, const char *dir, struct err *e)
+int
+cli_repo_visit(const char *dir, enum category category, struct reader **reader,
+    struct repo **repo, struct err *e)
 {
-	const struct id *backup;
+	const struct id *zone;
 
-	if (reader_open(dir, &r->reader, e) < 0 ||
-	    reader_zone(r->reader, CATEGORY_BACKUP, &backup, e) < 0)
+	if (reader_open(dir, reader, e) < 0 ||
+	    reader_zone(*reader, category, &zone, e) < 0)
 		return -1;
-	r->dir = mem_text(dir);
-	const struct repo_from from = { .self = &r->reader->zones_of,
-		.local = r->reader->local,
-		.depot = r->reader->depot,
-		.dir = dir,
-		.zones = { [CATEGORY_BACKUP] = backup } };
-	return repo_open(&from, &r->repo, e);
+	struct repo_from from = { .self = &(*reader)->zones_of,
+		.local = (*reader)->local,
+		.depot = (*reader)->depot,
+		.dir = dir };
+	from.zones[category] = zone;
+	return repo_open(&from, repo, e);
 }
 
 static int
@@ -255,9 +254,11 @@ open_account(struct cli *cli, struct cli_repo *r, struct err *e)
 	OWN(mem_free) char *dir = cli_home(cli);
 	struct id backup, keychain;
 
-	if (reader_there(dir))
-		return open_reader(r, dir, e);
-
+	if (reader_there(dir)) {
+		r->dir = mem_text(dir);
+		return cli_repo_visit(
+		    dir, CATEGORY_BACKUP, &r->reader, &r->repo, e);
+	}
 	if (cli_self(cli, &r->self, e) < 0 || self_state(r->self, e) < 0 ||
 	    self_zone(r->self, CATEGORY_BACKUP, &backup, e) < 0 ||
 	    self_zone(r->self, CATEGORY_KEYCHAIN, &keychain, e) < 0)

@@ -30,8 +30,7 @@ waiting(void *ctx)
 
 	cli_say(a->cli,
 	    "Asked to read the backups and the Drive. On a device that is in, "
-	    "run: aumbry "
-	    "visit approve");
+	    "run: aumbry visit approve");
 }
 
 static int

@@ -83,16 +83,6 @@ drive_pull(struct drive *d, struct err *e)
 	return 0;
 }
 
-static void
-held_free(struct drive_held *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free(list[i].path);
-		free(list[i].reason);
-	}
-	free(list);
-}
-
 void
 drive_report_free(struct drive_report *r)
 {
@@ -102,7 +92,7 @@ drive_report_free(struct drive_report *r)
 		free(r->conflicts[i].copy);
 	}
 	free(r->conflicts);
-	held_free(r->left, r->n_left);
-	held_free(r->warned, r->n_warned);
+	drive_held_free(r->left, r->n_left);
+	drive_held_free(r->warned, r->n_warned);
 	*r = (struct drive_report){ 0 };
 }

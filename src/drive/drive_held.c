@@ -98,13 +98,19 @@ drive_held_add(struct drive_held **list, size_t *n, const char *path,
 }
 
 void
+drive_held_free(struct drive_held *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].path);
+		free(list[i].reason);
+	}
+	free(list);
+}
+
+void
 drive_held_clear(struct drive_report *t)
 {
-	for (size_t i = 0; i < t->n_held; i++) {
-		free(t->held[i].path);
-		free(t->held[i].reason);
-	}
-	free(t->held);
+	drive_held_free(t->held, t->n_held);
 	t->held = NULL;
 	t->n_held = 0;
 }

@@ -101,6 +101,7 @@ bool drive_passed(const struct drive_root *r, const struct id *id);
 void drive_did(struct drive_root *r, struct tx *tx, const struct id *id);
 void drive_tried_clear(struct drive_root *r);
 void drive_held_clear(struct drive_report *t);
+void drive_held_free(struct drive_held *list, size_t n);
 /* One more in a list of them; the texts are copied. */
 void drive_held_add(struct drive_held **list, size_t *n, const char *path,
     enum err_code code, const char *reason);

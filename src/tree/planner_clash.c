@@ -2,7 +2,6 @@
 /* planner_clash.c: what this disk cannot hold, or only one of. */
 #include "tree/planner_in.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 

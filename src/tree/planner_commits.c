@@ -344,11 +344,6 @@ parent_comes(struct work *w, const struct item *it)
 
 /* ---- files of one database ---- */
 
-/* A change and the database that it is of, where it shall be. */
-struct of_database {
-	const struct database *of;
-	size_t change;
-};
 struct of_databases {
 	struct of_database *list; /* those of one beside each other */
 	size_t n;
@@ -358,18 +353,6 @@ static void
 of_databases_free(struct of_databases *x)
 {
 	free(x->list);
-}
-
-static int
-by_database(const void *a, const void *b)
-{
-	const struct of_database *x = a, *y = b;
-
-	int d = planner_database_cmp(x->of, y->of);
-
-	if (d != 0)
-		return d;
-	return x->change < y->change ? -1 : x->change > y->change;
 }
 
 static void
@@ -386,7 +369,8 @@ find_databases(struct work *w, struct of_databases *out)
 			out->list[out->n++] = (struct of_database){ d, i };
 	}
 	if (out->n > 1)
-		qsort(out->list, out->n, sizeof *out->list, by_database);
+		qsort(
+		    out->list, out->n, sizeof *out->list, planner_by_database);
 }
 
 /* What one of them waits for, all do; true: more do than before. */
@@ -400,10 +384,10 @@ drop_databases(struct work *w, const struct of_databases *x)
 		const struct plan_change *first = NULL;
 		for (end = i; end < x->n && x->list[end].of == x->list[i].of;
 		     end++)
-			if (list[x->list[end].change].type == NODE_NONE)
-				first = &list[x->list[end].change];
+			if (list[x->list[end].at].type == NODE_NONE)
+				first = &list[x->list[end].at];
 		for (size_t k = i; first != NULL && k < end; k++) {
-			struct plan_change *c = &list[x->list[k].change];
+			struct plan_change *c = &list[x->list[k].at];
 			if (c->type == NODE_NONE)
 				continue;
 			if (planner_item(w, &first->id)->gated)
@@ -422,8 +406,8 @@ tie_databases(const struct of_databases *x, struct edges *e)
 {
 	for (size_t i = 1; i < x->n; i++)
 		if (x->list[i].of == x->list[i - 1].of) {
-			add_edge(e, x->list[i].change, x->list[i - 1].change);
-			add_edge(e, x->list[i - 1].change, x->list[i].change);
+			add_edge(e, x->list[i].at, x->list[i - 1].at);
+			add_edge(e, x->list[i - 1].at, x->list[i].at);
 		}
 }
 

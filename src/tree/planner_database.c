@@ -66,10 +66,10 @@ node(const struct item *it, enum plan_tree which)
 }
 
 static struct bytes
-member_name(const struct database *d, unsigned i, struct buf *out)
+member_name(struct bytes stem, unsigned i, struct buf *out)
 {
 	buf_clear(out);
-	buf_put(out, d->stem, d->stem_n);
+	buf_put_bytes(out, stem);
 	buf_put_bytes(out, dbfile_ends[i]);
 	return buf_bytes(out);
 }
@@ -93,7 +93,8 @@ load(struct work *w, struct database *d, enum plan_tree which)
 	struct plan_node n;
 
 	for (unsigned i = 0; i < DBFILES; i++) {
-		struct bytes at = member_name(d, i, &name);
+		struct bytes at =
+		    member_name(bytes_of(d->stem, d->stem_n), i, &name);
 		if (at.n > NODE_NAME_MAX || dbfile_stem(at).n != d->stem_n ||
 		    !v->child(v->ctx, &d->parent, at, &n) ||
 		    n.type != NODE_FILE)
@@ -300,15 +301,12 @@ bool
 planner_is_alone(struct work *w, const struct id *parent, struct bytes name)
 {
 	static const struct id none;
-	struct bytes stem = dbfile_stem(name);
+	OWN(buf_free) struct buf room = { 0 };
 
 	for (unsigned i = 0; i < DBFILES; i++) {
-		OWN(buf_free) struct buf at = { 0 };
-		buf_put_bytes(&at, stem);
-		buf_put_bytes(&at, dbfile_ends[i]);
-		if (!bytes_equal(buf_bytes(&at), name) &&
-		    at.n <= NODE_NAME_MAX &&
-		    !planner_is_free(w, parent, buf_bytes(&at), &none))
+		struct bytes at = member_name(dbfile_stem(name), i, &room);
+		if (!bytes_equal(at, name) && at.n <= NODE_NAME_MAX &&
+		    !planner_is_free(w, parent, at, &none))
 			return false;
 	}
 	return true;
@@ -320,7 +318,7 @@ planner_free_name(struct work *w, const struct id *parent, struct bytes name,
 {
 	static const struct id none;
 	unsigned max = w->policy->fs.name_max;
-	OWN(buf_free) struct buf at = { 0 };
+	OWN(buf_free) struct buf room = { 0 };
 
 	if (max == 0 || max > NODE_NAME_MAX)
 		max = NODE_NAME_MAX;
@@ -331,11 +329,9 @@ planner_free_name(struct work *w, const struct id *parent, struct bytes name,
 		buf_clear(out);
 		planner_copy_name(w->policy, name, number, max, out);
 		for (unsigned i = 0; all && i < DBFILES; i++) {
-			buf_clear(&at);
-			buf_put_bytes(&at, buf_bytes(out));
-			buf_put_bytes(&at, dbfile_ends[i]);
+			struct bytes at = member_name(buf_bytes(out), i, &room);
 			all = (i > 0 && at.n > NODE_NAME_MAX) ||
-			    planner_is_free(w, parent, buf_bytes(&at),
+			    planner_is_free(w, parent, at,
 				own[i] != NULL ? &own[i]->id : &none);
 		}
 		if (all)
@@ -367,6 +363,7 @@ static void
 copy_all(struct work *w, struct database *d, const struct copies *c)
 {
 	OWN(buf_free) struct buf stem = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
 	bool ours = false;
 
 	/* Who only has less of what stays has nothing to keep. */
@@ -381,12 +378,9 @@ copy_all(struct work *w, struct database *d, const struct copies *c)
 	/* They go together, too. */
 	database_at(w, &d->parent, buf_bytes(&stem))->some = true;
 	for (unsigned i = 0; i < DBFILES; i++) {
-		OWN(buf_free) struct buf name = { 0 };
-		buf_put_bytes(&name, buf_bytes(&stem));
-		buf_put_bytes(&name, dbfile_ends[i]);
 		if (c->of[i] != NULL && !(c->apart[i] && c->done))
 			copy_one(d->in[TREE_LOCAL][i], c->of[i], c->apart[i],
-			    buf_bytes(&name));
+			    member_name(buf_bytes(&stem), i, &name));
 	}
 }
 
@@ -556,9 +550,14 @@ planner_database_of(struct work *w, const struct item *it, enum plan_tree which)
 }
 
 int
-planner_database_cmp(const struct database *a, const struct database *b)
+planner_by_database(const void *a, const void *b)
 {
-	return by_place(a, b);
+	const struct of_database *x = a, *y = b;
+	int d = by_place(x->of, y->of);
+
+	if (d != 0)
+		return d;
+	return x->at < y->at ? -1 : x->at > y->at;
 }
 
 bool

@@ -150,8 +150,13 @@ const struct database *planner_database_of(
     struct work *w, const struct item *it, enum plan_tree which);
 /* Is something of it to be committed? */
 bool planner_database_commits(const struct database *d);
-/* An order of them. */
-int planner_database_cmp(const struct database *a, const struct database *b);
+/* A change or an operation, by its number, and the database that it is of. */
+struct of_database {
+	const struct database *of;
+	size_t at;
+};
+/* For qsort: those of one beside each other. */
+int planner_by_database(const void *a, const void *b);
 
 /* ---- what is here and there already: planner_alias.c ---- */
 

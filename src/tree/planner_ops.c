@@ -284,22 +284,6 @@ after_room_is_made(struct ops *o, size_t i)
 
 /* ---- files of one database ---- */
 
-struct of_database {
-	const struct database *of;
-	size_t op;
-};
-
-static int
-by_database(const void *a, const void *b)
-{
-	const struct of_database *x = a, *y = b;
-	int d = planner_database_cmp(x->of, y->of);
-
-	if (d != 0)
-		return d;
-	return x->op < y->op ? -1 : x->op > y->op;
-}
-
 /* What moves out of one, as when it becomes a copy, has left before another's
  * comes: cut off in between, each is seen for what it is. */
 static unsigned
@@ -316,7 +300,7 @@ move_first(struct ops *o, const struct database *d, unsigned number,
 		o->list[i].database = number;
 		moves++;
 		for (size_t k = 0; k < n; k++)
-			add_edge(o, list[k].op, i);
+			add_edge(o, list[k].at, i);
 	}
 	return moves;
 }
@@ -329,15 +313,15 @@ tie_database(
 	bool comes = false;
 
 	for (size_t i = 0; i < n; i++)
-		comes |= o->list[list[i].op].kind == PLAN_PLACE;
+		comes |= o->list[list[i].at].kind == PLAN_PLACE;
 	/* What only goes is done before its folder goes. */
 	if (!comes || move_first(o, list[0].of, number, list, n) + n < 2)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		o->list[list[i].op].database = number;
+		o->list[list[i].at].database = number;
 		if (i > 0) {
-			add_edge(o, list[i].op, list[i - 1].op);
-			add_edge(o, list[i - 1].op, list[i].op);
+			add_edge(o, list[i].at, list[i - 1].at);
+			add_edge(o, list[i - 1].at, list[i].at);
 		}
 	}
 }
@@ -362,7 +346,7 @@ tie_databases(struct ops *o)
 		o->list[i].after_commits |= planner_database_commits(d);
 	}
 	if (n > 1)
-		qsort(list, n, sizeof *list, by_database);
+		qsort(list, n, sizeof *list, planner_by_database);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i; end < n && list[end].of == list[i].of;)
 			end++;

@@ -88,6 +88,91 @@ drive_database_is(struct drive_root *r, struct drivedb_views *v,
 	return 0;
 }
 
+static bool
+begins_as_one(struct drive_root *r, const char *path)
+{
+	const struct os_ops *o = r->os->ops;
+	struct os_file *f = NULL;
+	struct os_stat st;
+	struct err ignored;
+	uint8_t head[DBFILE_HEAD];
+	size_t n = 0;
+
+	if (o->file_open(r->os, path, &st, &f, &ignored) < 0)
+		return false;
+	bool read = o->file_read(f, 0, head, sizeof head, &n, &ignored) == 0;
+	o->file_close(&f);
+	return read && dbfile_begins(bytes_of(head, n));
+}
+
+static int
+refuse_open(struct err *e)
+{
+	return err_set(e, ERR_FILE_CHANGING,
+	    "a program has this database open: what others changed comes when "
+	    "it is closed");
+}
+
+/* Does a program have one of them open? A file of its own may be any. */
+static bool
+in_use(struct drive_root *r, const char *path)
+{
+	unsigned here = 0, open = 0;
+
+	for (unsigned i = 0; i < DBFILES; i++) {
+		OWN(dbmember_free) struct dbmember m;
+		if (!dbmember_look(r, path, i, &m) || m.is.type != NODE_FILE)
+			continue;
+		here++;
+		if (r->os->ops->in_use(r->os, buf_text(&m.path)))
+			open++;
+	}
+	return open > 0 && (here > 1 || begins_as_one(r, path));
+}
+
+int
+drive_database_free(struct drive_root *r, struct drivedb_views *v,
+    const struct id *parent, const char *path, enum drive_database how,
+    struct err *e)
+{
+	if (drive_database_is(r, v, parent, path, how, e) < 0)
+		return -1;
+	return in_use(r, path) ? refuse_open(e) : 0;
+}
+
+static bool
+changed_there(struct drivedb_views *v, const struct plan_node *here)
+{
+	struct plan_node b, r;
+
+	if (!v->remote.find(v->remote.ctx, &here->id, &r) || r.trashed)
+		return false;
+	return !v->base.find(v->base.ctx, &here->id, &b) ||
+	    b.version != r.version;
+}
+
+bool
+drive_database_waits(struct drive_root *r, struct drivedb_views *v,
+    const struct plan_node *n, const char *path, struct err *why)
+{
+	bool changed = changed_there(v, n);
+
+	for (unsigned i = 0; i < DBFILES && !changed; i++) {
+		OWN(dbmember_free) struct dbmember m;
+		if (!dbmember_look(r, path, i, &m))
+			continue;
+		/* One that is new there has no name here. */
+		changed =
+		    (v->local.child(v->local.ctx, &n->parent, m.name, &m.known)
+			    ? changed_there(v, &m.known)
+			    : v->remote.child(v->remote.ctx, &n->parent, m.name,
+				  &m.known) &&
+				!v->base.find(
+				    v->base.ctx, &m.known.id, &m.known));
+	}
+	return changed && in_use(r, path) && refuse_open(why) < 0;
+}
+
 /* When the last of them was written, if there are several; 0: there are not. */
 static int64_t
 written_ns(struct drive_root *r, const char *path)

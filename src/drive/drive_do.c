@@ -49,13 +49,13 @@ path_of(
 	return path_by_now(g->r, &g->v, op, out, e);
 }
 
-/* What leaves its place leaves a database as it is known. */
+/* What leaves its place leaves a database as it is known, and to nobody. */
 static int
 check_database(struct drive_root *r, struct drivedb_views *v,
     const struct plan_op *op, const char *path, struct err *e)
 {
 	return op->here.type == NODE_FILE
-	    ? drive_database_is(
+	    ? drive_database_free(
 		  r, v, &op->here.parent, path, DATABASE_NO_MORE, e)
 	    : 0;
 }

@@ -130,6 +130,16 @@ enum drive_database {
 MUST_CHECK int drive_database_is(struct drive_root *r, struct drivedb_views *v,
     const struct id *parent, const char *path, enum drive_database how,
     struct err *e);
+/* The same, and no program has one of them open to write? It would go on with
+ * the one that it has, and with those that come by name: one's log beside
+ * another. Who only reads is not asked. errors: conflict; file-changing. */
+MUST_CHECK int drive_database_free(struct drive_root *r,
+    struct drivedb_views *v, const struct id *parent, const char *path,
+    enum drive_database how, struct err *e);
+/* Has somebody else changed this one, which a program here has open? Then what
+ * that wrote is to be copied and moved, which waits for it. */
+bool drive_database_waits(struct drive_root *r, struct drivedb_views *v,
+    const struct plan_node *n, const char *path, struct err *why);
 /* Did nobody write them for a while? Else r->quiet_ns says when to ask again. */
 bool drive_database_quiet(
     struct drive_root *r, const char *path, int64_t now_ns);

@@ -14,7 +14,6 @@
 #define KEPT_BYTES \
 	(4 * 1024 * 1024) /* what was fetched of larger files stays */
 #define LOCKS 64
-#define MAGIC "SQLite format 3" /* and a NUL: sqlite.org/fileformat.html, 1.3 */
 #define THREADS 2
 
 /* A file that comes. */
@@ -98,9 +97,7 @@ fill(struct arrivals *a, struct arrival *x, uint64_t offset, struct bytes plain,
 {
 	if (x->part == NULL && open_part(a, x, e) < 0)
 		return -1;
-	if (offset == 0 && plain.n > sizeof MAGIC &&
-	    bytes_equal(
-		bytes_of(plain.p, sizeof MAGIC), bytes_of(MAGIC, sizeof MAGIC)))
+	if (offset == 0 && dbfile_begins(plain))
 		x->database = true;
 	if (a->r->os->ops->part_put(x->part, offset, plain, e) < 0)
 		return -1;
@@ -353,7 +350,7 @@ place_one(
 	/* What somebody has begun beside it is not its own. */
 	if (op->type == NODE_FILE &&
 	    (op->replaces || op->database != 0 || x->database) &&
-	    drive_database_is(r, &g->v, &op->parent, buf_text(&to),
+	    drive_database_free(r, &g->v, &op->parent, buf_text(&to),
 		op->database != 0 && first_of(g->a, x) ? DATABASE_WHOLE
 						       : DATABASE_NO_MORE,
 		e) < 0)

@@ -56,7 +56,7 @@ find_files(struct tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; i < f->p->n_reads && t->n < most; i++) {
 		OWN(buf_free) struct buf path = { 0 };
 		struct plan_node n;
-		struct err ignored;
+		struct err ignored, why;
 		if (!v.local.find(v.local.ctx, &f->p->reads[i], &n) ||
 		    !n.unread ||
 		    drive_path(&v, &t->r->row.top, &n, &path, &ignored) < 0)
@@ -65,10 +65,14 @@ find_files(struct tx *tx, void *arg, struct err *e)
 		    &f->stems, &n.parent, bytes_of(n.name, n.name_n));
 		if (goes &&
 		    !drive_database_quiet(t->r, buf_text(&path), f->now_ns)) {
-			struct err why;
 			(void)err_set(&why, ERR_FILE_CHANGING,
 			    "it is a database of several files, which are read "
 			    "when none was written for 5 s");
+			drive_hold(t->r, tx, &n.id, &why);
+			continue;
+		}
+		if (drive_database_waits(
+			t->r, &v, &n, buf_text(&path), &why)) {
 			drive_hold(t->r, tx, &n.id, &why);
 			continue;
 		}

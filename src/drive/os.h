@@ -60,6 +60,10 @@ struct os_ops {
 	    bool *whole, struct err *e);
 	int (*stat)(
 	    struct os *o, const char *path, struct os_stat *st, struct err *e);
+	/* Does a program have this file open to write? false also where the
+	 * system does not tell: of files of other users, and on file systems
+	 * without leases. */
+	bool (*in_use)(struct os *o, const char *path);
 	/*
 	 * *st is of what was opened; read again at the end by file_stat. Also
 	 * of OS_OWN "/gone/NAME". errors: conflict: no file.

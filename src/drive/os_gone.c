@@ -109,6 +109,19 @@ open_to_write(int dir, const char *name, const struct os_stat *st)
 	    fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
 }
 
+bool
+os_in_use(struct os *os, const char *path)
+{
+	struct os_posix *o = os_posix_of(os);
+	OWN(os_leave) struct os_spot s = OS_SPOT;
+	struct os_stat st;
+	struct err ignored;
+
+	return os_find(o, path, &s, &ignored) == 0 &&
+	    os_look(o, s.dir, s.name, &st, NULL) == 0 &&
+	    open_to_write(s.dir, s.name, &st);
+}
+
 int
 os_remove(struct os *os, const char *path, const struct os_stat *expect,
     struct err *e)

@@ -158,6 +158,7 @@ MUST_CHECK int os_rmdir(struct os *os, const char *path,
 /* Rename into gone/, under a name that says what it should be. Sets errno. */
 MUST_CHECK int os_to_gone(const struct os_posix *o, int dir, const char *from,
     const struct os_stat *as, const char *name, char gone[static OS_NAME]);
+bool os_in_use(struct os *os, const char *path);
 MUST_CHECK int os_remove(struct os *os, const char *path,
     const struct os_stat *expect, struct err *e);
 MUST_CHECK int os_gone_sweep(

@@ -180,6 +180,7 @@ static const struct os_ops ops = {
 	.move = os_move,
 	.aside = os_aside,
 	.set_exec = os_set_exec,
+	.in_use = os_in_use,
 	.remove = os_remove,
 	.rmdir = os_rmdir,
 	.gone_sweep = os_gone_sweep,

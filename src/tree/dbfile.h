@@ -21,3 +21,7 @@ extern const struct bytes dbfile_ends[DBFILES];
 struct bytes dbfile_stem(struct bytes name);
 /* Is it the name of a companion? */
 bool dbfile_is_companion(struct bytes name);
+
+/* Does a database begin so? An empty one has no bytes yet. */
+#define DBFILE_HEAD 16 /* bytes: sqlite.org/fileformat.html, 1.3 */
+bool dbfile_begins(struct bytes head);

@@ -70,7 +70,12 @@ program "$T/b-drive/notes.db" 8
 ok 'here' done_by 7 'INSERT INTO t VALUES (4);'
 ok 'and there' done_by 8 'INSERT INTO t VALUES (5);'
 ok 'the first one goes' synced a
-ok 'the second is a copy' synced b
+exits 'the second waits for the program' 3 synced b
+also 'which is told' 'a program has this database open'
+equal 'with what it wrote' 1,2,3,5 "$(rows "$T/b-drive/notes.db")"
+kill -KILL "$PROGRAM"
+wait "$PROGRAM" 2>"$T/why"
+ok 'when that has died, it is a copy' synced b
 also 'which is told' '"conflicts":\[\{'
 ok 'the first has it, too' synced a
 ok 'both are equal' same
@@ -83,6 +88,38 @@ equal 'as the first wrote it' 1,2,3,4 "$(rows "$T/look/notes.db")"
 ok 'so is the copy, with its log' test -s "$T/look/$COPY-wal"
 ok 'and whole' whole "$T/look/$COPY"
 equal 'as the second wrote it' 1,2,3,5 "$(rows "$T/look/$COPY")"
+
+# ---- a program has it open, and has written nothing ----
+
+# nextcloud/server#3036: what it writes is to be in the file of that name.
+sqlite3 "$T/a-drive/plain.db" 'CREATE TABLE t (x); INSERT INTO t VALUES (1)'
+echo one >"$T/a-drive/open.txt"
+ok 'one without a log goes' synced a
+ok 'it comes' synced b
+program "$T/b-drive/plain.db" 8
+ok 'there a program reads it' done_by 8 'SELECT * FROM t;'
+exec 9>>"$T/b-drive/open.txt"
+sqlite3 "$T/a-drive/plain.db" 'INSERT INTO t VALUES (2)'
+echo two >"$T/a-drive/open.txt"
+ok 'the first one writes' synced a
+exits 'which is not put under the program' 3 synced b
+also 'as is told' '"path":"plain.db","code":"file-changing","reason":"a program'
+equal 'another file is' two "$(cat "$T/b-drive/open.txt")"
+exec 9>&-
+ok 'the program writes' done_by 8 'INSERT INTO t VALUES (3);'
+equal 'to where it reads' 1,3 "$(rows "$T/b-drive/plain.db")"
+rm "$T/a-drive/plain.db"
+ok 'the first one removes it' synced a
+ok 'what was written lives' synced b
+equal 'under its name' 1,3 "$(rows "$T/b-drive/plain.db")"
+ok 'and comes back' synced a
+rm "$T/a-drive/plain.db"
+ok 'it is removed again' synced a
+exits 'which waits' 3 synced b
+exec 8>&-
+wait "$PROGRAM"
+ok 'until the program ends' synced b
+not 'then it goes' test -e "$T/b-drive/plain.db"
 
 # ---- one renames it, the other writes and closes it ----
 
@@ -128,7 +165,7 @@ equal 'beside an index of its own' 'two other ' \
 # ---- who stays waits without a pause of its own ----
 
 ok 'a folder is enabled' at a drive enable "$T/a-drive"
-at a drive stay >"$T/stay" 2>&1 &
+aumbry --home "$T/a" --password-file "$T/pw" drive stay >"$T/stay" 2>&1 &
 HELPERS="$HELPERS $!"
 STAY=$!
 program "$T/a-drive/live.db" 7
@@ -147,6 +184,18 @@ sleep 4
 equal 'then nothing is done any more' "$BEFORE" \
 	"$(at a --json drive status | grep -o '"last_sync_ms":[0-9]*')"
 exec 7>&-
+sqlite3 "$T/b-drive/read.db" 'CREATE TABLE t (x); INSERT INTO t VALUES (1)'
+ok 'another one comes' synced b
+ok 'to who stays' until_true 20 test -e "$T/a-drive/read.db"
+program "$T/a-drive/read.db" 7
+ok 'a program reads it' done_by 7 'SELECT * FROM t;'
+sqlite3 "$T/b-drive/read.db" 'INSERT INTO t VALUES (2)'
+ok 'the other one writes' synced b
+ok 'which waits' until_true 20 eval \
+	'at a --json drive status | grep -q "\"read.db\",\"code\":\"file-changing"'
+exec 7>&-
+is_come() { [ "$(rows "$T/a-drive/read.db")" = 1,2 ]; }
+ok 'until the program ends' until_true 20 is_come
 kill "$STAY"
 wait "$STAY" 2>"$T/why"
 rm "$T/a-drive/.aumbryignore"

@@ -401,6 +401,25 @@ a_root_may_be_named_by_links_and_dots(void **state)
 }
 
 static void
+tells_what_a_program_writes(void **state)
+{
+	(void)state;
+	int fd = openat(dir.fd, "f", O_RDONLY | O_CREAT, 0600);
+	assert_false(os->ops->in_use(os, "f"));
+	(void)close(fd);
+	fd = openat(dir.fd, "f", O_RDWR);
+	assert_true(os->ops->in_use(os, "f"));
+	(void)close(fd);
+	assert_false(os->ops->in_use(os, "f"));
+	assert_int_equal(mkdirat(dir.fd, "d", 0700), 0);
+	assert_int_equal(symlinkat("f", dir.fd, "l"), 0);
+	assert_false(os->ops->in_use(os, "d"));
+	assert_false(os->ops->in_use(os, "l"));
+	assert_false(os->ops->in_use(os, "none"));
+	assert_false(os->ops->in_use(os, "d/none"));
+}
+
+static void
 reads_files_with_holes(void **state)
 {
 	struct os_file *f = NULL;
@@ -1325,6 +1344,7 @@ main(void)
 		TEST(says_when_a_listing_is_not_whole),
 		TEST(never_goes_through_what_is_no_directory),
 		TEST(a_root_may_be_named_by_links_and_dots),
+		TEST(tells_what_a_program_writes),
 		TEST(reads_files_with_holes),
 		TEST(a_part_goes_on_where_it_was),
 		TEST(places_only_where_nothing_is),

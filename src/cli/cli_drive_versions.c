@@ -145,6 +145,7 @@ cli_drive_restore(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct cli_drive_past *g = options;
 	OWN(cli_tree_free) struct cli_tree t = { 0 };
+	struct past_ask ask = { .tell = tell, .ctx = cli };
 	uint64_t number;
 
 	if ((g->version == NULL) == (g->at == NULL))
@@ -161,9 +162,10 @@ cli_drive_restore(void *line, const void *options, struct err *e)
 		    "--version is a number that `aumbry drive versions` has, "
 		    "not %s",
 		    g->version);
+	ask.path = cli->line.args[0];
 	return cli_tree_open(cli, &t, e) < 0
 	    ? -1
-	    : past_version(t.edit, cli->line.args[0], number, e);
+	    : past_version(t.edit, &ask, number, e);
 }
 
 const struct cmd_option cli_drive_past_options[3] = {

@@ -15,13 +15,25 @@ past_take(struct node *n, const struct node_version *v)
 }
 
 struct one {
-	const char *path;
+	struct edit *d;
+	const struct past_ask *ask;
 	uint64_t number;
+	uint64_t at_ms; /* when it came */
+	bool others; /* it is a file of a database that has more */
 };
 
+/* Which of its versions is it? errors: version-gone. */
 static int
-gone(uint64_t number, struct err *e)
+find(struct zcopy *zone, const struct id *id, uint64_t number,
+    struct node_history *h, struct buf *plain, size_t *i, struct err *e)
 {
+	uint64_t version;
+
+	if (record_history_of(zone, id, h, plain, &version, e) < 0)
+		return -1;
+	for (*i = 0; *i < h->n; ++*i)
+		if (h->v[*i].edits == number)
+			return 0;
 	return err_set(e, ERR_VERSION_GONE, "there is no version %llu of it",
 	    (unsigned long long)number);
 }
@@ -35,26 +47,12 @@ version_plan(struct edit_batch *b, void *ctx, struct err *e)
 	struct node_history *h = mem_new(sizeof *h);
 	OWN(mem_free) struct node_history *keep = h;
 	struct drivedb_entry x;
-	uint64_t version;
-	size_t i = 0;
+	size_t i;
 
-	if (edit_find(b->tx, o->path, &x, e) < 0)
-		return -1;
-	if (x.node.type != NODE_FILE)
-		return err_set(
-		    e, ERR_USAGE, "only files have versions, and it is none");
-	if (edit_load(b->d, &x.node.id, &node, e) < 0 ||
-	    record_history_of(b->d->zone, &x.node.id, h, &plain, &version, e) <
-		0)
-		return -1;
-	if (node.n.edits == o->number)
-		return err_set(
-		    e, ERR_USAGE, "that version is what the file has now");
-	while (i < h->n && h->v[i].edits != o->number)
-		i++;
-	if (i == h->n)
-		return gone(o->number, e);
-	if (edit_keep(b, &x.node.id, &node.n, e) < 0)
+	if (edit_find(b->tx, o->ask->path, &x, e) < 0 ||
+	    edit_load(b->d, &x.node.id, &node, e) < 0 ||
+	    find(b->d->zone, &x.node.id, o->number, h, &plain, &i, e) < 0 ||
+	    edit_keep(b, &x.node.id, &node.n, e) < 0)
 		return -1;
 	struct node n = node.n;
 	past_take(&n, &h->v[i]);
@@ -62,10 +60,54 @@ version_plan(struct edit_batch *b, void *ctx, struct err *e)
 	return 0;
 }
 
-int
-past_version(struct edit *d, const char *path, uint64_t number, struct err *e)
+static int
+has_others(void *ctx, const struct drivedb_entry *x, struct err *e)
 {
-	struct one o = { path, number };
+	bool *any = ctx;
 
-	return edit_commit(d, version_plan, &o, e);
+	(void)x;
+	(void)e;
+	*any = true;
+	return 0;
+}
+
+static int
+ask_job(struct tx *tx, void *arg, struct err *e)
+{
+	struct one *o = arg;
+	OWN(buf_free) struct buf plain = { 0 };
+	struct node_history *h = mem_new(sizeof *h);
+	OWN(mem_free) struct node_history *keep = h;
+	struct drivedb_entry x;
+	size_t i;
+
+	if (edit_find(tx, o->ask->path, &x, e) < 0)
+		return -1;
+	if (x.node.type != NODE_FILE)
+		return err_set(
+		    e, ERR_USAGE, "only files have versions, and it is none");
+	if (x.edits == o->number)
+		return err_set(
+		    e, ERR_USAGE, "that version is what the file has now");
+	if (find(o->d->zone, &x.node.id, o->number, h, &plain, &i, e) < 0)
+		return -1;
+	o->at_ms = h->v[i].changed_ms;
+	return past_beside(tx, &x, has_others, &o->others, e);
+}
+
+int
+past_version(struct edit *d, const struct past_ask *ask, uint64_t number,
+    struct err *e)
+{
+	struct one o = { .d = d, .ask = ask, .number = number };
+	struct past_result told;
+
+	if (db_read(drivedb_db(d->db), ask_job, &o, e) < 0)
+		return -1;
+	if (!o.others)
+		return edit_commit(d, version_plan, &o, e);
+	struct past_ask then = *ask;
+	then.at_ms = o.at_ms;
+	then.dry = false;
+	return past_restore(d, &then, &told, e);
 }

@@ -12,11 +12,6 @@
 
 #include "drive/edit.h"
 
-/* A former content becomes the newest. number: as look_versions has it. errors:
- * version-gone; not-found; bad-usage: it is the newest, or no file. */
-MUST_CHECK int past_version(
-    struct edit *d, const char *path, uint64_t number, struct err *e);
-
 enum past_step {
 	PAST_TRASH, /* it was not there */
 	PAST_BACK, /* it was thrown away since */
@@ -38,7 +33,14 @@ struct past_result {
 	uint64_t trashed, back, contents, unknown;
 };
 
-/* A file, or all that is or was in a directory, as then. errors: not-found,
- * stopped. Done in part, the same command goes on with it. */
+/* A file, or all that is or was in a directory, as then; with a file of a
+ * database (dbfile.h) go the others. errors: not-found, stopped. Done in part,
+ * the same command goes on with it. */
 MUST_CHECK int past_restore(struct edit *d, const struct past_ask *ask,
     struct past_result *out, struct err *e);
+/* A former content becomes the newest. number: as look_versions has it. The
+ * files of a database are as they were when that one came, and are told; at_ms
+ * and dry of ask are not used. errors: version-gone; not-found; bad-usage: it is
+ * the newest, or no file. */
+MUST_CHECK int past_version(struct edit *d, const struct past_ask *ask,
+    uint64_t number, struct err *e);

@@ -28,5 +28,10 @@ void past_list_free(struct past_list *l);
 MUST_CHECK int past_look(struct edit *d, const struct past_ask *ask,
     struct past_list *out, struct err *e);
 
+/* Calls `fn` for each other file of the database that this one is of, also those
+ * in the trash. */
+MUST_CHECK int past_beside(struct tx *tx, const struct drivedb_entry *file,
+    drivedb_entry_fn fn, void *ctx, struct err *e);
+
 /* The file has that content from now on. */
 void past_take(struct node *n, const struct node_version *v);

@@ -2,6 +2,8 @@
 /* past_look.c: what is not as it was at a time. */
 #include "drive/past_in.h"
 
+#include "tree/dbfile.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,6 +243,45 @@ look_at(void *ctx, const struct drivedb_entry *x, struct err *e)
 	return rc;
 }
 
+struct beside {
+	const struct drivedb_entry *file;
+	drivedb_entry_fn fn;
+	void *ctx;
+};
+
+static struct bytes
+name_of(const struct drivedb_entry *x)
+{
+	return bytes_of(x->node.name, x->node.name_n);
+}
+
+static int
+beside_one(void *ctx, const struct drivedb_entry *x, struct err *e)
+{
+	const struct beside *b = ctx;
+
+	if (x->node.type != NODE_FILE ||
+	    id_equal(&x->node.id, &b->file->node.id) ||
+	    !bytes_equal(
+		dbfile_stem(name_of(x)), dbfile_stem(name_of(b->file))))
+		return 0;
+	return b->fn(b->ctx, x, e);
+}
+
+int
+past_beside(struct tx *tx, const struct drivedb_entry *file,
+    drivedb_entry_fn fn, void *ctx, struct err *e)
+{
+	struct beside b = { file, fn, ctx };
+	const struct id *dir = &file->node.parent;
+
+	if (file->node.type != NODE_FILE)
+		return 0;
+	return drivedb_list(tx, dir, false, beside_one, &b, e) < 0
+	    ? -1
+	    : drivedb_list(tx, dir, true, beside_one, &b, e);
+}
+
 static int
 look_job(struct tx *tx, void *arg, struct err *e)
 {
@@ -256,7 +297,8 @@ look_job(struct tx *tx, void *arg, struct err *e)
 		return -1;
 	if (p->at.n == 1)
 		buf_clear(&p->at);
-	return look_at(p, &x, e);
+	return look_at(p, &x, e) < 0 ? -1
+				     : past_beside(tx, &x, look_at, p, e);
 }
 
 int

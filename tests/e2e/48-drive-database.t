@@ -121,6 +121,70 @@ wait "$PROGRAM"
 ok 'until the program ends' synced b
 not 'then it goes' test -e "$T/b-drive/plain.db"
 
+# ---- one of them as it was takes the others with it ----
+
+program "$T/a-drive/then.db" 7
+ok 'a program writes' done_by 7 'PRAGMA journal_mode = wal;
+	CREATE TABLE t (x); INSERT INTO t VALUES (1), (2);'
+ok 'that is sent' synced a
+sleep 1
+THEN=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+sleep 1
+ok 'it goes on' done_by 7 'INSERT INTO t VALUES (3);'
+exec 7>&-
+wait "$PROGRAM"
+not 'its log is gone' test -e "$T/a-drive/then.db-wal"
+ok 'that is sent, too' synced a
+says 'its first version brings the log back' \
+	'^/then.db-wal: comes back$' \
+	at a drive restore /then.db --version 1
+ok 'it comes' synced a
+cp -r "$T/a-drive" "$T/then"
+equal 'as it was' 1,2 "$(rows "$T/then/then.db")"
+ok 'and whole' whole "$T/then/then.db"
+rm -r "$T/then"
+sqlite3 "$T/a-drive/then.db" 'INSERT INTO t VALUES (4)'
+ok 'it is written and closed' synced a
+says 'so does a time' '^/then.db-wal: ' \
+	at a drive restore /then.db --at "$THEN"
+ok 'it comes' synced a
+equal 'as it was' 1,2 "$(rows "$T/a-drive/then.db")"
+
+# ---- both make one of a name; one dies in a transaction ----
+
+# pbek/QOwnNotes#1111: neither is mixed with the other.
+program "$T/a-drive/both.db" 7
+FIRST=$PROGRAM
+ok 'a program makes one' done_by 7 'PRAGMA journal_mode = wal;
+	CREATE TABLE t (x); INSERT INTO t VALUES (1);'
+program "$T/b-drive/both.db" 8
+ok 'there another does' done_by 8 'PRAGMA journal_mode = wal;
+	CREATE TABLE t (x); INSERT INTO t VALUES (2);'
+kill -KILL "$FIRST" "$PROGRAM"
+wait "$FIRST" "$PROGRAM" 2>"$T/why"
+exec 7>&- 8>&-
+# A journal that is to be rolled back, by who opens it first.
+sqlite3 "$T/a-drive/dies.db" 'CREATE TABLE t (x); INSERT INTO t VALUES (1)'
+program "$T/a-drive/dies.db" 7
+ok 'a program writes a lot' done_by 7 'PRAGMA cache_size = 1;
+	PRAGMA cache_spill = 1; BEGIN; WITH RECURSIVE c (x) AS
+	(SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000)
+	INSERT INTO t SELECT hex(randomblob(50)) FROM c;'
+kill -KILL "$PROGRAM"
+wait "$PROGRAM" 2>"$T/why"
+exec 7>&-
+ok 'its journal is left' test -s "$T/a-drive/dies.db-journal"
+ok 'all goes' synced a
+ok 'it comes' synced b
+ok 'and back' synced a
+ok 'both are equal' same
+cp -r "$T/b-drive" "$T/dead"
+equal 'what was not committed is none' 1 "$(rows "$T/dead/dies.db")"
+ok 'it is whole' whole "$T/dead/dies.db"
+equal 'the first one of two' 1 "$(rows "$T/dead/both.db")"
+equal 'and the second' 2 "$(rows "$(ls "$T"/dead/both*from*.db)")"
+rm -r "$T/dead"
+
 # ---- one renames it, the other writes and closes it ----
 
 program "$T/a-drive/old.db" 7

@@ -226,8 +226,9 @@ static const struct cmd_option approve_options[] = {
 };
 
 const struct cmd cli_visit[] = {
-	{ "visit ask", "", "where one is signed in by a code: ask to read snapshots and the "
-	  "Drive",
+	{ "visit ask", "",
+	    "where one is signed in by a code: ask to read snapshots and the "
+	    "Drive",
 	    visit_ask, CMD_OPTIONS(ask_options, struct options) },
 	{ "visit list", "", "on a device: which visits ask", visit_list },
 	{ "visit approve", "[ID]", "let it read for an hour", visit_approve,

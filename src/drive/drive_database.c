@@ -162,13 +162,12 @@ drive_database_waits(struct drive_root *r, struct drivedb_views *v,
 		if (!dbmember_look(r, path, i, &m))
 			continue;
 		/* One that is new there has no name here. */
-		changed =
-		    (v->local.child(v->local.ctx, &n->parent, m.name, &m.known)
-			    ? changed_there(v, &m.known)
-			    : v->remote.child(v->remote.ctx, &n->parent, m.name,
-				  &m.known) &&
-				!v->base.find(
-				    v->base.ctx, &m.known.id, &m.known));
+		changed = (v->local.child(
+			       v->local.ctx, &n->parent, m.name, &m.known)
+			? changed_there(v, &m.known)
+			: v->remote.child(
+			      v->remote.ctx, &n->parent, m.name, &m.known) &&
+			    !v->base.find(v->base.ctx, &m.known.id, &m.known));
 	}
 	return changed && in_use(r, path) && refuse_open(why) < 0;
 }

@@ -71,8 +71,7 @@ find_files(struct tx *tx, void *arg, struct err *e)
 			drive_hold(t->r, tx, &n.id, &why);
 			continue;
 		}
-		if (drive_database_waits(
-			t->r, &v, &n, buf_text(&path), &why)) {
+		if (drive_database_waits(t->r, &v, &n, buf_text(&path), &why)) {
 			drive_hold(t->r, tx, &n.id, &why);
 			continue;
 		}

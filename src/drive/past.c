@@ -2,17 +2,7 @@
 /* past.c: a former content of a file becomes the newest. */
 #include "drive/past_in.h"
 
-void
-past_take(struct node *n, const struct node_version *v)
-{
-	const uint16_t of = NODE_EXEC | NODE_SECRET;
-
-	n->content = v->content;
-	n->mtime_s = v->mtime_s;
-	n->mtime_ns = v->mtime_ns;
-	n->flags = (uint16_t)((n->flags & ~of) | (v->flags & of));
-	node_edited(n);
-}
+#include <stdlib.h>
 
 struct one {
 	struct edit *d;
@@ -22,18 +12,36 @@ struct one {
 	bool others; /* it is a file of a database that has more */
 };
 
-/* Which of its versions is it? errors: version-gone. */
+/* One of the versions of a file. */
+struct version {
+	struct node_history *history;
+	struct buf plain; /* which it borrows from */
+	const struct node_version *v;
+};
+
+static void
+version_free(struct version *x)
+{
+	free(x->history);
+	buf_free(&x->plain);
+}
+
+/* errors: version-gone. */
 static int
 find(struct zcopy *zone, const struct id *id, uint64_t number,
-    struct node_history *h, struct buf *plain, size_t *i, struct err *e)
+    struct version *out, struct err *e)
 {
 	uint64_t version;
 
-	if (record_history_of(zone, id, h, plain, &version, e) < 0)
+	out->history = mem_new(sizeof *out->history);
+	if (record_history_of(
+		zone, id, out->history, &out->plain, &version, e) < 0)
 		return -1;
-	for (*i = 0; *i < h->n; ++*i)
-		if (h->v[*i].edits == number)
+	for (size_t i = 0; i < out->history->n; i++)
+		if (out->history->v[i].edits == number) {
+			out->v = &out->history->v[i];
 			return 0;
+		}
 	return err_set(e, ERR_VERSION_GONE, "there is no version %llu of it",
 	    (unsigned long long)number);
 }
@@ -43,19 +51,16 @@ version_plan(struct edit_batch *b, void *ctx, struct err *e)
 {
 	const struct one *o = ctx;
 	OWN(edit_node_free) struct edit_node node = { 0 };
-	OWN(buf_free) struct buf plain = { 0 };
-	struct node_history *h = mem_new(sizeof *h);
-	OWN(mem_free) struct node_history *keep = h;
+	OWN(version_free) struct version was = { NULL };
 	struct drivedb_entry x;
-	size_t i;
 
 	if (edit_find(b->tx, o->ask->path, &x, e) < 0 ||
 	    edit_load(b->d, &x.node.id, &node, e) < 0 ||
-	    find(b->d->zone, &x.node.id, o->number, h, &plain, &i, e) < 0 ||
+	    find(b->d->zone, &x.node.id, o->number, &was, e) < 0 ||
 	    edit_keep(b, &x.node.id, &node.n, e) < 0)
 		return -1;
 	struct node n = node.n;
-	past_take(&n, &h->v[i]);
+	past_take(&n, was.v);
 	edit_put(b, &x.node.id, node.version, &n);
 	return 0;
 }
@@ -75,11 +80,8 @@ static int
 ask_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct one *o = arg;
-	OWN(buf_free) struct buf plain = { 0 };
-	struct node_history *h = mem_new(sizeof *h);
-	OWN(mem_free) struct node_history *keep = h;
+	OWN(version_free) struct version was = { NULL };
 	struct drivedb_entry x;
-	size_t i;
 
 	if (edit_find(tx, o->ask->path, &x, e) < 0)
 		return -1;
@@ -89,15 +91,15 @@ ask_job(struct tx *tx, void *arg, struct err *e)
 	if (x.edits == o->number)
 		return err_set(
 		    e, ERR_USAGE, "that version is what the file has now");
-	if (find(o->d->zone, &x.node.id, o->number, h, &plain, &i, e) < 0)
+	if (find(o->d->zone, &x.node.id, o->number, &was, e) < 0)
 		return -1;
-	o->at_ms = h->v[i].changed_ms;
+	o->at_ms = was.v->changed_ms;
 	return past_beside(tx, &x, has_others, &o->others, e);
 }
 
 int
-past_version(struct edit *d, const struct past_ask *ask, uint64_t number,
-    struct err *e)
+past_version(
+    struct edit *d, const struct past_ask *ask, uint64_t number, struct err *e)
 {
 	struct one o = { .d = d, .ask = ask, .number = number };
 	struct past_result told;

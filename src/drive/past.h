@@ -42,5 +42,5 @@ MUST_CHECK int past_restore(struct edit *d, const struct past_ask *ask,
  * files of a database are as they were when that one came, and are told; at_ms
  * and dry of ask are not used. errors: version-gone; not-found; bad-usage: it is
  * the newest, or no file. */
-MUST_CHECK int past_version(struct edit *d, const struct past_ask *ask,
-    uint64_t number, struct err *e);
+MUST_CHECK int past_version(
+    struct edit *d, const struct past_ask *ask, uint64_t number, struct err *e);

@@ -297,8 +297,7 @@ look_job(struct tx *tx, void *arg, struct err *e)
 		return -1;
 	if (p->at.n == 1)
 		buf_clear(&p->at);
-	return look_at(p, &x, e) < 0 ? -1
-				     : past_beside(tx, &x, look_at, p, e);
+	return look_at(p, &x, e) < 0 ? -1 : past_beside(tx, &x, look_at, p, e);
 }
 
 int

@@ -4,6 +4,18 @@
 
 #include <string.h>
 
+void
+past_take(struct node *n, const struct node_version *v)
+{
+	const uint16_t of = NODE_EXEC | NODE_SECRET;
+
+	n->content = v->content;
+	n->mtime_s = v->mtime_s;
+	n->mtime_ns = v->mtime_ns;
+	n->flags = (uint16_t)((n->flags & ~of) | (v->flags & of));
+	node_edited(n);
+}
+
 struct restoring {
 	struct past_todo *from, *to; /* of this commit: to is not in it */
 	bool trash; /* those alone, or all others */

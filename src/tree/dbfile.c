@@ -44,6 +44,6 @@ dbfile_begins(struct bytes head)
 	static const uint8_t magic[DBFILE_HEAD] = "SQLite format 3";
 
 	return head.n >= sizeof magic &&
-	    bytes_equal(bytes_of(head.p, sizeof magic),
-		bytes_of(magic, sizeof magic));
+	    bytes_equal(
+		bytes_of(head.p, sizeof magic), bytes_of(magic, sizeof magic));
 }

@@ -75,6 +75,9 @@ server_call_fn recoveries_stop, recoveries_allow;
 /* assist.c: a recovery contact helps. */
 server_call_fn assist_list, assist_begin, assist_end;
 message_load_fn assist_talk;
+/* people.c: other accounts of this server. */
+server_call_fn people_find, people_heads;
+http_handle_fn people_circle;
 /* visits.c: a sign-in by a code asks the devices to read. */
 server_call_fn visits_ask, visits_list, visits_allow, visits_refuse,
     visits_cancel, visits_done;

@@ -16,6 +16,7 @@
 #define ACCOUNT "Account"
 #define DEVICES "Devices and sessions"
 #define FACTORS "Two-factor"
+#define PEOPLE "People"
 #define RECOVERY "Protection and recovery"
 #define BACKUP "Backup"
 #define DRIVE "Drive"
@@ -46,6 +47,9 @@ static const struct cmd_set sets[] = {
 	{ DEVICES, "visit", "let a sign-in by a code read for an hour",
 	    cli_visit },
 	{ DEVICES, "agent", NULL, cli_agent },
+	{ PEOPLE, "contact",
+	    "other people, and whether their devices are theirs", cli_contact },
+	{ PEOPLE, "verify", NULL, cli_verify },
 	{ RECOVERY, "protection", "who can open the account's data",
 	    cli_protection },
 	{ RECOVERY, "recovery", "ways back in without a device", cli_recovery },

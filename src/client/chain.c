@@ -38,6 +38,22 @@ chain_follow(
 	return 0;
 }
 
+int
+chain_gap(const struct circle *c, struct bytes entry, struct err *e)
+{
+	struct entry_view v;
+
+	if (circle_entry_parse(entry, &v, e) < 0)
+		return -1;
+	if (v.seq > c->seq + 1)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "the server left entry %u out of the list of devices",
+		    (unsigned)c->seq + 1);
+	return err_set(e, ERR_CIRCLE_FORKED,
+	    "the server's list of devices does not continue the one this "
+	    "device has seen");
+}
+
 static int
 left_out(const struct circle *c, struct bytes entry, struct err *e)
 {

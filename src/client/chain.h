@@ -8,6 +8,10 @@
 typedef int (*chain_gap_fn)(
     const struct circle *c, struct bytes entry, struct err *e);
 
+/* For a chain that was seen before. errors: circle-rolled-back: an entry was
+ * left out; circle-forked: it belongs to another chain; circle-invalid. */
+int chain_gap(const struct circle *c, struct bytes entry, struct err *e);
+
 /*
  * Apply entries, v16 each, that go on from `c`.
  *

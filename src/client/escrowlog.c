@@ -46,8 +46,8 @@ save(struct self *s, const struct seen *x, struct err *e)
 	buf_put(&body, x->sign_pk, sizeof x->sign_pk);
 	buf_put_u64(&body, x->n);
 	digest_put(&body, &x->head);
-	if (self_note_replace(
-		s, SELF_NOTE_JOURNAL, x->version, buf_bytes(&body), e) == 0)
+	if (self_note_replace(s, SELF_NOTE_JOURNAL, NULL, x->version,
+		buf_bytes(&body), e) == 0)
 		return 0;
 	if (e->code != ERR_CONFLICT)
 		return -1;

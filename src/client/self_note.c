@@ -17,6 +17,7 @@ self_note_id(enum self_note_kind kind, const struct id *about)
 		[SELF_NOTE_JOURNAL] = "escrow journal",
 		[SELF_NOTE_FRESHPIN] = "fresh pin",
 		[SELF_NOTE_HELPING] = "helping",
+		[SELF_NOTE_PERSON] = "person",
 	};
 	OWN(buf_free) struct buf text = { 0 };
 	const char *word = words[kind];
@@ -52,14 +53,26 @@ self_note_put(struct self *s, enum self_note_kind kind, const struct id *about,
 }
 
 int
-self_note_replace(struct self *s, enum self_note_kind kind, uint64_t version,
-    struct bytes body, struct err *e)
+self_note_replace(struct self *s, enum self_note_kind kind,
+    const struct id *about, uint64_t version, struct bytes body, struct err *e)
 {
-	struct zcopy_edit edit = { .id = self_note_id(kind, NULL),
+	struct zcopy_edit edit = { .id = self_note_id(kind, about),
 		.expects = true,
 		.expect = version };
 
 	return put(s, kind, edit, body, e);
+}
+
+int
+self_note_drop(struct self *s, enum self_note_kind kind, const struct id *about,
+    uint64_t version, struct err *e)
+{
+	struct zcopy_edit edit = { .id = self_note_id(kind, about),
+		.deleted = true,
+		.expects = true,
+		.expect = version };
+
+	return zcopy_commit(s->state, &edit, 1, NULL, NULL, e);
 }
 
 struct scan

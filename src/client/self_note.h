@@ -16,7 +16,8 @@ enum self_note_kind {
 	SELF_NOTE_RECOVERY = 19, /* recovery.h */
 	SELF_NOTE_JOURNAL = 20, /* escrowlog.h */
 	SELF_NOTE_FRESHPIN = 21, /* self_freshpin.c */
-	SELF_NOTE_HELPING = 22 /* join/assist.h */
+	SELF_NOTE_HELPING = 22, /* join/assist.h */
+	SELF_NOTE_PERSON = 23 /* people.h */
 };
 
 /* The id of the record; about: a device, a key, …, or NULL. */
@@ -27,7 +28,10 @@ MUST_CHECK int self_note_put(struct self *s, enum self_note_kind kind,
     const struct id *about, struct bytes body, struct err *e);
 /* If it is at this version, zcopy_look's, and else conflict. */
 MUST_CHECK int self_note_replace(struct self *s, enum self_note_kind kind,
-    uint64_t version, struct bytes body, struct err *e);
+    const struct id *about, uint64_t version, struct bytes body, struct err *e);
+/* The same, and there is none any more. */
+MUST_CHECK int self_note_drop(struct self *s, enum self_note_kind kind,
+    const struct id *about, uint64_t version, struct err *e);
 
 /*
  * Read one, as it was pulled.

@@ -4,28 +4,11 @@
 
 #include "client/chain.h"
 
-/* An entry was left out, or it belongs to another chain. */
-static int
-does_not_continue(const struct circle *c, struct bytes entry, struct err *e)
-{
-	struct entry_view v;
-
-	if (circle_entry_parse(entry, &v, e) < 0)
-		return -1;
-	if (v.seq > c->seq + 1)
-		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
-		    "the server left entry %u out of the list of devices",
-		    (unsigned)c->seq + 1);
-	return err_set(e, ERR_CIRCLE_FORKED,
-	    "the server's list of devices does not continue the one this "
-	    "device has seen");
-}
-
 /* What this device has kept; whether it came in time was looked at then. */
 int
 self_apply_kept(struct circle *c, struct bytes entries, struct err *e)
 {
-	return chain_follow(c, entries, does_not_continue, e);
+	return chain_follow(c, entries, chain_gap, e);
 }
 
 /*

@@ -164,7 +164,7 @@ put_zones(struct self *s, struct err *e)
 			id_put(&body, &s->zones[k]);
 		}
 	return self_note_replace(
-	    s, SELF_NOTE_ZONES, s->zones_version, buf_bytes(&body), e);
+	    s, SELF_NOTE_ZONES, NULL, s->zones_version, buf_bytes(&body), e);
 }
 
 int

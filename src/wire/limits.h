@@ -36,6 +36,10 @@
 #define LIMIT_CIRCLE_KEPT 4096
 /* One entry of the circle, bytes. */
 #define LIMIT_CIRCLE_ENTRY 4096
+/* Accounts whose circles are asked after in one call. */
+#define LIMIT_HEADS 256
+/* Contacts of an account: each costs a record and, once an hour, 48 bytes. */
+#define LIMIT_CONTACTS 2000
 /* Recovery keys in one set. */
 #define LIMIT_RECOVERY_KEYS 16
 /* Device ids in one REMOVE or RECOVER. */

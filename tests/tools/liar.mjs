@@ -279,6 +279,32 @@ const circle = (keep) => ({
   },
 });
 
+// Somebody else's circle as it is told: the list of entries that `edit` makes
+// of it, or nothing.
+const person = (edit) => ({
+  after: (q, words, a) => {
+    if (a.status > 299) return undefined;
+    const told = (uid) => {
+      const list = (seen.circles[uid] ?? []).map((e) => e.raw);
+      return list.length > 0 ? edit(list, uid) : undefined;
+    };
+    const row = (value) => {
+      const list = told(value.uid);
+      if (!list) return false;
+      value.circle_seq = list.length;
+      value.circle_head = hex(sha256(newest(list)));
+      return true;
+    };
+    if (q.is('POST', 'people/find')) return edited(a, row);
+    if (q.is('POST', 'people/heads'))
+      return edited(a, ({ people }) => people.map(row).some(Boolean));
+    if (!q.is('GET', 'people/*/circle')) return undefined;
+    const list = told(q.path.split('/')[3]);
+    const since = Number(q.query.get('since'));
+    return list && body(a, Buffer.concat(list.slice(since).map(v16)));
+  },
+});
+
 // Everything after `seq` never happened; old versions are the newest again.
 const rollBack = (all, q, seq) => {
   const since = Number(q.query.get('since'));
@@ -483,6 +509,33 @@ const lies = {
     body(a, v16(forgedGenesis(q.uid))),
   ),
 
+  // A contact's list of devices: cut short, another one, and with a device that
+  // the server puts behind it.
+  'person-older': person((list) => list.slice(0, -1)),
+  'person-other': person((list, uid) => [forgedGenesis(uid)]),
+  'person-other-end': person((list) => [
+    ...list.slice(0, -1),
+    forgedAdd(list[list.length - 2]),
+  ]),
+  'person-slipped': person((list) => [...list, forgedAdd(newest(list))]),
+  'person-anew': person((list, uid) => [
+    ...list,
+    forgedReset(newest(list), epochOf(uid) + 1),
+  ]),
+  'person-in-time-to-come': person((list, uid) => [
+    ...list,
+    forgedReset(newest(list), epochOf(uid) + 1, began + 3600000),
+  ]),
+  'person-gone': about('POST', 'people/heads', (q, words, a) =>
+    edited(a, (value) => (value.people = [])),
+  ),
+  'person-swapped': about('POST', 'people/find', (q, [uid], a) =>
+    edited(a, (value) => (value.uid = uid)),
+  ),
+  'person-half': about('GET', 'people/*/circle', (q, words, a) =>
+    body(a, a.body.subarray(0, a.body.length - 9)),
+  ),
+
   // The protection level, as the account's devices never set it.
   'hide-protection': circle((e, i, all) => e.seq < lastProtection(all)),
   'drop-protection': circle((e, i, all) => e.seq !== lastProtection(all)),
@@ -633,6 +686,52 @@ const pauseEnds = async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
 };
 
+// A device of the server's own making.
+const slipped = Buffer.alloc(16, 7);
+const slippedKeys = generateKeyPairSync('ed25519');
+const slippedDevice = () => [
+  ...[slipped, u(1, 1)],
+  base64url(slippedKeys.publicKey.export({ format: 'jwk' }).x),
+  ...[v16(Buffer.alloc(32, 9)), zeros, u(1, 2)],
+];
+
+// The entry after `last`, by the devices that are named and with its key.
+function forgedEntry(last, type, content, signers, time = Date.now()) {
+  const signed = Buffer.concat([
+    Buffer.from('PCL1'),
+    Buffer.from(entryOf(last).uid, 'hex'),
+    ...[u(4, entryOf(last).seq + 1), sha256(last), u(8, time)],
+    ...[u(1, type), u(8, 0), zeros],
+    v16(Buffer.concat(content)),
+  ]);
+  const label = Buffer.from('aumbry circle v1\0');
+  const text = Buffer.concat([label, signed]);
+  const sig = sign(null, text, slippedKeys.privateKey);
+  const sigs = signers.map((id) => Buffer.concat([u(1, 1), id, sig]));
+  return Buffer.concat([signed, u(1, sigs.length), ...sigs]);
+}
+
+// Let in by who signed `last`, as the server says.
+function forgedAdd(last) {
+  const by = last.subarray(last.length - 80, last.length - 64);
+  return forgedEntry(last, 2, slippedDevice(), [by, slipped]);
+}
+
+// One and the same, whoever asks.
+const resets = {};
+function forgedReset(last, epoch, time) {
+  return (resets[`${hex(last)} ${time}`] ??= madeReset(last, epoch, time));
+}
+function madeReset(last, epoch, time) {
+  const content = [...slippedDevice(), Buffer.alloc(16, 8), u(4, epoch), zeros];
+  return forgedEntry(last, 6, content, [slipped], time);
+}
+
+function epochOf(uid) {
+  const mine = seen.envelopes.filter((v) => v.uid === uid);
+  return Math.max(...mine.map((v) => v.epoch));
+}
+
 function forgedGenesis(uid) {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const id = Buffer.alloc(16, 7);
@@ -763,12 +862,13 @@ const forward = (q) =>
   });
 
 let text = ''; // the lie as it stands in the file
+let began = Date.now(); // that one
 let begun = new Set(); // tokens from after the lie began
 
 const answer = async (q) => {
   const now = readFileSync(LIE, 'utf8').trim();
   if (now !== text) {
-    [text, begun] = [now, new Set()];
+    [text, begun, began] = [now, new Set(), Date.now()];
     matched = 0;
     addresses += 1;
     localAddress = `127.0.${addresses >> 8}.${addresses & 255}`;

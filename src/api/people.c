@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* people.c: other accounts of this server: who they are, and their circles. */
+/*
+ * Everybody with a device here may find an account by its whole name, and
+ * verify its list of devices. What is wrong with that list is seen by who holds
+ * an older one: the server cannot sign an entry.
+ */
+#include "api/api.h"
+
+#include "base/text.h"
+#include "base/typed.h"
+
+#include <string.h>
+
+#define MISSES_AN_HOUR 60 /* names that nobody has, of one account */
+#define HOUR_MS (3600 * 1000LL)
+
+/* As everything that others see, it stands behind a second factor. */
+static int
+may(struct tx *tx, const struct caller *me, struct err *e)
+{
+	struct account a;
+
+	if (server_account(tx, &me->uid, &a, e) < 0)
+		return -1;
+	return a.two_factor == TWO_FACTOR_ON
+	    ? 0
+	    : err_set(e, ERR_TWO_FACTOR_REQUIRED,
+		  "contacts need two-factor authentication");
+}
+
+/* Where somebody's circle stands. */
+static int
+put_person(struct tx *tx, const struct account *a, json_t *row, struct err *e)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf head = { 0 };
+
+	if (account_circle(tx, &a->uid, &c, e) < 0)
+		return -1;
+	text_hex(&head, bytes_of(c.head.b, DIGEST_BYTES));
+	jsonio_put_id(row, "uid", &a->uid);
+	jsonio_put_text(row, "name", a->name);
+	jsonio_put_u64(row, "circle_seq", c.seq);
+	jsonio_put_text(row, "circle_head", buf_text(&head));
+	return 0;
+}
+
+static int
+nobody(struct call *c)
+{
+	return server_refuse(
+	    c, ERR_NOT_FOUND, "nobody has that name on this server");
+}
+
+int
+people_find(struct tx *tx, struct call *c, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf name = { 0 };
+	const char *text = "";
+	struct account a;
+	bool ok, found;
+
+	if (jsonio_text(c->in, "name", &text, e) < 0 || may(tx, c->me, e) < 0)
+		return -1;
+	buf_printf(&key, "people|%s", id_text(&c->me->uid).s);
+	if (server_drip(tx, c,
+		&(struct account_limit){
+		    buf_text(&key), MISSES_AN_HOUR, HOUR_MS / MISSES_AN_HOUR },
+		&ok, e) < 0)
+		return -1;
+	if (!ok)
+		return 0;
+	if (typed_account(bytes_str(text), c->s->config.host, &name, e) < 0)
+		return -1;
+	if (account_by_name(tx, buf_text(&name), &a, &found, e) < 0)
+		return -1;
+	if (!found)
+		return nobody(c);
+	/* Only what guesses names counts. */
+	return account_unspend(tx, buf_text(&key), e) < 0
+	    ? -1
+	    : put_person(tx, &a, c->out, e);
+}
+
+int
+people_heads(struct tx *tx, struct call *c, struct err *e)
+{
+	const json_t *uids = json_object_get(c->in, "uids");
+	json_t *people = json_array();
+
+	(void)json_object_set_new(c->out, "people", people);
+	if (may(tx, c->me, e) < 0)
+		return -1;
+	if (!json_is_array(uids) || json_array_size(uids) > LIMIT_HEADS)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "uids is no list of at most %d", LIMIT_HEADS);
+	for (size_t i = 0; i < json_array_size(uids); i++) {
+		const char *text = json_string_value(json_array_get(uids, i));
+		struct account a;
+		struct id uid;
+		bool found;
+		if (text == NULL || id_parse(bytes_str(text), &uid) < 0)
+			return err_set(
+			    e, ERR_BAD_REQUEST, "uids has one that is none");
+		if (account_by_uid(tx, &uid, &a, &found, e) < 0)
+			return -1;
+		if (!found)
+			continue;
+		json_t *row = json_object();
+		(void)json_array_append_new(people, row);
+		if (put_person(tx, &a, row, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- a circle ---- */
+
+struct circle_job {
+	const struct caller *me;
+	struct id uid;
+	uint32_t since;
+	struct buf *out;
+};
+
+static int
+circle_job(struct tx *tx, void *arg, struct err *e)
+{
+	const struct circle_job *j = arg;
+	struct account a;
+	bool found;
+
+	if (may(tx, j->me, e) < 0 ||
+	    account_by_uid(tx, &j->uid, &a, &found, e) < 0)
+		return -1;
+	return found ? account_entries(tx, &j->uid, j->since, j->out, e)
+		     : err_set(e, ERR_NOT_FOUND, "there is no such account");
+}
+
+int
+people_circle(
+    void *app, const struct request *q, struct response *r, struct err *e)
+{
+	struct server *s = app;
+	struct circle_job j = { .me = q->user, .out = &r->body };
+	const char *since = http_query(q, "since");
+	uint64_t n = 0;
+
+	if (id_parse(bytes_str(q->capture[0]), &j.uid) < 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such account");
+	if (since != NULL && text_parse_u64(since, 0, UINT32_MAX, &n) < 0)
+		return err_set(e, ERR_BAD_REQUEST, "since is no number");
+	j.since = (uint32_t)n;
+	r->type = "application/octet-stream";
+	return db_read(s->db, circle_job, &j, e);
+}

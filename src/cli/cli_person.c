@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_person.c: aumbry contact and verify: who others are. */
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "client/people.h"
+#include "client/self_zones.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROW 5 /* groups of five digits in one line of a number */
+
+struct options {
+	bool number, undo;
+	const char *public;
+};
+
+/* This device, with the state of now. */
+static int
+begin(struct cli *cli, struct self **out, struct err *e)
+{
+	return cli_self(cli, out, e) < 0 ? -1 : self_state(*out, e);
+}
+
+/* Devices as people count them: a security key is none. */
+static unsigned
+devices_of(const struct circle *c)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->n_members; i++)
+		n += c->members[i].active &&
+		    c->members[i].device.class != CLASS_SECURITY_KEY;
+	return n;
+}
+
+static const char *
+called(const struct person *p)
+{
+	return p->nickname[0] != '\0' ? p->nickname : p->address;
+}
+
+static void
+number_of(const struct self *s, const struct people_look *l,
+    char out[static PERSON_NUMBER + 1])
+{
+	char own[PERSON_ADDRESS_MAX + 1];
+	struct digest own_root, root;
+
+	people_self(s, own, &own_root);
+	person_root(&l->circle, &root);
+	person_number(&(struct person_key){ own, &own_root },
+	    &(struct person_key){ l->person.address, &root }, out);
+}
+
+/* ---- what was found ---- */
+
+/* Once for each that is not as it was. */
+static void
+say_news(struct cli *cli, const struct people_look *l)
+{
+	const char *who = called(&l->person);
+	int status = err_exit(l->why.code);
+
+	if (l->why.code != ERR_NONE) {
+		cli_warn("aumbry: %s: %s (%s)", who, l->why.msg,
+		    err_name(l->why.code));
+		cli_warn("%s", err_fix(&l->why));
+		if (status > cli->line.status)
+			cli->line.status = status;
+		return;
+	}
+	if (l->back)
+		cli_warn("aumbry: %s: the server said that this account began "
+			 "anew, and does not say so any more: it was put back "
+			 "to a backup, or it lied",
+		    who);
+	if (l->anew)
+		cli_say(cli,
+		    "%s began anew, with new keys. Nobody has compared the old "
+		    "ones.",
+		    who);
+	else if (l->added + l->removed > 0)
+		cli_say(cli, "%s: %u devices came, %u left.", who, l->added,
+		    l->removed);
+	if (l->renamed)
+		cli_say(cli, "%s is %s now.", who, l->person.address);
+}
+
+static json_t *
+as_json(struct self *s, const struct people_look *l)
+{
+	const struct person *p = &l->person;
+	json_t *j =
+	    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:b}",
+		"address", p->address, "uid", id_text(&p->uid).s, "name",
+		p->nickname, "level", person_level_name(p->level), "since",
+		(json_int_t)p->since_ms, "verified", (json_int_t)p->verified_ms,
+		"way", person_way_name(p->way), "devices",
+		(json_int_t)devices_of(&l->circle), "server", p->server,
+		"changed", p->level == PERSON_CHANGED);
+
+	(void)s;
+	if (!id_zero(&p->by))
+		jsonio_put_id(j, "verified_by", &p->by);
+	if (l->why.code != ERR_NONE)
+		jsonio_put_text(j, "code", err_name(l->why.code));
+	return j;
+}
+
+static void
+print_line(struct cli *cli, struct self *s, const struct people_look *l)
+{
+	const struct person *p = &l->person;
+
+	if (cli->line.json) {
+		cli_print_json(as_json(s, l));
+		return;
+	}
+	OWN(mem_free) char *since = cli_time(p->since_ms);
+	(void)printf("%-28s %-9s %2u devices  since %s%s%s\n", p->address,
+	    person_level_name(p->level), devices_of(&l->circle), since,
+	    p->nickname[0] != '\0' ? "  " : "", p->nickname);
+}
+
+/* ---- contact ---- */
+
+static int
+contact_list(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks all = { NULL, 0 };
+
+	(void)options;
+	if (begin(cli, &s, e) < 0 || people_check(s, NULL, &all, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++) {
+		print_line(cli, s, &all.list[i]);
+		say_news(cli, &all.list[i]);
+	}
+	if (all.n == 0)
+		cli_say(cli,
+		    "There are no contacts. To add one: aumbry contact add "
+		    "NAME");
+	return 0;
+}
+
+static int
+contact_add(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	OWN(circle_free) struct circle c = { 0 };
+	struct people_look l = { .added = 0 };
+	bool had;
+
+	(void)options;
+	if (begin(cli, &s, e) < 0 ||
+	    people_add(s, cli->line.args[0], &l.person, &c, &had, e) < 0)
+		return -1;
+	l.circle = c; /* borrowed */
+	if (cli->line.json)
+		cli_print_json(as_json(s, &l));
+	if (had)
+		cli_say(cli, "%s is a contact already, %s.", l.person.address,
+		    person_level_name(l.person.level));
+	else
+		cli_say(cli,
+		    "%s is a contact now, with %u devices. Whether they are "
+		    "that person's own is not known until you compare: aumbry "
+		    "verify %s --number",
+		    l.person.address, devices_of(&c), l.person.address);
+	return 0;
+}
+
+static int
+look_at(
+    struct cli *cli, struct self **s, struct people_looks *out, struct err *e)
+{
+	struct person p;
+
+	return begin(cli, s, e) < 0 ||
+		people_one(*s, cli->line.args[0], &p, e) < 0
+	    ? -1
+	    : people_check(*s, &p, out, e);
+}
+
+/* "12345 67890 …", five groups in a line. */
+static void
+print_number(const char *number)
+{
+	for (int i = 0; i < PERSON_NUMBER / 5; i++)
+		(void)printf("%s%.5s%s", i % ROW == 0 ? "  " : " ",
+		    number + 5 * i,
+		    i % ROW == ROW - 1 || i == PERSON_NUMBER / 5 - 1 ? "\n"
+								     : "");
+}
+
+static void
+show_json(struct self *s, const struct people_look *l, const char *number,
+    const char *code)
+{
+	OWN(buf_free) struct buf hex = { 0 };
+	json_t *j = as_json(s, l), *list = json_array();
+
+	for (size_t i = 0; i < l->circle.n_members; i++) {
+		const struct member *m = &l->circle.members[i];
+		if (m->active)
+			(void)json_array_append_new(list,
+			    json_pack("{s:s, s:s, s:I}", "id",
+				id_text(&m->device.dev_id).s, "class",
+				circle_class_name(m->device.class), "added_ms",
+				(json_int_t)m->added_ms));
+	}
+	text_hex(&hex, bytes_of(l->circle.circle_id.b, DIGEST_BYTES));
+	(void)json_object_set_new(j, "members", list);
+	jsonio_put_text(j, "circle_id", buf_text(&hex));
+	jsonio_put_u64(j, "seq", l->circle.seq);
+	jsonio_put_text(j, "number", number);
+	jsonio_put_text(j, "public_code", code);
+	cli_print_json(j);
+}
+
+static void
+show(struct cli *cli, struct self *s, const struct people_look *l)
+{
+	char number[PERSON_NUMBER + 1] = "", code[PERSON_PUBLIC + 1] = "";
+	struct digest root;
+
+	if (l->circle.seq > 0) {
+		person_root(&l->circle, &root);
+		number_of(s, l, number);
+		person_public(
+		    &(struct person_key){ l->person.address, &root }, code);
+	}
+	if (cli->line.json) {
+		show_json(s, l, number, code);
+		return;
+	}
+	print_line(cli, s, l);
+	for (size_t i = 0; i < l->circle.n_members; i++) {
+		const struct member *m = &l->circle.members[i];
+		OWN(mem_free) char *since = cli_time(m->added_ms);
+		if (m->active)
+			(void)printf("  %-12s since %s\n",
+			    circle_class_name(m->device.class), since);
+	}
+	if (number[0] == '\0')
+		return;
+	(void)puts("The number that both of you see:");
+	print_number(number);
+	(void)printf("Public code: %s\n", code);
+}
+
+static int
+contact_show(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+
+	(void)options;
+	if (look_at(cli, &s, &one, e) < 0)
+		return -1;
+	show(cli, s, &one.list[0]);
+	say_news(cli, &one.list[0]);
+	return 0;
+}
+
+static int
+contact_me(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	char address[PERSON_ADDRESS_MAX + 1], code[PERSON_PUBLIC + 1];
+	struct digest root;
+
+	(void)options;
+	if (begin(cli, &s, e) < 0)
+		return -1;
+	people_self(s, address, &root);
+	person_public(&(struct person_key){ address, &root }, code);
+	if (cli->line.json)
+		cli_print_json(json_pack(
+		    "{s:s, s:s}", "address", address, "public_code", code));
+	else
+		(void)printf("%s\n%s\n", address, code);
+	return 0;
+}
+
+/* What is wrong with what is shown of him stops all that would take it over;
+ * that he began anew is what is settled here. */
+static int
+as_it_should_be(const struct people_look *l, struct err *e)
+{
+	if (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED)
+		return 0;
+	*e = l->why;
+	return -1;
+}
+
+static int
+contact_accept(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+
+	(void)options;
+	if (look_at(cli, &s, &one, e) < 0 ||
+	    as_it_should_be(&one.list[0], e) < 0)
+		return -1;
+	const struct people_look *l = &one.list[0];
+	if (l->person.level != PERSON_CHANGED) {
+		cli_say(cli, "%s is as before: there is nothing to accept.",
+		    called(&l->person));
+		return 0;
+	}
+	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
+		return -1;
+	cli_say(cli, "%s goes on with the new keys, which nobody has compared.",
+	    called(&l->person));
+	return 0;
+}
+
+static int
+contact_remove(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	struct person p;
+
+	(void)options;
+	return begin(cli, &s, e) < 0 ||
+		people_one(s, cli->line.args[0], &p, e) < 0
+	    ? -1
+	    : people_remove(s, &p, e);
+}
+
+static int
+contact_rename(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	const char *name = cli->line.args[1];
+	struct person p, other;
+	struct err none;
+
+	(void)options;
+	if (strlen(name) > LIMIT_NAME_BYTES || !text_is_label(name))
+		return err_set(e, ERR_BAD_NAME,
+		    "a contact's name has at most %d bytes, and nothing that "
+		    "cannot be seen",
+		    LIMIT_NAME_BYTES);
+	if (begin(cli, &s, e) < 0 ||
+	    people_one(s, cli->line.args[0], &p, e) < 0)
+		return -1;
+	if (name[0] != '\0' && people_one(s, name, &other, &none) == 0 &&
+	    !id_equal(&other.uid, &p.uid))
+		return err_set(e, ERR_CONFLICT,
+		    "another contact is called so: %s", other.address);
+	memcpy(p.nickname, name, strlen(name) + 1);
+	return people_put(s, &p, e);
+}
+
+/* ---- verify ---- */
+
+static int
+verified(struct cli *cli, struct self *s, const struct people_look *l,
+    enum person_way way, struct err *e)
+{
+	if (people_accept(s, l, way, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "%s is verified. If somebody puts a device between you, it is said "
+	    "here.",
+	    called(&l->person));
+	return 0;
+}
+
+static int
+differs(const struct people_look *l, struct err *e)
+{
+	return err_set(e, ERR_CODE_DIFFERS,
+	    "what %s has is not what this device sees of that account",
+	    l->person.address);
+}
+
+static int
+by_number(
+    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
+{
+	char number[PERSON_NUMBER + 1];
+	bool same;
+
+	number_of(s, l, number);
+	print_number(number);
+	(void)fflush(stdout);
+	if (cli_yes(cli, "Does the other one see the same number? (yes/no)",
+		&same, e) < 0)
+		return -1;
+	return same ? verified(cli, s, l, PERSON_WAY_NUMBER, e) : differs(l, e);
+}
+
+static int
+by_public(struct cli *cli, struct self *s, const struct people_look *l,
+    const char *typed, struct err *e)
+{
+	struct digest root;
+	bool same;
+
+	person_root(&l->circle, &root);
+	if (person_public_is(&(struct person_key){ l->person.address, &root },
+		bytes_str(typed), &same, e) < 0)
+		return -1;
+	return same ? verified(cli, s, l, PERSON_WAY_PUBLIC, e) : differs(l, e);
+}
+
+static int
+undo(
+    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
+{
+	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
+		return -1;
+	cli_say(cli, "%s is not verified any more.", called(&l->person));
+	return 0;
+}
+
+static int
+verify(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct options *o = options;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+
+	if (o->number + o->undo + (o->public != NULL) != 1)
+		return err_set(
+		    e, ERR_USAGE, "say how: --number, --public CODE or --undo");
+	if (look_at(cli, &s, &one, e) < 0 ||
+	    as_it_should_be(&one.list[0], e) < 0)
+		return -1;
+	const struct people_look *l = &one.list[0];
+	return o->undo	? undo(cli, s, l, e)
+	    : o->number ? by_number(cli, s, l, e)
+			: by_public(cli, s, l, o->public, e);
+}
+
+static const struct cmd_option verify_options[] = {
+	{ "number", CMD_FLAG, offsetof(struct options, number), NULL,
+	    "show the number that both of you see, and ask" },
+	{ "public", CMD_TEXT, offsetof(struct options, public), "CODE",
+	    "compare with a code that was published elsewhere" },
+	{ "undo", CMD_FLAG, offsetof(struct options, undo), NULL,
+	    "take it back" },
+};
+
+const struct cmd cli_contact[] = {
+	{ "contact add", "NAME", "keep an eye on somebody's devices",
+	    contact_add },
+	{ "contact list", "", "who there is, and whether all is as it was",
+	    contact_list },
+	{ "contact show", "NAME", "devices, and what to compare",
+	    contact_show },
+	{ "contact accept", "NAME", "go on with one that began anew",
+	    contact_accept },
+	{ "contact rename", "NAME NICK", "call a contact by another name",
+	    contact_rename },
+	{ "contact remove", "NAME", "forget a contact", contact_remove },
+	{ "contact me", "", "what others compare of this account", contact_me },
+	{ 0 },
+};
+
+const struct cmd cli_verify[] = {
+	{ "verify", "NAME", "make sure that a contact is that person", verify,
+	    CMD_OPTIONS(verify_options, struct options) },
+	{ 0 },
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/* people.h: the account's contacts, and what the server shows of them. */
+/*
+ * A contact is pinned when it is first seen: the root of its circle, and how far
+ * that was seen. All devices of the account share the pins through the state
+ * zone:
+ *
+ *   u8 kind 23 | u8 1 | person of wire/person.h
+ *
+ * The record's id is that of "person" and the uid. Whatever the server shows
+ * later must go on from the pin. What it cannot do unnoticed is put a device
+ * behind it; what it can, and an honest one does when somebody has lost all
+ * devices, is show a RESET: of a contact that was compared that is said until
+ * it is accepted or compared anew, of another one once.
+ *
+ * The circles are kept in state.db, and only what is new is fetched. The state
+ * was pulled before each call.
+ */
+#pragma once
+
+#include "client/self.h"
+#include "wire/person.h"
+
+struct people {
+	struct person *list; /* by address */
+	size_t n;
+};
+
+/* What it holds; empty then. */
+void people_free(struct people *p);
+/* What does not parse is left out: a newer version's. */
+MUST_CHECK int people_all(struct self *s, struct people *out, struct err *e);
+
+/*
+ * By what was typed: NAME, NAME@HOST or a nickname.
+ *
+ * errors  not-found.
+ */
+MUST_CHECK int people_one(
+    struct self *s, const char *typed, struct person *out, struct err *e);
+
+/*
+ * Find somebody on this server, verify the list of devices and pin it. Who is
+ * pinned already stays as he is.
+ *
+ * c       all zeros; the circle.
+ * *had    it was a contact before.
+ * errors  not-found; bad-name; bad-usage: that is oneself; too-large;
+ *         name-moved: another account has the name of a contact; circle-*.
+ */
+MUST_CHECK int people_add(struct self *s, const char *name, struct person *out,
+    struct circle *c, bool *had, struct err *e);
+
+/* Write it, in the place of what was read; its version is the new one then.
+ * errors: conflict: another device has written it since. */
+MUST_CHECK int people_put(struct self *s, struct person *p, struct err *e);
+/* And what is kept of the circle here. errors: not-found. */
+MUST_CHECK int people_remove(
+    struct self *s, const struct person *p, struct err *e);
+
+/* What was found when a contact was looked at. */
+struct people_look {
+	struct person person; /* as it is now */
+	struct circle circle; /* owned; seq 0: it was not shown, or not right */
+	unsigned added, removed; /* devices, since the last look */
+	bool anew; /* begun anew, and followed: it was never compared */
+	bool back; /* that he began anew was taken back */
+	bool renamed;
+	/* ERR_NONE; not-found: the account is there no more; contact-changed;
+	 * circle-rolled-back, circle-forked, circle-invalid, clock-wrong, …:
+	 * nothing of it was followed. */
+	struct err why;
+};
+
+struct people_looks {
+	struct people_look *list;
+	size_t n;
+};
+
+/* And what they hold; empty then. */
+void people_looks_free(struct people_looks *l);
+
+/*
+ * Compare all of them, or one, with what the server shows, and move the pins on.
+ * What is wrong with one stands with it, and stops no other.
+ *
+ * only    or NULL.
+ * errors  the server's; not what it shows of a contact.
+ */
+MUST_CHECK int people_check(struct self *s, const struct person *only,
+    struct people_looks *out, struct err *e);
+
+/*
+ * He was compared, as he is shown now, or is to be taken as he is.
+ *
+ * way     PERSON_WAY_NONE: accepted without comparing.
+ * errors  conflict.
+ */
+MUST_CHECK int people_accept(struct self *s, const struct people_look *l,
+    enum person_way way, struct err *e);
+
+/* Oneself, as others see it. */
+void people_self(const struct self *s, char *address, struct digest *root);

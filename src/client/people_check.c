@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+/* people_check.c: what the server shows of contacts, against what was pinned. */
+#include "client/people_in.h"
+
+#include "base/now.h"
+#include "link/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+people_looks_free(struct people_looks *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		circle_free(&l->list[i].circle);
+	free(l->list);
+	*l = (struct people_looks){ NULL, 0 };
+}
+
+/* ---- one ---- */
+
+/* What a person can do about it is not what helps with the own account. */
+static void
+wrong(struct people_look *l)
+{
+	(void)err_remedy(&l->why,
+	    "If the server was put back to a backup, this ends once the other "
+	    "one's devices were online. Otherwise the server is not to be "
+	    "trusted.");
+}
+
+static void
+changes_since(struct people_look *l, uint32_t seq)
+{
+	for (size_t i = 0; i < l->circle.n_members; i++) {
+		const struct member *m = &l->circle.members[i];
+		if (m->device.class == CLASS_SECURITY_KEY)
+			continue;
+		l->added += m->added_seq > seq && m->active;
+		l->removed += m->added_seq <= seq && m->removed_seq > seq;
+	}
+}
+
+/* Does the circle go on from the pin? */
+static int
+goes_on(const struct circle *c, const struct person *p, struct err *e)
+{
+	const struct digest *at = circle_hash_at(c, p->seq);
+
+	if (at == NULL)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "the list of devices of %s ends at %u, and %u was seen",
+		    p->address, (unsigned)c->seq, (unsigned)p->seq);
+	return digest_equal(at, &p->head)
+	    ? 0
+	    : err_set(e, ERR_CIRCLE_FORKED,
+		  "the list of devices of %s is another one than was seen "
+		  "before",
+		  p->address);
+}
+
+/*
+ * Who was compared and began anew stays pinned as he was, until that is
+ * accepted or compared. When it is taken back, all is as before.
+ */
+static bool
+is_changed(struct people_look *l)
+{
+	struct person *p = &l->person;
+	struct digest root;
+
+	person_root(&l->circle, &root);
+	bool same = digest_equal(&root, &p->root);
+	if (p->level == PERSON_CHANGED && same) {
+		p->level = PERSON_VERIFIED;
+		l->back = true;
+	}
+	if (same)
+		return false;
+	if (p->level != PERSON_VERIFIED && p->level != PERSON_CHANGED) {
+		p->root = root;
+		l->anew = true;
+		return false;
+	}
+	p->level = PERSON_CHANGED;
+	(void)err_set(&l->why, ERR_CONTACT_CHANGED,
+	    "the account of %s began anew, with new keys", p->address);
+	return true;
+}
+
+/* errors: of what is kept here; those of what is shown stand in the look. */
+static int
+compare(struct self *s, struct people_look *l, const struct people_row *row,
+    struct err *e)
+{
+	OWN(buf_free) struct buf more = { 0 };
+	struct person *p = &l->person;
+	char address[PERSON_ADDRESS_MAX + 1];
+
+	if (row->seq < p->seq) {
+		(void)err_set(&l->why, ERR_CIRCLE_ROLLED_BACK,
+		    "the list of devices of %s ends at %u, and %u was seen",
+		    p->address, (unsigned)row->seq, (unsigned)p->seq);
+		wrong(l);
+		return 0;
+	}
+	if (people_follow(s, row, &l->circle, &more, &l->why) < 0 ||
+	    goes_on(&l->circle, p, &l->why) < 0) {
+		circle_free(&l->circle);
+		if (err_exit(l->why.code) == err_exit(ERR_CIRCLE_FORKED))
+			wrong(l);
+		return 0;
+	}
+	err_clear(&l->why);
+	if (is_changed(l))
+		return 0;
+	changes_since(l, p->seq);
+	p->seq = l->circle.seq;
+	p->head = l->circle.head;
+	people_address(s, row->name, address);
+	l->renamed = strcmp(address, p->address) != 0;
+	memcpy(p->address, address, sizeof address);
+	return people_keep(s, &p->uid, buf_bytes(&more), e);
+}
+
+/* What was learnt is for all devices. */
+static int
+keep(struct self *s, const struct person *was, struct people_look *l,
+    struct err *e)
+{
+	struct person *p = &l->person;
+
+	if (was->seq == p->seq && was->level == p->level &&
+	    strcmp(was->address, p->address) == 0)
+		return 0;
+	if (people_put(s, p, e) == 0)
+		return 0;
+	/* Another device has just done so. */
+	if (e->code != ERR_CONFLICT)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+/* ---- all ---- */
+
+/* *row: what the answer has of him; false: nothing. */
+static bool
+row_of(const json_t *people, const struct id *uid, struct people_row *row)
+{
+	struct err ignored;
+
+	for (size_t i = 0; i < json_array_size(people); i++)
+		if (people_row(json_array_get(people, i), row, &ignored) == 0 &&
+		    id_equal(&row->uid, uid))
+			return true;
+	return false;
+}
+
+static int
+ask_heads(struct self *s, const struct person *list, size_t n, json_t **answer,
+    struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	json_t *uids = json_array();
+
+	(void)json_object_set_new(ask, "uids", uids);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(
+		    uids, json_string(id_text(&list[i].uid).s));
+	return control_call(
+	    s->remote, "POST", "/v1/people/heads", ask, answer, e);
+}
+
+static int
+check_some(struct self *s, const struct person *list, size_t n,
+    struct people_looks *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (ask_heads(s, list, n, &answer, e) < 0)
+		return -1;
+	const json_t *people = json_object_get(answer, "people");
+	for (size_t i = 0; i < n; i++) {
+		struct people_look *l = &out->list[out->n++];
+		struct people_row row;
+		*l = (struct people_look){ .person = list[i] };
+		if (!row_of(people, &list[i].uid, &row))
+			(void)err_set(&l->why, ERR_NOT_FOUND,
+			    "the server knows no %s any more", list[i].address);
+		else if (compare(s, l, &row, e) < 0)
+			return -1;
+		if (keep(s, &list[i], l, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+people_check(struct self *s, const struct person *only,
+    struct people_looks *out, struct err *e)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	int rc = 0;
+
+	*out = (struct people_looks){ NULL, 0 };
+	if (only == NULL && people_all(s, &all, e) < 0)
+		return -1;
+	const struct person *list = only != NULL ? only : all.list;
+	size_t n = only != NULL ? 1 : all.n;
+	out->list = mem_array(n + 1, sizeof *out->list);
+	for (size_t i = 0; rc == 0 && i < n; i += LIMIT_HEADS)
+		rc = check_some(s, list + i,
+		    n - i < LIMIT_HEADS ? n - i : LIMIT_HEADS, out, e);
+	if (rc < 0)
+		people_looks_free(out);
+	return rc;
+}
+
+int
+people_accept(struct self *s, const struct people_look *l, enum person_way way,
+    struct err *e)
+{
+	struct person p = l->person;
+
+	p.seq = l->circle.seq;
+	p.head = l->circle.head;
+	person_root(&l->circle, &p.root);
+	p.level = way == PERSON_WAY_NONE ? PERSON_KNOWN : PERSON_VERIFIED;
+	p.way = (uint8_t)way;
+	p.verified_ms = way == PERSON_WAY_NONE ? 0 : (uint64_t)now_ms();
+	p.by = way == PERSON_WAY_NONE ? (struct id){ { 0 } } : s->dev_id;
+	return people_put(s, &p, e);
+}

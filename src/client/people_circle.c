@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/* people_circle.c: the circles of contacts, as the server shows them. */
+#include "client/people_in.h"
+
+#include "base/text.h"
+#include "client/chain.h"
+
+#include <string.h>
+
+#define CIRCLE_MAX ((size_t)LIMIT_CIRCLE_ENTRIES * LIMIT_CIRCLE_ENTRY)
+
+int
+people_row(const json_t *j, struct people_row *out, struct err *e)
+{
+	OWN(buf_free) struct buf head = { 0 };
+	const char *name = "", *hex = "";
+	uint64_t seq;
+
+	if (jsonio_id(j, "uid", &out->uid, e) < 0 ||
+	    jsonio_text(j, "name", &name, e) < 0 ||
+	    jsonio_u64(j, "circle_seq", &seq, e) < 0 ||
+	    jsonio_text(j, "circle_head", &hex, e) < 0)
+		return -1;
+	if (text_unhex(&head, bytes_str(hex)) < 0 || head.n != DIGEST_BYTES ||
+	    strlen(name) > LIMIT_NAME_BYTES || !text_is_label(name) ||
+	    seq == 0 || seq > LIMIT_CIRCLE_ENTRIES)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "what the server says of an account is not well-formed");
+	memcpy(out->name, name, strlen(name) + 1);
+	memcpy(out->head.b, head.p, DIGEST_BYTES);
+	out->seq = (uint32_t)seq;
+	return 0;
+}
+
+/* ---- kept ---- */
+
+static void
+key_of(const struct id *uid, struct buf *out)
+{
+	buf_printf(out, "person|%s", id_text(uid).s);
+}
+
+int
+people_forget(struct self *s, const struct id *uid, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	key_of(uid, &key);
+	return local_put(s->local, buf_text(&key), bytes_str(""), e);
+}
+
+/* Does it say that it is of this account? */
+static bool
+is_of(const struct circle *c, const struct id *uid)
+{
+	return c->seq == 0 || id_equal(&c->uid, uid);
+}
+
+/* Does what was followed end as the server says? */
+static int
+ends_as_said(
+    const struct circle *c, const struct people_row *row, struct err *e)
+{
+	const struct digest *at = circle_hash_at(c, row->seq);
+
+	if (at == NULL)
+		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+		    "the server says that the list of devices ends at %u, and "
+		    "shows %u of it",
+		    (unsigned)row->seq, (unsigned)c->seq);
+	if (!is_of(c, &row->uid) || !digest_equal(at, &row->head))
+		return err_set(e, ERR_CIRCLE_FORKED,
+		    "the server shows two lists of devices of one account");
+	return 0;
+}
+
+static int
+fetch(struct self *s, const struct id *uid, uint32_t since, struct buf *out,
+    struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+
+	buf_printf(&path, "/v1/people/%s/circle?since=%u", id_text(uid).s,
+	    (unsigned)since);
+	struct remote_call call = {
+		.method = "GET", .path = buf_text(&path), .limit = CIRCLE_MAX
+	};
+	return remote_call(s->remote, &call, out, e);
+}
+
+static int
+follow_on(struct circle *c, struct bytes more, struct err *e)
+{
+	return chain_follow(c, more, chain_gap, e) < 0 ? -1
+						       : chain_in_time(c, e);
+}
+
+int
+people_follow(struct self *s, const struct people_row *row, struct circle *c,
+    struct buf *more, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf kept = { 0 };
+	OWN(buf_free) struct buf news = { 0 };
+	struct err damaged;
+
+	key_of(&row->uid, &key);
+	if (local_get(s->local, buf_text(&key), &kept, e) < 0)
+		return -1;
+	/* What is kept saves time, and is what it is worth. */
+	if (kept.n > 0 &&
+	    (chain_apply(c, buf_bytes(&kept), &damaged) < 0 ||
+		!is_of(c, &row->uid))) {
+		circle_free(c);
+		buf_clear(&kept);
+	}
+	bool first = c->seq == 0;
+	if (circle_hash_at(c, row->seq) == NULL &&
+	    (fetch(s, &row->uid, c->seq, &news, e) < 0 ||
+		(first ? chain_apply(c, buf_bytes(&news), e)
+		       : follow_on(c, buf_bytes(&news), e)) < 0))
+		return -1;
+	if (ends_as_said(c, row, e) < 0)
+		return -1;
+	if (news.n > 0) {
+		buf_put_bytes(more, buf_bytes(&kept));
+		buf_put_bytes(more, buf_bytes(&news));
+	}
+	return 0;
+}
+
+int
+people_keep(
+    struct self *s, const struct id *uid, struct bytes entries, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+
+	key_of(uid, &key);
+	return entries.n == 0 ? 0
+			      : local_put(s->local, buf_text(&key), entries, e);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/* people_in.h: what the parts of people share. For people*.c only. */
+#pragma once
+
+#include "client/people.h"
+#include "wire/jsonio.h"
+
+/* Where the server says that somebody's circle stands. */
+struct people_row {
+	struct id uid;
+	char name[LIMIT_NAME_BYTES + 1];
+	uint32_t seq;
+	struct digest head;
+};
+
+/* errors: bad-request. */
+MUST_CHECK int people_row(
+    const json_t *j, struct people_row *out, struct err *e);
+
+/* "name@host" of this server, PERSON_ADDRESS_MAX + 1 bytes. */
+void people_address(const struct self *s, const char *name, char *out);
+
+/*
+ * The circle, verified from its first entry: what is kept here and what the
+ * server has more. It reaches at least where the row says.
+ *
+ * c       all zeros.
+ * more    appended: all entries, v16 each, for people_keep; nothing when that
+ *         has no more than is kept.
+ * errors  circle-rolled-back, circle-forked: it is not as the row says; those
+ *         of chain_apply; the server's.
+ */
+MUST_CHECK int people_follow(struct self *s, const struct people_row *row,
+    struct circle *c, struct buf *more, struct err *e);
+/* Keep a circle that goes on from the pin, and is no more than was accepted. */
+MUST_CHECK int people_keep(
+    struct self *s, const struct id *uid, struct bytes entries, struct err *e);
+/* What is kept of it goes. */
+MUST_CHECK int people_forget(
+    struct self *s, const struct id *uid, struct err *e);

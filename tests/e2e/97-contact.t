@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 97-contact.t: contacts are pinned and compared; whatever the server does to
+# their lists of devices is told, and what they do themselves is no alarm.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/liar.sh"
+start_liar
+ok 'Ana has an account' sign_up a ana --invite "$INVITE"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'so has Ben' sign_up b ben --invite "$INVITE"
+ok 'and another device' pair b b2 ben
+HOST=$(at a --json contact me | sed 's/.*@\([^"]*\)".*/\1/')
+
+# ---- finding, listing, naming ----
+
+says 'there are none' 'aumbry contact add NAME' at a contact list
+ok 'Ana adds Ben' at a --json contact add ben
+also 'with his devices' '"level":"known".*"devices":2,'
+also 'and is told that nobody compared' "aumbry verify ben@$HOST --number"
+says 'in whatever way it is written, he is known' 'a contact already, known' \
+	at a contact add " BEN@$HOST "
+refused 'nobody is nobody' 1 not-found at a contact add cleo
+refused 'nor is she her own' 2 bad-usage at a contact add ana
+refused 'who was not added is none' 1 not-found at a contact show ana
+refused 'another server is not asked' 2 bad-name at a contact add ben@elsewhere
+ok 'he gets another name' at a contact rename ben Benni
+says 'by which he is listed' "^ben@$HOST *known *2 devices .* Benni\$" \
+	at a contact list
+says 'and found' "^ben@$HOST" at a contact show Benni
+refused 'not by one that cannot be seen' 2 bad-name at a contact rename ben \
+	"$(printf 'a\033[2Jb')"
+ok 'it goes' at a contact rename Benni ''
+ok "a second device of Ana's" pair a a2 ana
+says 'knows him, too' "^ben@$HOST *known " at a2 contact list
+
+# ---- comparing ----
+
+ok 'Ben adds Ana' at b contact add ana
+ana_sees=$(at a --json contact show ben | json number /dev/stdin)
+ben_sees=$(at b --json contact show ana | json number /dev/stdin)
+equal 'both see one number' "$ana_sees" "$ben_sees"
+equal 'of 60 digits' 60 "${#ana_sees}"
+refused 'another one' 4 code-differs sh -c "echo no |
+	aumbry --home '$T/a' verify ben --number"
+says 'verifies nothing' ' known ' at a contact list
+ok 'the same one' sh -c "echo yes | aumbry --home '$T/a' verify ben --number"
+says 'does' "^ben@$HOST *verified " at a contact list
+says 'for her other device, too' "^ben@$HOST *verified " at a2 contact list
+CODE=$(at a --json contact me | json public_code /dev/stdin)
+refused 'a code with a slip' 1 wrong-code at b verify ana --public "${CODE}x"
+refused 'a pairing code' 2 wrong-code-kind at b verify ana --public 1234-5678
+refused 'of somebody else' 4 code-differs at b verify ana --public \
+	"$(at b --json contact me | json public_code /dev/stdin)"
+ok 'a code that was published' at b verify ana --public "$CODE"
+says 'verifies' '"level":"verified".*"way":"public"' \
+	at b --json contact list
+refused 'how is to be said' 2 bad-usage at a verify ben
+
+# ---- what honest people do ----
+
+quiet() {
+	if run at a contact list && ! grep -q 'aumbry:' "$T/err"; then
+		pass "$1"
+	else
+		fail "$1"
+	fi
+}
+ok 'Ben lets in a third' pair b b3 ben
+quiet 'that is no alarm'
+ok 'one of them leaves' at b3 signout --erase --yes
+ok 'the others notice' at b device list
+quiet 'nor is that'
+says 'he is verified still' "^ben@$HOST *verified *2 devices" at a contact list
+equal 'by the same number' "$ana_sees" \
+	"$(at a --json contact show ben | json number /dev/stdin)"
+
+# ---- what a server does ----
+
+# alarm CODE STATUS LIE: Ana's list must name it, and take nothing over.
+alarm() {
+	lie "$3"
+	run at a contact list
+	status=$?
+	if [ $status -eq "$2" ] && grep -q "^aumbry: ben@.*($1)\$" "$T/err"; then
+		pass "$3: $1"
+	else
+		fail "$3: $1 (exit $status)"
+	fi
+	told "$3"
+	truth
+}
+for lie in 'person-older circle-rolled-back' 'person-other circle-rolled-back' \
+	'person-other-end circle-forked' 'person-slipped circle-invalid' \
+	'person-in-time-to-come clock-wrong' \
+	'person-gone not-found'; do
+	alarm "${lie#* }" "$(case $lie in
+	*circle-*) echo 6 ;; *) echo 1 ;; esac)" "${lie% *}"
+	quiet '- and the truth is taken again'
+done
+says 'he is verified still' "^ben@$HOST *verified *2 devices" at a contact list
+lie person-half
+run at a2 contact list
+says 'what was cut short is no list' 'circle-invalid' cat "$T/err"
+told person-half
+truth
+ok 'the truth is' at a2 contact list
+
+# The one thing that a server can sign: that all began anew.
+alarm contact-changed 4 person-anew
+lie person-anew
+says 'the level says so' "^ben@$HOST *changed " at a contact list
+run at a2 contact list
+says 'and another device' '(contact-changed)' cat "$T/err"
+truth
+run at a contact list
+says 'what is taken back is told' 'or it lied' cat "$T/err"
+quiet 'once'
+says 'he is verified still' "^ben@$HOST *verified *2 devices" at a contact list
+lie person-anew
+ok 'it can be accepted' at a contact accept ben
+says 'unverified' "^ben@$HOST *known *1 devices" at a contact list
+truth
+finish

@@ -78,6 +78,10 @@ message_load_fn assist_talk;
 /* people.c: other accounts of this server. */
 server_call_fn people_find, people_heads;
 http_handle_fn people_circle;
+/* verify.c: two people compare by a code. */
+server_call_fn verify_ask, verify_allow, verify_refuse, verify_end;
+http_handle_fn verify_list;
+message_load_fn verify_talk;
 /* visits.c: a sign-in by a code asks the devices to read. */
 server_call_fn visits_ask, visits_list, visits_allow, visits_refuse,
     visits_cancel, visits_done;

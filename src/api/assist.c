@@ -229,15 +229,15 @@ assist_end(struct tx *tx, struct call *c, struct err *e)
 /* ---- messages ---- */
 
 int
-assist_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
-    struct err *e)
+assist_talk(struct tx *tx, const struct call *c, bool posting,
+    struct message_talk *out, struct err *e)
 {
 	OWN(recovering_free) struct recovering r = { .known = false };
 
 	if (load(tx, c, &r, e) < 0)
 		return -1;
-	*state = talk_of(&r, c);
-	return posting && *state != TALK_OPEN
+	out->state = talk_of(&r, c);
+	return posting && out->state != TALK_OPEN
 	    ? err_set(
 		  e, ERR_CODE_EXPIRED, "nobody helps with this recovery now")
 	    : 0;

@@ -295,15 +295,15 @@ joins_cancel(struct tx *tx, struct call *c, struct err *e)
 /* ---- messages ---- */
 
 int
-joins_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
-    struct err *e)
+joins_talk(struct tx *tx, const struct call *c, bool posting,
+    struct message_talk *out, struct err *e)
 {
 	struct joining j;
 	struct id id;
 
 	if (captured(c, &id, e) < 0 || load(tx, c, &id, &j, e) < 0)
 		return -1;
-	*state = j.state;
+	out->state = j.state;
 	if (!posting)
 		return 0;
 	if (j.state != JOIN_ALLOWED && j.state != JOIN_DONE)

@@ -15,7 +15,7 @@ struct talk {
 	message_load_fn *load;
 	uint64_t after, wait_s, known; /* known: UINT64_MAX when not given */
 	uint64_t n; /* messages in the answer; of a posted one its number */
-	unsigned state;
+	struct message_talk is;
 };
 
 int
@@ -32,6 +32,7 @@ begin(struct talk *t, struct err *e)
 
 	t->c.me = t->c.q->user;
 	t->c.now_ms = now_ms();
+	t->is.helps = t->c.me->session && !t->c.me->limited;
 	t->load = relay->load;
 	return id_parse(bytes_str(t->c.q->capture[0]), &t->of) == 0
 	    ? 0
@@ -45,9 +46,8 @@ post_job(struct tx *tx, void *arg, struct err *e)
 {
 	struct talk *t = arg;
 	OWN(jsonio_free) json_t *out = json_object();
-	bool helps = t->c.me->session && !t->c.me->limited;
 
-	if (t->load(tx, &t->c, true, &t->state, e) < 0 ||
+	if (t->load(tx, &t->c, true, &t->is, e) < 0 ||
 	    sql_count(tx, e, &t->n,
 		"SELECT COUNT(*) FROM joining_message WHERE joining = ?", "i",
 		&t->of) < 0)
@@ -59,7 +59,7 @@ post_job(struct tx *tx, void *arg, struct err *e)
 	if (sql_run(tx, e,
 		"INSERT INTO joining_message (joining, n, side, body)"
 		" VALUES (?, ?, ?, ?)",
-		"iuub", &t->of, t->n, (uint64_t)helps, t->c.q->body) < 0)
+		"iuub", &t->of, t->n, (uint64_t)t->is.helps, t->c.q->body) < 0)
 		return -1;
 	jsonio_put_u64(out, "n", t->n);
 	jsonio_put(&t->c.r->body, out);
@@ -111,10 +111,10 @@ list_job(struct tx *tx, void *arg, struct err *e)
 	OWN(stmt_done) struct stmt *s = NULL;
 	int row;
 
-	if (t->load(tx, &t->c, false, &t->state, e) < 0)
+	if (t->load(tx, &t->c, false, &t->is, e) < 0)
 		return -1;
 	buf_clear(out);
-	buf_put_u8(out, (uint8_t)t->state);
+	buf_put_u8(out, (uint8_t)t->is.state);
 	buf_put_u8(out, 0);
 	if (sql_ask(tx, e, &s,
 		"SELECT n, side, body FROM joining_message WHERE joining = ?"
@@ -141,7 +141,8 @@ message_list(
 	http_watch(t.c.s->http, r, &t.of);
 	if (db_read(t.c.s->db, list_job, &t, e) < 0)
 		return -1;
-	bool same = t.known == UINT64_MAX ? t.state <= 1 : t.state == t.known;
+	bool same =
+	    t.known == UINT64_MAX ? t.is.state <= 1 : t.is.state == t.known;
 	if (t.n > 0 || !same || t.wait_s == 0 || q->timed_out)
 		return 0;
 	buf_clear(&r->body);

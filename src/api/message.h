@@ -11,15 +11,21 @@
 
 #define MESSAGE_BYTES (8 * 1024) /* of one message */
 
+/* What a call of either side is about. */
+struct message_talk {
+	unsigned state; /* 0 and 1: still open */
+	bool
+	    helps; /* the caller is side 1: a device, when nothing else is said */
+};
+
 /*
- * Look up what a call of either side is about, by its path.
+ * Look it up by the call's path.
  *
  * posting  the caller says something: may it, now?
- * state    0 and 1: still open.
  * errors   not-found; when posting code-expired, conflict, and the like.
  */
 typedef int message_load_fn(struct tx *tx, const struct call *c, bool posting,
-    unsigned *state, struct err *e);
+    struct message_talk *out, struct err *e);
 
 /* What the routes of a talk have as their `call`. */
 struct message_relay {

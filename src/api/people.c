@@ -5,6 +5,8 @@
  * verify its list of devices. What is wrong with that list is seen by who holds
  * an older one: the server cannot sign an entry.
  */
+#include "api/people.h"
+
 #include "api/api.h"
 
 #include "base/text.h"
@@ -16,8 +18,8 @@
 #define HOUR_MS (3600 * 1000LL)
 
 /* As everything that others see, it stands behind a second factor. */
-static int
-may(struct tx *tx, const struct caller *me, struct err *e)
+int
+people_may(struct tx *tx, const struct caller *me, struct err *e)
 {
 	struct account a;
 
@@ -62,7 +64,8 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 	struct account a;
 	bool ok, found;
 
-	if (jsonio_text(c->in, "name", &text, e) < 0 || may(tx, c->me, e) < 0)
+	if (jsonio_text(c->in, "name", &text, e) < 0 ||
+	    people_may(tx, c->me, e) < 0)
 		return -1;
 	buf_printf(&key, "people|%s", id_text(&c->me->uid).s);
 	if (server_drip(tx, c,
@@ -91,7 +94,7 @@ people_heads(struct tx *tx, struct call *c, struct err *e)
 	json_t *people = json_array();
 
 	(void)json_object_set_new(c->out, "people", people);
-	if (may(tx, c->me, e) < 0)
+	if (people_may(tx, c->me, e) < 0)
 		return -1;
 	if (!json_is_array(uids) || json_array_size(uids) > LIMIT_HEADS)
 		return err_set(e, ERR_BAD_REQUEST,
@@ -132,7 +135,7 @@ circle_job(struct tx *tx, void *arg, struct err *e)
 	struct account a;
 	bool found;
 
-	if (may(tx, j->me, e) < 0 ||
+	if (people_may(tx, j->me, e) < 0 ||
 	    account_by_uid(tx, &j->uid, &a, &found, e) < 0)
 		return -1;
 	return found ? account_entries(tx, &j->uid, j->since, j->out, e)

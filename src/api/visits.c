@@ -311,14 +311,14 @@ visits_done(struct tx *tx, struct call *c, struct err *e)
 /* ---- messages ---- */
 
 int
-visits_talk(struct tx *tx, const struct call *c, bool posting, unsigned *state,
-    struct err *e)
+visits_talk(struct tx *tx, const struct call *c, bool posting,
+    struct message_talk *out, struct err *e)
 {
 	struct visiting v;
 
 	if (load(tx, c, &v, e) < 0)
 		return -1;
-	*state = v.state;
+	out->state = v.state;
 	if (!posting)
 		return 0;
 	if (v.state != VISIT_ALLOWED && v.state != VISIT_DONE)

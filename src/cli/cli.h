@@ -11,6 +11,7 @@
 #include "backup/snapshot.h"
 #include "link/depot_local.h"
 #include "join/reader.h"
+#include "join/shown_code.h"
 #include "client/self.h"
 #include "join/visit.h"
 
@@ -79,8 +80,8 @@ MUST_CHECK int cli_line(const struct cli *cli, const char *prompt,
 
 /* A code that another device shows. On a terminal a slip of the finger is told
  * here and costs nothing: the other side does not hear of it. */
-MUST_CHECK int cli_pair_code(const struct cli *cli, const char *prompt,
-    const char *flag, struct buf *out, struct err *e);
+MUST_CHECK int cli_shown_code(const struct cli *cli, enum shown_code kind,
+    const char *prompt, const char *flag, struct buf *out, struct err *e);
 
 /* A question; anything but yes and no is asked again. Without a terminal the
  * line must be one of them. */

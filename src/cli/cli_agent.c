@@ -52,7 +52,8 @@ show_code(void *ctx, const char *code)
 	struct agent *a = ctx;
 
 	(void)desktop_show(a->desktop, code,
-	    "Type this code into Aumbry on the new device, and nowhere else.",
+	    "Type this code into Aumbry on the new device, and nowhere else. "
+	    "Nobody else ever needs it.",
 	    NULL);
 }
 

@@ -134,7 +134,7 @@ approve(struct cli *cli, struct self *s, const char *id, bool print_code,
 	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
 	struct cli_showing showing = { cli,
 		"Type this code into Aumbry on the new device, and nowhere "
-		"else:",
+		"else. Nobody else ever needs it:",
 		print_code, false };
 	const struct pair_request *r;
 

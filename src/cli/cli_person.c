@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_person.c: aumbry contact and verify: who others are. */
-#include "cli/cli.h"
+/* cli_person.c: aumbry contact: who others are. */
+#include "cli/cli_person.h"
 
 #include "base/text.h"
-#include "client/people.h"
 #include "client/self_zones.h"
 
 #include <jansson.h>
@@ -11,11 +10,6 @@
 #include <string.h>
 
 #define ROW 5 /* groups of five digits in one line of a number */
-
-struct options {
-	bool number, undo;
-	const char *public;
-};
 
 /* This device, with the state of now. */
 static int
@@ -36,14 +30,14 @@ devices_of(const struct circle *c)
 	return n;
 }
 
-static const char *
-called(const struct person *p)
+const char *
+cli_person_name(const struct person *p)
 {
 	return p->nickname[0] != '\0' ? p->nickname : p->address;
 }
 
-static void
-number_of(const struct self *s, const struct people_look *l,
+void
+cli_person_number(const struct self *s, const struct people_look *l,
     char out[static PERSON_NUMBER + 1])
 {
 	char own[PERSON_ADDRESS_MAX + 1];
@@ -61,7 +55,7 @@ number_of(const struct self *s, const struct people_look *l,
 static void
 say_news(struct cli *cli, const struct people_look *l)
 {
-	const char *who = called(&l->person);
+	const char *who = cli_person_name(&l->person);
 	int status = err_exit(l->why.code);
 
 	if (l->why.code != ERR_NONE) {
@@ -176,8 +170,8 @@ contact_add(void *line, const void *options, struct err *e)
 	return 0;
 }
 
-static int
-look_at(
+int
+cli_person_look(
     struct cli *cli, struct self **s, struct people_looks *out, struct err *e)
 {
 	struct person p;
@@ -189,8 +183,8 @@ look_at(
 }
 
 /* "12345 67890 …", five groups in a line. */
-static void
-print_number(const char *number)
+void
+cli_person_print_number(const char *number)
 {
 	for (int i = 0; i < PERSON_NUMBER / 5; i++)
 		(void)printf("%s%.5s%s", i % ROW == 0 ? "  " : " ",
@@ -232,7 +226,7 @@ show(struct cli *cli, struct self *s, const struct people_look *l)
 
 	if (l->circle.seq > 0) {
 		person_root(&l->circle, &root);
-		number_of(s, l, number);
+		cli_person_number(s, l, number);
 		person_public(
 		    &(struct person_key){ l->person.address, &root }, code);
 	}
@@ -251,7 +245,7 @@ show(struct cli *cli, struct self *s, const struct people_look *l)
 	if (number[0] == '\0')
 		return;
 	(void)puts("The number that both of you see:");
-	print_number(number);
+	cli_person_print_number(number);
 	(void)printf("Public code: %s\n", code);
 }
 
@@ -263,7 +257,7 @@ contact_show(void *line, const void *options, struct err *e)
 	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
 
 	(void)options;
-	if (look_at(cli, &s, &one, e) < 0)
+	if (cli_person_look(cli, &s, &one, e) < 0)
 		return -1;
 	show(cli, s, &one.list[0]);
 	say_news(cli, &one.list[0]);
@@ -293,8 +287,8 @@ contact_me(void *line, const void *options, struct err *e)
 
 /* What is wrong with what is shown of him stops all that would take it over;
  * that he began anew is what is settled here. */
-static int
-as_it_should_be(const struct people_look *l, struct err *e)
+int
+cli_person_right(const struct people_look *l, struct err *e)
 {
 	if (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED)
 		return 0;
@@ -310,19 +304,19 @@ contact_accept(void *line, const void *options, struct err *e)
 	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
 
 	(void)options;
-	if (look_at(cli, &s, &one, e) < 0 ||
-	    as_it_should_be(&one.list[0], e) < 0)
+	if (cli_person_look(cli, &s, &one, e) < 0 ||
+	    cli_person_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
 	if (l->person.level != PERSON_CHANGED) {
 		cli_say(cli, "%s is as before: there is nothing to accept.",
-		    called(&l->person));
+		    cli_person_name(&l->person));
 		return 0;
 	}
 	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
 		return -1;
 	cli_say(cli, "%s goes on with the new keys, which nobody has compared.",
-	    called(&l->person));
+	    cli_person_name(&l->person));
 	return 0;
 }
 
@@ -366,98 +360,6 @@ contact_rename(void *line, const void *options, struct err *e)
 	return people_put(s, &p, e);
 }
 
-/* ---- verify ---- */
-
-static int
-verified(struct cli *cli, struct self *s, const struct people_look *l,
-    enum person_way way, struct err *e)
-{
-	if (people_accept(s, l, way, e) < 0)
-		return -1;
-	cli_say(cli,
-	    "%s is verified. If somebody puts a device between you, it is said "
-	    "here.",
-	    called(&l->person));
-	return 0;
-}
-
-static int
-differs(const struct people_look *l, struct err *e)
-{
-	return err_set(e, ERR_CODE_DIFFERS,
-	    "what %s has is not what this device sees of that account",
-	    l->person.address);
-}
-
-static int
-by_number(
-    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
-{
-	char number[PERSON_NUMBER + 1];
-	bool same;
-
-	number_of(s, l, number);
-	print_number(number);
-	(void)fflush(stdout);
-	if (cli_yes(cli, "Does the other one see the same number? (yes/no)",
-		&same, e) < 0)
-		return -1;
-	return same ? verified(cli, s, l, PERSON_WAY_NUMBER, e) : differs(l, e);
-}
-
-static int
-by_public(struct cli *cli, struct self *s, const struct people_look *l,
-    const char *typed, struct err *e)
-{
-	struct digest root;
-	bool same;
-
-	person_root(&l->circle, &root);
-	if (person_public_is(&(struct person_key){ l->person.address, &root },
-		bytes_str(typed), &same, e) < 0)
-		return -1;
-	return same ? verified(cli, s, l, PERSON_WAY_PUBLIC, e) : differs(l, e);
-}
-
-static int
-undo(
-    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
-{
-	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
-		return -1;
-	cli_say(cli, "%s is not verified any more.", called(&l->person));
-	return 0;
-}
-
-static int
-verify(void *line, const void *options, struct err *e)
-{
-	struct cli *cli = line;
-	const struct options *o = options;
-	OWN(self_free) struct self *s = NULL;
-	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
-
-	if (o->number + o->undo + (o->public != NULL) != 1)
-		return err_set(
-		    e, ERR_USAGE, "say how: --number, --public CODE or --undo");
-	if (look_at(cli, &s, &one, e) < 0 ||
-	    as_it_should_be(&one.list[0], e) < 0)
-		return -1;
-	const struct people_look *l = &one.list[0];
-	return o->undo	? undo(cli, s, l, e)
-	    : o->number ? by_number(cli, s, l, e)
-			: by_public(cli, s, l, o->public, e);
-}
-
-static const struct cmd_option verify_options[] = {
-	{ "number", CMD_FLAG, offsetof(struct options, number), NULL,
-	    "show the number that both of you see, and ask" },
-	{ "public", CMD_TEXT, offsetof(struct options, public), "CODE",
-	    "compare with a code that was published elsewhere" },
-	{ "undo", CMD_FLAG, offsetof(struct options, undo), NULL,
-	    "take it back" },
-};
-
 const struct cmd cli_contact[] = {
 	{ "contact add", "NAME", "keep an eye on somebody's devices",
 	    contact_add },
@@ -471,11 +373,5 @@ const struct cmd cli_contact[] = {
 	    contact_rename },
 	{ "contact remove", "NAME", "forget a contact", contact_remove },
 	{ "contact me", "", "what others compare of this account", contact_me },
-	{ 0 },
-};
-
-const struct cmd cli_verify[] = {
-	{ "verify", "NAME", "make sure that a contact is that person", verify,
-	    CMD_OPTIONS(verify_options, struct options) },
 	{ 0 },
 };

@@ -83,8 +83,9 @@ ask_code(void *ctx, struct buf *code, struct err *e)
 {
 	const struct asking *a = ctx;
 
-	if (cli_pair_code(a->cli, "The code that your contact reads to you",
-		"--continue", code, e) == 0)
+	if (cli_shown_code(a->cli, SHOWN_PAIR,
+		"The code that your contact reads to you", "--continue", code,
+		e) == 0)
 		return 0;
 	return e->code != ERR_INPUT_MISSING
 	    ? -1

@@ -42,8 +42,8 @@ ask_code(void *ctx, struct buf *code, struct err *e)
 		buf_put_str(code, a->code);
 		return 0;
 	}
-	return cli_pair_code(
-	    a->cli, "Code shown by the device", "--code CODE", code, e);
+	return cli_shown_code(a->cli, SHOWN_PAIR, "Code shown by the device",
+	    "--code CODE", code, e);
 }
 
 static int

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
-#include "join/pair.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -25,16 +24,16 @@ cli_timeout(const char *text, unsigned *out, struct err *e)
 }
 
 int
-cli_pair_code(const struct cli *cli, const char *prompt, const char *flag,
-    struct buf *out, struct err *e)
+cli_shown_code(const struct cli *cli, enum shown_code kind, const char *prompt,
+    const char *flag, struct buf *out, struct err *e)
 {
-	char digits[PAIR_CODE_DIGITS + 1];
+	char digits[SHOWN_DIGITS_MAX + 1];
 
 	for (;;) {
 		buf_clear(out);
 		if (cli_line(cli, prompt, flag, out, e) < 0)
 			return -1;
-		if (pair_parse_code(buf_bytes(out), digits, e) == 0) {
+		if (shown_code_parse(kind, buf_bytes(out), digits, e) == 0) {
 			mem_wipe(digits, sizeof digits);
 			return 0;
 		}

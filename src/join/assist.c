@@ -234,9 +234,14 @@ show_codes(struct self *s, const struct assist_help *h, struct relay *c,
 	assist_channel(s->host, &h->to->id, &ci);
 	device_put(&ours, &circle_member(&s->circle, &s->dev_id)->device);
 	device_put(&theirs, &h->to->device);
-	struct pair_code t = { c, buf_bytes(&ci), &h->to->id,
-		&h->to->device.dev_id, buf_bytes(&ours), buf_bytes(&theirs),
-		h->show, NULL, h->ctx };
+	struct pair_code t = { .c = c,
+		.ci = buf_bytes(&ci),
+		.request = &h->to->id,
+		.nonce = &h->to->device.dev_id,
+		.ours = buf_bytes(&ours),
+		.theirs = buf_bytes(&theirs),
+		.show = h->show,
+		.ctx = h->ctx };
 	return pair_codes(s, &t, k, right, e);
 }
 

@@ -59,9 +59,14 @@ answer_code(struct guest *g, struct buf *got, struct buf *record, bool *right,
 	buf_clear(record);
 	buf_put_bytes(record, scan_v16(&s));
 	lend_channel(g->visit->host, &g->c.join, &ci);
-	struct pair_code t = { &g->c, buf_bytes(&ci), &g->c.join, &g->nonce,
-		bytes_of(g->nonce.b, ID_BYTES), bytes_str(""), NULL, g->a->ask,
-		g->a->ctx };
+	struct pair_code t = { .c = &g->c,
+		.ci = buf_bytes(&ci),
+		.request = &g->c.join,
+		.nonce = &g->nonce,
+		.ours = bytes_of(g->nonce.b, ID_BYTES),
+		.theirs = bytes_str(""),
+		.ask = g->a->ask,
+		.ctx = g->a->ctx };
 	return pair_code_answer(&t, &k, got, right, e);
 }
 

@@ -3,65 +3,21 @@
 #include "join/pair_in.h"
 
 #include "base/now.h"
-#include "base/typed.h"
 #include "vault/cpace.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define DAY_MS (24 * 3600 * 1000LL)
-
-static unsigned
-check_digit(const char *digits)
-{
-	unsigned sum = 0;
-
-	for (int i = 0; i < PAIR_CODE_DIGITS - 1; i++) {
-		unsigned d = (unsigned)(digits[i] - '0');
-		if (i % 2 == 0) { /* every second from the right of 7 */
-			d *= 2;
-			if (d > 9)
-				d -= 9;
-		}
-		sum += d;
-	}
-	return (10 - sum % 10) % 10;
-}
-
-static void
-draw_code(char out[static PAIR_CODE_DIGITS + 1])
-{
-	(void)snprintf(
-	    out, PAIR_CODE_DIGITS + 1, "%07u", secret_number(10000000));
-	out[PAIR_CODE_DIGITS - 1] = (char)('0' + check_digit(out));
-	out[PAIR_CODE_DIGITS] = '\0';
-}
 
 int
 pair_parse_code(
     struct bytes typed, char out[static PAIR_CODE_DIGITS + 1], struct err *e)
 {
-	OWN(buf_free) struct buf plain = { 0 };
-	size_t n = 0;
+	char digits[SHOWN_DIGITS_MAX + 1];
 
-	typed_code(&plain, typed);
-	for (; n < plain.n; n++) {
-		uint8_t c = plain.p[n];
-		if (c < '0' || c > '9' || n == PAIR_CODE_DIGITS)
-			return err_set(e, ERR_WRONG_CODE,
-			    "a pairing code has %d digits", PAIR_CODE_DIGITS);
-		out[n] = (char)c;
-	}
-	out[n] = '\0';
-	if (n == 6)
-		return err_set(e, ERR_WRONG_CODE_KIND,
-		    "that is a code with 6 digits; the trusted device shows "
-		    "one with %d",
-		    PAIR_CODE_DIGITS);
-	if (n != PAIR_CODE_DIGITS ||
-	    out[n - 1] != (char)('0' + check_digit(out)))
-		return err_set(e, ERR_WRONG_CODE,
-		    "the code has a typing slip; it costs no try");
+	if (shown_code_parse(SHOWN_PAIR, typed, digits, e) < 0)
+		return -1;
+	memcpy(out, digits, PAIR_CODE_DIGITS + 1);
 	return 0;
 }
 
@@ -120,25 +76,24 @@ pair_code_show(
 {
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
-	char code[PAIR_CODE_DIGITS + 1], shown[PAIR_CODE_DIGITS + 2];
+	char code[SHOWN_DIGITS_MAX + 1], shown[SHOWN_TEXT_MAX];
 	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE];
 	struct digest want, got;
 	struct id ra;
 
-	draw_code(code);
+	shown_code_draw(t->kind, code);
 	id_random(&ra);
 	relay_session_id(t->request, t->nonce, &ra, &k->sid);
 	OWN(cpace_free)
-	struct cpace *cp =
-	    cpace_new(CPACE_INITIATOR, bytes_of(code, PAIR_CODE_DIGITS), t->ci,
-		buf_bytes(&k->sid), t->ours);
+	struct cpace *cp = cpace_new(CPACE_INITIATOR, bytes_str(code), t->ci,
+	    buf_bytes(&k->sid), t->ours);
 	cpace_share(cp, NULL, ya);
 	id_put(&m, &ra);
 	buf_put(&m, ya, sizeof ya);
 	buf_put_v16(&m, t->ours);
 	if (relay_send(t->c, RELAY_OPEN, buf_bytes(&m), e) < 0)
 		return -1;
-	(void)snprintf(shown, sizeof shown, "%.4s-%.4s", code, code + 4);
+	shown_code_text(t->kind, code, shown);
 	mem_wipe(code, sizeof code);
 	t->show(t->ctx, shown);
 	mem_wipe(shown, sizeof shown);
@@ -188,7 +143,7 @@ pair_code_answer(const struct pair_code *t, struct relay_keys *k,
 	OWN(buf_free) struct buf m = { 0 };
 	OWN(buf_free) struct buf other = { 0 };
 	OWN(secret_free) struct secret *isk = NULL;
-	char code[PAIR_CODE_DIGITS + 1];
+	char code[SHOWN_DIGITS_MAX + 1];
 	uint8_t ya[CPACE_SHARE], yb[CPACE_SHARE], kind;
 	struct digest mac, got;
 
@@ -199,13 +154,12 @@ pair_code_answer(const struct pair_code *t, struct relay_keys *k,
 	if (!scan_done(&s))
 		return relay_malformed(e);
 	if (t->ask(t->ctx, &typed, e) < 0 ||
-	    pair_parse_code(buf_bytes(&typed), code, e) < 0)
+	    shown_code_parse(t->kind, buf_bytes(&typed), code, e) < 0)
 		return -1;
 	relay_session_id(t->request, t->nonce, &ra, &k->sid);
 	OWN(cpace_free)
-	struct cpace *cp =
-	    cpace_new(CPACE_RESPONDER, bytes_of(code, PAIR_CODE_DIGITS), t->ci,
-		buf_bytes(&k->sid), t->ours);
+	struct cpace *cp = cpace_new(CPACE_RESPONDER, bytes_str(code), t->ci,
+	    buf_bytes(&k->sid), t->ours);
 	mem_wipe(code, sizeof code);
 	cpace_share(cp, NULL, yb);
 	if (cpace_finish(cp, ya, buf_bytes(&other), &isk, &k->transcript, e) <

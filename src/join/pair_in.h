@@ -4,6 +4,7 @@
 
 #include "join/pair.h"
 #include "join/relay.h"
+#include "join/shown_code.h"
 
 /* What a code is run over, and who shows it or is asked. All is borrowed. */
 struct pair_code {
@@ -14,6 +15,7 @@ struct pair_code {
 	pair_show_fn show; /* A's */
 	pair_ask_fn ask; /* B's */
 	void *ctx; /* of either */
+	enum shown_code kind; /* of the code; pairing's, when not said */
 };
 
 /*

@@ -45,9 +45,14 @@ answer_code(struct entrant *n, struct relay_keys *k, struct buf *offer,
 	OWN(buf_free) struct buf ci = { 0 };
 
 	relay_channel_id(n->me.host, &n->me.uid, &ci);
-	struct pair_code t = { &n->c, buf_bytes(&ci), &n->c.join, &n->me.nonce,
-		buf_bytes(&n->me.record), bytes_str(""), NULL, n->a->ask,
-		n->a->ctx };
+	struct pair_code t = { .c = &n->c,
+		.ci = buf_bytes(&ci),
+		.request = &n->c.join,
+		.nonce = &n->me.nonce,
+		.ours = buf_bytes(&n->me.record),
+		.theirs = bytes_str(""),
+		.ask = n->a->ask,
+		.ctx = n->a->ctx };
 	return pair_code_answer(&t, k, offer, right, e);
 }
 

@@ -35,8 +35,14 @@ answer(struct recover_kept *r, struct relay *c, const struct recover_help *h,
 
 	assist_channel(r->host, &r->id, &ci);
 	device_put(&record, &r->device);
-	struct pair_code t = { c, buf_bytes(&ci), &r->id, &r->device.dev_id,
-		buf_bytes(&record), bytes_str(""), NULL, h->ask, h->ctx };
+	struct pair_code t = { .c = c,
+		.ci = buf_bytes(&ci),
+		.request = &r->id,
+		.nonce = &r->device.dev_id,
+		.ours = buf_bytes(&record),
+		.theirs = bytes_str(""),
+		.ask = h->ask,
+		.ctx = h->ctx };
 	int rc = pair_code_answer(&t, &k, &half, right, e);
 	if (rc == 0 && *right)
 		rc = take_half(r, buf_bytes(&half), e);

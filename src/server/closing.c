@@ -165,7 +165,8 @@ end_escrow(struct server *s, const struct ending *x, struct err *e)
 static int
 end_messages(struct tx *tx, const struct id *uid, struct err *e)
 {
-	static const char *const of[] = { "joining", "recovering", "visit" };
+	static const char *const of[] = { "joining", "recovering", "verifying",
+		"visit" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
 		OWN(buf_free) struct buf sql = { 0 };

@@ -166,13 +166,21 @@ static const char *const schema[] = {
 	" last_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
 	" told INTEGER NOT NULL, PRIMARY KEY (uid, dev_id));"
 	"CREATE INDEX backup_state_since ON backup_state (told, since_ms);",
+	/* uid is asked by by_uid to compare; dev_id is the device that answers */
+	("CREATE TABLE verifying (id BLOB PRIMARY KEY, uid BLOB NOT NULL,"
+	 " by_uid BLOB NOT NULL, by_device BLOB NOT NULL,"
+	 " dev_id BLOB NOT NULL, nonce BLOB NOT NULL, claim BLOB NOT NULL,"
+	 " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	 " state INTEGER NOT NULL);"
+	 "CREATE INDEX verifying_uid ON verifying (uid);"
+	 "CREATE INDEX verifying_end ON verifying (expires_ms);"),
 };
 
 const char *const account_tables[] = { "app_password", "backup_state",
 	"circle_entry", "device_seen", "envelope", "escrow_begun", "escrow_job",
 	"event", "factor", "factor_loss", "fresh_pin", "joining", "login",
 	"mail_address", "outbox", "phone", "recovering", "recovery",
-	"security_key", "session", "trusted_browser", "visit", "closing",
+	"security_key", "session", "trusted_browser", "verifying", "visit", "closing",
 	"account" };
 const size_t account_n_tables = ARRAY_SIZE(account_tables);
 

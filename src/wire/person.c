@@ -228,3 +228,62 @@ person_public_is(
 	*same = strcmp(got, digits) == 0;
 	return 0;
 }
+
+/* ---- claims ---- */
+
+void
+person_claim_of(
+    const char *address, const struct circle *c, struct person_claim *out)
+{
+	*out = (struct person_claim){
+		.uid = c->uid, .seq = c->seq, .head = c->head
+	};
+	(void)snprintf(out->address, sizeof out->address, "%s", address);
+	person_root(c, &out->root);
+}
+
+void
+person_claim_put(struct buf *out, const struct person_claim *x)
+{
+	static const struct digest none;
+
+	buf_put_v8(out, bytes_str(x->address));
+	id_put(out, &x->uid);
+	digest_put(out, &x->root);
+	buf_put_u32(out, x->seq);
+	digest_put(out, &x->head);
+	buf_put_v8(out, bytes_str(""));
+	buf_put_u64(out, 0);
+	digest_put(out, &none);
+}
+
+int
+person_claim_take(struct scan *s, struct person_claim *out, struct err *e)
+{
+	struct bytes address = scan_v8(s);
+
+	*out = (struct person_claim){ .uid = id_take(s) };
+	out->root = digest_take(s);
+	out->seq = scan_u32(s);
+	out->head = digest_take(s);
+	(void)scan_v8(s);
+	(void)scan_u64(s);
+	(void)digest_take(s);
+	if (!scan_done(s) ||
+	    !take_label(address, PERSON_ADDRESS_MAX, out->address) ||
+	    out->seq == 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "what the other side says of itself is not well-formed");
+	return 0;
+}
+
+bool
+person_claim_fits(const struct person_claim *x, const struct circle *c)
+{
+	const struct digest *at = circle_hash_at(c, x->seq);
+	struct digest root;
+
+	person_root(c, &root);
+	return id_equal(&x->uid, &c->uid) && digest_equal(&root, &x->root) &&
+	    (at == NULL || digest_equal(at, &x->head));
+}

@@ -96,3 +96,31 @@ void person_public(
  */
 MUST_CHECK int person_public_is(const struct person_key *who,
     struct bytes typed, bool *same, struct err *e);
+
+/*
+ * What one says of oneself when two compare, and what one holds of the other:
+ *
+ *   v8 address | uid[16] | root[32] | u32 seq | head[32]
+ *   | v8 origin | u64 size | log_root[32]
+ *
+ * The last three are those of a log of all accounts; empty and zeros without.
+ */
+struct person_claim {
+	char address[PERSON_ADDRESS_MAX + 1];
+	struct id uid;
+	struct digest root;
+	uint32_t seq;
+	struct digest head;
+};
+
+/* What is held of a circle that has an entry. */
+void person_claim_of(
+    const char *address, const struct circle *c, struct person_claim *out);
+/* Append it. */
+void person_claim_put(struct buf *out, const struct person_claim *x);
+/* All of it. errors: bad-request. */
+MUST_CHECK int person_claim_take(
+    struct scan *s, struct person_claim *out, struct err *e);
+/* Do both know one account? The one may have seen more of it than the other;
+ * c is what is held of it. */
+bool person_claim_fits(const struct person_claim *x, const struct circle *c);

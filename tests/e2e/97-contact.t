@@ -55,7 +55,47 @@ refused 'of somebody else' 4 code-differs at b verify ana --public \
 ok 'a code that was published' at b verify ana --public "$CODE"
 says 'verifies' '"level":"verified".*"way":"public"' \
 	at b --json contact list
-refused 'how is to be said' 2 bad-usage at a verify ben
+refused 'one way is enough' 2 bad-usage at a verify ben --number --undo
+
+ok 'it can be taken back' at b verify ana --undo
+
+# ---- by a code that one tells the other ----
+
+# compare SHOWS TYPES [EDIT]: one shows a code, the other types it, or what the
+# command EDIT makes of it. Sets what both end with.
+compare() {
+	rm -f "$T/pipe"
+	mkfifo "$T/pipe"
+	aumbry --home "$T/$1" verify "$3" --show --timeout 30s \
+		>"$T/pipe" 2>"$T/shows.err" </dev/null &
+	showing=$!
+	# Who types has to ask before a code is shown.
+	(read -r code <"$T/pipe" && echo "$code" | ${5:-cat}) |
+		aumbry --home "$T/$2" verify "$4" --timeout 30s \
+			>"$T/out" 2>"$T/err"
+	types=$?
+	wait $showing
+	shows=$?
+}
+compare a b ben ana
+equal 'Ana shows a code, Ben types it' '0 0' "$shows $types"
+says 'which verifies Ana' '"level":"verified".*"way":"code"' \
+	at b --json contact list
+says 'and Ben' '"level":"verified".*"way":"code"' at a2 --json contact list
+code_shape() { sed -n 's/^V-[0-9]\{3\}-[0-9]\{3\}-[0-9]\{3\}$/V-000-000-000/p'; }
+compare b a ana ben code_shape
+equal 'another code is wrong, and burnt' 1 "$types"
+says 'by its name' '(wrong-code)' cat "$T/err"
+compare b a ana ben 'sed s/.*/1234-5674/'
+equal 'a pairing code is none' 2 "$types"
+says 'and was sent nowhere' 'a pairing code' cat "$T/err"
+refused 'nor as an option' 2 wrong-code-kind at a verify ben --code 1234-5674
+refused 'and the other way round' 2 wrong-code-kind \
+	aumbry --home "$T/new" --password-file "$PW" signin "$URL" ana \
+	--code V-123-456-782
+refused 'nobody asks' 1 code-expired at a verify ben --show --timeout 1s
+refused 'nobody answers' 1 code-expired sh -c "echo V-123-456-782 |
+	aumbry --home '$T/a' verify ben --timeout 1s"
 
 # ---- what honest people do ----
 
@@ -121,4 +161,19 @@ lie person-anew
 ok 'it can be accepted' at a contact accept ben
 says 'unverified' "^ben@$HOST *known *1 devices" at a contact list
 truth
+BEN=$(at a --json contact show ben | json uid /dev/stdin)
+ok 'Ana forgets Ben' at a contact remove ben
+ok 'altogether' at a2 contact list
+lie "person-other $BEN"
+ok 'at the first look nobody can tell' at a contact add ben
+compare a b ben ana
+equal 'the right code does: both are warned' '4 4' "$shows $types"
+says 'Ben' '(contact-changed)' cat "$T/err"
+says 'and Ana' '(contact-changed)' cat "$T/shows.err"
+says 'who has verified nothing' "^ben@$HOST *known" at a contact list
+says 'nor has Ben any more' "^ana@$HOST *known" at b contact list
+truth
+run at a contact list
+says 'the truth is another list' '(circle-forked)' cat "$T/err"
+equal 'the liar did not stumble' '' "$(cat "$T/liar.err")"
 finish

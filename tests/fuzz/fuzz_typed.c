@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_typed.c: addresses and codes as people type them, paths as they come. */
 #include "join/pair.h"
+#include "join/shown_code.h"
 #include "link/remote.h"
 #include "http/address.h"
 #include "http/route.h"
@@ -50,6 +51,12 @@ code(struct bytes x)
 
 	if (pair_parse_code(x, digits, &e) == 0 &&
 	    strspn(digits, "0123456789") != PAIR_CODE_DIGITS)
+		abort();
+	/* No text is a code of both kinds. */
+	char other[SHOWN_DIGITS_MAX + 1];
+	if (shown_code_parse(SHOWN_VERIFY, x, other, &e) == 0 &&
+	    (strspn(other, "0123456789") != SHOWN_DIGITS_MAX ||
+		pair_parse_code(x, digits, &e) == 0))
 		abort();
 }
 

@@ -279,12 +279,13 @@ const circle = (keep) => ({
   },
 });
 
-// Somebody else's circle as it is told: the list of entries that `edit` makes
-// of it, or nothing.
+// Somebody else's circle as it is told, of one account when a word names it:
+// the list of entries that `edit` makes of it, or nothing.
 const person = (edit) => ({
   after: (q, words, a) => {
     if (a.status > 299) return undefined;
     const told = (uid) => {
+      if (words.length > 0 && words[0] !== uid) return undefined;
       const list = (seen.circles[uid] ?? []).map((e) => e.raw);
       return list.length > 0 ? edit(list, uid) : undefined;
     };
@@ -512,7 +513,7 @@ const lies = {
   // A contact's list of devices: cut short, another one, and with a device that
   // the server puts behind it.
   'person-older': person((list) => list.slice(0, -1)),
-  'person-other': person((list, uid) => [forgedGenesis(uid)]),
+  'person-other': person((list, uid) => [madeUp(uid)]),
   'person-other-end': person((list) => [
     ...list.slice(0, -1),
     forgedAdd(list[list.length - 2]),
@@ -718,6 +719,10 @@ function forgedAdd(last) {
 }
 
 // One and the same, whoever asks.
+const accounts = {};
+function madeUp(uid) {
+  return (accounts[uid] ??= forgedGenesis(uid));
+}
 const resets = {};
 function forgedReset(last, epoch, time) {
   return (resets[`${hex(last)} ${time}`] ??= madeReset(last, epoch, time));

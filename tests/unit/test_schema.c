@@ -33,6 +33,7 @@ static const char *const account_hashes[] = {
 	"46e242c80c449325",
 	"5075ae3e8c5067f9",
 	"04fb3ba313ce0d63",
+	"3f8a8edfe11e7bff",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",

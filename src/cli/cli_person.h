@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_person.h: what commands about contacts share. */
+#pragma once
+
+#include "cli/cli.h"
+#include "client/people.h"
+
+/* As the owner of this account calls him. Borrowed. */
+const char *cli_person_name(const struct person *p);
+
+/* The contact that the first word of the line names, as he is shown now; *s is
+ * this device. */
+MUST_CHECK int cli_person_look(
+    struct cli *cli, struct self **s, struct people_looks *out, struct err *e);
+/* What is wrong with what is shown of him stops all that would take it over;
+ * that he began anew does not. */
+MUST_CHECK int cli_person_right(const struct people_look *l, struct err *e);
+
+/* What both have to see, and that on standard output: "12345 67890 …". */
+void cli_person_number(const struct self *s, const struct people_look *l,
+    char out[static PERSON_NUMBER + 1]);
+void cli_person_print_number(const char *number);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/* cli_verify.c: aumbry verify: that a contact is that person. */
+#include "cli/cli_person.h"
+
+#include "base/stop.h"
+#include "join/compare.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct options {
+	bool show, number, undo;
+	const char *code, *public, *timeout;
+	unsigned timeout_s;
+};
+
+static int
+verified(struct cli *cli, struct self *s, const struct people_look *l,
+    enum person_way way, struct err *e)
+{
+	if (people_accept(s, l, way, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "%s is verified. If somebody puts a device between you, it is said "
+	    "here.",
+	    cli_person_name(&l->person));
+	return 0;
+}
+
+static int
+differs(const struct people_look *l, struct err *e)
+{
+	return err_set(e, ERR_CODE_DIFFERS,
+	    "what %s has is not what this device sees of that account",
+	    l->person.address);
+}
+
+static int
+by_number(
+    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
+{
+	char number[PERSON_NUMBER + 1];
+	bool same;
+
+	cli_person_number(s, l, number);
+	cli_person_print_number(number);
+	(void)fflush(stdout);
+	if (cli_yes(cli, "Does the other one see the same number? (yes/no)",
+		&same, e) < 0)
+		return -1;
+	return same ? verified(cli, s, l, PERSON_WAY_NUMBER, e) : differs(l, e);
+}
+
+static int
+by_public(struct cli *cli, struct self *s, const struct people_look *l,
+    const char *typed, struct err *e)
+{
+	struct digest root;
+	bool same;
+
+	person_root(&l->circle, &root);
+	if (person_public_is(&(struct person_key){ l->person.address, &root },
+		bytes_str(typed), &same, e) < 0)
+		return -1;
+	return same ? verified(cli, s, l, PERSON_WAY_PUBLIC, e) : differs(l, e);
+}
+
+static int
+undo(
+    struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
+{
+	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
+		return -1;
+	cli_say(
+	    cli, "%s is not verified any more.", cli_person_name(&l->person));
+	return 0;
+}
+
+/* ---- by a code ---- */
+
+struct typing {
+	const struct cli *cli;
+	const char *code; /* --code, for the first try */
+	const char *who;
+};
+
+static int
+ask_code(void *ctx, struct buf *code, struct err *e)
+{
+	const struct typing *t = ctx;
+
+	if (t->code != NULL) {
+		buf_put_str(code, t->code);
+		return 0;
+	}
+	return cli_shown_code(t->cli, SHOWN_VERIFY,
+	    "Code that the other one tells you", "--code CODE", code, e);
+}
+
+static void
+waiting(void *ctx)
+{
+	const struct typing *t = ctx;
+
+	cli_say(t->cli,
+	    "%s has to run: aumbry verify YOU --show\nLet the code be told "
+	    "face to face, or by a voice that you know.",
+	    t->who);
+}
+
+/* Who was in between is told by that alone: a code that is right. */
+static int
+settle(struct cli *cli, struct self *s, const struct people_look *l, bool same,
+    struct err *e)
+{
+	struct people_look now = *l;
+	struct err ignored;
+
+	if (same)
+		return verified(cli, s, l, PERSON_WAY_CODE, e);
+	if (now.person.level == PERSON_VERIFIED &&
+	    people_accept(s, &now, PERSON_WAY_NONE, &ignored) < 0)
+		err_clear(&ignored);
+	(void)err_set(e, ERR_CONTACT_CHANGED,
+	    "the code was right, but what the server shows you of each other "
+	    "is "
+	    "not what you have: somebody is in between");
+	return err_remedy(e,
+	    "Tell %s by another way, and send nothing that matters until it is "
+	    "clear.",
+	    l->person.address);
+}
+
+static int
+by_code(struct cli *cli, struct self *s, const struct people_look *l,
+    const struct options *o, struct err *e)
+{
+	struct typing t = { cli, o->code, cli_person_name(&l->person) };
+	const struct compare c = { .with = l,
+		.timeout_s = o->timeout_s,
+		.ask = ask_code,
+		.waiting = waiting,
+		.again = o->code == NULL && isatty(STDIN_FILENO) != 0,
+		.ctx = &t };
+	char digits[SHOWN_DIGITS_MAX + 1];
+	bool same = false;
+
+	/* What is no such code is sent nowhere. */
+	if (o->code != NULL &&
+	    shown_code_parse(SHOWN_VERIFY, bytes_str(o->code), digits, e) < 0)
+		return -1;
+	stop_guard();
+	int rc = compare_ask(s, &c, &same, e);
+	stop_unguard();
+	return rc < 0 ? -1 : settle(cli, s, l, same, e);
+}
+
+static int
+by_showing(struct cli *cli, struct self *s, const struct people_look *l,
+    const struct options *o, struct err *e)
+{
+	OWN(compare_request_free) struct compare_request r = { 0 };
+	struct cli_showing showing = { cli,
+		"Tell this code face to face, or by voice, and to nobody else:",
+		false, false };
+	const struct compare c = { .with = l,
+		.timeout_s = o->timeout_s,
+		.show = cli_show_code,
+		.ctx = &showing };
+	bool same = false;
+
+	cli_say(cli, "Waiting for %s to run: aumbry verify YOU",
+	    cli_person_name(&l->person));
+	stop_guard();
+	int rc = compare_wait(s, &l->person.uid, o->timeout_s, &r, e) < 0
+	    ? -1
+	    : compare_show(s, &c, &r, &same, e);
+	stop_unguard();
+	return rc < 0 ? -1 : settle(cli, s, l, same, e);
+}
+
+static int
+verify(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	struct options o = *(const struct options *)options;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+
+	if (o.show + o.number + o.undo + (o.public != NULL) + (o.code != NULL) >
+	    1)
+		return err_set(e, ERR_USAGE,
+		    "one of --code, --show, --number, --public and --undo is "
+		    "enough");
+	if (cli_timeout(o.timeout, &o.timeout_s, e) < 0 ||
+	    cli_person_look(cli, &s, &one, e) < 0 ||
+	    cli_person_right(&one.list[0], e) < 0)
+		return -1;
+	const struct people_look *l = &one.list[0];
+	if (o.undo)
+		return undo(cli, s, l, e);
+	if (o.number)
+		return by_number(cli, s, l, e);
+	if (o.public != NULL)
+		return by_public(cli, s, l, o.public, e);
+	return o.show ? by_showing(cli, s, l, &o, e)
+		      : by_code(cli, s, l, &o, e);
+}
+
+static const struct cmd_option verify_options[] = {
+	{ "code", CMD_TEXT, offsetof(struct options, code), "CODE",
+	    "the code that the other one tells, instead of being asked for "
+	    "it" },
+	{ "show", CMD_FLAG, offsetof(struct options, show), NULL,
+	    "show a code to tell the other one, who types it" },
+	{ "number", CMD_FLAG, offsetof(struct options, number), NULL,
+	    "show the number that both of you see, and ask" },
+	{ "public", CMD_TEXT, offsetof(struct options, public), "CODE",
+	    "compare with a code that was published elsewhere" },
+	{ "undo", CMD_FLAG, offsetof(struct options, undo), NULL,
+	    "take it back" },
+	CLI_TIMEOUT(struct options, timeout),
+};
+
+const struct cmd cli_verify[] = {
+	{ "verify", "NAME", "make sure that a contact is that person", verify,
+	    CMD_OPTIONS(verify_options, struct options) },
+	{ 0 },
+};

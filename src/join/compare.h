@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/* compare.h: two people make sure of each other, by a code that one types. */
+/*
+ * B asks; a device of A shows a code, which A tells B by a way where they know
+ * each other: face to face, or by voice. Both run CPace over it, through the
+ * server:
+ *
+ *   1 A→B  ra[16] | Ya[32] | v16 claim of A
+ *   2 B→A  Yb[32] | HMAC(k_b, transcript)
+ *   3 A→B  HMAC(k_a, transcript) | box(claim: what A holds of B)
+ *   4 B→A  box(claim: what B holds of A)
+ *   6 A→B  nothing: the code was wrong and is burnt
+ *
+ * as in pair.h, with CI = "aumbry verify v1" | v8 | v8 of both addresses, the
+ * smaller first, sid = request | nonce of B | ra, each side's claim of itself
+ * (wire/person.h) as its associated data, and "aumbry verify v1" in the boxes.
+ * Each side then sees whether what the server showed it of the other is what the
+ * other has, and the other way round. A code of its own shape (shown_code.h),
+ * good for one try, PAIR_CODES times, PAIR_CODE_S seconds each.
+ * source  docs/PROTOCOL.md "Comparing".
+ */
+#pragma once
+
+#include "client/people.h"
+#include "join/pair.h"
+
+#define COMPARE_LABEL "aumbry verify v1"
+#define COMPARE_PATH "/v1/verify"
+
+struct compare {
+	const struct people_look *with; /* as it was shown just now */
+	unsigned timeout_s;
+	pair_ask_fn ask; /* B's: for the code */
+	pair_show_fn show; /* A's */
+	void (*waiting)(void *ctx); /* the other one is asked; or NULL */
+	bool again; /* B: ask for the next code after a wrong one */
+	void *ctx;
+};
+
+/*
+ * Ask the other one, and type the code that is shown there.
+ *
+ * *same   both hold of each other what is so. false: the code was right, and
+ *         somebody is in between.
+ * errors  wrong-code, wrong-code-kind, code-expired, request-refused,
+ *         too-many-attempts.
+ */
+MUST_CHECK int compare_ask(
+    struct self *s, const struct compare *c, bool *same, struct err *e);
+
+/* One who asks. */
+struct compare_request {
+	struct id id, uid, nonce;
+	uint64_t created_ms;
+	struct buf claim;
+};
+
+/* And what it holds. */
+void compare_request_free(struct compare_request *r);
+/*
+ * The newest of those of `uid`, waiting up to wait_s for one.
+ *
+ * errors  code-expired: nobody asked.
+ */
+MUST_CHECK int compare_wait(struct self *s, const struct id *uid,
+    unsigned wait_s, struct compare_request *out, struct err *e);
+/* Show codes to who answers it. errors: as compare_ask. */
+MUST_CHECK int compare_show(struct self *s, const struct compare *c,
+    const struct compare_request *r, bool *same, struct err *e);

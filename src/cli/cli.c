@@ -49,7 +49,7 @@ static const struct cmd_set sets[] = {
 	{ DEVICES, "agent", NULL, cli_agent },
 	{ PEOPLE, "contact",
 	    "other people, and whether their devices are theirs", cli_contact },
-	{ PEOPLE, "verify", NULL, cli_verify },
+	{ PEOPLE, "verify", "make sure who a contact is", cli_verify },
 	{ RECOVERY, "protection", "who can open the account's data",
 	    cli_protection },
 	{ RECOVERY, "recovery", "ways back in without a device", cli_recovery },

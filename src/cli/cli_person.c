@@ -59,8 +59,7 @@ say_news(struct cli *cli, const struct people_look *l)
 	int status = err_exit(l->why.code);
 
 	if (l->why.code != ERR_NONE) {
-		cli_warn("aumbry: %s: %s (%s)", who, l->why.msg,
-		    err_name(l->why.code));
+		cli_warn("aumbry: %s (%s)", l->why.msg, err_name(l->why.code));
 		cli_warn("%s", err_fix(&l->why));
 		if (status > cli->line.status)
 			cli->line.status = status;

@@ -5,7 +5,9 @@
 
 #include "backup/snapshot.h"
 #include "base/now.h"
+#include "client/alerts.h"
 #include "client/escrowlog.h"
+#include "client/people.h"
 #include "client/self_devices.h"
 #include "client/self_seen.h"
 #include "client/self_zones.h"
@@ -239,6 +241,30 @@ look_at_recovery(struct status *t, struct err *e)
 	return 0;
 }
 
+/* Contacts as they are shown now, and what was seen of them before. */
+static int
+look_at_people(struct status *t, struct err *e)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	OWN(people_looks_free) struct people_looks looks = { NULL, 0 };
+	OWN(mem_free) struct alert *list = NULL;
+	size_t n;
+
+	if (people_all(t->self, &all, e) < 0 ||
+	    (all.n > 0 && people_check(t->self, NULL, &looks, e) < 0) ||
+	    alerts_all(t->self, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].dismissed_ms != 0)
+			continue;
+		alert(t, list[i].code, list[i].words);
+	}
+	for (size_t i = 0; i < looks.n; i++)
+		if (err_exit(looks.list[i].why.code) == 6)
+			t->worst = looks.list[i].why;
+	return 0;
+}
+
 static void
 look_at_closing(struct status *t)
 {
@@ -254,7 +280,8 @@ look_around(struct status *t, struct err *e)
 	t->heard = json_array();
 	t->alerts = json_array();
 	look_at_closing(t);
-	if (look_at_escrow(t, e) < 0 || look_at_recovery(t, e) < 0)
+	if (look_at_escrow(t, e) < 0 || look_at_recovery(t, e) < 0 ||
+	    look_at_people(t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_devices; i++) {
 		const struct self_device *d = &t->devices[i];

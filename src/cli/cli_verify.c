@@ -3,8 +3,11 @@
 #include "cli/cli_person.h"
 
 #include "base/stop.h"
+#include "client/alerts.h"
+#include "client/self_zones.h"
 #include "join/compare.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -208,6 +211,65 @@ verify(void *line, const void *options, struct err *e)
 		      : by_code(cli, s, l, &o, e);
 }
 
+/* ---- alerts ---- */
+
+static void
+print_alert(const struct cli *cli, const struct alert *a)
+{
+	if (cli->line.json) {
+		json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "code",
+		    a->code, "text", a->words, "about", id_text(&a->about).s,
+		    "first", (json_int_t)a->first_ms, "last",
+		    (json_int_t)a->last_ms, "dismissed", a->dismissed_ms != 0);
+		jsonio_put_id(j, "id", &a->id);
+		cli_print_json(j);
+		return;
+	}
+	OWN(mem_free) char *when = cli_time(a->first_ms);
+	OWN(mem_free) char *words = cli_shown(bytes_str(a->words));
+	(void)printf("%s  %s  %s (%s)%s\n", id_short(&a->id).s, when, words,
+	    a->code, a->dismissed_ms != 0 ? "  dismissed" : "");
+}
+
+static int
+verify_status(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+	OWN(people_looks_free) struct people_looks all = { NULL, 0 };
+	OWN(mem_free) struct alert *list = NULL;
+	size_t n, levels[PERSON_ASKS + 1] = { 0 };
+
+	(void)options;
+	if (cli_self(cli, &s, e) < 0 || self_state(s, e) < 0 ||
+	    people_check(s, NULL, &all, e) < 0 ||
+	    alerts_all(s, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct people_look *l = &all.list[i];
+		levels[l->person.level]++;
+		if (err_exit(l->why.code) > cli->line.status)
+			cli->line.status = err_exit(l->why.code);
+	}
+	for (size_t i = 0; i < n; i++)
+		print_alert(cli, &list[i]);
+	cli_say(cli, "%zu contacts: %zu verified, %zu changed.", all.n,
+	    levels[PERSON_VERIFIED], levels[PERSON_CHANGED]);
+	return 0;
+}
+
+static int
+verify_dismiss(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	OWN(self_free) struct self *s = NULL;
+
+	(void)options;
+	return cli_self(cli, &s, e) < 0 || self_state(s, e) < 0
+	    ? -1
+	    : alerts_dismiss(s, cli->line.args[0], e);
+}
+
 static const struct cmd_option verify_options[] = {
 	{ "code", CMD_TEXT, offsetof(struct options, code), "CODE",
 	    "the code that the other one tells, instead of being asked for "
@@ -224,6 +286,9 @@ static const struct cmd_option verify_options[] = {
 };
 
 const struct cmd cli_verify[] = {
+	{ "verify status", "", "what was wrong with contacts", verify_status },
+	{ "verify dismiss", "ID", "an alert was read, on all devices",
+	    verify_dismiss },
 	{ "verify", "NAME", "make sure that a contact is that person", verify,
 	    CMD_OPTIONS(verify_options, struct options) },
 	{ 0 },

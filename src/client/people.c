@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/typed.h"
+#include "client/alerts.h"
 #include "client/self_note.h"
 #include "link/control.h"
 
@@ -171,11 +172,17 @@ known_as(struct self *s, const struct people_row *row, const char *address,
 			*is = true;
 			return 0;
 		}
-	if (with_address(&all, address) != NULL)
-		return err_set(e, ERR_NAME_MOVED,
+	const struct person *other = with_address(&all, address);
+	if (other != NULL) {
+		struct err ignored;
+		(void)err_set(e, ERR_NAME_MOVED,
 		    "%s is a contact, and the server shows another account by "
 		    "that name",
 		    address);
+		if (alerts_raise(s, &other->uid, e, &ignored) < 0)
+			err_clear(&ignored);
+		return -1;
+	}
 	return all.n < LIMIT_CONTACTS
 	    ? 0
 	    : err_set(e, ERR_TOO_LARGE, "an account has at most %d contacts",

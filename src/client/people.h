@@ -82,7 +82,8 @@ void people_looks_free(struct people_looks *l);
 
 /*
  * Compare all of them, or one, with what the server shows, and move the pins on.
- * What is wrong with one stands with it, and stops no other.
+ * What is wrong with one stands with it, is an alert where it is one (alerts.h),
+ * and stops no other.
  *
  * only    or NULL.
  * errors  the server's; not what it shows of a contact.

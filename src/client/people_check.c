@@ -3,6 +3,7 @@
 #include "client/people_in.h"
 
 #include "base/now.h"
+#include "client/alerts.h"
 #include "link/control.h"
 
 #include <stdlib.h>
@@ -104,8 +105,10 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 		wrong(l);
 		return 0;
 	}
-	if (people_follow(s, row, &l->circle, &more, &l->why) < 0 ||
-	    goes_on(&l->circle, p, &l->why) < 0) {
+	bool followed = people_follow(s, row, &l->circle, &more, &l->why) == 0;
+	if (!followed)
+		(void)err_in(&l->why, "%s", p->address);
+	if (!followed || goes_on(&l->circle, p, &l->why) < 0) {
 		circle_free(&l->circle);
 		if (err_exit(l->why.code) == err_exit(ERR_CIRCLE_FORKED))
 			wrong(l);
@@ -130,6 +133,8 @@ keep(struct self *s, const struct person *was, struct people_look *l,
 {
 	struct person *p = &l->person;
 
+	if (alerts_is(l->why.code) && alerts_raise(s, &p->uid, &l->why, e) < 0)
+		return -1;
 	if (was->seq == p->seq && was->level == p->level &&
 	    strcmp(was->address, p->address) == 0)
 		return 0;

@@ -18,6 +18,7 @@ self_note_id(enum self_note_kind kind, const struct id *about)
 		[SELF_NOTE_FRESHPIN] = "fresh pin",
 		[SELF_NOTE_HELPING] = "helping",
 		[SELF_NOTE_PERSON] = "person",
+		[SELF_NOTE_ALERT] = "alert",
 	};
 	OWN(buf_free) struct buf text = { 0 };
 	const char *word = words[kind];

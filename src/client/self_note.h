@@ -17,7 +17,8 @@ enum self_note_kind {
 	SELF_NOTE_JOURNAL = 20, /* escrowlog.h */
 	SELF_NOTE_FRESHPIN = 21, /* self_freshpin.c */
 	SELF_NOTE_HELPING = 22, /* join/assist.h */
-	SELF_NOTE_PERSON = 23 /* people.h */
+	SELF_NOTE_PERSON = 23, /* people.h */
+	SELF_NOTE_ALERT = 24 /* alerts.h */
 };
 
 /* The id of the record; about: a device, a key, …, or NULL. */

@@ -40,8 +40,7 @@ static const struct sweep {
 	{ MESSAGES("joining"), OLD("joining", "id", "expires_ms"), DAY_MS },
 	{ MESSAGES("recovering"), OLD("recovering", "id", "expires_ms"),
 	    DAY_MS },
-	{ MESSAGES("verifying"), OLD("verifying", "id", "expires_ms"),
-	    DAY_MS },
+	{ MESSAGES("verifying"), OLD("verifying", "id", "expires_ms"), DAY_MS },
 	{ MESSAGES("visit"), OLD("visit", "id", "expires_ms"), DAY_MS },
 };
 

@@ -99,6 +99,7 @@ refused 'nobody answers' 1 code-expired sh -c "echo V-123-456-782 |
 
 # ---- what honest people do ----
 
+equal 'no alert so far' '' "$(at a verify status)"
 quiet() {
 	if run at a contact list && ! grep -q 'aumbry:' "$T/err"; then
 		pass "$1"
@@ -122,7 +123,7 @@ alarm() {
 	lie "$3"
 	run at a contact list
 	status=$?
-	if [ $status -eq "$2" ] && grep -q "^aumbry: ben@.*($1)\$" "$T/err"; then
+	if [ $status -eq "$2" ] && grep -q "^aumbry: .*ben@.*($1)\$" "$T/err"; then
 		pass "$3: $1"
 	else
 		fail "$3: $1 (exit $status)"
@@ -146,12 +147,27 @@ told person-half
 truth
 ok 'the truth is' at a2 contact list
 
+lie "person-swapped ffffffffffffffffffffffffffffffff"
+refused 'another account by his name' 6 name-moved at a contact add ben
+told person-swapped
+truth
+
 # The one thing that a server can sign: that all began anew.
 alarm contact-changed 4 person-anew
 lie person-anew
 says 'the level says so' "^ben@$HOST *changed " at a contact list
 run at a2 contact list
 says 'and another device' '(contact-changed)' cat "$T/err"
+says 'status has it, on both' 'began anew' at a2 status
+says 'with what was wrong before' 'ben@.* ends at' at a status
+says 'and when' 'ben@.*[(]circle-forked[)]$' at a verify status
+ALERT=$(at a --json verify status |
+	sed -n 's/.*"code":"contact-changed".*"id":"\([0-9a-f]*\)".*/\1/p')
+ok 'one who has read it says so' at a2 verify dismiss "$ALERT"
+says 'to all devices' '[(]contact-changed[)]  dismissed$' at a verify status
+run at a status
+not 'and is not told again while it goes on' grep 'began anew' "$T/out"
+refused 'there is no other' 1 not-found at a verify dismiss ffffffff
 truth
 run at a contact list
 says 'what is taken back is told' 'or it lied' cat "$T/err"

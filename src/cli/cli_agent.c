@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_agent.c: aumbry agent: waits for devices that ask to join, and asks. */
-#include "cli/cli.h"
+/* cli_agent.c: aumbry agent: waits for who asks, and asks. */
+#include "cli/cli_agent.h"
 
 #include "base/stop.h"
 #include "base/file.h"
 #include "base/now.h"
+#include "client/self_wait.h"
 #include "join/pair.h"
-#include "cli/desktop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,13 +16,6 @@
 #define LOOK_MS 2000 /* how soon a prompt goes when another device answered */
 #define BACK_OFF_S 2
 #define BACK_OFF_MAX_S 60
-
-struct agent {
-	struct cli *cli;
-	struct self *self;
-	struct desktop *desktop; /* NULL: no desktop session */
-	uint64_t since_ms; /* of the newest request that was told */
-};
 
 static void
 agent_free(struct agent *a)
@@ -158,18 +151,35 @@ follow(struct agent *a, struct err *e)
 	return 0;
 }
 
+/* Wait for whoever asks, and answer. */
+static int
+hear(struct agent *a, unsigned wait_s, struct err *e)
+{
+	OWN(pair_requests_free) struct pair_requests all = { NULL, 0 };
+	struct self_wait w = { .joins = true,
+		.joins_since_ms = a->since_ms,
+		.verify = true,
+		.verify_since_ms = a->compared_ms,
+		.wait_s = wait_s };
+
+	if (self_wait(a->self, &w, e) < 0 ||
+	    (w.circle && self_refresh(a->self, e) < 0) ||
+	    (w.asked && pair_requests(a->self, a->since_ms, 0, &all, e) < 0))
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		take(a, &all.list[i]);
+	return w.compared ? cli_agent_compare(a, e) : 0;
+}
+
 static int
 stay(struct agent *a, struct err *e)
 {
 	unsigned wait_s = 0;
 
 	for (;;) {
-		OWN(pair_requests_free)
-		struct pair_requests all = { NULL, 0 };
 		/* After a failure any answer is news: none is waited for. */
-		if (follow(a, e) < 0 ||
-		    pair_requests(a->self, a->since_ms,
-			wait_s == 0 ? POLL_S : 0, &all, e) < 0) {
+		if (follow(a, e) < 0 || cli_agent_look(a, e) < 0 ||
+		    hear(a, wait_s == 0 ? POLL_S : 0, e) < 0) {
 			if (!passes(e->code))
 				return -1;
 			if (wait_s == 0)
@@ -184,8 +194,6 @@ stay(struct agent *a, struct err *e)
 		if (wait_s != 0)
 			cli_say(a->cli, "The server is there again.");
 		wait_s = 0;
-		for (size_t i = 0; i < all.n; i++)
-			take(a, &all.list[i]);
 	}
 }
 
@@ -208,6 +216,8 @@ run(void *line, const void *options, struct err *e)
 }
 
 const struct cmd cli_agent[] = {
-	{ "agent", "", "stay, and tell when a device asks to join", run },
+	{ "agent", "",
+	    "stay, and tell when a device asks to join, or a contact changed",
+	    run },
 	{ 0 },
 };

@@ -20,3 +20,11 @@ MUST_CHECK int cli_person_right(const struct people_look *l, struct err *e);
 void cli_person_number(const struct self *s, const struct people_look *l,
     char out[static PERSON_NUMBER + 1]);
 void cli_person_print_number(const char *number);
+
+/*
+ * They have compared by a code: he is verified, or somebody is in between.
+ *
+ * errors  contact-changed.
+ */
+MUST_CHECK int cli_person_settle(struct cli *cli, struct self *s,
+    const struct people_look *l, bool same, struct err *e);

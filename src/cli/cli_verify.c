@@ -112,10 +112,9 @@ waiting(void *ctx)
 	    t->who);
 }
 
-/* Who was in between is told by that alone: a code that is right. */
-static int
-settle(struct cli *cli, struct self *s, const struct people_look *l, bool same,
-    struct err *e)
+int
+cli_person_settle(struct cli *cli, struct self *s, const struct people_look *l,
+    bool same, struct err *e)
 {
 	struct people_look now = *l;
 	struct err ignored;
@@ -156,7 +155,7 @@ by_code(struct cli *cli, struct self *s, const struct people_look *l,
 	stop_guard();
 	int rc = compare_ask(s, &c, &same, e);
 	stop_unguard();
-	return rc < 0 ? -1 : settle(cli, s, l, same, e);
+	return rc < 0 ? -1 : cli_person_settle(cli, s, l, same, e);
 }
 
 static int
@@ -180,7 +179,7 @@ by_showing(struct cli *cli, struct self *s, const struct people_look *l,
 	    ? -1
 	    : compare_show(s, &c, &r, &same, e);
 	stop_unguard();
-	return rc < 0 ? -1 : settle(cli, s, l, same, e);
+	return rc < 0 ? -1 : cli_person_settle(cli, s, l, same, e);
 }
 
 static int

@@ -21,6 +21,8 @@ put_ask(struct self *s, const struct self_wait *w, json_t *ask)
 	(void)pthread_mutex_unlock(&s->lock);
 	if (w->joins)
 		jsonio_put_u64(ask, "joins_since", w->joins_since_ms);
+	if (w->verify)
+		jsonio_put_u64(ask, "verify_since", w->verify_since_ms);
 	jsonio_put_u64(ask, "wait", w->wait_s);
 }
 
@@ -40,6 +42,7 @@ take_answer(const json_t *answer, struct self_wait *w, struct err *e)
 	}
 	w->circle = jsonio_true(answer, "circle");
 	w->asked = jsonio_true(answer, "joins");
+	w->compared = jsonio_true(answer, "verify");
 	return 0;
 }
 
@@ -50,7 +53,7 @@ self_wait(struct self *s, struct self_wait *w, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	assert(w->n <= LIMIT_WAIT_ZONES && w->wait_s <= LIMIT_POLL_S);
-	w->circle = w->asked = false;
+	w->circle = w->asked = w->compared = false;
 	for (size_t i = 0; i < w->n; i++)
 		w->zones[i].news = false;
 	put_ask(s, w, ask);

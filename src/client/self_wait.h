@@ -21,12 +21,15 @@ struct self_wait {
 	size_t n;
 	bool joins; /* also for requests to join that came later than */
 	uint64_t joins_since_ms;
+	bool verify; /* and for somebody who wants to compare, later than */
+	uint64_t verify_since_ms;
 	unsigned wait_s; /* up to LIMIT_POLL_S; 0: only ask */
 	const atomic_bool *ends; /* another thread ends it; or NULL */
 
 	/* What is news beside zones; set by the call. */
 	bool circle; /* self_refresh */
 	bool asked; /* somebody asks to join: pair_requests */
+	bool compared; /* somebody asks to compare: compare_requests */
 };
 
 /*

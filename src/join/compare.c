@@ -5,7 +5,9 @@
 #include "base/now.h"
 #include "join/pair_in.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define POLL_S 25
 
@@ -195,26 +197,55 @@ take_request(const json_t *v, struct compare_request *out, struct err *e)
 	return 0;
 }
 
-/* Once: *found false: nobody of that account asks. */
-static int
-look_for(struct self *s, const struct id *uid, unsigned wait_s,
-    struct compare_request *out, bool *found, struct err *e)
+void
+compare_requests_free(struct compare_requests *r)
 {
+	for (size_t i = 0; i < r->n; i++)
+		compare_request_free(&r->list[i]);
+	free(r->list);
+	*r = (struct compare_requests){ NULL, 0 };
+}
+
+int
+compare_requests(struct self *s, unsigned wait_s, struct compare_requests *out,
+    struct err *e)
+{
+	OWN(compare_requests_free) struct compare_requests all = { NULL, 0 };
 	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf path = { 0 };
 
 	buf_printf(&path, COMPARE_PATH "?wait=%u", wait_s);
 	const struct control_wait w = { .path = buf_text(&path),
 		.wait_s = wait_s };
-	*found = false;
 	if (control_wait(s->remote, &w, &answer, e) < 0)
 		return -1;
 	const json_t *rows = json_object_get(answer, "requests");
-	for (size_t i = 0; !*found && i < json_array_size(rows); i++) {
-		if (take_request(json_array_get(rows, i), out, e) < 0)
+	all.list = mem_array(json_array_size(rows) + 1, sizeof *all.list);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		if (take_request(
+			json_array_get(rows, i), &all.list[all.n++], e) < 0)
 			return -1;
-		*found = id_equal(&out->uid, uid);
-	}
+	*out = all;
+	all = (struct compare_requests){ NULL, 0 };
+	return 0;
+}
+
+/* *found false: nobody of that account asks. */
+static int
+look_for(struct self *s, const struct id *uid, unsigned wait_s,
+    struct compare_request *out, bool *found, struct err *e)
+{
+	OWN(compare_requests_free) struct compare_requests all = { NULL, 0 };
+
+	*found = false;
+	if (compare_requests(s, wait_s, &all, e) < 0)
+		return -1;
+	for (size_t i = 0; !*found && i < all.n; i++)
+		if (id_equal(&all.list[i].uid, uid)) {
+			*out = all.list[i];
+			all.list[i].claim = (struct buf){ 0 };
+			*found = true;
+		}
 	return 0;
 }
 
@@ -237,6 +268,8 @@ compare_wait(struct self *s, const struct id *uid, unsigned wait_s,
 		if (now_ms() >= end_ms)
 			return err_set(
 			    e, ERR_CODE_EXPIRED, "nobody asked in time");
+		/* Others may ask: they answer each time, at once. */
+		(void)sleep(1);
 	}
 }
 

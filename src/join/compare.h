@@ -55,8 +55,17 @@ struct compare_request {
 	struct buf claim;
 };
 
-/* And what it holds. */
+struct compare_requests {
+	struct compare_request *list; /* the newest first */
+	size_t n;
+};
+
+/* And what they hold; empty then. */
 void compare_request_free(struct compare_request *r);
+void compare_requests_free(struct compare_requests *r);
+/* All that wait, or will within wait_s. */
+MUST_CHECK int compare_requests(struct self *s, unsigned wait_s,
+    struct compare_requests *out, struct err *e);
 /*
  * The newest of those of `uid`, waiting up to wait_s for one.
  *

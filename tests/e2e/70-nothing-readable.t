@@ -43,6 +43,10 @@ ok 'signs up, with two-factor' sign_up ana ana --invite "$INVITE" \
 ok 'backs up, with a tag' at ana backup "$F" --tag "$(marker)"
 ok 'lets in a second device' pair ana bea ana --device-name "$(marker)"
 ok 'gives itself another name' at bea device rename "$(marker)"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'somebody else has an account' sign_up dan dan --invite "$INVITE"
+ok 'is a contact' at ana contact add dan
+ok 'by another name' at ana contact rename dan "$(marker)"
 echo "changed: $(marker)" >>"$F/text"
 ok 'backs up from there' at bea backup "$F"
 ok 'all of it can be restored' at ana restore "latest:$F" --to "$T/back"
@@ -69,7 +73,7 @@ ok 'one of two changes' at ana drive sync "$T/drive" --once
 ok 'and the other' at bea drive sync "$T/other" --once
 cp "$T/server.err" "$DATA/log"
 stop_server
-equal 'markers were planted' 26 "$(wc -l <"$T/markers")"
+equal 'markers were planted' 27 "$(wc -l <"$T/markers")"
 head -n 1 "$SECRET" >"$T/totp"
 
 ok 'no marker is stored' perl "$MARKERS" "$DATA" "$T/markers"

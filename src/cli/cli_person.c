@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROW 5 /* groups of five digits in one line of a number */
+#define ROW 4 /* groups of five digits in one line of a number */
 
 /* This device, with the state of now. */
 static int
@@ -162,9 +162,8 @@ contact_add(void *line, const void *options, struct err *e)
 		    person_level_name(l.person.level));
 	else
 		cli_say(cli,
-		    "%s is a contact now, with %u devices. Whether they are "
-		    "that person's own is not known until you compare: aumbry "
-		    "verify %s --number",
+		    "%s is a contact now, with %u devices. To make sure "
+		    "that they are that person's own: aumbry verify %s",
 		    l.person.address, devices_of(&c), l.person.address);
 	return 0;
 }

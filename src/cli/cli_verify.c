@@ -49,9 +49,12 @@ by_number(
 	cli_person_number(s, l, number);
 	cli_person_print_number(number);
 	(void)fflush(stdout);
+	/* No flag says it: only somebody who has looked at both. */
 	if (cli_yes(cli, "Does the other one see the same number? (yes/no)",
 		&same, e) < 0)
-		return -1;
+		return err_remedy(e,
+		    "Compare, and answer here; or by a code: aumbry verify %s",
+		    l->person.address);
 	return same ? verified(cli, s, l, PERSON_WAY_NUMBER, e) : differs(l, e);
 }
 
@@ -252,7 +255,7 @@ verify_status(void *line, const void *options, struct err *e)
 	}
 	for (size_t i = 0; i < n; i++)
 		print_alert(cli, &list[i]);
-	cli_say(cli, "%zu contacts: %zu verified, %zu changed.", all.n,
+	cli_say(cli, "Contacts: %zu; verified %zu, changed %zu.", all.n,
 	    levels[PERSON_VERIFIED], levels[PERSON_CHANGED]);
 	return 0;
 }

@@ -17,7 +17,7 @@ HOST=$(at a --json contact me | sed 's/.*@\([^"]*\)".*/\1/')
 says 'there are none' 'aumbry contact add NAME' at a contact list
 ok 'Ana adds Ben' at a --json contact add ben
 also 'with his devices' '"level":"known".*"devices":2,'
-also 'and is told that nobody compared' "aumbry verify ben@$HOST --number"
+also 'and is told that nobody compared' "aumbry verify ben@$HOST$"
 says 'in whatever way it is written, he is known' 'a contact already, known' \
 	at a contact add " BEN@$HOST "
 refused 'nobody is nobody' 1 not-found at a contact add cleo

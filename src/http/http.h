@@ -227,6 +227,7 @@ MUST_CHECK int http_hold(
 /* See "Long polls" above; of one answer up to HTTP_WATCHES. threads: any. */
 void http_watch(
     struct http_server *s, struct response *r, const struct id *key);
+/* NULL: it does not serve yet, and nobody waits. */
 void http_wake(struct http_server *s, const struct id *key);
 
 /*

@@ -81,8 +81,9 @@ unpark(struct http_server *s, struct http_call *c, bool timed_out)
 void
 http_wake(struct http_server *s, const struct id *key)
 {
+	if (s == NULL)
+		return;
 	struct slot *slot = slot_of(s, key);
-
 	pthread_mutex_lock(&s->wait_mu);
 	slot->generation++;
 	for (struct waiter *w = slot->waiting, *next; w != NULL; w = next) {

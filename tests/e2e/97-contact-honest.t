@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 97-contact-honest.t: what people do with their own accounts is no alarm.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+KEY=$T/key
+PW2=$T/pw2
+echo 'another battery entirely' >"$PW2"
+start_server
+ok 'Ana has an account' sign_up a ana --invite "$INVITE"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'so has Ben' sign_up b ben --invite "$INVITE"
+for more in 2 3; do
+	ok "another device of Ana's" pair a "a$more" ana
+	ok "and of Ben's" pair b "b$more" ben
+done
+ok 'Ana adds Ben' at a contact add ben
+ok 'and has compared' sh -c "echo yes | aumbry --home '$T/a' verify ben --number"
+
+# quiet NAME: all of Ana's devices list Ben as verified, without a word of alarm.
+quiet() {
+	for home in a a2 a3; do
+		if ! run at "$home" contact list ||
+			grep -q 'aumbry:' "$T/err" ||
+			! grep -q '^ben.* verified ' "$T/out"; then
+			fail "$1 ($home)"
+			return
+		fi
+	done
+	pass "$1"
+}
+number() { at "$1" --json contact show "$2" | json number /dev/stdin; }
+BEFORE=$(number a ben)
+quiet 'three devices are no alarm'
+ok 'Ben makes a recovery key' at b recovery key create --out "$KEY"
+quiet 'nor is a way back in'
+ok 'removes a device' at b device remove --yes \
+	"$(at b --json device list | sed -n '3s/.*"id":"\([0-9a-f]*\)".*/\1/p')"
+quiet 'nor is that'
+ok 'gives one another name' at b device rename 'the kitchen'
+quiet 'which nobody else sees'
+ok 'changes his password' at b password change \
+	--new-password-file "$PW2" --with authenticator --code "$(totp '30 seconds')"
+quiet 'nor that'
+rm -rf "$T/b" "$T/b2" "$T/b3"
+cp "$PW" "$T/pw3"
+ok 'loses all devices, and comes back by the key' \
+	aumbry --home "$T/b4" recover "$URL" ben --key-file "$KEY" \
+	--new-password-file "$T/pw3" </dev/null
+quiet 'which is no alarm'
+equal 'by the same number' "$BEFORE" "$(number a ben)"
+ok 'he adds Ana anew' at b4 contact add ana
+equal 'with that number' "$BEFORE" "$(number b4 ana)"
+equal 'nothing was an alert' '' "$(at a3 verify status)"
+
+# ---- the operator ----
+
+ok 'he gets another name' aumbryd account rename ben benjamin --data "$DATA"
+says 'which is told' 'is benjamin@.* now' at a contact list
+says 'once' '^benjamin@.* verified ' at a contact list
+ok 'his account ends' aumbryd account delete benjamin --now benjamin --yes benjamin \
+	--data "$DATA"
+port=${URL##*:}
+stop_server
+start_server --listen "127.0.0.1:${port%%[!0-9]*}"
+refused 'then he is not there' 1 not-found at a verify benjamin --number
+says 'which is said' 'knows no benjamin@' sh -c \
+	"aumbry --home '$T/a' contact list 2>&1"
+ok 'he can be forgotten' at a contact remove benjamin
+finish

@@ -248,11 +248,15 @@ look_at_people(struct status *t, struct err *e)
 	OWN(people_free) struct people all = { NULL, 0 };
 	OWN(people_looks_free) struct people_looks looks = { NULL, 0 };
 	OWN(mem_free) struct alert *list = NULL;
+	struct err why;
 	size_t n;
 
-	if (people_all(t->self, &all, e) < 0 ||
-	    (all.n > 0 && people_check(t->self, NULL, &looks, e) < 0) ||
-	    alerts_all(t->self, &list, &n, e) < 0)
+	if (people_all(t->self, &all, e) < 0)
+		return -1;
+	/* Also while they cannot be looked at all else is told. */
+	if (all.n > 0 && people_check(t->self, NULL, &looks, &why) < 0)
+		alert(t, err_name(why.code), why.msg);
+	if (alerts_all(t->self, &list, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].dismissed_ms != 0)

@@ -54,6 +54,16 @@ ok 'he adds Ana anew' at b4 contact add ana
 equal 'with that number' "$BEFORE" "$(number b4 ana)"
 equal 'nothing was an alert' '' "$(at a3 verify status)"
 
+# Without a second factor nobody is shown to an account, and all else goes on.
+two_factor() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+		"UPDATE account SET two_factor = $1 WHERE name = 'ana'"
+}
+two_factor 0
+refused 'contacts want it' 4 two-factor-required at a contact list
+says 'her status tells' 'contacts need two-factor' at a status
+two_factor 2
+
 # ---- the operator ----
 
 ok 'he gets another name' aumbryd account rename ben benjamin --data "$DATA"

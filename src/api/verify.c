@@ -225,6 +225,9 @@ answer(struct tx *tx, struct call *c, enum verify_state state, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, "there is no such request");
 	if (v.state > VERIFY_ALLOWED)
 		return err_set(e, ERR_CODE_EXPIRED, "the request is over");
+	if (v.state == VERIFY_ALLOWED && !id_equal(&v.dev_id, &c->me->dev_id))
+		return err_set(
+		    e, ERR_CONFLICT, "another device answers this request");
 	return message_clear(tx, &v.id, e) < 0 ? -1
 					       : set_state(tx, c, &v, state, e);
 }

@@ -52,8 +52,8 @@ cli_person_number(const struct self *s, const struct people_look *l,
 /* ---- what was found ---- */
 
 /* Once for each that is not as it was. */
-static void
-say_news(struct cli *cli, const struct people_look *l)
+void
+cli_person_news(struct cli *cli, const struct people_look *l)
 {
 	const char *who = cli_person_name(&l->person);
 	int status = err_exit(l->why.code);
@@ -78,8 +78,13 @@ say_news(struct cli *cli, const struct people_look *l)
 	else if (l->added + l->removed > 0)
 		cli_say(cli, "%s: %u devices came, %u left.", who, l->added,
 		    l->removed);
-	if (l->renamed)
-		cli_say(cli, "%s is %s now.", who, l->person.address);
+	if (l->renamed && strcmp(l->person.address, l->called) == 0)
+		cli_say(cli, "%s is %s now.", l->was, l->called);
+	else if (l->renamed)
+		cli_warn("aumbry: the server calls %s %s now, by which name "
+			 "nobody has compared. To take it: aumbry contact "
+			 "accept %s",
+		    l->was, l->called, l->was);
 }
 
 static json_t *
@@ -132,7 +137,7 @@ contact_list(void *line, const void *options, struct err *e)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		print_line(cli, s, &all.list[i]);
-		say_news(cli, &all.list[i]);
+		cli_person_news(cli, &all.list[i]);
 	}
 	if (all.n == 0)
 		cli_say(cli,
@@ -146,25 +151,28 @@ contact_add(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
 	OWN(self_free) struct self *s = NULL;
-	OWN(circle_free) struct circle c = { 0 };
-	struct people_look l = { .added = 0 };
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+	struct person p;
 	bool had;
 
 	(void)options;
 	if (begin(cli, &s, e) < 0 ||
-	    people_add(s, cli->line.args[0], &l.person, &c, &had, e) < 0)
+	    people_add(s, cli->line.args[0], &p, &had, e) < 0 ||
+	    people_check(s, &p, &one, e) < 0)
 		return -1;
-	l.circle = c; /* borrowed */
+	const struct people_look *l = &one.list[0];
 	if (cli->line.json)
-		cli_print_json(as_json(s, &l));
+		cli_print_json(as_json(s, l));
 	if (had)
-		cli_say(cli, "%s is a contact already, %s.", l.person.address,
-		    person_level_name(l.person.level));
+		cli_say(cli, "%s is a contact already, %s.", l->person.address,
+		    person_level_name(l->person.level));
 	else
 		cli_say(cli,
-		    "%s is a contact now, with %u devices. To make sure "
-		    "that they are that person's own: aumbry verify %s",
-		    l.person.address, devices_of(&c), l.person.address);
+		    "%s is a contact now, with %u devices. To make sure that "
+		    "they are that person's own: aumbry verify %s",
+		    l->person.address, devices_of(&l->circle),
+		    l->person.address);
+	cli_person_news(cli, l);
 	return 0;
 }
 
@@ -258,7 +266,7 @@ contact_show(void *line, const void *options, struct err *e)
 	if (cli_person_look(cli, &s, &one, e) < 0)
 		return -1;
 	show(cli, s, &one.list[0]);
-	say_news(cli, &one.list[0]);
+	cli_person_news(cli, &one.list[0]);
 	return 0;
 }
 
@@ -288,7 +296,8 @@ contact_me(void *line, const void *options, struct err *e)
 int
 cli_person_right(const struct people_look *l, struct err *e)
 {
-	if (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED)
+	if (l->circle.seq > 0 &&
+	    (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED))
 		return 0;
 	*e = l->why;
 	return -1;
@@ -306,14 +315,16 @@ contact_accept(void *line, const void *options, struct err *e)
 	    cli_person_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
-	if (l->person.level != PERSON_CHANGED) {
+	if (l->person.level != PERSON_CHANGED && !l->renamed) {
 		cli_say(cli, "%s is as before: there is nothing to accept.",
 		    cli_person_name(&l->person));
 		return 0;
 	}
 	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
 		return -1;
-	cli_say(cli, "%s goes on with the new keys, which nobody has compared.",
+	cli_say(cli,
+	    "%s is taken as the server shows it: nobody has compared "
+	    "that.",
 	    cli_person_name(&l->person));
 	return 0;
 }
@@ -329,7 +340,17 @@ contact_remove(void *line, const void *options, struct err *e)
 	return begin(cli, &s, e) < 0 ||
 		people_one(s, cli->line.args[0], &p, e) < 0
 	    ? -1
-	    : people_remove(s, &p, e);
+	    : people_remove(s, &p.uid, e);
+}
+
+static int
+set_nickname(void *ctx, struct person *p, struct err *e)
+{
+	const char *const *name = ctx;
+
+	(void)e;
+	memcpy(p->nickname, *name, strlen(*name) + 1);
+	return 0;
 }
 
 static int
@@ -354,8 +375,7 @@ contact_rename(void *line, const void *options, struct err *e)
 	    !id_equal(&other.uid, &p.uid))
 		return err_set(e, ERR_CONFLICT,
 		    "another contact is called so: %s", other.address);
-	memcpy(p.nickname, name, strlen(name) + 1);
-	return people_put(s, &p, e);
+	return people_change(s, &p.uid, set_nickname, &name, &other, e);
 }
 
 const struct cmd cli_contact[] = {

@@ -8,6 +8,9 @@
 /* As the owner of this account calls him. Borrowed. */
 const char *cli_person_name(const struct person *p);
 
+/* Say what is not as it was, once; the exit status is that of the worst. */
+void cli_person_news(struct cli *cli, const struct people_look *l);
+
 /* The contact that the first word of the line names, as he is shown now; *s is
  * this device. */
 MUST_CHECK int cli_person_look(

@@ -76,7 +76,7 @@ static int
 undo(
     struct cli *cli, struct self *s, const struct people_look *l, struct err *e)
 {
-	if (people_accept(s, l, PERSON_WAY_NONE, e) < 0)
+	if (people_unverify(s, &l->person.uid, e) < 0)
 		return -1;
 	cli_say(
 	    cli, "%s is not verified any more.", cli_person_name(&l->person));
@@ -119,18 +119,22 @@ int
 cli_person_settle(struct cli *cli, struct self *s, const struct people_look *l,
     bool same, struct err *e)
 {
-	struct people_look now = *l;
 	struct err ignored;
 
 	if (same)
 		return verified(cli, s, l, PERSON_WAY_CODE, e);
-	if (now.person.level == PERSON_VERIFIED &&
-	    people_accept(s, &now, PERSON_WAY_NONE, &ignored) < 0)
-		err_clear(&ignored);
 	(void)err_set(e, ERR_CONTACT_CHANGED,
-	    "the code was right, but what the server shows you of each other "
-	    "is "
-	    "not what you have: somebody is in between");
+	    "the code was right, but what the server shows you and %s of each "
+	    "other is not what you have: somebody is in between",
+	    l->person.address);
+	/* The finding is for all devices, and what was verified is so no more.
+	 * That he began anew stays. */
+	if (self_state(s, &ignored) < 0 ||
+	    alerts_raise(s, &l->person.uid, e, &ignored) < 0 ||
+	    people_unverify(s, &l->person.uid, &ignored) < 0)
+		cli_warn("aumbry: that could not be noted for your other "
+			 "devices: %s",
+		    ignored.msg);
 	return err_remedy(e,
 	    "Tell %s by another way, and send nothing that matters until it is "
 	    "clear.",
@@ -250,8 +254,7 @@ verify_status(void *line, const void *options, struct err *e)
 	for (size_t i = 0; i < all.n; i++) {
 		const struct people_look *l = &all.list[i];
 		levels[l->person.level]++;
-		if (err_exit(l->why.code) > cli->line.status)
-			cli->line.status = err_exit(l->why.code);
+		cli_person_news(cli, l);
 	}
 	for (size_t i = 0; i < n; i++)
 		print_alert(cli, &list[i]);

@@ -98,8 +98,9 @@ alerts_raise(struct self *s, const struct id *about, const struct err *why,
 
 	if (look(s, &name, &a, e) < 0)
 		return -1;
-	bool goes_on =
-	    a.first_ms != 0 && a.last_ms <= now && now - a.last_ms < DAY_MS;
+	/* In other words it is another finding. */
+	bool goes_on = a.first_ms != 0 && a.last_ms <= now &&
+	    now - a.last_ms < DAY_MS && strcmp(a.words, why->msg) == 0;
 	if (goes_on && now - a.last_ms < AGAIN_MS)
 		return 0;
 	a.last_ms = now;

@@ -8,8 +8,8 @@
  *   | dev_id[16] | v16 words | u64 dismissed_ms
  *
  * Its id is that of "alert" and SHA-256(code | about)[0..16]. One that was
- * dismissed stays so while the same goes on; what was not seen for a day and
- * comes again is told again. The state was pulled before each call.
+ * dismissed stays so while the same goes on, in the same words; what was not seen
+ * for a day and comes again is told again. The state was pulled before each call.
  */
 #pragma once
 

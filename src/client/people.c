@@ -6,11 +6,14 @@
 #include "base/typed.h"
 #include "client/alerts.h"
 #include "client/self_note.h"
+#include "client/self_zones.h"
 #include "link/control.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRIES 5 /* when other devices write the same */
 
 void
 people_free(struct people *p)
@@ -75,34 +78,50 @@ with_address(const struct people *all, const char *address)
 	return NULL;
 }
 
+static const struct person *
+with_nickname(const struct people *all, const char *nickname)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].nickname[0] != '\0' &&
+		    strcmp(all->list[i].nickname, nickname) == 0)
+			return &all->list[i];
+	return NULL;
+}
+
+static int
+nobody(const char *typed, struct err *e)
+{
+	(void)err_set(e, ERR_NOT_FOUND, "no contact is called %s", typed);
+	return err_remedy(e,
+	    "See who there is: aumbry contact list   Add somebody: aumbry "
+	    "contact add NAME");
+}
+
 int
 people_one(struct self *s, const char *typed, struct person *out, struct err *e)
 {
 	OWN(people_free) struct people all = { NULL, 0 };
 	OWN(buf_free) struct buf name = { 0 };
 	char address[PERSON_ADDRESS_MAX + 1];
-	const struct person *p = NULL;
+	const struct person *by_name = NULL;
 	struct err ignored;
 
 	if (people_all(s, &all, e) < 0)
 		return -1;
-	for (size_t i = 0; i < all.n; i++)
-		if (all.list[i].nickname[0] != '\0' &&
-		    strcmp(all.list[i].nickname, typed) == 0)
-			p = &all.list[i];
+	const struct person *by_nick = with_nickname(&all, typed);
 	if (typed_account(bytes_str(typed), s->host, &name, &ignored) == 0) {
 		people_address(s, buf_text(&name), address);
-		if (with_address(&all, address) != NULL)
-			p = with_address(&all, address);
+		by_name = with_address(&all, address);
 	}
-	if (p == NULL) {
-		(void)err_set(
-		    e, ERR_NOT_FOUND, "no contact is called %s", typed);
-		return err_remedy(e,
-		    "See who there is: aumbry contact list   Add somebody: "
-		    "aumbry contact add NAME");
-	}
-	*out = *p;
+	/* One's own word for somebody is not taken over by another's name. */
+	if (by_nick != NULL && by_name != NULL && by_nick != by_name)
+		return err_set(e, ERR_USAGE,
+		    "%s is what you call %s, and the name of %s: say the whole "
+		    "address",
+		    typed, by_nick->address, by_name->address);
+	if (by_name == NULL && by_nick == NULL)
+		return nobody(typed, e);
+	*out = by_name != NULL ? *by_name : *by_nick;
 	return 0;
 }
 
@@ -123,11 +142,66 @@ people_put(struct self *s, struct person *p, struct err *e)
 }
 
 int
-people_remove(struct self *s, const struct person *p, struct err *e)
+people_read(struct self *s, const struct id *uid, struct person *out,
+    bool *found, struct err *e)
 {
-	return self_note_drop(s, SELF_NOTE_PERSON, &p->uid, p->version, e) < 0
-	    ? -1
-	    : people_forget(s, &p->uid, e);
+	OWN(buf_free) struct buf plain = { 0 };
+	struct id id = self_note_id(SELF_NOTE_PERSON, uid);
+	struct err spoiled;
+	uint64_t version;
+
+	*out = (struct person){ .uid = *uid };
+	*found = false;
+	if (zcopy_look(s->state, &id, &version, &plain, e) < 0)
+		return -1;
+	struct scan body = self_note_body(buf_bytes(&plain), SELF_NOTE_PERSON);
+	if (plain.n > 0 && body.bad)
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "a newer version has written what is known of a contact");
+	*found = plain.n > 0 && person_take(&body, out, &spoiled) == 0;
+	out->uid = *uid;
+	out->version = version;
+	return 0;
+}
+
+int
+people_change(struct self *s, const struct id *uid, people_change_fn fn,
+    void *ctx, struct person *out, struct err *e)
+{
+	bool found;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (people_read(s, uid, out, &found, e) < 0)
+			return -1;
+		if (!found)
+			return err_set(
+			    e, ERR_NOT_FOUND, "that contact is there no more");
+		if (fn(ctx, out, e) < 0)
+			return -1;
+		if (people_put(s, out, e) == 0)
+			return 0;
+		if (e->code != ERR_CONFLICT || self_state(s, e) < 0)
+			return -1;
+	}
+	return -1;
+}
+
+int
+people_remove(struct self *s, const struct id *uid, struct err *e)
+{
+	struct person p;
+	bool found;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (people_read(s, uid, &p, &found, e) < 0)
+			return -1;
+		if (p.version == 0 ||
+		    self_note_drop(s, SELF_NOTE_PERSON, uid, p.version, e) == 0)
+			return people_forget(s, uid, e);
+		if (e->code != ERR_CONFLICT || self_state(s, e) < 0)
+			return -1;
+	}
+	return -1;
 }
 
 void
@@ -189,12 +263,37 @@ known_as(struct self *s, const struct people_row *row, const char *address,
 		  LIMIT_CONTACTS);
 }
 
+/* As it is first seen. */
+static int
+pin(struct self *s, const struct people_row *row, const char *address,
+    struct person *out, struct err *e)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	OWN(buf_free) struct buf more = { 0 };
+	struct person was;
+	bool found;
+
+	if (people_follow(s, row, NULL, &c, &more, e) < 0 ||
+	    people_read(s, &row->uid, &was, &found, e) < 0)
+		return -1;
+	*out = (struct person){ .uid = row->uid,
+		.seq = c.seq,
+		.head = c.head,
+		.level = PERSON_KNOWN,
+		.since_ms = (uint64_t)now_ms(),
+		.version = was.version };
+	(void)snprintf(out->address, sizeof out->address, "%s", address);
+	person_root(&c, &out->root);
+	return people_put(s, out, e) < 0
+	    ? -1
+	    : people_keep(s, &row->uid, buf_bytes(&more), e);
+}
+
 int
-people_add(struct self *s, const char *typed, struct person *out,
-    struct circle *c, bool *had, struct err *e)
+people_add(struct self *s, const char *typed, struct person *out, bool *had,
+    struct err *e)
 {
 	OWN(buf_free) struct buf name = { 0 };
-	OWN(buf_free) struct buf more = { 0 };
 	struct people_row row;
 	char address[PERSON_ADDRESS_MAX + 1];
 
@@ -204,19 +303,14 @@ people_add(struct self *s, const char *typed, struct person *out,
 	if (id_equal(&row.uid, &s->uid))
 		return err_set(e, ERR_USAGE, "that is this account itself");
 	people_address(s, row.name, address);
-	if (known_as(s, &row, address, out, had, e) < 0 ||
-	    people_follow(s, &row, c, &more, e) < 0)
-		return -1;
-	if (*had)
-		return 0;
-	*out = (struct person){ .uid = row.uid,
-		.seq = c->seq,
-		.head = c->head,
-		.level = PERSON_KNOWN,
-		.since_ms = (uint64_t)now_ms() };
-	memcpy(out->address, address, sizeof address);
-	person_root(c, &out->root);
-	return people_put(s, out, e) < 0
-	    ? -1
-	    : people_keep(s, &row.uid, buf_bytes(&more), e);
+	for (int i = 0; i < TRIES; i++) {
+		if (known_as(s, &row, address, out, had, e) < 0)
+			return -1;
+		if (*had || pin(s, &row, address, out, e) == 0)
+			return 0;
+		/* Another device has just added him. */
+		if (e->code != ERR_CONFLICT || self_state(s, e) < 0)
+			return -1;
+	}
+	return -1;
 }

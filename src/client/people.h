@@ -41,22 +41,31 @@ MUST_CHECK int people_one(
 
 /*
  * Find somebody on this server, verify the list of devices and pin it. Who is
- * pinned already stays as he is.
+ * pinned already stays as he is: people_check looks at him.
  *
- * c       all zeros; the circle.
  * *had    it was a contact before.
  * errors  not-found; bad-name; bad-usage: that is oneself; too-large;
  *         name-moved: another account has the name of a contact; circle-*.
  */
 MUST_CHECK int people_add(struct self *s, const char *name, struct person *out,
-    struct circle *c, bool *had, struct err *e);
+    bool *had, struct err *e);
 
 /* Write it, in the place of what was read; its version is the new one then.
  * errors: conflict: another device has written it since. */
 MUST_CHECK int people_put(struct self *s, struct person *p, struct err *e);
-/* And what is kept of the circle here. errors: not-found. */
+/*
+ * Change the record as it is now, again when another device writes it meanwhile.
+ * fn may refuse.
+ *
+ * out     as it is then.
+ * errors  not-found; those of fn; update-needed.
+ */
+typedef int (*people_change_fn)(void *ctx, struct person *p, struct err *e);
+MUST_CHECK int people_change(struct self *s, const struct id *uid,
+    people_change_fn fn, void *ctx, struct person *out, struct err *e);
+/* And what is kept of the circle here; also of one that cannot be read. */
 MUST_CHECK int people_remove(
-    struct self *s, const struct person *p, struct err *e);
+    struct self *s, const struct id *uid, struct err *e);
 
 /* What was found when a contact was looked at. */
 struct people_look {
@@ -65,9 +74,12 @@ struct people_look {
 	unsigned added, removed; /* devices, since the last look */
 	bool anew; /* begun anew, and followed: it was never compared */
 	bool back; /* that he began anew was taken back */
+	/* The server calls him so now, and he was called so. Taken over only of
+	 * one that nobody compared: what was compared was with his name. */
 	bool renamed;
+	char called[PERSON_ADDRESS_MAX + 1], was[PERSON_ADDRESS_MAX + 1];
 	/* ERR_NONE; not-found: the account is there no more; contact-changed;
-	 * circle-rolled-back, circle-forked, circle-invalid, clock-wrong, …:
+	 * name-moved: he has the name of another contact; circle-rolled-back, circle-forked, circle-invalid, clock-wrong, …:
 	 * nothing of it was followed. */
 	struct err why;
 };
@@ -92,13 +104,18 @@ MUST_CHECK int people_check(struct self *s, const struct person *only,
     struct people_looks *out, struct err *e);
 
 /*
- * He was compared, as he is shown now, or is to be taken as he is.
+ * He was compared, as he is shown now, or is to be taken as he is, with the name
+ * that the server gives him.
  *
  * way     PERSON_WAY_NONE: accepted without comparing.
- * errors  conflict.
+ * errors  conflict: another device has seen another list of devices.
  */
 MUST_CHECK int people_accept(struct self *s, const struct people_look *l,
     enum person_way way, struct err *e);
+/* He is not verified any more; the pin stays. errors: contact-changed: he began
+ * anew, which is settled otherwise. */
+MUST_CHECK int people_unverify(
+    struct self *s, const struct id *uid, struct err *e);
 
 /* Oneself, as others see it. */
 void people_self(const struct self *s, char *address, struct digest *root);

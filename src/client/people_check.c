@@ -89,6 +89,34 @@ is_changed(struct people_look *l)
 	return true;
 }
 
+/* Has another contact that name? Then it is not taken over. */
+static int
+take_name(struct self *s, struct people_look *l, const struct people_row *row,
+    struct err *e)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	struct person *p = &l->person;
+
+	people_address(s, row->name, l->called);
+	l->renamed = strcmp(l->called, p->address) != 0;
+	if (!l->renamed)
+		return 0;
+	memcpy(l->was, p->address, sizeof l->was);
+	if (people_all(s, &all, e) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		if (!id_equal(&all.list[i].uid, &p->uid) &&
+		    strcmp(all.list[i].address, l->called) == 0) {
+			(void)err_set(&l->why, ERR_NAME_MOVED,
+			    "the server calls %s %s, which is another contact",
+			    p->address, l->called);
+			return 0;
+		}
+	if (p->level == PERSON_KNOWN)
+		memcpy(p->address, l->called, sizeof p->address);
+	return 0;
+}
+
 /* errors: of what is kept here; those of what is shown stand in the look. */
 static int
 compare(struct self *s, struct people_look *l, const struct people_row *row,
@@ -96,7 +124,6 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 {
 	OWN(buf_free) struct buf more = { 0 };
 	struct person *p = &l->person;
-	char address[PERSON_ADDRESS_MAX + 1];
 
 	if (row->seq < p->seq) {
 		(void)err_set(&l->why, ERR_CIRCLE_ROLLED_BACK,
@@ -105,12 +132,13 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 		wrong(l);
 		return 0;
 	}
-	bool followed = people_follow(s, row, &l->circle, &more, &l->why) == 0;
+	bool followed =
+	    people_follow(s, row, p, &l->circle, &more, &l->why) == 0;
 	if (!followed)
 		(void)err_in(&l->why, "%s", p->address);
 	if (!followed || goes_on(&l->circle, p, &l->why) < 0) {
 		circle_free(&l->circle);
-		if (err_exit(l->why.code) == err_exit(ERR_CIRCLE_FORKED))
+		if (alerts_is(l->why.code))
 			wrong(l);
 		return 0;
 	}
@@ -120,10 +148,9 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 	changes_since(l, p->seq);
 	p->seq = l->circle.seq;
 	p->head = l->circle.head;
-	people_address(s, row->name, address);
-	l->renamed = strcmp(address, p->address) != 0;
-	memcpy(p->address, address, sizeof address);
-	return people_keep(s, &p->uid, buf_bytes(&more), e);
+	return take_name(s, l, row, e) < 0
+	    ? -1
+	    : people_keep(s, &p->uid, buf_bytes(&more), e);
 }
 
 /* What was learnt is for all devices. */
@@ -149,17 +176,25 @@ keep(struct self *s, const struct person *was, struct people_look *l,
 
 /* ---- all ---- */
 
-/* *row: what the answer has of him; false: nothing. */
-static bool
-row_of(const json_t *people, const struct id *uid, struct people_row *row)
+/* *row: what the answer has of him. errors: not-found; bad-request: of a row
+ * that may be his nothing is to be read. */
+static int
+row_of(const json_t *people, const struct person *p, struct people_row *row,
+    struct err *e)
 {
-	struct err ignored;
+	struct err bad = { .code = ERR_NONE };
 
-	for (size_t i = 0; i < json_array_size(people); i++)
-		if (people_row(json_array_get(people, i), row, &ignored) == 0 &&
-		    id_equal(&row->uid, uid))
-			return true;
-	return false;
+	for (size_t i = 0; i < json_array_size(people); i++) {
+		if (people_row(json_array_get(people, i), row, &bad) == 0 &&
+		    id_equal(&row->uid, &p->uid))
+			return 0;
+	}
+	if (bad.code == ERR_NONE && json_is_array(people))
+		return err_set(e, ERR_NOT_FOUND,
+		    "the server knows no %s any more", p->address);
+	return err_set(e, ERR_BAD_REQUEST,
+	    "%s: what the server says of contacts is not well-formed",
+	    p->address);
 }
 
 static int
@@ -190,10 +225,8 @@ check_some(struct self *s, const struct person *list, size_t n,
 		struct people_look *l = &out->list[out->n++];
 		struct people_row row;
 		*l = (struct people_look){ .person = list[i] };
-		if (!row_of(people, &list[i].uid, &row))
-			(void)err_set(&l->why, ERR_NOT_FOUND,
-			    "the server knows no %s any more", list[i].address);
-		else if (compare(s, l, &row, e) < 0)
+		if (row_of(people, &list[i], &row, &l->why) == 0 &&
+		    compare(s, l, &row, e) < 0)
 			return -1;
 		if (keep(s, &list[i], l, e) < 0)
 			return -1;
@@ -222,18 +255,77 @@ people_check(struct self *s, const struct person *only,
 	return rc;
 }
 
+/* ---- what is settled ---- */
+
+struct accepting {
+	const struct people_look *l;
+	enum person_way way;
+	const struct id *by;
+};
+
+/* What another device has seen since must be of the same list. */
+static int
+accept(void *ctx, struct person *p, struct err *e)
+{
+	const struct accepting *a = ctx;
+	const struct circle *c = &a->l->circle;
+	const struct digest *at = circle_hash_at(c, p->seq);
+	struct digest root;
+
+	person_root(c, &root);
+	if (at != NULL ? !digest_equal(at, &p->head)
+		       : !digest_equal(&root, &p->root))
+		return err_set(e, ERR_CONFLICT,
+		    "another device has seen another list of devices of %s "
+		    "meanwhile; look again",
+		    p->address);
+	if (at != NULL) {
+		p->seq = c->seq;
+		p->head = c->head;
+	}
+	p->root = root;
+	if (a->way == PERSON_WAY_NONE && a->l->renamed)
+		memcpy(p->address, a->l->called, sizeof p->address);
+	p->level = a->way == PERSON_WAY_NONE ? PERSON_KNOWN : PERSON_VERIFIED;
+	p->way = (uint8_t)a->way;
+	p->verified_ms = a->way == PERSON_WAY_NONE ? 0 : (uint64_t)now_ms();
+	p->by = a->way == PERSON_WAY_NONE ? (struct id){ { 0 } } : *a->by;
+	return 0;
+}
+
 int
 people_accept(struct self *s, const struct people_look *l, enum person_way way,
     struct err *e)
 {
-	struct person p = l->person;
+	struct accepting a = { l, way, &s->dev_id };
+	struct person now;
 
-	p.seq = l->circle.seq;
-	p.head = l->circle.head;
-	person_root(&l->circle, &p.root);
-	p.level = way == PERSON_WAY_NONE ? PERSON_KNOWN : PERSON_VERIFIED;
-	p.way = (uint8_t)way;
-	p.verified_ms = way == PERSON_WAY_NONE ? 0 : (uint64_t)now_ms();
-	p.by = way == PERSON_WAY_NONE ? (struct id){ { 0 } } : s->dev_id;
-	return people_put(s, &p, e);
+	if (l->circle.seq == 0)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the server shows no list of devices of %s",
+		    l->person.address);
+	return people_change(s, &l->person.uid, accept, &a, &now, e);
+}
+
+static int
+unverify(void *ctx, struct person *p, struct err *e)
+{
+	(void)ctx;
+	if (p->level == PERSON_CHANGED)
+		return err_set(e, ERR_CONTACT_CHANGED,
+		    "the account of %s began anew, which is settled first",
+		    p->address);
+	p->level = PERSON_KNOWN;
+	p->way = PERSON_WAY_NONE;
+	p->verified_ms = 0;
+	p->by = (struct id){ { 0 } };
+	return 0;
+}
+
+int
+people_unverify(struct self *s, const struct id *uid, struct err *e)
+{
+	struct person now;
+
+	return people_change(s, uid, unverify, NULL, &now, e);
 }

@@ -3,11 +3,24 @@
 #include "client/people_in.h"
 
 #include "base/text.h"
+#include "base/typed.h"
 #include "client/chain.h"
 
 #include <string.h>
 
 #define CIRCLE_MAX ((size_t)LIMIT_CIRCLE_ENTRIES * LIMIT_CIRCLE_ENTRY)
+
+/* As accounts have them, and nothing that only looks so. */
+static bool
+is_name(const char *name)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct err ignored;
+
+	return strlen(name) <= LIMIT_NAME_BYTES && strchr(name, '@') == NULL &&
+	    typed_account(bytes_str(name), "", &plain, &ignored) == 0 &&
+	    strcmp(buf_text(&plain), name) == 0;
+}
 
 int
 people_row(const json_t *j, struct people_row *out, struct err *e)
@@ -22,8 +35,7 @@ people_row(const json_t *j, struct people_row *out, struct err *e)
 	    jsonio_text(j, "circle_head", &hex, e) < 0)
 		return -1;
 	if (text_unhex(&head, bytes_str(hex)) < 0 || head.n != DIGEST_BYTES ||
-	    strlen(name) > LIMIT_NAME_BYTES || !text_is_label(name) ||
-	    seq == 0 || seq > LIMIT_CIRCLE_ENTRIES)
+	    !is_name(name) || seq == 0 || seq > LIMIT_CIRCLE_ENTRIES)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "what the server says of an account is not well-formed");
 	memcpy(out->name, name, strlen(name) + 1);
@@ -95,31 +107,57 @@ follow_on(struct circle *c, struct bytes more, struct err *e)
 						       : chain_in_time(c, e);
 }
 
+/*
+ * What is kept saves time, and counts for nothing: only what holds the pin and
+ * ends where the server says or before is taken.
+ */
+static bool
+take_kept(struct circle *c, const struct people_row *row,
+    const struct person *pin, struct bytes kept)
+{
+	struct err ignored;
+
+	if (kept.n == 0 || pin == NULL || chain_apply(c, kept, &ignored) < 0 ||
+	    !is_of(c, &row->uid) || c->seq > row->seq)
+		return false;
+	const struct digest *at = circle_hash_at(c, pin->seq);
+	return at != NULL && digest_equal(at, &pin->head);
+}
+
+/* Words of the server are no finding of ours. */
+static int
+not_shown(struct err *e)
+{
+	return e->heard ? err_set(e, ERR_BAD_REQUEST,
+			      "the server does not show the list of devices "
+			      "(%s)",
+			      err_name(e->code))
+			: -1;
+}
+
 int
-people_follow(struct self *s, const struct people_row *row, struct circle *c,
-    struct buf *more, struct err *e)
+people_follow(struct self *s, const struct people_row *row,
+    const struct person *pin, struct circle *c, struct buf *more, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf kept = { 0 };
 	OWN(buf_free) struct buf news = { 0 };
-	struct err damaged;
 
 	key_of(&row->uid, &key);
 	if (local_get(s->local, buf_text(&key), &kept, e) < 0)
 		return -1;
-	/* What is kept saves time, and is what it is worth. */
-	if (kept.n > 0 &&
-	    (chain_apply(c, buf_bytes(&kept), &damaged) < 0 ||
-		!is_of(c, &row->uid))) {
+	if (!take_kept(c, row, pin, buf_bytes(&kept))) {
 		circle_free(c);
 		buf_clear(&kept);
 	}
 	bool first = c->seq == 0;
-	if (circle_hash_at(c, row->seq) == NULL &&
-	    (fetch(s, &row->uid, c->seq, &news, e) < 0 ||
-		(first ? chain_apply(c, buf_bytes(&news), e)
-		       : follow_on(c, buf_bytes(&news), e)) < 0))
-		return -1;
+	if (circle_hash_at(c, row->seq) == NULL) {
+		if (fetch(s, &row->uid, c->seq, &news, e) < 0)
+			return not_shown(e);
+		if ((first ? chain_apply(c, buf_bytes(&news), e)
+			   : follow_on(c, buf_bytes(&news), e)) < 0)
+			return -1;
+	}
 	if (ends_as_said(c, row, e) < 0)
 		return -1;
 	if (news.n > 0) {

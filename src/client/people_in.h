@@ -24,6 +24,7 @@ void people_address(const struct self *s, const char *name, char *out);
  * The circle, verified from its first entry: what is kept here and what the
  * server has more. It reaches at least where the row says.
  *
+ * pin     as it was seen before, or NULL.
  * c       all zeros.
  * more    appended: all entries, v16 each, for people_keep; nothing when that
  *         has no more than is kept.
@@ -31,7 +32,11 @@ void people_address(const struct self *s, const char *name, char *out);
  *         of chain_apply; the server's.
  */
 MUST_CHECK int people_follow(struct self *s, const struct people_row *row,
-    struct circle *c, struct buf *more, struct err *e);
+    const struct person *pin, struct circle *c, struct buf *more,
+    struct err *e);
+/* The record as it is now. *found false: there is none. */
+MUST_CHECK int people_read(struct self *s, const struct id *uid,
+    struct person *out, bool *found, struct err *e);
 /* Keep a circle that goes on from the pin, and is no more than was accepted. */
 MUST_CHECK int people_keep(
     struct self *s, const struct id *uid, struct bytes entries, struct err *e);

@@ -49,20 +49,37 @@ struct said {
 	struct bytes claim, held;
 };
 
+/* Whoever hears of more entries than are here looks again: what is withheld is
+ * no list that can be verified. */
+static int
+catch_up(struct self *s, const struct people_look *with,
+    const struct person_claim *he, const struct person_claim *me,
+    struct people_looks *now, struct err *e)
+{
+	if (me->seq > s->circle.seq && self_refresh(s, e) < 0)
+		return -1;
+	return he->seq > with->circle.seq
+	    ? people_check(s, &with->person, now, e)
+	    : 0;
+}
+
 /* Is what he is what is held here, and what he holds what is here? */
 static int
-agree(const struct self *s, const struct people_look *with,
-    const struct sides *x, const struct said *said, bool *same, struct err *e)
+agree(struct self *s, const struct people_look *with, const struct sides *x,
+    const struct said *said, bool *same, struct err *e)
 {
+	OWN(people_looks_free) struct people_looks now = { NULL, 0 };
 	struct scan a = scan_of(said->claim), b = scan_of(said->held);
 	struct person_claim he, me;
 
 	if (person_claim_take(&a, &he, e) < 0 ||
-	    person_claim_take(&b, &me, e) < 0)
+	    person_claim_take(&b, &me, e) < 0 ||
+	    catch_up(s, with, &he, &me, &now, e) < 0)
 		return -1;
 	*same = strcmp(he.address, with->person.address) == 0 &&
 	    strcmp(me.address, x->address) == 0 &&
-	    person_claim_fits(&he, &with->circle) &&
+	    person_claim_fits(
+		&he, now.n > 0 ? &now.list[0].circle : &with->circle) &&
 	    person_claim_fits(&me, &s->circle);
 	return 0;
 }
@@ -105,6 +122,36 @@ open_request(struct asking *a, struct err *e)
 	    : jsonio_id(answer, "verify", &a->r.join, e);
 }
 
+/* What was found here, and what is held of the other. */
+static int
+tell(struct asking *a, const struct relay_keys *k, bool found, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	OWN(buf_free) struct buf m = { 0 };
+
+	buf_put_u8(&plain, found);
+	buf_put_bytes(&plain, buf_bytes(&a->x.held));
+	relay_box(k, k->b_to_a, RELAY_SIGNED, buf_bytes(&plain), &m);
+	return relay_send(&a->r, RELAY_SIGNED, buf_bytes(&m), e);
+}
+
+/* What both have found: the last word is the other one's. */
+static int
+hear(struct asking *a, const struct relay_keys *k, bool *same, struct err *e)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	uint8_t kind;
+
+	do {
+		if (relay_receive(&a->r, &kind, e) < 0)
+			return -1;
+	} while (kind != RELAY_WELCOME);
+	if (relay_unbox(k, k->a_to_b, RELAY_WELCOME, a->r.body, &plain, e) < 0)
+		return -1;
+	*same = *same && plain.n == 1 && plain.p[0] == 1;
+	return 0;
+}
+
 /* Answer one code; right: tell what is held, and compare. */
 static int
 answer_code(struct asking *a, bool *right, bool *same, struct err *e)
@@ -112,7 +159,6 @@ answer_code(struct asking *a, bool *right, bool *same, struct err *e)
 	OWN(relay_keys_free) struct relay_keys k = { .label = COMPARE_LABEL };
 	OWN(buf_free) struct buf claim = { 0 };
 	OWN(buf_free) struct buf offer = { 0 };
-	OWN(buf_free) struct buf m = { 0 };
 	struct scan s = scan_of(a->r.body);
 
 	(void)scan_take(&s, ID_BYTES + 32);
@@ -130,12 +176,11 @@ answer_code(struct asking *a, bool *right, bool *same, struct err *e)
 		return -1;
 	if (!*right)
 		return 0;
-	relay_box(&k, k.b_to_a, RELAY_SIGNED, buf_bytes(&a->x.held), &m);
-	return relay_send(&a->r, RELAY_SIGNED, buf_bytes(&m), e) < 0
-	    ? -1
-	    : agree(a->s, a->c->with, &a->x,
-		  &(struct said){ buf_bytes(&claim), buf_bytes(&offer) }, same,
-		  e);
+	if (agree(a->s, a->c->with, &a->x,
+		&(struct said){ buf_bytes(&claim), buf_bytes(&offer) }, same,
+		e) < 0)
+		return -1;
+	return tell(a, &k, *same, e) < 0 ? -1 : hear(a, &k, same, e);
 }
 
 static int
@@ -316,12 +361,20 @@ exchange(
 		if (relay_receive(&g->r, &kind, e) < 0)
 			return -1;
 	} while (kind != RELAY_SIGNED);
-	return relay_unbox(k, k->b_to_a, RELAY_SIGNED, g->r.body, &held, e) < 0
-	    ? -1
-	    : agree(g->s, g->c->with, &g->x,
-		  &(struct said){
-		      buf_bytes(&g->request->claim), buf_bytes(&held) },
-		  same, e);
+	if (relay_unbox(k, k->b_to_a, RELAY_SIGNED, g->r.body, &held, e) < 0)
+		return -1;
+	struct scan x = scan_of(buf_bytes(&held));
+	bool theirs = scan_u8(&x) == 1;
+	if (agree(g->s, g->c->with, &g->x,
+		&(struct said){
+		    buf_bytes(&g->request->claim), bytes_of(x.p, x.n) },
+		same, e) < 0)
+		return -1;
+	*same = *same && theirs;
+	uint8_t found = *same;
+	buf_clear(&m);
+	relay_box(k, k->a_to_b, RELAY_WELCOME, bytes_of(&found, 1), &m);
+	return relay_send(&g->r, RELAY_WELCOME, buf_bytes(&m), e);
 }
 
 static int
@@ -364,6 +417,7 @@ compare_show(struct self *s, const struct compare *c,
 		    .state = RELAY_ALLOWED,
 		    .deadline_ms = now_ms() + c->timeout_s * 1000LL } };
 
+	/* One that another device answers is that device's to end. */
 	put_sides(s, c->with, &g.x);
 	if (pair_count_fail(s, false, e) < 0 || allow(s, &r->id, e) < 0)
 		return -1;

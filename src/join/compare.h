@@ -8,14 +8,16 @@
  *   1 A→B  ra[16] | Ya[32] | v16 claim of A
  *   2 B→A  Yb[32] | HMAC(k_b, transcript)
  *   3 A→B  HMAC(k_a, transcript) | box(claim: what A holds of B)
- *   4 B→A  box(claim: what B holds of A)
+ *   4 B→A  box(u8 found | claim: what B holds of A)
+ *   5 A→B  box(u8 found)
  *   6 A→B  nothing: the code was wrong and is burnt
  *
  * as in pair.h, with CI = "aumbry verify v1" | v8 | v8 of both addresses, the
  * smaller first, sid = request | nonce of B | ra, each side's claim of itself
  * (wire/person.h) as its associated data, and "aumbry verify v1" in the boxes.
  * Each side then sees whether what the server showed it of the other is what the
- * other has, and the other way round. A code of its own shape (shown_code.h),
+ * other has, all of it, and the other way round. found 1: it is so, and in 5 for
+ * both. A code of its own shape (shown_code.h),
  * good for one try, PAIR_CODES times, PAIR_CODE_S seconds each.
  * source  docs/PROTOCOL.md "Comparing".
  */

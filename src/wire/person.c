@@ -285,5 +285,5 @@ person_claim_fits(const struct person_claim *x, const struct circle *c)
 
 	person_root(c, &root);
 	return id_equal(&x->uid, &c->uid) && digest_equal(&root, &x->root) &&
-	    (at == NULL || digest_equal(at, &x->head));
+	    at != NULL && digest_equal(at, &x->head);
 }

@@ -121,6 +121,6 @@ void person_claim_put(struct buf *out, const struct person_claim *x);
 /* All of it. errors: bad-request. */
 MUST_CHECK int person_claim_take(
     struct scan *s, struct person_claim *out, struct err *e);
-/* Do both know one account? The one may have seen more of it than the other;
- * c is what is held of it. */
+/* Do both know one account? c is what is held of it, and goes at least as far:
+ * what is withheld from one side may be a removal. */
 bool person_claim_fits(const struct person_claim *x, const struct circle *c);

@@ -67,8 +67,12 @@ two_factor 2
 # ---- the operator ----
 
 ok 'he gets another name' aumbryd account rename ben benjamin --data "$DATA"
-says 'which is told' 'is benjamin@.* now' at a contact list
-says 'once' '^benjamin@.* verified ' at a contact list
+run at a contact list
+cp "$T/out" "$T/list"
+says 'which is told, with what to do' 'aumbry contact accept ben@' cat "$T/err"
+says 'and taken when she says so' '^ben@.* verified ' cat "$T/list"
+ok 'she does' at a contact accept ben
+says 'then it is to be compared anew' '^benjamin@.* known ' at a contact list
 ok 'his account ends' aumbryd account delete benjamin --now benjamin --yes benjamin \
 	--data "$DATA"
 port=${URL##*:}

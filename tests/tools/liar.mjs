@@ -527,6 +527,24 @@ const lies = {
     ...list,
     forgedReset(newest(list), epochOf(uid) + 1, began + 3600000),
   ]),
+  // What the server says in place of a list, and what it calls whom.
+  'person-error': {
+    after: (q, [code], a) => {
+      if (a.status > 299) return undefined;
+      if (q.is('POST', 'people/heads'))
+        return edited(a, ({ people }) => {
+          for (const x of people) x.circle_seq += 1;
+        });
+      return q.is('GET', 'people/*/circle') ? failure(403, code) : undefined;
+    },
+  },
+  'person-named': about('POST', 'people/heads', (q, words, a) =>
+    edited(a, ({ people }) => {
+      for (let i = 0; i < words.length; i += 2)
+        for (const x of people)
+          if (x.uid === words[i]) x.name = decodeURIComponent(words[i + 1]);
+    }),
+  ),
   'person-gone': about('POST', 'people/heads', (q, words, a) =>
     edited(a, (value) => (value.people = [])),
   ),

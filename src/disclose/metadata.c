@@ -56,6 +56,8 @@ const struct metadata_table metadata_tables[] = {
 	{ "trusted_browser", "metadata/sessions.json", "token: a credential" },
 	{ "usage", "metadata/account.json", NULL },
 	{ "used_nonce", NULL, "random numbers that are good for a minute" },
+	{ "verifying", "metadata/requests.json",
+	    "nonce: a random number; claim: as circle.bin" },
 	{ "visit", "metadata/requests.json", "session, nonce: credentials" },
 	{ "zone", "metadata/zones.json", NULL },
 };
@@ -140,6 +142,12 @@ static const struct listed {
 	    " by_device FROM visit WHERE uid = ? ORDER BY created_ms",
 	    "id:h categories:n address:s created:t expires:t state:n "
 	    "by_device:h" },
+	{ "metadata/requests.json", "comparisons",
+	    "SELECT id, uid, by_uid, by_device, dev_id, created_ms, expires_ms,"
+	    " state FROM verifying WHERE ? IN (uid, by_uid)"
+	    " ORDER BY created_ms",
+	    "id:h account:h asked_by:h asked_by_device:h device:h created:t "
+	    "expires:t state:n" },
 	{ "metadata/requests.json", "mail_to_send",
 	    "SELECT address, subject, body, made_ms, tries FROM outbox"
 	    " WHERE uid = ? ORDER BY n",

@@ -88,7 +88,7 @@ cli_person_news(struct cli *cli, const struct people_look *l)
 }
 
 static json_t *
-as_json(struct self *s, const struct people_look *l)
+as_json(const struct people_look *l)
 {
 	const struct person *p = &l->person;
 	json_t *j =
@@ -100,7 +100,6 @@ as_json(struct self *s, const struct people_look *l)
 		(json_int_t)devices_of(&l->circle), "server", p->server,
 		"changed", p->level == PERSON_CHANGED);
 
-	(void)s;
 	if (!id_zero(&p->by))
 		jsonio_put_id(j, "verified_by", &p->by);
 	if (l->why.code != ERR_NONE)
@@ -109,12 +108,12 @@ as_json(struct self *s, const struct people_look *l)
 }
 
 static void
-print_line(struct cli *cli, struct self *s, const struct people_look *l)
+print_line(struct cli *cli, const struct people_look *l)
 {
 	const struct person *p = &l->person;
 
 	if (cli->line.json) {
-		cli_print_json(as_json(s, l));
+		cli_print_json(as_json(l));
 		return;
 	}
 	OWN(mem_free) char *since = cli_time(p->since_ms);
@@ -136,7 +135,7 @@ contact_list(void *line, const void *options, struct err *e)
 	if (begin(cli, &s, e) < 0 || people_check(s, NULL, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
-		print_line(cli, s, &all.list[i]);
+		print_line(cli, &all.list[i]);
 		cli_person_news(cli, &all.list[i]);
 	}
 	if (all.n == 0)
@@ -162,7 +161,7 @@ contact_add(void *line, const void *options, struct err *e)
 		return -1;
 	const struct people_look *l = &one.list[0];
 	if (cli->line.json)
-		cli_print_json(as_json(s, l));
+		cli_print_json(as_json(l));
 	if (had)
 		cli_say(cli, "%s is a contact already, %s.", l->person.address,
 		    person_level_name(l->person.level));
@@ -200,11 +199,10 @@ cli_person_print_number(const char *number)
 }
 
 static void
-show_json(struct self *s, const struct people_look *l, const char *number,
-    const char *code)
+show_json(const struct people_look *l, const char *number, const char *code)
 {
 	OWN(buf_free) struct buf hex = { 0 };
-	json_t *j = as_json(s, l), *list = json_array();
+	json_t *j = as_json(l), *list = json_array();
 
 	for (size_t i = 0; i < l->circle.n_members; i++) {
 		const struct member *m = &l->circle.members[i];
@@ -237,10 +235,10 @@ show(struct cli *cli, struct self *s, const struct people_look *l)
 		    &(struct person_key){ l->person.address, &root }, code);
 	}
 	if (cli->line.json) {
-		show_json(s, l, number, code);
+		show_json(l, number, code);
 		return;
 	}
-	print_line(cli, s, l);
+	print_line(cli, l);
 	for (size_t i = 0; i < l->circle.n_members; i++) {
 		const struct member *m = &l->circle.members[i];
 		OWN(mem_free) char *since = cli_time(m->added_ms);

@@ -54,6 +54,15 @@ chain_gap(const struct circle *c, struct bytes entry, struct err *e)
 	    "device has seen");
 }
 
+int
+chain_extend(struct circle *c, struct bytes entries, struct err *e)
+{
+	if (entries.n == 0)
+		return 0;
+	return chain_follow(c, entries, chain_gap, e) < 0 ? -1
+							  : chain_in_time(c, e);
+}
+
 static int
 left_out(const struct circle *c, struct bytes entry, struct err *e)
 {

@@ -30,6 +30,15 @@ MUST_CHECK int chain_apply(
     struct circle *c, struct bytes entries, struct err *e);
 
 /*
+ * The same for who has seen what is in `c`. Without entries nothing is looked
+ * at.
+ *
+ * errors  those of chain_gap, circle_apply and chain_in_time.
+ */
+MUST_CHECK int chain_extend(
+    struct circle *c, struct bytes entries, struct err *e);
+
+/*
  * Is the newest entry none of the future? How old a device counts goes by the
  * times that entries claim: one that is dated ahead makes a young device old.
  *

@@ -42,6 +42,14 @@ changes_since(struct people_look *l, uint32_t seq)
 	}
 }
 
+static int
+rolled_back(const struct person *p, uint32_t ends, struct err *e)
+{
+	return err_set(e, ERR_CIRCLE_ROLLED_BACK,
+	    "the list of devices of %s ends at %u, and %u was seen", p->address,
+	    (unsigned)ends, (unsigned)p->seq);
+}
+
 /* Does the circle go on from the pin? */
 static int
 goes_on(const struct circle *c, const struct person *p, struct err *e)
@@ -49,9 +57,7 @@ goes_on(const struct circle *c, const struct person *p, struct err *e)
 	const struct digest *at = circle_hash_at(c, p->seq);
 
 	if (at == NULL)
-		return err_set(e, ERR_CIRCLE_ROLLED_BACK,
-		    "the list of devices of %s ends at %u, and %u was seen",
-		    p->address, (unsigned)c->seq, (unsigned)p->seq);
+		return rolled_back(p, c->seq, e);
 	return digest_equal(at, &p->head)
 	    ? 0
 	    : err_set(e, ERR_CIRCLE_FORKED,
@@ -126,9 +132,7 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 	struct person *p = &l->person;
 
 	if (row->seq < p->seq) {
-		(void)err_set(&l->why, ERR_CIRCLE_ROLLED_BACK,
-		    "the list of devices of %s ends at %u, and %u was seen",
-		    p->address, (unsigned)row->seq, (unsigned)p->seq);
+		(void)rolled_back(p, row->seq, &l->why);
 		wrong(l);
 		return 0;
 	}

@@ -100,13 +100,6 @@ fetch(struct self *s, const struct id *uid, uint32_t since, struct buf *out,
 	return remote_call(s->remote, &call, out, e);
 }
 
-static int
-follow_on(struct circle *c, struct bytes more, struct err *e)
-{
-	return chain_follow(c, more, chain_gap, e) < 0 ? -1
-						       : chain_in_time(c, e);
-}
-
 /*
  * What is kept saves time, and counts for nothing: only what holds the pin and
  * ends where the server says or before is taken.
@@ -155,7 +148,7 @@ people_follow(struct self *s, const struct people_row *row,
 		if (fetch(s, &row->uid, c->seq, &news, e) < 0)
 			return not_shown(e);
 		if ((first ? chain_apply(c, buf_bytes(&news), e)
-			   : follow_on(c, buf_bytes(&news), e)) < 0)
+			   : chain_extend(c, buf_bytes(&news), e)) < 0)
 			return -1;
 	}
 	if (ends_as_said(c, row, e) < 0)

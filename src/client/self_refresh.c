@@ -18,9 +18,7 @@ self_apply_kept(struct circle *c, struct bytes entries, struct err *e)
 int
 self_apply_entries(struct circle *c, struct bytes entries, struct err *e)
 {
-	if (entries.n == 0)
-		return 0;
-	return self_apply_kept(c, entries, e) < 0 ? -1 : chain_in_time(c, e);
+	return chain_extend(c, entries, e);
 }
 
 int

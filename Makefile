@@ -55,7 +55,7 @@ LIBS = -Wl,--as-needed $(PKG_LIBS) -lunistring -lpthread -lm
 # ---- what there is -------------------------------------------------------
 
 SERVER_LAYERS := http server factor api
-CLIENT_LAYERS := base wire store vault link client join files content backup profile export schedule tree drive cmd
+CLIENT_LAYERS := base wire store vault link client join mail files content backup profile export schedule tree drive cmd
 LAYERS := $(CLIENT_LAYERS) $(SERVER_LAYERS) escrow disclose
 # The second back end of digest.h is for WebAssembly alone.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(filter-out \

@@ -32,6 +32,7 @@ may_use() {
 	# of the store its database alone: drive.db.
 	tree) echo 'base wire store vault link' ;;
 	drive) echo 'base wire store vault link files content tree' ;;
+	mail) echo 'base wire vault link client' ;;
 	web) echo 'base wire vault link client join' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
@@ -41,7 +42,7 @@ may_use() {
 	disclose) echo 'base wire store vault link client files content backup tree drive escrow' ;;
 	# A command line, for the three programs below.
 	cmd) echo 'base wire' ;;
-	cli) echo 'base wire vault link client join files content backup profile export schedule tree drive cmd' ;;
+	cli) echo 'base wire vault link client join mail files content backup profile export schedule tree drive cmd' ;;
 	aumbryd) echo 'base wire store http server factor api cmd' ;;
 	aumbry-escrow) echo 'base wire vault escrow disclose cmd' ;;
 	*) return 1 ;;

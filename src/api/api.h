@@ -78,6 +78,9 @@ message_load_fn assist_talk;
 /* people.c: other accounts of this server. */
 server_call_fn people_find, people_heads;
 http_handle_fn people_circle;
+/* inbox.c: letters between accounts. */
+server_call_fn inbox_cards, inbox_post, inbox_peers;
+http_handle_fn inbox_list;
 /* verify.c: two people compare by a code. */
 server_call_fn verify_ask, verify_allow, verify_refuse, verify_end;
 http_handle_fn verify_list;

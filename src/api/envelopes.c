@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { PURPOSE_PREVIOUS = 2, PURPOSE_EARLIER = 11 };
+enum { PURPOSE_PREVIOUS = 2, PURPOSE_CARD = 10, PURPOSE_EARLIER = 11 };
 
 /* ---- bundles ---- */
 
@@ -82,6 +82,14 @@ tick_escrow(struct checklist *l, const struct circle *c,
 	return 0;
 }
 
+/* The inbox key of the newest epoch, for others. */
+static bool
+is_card(const struct circle *c, const struct account_envelope *v)
+{
+	return v->purpose == PURPOSE_CARD && v->epoch == c->key.epoch &&
+	    v->category == CATEGORY_MESSAGES && id_zero(&v->receiver);
+}
+
 static int
 tick(struct checklist *l, const struct circle *c,
     const struct account_envelope *v, struct err *e)
@@ -97,6 +105,9 @@ tick(struct checklist *l, const struct circle *c,
 		l->previous = true;
 		return 0;
 	}
+	/* An older version makes none. */
+	if (is_card(c, v))
+		return 0;
 	if (v->purpose == 8 && c->reset_seq == c->seq &&
 	    v->epoch < c->first_epoch && category_known(v->category))
 		return 0;
@@ -290,7 +301,7 @@ envelopes_list(
 
 /* ---- what the maker of an epoch could not hand on ---- */
 
-/* The S before an epoch, where only an earlier one was handed on. */
+/* The S before an epoch, where only an earlier one was handed on; or a card. */
 static int
 fill_one(struct tx *tx, const struct circle *c, const struct id *sender,
     struct bytes x, struct err *e)
@@ -301,14 +312,18 @@ fill_one(struct tx *tx, const struct circle *c, const struct id *sender,
 
 	if (account_envelope_parse(x, &v, e) < 0)
 		return -1;
-	if (v.purpose != PURPOSE_PREVIOUS || v.epoch < 1 ||
+	bool card = is_card(c, &v);
+	if ((v.purpose != PURPOSE_PREVIOUS && !card) || v.epoch < 1 ||
 	    v.epoch > c->key.epoch || m == NULL ||
 	    !id_equal(&v.sender, sender) || !id_zero(&v.receiver) ||
-	    v.category != 0 ||
-	    !circle_active_at(c, sender, c->epochs[v.epoch - 1].seq) ||
+	    (v.category != 0 && !card) ||
+	    !circle_active_at(
+		c, sender, card ? c->seq : c->epochs[v.epoch - 1].seq) ||
 	    !sig_valid(SIG_ENVELOPE, m->device.sign_pk, v.signed_part, v.sig))
 		return incomplete(
 		    e, "are not signed by a member of their time");
+	if (card)
+		return account_add_envelope(tx, &c->uid, &v, e);
 	if (sql_count(tx, e, &earlier,
 		"SELECT COUNT(*) FROM envelope WHERE uid = ? AND purpose = ?"
 		" AND epoch = ?",

@@ -31,9 +31,8 @@ people_may(struct tx *tx, const struct caller *me, struct err *e)
 		  "contacts need two-factor authentication");
 }
 
-/* Where somebody's circle stands. */
-static int
-put_person(struct tx *tx, const struct account *a, json_t *row, struct err *e)
+int
+people_show(struct tx *tx, const struct account *a, json_t *row, struct err *e)
 {
 	OWN(circle_free) struct circle c = { 0 };
 	OWN(buf_free) struct buf head = { 0 };
@@ -84,7 +83,7 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 	/* Only what guesses names counts. */
 	return account_unspend(tx, buf_text(&key), e) < 0
 	    ? -1
-	    : put_person(tx, &a, c->out, e);
+	    : people_show(tx, &a, c->out, e);
 }
 
 int
@@ -113,7 +112,7 @@ people_heads(struct tx *tx, struct call *c, struct err *e)
 			continue;
 		json_t *row = json_object();
 		(void)json_array_append_new(people, row);
-		if (put_person(tx, &a, row, e) < 0)
+		if (people_show(tx, &a, row, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -7,3 +7,6 @@
 /* errors: two-factor-required. */
 MUST_CHECK int people_may(
     struct tx *tx, const struct caller *me, struct err *e);
+/* Where an account's circle stands, into a row of an answer. */
+MUST_CHECK int people_show(
+    struct tx *tx, const struct account *a, json_t *row, struct err *e);

@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "base/now.h"
+#include "store/inbox.h"
 
 #include <string.h>
 
@@ -15,8 +16,8 @@ struct wait {
 	const struct caller *me;
 	struct asked zones[LIMIT_WAIT_ZONES];
 	size_t n;
-	bool circle, joins, verify; /* asked for */
-	uint64_t circle_seq, joins_since_ms, verify_since_ms, wait_s;
+	bool circle, joins, verify, inbox; /* asked for */
+	uint64_t circle_seq, joins_since_ms, verify_since_ms, inbox_top, wait_s;
 	json_t *out;
 	bool news;
 };
@@ -64,6 +65,7 @@ take(const struct request *q, struct wait *w, struct err *e)
 		0 ||
 	    take_number(
 		in, "verify_since", &w->verify, &w->verify_since_ms, e) < 0 ||
+	    take_number(in, "inbox", &w->inbox, &w->inbox_top, e) < 0 ||
 	    take_number(in, "wait", &waits, &w->wait_s, e) < 0)
 		return -1;
 	if (w->wait_s > LIMIT_POLL_S || w->joins_since_ms > INT64_MAX ||
@@ -71,10 +73,10 @@ take(const struct request *q, struct wait *w, struct err *e)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "wait is no number of at most %d, or what is since no time",
 		    LIMIT_POLL_S);
-	if (w->n == 0 && !w->circle && !w->joins && !w->verify)
+	if (w->n == 0 && !w->circle && !w->joins && !w->verify && !w->inbox)
 		return err_set(e, ERR_BAD_REQUEST, "a wait for nothing");
 	/* Who only reads by a code lets nobody in. */
-	if (w->me->limited && (w->joins || w->verify))
+	if (w->me->limited && (w->joins || w->verify || w->inbox))
 		return err_set(
 		    e, ERR_PERMISSION, "only a device hears of who asks it");
 	return 0;
@@ -112,6 +114,7 @@ look(struct tx *tx, void *arg, struct err *e)
 	struct wait *w = arg;
 	json_t *changed = json_array();
 	uint64_t circle = w->circle_seq, joins = 0, verify = 0;
+	uint64_t inbox = w->inbox_top;
 
 	(void)json_object_set_new(w->out, "zones", changed);
 	for (size_t i = 0; i < w->n; i++)
@@ -134,10 +137,14 @@ look(struct tx *tx, void *arg, struct err *e)
 		" > ? AND created_ms > ? AND state <= 1",
 		"inu", &w->me->uid, now_ms(), w->verify_since_ms) < 0)
 		return -1;
+	if (w->inbox && inbox_top(tx, &w->me->uid, &inbox, e) < 0)
+		return -1;
+	jsonio_put_u64(w->out, "inbox", inbox);
 	jsonio_put_true(w->out, "verify", verify > 0);
 	jsonio_put_true(w->out, "circle", circle != w->circle_seq);
 	jsonio_put_true(w->out, "joins", joins > 0);
-	w->news |= circle != w->circle_seq || joins > 0 || verify > 0;
+	w->news |= circle != w->circle_seq || joins > 0 || verify > 0 ||
+	    inbox != w->inbox_top;
 	return 0;
 }
 
@@ -153,7 +160,7 @@ wait_for_news(
 		return -1;
 	for (size_t i = 0; i < w.n; i++)
 		http_watch(s->http, r, &w.zones[i].zone);
-	if (w.circle || w.joins || w.verify)
+	if (w.circle || w.joins || w.verify || w.inbox)
 		http_watch(s->http, r, &w.me->uid);
 	if (db_read(s->db, look, &w, e) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "factor/factor.h"
 #include "http/route.h"
+#include "store/inbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,9 +123,10 @@ parse_category(const struct request *q, enum category *out, struct err *e)
 static const char *
 guarded(enum category c)
 {
-	return c == CATEGORY_BACKUP ? "Backup needs"
-	    : c == CATEGORY_DRIVE   ? "The Drive needs"
-				    : NULL;
+	return c == CATEGORY_BACKUP  ? "Backup needs"
+	    : c == CATEGORY_DRIVE    ? "The Drive needs"
+	    : c == CATEGORY_MESSAGES ? "Messages need"
+				     : NULL;
 }
 
 static int
@@ -142,10 +144,28 @@ gate(struct tx *tx, const struct server *s, const struct id *uid,
 					     : factor_required(s, &a, what, e);
 }
 
+/* What the records of the commit hold is in the inbox no more. */
+static int
+parse_taken(
+    const struct request *q, enum category c, uint64_t *out, struct err *e)
+{
+	const char *taken = http_query(q, "taken");
+
+	*out = 0;
+	if (taken == NULL)
+		return 0;
+	return c == CATEGORY_MESSAGES &&
+		text_parse_u64(taken, 1, INT64_MAX, out) == 0
+	    ? 0
+	    : err_set(e, ERR_BAD_REQUEST,
+		  "taken is no number, or of another category");
+}
+
 struct commit_job {
 	struct server *s;
 	const struct caller *me;
 	struct zone_commit in;
+	uint64_t taken; /* of the inbox: filed by this; 0: nothing */
 };
 
 static bool
@@ -247,7 +267,10 @@ commit_job(struct tx *tx, void *arg, struct err *e)
 
 	if (gate(tx, j->s, &j->me->uid, j->in.category, e) < 0)
 		return -1;
-	return zone_commit(tx, &j->in, e);
+	return zone_commit(tx, &j->in, e) < 0 ||
+		(j->taken > 0 && inbox_take(tx, &j->me->uid, j->taken, e) < 0)
+	    ? -1
+	    : 0;
 }
 
 /* On a full disk commits are what forget and prune need: these go on. Bytes. */
@@ -279,6 +302,7 @@ zones_commit(
 
 	if (zone_of(q, &j.in.key, e) < 0 ||
 	    parse_category(q, &j.in.category, e) < 0 ||
+	    parse_taken(q, j.in.category, &j.taken, e) < 0 ||
 	    commit_parse(q->body, &commit, e) < 0)
 		return -1;
 	if (q->body.n > COMMIT_IN_RESERVE && !deletes(&commit) &&

@@ -67,6 +67,13 @@ X(ERR_ACCOUNT_RESET, "account-reset", 409, 6, "The account was begun anew, and t
 X(ERR_CONTACT_CHANGED, "contact-changed", 409, 4, "A contact that you have verified began anew, with other keys.", "That happens after losing all devices, or when somebody is in between. Ask that person by another way, then: aumbry verify NAME. To go on without: aumbry contact accept NAME") \
 X(ERR_CODE_DIFFERS, "code-differs", 409, 4, "The two of you see different codes.", "Nothing was verified. Compare again in person; if it differs again, somebody is in between: tell that person by another way.") \
 X(ERR_NAME_MOVED, "name-moved", 409, 6, "The name of a contact leads to another account.", "Ask that person by another way whether the account was made anew. If so: aumbry contact remove NAME, then aumbry contact add NAME. Otherwise the server may be in wrong hands.") \
+X(ERR_LETTER_FORGED, "letter-forged", 422, 6, "A message is not from who it says it is from, or was changed on its way.", "It is kept, and not shown. Ask that person by another way; the server may be in wrong hands.") \
+X(ERR_LETTER_MISSING, "letter-missing", 409, 3, "A message that was answered, or written before another, has not come.", "It may come yet. If it stays away, ask that person by another way: a server that holds messages back may be in wrong hands.") \
+X(ERR_ASK_WAITS, "ask-waits", 403, 4, "That person has not said yet whether messages from you are wanted.", "The first message waits there. Send the next one after the answer, or ask by another way: aumbry contact accept YOU   on one of that person's devices.") \
+X(ERR_ASK_FIRST, "ask-first", 403, 4, "That person has not let you write yet: a first message asks, and is short.", "Send one of at most 500 bytes.") \
+X(ERR_INBOX_FULL, "inbox-full", 409, 4, "The inbox of that person is full.", "It empties once one of that person's devices is online. Send it again then.") \
+X(ERR_INBOX_MISSING, "inbox-missing", 409, 4, "No device of that person takes messages yet.", "It does once a device there runs this version and was online. Send it again then.") \
+X(ERR_CONTACT_BLOCKED, "contact-blocked", 403, 4, "You have blocked that person.", "To write again: aumbry contact unblock NAME") \
 X(ERR_COST_LOWERED, "cost-lowered", 400, 6, "The server asked for weaker password hashing than this program accepts.", "Do not type the password again on this server.") \
 X(ERR_CLOCK_WRONG, "clock-wrong", 400, 1, "The clock of this machine and of the server differ too much.", "Set the clock right, then try again.") \
 X(ERR_UPDATE_NEEDED, "update-needed", 426, 1, "This was written by a newer version of the program.", "Install the newer version on this machine.") \

@@ -50,6 +50,8 @@ static const struct cmd_set sets[] = {
 	{ PEOPLE, "contact",
 	    "other people, and whether their devices are theirs", cli_contact },
 	{ PEOPLE, "verify", "make sure who a contact is", cli_verify },
+	{ PEOPLE, "message", "write to each other, read by your devices alone",
+	    cli_message },
 	{ RECOVERY, "protection", "who can open the account's data",
 	    cli_protection },
 	{ RECOVERY, "recovery", "ways back in without a device", cli_recovery },

@@ -349,7 +349,7 @@ extern const struct cmd cli_two_factor[], cli_authenticator[], cli_phone[],
     cli_app_password[], cli_closing[], cli_mail[], cli_device[], cli_session[],
     cli_agent[], cli_security_key[], cli_recovery[], cli_recover[],
     cli_protection[], cli_visit[];
-extern const struct cmd cli_contact[], cli_verify[];
+extern const struct cmd cli_contact[], cli_verify[], cli_message[];
 extern const struct cmd cli_backup[], cli_snapshot[], cli_restore[], cli_ls[],
     cli_cat[], cli_find[], cli_mount[], cli_export[];
 extern const struct cmd cli_prune[], cli_check[], cli_repair[];

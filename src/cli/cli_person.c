@@ -313,6 +313,14 @@ contact_accept(void *line, const void *options, struct err *e)
 	    cli_person_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
+	struct person p;
+	if (l->person.level == PERSON_ASKS) {
+		if (people_let(s, &l->person.uid, PERSON_KNOWN, &p, e) < 0)
+			return -1;
+		cli_say(cli, "%s is a contact now, and may write.",
+		    cli_person_name(&p));
+		return 0;
+	}
 	if (l->person.level != PERSON_CHANGED && !l->renamed) {
 		cli_say(cli, "%s is as before: there is nothing to accept.",
 		    cli_person_name(&l->person));
@@ -336,9 +344,53 @@ contact_remove(void *line, const void *options, struct err *e)
 
 	(void)options;
 	return begin(cli, &s, e) < 0 ||
-		people_one(s, cli->line.args[0], &p, e) < 0
+		people_one(s, cli->line.args[0], &p, e) < 0 ||
+		people_let(s, &p.uid, PERSON_ASKS, &p, e) < 0
 	    ? -1
 	    : people_remove(s, &p.uid, e);
+}
+
+static int
+let(struct cli *cli, enum person_level to, struct person *out, struct err *e)
+{
+	OWN(self_free) struct self *s = NULL;
+	struct person p;
+
+	return begin(cli, &s, e) < 0 ||
+		people_one(s, cli->line.args[0], &p, e) < 0
+	    ? -1
+	    : people_let(s, &p.uid, to, out, e);
+}
+
+static int
+contact_block(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	struct person p;
+
+	(void)options;
+	if (let(cli, PERSON_BLOCKED, &p, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "%s is blocked: what comes from there is dropped, and that is not "
+	    "told there.",
+	    cli_person_name(&p));
+	return 0;
+}
+
+static int
+contact_unblock(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	struct person p;
+
+	(void)options;
+	if (let(cli, PERSON_KNOWN, &p, e) < 0)
+		return -1;
+	cli_say(cli,
+	    "%s may write. Nobody has compared since: aumbry verify %s",
+	    cli_person_name(&p), p.address);
+	return 0;
 }
 
 static int
@@ -383,10 +435,15 @@ const struct cmd cli_contact[] = {
 	    contact_list },
 	{ "contact show", "NAME", "devices, and what to compare",
 	    contact_show },
-	{ "contact accept", "NAME", "go on with one that began anew",
+	{ "contact accept", "NAME",
+	    "let one write who asks; go on with one that began anew",
 	    contact_accept },
 	{ "contact rename", "NAME NICK", "call a contact by another name",
 	    contact_rename },
+	{ "contact block", "NAME", "drop what comes from a contact",
+	    contact_block },
+	{ "contact unblock", "NAME", "let a contact write again",
+	    contact_unblock },
 	{ "contact remove", "NAME", "forget a contact", contact_remove },
 	{ "contact me", "", "what others compare of this account", contact_me },
 	{ 0 },

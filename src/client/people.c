@@ -265,21 +265,23 @@ known_as(struct self *s, const struct people_row *row, const char *address,
 
 /* As it is first seen. */
 static int
-pin(struct self *s, const struct people_row *row, const char *address,
+pin(struct self *s, const struct people_row *row, enum person_level level,
     struct person *out, struct err *e)
 {
 	OWN(circle_free) struct circle c = { 0 };
 	OWN(buf_free) struct buf more = { 0 };
 	struct person was;
 	bool found;
+	char address[PERSON_ADDRESS_MAX + 1];
 
+	people_address(s, row->name, address);
 	if (people_follow(s, row, NULL, &c, &more, e) < 0 ||
 	    people_read(s, &row->uid, &was, &found, e) < 0)
 		return -1;
 	*out = (struct person){ .uid = row->uid,
 		.seq = c.seq,
 		.head = c.head,
-		.level = PERSON_KNOWN,
+		.level = (uint8_t)level,
 		.since_ms = (uint64_t)now_ms(),
 		.version = was.version };
 	(void)snprintf(out->address, sizeof out->address, "%s", address);
@@ -289,28 +291,103 @@ pin(struct self *s, const struct people_row *row, const char *address,
 	    : people_keep(s, &row->uid, buf_bytes(&more), e);
 }
 
-int
-people_add(struct self *s, const char *typed, struct person *out, bool *had,
-    struct err *e)
+/* Pin him, if he is none yet. */
+static int
+add_row(struct self *s, const struct people_row *row, enum person_level level,
+    struct person *out, bool *had, struct err *e)
 {
-	OWN(buf_free) struct buf name = { 0 };
-	struct people_row row;
 	char address[PERSON_ADDRESS_MAX + 1];
 
-	if (typed_account(bytes_str(typed), s->host, &name, e) < 0 ||
-	    ask_for(s, buf_text(&name), &row, e) < 0)
-		return -1;
-	if (id_equal(&row.uid, &s->uid))
-		return err_set(e, ERR_USAGE, "that is this account itself");
-	people_address(s, row.name, address);
+	people_address(s, row->name, address);
 	for (int i = 0; i < TRIES; i++) {
-		if (known_as(s, &row, address, out, had, e) < 0)
+		if (known_as(s, row, address, out, had, e) < 0)
 			return -1;
-		if (*had || pin(s, &row, address, out, e) == 0)
+		if (*had || pin(s, row, level, out, e) == 0)
 			return 0;
 		/* Another device has just added him. */
 		if (e->code != ERR_CONFLICT || self_state(s, e) < 0)
 			return -1;
 	}
 	return -1;
+}
+
+int
+people_add(struct self *s, const char *typed, struct person *out, bool *had,
+    struct err *e)
+{
+	OWN(buf_free) struct buf name = { 0 };
+	struct people_row row;
+
+	if (typed_account(bytes_str(typed), s->host, &name, e) < 0 ||
+	    ask_for(s, buf_text(&name), &row, e) < 0)
+		return -1;
+	if (id_equal(&row.uid, &s->uid))
+		return err_set(e, ERR_USAGE, "that is this account itself");
+	if (add_row(s, &row, PERSON_KNOWN, out, had, e) < 0)
+		return -1;
+	return *had && out->level != PERSON_ASKS
+	    ? 0
+	    : people_let(s, &row.uid, PERSON_KNOWN, out, e);
+}
+
+/* ---- who may write ---- */
+
+static int
+set_level(void *ctx, struct person *p, struct err *e)
+{
+	const enum person_level *to = ctx;
+
+	(void)e;
+	if (*to == PERSON_KNOWN && p->level != PERSON_ASKS &&
+	    p->level != PERSON_BLOCKED)
+		return 0;
+	p->level = (uint8_t)*to;
+	p->way = PERSON_WAY_NONE;
+	p->verified_ms = 0;
+	p->by = (struct id){ { 0 } };
+	return 0;
+}
+
+int
+people_let(struct self *s, const struct id *uid, enum person_level to,
+    struct person *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+
+	jsonio_put_id(ask, "uid", uid);
+	jsonio_put_text(ask, "state",
+	    to == PERSON_KNOWN	       ? "accepted"
+		: to == PERSON_BLOCKED ? "blocked"
+				       : "stranger");
+	if (control_call(s->remote, "POST", "/v1/inbox/peers", ask, NULL, e) <
+	    0)
+		return -1;
+	return people_change(s, uid, set_level, &to, out, e);
+}
+
+int
+people_asked(
+    struct self *s, const struct id *uid, struct person *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
+	json_t *uids = json_array();
+	struct people_row row;
+	bool had;
+
+	(void)json_object_set_new(ask, "uids", uids);
+	(void)json_array_append_new(uids, json_string(id_text(uid).s));
+	if (control_call(
+		s->remote, "POST", "/v1/people/heads", ask, &answer, e) < 0)
+		return -1;
+	const json_t *list = json_object_get(answer, "people");
+	if (json_array_size(list) != 1)
+		return err_set(e, ERR_NOT_FOUND,
+		    "who has written is not on the server any more");
+	if (people_row(json_array_get(list, 0), &row, e) < 0)
+		return -1;
+	if (!id_equal(&row.uid, uid))
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the server was asked for one account and showed another");
+	return add_row(s, &row, PERSON_ASKS, out, &had, e);
 }

@@ -112,6 +112,24 @@ MUST_CHECK int people_check(struct self *s, const struct person *only,
  */
 MUST_CHECK int people_accept(struct self *s, const struct people_look *l,
     enum person_way way, struct err *e);
+/*
+ * May he write? The server then takes what he sends, or has him ask first, or
+ * drops it and does not say so.
+ *
+ * to      PERSON_KNOWN: yes; PERSON_BLOCKED: no; PERSON_ASKS: as a stranger.
+ * out     as he is now; what was compared is not any more, once he is blocked.
+ * errors  those of people_change.
+ */
+MUST_CHECK int people_let(struct self *s, const struct id *uid,
+    enum person_level to, struct person *out, struct err *e);
+/*
+ * Somebody has written who is no contact: pinned as one who asks, unless he is
+ * there already.
+ *
+ * errors  as people_add.
+ */
+MUST_CHECK int people_asked(
+    struct self *s, const struct id *uid, struct person *out, struct err *e);
 /* He is not verified any more; the pin stays. errors: contact-changed: he began
  * anew, which is settled otherwise. */
 MUST_CHECK int people_unverify(

@@ -3,6 +3,7 @@
 #include "client/self_settle.h"
 
 #include "base/now.h"
+#include "client/self_card.h"
 #include "client/self_in.h"
 #include "client/self_freshpin.h"
 #include "client/self_zones.h"
@@ -85,7 +86,8 @@ self_settle(struct self *s, struct err *e)
 {
 	if (self_refresh(s, e) < 0)
 		return -1;
-	if (self_settle_here(s, e) < 0 || self_freshpin_renew(s, e) < 0) {
+	if (self_settle_here(s, e) < 0 || self_freshpin_renew(s, e) < 0 ||
+	    self_card(s, e) < 0) {
 		if (err_exit(e->code) == EXIT_LIE)
 			return -1;
 		err_clear(e);

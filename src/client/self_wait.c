@@ -23,6 +23,8 @@ put_ask(struct self *s, const struct self_wait *w, json_t *ask)
 		jsonio_put_u64(ask, "joins_since", w->joins_since_ms);
 	if (w->verify)
 		jsonio_put_u64(ask, "verify_since", w->verify_since_ms);
+	if (w->inbox)
+		jsonio_put_u64(ask, "inbox", w->inbox_top);
 	jsonio_put_u64(ask, "wait", w->wait_s);
 }
 
@@ -43,6 +45,13 @@ take_answer(const json_t *answer, struct self_wait *w, struct err *e)
 	w->circle = jsonio_true(answer, "circle");
 	w->asked = jsonio_true(answer, "joins");
 	w->compared = jsonio_true(answer, "verify");
+	if (!w->inbox)
+		return 0;
+	uint64_t top;
+	if (jsonio_u64(answer, "inbox", &top, e) < 0)
+		return -1;
+	w->letters = top != w->inbox_top;
+	w->inbox_top = top;
 	return 0;
 }
 
@@ -53,7 +62,7 @@ self_wait(struct self *s, struct self_wait *w, struct err *e)
 	OWN(jsonio_free) json_t *answer = NULL;
 
 	assert(w->n <= LIMIT_WAIT_ZONES && w->wait_s <= LIMIT_POLL_S);
-	w->circle = w->asked = w->compared = false;
+	w->circle = w->asked = w->compared = w->letters = false;
 	for (size_t i = 0; i < w->n; i++)
 		w->zones[i].news = false;
 	put_ask(s, w, ask);

@@ -23,12 +23,15 @@ struct self_wait {
 	uint64_t joins_since_ms;
 	bool verify; /* and for somebody who wants to compare, later than */
 	uint64_t verify_since_ms;
+	bool inbox; /* and for letters: another top than */
+	uint64_t inbox_top;
 	unsigned wait_s; /* up to LIMIT_POLL_S; 0: only ask */
 	const atomic_bool *ends; /* another thread ends it; or NULL */
 
 	/* What is news beside zones; set by the call. */
 	bool circle; /* self_refresh */
 	bool asked; /* somebody asks to join: pair_requests */
+	bool letters; /* something came: mail.h; inbox_top is the new one */
 	bool compared; /* somebody asks to compare: compare_requests */
 };
 

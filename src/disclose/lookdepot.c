@@ -30,13 +30,10 @@ read_only(struct err *e)
 }
 
 static int
-commit(struct depot *d, const struct id *zone, enum category c, struct bytes x,
-    struct err *e)
+commit(struct depot *d, const struct depot_commit *c, struct err *e)
 {
 	(void)d;
-	(void)zone;
 	(void)c;
-	(void)x;
 	return read_only(e);
 }
 

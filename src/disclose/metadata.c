@@ -33,6 +33,10 @@ const struct metadata_table metadata_tables[] = {
 	    "pin: a MAC under a key that the server does not have" },
 	{ "gone", NULL, "names that accounts had which are no more" },
 	{ "head", "metadata/zones.json", NULL },
+	{ "inbox", "metadata/messages.json", NULL },
+	{ "inbox_item", "metadata/messages.json",
+	    "bytes: a letter that the devices of who gets it can open" },
+	{ "inbox_peer", "metadata/messages.json", NULL },
 	{ "invite", NULL, "it is of no account" },
 	{ "joining", "metadata/requests.json",
 	    "token, nonce, proven_key: credentials" },
@@ -148,6 +152,21 @@ static const struct listed {
 	    " ORDER BY created_ms",
 	    "id:h account:h asked_by:h asked_by_device:h device:h created:t "
 	    "expires:t state:n" },
+	{ "metadata/messages.json", "inbox",
+	    "SELECT top, items, bytes, last_ms FROM inbox WHERE uid = ?",
+	    "newest:n items:n bytes:n last:t" },
+	{ "metadata/messages.json", "waiting",
+	    "SELECT number, sender, packet, received_ms, LENGTH(bytes)"
+	    " FROM inbox_item WHERE uid = ? ORDER BY number",
+	    "number:n from:h packet:h received:t bytes:n" },
+	{ "metadata/messages.json", "may_write",
+	    "SELECT peer, state, time_ms FROM inbox_peer WHERE uid = ?"
+	    " ORDER BY time_ms",
+	    "account:h state:n since:t" },
+	{ "metadata/messages.json", "written_to",
+	    "SELECT uid, state, time_ms FROM inbox_peer WHERE peer = ?"
+	    " ORDER BY time_ms",
+	    "account:h state:n since:t" },
 	{ "metadata/requests.json", "mail_to_send",
 	    "SELECT address, subject, body, made_ms, tries FROM outbox"
 	    " WHERE uid = ? ORDER BY n",

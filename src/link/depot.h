@@ -26,10 +26,19 @@ struct depot_part {
 	size_t n;
 };
 
+struct depot_commit {
+	const struct id *zone;
+	enum category category;
+	struct bytes body; /* of wire/change.h */
+	/* The account's inbox up to this number is filed by it, and emptied in
+	 * the same transaction; 0: nothing of it. For messages. */
+	uint64_t taken;
+};
+
 struct depot_ops {
-	/* Binary commit of wire/change.h. errors: conflict, blob-missing, … */
-	int (*commit)(struct depot *d, const struct id *zone, enum category c,
-	    struct bytes commit, struct err *e);
+	/* errors: conflict, blob-missing, … */
+	int (*commit)(
+	    struct depot *d, const struct depot_commit *c, struct err *e);
 	/* The frames after `since`, of heads only those from heads_from on: a
 	 * depot may give the others, too. errors: not-found when there is no
 	 * such zone, resync. */

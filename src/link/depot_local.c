@@ -85,15 +85,14 @@ judge(struct tx *tx, const struct head *h, void *arg, struct err *e)
 }
 
 static int
-commit(struct depot *d, const struct id *zone, enum category c,
-    struct bytes body, struct err *e)
+commit(struct depot *d, const struct depot_commit *c, struct err *e)
 {
 	OWN(commit_free) struct commit parsed = { .changes = NULL };
-	struct zone_commit in = {
-		.key = key_of(d, zone), .category = c, .judge = judge
-	};
+	struct zone_commit in = { .key = key_of(d, c->zone),
+		.category = c->category,
+		.judge = judge };
 
-	if (writable(d, e) < 0 || commit_parse(body, &parsed, e) < 0)
+	if (writable(d, e) < 0 || commit_parse(c->body, &parsed, e) < 0)
 		return -1;
 	in.commit = &parsed;
 	/* No second clock here; one that jumped once must not close the

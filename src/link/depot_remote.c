@@ -23,16 +23,17 @@ remote_of(struct depot *d)
 }
 
 static int
-commit(struct depot *d, const struct id *zone, enum category c,
-    struct bytes body, struct err *e)
+commit(struct depot *d, const struct depot_commit *c, struct err *e)
 {
 	OWN(buf_free) struct buf path = { 0 };
 	OWN(buf_free) struct buf out = { 0 };
 
-	buf_printf(&path, "/v1/zones/%s/commits?category=%s", id_text(zone).s,
-	    category_name(c));
+	buf_printf(&path, "/v1/zones/%s/commits?category=%s",
+	    id_text(c->zone).s, category_name(c->category));
+	if (c->taken > 0)
+		buf_printf(&path, "&taken=%llu", (unsigned long long)c->taken);
 	struct remote_call call = {
-		.method = "POST", .path = buf_text(&path), .body = body
+		.method = "POST", .path = buf_text(&path), .body = c->body
 	};
 	return remote_call(remote_of(d), &call, &out, e);
 }

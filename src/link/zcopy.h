@@ -98,6 +98,10 @@ typedef int (*zcopy_check_fn)(void *ctx, struct err *e);
 MUST_CHECK int zcopy_commit(struct zcopy *z, const struct zcopy_edit *edits,
     size_t n, zcopy_check_fn check, void *ctx, struct err *e);
 
+/* From now on a commit says that it files the inbox up to there; 0: no more. Of
+ * the messages category. */
+void zcopy_takes(struct zcopy *z, uint64_t upto);
+
 /* Make the zone where it is kept, when there is none: blobs want one. */
 MUST_CHECK int zcopy_begin(struct zcopy *z, struct err *e);
 

@@ -197,13 +197,22 @@ commit_once(struct zcopy *z, const struct zcopy_edit *edits, size_t n,
 	if (seal_edits(z, edits, n, &d, e) < 0 || sign_draft(z, &d, e) < 0)
 		return -1;
 	*lost = true;
-	if (z->depot->ops->commit(
-		z->depot, &z->zone, z->category, buf_bytes(&d.body), e) < 0) {
+	const struct depot_commit commit = { .zone = &z->zone,
+		.category = z->category,
+		.body = buf_bytes(&d.body),
+		.taken = z->taken };
+	if (z->depot->ops->commit(z->depot, &commit, e) < 0) {
 		if (e->code == ERR_SERVER_UNREACHABLE && got_through(z, &d))
 			return 0;
 		return -1;
 	}
 	return keep(z, &d, e);
+}
+
+void
+zcopy_takes(struct zcopy *z, uint64_t upto)
+{
+	z->taken = upto;
 }
 
 static int

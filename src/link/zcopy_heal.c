@@ -431,8 +431,10 @@ bring_back(struct healing *h, struct survey *s, struct err *e)
 		zcopy_sign_head(
 		    &s->server, b.list, b.n, &mark, &at->sum, &head);
 		commit_put(&body, &head, b.list, b.n);
-		if (z->depot->ops->commit(z->depot, &z->zone, z->category,
-			buf_bytes(&body), e) < 0)
+		const struct depot_commit commit = { .zone = &z->zone,
+			.category = z->category,
+			.body = buf_bytes(&body) };
+		if (z->depot->ops->commit(z->depot, &commit, e) < 0)
 			return -1;
 		at->head = head;
 		head_hash(&head, &s->server.hash);

@@ -18,6 +18,7 @@ struct zcopy {
 	pthread_mutex_t own_lock;
 	struct local_zone at; /* as in state.db */
 	struct digest hash; /* of at.head */
+	uint64_t taken; /* zcopy_takes */
 	uint64_t expect_seq; /* 0: nothing is expected */
 	struct digest expect_hash;
 	/* The record key of one epoch, kept: most records share it. */

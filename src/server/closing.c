@@ -162,6 +162,14 @@ end_escrow(struct server *s, const struct ending *x, struct err *e)
 	    : 0;
 }
 
+/* And what other accounts have said of it. */
+static int
+end_peers(struct tx *tx, const struct id *uid, struct err *e)
+{
+	return sql_run(
+	    tx, e, "DELETE FROM inbox_peer WHERE peer = ?", "i", uid);
+}
+
 static int
 end_messages(struct tx *tx, const struct id *uid, struct err *e)
 {
@@ -188,7 +196,7 @@ end_rows(struct tx *tx, void *arg, struct err *e)
 	bool found;
 
 	if (account_by_uid(tx, &x->uid, &a, &found, e) < 0 ||
-	    end_messages(tx, &x->uid, e) < 0 ||
+	    end_messages(tx, &x->uid, e) < 0 || end_peers(tx, &x->uid, e) < 0 ||
 	    (found &&
 		(account_unthrottle_all(tx, a.name, &a.uid, e) < 0 ||
 		    pastname_keep(tx, &a, x->now_ms, e) < 0)))

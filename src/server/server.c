@@ -57,6 +57,11 @@ server_wake(const struct call *c)
 		escrowlink_wake(c->s->escrow);
 	if (!id_zero(&c->wake))
 		http_wake(c->s->http, &c->wake);
+	for (size_t i = 0; i + ID_BYTES <= c->wakes.n; i += ID_BYTES) {
+		struct id id;
+		memcpy(id.b, c->wakes.p + i, ID_BYTES);
+		http_wake(c->s->http, &id);
+	}
 	if (!id_zero(&c->longer))
 		http_wake(c->s->http, &c->longer);
 }
@@ -88,6 +93,7 @@ server_json(
 	OWN(jsonio_free) json_t *detail = c.detail;
 	OWN(gateway_message_free) struct gateway_message *message = c.message;
 	OWN(buf_free) struct buf ask = c.ask;
+	OWN(buf_free) struct buf wakes = c.wakes;
 	if (detail != NULL)
 		jsonio_put(&r->detail, detail);
 	if (rc < 0)

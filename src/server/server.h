@@ -100,6 +100,7 @@ struct call {
 	int64_t now_ms;
 	bool posted; /* the outbox has more: wake the postman, after commit */
 	struct id wake; /* not zero: wake who waits for it, after commit */
+	struct buf wakes; /* the same, of several; 16 bytes each, owned */
 	struct id longer; /* the same: whose circle has another entry */
 	struct gateway_message *message; /* goes out after commit, or NULL */
 	bool escrow_job; /* there is one: wake who does them, after commit */

@@ -174,12 +174,25 @@ static const char *const schema[] = {
 	 " state INTEGER NOT NULL);"
 	 "CREATE INDEX verifying_uid ON verifying (uid);"
 	 "CREATE INDEX verifying_end ON verifying (expires_ms);"),
+	/* inbox: how much there is, of the account; peer may write to uid */
+	"CREATE TABLE inbox (uid BLOB PRIMARY KEY, top INTEGER NOT NULL,"
+	" items INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+	" last_ms INTEGER NOT NULL);"
+	"CREATE TABLE inbox_item (uid BLOB NOT NULL, number INTEGER NOT NULL,"
+	" sender BLOB NOT NULL, packet BLOB NOT NULL,"
+	" received_ms INTEGER NOT NULL, bytes BLOB NOT NULL,"
+	" PRIMARY KEY (uid, number));"
+	"CREATE UNIQUE INDEX inbox_item_packet ON inbox_item (uid, packet);"
+	"CREATE TABLE inbox_peer (uid BLOB NOT NULL, peer BLOB NOT NULL,"
+	" state INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (uid, peer));"
+	"CREATE INDEX inbox_peer_peer ON inbox_peer (peer);",
 };
 
 const char *const account_tables[] = { "app_password", "backup_state",
 	"circle_entry", "device_seen", "envelope", "escrow_begun", "escrow_job",
-	"event", "factor", "factor_loss", "fresh_pin", "joining", "login",
-	"mail_address", "outbox", "phone", "recovering", "recovery",
+	"event", "factor", "factor_loss", "fresh_pin", "inbox", "inbox_item",
+	"inbox_peer", "joining", "login", "mail_address", "outbox", "phone", "recovering", "recovery",
 	"security_key", "session", "trusted_browser", "verifying", "visit",
 	"closing", "account" };
 const size_t account_n_tables = ARRAY_SIZE(account_tables);

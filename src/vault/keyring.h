@@ -21,6 +21,9 @@
  *   7  N_c sealed to it; n is the epoch in which that was done
  *   8  K_c,n from before a RESET, under HKDF(S_r, "carried" c), where r is the
  *      epoch that the RESET began
+ *   10 u8 suite 1 | pk[32]: the account's inbox key of epoch n, its card, in the
+ *      clear, category 7; for others, so it is none of the keyring that members
+ *      get
  *   11 u32 m | S_m under HKDF(S_n, "earlier S"), in the place of 2: m < n - 1 is
  *      the newest epoch whose S the maker of n holds. Who holds S_(n-1) adds 2.
  * Purposes 2 to 5, 8 and 11 are XChaCha20-Poly1305 with the header as associated
@@ -182,6 +185,35 @@ const struct secret *keyring_integrity(
  */
 struct secret *keyring_record(const struct keyring *k, enum category c,
     const struct id *zone, uint32_t epoch);
+
+/*
+ * The inbox key of an epoch, X25519: HKDF(K of messages, "inbox"); to whose
+ * public half others seal what the account gets (inbox.h). NULL when not held.
+ */
+struct secret *keyring_inbox(const struct keyring *k, uint32_t epoch);
+/* Its public half. errors: category-closed: it is not held. */
+MUST_CHECK int keyring_inbox_pk(const struct keyring *k, uint32_t epoch,
+    uint8_t out[static KEM_PK_BYTES], struct err *e);
+/* Append (v16) the card of the newest epoch, if its keys are held. */
+void keyring_put_card(const struct keyring *k, const struct devkey *device,
+    const struct id *dev_id, struct buf *out);
+
+/* What a card says. */
+struct keyring_card {
+	struct id uid;
+	uint32_t epoch;
+	uint8_t pk[KEM_PK_BYTES];
+};
+
+/*
+ * One of the account whose circle it is, of its newest epoch, signed by a device
+ * that is in it now.
+ *
+ * errors  key-substituted; conflict: it is of another epoch than the circle's;
+ *         update-needed.
+ */
+MUST_CHECK int keyring_card_open(struct bytes card, const struct circle *circle,
+    struct keyring_card *out, struct err *e);
 
 /* The newest S, for handing it over in pairing. */
 const struct secret *keyring_circle_secret(const struct keyring *k);

@@ -82,6 +82,16 @@ keyring_put_sealed(const struct keyring *k, const struct envelope *v,
 	put_envelope(out, device, &header, buf_bytes(&ct));
 }
 
+void
+keyring_put_open(const struct keyring *k, const struct envelope *v,
+    struct bytes plain, const struct devkey *device, struct buf *out)
+{
+	OWN(buf_free) struct buf header = { 0 };
+
+	put_header(&header, k, v);
+	put_envelope(out, device, &header, plain);
+}
+
 int
 keyring_substituted(struct err *e, const char *what)
 {
@@ -101,6 +111,8 @@ sender_fits(const struct circle *circle, const struct envelope *v)
 	case PURPOSE_ESCROW:
 	case PURPOSE_ESCROW_NAMES:
 		return true;
+	case PURPOSE_CARD: /* a member of now: who was put out made none */
+		return circle_active_at(circle, &v->sender, circle->seq);
 	case PURPOSE_CARRIED:
 		return circle_active_at(circle, &v->sender,
 		    circle->epochs[circle->first_epoch - 1].seq);
@@ -133,7 +145,8 @@ keyring_take_envelope(struct bytes x, const struct circle *circle,
 		return keyring_substituted(
 		    e, "a key envelope is not well-formed");
 	if (format != FORMAT || v.purpose < PURPOSE_S ||
-	    (v.purpose > PURPOSE_CARRIED && v.purpose != PURPOSE_EARLIER))
+	    (v.purpose > PURPOSE_CARRIED && v.purpose != PURPOSE_CARD &&
+		v.purpose != PURPOSE_EARLIER))
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "a key envelope is of a kind this version does not know");
 	const struct member *m = circle_member(circle, &v.sender);

@@ -13,6 +13,7 @@ enum purpose {
 	PURPOSE_ESCROW = 6,
 	PURPOSE_ESCROW_NAMES = 7,
 	PURPOSE_CARRIED = 8,
+	PURPOSE_CARD = 10,
 	PURPOSE_EARLIER = 11
 };
 
@@ -69,6 +70,9 @@ void keyring_put_wrapped_bytes(const struct keyring *k, const struct secret *s,
 void keyring_put_sealed(const struct keyring *k, const struct envelope *v,
     const uint8_t kem_pk[static KEM_PK_BYTES], const struct secret *key,
     const struct devkey *device, struct buf *out);
+/* The same of what everybody may read. */
+void keyring_put_open(const struct keyring *k, const struct envelope *v,
+    struct bytes plain, const struct devkey *device, struct buf *out);
 
 /* Append the K of an epoch, or N, for the escrow that the circle names. */
 void keyring_put_escrowed(const struct keyring *k, const struct circle *circle,

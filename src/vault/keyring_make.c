@@ -147,6 +147,7 @@ keyring_bundle(const struct keyring *k, const struct circle *circle,
 		v.purpose = PURPOSE_INTEGRITY;
 		keyring_put_wrapped(k, p->s, &v, p->integrity[c], device, out);
 	}
+	keyring_put_card(k, device, dev_id, out);
 	if (circle->protection == PROTECTION_STANDARD) {
 		keyring_put_escrowed(k, circle, n, device, dev_id, out);
 		keyring_put_escrowed_names(k, circle, device, dev_id, out);

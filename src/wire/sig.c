@@ -24,6 +24,7 @@ static const struct {
 	[SIG_RELEASE_KEY] = LABEL("aumbry release key v1"),
 	[SIG_FACTOR] = LABEL("aumbry factor v1"),
 	[SIG_FRESHPIN] = LABEL("aumbry fresh pin v1"),
+	[SIG_LETTER] = LABEL("aumbry letter v1"),
 };
 
 struct bytes

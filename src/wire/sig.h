@@ -25,6 +25,7 @@ enum sig_label {
 	SIG_RELEASE_KEY, /* a device names the key that signs such asking */
 	SIG_FACTOR, /* the server says which factor it has seen */
 	SIG_FRESHPIN, /* a device tells a key that is not always there of the circle */
+	SIG_LETTER, /* what one person writes to another */
 	SIG_LABELS
 };
 

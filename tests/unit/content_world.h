@@ -38,8 +38,7 @@ front_of(struct depot *d)
 }
 
 static inline int
-front_commit(struct depot *d, const struct id *zone, enum category c,
-    struct bytes x, struct err *e)
+front_commit(struct depot *d, const struct depot_commit *c, struct err *e)
 {
 	struct front *f = front_of(d);
 
@@ -48,7 +47,7 @@ front_commit(struct depot *d, const struct id *zone, enum category c,
 	if (before != NULL)
 		before(f->before_ctx);
 	atomic_fetch_add(&f->commits, 1);
-	if (f->inner->ops->commit(f->inner, zone, c, x, e) < 0)
+	if (f->inner->ops->commit(f->inner, c, e) < 0)
 		return -1;
 	if (!f->lose_answer)
 		return 0;

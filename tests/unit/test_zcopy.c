@@ -130,13 +130,12 @@ changes(struct depot *d, const struct id *zone, uint64_t since,
 }
 
 static int
-commit(struct depot *d, const struct id *zone, enum category c, struct bytes x,
-    struct err *e)
+commit(struct depot *d, const struct depot_commit *c, struct err *e)
 {
 	struct depot *inner = between(d)->inner;
 
 	between(d)->commits++;
-	return inner->ops->commit(inner, zone, c, x, e);
+	return inner->ops->commit(inner, c, e);
 }
 
 static const struct depot_ops between_ops = {
@@ -453,9 +452,10 @@ a_head_that_claims_a_share_is_refused(void **state)
 	head_put_signed(&covered, &h);
 	devkey_sign(w->repo->writer.key, SIG_HEAD, buf_bytes(&covered), h.sig);
 	commit_put(&body, &h, NULL, 0);
-	assert_return_code(d->ops->commit(d, &w->repo->backup, CATEGORY_BACKUP,
-			       buf_bytes(&body), &e),
-	    0);
+	const struct depot_commit commit = { .zone = &w->repo->backup,
+		.category = CATEGORY_BACKUP,
+		.body = buf_bytes(&body) };
+	assert_return_code(d->ops->commit(d, &commit, &e), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(zcopy_pull(w->z[i], &e), -1);
 		assert_int_equal(e.code, ERR_HISTORY_FORKED);

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+/* mail.c: what there is, as it is now, and a visit to each letter. */
+#include "mail/mail_in.h"
+
+#include "base/idset.h"
+#include "client/self_card.h"
+#include "client/self_zones.h"
+#include "link/control.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INBOX_MAX ((size_t)8 << 20) /* of one answer, bytes */
+
+/* ---- people ---- */
+
+static const char *
+host_of(const struct person *p)
+{
+	const char *at = strrchr(p->address, '@');
+
+	return at != NULL ? at + 1 : "";
+}
+
+struct id
+mail_conversation(const struct mail *m, const struct person *p)
+{
+	const struct letter_party own = { m->self->uid, m->self->host };
+	const struct letter_party other = { p->uid, host_of(p) };
+
+	return letter_conversation(&own, &other);
+}
+
+bool
+mail_was_reset(const struct mail *m)
+{
+	return m->self->circle.reset_seq > 0;
+}
+
+bool
+mail_is_own(const struct mail *m, const struct id *uid)
+{
+	return id_equal(&m->self->uid, uid);
+}
+
+const struct person *
+mail_person(const struct mail *m, const struct id *uid)
+{
+	for (size_t i = 0; i < m->people.n; i++)
+		if (id_equal(&m->people.list[i].uid, uid))
+			return &m->people.list[i];
+	return NULL;
+}
+
+const struct person *
+mail_with(const struct mail *m, const struct id *conv)
+{
+	for (size_t i = 0; i < m->people.n; i++)
+		if (id_equal(&m->convs[i], conv))
+			return &m->people.list[i];
+	return NULL;
+}
+
+int
+mail_load_people(struct mail *m, struct err *e)
+{
+	people_free(&m->people);
+	if (people_all(m->self, &m->people, e) < 0)
+		return -1;
+	m->convs = mem_resize(m->convs, m->people.n + 1, sizeof *m->convs);
+	for (size_t i = 0; i < m->people.n; i++)
+		m->convs[i] = mail_conversation(m, &m->people.list[i]);
+	return 0;
+}
+
+/* ---- the inbox ---- */
+
+static int
+fetch(struct mail *m, uint64_t since, struct buf *out, struct err *e)
+{
+	OWN(buf_free) struct buf path = { 0 };
+
+	buf_printf(&path, "/v1/inbox?since=%llu", (unsigned long long)since);
+	struct remote_call call = {
+		.method = "GET", .path = buf_text(&path), .limit = INBOX_MAX
+	};
+	return remote_call(m->self->remote, &call, out, e);
+}
+
+static int
+take_item(struct mail *m, struct bytes x, struct err *e)
+{
+	struct buf bytes = { 0 };
+	struct mail_item item;
+
+	buf_put_bytes(&bytes, x);
+	int rc = mail_judge(m, &bytes, &item, e);
+	if (rc < 0 || item.item.number <= m->top) {
+		mail_item_free(&item);
+		return rc < 0 ? -1
+			      : err_set(e, ERR_BAD_REQUEST,
+				    "the server lists letters out of order");
+	}
+	m->top = item.item.number;
+	m->items = mem_resize(m->items, m->n + 1, sizeof *m->items);
+	m->items[m->n++] = item;
+	return 0;
+}
+
+/* What came since. */
+static int
+fetch_all(struct mail *m, struct err *e)
+{
+	for (;;) {
+		OWN(buf_free) struct buf page = { 0 };
+		if (fetch(m, m->top, &page, e) < 0)
+			return -1;
+		if (page.n == 0)
+			return 0;
+		struct scan s = scan_of(buf_bytes(&page));
+		while (s.n > 0 && scan_ok(&s)) {
+			struct bytes x = scan_v32(&s);
+			if (scan_ok(&s) && take_item(m, x, e) < 0)
+				return -1;
+		}
+		if (!scan_ok(&s))
+			return err_set(e, ERR_BAD_REQUEST,
+			    "the list of letters is cut short");
+	}
+}
+
+static void
+forget_items(struct mail *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		mail_item_free(&m->items[i]);
+	free(m->items);
+	m->items = NULL;
+	m->n = m->n_known = 0;
+}
+
+uint64_t
+mail_top(const struct mail *m)
+{
+	return m->top;
+}
+
+/* ---- as it is now ---- */
+
+int
+mail_look(struct mail *m, struct err *e)
+{
+	m->n_known = m->n;
+	mail_forget_looks(m);
+	return self_state(m->self, e) < 0 || mail_load_people(m, e) < 0 ||
+		zcopy_pull(m->zone, e) < 0
+	    ? -1
+	    : fetch_all(m, e);
+}
+
+int
+mail_open(struct self *s, struct mail **out, struct err *e)
+{
+	OWN(mail_free) struct mail *m = mem_new(sizeof *m);
+	struct id zone;
+
+	m->self = s;
+	if (self_card(s, e) < 0 ||
+	    self_zone(s, CATEGORY_MESSAGES, &zone, e) < 0 ||
+	    zcopy_open(&s->writer,
+		&(struct zcopy_of){
+		    s->local, s->depot, &zone, CATEGORY_MESSAGES },
+		&m->zone, e) < 0 ||
+	    mail_look(m, e) < 0)
+		return -1;
+	m->n_known = 0;
+	*out = TAKE(m);
+	return 0;
+}
+
+void
+mail_free(struct mail **m)
+{
+	if (*m == NULL)
+		return;
+	forget_items(*m);
+	mail_forget_looks(*m);
+	people_free(&(*m)->people);
+	free((*m)->convs);
+	zcopy_free(&(*m)->zone);
+	free(*m);
+	*m = NULL;
+}
+
+/* ---- visiting ---- */
+
+void
+mail_show_item(const struct mail_item *x, struct mail_letter *out)
+{
+	bool opens = x->letter.n > 0;
+
+	*out = (struct mail_letter){
+		.letter = opens && x->why.code == ERR_NONE ? &x->l : NULL,
+		.id = opens ? x->l.id : (struct id){ { 0 } },
+		.mark = x->mark,
+		.received_ms = x->item.received_ms,
+		.flags = x->flags,
+		.from = x->item.from,
+		.why = x->why.code != ERR_NONE ? &x->why : NULL
+	};
+}
+
+int
+mail_show_entry(const struct page_entry *x, struct letter *l,
+    struct mail_letter *out, struct err *e)
+{
+	*out = (struct mail_letter){ .received_ms = x->received_ms,
+		.flags = x->flags };
+	if ((x->flags & PAGE_GONE) != 0) {
+		struct scan s = scan_of(x->letter);
+		out->id = id_take(&s);
+		out->mark = id_take(&s);
+		return scan_done(&s) ? 0
+				     : err_set(e, ERR_RECORD_CORRUPT,
+					   "a message that was taken away left "
+					   "no trace");
+	}
+	if (letter_take(x->letter, l, e) < 0)
+		return -1;
+	out->letter = l;
+	out->id = l->id;
+	out->mark = letter_mark(x->letter);
+	out->from = l->author;
+	return 0;
+}
+
+struct visit {
+	struct mail *m;
+	mail_visit_fn fn;
+	void *ctx;
+	struct idset seen; /* marks */
+	struct buf raws; /* v32 each: items, looked at when the copy is free */
+	bool stopped; /* by fn */
+};
+
+static void
+visit_free(struct visit *v)
+{
+	idset_free(&v->seen);
+	buf_free(&v->raws);
+}
+
+static int
+show(struct visit *v, const struct mail_letter *x, struct err *e)
+{
+	if (!id_zero(&x->mark) && !idset_add(&v->seen, x->mark.b))
+		return 0;
+	v->stopped = v->fn(v->ctx, x, e) < 0;
+	return v->stopped ? -1 : 0;
+}
+
+static int
+visit_page(struct visit *v, struct bytes plain, struct err *e)
+{
+	OWN(buf_free) struct buf entries = { 0 };
+	struct page_entry x;
+
+	if (page_open(plain, &entries, e) < 0)
+		return -1;
+	struct scan s = scan_of(buf_bytes(&entries));
+	while (page_next(&s, &x)) {
+		struct mail_letter shown;
+		struct letter l;
+		if (mail_show_entry(&x, &l, &shown, e) < 0 ||
+		    show(v, &shown, e) < 0)
+			return -1;
+	}
+	return s.bad ? err_set(e, ERR_RECORD_CORRUPT,
+			   "a page of messages is not well-formed")
+		     : 0;
+}
+
+static int
+visit_plain(struct visit *v, const struct zcopy_record *r, struct err *e)
+{
+	struct bytes item;
+
+	if (r->bad != NULL) {
+		*e = *r->bad;
+		return -1;
+	}
+	switch (page_kind(r->plain)) {
+	case PAGE_LETTERS_KIND:
+		return visit_page(v, r->plain, e);
+	case PAGE_RAW:
+		if (page_take_raw(r->plain, &item, e) < 0)
+			return -1;
+		buf_put_v32(&v->raws, item);
+		return 0;
+	default: /* a conversation, or of a newer version */
+		return 0;
+	}
+}
+
+/* One record that is spoiled takes none of the others with it. */
+static int
+visit_record(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct visit *v = ctx;
+	struct mail_letter spoiled = { .why = e };
+
+	if (visit_plain(v, r, e) == 0)
+		return 0;
+	if (v->stopped || show(v, &spoiled, e) < 0)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+static int
+visit_raws(struct visit *v, struct err *e)
+{
+	struct scan s = scan_of(buf_bytes(&v->raws));
+
+	while (s.n > 0) {
+		OWN(mail_item_free) struct mail_item x = { .flags = 0 };
+		struct buf bytes = { 0 };
+		struct mail_letter shown;
+		buf_put_bytes(&bytes, scan_v32(&s));
+		if (mail_judge(v->m, &bytes, &x, e) < 0)
+			return -1;
+		mail_show_item(&x, &shown);
+		if (!x.dropped && show(v, &shown, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+visit_items(struct visit *v, size_t from, struct err *e)
+{
+	for (size_t i = from; i < v->m->n; i++) {
+		struct mail_letter shown;
+		mail_show_item(&v->m->items[i], &shown);
+		if (!v->m->items[i].dropped && show(v, &shown, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
+{
+	OWN(visit_free)
+	struct visit v = { .m = m, .fn = fn, .ctx = ctx };
+
+	return zcopy_each_all(m->zone, 0, visit_record, &v, e) < 0 ||
+		visit_raws(&v, e) < 0
+	    ? -1
+	    : visit_items(&v, 0, e);
+}
+
+int
+mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
+{
+	OWN(visit_free)
+	struct visit v = { .m = m, .fn = fn, .ctx = ctx };
+
+	return visit_items(&v, m->n_known, e);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* thread.h: one conversation as people read it, and all of them at a glance. */
+#pragma once
+
+#include "mail/mail.h"
+
+/* One message as it is now. */
+struct thread_line {
+	struct id id, mark;
+	struct id from; /* the account */
+	struct id conv;
+	uint64_t time_ms; /* the writer's clock */
+	uint64_t received_ms, clock;
+	struct buf text; /* empty when it is deleted, gone or not to be read */
+	bool edited, deleted; /* by who wrote it */
+	bool gone; /* taken away here */
+	bool out; /* its device was put out before it came */
+	bool asked; /* of somebody who was not let in yet */
+	bool missing; /* before this one, one that was sent did not come */
+	bool unread;
+	enum err_code why; /* it is not shown: letter-forged, … */
+	char words[160]; /* of why */
+	uint8_t n_marks;
+	struct id marks[LETTER_MARKS];
+};
+
+struct thread {
+	struct thread_line *lines; /* in the order they were written */
+	size_t n;
+};
+
+/* And what it holds; empty then. */
+void thread_free(struct thread *t);
+
+/* Those of the conversation; of who wrote them, as edited and deleted since. */
+MUST_CHECK int thread_read(
+    struct mail *m, const struct id *conv, struct thread *out, struct err *e);
+/* All messages of all conversations, in one order. */
+MUST_CHECK int thread_all(struct mail *m, struct thread *out, struct err *e);
+
+/* Those that came since the last look, in the order they came. */
+MUST_CHECK int thread_new(struct mail *m, struct thread *out, struct err *e);
+
+/* What was received until then has been read. errors: those of the zone. */
+MUST_CHECK int thread_mark_read(
+    struct mail *m, const struct thread *t, struct err *e);
+
+/* By the beginning of its id. errors: not-found; bad-usage: several. */
+MUST_CHECK int thread_find(const struct thread *t, const char *start,
+    const struct thread_line **out, struct err *e);
+
+/* Does it hold all the words, in any order, whatever their case? */
+bool thread_matches(const struct thread_line *l, const char *words);
+
+/* A conversation at a glance. */
+struct thread_sum {
+	struct id conv;
+	const struct person *with; /* NULL: no contact any more */
+	const struct thread_line *last; /* borrowed from the thread */
+	size_t unread;
+	bool asks; /* it waits to be let in */
+	bool muted;
+};
+
+/* Of what thread_all gave, the newest first; free with mem_free. */
+MUST_CHECK int thread_sums(struct mail *m, const struct thread *all,
+    struct thread_sum **out, size_t *n, struct err *e);

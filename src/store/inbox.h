@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/* inbox.h: what others have sent to an account, until a device has filed it. */
+/*
+ * An inbox is a list of items by number, each as wire/packet.h has it behind
+ * received_ms. Numbers rise by one and are never used again; received_ms rises
+ * with them. Everything here runs inside a transaction of the caller.
+ */
+#pragma once
+
+#include "store/sql.h"
+
+/* More than a month of a busy group while no device was online; at most. */
+#define INBOX_ITEMS 10000
+#define INBOX_BYTES (64 * 1024 * 1024)
+
+/* Whether one account may write to another. */
+enum inbox_peer {
+	INBOX_STRANGER = 0, /* it has to ask */
+	INBOX_ACCEPTED = 1,
+	INBOX_BLOCKED =
+	    2, /* what it sends goes nowhere, which it is not told */
+	INBOX_ASKS = 3 /* its first letter is there, and no answer yet */
+};
+
+/*
+ * Add an item. The same packet again adds nothing.
+ *
+ * rest    all of the item behind received_ms; from and packet as in it.
+ * errors  inbox-full.
+ */
+struct inbox_add {
+	struct id uid; /* whose inbox */
+	struct id from, packet;
+	struct bytes rest;
+	int64_t now_ms;
+};
+MUST_CHECK int inbox_add(
+    struct tx *tx, const struct inbox_add *x, struct err *e);
+
+/* Append v32 items after `since`, the oldest first, until `most` bytes are
+ * passed; at least one when there is one. */
+MUST_CHECK int inbox_read(struct tx *tx, const struct id *uid, uint64_t since,
+    size_t most, struct buf *out, struct err *e);
+/* The number of the newest item that ever came; 0: none. */
+MUST_CHECK int inbox_top(
+    struct tx *tx, const struct id *uid, uint64_t *out, struct err *e);
+/* Items up to this number were filed: they go. */
+MUST_CHECK int inbox_take(
+    struct tx *tx, const struct id *uid, uint64_t upto, struct err *e);
+
+/* May `peer` write to `uid`? */
+MUST_CHECK int inbox_peer(struct tx *tx, const struct id *uid,
+    const struct id *peer, enum inbox_peer *out, struct err *e);
+MUST_CHECK int inbox_set_peer(struct tx *tx, const struct id *uid,
+    const struct id *peer, enum inbox_peer state, int64_t now_ms,
+    struct err *e);
+/* Asks that `uid` got (to), or has sent, since that time. */
+MUST_CHECK int inbox_count_asks(struct tx *tx, const struct id *uid, bool to,
+    int64_t since_ms, uint64_t *out, struct err *e);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* inbox.c: letters sealed to the keys of accounts, and opened. */
+#include "vault/inbox.h"
+
+#include "vault/seal.h"
+
+#include <sodium.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAST_BYTES 256 /* of a padded letter */
+#define STEPS 32 /* between two powers of two: 3 % at most */
+
+/* ---- sealing ---- */
+
+static size_t
+padded(size_t n)
+{
+	size_t power = LEAST_BYTES;
+
+	if (n <= LEAST_BYTES)
+		return LEAST_BYTES;
+	while (power * 2 < n)
+		power *= 2;
+	size_t step = power / STEPS;
+	return (n + step - 1) / step * step;
+}
+
+static struct secret *
+box_key(const struct secret *mk, const struct id *packet)
+{
+	return secret_derive(mk, "message box", bytes_of(packet->b, ID_BYTES));
+}
+
+static void
+put_label(struct buf *out, const char *label)
+{
+	buf_put(out, label, strlen(label) + 1);
+}
+
+static void
+box_ad(struct buf *out, const struct id *packet, const uint8_t *eph_pk)
+{
+	put_label(out, "aumbry message v1");
+	buf_put_u8(out, PACKET_SUITE);
+	id_put(out, packet);
+	buf_put(out, eph_pk, KEM_PK_BYTES);
+}
+
+/* What both halves of an exchange come to; NULL when it is none. */
+static struct secret *
+wrap_key(const struct secret *own, const uint8_t *other, const uint8_t *eph_pk,
+    const uint8_t *pk)
+{
+	OWN(secret_free)
+	struct secret *all = secret_new(3 * KEM_PK_BYTES);
+	uint8_t *at = secret_room(all);
+
+	if (crypto_scalarmult(at, secret_bytes(own).p, other) < 0)
+		return NULL;
+	memcpy(at + KEM_PK_BYTES, eph_pk, KEM_PK_BYTES);
+	memcpy(at + (size_t)2 * KEM_PK_BYTES, pk, KEM_PK_BYTES);
+	return secret_derive(all, "message wrap", bytes_of(NULL, 0));
+}
+
+static void
+slot_ad(
+    struct buf *out, const struct id *packet, const struct packet_slot *slot)
+{
+	put_label(out, "aumbry slot v1");
+	id_put(out, packet);
+	id_put(out, &slot->uid);
+	buf_put_u32(out, slot->epoch);
+}
+
+static const uint8_t no_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+
+static void
+wrap(const struct secret *eph, const struct secret *mk, const struct packet *p,
+    const struct keyring_card *to, struct packet_slot *slot)
+{
+	OWN(secret_free)
+	struct secret *key = wrap_key(eph, to->pk, p->eph_pk, to->pk);
+	OWN(buf_free) struct buf ad = { 0 };
+
+	if (key == NULL) /* keyring_card_open has looked at it */
+		abort();
+	slot->uid = to->uid;
+	slot->epoch = to->epoch;
+	slot_ad(&ad, &p->id, slot);
+	crypto_aead_chacha20poly1305_ietf_encrypt(slot->wrapped, NULL,
+	    secret_bytes(mk).p, SECRET_KEY, ad.p, ad.n, NULL, no_nonce,
+	    secret_bytes(key).p);
+}
+
+void
+inbox_seal(const struct keyring_card *to, size_t n, struct bytes letter,
+    uint8_t flags, struct buf *out)
+{
+	OWN(secret_free) struct secret *mk = secret_random(SECRET_KEY);
+	OWN(secret_free) struct secret *eph = secret_random(KEM_PK_BYTES);
+	OWN(secret_free) struct secret *box = NULL;
+	OWN(buf_free) struct buf ad = { 0 };
+	OWN(buf_free) struct buf plain = { 0 };
+	OWN(buf_free) struct buf sealed = { 0 };
+	struct packet p = { .flags = flags, .n = n };
+
+	assert(n >= 1 && n <= PACKET_SLOTS);
+	id_random(&p.id);
+	if (crypto_scalarmult_base(p.eph_pk, secret_bytes(eph).p) < 0)
+		abort();
+	buf_put_v32(&plain, letter);
+	size_t more = padded(plain.n) - plain.n;
+	if (more > 0)
+		memset(buf_grow(&plain, more), 0, more);
+	box = box_key(mk, &p.id);
+	box_ad(&ad, &p.id, p.eph_pk);
+	seal_make(box, buf_bytes(&ad), buf_bytes(&plain), &sealed);
+	p.sealed = buf_bytes(&sealed);
+	for (size_t i = 0; i < n; i++)
+		wrap(eph, mk, &p, &to[i], &p.slots[i]);
+	packet_put(out, &p);
+}
+
+/* ---- opening ---- */
+
+static int
+forged(struct err *e)
+{
+	return err_set(e, ERR_LETTER_FORGED,
+	    "what came does not open: it was changed on its way, or is for "
+	    "somebody else");
+}
+
+static int
+unwrap(const struct keyring *k, const struct packet_item *item,
+    struct secret **mk, struct err *e)
+{
+	OWN(secret_free)
+	struct secret *own = keyring_inbox(k, item->slot.epoch);
+	OWN(secret_free) struct secret *key = NULL;
+	OWN(secret_free) struct secret *out = secret_new(SECRET_KEY);
+	OWN(buf_free) struct buf ad = { 0 };
+	uint8_t pk[KEM_PK_BYTES];
+
+	if (own == NULL || keyring_inbox_pk(k, item->slot.epoch, pk, e) < 0)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the key that a message was sealed to is not held here");
+	key = wrap_key(own, item->eph_pk, item->eph_pk, pk);
+	slot_ad(&ad, &item->id, &item->slot);
+	if (key == NULL ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(secret_room(out), NULL,
+		NULL, item->slot.wrapped, PACKET_WRAPPED, ad.p, ad.n, no_nonce,
+		secret_bytes(key).p) < 0)
+		return forged(e);
+	*mk = TAKE(out);
+	return 0;
+}
+
+static bool
+all_zeros(struct bytes x)
+{
+	return x.n == 0 || sodium_is_zero(x.p, x.n) == 1;
+}
+
+int
+inbox_open(const struct keyring *k, const struct id *uid,
+    const struct packet_item *item, struct buf *letter, struct err *e)
+{
+	OWN(secret_free) struct secret *mk = NULL;
+	OWN(secret_free) struct secret *box = NULL;
+	OWN(buf_free) struct buf ad = { 0 };
+	OWN(buf_free) struct buf plain = { 0 };
+	struct err ignored;
+
+	if (!id_equal(&item->slot.uid, uid))
+		return forged(e);
+	if (unwrap(k, item, &mk, e) < 0)
+		return -1;
+	box = box_key(mk, &item->id);
+	box_ad(&ad, &item->id, item->eph_pk);
+	if (seal_open(box, buf_bytes(&ad), item->sealed, &plain, &ignored) < 0)
+		return forged(e);
+	struct scan s = scan_of(buf_bytes(&plain));
+	struct bytes x = scan_v32(&s);
+	if (!scan_ok(&s) || !all_zeros(scan_take(&s, s.n)))
+		return forged(e);
+	buf_put_bytes(letter, x);
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* keyring_card.c: the account's inbox key, and the card that shows it. */
+#include "vault/keyring_in.h"
+
+#include <sodium.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITE 1 /* X25519 */
+
+struct secret *
+keyring_inbox(const struct keyring *k, uint32_t epoch)
+{
+	const struct secret *key =
+	    keyring_category(k, CATEGORY_MESSAGES, epoch);
+
+	return key == NULL ? NULL
+			   : secret_derive(key, "inbox", bytes_of(NULL, 0));
+}
+
+int
+keyring_inbox_pk(const struct keyring *k, uint32_t epoch,
+    uint8_t out[static KEM_PK_BYTES], struct err *e)
+{
+	OWN(secret_free) struct secret *key = keyring_inbox(k, epoch);
+
+	if (key == NULL)
+		return err_set(e, ERR_CATEGORY_CLOSED,
+		    "the keys of messages are not held here");
+	if (crypto_scalarmult_base(out, secret_bytes(key).p) < 0)
+		abort();
+	return 0;
+}
+
+void
+keyring_put_card(const struct keyring *k, const struct devkey *device,
+    const struct id *dev_id, struct buf *out)
+{
+	struct envelope v = { .purpose = PURPOSE_CARD,
+		.epoch = k->n,
+		.category = CATEGORY_MESSAGES,
+		.sender = *dev_id };
+	uint8_t text[1 + KEM_PK_BYTES] = { SUITE };
+	struct err ignored;
+
+	if (keyring_inbox_pk(k, v.epoch, text + 1, &ignored) == 0)
+		keyring_put_open(
+		    k, &v, bytes_of(text, sizeof text), device, out);
+}
+
+int
+keyring_card_open(struct bytes card, const struct circle *circle,
+    struct keyring_card *out, struct err *e)
+{
+	struct envelope v;
+
+	if (keyring_take_envelope(card, circle, &v, e) < 0)
+		return -1;
+	if (v.purpose != PURPOSE_CARD || v.category != CATEGORY_MESSAGES ||
+	    !id_zero(&v.receiver))
+		return keyring_substituted(
+		    e, "what stands for an inbox key is none");
+	if (v.epoch != circle->key.epoch)
+		return err_set(e, ERR_CONFLICT,
+		    "the inbox key is of epoch %u, and the list of devices of "
+		    "%u",
+		    (unsigned)v.epoch, (unsigned)circle->key.epoch);
+	if (v.ct.n < 1 || v.ct.p[0] != SUITE)
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "the inbox key is of a kind this version does not know");
+	if (v.ct.n != 1 + KEM_PK_BYTES || !kem_usable(v.ct.p + 1))
+		return keyring_substituted(e, "an inbox key is no key");
+	out->uid = circle->uid;
+	out->epoch = v.epoch;
+	memcpy(out->pk, v.ct.p + 1, KEM_PK_BYTES);
+	return 0;
+}

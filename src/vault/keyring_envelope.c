@@ -110,9 +110,8 @@ sender_fits(const struct circle *circle, const struct envelope *v)
 	case PURPOSE_S:
 	case PURPOSE_ESCROW:
 	case PURPOSE_ESCROW_NAMES:
+	case PURPOSE_CARD: /* keyring_card_open wants a member of now */
 		return true;
-	case PURPOSE_CARD: /* a member of now: who was put out made none */
-		return circle_active_at(circle, &v->sender, circle->seq);
 	case PURPOSE_CARRIED:
 		return circle_active_at(circle, &v->sender,
 		    circle->epochs[circle->first_epoch - 1].seq);

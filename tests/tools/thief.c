@@ -362,8 +362,10 @@ vandalise(struct self *s, enum category k, struct change *c,
 	head_put_signed(&clear, &h);
 	devkey_sign(s->key, SIG_HEAD, buf_bytes(&clear), h.sig);
 	commit_put(&body, &h, c, n);
-	return s->depot->ops->commit(
-	    s->depot, zcopy_zone(z), k, buf_bytes(&body), e);
+	const struct depot_commit commit = {
+		.zone = zcopy_zone(z), .category = k, .body = buf_bytes(&body)
+	};
+	return s->depot->ops->commit(s->depot, &commit, e);
 }
 
 static enum category

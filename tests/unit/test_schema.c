@@ -34,6 +34,7 @@ static const char *const account_hashes[] = {
 	"5075ae3e8c5067f9",
 	"04fb3ba313ce0d63",
 	"3f8a8edfe11e7bff",
+	"711a8bf63f72d895",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",

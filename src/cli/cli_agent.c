@@ -21,6 +21,7 @@ static void
 agent_free(struct agent *a)
 {
 	desktop_free(&a->desktop);
+	mail_free(&a->mail);
 	self_free(&a->self);
 }
 
@@ -145,6 +146,7 @@ follow(struct agent *a, struct err *e)
 		return 0;
 	if (cli_self(a->cli, &s, e) < 0)
 		return -1;
+	mail_free(&a->mail);
 	self_free(&a->self);
 	a->self = TAKE(s);
 	cli_say(a->cli, "The server is at another address from now on.");
@@ -160,6 +162,8 @@ hear(struct agent *a, unsigned wait_s, struct err *e)
 		.joins_since_ms = a->since_ms,
 		.verify = true,
 		.verify_since_ms = a->compared_ms,
+		.inbox = a->mail != NULL,
+		.inbox_top = a->mail != NULL ? mail_top(a->mail) : 0,
 		.wait_s = wait_s };
 
 	if (self_wait(a->self, &w, e) < 0 ||
@@ -168,7 +172,15 @@ hear(struct agent *a, unsigned wait_s, struct err *e)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
 		take(a, &all.list[i]);
-	return w.compared ? cli_agent_compare(a, e) : 0;
+	if (w.compared && cli_agent_compare(a, e) < 0)
+		return -1;
+	if (a->mail == NULL ? now_ms() < a->mail_again_ms
+			    : !w.letters && !mail_due(a->mail))
+		return 0;
+	/* A server that was put back counts anew. */
+	if (a->mail != NULL && w.inbox_top < mail_top(a->mail))
+		mail_free(&a->mail);
+	return cli_agent_mail(a, e);
 }
 
 static int
@@ -212,12 +224,13 @@ run(void *line, const void *options, struct err *e)
 	cli_say(cli, "Ready: %s",
 	    a.desktop != NULL ? "requests to join are shown on the desktop"
 			      : "requests to join are shown here");
-	return stay(&a, e);
+	return cli_agent_mail(&a, e) < 0 && !passes(e->code) ? -1
+							     : stay(&a, e);
 }
 
 const struct cmd cli_agent[] = {
 	{ "agent", "",
-	    "stay, and tell when a device asks to join, or a contact changed",
+	    "stay, and tell what comes: messages, who asks to join, who changed",
 	    run },
 	{ 0 },
 };

@@ -4,11 +4,14 @@
 
 #include "cli/cli.h"
 #include "cli/desktop.h"
+#include "mail/mail.h"
 
 struct agent {
 	struct cli *cli;
 	struct self *self;
 	struct desktop *desktop; /* NULL: no desktop session */
+	struct mail *mail; /* NULL: none is had, or not now */
+	int64_t mail_again_ms; /* then it is tried again */
 	uint64_t since_ms; /* of the newest request to join that was told */
 	uint64_t compared_ms; /* the same, of those to compare */
 	int64_t looked_ms; /* when contacts were looked at */
@@ -22,3 +25,8 @@ struct agent {
 MUST_CHECK int cli_agent_compare(struct agent *a, struct err *e);
 /* Once an hour: is all as it was with the contacts? What is not is told. */
 MUST_CHECK int cli_agent_look(struct agent *a, struct err *e);
+
+/* ---- cli_agent_mail.c ---- */
+
+/* Tell what came, and file what waits long enough. */
+MUST_CHECK int cli_agent_mail(struct agent *a, struct err *e);

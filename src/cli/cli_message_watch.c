@@ -3,7 +3,6 @@
 #include "cli/cli_message.h"
 
 #include "base/file.h"
-#include "base/stop.h"
 #include "client/self_wait.h"
 #include "files/secretfile.h"
 
@@ -46,8 +45,6 @@ cli_message_watch(void *line, const void *options, struct err *e)
 			.wait_s = LIMIT_POLL_S };
 		if (self_wait(m.self, &w, e) < 0)
 			return -1;
-		if (stop_asked())
-			return 0;
 		if (!w.letters)
 			continue;
 		if (mail_look(m.mail, e) < 0 || show_new(cli, &m, e) < 0)

@@ -45,7 +45,8 @@ take_answer(const json_t *answer, struct self_wait *w, struct err *e)
 	w->circle = jsonio_true(answer, "circle");
 	w->asked = jsonio_true(answer, "joins");
 	w->compared = jsonio_true(answer, "verify");
-	if (!w->inbox)
+	/* An older server knows of none. */
+	if (!w->inbox || json_object_get(answer, "inbox") == NULL)
 		return 0;
 	uint64_t top;
 	if (jsonio_u64(answer, "inbox", &top, e) < 0)

@@ -67,6 +67,8 @@ bool mail_is_own(const struct mail *m, const struct id *uid);
 /* What is noted of a conversation; zeros when nothing is. */
 MUST_CHECK int mail_noted(struct mail *m, const struct id *conv,
     struct page_conversation *out, struct err *e);
+/* Is nothing told of it now? */
+bool mail_muted(const struct page_conversation *c);
 MUST_CHECK int mail_note(
     struct mail *m, const struct page_conversation *c, struct err *e);
 

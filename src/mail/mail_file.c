@@ -423,6 +423,12 @@ mail_noted(struct mail *m, const struct id *conv, struct page_conversation *out,
 	return 0;
 }
 
+bool
+mail_muted(const struct page_conversation *c)
+{
+	return c->muted_until_ms > (uint64_t)now_ms();
+}
+
 int
 mail_note(struct mail *m, const struct page_conversation *c, struct err *e)
 {

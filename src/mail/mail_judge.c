@@ -146,6 +146,8 @@ open_letter(const struct mail *m, struct mail_item *x)
 		return -1;
 	}
 	x->mark = letter_mark(buf_bytes(&x->letter));
+	if ((x->item.flags & PACKET_QUIET) != 0)
+		x->flags |= PAGE_QUIET;
 	return 0;
 }
 

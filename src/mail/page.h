@@ -31,6 +31,7 @@ enum page_kind {
 enum page_flags {
 	PAGE_OUT = 1, /* the device was put out before the letter came */
 	PAGE_ASKED = 2, /* it came from somebody who was not let in yet */
+	PAGE_QUIET = 8, /* nobody is told of it */
 	PAGE_GONE = 4 /* taken away here: in the letter's place id | mark */
 };
 

@@ -123,6 +123,7 @@ gather(void *ctx, const struct mail_letter *x, struct err *e)
 	line->received_ms = x->received_ms;
 	line->gone = (x->flags & PAGE_GONE) != 0;
 	line->out = (x->flags & PAGE_OUT) != 0;
+	line->quiet = (x->flags & PAGE_QUIET) != 0;
 	line->asked = (x->flags & PAGE_ASKED) != 0;
 	const struct err *why = x->why != NULL ? x->why
 	    : newer.code != ERR_NONE	       ? &newer
@@ -460,7 +461,7 @@ thread_sums(struct mail *m, const struct thread *all, struct thread_sum **out,
 			free(list);
 			return -1;
 		}
-		list[i].muted = c.muted_until_ms > (uint64_t)now_ms();
+		list[i].muted = mail_muted(&c);
 	}
 	if (*n > 0)
 		qsort(list, *n, sizeof *list, newest_first);

@@ -15,6 +15,7 @@ struct thread_line {
 	bool edited, deleted; /* by who wrote it */
 	bool gone; /* taken away here */
 	bool out; /* its device was put out before it came */
+	bool quiet; /* nobody is told of it */
 	bool asked; /* of somebody who was not let in yet */
 	bool missing; /* before this one, one that was sent did not come */
 	bool unread;

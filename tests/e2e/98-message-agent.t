@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# 98-message-agent.t: the agent and `message watch` tell what comes, and file it.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/account.sh"
+
+SHOWN=$T/shown
+: >"$SHOWN"
+: >"$T/answer"
+start_server
+ok 'Ana has an account' sign_up a ana --invite "$INVITE"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'so has Ben' sign_up b ben --invite "$INVITE"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'and Cleo' sign_up c cleo --invite "$INVITE"
+ok 'Ana and Ben are contacts' at a contact add ben
+ok 'of each other' at b contact add ana
+ok 'Ben writes while nobody is there' at b message send ana 'Good morning'
+
+DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
+	--print-pid=3 3>"$T/bus.pid" | head -n 1)
+export DBUS_SESSION_BUS_ADDRESS
+perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$T/answer" >"$T/desktop.out" 2>&1 &
+HELPERS="$HELPERS $! $(cat "$T/bus.pid")"
+until_true 10 sh -c 'dbus-send --session --print-reply \
+	--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+	string:org.freedesktop.Notifications | grep -q true'
+aumbry --home "$T/a" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
+HELPERS="$HELPERS $!"
+shown() { until_true 10 grep -q "$1" "$SHOWN"; }
+ok "Ana's agent says how much is unread" shown '1 unread message'
+aumbry --home "$T/b" message watch >"$T/watch.out" 2>"$T/watch.err" </dev/null &
+watch=$!
+HELPERS="$HELPERS $watch"
+until_true 10 grep -q 'Ctrl-C' "$T/watch.err"
+ok 'Ben writes' at b message send ana "$(printf 'Are you up? \033[31m')"
+ok 'which is shown at once' shown 'Are you up?'
+ok 'by his name' shown "^.*ben@localhost"
+ok 'without a control character' sh -c "! grep -q \"\$(printf '\\033')\" '$SHOWN'"
+ok 'and by the watch, as his own' until_true 10 grep -q 'you: Are you up' \
+	"$T/watch.out"
+ok 'Ana answers' at a message send ben 'Just now'
+ok 'which the watch shows' until_true 10 grep -q 'ana@localhost: Just now$' \
+	"$T/watch.out"
+not 'her own agent does not tell her' grep -q 'Just now' "$SHOWN"
+ok 'a quiet one' at b message send ana --quiet 'psst'
+ok 'Cleo, whom Ana does not know' at c contact add ana
+ok 'writes to her' at c message send ana 'BUY NOW'
+ok 'she is told that somebody asks' shown 'asks to write'
+not 'and not what' grep -q 'BUY NOW' "$SHOWN"
+not 'nor the quiet one' grep -q psst "$SHOWN"
+ok 'which is there' at a message search psst
+ok 'Ben is muted' at a message mute ben
+ok 'he writes' at b message send ana 'hello?'
+ok 'and Cleo is let in' at a contact accept cleo
+ok 'who writes' at c message send ana 'Thank you'
+ok 'she is heard' shown 'Thank you'
+not 'he is not' grep -q 'hello?' "$SHOWN"
+kill "$watch"
+wait "$watch" 2>"$T/why"
+equal 'a watch ends by a signal' 143 $?
+
+# What waits for an hour is filed by the agent.
+sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	'UPDATE inbox_item SET received_ms = received_ms - 3700000'
+inbox() { sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	"SELECT COUNT(*) FROM inbox_item WHERE uid = (SELECT uid FROM account
+	WHERE name = 'ana')"; }
+ok 'something waits' [ "$(inbox)" -gt 5 ]
+# Its agent knows them as of now: another one sees how old they are.
+ok 'a command files it' at a message list
+equal 'all of it' 0 "$(inbox)"
+ok 'Ben writes on' at b message send ana --quiet 'one more'
+says 'and all is in its order' 'hello' at a message show ben
+finish

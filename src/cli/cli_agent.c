@@ -224,13 +224,13 @@ run(void *line, const void *options, struct err *e)
 	cli_say(cli, "Ready: %s",
 	    a.desktop != NULL ? "requests to join are shown on the desktop"
 			      : "requests to join are shown here");
-	return cli_agent_mail(&a, e) < 0 && !passes(e->code) ? -1
-							     : stay(&a, e);
+	return cli_agent_mail(&a, e) < 0 && !passes(e->code) ? -1 : stay(&a, e);
 }
 
 const struct cmd cli_agent[] = {
 	{ "agent", "",
-	    "stay, and tell what comes: messages, who asks to join, who changed",
+	    "stay, and tell what comes: messages, who asks to join, who "
+	    "changed",
 	    run },
 	{ 0 },
 };

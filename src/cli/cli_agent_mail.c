@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_agent_mail.c: the agent and the account's messages. */
 #include "cli/cli_agent.h"
-#include "cli/cli_message.h"
 #include "cli/cli_person.h"
 
 #include "base/now.h"
 #include "client/self_zones.h"
+#include "mail/thread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,8 +83,7 @@ tell_line(struct agent *a, const struct thread_line *x, struct err *e)
 	struct page_conversation c;
 
 	if (x->why != ERR_NONE) {
-		tell(a, p != NULL ? cli_person_name(p) : "A message",
-		    x->words);
+		tell(a, p != NULL ? cli_person_name(p) : "A message", x->words);
 		return 0;
 	}
 	if (!x->unread || x->quiet || p == NULL)
@@ -97,8 +96,9 @@ tell_line(struct agent *a, const struct thread_line *x, struct err *e)
 		tell(a, cli_person_name(p), "asks to write");
 		return 0;
 	}
-	OWN(mem_free) char *text = cli_shown(bytes_of(x->text.p,
-	    x->text.n < SHOWN_BYTES ? x->text.n : SHOWN_BYTES));
+	OWN(mem_free)
+	char *text = cli_shown(bytes_of(
+	    x->text.p, x->text.n < SHOWN_BYTES ? x->text.n : SHOWN_BYTES));
 	tell(a, cli_person_name(p), text);
 	return 0;
 }

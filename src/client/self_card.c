@@ -41,7 +41,8 @@ check(struct self *s, const uint8_t *pk, struct err *e)
 	if (fetch(s, &bytes, e) < 0 ||
 	    keyring_card_open(buf_bytes(&bytes), &s->circle, &card, e) < 0)
 		return -1;
-	return memcmp(card.pk, pk, KEM_PK_BYTES) == 0
+	return bytes_equal(
+		   bytes_of(card.pk, KEM_PK_BYTES), bytes_of(pk, KEM_PK_BYTES))
 	    ? 0
 	    : err_set(e, ERR_KEY_SUBSTITUTED,
 		  "others are shown a key for messages to this account that "

@@ -60,9 +60,11 @@ struct page_conversation {
 	uint64_t muted_until_ms; /* 0: not; UINT64_MAX: for good */
 };
 
+/* Its id, and its bytes, appended. */
 struct id page_conversation_id(const struct id *conv);
 void page_put_conversation(
     struct buf *plain, const struct page_conversation *c);
+/* errors: record-corrupt. */
 MUST_CHECK int page_take_conversation(
     struct bytes plain, struct page_conversation *out, struct err *e);
 

@@ -192,9 +192,9 @@ static const char *const schema[] = {
 const char *const account_tables[] = { "app_password", "backup_state",
 	"circle_entry", "device_seen", "envelope", "escrow_begun", "escrow_job",
 	"event", "factor", "factor_loss", "fresh_pin", "inbox", "inbox_item",
-	"inbox_peer", "joining", "login", "mail_address", "outbox", "phone", "recovering", "recovery",
-	"security_key", "session", "trusted_browser", "verifying", "visit",
-	"closing", "account" };
+	"inbox_peer", "joining", "login", "mail_address", "outbox", "phone",
+	"recovering", "recovery", "security_key", "session", "trusted_browser",
+	"verifying", "visit", "closing", "account" };
 const size_t account_n_tables = ARRAY_SIZE(account_tables);
 
 const char *const *

@@ -62,8 +62,8 @@ keyring_card_open(struct bytes card, const struct circle *circle,
 		return keyring_substituted(
 		    e, "what stands for an inbox key is none");
 	if (!circle_active_at(circle, &v.sender, circle->seq))
-		return keyring_substituted(e,
-		    "an inbox key comes from a device that was put out");
+		return keyring_substituted(
+		    e, "an inbox key comes from a device that was put out");
 	if (v.epoch != circle->key.epoch)
 		return err_set(e, ERR_CONFLICT,
 		    "the inbox key is of epoch %u, and the list of devices of "

@@ -28,7 +28,6 @@
 /* Accounts that one packet is for, the sender's own among them. */
 #define PACKET_SLOTS 65
 #define PACKET_WRAPPED 48
-#define PACKET_BLOBS 16
 /* The longest letter, padded, with all slots, and as much again. Bytes. */
 #define PACKET_BYTES_MAX (256 * 1024)
 
@@ -49,6 +48,7 @@ struct packet {
 	struct bytes sealed; /* borrowed */
 };
 
+/* Append it; of 1 to PACKET_SLOTS slots. */
 void packet_put(struct buf *out, const struct packet *p);
 /* All of x; borrows. errors: bad-request; update-needed: another suite. */
 MUST_CHECK int packet_take(struct bytes x, struct packet *out, struct err *e);

@@ -69,7 +69,14 @@ self_card(struct self *s, struct err *e)
 	if (scan_u32(&p) == epoch && scan_done(&p))
 		return 0;
 	buf_put_u32(&done, epoch);
-	return submit(s, e) < 0 || check(s, pk, e) < 0
+	if (submit(s, e) < 0) {
+		/* What the server says is no finding; it is tried again. */
+		if (!e->heard)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	return check(s, pk, e) < 0
 	    ? -1
 	    : local_put(s->local, "card", buf_bytes(&done), e);
 }

@@ -152,6 +152,14 @@ static const struct listed {
 	    " ORDER BY created_ms",
 	    "id:h account:h asked_by:h asked_by_device:h device:h created:t "
 	    "expires:t state:n" },
+	{ "metadata/requests.json", "mail_to_send",
+	    "SELECT address, subject, body, made_ms, tries FROM outbox"
+	    " WHERE uid = ? ORDER BY n",
+	    "address:s subject:s body:s made:t tries:n" },
+	{ "metadata/requests.json", "escrow_to_tell",
+	    "SELECT verb, tries, next_ms FROM escrow_job WHERE uid = ?"
+	    " ORDER BY n",
+	    "verb:n tries:n next:t" },
 	{ "metadata/messages.json", "inbox",
 	    "SELECT top, items, bytes, last_ms FROM inbox WHERE uid = ?",
 	    "newest:n items:n bytes:n last:t" },
@@ -167,14 +175,6 @@ static const struct listed {
 	    "SELECT uid, state, time_ms FROM inbox_peer WHERE peer = ?"
 	    " ORDER BY time_ms",
 	    "account:h state:n since:t" },
-	{ "metadata/requests.json", "mail_to_send",
-	    "SELECT address, subject, body, made_ms, tries FROM outbox"
-	    " WHERE uid = ? ORDER BY n",
-	    "address:s subject:s body:s made:t tries:n" },
-	{ "metadata/requests.json", "escrow_to_tell",
-	    "SELECT verb, tries, next_ms FROM escrow_job WHERE uid = ?"
-	    " ORDER BY n",
-	    "verb:n tries:n next:t" },
 };
 
 /* Does a key of the throttles name the account: "password|ana|::1"? */

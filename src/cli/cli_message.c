@@ -18,23 +18,26 @@ with_name(const struct person *p)
 	return p != NULL ? cli_person_name(p) : "somebody who is no contact";
 }
 
-/* What is wrong with what came is told once, and by the exit status. */
+/* What is wrong with what came is told, once of each kind, and by the exit
+ * status. */
 static void
 tell_wrong(struct cli *cli, const struct thread *t)
 {
+	bool told[ERR_CODES] = { false };
+
 	for (size_t i = 0; i < t->n; i++) {
 		const struct thread_line *x = &t->lines[i];
 		enum err_code code = x->missing ? ERR_LETTER_MISSING : x->why;
 		struct err why;
-		if (code == ERR_NONE)
+		if (code == ERR_NONE || told[code])
 			continue;
+		told[code] = true;
 		(void)err_set(&why, code, "%s",
-		    x->why != ERR_NONE ? x->words : "a message has not come");
-		cli_warn("aumbry: %s (%s)\n%s", why.msg, err_name(code),
-		    err_fix(&why));
+		    x->missing ? "a message has not come" : x->words);
+		cli_warn("aumbry: %s (%s)", why.msg, err_name(code));
+		cli_warn("%s", err_fix(&why));
 		if (err_exit(code) > cli->line.status)
 			cli->line.status = err_exit(code);
-		return;
 	}
 }
 

@@ -135,17 +135,15 @@ mail_free(struct mail **m)
 void
 mail_show_item(const struct mail_item *x, struct mail_letter *out)
 {
-	bool opens = x->letter.n > 0;
+	bool right = x->why.code == ERR_NONE;
 
-	*out = (struct mail_letter){
-		.letter = opens && x->why.code == ERR_NONE ? &x->l : NULL,
-		.id = opens ? x->l.id : (struct id){ { 0 } },
-		.mark = x->mark,
+	*out = (struct mail_letter){ .letter = right ? &x->l : NULL,
+		.id = right ? x->l.id : page_raw_id(buf_bytes(&x->bytes)),
+		.mark = right ? x->mark : (struct id){ { 0 } },
 		.received_ms = x->item.received_ms,
 		.flags = x->flags,
 		.from = x->item.from,
-		.why = x->why.code != ERR_NONE ? &x->why : NULL
-	};
+		.why = right ? NULL : &x->why };
 }
 
 int

@@ -34,7 +34,7 @@ uint64_t mail_top(const struct mail *m);
 /* One letter. Borrowed for the visit. */
 struct mail_letter {
 	const struct letter *letter; /* NULL: gone, or not to be read */
-	struct id id; /* of the letter; zeros when it does not open */
+	struct id id; /* of the letter; when it is not right, of its record */
 	struct id mark;
 	uint64_t received_ms;
 	uint8_t flags; /* enum page_flags */
@@ -77,7 +77,8 @@ bool mail_due(const struct mail *m);
 /* File what waits. errors: those of the zone; what is not filed stays where it
  * is. */
 MUST_CHECK int mail_file(struct mail *m, struct err *e);
-/* Take a letter away from this account; others keep theirs. errors: not-found. */
+/* Take a letter away from this account, or what is none; others keep theirs.
+ * errors: not-found. */
 MUST_CHECK int mail_drop(struct mail *m, const struct id *id, struct err *e);
 
 /* What is written. */

@@ -321,6 +321,7 @@ mail_due(const struct mail *m)
 struct drop {
 	struct id id; /* the letter */
 	struct found page; /* id zeros: not found */
+	bool raw; /* it is no page */
 	struct buf entries; /* the page without it */
 };
 
@@ -371,9 +372,16 @@ look_for(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct err spoiled;
 
 	(void)e;
+	struct drop *d = ctx;
+
 	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND &&
-	    drop_from(ctx, r, &spoiled) < 0)
+	    drop_from(d, r, &spoiled) < 0)
 		return 0;
+	if (r->bad == NULL && page_kind(r->plain) == PAGE_RAW &&
+	    id_equal(&r->id, &d->id)) {
+		d->page = (struct found){ r->id, r->version };
+		d->raw = true;
+	}
 	return 0;
 }
 
@@ -390,8 +398,10 @@ mail_drop(struct mail *m, const struct id *id, struct err *e)
 		if (id_zero(&d.page.id))
 			return err_set(
 			    e, ERR_NOT_FOUND, "there is no such message");
-		page_put(&plain, buf_bytes(&d.entries));
+		if (!d.raw)
+			page_put(&plain, buf_bytes(&d.entries));
 		struct zcopy_edit edit = { .id = d.page.id,
+			.deleted = d.raw,
 			.plain = buf_bytes(&plain),
 			.expects = true,
 			.expect = d.page.version };

@@ -133,6 +133,7 @@ const seen = {
   joins: {}, // device and nonce of each
   uids: {}, // whose token it is
   sessions: new Set(), // tokens of sessions
+  cards: {}, // the first of each account
 };
 
 const seeEntry = (raw) => {
@@ -190,6 +191,8 @@ const see = (q, a) => {
       begun.add(token);
     }
   }
+  if (q.is('POST', 'people/cards'))
+    for (const x of JSON.parse(a.body).people) seen.cards[x.uid] ??= x.card;
   if (q.is('POST', 'release')) seen.released ??= JSON.parse(a.body).released;
   if (q.is('POST', 'signin/finish')) {
     const { join, token, uid } = JSON.parse(a.body);
@@ -305,6 +308,47 @@ const person = (edit) => ({
     return list && body(a, Buffer.concat(list.slice(since).map(v16)));
   },
 });
+
+// What waits in an inbox, as it is told.
+const ITEM = { received: 8, from: 16, flags: 81, wrapped: 102 };
+const inbox = (edit) =>
+  about('GET', 'inbox', (q, words, a) => {
+    const s = new Scan(a.body);
+    const list = [];
+    while (s.more) list.push(Buffer.from(s.take(s.u(4))));
+    const other = list.length > 0 ? edit(list, words) : undefined;
+    return (
+      other &&
+      body(a, Buffer.concat(other.flatMap((x) => [u(4, x.length), x])))
+    );
+  });
+const numberOf = (item) => item.readBigUInt64BE(0);
+const written = (item, at, bytes) => {
+  const y = Buffer.from(item);
+  bytes.copy(y, at);
+  return y;
+};
+const aged = (item) =>
+  written(
+    item,
+    ITEM.received,
+    u(8, item.readBigUInt64BE(ITEM.received) - 1200000n),
+  );
+// What others seal to: the card of each account, by its uid.
+const cards = (edit) =>
+  about('POST', 'people/cards', (q, words, a) =>
+    edited(a, ({ people }) => {
+      let told = false;
+      for (const x of people) {
+        if (x.uid === q.uid) continue;
+        const card = edit(x, words);
+        if (card === undefined) continue;
+        x.card = card;
+        told = true;
+      }
+      return told;
+    }),
+  );
 
 // Everything after `seq` never happened; old versions are the newest again.
 const rollBack = (all, q, seq) => {
@@ -554,6 +598,55 @@ const lies = {
   'person-half': about('GET', 'people/*/circle', (q, words, a) =>
     body(a, a.body.subarray(0, a.body.length - 9)),
   ),
+
+  // Letters: one held back, changed, moved, from another, twice, in another
+  // order, cut short; and what is told of the time that they came at.
+  'letter-dropped': inbox((list, [number]) =>
+    list.filter((x) => numberOf(x) !== BigInt(number)).map(aged),
+  ),
+  'letter-changed': inbox((list) => [
+    ...list.slice(0, -1),
+    flipped(newest(list), newest(list).length - 1),
+  ]),
+  'letter-moved': inbox((list) =>
+    list.length < 2
+      ? undefined
+      : [
+          ...list.slice(0, -1),
+          written(
+            newest(list),
+            ITEM.wrapped,
+            list[0].subarray(ITEM.wrapped, ITEM.wrapped + 48),
+          ),
+        ],
+  ),
+  'letter-from': inbox((list, [uid]) => [
+    ...list.slice(0, -1),
+    written(newest(list), ITEM.from, Buffer.from(uid, 'hex')),
+  ]),
+  'letter-again': inbox((list) => [
+    ...list,
+    written(newest(list), 0, u(8, numberOf(newest(list)) + 1n)),
+  ]),
+  'letter-order': inbox((list) =>
+    list.length < 2 ? undefined : list.toReversed(),
+  ),
+  'letter-half': about('GET', 'inbox', (q, words, a) =>
+    a.body.length > 0 ? body(a, a.body.subarray(0, -7)) : undefined,
+  ),
+  'letter-asks': inbox((list) => [
+    ...list.slice(0, -1),
+    written(newest(list), ITEM.flags, u(1, newest(list)[ITEM.flags] ^ 2)),
+  ]),
+
+  // The key that others seal to: with another byte, of before a removal, of
+  // the sender's own account, none.
+  'card-other': cards(({ card }) =>
+    flipped(Buffer.from(card, 'base64'), 60).toString('base64'),
+  ),
+  'card-old': cards(({ uid }) => seen.cards[uid]),
+  'card-swapped': cards((x, [uid]) => seen.cards[uid]),
+  'card-none': cards(() => ''),
 
   // The protection level, as the account's devices never set it.
   'hide-protection': circle((e, i, all) => e.seq < lastProtection(all)),

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "client/self_zones.h"
+#include "mail/mail.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -124,6 +125,18 @@ print_line(struct cli *cli, const struct people_look *l)
 
 /* ---- contact ---- */
 
+/* Who has written and is no contact yet becomes one that asks. What hinders that
+ * is told where messages are. */
+static void
+take_asks(struct self *s)
+{
+	OWN(mail_free) struct mail *m = NULL;
+	struct err ignored;
+
+	if (mail_open(s, &m, &ignored) < 0)
+		return;
+}
+
 static int
 contact_list(void *line, const void *options, struct err *e)
 {
@@ -132,7 +145,10 @@ contact_list(void *line, const void *options, struct err *e)
 	OWN(people_looks_free) struct people_looks all = { NULL, 0 };
 
 	(void)options;
-	if (begin(cli, &s, e) < 0 || people_check(s, NULL, &all, e) < 0)
+	if (begin(cli, &s, e) < 0)
+		return -1;
+	take_asks(s);
+	if (people_check(s, NULL, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		print_line(cli, &all.list[i]);
@@ -307,9 +323,14 @@ contact_accept(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	OWN(self_free) struct self *s = NULL;
 	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+	struct person who;
 
 	(void)options;
-	if (cli_person_look(cli, &s, &one, e) < 0 ||
+	if (begin(cli, &s, e) < 0)
+		return -1;
+	take_asks(s);
+	if (people_one(s, cli->line.args[0], &who, e) < 0 ||
+	    people_check(s, &who, &one, e) < 0 ||
 	    cli_person_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];

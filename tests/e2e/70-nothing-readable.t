@@ -47,6 +47,18 @@ INVITE=$(aumbryd invite --data "$DATA")
 ok 'somebody else has an account' sign_up dan dan --invite "$INVITE"
 ok 'is a contact' at ana contact add dan
 ok 'by another name' at ana contact rename dan "$(marker)"
+ok 'writes to him' at ana message send dan "$(marker)"
+ok 'is answered' at dan contact accept ana
+ok 'at once' at dan message send ana "$(marker)"
+id=$(at ana --json message send dan 'will be another' | json id /dev/stdin)
+ok 'says it otherwise' at ana message edit "$id" "$(marker)"
+age_inbox() {
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+		'UPDATE inbox_item SET received_ms = received_ms - 3700000'
+}
+age_inbox
+ok 'files that' at ana message list
+ok 'and leaves some in the inbox' at dan message send ana "$(marker)"
 echo "changed: $(marker)" >>"$F/text"
 ok 'backs up from there' at bea backup "$F"
 ok 'all of it can be restored' at ana restore "latest:$F" --to "$T/back"
@@ -73,7 +85,7 @@ ok 'one of two changes' at ana drive sync "$T/drive" --once
 ok 'and the other' at bea drive sync "$T/other" --once
 cp "$T/server.err" "$DATA/log"
 stop_server
-equal 'markers were planted' 27 "$(wc -l <"$T/markers")"
+equal 'markers were planted' 31 "$(wc -l <"$T/markers")"
 head -n 1 "$SECRET" >"$T/totp"
 
 ok 'no marker is stored' perl "$MARKERS" "$DATA" "$T/markers"

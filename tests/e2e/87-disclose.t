@@ -81,6 +81,16 @@ ok 'signs up under advanced' sign_up ben ben --invite "$invite" \
 	--protection advanced --device-name "$(marker "$T/all")"
 SECRET=$SECRET_ANA
 ok 'backs up as well' at ben backup "$G" --tag "$(marker "$T/all")"
+ok 'Ana and Ben are contacts' at ana contact add ben
+ok 'by names of their own' at ana contact rename ben "$(marker "$T/hidden")"
+ok 'of each other' at ben contact add ana
+for i in 1 2 3; do
+	ok 'Ana writes' at ana message send ben "$(marker "$T/hidden")"
+	ok 'and is answered' at ben message send ana "$(marker "$T/hidden")"
+	sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+		'UPDATE inbox_item SET received_ms = received_ms - 3700000'
+	[ $i = 3 ] || ok 'some of it is filed' at ana message list
+done
 ok 'the escrow hears of the accounts' until_true 20 escrow_told
 
 # ---- what is refused leaves no line ----
@@ -137,6 +147,9 @@ said '- secrets are not' 'ciphertext only' "$O" categories.keychain.what
 said '- and why' 'always end-to-end: no key exists with the operator' "$O" \
 	categories.keychain.why
 said '- nor the state' 'ciphertext only' "$O" categories.state.what
+said '- nor what people write' 'ciphertext only' "$O" categories.messages.what
+said '- and why' 'always end-to-end: no key exists with the operator' "$O" \
+	categories.messages.why
 said '- there is no drive' 'nothing stored' "$O" categories.drive.what
 said '- nothing failed' '[]' "$O" not_opened
 for snapshot in "$O"/backup/*/; do

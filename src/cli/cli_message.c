@@ -6,6 +6,7 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "cli/cli_person.h"
+#include "client/recovery.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -71,6 +72,30 @@ print_sum(struct cli *cli, const struct cli_mail *m, const struct thread_sum *s)
 	    cli_mail_who(m, &last->from), last->deleted ? "(deleted)" : text);
 }
 
+/* No operator has a key: said before it is needed. */
+static void
+tell_of_loss(struct cli *cli, struct self *s)
+{
+	OWN(mem_free) struct recovery_info *ways = NULL;
+	struct err ignored;
+	size_t n = 0;
+	bool tried = false;
+
+	if (recovery_all(s, &ways, &n, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		tried |= ways[i].tried_ms != 0;
+	if (n == 0)
+		cli_say(cli,
+		    "When all devices are lost, messages are lost with them, "
+		    "whatever the operator can do. A way back: aumbry "
+		    "recovery key create");
+	else if (!tried)
+		cli_say(cli,
+		    "The way back to these messages was never tried: aumbry "
+		    "recovery drill");
+}
+
 static int
 message_list(void *line, const void *options, struct err *e)
 {
@@ -95,6 +120,8 @@ message_list(void *line, const void *options, struct err *e)
 		    o->unread ? "Nothing is unread."
 			      : "There are no messages. To write one: "
 				"aumbry message send NAME");
+	if (n > 0 && !o->unread)
+		tell_of_loss(cli, m.self);
 	tell_wrong(cli, &all);
 	cli_mail_settle(&m);
 	return 0;

@@ -31,6 +31,9 @@ take_item(struct mail *m, struct bytes x, struct err *e)
 	struct buf bytes = { 0 };
 	struct mail_item item;
 
+	if (m->n >= LIMIT_INBOX_ITEMS)
+		return err_set(e, ERR_BAD_REQUEST,
+		    "the server lists more letters than an inbox holds");
 	buf_put_bytes(&bytes, x);
 	int rc = mail_judge(m, &bytes, &item, e);
 	if (rc < 0 || item.item.number <= m->top) {

@@ -6,7 +6,8 @@
  * Every letter is looked at when it comes: it must be signed by a device of who
  * it says wrote it, as that contact's circle is now, and be of the conversation
  * with him. What does not open, or is not right, is filed as it came and looked
- * at again later; nothing is thrown away but what a blocked person sends.
+ * at again later; nothing is thrown away but what a blocked person
+ * sends, and what was sealed to keys that went with a reset.
  *
  * Reading is done on the whole of it: 200,000 letters open in a fraction of a
  * second, and no text stands on this disk in the clear.

@@ -139,8 +139,12 @@ static int
 open_letter(const struct mail *m, struct mail_item *x)
 {
 	if (inbox_open(m->self->keyring, &m->self->uid, &x->item, &x->letter,
-		&x->why) < 0)
+		&x->why) < 0) {
+		/* Of before the account was begun anew: nobody has its key. */
+		x->dropped = x->why.code == ERR_CATEGORY_CLOSED &&
+		    x->item.slot.epoch < m->self->circle.first_epoch;
 		return -1;
+	}
 	if (letter_take(buf_bytes(&x->letter), &x->l, &x->why) < 0) {
 		buf_free(&x->letter);
 		return -1;

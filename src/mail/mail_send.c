@@ -92,7 +92,8 @@ write_letter(struct mail *m, const struct mail_draft *d, const struct id *conv,
 		.dev_id = m->self->dev_id,
 		.circle_seq = m->self->circle.seq,
 		.time_ms = (uint64_t)now_ms(),
-		.clock = seen.clock + 1,
+		.clock = seen.clock < LETTER_CLOCK_MAX ? seen.clock + 1
+						       : LETTER_CLOCK_MAX,
 		.n_marks = (uint8_t)seen.n };
 	id_random(&l.id);
 	for (size_t i = 0; i < seen.n; i++)
@@ -229,7 +230,11 @@ mail_send(struct mail *m, const struct person *to, const struct mail_draft *d,
 	struct id conv = mail_conversation(m, to);
 	uint8_t flags = d->quiet ? PACKET_QUIET : 0;
 	struct person now;
+	struct err later;
 
+	/* One's own inbox must have room, too. */
+	if (mail_due(m) && mail_file(m, &later) < 0)
+		err_clear(&later);
 	if (check_text(d, e) < 0 ||
 	    /* Who answers one that asks lets him write. */
 	    (to->level == PERSON_ASKS &&

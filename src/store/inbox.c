@@ -2,6 +2,8 @@
 /* inbox.c: inboxes, and who may write to whom. */
 #include "store/inbox.h"
 
+#include "wire/limits.h"
+
 #include <inttypes.h>
 
 /* ---- items ---- */
@@ -56,7 +58,7 @@ inbox_add(struct tx *tx, const struct inbox_add *x, struct err *e)
 		return 0;
 	if (look(tx, &x->uid, &n, e) < 0)
 		return -1;
-	if (n.items >= INBOX_ITEMS || n.bytes + x->rest.n > INBOX_BYTES)
+	if (n.items >= LIMIT_INBOX_ITEMS || n.bytes + x->rest.n > LIMIT_INBOX_BYTES)
 		return err_set(e, ERR_INBOX_FULL,
 		    "an inbox has no more room: %" PRIu64
 		    " messages wait there",

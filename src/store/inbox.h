@@ -9,10 +9,6 @@
 
 #include "store/sql.h"
 
-/* More than a month of a busy group while no device was online; at most. */
-#define INBOX_ITEMS 10000
-#define INBOX_BYTES (64 * 1024 * 1024)
-
 /* Whether one account may write to another. */
 enum inbox_peer {
 	INBOX_STRANGER = 0, /* it has to ask */
@@ -26,7 +22,7 @@ enum inbox_peer {
  * Add an item. The same packet again adds nothing.
  *
  * rest    all of the item behind received_ms; from and packet as in it.
- * errors  inbox-full.
+ * errors  inbox-full: LIMIT_INBOX_ITEMS, LIMIT_INBOX_BYTES.
  */
 struct inbox_add {
 	struct id uid; /* whose inbox */

@@ -27,6 +27,9 @@
 /* A text is written by a person; what is longer is a file. Bytes. */
 #define LETTER_TEXT_MAX (16 * 1024)
 #define LETTER_MARKS 4
+/* Whoever writes the highest clock ends no conversation: who comes after him
+ * writes it, too, and the time orders them. */
+#define LETTER_CLOCK_MAX INT64_MAX
 #define LETTER_BYTES_MAX \
 	(4 + 1 + 4 * ID_BYTES + 4 + 3 * 8 + DIGEST_BYTES + 4 + DIGEST_BYTES + \
 	    1 + LETTER_MARKS * ID_BYTES + 4 + ID_BYTES + 2 + LETTER_TEXT_MAX + \

@@ -40,6 +40,10 @@
 #define LIMIT_HEADS 256
 /* Contacts of an account: each costs a record and, once an hour, 48 bytes. */
 #define LIMIT_CONTACTS 2000
+/* Letters that wait in one inbox: more than a month of a busy family while no
+ * device is online. Their bytes. */
+#define LIMIT_INBOX_ITEMS 10000
+#define LIMIT_INBOX_BYTES (64 * 1024 * 1024)
 /* Recovery keys in one set. */
 #define LIMIT_RECOVERY_KEYS 16
 /* Device ids in one REMOVE or RECOVER. */

@@ -119,6 +119,8 @@ equal 'all is there, once, in its order' "$before" "$(all b2 ana)"
 
 ok 'a new device' pair b b3 ben
 equal 'has all that was written' "$before" "$(all b3 ana)"
+ok 'Ana has compared' sh -c "echo yes | aumbry --home '$T/a' verify ben --number"
+says 'that all can be lost is said' 'aumbry recovery key create' at b message list
 KEY=$T/key
 ok 'a recovery key' at b recovery key create --out "$KEY"
 # Its copy of the keys is what a thief has.
@@ -137,6 +139,8 @@ ok 'Ben loses all devices, and comes back by his key' \
 equal 'every message is there' "$before" "$(all b4 ana)"
 ok 'Ana writes again' at a message send ben 'Welcome back'
 lacks 'without a word of alarm' 'aumbry:'
+says 'he is verified still' "^ben@$HOST *verified " at a contact list
+lacks 'and nothing is said' 'aumbry:'
 says 'and is answered' 'Sent' at b4 message send ana 'Thank you'
 says 'as before' 'ben@.*: Thank you$' at a message read ben
 

@@ -79,7 +79,7 @@ E2E := $(sort $(wildcard tests/e2e/*.t))
 
 .PHONY: all programs tests replays benches fuzzers archives check check-all \
 	check-asan check-tsan \
-	demo demo-run bench bench-drive bench-memory bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
+	demo demo-run bench bench-drive bench-memory bench-messages bench-page bench-server bench-peers screenshots lint fuzz fuzz-run soak cov format \
 	docs clean help
 
 all: programs
@@ -108,6 +108,7 @@ help:
 	@echo 'make bench-drive  the Drive and its peers in one session'
 	@echo 'make bench-server what strangers and sleeping devices cost the server'
 	@echo 'make bench-memory a backup of a million files'
+	@echo 'make bench-messages  letters, from the seal to a new device'
 	@echo 'make bench-peers  us and the peers in one session'
 	@echo 'make screenshots  the account page, every state, into build/screenshots/'
 	@echo 'make cov          lines of each file that the unit tests reach'
@@ -165,6 +166,8 @@ bench: all benches
 	@$(MAKE) --no-print-directory bench-page bench-server
 bench-server: all $(B)/tests/load $(B)/tests/committer
 	@BUILD=$(B) sh tests/bench/server.sh
+bench-messages: all $(B)/tests/letters
+	@BUILD=$(B) sh tests/bench/messages.sh
 bench-memory: all
 	@BUILD=$(B) sh tests/bench/memory.sh
 bench-page: all $(B)/bench/bench_stretch build/wasm/stretch.wasm

@@ -5,7 +5,6 @@
 #include "base/idset.h"
 #include "base/now.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +13,10 @@
 void
 thread_free(struct thread *t)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		buf_free(&t->lines[i].text);
+		free(t->lines[i].words);
+	}
 	free(t->lines);
 	*t = (struct thread){ NULL, 0 };
 }
@@ -31,6 +32,13 @@ struct later {
 	struct buf text;
 };
 
+/* A letter that names some which were not there when it was visited. */
+struct named {
+	struct id mark; /* its own */
+	uint8_t n;
+	struct id marks[LETTER_MARKS];
+};
+
 struct gather {
 	const struct id *conv; /* NULL: all */
 	const struct person *with; /* who has it; NULL: nobody that is known */
@@ -38,6 +46,8 @@ struct gather {
 	struct later *changes;
 	size_t n_changes;
 	struct idset marks; /* of all that is there, also changes */
+	struct named *named;
+	size_t n_named;
 	size_t room, room_changes;
 };
 
@@ -48,6 +58,7 @@ gather_free(struct gather *g)
 	for (size_t i = 0; i < g->n_changes; i++)
 		buf_free(&g->changes[i].text);
 	free(g->changes);
+	free(g->named);
 	idset_free(&g->marks);
 }
 
@@ -81,6 +92,23 @@ add_line(struct gather *g)
 	struct thread_line *x = &g->t.lines[g->t.n++];
 	*x = (struct thread_line){ .why = ERR_NONE };
 	return x;
+}
+
+/* Most name what was visited before them: those need no second look. */
+static void
+note_named(
+    struct gather *g, const struct mail_letter *x, const struct letter *l)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < l->n_marks; i++)
+		all &= idset_has(&g->marks, l->marks[i].b);
+	if (all)
+		return;
+	g->named = mem_resize(g->named, g->n_named + 1, sizeof *g->named);
+	struct named *n = &g->named[g->n_named++];
+	*n = (struct named){ .mark = x->mark, .n = l->n_marks };
+	memcpy(n->marks, l->marks, sizeof n->marks);
 }
 
 /* To the conversation; of what cannot be read only who sent it is known. */
@@ -130,7 +158,7 @@ gather(void *ctx, const struct mail_letter *x, struct err *e)
 					       : NULL;
 	if (why != NULL) {
 		line->why = why->code;
-		(void)snprintf(line->words, sizeof line->words, "%s", why->msg);
+		line->words = mem_text(why->msg);
 	}
 	line->clock = UINT64_MAX; /* behind all that can be read */
 	if (l == NULL)
@@ -138,9 +166,9 @@ gather(void *ctx, const struct mail_letter *x, struct err *e)
 	line->conv = l->conv;
 	line->time_ms = l->time_ms;
 	line->clock = l->clock;
-	line->n_marks = l->n_marks;
-	memcpy(line->marks, l->marks, sizeof line->marks);
 	buf_put_bytes(&line->text, text);
+	if (g->conv != NULL)
+		note_named(g, x, l);
 	return 0;
 }
 
@@ -226,20 +254,27 @@ apply_all(struct gather *g)
 
 /* ---- what did not come ---- */
 
+static int
+by_mark(const void *a, const void *b)
+{
+	return id_cmp(&((const struct named *)a)->mark,
+	    &((const struct named *)b)->mark);
+}
+
 /*
  * A letter names the newest that its writer had seen. After a reset of this
  * account its older ones are gone, and nobody held them back: then only what
  * stands between two that are there is missing.
  */
 static bool
-misses(const struct gather *g, const struct thread_line *x, size_t before,
-    bool reset)
+misses(
+    const struct gather *g, const struct named *x, size_t before, bool reset)
 {
-	for (size_t i = 0; i < x->n_marks; i++) {
+	for (size_t i = 0; i < x->n; i++) {
 		bool older = before >= LETTER_MARKS || !reset;
 		if (idset_has(&g->marks, x->marks[i].b))
 			continue;
-		for (size_t k = i + 1; k < x->n_marks; k++)
+		for (size_t k = i + 1; k < x->n; k++)
 			older |= idset_has(&g->marks, x->marks[k].b);
 		if (older)
 			return true;
@@ -252,10 +287,17 @@ find_missing(struct gather *g, bool reset)
 {
 	int64_t now = now_ms();
 
+	if (g->n_named == 0)
+		return;
+	qsort(g->named, g->n_named, sizeof *g->named, by_mark);
 	for (size_t i = 0; i < g->t.n; i++) {
 		struct thread_line *x = &g->t.lines[i];
-		x->missing = (int64_t)x->received_ms + LATE_MS < now &&
-		    misses(g, x, i, reset);
+		const struct named key = { .mark = x->mark };
+		const struct named *of = bsearch(
+		    &key, g->named, g->n_named, sizeof key, by_mark);
+		x->missing = of != NULL &&
+		    (int64_t)x->received_ms + LATE_MS < now &&
+		    misses(g, of, i, reset);
 	}
 }
 

@@ -20,9 +20,7 @@ struct thread_line {
 	bool missing; /* before this one, one that was sent did not come */
 	bool unread;
 	enum err_code why; /* it is not shown: letter-forged, … */
-	char words[160]; /* of why */
-	uint8_t n_marks;
-	struct id marks[LETTER_MARKS];
+	char *words; /* of why; NULL: none */
 };
 
 struct thread {

@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# messages.sh: what letters cost, from the seal to a new device with all of them.
+#
+#     make bench-messages
+#
+# LETTERS makes it smaller. Times are the median of TIMES runs; the bars are
+# those that the design sets for two cores.
+. "$(dirname "$0")/../e2e/tap.sh"
+. "$(dirname "$0")/../e2e/account.sh"
+
+LETTERS=${LETTERS:-200000}
+TIMES=${TIMES:-15}
+row() { printf '%-52s %10s  %s\n' "$1" "$2" "$3"; }
+now() { date +%s%N; }
+# took COMMAND…: milliseconds; what it prints is in $T/took.
+took() {
+	began=$(now)
+	"$@" >"$T/took" 2>&1 </dev/null
+	echo $((($(now) - began) / 1000000))
+}
+median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+
+start_server
+sign_up a ana --invite "$INVITE" >"$T/log" 2>&1
+INVITE=$(aumbryd invite --data "$DATA")
+sign_up b ben --invite "$INVITE" >>"$T/log" 2>&1
+at a contact add ben >>"$T/log" 2>&1
+at b contact add ana >>"$T/log" 2>&1
+at a message send ben 'the first' >>"$T/log" 2>&1
+[ "$(at b --json message show ana | grep -c 'the first')" = 1 ] || exit 1
+
+"$BUILD/tests/letters" "$T/a" "$T/b" seal 300 >"$T/seal" || exit 1
+us() { awk -v what="$1" -v n="$2" '$1 == what && $2 == n { print $3 }' "$T/seal"; }
+row 'to seal a letter to 1 account, us' "$(us seal 1)" 'at most 200'
+row 'to 20 accounts, us' "$(us seal 20)" 'at most 1500'
+row 'to 64 accounts, us' "$(us seal 64)" 'at most 5000'
+row 'to open one, and look at its signature, us' "$(us open 1)" 'at most 200'
+
+# From the Enter of one to the screen of the other.
+aumbry --home "$T/b" message watch >"$T/watch" 2>"$T/watch.err" </dev/null &
+HELPERS="$HELPERS $!"
+until_true 10 grep -q 'Ctrl-C' "$T/watch.err"
+i=0
+while [ $i -lt "$TIMES" ]; do
+	i=$((i + 1))
+	began=$(now)
+	at a message send ben "is it $i" >>"$T/log" 2>&1
+	until grep -q "is it $i\$" "$T/watch"; do sleep 0.002; done
+	echo $((($(now) - began) / 1000000))
+done >"$T/latency"
+row 'from one Enter to the other screen, ms' "$(median <"$T/latency")" \
+	'at most 150'
+
+# A device that comes new to many letters.
+row "the zone with $LETTERS letters is made, ms" \
+	"$(took "$BUILD/tests/letters" "$T/b" "$T/a" fill "$LETTERS")" ''
+pair b b2 ben >>"$T/log" 2>&1
+began=$(now)
+/usr/bin/time -f '%M' -o "$T/rss" aumbry --home "$T/b2" message show ana \
+	--last 20 >"$T/shown" 2>>"$T/log"
+row 'a new device shows the newest 20, ms' $((($(now) - began) / 1000000)) \
+	'at most 2000'
+row '- its memory, MiB' $(($(cat "$T/rss") / 1024)) 'at most 80'
+row '- all of them, ms' "$(took aumbry --home "$T/b2" message show ana)" \
+	'at most 8000'
+[ "$(grep -c 'number ' "$T/took")" = "$LETTERS" ] || exit 1
+i=0
+while [ $i -lt 5 ]; do
+	i=$((i + 1))
+	took aumbry --home "$T/b2" message search 'half past 1012'
+done >"$T/search"
+row 'to search all of them, ms' "$(median <"$T/search")" 'at most 500'
+row 'to list the conversations, ms' \
+	"$(took aumbry --home "$T/b2" message list)" ''
+
+# An agent that waits.
+aumbry --home "$T/b2" agent >"$T/agent" 2>&1 </dev/null &
+agent=$!
+HELPERS="$HELPERS $agent"
+until_true 30 grep -q Ready "$T/agent"
+sleep 5
+cpu() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$agent/stat"; }
+was=$(cpu)
+sleep 20
+row 'an idle agent, ticks of CPU in 20 s' $(($(cpu) - was)) 'none'
+row '- its memory, MiB' \
+	"$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$agent/status")" \
+	'at most 30'

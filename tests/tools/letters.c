@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/* letters.c: two devices of two accounts, and many letters between them. */
+/*
+ *     letters HOME OTHER fill N    N letters, in turns, into the messages of HOME
+ *     letters HOME OTHER seal N    how long sealing to 1, 20 and 64 accounts, and
+ *                                  opening with a look at the signature, takes:
+ *                                  N times, microseconds each
+ */
+#include "base/now.h"
+#include "client/self_zones.h"
+#include "mail/mail.h"
+#include "vault/inbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMIT_PAGES 200
+
+struct pair {
+	struct self *one, *other;
+	struct id conv;
+	uint64_t clock;
+	struct id marks[LETTER_MARKS];
+	uint8_t n_marks;
+};
+
+static void
+write_letter(struct pair *p, const char *text, struct buf *out)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	const struct self *by = p->clock % 2 == 0 ? p->one : p->other;
+	uint8_t sig[SIG_BYTES];
+	struct letter l = { .kind = LETTER_TEXT,
+		.conv = p->conv,
+		.author = by->uid,
+		.dev_id = by->dev_id,
+		.circle_seq = by->circle.seq,
+		.time_ms = (uint64_t)now_ms(),
+		.clock = ++p->clock,
+		.n_marks = p->n_marks };
+
+	id_random(&l.id);
+	memcpy(l.marks, p->marks, sizeof l.marks);
+	letter_put_text(&body, NULL, bytes_str(text));
+	l.body = buf_bytes(&body);
+	letter_put_signed(out, &l);
+	devkey_sign(by->key, SIG_LETTER, buf_bytes(out), sig);
+	buf_put(out, sig, sizeof sig);
+	memmove(p->marks + 1, p->marks, (LETTER_MARKS - 1) * sizeof *p->marks);
+	p->marks[0] = letter_mark(buf_bytes(out));
+	if (p->n_marks < LETTER_MARKS)
+		p->n_marks++;
+}
+
+/* ---- fill ---- */
+
+static void
+make_page(struct pair *p, unsigned n, struct buf *plain)
+{
+	OWN(buf_free) struct buf entries = { 0 };
+
+	for (unsigned i = 0; i < n; i++) {
+		OWN(buf_free) struct buf letter = { 0 };
+		char text[160];
+		(void)snprintf(text, sizeof text,
+		    "number %llu: about what the two of us said that we would "
+		    "do on the day after, at half past %llu",
+		    (unsigned long long)p->clock,
+		    (unsigned long long)(p->clock * 7919 % 1013));
+		write_letter(p, text, &letter);
+		const struct page_entry x = { .received_ms = p->clock,
+			.letter = buf_bytes(&letter) };
+		page_put_entry(&entries, &x);
+	}
+	page_put(plain, buf_bytes(&entries));
+}
+
+static int
+fill(struct pair *p, unsigned long n, struct err *e)
+{
+	OWN(zcopy_free) struct zcopy *z = NULL;
+	struct id zone;
+
+	if (self_zone(p->one, CATEGORY_MESSAGES, &zone, e) < 0 ||
+	    zcopy_open(&p->one->writer,
+		&(struct zcopy_of){
+		    p->one->local, p->one->depot, &zone, CATEGORY_MESSAGES },
+		&z, e) < 0 ||
+	    zcopy_pull(z, e) < 0)
+		return -1;
+	while (n > 0) {
+		struct zcopy_edit edits[COMMIT_PAGES] = { 0 };
+		struct buf plains[COMMIT_PAGES] = { 0 };
+		size_t k = 0;
+		for (; k < COMMIT_PAGES && n > 0; k++) {
+			unsigned take =
+			    n < PAGE_LETTERS ? (unsigned)n : PAGE_LETTERS;
+			make_page(p, take, &plains[k]);
+			id_random(&edits[k].id);
+			edits[k].plain = buf_bytes(&plains[k]);
+			n -= take;
+		}
+		int rc = zcopy_commit(z, edits, k, NULL, NULL, e);
+		for (size_t i = 0; i < k; i++)
+			buf_free(&plains[i]);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- seal ---- */
+
+static int64_t
+seal_to(const struct keyring_card *to, size_t n, struct bytes letter,
+    unsigned long times, struct buf *packet)
+{
+	int64_t start = now_mono_ns();
+
+	for (unsigned long i = 0; i < times; i++) {
+		buf_clear(packet);
+		inbox_seal(to, n, letter, 0, packet);
+	}
+	return (now_mono_ns() - start) / 1000 / (int64_t)times;
+}
+
+static int
+open_it(struct pair *p, struct bytes packet, struct err *e)
+{
+	OWN(buf_free) struct buf rest = { 0 };
+	OWN(buf_free) struct buf item = { 0 };
+	OWN(buf_free) struct buf letter = { 0 };
+	struct packet_item got;
+	struct packet in;
+	struct letter l;
+
+	if (packet_take(packet, &in, e) < 0)
+		return -1;
+	packet_put_rest(&rest, &p->one->uid, &in, 0);
+	buf_put_u64(&item, 1);
+	buf_put_u64(&item, 1);
+	buf_put_bytes(&item, buf_bytes(&rest));
+	if (packet_item_take(buf_bytes(&item), &got, e) < 0 ||
+	    inbox_open(p->one->keyring, &p->one->uid, &got, &letter, e) < 0 ||
+	    letter_take(buf_bytes(&letter), &l, e) < 0)
+		return -1;
+	const struct member *by = circle_member(&p->one->circle, &l.dev_id);
+	return by != NULL && letter_sig_valid(&l, by->device.sign_pk)
+	    ? 0
+	    : err_set(e, ERR_INTERNAL, "it is not signed");
+}
+
+static int
+seal(struct pair *p, unsigned long times, struct err *e)
+{
+	static const size_t counts[] = { 2, 21, 65 }; /* one's own slot, too */
+	OWN(buf_free) struct buf letter = { 0 };
+	OWN(buf_free) struct buf packet = { 0 };
+	struct keyring_card to[PACKET_SLOTS];
+
+	write_letter(
+	    p, "some hundred bytes of text, as people write them", &letter);
+	for (size_t i = 0; i < PACKET_SLOTS; i++) {
+		to[i].epoch = keyring_epoch(p->one->keyring);
+		to[i].uid = p->one->uid;
+		if (keyring_inbox_pk(
+			p->one->keyring, to[i].epoch, to[i].pk, e) < 0)
+			return -1;
+	}
+	for (size_t i = ARRAY_SIZE(counts); i-- > 0;)
+		(void)printf("seal %zu %lld\n", counts[i] - 1,
+		    (long long)seal_to(
+			to, counts[i], buf_bytes(&letter), times, &packet));
+	int64_t start = now_mono_ns();
+	for (unsigned long i = 0; i < times; i++)
+		if (open_it(p, buf_bytes(&packet), e) < 0)
+			return -1;
+	(void)printf("open 1 %lld\n",
+	    (long long)((now_mono_ns() - start) / 1000 / (int64_t)times));
+	return 0;
+}
+
+static int
+run(char **argv, struct err *e)
+{
+	OWN(self_free) struct self *one = NULL;
+	OWN(self_free) struct self *other = NULL;
+	unsigned long n = strtoul(argv[4], NULL, 10);
+
+	if (self_open(argv[1], &one, e) < 0 || self_connect(one, e) < 0 ||
+	    self_state(one, e) < 0 || self_open(argv[2], &other, e) < 0)
+		return -1;
+	const struct letter_party a = { one->uid, one->host };
+	const struct letter_party b = { other->uid, other->host };
+	struct pair p = {
+		.one = one, .other = other, .conv = letter_conversation(&a, &b)
+	};
+	return strcmp(argv[3], "fill") == 0 ? fill(&p, n, e) : seal(&p, n, e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e;
+
+	if (argc != 5) {
+		(void)fputs("letters HOME OTHER fill|seal N\n", stderr);
+		return 2;
+	}
+	if (run(argv, &e) == 0)
+		return 0;
+	(void)fprintf(stderr, "letters: %s (%s)\n", e.msg, err_name(e.code));
+	return 1;
+}

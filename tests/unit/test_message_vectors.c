@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: ISC */
+/* test_message_vectors.c: letters and all around them, for other implementations. */
+/*
+ * Keys are derived from fixed words and Ed25519 has no randomness, so all but
+ * the packet is the same at each run; the packet is one that was made, beside
+ * the keys that open it. That is tests/vectors/messages.json, which
+ * tests/tools/message_vectors.mjs reads, too. `test_message_vectors write FILE`
+ * makes such a file anew, with another packet.
+ */
+#include "base/file.h"
+#include "mail/page.h"
+#include "vault/inbox.h"
+#include "wire/person.h"
+
+#include "vectors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VECTORS "tests/vectors/messages.json"
+#define START_MS ((uint64_t)1700000000000)
+#define LETTERS 3
+
+/* ---- deterministic material ---- */
+
+static struct digest
+word(const char *what, int i)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct digest d;
+
+	buf_printf(&b, "message test: %s %d", what, i);
+	digest_of(buf_bytes(&b), &d);
+	return d;
+}
+
+static struct id
+id_word(const char *what, int i)
+{
+	struct digest d = word(what, i);
+	struct id id;
+
+	memcpy(id.b, d.b, ID_BYTES);
+	return id;
+}
+
+static struct devkey *
+key_of(int i)
+{
+	struct digest sign = word("sign", i), kem = word("kem", i);
+	uint8_t raw[DEVKEY_BYTES];
+
+	memcpy(raw, sign.b, 32);
+	memcpy(raw + 32, kem.b, 32);
+	return devkey_of(bytes_of(raw, sizeof raw));
+}
+
+/* ---- two accounts ---- */
+
+/* Ana's list of devices has epoch 1; Ben's has 2, as a device was put out. */
+struct account {
+	const char *address, *host;
+	struct id uid;
+	struct devkey *keys[2];
+	struct device devices[2];
+	struct circle circle;
+	struct keyring *ring;
+	struct buf card; /* v16 */
+	struct keyring_card shown;
+};
+
+static struct account ana = { .address = "ana@home.example",
+	.host = "home.example" },
+		      ben = { .address = "ben@other.example",
+			      .host = "other.example" };
+
+static void
+apply(struct account *a, enum circle_type type, const struct buf *body,
+    size_t signers)
+{
+	OWN(buf_free) struct buf entry = { 0 };
+	struct circle_sig sigs[2] = { 0 };
+	struct err e = { 0 };
+
+	circle_entry_begin(
+	    &entry, &a->circle, &a->uid, START_MS, type, buf_bytes(body));
+	for (size_t i = 0; i < signers; i++) {
+		sigs[i].kind = 1;
+		sigs[i].keyref = a->devices[i].dev_id;
+		devkey_sign(
+		    a->keys[i], SIG_CIRCLE, buf_bytes(&entry), sigs[i].sig);
+	}
+	circle_entry_end(&entry, sigs, signers);
+	if (circle_apply(&a->circle, buf_bytes(&entry), &e) < 0)
+		abort();
+}
+
+static void
+begin(struct account *a, int n)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	struct recovery_set none = { 0 };
+	struct id zone = id_word("state zone", n);
+	struct key_change kc = { .epoch = 1,
+		.commitment = word("commitment", n) };
+
+	device_put(&body, &a->devices[0]);
+	recovery_set_put(&body, &none);
+	buf_put_u8(&body, 1);
+	buf_put_u16(&body, 0);
+	buf_put_u8(&body, PROTECTION_ADVANCED);
+	id_put(&body, &zone);
+	key_change_put(&body, &kc);
+	apply(a, CIRCLE_GENESIS, &body, 1);
+}
+
+/* The second device comes and is put out, with which epoch 2 begins. */
+static void
+go_on(struct account *a, int n)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	struct key_change kc = { .epoch = 2,
+		.commitment = word("second commitment", n) };
+
+	device_put(&body, &a->devices[1]);
+	apply(a, CIRCLE_ADD, &body, 2);
+	buf_clear(&body);
+	buf_put_u8(&body, 1);
+	id_put(&body, &a->devices[1].dev_id);
+	buf_put_u8(&body, 0);
+	key_change_put(&body, &kc);
+	apply(a, CIRCLE_REMOVE, &body, 1);
+}
+
+static void
+account_make(struct account *a, int n)
+{
+	struct digest k = word("messages", n);
+	OWN(secret_free)
+	struct secret *key = secret_of(bytes_of(k.b, DIGEST_BYTES));
+	struct err e = { 0 };
+
+	a->uid = id_word("uid", n);
+	for (int i = 0; i < 2; i++) {
+		a->keys[i] = key_of(2 * n + i);
+		a->devices[i] = (struct device){ .class = CLASS_COMPUTER,
+			.rights = RIGHT_APPROVE,
+			.dev_id = id_word("device", 2 * n + i) };
+		devkey_publish(a->keys[i], &a->devices[i]);
+	}
+	begin(a, n);
+	if (n > 0)
+		go_on(a, n);
+	a->ring = keyring_new(&a->uid);
+	keyring_put_category(
+	    a->ring, CATEGORY_MESSAGES, a->circle.key.epoch, key);
+	keyring_put_card(a->ring, a->keys[0], &a->devices[0].dev_id, &a->card);
+	struct scan s = scan_of(buf_bytes(&a->card));
+	if (keyring_card_open(scan_v16(&s), &a->circle, &a->shown, &e) < 0)
+		abort();
+}
+
+/* ---- three letters, one of each kind ---- */
+
+static struct buf letters[LETTERS];
+
+static const struct {
+	uint8_t kind;
+	const char *text; /* NULL: none */
+} said[LETTERS] = {
+	{ LETTER_TEXT, "Der Schl\u00fcssel liegt unter der Matte \U0001F511" },
+	{ LETTER_EDIT, "Der Schl\u00fcssel liegt beim Nachbarn\n" },
+	{ LETTER_DELETE, NULL },
+};
+
+/* Ana writes; each letter has seen those before it, the newest first. */
+static void
+write_letter(int n)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	struct id of = id_word("letter", 0);
+	uint8_t sig[SIG_BYTES];
+	struct letter l = { .kind = said[n].kind,
+		.conv = letter_conversation(
+		    &(struct letter_party){ ana.uid, ana.host },
+		    &(struct letter_party){ ben.uid, ben.host }),
+		.id = id_word("letter", n),
+		.author = ana.uid,
+		.dev_id = ana.devices[0].dev_id,
+		.circle_seq = ana.circle.seq,
+		.time_ms = START_MS + 60000 + (uint64_t)n,
+		.clock = (uint64_t)n + 1,
+		.n_marks = (uint8_t)n };
+
+	for (int i = 0; i < n; i++)
+		l.marks[i] = letter_mark(buf_bytes(&letters[n - 1 - i]));
+	if (said[n].text == NULL)
+		id_put(&body, &of);
+	else
+		letter_put_text(
+		    &body, n == 0 ? NULL : &of, bytes_str(said[n].text));
+	l.body = buf_bytes(&body);
+	letter_put_signed(&letters[n], &l);
+	devkey_sign(ana.keys[0], SIG_LETTER, buf_bytes(&letters[n]), sig);
+	buf_put(&letters[n], sig, sizeof sig);
+}
+
+static int
+generate(void **state)
+{
+	(void)state;
+	account_make(&ana, 0);
+	account_make(&ben, 1);
+	for (int i = 0; i < LETTERS; i++)
+		write_letter(i);
+	return 0;
+}
+
+static void
+account_end(struct account *a)
+{
+	for (int i = 0; i < 2; i++)
+		devkey_free(&a->keys[i]);
+	circle_free(&a->circle);
+	keyring_free(&a->ring);
+	buf_free(&a->card);
+}
+
+static int
+forget(void **state)
+{
+	(void)state;
+	account_end(&ana);
+	account_end(&ben);
+	for (int i = 0; i < LETTERS; i++)
+		buf_free(&letters[i]);
+	return 0;
+}
+
+/* ---- as JSON ---- */
+
+static json_t *
+hex_of(struct bytes x)
+{
+	OWN(buf_free) struct buf b = { 0 };
+
+	text_hex(&b, x);
+	return json_string(buf_text(&b));
+}
+
+static json_t *
+hex_id(const struct id *id)
+{
+	return hex_of(bytes_of(id->b, ID_BYTES));
+}
+
+static json_t *
+hex_digest(const struct digest *d)
+{
+	return hex_of(bytes_of(d->b, DIGEST_BYTES));
+}
+
+static json_t *
+account_json(const struct account *a, int n)
+{
+	struct digest k = word("messages", n);
+	const struct device *d = &a->devices[0];
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o}",
+	    "address", a->address, "host", a->host, "uid", hex_id(&a->uid),
+	    "dev_id", hex_id(&d->dev_id), "sign_pk",
+	    hex_of(bytes_of(d->sign_pk, SIG_PK_BYTES)), "messages_key",
+	    hex_digest(&k), "epoch", (int)a->shown.epoch, "inbox_pk",
+	    hex_of(bytes_of(a->shown.pk, KEM_PK_BYTES)), "card",
+	    hex_of(bytes_of(a->card.p + 2, a->card.n - 2)));
+}
+
+static json_t *
+claim_json(void)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	struct person_claim x;
+
+	person_claim_of(ben.address, &ben.circle, &x);
+	person_claim_put(&b, &x);
+	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o}", "address", x.address,
+	    "uid", hex_id(&x.uid), "root", hex_digest(&x.root), "seq",
+	    (int)x.seq, "head", hex_digest(&x.head), "bytes",
+	    hex_of(buf_bytes(&b)));
+}
+
+static struct letter
+letter_at(int n)
+{
+	struct letter l;
+	struct err e = { 0 };
+
+	if (letter_take(buf_bytes(&letters[n]), &l, &e) < 0)
+		abort();
+	return l;
+}
+
+static json_t *
+letter_json(int n)
+{
+	struct letter l = letter_at(n);
+	struct id mark = letter_mark(buf_bytes(&letters[n])), of;
+	json_t *marks = json_array();
+	struct bytes text;
+	struct err e = { 0 };
+
+	if (letter_body(&l, &of, &text, &e) < 0)
+		abort();
+	for (size_t i = 0; i < l.n_marks; i++)
+		(void)json_array_append_new(marks, hex_id(&l.marks[i]));
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:i, s:I, s:i, s:o, s:o, "
+			 "s:s%, s:o, s:o}",
+	    "kind", l.kind, "conv", hex_id(&l.conv), "id", hex_id(&l.id),
+	    "author", hex_id(&l.author), "dev_id", hex_id(&l.dev_id),
+	    "circle_seq", (int)l.circle_seq, "time_ms", (json_int_t)l.time_ms,
+	    "clock", (int)l.clock, "marks", marks, "of", hex_id(&of), "text",
+	    text.n > 0 ? (const char *)text.p : "", text.n, "bytes",
+	    hex_of(buf_bytes(&letters[n])), "mark", hex_id(&mark));
+}
+
+static json_t *
+packet_json(const struct packet *p, struct bytes bytes)
+{
+	return json_pack("{s:i, s:o, s:o, s:i, s:o}", "letter", 0, "id",
+	    hex_id(&p->id), "eph_pk", hex_of(bytes_of(p->eph_pk, KEM_PK_BYTES)),
+	    "flags", p->flags, "bytes", hex_of(bytes));
+}
+
+#define ITEM_NUMBER 258
+#define ITEM_MS (START_MS + 61000)
+
+/* What Ben gets. */
+static void
+put_item(struct buf *out, const struct packet *p)
+{
+	buf_put_u64(out, ITEM_NUMBER);
+	buf_put_u64(out, ITEM_MS);
+	packet_put_rest(out, &ana.uid, p, 1);
+}
+
+static json_t *
+item_json(const struct packet *p)
+{
+	OWN(buf_free) struct buf b = { 0 };
+	OWN(buf_free) struct buf raw = { 0 };
+
+	put_item(&b, p);
+	struct id raw_id = page_raw_id(buf_bytes(&b));
+	page_put_raw(&raw, buf_bytes(&b));
+	return json_pack("{s:i, s:I, s:o, s:i, s:o, s:o, s:o}", "number",
+	    ITEM_NUMBER, "received_ms", (json_int_t)ITEM_MS, "from",
+	    hex_id(&ana.uid), "slot", 1, "bytes", hex_of(buf_bytes(&b)),
+	    "raw_id", hex_id(&raw_id), "raw", hex_of(buf_bytes(&raw)));
+}
+
+/* ---- records ---- */
+
+/* Two letters, and one that was taken away: its id and mark. */
+static void
+put_entries(struct buf *out)
+{
+	OWN(buf_free) struct buf gone = { 0 };
+	struct letter l = letter_at(2);
+	struct id mark = letter_mark(buf_bytes(&letters[2]));
+
+	id_put(&gone, &l.id);
+	id_put(&gone, &mark);
+	for (int i = 0; i < LETTERS; i++)
+		page_put_entry(out,
+		    &(struct page_entry){ ITEM_MS + (uint64_t)i,
+			(uint8_t[]){ 0, PAGE_OUT | PAGE_ASKED, PAGE_GONE }[i],
+			buf_bytes(i < 2 ? &letters[i] : &gone) });
+}
+
+/* By hand, as page_put compresses what can be, and a second program need not. */
+static json_t *
+page_json(void)
+{
+	OWN(buf_free) struct buf entries = { 0 };
+	OWN(buf_free) struct buf plain = { 0 };
+	json_t *list = json_array();
+	struct page_entry x;
+
+	put_entries(&entries);
+	buf_put(&plain, (uint8_t[]){ 40, 1, 0 }, 3);
+	buf_put_vv(&plain, buf_bytes(&entries));
+	struct scan s = scan_of(buf_bytes(&entries));
+	while (page_next(&s, &x))
+		(void)json_array_append_new(list,
+		    json_pack("{s:I, s:i, s:o}", "received_ms",
+			(json_int_t)x.received_ms, "flags", x.flags, "letter",
+			hex_of(x.letter)));
+	return json_pack(
+	    "{s:o, s:o}", "entries", list, "bytes", hex_of(buf_bytes(&plain)));
+}
+
+static json_t *
+conversation_json(void)
+{
+	OWN(buf_free) struct buf plain = { 0 };
+	struct letter l = letter_at(0);
+	struct page_conversation c = { .conv = l.conv,
+		.read_ms = ITEM_MS + 1,
+		.muted_until_ms = ITEM_MS + 3600000 };
+	struct id id = page_conversation_id(&c.conv);
+
+	page_put_conversation(&plain, &c);
+	return json_pack("{s:o, s:o, s:I, s:I, s:o}", "conv", hex_id(&c.conv),
+	    "id", hex_id(&id), "read_ms", (json_int_t)c.read_ms,
+	    "muted_until_ms", (json_int_t)c.muted_until_ms, "bytes",
+	    hex_of(buf_bytes(&plain)));
+}
+
+/* All of the file, around a packet. */
+static char *
+vectors_text(struct bytes packet)
+{
+	json_t *list = json_array();
+	struct packet p;
+	struct err e = { 0 };
+
+	if (packet_take(packet, &p, &e) < 0)
+		abort();
+	for (int i = 0; i < LETTERS; i++)
+		(void)json_array_append_new(list, letter_json(i));
+	json_t *all = json_pack("{s:[o, o], s:o, s:o, s:o, s:o, s:o, s:o}",
+	    "accounts", account_json(&ana, 0), account_json(&ben, 1), "claim",
+	    claim_json(), "letters", list, "packet", packet_json(&p, packet),
+	    "item", item_json(&p), "page", page_json(), "conversation",
+	    conversation_json());
+	char *text = json_dumps(all, JSON_INDENT(1));
+	json_decref(all);
+	return text;
+}
+
+static int
+write_vectors(const char *path)
+{
+	const struct keyring_card *cards[] = { &ana.shown, &ben.shown };
+	OWN(buf_free) struct buf packet = { 0 };
+	OWN(buf_free) struct buf b = { 0 };
+	struct keyring_card to[2];
+	struct err e = { 0 };
+
+	(void)generate(NULL);
+	for (int i = 0; i < 2; i++)
+		to[i] = *cards[i];
+	inbox_seal(to, 2, buf_bytes(&letters[0]), PACKET_QUIET, &packet);
+	char *text = vectors_text(buf_bytes(&packet));
+	buf_put_str(&b, text);
+	buf_put_u8(&b, '\n');
+	free(text);
+	if (file_write(path, buf_bytes(&b), 0644, &e) < 0)
+		(void)fprintf(stderr, "%s\n", e.msg);
+	(void)forget(NULL);
+	return e.code == ERR_NONE ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- tests ---- */
+
+static void
+the_vector_file_is_what_we_make(void **state)
+{
+	json_t *all = vectors_load(VECTORS);
+	HEX(packet, json_object_get(all, "packet"), "bytes");
+	OWN(buf_free) struct buf file = { 0 };
+	struct err e = { 0 };
+	char *text = vectors_text(buf_bytes(&packet));
+
+	(void)state;
+	assert_int_equal(file_read(VECTORS, 1 << 20, &file, &e), 0);
+	assert_int_equal(file.n, strlen(text) + 1);
+	assert_memory_equal(file.p, text, strlen(text));
+	free(text);
+	json_decref(all);
+}
+
+static void
+the_packet_opens_for_both(void **state)
+{
+	const struct account *to[] = { &ana, &ben };
+	json_t *all = vectors_load(VECTORS);
+	HEX(bytes, json_object_get(all, "packet"), "bytes");
+	struct packet p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(packet_take(buf_bytes(&bytes), &p, &e), 0);
+	assert_int_equal(p.n, 2);
+	for (size_t i = 0; i < p.n; i++) {
+		OWN(buf_free) struct buf item = { 0 };
+		OWN(buf_free) struct buf letter = { 0 };
+		struct packet_item x;
+		buf_put_u64(&item, 1);
+		buf_put_u64(&item, 1);
+		packet_put_rest(&item, &ana.uid, &p, i);
+		assert_int_equal(packet_item_take(buf_bytes(&item), &x, &e), 0);
+		assert_int_equal(x.slot.epoch, i + 1);
+		assert_int_equal(
+		    inbox_open(to[i]->ring, &to[i]->uid, &x, &letter, &e), 0);
+		assert_true(
+		    bytes_equal(buf_bytes(&letter), buf_bytes(&letters[0])));
+	}
+	json_decref(all);
+}
+
+static void
+letters_are_signed_by_the_device_they_name(void **state)
+{
+	(void)state;
+	for (int i = 0; i < LETTERS; i++) {
+		struct letter l = letter_at(i);
+		const struct member *m = circle_member(&ana.circle, &l.dev_id);
+		assert_non_null(m);
+		assert_true(letter_sig_valid(&l, m->device.sign_pk));
+	}
+}
+
+static void
+the_claim_fits_the_list_of_devices(void **state)
+{
+	json_t *all = vectors_load(VECTORS);
+	HEX(bytes, json_object_get(all, "claim"), "bytes");
+	struct scan s = scan_of(buf_bytes(&bytes));
+	struct person_claim x;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(person_claim_take(&s, &x, &e), 0);
+	assert_string_equal(x.address, ben.address);
+	assert_true(person_claim_fits(&x, &ben.circle));
+	assert_false(person_claim_fits(&x, &ana.circle));
+	json_decref(all);
+}
+
+static void
+the_page_holds_its_entries(void **state)
+{
+	json_t *all = vectors_load(VECTORS);
+	HEX(bytes, json_object_get(all, "page"), "bytes");
+	OWN(buf_free) struct buf want = { 0 };
+	OWN(buf_free) struct buf got = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	put_entries(&want);
+	assert_int_equal(page_open(buf_bytes(&bytes), &got, &e), 0);
+	assert_bytes(got.p, got.n, &want);
+	json_decref(all);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_vector_file_is_what_we_make),
+		cmocka_unit_test(the_packet_opens_for_both),
+		cmocka_unit_test(letters_are_signed_by_the_device_they_name),
+		cmocka_unit_test(the_claim_fits_the_list_of_devices),
+		cmocka_unit_test(the_page_holds_its_entries),
+	};
+
+	if (argc > 2 && strcmp(argv[1], "write") == 0)
+		return write_vectors(argv[2]);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, generate, forget);
+}

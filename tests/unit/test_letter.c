@@ -495,7 +495,7 @@ a_packet_has_its_limits(void **state)
 		{ SLOTS_AT + 1, 3, ERR_BAD_REQUEST },
 		{ SLOTS_AT + 1, PACKET_SLOTS + 1, ERR_BAD_REQUEST },
 		{ blobs_at, 1, ERR_UPDATE_NEEDED },
-		{ blobs_at, PACKET_BLOBS, ERR_UPDATE_NEEDED },
+		{ blobs_at, 16, ERR_UPDATE_NEEDED },
 		{ blobs_at + 4, 5, ERR_BAD_REQUEST },
 		{ blobs_at + 4, 7, ERR_BAD_REQUEST },
 		{ blobs_at + 1, 0xff, ERR_BAD_REQUEST },

@@ -297,6 +297,7 @@ inbox_peers(struct tx *tx, struct call *c, struct err *e)
 	} states[] = { { "stranger", INBOX_STRANGER },
 		{ "accepted", INBOX_ACCEPTED }, { "blocked", INBOX_BLOCKED } };
 	const char *name = "";
+	enum inbox_peer was;
 	struct id uid;
 	uint64_t n;
 
@@ -304,10 +305,11 @@ inbox_peers(struct tx *tx, struct call *c, struct err *e)
 	    jsonio_text(c->in, "state", &name, e) < 0 ||
 	    people_may(tx, c->me, e) < 0 ||
 	    sql_count(tx, e, &n,
-		"SELECT COUNT(*) FROM inbox_peer WHERE uid = ?", "i",
-		&c->me->uid) < 0)
+		"SELECT COUNT(*) FROM inbox_peer WHERE uid = ? AND state < 3",
+		"i", &c->me->uid) < 0 ||
+	    inbox_peer(tx, &c->me->uid, &uid, &was, e) < 0)
 		return -1;
-	if (n >= PEERS)
+	if (n >= PEERS && was == INBOX_STRANGER)
 		return err_set(e, ERR_TOO_LARGE,
 		    "an account knows at most %d others", PEERS);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)

@@ -116,8 +116,7 @@ use_node(struct census *c, struct bytes plain, struct err *e)
 static int
 use_history(struct census *c, struct bytes plain, struct err *e)
 {
-	struct node_history *h = mem_new(sizeof *h);
-	OWN(mem_free) struct node_history *keep = h;
+	OWN(mem_free) struct node_history *h = mem_new(sizeof *h);
 
 	if (node_history_parse(plain, h, e) < 0)
 		return -1;

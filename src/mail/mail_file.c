@@ -444,6 +444,10 @@ mail_note(struct mail *m, const struct page_conversation *c, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
 
+	if (c->newer)
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "a newer version has noted something of this "
+		    "conversation");
 	page_put_conversation(&plain, c);
 	struct zcopy_edit edit = { .id = page_conversation_id(&c->conv),
 		.plain = buf_bytes(&plain) };

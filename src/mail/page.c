@@ -91,8 +91,10 @@ page_open(struct bytes plain, struct buf *entries, struct err *e)
 	if (!scan_ok(&s) || n > EXPANDED_MAX)
 		return corrupt(e);
 	OWN(free_codec) struct codec *c = codec_new(LEVEL);
-	return codec_expand(
-	    c, method, scan_take(&s, s.n), (size_t)n, entries, e);
+	if (codec_expand(
+		c, method, scan_take(&s, s.n), (size_t)n, entries, e) == 0)
+		return 0;
+	return e->code == ERR_BLOB_CORRUPT ? corrupt(e) : -1;
 }
 
 bool
@@ -146,11 +148,11 @@ page_take_conversation(
 	if (body_of(plain, PAGE_CONVERSATION, &s, e) < 0)
 		return -1;
 	out->conv = id_take(&s);
-	(void)scan_u8(&s);
-	(void)scan_v32(&s);
+	out->newer = scan_u8(&s) != TWO;
+	out->newer |= scan_v32(&s).n > 0;
 	out->read_ms = scan_u64(&s);
 	out->muted_until_ms = scan_u64(&s);
-	(void)scan_u64(&s);
+	out->newer |= scan_u64(&s) != 0;
 	return scan_done(&s) ? 0 : corrupt(e);
 }
 

@@ -257,8 +257,8 @@ apply_all(struct gather *g)
 static int
 by_mark(const void *a, const void *b)
 {
-	return id_cmp(&((const struct named *)a)->mark,
-	    &((const struct named *)b)->mark);
+	return id_cmp(
+	    &((const struct named *)a)->mark, &((const struct named *)b)->mark);
 }
 
 /*
@@ -267,8 +267,7 @@ by_mark(const void *a, const void *b)
  * stands between two that are there is missing.
  */
 static bool
-misses(
-    const struct gather *g, const struct named *x, size_t before, bool reset)
+misses(const struct gather *g, const struct named *x, size_t before, bool reset)
 {
 	for (size_t i = 0; i < x->n; i++) {
 		bool older = before >= LETTER_MARKS || !reset;
@@ -293,8 +292,8 @@ find_missing(struct gather *g, bool reset)
 	for (size_t i = 0; i < g->t.n; i++) {
 		struct thread_line *x = &g->t.lines[i];
 		const struct named key = { .mark = x->mark };
-		const struct named *of = bsearch(
-		    &key, g->named, g->n_named, sizeof key, by_mark);
+		const struct named *of =
+		    bsearch(&key, g->named, g->n_named, sizeof key, by_mark);
 		x->missing = of != NULL &&
 		    (int64_t)x->received_ms + LATE_MS < now &&
 		    misses(g, of, i, reset);

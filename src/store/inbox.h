@@ -19,7 +19,8 @@ enum inbox_peer {
 };
 
 /*
- * Add an item. The same packet again adds nothing.
+ * Add an item. The same packet again adds nothing while it waits; a device that
+ * has filed it knows the letter.
  *
  * rest    all of the item behind received_ms; from and packet as in it.
  * errors  inbox-full: LIMIT_INBOX_ITEMS, LIMIT_INBOX_BYTES.

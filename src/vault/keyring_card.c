@@ -49,12 +49,35 @@ keyring_put_card(const struct keyring *k, const struct devkey *device,
 		    k, &v, bytes_of(text, sizeof text), device, out);
 }
 
+/* What its header says, before anything is looked at. */
+static uint32_t
+epoch_of(struct bytes card)
+{
+	struct scan s = scan_of(card);
+
+	(void)scan_u16(&s);
+	(void)id_take(&s);
+	return scan_u32(&s);
+}
+
+static int
+other_epoch(uint32_t epoch, const struct circle *circle, struct err *e)
+{
+	return err_set(e, ERR_CONFLICT,
+	    "the inbox key is of epoch %u, and the list of devices of %u",
+	    (unsigned)epoch, (unsigned)circle->key.epoch);
+}
+
 int
 keyring_card_open(struct bytes card, const struct circle *circle,
     struct keyring_card *out, struct err *e)
 {
 	struct envelope v;
 
+	/* Of a list of devices that was not followed that far: its maker may
+	 * not be known yet. */
+	if (epoch_of(card) > circle->key.epoch)
+		return other_epoch(epoch_of(card), circle, e);
 	if (keyring_take_envelope(card, circle, &v, e) < 0)
 		return -1;
 	if (v.purpose != PURPOSE_CARD || v.category != CATEGORY_MESSAGES ||
@@ -65,10 +88,7 @@ keyring_card_open(struct bytes card, const struct circle *circle,
 		return keyring_substituted(
 		    e, "an inbox key comes from a device that was put out");
 	if (v.epoch != circle->key.epoch)
-		return err_set(e, ERR_CONFLICT,
-		    "the inbox key is of epoch %u, and the list of devices of "
-		    "%u",
-		    (unsigned)v.epoch, (unsigned)circle->key.epoch);
+		return other_epoch(v.epoch, circle, e);
 	if (v.ct.n < 1 || v.ct.p[0] != SUITE)
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "the inbox key is of a kind this version does not know");

@@ -57,8 +57,10 @@ letter_take(struct bytes x, struct letter *out, struct err *e)
 	out->state = scan_u32(&s);
 	out->state_hash = digest_take(&s);
 	out->n_marks = scan_u8(&s);
-	if (out->n_marks > LETTER_MARKS)
+	if (out->n_marks > LETTER_MARKS) {
+		out->n_marks = 0;
 		return forged(e, "is not well-formed");
+	}
 	for (size_t i = 0; i < out->n_marks; i++)
 		out->marks[i] = id_take(&s);
 	out->body = scan_v32(&s);

@@ -39,6 +39,13 @@ packet_put(struct buf *out, const struct packet *p)
 	buf_put_v32(out, p->sealed);
 }
 
+static int
+newer(struct err *e)
+{
+	return err_set(e, ERR_UPDATE_NEEDED,
+	    "a letter is sealed in a way this version does not know");
+}
+
 int
 packet_take(struct bytes x, struct packet *out, struct err *e)
 {
@@ -46,6 +53,9 @@ packet_take(struct bytes x, struct packet *out, struct err *e)
 	struct bytes magic = scan_take(&s, strlen(MAGIC));
 	uint8_t suite = scan_u8(&s);
 
+	if (scan_ok(&s) && bytes_equal(magic, bytes_str(MAGIC)) &&
+	    suite != PACKET_SUITE)
+		return newer(e);
 	*out = (struct packet){ .id = id_take(&s) };
 	scan_copy(&s, out->eph_pk, KEM_PK_BYTES);
 	out->flags = scan_u8(&s);
@@ -57,10 +67,9 @@ packet_take(struct bytes x, struct packet *out, struct err *e)
 	for (size_t i = 0; i < out->n; i++)
 		take_slot(&s, &out->slots[i]);
 	uint8_t blobs = scan_u8(&s);
-	if (suite != PACKET_SUITE || blobs != 0 ||
-	    (out->flags & ~(PACKET_QUIET | PACKET_ASKS)) != 0)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "a packet is of a kind this version does not know");
+	if (scan_ok(&s) &&
+	    (blobs != 0 || (out->flags & ~(PACKET_QUIET | PACKET_ASKS)) != 0))
+		return newer(e);
 	out->sealed = scan_v32(&s);
 	return scan_done(&s)
 	    ? 0
@@ -92,14 +101,15 @@ packet_item_take(struct bytes x, struct packet_item *out, struct err *e)
 	out->received_ms = scan_u64(&s);
 	out->from = id_take(&s);
 	out->suite = scan_u8(&s);
+	if (scan_ok(&s) && out->suite != PACKET_SUITE)
+		return newer(e);
 	out->id = id_take(&s);
 	scan_copy(&s, out->eph_pk, KEM_PK_BYTES);
 	out->flags = scan_u8(&s);
 	take_slot(&s, &out->slot);
 	uint8_t blobs = scan_u8(&s);
-	if (scan_ok(&s) && (out->suite != PACKET_SUITE || blobs != 0))
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "a letter came that only a newer version can open");
+	if (scan_ok(&s) && blobs != 0)
+		return newer(e);
 	out->sealed = scan_v32(&s);
 	return scan_done(&s)
 	    ? 0

@@ -239,21 +239,21 @@ static int
 fill_items(struct tx *tx, void *arg, struct err *e)
 {
 	(void)arg;
-	for (uint32_t i = 1; i <= INBOX_ITEMS; i++)
+	for (uint32_t i = 1; i <= LIMIT_INBOX_ITEMS; i++)
 		if (add(tx, &ana, i, 1, bytes_str("x"), e) < 0)
 			return -1;
-	expect_full(tx, INBOX_ITEMS + 1, bytes_str("x"));
+	expect_full(tx, LIMIT_INBOX_ITEMS + 1, bytes_str("x"));
 	/* What is there may be sent again; another's inbox has room. */
-	if (add(tx, &ana, INBOX_ITEMS, 1, bytes_str("x"), e) < 0 ||
+	if (add(tx, &ana, LIMIT_INBOX_ITEMS, 1, bytes_str("x"), e) < 0 ||
 	    add(tx, &eve, 1, 1, bytes_str("x"), e) < 0)
 		return -1;
 	/* What is filed makes room, for as many. */
 	if (inbox_take(tx, &ana, 2, e) < 0)
 		return -1;
 	for (uint32_t i = 1; i <= 2; i++)
-		if (add(tx, &ana, INBOX_ITEMS + i, 1, bytes_str("x"), e) < 0)
+		if (add(tx, &ana, LIMIT_INBOX_ITEMS + i, 1, bytes_str("x"), e) < 0)
 			return -1;
-	expect_full(tx, INBOX_ITEMS + 3, bytes_str("x"));
+	expect_full(tx, LIMIT_INBOX_ITEMS + 3, bytes_str("x"));
 	return 0;
 }
 
@@ -268,7 +268,7 @@ static int
 fill_bytes(struct tx *tx, void *arg, struct err *e)
 {
 	OWN(buf_free) struct buf big = { 0 };
-	const uint32_t all = INBOX_BYTES / MIB;
+	const uint32_t all = LIMIT_INBOX_BYTES / MIB;
 
 	(void)arg;
 	memset(buf_grow(&big, MIB), 'x', MIB);

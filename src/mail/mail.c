@@ -2,7 +2,6 @@
 /* mail.c: what there is, as it is now, and a visit to each letter. */
 #include "mail/mail_in.h"
 
-#include "base/idset.h"
 #include "client/self_card.h"
 #include "client/self_zones.h"
 
@@ -177,7 +176,7 @@ struct visit {
 	struct mail *m;
 	mail_visit_fn fn;
 	void *ctx;
-	struct idset seen; /* marks */
+	struct idset *seen; /* marks */
 	struct buf raws; /* v32 each: items, looked at when the copy is free */
 	bool stopped; /* by fn */
 };
@@ -185,14 +184,13 @@ struct visit {
 static void
 visit_free(struct visit *v)
 {
-	idset_free(&v->seen);
 	buf_free(&v->raws);
 }
 
 static int
 show(struct visit *v, const struct mail_letter *x, struct err *e)
 {
-	if (!id_zero(&x->mark) && !idset_add(&v->seen, x->mark.b))
+	if (!id_zero(&x->mark) && !idset_add(v->seen, x->mark.b))
 		return 0;
 	v->stopped = v->fn(v->ctx, x, e) < 0;
 	return v->stopped ? -1 : 0;
@@ -288,10 +286,11 @@ visit_items(struct visit *v, size_t from, struct err *e)
 }
 
 int
-mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
+mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
+    void *ctx, struct err *e)
 {
 	OWN(visit_free)
-	struct visit v = { .m = m, .fn = fn, .ctx = ctx };
+	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = marks };
 
 	return zcopy_each_all(m->zone, 0, visit_record, &v, e) < 0 ||
 		visit_raws(&v, e) < 0
@@ -300,10 +299,19 @@ mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 }
 
 int
+mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
+{
+	OWN(idset_free) struct idset marks = { 0 };
+
+	return mail_each_marked(m, &marks, fn, ctx, e);
+}
+
+int
 mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 {
+	OWN(idset_free) struct idset marks = { 0 };
 	OWN(visit_free)
-	struct visit v = { .m = m, .fn = fn, .ctx = ctx };
+	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = &marks };
 
 	return visit_items(&v, m->n_known, e);
 }

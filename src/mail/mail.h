@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/idset.h"
 #include "client/people.h"
 #include "mail/page.h"
 
@@ -51,6 +52,10 @@ typedef int (*mail_visit_fn)(
     void *ctx, const struct mail_letter *x, struct err *e);
 MUST_CHECK int mail_each(
     struct mail *m, mail_visit_fn fn, void *ctx, struct err *e);
+/* The same; `marks` gets those of all that were visited: before fn is called for
+ * one, its own. */
+MUST_CHECK int mail_each_marked(struct mail *m, struct idset *marks,
+    mail_visit_fn fn, void *ctx, struct err *e);
 /* Those alone that came since the last look. */
 MUST_CHECK int mail_each_new(
     struct mail *m, mail_visit_fn fn, void *ctx, struct err *e);

@@ -2,7 +2,6 @@
 /* mail_file.c: what waits is filed; what is filed is changed. */
 #include "mail/mail_in.h"
 
-#include "base/idset.h"
 #include "base/now.h"
 
 #include <assert.h>

@@ -2,7 +2,6 @@
 /* thread.c: letters in their order, edited, deleted, missed, read. */
 #include "mail/thread.h"
 
-#include "base/idset.h"
 #include "base/now.h"
 
 #include <stdlib.h>
@@ -133,8 +132,6 @@ gather(void *ctx, const struct mail_letter *x, struct err *e)
 	struct id of;
 
 	(void)e;
-	if (!id_zero(&x->mark))
-		(void)idset_add(&g->marks, x->mark.b);
 	if (!belongs(g, x))
 		return 0;
 	/* Of a newer version: said, not read. */
@@ -366,7 +363,7 @@ read_some(struct mail *m, const struct id *conv, bool new, struct thread *out,
 		.with = conv != NULL ? mail_with(m, conv) : NULL };
 
 	if ((new ? mail_each_new(m, gather, &g, e)
-		 : mail_each(m, gather, &g, e)) < 0)
+		 : mail_each_marked(m, &g.marks, gather, &g, e)) < 0)
 		return -1;
 	if (g.t.n > 0)
 		qsort(g.t.lines, g.t.n, sizeof *g.t.lines,

@@ -18,7 +18,7 @@ static void
 tell(struct agent *a, const char *who, const char *text)
 {
 	if (a->desktop != NULL)
-		(void)desktop_show(a->desktop, who, text, NULL);
+		desktop_tell(a->desktop, who, text);
 	cli_say(a->cli, "%s: %s", who, text);
 }
 
@@ -75,6 +75,23 @@ tell_all(struct agent *a, struct err *e)
 	return 0;
 }
 
+/* The beginning of a text, in whole characters. */
+static char *
+in_one_line(struct bytes text)
+{
+	OWN(buf_free) struct buf line = { 0 };
+	size_t n = text.n;
+
+	if (n > SHOWN_BYTES)
+		for (n = SHOWN_BYTES; n > 0 && (text.p[n] & 0xc0) == 0x80;)
+			n--;
+	for (size_t i = 0; i < n; i++)
+		buf_put_u8(&line, text.p[i] == '\n' ? ' ' : text.p[i]);
+	if (n < text.n)
+		buf_put_str(&line, " …");
+	return cli_shown(buf_bytes(&line));
+}
+
 /* Who asks is counted, and not let speak. */
 static int
 tell_line(struct agent *a, const struct thread_line *x, struct err *e)
@@ -96,9 +113,7 @@ tell_line(struct agent *a, const struct thread_line *x, struct err *e)
 		tell(a, cli_person_name(p), "asks to write");
 		return 0;
 	}
-	OWN(mem_free)
-	char *text = cli_shown(bytes_of(
-	    x->text.p, x->text.n < SHOWN_BYTES ? x->text.n : SHOWN_BYTES));
+	OWN(mem_free) char *text = in_one_line(buf_bytes(&x->text));
 	tell(a, cli_person_name(p), text);
 	return 0;
 }

@@ -114,6 +114,18 @@ desktop_show(struct desktop *d, const char *title, const char *text,
 }
 
 void
+desktop_tell(struct desktop *d, const char *title, const char *text)
+{
+	OWN(buf_free) struct buf body = { 0 };
+
+	put_plain(&body, text);
+	/* When nothing shows it, the terminal does. */
+	(void)sd_bus_call_method(d->bus, NAME, PATH, NAME, "Notify", NULL, NULL,
+	    "susssasa{sv}i", "Aumbry", 0, "", title, buf_text(&body), 0, 1,
+	    "category", "s", "im.received", -1);
+}
+
+void
 desktop_hide(struct desktop *d, uint32_t number)
 {
 	(void)sd_bus_call_method(d->bus, NAME, PATH, NAME, "CloseNotification",

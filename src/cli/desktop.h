@@ -27,6 +27,8 @@ struct desktop_button {
  */
 uint32_t desktop_show(struct desktop *d, const char *title, const char *text,
     const struct desktop_button buttons[2]); /* NULL: none */
+/* The same of news that go by themselves: a message. */
+void desktop_tell(struct desktop *d, const char *title, const char *text);
 void desktop_hide(struct desktop *d, uint32_t number);
 
 /*

@@ -5,6 +5,10 @@
  *     letters HOME OTHER seal N    how long sealing to 1, 20 and 64 accounts, and
  *                                  opening with a look at the signature, takes:
  *                                  N times, microseconds each
+ *     letters HOME OTHER post WHAT HOME sends OTHER a letter in which WHAT is
+ *                                  wrong: nothing, conversation, signature,
+ *                                  device, author, text, kind, clock, mark,
+ *                                  short
  */
 #include "base/now.h"
 #include "client/self_zones.h"
@@ -181,6 +185,76 @@ seal(struct pair *p, unsigned long times, struct err *e)
 	return 0;
 }
 
+/* ---- post ---- */
+
+static void
+draw_draft(const struct pair *p, const char *what, struct letter *l)
+{
+	*l = (struct letter){ .kind =
+				  strcmp(what, "kind") == 0 ? 200 : LETTER_TEXT,
+		.conv = p->conv,
+		.author = p->one->uid,
+		.dev_id = p->one->dev_id,
+		.circle_seq = p->one->circle.seq,
+		.time_ms = (uint64_t)now_ms(),
+		.clock = strcmp(what, "clock") == 0 ? LETTER_CLOCK_MAX : 1000 };
+	id_random(&l->id);
+	if (strcmp(what, "conversation") == 0)
+		id_random(&l->conv);
+	if (strcmp(what, "device") == 0)
+		l->dev_id = p->other->dev_id;
+	if (strcmp(what, "author") == 0)
+		l->author = p->other->uid;
+	if (strcmp(what, "mark") == 0) {
+		l->n_marks = 1;
+		id_random(&l->marks[0]);
+	}
+}
+
+static void
+make_wrong(const struct pair *p, const char *what, struct buf *out)
+{
+	OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf text = { 0 };
+	uint8_t sig[SIG_BYTES];
+	struct letter l;
+
+	draw_draft(p, what, &l);
+	buf_printf(&text, "wrong: %s", what);
+	if (strcmp(what, "text") == 0)
+		buf_put_u8(&text, 0xff);
+	letter_put_text(&body, NULL, buf_bytes(&text));
+	l.body = buf_bytes(&body);
+	letter_put_signed(out, &l);
+	devkey_sign(p->one->key, SIG_LETTER, buf_bytes(out), sig);
+	if (strcmp(what, "signature") == 0)
+		sig[0] ^= 1;
+	buf_put(out, sig, sizeof sig);
+	if (strcmp(what, "short") == 0)
+		out->n--;
+}
+
+static int
+post(struct pair *p, const char *what, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(buf_free) struct buf letter = { 0 };
+	OWN(buf_free) struct buf packet = { 0 };
+	struct keyring_card to[2] = {
+		{ .uid = p->one->uid, .epoch = keyring_epoch(p->one->keyring) },
+		{ .uid = p->other->uid,
+		    .epoch = keyring_epoch(p->other->keyring) }
+	};
+
+	if (keyring_inbox_pk(p->one->keyring, to[0].epoch, to[0].pk, e) < 0 ||
+	    keyring_inbox_pk(p->other->keyring, to[1].epoch, to[1].pk, e) < 0)
+		return -1;
+	make_wrong(p, what, &letter);
+	inbox_seal(to, 2, buf_bytes(&letter), 0, &packet);
+	jsonio_put_bytes(ask, "packet", buf_bytes(&packet));
+	return control_call(p->one->remote, "POST", "/v1/inbox", ask, NULL, e);
+}
+
 static int
 run(char **argv, struct err *e)
 {
@@ -196,7 +270,9 @@ run(char **argv, struct err *e)
 	struct pair p = {
 		.one = one, .other = other, .conv = letter_conversation(&a, &b)
 	};
-	return strcmp(argv[3], "fill") == 0 ? fill(&p, n, e) : seal(&p, n, e);
+	return strcmp(argv[3], "fill") == 0 ? fill(&p, n, e)
+	    : strcmp(argv[3], "seal") == 0  ? seal(&p, n, e)
+					    : post(&p, argv[4], e);
 }
 
 int
@@ -205,7 +281,8 @@ main(int argc, char **argv)
 	struct err e;
 
 	if (argc != 5) {
-		(void)fputs("letters HOME OTHER fill|seal N\n", stderr);
+		(void)fputs(
+		    "letters HOME OTHER fill|seal N|post WHAT\n", stderr);
 		return 2;
 	}
 	if (run(argv, &e) == 0)

@@ -32,9 +32,23 @@ bad conversation letter-forged 6
 bad signature letter-forged 6
 bad device letter-forged 6
 bad author letter-forged 6
+bad third letter-forged 6
 bad text letter-forged 6
 bad short letter-forged 6
 bad kind update-needed 1
+
+not 'what is sealed to another epoch is not taken' post epoch
+says 'by its name' conflict sh -c \
+	"'$BUILD/tests/letters' '$T/b' '$T/a' post epoch 2>&1"
+
+# Only who wrote it changes it.
+id=$(at a --json message send ben 'as Ana wrote it' | json id /dev/stdin)
+ok 'Ben says it otherwise' post "edit:$id"
+ok 'and deletes it' post "delete:$id"
+for home in a b; do
+	says "it stays as it was ($home)" ': as Ana wrote it$' sh -c \
+		"aumbry --home '$T/$home' message search Ana"
+done
 
 # One who writes the last clock that there is hinders nobody from writing on.
 ok 'the last clock' post clock

@@ -147,7 +147,16 @@ says 'as before' 'ben@.*: Thank you$' at a message read ben
 # ---- who is not wanted ----
 
 ok 'Ben blocks Ana' at b4 contact block ana
+inboxes() { sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	"SELECT top FROM inbox WHERE uid = (SELECT uid FROM account
+	WHERE name = 'ben')"; }
+before=$(inboxes)
 ok 'who is not told' at a message send ben 'Do you hear me'
+equal 'it went nowhere' "$before" "$(inboxes)"
+# A server that does not care for that.
+sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	'UPDATE inbox_peer SET state = 1'
+ok 'nor by a server that lets her' at a message send ben 'Do you hear me now'
 at b4 message show ana >"$T/out" 2>&1
 lacks 'he does not' 'Do you hear me'
 refused 'nor does he write' 4 contact-blocked at b4 message send ana 'no'

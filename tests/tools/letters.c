@@ -7,8 +7,8 @@
  *                                  N times, microseconds each
  *     letters HOME OTHER post WHAT HOME sends OTHER a letter in which WHAT is
  *                                  wrong: nothing, conversation, signature,
- *                                  device, author, text, kind, clock, mark,
- *                                  short
+ *                                  device, author, third, text, kind, clock,
+ *                                  mark, short, epoch; or edit:ID, delete:ID
  */
 #include "base/now.h"
 #include "client/self_zones.h"
@@ -205,6 +205,12 @@ draw_draft(const struct pair *p, const char *what, struct letter *l)
 		l->dev_id = p->other->dev_id;
 	if (strcmp(what, "author") == 0)
 		l->author = p->other->uid;
+	if (strcmp(what, "third") == 0)
+		id_random(&l->author);
+	if (strncmp(what, "edit:", 5) == 0)
+		l->kind = LETTER_EDIT;
+	if (strncmp(what, "delete:", 7) == 0)
+		l->kind = LETTER_DELETE;
 	if (strcmp(what, "mark") == 0) {
 		l->n_marks = 1;
 		id_random(&l->marks[0]);
@@ -218,12 +224,20 @@ make_wrong(const struct pair *p, const char *what, struct buf *out)
 	OWN(buf_free) struct buf text = { 0 };
 	uint8_t sig[SIG_BYTES];
 	struct letter l;
+	struct id of;
 
 	draw_draft(p, what, &l);
 	buf_printf(&text, "wrong: %s", what);
 	if (strcmp(what, "text") == 0)
 		buf_put_u8(&text, 0xff);
-	letter_put_text(&body, NULL, buf_bytes(&text));
+	if (l.kind == LETTER_TEXT || l.kind == 200)
+		letter_put_text(&body, NULL, buf_bytes(&text));
+	else if (id_parse(bytes_str(strchr(what, ':') + 1), &of) < 0)
+		abort();
+	else if (l.kind == LETTER_EDIT)
+		letter_put_text(&body, &of, buf_bytes(&text));
+	else
+		id_put(&body, &of);
 	l.body = buf_bytes(&body);
 	letter_put_signed(out, &l);
 	devkey_sign(p->one->key, SIG_LETTER, buf_bytes(out), sig);
@@ -249,6 +263,7 @@ post(struct pair *p, const char *what, struct err *e)
 	if (keyring_inbox_pk(p->one->keyring, to[0].epoch, to[0].pk, e) < 0 ||
 	    keyring_inbox_pk(p->other->keyring, to[1].epoch, to[1].pk, e) < 0)
 		return -1;
+	to[1].epoch += strcmp(what, "epoch") == 0;
 	make_wrong(p, what, &letter);
 	inbox_seal(to, 2, buf_bytes(&letter), 0, &packet);
 	jsonio_put_bytes(ask, "packet", buf_bytes(&packet));

@@ -147,6 +147,18 @@ told person-half
 truth
 ok 'the truth is' at a2 contact list
 
+# One that has kept nothing of his list knows the pin.
+ok "a new device of Ana's" pair a a4 ana
+lie person-other-end
+run at a4 contact list
+says 'is shown no other list' '(circle-forked)' cat "$T/err"
+told person-other-end
+lie person-older
+run at a4 contact list
+says 'nor an older one' '(circle-rolled-back)' cat "$T/err"
+truth
+says 'and takes the truth' "^ben@$HOST *verified " at a4 contact list
+
 lie "person-swapped ffffffffffffffffffffffffffffffff"
 refused 'another account by his name' 6 name-moved at a contact add ben
 told person-swapped

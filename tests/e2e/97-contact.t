@@ -149,10 +149,10 @@ ok 'the truth is' at a2 contact list
 
 # One that has kept nothing of his list knows the pin.
 ok "a new device of Ana's" pair a a4 ana
-lie person-other-end
+lie person-anew-instead
 run at a4 contact list
 says 'is shown no other list' '(circle-forked)' cat "$T/err"
-told person-other-end
+told person-anew-instead
 lie person-older
 run at a4 contact list
 says 'nor an older one' '(circle-rolled-back)' cat "$T/err"

@@ -567,6 +567,11 @@ const lies = {
     ...list,
     forgedReset(newest(list), epochOf(uid) + 1),
   ]),
+  // In the place of the entry that has begun the newest epoch.
+  'person-anew-instead': person((list, uid) => [
+    ...list.slice(0, -1),
+    forgedReset(list[list.length - 2], epochOf(uid)),
+  ]),
   'person-in-time-to-come': person((list, uid) => [
     ...list,
     forgedReset(newest(list), epochOf(uid) + 1, began + 3600000),

@@ -110,7 +110,7 @@ answer(struct agent *a, const struct compare_request *r, struct err *e)
 	}
 	if (people_check(a->self, p, &one, e) < 0)
 		return -1;
-	if (cli_person_right(&one.list[0], e) == 0)
+	if (people_right(&one.list[0], e) == 0)
 		run_code(a, &one.list[0], r);
 	else
 		tell(a, p->address, e->msg);

@@ -19,35 +19,10 @@ begin(struct cli *cli, struct self **out, struct err *e)
 	return cli_self(cli, out, e) < 0 ? -1 : self_state(*out, e);
 }
 
-/* Devices as people count them: a security key is none. */
-static unsigned
-devices_of(const struct circle *c)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < c->n_members; i++)
-		n += c->members[i].active &&
-		    c->members[i].device.class != CLASS_SECURITY_KEY;
-	return n;
-}
-
 const char *
 cli_person_name(const struct person *p)
 {
 	return p->nickname[0] != '\0' ? p->nickname : p->address;
-}
-
-void
-cli_person_number(const struct self *s, const struct people_look *l,
-    char out[static PERSON_NUMBER + 1])
-{
-	char own[PERSON_ADDRESS_MAX + 1];
-	struct digest own_root, root;
-
-	people_self(s, own, &own_root);
-	person_root(&l->circle, &root);
-	person_number(&(struct person_key){ own, &own_root },
-	    &(struct person_key){ l->person.address, &root }, out);
 }
 
 /* ---- what was found ---- */
@@ -98,7 +73,7 @@ as_json(const struct people_look *l)
 		p->nickname, "level", person_level_name(p->level), "since",
 		(json_int_t)p->since_ms, "verified", (json_int_t)p->verified_ms,
 		"way", person_way_name(p->way), "devices",
-		(json_int_t)devices_of(&l->circle), "server", p->server,
+		(json_int_t)people_devices(&l->circle), "server", p->server,
 		"changed", p->level == PERSON_CHANGED);
 
 	if (!id_zero(&p->by))
@@ -119,7 +94,7 @@ print_line(struct cli *cli, const struct people_look *l)
 	}
 	OWN(mem_free) char *since = cli_time(p->since_ms);
 	(void)printf("%-28s %-9s %2u devices  since %s%s%s\n", p->address,
-	    person_level_name(p->level), devices_of(&l->circle), since,
+	    person_level_name(p->level), people_devices(&l->circle), since,
 	    p->nickname[0] != '\0' ? "  " : "", p->nickname);
 }
 
@@ -185,7 +160,7 @@ contact_add(void *line, const void *options, struct err *e)
 		cli_say(cli,
 		    "%s is a contact now, with %u devices. To make sure that "
 		    "they are that person's own: aumbry verify %s",
-		    l->person.address, devices_of(&l->circle),
+		    l->person.address, people_devices(&l->circle),
 		    l->person.address);
 	cli_person_news(cli, l);
 	return 0;
@@ -246,7 +221,7 @@ show(struct cli *cli, struct self *s, const struct people_look *l)
 
 	if (l->circle.seq > 0) {
 		person_root(&l->circle, &root);
-		cli_person_number(s, l, number);
+		people_number(s, l, number);
 		person_public(
 		    &(struct person_key){ l->person.address, &root }, code);
 	}
@@ -305,18 +280,6 @@ contact_me(void *line, const void *options, struct err *e)
 	return 0;
 }
 
-/* What is wrong with what is shown of him stops all that would take it over;
- * that he began anew is what is settled here. */
-int
-cli_person_right(const struct people_look *l, struct err *e)
-{
-	if (l->circle.seq > 0 &&
-	    (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED))
-		return 0;
-	*e = l->why;
-	return -1;
-}
-
 static int
 contact_accept(void *line, const void *options, struct err *e)
 {
@@ -331,7 +294,7 @@ contact_accept(void *line, const void *options, struct err *e)
 	take_asks(s);
 	if (people_one(s, cli->line.args[0], &who, e) < 0 ||
 	    people_check(s, &who, &one, e) < 0 ||
-	    cli_person_right(&one.list[0], e) < 0)
+	    people_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
 	struct person p;
@@ -415,38 +378,17 @@ contact_unblock(void *line, const void *options, struct err *e)
 }
 
 static int
-set_nickname(void *ctx, struct person *p, struct err *e)
-{
-	const char *const *name = ctx;
-
-	(void)e;
-	memcpy(p->nickname, *name, strlen(*name) + 1);
-	return 0;
-}
-
-static int
 contact_rename(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
 	OWN(self_free) struct self *s = NULL;
-	const char *name = cli->line.args[1];
-	struct person p, other;
-	struct err none;
+	struct person p;
 
 	(void)options;
-	if (strlen(name) > LIMIT_NAME_BYTES || !text_is_label(name))
-		return err_set(e, ERR_BAD_NAME,
-		    "a contact's name has at most %d bytes, and nothing that "
-		    "cannot be seen",
-		    LIMIT_NAME_BYTES);
-	if (begin(cli, &s, e) < 0 ||
-	    people_one(s, cli->line.args[0], &p, e) < 0)
-		return -1;
-	if (name[0] != '\0' && people_one(s, name, &other, &none) == 0 &&
-	    !id_equal(&other.uid, &p.uid))
-		return err_set(e, ERR_CONFLICT,
-		    "another contact is called so: %s", other.address);
-	return people_change(s, &p.uid, set_nickname, &name, &other, e);
+	return begin(cli, &s, e) < 0 ||
+		people_one(s, cli->line.args[0], &p, e) < 0
+	    ? -1
+	    : people_call(s, &p.uid, cli->line.args[1], e);
 }
 
 const struct cmd cli_contact[] = {

@@ -15,13 +15,8 @@ void cli_person_news(struct cli *cli, const struct people_look *l);
  * this device. */
 MUST_CHECK int cli_person_look(
     struct cli *cli, struct self **s, struct people_looks *out, struct err *e);
-/* What is wrong with what is shown of him stops all that would take it over;
- * that he began anew does not. */
-MUST_CHECK int cli_person_right(const struct people_look *l, struct err *e);
 
-/* What both have to see, and that on standard output: "12345 67890 …". */
-void cli_person_number(const struct self *s, const struct people_look *l,
-    char out[static PERSON_NUMBER + 1]);
+/* What both have to see, on standard output: "12345 67890 …". */
 void cli_person_print_number(const char *number);
 
 /*

@@ -46,7 +46,7 @@ by_number(
 	char number[PERSON_NUMBER + 1];
 	bool same;
 
-	cli_person_number(s, l, number);
+	people_number(s, l, number);
 	cli_person_print_number(number);
 	(void)fflush(stdout);
 	/* No flag says it: only somebody who has looked at both. */
@@ -204,7 +204,7 @@ verify(void *line, const void *options, struct err *e)
 		    "enough");
 	if (cli_timeout(o.timeout, &o.timeout_s, e) < 0 ||
 	    cli_person_look(cli, &s, &one, e) < 0 ||
-	    cli_person_right(&one.list[0], e) < 0)
+	    people_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
 	if (o.undo)

@@ -3,6 +3,7 @@
 #include "client/people_in.h"
 
 #include "base/now.h"
+#include "base/text.h"
 #include "base/typed.h"
 #include "client/alerts.h"
 #include "client/self_note.h"
@@ -202,6 +203,38 @@ people_remove(struct self *s, const struct id *uid, struct err *e)
 			return -1;
 	}
 	return -1;
+}
+
+/* ---- nicknames ---- */
+
+static int
+set_nickname(void *ctx, struct person *p, struct err *e)
+{
+	const char *name = ctx;
+
+	(void)e;
+	memcpy(p->nickname, name, strlen(name) + 1);
+	return 0;
+}
+
+int
+people_call(
+    struct self *s, const struct id *uid, const char *name, struct err *e)
+{
+	struct person other;
+	struct err none;
+
+	if (strlen(name) > LIMIT_NAME_BYTES || !text_is_label(name))
+		return err_set(e, ERR_BAD_NAME,
+		    "a contact's name has at most %d bytes, and nothing that "
+		    "cannot be seen",
+		    LIMIT_NAME_BYTES);
+	if (name[0] != '\0' && people_one(s, name, &other, &none) == 0 &&
+	    !id_equal(&other.uid, uid))
+		return err_set(e, ERR_CONFLICT,
+		    "another contact is called so: %s", other.address);
+	return people_change(
+	    s, uid, set_nickname, (void *)(uintptr_t)name, &other, e);
 }
 
 void

@@ -103,6 +103,15 @@ void people_looks_free(struct people_looks *l);
 MUST_CHECK int people_check(struct self *s, const struct person *only,
     struct people_looks *out, struct err *e);
 
+/* What is wrong with what is shown of him stops all that would take it over;
+ * that he began anew does not. errors: the look's why. */
+MUST_CHECK int people_right(const struct people_look *l, struct err *e);
+/* Devices as people count them: a security key is none. */
+unsigned people_devices(const struct circle *c);
+/* What both have to see of each other; his circle was shown. */
+void people_number(const struct self *s, const struct people_look *l,
+    char out[static PERSON_NUMBER + 1]);
+
 /*
  * He was compared, as he is shown now, or is to be taken as he is, with the name
  * that the server gives him.
@@ -130,6 +139,10 @@ MUST_CHECK int people_let(struct self *s, const struct id *uid,
  */
 MUST_CHECK int people_asked(
     struct self *s, const struct id *uid, struct person *out, struct err *e);
+/* Give him a name of one's own, or with "" take it away. errors: bad-name;
+ * conflict: another contact is called so; those of people_change. */
+MUST_CHECK int people_call(
+    struct self *s, const struct id *uid, const char *name, struct err *e);
 /* He is not verified any more; the pin stays. errors: contact-changed: he began
  * anew, which is settled otherwise. */
 MUST_CHECK int people_unverify(

@@ -259,6 +259,42 @@ people_check(struct self *s, const struct person *only,
 	return rc;
 }
 
+/* ---- what was found ---- */
+
+int
+people_right(const struct people_look *l, struct err *e)
+{
+	if (l->circle.seq > 0 &&
+	    (l->why.code == ERR_NONE || l->why.code == ERR_CONTACT_CHANGED))
+		return 0;
+	*e = l->why;
+	return -1;
+}
+
+unsigned
+people_devices(const struct circle *c)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->n_members; i++)
+		n += c->members[i].active &&
+		    c->members[i].device.class != CLASS_SECURITY_KEY;
+	return n;
+}
+
+void
+people_number(const struct self *s, const struct people_look *l,
+    char out[static PERSON_NUMBER + 1])
+{
+	char own[PERSON_ADDRESS_MAX + 1];
+	struct digest own_root, root;
+
+	people_self(s, own, &own_root);
+	person_root(&l->circle, &root);
+	person_number(&(struct person_key){ own, &own_root },
+	    &(struct person_key){ l->person.address, &root }, out);
+}
+
 /* ---- what is settled ---- */
 
 struct accepting {

@@ -1,159 +1,27 @@
 // SPDX-License-Identifier: ISC
 // page.mjs: walks through the account page in a real browser.
 //
-// Says "+ name" for what held and "- name (why)" for what did not. $T, $URL,
-// $INVITE, $DATA, $MUX are the test's. $SHOTS: a folder for pictures of every
-// state, in two sizes, light and dark.
-import { spawn, spawnSync } from "node:child_process";
+// $T, $URL, $INVITE, $DATA, $MUX are the test's; walk.mjs says the rest.
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { createRequire } from "node:module";
 import zlib from "node:zlib";
 import { must, origin, run, sql, startBrowser } from "./browser.mjs";
+import { aumbry, beside, go, PASSWORD, passwords, press, state, step, trouble, until, visit, walked } from "./walk.mjs";
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)); // Debian 12 has Node 18
 
 const { T, ESCROW, INVITE, INVITE2, INVITE3, MUX, SHOTS } = process.env;
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PASSWORD = "correct horse battery";
 const FRESH = "another horse with a staple";
-const passwords = [PASSWORD, FRESH, "seven77"];
+passwords.push(FRESH, "seven77");
 const escrowPin = fs.readFileSync(`${T}/escrow.pin`, "utf8").trim().split(/\s/).pop();
 fs.writeFileSync(`${T}/pw2`, `${FRESH}\n`);
 
-// ---- what is said ----
-
-const held = (name, yes, why = "") =>
-	console.log(yes ? `+ ${name}` : `- ${name} (${String(why).replaceAll("\n", " ").slice(0, 900)})`);
-async function step(name, act) {
-	try {
-		await act();
-		held(name, true);
-	} catch (e) {
-		const seen = await Promise.all(pages.map((p) => p.locator("main").innerText({ timeout: 500 }).catch(() => "")));
-		held(name, false, `${e.message ?? e}; ${seen.map((s) => s.slice(-150)).join(" | ")}`);
-	}
-}
-const pages = [];
-const aumbry = (home, ...args) => ["--home", `${T}/${home}`, "--password-file", `${T}/pw`, ...args];
-
-// A program of ours that goes on beside the page.
-function beside(home, ...args) {
-	const p = spawn("aumbry", aumbry(home, ...args));
-	const said = { out: "", err: "" };
-	p.stdout.on("data", (d) => { said.out += d; });
-	p.stderr.on("data", (d) => { said.err += d; });
-	const end = new Promise((resolve) => p.on("close", resolve));
-	return { said, end, type: (line) => p.stdin.end(`${line}\n`), kill: () => p.kill() };
-}
-async function until(what, act, ms = 20000) {
-	for (const end = Date.now() + ms; Date.now() < end;) {
-		const got = await act();
-		if (got)
-			return got;
-		await new Promise((r) => setTimeout(r, 50));
-	}
-	throw new Error(`waited in vain for ${what}`);
-}
-
-// ---- a browser, watched ----
-
-const faults = { origin: [], secret: [], policy: [], console: [] };
-const browser = await startBrowser();
-
-async function visit() {
-	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
-	await context.addInitScript(() => document.addEventListener("securitypolicyviolation",
-		(e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`)));
-	context.on("request", (r) => {
-		if (!r.url().startsWith(`${origin}/`) && !/^(data|blob):/.test(r.url()))
-			faults.origin.push(r.url());
-		const sent = `${r.url()} ${r.postDataBuffer()?.toString("latin1") ?? ""}`;
-		if (passwords.some((p) => sent.includes(p) || sent.includes(btoa(p))))
-			faults.secret.push(r.url());
-	});
-	const page = await context.newPage();
-	page.on("console", (m) => {
-		if (m.text().startsWith("policy:") || /Content Security Policy/.test(m.text()))
-			faults.policy.push(m.text());
-		else if (m.type() === "error" && !/Failed to load resource/.test(m.text()))
-			faults.console.push(m.text());
-	});
-	page.on("pageerror", (e) => faults.console.push(String(e)));
-	page.setDefaultTimeout(20000);
-	pages.push(page);
-	return page;
-}
-
-const looks = SHOTS ? [["desktop", 1280, 800], ["phone", 390, 844]] : [["phone", 390, 844], ["desktop", 1280, 800]];
-
-// A state of the page: it must be accessible, on a phone too, and is pictured.
-async function state(page, name) {
-	await page.waitForFunction(() => !document.querySelector("main[aria-busy]") &&
-		document.getAnimations().every((a) => a.playState !== "running" || a.effect.getTiming().iterations === Infinity));
-	const bad = [];
-	for (const [size, width, height] of looks) {
-		await page.setViewportSize({ width, height });
-		for (const colorScheme of ["light", "dark"]) {
-			if (!SHOTS && colorScheme === "dark" && size === "phone")
-				continue;
-			await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-			const found = await runAxe(page);
-			bad.push(...found.map((f) => `${size} ${colorScheme}: ${f}`), ...await unfilled(page));
-			const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-			if (wide > 0)
-				bad.push(`${size}: ${wide} px wider than the screen`);
-			if (SHOTS) // what was said a while ago is in the way
-				await page.evaluate(() => document.getElementById("said")?.replaceChildren());
-			if (SHOTS)
-				await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`,
-					fullPage: !await page.locator("dialog").count() });
-		}
-	}
-	await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
-	held(`${name}: accessible, and no wider than the screen`, bad.length === 0, bad.join("; "));
-}
-
-// What a manager of passwords could not fill in, or not keep under a name.
-const unfilled = (page) => page.evaluate(() => [
-	...[...document.querySelectorAll("form input:not([type=checkbox], [type=radio])")]
-		.filter((x) => !x.autocomplete).map((x) => `${x.name} has no autocomplete`),
-	...[...document.forms].filter((f) => f.querySelector("[autocomplete$=-password]") &&
-		!f.querySelector("[autocomplete=username]")).map(() => "a form of a password without a name"),
-	...[...document.querySelectorAll("[autocomplete=username][hidden]")].filter((x) => !x.value)
-		.map(() => "a hidden name that is empty")]);
-
-// axe-core, by the debugger: the page's policy would not let it in.
-async function runAxe(page) {
-	// It stays: its end would take the virtual security keys along.
-	page.judge ??= await page.context().newCDPSession(page);
-	const { result, exceptionDetails } = await page.judge.send("Runtime.evaluate", {
-		expression: `${axe};axe.run({resultTypes:["violations"]}).then(r=>JSON.stringify(r.violations
-			.filter(v=>v.impact==="serious"||v.impact==="critical")
-			.map(v=>v.id+" at "+v.nodes.map(n=>n.target.join(" ")).join(", "))))`,
-		awaitPromise: true, allowUnsafeEvalBlockedByCSP: true });
-	must(!exceptionDetails, JSON.stringify(exceptionDetails));
-	return JSON.parse(result.value);
-}
-
-// An error stands there with its three parts.
-async function trouble(page, code, words = /./) {
-	const at = page.locator(".box.error").last();
-	await at.filter({ hasText: `Code: ${code}` }).waitFor();
-	const parts = await at.locator("p").allInnerTexts();
-	must(parts.length === 3 && parts.every((p) => p.length > 8), `not three parts: ${parts}`);
-	must(words.test(parts.join(" ")), `does not say ${words}: ${parts}`);
-}
-const go = async (page, where, title) => {
-	await page.evaluate((w) => { location.hash = w; }, where);
-	await page.getByRole("heading", { level: 1, name: title }).waitFor();
-};
 const totp = (secret) => {
 	sql("UPDATE factor SET counter = 0"); // codes count once
 	return run("oathtool", "--totp", "--base32", secret);
 };
 const other = (code) => `${(Number(code[0]) + 1) % 10}${code.slice(1)}`;
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const stale = () => sql("UPDATE session SET step_up_ms = 0, password_ms = 0");
 
 // What the server answers at `path`, changed on the way by `how`, while `act` runs.
@@ -1292,8 +1160,4 @@ await step("all keys at once are not removed while nothing else is there", async
 	await trouble(kay, "permission-denied");
 });
 
-held("no request left the origin", faults.origin.length === 0, faults.origin.join(" "));
-held("no password was in any request", faults.secret.length === 0, faults.secret.join(" "));
-held("the policy was never broken", faults.policy.length === 0, faults.policy.join(" "));
-held("the console saw no error", faults.console.length === 0, faults.console.join(" "));
-await browser.close();
+await walked();

@@ -183,7 +183,8 @@ bench-peers: all
 screenshots: all
 	@tools/setup.sh check
 	@rm -rf build/screenshots && mkdir -p build/screenshots
-	@BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' sh tests/e2e/90-page.t
+	@for t in page page-people; do BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' \
+		sh tests/e2e/90-$$t.t || exit 1; done
 
 lint:
 	@tools/setup.sh check

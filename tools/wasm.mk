@@ -36,9 +36,10 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	recseed.c seal.c secret.c) $(wildcard src/vault/keyring*.c) \
 	$(addprefix src/link/,act.c control.c depot.c depot_remote.c \
 	remote_escrow.c) $(wildcard src/link/zcopy*.c) \
-	$(addprefix src/client/,chain.c circlepin.c login.c password.c \
-	protection.c prove.c recovery.c release.c release_open.c seckey.c \
-	seckey_drop.c session.c) $(wildcard src/client/self*.c) \
+	$(addprefix src/client/,alerts.c chain.c circlepin.c login.c \
+	password.c protection.c prove.c recovery.c release.c release_open.c \
+	seckey.c seckey_drop.c session.c) $(wildcard src/client/self*.c) \
+	$(wildcard src/client/people*.c) \
 	$(addprefix src/join/,entering.c keyjoin.c lend.c newcomer.c pair.c \
 	pair_code.c pair_join.c relay.c shown_code.c visit_record.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // app.js: which screen is shown, and what stands around it.
 import { showOverview } from "./account.js";
+import { showPeople } from "./people.js";
 import { showSecurity } from "./security.js";
 import { showProtection } from "./protection.js";
 import { showAlerts, showRecovery } from "./recovery.js";
@@ -15,6 +16,7 @@ import { tryNeeds, withoutIt } from "./needs.js";
 
 const places = [
 	["#/", "Overview", showOverview],
+	["#/people", "People", showPeople],
 	["#/security", "Security", showSecurity],
 	["#/protection", "Protection", showProtection],
 	["#/recovery", "Recovery", showRecovery],

@@ -116,7 +116,8 @@ const composed = (x) => typeof x === "string" ? x.normalize("NFC") :
 export const core = new Core();
 // It may be over in a moment: what looks again and again goes on.
 export const passes = (e) => ["server-unreachable", "server-busy"].includes(e.code);
-export const problem = (code, message, remedy = "") => ({ code, message, remedy });
+// Found here; its remedy, if there is one, is better than that of the code.
+export const problem = (code, message, remedy = "") => ({ code, message, remedy, here: remedy !== "" });
 const noRoom = (e) => problem("disk-full-here",
 	`this browser did not store what it must keep (${e.name}), so nothing was sent`,
 	"Make room on the disk, or let this site store data; a private window may refuse it. Then try again.");

@@ -5,7 +5,7 @@ import { part, h, row, badge, box, button, sure, announce, dialog, form, field, 
 import { route } from "./app.js";
 import { notForVisitors } from "./account.js";
 import { change, stepped } from "./ways.js";
-import { ago, sentenceCase, when, whence } from "./words.js";
+import { ago, alertRemedy, sentenceCase, when, whence } from "./words.js";
 
 const wayKinds = [null, "Recovery key", "Recovery contact", "Paper kit"];
 const recoveredBy = { key: "a recovery key", contact: "a recovery contact", kit: "a paper kit", operator: "the operator" };
@@ -96,9 +96,9 @@ function openRow(o, device, again) {
 export const showAlerts = async (me) =>
 	tellAlerts(me, me.who === "nobody" ? { open: [] } : await core.ask("alerts"));
 
-function tellAlerts(me, { open, change_ms: ms }) {
+function tellAlerts(me, { open, change_ms: ms, people = [] }) {
 	const at = document.getElementById("alerts");
-	const now = `${open.map((o) => o.id)} ${ms}`;
+	const now = `${open.map((o) => o.id)} ${ms} ${people.map((a) => a.id)}`;
 	if (at.dataset.now === now) // else it would be read out again
 		return;
 	at.dataset.now = now;
@@ -112,8 +112,20 @@ function tellAlerts(me, { open, change_ms: ms }) {
 		h("p", {}, "Not you? Stop it. ", look())),
 		ms > 0 && box("notice", h("p", { class: "what" }, `The ways to recover change at ${when(ms)}.`),
 			h("p", {}, look())),
+		...people.map((a) => contactAlert(me, a)),
 	].filter(Boolean));
 }
+
+const contactAlert = (me, a) => box("error", h("p", { class: "what" },
+	h("span", { class: "sign", "aria-hidden": "true" }, "!"), sentenceCase(a.message), "."),
+h("p", {}, alertRemedy(a.code)),
+h("p", { class: "hint" }, `Since ${when(a.first_ms)}. Code: `, h("code", {}, a.code)),
+h("div", { class: "actions" }, h("p", {}, h("a", { href: `#/people?${a.about}` }, "Look at the contact")),
+	button("Dismiss", async () => {
+		await core.ask("alert_dismiss", { id: a.id });
+		announce("It is dismissed, on all your devices.");
+		await showAlerts(me);
+	})));
 
 // ---- a key ----
 

@@ -37,6 +37,8 @@ const remedies = {
 	"release-refused": "The message says why; the switches are under Protection, on a device of yours.",
 	"not-found": "It is over, or was removed meanwhile: load the page again.",
 	"recovery-waiting": "Come back after that time.",
+	"contact-changed": "That happens after losing all devices, or when somebody is in between. Ask that person by another way, then compare anew or accept it under People.",
+	"name-moved": "Ask that person by another way whether the account was made anew. If so, remove the contact under People and add it again. Otherwise the server may be in wrong hands.",
 	"app-password-scope": "Make one for that service under App passwords.",
 };
 
@@ -45,12 +47,19 @@ export function explain(e) {
 	if (typeof e.code !== "string") // the browser's own may be a number
 		return { code: "internal-error", message: sentence(String(e)),
 			remedy: "Load the page again; if it stays, report the message." };
-	let remedy = remedies[e.code] ?? e.remedy ?? "";
+	const own = e.here || e.contact && /^circle-/.test(e.code);
+	let remedy = !own && remedies[e.code] || e.remedy || "";
 	remedy = remedy.replace("aumbry phone add ", "");
 	if (/\baumbryd? /.test(remedy))
 		remedy = `On a computer that is signed in: ${remedy}`;
 	return { code: e.code, message: sentence(e.message || e.code), remedy };
 }
+
+// It is about somebody else’s devices: what helps with one’s own does not.
+export const ofContact = (e) => ({ ...e, contact: true });
+const contactCircle = "If the server was put back to a backup, this ends once the other one’s devices were online. " +
+	"Otherwise the server is not to be trusted.";
+export const alertRemedy = (code) => /^circle-/.test(code) ? contactCircle : remedies[code] ?? "";
 
 const sentence = (s) => {
 	const big = s.charAt(0).toUpperCase() + s.slice(1);
@@ -161,6 +170,7 @@ export function size(bytes) {
 	return `${i === 0 ? bytes : bytes.toFixed(1)} ${units[i]}`;
 }
 
+export const countedDevices = (n) => n === 1 ? "1 device" : `${n} devices`;
 export const kinds = [null, "Computer", "Phone", "Browser", "Security key"];
 
 // "Firefox on Linux", as a name that can be changed.

@@ -44,6 +44,9 @@ struct core_kept {
 bool core_kept_visit(struct buf *b, struct core_kept *out);
 /* "fingerprint" of an escrow's key. */
 void core_put_fingerprint(json_t *out, struct bytes key);
+/* "people": what was wrong with contacts, and nobody has dismissed. errors:
+ * those of self_state. */
+MUST_CHECK int core_put_alerts(struct self *s, json_t *out, struct err *e);
 /* Copy what a server has answered. */
 void core_put_all(json_t *out, const json_t *answer);
 
@@ -57,3 +60,6 @@ core_fn core_call_server, core_step_up, core_password_ok, core_new_password,
 core_fn core_protection, core_level, core_web_access, core_alerts,
     core_recovery, core_recovery_draw, core_recovery_typed,
     core_recovery_remove, core_recovery_try, core_veto;
+core_fn core_people, core_person, core_person_add, core_person_accept,
+    core_person_block, core_person_rename, core_person_remove,
+    core_person_verify, core_person_unverify, core_alert_dismiss;

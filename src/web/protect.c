@@ -130,7 +130,8 @@ change_ms(const struct self *s)
 								: 0;
 }
 
-/* What the banner tells: recoveries that are open, a change that waits. */
+/* What the banner tells: recoveries that are open, a change that waits, what was
+ * wrong with contacts. */
 int
 core_alerts(struct core *c, const json_t *in, json_t *out, struct err *e)
 {
@@ -140,7 +141,9 @@ core_alerts(struct core *c, const json_t *in, json_t *out, struct err *e)
 	(void)in;
 	if (core_remote(c, &r, e) < 0 ||
 	    control_call(r, "GET", "/v1/recovery", NULL, &answer, e) < 0 ||
-	    (c->self != NULL && self_refresh(c->self, e) < 0))
+	    (c->self != NULL &&
+		(self_refresh(c->self, e) < 0 ||
+		    core_put_alerts(c->self, out, e) < 0)))
 		return -1;
 	core_put_all(out, answer);
 	jsonio_put_u64(

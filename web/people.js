@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: ISC
+// people.js: who others are: contacts, what is wrong with one, and comparing.
+import { core, problem } from "./core.js";
+import { announce, badge, box, button, copyButton, dialog, field, form, gaveUp, h, part, row, sure, troubleBox } from "./dom.js";
+import { notForVisitors } from "./account.js";
+import { qrImage } from "./qr.js";
+import { countedDevices, kinds, ofContact, when } from "./words.js";
+
+const levelBadges = {
+	known: () => badge("Known"),
+	verified: () => badge("✓ Verified", "good"),
+	changed: () => badge("! Began anew", "warn"),
+	blocked: () => badge("Blocked"),
+	asks: () => badge("! Asks to write", "warn"),
+};
+const comparedBy = { code: "by a code that one of you typed", number: "by the number", qr: "by the picture",
+	public: "by a published code" };
+
+// What others wrote keeps to itself which way it runs.
+export const personName = (p) => h("bdi", { dir: "auto" }, p.nickname || p.address);
+const plainName = (p) => p.nickname || p.address;
+
+export async function showPeople(me, again) {
+	if (me.who === "visitor")
+		return ["People", notForVisitors("Knowing other people")];
+	const [, uid] = location.hash.split("?");
+	try {
+		return uid ? await onePerson(uid, again) : await allPeople(again);
+	} catch (e) {
+		if (e.code !== "two-factor-required")
+			throw e;
+		return ["People", troubleBox(e), h("p", {}, h("a", { href: "#/security" }, "Security"))];
+	}
+}
+
+// ---- all of them ----
+
+async function allPeople(again) {
+	const { people, address, public_code: code } = await core.ask("people");
+	const asking = people.filter((p) => p.level === "asks");
+	const others = people.filter((p) => p.level !== "asks");
+	return ["People",
+		h("p", {}, "Other accounts of this server. You are told when somebody’s devices are not what they were."),
+		asking.length > 0 && part("Who asks to write to you",
+			h("p", {}, "Accept whom you know. Who is blocked is not told."),
+			h("ul", { class: "rows" }, asking.map((p) => personRow(p, again)))),
+		part("Contacts",
+			others.length === 0 ? h("p", { class: "empty" }, "There is nobody yet.") :
+				h("ul", { class: "rows" }, others.map((p) => personRow(p, again))),
+			addForm(again)),
+		part("You, as others know you",
+			h("p", {}, "Publish this code where people know that it is yours: on paper, on a page of your own. ",
+				"Who adds you can hold it against what this server shows."),
+			h("dl", { class: "facts" }, h("dt", {}, "Address"), h("dd", {}, h("bdi", {}, address)),
+				h("dt", {}, "Public code"), h("dd", {}, h("code", {}, code))),
+			qrImage(code, "QR code of your public code"),
+			h("div", { class: "buttons" }, copyButton("Copy the code", code)),
+			h("p", { class: "hint" }, mayLie, h("code", {}, "aumbry contact me"), "."))];
+}
+
+const addForm = (again) => form({ submit: "Add", act: async ({ name }) => {
+	const p = await core.ask("person_add", { name: name.trim() }).catch((e) => {
+		throw e.code === "not-found" ?
+			problem(e.code, e.message, "Ask that person how the account is called on this server.") :
+			e.code === "bad-usage" ? problem(e.code, e.message, "Type the name of somebody else.") : e;
+	});
+	announce(p.had ? `${p.address} is a contact.` : `${p.address} is a contact now.`);
+	await again();
+} }, field({ label: "Add somebody", name: "name", required: true, autocomplete: "off", maxlength: 320,
+	placeholder: "ben", hint: "The name of the account on this server." }));
+
+function personRow(p, again) {
+	const at = row({
+		title: h("a", { href: `#/people?${p.uid}` }, personName(p)),
+		badge: levelBadges[p.level]?.(),
+		lines: [p.nickname && h("bdi", {}, p.address), ...personFacts(p), ...news(p)],
+		actions: p.level === "asks" && h("div", { class: "buttons" }, acceptButton(p, again), blockButton(p, again)) });
+	if (p.wrong)
+		at.append(troubleBox(ofContact(p.wrong)));
+	return at;
+}
+
+const personFacts = (p) => [
+	`${countedDevices(p.devices)}, known since ${when(p.since_ms)}`,
+	p.verified_ms > 0 && `Compared ${comparedBy[p.way] ?? ""} ${when(p.verified_ms)}`];
+
+// What has changed since the last look, and is no alarm.
+const news = (p) => [
+	p.back && "The server said that this account began anew, and does not say so any more: it was put back to a " +
+		"backup, or it lied.",
+	p.anew ? "Began anew, with new keys. Nobody has compared the old ones." :
+		p.added + p.removed > 0 && `Since the last look ${countedDevices(p.added)} came, ${countedDevices(p.removed)} left.`,
+	p.called && (p.called === p.address ? `${p.was} is ${p.called} now.` :
+		`The server calls ${p.was} ${p.called} now, by which name nobody has compared.`)];
+
+// ---- what one can do ----
+
+const acceptButton = (p, again) => button("Accept", async () => {
+	if (p.level !== "asks")
+		await sure(`Take ${plainName(p)} as the server shows it?`, "Nobody has compared what is shown now. If somebody " +
+			"is in between, that one is taken. Comparing is better.", "Accept without comparing");
+	await contactAsk("person_accept", { uid: p.uid });
+	announce(p.level === "asks" ? `${plainName(p)} is a contact now, and may write.` :
+		`${plainName(p)} is taken as the server shows it: nobody has compared that.`);
+	await again();
+}, p.level === "asks" ? "primary" : "");
+
+const blockButton = (p, again) => button("Block", async () => {
+	await sure(`Block ${plainName(p)}?`, "What comes from there is dropped, and that is not told there. " +
+		"If it was compared, that is forgotten.", "Block");
+	await contactAsk("person_block", { uid: p.uid, blocked: true });
+	announce(`${plainName(p)} is blocked.`);
+	await again();
+}, "danger");
+
+const unblockButton = (p, again) => button("Unblock", async () => {
+	await contactAsk("person_block", { uid: p.uid, blocked: false });
+	announce(`${plainName(p)} may write. Nobody has compared since.`);
+	await again();
+});
+
+const removeButton = (p) => button("Remove", async () => {
+	await sure(`Remove ${plainName(p)}?`, "The contact is forgotten, and what was compared. Whoever writes again asks first.",
+		"Remove");
+	await contactAsk("person_remove", { uid: p.uid });
+	announce(`${plainName(p)} is removed.`);
+	location.hash = "#/people";
+}, "danger");
+
+const nicknameButton = (p, again) => button("Rename", async () => {
+	const done = await dialog("Your name for this contact", (close) => form({ submit: "Rename", act: async ({ name }) => {
+		await core.ask("person_rename", { uid: p.uid, name: name.trim() }).catch((e) => {
+			throw e.code === "conflict" ? problem(e.code, e.message, "Choose another name.") : e;
+		});
+		close(true);
+	} }, field({ label: "Name", name: "name", value: p.nickname, maxlength: 64, autocomplete: "off",
+		hint: "Only you see it. Empty: the address is shown." })));
+	if (done)
+		await again();
+});
+
+// What is wrong with somebody else’s devices is not what is wrong with one’s own.
+const contactAsk = (what, more) => core.ask(what, more).catch((e) => {
+	throw ofContact(e);
+});
+
+// ---- one of them ----
+
+const mayLie = "This page comes from the server, and could lie about this. A device with the program itself checks, " +
+	"and shows the same: ";
+
+async function onePerson(uid, again) {
+	const p = await core.ask("person", { uid });
+	const known = p.level !== "asks" && p.level !== "blocked";
+	const settle = p.level === "asks" || p.level === "changed" || p.called && p.called !== p.address;
+	return [plainName(p),
+		h("p", {}, h("a", { href: "#/people" }, "All people")),
+		p.wrong && troubleBox(ofContact(p.wrong)),
+		part("Contact",
+			h("p", {}, levelBadges[p.level]?.()),
+			h("dl", { class: "facts" }, h("dt", {}, "Address"), h("dd", {}, h("bdi", {}, p.address))),
+			[...personFacts(p), ...news(p)].filter(Boolean).map((words) => h("p", {}, words)),
+			h("div", { class: "buttons" },
+				settle && acceptButton(p, again),
+				p.level === "blocked" && unblockButton(p, again),
+				nicknameButton(p, again),
+				p.level !== "blocked" && blockButton(p, again), removeButton(p))),
+		p.number && known && comparePart(p, again),
+		p.number && known && publicPart(p, again),
+		p.members.length > 0 && part("Devices",
+			h("ul", { class: "rows" }, p.members.map((m) => row({ title: kinds[m.class] ?? "Device",
+				lines: [`In since ${when(m.added_ms)}`] }))))];
+}
+
+const digitGroups = (number) => h("p", { class: "groups digits" },
+	number.match(/\d{5}/g).flatMap((five) => [h("span", {}, five), " "]));
+
+function comparePart(p, again) {
+	return part("Is it that person?",
+		h("p", {}, "Meet, or speak to each other by a way that this server is not part of. Both of you see one number, ",
+			"when nobody is in between."),
+		digitGroups(p.number),
+		h("div", { class: "buttons" },
+			button("The other one sees the same number", () => sameNumber(p, again), p.level === "verified" ? "" : "primary"),
+			p.level === "verified" && button("Take it back", async () => {
+				await sure(`Is ${plainName(p)} not verified any more?`, "You can compare again whenever you like.", "Take it back");
+				await contactAsk("person_unverify", { uid: p.uid });
+				announce(`${plainName(p)} is not verified any more.`);
+				await again();
+			})),
+		box("notice", h("p", {}, mayLie, h("code", {}, `aumbry contact show ${p.address}`), ".")));
+}
+
+const publicPart = (p, again) => part("A code that was published",
+	h("p", {}, "The public code of this account, as this server shows it:"),
+	h("p", {}, h("code", {}, p.public_code)),
+	qrImage(p.public_code, "QR code of the public code"),
+	publicForm(p, again));
+
+async function sameNumber(p, again) {
+	const same = await dialog("Does the other one see the same?", (close) => [
+		digitGroups(p.number),
+		h("p", {}, "All twelve groups, read by the other one from a screen of their own."),
+		h("div", { class: "actions" },
+			h("button", { type: "button", class: "primary", onclick: () => close("yes") }, "Yes, all of it is the same"),
+			h("button", { type: "button", class: "danger", onclick: () => close("no") }, "No, it differs")),
+	]);
+	if (!same)
+		throw gaveUp;
+	if (same === "no")
+		throw problem("code-differs", `What ${p.address} has is not what this browser sees of that account.`,
+			"Nothing was verified. Compare again in person; if it differs again, somebody is in between: " +
+			"tell that person by another way.");
+	await contactAsk("person_verify", { uid: p.uid, number: p.number });
+	await verifiedNow(p, again);
+}
+
+async function verifiedNow(p, again) {
+	announce(`${plainName(p)} is verified. If somebody puts a device between you, it is said here.`);
+	await again();
+}
+
+const publicForm = (p, again) => form({ submit: "Compare them", act: async ({ code }) => {
+	await contactAsk("person_verify", { uid: p.uid, code }).catch((e) => {
+		throw e.code === "wrong-code-kind" || e.code === "wrong-code" ? problem(e.code, e.message,
+			"A published code begins with ac1 and has eight groups of four: look at it again.") : e;
+	});
+	await verifiedNow(p, again);
+} }, field({ label: "Code that you found elsewhere", name: "code", required: true, autocomplete: "off", maxlength: 80,
+	placeholder: "ac1-…", hint: "From paper, or a page that is surely that person’s." }));

@@ -18,16 +18,22 @@ struct options {
 	unsigned timeout_s;
 };
 
+static void
+say_verified(struct cli *cli, const struct people_look *l)
+{
+	cli_say(cli,
+	    "%s is verified. If somebody puts a device between you, it is said "
+	    "here.",
+	    cli_person_name(&l->person));
+}
+
 static int
 verified(struct cli *cli, struct self *s, const struct people_look *l,
     enum person_way way, struct err *e)
 {
 	if (people_accept(s, l, way, e) < 0)
 		return -1;
-	cli_say(cli,
-	    "%s is verified. If somebody puts a device between you, it is said "
-	    "here.",
-	    cli_person_name(&l->person));
+	say_verified(cli, l);
 	return 0;
 }
 
@@ -119,26 +125,17 @@ int
 cli_person_settle(struct cli *cli, struct self *s, const struct people_look *l,
     bool same, struct err *e)
 {
-	struct err ignored;
+	struct err unnoted;
 
-	if (same)
-		return verified(cli, s, l, PERSON_WAY_CODE, e);
-	(void)err_set(e, ERR_CONTACT_CHANGED,
-	    "the code was right, but what the server shows you and %s of each "
-	    "other is not what you have: somebody is in between",
-	    l->person.address);
-	/* The finding is for all devices, and what was verified is so no more.
-	 * That he began anew stays. */
-	if (self_state(s, &ignored) < 0 ||
-	    alerts_raise(s, &l->person.uid, e, &ignored) < 0 ||
-	    people_unverify(s, &l->person.uid, &ignored) < 0)
-		cli_warn("aumbry: that could not be noted for your other "
-			 "devices: %s",
-		    ignored.msg);
-	return err_remedy(e,
-	    "Tell %s by another way, and send nothing that matters until it is "
-	    "clear.",
-	    l->person.address);
+	if (compare_settle(s, l, same, &unnoted, e) < 0) {
+		if (unnoted.code != ERR_NONE)
+			cli_warn("aumbry: that could not be noted for your "
+				 "other devices: %s",
+			    unnoted.msg);
+		return -1;
+	}
+	say_verified(cli, l);
+	return 0;
 }
 
 static int

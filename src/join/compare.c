@@ -3,6 +3,8 @@
 #include "join/compare.h"
 
 #include "base/now.h"
+#include "client/alerts.h"
+#include "client/self_zones.h"
 #include "join/pair_in.h"
 
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #define POLL_S 25
+#define TRY_S 120 /* the other side answers by itself */
 
 /* ---- what both say ---- */
 
@@ -216,6 +219,95 @@ compare_ask(struct self *s, const struct compare *c, bool *same, struct err *e)
 	if (rc < 0)
 		relay_end(&a.r); /* nobody shows a code to who has gone */
 	return rc;
+}
+
+/* ---- who asks, step by step ---- */
+
+struct compare_entry {
+	struct asking a;
+	struct compare c;
+	struct bytes code;
+};
+
+static int
+give_code(void *ctx, struct buf *code, struct err *e)
+{
+	const struct compare_entry *x = ctx;
+
+	(void)e;
+	buf_put_bytes(code, x->code);
+	return 0;
+}
+
+int
+compare_entry_new(struct self *s, const struct people_look *with,
+    struct compare_entry **out, struct err *e)
+{
+	OWN(compare_entry_free) struct compare_entry *x = mem_new(sizeof *x);
+
+	x->c = (struct compare){ .with = with, .ask = give_code, .ctx = x };
+	x->a.s = s;
+	x->a.c = &x->c;
+	if (open_request(&x->a, e) < 0)
+		return -1;
+	*out = TAKE(x);
+	return 0;
+}
+
+void
+compare_entry_free(struct compare_entry **x)
+{
+	if (*x != NULL)
+		asking_free(&(*x)->a);
+	free(*x);
+	*x = NULL;
+}
+
+void
+compare_entry_cancel(struct compare_entry *x)
+{
+	relay_end(&x->a.r);
+}
+
+const struct id *
+compare_entry_request(const struct compare_entry *x)
+{
+	return &x->a.r.join;
+}
+
+int
+compare_entry_look(struct compare_entry *x, bool *shown, struct err *e)
+{
+	if (relay_look(&x->a.r, e) < 0)
+		return -1;
+	*shown = x->a.r.state == RELAY_ALLOWED;
+	return 0;
+}
+
+int
+compare_entry_try(
+    struct compare_entry *x, struct bytes code, bool *same, struct err *e)
+{
+	char digits[SHOWN_DIGITS_MAX + 1];
+	bool right = false;
+	uint8_t kind;
+
+	/* What is no such code is sent nowhere. */
+	if (shown_code_parse(SHOWN_VERIFY, code, digits, e) < 0)
+		return -1;
+	mem_wipe(digits, sizeof digits);
+	x->code = code;
+	x->a.r.deadline_ms = now_ms() + TRY_S * 1000LL;
+	do {
+		if (relay_receive_last(&x->a.r, &kind, e) < 0)
+			return -1;
+	} while (kind != RELAY_OPEN);
+	if (answer_code(&x->a, &right, same, e) < 0)
+		return -1;
+	return right ? 0
+		     : err_set(e, ERR_WRONG_CODE,
+			   "the code is wrong, and burnt; the other device "
+			   "shows a new one");
 }
 
 /* ---- who shows ---- */
@@ -425,4 +517,38 @@ compare_show(struct self *s, const struct compare *c,
 	relay_end(
 	    &g.r); /* who asked has all by then, or hears that it is over */
 	return rc;
+}
+
+/* ---- what follows ---- */
+
+/* The finding is for all devices, and what was verified is so no more. That he
+ * began anew stays. */
+static int
+note_between(struct self *s, const struct people_look *l, const struct err *why,
+    struct err *e)
+{
+	return self_state(s, e) < 0 ||
+		alerts_raise(s, &l->person.uid, why, e) < 0 ||
+		people_unverify(s, &l->person.uid, e) < 0
+	    ? -1
+	    : 0;
+}
+
+int
+compare_settle(struct self *s, const struct people_look *l, bool same,
+    struct err *unnoted, struct err *e)
+{
+	err_clear(unnoted);
+	if (same)
+		return people_accept(s, l, PERSON_WAY_CODE, e);
+	(void)err_set(e, ERR_CONTACT_CHANGED,
+	    "the code was right, but what the server shows you and %s of each "
+	    "other is not what you have: somebody is in between",
+	    l->person.address);
+	if (note_between(s, l, e, unnoted) == 0)
+		err_clear(unnoted);
+	return err_remedy(e,
+	    "Tell %s by another way, and send nothing that matters until it is "
+	    "clear.",
+	    l->person.address);
 }

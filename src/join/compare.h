@@ -50,6 +50,27 @@ struct compare {
 MUST_CHECK int compare_ask(
     struct self *s, const struct compare *c, bool *same, struct err *e);
 
+/*
+ * The same for who cannot wait in a call, as a page: asked first, looked at
+ * again and again, and one code at a time.
+ */
+struct compare_entry;
+
+/* Ask the other one. with stays the caller's, and outlives it. */
+MUST_CHECK int compare_entry_new(struct self *s, const struct people_look *with,
+    struct compare_entry **out, struct err *e);
+/* The request goes on: compare_entry_cancel. */
+void compare_entry_free(struct compare_entry **x);
+void compare_entry_cancel(struct compare_entry *x);
+/* The request, for who ends it otherwise. Borrowed. */
+const struct id *compare_entry_request(const struct compare_entry *x);
+/* *shown: a code is shown there. errors: the request is over. */
+MUST_CHECK int compare_entry_look(
+    struct compare_entry *x, bool *shown, struct err *e);
+/* The code that is shown there. errors: as compare_ask. */
+MUST_CHECK int compare_entry_try(
+    struct compare_entry *x, struct bytes code, bool *same, struct err *e);
+
 /* One who asks. */
 struct compare_request {
 	struct id id, uid, nonce;
@@ -78,3 +99,13 @@ MUST_CHECK int compare_wait(struct self *s, const struct id *uid,
 /* Show codes to who answers it. errors: as compare_ask. */
 MUST_CHECK int compare_show(struct self *s, const struct compare *c,
     const struct compare_request *r, bool *same, struct err *e);
+
+/*
+ * They have compared: he is verified, or somebody is in between, which is noted
+ * for all devices.
+ *
+ * unnoted  why that could not be; ERR_NONE: it was.
+ * errors   contact-changed; those of people_accept.
+ */
+MUST_CHECK int compare_settle(struct self *s, const struct people_look *l,
+    bool same, struct err *unnoted, struct err *e);

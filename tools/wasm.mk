@@ -40,8 +40,8 @@ WASM_OWN := $(wildcard src/web/*.c) \
 	password.c protection.c prove.c recovery.c release.c release_open.c \
 	seckey.c seckey_drop.c session.c) $(wildcard src/client/self*.c) \
 	$(wildcard src/client/people*.c) \
-	$(addprefix src/join/,entering.c keyjoin.c lend.c newcomer.c pair.c \
-	pair_code.c pair_join.c relay.c shown_code.c visit_record.c)
+	$(addprefix src/join/,compare.c entering.c keyjoin.c lend.c newcomer.c \
+	pair.c pair_code.c pair_join.c relay.c shown_code.c visit_record.c)
 WASM_SODIUM := $(shell find $(WASM_SRC)/libsodium/src/libsodium -name '*.c' 2>/dev/null)
 # Without fractions: src/web/libc.c.
 WASM_JANSSON := $(filter-out %/strconv.c,$(wildcard $(WASM_SRC)/jansson/src/*.c))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // people.js: who others are: contacts, what is wrong with one, and comparing.
-import { core, problem } from "./core.js";
-import { announce, badge, box, button, copyButton, dialog, field, form, gaveUp, h, part, row, sure, troubleBox } from "./dom.js";
+import { core, passes, problem } from "./core.js";
+import { announce, badge, box, button, copyButton, dialog, field, form, gaveUp, h, part, row, showTrouble, sure, troubleBox } from "./dom.js";
 import { notForVisitors } from "./account.js";
 import { qrImage } from "./qr.js";
 import { countedDevices, kinds, ofContact, when } from "./words.js";
@@ -25,7 +25,7 @@ export async function showPeople(me, again) {
 		return ["People", notForVisitors("Knowing other people")];
 	const [, uid] = location.hash.split("?");
 	try {
-		return uid ? await onePerson(uid, again) : await allPeople(again);
+		return uid ? await onePerson(me, uid, again) : await allPeople(me, again);
 	} catch (e) {
 		if (e.code !== "two-factor-required")
 			throw e;
@@ -35,12 +35,13 @@ export async function showPeople(me, again) {
 
 // ---- all of them ----
 
-async function allPeople(again) {
+async function allPeople(me, again) {
 	const { people, address, public_code: code } = await core.ask("people");
 	const asking = people.filter((p) => p.level === "asks");
 	const others = people.filter((p) => p.level !== "asks");
 	return ["People",
 		h("p", {}, "Other accounts of this server. You are told when somebody’s devices are not what they were."),
+		compareRequests(me, again),
 		asking.length > 0 && part("Who asks to write to you",
 			h("p", {}, "Accept whom you know. Who is blocked is not told."),
 			h("ul", { class: "rows" }, asking.map((p) => personRow(p, again)))),
@@ -149,13 +150,14 @@ const contactAsk = (what, more) => core.ask(what, more).catch((e) => {
 const mayLie = "This page comes from the server, and could lie about this. A device with the program itself checks, " +
 	"and shows the same: ";
 
-async function onePerson(uid, again) {
+async function onePerson(me, uid, again) {
 	const p = await core.ask("person", { uid });
 	const known = p.level !== "asks" && p.level !== "blocked";
 	const settle = p.level === "asks" || p.level === "changed" || p.called && p.called !== p.address;
 	return [plainName(p),
 		h("p", {}, h("a", { href: "#/people" }, "All people")),
 		p.wrong && troubleBox(ofContact(p.wrong)),
+		compareRequests(me, again),
 		part("Contact",
 			h("p", {}, levelBadges[p.level]?.()),
 			h("dl", { class: "facts" }, h("dt", {}, "Address"), h("dd", {}, h("bdi", {}, p.address))),
@@ -166,6 +168,7 @@ async function onePerson(uid, again) {
 				nicknameButton(p, again),
 				p.level !== "blocked" && blockButton(p, again), removeButton(p))),
 		p.number && known && comparePart(p, again),
+		p.number && known && codePart(me, p, again),
 		p.number && known && publicPart(p, again),
 		p.members.length > 0 && part("Devices",
 			h("ul", { class: "rows" }, p.members.map((m) => row({ title: kinds[m.class] ?? "Device",
@@ -228,3 +231,142 @@ const publicForm = (p, again) => form({ submit: "Compare them", act: async ({ co
 	await verifiedNow(p, again);
 } }, field({ label: "Code that you found elsewhere", name: "code", required: true, autocomplete: "off", maxlength: 80,
 	placeholder: "ac1-…", hint: "From paper, or a page that is surely that person’s." }));
+
+// ---- by a code that one of them types ----
+
+const codePart = (me, p, again) => part("Or by a code that one of you types",
+	h("p", {}, "One shows a code and tells it, face to face or by a voice that both know; the other one types it. ",
+		"If somebody is in between, that is noticed by itself."),
+	h("div", { class: "buttons" },
+		button("Show a code", () => showCompared(me, p, again)),
+		button("Type a code", () => typeCompared(me, p, again))));
+
+// They have compared; `found` is what the core says of it.
+async function comparedBoth(p, found, again) {
+	if (found.between)
+		throw { code: "contact-changed", message: found.message, remedy: found.remedy, here: true };
+	await verifiedNow(p, again);
+}
+
+const ownAddress = (me) => `${me.name}@${me.host}`;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Show codes to who asks; without `request` it is waited for.
+async function showCompared(me, p, again, request) {
+	const code = h("p", { class: "shown-code", "aria-live": "assertive" }, "…");
+	const words = h("p", { role: "status" }, `Waiting for ${plainName(p)} to ask: “Type a code” on the page, or `,
+		h("code", {}, `aumbry verify ${ownAddress(me)}`), ".");
+	const trouble = h("div", { role: "alert" });
+	let codes = 0, closed = false, asks = request;
+	core.onTell = ({ code: text }) => {
+		codes++;
+		code.textContent = text;
+		words.replaceChildren(codes === 1 ? "Tell this code face to face, or by voice, and to nobody else." :
+			"That code was wrong, and is burnt. Here is another.");
+	};
+	const run = async () => {
+		for (; !asks && !closed; await pause(asks ? 0 : 2000))
+			asks = (await core.ask("compare_requests")).requests.find((r) => r.uid === p.uid);
+		return closed ? null : contactAsk("compare_show", { uid: p.uid, id: asks.id });
+	};
+	let showing = true;
+	const found = await dialog(`Compare with ${plainName(p)}`, (close) => {
+		run().then(close, (e) => {
+			if (e !== gaveUp)
+				showTrouble(trouble, e);
+		}).finally(() => {
+			showing = false;
+		});
+		return [words, code, trouble];
+	});
+	closed = true;
+	if (showing && codes > 0) { // the core still waits
+		await core.interrupt().catch(() => {});
+		await core.call("DELETE", `/v1/verify/${asks.id}`).catch(() => {});
+	}
+	core.onTell = () => {};
+	if (found)
+		await comparedBoth(p, found, again);
+}
+
+// Ask the other one, and type what is shown there.
+async function typeCompared(me, p, again) {
+	const { id } = await contactAsk("compare_ask", { uid: p.uid });
+	const words = h("p", { role: "status" }, `Waiting for ${plainName(p)} to show a code: “Show a code” on the page, or `,
+		h("code", {}, `aumbry verify ${ownAddress(me)} --show`), ".");
+	const trouble = h("div", { role: "alert" });
+	let trying = false, over = false;
+	const found = await dialog(`Compare with ${plainName(p)}`, (close) => {
+		const enter = form({ submit: "Compare", act: async ({ code }) => {
+			trying = true;
+			try {
+				close(await contactAsk("compare_code", { code }));
+			} catch (e) {
+				enter.elements.code.value = "";
+				enter.elements.code.focus();
+				throw e;
+			} finally {
+				trying = false;
+			}
+		} }, field({ label: "Code that the other one tells you", name: "code", class: "code wide", required: true,
+			autocomplete: "off", maxlength: 24, placeholder: "V-000-000-000" }));
+		enter.hidden = true;
+		const look = async () => {
+			while (!over && enter.hidden) {
+				await pause(1500);
+				if (!over && (await core.ask("compare_look")).shown) {
+					words.replaceChildren(`${plainName(p)} shows a code now.`);
+					enter.hidden = false;
+					enter.elements.code.focus();
+				}
+			}
+		};
+		look().catch((e) => !over && showTrouble(trouble, e));
+		return [words, enter, trouble];
+	});
+	over = true;
+	if (trying) { // the core still waits
+		await core.interrupt().catch(() => {});
+		await core.call("DELETE", `/v1/verify/${id}`).catch(() => {});
+	} else if (!found) {
+		await core.ask("compare_cancel");
+	}
+	if (found)
+		await comparedBoth(p, found, again);
+}
+
+// Who asks to compare, looked for again and again.
+function compareRequests(me, again) {
+	const at = h("div", {});
+	const look = async () => {
+		try {
+			const { requests } = await core.ask("compare_requests");
+			if (!document.querySelector("dialog"))
+				tellRequests(at, me, requests, again);
+		} catch (e) {
+			if (!passes(e)) // the next thing that is asked for says it
+				return;
+		}
+		await pause(4000);
+		if (at.isConnected)
+			look();
+	};
+	look();
+	return at;
+}
+
+function tellRequests(at, me, requests, again) {
+	const now = requests.map((r) => r.id).join(" ");
+	if ((at.dataset.now ?? "") === now)
+		return;
+	at.dataset.now = now;
+	at.replaceChildren(...requests.map((r) => box("notice",
+		h("p", { class: "what" }, h("span", {}, personName(r), " wants to compare.")),
+		h("p", {}, "Is that person before you, or on the phone? Then show a code and tell it."),
+		h("div", { class: "buttons" },
+			button("Show a code now", () => showCompared(me, r, again, r), "primary"),
+			button("Not now", async () => {
+				await core.call("POST", `/v1/verify/${r.id}/refuse`);
+				at.replaceChildren();
+			})))));
+}

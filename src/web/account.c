@@ -271,8 +271,8 @@ core_requests(struct core *c, const json_t *in, json_t *out, struct err *e)
 	return put_visits(s, out, e);
 }
 
-static void
-show(void *ctx, const char *code)
+void
+core_show(void *ctx, const char *code)
 {
 	OWN(jsonio_free) json_t *say = json_object();
 	OWN(buf_free) struct buf text = { 0 };
@@ -298,7 +298,7 @@ core_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
 	for (size_t i = 0; i < all.n; i++)
 		if (id_equal(&all.list[i].join, &join))
 			return pair_approve(
-			    s, &all.list[i], PAIR_CODE_S, show, NULL, e);
+			    s, &all.list[i], PAIR_CODE_S, core_show, NULL, e);
 	return err_set(e, ERR_CODE_EXPIRED, "the request is over");
 }
 
@@ -331,7 +331,7 @@ core_visit_approve(struct core *c, const json_t *in, json_t *out, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (id_equal(&all[i].id, &visit))
 			return lend_allow(
-			    s, &all[i], PAIR_CODE_S, show, NULL, e);
+			    s, &all[i], PAIR_CODE_S, core_show, NULL, e);
 	return err_set(e, ERR_CODE_EXPIRED, "the request is over");
 }
 

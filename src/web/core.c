@@ -64,6 +64,12 @@ static const struct {
 	{ "person_verify", core_person_verify },
 	{ "person_unverify", core_person_unverify },
 	{ "alert_dismiss", core_alert_dismiss },
+	{ "compare_requests", core_compare_requests },
+	{ "compare_show", core_compare_show },
+	{ "compare_ask", core_compare_ask },
+	{ "compare_look", core_compare_look },
+	{ "compare_code", core_compare_code },
+	{ "compare_cancel", core_compare_cancel },
 	{ "leave", core_leave },
 	{ "forget", core_forget },
 };

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "client/login.h"
+#include "join/compare.h"
 #include "join/newcomer.h"
 #include "join/pair.h"
 #include "client/recovery.h"
@@ -23,6 +24,8 @@ struct core {
 	struct pair_entry *entry; /* the devices are asked */
 	struct login step; /* of the last step-up */
 	struct recovery_new drawn; /* shown, not yet typed again */
+	struct people_looks with; /* whom one compares with */
+	struct compare_entry *comparing; /* he is asked; borrows from with */
 };
 
 #define CORE_HOME "" /* home.h's folder: there is one memory */
@@ -47,6 +50,13 @@ void core_put_fingerprint(json_t *out, struct bytes key);
 /* "people": what was wrong with contacts, and nobody has dismissed. errors:
  * those of self_state. */
 MUST_CHECK int core_put_alerts(struct self *s, json_t *out, struct err *e);
+/* Tell the page a code that it shows. */
+void core_show(void *ctx, const char *code);
+/* The contact "uid" as he is shown now; *s is this device. errors: not-found. */
+MUST_CHECK int core_look_at(struct core *c, const json_t *in, struct self **s,
+    struct people_looks *out, struct err *e);
+/* Nobody is asked to compare any more. */
+void core_end_compare(struct core *c);
 /* Copy what a server has answered. */
 void core_put_all(json_t *out, const json_t *answer);
 
@@ -63,3 +73,5 @@ core_fn core_protection, core_level, core_web_access, core_alerts,
 core_fn core_people, core_person, core_person_add, core_person_accept,
     core_person_block, core_person_rename, core_person_remove,
     core_person_verify, core_person_unverify, core_alert_dismiss;
+core_fn core_compare_requests, core_compare_show, core_compare_ask,
+    core_compare_look, core_compare_code, core_compare_cancel;

@@ -134,8 +134,8 @@ take_person(struct core *c, const json_t *in, struct self **s,
 	return err_set(e, ERR_NOT_FOUND, "that contact is there no more");
 }
 
-static int
-look_at(struct core *c, const json_t *in, struct self **s,
+int
+core_look_at(struct core *c, const json_t *in, struct self **s,
     struct people_looks *out, struct err *e)
 {
 	struct person p;
@@ -150,7 +150,7 @@ core_person(struct core *c, const json_t *in, json_t *out, struct err *e)
 	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
 	struct self *s;
 
-	if (look_at(c, in, &s, &one, e) < 0)
+	if (core_look_at(c, in, &s, &one, e) < 0)
 		return -1;
 	put_look(out, &one.list[0]);
 	put_compared(s, &one.list[0], out);
@@ -184,7 +184,7 @@ core_person_accept(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct self *s;
 
 	(void)out;
-	if (look_at(c, in, &s, &one, e) < 0 ||
+	if (core_look_at(c, in, &s, &one, e) < 0 ||
 	    people_right(&one.list[0], e) < 0)
 		return -1;
 	const struct people_look *l = &one.list[0];
@@ -282,7 +282,7 @@ core_person_verify(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct self *s;
 
 	(void)out;
-	return look_at(c, in, &s, &one, e) < 0 ||
+	return core_look_at(c, in, &s, &one, e) < 0 ||
 		people_right(&one.list[0], e) < 0 ||
 		compared(s, &one.list[0], in, &way, e) < 0
 	    ? -1

@@ -2,7 +2,7 @@
 // people.mjs: contacts on the account page: Ana's browser, and what Ben and Cleo
 // do with the program. By 90-page-people.t: $T, $URL, $DATA.
 import { must, origin, run, sql } from "./browser.mjs";
-import { aumbry, go, joined, PASSWORD, press, state, step, trouble, visit, walked } from "./walk.mjs";
+import { aumbry, beside, go, joined, PASSWORD, press, state, step, trouble, until, visit, walked } from "./walk.mjs";
 
 const at = (home, ...args) => run("aumbry", ...aumbry(home, ...args));
 const shown = (home, name) => JSON.parse(at(home, "--json", "contact", "show", name));
@@ -118,6 +118,56 @@ await step("his own does, however it is written", async () => {
 	await press(ana, "Compare them");
 	await badge("Verified");
 	must(listed("a")[0].way === "public", JSON.stringify(listed("a")));
+});
+const shownCode = async (page) => until("a code", async () =>
+	/^V-\d{3}-\d{3}-\d{3}$/.exec(await page.locator("dialog .shown-code").innerText())?.[0]);
+await step("by a code that she shows, and he types", async () => {
+	await press(ana, "Take it back");
+	await say("Take it back");
+	await badge("Known");
+	await press(ana, "Show a code");
+	await ana.getByText("aumbry verify ana@localhost").waitFor();
+	const ben = beside("b", "verify", "ana", "--timeout", "30s");
+	const code = await shownCode(ana);
+	await state(ana, "person-code");
+	ben.type(code);
+	await badge("Verified");
+	must(await ben.end === 0, ben.said.err);
+	must(listed("a")[0].way === "code" && listed("b")[0].level === "verified", JSON.stringify(listed("a")));
+});
+await step("he asks, and a wrong code is burnt", async () => {
+	const ben = beside("b", "verify", "ana", "--timeout", "30s");
+	await ana.getByText("ben@localhost wants to compare.").waitFor();
+	await state(ana, "person-asked");
+	await press(ana, "Show a code now");
+	const code = await shownCode(ana);
+	ben.type("V-123-456-782");
+	must(await ben.end === 1 && ben.said.err.includes("(wrong-code)"), ben.said.err);
+	await until("another code", async () => await shownCode(ana) !== code);
+	await press(ana, "Close");
+	await ana.locator("dialog").waitFor({ state: "detached" });
+	at("b", "verify", "ana", "--undo");
+});
+await step("by a code that he shows, and she types", async () => {
+	await press(ana, "Type a code");
+	const ben = beside("b", "verify", "ana", "--show", "--timeout", "30s");
+	await ana.locator("dialog [name=code]").waitFor();
+	const code = await until("a code", () => /V-\d{3}-\d{3}-\d{3}/.exec(ben.said.out)?.[0]);
+	await ana.fill("dialog [name=code]", "1234-5674");
+	await press(ana, "Compare");
+	await trouble(ana, "wrong-code-kind");
+	await ana.fill("dialog [name=code]", code);
+	await press(ana, "Compare");
+	await ana.locator("dialog").waitFor({ state: "detached" });
+	must(await ben.end === 0, ben.said.err);
+	must(listed("b")[0].way === "code", JSON.stringify(listed("b")));
+});
+await step("nothing is left behind by who closes it", async () => {
+	await press(ana, "Type a code");
+	await ana.locator("dialog").waitFor();
+	must(sql("SELECT COUNT(*) FROM verifying WHERE state = 0") === "1", "nobody was asked");
+	await press(ana, "Close");
+	await until("the end", () => sql("SELECT COUNT(*) FROM verifying WHERE state IN (0, 1)") === "0");
 });
 await step("he gets a name of her own, of any letters and harmless", async () => {
 	await press(ana, "Rename");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* codec.c: zstd with reused contexts. */
-#include "vault/codec.h"
+#include "vault/codec_in.h"
 
 #include <stdlib.h>
-#include <zstd.h>
 
 /* A match is found anywhere in a block of 1 MiB, and the table for it is four
  * times that of level 1: 3.5 % smaller on source text, 4 % more time. */
@@ -14,13 +13,6 @@
  * media come in long runs, and a try costs as much as all else of a block. */
 #define PROBES 4
 #define PROBE_BYTES ((size_t)16 * 1024)
-
-struct codec {
-	ZSTD_CCtx *in; /* made at first use: a restore needs only the other */
-	ZSTD_DCtx *out;
-	int level;
-	bool hard; /* the block before did not shrink */
-};
 
 struct codec *
 codec_new(int level)
@@ -96,36 +88,4 @@ codec_pack(struct codec *c, struct bytes plain, struct buf *out)
 	compressor(c);
 	c->hard = !worth_it(c, plain, out) || !shrink(c, plain, out);
 	return c->hard ? CODEC_RAW : CODEC_ZSTD;
-}
-
-int
-codec_expand(struct codec *c, unsigned method, struct bytes stored,
-    size_t plain_n, struct buf *out, struct err *e)
-{
-	if (method == CODEC_RAW) {
-		if (stored.n != plain_n)
-			return err_set(e, ERR_BLOB_CORRUPT,
-			    "a block has %zu bytes instead of %zu", stored.n,
-			    plain_n);
-		buf_put_bytes(out, stored);
-		return 0;
-	}
-	if (method != CODEC_ZSTD)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "a block is compressed by method %u, which this version "
-		    "does not know",
-		    method);
-	if (c->out == NULL)
-		c->out = ZSTD_createDCtx();
-	if (c->out == NULL)
-		abort();
-	size_t before = out->n;
-	uint8_t *to = buf_grow(out, plain_n);
-	size_t n = ZSTD_decompressDCtx(c->out, to, plain_n, stored.p, stored.n);
-	if (ZSTD_isError(n) || n != plain_n) {
-		out->n = before;
-		return err_set(
-		    e, ERR_BLOB_CORRUPT, "a compressed block does not expand");
-	}
-	return 0;
 }

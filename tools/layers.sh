@@ -33,7 +33,7 @@ may_use() {
 	tree) echo 'base wire store vault link' ;;
 	drive) echo 'base wire store vault link files content tree' ;;
 	mail) echo 'base wire vault link client' ;;
-	web) echo 'base wire vault link client join' ;;
+	web) echo 'base wire vault link client join mail' ;;
 	http) echo 'base wire' ;;
 	server) echo 'base wire store http' ;;
 	factor) echo 'base wire store http server' ;;

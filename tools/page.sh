@@ -11,7 +11,8 @@ mkdir -p "$out"
 # One scope for all modules, as for files of C: no name is exported twice.
 bundle() {
 	for name in words dom store core needs qr keys ways signin account security \
-		protection recovery devices passwords activity people app; do
+		protection recovery devices passwords activity people \
+		messages app; do
 		sed '/^import /d; s/^export //; s/^[[:space:]]*//; /^\/\/ /d; /^$/d' \
 			"web/$name.js"
 	done

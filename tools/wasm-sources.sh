@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 dir=$PWD/build/wasm/src
-packages='libsodium jansson'
+packages='libsodium jansson libzstd'
 
 done=yes
 for p in $packages; do
@@ -34,8 +34,13 @@ apt() {
 }
 apt apt-get update >&2
 
+# A mirror of the updates may know of a file and not have it.
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 for p in $packages; do
-	(cd "$dir/apt" && apt apt-get source --download-only "$p" >&2)
+	(cd "$dir/apt" && {
+		apt apt-get source --download-only "$p" ||
+			apt apt-get source --download-only "$p/$release"
+	} >&2)
 	dpkg-source --no-check -x "$dir/apt/$p"_*.dsc "$dir/$p" >&2
 done
 rm -rf "$dir/apt" "$dir"/*.tar.*

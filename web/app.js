@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // app.js: which screen is shown, and what stands around it.
 import { showOverview } from "./account.js";
+import { showMessages } from "./messages.js";
 import { showPeople } from "./people.js";
 import { showSecurity } from "./security.js";
 import { showProtection } from "./protection.js";
@@ -16,6 +17,7 @@ import { tryNeeds, withoutIt } from "./needs.js";
 
 const places = [
 	["#/", "Overview", showOverview],
+	["#/messages", "Messages", showMessages],
 	["#/people", "People", showPeople],
 	["#/security", "Security", showSecurity],
 	["#/protection", "Protection", showProtection],

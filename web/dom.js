@@ -43,6 +43,16 @@ export function field({ label, hint, ...rest }) {
 		hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
 }
 
+// The same of many lines.
+export function area({ label, hint, value = "", ...rest }) {
+	const id = fresh("f");
+	const e = h("textarea", { id, dir: "auto", "aria-describedby": hint ? `${id}-hint` : null, ...rest });
+	e.value = value;
+	return h("div", { class: "field long" },
+		h("label", { for: id }, label), e,
+		hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
+}
+
 function withShow(input) {
 	const toggle = h("button", { type: "button", class: "quiet", "aria-pressed": "false",
 		onclick() {
@@ -182,7 +192,7 @@ export function dialog(title, fill) {
 		});
 		document.body.append(e);
 		e.showModal();
-		e.querySelector("input:not([hidden]), select")?.focus();
+		e.querySelector("input:not([hidden]), select, textarea")?.focus();
 	});
 }
 

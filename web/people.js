@@ -36,6 +36,7 @@ export async function showPeople(me, again) {
 // ---- all of them ----
 
 async function allPeople(me, again) {
+	await core.ask("messages").catch(() => {}); // who asks has written
 	const { people, address, public_code: code } = await core.ask("people");
 	const asking = people.filter((p) => p.level === "asks");
 	const others = people.filter((p) => p.level !== "asks");
@@ -96,7 +97,7 @@ const news = (p) => [
 
 // ---- what one can do ----
 
-const acceptButton = (p, again) => button("Accept", async () => {
+export const acceptButton = (p, again) => button("Accept", async () => {
 	if (p.level !== "asks")
 		await sure(`Take ${plainName(p)} as the server shows it?`, "Nobody has compared what is shown now. If somebody " +
 			"is in between, that one is taken. Comparing is better.", "Accept without comparing");
@@ -106,7 +107,7 @@ const acceptButton = (p, again) => button("Accept", async () => {
 	await again();
 }, p.level === "asks" ? "primary" : "");
 
-const blockButton = (p, again) => button("Block", async () => {
+export const blockButton = (p, again) => button("Block", async () => {
 	await sure(`Block ${plainName(p)}?`, "What comes from there is dropped, and that is not told there. " +
 		"If it was compared, that is forgotten.", "Block");
 	await contactAsk("person_block", { uid: p.uid, blocked: true });
@@ -141,7 +142,7 @@ const nicknameButton = (p, again) => button("Rename", async () => {
 });
 
 // What is wrong with somebody else’s devices is not what is wrong with one’s own.
-const contactAsk = (what, more) => core.ask(what, more).catch((e) => {
+export const contactAsk = (what, more) => core.ask(what, more).catch((e) => {
 	throw ofContact(e);
 });
 
@@ -163,6 +164,7 @@ async function onePerson(me, uid, again) {
 			h("dl", { class: "facts" }, h("dt", {}, "Address"), h("dd", {}, h("bdi", {}, p.address))),
 			[...personFacts(p), ...news(p)].filter(Boolean).map((words) => h("p", {}, words)),
 			h("div", { class: "buttons" },
+				known && h("a", { class: "button", href: `#/messages?${p.uid}` }, "Write"),
 				settle && acceptButton(p, again),
 				p.level === "blocked" && unblockButton(p, again),
 				nicknameButton(p, again),
@@ -272,6 +274,8 @@ async function showCompared(me, p, again, request) {
 	let showing = true;
 	const found = await dialog(`Compare with ${plainName(p)}`, (close) => {
 		run().then(close, (e) => {
+			code.remove(); // it counts no more
+			words.remove();
 			if (e !== gaveUp)
 				showTrouble(trouble, e);
 		}).finally(() => {

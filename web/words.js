@@ -39,6 +39,8 @@ const remedies = {
 	"recovery-waiting": "Come back after that time.",
 	"contact-changed": "That happens after losing all devices, or when somebody is in between. Ask that person by another way, then compare anew or accept it under People.",
 	"name-moved": "Ask that person by another way whether the account was made anew. If so, remove the contact under People and add it again. Otherwise the server may be in wrong hands.",
+	"contact-blocked": "To write again, unblock that person under People.",
+	"ask-waits": "The first message waits there. Send the next one after the answer, or ask by another way to be accepted.",
 	"app-password-scope": "Make one for that service under App passwords.",
 };
 

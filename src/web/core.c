@@ -70,6 +70,13 @@ static const struct {
 	{ "compare_look", core_compare_look },
 	{ "compare_code", core_compare_code },
 	{ "compare_cancel", core_compare_cancel },
+	{ "messages", core_messages },
+	{ "messages_news", core_messages_news },
+	{ "messages_search", core_messages_search },
+	{ "thread", core_thread },
+	{ "message_send", core_message_send },
+	{ "message_edit", core_message_edit },
+	{ "message_delete", core_message_delete },
 	{ "leave", core_leave },
 	{ "forget", core_forget },
 };

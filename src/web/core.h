@@ -10,6 +10,7 @@
 #include "join/compare.h"
 #include "join/newcomer.h"
 #include "join/pair.h"
+#include "mail/mail.h"
 #include "client/recovery.h"
 
 struct core {
@@ -26,6 +27,8 @@ struct core {
 	struct recovery_new drawn; /* shown, not yet typed again */
 	struct people_looks with; /* whom one compares with */
 	struct compare_entry *comparing; /* he is asked; borrows from with */
+	struct mail *mail; /* opened; borrows self */
+	uint64_t inbox_top; /* that the page knows of */
 };
 
 #define CORE_HOME "" /* home.h's folder: there is one memory */
@@ -55,6 +58,10 @@ void core_show(void *ctx, const char *code);
 /* The contact "uid" as he is shown now; *s is this device. errors: not-found. */
 MUST_CHECK int core_look_at(struct core *c, const json_t *in, struct self **s,
     struct people_looks *out, struct err *e);
+/* {"code", "message", "remedy"}. */
+json_t *core_error_json(const struct err *why);
+/* The messages are opened anew when they are asked for. */
+void core_end_mail(struct core *c);
 /* Nobody is asked to compare any more. */
 void core_end_compare(struct core *c);
 /* Copy what a server has answered. */
@@ -75,3 +82,5 @@ core_fn core_people, core_person, core_person_add, core_person_accept,
     core_person_verify, core_person_unverify, core_alert_dismiss;
 core_fn core_compare_requests, core_compare_show, core_compare_ask,
     core_compare_look, core_compare_code, core_compare_cancel;
+core_fn core_messages, core_messages_news, core_messages_search, core_thread,
+    core_message_send, core_message_edit, core_message_delete;

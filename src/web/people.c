@@ -11,8 +11,8 @@
 
 /* ---- shown ---- */
 
-static json_t *
-error_json(const struct err *why)
+json_t *
+core_error_json(const struct err *why)
 {
 	json_t *v = json_object();
 
@@ -35,7 +35,7 @@ put_news(json_t *v, const struct people_look *l)
 		jsonio_put_text(v, "was", l->was);
 	}
 	if (l->why.code != ERR_NONE)
-		(void)json_object_set_new(v, "wrong", error_json(&l->why));
+		(void)json_object_set_new(v, "wrong", core_error_json(&l->why));
 }
 
 static void

@@ -377,6 +377,7 @@ core_forget(struct core *c, const json_t *in, json_t *out, struct err *e)
 	(void)in;
 	(void)out;
 	core_end_compare(c);
+	core_end_mail(c);
 	self_free(&c->self);
 	remote_free(&c->visit);
 	return home_erase(CORE_HOME, e);

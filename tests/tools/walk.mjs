@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
-import { must, origin, startBrowser } from "./browser.mjs";
+import { must, origin, run, sql, startBrowser } from "./browser.mjs";
 
 const { T, SHOTS } = process.env;
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -158,6 +158,20 @@ export async function joined(home, name) {
 	await press(page, "Let this browser in");
 	await page.getByRole("heading", { level: 1, name: `${name}@localhost` }).waitFor();
 	must(await approving.end === 0, approving.said.err);
+	return page;
+}
+
+// One that only looks, by a code of the authenticator whose secret is $T/secret.
+export async function byCode(name) {
+	const page = await visit();
+	await page.goto(origin);
+	await page.fill("[name=name]", name);
+	await page.fill("[name=password]", PASSWORD);
+	await press(page, "Continue");
+	sql("UPDATE factor SET counter = 0"); // codes count once
+	await page.fill("[name=code]", run("oathtool", "--totp", "--base32", `@${T}/secret`));
+	await page.locator("form button[type=submit]").click();
+	await page.getByRole("heading", { level: 1, name: `${name}@localhost` }).waitFor();
 	return page;
 }
 

@@ -2,8 +2,6 @@
 /* compare.c: the page's half of a comparison by a typed code. */
 #include "web/core.h"
 
-#include "client/self_zones.h"
-
 #include <stdlib.h>
 
 /* ---- who asks, and who of them is known ---- */

@@ -77,7 +77,7 @@ await step("two clicks and pasted spaces make one account", async () => { // Zee
 });
 await step("at four times the size nothing is wider than the screen", async () => { // nextcloud/server #19513
 	await one.setViewportSize({ width: 320, height: 256 });
-	for (const [where, name] of [["#/security", "Security"], ["#/protection", "Protection"], ["#/recovery", "Recovery"],
+	for (const [where, name] of [["#/messages", "Messages"], ["#/people", "People"], ["#/security", "Security"], ["#/protection", "Protection"], ["#/recovery", "Recovery"],
 		["#/devices", "Devices"], ["#/app-passwords", "App passwords"], ["#/activity", "Activity"], ["#/", "ana@localhost"]]) {
 		await go(one, where, name);
 		const wide = await one.evaluate(() => document.documentElement.scrollWidth - innerWidth);

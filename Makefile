@@ -183,7 +183,7 @@ bench-peers: all
 screenshots: all
 	@tools/setup.sh check
 	@rm -rf build/screenshots && mkdir -p build/screenshots
-	@for t in page page-people page-messages; do BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' \
+	@for t in page page-people page-messages page-deceived; do BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' \
 		sh tests/e2e/90-$$t.t || exit 1; done
 
 lint:

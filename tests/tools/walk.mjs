@@ -131,7 +131,7 @@ async function runAxe(page) {
 
 // An error stands there with its three parts.
 export async function trouble(page, code, words = /./) {
-	const at = page.locator(".box.error").last();
+	const at = page.locator(":is(main, dialog) .box.error").last();
 	await at.filter({ hasText: `Code: ${code}` }).waitFor();
 	const parts = await at.locator("p").allInnerTexts();
 	must(parts.length === 3 && parts.every((p) => p.length > 8), `not three parts: ${parts}`);

@@ -122,32 +122,41 @@ check_epoch(struct tx *tx, const struct packet_slot *slot, struct err *e)
 		  "a list of devices has changed since this was sealed");
 }
 
+/* Asks are counted by those who were asked, and by those who ask. */
+static int
+count_ask(struct tx *tx, struct call *c, const char *what,
+    const struct id *whom, uint64_t most, bool *ok, struct err *e)
+{
+	OWN(buf_free) struct buf key = { 0 };
+	uint64_t left;
+	int64_t retry_ms;
+
+	buf_printf(&key, "%s|%s", what, id_text(whom).s);
+	if (account_spend(tx,
+		&(struct account_limit){ buf_text(&key), most, DAY_MS },
+		c->now_ms, &left, &retry_ms, e) < 0)
+		return -1;
+	*ok = retry_ms == 0;
+	return *ok ? 0
+		   : server_too_many(c, "too many first messages", retry_ms);
+}
+
 /* A first letter, of somebody who was not let in. */
 static int
 judge_ask(struct tx *tx, struct post *p, const struct id *to, struct err *e)
 {
-	int64_t since = p->c->now_ms - DAY_MS;
-	uint64_t sent, got;
+	bool ok;
 
 	if ((p->packet.flags & PACKET_ASKS) == 0 ||
 	    p->packet.sealed.n > ASK_BYTES)
 		return server_refuse(p->c, ERR_ASK_FIRST,
 		    "a first message asks, and has at most 500 bytes");
-	if (inbox_count_asks(tx, &p->c->me->uid, false, since, &sent, e) < 0 ||
-	    inbox_count_asks(tx, to, true, since, &got, e) < 0)
+	if (count_ask(tx, p->c, "asks", &p->c->me->uid, ASKS_SENT, &ok, e) < 0)
 		return -1;
-	if (sent >= ASKS_SENT)
-		return server_refuse(p->c, ERR_TOO_MANY_ATTEMPTS,
-		    "at most %d people can be asked in a day; try again "
-		    "tomorrow",
-		    ASKS_SENT);
-	return got >= ASKS_GOT ? server_refuse(p->c, ERR_TOO_MANY_ATTEMPTS,
-				     "that person was asked by many today; try "
-				     "again tomorrow")
-			       : 0;
+	return !ok ? 0 : count_ask(tx, p->c, "asked", to, ASKS_GOT, &ok, e);
 }
 
-/* May it go there? Refuses when not. Nothing is changed. */
+/* May it go there? Refuses when not. */
 static int
 judge(struct tx *tx, struct post *p, size_t slot, struct err *e)
 {
@@ -194,9 +203,10 @@ deliver(struct tx *tx, struct post *p, size_t slot, struct err *e)
 
 	if (settle(tx, p, slot, e) < 0)
 		return -1;
-	if (p->they[slot] == INBOX_BLOCKED)
-		return 0;
 	packet_put_rest(&rest, &p->c->me->uid, &p->packet, slot);
+	/* A full one is full for who is blocked, too: he does not see that. */
+	if (p->they[slot] == INBOX_BLOCKED)
+		return inbox_room(tx, to, rest.n, e);
 	id_put(&p->c->wakes, to);
 	return inbox_add(tx,
 	    &(struct inbox_add){ .uid = *to,

@@ -180,6 +180,8 @@ hear(struct agent *a, unsigned wait_s, struct err *e)
 	/* A server that was put back counts anew. */
 	if (a->mail != NULL && w.inbox_top < mail_top(a->mail))
 		mail_free(&a->mail);
+	else if (a->mail != NULL)
+		mail_seen(a->mail, w.inbox_top);
 	return cli_agent_mail(a, e);
 }
 

@@ -11,6 +11,7 @@ struct agent {
 	struct self *self;
 	struct desktop *desktop; /* NULL: no desktop session */
 	struct mail *mail; /* NULL: none is had, or not now */
+	bool unread_told, wrong_told;
 	int64_t mail_again_ms; /* then it is tried again */
 	uint64_t since_ms; /* of the newest request to join that was told */
 	uint64_t compared_ms; /* the same, of those to compare */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* cli_agent_mail.c: the agent and the account's messages. */
 #include "cli/cli_agent.h"
+#include "cli/cli_message.h"
 #include "cli/cli_person.h"
 
 #include "base/now.h"
 #include "client/self_zones.h"
-#include "mail/thread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,23 +75,6 @@ tell_all(struct agent *a, struct err *e)
 	return 0;
 }
 
-/* The beginning of a text, in whole characters. */
-static char *
-in_one_line(struct bytes text)
-{
-	OWN(buf_free) struct buf line = { 0 };
-	size_t n = text.n;
-
-	if (n > SHOWN_BYTES)
-		for (n = SHOWN_BYTES; n > 0 && (text.p[n] & 0xc0) == 0x80;)
-			n--;
-	for (size_t i = 0; i < n; i++)
-		buf_put_u8(&line, text.p[i] == '\n' ? ' ' : text.p[i]);
-	if (n < text.n)
-		buf_put_str(&line, " …");
-	return cli_shown(buf_bytes(&line));
-}
-
 /* Who asks is counted, and not let speak. */
 static int
 tell_line(struct agent *a, const struct thread_line *x, struct err *e)
@@ -99,10 +82,6 @@ tell_line(struct agent *a, const struct thread_line *x, struct err *e)
 	const struct person *p = mail_person(a->mail, &x->from);
 	struct page_conversation c;
 
-	if (x->why != ERR_NONE) {
-		tell(a, p != NULL ? cli_person_name(p) : "A message", x->words);
-		return 0;
-	}
 	if (!x->unread || x->quiet || p == NULL)
 		return 0;
 	if (mail_noted(a->mail, &x->conv, &c, e) < 0)
@@ -113,9 +92,32 @@ tell_line(struct agent *a, const struct thread_line *x, struct err *e)
 		tell(a, cli_person_name(p), "asks to write");
 		return 0;
 	}
-	OWN(mem_free) char *text = in_one_line(buf_bytes(&x->text));
+	OWN(mem_free)
+	char *text = cli_mail_line(buf_bytes(&x->text), SHOWN_BYTES);
 	tell(a, cli_person_name(p), text);
 	return 0;
+}
+
+/* Once, whatever there is of it: whoever sends noise is not to be heard by it. */
+static void
+tell_wrong(struct agent *a, const struct thread *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->lines[i].why != ERR_NONE && !a->wrong_told) {
+			a->wrong_told = true;
+			tell(a, "A message is not right", t->lines[i].words);
+		}
+}
+
+/* What was found of who wrote, and is found once. */
+static void
+tell_found(struct agent *a)
+{
+	const struct people_look *l;
+
+	for (size_t i = 0; (l = mail_found(a->mail, i)) != NULL; i++)
+		if (l->why.code == ERR_NONE)
+			cli_person_news(a->cli, l);
 }
 
 static int
@@ -128,7 +130,21 @@ tell_new(struct agent *a, struct err *e)
 	for (size_t i = 0; i < t.n; i++)
 		if (tell_line(a, &t.lines[i], e) < 0)
 			return -1;
+	tell_wrong(a, &t);
 	return 0;
+}
+
+/* What there is when the agent starts is counted, and what comes from then on is
+ * told; not again when it was lost sight of. */
+static int
+begin(struct agent *a, struct err *e)
+{
+	OWN(thread_free) struct thread before = { NULL, 0 };
+
+	if (!a->unread_told && tell_all(a, e) < 0)
+		return -1;
+	a->unread_told = true;
+	return thread_new(a->mail, &before, e);
 }
 
 int
@@ -138,12 +154,13 @@ cli_agent_mail(struct agent *a, struct err *e)
 
 	if (a->mail == NULL)
 		rc = self_state(a->self, e) < 0 ||
-			mail_open(a->self, &a->mail, e) < 0 ||
-			tell_all(a, e) < 0
+			mail_open(a->self, &a->mail, e) < 0 || begin(a, e) < 0
 		    ? -1
 		    : 0;
 	else
 		rc = mail_look(a->mail, e) < 0 || tell_new(a, e) < 0 ? -1 : 0;
+	if (rc == 0)
+		tell_found(a);
 	if (rc == 0 && mail_due(a->mail))
 		rc = mail_file(a->mail, e);
 	return rc == 0 ? 0 : passed_over(a, e);

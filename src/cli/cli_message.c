@@ -19,29 +19,6 @@ with_name(const struct person *p)
 	return p != NULL ? cli_person_name(p) : "somebody who is no contact";
 }
 
-/* What is wrong with what came is told, once of each kind, and by the exit
- * status. */
-static void
-tell_wrong(struct cli *cli, const struct thread *t)
-{
-	bool told[ERR_CODES] = { false };
-
-	for (size_t i = 0; i < t->n; i++) {
-		const struct thread_line *x = &t->lines[i];
-		enum err_code code = x->missing ? ERR_LETTER_MISSING : x->why;
-		struct err why;
-		if (code == ERR_NONE || told[code])
-			continue;
-		told[code] = true;
-		(void)err_set(&why, code, "%s",
-		    x->missing ? "a message has not come" : x->words);
-		cli_warn("aumbry: %s (%s)", why.msg, err_name(code));
-		cli_warn("%s", err_fix(&why));
-		if (err_exit(code) > cli->line.status)
-			cli->line.status = err_exit(code);
-	}
-}
-
 /* ---- list ---- */
 
 struct list_options {
@@ -53,7 +30,7 @@ print_sum(struct cli *cli, const struct cli_mail *m, const struct thread_sum *s)
 {
 	const struct thread_line *last = s->last;
 	OWN(mem_free) char *when = cli_time(last->received_ms);
-	OWN(mem_free) char *text = cli_shown(buf_bytes(&last->text));
+	OWN(mem_free) char *text = cli_mail_line(buf_bytes(&last->text), 60);
 
 	if (cli->line.json) {
 		json_t *j = json_pack("{s:s, s:s, s:I, s:b, s:b}",
@@ -64,7 +41,7 @@ print_sum(struct cli *cli, const struct cli_mail *m, const struct thread_sum *s)
 		cli_print_json(j);
 		return;
 	}
-	(void)printf("%-24s %s  %3zu unread%s  %s: %.60s\n", with_name(s->with),
+	(void)printf("%-24s %s  %3zu unread%s  %s: %s\n", with_name(s->with),
 	    when, s->unread,
 	    s->asks	   ? ", asks to write"
 		: s->muted ? ", muted"
@@ -122,8 +99,8 @@ message_list(void *line, const void *options, struct err *e)
 				"aumbry message send NAME");
 	if (n > 0 && !o->unread)
 		tell_of_loss(cli, m.self);
-	tell_wrong(cli, &all);
-	cli_mail_settle(&m);
+	cli_mail_tell_wrong(cli, &all);
+	cli_mail_settle(cli, &m);
 	return 0;
 }
 
@@ -135,16 +112,16 @@ struct show_options {
 
 /* The conversation with who is named. */
 static int
-read_with(
-    struct cli *cli, struct cli_mail *m, struct thread *out, struct err *e)
+read_with(struct cli *cli, struct cli_mail *m, struct id *conv,
+    struct thread *out, struct err *e)
 {
 	struct person p;
 
 	if (cli_mail_open(cli, m, e) < 0 ||
 	    people_one(m->self, cli->line.args[0], &p, e) < 0)
 		return -1;
-	struct id conv = mail_conversation(m->mail, &p);
-	return thread_read(m->mail, &conv, out, e);
+	*conv = mail_conversation(m->mail, &p);
+	return thread_read(m->mail, conv, out, e);
 }
 
 static int
@@ -156,6 +133,7 @@ message_show(void *line, const void *options, struct err *e)
 	OWN(thread_free) struct thread t = { NULL, 0 };
 	uint64_t last = UINT64_MAX;
 	int64_t since_s = 0;
+	struct id conv;
 
 	if (o->last != NULL &&
 	    text_parse_u64(o->last, 1, UINT32_MAX, &last) < 0)
@@ -163,7 +141,7 @@ message_show(void *line, const void *options, struct err *e)
 	if (o->since != NULL && text_parse_span(o->since, &since_s) < 0)
 		return err_set(
 		    e, ERR_USAGE, "--since takes a span, such as 7d or 12h");
-	if (read_with(cli, &m, &t, e) < 0)
+	if (read_with(cli, &m, &conv, &t, e) < 0)
 		return -1;
 	int64_t from_ms =
 	    o->since != NULL ? now_ms() - since_s * 1000 : INT64_MIN;
@@ -173,8 +151,8 @@ message_show(void *line, const void *options, struct err *e)
 			cli_mail_print(cli, &m, &t.lines[i]);
 	if (t.n == 0)
 		cli_say(cli, "Nothing was written yet.");
-	tell_wrong(cli, &t);
-	cli_mail_settle(&m);
+	cli_mail_tell_wrong(cli, &t);
+	cli_mail_settle(cli, &m);
 	return 0;
 }
 
@@ -184,10 +162,11 @@ message_read(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	OWN(cli_mail_free) struct cli_mail m = { NULL, NULL };
 	OWN(thread_free) struct thread t = { NULL, 0 };
+	struct id conv;
 	size_t shown = 0;
 
 	(void)options;
-	if (read_with(cli, &m, &t, e) < 0)
+	if (read_with(cli, &m, &conv, &t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t.n; i++)
 		if (t.lines[i].unread) {
@@ -196,10 +175,10 @@ message_read(void *line, const void *options, struct err *e)
 		}
 	if (shown == 0)
 		cli_say(cli, "Nothing is unread.");
-	tell_wrong(cli, &t);
-	if (thread_mark_read(m.mail, &t, e) < 0)
+	cli_mail_tell_wrong(cli, &t);
+	if (thread_mark_read(m.mail, &conv, &t, e) < 0)
 		return -1;
-	cli_mail_settle(&m);
+	cli_mail_settle(cli, &m);
 	return 0;
 }
 
@@ -239,7 +218,7 @@ message_search(void *line, const void *options, struct err *e)
 		}
 	if (found == 0)
 		cli_say(cli, "No message has these words.");
-	cli_mail_settle(&m);
+	cli_mail_settle(cli, &m);
 	return 0;
 }
 
@@ -311,27 +290,33 @@ message_send(void *line, const void *options, struct err *e)
 	if (mail_send(m.mail, &p, &d, &sent, e) < 0)
 		return -1;
 	say_sent(cli, &p, &sent);
-	cli_mail_settle(&m);
+	cli_mail_settle(cli, &m);
 	return 0;
 }
 
 /* One that this account wrote, by the operand, and to whom. */
 static int
 own_message(struct cli *cli, struct cli_mail *m, struct thread *all,
-    const struct thread_line **out, const struct person **to, struct err *e)
+    const struct thread_line **out, struct person *to, struct err *e)
 {
-	if (cli_mail_open(cli, m, e) < 0 || thread_all(m->mail, all, e) < 0 ||
-	    thread_find(all, cli->line.args[0], out, e) < 0)
+	const char *id = cli->line.args[0];
+	struct err other;
+
+	if (cli_mail_open(cli, m, e) < 0 || thread_all(m->mail, all, e) < 0)
 		return -1;
-	if (!mail_is_own(m->mail, &(*out)->from))
-		return err_set(e, ERR_PERMISSION,
-		    "only who wrote a message changes it; to take it away "
-		    "here: aumbry message delete ID --here");
-	*to = mail_with(m->mail, &(*out)->conv);
-	return *to != NULL ? 0
-			   : err_set(e, ERR_NOT_FOUND,
-				 "who it was written to is no contact any "
-				 "more");
+	if (thread_find(all, id, mail_own(m->mail), out, e) < 0)
+		return e->code == ERR_NOT_FOUND &&
+			thread_find(all, id, NULL, out, &other) == 0
+		    ? err_set(e, ERR_PERMISSION,
+			  "only who wrote a message changes it; to take it "
+			  "away here: aumbry message delete ID --here")
+		    : -1;
+	const struct person *with = mail_with(m->mail, &(*out)->conv);
+	if (with == NULL)
+		return err_set(e, ERR_NOT_FOUND,
+		    "who it was written to is no contact any more");
+	*to = *with;
+	return 0;
 }
 
 static int
@@ -342,7 +327,7 @@ message_edit(void *line, const void *options, struct err *e)
 	OWN(thread_free) struct thread all = { NULL, 0 };
 	OWN(buf_free) struct buf text = { 0 };
 	const struct thread_line *of;
-	const struct person *to;
+	struct person to;
 	struct mail_sent sent;
 
 	(void)options;
@@ -355,7 +340,7 @@ message_edit(void *line, const void *options, struct err *e)
 		.of = of->id,
 		.text = buf_bytes(&text),
 		.quiet = true };
-	return mail_send(m.mail, to, &d, &sent, e);
+	return mail_send(m.mail, &to, &d, &sent, e);
 }
 
 struct delete_options {
@@ -369,11 +354,13 @@ delete_here(struct cli *cli, struct err *e)
 	OWN(thread_free) struct thread all = { NULL, 0 };
 	const struct thread_line *of;
 
-	return cli_mail_open(cli, &m, e) < 0 ||
-		thread_all(m.mail, &all, e) < 0 ||
-		thread_find(&all, cli->line.args[0], &of, e) < 0
-	    ? -1
-	    : mail_drop(m.mail, &of->id, e);
+	if (cli_mail_open(cli, &m, e) < 0 || thread_all(m.mail, &all, e) < 0 ||
+	    thread_find(&all, cli->line.args[0], NULL, &of, e) < 0)
+		return -1;
+	const struct mail_letter gone = {
+		.id = of->id, .mark = of->mark, .from = of->from
+	};
+	return mail_drop(m.mail, &gone, e);
 }
 
 static int
@@ -384,7 +371,7 @@ message_delete(void *line, const void *options, struct err *e)
 	OWN(cli_mail_free) struct cli_mail m = { NULL, NULL };
 	OWN(thread_free) struct thread all = { NULL, 0 };
 	const struct thread_line *of;
-	const struct person *to;
+	struct person to;
 	struct mail_sent sent;
 
 	if (o->here)
@@ -394,11 +381,11 @@ message_delete(void *line, const void *options, struct err *e)
 	const struct mail_draft d = {
 		.kind = LETTER_DELETE, .of = of->id, .quiet = true
 	};
-	if (mail_send(m.mail, to, &d, &sent, e) < 0)
+	if (mail_send(m.mail, &to, &d, &sent, e) < 0)
 		return -1;
 	cli_say(cli,
 	    "%s is asked to show it no more. Who has read it knows it.",
-	    cli_person_name(to));
+	    cli_person_name(&to));
 	return 0;
 }
 
@@ -419,9 +406,9 @@ set_muted(struct cli *cli, uint64_t until_ms, struct err *e)
 	    people_one(m.self, cli->line.args[0], &p, e) < 0)
 		return -1;
 	struct id conv = mail_conversation(m.mail, &p);
-	if (mail_noted(m.mail, &conv, &c, e) < 0)
-		return -1;
-	c.muted_until_ms = until_ms;
+	c = (struct page_conversation){
+		.conv = conv, .mutes = true, .muted_until_ms = until_ms
+	};
 	return mail_note(m.mail, &c, e);
 }
 

@@ -25,10 +25,14 @@ cli_mail_open(struct cli *cli, struct cli_mail *out, struct err *e)
 }
 
 void
-cli_mail_settle(struct cli_mail *m)
+cli_mail_settle(struct cli *cli, struct cli_mail *m)
 {
+	const struct people_look *l;
 	struct err e;
 
+	for (size_t i = 0; (l = mail_found(m->mail, i)) != NULL; i++)
+		if (l->why.code == ERR_NONE)
+			cli_person_news(cli, l);
 	if (mail_due(m->mail) && mail_file(m->mail, &e) < 0)
 		cli_warn("aumbry: what came is not filed yet, and stays with "
 			 "the server: %s (%s)",
@@ -87,23 +91,35 @@ print_text(const struct buf *text)
 	}
 }
 
+/* The writer's clock, unless it is far off: then when it came. */
+static uint64_t
+time_of(const struct thread_line *x)
+{
+	const uint64_t off = 10 * 60 * 1000;
+
+	return x->time_ms + off < x->received_ms ||
+		x->received_ms + off < x->time_ms
+	    ? x->received_ms
+	    : x->time_ms;
+}
+
 void
 cli_mail_print(const struct cli *cli, const struct cli_mail *m,
     const struct thread_line *x)
 {
 	OWN(mem_free)
-	char *when = cli_time(x->time_ms != 0 ? x->time_ms : x->received_ms);
+	char *when = cli_time(time_of(x));
 
 	if (cli->line.json) {
 		cli_print_json(cli_mail_json(m, x));
 		return;
 	}
 	if (x->missing)
-		(void)puts("    (a message that was written before this one "
-			   "has not come)");
+		(void)puts("-- a message that was written before this one has "
+			   "not come --");
 	(void)printf("%s  %s  %s%s%s: ", when, id_short(&x->id).s,
 	    cli_mail_who(m, &x->from), x->edited ? " (edited)" : "",
-	    x->out ? " (from a device that was put out)" : "");
+	    x->out ? " (from a device that was put out since)" : "");
 	if (x->gone)
 		(void)puts("(taken away here)");
 	else if (x->deleted)
@@ -112,4 +128,42 @@ cli_mail_print(const struct cli *cli, const struct cli_mail *m,
 		(void)printf("(not shown: %s)\n", err_name(x->why));
 	else
 		print_text(&x->text);
+}
+
+void
+cli_mail_tell_wrong(struct cli *cli, const struct thread *t)
+{
+	bool told[ERR_CODES] = { false };
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct thread_line *x = &t->lines[i];
+		enum err_code code = x->missing ? ERR_LETTER_MISSING : x->why;
+		struct err why;
+		if (code == ERR_NONE || told[code])
+			continue;
+		told[code] = true;
+		(void)err_set(&why, code, "%s",
+		    x->missing ? "a message has not come" : x->words);
+		cli_warn("aumbry: %s (%s)", why.msg, err_name(code));
+		cli_warn("%s", err_fix(&why));
+		if (err_exit(code) > cli->line.status)
+			cli->line.status = err_exit(code);
+	}
+}
+
+char *
+cli_mail_line(struct bytes text, size_t most)
+{
+	OWN(buf_free) struct buf line = { 0 };
+	size_t n = text.n;
+
+	if (n > most)
+		for (n = most; n > 0 && (text.p[n] & 0xc0) == 0x80;)
+			n--;
+	for (size_t i = 0; i < n; i++)
+		buf_put_u8(&line, text.p[i] == '\n' ? ' ' : text.p[i]);
+	OWN(mem_free) char *shown = cli_shown(buf_bytes(&line));
+	buf_clear(&line);
+	buf_printf(&line, "%s%s", shown, n < text.n ? " …" : "");
+	return mem_text(buf_text(&line));
 }

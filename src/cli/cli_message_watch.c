@@ -16,17 +16,45 @@
 
 /* ---- watch ---- */
 
+/* Who asks is named, and not let speak. */
+static void
+show_line(
+    struct cli *cli, const struct cli_mail *m, const struct thread_line *x)
+{
+	const struct person *p = mail_person(m->mail, &x->from);
+
+	if (p != NULL && p->level == PERSON_ASKS)
+		cli_say(cli, "%s asks to write: aumbry contact accept %s",
+		    p->address, p->address);
+	else
+		cli_mail_print(cli, m, x);
+}
+
 static int
 show_new(struct cli *cli, struct cli_mail *m, struct err *e)
 {
 	OWN(thread_free) struct thread t = { NULL, 0 };
 
-	if (thread_new(m->mail, &t, e) < 0)
+	if (mail_look(m->mail, e) < 0 || thread_new(m->mail, &t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t.n; i++)
-		cli_mail_print(cli, m, &t.lines[i]);
+		show_line(cli, m, &t.lines[i]);
 	(void)fflush(stdout);
+	cli_mail_settle(cli, m);
 	return 0;
+}
+
+static int
+watch(struct cli *cli, struct cli_mail *m, unsigned wait_s, struct err *e)
+{
+	struct self_wait w = {
+		.inbox = true, .inbox_top = mail_top(m->mail), .wait_s = wait_s
+	};
+
+	if (self_wait(m->self, &w, e) < 0)
+		return -1;
+	mail_seen(m->mail, w.inbox_top);
+	return w.letters ? show_new(cli, m, e) : 0;
 }
 
 int
@@ -34,22 +62,22 @@ cli_message_watch(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
 	OWN(cli_mail_free) struct cli_mail m = { NULL, NULL };
+	OWN(thread_free) struct thread before = { NULL, 0 };
+	unsigned pause_s = 0;
 
 	(void)options;
-	if (cli_mail_open(cli, &m, e) < 0)
+	if (cli_mail_open(cli, &m, e) < 0 || thread_new(m.mail, &before, e) < 0)
 		return -1;
 	cli_say(cli, "Messages are shown when they come. Ctrl-C ends it.");
 	for (;;) {
-		struct self_wait w = { .inbox = true,
-			.inbox_top = mail_top(m.mail),
-			.wait_s = LIMIT_POLL_S };
-		if (self_wait(m.self, &w, e) < 0)
-			return -1;
-		if (!w.letters)
+		if (watch(cli, &m, pause_s == 0 ? LIMIT_POLL_S : 0, e) == 0) {
+			pause_s = 0;
 			continue;
-		if (mail_look(m.mail, e) < 0 || show_new(cli, &m, e) < 0)
+		}
+		if (err_exit(e->code) != err_exit(ERR_SERVER_UNREACHABLE))
 			return -1;
-		cli_mail_settle(&m);
+		pause_s = pause_s < 32 ? 2 * pause_s + 1 : pause_s;
+		(void)sleep(pause_s);
 	}
 }
 
@@ -118,6 +146,7 @@ cli_message_export(void *line, const void *options, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (write_one(&m, &all, &sums[i], *to, e) < 0)
 			return -1;
+	cli_mail_tell_wrong(cli, &all);
 	cli_say(cli,
 	    "%zu conversations are in %s, readable by who reads files "
 	    "there.",

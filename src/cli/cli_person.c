@@ -71,7 +71,8 @@ as_json(const struct people_look *l)
 	    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:b}",
 		"address", p->address, "uid", id_text(&p->uid).s, "name",
 		p->nickname, "level", person_level_name(p->level), "since",
-		(json_int_t)p->since_ms, "verified", (json_int_t)p->verified_ms,
+		(json_int_t)p->since_ms, "verified",
+		(json_int_t)(p->level == PERSON_BLOCKED ? 0 : p->verified_ms),
 		"way", person_way_name(p->way), "devices",
 		(json_int_t)people_devices(&l->circle), "server", p->server,
 		"changed", p->level == PERSON_CHANGED);
@@ -100,15 +101,22 @@ print_line(struct cli *cli, const struct people_look *l)
 
 /* ---- contact ---- */
 
-/* Who has written and is no contact yet becomes one that asks. What hinders that
- * is told where messages are. */
+/* Who has written and is no contact yet becomes one that asks; filed: and what
+ * came is filed. What was found of him is told here, as it is found once; what
+ * hinders is told where messages are. */
 static void
-take_asks(struct self *s)
+take_asks(struct cli *cli, struct self *s, bool filed)
 {
 	OWN(mail_free) struct mail *m = NULL;
+	const struct people_look *l;
 	struct err ignored;
 
 	if (mail_open(s, &m, &ignored) < 0)
+		return;
+	for (size_t i = 0; (l = mail_found(m, i)) != NULL; i++)
+		if (l->why.code == ERR_NONE)
+			cli_person_news(cli, l);
+	if (filed && mail_file(m, &ignored) < 0)
 		return;
 }
 
@@ -122,7 +130,7 @@ contact_list(void *line, const void *options, struct err *e)
 	(void)options;
 	if (begin(cli, &s, e) < 0)
 		return -1;
-	take_asks(s);
+	take_asks(cli, s, false);
 	if (people_check(s, NULL, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
@@ -291,7 +299,7 @@ contact_accept(void *line, const void *options, struct err *e)
 	(void)options;
 	if (begin(cli, &s, e) < 0)
 		return -1;
-	take_asks(s);
+	take_asks(cli, s, false);
 	if (people_one(s, cli->line.args[0], &who, e) < 0 ||
 	    people_check(s, &who, &one, e) < 0 ||
 	    people_right(&one.list[0], e) < 0)
@@ -327,9 +335,12 @@ contact_remove(void *line, const void *options, struct err *e)
 	struct person p;
 
 	(void)options;
-	return begin(cli, &s, e) < 0 ||
-		people_one(s, cli->line.args[0], &p, e) < 0 ||
-		people_let(s, &p.uid, PERSON_ASKS, &p, e) < 0
+	if (begin(cli, &s, e) < 0 ||
+	    people_one(s, cli->line.args[0], &p, e) < 0)
+		return -1;
+	/* What waits would bring him back as one who asks. */
+	take_asks(cli, s, true);
+	return people_let(s, &p.uid, PERSON_ASKS, &p, e) < 0
 	    ? -1
 	    : people_remove(s, &p.uid, e);
 }
@@ -340,10 +351,17 @@ let(struct cli *cli, enum person_level to, struct person *out, struct err *e)
 	OWN(self_free) struct self *s = NULL;
 	struct person p;
 
-	return begin(cli, &s, e) < 0 ||
-		people_one(s, cli->line.args[0], &p, e) < 0
-	    ? -1
-	    : people_let(s, &p.uid, to, out, e);
+	bool had;
+
+	/* Somebody who is no contact can be blocked, too. */
+	if (begin(cli, &s, e) < 0 ||
+	    (people_one(s, cli->line.args[0], &p, e) < 0 &&
+		(to != PERSON_BLOCKED || e->code != ERR_NOT_FOUND ||
+		    people_add(s, cli->line.args[0], &p, &had, e) < 0)))
+		return -1;
+	/* What came before stays: it is filed as his. */
+	take_asks(cli, s, true);
+	return people_let(s, &p.uid, to, out, e);
 }
 
 static int

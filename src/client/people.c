@@ -376,7 +376,7 @@ set_level(void *ctx, struct person *p, struct err *e)
 		return 0;
 	p->level = (uint8_t)*to;
 	p->way = PERSON_WAY_NONE;
-	p->verified_ms = 0;
+	p->verified_ms = *to == PERSON_BLOCKED ? (uint64_t)now_ms() : 0;
 	p->by = (struct id){ { 0 } };
 	return 0;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define INBOX_MAX ((size_t)8 << 20) /* of one answer, bytes */
+/* What an honest server has at most, with the numbers and times. */
+#define INBOX_MOST (LIMIT_INBOX_BYTES + (size_t)LIMIT_INBOX_ITEMS * 64)
 
 /* ---- the inbox ---- */
 
@@ -30,18 +32,19 @@ take_item(struct mail *m, struct bytes x, struct err *e)
 	struct buf bytes = { 0 };
 	struct mail_item item;
 
-	if (m->n >= LIMIT_INBOX_ITEMS)
+	m->bytes += x.n;
+	if (m->n >= LIMIT_INBOX_ITEMS || m->bytes > INBOX_MOST)
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the server lists more letters than an inbox holds");
 	buf_put_bytes(&bytes, x);
 	int rc = mail_judge(m, &bytes, &item, e);
-	if (rc < 0 || item.item.number <= m->top) {
+	if (rc < 0 || item.item.number <= m->fetched) {
 		mail_item_free(&item);
 		return rc < 0 ? -1
 			      : err_set(e, ERR_BAD_REQUEST,
 				    "the server lists letters out of order");
 	}
-	m->top = item.item.number;
+	m->fetched = item.item.number;
 	m->items = mem_resize(m->items, m->n + 1, sizeof *m->items);
 	m->items[m->n++] = item;
 	return 0;
@@ -53,7 +56,7 @@ fetch_all(struct mail *m, struct err *e)
 {
 	for (;;) {
 		OWN(buf_free) struct buf page = { 0 };
-		if (fetch(m, m->top, &page, e) < 0)
+		if (fetch(m, m->fetched, &page, e) < 0)
 			return -1;
 		if (page.n == 0)
 			return 0;
@@ -76,13 +79,19 @@ forget_items(struct mail *m)
 		mail_item_free(&m->items[i]);
 	free(m->items);
 	m->items = NULL;
-	m->n = m->n_known = 0;
+	m->n = m->bytes = 0;
 }
 
 uint64_t
 mail_top(const struct mail *m)
 {
-	return m->top;
+	return m->top > m->fetched ? m->top : m->fetched;
+}
+
+void
+mail_seen(struct mail *m, uint64_t top)
+{
+	m->top = top;
 }
 
 /* ---- as it is now ---- */
@@ -90,12 +99,12 @@ mail_top(const struct mail *m)
 int
 mail_look(struct mail *m, struct err *e)
 {
-	m->n_known = m->n;
 	mail_forget_looks(m);
-	return self_state(m->self, e) < 0 || mail_load_people(m, e) < 0 ||
-		zcopy_pull(m->zone, e) < 0
-	    ? -1
-	    : fetch_all(m, e);
+	if (self_state(m->self, e) < 0 || mail_load_people(m, e) < 0 ||
+	    zcopy_pull(m->zone, e) < 0 || fetch_all(m, e) < 0)
+		return -1;
+	/* Who has just asked is one of them. */
+	return m->stale ? mail_load_people(m, e) : 0;
 }
 
 int
@@ -113,7 +122,6 @@ mail_open(struct self *s, struct mail **out, struct err *e)
 		&m->zone, e) < 0 ||
 	    mail_look(m, e) < 0)
 		return -1;
-	m->n_known = 0;
 	*out = TAKE(m);
 	return 0;
 }
@@ -125,6 +133,7 @@ mail_free(struct mail **m)
 		return;
 	forget_items(*m);
 	mail_forget_looks(*m);
+	idset_free(&(*m)->told);
 	people_free(&(*m)->people);
 	free((*m)->convs);
 	zcopy_free(&(*m)->zone);
@@ -141,7 +150,7 @@ mail_show_item(const struct mail_item *x, struct mail_letter *out)
 
 	*out = (struct mail_letter){ .letter = right ? &x->l : NULL,
 		.id = right ? x->l.id : page_raw_id(buf_bytes(&x->bytes)),
-		.mark = right ? x->mark : (struct id){ { 0 } },
+		.mark = x->mark,
 		.received_ms = x->item.received_ms,
 		.flags = x->flags,
 		.from = x->item.from,
@@ -190,7 +199,10 @@ visit_free(struct visit *v)
 static int
 show(struct visit *v, const struct mail_letter *x, struct err *e)
 {
-	if (!id_zero(&x->mark) && !idset_add(v->seen, x->mark.b))
+	/* What is no letter is known by its record. */
+	const struct id *as = id_zero(&x->mark) ? &x->id : &x->mark;
+
+	if (!id_zero(as) && !idset_add(v->seen, as->b))
 		return 0;
 	v->stopped = v->fn(v->ctx, x, e) < 0;
 	return v->stopped ? -1 : 0;
@@ -274,9 +286,9 @@ visit_raws(struct visit *v, struct err *e)
 }
 
 static int
-visit_items(struct visit *v, size_t from, struct err *e)
+visit_items(struct visit *v, struct err *e)
 {
-	for (size_t i = from; i < v->m->n; i++) {
+	for (size_t i = 0; i < v->m->n; i++) {
 		struct mail_letter shown;
 		mail_show_item(&v->m->items[i], &shown);
 		if (!v->m->items[i].dropped && show(v, &shown, e) < 0)
@@ -295,7 +307,7 @@ mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
 	return zcopy_each_all(m->zone, 0, visit_record, &v, e) < 0 ||
 		visit_raws(&v, e) < 0
 	    ? -1
-	    : visit_items(&v, 0, e);
+	    : visit_items(&v, e);
 }
 
 int
@@ -309,9 +321,5 @@ mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 int
 mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 {
-	OWN(idset_free) struct idset marks = { 0 };
-	OWN(visit_free)
-	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = &marks };
-
-	return visit_items(&v, m->n_known, e);
+	return mail_each_marked(m, &m->told, fn, ctx, e);
 }

@@ -30,8 +30,10 @@ MUST_CHECK int mail_open(struct self *s, struct mail **out, struct err *e);
 void mail_free(struct mail **m);
 /* Again what is new, of a mail that is kept open. */
 MUST_CHECK int mail_look(struct mail *m, struct err *e);
-/* The number of the newest item that came; for self_wait. */
+/* The number of the newest item that ever came, as far as is known: for
+ * self_wait, which says what it is now. */
 uint64_t mail_top(const struct mail *m);
+void mail_seen(struct mail *m, uint64_t top);
 
 /* One letter. Borrowed for the visit. */
 struct mail_letter {
@@ -56,7 +58,8 @@ MUST_CHECK int mail_each(
  * one, its own. */
 MUST_CHECK int mail_each_marked(struct mail *m, struct idset *marks,
     mail_visit_fn fn, void *ctx, struct err *e);
-/* Those alone that came since the last look. */
+/* Those alone that no call of it has visited yet, filed or not: the first visits
+ * all. */
 MUST_CHECK int mail_each_new(
     struct mail *m, mail_visit_fn fn, void *ctx, struct err *e);
 
@@ -68,7 +71,12 @@ const struct person *mail_with(const struct mail *m, const struct id *conv);
 struct id mail_conversation(const struct mail *m, const struct person *p);
 /* Was this account begun anew? What was filed before is gone then. */
 bool mail_was_reset(const struct mail *m);
+const struct id *mail_own(const struct mail *m);
 bool mail_is_own(const struct mail *m, const struct id *uid);
+
+/* What was found of others since the last look, i from 0; NULL: no more. Told once,
+ * as people_check finds it once. */
+const struct people_look *mail_found(const struct mail *m, size_t i);
 
 /* What is noted of a conversation; zeros when nothing is. */
 MUST_CHECK int mail_noted(struct mail *m, const struct id *conv,
@@ -84,8 +92,10 @@ bool mail_due(const struct mail *m);
  * is. */
 MUST_CHECK int mail_file(struct mail *m, struct err *e);
 /* Take a letter away from this account, or what is none; others keep theirs.
- * errors: not-found. */
-MUST_CHECK int mail_drop(struct mail *m, const struct id *id, struct err *e);
+ * errors: not-found. x: its id, mark and from; what its author said of it later
+ * goes, too. */
+MUST_CHECK int mail_drop(
+    struct mail *m, const struct mail_letter *x, struct err *e);
 
 /* What is written. */
 struct mail_draft {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DUE_LETTERS PAGE_LETTERS
-#define DUE_MS (3600 * 1000LL)
+#define DUE_MS (3600 * 1000ULL)
 #define TRIES 8 /* when other devices file the same */
 #define RAWS 500 /* that one commit files as they came */
 #define MERGED (PAGE_LETTERS / 2) /* a page with fewer takes in more */
@@ -264,8 +264,10 @@ forget_filed(struct mail *m, uint64_t upto)
 		else
 			mail_item_free(&m->items[i]);
 	}
-	m->n_known -= m->n_known < m->n - n ? m->n_known : m->n - n;
 	m->n = n;
+	m->bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		m->bytes += m->items[i].bytes.n;
 }
 
 static int
@@ -312,22 +314,57 @@ mail_due(const struct mail *m)
 {
 	return m->n >= DUE_LETTERS ||
 	    (m->n > 0 &&
-		(int64_t)m->items[0].item.received_ms + DUE_MS < now_ms());
+		m->items[0].item.received_ms + DUE_MS < (uint64_t)now_ms());
 }
 
 /* ---- one that goes ---- */
 
 struct drop {
-	struct id id; /* the letter */
-	struct found page; /* id zeros: not found */
-	bool raw; /* it is no page */
-	struct buf entries; /* the page without it */
+	struct id id,
+	    mark; /* of the letter; of what is none the record alone */
+	struct id author; /* zeros until it was found */
+	struct zcopy_edit *edits;
+	struct buf *plains; /* of the edits */
+	size_t n;
 };
 
 static void
 drop_free(struct drop *d)
 {
-	buf_free(&d->entries);
+	for (size_t i = 0; i < d->n; i++)
+		buf_free(&d->plains[i]);
+	free(d->plains);
+	free(d->edits);
+}
+
+/* Is it what goes, or what its author said of it later? */
+static bool
+goes(const struct drop *d, const struct mail_letter *x)
+{
+	struct bytes text;
+	struct err newer;
+	struct id of;
+
+	if (id_equal(&x->mark, &d->mark))
+		return true;
+	return x->letter != NULL && x->letter->kind != LETTER_TEXT &&
+	    id_equal(&x->letter->author, &d->author) &&
+	    letter_body(x->letter, &of, &text, &newer) == 0 &&
+	    id_equal(&of, &d->id);
+}
+
+static struct zcopy_edit *
+add_drop(struct drop *d, const struct zcopy_record *r, struct buf **plain)
+{
+	d->edits = mem_resize(d->edits, d->n + 1, sizeof *d->edits);
+	d->plains = mem_resize(d->plains, d->n + 1, sizeof *d->plains);
+	struct zcopy_edit *edit = &d->edits[d->n];
+	*edit = (struct zcopy_edit){
+		.id = r->id, .expects = true, .expect = r->version
+	};
+	d->plains[d->n] = (struct buf){ NULL, 0, 0 };
+	*plain = &d->plains[d->n++];
+	return edit;
 }
 
 /* The page again, with id and mark in the place of what goes. */
@@ -337,6 +374,7 @@ drop_from(struct drop *d, const struct zcopy_record *r, struct err *e)
 	OWN(buf_free) struct buf entries = { 0 };
 	OWN(buf_free) struct buf left = { 0 };
 	struct page_entry x;
+	struct buf *plain;
 	bool found = false;
 
 	if (page_open(r->plain, &entries, e) < 0)
@@ -348,7 +386,7 @@ drop_from(struct drop *d, const struct zcopy_record *r, struct err *e)
 		struct letter l;
 		if (mail_show_entry(&x, &l, &shown, e) < 0)
 			return -1;
-		if (id_equal(&shown.id, &d->id)) {
+		if (shown.letter != NULL && goes(d, &shown)) {
 			id_put(&trace, &shown.id);
 			id_put(&trace, &shown.mark);
 			x.flags |= PAGE_GONE;
@@ -359,9 +397,8 @@ drop_from(struct drop *d, const struct zcopy_record *r, struct err *e)
 	}
 	if (!found)
 		return 0;
-	d->page = (struct found){ r->id, r->version };
-	buf_clear(&d->entries);
-	buf_put_bytes(&d->entries, buf_bytes(&left));
+	(void)add_drop(d, r, &plain);
+	page_put(plain, buf_bytes(&left));
 	return 0;
 }
 
@@ -369,42 +406,37 @@ static int
 look_for(void *ctx, const struct zcopy_record *r, struct err *e)
 {
 	struct err spoiled;
+	struct drop *d = ctx;
+	struct buf *plain;
 
 	(void)e;
-	struct drop *d = ctx;
-
 	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND &&
 	    drop_from(d, r, &spoiled) < 0)
 		return 0;
 	if (r->bad == NULL && page_kind(r->plain) == PAGE_RAW &&
-	    id_equal(&r->id, &d->id)) {
-		d->page = (struct found){ r->id, r->version };
-		d->raw = true;
-	}
+	    id_equal(&r->id, &d->id))
+		add_drop(d, r, &plain)->deleted = true;
 	return 0;
 }
 
 int
-mail_drop(struct mail *m, const struct id *id, struct err *e)
+mail_drop(struct mail *m, const struct mail_letter *x, struct err *e)
 {
 	if (mail_file(m, e) < 0)
 		return -1;
 	for (int i = 0; i < TRIES; i++) {
-		OWN(drop_free) struct drop d = { .id = *id };
-		OWN(buf_free) struct buf plain = { 0 };
+		OWN(drop_free)
+		struct drop d = {
+			.id = x->id, .mark = x->mark, .author = x->from
+		};
 		if (zcopy_each_all(m->zone, 0, look_for, &d, e) < 0)
 			return -1;
-		if (id_zero(&d.page.id))
+		if (d.n == 0)
 			return err_set(
 			    e, ERR_NOT_FOUND, "there is no such message");
-		if (!d.raw)
-			page_put(&plain, buf_bytes(&d.entries));
-		struct zcopy_edit edit = { .id = d.page.id,
-			.deleted = d.raw,
-			.plain = buf_bytes(&plain),
-			.expects = true,
-			.expect = d.page.version };
-		if (zcopy_commit(m->zone, &edit, 1, NULL, NULL, e) == 0)
+		for (size_t k = 0; k < d.n; k++)
+			d.edits[k].plain = buf_bytes(&d.plains[k]);
+		if (zcopy_commit(m->zone, d.edits, d.n, NULL, NULL, e) == 0)
 			return 0;
 		if (e->code != ERR_CONFLICT || zcopy_pull(m->zone, e) < 0)
 			return -1;
@@ -438,17 +470,44 @@ mail_muted(const struct page_conversation *c)
 	return c->muted_until_ms > (uint64_t)now_ms();
 }
 
-int
-mail_note(struct mail *m, const struct page_conversation *c, struct err *e)
+static int
+note_once(struct mail *m, const struct page_conversation *c, struct err *e)
 {
 	OWN(buf_free) struct buf plain = { 0 };
+	OWN(buf_free) struct buf was = { 0 };
+	struct page_conversation now;
+	struct err spoiled;
+	struct zcopy_edit edit = { .id = page_conversation_id(&c->conv),
+		.expects = true };
 
-	if (c->newer)
+	if (zcopy_look(m->zone, &edit.id, &edit.expect, &was, e) < 0)
+		return -1;
+	if (page_take_conversation(buf_bytes(&was), &now, &spoiled) < 0)
+		now = (struct page_conversation){ .newer = false };
+	if (now.newer)
 		return err_set(e, ERR_UPDATE_NEEDED,
 		    "a newer version has noted something of this "
 		    "conversation");
-	page_put_conversation(&plain, c);
-	struct zcopy_edit edit = { .id = page_conversation_id(&c->conv),
-		.plain = buf_bytes(&plain) };
+	now.conv = c->conv;
+	/* Read is read; whoever mutes says it last. */
+	if (c->read_ms > now.read_ms)
+		now.read_ms = c->read_ms;
+	if (c->mutes)
+		now.muted_until_ms = c->muted_until_ms;
+	page_put_conversation(&plain, &now);
+	edit.plain = buf_bytes(&plain);
 	return zcopy_commit(m->zone, &edit, 1, NULL, NULL, e);
+}
+
+int
+mail_note(struct mail *m, const struct page_conversation *c, struct err *e)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (note_once(m, c, e) == 0)
+			return 0;
+		if (e->code != ERR_CONFLICT || zcopy_pull(m->zone, e) < 0)
+			return -1;
+	}
+	return err_set(
+	    e, ERR_CONFLICT, "other devices change the messages, too");
 }

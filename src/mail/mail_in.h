@@ -28,8 +28,11 @@ struct mail {
 	size_t n_looks;
 	struct mail_item *items; /* what waits in the inbox, by number */
 	size_t n;
-	size_t n_known; /* of them: seen at the look before */
-	uint64_t top;
+	size_t bytes; /* of them */
+	uint64_t fetched; /* the number of the newest */
+	uint64_t top; /* that the server has named */
+	struct idset told; /* mail_each_new has visited */
+	bool stale; /* who has written was pinned: people are not all yet */
 };
 
 /* And what it holds. */
@@ -44,6 +47,8 @@ MUST_CHECK int mail_judge(
     struct mail *m, struct buf *bytes, struct mail_item *out, struct err *e);
 /* Forget what was seen of others' circles: they are asked for again. */
 void mail_forget_looks(struct mail *m);
+/* One more, which is taken. */
+void mail_keep_look(struct mail *m, struct people_looks *one);
 /* Know the contacts as the state has them. */
 MUST_CHECK int mail_load_people(struct mail *m, struct err *e);
 

@@ -2,6 +2,7 @@
 /* mail_judge.c: is what came from who it says it is from? */
 #include "mail/mail_in.h"
 
+#include "base/now.h"
 #include "vault/inbox.h"
 
 #include <stdlib.h>
@@ -24,6 +25,14 @@ mail_forget_looks(struct mail *m)
 	free(m->looks);
 	m->looks = NULL;
 	m->n_looks = 0;
+}
+
+void
+mail_keep_look(struct mail *m, struct people_looks *one)
+{
+	m->looks = mem_resize(m->looks, m->n_looks + 1, sizeof *m->looks);
+	m->looks[m->n_looks++] = *one;
+	*one = (struct people_looks){ NULL, 0 };
 }
 
 /* ---- who wrote ---- */
@@ -68,15 +77,14 @@ author_of(struct mail *m, struct mail_item *x, const struct people_look **out,
 	if (p == NULL) {
 		if (people_asked(m->self, uid, &asker, e) < 0)
 			return found(x, e);
-		if (mail_load_people(m, e) < 0)
-			return -1;
+		/* Others point into the list: it is read again later. */
+		m->stale = true;
 		p = &asker;
 	}
 	if (people_check(m->self, p, &one, e) < 0)
 		return found(x, e);
-	m->looks = mem_resize(m->looks, m->n_looks + 1, sizeof *m->looks);
-	m->looks[m->n_looks++] = one;
 	*out = &one.list[0];
+	mail_keep_look(m, &one);
 	return 0;
 }
 
@@ -117,10 +125,6 @@ check_other(struct mail *m, struct mail_item *x, struct err *e)
 		return -1;
 	if (l == NULL)
 		return 0;
-	if (l->person.level == PERSON_BLOCKED) {
-		x->dropped = true;
-		return 0;
-	}
 	if (l->why.code != ERR_NONE || l->circle.seq == 0) {
 		x->why = l->why;
 		return 0;
@@ -134,6 +138,34 @@ check_other(struct mail *m, struct mail_item *x, struct err *e)
 }
 
 /* ---- one item ---- */
+
+/* By a server's clock, which may be wrong: what comes later is later, too. */
+static void
+in_time(struct packet_item *x)
+{
+	uint64_t most = (uint64_t)now_ms() + LIMIT_CLOCK_SKEW_MS;
+
+	if (x->received_ms > most)
+		x->received_ms = most;
+}
+
+/* Sent by who is blocked, since he is. */
+static bool
+is_unwanted(const struct mail *m, const struct packet_item *x)
+{
+	const struct person *p = mail_person(m, &x->from);
+
+	return p != NULL && p->level == PERSON_BLOCKED &&
+	    x->received_ms > p->verified_ms;
+}
+
+static bool
+is_stranger(const struct mail *m, const struct id *uid)
+{
+	const struct person *p = mail_person(m, uid);
+
+	return !mail_is_own(m, uid) && (p == NULL || p->level == PERSON_ASKS);
+}
 
 static int
 open_letter(const struct mail *m, struct mail_item *x)
@@ -164,10 +196,17 @@ mail_judge(
 
 	*out = (struct mail_item){ .bytes = *bytes };
 	*bytes = (struct buf){ NULL, 0, 0 };
-	if (packet_item_take(buf_bytes(&out->bytes), &out->item, &out->why) <
-		0 ||
-	    open_letter(m, out) < 0)
+	if (packet_item_take(buf_bytes(&out->bytes), &out->item, &out->why) < 0)
 		return 0;
+	in_time(&out->item);
+	out->dropped = is_unwanted(m, &out->item);
+	if (out->dropped)
+		return 0;
+	if (open_letter(m, out) < 0) {
+		/* Noise of somebody who was not let in yet. */
+		out->dropped |= is_stranger(m, &out->item.from);
+		return 0;
+	}
 	if (!id_equal(&out->l.author, &out->item.from))
 		return forged(out, "is not from who has sent it");
 	if ((mail_is_own(m, &out->l.author)

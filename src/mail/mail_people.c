@@ -28,6 +28,18 @@ mail_was_reset(const struct mail *m)
 	return m->self->circle.reset_seq > 0;
 }
 
+const struct id *
+mail_own(const struct mail *m)
+{
+	return &m->self->uid;
+}
+
+const struct people_look *
+mail_found(const struct mail *m, size_t i)
+{
+	return i < m->n_looks ? &m->looks[i].list[0] : NULL;
+}
+
 bool
 mail_is_own(const struct mail *m, const struct id *uid)
 {
@@ -55,6 +67,7 @@ mail_with(const struct mail *m, const struct id *conv)
 int
 mail_load_people(struct mail *m, struct err *e)
 {
+	m->stale = false;
 	people_free(&m->people);
 	if (people_all(m->self, &m->people, e) < 0)
 		return -1;

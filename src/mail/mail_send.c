@@ -115,14 +115,17 @@ write_letter(struct mail *m, const struct mail_draft *d, const struct id *conv,
 
 /* ---- posting ---- */
 
-/* He is as he was, or what is wrong with him is said. */
+/* He is as he was, or what is wrong with him is said. *out is borrowed. */
 static int
-look_at(struct mail *m, const struct person *to, struct people_looks *out,
+look_at(struct mail *m, const struct person *to, const struct people_look **out,
     struct err *e)
 {
-	if (people_check(m->self, to, out, e) < 0)
+	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+
+	if (people_check(m->self, to, &one, e) < 0)
 		return -1;
-	const struct people_look *l = &out->list[0];
+	const struct people_look *l = *out = &one.list[0];
+	mail_keep_look(m, &one);
 	if (l->why.code != ERR_NONE || l->circle.seq == 0) {
 		*e = l->why;
 		return -1;
@@ -186,24 +189,23 @@ static int
 post_once(struct mail *m, const struct person *to, struct bytes letter,
     uint8_t flags, struct err *e)
 {
-	OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+	const struct people_look *l;
 	struct keyring_card cards[2];
 
-	return look_at(m, to, &one, e) < 0 ||
-		card_of(m, &one.list[0], &cards[0], e) < 0 ||
+	return look_at(m, to, &l, e) < 0 || card_of(m, l, &cards[0], e) < 0 ||
 		own_card(m, &cards[1], e) < 0
 	    ? -1
 	    : post(m, cards, letter, flags, e);
 }
 
-/* A card of an epoch that is over is what a server shows that hides a removal:
- * said as that once it stays. */
+/* A card of an epoch that is over: no device that knows of messages was there
+ * since; or the server hides it, and nothing leaves. */
 static int
 never_fits(const struct person *to, struct err *e)
 {
-	return err_set(e, ERR_KEY_SUBSTITUTED,
-	    "the inbox key that the server shows of %s stays another than the "
-	    "list of devices has",
+	return err_set(e, ERR_INBOX_MISSING,
+	    "no device of %s has shown a key for messages since that account's "
+	    "devices changed",
 	    to->address);
 }
 
@@ -211,9 +213,18 @@ static int
 post_letter(struct mail *m, const struct person *to, struct bytes letter,
     uint8_t flags, struct err *e)
 {
+	bool full = false;
+
 	for (int i = 0; i < TRIES; i++) {
 		if (post_once(m, to, letter, flags, e) == 0)
 			return 0;
+		/* It may be one's own, which this device can empty. */
+		if (e->code == ERR_INBOX_FULL && !full && m->n > 0) {
+			full = true;
+			if (mail_file(m, e) < 0)
+				return -1;
+			continue;
+		}
 		if (e->code != ERR_CONFLICT)
 			return -1;
 		if (self_refresh(m->self, e) < 0 || self_state(m->self, e) < 0)
@@ -223,10 +234,12 @@ post_letter(struct mail *m, const struct person *to, struct bytes letter,
 }
 
 int
-mail_send(struct mail *m, const struct person *to, const struct mail_draft *d,
-    struct mail_sent *out, struct err *e)
+mail_send(struct mail *m, const struct person *given,
+    const struct mail_draft *d, struct mail_sent *out, struct err *e)
 {
 	OWN(buf_free) struct buf letter = { 0 };
+	/* The list that it may be in is read again meanwhile. */
+	struct person copy = *given, *to = &copy;
 	struct id conv = mail_conversation(m, to);
 	uint8_t flags = d->quiet ? PACKET_QUIET : 0;
 	struct person now;

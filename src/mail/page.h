@@ -58,6 +58,7 @@ struct page_conversation {
 	struct id conv;
 	uint64_t read_ms; /* what was received until then is read */
 	uint64_t muted_until_ms; /* 0: not; UINT64_MAX: for good */
+	bool mutes; /* for mail_note: muted_until_ms is to be noted; not kept */
 	bool newer; /* a newer version has noted more: it is not written over */
 };
 

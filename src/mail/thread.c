@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_MS (10 * 60 * 1000LL) /* what did not come by then is missing */
+#define LATE_MS (10 * 60 * 1000ULL) /* what did not come by then is missing */
 
 void
 thread_free(struct thread *t)
@@ -40,7 +40,7 @@ struct named {
 
 struct gather {
 	const struct id *conv; /* NULL: all */
-	const struct person *with; /* who has it; NULL: nobody that is known */
+	struct id with; /* who has it; zeros: nobody that is known */
 	struct thread t;
 	struct later *changes;
 	size_t n_changes;
@@ -118,8 +118,7 @@ belongs(const struct gather *g, const struct mail_letter *x)
 		return true;
 	if (x->letter != NULL)
 		return id_equal(&x->letter->conv, g->conv);
-	return x->why != NULL && g->with != NULL &&
-	    id_equal(&x->from, &g->with->uid);
+	return x->why != NULL && id_equal(&x->from, &g->with);
 }
 
 static int
@@ -211,18 +210,24 @@ by_later(const void *a, const void *b)
 
 /* ---- edits ---- */
 
-/* By who wrote it, the last word counts; what is deleted stays so. */
+/* By who wrote it, the last word counts; what is deleted stays so. c: n of them,
+ * all of that id, in order. */
 static void
-apply(struct thread_line *x, struct later *c)
+apply(struct thread_line *x, const struct later *c, size_t n)
 {
-	if (!id_equal(&x->from, &c->by) || x->gone || x->deleted)
+	const struct later *last = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (id_equal(&x->from, &c[i].by)) {
+			x->deleted |= c[i].deletes;
+			last = &c[i];
+		}
+	if (last == NULL || x->gone)
 		return;
 	buf_clear(&x->text);
-	if (c->deletes) {
-		x->deleted = true;
+	if (x->deleted)
 		return;
-	}
-	buf_put_bytes(&x->text, buf_bytes(&c->text));
+	buf_put_bytes(&x->text, buf_bytes(&last->text));
 	x->edited = true;
 }
 
@@ -242,10 +247,11 @@ apply_all(struct gather *g)
 			else
 				hi = mid;
 		}
-		for (;
-		     lo < g->n_changes && id_equal(&g->changes[lo].of, &x->id);
-		     lo++)
-			apply(x, &g->changes[lo]);
+		size_t n = 0;
+		while (lo + n < g->n_changes &&
+		    id_equal(&g->changes[lo + n].of, &x->id))
+			n++;
+		apply(x, &g->changes[lo], n);
 	}
 }
 
@@ -281,7 +287,7 @@ misses(const struct gather *g, const struct named *x, size_t before, bool reset)
 static void
 find_missing(struct gather *g, bool reset)
 {
-	int64_t now = now_ms();
+	uint64_t now = (uint64_t)now_ms();
 
 	if (g->n_named == 0)
 		return;
@@ -291,8 +297,7 @@ find_missing(struct gather *g, bool reset)
 		const struct named key = { .mark = x->mark };
 		const struct named *of =
 		    bsearch(&key, g->named, g->n_named, sizeof key, by_mark);
-		x->missing = of != NULL &&
-		    (int64_t)x->received_ms + LATE_MS < now &&
+		x->missing = of != NULL && x->received_ms + LATE_MS < now &&
 		    misses(g, of, i, reset);
 	}
 }
@@ -358,10 +363,11 @@ static int
 read_some(struct mail *m, const struct id *conv, bool new, struct thread *out,
     struct err *e)
 {
-	OWN(gather_free)
-	struct gather g = { .conv = conv,
-		.with = conv != NULL ? mail_with(m, conv) : NULL };
+	OWN(gather_free) struct gather g = { .conv = conv };
+	const struct person *with = conv != NULL ? mail_with(m, conv) : NULL;
 
+	if (with != NULL)
+		g.with = with->uid;
 	if ((new ? mail_each_new(m, gather, &g, e)
 		 : mail_each_marked(m, &g.marks, gather, &g, e)) < 0)
 		return -1;
@@ -398,14 +404,13 @@ thread_new(struct mail *m, struct thread *out, struct err *e)
 }
 
 int
-thread_mark_read(struct mail *m, const struct thread *t, struct err *e)
+thread_mark_read(struct mail *m, const struct id *conv, const struct thread *t,
+    struct err *e)
 {
 	struct page_conversation c;
 	uint64_t last = 0;
 
-	if (t->n == 0)
-		return 0;
-	if (mail_noted(m, &t->lines[0].conv, &c, e) < 0)
+	if (mail_noted(m, conv, &c, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->lines[i].received_ms > last)
@@ -417,13 +422,13 @@ thread_mark_read(struct mail *m, const struct thread *t, struct err *e)
 }
 
 int
-thread_find(const struct thread *t, const char *start,
+thread_find(const struct thread *t, const char *start, const struct id *from,
     const struct thread_line **out, struct err *e)
 {
 	size_t found = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (!id_zero(&t->lines[i].id) &&
+		if ((from == NULL || id_equal(&t->lines[i].from, from)) &&
 		    id_begins(&t->lines[i].id, start)) {
 			*out = &t->lines[i];
 			found++;

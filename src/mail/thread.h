@@ -41,12 +41,13 @@ MUST_CHECK int thread_all(struct mail *m, struct thread *out, struct err *e);
 MUST_CHECK int thread_new(struct mail *m, struct thread *out, struct err *e);
 
 /* What was received until then has been read. errors: those of the zone. */
-MUST_CHECK int thread_mark_read(
-    struct mail *m, const struct thread *t, struct err *e);
+MUST_CHECK int thread_mark_read(struct mail *m, const struct id *conv,
+    const struct thread *t, struct err *e);
 
-/* By the beginning of its id. errors: not-found; bad-usage: several. */
+/* By the beginning of its id; from: only of what that account wrote, or NULL.
+ * errors: not-found; bad-usage: several. */
 MUST_CHECK int thread_find(const struct thread *t, const char *start,
-    const struct thread_line **out, struct err *e);
+    const struct id *from, const struct thread_line **out, struct err *e);
 
 /* Does it hold all the words, in any order, whatever their case? */
 bool thread_matches(const struct thread_line *l, const char *words);

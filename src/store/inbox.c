@@ -44,6 +44,25 @@ save(struct tx *tx, const struct id *uid, const struct count *n, struct err *e)
 	    "iuuun", uid, n->top, n->items, n->bytes, n->last_ms);
 }
 
+static int
+has_room(const struct count *n, size_t more, struct err *e)
+{
+	return n->items < LIMIT_INBOX_ITEMS &&
+		n->bytes + more <= LIMIT_INBOX_BYTES
+	    ? 0
+	    : err_set(e, ERR_INBOX_FULL,
+		  "an inbox has no more room: %" PRIu64 " messages wait there",
+		  n->items);
+}
+
+int
+inbox_room(struct tx *tx, const struct id *uid, size_t more, struct err *e)
+{
+	struct count n;
+
+	return look(tx, uid, &n, e) < 0 ? -1 : has_room(&n, more, e);
+}
+
 int
 inbox_add(struct tx *tx, const struct inbox_add *x, struct err *e)
 {
@@ -58,11 +77,8 @@ inbox_add(struct tx *tx, const struct inbox_add *x, struct err *e)
 		return 0;
 	if (look(tx, &x->uid, &n, e) < 0)
 		return -1;
-	if (n.items >= LIMIT_INBOX_ITEMS || n.bytes + x->rest.n > LIMIT_INBOX_BYTES)
-		return err_set(e, ERR_INBOX_FULL,
-		    "an inbox has no more room: %" PRIu64
-		    " messages wait there",
-		    n.items);
+	if (has_room(&n, x->rest.n, e) < 0)
+		return -1;
 	n.top++;
 	n.items++;
 	n.bytes += x->rest.n;
@@ -159,18 +175,4 @@ inbox_set_peer(struct tx *tx, const struct id *uid, const struct id *peer,
 	    " VALUES (?, ?, ?, ?) ON CONFLICT (uid, peer) DO UPDATE SET"
 	    " state = excluded.state, time_ms = excluded.time_ms",
 	    "iiun", uid, peer, (uint64_t)state, now_ms);
-}
-
-int
-inbox_count_asks(struct tx *tx, const struct id *uid, bool to, int64_t since_ms,
-    uint64_t *out, struct err *e)
-{
-	return to ? sql_count(tx, e, out,
-			"SELECT COUNT(*) FROM inbox_peer WHERE uid = ?"
-			" AND state = 3 AND time_ms > ?",
-			"in", uid, since_ms)
-		  : sql_count(tx, e, out,
-			"SELECT COUNT(*) FROM inbox_peer WHERE peer = ?"
-			" AND state = 3 AND time_ms > ?",
-			"in", uid, since_ms);
 }

@@ -34,6 +34,10 @@ struct inbox_add {
 MUST_CHECK int inbox_add(
     struct tx *tx, const struct inbox_add *x, struct err *e);
 
+/* Would an item of so many bytes have room? errors: inbox-full. */
+MUST_CHECK int inbox_room(
+    struct tx *tx, const struct id *uid, size_t more, struct err *e);
+
 /* Append v32 items after `since`, the oldest first, until `most` bytes are
  * passed; at least one when there is one. */
 MUST_CHECK int inbox_read(struct tx *tx, const struct id *uid, uint64_t since,
@@ -51,6 +55,3 @@ MUST_CHECK int inbox_peer(struct tx *tx, const struct id *uid,
 MUST_CHECK int inbox_set_peer(struct tx *tx, const struct id *uid,
     const struct id *peer, enum inbox_peer state, int64_t now_ms,
     struct err *e);
-/* Asks that `uid` got (to), or has sent, since that time. */
-MUST_CHECK int inbox_count_asks(struct tx *tx, const struct id *uid, bool to,
-    int64_t since_ms, uint64_t *out, struct err *e);

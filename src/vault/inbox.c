@@ -41,10 +41,12 @@ put_label(struct buf *out, const char *label)
 }
 
 static void
-box_ad(struct buf *out, const struct id *packet, const uint8_t *eph_pk)
+box_ad(struct buf *out, const struct id *packet, const uint8_t *eph_pk,
+    uint8_t flags)
 {
 	put_label(out, "aumbry message v1");
 	buf_put_u8(out, PACKET_SUITE);
+	buf_put_u8(out, flags);
 	id_put(out, packet);
 	buf_put(out, eph_pk, KEM_PK_BYTES);
 }
@@ -116,7 +118,7 @@ inbox_seal(const struct keyring_card *to, size_t n, struct bytes letter,
 	if (more > 0)
 		memset(buf_grow(&plain, more), 0, more);
 	box = box_key(mk, &p.id);
-	box_ad(&ad, &p.id, p.eph_pk);
+	box_ad(&ad, &p.id, p.eph_pk, flags);
 	seal_make(box, buf_bytes(&ad), buf_bytes(&plain), &sealed);
 	p.sealed = buf_bytes(&sealed);
 	for (size_t i = 0; i < n; i++)
@@ -180,7 +182,7 @@ inbox_open(const struct keyring *k, const struct id *uid,
 	if (unwrap(k, item, &mk, e) < 0)
 		return -1;
 	box = box_key(mk, &item->id);
-	box_ad(&ad, &item->id, item->eph_pk);
+	box_ad(&ad, &item->id, item->eph_pk, item->flags);
 	if (seal_open(box, buf_bytes(&ad), item->sealed, &plain, &ignored) < 0)
 		return forged(e);
 	struct scan s = scan_of(buf_bytes(&plain));

@@ -9,7 +9,7 @@
  * A letter is sealed once, under a key mk that is drawn for it:
  *
  *   sealed   box(HKDF(mk, "message box", packet), v32 letter | zeros), with
- *            "aumbry message v1" 0 | u8 suite | packet | eph_pk as associated
+ *            "aumbry message v1" 0 | u8 suite | u8 flags | packet | eph_pk as associated
  *            data; as long as 256 bytes or the next of 32 steps between two
  *            powers of two
  *   wrapped  mk under HKDF(DH | eph_pk | pk, "message wrap") by

@@ -177,7 +177,7 @@ core_thread(struct core *c, const json_t *in, json_t *out, struct err *e)
 	jsonio_put_u64(out, "all", t.n);
 	for (size_t i = t.n > most ? t.n - most : 0; i < t.n; i++)
 		(void)json_array_append_new(list, line_json(m, &t.lines[i]));
-	if (jsonio_true(in, "read") && thread_mark_read(m, &t, e) < 0)
+	if (jsonio_true(in, "read") && thread_mark_read(m, &conv, &t, e) < 0)
 		return -1;
 	settle(m);
 	return 0;
@@ -252,11 +252,8 @@ own_message(struct mail *m, const json_t *in, struct id *of, struct person *to,
 	const struct person *with;
 
 	if (jsonio_id(in, "id", of, e) < 0 || thread_all(m, &all, e) < 0 ||
-	    thread_find(&all, id_text(of).s, &x, e) < 0)
+	    thread_find(&all, id_text(of).s, mail_own(m), &x, e) < 0)
 		return -1;
-	if (!mail_is_own(m, &x->from))
-		return err_set(
-		    e, ERR_PERMISSION, "only who wrote a message changes it");
 	if (x->deleted)
 		return err_set(e, ERR_CONFLICT, "that message was deleted");
 	with = mail_with(m, &x->conv);
@@ -298,13 +295,20 @@ core_message_delete(
     struct core *c, const json_t *in, json_t *out, struct err *e)
 {
 	struct mail_draft d = { .kind = LETTER_DELETE };
+	OWN(thread_free) struct thread all = { NULL, 0 };
+	const struct thread_line *x;
 	struct mail *m;
 	struct id of;
 
 	(void)out;
 	if (!jsonio_true(in, "here"))
 		return change(c, in, &d, e);
-	return jsonio_id(in, "id", &of, e) < 0 || look(c, &m, e) < 0
-	    ? -1
-	    : mail_drop(m, &of, e);
+	if (jsonio_id(in, "id", &of, e) < 0 || look(c, &m, e) < 0 ||
+	    thread_all(m, &all, e) < 0 ||
+	    thread_find(&all, id_text(&of).s, NULL, &x, e) < 0)
+		return -1;
+	const struct mail_letter gone = {
+		.id = x->id, .mark = x->mark, .from = x->from
+	};
+	return mail_drop(m, &gone, e);
 }

@@ -67,7 +67,7 @@ letter_take(struct bytes x, struct letter *out, struct err *e)
 	out->signed_part = bytes_of(x.p, x.n - s.n);
 	scan_copy(&s, out->sig, SIG_BYTES);
 	return scan_done(&s) && x.n <= LETTER_BYTES_MAX &&
-		out->clock <= LETTER_CLOCK_MAX &&
+		out->clock <= LETTER_CLOCK_MAX && !id_zero(&out->id) &&
 		bytes_equal(magic, bytes_str(MAGIC))
 	    ? 0
 	    : forged(e, "is not well-formed");

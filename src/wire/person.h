@@ -48,7 +48,7 @@ struct person {
 	struct digest head;
 	uint8_t level; /* enum person_level */
 	uint64_t since_ms;
-	uint64_t verified_ms; /* 0: never */
+	uint64_t verified_ms; /* 0: never; of one that is blocked, since when */
 	struct id by; /* which of one's own devices compared it */
 	uint8_t way; /* enum person_way */
 	char nickname[LIMIT_NAME_BYTES + 1]; /* "": none */

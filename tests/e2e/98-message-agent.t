@@ -7,7 +7,7 @@
 SHOWN=$T/shown
 : >"$SHOWN"
 : >"$T/answer"
-start_server
+start_metered
 ok 'Ana has an account' sign_up a ana --invite "$INVITE"
 INVITE=$(aumbryd invite --data "$DATA")
 ok 'so has Ben' sign_up b ben --invite "$INVITE"
@@ -70,6 +70,16 @@ ok 'something waits' [ "$(inbox)" -gt 5 ]
 # Its agent knows them as of now: another one sees how old they are.
 ok 'a command files it' at a message list
 equal 'all of it' 0 "$(inbox)"
+aumbry --home "$T/a" message watch >"$T/idle" 2>"$T/idle.err" </dev/null &
+HELPERS="$HELPERS $!"
+until_true 10 grep -q 'Ctrl-C' "$T/idle.err"
+sleep 1
+before=$(metric aumbry_http_requests_total)
+sleep 2
+less 'who waits for nothing asks next to nothing' 10 \
+	$(($(metric aumbry_http_requests_total) - before))
 ok 'Ben writes on' at b message send ana --quiet 'one more'
+ok 'which is shown' until_true 10 grep -q 'one more' "$T/idle"
+equal 'and all that was filed meanwhile is not' 1 "$(grep -c . "$T/idle")"
 says 'and all is in its order' 'hello' at a message show ben
 finish

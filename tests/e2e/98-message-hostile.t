@@ -72,6 +72,21 @@ id=$(at a --json message show ben |
 ok 'it goes with the letter' at a message delete --here "$id"
 ok 'and all is quiet' at a message show ben
 
+# What was filed as it came is looked at again when he is no contact any more.
+for i in 1 2 3; do
+	ok 'noise' post signature
+done
+sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' \
+	'UPDATE inbox_item SET received_ms = received_ms - 3700000'
+run at a message list
+ok 'Ana forgets him' at a contact remove ben
+run at a message list
+equal 'it is still what it is' 6 $?
+ok 'she knows him again' at a contact add ben
+ok 'he knows her' at b contact add ana
+ok 'she blocks him' at a contact block ben
+ok 'and lets him' at a contact unblock ben
+
 # Many at once, and much of it: the limits are the server's.
 i=0
 while [ $i -lt 80 ] && post nothing 2>"$T/err"; do

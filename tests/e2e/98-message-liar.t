@@ -53,7 +53,7 @@ holds card-none inbox-missing 4
 ok 'the truth goes on' at a message send ben 'three'
 ok "a device of Ben's is put out" at b device remove --yes \
 	"$(at b --json device list | sed -n '3s/.*"id":"\([0-9a-f]*\)".*/\1/p')"
-holds card-old key-substituted 6
+holds card-old inbox-missing 4
 holds person-older circle-rolled-back 6
 ok 'to those who are left she writes' at a message send ben 'four'
 says 'which they read' 'four$' at b message show ana

@@ -247,7 +247,7 @@ function letterFor(account, p, slot) {
     join('aumbry slot v1\0', p.id, slot.uid, u32(slot.epoch)), slot.wrapped);
   assert.equal(mk.length, 32);
   const plain = openSealed(hkdf(mk, 'message box', p.id),
-    join('aumbry message v1\0', u8(1), p.id, p.eph), p.sealed);
+    join('aumbry message v1\0', u8(1), u8(p.flags), p.id, p.eph), p.sealed);
   assert(isLength(plain.length), `padded to ${plain.length}`);
   const r = new Reader(plain);
   const letter = r.sized(4);

@@ -330,6 +330,7 @@ seal_by_hand(struct packet *p, const struct keyring_card *to,
 	wrap(p, to, eph, mk);
 	put_label(&ad, "aumbry message v1");
 	buf_put_u8(&ad, 1);
+	buf_put_u8(&ad, p->flags);
 	id_put(&ad, &p->id);
 	buf_put(&ad, p->eph_pk, KEM_PK_BYTES);
 	OWN(secret_free)

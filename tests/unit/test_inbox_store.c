@@ -251,7 +251,8 @@ fill_items(struct tx *tx, void *arg, struct err *e)
 	if (inbox_take(tx, &ana, 2, e) < 0)
 		return -1;
 	for (uint32_t i = 1; i <= 2; i++)
-		if (add(tx, &ana, LIMIT_INBOX_ITEMS + i, 1, bytes_str("x"), e) < 0)
+		if (add(tx, &ana, LIMIT_INBOX_ITEMS + i, 1, bytes_str("x"), e) <
+		    0)
 			return -1;
 	expect_full(tx, LIMIT_INBOX_ITEMS + 3, bytes_str("x"));
 	return 0;
@@ -425,56 +426,6 @@ who_may_write_is_said_for_each_direction(void **state)
 	in_store(say_peers);
 }
 
-static void
-expect_asks(struct tx *tx, const struct id *uid, bool to, int64_t since_ms,
-    uint64_t want)
-{
-	struct err e = { 0 };
-	uint64_t got = 99;
-
-	assert_int_equal(inbox_count_asks(tx, uid, to, since_ms, &got, &e), 0);
-	assert_int_equal(got, want);
-}
-
-static int
-count_asks(struct tx *tx, void *arg, struct err *e)
-{
-	(void)arg;
-	expect_asks(tx, &ana, true, 0, 0);
-	/* Ben asks Ana and Eve, Eve asks Ana; Ana has accepted, and blocks. */
-	if (inbox_set_peer(tx, &ana, &ben, INBOX_ASKS, 100, e) < 0 ||
-	    inbox_set_peer(tx, &ana, &eve, INBOX_ASKS, 200, e) < 0 ||
-	    inbox_set_peer(tx, &eve, &ben, INBOX_ASKS, 300, e) < 0 ||
-	    inbox_set_peer(tx, &eve, &ana, INBOX_ACCEPTED, 300, e) < 0 ||
-	    inbox_set_peer(tx, &ben, &ana, INBOX_BLOCKED, 300, e) < 0)
-		return -1;
-	expect_asks(tx, &ana, true, 0, 2);
-	expect_asks(tx, &ana, true, 99, 2);
-	expect_asks(tx, &ana, true, 100, 1);
-	expect_asks(tx, &ana, true, 200, 0);
-	expect_asks(tx, &ana, false, 0, 0);
-	expect_asks(tx, &ben, false, 0, 2);
-	expect_asks(tx, &ben, false, 100, 1);
-	expect_asks(tx, &ben, true, 0, 0);
-	expect_asks(tx, &eve, true, 0, 1);
-	expect_asks(tx, &eve, false, 0, 1);
-	/* Who is answered asks no more; who asks anew does it later. */
-	if (inbox_set_peer(tx, &ana, &ben, INBOX_ACCEPTED, 400, e) < 0 ||
-	    inbox_set_peer(tx, &ana, &eve, INBOX_ASKS, 500, e) < 0)
-		return -1;
-	expect_asks(tx, &ana, true, 0, 1);
-	expect_asks(tx, &ana, true, 499, 1);
-	expect_asks(tx, &ben, false, 0, 1);
-	return 0;
-}
-
-static void
-asks_are_counted_by_who_gets_and_who_sends_them(void **state)
-{
-	(void)state;
-	in_store(count_asks);
-}
-
 int
 main(void)
 {
@@ -487,8 +438,6 @@ main(void)
 		cmocka_unit_test(it_is_read_in_pages_of_so_many_bytes),
 		cmocka_unit_test(what_is_read_is_an_item),
 		cmocka_unit_test(who_may_write_is_said_for_each_direction),
-		cmocka_unit_test(
-		    asks_are_counted_by_who_gets_and_who_sends_them),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -124,17 +124,13 @@ check_epoch(struct tx *tx, const struct packet_slot *slot, struct err *e)
 
 /* Asks are counted by those who were asked, and by those who ask. */
 static int
-count_ask(struct tx *tx, struct call *c, const char *what,
-    const struct id *whom, uint64_t most, bool *ok, struct err *e)
+count_ask(struct tx *tx, struct call *c, const struct account_limit *l,
+    bool *ok, struct err *e)
 {
-	OWN(buf_free) struct buf key = { 0 };
 	uint64_t left;
 	int64_t retry_ms;
 
-	buf_printf(&key, "%s|%s", what, id_text(whom).s);
-	if (account_spend(tx,
-		&(struct account_limit){ buf_text(&key), most, DAY_MS },
-		c->now_ms, &left, &retry_ms, e) < 0)
+	if (account_spend(tx, l, c->now_ms, &left, &retry_ms, e) < 0)
 		return -1;
 	*ok = retry_ms == 0;
 	return *ok ? 0
@@ -145,15 +141,21 @@ count_ask(struct tx *tx, struct call *c, const char *what,
 static int
 judge_ask(struct tx *tx, struct post *p, const struct id *to, struct err *e)
 {
+	OWN(buf_free) struct buf by = { 0 };
+	OWN(buf_free) struct buf of = { 0 };
 	bool ok;
 
 	if ((p->packet.flags & PACKET_ASKS) == 0 ||
 	    p->packet.sealed.n > ASK_BYTES)
 		return server_refuse(p->c, ERR_ASK_FIRST,
 		    "a first message asks, and has at most 500 bytes");
-	if (count_ask(tx, p->c, "asks", &p->c->me->uid, ASKS_SENT, &ok, e) < 0)
+	buf_printf(&by, "asks|%s", id_text(&p->c->me->uid).s);
+	buf_printf(&of, "asked|%s", id_text(to).s);
+	const struct account_limit sent = { buf_text(&by), ASKS_SENT, DAY_MS };
+	const struct account_limit got = { buf_text(&of), ASKS_GOT, DAY_MS };
+	if (count_ask(tx, p->c, &sent, &ok, e) < 0)
 		return -1;
-	return !ok ? 0 : count_ask(tx, p->c, "asked", to, ASKS_GOT, &ok, e);
+	return !ok ? 0 : count_ask(tx, p->c, &got, &ok, e);
 }
 
 /* May it go there? Refuses when not. */

@@ -8,7 +8,7 @@
  *   | u32 state | state_hash[32] | u8 p | p * mark[16] | v32 body | sig[64]
  *
  * sig is by the device, over SIG_LETTER's label and all before it. It is kept as
- * it was signed: whoever comes later checks it again. clock is one more than
+ * it was signed. clock is one more than
  * the highest of the conversation that its writer had seen, and orders letters
  * with time and id. The marks are of the newest letters that the writer had
  * seen, at most LETTER_MARKS: SHA-256(letter)[0..16]; one that never comes was

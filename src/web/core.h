@@ -62,6 +62,8 @@ MUST_CHECK int core_look_at(struct core *c, const json_t *in, struct self **s,
 json_t *core_error_json(const struct err *why);
 /* The messages are opened anew when they are asked for. */
 void core_end_mail(struct core *c);
+/* File what came: before who sent it is forgotten or blocked. */
+void core_file_mail(struct core *c);
 /* Nobody is asked to compare any more. */
 void core_end_compare(struct core *c);
 /* Copy what a server has answered. */

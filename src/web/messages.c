@@ -45,6 +45,16 @@ settle(struct mail *m)
 		err_clear(&ignored);
 }
 
+void
+core_file_mail(struct core *c)
+{
+	struct mail *m;
+	struct err ignored;
+
+	if (look(c, &m, &ignored) < 0 || mail_file(m, &ignored) < 0)
+		err_clear(&ignored);
+}
+
 /* Has anything come since the page last asked? */
 int
 core_messages_news(struct core *c, const json_t *in, json_t *out, struct err *e)

@@ -203,6 +203,7 @@ core_person_block(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct self *s;
 
 	(void)out;
+	core_file_mail(c);
 	return take_person(c, in, &s, &p, e) < 0 ||
 		people_let(s, &p.uid,
 		    jsonio_true(in, "blocked") ? PERSON_BLOCKED : PERSON_KNOWN,
@@ -233,6 +234,7 @@ core_person_remove(struct core *c, const json_t *in, json_t *out, struct err *e)
 	struct self *s;
 
 	(void)out;
+	core_file_mail(c);
 	return take_person(c, in, &s, &p, e) < 0 ||
 		people_let(s, &p.uid, PERSON_ASKS, &p, e) < 0
 	    ? -1

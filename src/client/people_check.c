@@ -157,6 +157,19 @@ compare(struct self *s, struct people_look *l, const struct people_row *row,
 	    : people_keep(s, &p->uid, buf_bytes(&more), e);
 }
 
+/* Found once, by whatever looks first: so it is told until it is read. */
+static int
+raise_anew(struct self *s, const struct person *p, struct err *e)
+{
+	struct err why;
+
+	(void)err_set(&why, ERR_CONTACT_CHANGED,
+	    "the account of %s began anew, with new keys; nobody had compared "
+	    "the old ones",
+	    p->address);
+	return alerts_raise(s, &p->uid, &why, e);
+}
+
 /* What was learnt is for all devices. */
 static int
 keep(struct self *s, const struct person *was, struct people_look *l,
@@ -165,6 +178,8 @@ keep(struct self *s, const struct person *was, struct people_look *l,
 	struct person *p = &l->person;
 
 	if (alerts_is(l->why.code) && alerts_raise(s, &p->uid, &l->why, e) < 0)
+		return -1;
+	if (l->anew && raise_anew(s, p, e) < 0)
 		return -1;
 	if (was->seq == p->seq && was->level == p->level &&
 	    strcmp(was->address, p->address) == 0)

@@ -145,6 +145,13 @@ says 'person-anew: contact-changed' '[(]contact-changed[)]' cat "$T/err"
 lacks 'nothing of it is shown' 'before the lie'
 truth
 says 'the truth is' 'before the lie$' at b message show ana
+# One whom nobody has compared is followed, and that is told until it is read,
+# whatever found it.
+lie "person-anew $CLEO"
+run at a message send cleo 'hello again'
+says 'who began anew is told' 'cleo@.* nobody had compared' at a verify status
+says 'by status, too' 'cleo@.* nobody had compared' at a2 status
+truth
 [ ! -s "$T/liar.err" ] || sed 's/^/# /' "$T/liar.err"
 equal 'the liar did not stumble' '' "$(cat "$T/liar.err")"
 finish

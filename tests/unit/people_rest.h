@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: ISC */
+/* people_rest.h: a step is run; and what must hold once all is quiet. */
+#pragma once
+
+#include "people_deeds.h"
+
+/* ---- what a reader sees ---- */
+
+/* Is that what is known to be wrong with it? */
+static inline bool
+line_excused(struct play *p, struct phone *ph, struct account_sim *with,
+    const struct thread_line *x)
+{
+	/* What was sealed to keys that a RESET has ended. */
+	if (x->why == ERR_CATEGORY_CLOSED)
+		return ph->of->resets > 0;
+	struct err e = { .code = x->why };
+	return may_be(p, ph, with, &e);
+}
+
+/*
+ * What was dropped while its writer was blocked has not come, and is said. And
+ * who has begun anew is told of what he had before: a mark does not say when,
+ * and clocks do not tell it either.
+ */
+static inline bool
+may_miss(const struct play *p, unsigned me, unsigned he)
+{
+	return p->cut[me][he] || p->w->a[me].resets > 0;
+}
+
+static inline void
+check_line(struct play *p, struct phone *ph, struct account_sim *with,
+    const struct thread_line *x)
+{
+	struct people_sim *w = p->w;
+	unsigned me = number_of(w, ph->of), he = number_of(w, with);
+
+	if (x->why != ERR_NONE) {
+		if (!line_excused(p, ph, with, x))
+			fail_sim(w, "%s sees of %s: %s (%s)",
+			    phone_name(w, ph).s, with->name, x->words,
+			    err_name(x->why));
+		return;
+	}
+	struct letter_sim *l = letter_of(p, &x->id);
+	if (l == NULL) {
+		fail_sim(
+		    w, "%s sees what nobody has written", phone_name(w, ph).s);
+		return;
+	}
+	size_t at = letter_index(p, l);
+	bool between =
+	    (l->from == me && l->to == he) || (l->from == he && l->to == me);
+	if (!between || !id_equal(&x->from, &w->a[l->from].uid))
+		fail_sim(w, "%s sees L%zu in another conversation",
+		    phone_name(w, ph).s, at);
+	if (x->missing && !may_miss(p, me, he))
+		fail_sim(w, "%s misses what stands before L%zu",
+		    phone_name(w, ph).s, at);
+	if ((x->deleted && !l->touched) || (x->gone && !l->gone[me]))
+		fail_sim(w, "%s does not see L%zu, which nobody took away",
+		    phone_name(w, ph).s, at);
+	char begin[24];
+	int n = snprintf(begin, sizeof begin, "L%zu.", at);
+	if (!x->deleted && !x->gone &&
+	    strncmp(buf_text(&x->text), begin, (size_t)n) != 0)
+		fail_sim(w, "%s reads L%zu as: %.40s", phone_name(w, ph).s, at,
+		    buf_text(&x->text));
+}
+
+/* Each once. */
+static inline void
+check_thread(struct play *p, struct phone *ph, struct account_sim *with,
+    const struct thread *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		check_line(p, ph, with, &t->lines[i]);
+		for (size_t k = 0; k < i && !id_zero(&t->lines[i].id); k++)
+			if (id_equal(&t->lines[i].id, &t->lines[k].id))
+				fail_sim(p->w, "%s sees one twice",
+				    phone_name(p->w, ph).s);
+	}
+}
+
+static inline void
+look_at_all(struct play *p, struct phone *ph)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	struct err e;
+
+	if (people_all(ph->self, &all, &e) < 0) {
+		judge_step(p, ph, NULL, -1, &e);
+		return;
+	}
+	for (size_t i = 0; i < all.n; i++) {
+		OWN(thread_free) struct thread t = { NULL, 0 };
+		struct account_sim *with = account_of(p->w, &all.list[i].uid);
+		struct id conv = mail_conversation(ph->mail, &all.list[i]);
+		int rc = thread_read(ph->mail, &conv, &t, &e);
+		judge_step(p, ph, with, rc, &e);
+		if (rc == 0)
+			check_thread(p, ph, with, &t);
+	}
+}
+
+/* ---- a step ---- */
+
+static inline int
+truth_job(struct tx *tx, void *arg, struct err *e)
+{
+	OWN(circle_free) struct circle c = { 0 };
+	struct account_sim *a = arg;
+
+	if (account_circle(tx, &a->uid, &c, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < a->n; i++)
+		a->phone[i].in = circle_active(&c, &a->phone[i].dev_id);
+	return 0;
+}
+
+/* Who is in, after an answer that may have been lost. */
+static inline void
+see_truth(struct account_sim *a)
+{
+	struct err e;
+
+	net_ok(db_read(net.server.db, truth_job, a, &e), &e);
+}
+
+static inline int
+ready(struct play *p, struct phone *ph, enum verb verb, struct err *e)
+{
+	/* A command is a program of its own; some stay. */
+	if (verb >= DEVICE_ADD ||
+	    (verb != LOOK && verb != FILE_NOW && p->step->dice % 4 != 0))
+		phone_close(ph);
+	return phone_mail(ph, e);
+}
+
+static inline void
+run_verb(struct play *p, struct phone *ph, enum verb verb)
+{
+	struct err e;
+	int rc;
+
+	if (ready(p, ph, verb, &e) < 0) {
+		judge_step(p, ph, NULL, -1, &e);
+		return;
+	}
+	switch (verb) {
+	case SEND:
+		do_send(p, ph);
+		break;
+	case EDIT:
+	case DELETE:
+		do_change(p, ph, verb == DELETE);
+		break;
+	case DROP:
+		do_drop(p, ph);
+		break;
+	case READ:
+		do_read(p, ph);
+		break;
+	case LOOK:
+		rc = mail_look(ph->mail, &e);
+		judge_step(p, ph, NULL, rc, &e);
+		if (rc == 0)
+			look_at_all(p, ph);
+		break;
+	case FILE_NOW:
+		rc = mail_file(ph->mail, &e);
+		judge_step(p, ph, NULL, rc, &e);
+		break;
+	case ADD:
+		do_add(p, ph);
+		break;
+	case VERIFY:
+		do_settle(p, ph, PERSON_WAY_NUMBER);
+		break;
+	case ACCEPT:
+		do_settle(p, ph, PERSON_WAY_NONE);
+		break;
+	case CHECK:
+		do_check(p, ph);
+		break;
+	case BLOCK:
+	case UNBLOCK:
+		do_let(p, ph, verb == BLOCK);
+		break;
+	case DEVICE_ADD:
+		do_device_add(p, ph);
+		break;
+	case DEVICE_REMOVE:
+	case DEVICE_LEAVE:
+		do_device_remove(p, ph, verb == DEVICE_LEAVE);
+		break;
+	case RECOVERY_KEY_MADE:
+		do_recovery_key(p, ph);
+		break;
+	default:
+		break;
+	}
+}
+
+static inline void
+meddle(void *ctx)
+{
+	static const enum verb some[] = { FILE_NOW, LOOK, SEND, READ };
+	struct play *p = ctx;
+	struct people_sim *w = p->w;
+	const struct step *s = p->step;
+	struct account_sim *a =
+	    &w->a[(number_of(w, p->runs->of) + s->meddler % 2) % w->n];
+	struct phone *ph = some_phone(a, s->meddler / 2), *ran = p->runs;
+	struct step other = *s;
+
+	if (ph == NULL || ph == ran || ph->begins || ph->knows ||
+	    ph->away_until_ms > net.now_ms)
+		return;
+	other.verb = some[s->meddles % ARRAY_SIZE(some)];
+	if (w->talk)
+		(void)fprintf(stderr, "    meanwhile %s: %s\n",
+		    phone_name(w, ph).s, verbs[other.verb].name);
+	p->step = &other;
+	p->runs = ph;
+	net.faulted = false;
+	net.skew_ms = ph->skew_ms;
+	run_verb(p, ph, (enum verb)other.verb);
+	p->step = s;
+	p->runs = ran;
+}
+
+static inline void
+run_of(struct play *p, struct phone *ph, enum verb verb)
+{
+	const struct step *s = p->step;
+
+	net.calls = 0;
+	net.faulted = false;
+	net.fault = (enum net_fault)s->fault;
+	net.fault_at = s->fault_at;
+	net.stays = s->stays;
+	net.meddle_at = s->meddle_at;
+	net.meddle = meddle;
+	net.meddle_ctx = p;
+	net.skew_ms = ph->skew_ms;
+	p->runs = ph;
+	run_verb(p, ph, verb);
+	net.fault_at = net.meddle_at = 0;
+	net.skew_ms = 0;
+	if (verb >= DEVICE_ADD && verb <= DEVICE_LEAVE)
+		see_truth(ph->of);
+	/* What the program had in mind is gone. */
+	if (s->stays)
+		phone_close(ph);
+}
+
+static inline void
+set_clock(struct play *p, struct phone *ph)
+{
+	ph->skew_ms = (int64_t)(p->step->dice % (8 * MINUTE)) - 4 * MINUTE;
+	if (ph->skew_ms < p->low_ms)
+		p->low_ms = ph->skew_ms;
+	if (ph->skew_ms > p->high_ms)
+		p->high_ms = ph->skew_ms;
+}
+
+static inline void
+say_step(struct play *p, const struct phone *ph)
+{
+	const struct step *s = p->step;
+	static const char *const faults[] = { "", " an answer is lost once",
+		" an answer is lost", " cut", " refused" };
+
+	if (!p->w->talk)
+		return;
+	(void)fprintf(
+	    stderr, "  %s: %s", phone_name(p->w, ph).s, verbs[s->verb].name);
+	if (s->fault_at != 0)
+		(void)fprintf(stderr, ",%s at %u%s", faults[s->fault],
+		    (unsigned)s->fault_at, s->stays ? " for good" : "");
+	(void)fputc('\n', stderr);
+}
+
+static inline void
+play_step(struct play *p, const struct step *s)
+{
+	struct people_sim *w = p->w;
+	struct account_sim *a = &w->a[s->account % w->n];
+	struct phone *ph = some_phone(a, s->phone);
+
+	/* One that was put out may not know it yet. */
+	if (s->dice % 16 == 1)
+		ph = &a->phone[s->phone % a->n];
+	if (ph == NULL || s->verb == VERBS || ph->knows)
+		return;
+	p->step = s;
+	net.now_ms += s->wait_ms;
+	if (ph->away_until_ms > net.now_ms)
+		return;
+	p->count[s->verb]++;
+	say_step(p, ph);
+	switch (s->verb) {
+	case CLOSE:
+		phone_close(ph);
+		break;
+	case RECOVERED:
+	case RESET:
+		p->runs = ph;
+		do_recover(p, a, s->verb == RESET);
+		see_truth(a);
+		break;
+	case RENAMED:
+		rename_account(a);
+		break;
+	case CLOCK:
+		set_clock(p, ph);
+		break;
+	case AWAY:
+		phone_close(ph);
+		ph->away_until_ms =
+		    net.now_ms + (int64_t)(s->dice % (10 * DAY));
+		break;
+	case TIME:
+		net.now_ms += s->dice % (s->other % 4 == 0 ? 5 * DAY : HOUR);
+		break;
+	default:
+		run_of(p, ph, (enum verb)s->verb);
+		break;
+	}
+	if (net.broken[0] != '\0')
+		fail_sim(w, "%s", net.broken);
+}
+
+static inline void
+draw_step(struct people_sim *w, struct step *s)
+{
+	unsigned all = 0, dice;
+
+	for (unsigned i = 0; i < VERBS; i++)
+		all += verbs[i].weight;
+	dice = (unsigned)draw(w, all);
+	*s = (struct step){ .account = (uint8_t)draw(w, 240),
+		.phone = (uint8_t)draw(w, 240),
+		.other = (uint8_t)draw(w, 240),
+		.meddler = (uint8_t)draw(w, 240),
+		.meddles = (uint8_t)draw(w, 240),
+		.dice = (uint32_t)draw(w, UINT32_MAX),
+		.wait_ms = (uint32_t)draw(
+		    w, draw(w, 10) == 0 ? 3 * HOUR : 3 * MINUTE) };
+	while (dice >= verbs[s->verb].weight)
+		dice -= verbs[s->verb++].weight;
+	if (draw(w, 6) == 0) {
+		s->fault = (uint8_t)(NET_LOST_ONCE + draw(w, 4));
+		s->fault_at = (uint8_t)(1 + draw(w, 16));
+		s->stays = s->fault == NET_REFUSED ? 0 : (uint8_t)draw(w, 2);
+	} else if (draw(w, 6) == 0) {
+		s->meddle_at = (uint8_t)(1 + draw(w, 16));
+	}
+}
+
+/* ---- once all is quiet ---- */
+
+/* Every device is on, its clock is right, and who began anew is accepted. */
+static inline void
+come_home(struct play *p, struct phone *ph)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	struct err e;
+	int rc;
+
+	phone_close(ph);
+	net.now_ms += MINUTE;
+	if ((rc = phone_mail(ph, &e)) == 0)
+		rc = people_all(ph->self, &all, &e);
+	for (size_t i = 0; rc == 0 && i < all.n; i++) {
+		OWN(people_looks_free) struct people_looks one = { NULL, 0 };
+		if (all.list[i].level == PERSON_BLOCKED)
+			continue;
+		rc = people_check(ph->self, &all.list[i], &one, &e);
+		if (rc == 0 && one.list[0].why.code == ERR_CONTACT_CHANGED)
+			rc = people_accept(
+			    ph->self, &one.list[0], PERSON_WAY_NONE, &e);
+	}
+	if (rc == 0 && (rc = mail_look(ph->mail, &e)) == 0)
+		rc = mail_file(ph->mail, &e);
+	judge_step(p, ph, NULL, rc, &e);
+}
+
+static inline void
+check_alerts(struct play *p, struct phone *ph)
+{
+	OWN(mem_free) struct alert *all = NULL;
+	unsigned x = number_of(p->w, ph->of);
+	struct err e;
+	size_t n = 0;
+
+	int rc = alerts_all(ph->self, &all, &n, &e);
+	judge_step(p, ph, NULL, rc, &e);
+	for (size_t i = 0; i < n; i++) {
+		struct account_sim *about = account_of(p->w, &all[i].about);
+		if (about == NULL ||
+		    !p->was_changed[x][number_of(p->w, about)] ||
+		    strcmp(all[i].code, err_name(ERR_CONTACT_CHANGED)) != 0)
+			fail_sim(p->w, "%s has an alert: %s",
+			    phone_name(p->w, ph).s, all[i].words);
+	}
+}
+
+/* What all of them have read. */
+struct readings {
+	bool before[LETTERS][LETTERS]; /* the first stood before the second */
+	char text[LETTERS][24];
+};
+
+static inline void
+check_order(struct play *p, struct phone *ph, const struct thread *t,
+    struct readings *r)
+{
+	size_t order[LETTERS], n = 0;
+
+	for (size_t i = 0; i < t->n && n < LETTERS; i++) {
+		const struct letter_sim *l = letter_of(p, &t->lines[i].id);
+		if (l != NULL && t->lines[i].why == ERR_NONE)
+			order[n++] = letter_index(p, l);
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++) {
+			if (r->before[order[k]][order[i]])
+				fail_sim(p->w, "%s has L%zu before L%zu",
+				    phone_name(p->w, ph).s, order[i], order[k]);
+			r->before[order[i]][order[k]] = true;
+		}
+}
+
+/* All devices of both read the same words. */
+static inline void
+check_words(struct play *p, struct phone *ph, const struct thread *t,
+    struct readings *r)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct thread_line *x = &t->lines[i];
+		const struct letter_sim *l = letter_of(p, &x->id);
+		if (l == NULL || x->gone || x->why != ERR_NONE)
+			continue;
+		char *kept = r->text[letter_index(p, l)];
+		const char *reads =
+		    x->deleted ? "(deleted)" : buf_text(&x->text);
+		/* A change may have gone nowhere, or come before a RESET. */
+		if (p->cut[l->to][l->from] || p->cut[l->from][l->to] ||
+		    p->w->a[l->from].resets + p->w->a[l->to].resets > 0)
+			continue;
+		if (kept[0] == '\0')
+			(void)snprintf(kept, 24, "%s", reads);
+		else if (strncmp(kept, reads, 23) != 0)
+			fail_sim(p->w, "%s reads L%zu as %s, another as %s",
+			    phone_name(p->w, ph).s, letter_index(p, l), reads,
+			    kept);
+	}
+}
+
+static inline void
+say_thread(struct play *p, const struct thread *t)
+{
+	for (size_t i = 0; p->w->talk && i < t->n; i++) {
+		const struct thread_line *x = &t->lines[i];
+		(void)fprintf(stderr, "    %2llu %s %.24s%s%s marks",
+		    (unsigned long long)(x->clock % 1000), id_short(&x->mark).s,
+		    buf_text(&x->text),
+		    x->why != ERR_NONE ? err_name(x->why) : "",
+		    x->missing ? " MISSES" : "");
+		for (size_t k = 0; k < x->n_marks; k++)
+			(void)fprintf(stderr, " %s", id_short(&x->marks[k]).s);
+		(void)fputc('\n', stderr);
+	}
+}
+
+static inline bool
+must_have(const struct play *p, unsigned x, const struct letter_sim *l)
+{
+	return l->acked && (l->from == x || l->to == x) && !l->gone[x] &&
+	    !(l->cut && l->to == x) && l->resets[x] == p->w->a[x].resets;
+}
+
+static inline void
+check_all_there(
+    struct play *p, struct phone *ph, unsigned y, const struct thread *t)
+{
+	unsigned x = number_of(p->w, ph->of);
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct letter_sim *l = &p->l[i];
+		bool there = false;
+		if (!must_have(p, x, l) || (l->from != y && l->to != y))
+			continue;
+		for (size_t k = 0; t != NULL && k < t->n && !there; k++)
+			there = id_equal(&t->lines[k].id, &l->id);
+		if (!there)
+			fail_sim(
+			    p->w, "%s has no L%zu", phone_name(p->w, ph).s, i);
+		for (size_t k = 0; t != NULL && k < t->n; k++)
+			if (id_equal(&t->lines[k].id, &l->id) && l->deleted &&
+			    l->from == x && !t->lines[k].deleted &&
+			    !t->lines[k].gone)
+				fail_sim(p->w, "%s has L%zu, which was deleted",
+				    phone_name(p->w, ph).s, i);
+	}
+}
+
+static inline void
+check_phone(struct play *p, struct phone *ph, struct readings *r)
+{
+	OWN(people_free) struct people all = { NULL, 0 };
+	struct people_sim *w = p->w;
+	bool seen[ACCOUNTS] = { false };
+	struct err e;
+	int rc;
+
+	if ((rc = mail_look(ph->mail, &e)) == 0)
+		rc = people_all(ph->self, &all, &e);
+	judge_step(p, ph, NULL, rc, &e);
+	for (size_t i = 0; rc == 0 && i < all.n; i++) {
+		OWN(thread_free) struct thread t = { NULL, 0 };
+		struct account_sim *with = account_of(w, &all.list[i].uid);
+		unsigned y = number_of(w, with);
+		struct id conv = mail_conversation(ph->mail, &all.list[i]);
+		rc = thread_read(ph->mail, &conv, &t, &e);
+		judge_step(p, ph, with, rc, &e);
+		if (rc < 0)
+			return;
+		seen[y] = true;
+		say_thread(p, &t);
+		check_thread(p, ph, with, &t);
+		check_order(p, ph, &t, r);
+		check_words(p, ph, &t, r);
+		check_all_there(p, ph, y, &t);
+	}
+	for (unsigned y = 0; rc == 0 && y < w->n; y++)
+		if (!seen[y] && y != number_of(w, ph->of))
+			check_all_there(p, ph, y, NULL);
+	if (rc == 0)
+		check_alerts(p, ph);
+}
+
+static inline void
+each_phone(struct play *p, struct readings *r)
+{
+	struct people_sim *w = p->w;
+
+	for (unsigned i = 0; i < w->n; i++)
+		for (unsigned k = 0; k < w->a[i].n; k++) {
+			struct phone *ph = &w->a[i].phone[k];
+			if (!ph->in || w->failed[0] != '\0')
+				continue;
+			if (w->talk)
+				(void)fprintf(stderr, "  at last %s%s\n",
+				    phone_name(w, ph).s,
+				    r != NULL ? " looks" : "");
+			if (r == NULL)
+				come_home(p, ph);
+			else
+				check_phone(p, ph, r);
+		}
+}
+
+static inline void
+check_rest(struct play *p)
+{
+	static const struct step last = { .verb = CHECK };
+	OWN(mem_free) struct readings *r = mem_new(sizeof *r);
+	struct people_sim *w = p->w;
+
+	p->step = &last;
+	net.faulted = false;
+	net.now_ms += 10 * DAY;
+	for (unsigned i = 0; i < w->n; i++)
+		for (unsigned k = 0; k < w->a[i].n; k++)
+			w->a[i].phone[k].skew_ms = 0;
+	/* Nobody's clock is behind another's any more. */
+	p->low_ms = p->high_ms = 0;
+	each_phone(p, NULL);
+	each_phone(p, NULL);
+	net.now_ms += 15 * MINUTE;
+	each_phone(p, r);
+}

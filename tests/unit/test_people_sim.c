@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* test_people_sim.c: contacts and messages of several accounts, by seeds. */
+/*
+ * AUMBRY_SIM_SEEDS=N runs that many (300 otherwise), AUMBRY_SIM_SEED=N one of
+ * them with all that happens; a failure prints the shortest history found that
+ * still fails.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "people_rest.h"
+
+#define STEPS 60
+#define KNOWN 8 /* of the first steps most add a contact */
+
+/* Does it fail? The words of the failure. */
+static bool
+fails(uint64_t seed, const struct step *steps, size_t n, bool talk, char *why)
+{
+	OWN(people_sim_free) struct people_sim *w = people_sim_new(seed, talk);
+	OWN(mem_free)
+	struct letter_sim *letters = mem_array(LETTERS, sizeof *letters);
+	struct play p = { .w = w, .l = letters };
+
+	for (size_t i = 0; i < n && w->failed[0] == '\0'; i++)
+		play_step(&p, &steps[i]);
+	if (w->failed[0] == '\0')
+		check_rest(&p);
+	(void)snprintf(why, sizeof w->failed, "%s", w->failed);
+	if (getenv("AUMBRY_SIM_STATS") != NULL) {
+		for (unsigned v = 0; v < VERBS; v++)
+			(void)fprintf(stderr, "%s %u/%u ", verbs[v].name,
+			    p.count[v], p.refused[v]);
+		(void)fprintf(stderr, "letters %zu\n", p.n);
+	}
+	return w->failed[0] != '\0';
+}
+
+static size_t
+draw_steps(uint64_t seed, struct step *steps)
+{
+	struct people_sim w = { .chance = seed * 0xd1342543de82ef95ULL + 7 };
+	size_t n = 10 + (size_t)draw(&w, STEPS - 10);
+
+	for (size_t i = 0; i < n; i++) {
+		draw_step(&w, &steps[i]);
+		/* Who knows nobody has little to do. */
+		if (i < KNOWN && draw(&w, 4) > 0)
+			steps[i].verb = ADD;
+	}
+	return n;
+}
+
+static void
+shrink(uint64_t seed, struct step *steps, size_t n)
+{
+	char why[512];
+	bool less = true;
+
+	while (less) {
+		less = false;
+		for (size_t i = 0; i < n; i++) {
+			struct step kept = steps[i];
+			if (kept.verb == VERBS)
+				continue;
+			steps[i].verb = VERBS;
+			if (fails(seed, steps, n, false, why)) {
+				less = true;
+				continue;
+			}
+			steps[i] = kept;
+			if (kept.fault_at == 0 && kept.meddle_at == 0)
+				continue;
+			steps[i].fault_at = steps[i].meddle_at = 0;
+			steps[i].stays = 0;
+			if (fails(seed, steps, n, false, why))
+				less = true;
+			else
+				steps[i] = kept;
+		}
+	}
+}
+
+static bool
+seed_holds(uint64_t seed, bool talk)
+{
+	struct step steps[STEPS];
+	char why[512];
+	size_t n = draw_steps(seed, steps);
+
+	if (!fails(seed, steps, n, talk, why))
+		return true;
+	(void)fprintf(stderr, "seed %u: %s\n", (unsigned)seed, why);
+	shrink(seed, steps, n);
+	(void)fails(seed, steps, n, true, why);
+	(void)fprintf(stderr, "the shortest: %s\n", why);
+	return false;
+}
+
+static void
+honest_histories_are_quiet(void **state)
+{
+	const char *many = getenv("AUMBRY_SIM_SEEDS");
+	const char *one = getenv("AUMBRY_SIM_SEED");
+	uint64_t n = many == NULL ? 300 : strtoull(many, NULL, 10);
+	unsigned failed = 0;
+
+	(void)state;
+	if (one != NULL) {
+		assert_true(seed_holds(strtoull(one, NULL, 10), true));
+		return;
+	}
+	for (uint64_t s = 1; s <= n && failed < 3; s++)
+		failed += !seed_holds(s, false);
+	assert_int_equal(failed, 0);
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	net_new();
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	net_free();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(honest_histories_are_quiet),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, begin, end);
+}

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define EXIT_UNREACHABLE 5
+
 static int
 beginning_of_ours(
     struct self *s, uint32_t seq, struct bytes head, struct err *e)
@@ -84,7 +86,8 @@ same_server(struct self *s, const json_t *answer, struct err *e)
 
 /*
  * The server says that this device was removed. That is true when it shows the
- * entry which did it; the bare word makes nobody give up keys.
+ * entry which did it; the bare word makes nobody give up keys. When it could not
+ * be asked nothing is known.
  */
 static int
 was_removed(struct self *s, const struct session_who *who, struct err *e)
@@ -95,8 +98,13 @@ was_removed(struct self *s, const struct session_who *who, struct err *e)
 	circle_copy(&c, &s->circle);
 	while (circle_active(&c, &s->dev_id)) {
 		OWN(buf_free) struct buf more = { 0 };
-		if (session_left(s->remote, who, c.seq, &more, &why) < 0 ||
-		    more.n == 0 ||
+		bool shown =
+		    session_left(s->remote, who, c.seq, &more, &why) == 0;
+		if (!shown && err_exit(why.code) == EXIT_UNREACHABLE) {
+			*e = why;
+			return -1;
+		}
+		if (!shown || more.n == 0 ||
 		    self_apply_entries(&c, buf_bytes(&more), &why) < 0)
 			return err_set(e, ERR_CIRCLE_ROLLED_BACK,
 			    "the server says that this device was removed from "

@@ -119,6 +119,25 @@ honest_histories_are_quiet(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* A device was put out, and learns it over a line that breaks at some call. */
+static void
+a_line_that_breaks_is_no_lie(void **state)
+{
+	struct step steps[] = {
+		{ .verb = DEVICE_ADD },
+		{ .verb = DEVICE_REMOVE, .phone = 1 },
+		{ .verb = CHECK, .dice = 1, .fault = NET_CUT },
+	};
+	char why[512];
+
+	(void)state;
+	for (uint8_t at = 1; at <= 6; at++) {
+		steps[2].fault_at = at;
+		if (fails(1, steps, ARRAY_SIZE(steps), false, why))
+			fail_msg("cut at %u: %s", (unsigned)at, why);
+	}
+}
+
 static int
 begin(void **state)
 {
@@ -139,6 +158,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_that_breaks_is_no_lie),
 		cmocka_unit_test(honest_histories_are_quiet),
 	};
 

@@ -34,15 +34,17 @@ check_line(struct play *p, struct phone *ph, struct account_sim *with,
     const struct thread_line *x)
 {
 	struct people_sim *w = p->w;
-	unsigned me = number_of(w, ph->of), he = number_of(w, with);
 
 	if (x->why != ERR_NONE) {
-		if (!line_excused(p, ph, with, x))
+		p->named[x->why] |= p->lied;
+		if (!p->lied && !line_excused(p, ph, with, x))
 			fail_sim(w, "%s sees of %s: %s (%s)",
-			    phone_name(w, ph).s, with->name, x->words,
+			    phone_name(w, ph).s,
+			    with != NULL ? with->name : "nobody", x->words,
 			    err_name(x->why));
 		return;
 	}
+	unsigned me = number_of(w, ph->of), he = number_of(w, with);
 	struct letter_sim *l = letter_of(p, &x->id);
 	if (l == NULL) {
 		fail_sim(
@@ -55,7 +57,8 @@ check_line(struct play *p, struct phone *ph, struct account_sim *with,
 	if (!between || !id_equal(&x->from, &w->a[l->from].uid))
 		fail_sim(w, "%s sees L%zu in another conversation",
 		    phone_name(w, ph).s, at);
-	if (x->missing && !may_miss(p, me, he))
+	p->named[ERR_LETTER_MISSING] |= p->lied && x->missing;
+	if (x->missing && !p->lied && !may_miss(p, me, he))
 		fail_sim(w, "%s misses what stands before L%zu",
 		    phone_name(w, ph).s, at);
 	if ((x->deleted && !l->touched) || (x->gone && !l->gone[me]))
@@ -83,6 +86,21 @@ check_thread(struct play *p, struct phone *ph, struct account_sim *with,
 	}
 }
 
+/* What is wrong with letters of one's own stands in no conversation. */
+static inline void
+check_wrong(struct play *p, struct phone *ph)
+{
+	OWN(thread_free) struct thread t = { NULL, 0 };
+	struct err e;
+
+	int rc = thread_all(ph->mail, &t, &e);
+	judge_step(p, ph, NULL, rc, &e);
+	for (size_t i = 0; rc == 0 && i < t.n; i++)
+		if (t.lines[i].why != ERR_NONE)
+			check_line(p, ph, account_of(p->w, &t.lines[i].from),
+			    &t.lines[i]);
+}
+
 static inline void
 look_at_all(struct play *p, struct phone *ph)
 {
@@ -102,31 +120,10 @@ look_at_all(struct play *p, struct phone *ph)
 		if (rc == 0)
 			check_thread(p, ph, with, &t);
 	}
+	check_wrong(p, ph);
 }
 
 /* ---- a step ---- */
-
-static inline int
-truth_job(struct tx *tx, void *arg, struct err *e)
-{
-	OWN(circle_free) struct circle c = { 0 };
-	struct account_sim *a = arg;
-
-	if (account_circle(tx, &a->uid, &c, e) < 0)
-		return -1;
-	for (unsigned i = 0; i < a->n; i++)
-		a->phone[i].in = circle_active(&c, &a->phone[i].dev_id);
-	return 0;
-}
-
-/* Who is in, after an answer that may have been lost. */
-static inline void
-see_truth(struct account_sim *a)
-{
-	struct err e;
-
-	net_ok(db_read(net.server.db, truth_job, a, &e), &e);
-}
 
 static inline int
 ready(struct play *p, struct phone *ph, enum verb verb, struct err *e)
@@ -203,32 +200,58 @@ run_verb(struct play *p, struct phone *ph, enum verb verb)
 	}
 }
 
+/* Runs it as that device would. */
+static inline void
+meddle_as(struct play *p, struct phone *ph, enum verb verb)
+{
+	struct step step = *p->step;
+	const struct step *s = p->step;
+	struct phone *ran = p->runs;
+
+	if (p->w->talk)
+		(void)fprintf(stderr, "    meanwhile %s: %s\n",
+		    phone_name(p->w, ph).s, verbs[verb].name);
+	step.verb = (uint8_t)verb;
+	p->step = &step;
+	p->runs = ph;
+	net.faulted = false;
+	net.skew_ms = ph->skew_ms;
+	if (verb == RECOVERED)
+		do_recover(p, ph->of, false);
+	else
+		run_verb(p, ph, verb);
+	p->step = s;
+	p->runs = ran;
+}
+
 static inline void
 meddle(void *ctx)
 {
-	static const enum verb some[] = { FILE_NOW, LOOK, SEND, READ };
+	static const enum verb some[] = { [MEDDLE_FILE] = FILE_NOW,
+		[MEDDLE_LOOK] = LOOK,
+		[MEDDLE_SEND] = SEND,
+		[MEDDLE_READ] = READ,
+		[MEDDLE_ADD] = DEVICE_ADD,
+		[MEDDLE_RECOVER] = RECOVERED };
 	struct play *p = ctx;
 	struct people_sim *w = p->w;
 	const struct step *s = p->step;
 	struct account_sim *a =
 	    &w->a[(number_of(w, p->runs->of) + s->meddler % 2) % w->n];
-	struct phone *ph = some_phone(a, s->meddler / 2), *ran = p->runs;
-	struct step other = *s;
+	struct phone *ph = some_phone(a, s->meddler / 2);
+	enum verb verb = some[s->meddles % ARRAY_SIZE(some)];
 
-	if (ph == NULL || ph == ran || ph->begins || ph->knows ||
+	if (ph == NULL || ph == p->runs || ph->begins || ph->knows ||
 	    ph->away_until_ms > net.now_ms)
 		return;
-	other.verb = some[s->meddles % ARRAY_SIZE(some)];
-	if (w->talk)
-		(void)fprintf(stderr, "    meanwhile %s: %s\n",
-		    phone_name(w, ph).s, verbs[other.verb].name);
-	p->step = &other;
-	p->runs = ph;
-	net.faulted = false;
-	net.skew_ms = ph->skew_ms;
-	run_verb(p, ph, (enum verb)other.verb);
-	p->step = s;
-	p->runs = ran;
+	/* Its own account takes what it does from under nobody's hands. */
+	if (verb == RECOVERED && a == p->runs->of)
+		return;
+	unsigned n = a->n;
+	meddle_as(p, ph, verb);
+	/* Who has just come in writes at once. */
+	if (a->n > n && a->phone[n].in && !a->phone[n].knows)
+		meddle_as(p, &a->phone[n], SEND);
 }
 
 static inline void
@@ -295,7 +318,8 @@ play_step(struct play *p, const struct step *s)
 		ph = &a->phone[s->phone % a->n];
 	if (ph == NULL || s->verb == VERBS || ph->knows)
 		return;
-	p->step = s;
+	p->last = *s;
+	p->step = &p->last;
 	net.now_ms += s->wait_ms;
 	if (ph->away_until_ms > net.now_ms)
 		return;
@@ -400,6 +424,10 @@ check_alerts(struct play *p, struct phone *ph)
 	judge_step(p, ph, NULL, rc, &e);
 	for (size_t i = 0; i < n; i++) {
 		struct account_sim *about = account_of(p->w, &all[i].about);
+		enum err_code code = err_find(all[i].code, strlen(all[i].code));
+		p->named[code] |= p->lied;
+		if (p->lied)
+			continue;
 		if (about == NULL ||
 		    !p->was_changed[x][number_of(p->w, about)] ||
 		    strcmp(all[i].code, err_name(ERR_CONTACT_CHANGED)) != 0)
@@ -496,7 +524,7 @@ check_all_there(
 			continue;
 		for (size_t k = 0; t != NULL && k < t->n && !there; k++)
 			there = id_equal(&t->lines[k].id, &l->id);
-		if (!there)
+		if (!there && !p->lied)
 			fail_sim(
 			    p->w, "%s has no L%zu", phone_name(p->w, ph).s, i);
 		for (size_t k = 0; t != NULL && k < t->n; k++)
@@ -517,7 +545,8 @@ check_phone(struct play *p, struct phone *ph, struct readings *r)
 	struct err e;
 	int rc;
 
-	if ((rc = mail_look(ph->mail, &e)) == 0)
+	if ((rc = phone_mail(ph, &e)) == 0 &&
+	    (rc = mail_look(ph->mail, &e)) == 0)
 		rc = people_all(ph->self, &all, &e);
 	judge_step(p, ph, NULL, rc, &e);
 	for (size_t i = 0; rc == 0 && i < all.n; i++) {
@@ -539,6 +568,8 @@ check_phone(struct play *p, struct phone *ph, struct readings *r)
 	for (unsigned y = 0; rc == 0 && y < w->n; y++)
 		if (!seen[y] && y != number_of(w, ph->of))
 			check_all_there(p, ph, y, NULL);
+	if (rc == 0)
+		check_wrong(p, ph);
 	if (rc == 0)
 		check_alerts(p, ph);
 }
@@ -567,11 +598,11 @@ each_phone(struct play *p, struct readings *r)
 static inline void
 check_rest(struct play *p)
 {
-	static const struct step last = { .verb = CHECK };
 	OWN(mem_free) struct readings *r = mem_new(sizeof *r);
 	struct people_sim *w = p->w;
 
-	p->step = &last;
+	p->last = (struct step){ .verb = CHECK };
+	p->step = &p->last;
 	net.faulted = false;
 	net.now_ms += 10 * DAY;
 	for (unsigned i = 0; i < w->n; i++)

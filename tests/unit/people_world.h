@@ -578,8 +578,9 @@ people_sim_free(struct people_sim **wp)
 	*wp = NULL;
 }
 
+/* n: accounts, whose devices may do all; 0: as the seed has it. */
 static inline struct people_sim *
-people_sim_new(uint64_t seed, bool talk)
+people_sim_new(uint64_t seed, unsigned n, bool talk)
 {
 	struct people_sim *w = mem_new(sizeof *w);
 	struct err e;
@@ -588,8 +589,8 @@ people_sim_new(uint64_t seed, bool talk)
 	w->seed = seed;
 	w->chance = seed * 0x9e3779b97f4a7c15ULL;
 	w->talk = talk;
-	w->n = 2 + (unsigned)draw(w, ACCOUNTS - 1);
-	w->mature_hours = draw(w, 3) == 0 ? 72 : 0;
+	w->n = n != 0 ? n : 2 + (unsigned)draw(w, ACCOUNTS - 1);
+	w->mature_hours = n == 0 && draw(w, 3) == 0 ? 72 : 0;
 	for (unsigned i = 0; i < w->n; i++)
 		net_ok(found(w, &w->a[i], &e), &e);
 	return w;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "people_rest.h"
+#include "people_lies.h"
 
 #define STEPS 60
 #define KNOWN 8 /* of the first steps most add a contact */
@@ -21,7 +21,8 @@
 static bool
 fails(uint64_t seed, const struct step *steps, size_t n, bool talk, char *why)
 {
-	OWN(people_sim_free) struct people_sim *w = people_sim_new(seed, talk);
+	OWN(people_sim_free)
+	struct people_sim *w = people_sim_new(seed, 0, talk);
 	OWN(mem_free)
 	struct letter_sim *letters = mem_array(LETTERS, sizeof *letters);
 	struct play p = { .w = w, .l = letters };
@@ -138,6 +139,30 @@ a_line_that_breaks_is_no_lie(void **state)
 	}
 }
 
+static void
+a_lie_is_named(void **state)
+{
+	const char *many = getenv("AUMBRY_SIM_SEEDS");
+	const char *one = getenv("AUMBRY_SIM_LIE");
+	uint64_t n = (many == NULL ? 300 : strtoull(many, NULL, 10)) / 60;
+	unsigned failed = 0;
+	char why[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++)
+		for (uint64_t s = 1; s <= n && failed < 3; s++) {
+			if (one != NULL && strtoul(one, NULL, 10) != i)
+				continue;
+			lie_told(s, &lies[i], one != NULL, why);
+			if (why[0] == '\0')
+				continue;
+			(void)fprintf(stderr, "%s, seed %u: %s\n", lies[i].name,
+			    (unsigned)s, why);
+			failed++;
+		}
+	assert_int_equal(failed, 0);
+}
+
 static int
 begin(void **state)
 {
@@ -160,6 +185,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_that_breaks_is_no_lie),
 		cmocka_unit_test(honest_histories_are_quiet),
+		cmocka_unit_test(a_lie_is_named),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

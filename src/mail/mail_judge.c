@@ -37,13 +37,21 @@ mail_keep_look(struct mail *m, struct people_looks *one)
 
 /* ---- who wrote ---- */
 
+/* The newest. */
 static const struct people_look *
 look_of(const struct mail *m, const struct id *uid)
 {
-	for (size_t i = 0; i < m->n_looks; i++)
+	for (size_t i = m->n_looks; i-- > 0;)
 		if (id_equal(&m->looks[i].list[0].person.uid, uid))
 			return &m->looks[i].list[0];
 	return NULL;
+}
+
+/* What was looked at before a device came is no word about its letters. */
+static bool
+is_before(const struct circle *c, const struct mail_item *x)
+{
+	return c->seq > 0 && x->l.circle_seq > c->seq;
 }
 
 /* Not reached, it is asked again; all else is a finding about who wrote. */
@@ -67,13 +75,15 @@ author_of(struct mail *m, struct mail_item *x, const struct people_look **out,
     struct err *e)
 {
 	const struct id *uid = &x->item.from;
+	const struct people_look *had = look_of(m, uid);
 	struct people_looks one = { NULL, 0 };
 	struct person asker;
 
-	*out = look_of(m, uid);
-	if (*out != NULL)
+	*out = had;
+	if (had != NULL && !is_before(&had->circle, x))
 		return 0;
-	const struct person *p = mail_person(m, uid);
+	const struct person *p =
+	    had != NULL ? &had->person : mail_person(m, uid);
 	if (p == NULL) {
 		if (people_asked(m->self, uid, &asker, e) < 0)
 			return found(x, e);
@@ -81,6 +91,7 @@ author_of(struct mail *m, struct mail_item *x, const struct people_look **out,
 		m->stale = true;
 		p = &asker;
 	}
+	*out = NULL;
 	if (people_check(m->self, p, &one, e) < 0)
 		return found(x, e);
 	*out = &one.list[0];
@@ -114,6 +125,14 @@ check_signer(struct mail_item *x, const struct circle *c)
 	if (!by->active)
 		x->flags |= PAGE_OUT;
 	return 0;
+}
+
+static int
+check_own(struct mail *m, struct mail_item *x, struct err *e)
+{
+	return is_before(&m->self->circle, x) && self_refresh(m->self, e) < 0
+	    ? found(x, e)
+	    : check_signer(x, &m->self->circle);
 }
 
 static int
@@ -209,9 +228,8 @@ mail_judge(
 	}
 	if (!id_equal(&out->l.author, &out->item.from))
 		return forged(out, "is not from who has sent it");
-	if ((mail_is_own(m, &out->l.author)
-		    ? check_signer(out, &m->self->circle)
-		    : check_other(m, out, e)) < 0)
+	if ((mail_is_own(m, &out->l.author) ? check_own(m, out, e)
+					    : check_other(m, out, e)) < 0)
 		return -1;
 	/* What only a newer version can read is kept for that one. */
 	if (out->why.code == ERR_NONE && !out->dropped &&

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define EXIT_UNREACHABLE 5
 #define CIRCLE_MAX ((size_t)LIMIT_CIRCLE_ENTRIES * LIMIT_CIRCLE_ENTRY)
 
 /* As accounts have them, and nothing that only looks so. */
@@ -117,15 +118,16 @@ take_kept(struct circle *c, const struct people_row *row,
 	return at != NULL && digest_equal(at, &pin->head);
 }
 
-/* Words of the server are no finding of ours. */
+/* Words of the server are no finding of ours, but that it cannot now. */
 static int
 not_shown(struct err *e)
 {
-	return e->heard ? err_set(e, ERR_BAD_REQUEST,
-			      "the server does not show the list of devices "
-			      "(%s)",
-			      err_name(e->code))
-			: -1;
+	return e->heard && err_exit(e->code) != EXIT_UNREACHABLE
+	    ? err_set(e, ERR_BAD_REQUEST,
+		  "the server does not show the list of devices "
+		  "(%s)",
+		  err_name(e->code))
+	    : -1;
 }
 
 int

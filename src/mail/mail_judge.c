@@ -94,6 +94,12 @@ author_of(struct mail *m, struct mail_item *x, const struct people_look **out,
 	*out = NULL;
 	if (people_check(m->self, p, &one, e) < 0)
 		return found(x, e);
+	/* He was not shown; that is nothing about him. */
+	if (err_exit(one.list[0].why.code) == EXIT_UNREACHABLE) {
+		*e = one.list[0].why;
+		people_looks_free(&one);
+		return -1;
+	}
 	*out = &one.list[0];
 	mail_keep_look(m, &one);
 	return 0;

@@ -140,6 +140,33 @@ a_line_that_breaks_is_no_lie(void **state)
 	}
 }
 
+/* The server cannot answer some call of a look: the next look is whole. */
+static void
+a_busy_server_is_no_finding(void **state)
+{
+	static const uint8_t faults[] = { NET_REFUSED, NET_CUT, NET_LOST };
+	struct step steps[] = {
+		{ .verb = ADD, .account = 0, .dice = 2 },
+		{ .verb = ADD, .account = 1, .dice = 2 },
+		{ .verb = SEND, .account = 0, .dice = 2 },
+		{ .verb = DEVICE_ADD, .account = 1, .dice = 2 },
+		{ .verb = SEND, .account = 1, .dice = 2 },
+		{ .verb = LOOK, .account = 0 },
+		{ .verb = LOOK, .account = 0 },
+	};
+	char why[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		for (uint8_t at = 1; at <= 8; at++) {
+			steps[5].fault = faults[i];
+			steps[5].fault_at = at;
+			if (fails(TWO, steps, ARRAY_SIZE(steps), false, why))
+				fail_msg("%u at %u: %s", (unsigned)faults[i],
+				    (unsigned)at, why);
+		}
+}
+
 /* A device comes in and writes, or one recovers, before each call in its turn:
  * of the other account, and of one's own. */
 static void
@@ -230,6 +257,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_that_breaks_is_no_lie),
+		cmocka_unit_test(a_busy_server_is_no_finding),
 		cmocka_unit_test(what_comes_between_is_no_lie),
 		cmocka_unit_test(honest_histories_are_quiet),
 		cmocka_unit_test(a_lie_is_named),

@@ -155,6 +155,22 @@ do_change(struct play *p, struct phone *ph, bool deletes)
 		l->deleted |= deletes;
 }
 
+/* As the command line does: what is shown by that id. */
+static inline int
+drop_it(struct phone *ph, const struct id *id, struct err *e)
+{
+	OWN(thread_free) struct thread all = { NULL, 0 };
+	const struct thread_line *x;
+
+	if (thread_all(ph->mail, &all, e) < 0 ||
+	    thread_find(&all, id_text(id).s, NULL, &x, e) < 0)
+		return -1;
+	const struct mail_letter gone = {
+		.id = x->id, .mark = x->mark, .from = x->from
+	};
+	return mail_drop(ph->mail, &gone, e);
+}
+
 static inline void
 do_drop(struct play *p, struct phone *ph)
 {
@@ -165,7 +181,7 @@ do_drop(struct play *p, struct phone *ph)
 	if (!some_own(p, ph, true, &with, &l))
 		return;
 	l->gone[number_of(p->w, ph->of)] = true;
-	int rc = mail_drop(ph->mail, &l->id, &e);
+	int rc = drop_it(ph, &l->id, &e);
 	/* A letter that is sealed to keys that are gone was never filed. */
 	if (rc < 0 && e.code == ERR_NOT_FOUND && ph->of->resets > 0)
 		return;
@@ -184,7 +200,7 @@ do_read(struct play *p, struct phone *ph)
 	struct id conv = mail_conversation(ph->mail, &with);
 	int rc = thread_read(ph->mail, &conv, &t, &e);
 	if (rc == 0)
-		rc = thread_mark_read(ph->mail, &t, &e);
+		rc = thread_mark_read(ph->mail, &conv, &t, &e);
 	judge_step(p, ph, account_of(p->w, &with.uid), rc, &e);
 }
 

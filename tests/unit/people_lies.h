@@ -449,7 +449,7 @@ static const struct lie {
 	    false },
 	{ "another list of devices", tell_forked, ERR_CIRCLE_FORKED, false },
 	{ "a contact that began anew", tell_reset, ERR_CONTACT_CHANGED, false },
-	{ "an older card", tell_old_card, ERR_KEY_SUBSTITUTED, false },
+	{ "an older card", tell_old_card, ERR_INBOX_MISSING, false },
 	{ "a card of its own", tell_own_card, ERR_KEY_SUBSTITUTED, false },
 	{ "a letter that is dropped", tell_dropped, ERR_LETTER_MISSING, false },
 	{ "letters taken, and not filed", tell_taken, ERR_LETTER_MISSING,

@@ -428,8 +428,10 @@ check_alerts(struct play *p, struct phone *ph)
 		p->named[code] |= p->lied;
 		if (p->lied)
 			continue;
+		/* Of one that nobody had compared it is told as well. */
 		if (about == NULL ||
-		    !p->was_changed[x][number_of(p->w, about)] ||
+		    (!p->was_changed[x][number_of(p->w, about)] &&
+			about->resets == 0) ||
 		    strcmp(all[i].code, err_name(ERR_CONTACT_CHANGED)) != 0)
 			fail_sim(p->w, "%s has an alert: %s",
 			    phone_name(p->w, ph).s, all[i].words);
@@ -475,8 +477,10 @@ check_words(struct play *p, struct phone *ph, const struct thread *t,
 		char *kept = r->text[letter_index(p, l)];
 		const char *reads =
 		    x->deleted ? "(deleted)" : buf_text(&x->text);
-		/* A change may have gone nowhere, or come before a RESET. */
-		if (p->cut[l->to][l->from] || p->cut[l->from][l->to] ||
+		/* A change may have gone nowhere, come before a RESET, or been
+		 * held back. */
+		if (p->lied || p->cut[l->to][l->from] ||
+		    p->cut[l->from][l->to] ||
 		    p->w->a[l->from].resets + p->w->a[l->to].resets > 0)
 			continue;
 		if (kept[0] == '\0')
@@ -493,14 +497,11 @@ say_thread(struct play *p, const struct thread *t)
 {
 	for (size_t i = 0; p->w->talk && i < t->n; i++) {
 		const struct thread_line *x = &t->lines[i];
-		(void)fprintf(stderr, "    %2llu %s %.24s%s%s marks",
+		(void)fprintf(stderr, "    %2llu %s %.24s%s%s\n",
 		    (unsigned long long)(x->clock % 1000), id_short(&x->mark).s,
 		    buf_text(&x->text),
 		    x->why != ERR_NONE ? err_name(x->why) : "",
 		    x->missing ? " MISSES" : "");
-		for (size_t k = 0; k < x->n_marks; k++)
-			(void)fprintf(stderr, " %s", id_short(&x->marks[k]).s);
-		(void)fputc('\n', stderr);
 	}
 }
 

@@ -205,6 +205,7 @@ fuzz-run: fuzzers
 
 soak: all tests
 	@AUMBRY_SIM_SEEDS=10000 $(B)/tests/test_plan_sim
+	@AUMBRY_SIM_SEEDS=10000 $(B)/tests/test_people_sim
 	@end=$$(($$(date +%s) + $(SOAK_SECONDS))); round=0; \
 	while [ "$$(date +%s)" -lt "$$end" ]; do \
 		round=$$((round + 1)); echo "round $$round"; \

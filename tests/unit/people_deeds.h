@@ -186,6 +186,7 @@ do_drop(struct play *p, struct phone *ph)
 	if (rc < 0 && e.code == ERR_NOT_FOUND && ph->of->resets > 0)
 		return;
 	judge_step(p, ph, account_of(p->w, &with.uid), rc, &e);
+	l->dropped[number_of(p->w, ph->of)] |= rc == 0;
 }
 
 static inline void
@@ -234,7 +235,7 @@ do_settle(struct play *p, struct phone *ph, enum person_way way)
 	    with.level == PERSON_ASKS)
 		return;
 	struct account_sim *other = account_of(p->w, &with.uid);
-	unsigned x = number_of(p->w, ph->of), y = number_of(p->w, other);
+	unsigned y = number_of(p->w, other);
 	int rc = people_check(ph->self, &with, &one, &e);
 	if (rc == 0 && one.list[0].why.code != ERR_NONE &&
 	    one.list[0].why.code != ERR_CONTACT_CHANGED) {
@@ -254,7 +255,6 @@ do_settle(struct play *p, struct phone *ph, enum person_way way)
 	if (rc == 0 && p->w->talk)
 		(void)fprintf(stderr, "    %s, %s\n", other->name,
 		    person_way_name((uint8_t)way));
-	(void)x;
 	judge_step(p, ph, other, rc, &e);
 }
 
@@ -427,8 +427,7 @@ do_recover(struct play *p, struct account_sim *a, bool reset)
 	if (a->n == DEVICES || (!reset && a->seed == NULL))
 		return;
 	unsigned before = a->resets;
-	int rc =
-	    recover(w, a, reset ? NULL : a->seed, p->step->dice % 2 == 0, &e);
+	int rc = recover(a, reset ? NULL : a->seed, p->step->dice % 2 == 0, &e);
 	if (a->resets != before) {
 		secret_free(&a->seed);
 		memset(a->tie, 0, sizeof a->tie);

@@ -20,6 +20,7 @@ struct letter_sim {
 	bool deleted, touched; /* its end was acknowledged; or it was tried */
 	bool cut; /* it may have gone nowhere: he was blocked there */
 	bool gone[ACCOUNTS]; /* taken away there, or that was tried */
+	bool dropped[ACCOUNTS]; /* and acknowledged */
 	unsigned resets[ACCOUNTS]; /* of all, when it was sent */
 	uint64_t number; /* in the inbox that it went to */
 	unsigned edits;
@@ -115,7 +116,6 @@ struct play {
 	bool cut[ACCOUNTS][ACCOUNTS];
 	bool blocked[ACCOUNTS][ACCOUNTS]; /* the second, by the first */
 	bool was_changed[ACCOUNTS][ACCOUNTS];
-	unsigned count[VERBS], refused[VERBS];
 	bool lied; /* the server has: what is wrong is noted, no failure */
 	bool named[ERR_CODES]; /* then */
 };
@@ -197,7 +197,6 @@ judge_step(struct play *p, struct phone *ph, struct account_sim *other, int rc,
 		    stderr, "    %s: %s\n", err_name(e->code), e->msg);
 	if (rc == 0)
 		return;
-	p->refused[p->step->verb]++;
 	p->named[e->code] |= p->lied;
 	if (!p->lied && !may_be(p, ph, other, e))
 		fail_sim(w, "%s cannot %s: %s (%s)", phone_name(w, ph).s,

@@ -489,8 +489,8 @@ recovering_submit(struct recovering_sim *r, struct bytes entry, struct err *e)
 
 /* seed NULL: the operator lets the account begin anew. */
 static inline int
-recover(struct people_sim *w, struct account_sim *a, const struct secret *seed,
-    bool keep_devices, struct err *e)
+recover(struct account_sim *a, const struct secret *seed, bool keep_devices,
+    struct err *e)
 {
 	OWN(recovering_sim_free) struct recovering_sim r = { .remote = NULL };
 	OWN(buf_free) struct buf entry = { 0 };
@@ -498,7 +498,6 @@ recover(struct people_sim *w, struct account_sim *a, const struct secret *seed,
 	struct id_text token;
 	struct id any;
 
-	(void)w;
 	new_device("another", &r.key, &r.device, &r.opening);
 	if (seed != NULL)
 		r.by = recseed_key(seed, &r.keyref);

@@ -145,6 +145,7 @@ page_take_conversation(
 {
 	struct scan s;
 
+	*out = (struct page_conversation){ .newer = false };
 	if (body_of(plain, PAGE_CONVERSATION, &s, e) < 0)
 		return -1;
 	out->conv = id_take(&s);

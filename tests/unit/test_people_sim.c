@@ -314,6 +314,8 @@ lie_told(uint64_t seed, const struct lie *lie, bool talk, char *why)
 	p->lied = true;
 	if (w->failed[0] == '\0')
 		look_around(&x);
+	/* After one that is harmless all is there, as ever. */
+	p->lied = lie->code != ERR_NONE;
 	each_phone(p, r);
 	for (unsigned c = ERR_NONE + 1; c < ERR_CODES; c++)
 		if (p->named[c] && (enum err_code)c != lie->code)

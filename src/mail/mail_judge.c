@@ -118,7 +118,7 @@ check_signer(struct mail_item *x, const struct circle *c)
 {
 	const struct member *by = circle_member(c, &x->l.dev_id);
 
-	if (by == NULL && x->l.circle_seq > c->seq) {
+	if (x->l.circle_seq > c->seq) {
 		(void)err_set(&x->why, ERR_CIRCLE_ROLLED_BACK,
 		    "a message names a newer list of its writer's devices "
 		    "than the server shows");

@@ -207,7 +207,7 @@ struct keyring_card {
 
 /*
  * One of the account whose circle it is, of its newest epoch, signed by a device
- * that is in it now.
+ * that was in it since that began.
  *
  * errors  key-substituted; conflict: it is of another epoch than the circle's;
  *         update-needed.

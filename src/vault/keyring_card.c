@@ -68,6 +68,18 @@ other_epoch(uint32_t epoch, const struct circle *circle, struct err *e)
 	    (unsigned)epoch, (unsigned)circle->key.epoch);
 }
 
+/* Since the newest epoch began: whoever is put out begins another, and who leaves
+ * by himself leaves his card until somebody does. */
+static bool
+was_in_epoch(const struct circle *circle, const struct id *dev_id)
+{
+	const struct member *m = circle_member(circle, dev_id);
+
+	return m != NULL &&
+	    (m->active ||
+		m->removed_seq > circle->epochs[circle->key.epoch - 1].seq);
+}
+
 int
 keyring_card_open(struct bytes card, const struct circle *circle,
     struct keyring_card *out, struct err *e)
@@ -84,7 +96,7 @@ keyring_card_open(struct bytes card, const struct circle *circle,
 	    !id_zero(&v.receiver))
 		return keyring_substituted(
 		    e, "what stands for an inbox key is none");
-	if (!circle_active_at(circle, &v.sender, circle->seq))
+	if (!was_in_epoch(circle, &v.sender))
 		return keyring_substituted(
 		    e, "an inbox key comes from a device that was put out");
 	if (v.epoch != circle->key.epoch)

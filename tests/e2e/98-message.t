@@ -183,6 +183,13 @@ done
 cp "$T/err" "$T/asks"
 equal 'ten times a day at most, however often she is forgotten' 11 "$i"
 says 'by its name' too-many-attempts cat "$T/asks"
+# One who leaves by himself leaves the card that he has made.
+ok "another device of Cleo's" pair c c2 cleo
+ok 'the first one leaves' at c signout --erase --yes
+ok 'Ben adds her' at b4 contact add cleo
+ok 'and writes' at b4 message send cleo 'to your other device'
+lacks 'without an alarm' 'aumbry:'
+says 'which she reads there' 'to your other device' at c2 message show ben
 ok 'who is no contact is blocked, too' at b4 contact block ana
 says 'and is listed so' "^ana@$HOST *blocked " at b4 contact list
 finish

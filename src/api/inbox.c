@@ -29,51 +29,25 @@
 /* ---- what others seal to ---- */
 
 static int
-put_card(struct tx *tx, const struct id *uid, json_t *people, struct err *e)
+put_card(struct tx *tx, const struct id *uid, json_t *row, struct err *e)
 {
 	OWN(stmt_done) struct stmt *s = NULL;
-	struct account a;
-	bool found, row;
+	bool there;
 
-	if (account_by_uid(tx, uid, &a, &found, e) < 0)
-		return -1;
-	if (!found)
-		return 0;
-	json_t *one = json_object();
-	(void)json_array_append_new(people, one);
-	if (people_show(tx, &a, one, e) < 0 ||
-	    sql_first(tx, e, &s, &row,
+	if (sql_first(tx, e, &s, &there,
 		"SELECT bytes FROM envelope WHERE uid = ? AND purpose = 10"
 		" ORDER BY epoch DESC LIMIT 1",
 		"i", uid) < 0)
 		return -1;
 	jsonio_put_bytes(
-	    one, "card", row ? stmt_got_bytes(s, 0) : bytes_of(NULL, 0));
+	    row, "card", there ? stmt_got_bytes(s, 0) : bytes_of(NULL, 0));
 	return 0;
 }
 
 int
 inbox_cards(struct tx *tx, struct call *c, struct err *e)
 {
-	const json_t *uids = json_object_get(c->in, "uids");
-	json_t *people = json_array();
-
-	(void)json_object_set_new(c->out, "people", people);
-	if (people_may(tx, c->me, e) < 0)
-		return -1;
-	if (!json_is_array(uids) || json_array_size(uids) > PACKET_SLOTS)
-		return err_set(e, ERR_BAD_REQUEST,
-		    "uids is no list of at most %d", PACKET_SLOTS);
-	for (size_t i = 0; i < json_array_size(uids); i++) {
-		const char *text = json_string_value(json_array_get(uids, i));
-		struct id uid;
-		if (text == NULL || id_parse(bytes_str(text), &uid) < 0)
-			return err_set(
-			    e, ERR_BAD_REQUEST, "uids has one that is none");
-		if (put_card(tx, &uid, people, e) < 0)
-			return -1;
-	}
-	return 0;
+	return people_list(tx, c, PACKET_SLOTS, put_card, e);
 }
 
 /* ---- posting ---- */

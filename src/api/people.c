@@ -31,8 +31,8 @@ people_may(struct tx *tx, const struct caller *me, struct err *e)
 		  "contacts need two-factor authentication");
 }
 
-int
-people_show(struct tx *tx, const struct account *a, json_t *row, struct err *e)
+static int
+show(struct tx *tx, const struct account *a, json_t *row, struct err *e)
 {
 	OWN(circle_free) struct circle c = { 0 };
 	OWN(buf_free) struct buf head = { 0 };
@@ -83,11 +83,32 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 	/* Only what guesses names counts. */
 	return account_unspend(tx, buf_text(&key), e) < 0
 	    ? -1
-	    : people_show(tx, &a, c->out, e);
+	    : show(tx, &a, c->out, e);
+}
+
+/* One of those that are asked for, unless he is gone. */
+static int
+show_one(struct tx *tx, const struct id *uid, people_more_fn *more,
+    json_t *people, struct err *e)
+{
+	struct account a;
+	bool found;
+
+	if (account_by_uid(tx, uid, &a, &found, e) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	json_t *row = json_object();
+	(void)json_array_append_new(people, row);
+	return show(tx, &a, row, e) < 0 ||
+		(more != NULL && more(tx, uid, row, e) < 0)
+	    ? -1
+	    : 0;
 }
 
 int
-people_heads(struct tx *tx, struct call *c, struct err *e)
+people_list(struct tx *tx, struct call *c, size_t most, people_more_fn *more,
+    struct err *e)
 {
 	const json_t *uids = json_object_get(c->in, "uids");
 	json_t *people = json_array();
@@ -95,27 +116,25 @@ people_heads(struct tx *tx, struct call *c, struct err *e)
 	(void)json_object_set_new(c->out, "people", people);
 	if (people_may(tx, c->me, e) < 0)
 		return -1;
-	if (!json_is_array(uids) || json_array_size(uids) > LIMIT_HEADS)
-		return err_set(e, ERR_BAD_REQUEST,
-		    "uids is no list of at most %d", LIMIT_HEADS);
+	if (!json_is_array(uids) || json_array_size(uids) > most)
+		return err_set(
+		    e, ERR_BAD_REQUEST, "uids is no list of at most %zu", most);
 	for (size_t i = 0; i < json_array_size(uids); i++) {
 		const char *text = json_string_value(json_array_get(uids, i));
-		struct account a;
 		struct id uid;
-		bool found;
 		if (text == NULL || id_parse(bytes_str(text), &uid) < 0)
 			return err_set(
 			    e, ERR_BAD_REQUEST, "uids has one that is none");
-		if (account_by_uid(tx, &uid, &a, &found, e) < 0)
-			return -1;
-		if (!found)
-			continue;
-		json_t *row = json_object();
-		(void)json_array_append_new(people, row);
-		if (people_show(tx, &a, row, e) < 0)
+		if (show_one(tx, &uid, more, people, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int
+people_heads(struct tx *tx, struct call *c, struct err *e)
+{
+	return people_list(tx, c, LIMIT_HEADS, NULL, e);
 }
 
 /* ---- a circle ---- */

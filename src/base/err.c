@@ -127,6 +127,12 @@ err_exit(enum err_code code)
 	return table[row(code)].exit_status;
 }
 
+bool
+err_unreachable(enum err_code code)
+{
+	return err_exit(code) == err_exit(ERR_SERVER_UNREACHABLE);
+}
+
 enum err_code
 err_find(const char *name, size_t n)
 {

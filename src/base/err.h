@@ -53,6 +53,9 @@ const char *err_fix(const struct err *e);
 /* The status of an answer over HTTP, and of a program that ends so. */
 int err_http(enum err_code code);
 int err_exit(enum err_code code);
+/* Does it end as server-unreachable does? Then nothing is known, and it is to be
+ * asked again. */
+bool err_unreachable(enum err_code code);
 
 /* The code of a name of n bytes; ERR_CODES when there is none. */
 enum err_code err_find(const char *name, size_t n);

@@ -32,7 +32,7 @@ passed_over(struct agent *a, struct err *e)
 
 	mail_free(&a->mail);
 	a->mail_again_ms = now_ms() + (none ? NONE_MS : AGAIN_MS);
-	if (err_exit(e->code) == err_exit(ERR_SERVER_UNREACHABLE))
+	if (err_unreachable(e->code))
 		return -1;
 	if (!none)
 		cli_say(a->cli, "Messages cannot be looked at: %s (%s)", e->msg,
@@ -109,17 +109,6 @@ tell_wrong(struct agent *a, const struct thread *t)
 		}
 }
 
-/* What was found of who wrote, and is found once. */
-static void
-tell_found(struct agent *a)
-{
-	const struct people_look *l;
-
-	for (size_t i = 0; (l = mail_found(a->mail, i)) != NULL; i++)
-		if (l->why.code == ERR_NONE)
-			cli_person_news(a->cli, l);
-}
-
 static int
 tell_new(struct agent *a, struct err *e)
 {
@@ -160,7 +149,7 @@ cli_agent_mail(struct agent *a, struct err *e)
 	else
 		rc = mail_look(a->mail, e) < 0 || tell_new(a, e) < 0 ? -1 : 0;
 	if (rc == 0)
-		tell_found(a);
+		cli_person_found(a->cli, a->mail);
 	if (rc == 0 && mail_due(a->mail))
 		rc = mail_file(a->mail, e);
 	return rc == 0 ? 0 : passed_over(a, e);

@@ -20,7 +20,7 @@
 static int
 passed_over(struct agent *a, struct err *e)
 {
-	if (err_exit(e->code) == err_exit(ERR_SERVER_UNREACHABLE))
+	if (err_unreachable(e->code))
 		return -1;
 	cli_say(a->cli, "Contacts cannot be looked at: %s (%s)", e->msg,
 	    err_name(e->code));

@@ -27,12 +27,9 @@ cli_mail_open(struct cli *cli, struct cli_mail *out, struct err *e)
 void
 cli_mail_settle(struct cli *cli, struct cli_mail *m)
 {
-	const struct people_look *l;
 	struct err e;
 
-	for (size_t i = 0; (l = mail_found(m->mail, i)) != NULL; i++)
-		if (l->why.code == ERR_NONE)
-			cli_person_news(cli, l);
+	cli_person_found(cli, m->mail);
 	if (mail_due(m->mail) && mail_file(m->mail, &e) < 0)
 		cli_warn("aumbry: what came is not filed yet, and stays with "
 			 "the server: %s (%s)",

@@ -74,7 +74,7 @@ cli_message_watch(void *line, const void *options, struct err *e)
 			pause_s = 0;
 			continue;
 		}
-		if (err_exit(e->code) != err_exit(ERR_SERVER_UNREACHABLE))
+		if (!err_unreachable(e->code))
 			return -1;
 		pause_s = pause_s < 32 ? 2 * pause_s + 1 : pause_s;
 		(void)sleep(pause_s);

@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "client/self_zones.h"
-#include "mail/mail.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -99,6 +98,16 @@ print_line(struct cli *cli, const struct people_look *l)
 	    p->nickname[0] != '\0' ? "  " : "", p->nickname);
 }
 
+void
+cli_person_found(struct cli *cli, const struct mail *m)
+{
+	const struct people_look *l;
+
+	for (size_t i = 0; (l = mail_found(m, i)) != NULL; i++)
+		if (l->why.code == ERR_NONE)
+			cli_person_news(cli, l);
+}
+
 /* ---- contact ---- */
 
 /* Who has written and is no contact yet becomes one that asks; filed: and what
@@ -108,16 +117,13 @@ static void
 take_asks(struct cli *cli, struct self *s, bool filed)
 {
 	OWN(mail_free) struct mail *m = NULL;
-	const struct people_look *l;
 	struct err ignored;
 
 	if (mail_open(s, &m, &ignored) < 0)
 		return;
-	for (size_t i = 0; (l = mail_found(m, i)) != NULL; i++)
-		if (l->why.code == ERR_NONE)
-			cli_person_news(cli, l);
-	if (filed && mail_file(m, &ignored) < 0)
-		return;
+	cli_person_found(cli, m);
+	if (filed)
+		(void)!mail_file(m, &ignored);
 }
 
 static int

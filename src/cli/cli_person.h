@@ -4,12 +4,17 @@
 
 #include "cli/cli.h"
 #include "client/people.h"
+#include "mail/mail.h"
 
 /* As the owner of this account calls him. Borrowed. */
 const char *cli_person_name(const struct person *p);
 
 /* Say what is not as it was, once; the exit status is that of the worst. */
 void cli_person_news(struct cli *cli, const struct people_look *l);
+
+/* The same of all that was found while messages were looked at; what is wrong is
+ * told with them. */
+void cli_person_found(struct cli *cli, const struct mail *m);
 
 /* The contact that the first word of the line names, as he is shown now; *s is
  * this device. */

@@ -292,7 +292,7 @@ take_connection(
 		return 0;
 	if (read_entry(c->x, f, PROFILE_CONNECTION_BYTES, &text, e) < 0) {
 		OWN(mem_free) char *name = cli_shown(f->name);
-		if (err_exit(e->code) == err_exit(ERR_SERVER_UNREACHABLE))
+		if (err_unreachable(e->code))
 			return -1;
 		count_undone(c->x, name, e);
 		return 0;

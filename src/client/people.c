@@ -404,12 +404,10 @@ people_asked(
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	json_t *uids = json_array();
 	struct people_row row;
 	bool had;
 
-	(void)json_object_set_new(ask, "uids", uids);
-	(void)json_array_append_new(uids, json_string(id_text(uid).s));
+	jsonio_add_id(ask, "uids", uid);
 	if (control_call(
 		s->remote, "POST", "/v1/people/heads", ask, &answer, e) < 0)
 		return -1;

@@ -221,12 +221,9 @@ ask_heads(struct self *s, const struct person *list, size_t n, json_t **answer,
     struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
-	json_t *uids = json_array();
 
-	(void)json_object_set_new(ask, "uids", uids);
 	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(
-		    uids, json_string(id_text(&list[i].uid).s));
+		jsonio_add_id(ask, "uids", &list[i].uid);
 	return control_call(
 	    s->remote, "POST", "/v1/people/heads", ask, answer, e);
 }

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define EXIT_UNREACHABLE 5
 #define CIRCLE_MAX ((size_t)LIMIT_CIRCLE_ENTRIES * LIMIT_CIRCLE_ENTRY)
 
 /* As accounts have them, and nothing that only looks so. */
@@ -122,7 +121,7 @@ take_kept(struct circle *c, const struct people_row *row,
 static int
 not_shown(struct err *e)
 {
-	return e->heard && err_exit(e->code) != EXIT_UNREACHABLE
+	return e->heard && !err_unreachable(e->code)
 	    ? err_set(e, ERR_BAD_REQUEST,
 		  "the server does not show the list of devices "
 		  "(%s)",

@@ -15,21 +15,22 @@ submit(struct self *s, struct err *e)
 	return control_call(s->remote, "POST", "/v1/keyring", ask, NULL, e);
 }
 
-static int
-fetch(struct self *s, struct buf *card, struct err *e)
+int
+self_card_of(
+    struct self *s, const struct id *uid, struct buf *card, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(jsonio_free) json_t *answer = NULL;
-	json_t *uids = json_array();
 
-	(void)json_object_set_new(ask, "uids", uids);
-	(void)json_array_append_new(uids, json_string(id_text(&s->uid).s));
+	jsonio_add_id(ask, "uids", uid);
 	if (control_call(
 		s->remote, "POST", "/v1/people/cards", ask, &answer, e) < 0)
 		return -1;
-	return jsonio_bytes(
-	    json_array_get(json_object_get(answer, "people"), 0), "card", 0,
-	    card, e);
+	const json_t *row =
+	    json_array_get(json_object_get(answer, "people"), 0);
+	return row == NULL
+	    ? err_set(e, ERR_NOT_FOUND, "that account is there no more")
+	    : jsonio_bytes(row, "card", 0, card, e);
 }
 
 static int
@@ -38,7 +39,7 @@ check(struct self *s, const uint8_t *pk, struct err *e)
 	OWN(buf_free) struct buf bytes = { 0 };
 	struct keyring_card card;
 
-	if (fetch(s, &bytes, e) < 0 ||
+	if (self_card_of(s, &s->uid, &bytes, e) < 0 ||
 	    keyring_card_open(buf_bytes(&bytes), &s->circle, &card, e) < 0)
 		return -1;
 	return bytes_equal(

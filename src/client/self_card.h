@@ -11,3 +11,8 @@
  * errors  key-substituted: it shows another key as the account's.
  */
 MUST_CHECK int self_card(struct self *s, struct err *e);
+
+/* Append what the server shows as the card of an account, its own or another:
+ * nothing when no device has made one. errors: not-found: no such account. */
+MUST_CHECK int self_card_of(
+    struct self *s, const struct id *uid, struct buf *card, struct err *e);

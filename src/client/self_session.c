@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define EXIT_UNREACHABLE 5
-
 static int
 beginning_of_ours(
     struct self *s, uint32_t seq, struct bytes head, struct err *e)
@@ -100,7 +98,7 @@ was_removed(struct self *s, const struct session_who *who, struct err *e)
 		OWN(buf_free) struct buf more = { 0 };
 		bool shown =
 		    session_left(s->remote, who, c.seq, &more, &why) == 0;
-		if (!shown && err_exit(why.code) == EXIT_UNREACHABLE) {
+		if (!shown && err_unreachable(why.code)) {
 			*e = why;
 			return -1;
 		}

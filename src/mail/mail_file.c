@@ -112,9 +112,8 @@ see(void *ctx, const struct zcopy_record *r, struct err *e)
 
 	(void)e;
 	/* What is spoiled stays as it is. */
-	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND &&
-	    see_page(p, r, &spoiled) < 0)
-		return 0;
+	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND)
+		(void)!see_page(p, r, &spoiled);
 	if (r->bad == NULL && page_kind(r->plain) == PAGE_RAW)
 		see_raw(p, r);
 	return 0;
@@ -410,9 +409,8 @@ look_for(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct buf *plain;
 
 	(void)e;
-	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND &&
-	    drop_from(d, r, &spoiled) < 0)
-		return 0;
+	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND)
+		(void)!drop_from(d, r, &spoiled);
 	if (r->bad == NULL && page_kind(r->plain) == PAGE_RAW &&
 	    id_equal(&r->id, &d->id))
 		add_drop(d, r, &plain)->deleted = true;

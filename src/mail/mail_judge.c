@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_UNREACHABLE 5
-
 void
 mail_item_free(struct mail_item *x)
 {
@@ -58,7 +56,7 @@ is_before(const struct circle *c, const struct mail_item *x)
 static int
 found(struct mail_item *x, struct err *e)
 {
-	if (err_exit(e->code) == EXIT_UNREACHABLE)
+	if (err_unreachable(e->code))
 		return -1;
 	x->why = *e;
 	err_clear(e);
@@ -95,7 +93,7 @@ author_of(struct mail *m, struct mail_item *x, const struct people_look **out,
 	if (people_check(m->self, p, &one, e) < 0)
 		return found(x, e);
 	/* He was not shown; that is nothing about him. */
-	if (err_exit(one.list[0].why.code) == EXIT_UNREACHABLE) {
+	if (err_unreachable(one.list[0].why.code)) {
 		*e = one.list[0].why;
 		people_looks_free(&one);
 		return -1;
@@ -238,8 +236,7 @@ mail_judge(
 					    : check_other(m, out, e)) < 0)
 		return -1;
 	/* What only a newer version can read is kept for that one. */
-	if (out->why.code == ERR_NONE && !out->dropped &&
-	    letter_body(&out->l, &of, &text, &out->why) < 0)
-		return 0;
+	if (out->why.code == ERR_NONE && !out->dropped)
+		(void)!letter_body(&out->l, &of, &text, &out->why);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "mail/mail_in.h"
 
 #include "base/now.h"
+#include "client/self_card.h"
 #include "client/self_zones.h"
 #include "link/control.h"
 #include "vault/inbox.h"
@@ -140,23 +141,9 @@ static int
 card_of(struct mail *m, const struct people_look *l, struct keyring_card *out,
     struct err *e)
 {
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
 	OWN(buf_free) struct buf card = { 0 };
-	json_t *uids = json_array();
 
-	(void)json_object_set_new(ask, "uids", uids);
-	(void)json_array_append_new(
-	    uids, json_string(id_text(&l->person.uid).s));
-	if (control_call(m->self->remote, "POST", "/v1/people/cards", ask,
-		&answer, e) < 0)
-		return -1;
-	const json_t *row =
-	    json_array_get(json_object_get(answer, "people"), 0);
-	if (row == NULL)
-		return err_set(
-		    e, ERR_NOT_FOUND, "%s is there no more", l->person.address);
-	if (jsonio_bytes(row, "card", 0, &card, e) < 0)
+	if (self_card_of(m->self, &l->person.uid, &card, e) < 0)
 		return -1;
 	if (card.n == 0)
 		return err_set(e, ERR_INBOX_MISSING,

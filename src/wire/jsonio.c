@@ -127,6 +127,15 @@ jsonio_put_id(json_t *j, const char *key, const struct id *id)
 }
 
 void
+jsonio_add_id(json_t *j, const char *key, const struct id *id)
+{
+	if (json_object_get(j, key) == NULL)
+		put(j, key, json_array());
+	(void)json_array_append_new(
+	    json_object_get(j, key), json_string(id_text(id).s));
+}
+
+void
 jsonio_put_u64(json_t *j, const char *key, uint64_t v)
 {
 	put(j, key, json_integer((json_int_t)v));

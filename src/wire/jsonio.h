@@ -32,6 +32,8 @@ bool jsonio_true(const json_t *j, const char *key);
 /* Set a field; bytes become base64. */
 void jsonio_put_text(json_t *j, const char *key, const char *value);
 void jsonio_put_id(json_t *j, const char *key, const struct id *id);
+/* One more of a list, which is made when there is none. */
+void jsonio_add_id(json_t *j, const char *key, const struct id *id);
 void jsonio_put_u64(json_t *j, const char *key, uint64_t v);
 void jsonio_put_bytes(json_t *j, const char *key, struct bytes x);
 void jsonio_put_true(json_t *j, const char *key, bool value);

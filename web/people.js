@@ -37,7 +37,7 @@ export async function showPeople(me, again) {
 
 async function allPeople(me, again) {
 	await core.ask("messages").catch(() => {}); // who asks has written
-	const { people, address, public_code: code } = await core.ask("people");
+	const { people, address, public_code: code, findable, asks } = await core.ask("people");
 	const asking = people.filter((p) => p.level === "asks");
 	const others = people.filter((p) => p.level !== "asks");
 	return ["People",
@@ -50,6 +50,13 @@ async function allPeople(me, again) {
 			others.length === 0 ? h("p", { class: "empty" }, "There is nobody yet.") :
 				h("ul", { class: "rows" }, others.map((p) => personRow(p, again))),
 			addForm(again)),
+		part("Who finds you, and who writes", h("ul", { class: "rows" },
+			row({ title: "Your name", lines: [findable ? "Everybody on this server who knows it can add you." :
+				"Only those whom you let write can add you."],
+			actions: setButton(findable ? "Hide my name" : "Show my name", { findable: !findable, asks }, again) }),
+			row({ title: "First messages", lines: [asks ? "Somebody who is no contact may send you one short message." :
+				"Only contacts can write to you."],
+			actions: setButton(asks ? "Contacts only" : "Allow first messages", { findable, asks: !asks }, again) }))),
 		part("You, as others know you",
 			h("p", {}, "Publish this code where people know that it is yours: on paper, on a page of your own. ",
 				"Who adds you can hold it against what this server shows."),
@@ -59,6 +66,12 @@ async function allPeople(me, again) {
 			h("div", { class: "buttons" }, copyButton("Copy the code", code)),
 			h("p", { class: "hint" }, mayLie, h("code", {}, "aumbry contact me"), "."))];
 }
+
+const setButton = (label, to, again) => h("div", { class: "buttons" }, button(label, async () => {
+	await core.ask("people_set_privacy", to);
+	announce("Saved.");
+	await again();
+}));
 
 const addForm = (again) => form({ submit: "Add", act: async ({ name }) => {
 	const p = await core.ask("person_add", { name: name.trim() }).catch((e) => {
@@ -93,7 +106,7 @@ const news = (p) => [
 	p.anew ? "Began anew, with new keys. Nobody has compared the old ones." :
 		p.added + p.removed > 0 && `Since the last look ${countedDevices(p.added)} came, ${countedDevices(p.removed)} left.`,
 	p.called && (p.called === p.address ? `${p.was} is ${p.called} now.` :
-		`The server calls ${p.was} ${p.called} now, by which name nobody has compared.`)];
+		`The server calls ${p.was} ${p.called} now, and no device of that account has signed so yet.`)];
 
 // ---- what one can do ----
 

@@ -76,7 +76,7 @@ server_call_fn recoveries_stop, recoveries_allow;
 server_call_fn assist_list, assist_begin, assist_end;
 message_load_fn assist_talk;
 /* people.c: other accounts of this server. */
-server_call_fn people_find, people_heads;
+server_call_fn people_find, people_settings, people_set, people_heads;
 http_handle_fn people_circle;
 /* inbox.c: letters between accounts. */
 server_call_fn inbox_cards, inbox_post, inbox_peers;

@@ -139,7 +139,7 @@ check_rights(
 		    "waits so that other devices can keep it");
 	bool fresh = server_fresh(me->step_up_ms, j->c->now_ms);
 	if (v->type != CIRCLE_ADD && v->type != CIRCLE_EPOCH &&
-	    !own_removal(v, &me->dev_id) && !fresh)
+	    v->type != CIRCLE_NAME && !own_removal(v, &me->dev_id) && !fresh)
 		return err_set(e, ERR_STEP_UP_REQUIRED,
 		    "this needs the password, and a factor, proven within the "
 		    "last 5 minutes");
@@ -261,12 +261,27 @@ keys_needed(struct tx *tx, struct call *c, const struct entry_view *v,
 			 "security keys alone count once there are two");
 }
 
+int
+entries_name(struct tx *tx, const struct circle *c, struct err *e)
+{
+	struct account a;
+
+	if (server_account(tx, &c->uid, &a, e) < 0)
+		return -1;
+	return circle_goes_by(c, a.name)
+	    ? 0
+	    : err_set(e, ERR_BAD_REQUEST,
+		  "an account goes by no other name than its own, %s", a.name);
+}
+
 /* What else an entry changes here. */
 static int
 changed(struct tx *tx, struct call *c, const struct entry_view *v,
     const struct circle *before, const struct circle *after, struct err *e)
 {
 	switch (v->type) {
+	case CIRCLE_NAME:
+		return comes_again(c, v) ? 0 : entries_name(tx, after, e);
 	case CIRCLE_FACTORS:
 		return keys_needed(tx, c, v, after, e);
 	case CIRCLE_RECOVERY:

@@ -4,6 +4,10 @@
 
 #include "server/server.h"
 
+/* Does the circle go by the account's own name? errors: bad-request. */
+MUST_CHECK int entries_name(
+    struct tx *tx, const struct circle *c, struct err *e);
+
 /* Devices that were active before and are not now lose their sessions. */
 MUST_CHECK int entries_end_removed(struct tx *tx, struct call *c,
     const struct circle *before, const struct circle *after, struct err *e);

@@ -137,6 +137,7 @@ static int
 judge(struct tx *tx, struct post *p, size_t slot, struct err *e)
 {
 	const struct id *to = &p->packet.slots[slot].uid;
+	struct account a;
 
 	if (id_equal(to, &p->c->me->uid)) {
 		p->they[slot] = INBOX_ACCEPTED;
@@ -147,7 +148,14 @@ judge(struct tx *tx, struct post *p, size_t slot, struct err *e)
 	if (p->they[slot] == INBOX_ASKS)
 		return server_refuse(p->c, ERR_ASK_WAITS,
 		    "the first message was not answered yet");
-	return p->they[slot] == INBOX_STRANGER ? judge_ask(tx, p, to, e) : 0;
+	if (p->they[slot] != INBOX_STRANGER)
+		return 0;
+	if (server_account(tx, to, &a, e) < 0)
+		return -1;
+	return (a.hides & ACCOUNT_HIDES_INBOX) == 0
+	    ? judge_ask(tx, p, to, e)
+	    : server_refuse(p->c, ERR_ASKS_CLOSED,
+		  "who is no contact of that person cannot write there");
 }
 
 /* Who writes may be answered; what is sent to who blocks goes nowhere, and

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* people.c: other accounts of this server: who they are, and their circles. */
 /*
- * Everybody with a device here may find an account by its whole name, and
- * verify its list of devices. What is wrong with that list is seen by who holds
+ * Everybody with a device here may find an account by its whole name, unless it
+ * wants otherwise, and verify its list of devices. What is wrong with that list is seen by who holds
  * an older one: the server cannot sign an entry.
  */
 #include "api/people.h"
@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/typed.h"
+#include "store/inbox.h"
 
 #include <string.h>
 
@@ -59,6 +60,7 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
 	OWN(buf_free) struct buf name = { 0 };
+	enum inbox_peer peer = INBOX_ACCEPTED;
 	const char *text = "";
 	struct account a;
 	bool ok, found;
@@ -78,13 +80,63 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 		return -1;
 	if (account_by_name(tx, buf_text(&name), &a, &found, e) < 0)
 		return -1;
-	if (!found)
+	if (found && (a.hides & ACCOUNT_HIDES_NAME) != 0 &&
+	    inbox_peer(tx, &a.uid, &c->me->uid, &peer, e) < 0)
+		return -1;
+	if (!found || peer != INBOX_ACCEPTED)
 		return nobody(c);
 	/* Only what guesses names counts. */
 	return account_unspend(tx, buf_text(&key), e) < 0
 	    ? -1
 	    : show(tx, &a, c->out, e);
 }
+
+/* ---- what an account keeps from others ---- */
+
+static const struct {
+	const char *name;
+	enum account_hides hides;
+} settings[] = { { "findable", ACCOUNT_HIDES_NAME },
+	{ "asks", ACCOUNT_HIDES_INBOX } };
+
+int
+people_settings(struct tx *tx, struct call *c, struct err *e)
+{
+	struct account a;
+
+	if (server_account(tx, &c->me->uid, &a, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		jsonio_put_true(c->out, settings[i].name,
+		    (a.hides & settings[i].hides) == 0);
+	return 0;
+}
+
+/* What is not named stays. */
+int
+people_set(struct tx *tx, struct call *c, struct err *e)
+{
+	struct account a;
+
+	if (people_may(tx, c->me, e) < 0 ||
+	    server_account(tx, &c->me->uid, &a, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const json_t *v = json_object_get(c->in, settings[i].name);
+		if (v != NULL && !json_is_boolean(v))
+			return err_set(e, ERR_BAD_REQUEST,
+			    "%s is true or false", settings[i].name);
+		if (json_is_true(v))
+			a.hides &= (uint8_t)~settings[i].hides;
+		else if (v != NULL)
+			a.hides |= (uint8_t)settings[i].hides;
+	}
+	return account_set_hides(tx, &c->me->uid, a.hides, e) < 0
+	    ? -1
+	    : people_settings(tx, c, e);
+}
+
+/* ---- where circles stand ---- */
 
 /* One of those that are asked for, unless he is gone. */
 static int

@@ -2,8 +2,9 @@
 /* signup.c: what the server says of itself, and making an account. */
 #include "api/api.h"
 
-#include "api/protections.h"
+#include "api/entries.h"
 #include "api/envelopes.h"
+#include "api/protections.h"
 #include "base/now.h"
 #include "base/version.h"
 #include "server/escrowlink.h"
@@ -192,14 +193,37 @@ check_genesis(struct call *c, const struct id *uid, struct bytes entry,
 	return server_clock(c, circle->time_ms, e);
 }
 
+/* Its first two entries: that it begins, and what it goes by. */
+static int
+take_circle(struct tx *tx, struct call *c, const struct id *uid,
+    struct circle *circle, struct err *e)
+{
+	OWN(buf_free) struct buf genesis = { 0 };
+	OWN(buf_free) struct buf named = { 0 };
+	OWN(buf_free) struct buf envelopes = { 0 };
+
+	if (jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
+	    jsonio_bytes(c->in, "named", 0, &named, e) < 0 ||
+	    jsonio_list(c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &envelopes,
+		e) < 0 ||
+	    check_genesis(c, uid, buf_bytes(&genesis), circle, e) < 0 ||
+	    account_add_entry(tx, uid, 1, buf_bytes(&genesis), e) < 0)
+		return -1;
+	return circle_apply(circle, buf_bytes(&named), e) < 0 ||
+		entries_name(tx, circle, e) < 0 ||
+		account_add_entry(tx, uid, circle->seq, buf_bytes(&named), e) <
+		    0
+	    ? -1
+	    : envelopes_take(tx, circle, &circle->members[0].device.dev_id,
+		  buf_bytes(&envelopes), ENVELOPES_WHOLE, e);
+}
+
 int
 signup_finish(struct tx *tx, struct call *c, struct err *e)
 {
 	struct account a = { .created_ms = c->now_ms };
 	OWN(buf_free) struct buf record = { 0 };
 	OWN(buf_free) struct buf pin = { 0 };
-	OWN(buf_free) struct buf genesis = { 0 };
-	OWN(buf_free) struct buf envelopes = { 0 };
 	OWN(buf_free) struct buf address = { 0 };
 	OWN(circle_free) struct circle circle = { 0 };
 	const char *name = "";
@@ -219,10 +243,7 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 		    LIMIT_NAME_BYTES);
 	if (jsonio_bytes(c->in, "record", OPAQUE_RECORD, &record, e) < 0 ||
 	    opsrv_record_check(record.p, e) < 0 ||
-	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0 ||
-	    jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
-	    jsonio_list(
-		c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &envelopes, e) < 0)
+	    jsonio_bytes(c->in, "birth_pin", DIGEST_BYTES, &pin, e) < 0)
 		return -1;
 	memcpy(a.record, record.p, OPAQUE_RECORD);
 	memcpy(a.birth_pin.b, pin.p, DIGEST_BYTES);
@@ -230,10 +251,7 @@ signup_finish(struct tx *tx, struct call *c, struct err *e)
 							   : TWO_FACTOR_PENDING;
 	if (pastname_check(tx, a.name, &a.uid, e) < 0 ||
 	    account_insert(tx, &a, e) < 0 ||
-	    check_genesis(c, &a.uid, buf_bytes(&genesis), &circle, e) < 0 ||
-	    account_add_entry(tx, &a.uid, 1, buf_bytes(&genesis), e) < 0 ||
-	    envelopes_take(tx, &circle, &circle.members[0].device.dev_id,
-		buf_bytes(&envelopes), ENVELOPES_WHOLE, e) < 0)
+	    take_circle(tx, c, &a.uid, &circle, e) < 0)
 		return -1;
 	struct server_event made = { &a.uid, "signup",
 		&circle.members[0].device.dev_id, "" };

@@ -126,6 +126,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/recover/collect", WHO_RECOVER, SMALL, WRITE_THEN(releases_collect, releases_collect_then) },
 	{ "POST", "/v1/recover/finish", WHO_RECOVER, SMALL, WRITE(recoveries_finish) },
 	{ "POST", "/v1/people/find", WHO_SESSION, SMALL, WRITE(people_find) },
+	{ "GET", "/v1/people/settings", WHO_SESSION, 0, READ(people_settings) },
+	{ "POST", "/v1/people/settings", WHO_SESSION, SMALL, WRITE(people_set) },
 	{ "POST", "/v1/people/heads", WHO_SESSION, SMALL, READ(people_heads) },
 	{ "GET", "/v1/people/{}/circle", WHO_SESSION, 0, HTTP(people_circle) },
 	{ "POST", "/v1/people/cards", WHO_SESSION, SMALL, READ(inbox_cards) },

@@ -3,40 +3,12 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
+#include "cli/cli_qr.h"
 #include "client/login.h"
 
-#include <qrencode.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Two modules to a character, dark on light, with its quiet zone. */
-static void
-print_qr(const char *text)
-{
-	QRcode *q = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
-
-	if (q == NULL)
-		return;
-	for (int y = -2; y < q->width + 2; y += 2) {
-		(void)fputs("\033[47m\033[30m", stderr);
-		for (int x = -2; x < q->width + 2; x++) {
-			bool up = x >= 0 && x < q->width && y >= 0 &&
-			    y < q->width &&
-			    (q->data[y * q->width + x] & 1) != 0;
-			bool down = x >= 0 && x < q->width && y + 1 >= 0 &&
-			    y + 1 < q->width &&
-			    (q->data[(y + 1) * q->width + x] & 1) != 0;
-			(void)fputs(up && down ? "█"
-				: up	       ? "▀"
-				: down	       ? "▄"
-					       : " ",
-			    stderr);
-		}
-		(void)fputs("\033[0m\n", stderr);
-	}
-	QRcode_free(q);
-}
 
 static int
 add(struct cli *cli, struct remote *r, const struct cli_proof *p,
@@ -55,7 +27,7 @@ add(struct cli *cli, struct remote *r, const struct cli_proof *p,
 		return -1;
 	/* First of all: whatever becomes of the file, it waits now. */
 	if (isatty(STDERR_FILENO))
-		print_qr(uri);
+		cli_print_qr(stderr, uri);
 	(void)printf("%s\n", secret);
 	if (file == NULL)
 		return 0;

@@ -3,11 +3,13 @@
 #include "cli/cli_person.h"
 
 #include "base/text.h"
+#include "cli/cli_qr.h"
 #include "client/self_zones.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROW 4 /* groups of five digits in one line of a number */
 
@@ -56,9 +58,9 @@ cli_person_news(struct cli *cli, const struct people_look *l)
 	if (l->renamed && strcmp(l->person.address, l->called) == 0)
 		cli_say(cli, "%s is %s now.", l->was, l->called);
 	else if (l->renamed)
-		cli_warn("aumbry: the server calls %s %s now, by which name "
-			 "nobody has compared. To take it: aumbry contact "
-			 "accept %s",
+		cli_warn("aumbry: the server calls %s %s now, and no device of "
+			 "that account has signed so yet. To take it all the "
+			 "same: aumbry contact accept %s",
 		    l->was, l->called, l->was);
 }
 
@@ -291,6 +293,8 @@ contact_me(void *line, const void *options, struct err *e)
 		    "{s:s, s:s}", "address", address, "public_code", code));
 	else
 		(void)printf("%s\n%s\n", address, code);
+	if (!cli->line.json && isatty(STDOUT_FILENO))
+		cli_print_qr(stdout, code);
 	return 0;
 }
 
@@ -415,6 +419,67 @@ contact_rename(void *line, const void *options, struct err *e)
 	    : people_call(s, &p.uid, cli->line.args[1], e);
 }
 
+/* ---- what others may do ---- */
+
+struct settings_options {
+	const char *findable, *asks;
+};
+
+static int
+yes_or_no(const char *option, const char *text, bool *out, struct err *e)
+{
+	if (text == NULL)
+		return 0;
+	*out = strcmp(text, "yes") == 0;
+	return *out || strcmp(text, "no") == 0
+	    ? 0
+	    : err_set(e, ERR_USAGE, "%s is yes or no", option);
+}
+
+static void
+print_settings(const struct cli *cli, const struct people_privacy *is)
+{
+	if (cli->line.json) {
+		cli_print_json(json_pack(
+		    "{s:b, s:b}", "findable", is->findable, "asks", is->asks));
+		return;
+	}
+	(void)printf("findable  %s\n",
+	    is->findable ? "yes: by everybody here who knows the name"
+			 : "no: by those alone whom you let write");
+	(void)printf("asks      %s\n",
+	    is->asks ? "yes: who is no contact may send one short message"
+		     : "no: contacts alone write");
+}
+
+static int
+contact_settings(void *line, const void *options, struct err *e)
+{
+	struct cli *cli = line;
+	const struct settings_options *o = options;
+	OWN(self_free) struct self *s = NULL;
+	struct people_privacy is = { false, false }, ignored;
+
+	if (yes_or_no("--findable", o->findable, &ignored.findable, e) < 0 ||
+	    yes_or_no("--asks", o->asks, &ignored.asks, e) < 0 ||
+	    begin(cli, &s, e) < 0 || people_privacy(s, &is, e) < 0 ||
+	    yes_or_no("--findable", o->findable, &is.findable, e) < 0 ||
+	    yes_or_no("--asks", o->asks, &is.asks, e) < 0)
+		return -1;
+	if ((o->findable != NULL || o->asks != NULL) &&
+	    people_set_privacy(s, &is, e) < 0)
+		return -1;
+	print_settings(cli, &is);
+	return 0;
+}
+
+static const struct cmd_option settings_options[] = {
+	{ "findable", CMD_TEXT, offsetof(struct settings_options, findable),
+	    "yes|no", "whether others find this account by its name" },
+	{ "asks", CMD_TEXT, offsetof(struct settings_options, asks), "yes|no",
+	    "whether who is no contact may send a first message" },
+};
+
 const struct cmd cli_contact[] = {
 	{ "contact add", "NAME", "keep an eye on somebody's devices",
 	    contact_add },
@@ -432,6 +497,9 @@ const struct cmd cli_contact[] = {
 	{ "contact unblock", "NAME", "let a contact write again",
 	    contact_unblock },
 	{ "contact remove", "NAME", "forget a contact", contact_remove },
+	{ "contact settings", "", "who finds this account, and who may write",
+	    contact_settings,
+	    CMD_OPTIONS(settings_options, struct settings_options) },
 	{ "contact me", "", "what others compare of this account", contact_me },
 	{ 0 },
 };

@@ -263,37 +263,53 @@ ask_for(struct self *s, const char *name, struct people_row *out, struct err *e)
 	    "the server was asked for %s and showed another account", name);
 }
 
-/* Of those that there are, who has this uid? And does it fit? */
+/* One more, of that name? */
 static int
-known_as(struct self *s, const struct people_row *row, const char *address,
-    struct person *had, bool *is, struct err *e)
+is_free(struct self *s, const char *address, struct err *e)
 {
 	OWN(people_free) struct people all = { NULL, 0 };
+	struct err ignored;
 
-	*is = false;
 	if (people_all(s, &all, e) < 0)
 		return -1;
-	for (size_t i = 0; i < all.n; i++)
-		if (id_equal(&all.list[i].uid, &row->uid)) {
-			*had = all.list[i];
-			*is = true;
-			return 0;
-		}
+	if (all.n >= LIMIT_CONTACTS)
+		return err_set(e, ERR_TOO_LARGE,
+		    "an account has at most %d contacts", LIMIT_CONTACTS);
 	const struct person *other = with_address(&all, address);
-	if (other != NULL) {
-		struct err ignored;
-		(void)err_set(e, ERR_NAME_MOVED,
-		    "%s is a contact, and the server shows another account by "
-		    "that name",
+	if (other == NULL)
+		return 0;
+	(void)err_set(e, ERR_NAME_MOVED,
+	    "%s is a contact, and the server shows another account by that "
+	    "name",
+	    address);
+	if (alerts_raise(s, &other->uid, e, &ignored) < 0)
+		err_clear(&ignored);
+	return -1;
+}
+
+/*
+ * Whoever was looked for by name must go by it: the server could show the
+ * account of one by the name of another. Who has written is called as his own
+ * devices say.
+ */
+static int
+called_so(struct self *s, const struct circle *c, enum person_level level,
+    char *address, struct err *e)
+{
+	if (c->name[0] == '\0')
+		return err_set(e, ERR_NAME_UNCLAIMED,
+		    "no device of the account that the server calls %s has "
+		    "signed a name",
 		    address);
-		if (alerts_raise(s, &other->uid, e, &ignored) < 0)
-			err_clear(&ignored);
-		return -1;
-	}
-	return all.n < LIMIT_CONTACTS
-	    ? 0
-	    : err_set(e, ERR_TOO_LARGE, "an account has at most %d contacts",
-		  LIMIT_CONTACTS);
+	if (circle_goes_by(c, address))
+		return 0;
+	if (level != PERSON_ASKS)
+		return err_set(e, ERR_NAME_UNCLAIMED,
+		    "the server calls an account %s whose devices go by %s",
+		    address, c->name);
+	(void)snprintf(address, PERSON_ADDRESS_MAX + 1, "%.*s@%s",
+	    (int)strcspn(c->name, "@"), c->name, s->host);
+	return is_free(s, address, e);
 }
 
 /* As it is first seen. */
@@ -308,7 +324,9 @@ pin(struct self *s, const struct people_row *row, enum person_level level,
 	char address[PERSON_ADDRESS_MAX + 1];
 
 	people_address(s, row->name, address);
-	if (people_follow(s, row, NULL, &c, &more, e) < 0 ||
+	if (is_free(s, address, e) < 0 ||
+	    people_follow(s, row, NULL, &c, &more, e) < 0 ||
+	    called_so(s, &c, level, address, e) < 0 ||
 	    people_read(s, &row->uid, &was, &found, e) < 0)
 		return -1;
 	*out = (struct person){ .uid = row->uid,
@@ -329,11 +347,8 @@ static int
 add_row(struct self *s, const struct people_row *row, enum person_level level,
     struct person *out, bool *had, struct err *e)
 {
-	char address[PERSON_ADDRESS_MAX + 1];
-
-	people_address(s, row->name, address);
 	for (int i = 0; i < TRIES; i++) {
-		if (known_as(s, row, address, out, had, e) < 0)
+		if (people_read(s, &row->uid, out, had, e) < 0)
 			return -1;
 		if (*had || pin(s, row, level, out, e) == 0)
 			return 0;
@@ -421,4 +436,31 @@ people_asked(
 		return err_set(e, ERR_BAD_REQUEST,
 		    "the server was asked for one account and showed another");
 	return add_row(s, &row, PERSON_ASKS, out, &had, e);
+}
+
+/* ---- what others may do ---- */
+
+int
+people_privacy(struct self *s, struct people_privacy *out, struct err *e)
+{
+	OWN(jsonio_free) json_t *answer = NULL;
+
+	if (control_call(
+		s->remote, "GET", "/v1/people/settings", NULL, &answer, e) < 0)
+		return -1;
+	out->findable = jsonio_true(answer, "findable");
+	out->asks = jsonio_true(answer, "asks");
+	return 0;
+}
+
+int
+people_set_privacy(
+    struct self *s, const struct people_privacy *to, struct err *e)
+{
+	OWN(jsonio_free) json_t *ask = json_object();
+
+	jsonio_put_true(ask, "findable", to->findable);
+	jsonio_put_true(ask, "asks", to->asks);
+	return control_call(
+	    s->remote, "POST", "/v1/people/settings", ask, NULL, e);
 }

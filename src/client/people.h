@@ -44,7 +44,7 @@ MUST_CHECK int people_one(
  * pinned already stays as he is: people_check looks at him.
  *
  * *had    it was a contact before.
- * errors  not-found; bad-name; bad-usage: that is oneself; too-large;
+ * errors  not-found; name-unclaimed: its devices do not go by that name; bad-name; bad-usage: that is oneself; too-large;
  *         name-moved: another account has the name of a contact; circle-*.
  */
 MUST_CHECK int people_add(struct self *s, const char *name, struct person *out,
@@ -74,8 +74,8 @@ struct people_look {
 	unsigned added, removed; /* devices, since the last look */
 	bool anew; /* begun anew, and followed: it was never compared */
 	bool back; /* that he began anew was taken back */
-	/* The server calls him so now, and he was called so. Taken over only of
-	 * one that nobody compared: what was compared was with his name. */
+	/* The server calls him so now, and he was called so. Taken over once
+	 * a device of his has signed it. */
 	bool renamed;
 	char called[PERSON_ADDRESS_MAX + 1], was[PERSON_ADDRESS_MAX + 1];
 	/* ERR_NONE; not-found: the account is there no more; contact-changed;
@@ -147,6 +147,16 @@ MUST_CHECK int people_call(
  * anew, which is settled otherwise. */
 MUST_CHECK int people_unverify(
     struct self *s, const struct id *uid, struct err *e);
+
+/* What the server lets others do. */
+struct people_privacy {
+	bool findable; /* by name; else by those alone whom one lets write */
+	bool asks; /* who is no contact may ask, by a first message */
+};
+MUST_CHECK int people_privacy(
+    struct self *s, struct people_privacy *out, struct err *e);
+MUST_CHECK int people_set_privacy(
+    struct self *s, const struct people_privacy *to, struct err *e);
 
 /* Oneself, as others see it. */
 void people_self(const struct self *s, char *address, struct digest *root);

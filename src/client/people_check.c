@@ -118,7 +118,7 @@ take_name(struct self *s, struct people_look *l, const struct people_row *row,
 			    p->address, l->called);
 			return 0;
 		}
-	if (p->level == PERSON_KNOWN)
+	if (circle_goes_by(&l->circle, l->called))
 		memcpy(p->address, l->called, sizeof p->address);
 	return 0;
 }

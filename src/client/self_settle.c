@@ -10,19 +10,48 @@
 
 #define EXIT_LIE 6
 
+/* Otherwise another device will, or this one when it is older. */
+static bool
+is_mature(const struct self *s)
+{
+	const struct member *me = circle_member(&s->circle, &s->dev_id);
+
+	return circle_mature(&s->circle, me, (uint64_t)now_ms());
+}
+
 /* A device left by itself: keys that it does not know. */
 static int
 new_keys(struct self *s, struct err *e)
 {
 	for (int tries = 0; s->circle.epoch_due; tries++) {
-		/* Another device will, or this one when it is older. */
-		if (!circle_mature(&s->circle,
-			circle_member(&s->circle, &s->dev_id),
-			(uint64_t)now_ms()))
+		if (!is_mature(s))
 			return 0;
 		if (self_submit_keys(s, CIRCLE_EPOCH, bytes_str(""), e) == 0)
 			return self_refresh(s, e);
 		if (!self_again(s, tries, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* The operator gave it another name, or an older version began it. */
+static int
+new_name(struct self *s, struct err *e)
+{
+	for (int tries = 0; !circle_goes_by(&s->circle, s->name); tries++) {
+		OWN(buf_free) struct buf address = { 0 };
+		OWN(buf_free) struct buf body = { 0 };
+		OWN(buf_free) struct buf entry = { 0 };
+		if (!is_mature(s))
+			return 0;
+		buf_printf(&address, "%s@%s", s->name, s->host);
+		if (!circle_address_ok(buf_bytes(&address)))
+			return 0;
+		circle_name_put(&body, buf_text(&address));
+		self_make_entry(s, CIRCLE_NAME, buf_bytes(&body), &entry);
+		if (self_submit_entry(s, buf_bytes(&entry), bytes_str(""), e) <
+			0 &&
+		    !self_again(s, tries, e))
 			return -1;
 	}
 	return 0;
@@ -87,7 +116,7 @@ self_settle(struct self *s, struct err *e)
 	if (self_refresh(s, e) < 0)
 		return -1;
 	if (self_settle_here(s, e) < 0 || self_freshpin_renew(s, e) < 0 ||
-	    self_card(s, e) < 0) {
+	    self_card(s, e) < 0 || new_name(s, e) < 0) {
 		if (err_exit(e->code) == EXIT_LIE)
 			return -1;
 		err_clear(e);

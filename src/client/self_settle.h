@@ -6,8 +6,8 @@
 
 /*
  * Hear of the newest circle, and finish what its last change leaves to whoever
- * comes next: new keys after a device left, and a head under the newest keys
- * in every zone. One small call when nothing is due. What cannot be finished
+ * comes next: new keys after a device left, a head under the newest keys in
+ * every zone, and the name that the account goes by. One small call when nothing is due. What cannot be finished
  * now (a full server, a device too young) waits for the next command; a lie is
  * an error.
  */

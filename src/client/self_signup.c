@@ -22,7 +22,8 @@ struct founder {
 	struct circle circle;
 	struct circle_escrow escrow; /* for standard protection */
 	uint8_t protection;
-	struct buf genesis, bundle;
+	struct buf address; /* NAME@HOST */
+	struct buf genesis, named, bundle;
 };
 
 static void
@@ -31,18 +32,36 @@ founder_free(struct founder *f)
 	devkey_free(&f->key);
 	keyring_free(&f->keyring);
 	circle_free(&f->circle);
+	buf_free(&f->address);
 	buf_free(&f->genesis);
+	buf_free(&f->named);
 	buf_free(&f->bundle);
 }
 
-/* The first device, the first keys, and the entry that founds the circle. */
+static int
+append(struct founder *f, const struct id *uid, enum circle_type type,
+    struct bytes body, struct buf *out, struct err *e)
+{
+	struct circle_sig sig = { .kind = 1, .keyref = f->device.dev_id };
+
+	circle_entry_begin(
+	    out, &f->circle, uid, (uint64_t)now_ms(), type, body);
+	devkey_sign(f->key, SIG_CIRCLE, buf_bytes(out), sig.sig);
+	circle_entry_end(out, &sig, 1);
+	return circle_apply(&f->circle, buf_bytes(out), e);
+}
+
+/*
+ * The first device, the first keys, the entry that founds the circle, and the
+ * one by which it goes by its name.
+ */
 static int
 found(struct founder *f, const struct self_signup *a, const struct id *uid,
     uint16_t mature_hours, struct err *e)
 {
 	static const struct recovery_set none;
 	OWN(buf_free) struct buf body = { 0 };
-	struct circle_sig sig = { .kind = 1 };
+	OWN(buf_free) struct buf name = { 0 };
 	struct key_change kc;
 	struct id state_zone;
 
@@ -63,12 +82,10 @@ found(struct founder *f, const struct self_signup *a, const struct id *uid,
 		circle_escrow_put(&body, &f->escrow);
 	id_put(&body, &state_zone);
 	key_change_put(&body, &kc);
-	circle_entry_begin(&f->genesis, &f->circle, uid, (uint64_t)now_ms(),
-	    CIRCLE_GENESIS, buf_bytes(&body));
-	sig.keyref = f->device.dev_id;
-	devkey_sign(f->key, SIG_CIRCLE, buf_bytes(&f->genesis), sig.sig);
-	circle_entry_end(&f->genesis, &sig, 1);
-	if (circle_apply(&f->circle, buf_bytes(&f->genesis), e) < 0)
+	circle_name_put(&name, buf_text(&f->address));
+	if (append(f, uid, CIRCLE_GENESIS, buf_bytes(&body), &f->genesis, e) <
+		0 ||
+	    append(f, uid, CIRCLE_NAME, buf_bytes(&name), &f->named, e) < 0)
 		return -1;
 	keyring_bundle(
 	    f->keyring, &f->circle, f->key, &f->device.dev_id, &f->bundle);
@@ -97,6 +114,7 @@ compose(const struct self_signup *a, const json_t *started,
 	if (a->invite != NULL)
 		jsonio_put_text(ask, "invite", a->invite);
 	jsonio_put_bytes(ask, "genesis", buf_bytes(&f->genesis));
+	jsonio_put_bytes(ask, "named", buf_bytes(&f->named));
 	jsonio_put_list(ask, "envelopes", buf_bytes(&f->bundle));
 	jsonio_put_true(ask, "no_two_factor", a->no_two_factor);
 	jsonio_put(out, ask);
@@ -112,6 +130,7 @@ save(const struct self_signup *a, const struct founder *f, const char *host,
 	OWN(buf_free) struct buf framed = { 0 };
 
 	buf_put_v16(&framed, buf_bytes(&f->genesis));
+	buf_put_v16(&framed, buf_bytes(&f->named));
 	struct self_account account = { a->url, a->name, host,
 		buf_bytes(&framed), buf_bytes(&f->bundle) };
 	return self_save_account(a->dir, &account, e) < 0 ||
@@ -197,6 +216,10 @@ begin(const struct self_signup *a, struct err *e)
 	    choose_level(&f, a, remote, server, e) < 0)
 		return -1;
 	plain.name = buf_text(&name);
+	buf_printf(&f.address, "%s@%s", plain.name, host);
+	if (!circle_address_ok(buf_bytes(&f.address)))
+		return err_set(e, ERR_BAD_NAME,
+		    "no account can have that name: %s", plain.name);
 	plain.url = remote_url(remote);
 	bool standard = f.protection == PROTECTION_STANDARD;
 	jsonio_put_true(ask, "standard", standard);

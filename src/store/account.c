@@ -48,7 +48,8 @@ account_insert(struct tx *tx, const struct account *a, struct err *e)
 }
 
 #define COLUMNS \
-	"uid, name, created_ms, suspended, two_factor, record, birth_pin"
+	"uid, name, created_ms, suspended, two_factor, record, birth_pin, " \
+	"hides"
 
 static void
 take(struct stmt *s, struct account *out)
@@ -64,6 +65,7 @@ take(struct stmt *s, struct account *out)
 	out->two_factor = (enum account_two_factor)stmt_got_u64(s, 4);
 	stmt_got_copy(s, 5, out->record, OPAQUE_RECORD);
 	stmt_got_copy(s, 6, out->birth_pin.b, DIGEST_BYTES);
+	out->hides = (uint8_t)stmt_got_u64(s, 7);
 }
 
 int
@@ -110,4 +112,12 @@ account_set_two_factor(struct tx *tx, const struct id *uid,
 {
 	return sql_run(tx, e, "UPDATE account SET two_factor = ? WHERE uid = ?",
 	    "ui", (uint64_t)t, uid);
+}
+
+int
+account_set_hides(
+    struct tx *tx, const struct id *uid, uint8_t hides, struct err *e)
+{
+	return sql_run(tx, e, "UPDATE account SET hides = ? WHERE uid = ?",
+	    "ui", (uint64_t)hides, uid);
 }

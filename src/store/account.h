@@ -25,6 +25,12 @@ extern const char *const account_tables[];
 extern const size_t account_n_tables;
 MUST_CHECK int account_open(struct db *db, struct err *e);
 
+/* What an account keeps from others. */
+enum account_hides {
+	ACCOUNT_HIDES_NAME = 1, /* found by name by whom it lets write alone */
+	ACCOUNT_HIDES_INBOX = 2 /* nobody asks: those whom it knows write */
+};
+
 struct account {
 	struct id uid;
 	char name[LIMIT_NAME_BYTES + 1];
@@ -33,6 +39,7 @@ struct account {
 	enum account_two_factor two_factor;
 	uint8_t record[OPAQUE_RECORD];
 	struct digest birth_pin;
+	uint8_t hides; /* enum account_hides, or'd; 0 for a new one */
 };
 
 /*
@@ -54,6 +61,8 @@ MUST_CHECK int account_set_record(struct tx *tx, const struct id *uid,
     const uint8_t *record, const struct digest *birth_pin, struct err *e);
 MUST_CHECK int account_set_two_factor(struct tx *tx, const struct id *uid,
     enum account_two_factor t, struct err *e);
+MUST_CHECK int account_set_hides(
+    struct tx *tx, const struct id *uid, uint8_t hides, struct err *e);
 
 /* ---- circle ---- */
 

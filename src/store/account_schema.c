@@ -187,6 +187,7 @@ static const char *const schema[] = {
 	" state INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
 	" PRIMARY KEY (uid, peer));"
 	"CREATE INDEX inbox_peer_peer ON inbox_peer (peer);",
+	"ALTER TABLE account ADD COLUMN hides INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *const account_tables[] = { "app_password", "backup_state",

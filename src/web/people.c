@@ -95,23 +95,40 @@ core_people(struct core *c, const json_t *in, json_t *out, struct err *e)
 	OWN(people_looks_free) struct people_looks all = { NULL, 0 };
 	char own[PERSON_ADDRESS_MAX + 1];
 	json_t *list = json_array();
+	struct people_privacy open_to;
 	struct digest root;
 	struct self *s;
 
 	(void)in;
 	(void)json_object_set_new(out, "people", list);
 	if (core_self(c, &s, e) < 0 || self_state(s, e) < 0 ||
-	    people_check(s, NULL, &all, e) < 0)
+	    people_check(s, NULL, &all, e) < 0 ||
+	    people_privacy(s, &open_to, e) < 0)
 		return -1;
 	people_self(s, own, &root);
 	jsonio_put_text(out, "address", own);
 	put_code(out, own, &root);
+	jsonio_put_true(out, "findable", open_to.findable);
+	jsonio_put_true(out, "asks", open_to.asks);
 	for (size_t i = 0; i < all.n; i++) {
 		json_t *v = json_object();
 		put_look(v, &all.list[i]);
 		(void)json_array_append_new(list, v);
 	}
 	return 0;
+}
+
+int
+core_people_set_privacy(
+    struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const struct people_privacy to = { .findable =
+					       jsonio_true(in, "findable"),
+		.asks = jsonio_true(in, "asks") };
+	struct self *s;
+
+	(void)out;
+	return core_self(c, &s, e) < 0 ? -1 : people_set_privacy(s, &to, e);
 }
 
 /* ---- one of them ---- */

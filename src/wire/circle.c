@@ -104,6 +104,15 @@ circle_hash_at(const struct circle *c, uint32_t seq)
 	return seq >= 1 && seq <= c->n_hashes ? &c->hashes[seq - 1] : NULL;
 }
 
+bool
+circle_goes_by(const struct circle *c, const char *name)
+{
+	size_t n = strcspn(name, "@");
+
+	return n > 0 && strcspn(c->name, "@") == n &&
+	    strncmp(c->name, name, n) == 0;
+}
+
 const struct recovery_set *
 circle_recovery_at(const struct circle *c, uint64_t time_ms)
 {

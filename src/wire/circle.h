@@ -85,6 +85,7 @@ const char *circle_type_name(uint8_t type);
 /* "computer", "browser", …: as people say it; "?" for no class. */
 const char *circle_class_name(uint8_t class);
 
+#define CIRCLE_NAME_MAX 255 /* bytes of an address, as v8 holds it */
 #define RIGHT_APPEND_ONLY 0x01
 #define RIGHT_APPROVE 0x02
 
@@ -148,6 +149,8 @@ struct circle {
 	uint8_t web_access;
 	uint8_t keys_only;
 	bool closed;
+	char name[CIRCLE_NAME_MAX +
+	    1]; /* what it goes by: NAME@HOST; "": none */
 	struct key_change key; /* in force */
 	struct circle_epoch *epochs; /* of epoch i + 1, key.epoch of them */
 	bool epoch_due; /* a device removed itself, or protection became
@@ -238,6 +241,16 @@ void recovery_keyref(
 /* The one with that keyref; NULL when the set has none. */
 const struct recovery_key *recovery_find(
     const struct recovery_set *set, const struct id *keyref);
+
+/*
+ * Does the account go by `name`, NAME or NAME@HOST? The host is left out: all
+ * that are asked about are of one server, which may be moved.
+ */
+bool circle_goes_by(const struct circle *c, const char *name);
+/* NAME@HOST of what can be seen: what an account may go by. */
+bool circle_address_ok(struct bytes b);
+/* The body of a NAME that claims it. */
+void circle_name_put(struct buf *out, const char *address);
 
 /* As entries hold it. */
 void circle_escrow_put(struct buf *out, const struct circle_escrow *x);

@@ -102,6 +102,13 @@ key_change_put(struct buf *out, const struct key_change *kc)
 }
 
 void
+circle_name_put(struct buf *out, const char *address)
+{
+	buf_put_v8(out, bytes_str(address));
+	buf_put_u8(out, 1);
+}
+
+void
 recovery_keyref(const uint8_t sign_pk[static SIG_PK_BYTES], struct id *out)
 {
 	*out = digest_id(bytes_of(sign_pk, SIG_PK_BYTES));

@@ -2,6 +2,8 @@
 /* circle_rules.c: who may add which entry, and what it does. */
 #include "wire/circle_in.h"
 
+#include <string.h>
+
 static struct member *
 find(struct circle *c, const struct id *dev_id)
 {
@@ -385,6 +387,42 @@ apply_close(struct circle *c, const struct entry_view *v, struct err *e)
 	return 0;
 }
 
+bool
+circle_address_ok(struct bytes b)
+{
+	size_t at = 0, signs = 0;
+
+	for (size_t i = 0; i < b.n; i++) {
+		if (b.p[i] <= ' ' || b.p[i] > '~')
+			return false;
+		if (b.p[i] == '@') {
+			at = i;
+			signs++;
+		}
+	}
+	return b.n <= CIRCLE_NAME_MAX && signs == 1 && at > 0 && at + 1 < b.n;
+}
+
+/* The newest claim stands, until it is dropped. */
+static int
+take_name(struct circle *c, struct scan *s, struct err *e)
+{
+	struct bytes name = scan_v8(s);
+	uint8_t claim = scan_u8(s);
+
+	if (claim > 1)
+		return circle_invalid(e, "neither claims nor drops");
+	if (!circle_address_ok(name))
+		return circle_invalid(e, "names what is no address");
+	if (claim == 1) {
+		memcpy(c->name, name.p, name.n);
+		c->name[name.n] = '\0';
+	} else if (bytes_equal(name, bytes_str(c->name))) {
+		c->name[0] = '\0';
+	}
+	return 0;
+}
+
 static int
 apply_simple(
     struct circle *c, const struct entry_view *v, struct scan *s, struct err *e)
@@ -394,12 +432,8 @@ apply_simple(
 	if (circle_need_mature(c, v, 1, e) < 0)
 		return -1;
 	switch (v->type) {
-	case CIRCLE_NAME: {
-		(void)scan_v8(s);
-		uint8_t claim = scan_u8(s);
-		return claim > 1 ? circle_invalid(e, "neither claims nor drops")
-				 : 0;
-	}
+	case CIRCLE_NAME:
+		return take_name(c, s, e);
 	case CIRCLE_PROTECTION: {
 		uint32_t clock = scan_u32(s);
 		uint8_t level = scan_u8(s), web = scan_u8(s);

@@ -35,7 +35,7 @@ enum person_way {
 };
 
 /* "name@host": a host has at most 253 bytes (RFC 1035, 2.3.4). */
-#define PERSON_ADDRESS_MAX 255
+#define PERSON_ADDRESS_MAX CIRCLE_NAME_MAX
 /* URL and pin of another server. */
 #define PERSON_SERVER_MAX 1024
 

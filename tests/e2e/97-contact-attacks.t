@@ -70,7 +70,7 @@ run at a contact list
 equal 'nobody else is Ben' 1 "$(grep -c '^ben@' "$T/out")"
 lie "person-named $BEN boss"
 listed
-says 'another name of who was compared is told' 'by which name nobody' \
+says 'a name that none of his devices has signed is told' 'has signed so' \
 	cat "$T/err"
 says 'and not taken' '^ben@.* verified ' cat "$T/list"
 lie "person-named $BEN Ben%20B"
@@ -80,7 +80,15 @@ truth
 ok 'Mal is called boss' at a contact rename mal boss
 INVITE=$(aumbryd invite --data "$DATA")
 ok 'somebody has that name' sign_up boss boss --invite "$INVITE"
-ok 'and is a contact' at a contact add boss
+lie "person-swapped $MAL"
+at a contact remove mal >"$T/why" 2>&1
+refused 'whose account is not shown by it is no contact' 3 name-unclaimed \
+	at a contact add boss
+told person-swapped
+truth
+ok 'Mal is one again' at a contact add mal
+ok 'and goes by that name here' at a contact rename mal boss
+ok 'so is who has it' at a contact add boss
 refused 'who is meant is to be said' 2 bad-usage at a contact show boss
 
 # ---- an account that began anew ----

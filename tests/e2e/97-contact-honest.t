@@ -10,7 +10,9 @@ echo 'another battery entirely' >"$PW2"
 start_server
 ok 'Ana has an account' sign_up a ana --invite "$INVITE"
 INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
+ok 'so has Cleo' sign_up c cleo --invite "$INVITE"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'and Ben' sign_up b ben --invite "$INVITE"
 for more in 2 3; do
 	ok "another device of Ana's" pair a "a$more" ana
 	ok "and of Ben's" pair b "b$more" ben
@@ -70,16 +72,28 @@ ok 'he gets another name' aumbryd account rename ben benjamin --data "$DATA"
 run at a contact list
 cp "$T/out" "$T/list"
 says 'which is told, with what to do' 'aumbry contact accept ben@' cat "$T/err"
-says 'and taken when she says so' '^ben@.* verified ' cat "$T/list"
-ok 'she does' at a contact accept ben
-says 'then it is to be compared anew' '^benjamin@.* known ' at a contact list
-ok 'his account ends' aumbryd account delete benjamin --now benjamin --yes benjamin \
+says 'and not taken' '^ben@.* verified ' cat "$T/list"
+refused 'nobody meets him by it' 3 name-unclaimed at c contact add benjamin
+ok 'his device hears of it' at b4 status
+ok 'and signs it' at b4 contact list
+run at a contact list
+cp "$T/out" "$T/list"
+says 'then it is taken' 'ben@.* is benjamin@.* now' cat "$T/err"
+says 'and he is verified as before' '^benjamin@.* verified ' cat "$T/list"
+ok 'others meet him by it' at c contact add benjamin
+same() { [ "$(number a benjamin)" = "$(number b4 ana)" ]; }
+ok 'both see one number' same
+ok 'he gets his own name back' aumbryd account rename benjamin ben \
+	--data "$DATA"
+ok 'she takes what nobody has signed' at a contact accept benjamin
+says 'which is to be compared anew' '^ben@.* known ' at a contact list
+ok 'his account ends' aumbryd account delete ben --now ben --yes ben \
 	--data "$DATA"
 port=${URL##*:}
 stop_server
 start_server --listen "127.0.0.1:${port%%[!0-9]*}"
-refused 'then he is not there' 1 not-found at a verify benjamin --number
-says 'which is said' 'knows no benjamin@' sh -c \
+refused 'then he is not there' 1 not-found at a verify ben --number
+says 'which is said' 'knows no ben@' sh -c \
 	"aumbry --home '$T/a' contact list 2>&1"
-ok 'he can be forgotten' at a contact remove benjamin
+ok 'he can be forgotten' at a contact remove ben
 finish

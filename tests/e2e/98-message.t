@@ -172,7 +172,29 @@ refused 'then she has to ask' 4 ask-first sh -c \
 
 INVITE=$(aumbryd invite --data "$DATA")
 ok 'Cleo has an account' sign_up c cleo --invite "$INVITE"
-ok 'and knows Ben' at c contact add ben
+
+# ---- who keeps to himself ----
+
+says 'Ben is found by his name' '^findable *yes' at b4 contact settings
+says 'and anybody asks' '^asks *yes' at b4 contact settings
+refused 'either is yes or no' 2 bad-usage at b4 contact settings --asks maybe
+ok 'he is not to be found' at b4 contact settings --findable no
+refused 'Cleo finds nobody' 1 not-found at c contact add ben
+ok 'Ana, whom he forgot, has him still' at a contact list
+refused 'and finds him no more' 1 not-found at a contact add ben
+ok 'he adds her' at b4 contact add ana
+ok 'then she does' at a contact add ben
+ok 'nobody is to ask' at b4 contact settings --findable yes --asks no
+says 'that is all that is set' '{"findable":true,"asks":false}' \
+	at b4 --json contact settings
+ok 'Cleo finds him' at c contact add ben
+refused 'and cannot write' 4 asks-closed at c message send ben 'let me in'
+ok 'Ana can' at a message send ben 'I can'
+ok 'he adds Cleo' at b4 contact add cleo
+ok 'who can as well' at c message send ben 'I can, too'
+ok 'he forgets her' at b4 contact remove cleo
+ok 'and is open again' at b4 contact settings --asks yes
+ok 'she begins anew' at c contact list
 i=0
 while [ $i -lt 12 ]; do
 	i=$((i + 1))

@@ -27,8 +27,7 @@ grow_job(struct tx *tx, void *arg, struct err *e)
 	struct self *s = g->self;
 	OWN(buf_free) struct buf body = { 0 };
 
-	buf_put_v8(&body, bytes_str("ana"));
-	buf_put_u8(&body, 1);
+	circle_name_put(&body, "ana@localhost");
 	for (uint64_t i = 0; i < g->n; i++) {
 		OWN(buf_free) struct buf entry = { 0 };
 		struct circle_sig sig = { 1, s->dev_id, { 0 } };

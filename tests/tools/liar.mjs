@@ -49,6 +49,7 @@ const u = (n, value) => {
   else x.writeUIntBE(value, 0, n);
   return x;
 };
+const v8 = (x) => Buffer.concat([u(1, x.length), x]);
 const v16 = (x) => Buffer.concat([u(2, x.length), x]);
 const listOf = (bytes) => {
   const s = new Scan(bytes);
@@ -129,6 +130,7 @@ const seen = {
   heads: {}, // of a zone, in order
   versions: {}, // of a record, in order
   circles: {}, // entries of an account, in order
+  names: {}, // of an account, as it began
   envelopes: [],
   joins: {}, // device and nonce of each
   uids: {}, // whose token it is
@@ -172,6 +174,8 @@ const see = (q, a) => {
   if (q.is('POST', 'circle')) seeCircle(q.body);
   if (q.is('POST', 'signup/finish')) {
     seeEntry(base64(said().genesis));
+    seeEntry(base64(said().named));
+    seen.names[said().uid] = said().name;
     seeEnvelopes(said().envelopes.map(base64));
   }
   if (q.is('POST', 'session')) {
@@ -557,7 +561,7 @@ const lies = {
   // A contact's list of devices: cut short, another one, and with a device that
   // the server puts behind it.
   'person-older': person((list) => list.slice(0, -1)),
-  'person-other': person((list, uid) => [madeUp(uid)]),
+  'person-other': person((list, uid) => madeUp(uid)),
   'person-other-end': person((list) => [
     ...list.slice(0, -1),
     forgedAdd(list[list.length - 2]),
@@ -598,7 +602,14 @@ const lies = {
     edited(a, (value) => (value.people = [])),
   ),
   'person-swapped': about('POST', 'people/find', (q, [uid], a) =>
-    edited(a, (value) => (value.uid = uid)),
+    edited(a, (value) => {
+      value.uid = uid;
+      const last = newest(seen.circles[uid] ?? []);
+      if (last) {
+        value.circle_seq = last.seq;
+        value.circle_head = hex(sha256(last.raw));
+      }
+    }),
   ),
   'person-half': about('GET', 'people/*/circle', (q, words, a) =>
     body(a, a.body.subarray(0, a.body.length - 9)),
@@ -837,7 +848,13 @@ function forgedAdd(last) {
 // One and the same, whoever asks.
 const accounts = {};
 function madeUp(uid) {
-  return (accounts[uid] ??= forgedGenesis(uid));
+  if (!accounts[uid]) {
+    const first = forgedGenesis(uid);
+    const name = v8(Buffer.from(`${seen.names[uid]}@localhost`));
+    const claim = [name, u(1, 1)];
+    accounts[uid] = [first, forgedEntry(first, 10, claim, [slipped])];
+  }
+  return accounts[uid];
 }
 const resets = {};
 function forgedReset(last, epoch, time) {
@@ -854,12 +871,8 @@ function epochOf(uid) {
 }
 
 function forgedGenesis(uid) {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const id = Buffer.alloc(16, 7);
-  const x = base64url(publicKey.export({ format: 'jwk' }).x);
-  const device = [id, u(1, 1), x, v16(Buffer.alloc(32, 9)), zeros, u(1, 2)];
   const content = Buffer.concat([
-    ...device,
+    ...slippedDevice(),
     ...[u(1, 0), u(1, 0)], // no recovery keys
     ...[u(1, 1), u(2, 0)], // policy
     u(1, 2),
@@ -873,8 +886,9 @@ function forgedGenesis(uid) {
     v16(content),
   ]);
   const label = Buffer.from('aumbry circle v1\0');
-  const sig = sign(null, Buffer.concat([label, signed]), privateKey);
-  return Buffer.concat([signed, u(1, 1), u(1, 1), id, sig]);
+  const text = Buffer.concat([label, signed]);
+  const sig = sign(null, text, slippedKeys.privateKey);
+  return Buffer.concat([signed, u(1, 1), u(1, 1), slipped, sig]);
 }
 
 // An escrow of the server's own making, for any account.

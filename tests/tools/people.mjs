@@ -247,6 +247,22 @@ await step("on all devices", async () => {
 	must(await ana.locator("#alerts .box").count() === 0, "told again");
 });
 
+// ---- what others may do ----
+
+await step("one keeps to oneself", async () => {
+	await press(ana, "Hide my name");
+	await ana.getByText("Only those whom you let write can add you").waitFor();
+	await press(ana, "Contacts only");
+	await ana.getByText("Only contacts can write to you").waitFor();
+	must(/findable *no(.|\n)*asks *no/.test(at("a", "contact", "settings")), "not set");
+});
+await state(ana, "people-hidden");
+await step("and is open again", async () => {
+	await press(ana, "Show my name");
+	await press(ana, "Allow first messages");
+	await ana.getByText("may send you one short message").waitFor();
+});
+
 // ---- who may not ----
 
 await step("without two-factor nobody is shown, and that is said", async () => {

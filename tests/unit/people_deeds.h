@@ -217,9 +217,14 @@ do_add(struct play *p, struct phone *ph)
 	struct err e;
 	bool had;
 
+	/* No device of his has been there since he was renamed. */
+	see_truth(&w->a[y]);
+	bool claims = w->a[y].claims;
 	int rc = self_state(ph->self, &e);
 	if (rc == 0)
 		rc = people_add(ph->self, w->a[y].name, &out, &had, &e);
+	if (rc < 0 && e.code == ERR_NAME_UNCLAIMED && !claims)
+		return;
 	judge_step(p, ph, &w->a[y], rc, &e);
 }
 

@@ -138,6 +138,7 @@ truth_job(struct tx *tx, void *arg, struct err *e)
 	if (account_circle(tx, &a->uid, &c, e) < 0)
 		return -1;
 	a->due = c.epoch_due;
+	a->claims = circle_goes_by(&c, a->name);
 	for (unsigned i = 0; i < a->n; i++)
 		a->phone[i].in = circle_active(&c, &a->phone[i].dev_id);
 	return 0;

@@ -62,6 +62,7 @@ struct account_sim {
 	struct secret *seed; /* of its recovery key; NULL: none */
 	unsigned resets;
 	bool due; /* a device left by itself, and nobody made new keys yet */
+	bool claims; /* the name that the server gives it */
 	struct tie tie[ACCOUNTS];
 };
 
@@ -185,7 +186,9 @@ step_up(struct phone *p, struct err *e)
 struct founding {
 	struct account_sim *a;
 	struct circle circle;
-	struct buf genesis, bundle;
+	const struct devkey *key;
+	struct id dev_id;
+	struct buf genesis, named, bundle;
 };
 
 static inline int
@@ -200,6 +203,7 @@ found_job(struct tx *tx, void *arg, struct err *e)
 	return account_insert(tx, &a, e) < 0 ||
 		account_add_entry(tx, &a.uid, 1, buf_bytes(&f->genesis), e) <
 		    0 ||
+		account_add_entry(tx, &a.uid, 2, buf_bytes(&f->named), e) < 0 ||
 		envelopes_take(tx, &f->circle,
 		    &f->circle.members[0].device.dev_id, buf_bytes(&f->bundle),
 		    ENVELOPES_WHOLE, e) < 0
@@ -244,6 +248,19 @@ new_device(const char *name, struct devkey **key, struct device *device,
 }
 
 static inline int
+append(struct founding *f, enum circle_type type, const struct buf *body,
+    struct buf *out, struct err *e)
+{
+	struct circle_sig sig = { .kind = 1, .keyref = f->dev_id };
+
+	circle_entry_begin(out, &f->circle, &f->a->uid, (uint64_t)now_ms(),
+	    type, buf_bytes(body));
+	devkey_sign(f->key, SIG_CIRCLE, buf_bytes(out), sig.sig);
+	circle_entry_end(out, &sig, 1);
+	return circle_apply(&f->circle, buf_bytes(out), e);
+}
+
+static inline int
 found(struct people_sim *w, struct account_sim *a, struct err *e)
 {
 	static const struct recovery_set none;
@@ -252,7 +269,8 @@ found(struct people_sim *w, struct account_sim *a, struct err *e)
 	OWN(buf_free) struct buf body = { 0 };
 	OWN(buf_free) struct buf framed = { 0 };
 	struct founding f = { .a = a };
-	struct circle_sig sig = { .kind = 1 };
+	OWN(buf_free) struct buf name = { 0 };
+	char address[PERSON_ADDRESS_MAX + 1];
 	struct device device;
 	struct id opening, state_zone;
 	struct key_change kc;
@@ -271,12 +289,13 @@ found(struct people_sim *w, struct account_sim *a, struct err *e)
 	buf_put_u8(&body, PROTECTION_ADVANCED);
 	id_put(&body, &state_zone);
 	key_change_put(&body, &kc);
-	circle_entry_begin(&f.genesis, &f.circle, &a->uid, (uint64_t)now_ms(),
-	    CIRCLE_GENESIS, buf_bytes(&body));
-	sig.keyref = device.dev_id;
-	devkey_sign(key, SIG_CIRCLE, buf_bytes(&f.genesis), sig.sig);
-	circle_entry_end(&f.genesis, &sig, 1);
-	int rc = circle_apply(&f.circle, buf_bytes(&f.genesis), e);
+	(void)snprintf(address, sizeof address, "%s@%s", a->name, NET_HOST);
+	circle_name_put(&name, address);
+	f.key = key;
+	f.dev_id = device.dev_id;
+	int rc = append(&f, CIRCLE_GENESIS, &body, &f.genesis, e);
+	if (rc == 0)
+		rc = append(&f, CIRCLE_NAME, &name, &f.named, e);
 	if (rc == 0) {
 		keyring_bundle(
 		    keyring, &f.circle, key, &device.dev_id, &f.bundle);
@@ -285,11 +304,13 @@ found(struct people_sim *w, struct account_sim *a, struct err *e)
 		p->dev_id = device.dev_id;
 		p->in = true;
 		buf_put_v16(&framed, buf_bytes(&f.genesis));
+		buf_put_v16(&framed, buf_bytes(&f.named));
 		rc = save_home(
 		    p, key, buf_bytes(&framed), buf_bytes(&f.bundle), e);
 	}
 	circle_free(&f.circle);
 	buf_free(&f.genesis);
+	buf_free(&f.named);
 	buf_free(&f.bundle);
 	return rc;
 }

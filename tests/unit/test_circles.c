@@ -143,7 +143,7 @@ world_new(void **state)
 	assert_int_equal(account_open(w->db, &e), 0);
 	begin(w);
 	for (int i = 0; i < NAMES; i++)
-		claim(w, "ana");
+		claim(w, "ana@home");
 	return 0;
 }
 
@@ -202,7 +202,7 @@ what_was_undone_was_never_there(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(circle_apply(&w->circle, scan_v16(&s), &e), 0);
 	w->entries.n -= s.n;
-	claim(w, "bea");
+	claim(w, "bea@home");
 	assert_int_equal(put(w, 6, 6, false, false), 0);
 	assert_int_equal(seq_now(w, &other), 6);
 	assert_true(digest_equal(&other, &w->circle.head));

@@ -35,6 +35,7 @@ static const char *const account_hashes[] = {
 	"04fb3ba313ce0d63",
 	"3f8a8edfe11e7bff",
 	"711a8bf63f72d895",
+	"34a3b41a7a33df09",
 };
 static const char *const zone_hashes[] = {
 	"bb4be011cc0e965d",

@@ -28,10 +28,29 @@ padded(size_t n)
 	return (n + step - 1) / step * step;
 }
 
-static struct secret *
-box_key(const struct secret *mk, const struct id *packet)
+/* What one packet needs. Each secret has locked pages of its own, which cost more
+ * than an exchange of keys: so these share one. */
+struct room {
+	uint8_t mk[SECRET_KEY]; /* of this packet alone */
+	uint8_t eph[KEM_PK_BYTES];
+	uint8_t exchange[3 * KEM_PK_BYTES];
+	uint8_t key[SECRET_KEY]; /* that wraps mk in a slot */
+};
+
+static struct room *
+room_of(struct secret *s)
 {
-	return secret_derive(mk, "message box", bytes_of(packet->b, ID_BYTES));
+	return (struct room *)(void *)secret_room(s);
+}
+
+static struct secret *
+box_key(const struct room *r, const struct id *packet)
+{
+	struct secret *key = secret_new(SECRET_KEY);
+
+	secret_derive_in(bytes_of(r->mk, sizeof r->mk), "message box",
+	    bytes_of(packet->b, ID_BYTES), secret_room(key));
+	return key;
 }
 
 static void
@@ -51,20 +70,18 @@ box_ad(struct buf *out, const struct id *packet, const uint8_t *eph_pk,
 	buf_put(out, eph_pk, KEM_PK_BYTES);
 }
 
-/* What both halves of an exchange come to; NULL when it is none. */
-static struct secret *
-wrap_key(const struct secret *own, const uint8_t *other, const uint8_t *eph_pk,
-    const uint8_t *pk)
+/* What both halves of an exchange come to; false when it is none. */
+static bool
+wrap_key(struct room *r, const uint8_t *own, const uint8_t *other,
+    const uint8_t *eph_pk, const uint8_t *pk)
 {
-	OWN(secret_free)
-	struct secret *all = secret_new(3 * KEM_PK_BYTES);
-	uint8_t *at = secret_room(all);
-
-	if (crypto_scalarmult(at, secret_bytes(own).p, other) < 0)
-		return NULL;
-	memcpy(at + KEM_PK_BYTES, eph_pk, KEM_PK_BYTES);
-	memcpy(at + (size_t)2 * KEM_PK_BYTES, pk, KEM_PK_BYTES);
-	return secret_derive(all, "message wrap", bytes_of(NULL, 0));
+	if (crypto_scalarmult(r->exchange, own, other) < 0)
+		return false;
+	memcpy(r->exchange + KEM_PK_BYTES, eph_pk, KEM_PK_BYTES);
+	memcpy(r->exchange + (size_t)2 * KEM_PK_BYTES, pk, KEM_PK_BYTES);
+	secret_derive_in(bytes_of(r->exchange, sizeof r->exchange),
+	    "message wrap", bytes_of(NULL, 0), r->key);
+	return true;
 }
 
 static void
@@ -80,49 +97,48 @@ slot_ad(
 static const uint8_t no_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 
 static void
-wrap(const struct secret *eph, const struct secret *mk, const struct packet *p,
-    const struct keyring_card *to, struct packet_slot *slot)
+wrap(struct room *r, const struct packet *p, const struct keyring_card *to,
+    struct packet_slot *slot)
 {
-	OWN(secret_free)
-	struct secret *key = wrap_key(eph, to->pk, p->eph_pk, to->pk);
 	OWN(buf_free) struct buf ad = { 0 };
 
-	if (key == NULL) /* keyring_card_open has looked at it */
+	/* keyring_card_open has looked at it */
+	if (!wrap_key(r, r->eph, to->pk, p->eph_pk, to->pk))
 		abort();
 	slot->uid = to->uid;
 	slot->epoch = to->epoch;
 	slot_ad(&ad, &p->id, slot);
-	crypto_aead_chacha20poly1305_ietf_encrypt(slot->wrapped, NULL,
-	    secret_bytes(mk).p, SECRET_KEY, ad.p, ad.n, NULL, no_nonce,
-	    secret_bytes(key).p);
+	crypto_aead_chacha20poly1305_ietf_encrypt(slot->wrapped, NULL, r->mk,
+	    SECRET_KEY, ad.p, ad.n, NULL, no_nonce, r->key);
 }
 
 void
 inbox_seal(const struct keyring_card *to, size_t n, struct bytes letter,
     uint8_t flags, struct buf *out)
 {
-	OWN(secret_free) struct secret *mk = secret_random(SECRET_KEY);
-	OWN(secret_free) struct secret *eph = secret_random(KEM_PK_BYTES);
+	OWN(secret_free)
+	struct secret *memory = secret_random(sizeof(struct room));
 	OWN(secret_free) struct secret *box = NULL;
 	OWN(buf_free) struct buf ad = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
 	OWN(buf_free) struct buf sealed = { 0 };
+	struct room *r = room_of(memory);
 	struct packet p = { .flags = flags, .n = n };
 
 	assert(n >= 1 && n <= PACKET_SLOTS);
 	id_random(&p.id);
-	if (crypto_scalarmult_base(p.eph_pk, secret_bytes(eph).p) < 0)
+	if (crypto_scalarmult_base(p.eph_pk, r->eph) < 0)
 		abort();
 	buf_put_v32(&plain, letter);
 	size_t more = padded(plain.n) - plain.n;
 	if (more > 0)
 		memset(buf_grow(&plain, more), 0, more);
-	box = box_key(mk, &p.id);
+	box = box_key(r, &p.id);
 	box_ad(&ad, &p.id, p.eph_pk, flags);
 	seal_make(box, buf_bytes(&ad), buf_bytes(&plain), &sealed);
 	p.sealed = buf_bytes(&sealed);
 	for (size_t i = 0; i < n; i++)
-		wrap(eph, mk, &p, &to[i], &p.slots[i]);
+		wrap(r, &p, &to[i], &p.slots[i]);
 	packet_put(out, &p);
 }
 
@@ -137,27 +153,26 @@ forged(struct err *e)
 }
 
 static int
-unwrap(const struct keyring *k, const struct packet_item *item,
-    struct secret **mk, struct err *e)
+unwrap(const struct keyring *k, const struct packet_item *item, struct room *r,
+    struct err *e)
 {
 	OWN(secret_free)
 	struct secret *own = keyring_inbox(k, item->slot.epoch);
-	OWN(secret_free) struct secret *key = NULL;
-	OWN(secret_free) struct secret *out = secret_new(SECRET_KEY);
 	OWN(buf_free) struct buf ad = { 0 };
 	uint8_t pk[KEM_PK_BYTES];
 
-	if (own == NULL || keyring_inbox_pk(k, item->slot.epoch, pk, e) < 0)
+	if (own == NULL)
 		return err_set(e, ERR_CATEGORY_CLOSED,
 		    "the key that a message was sealed to is not held here");
-	key = wrap_key(own, item->eph_pk, item->eph_pk, pk);
+	const uint8_t *sk = secret_bytes(own).p;
+	if (crypto_scalarmult_base(pk, sk) < 0)
+		abort();
 	slot_ad(&ad, &item->id, &item->slot);
-	if (key == NULL ||
-	    crypto_aead_chacha20poly1305_ietf_decrypt(secret_room(out), NULL,
-		NULL, item->slot.wrapped, PACKET_WRAPPED, ad.p, ad.n, no_nonce,
-		secret_bytes(key).p) < 0)
+	if (!wrap_key(r, sk, item->eph_pk, item->eph_pk, pk) ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(r->mk, NULL, NULL,
+		item->slot.wrapped, PACKET_WRAPPED, ad.p, ad.n, no_nonce,
+		r->key) < 0)
 		return forged(e);
-	*mk = TAKE(out);
 	return 0;
 }
 
@@ -171,7 +186,8 @@ int
 inbox_open(const struct keyring *k, const struct id *uid,
     const struct packet_item *item, struct buf *letter, struct err *e)
 {
-	OWN(secret_free) struct secret *mk = NULL;
+	OWN(secret_free)
+	struct secret *memory = secret_new(sizeof(struct room));
 	OWN(secret_free) struct secret *box = NULL;
 	OWN(buf_free) struct buf ad = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
@@ -179,9 +195,9 @@ inbox_open(const struct keyring *k, const struct id *uid,
 
 	if (!id_equal(&item->slot.uid, uid))
 		return forged(e);
-	if (unwrap(k, item, &mk, e) < 0)
+	if (unwrap(k, item, room_of(memory), e) < 0)
 		return -1;
-	box = box_key(mk, &item->id);
+	box = box_key(room_of(memory), &item->id);
 	box_ad(&ad, &item->id, item->eph_pk, item->flags);
 	if (seal_open(box, buf_bytes(&ad), item->sealed, &plain, &ignored) < 0)
 		return forged(e);

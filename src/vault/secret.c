@@ -86,16 +86,23 @@ secret_equal(const struct secret *a, const struct secret *b)
 	return a->n == b->n && sodium_memcmp(a->p, b->p, a->n) == 0;
 }
 
-struct secret *
-secret_derive(const struct secret *s, const char *label, struct bytes context)
+void
+secret_derive_in(struct bytes key, const char *label, struct bytes context,
+    uint8_t out[static SECRET_KEY])
 {
 	OWN(buf_free) struct buf info = { 0 };
-	struct secret *out = secret_new(SECRET_KEY);
 
 	buf_put(&info, label, strlen(label) + 1);
 	buf_put_bytes(&info, context);
-	hkdf(secret_bytes(s), (struct bytes){ NULL, 0 }, buf_bytes(&info),
-	    out->p, out->n);
+	hkdf(key, (struct bytes){ NULL, 0 }, buf_bytes(&info), out, SECRET_KEY);
+}
+
+struct secret *
+secret_derive(const struct secret *s, const char *label, struct bytes context)
+{
+	struct secret *out = secret_new(SECRET_KEY);
+
+	secret_derive_in(secret_bytes(s), label, context, out->p);
 	return out;
 }
 

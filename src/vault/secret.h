@@ -32,6 +32,9 @@ bool secret_equal(const struct secret *a, const struct secret *b);
  */
 struct secret *secret_derive(
     const struct secret *s, const char *label, struct bytes context);
+/* The same, between two places in the room of a secret. */
+void secret_derive_in(struct bytes key, const char *label, struct bytes context,
+    uint8_t out[static SECRET_KEY]);
 
 /*
  * Argon2id (RFC 9106), p = 1: 32 bytes from a password.

@@ -67,7 +67,7 @@ tell_all(struct agent *a, struct err *e)
 	OWN(mem_free) struct thread_sum *sums = NULL;
 	size_t n;
 
-	if (thread_all(a->mail, &all, e) < 0 ||
+	if (thread_unread(a->mail, &all, e) < 0 ||
 	    thread_sums(a->mail, &all, &sums, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
@@ -128,12 +128,10 @@ tell_new(struct agent *a, struct err *e)
 static int
 begin(struct agent *a, struct err *e)
 {
-	OWN(thread_free) struct thread before = { NULL, 0 };
-
 	if (!a->unread_told && tell_all(a, e) < 0)
 		return -1;
 	a->unread_told = true;
-	return thread_new(a->mail, &before, e);
+	return thread_looked(a->mail, e);
 }
 
 int

@@ -62,11 +62,10 @@ cli_message_watch(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
 	OWN(cli_mail_free) struct cli_mail m = { NULL, NULL };
-	OWN(thread_free) struct thread before = { NULL, 0 };
 	unsigned pause_s = 0;
 
 	(void)options;
-	if (cli_mail_open(cli, &m, e) < 0 || thread_new(m.mail, &before, e) < 0)
+	if (cli_mail_open(cli, &m, e) < 0 || thread_looked(m.mail, e) < 0)
 		return -1;
 	cli_say(cli, "Messages are shown when they come. Ctrl-C ends it.");
 	for (;;) {

@@ -183,6 +183,7 @@ mail_show_entry(const struct page_entry *x, struct letter *l,
 
 struct visit {
 	struct mail *m;
+	uint64_t seq; /* records up to this one are not visited, or were */
 	mail_visit_fn fn;
 	void *ctx;
 	struct idset *seen; /* marks */
@@ -258,6 +259,7 @@ visit_record(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct visit *v = ctx;
 	struct mail_letter spoiled = { .why = e };
 
+	v->seq = r->seq;
 	if (visit_plain(v, r, e) == 0)
 		return 0;
 	if (v->stopped || show(v, &spoiled, e) < 0)
@@ -297,6 +299,15 @@ visit_items(struct visit *v, struct err *e)
 	return 0;
 }
 
+static int
+visit(struct visit *v, struct err *e)
+{
+	return zcopy_each_all(v->m->zone, v->seq, visit_record, v, e) < 0 ||
+		visit_raws(v, e) < 0
+	    ? -1
+	    : visit_items(v, e);
+}
+
 int
 mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
     void *ctx, struct err *e)
@@ -304,10 +315,7 @@ mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
 	OWN(visit_free)
 	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = marks };
 
-	return zcopy_each_all(m->zone, 0, visit_record, &v, e) < 0 ||
-		visit_raws(&v, e) < 0
-	    ? -1
-	    : visit_items(&v, e);
+	return visit(&v, e);
 }
 
 int
@@ -318,8 +326,21 @@ mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 	return mail_each_marked(m, &marks, fn, ctx, e);
 }
 
+/* A page that was written since holds older letters, too: the marks know them. */
 int
 mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 {
-	return mail_each_marked(m, &m->told, fn, ctx, e);
+	OWN(visit_free)
+	struct visit v = { .m = m,
+		.fn = fn,
+		.ctx = ctx,
+		.seen = &m->told,
+		.seq = m->told_seq };
+
+	if (visit(&v, e) < 0)
+		return -1;
+	/* What does not open yet is tried again. */
+	if (v.raws.n == 0)
+		m->told_seq = v.seq;
+	return 0;
 }

@@ -32,6 +32,7 @@ struct mail {
 	uint64_t fetched; /* the number of the newest */
 	uint64_t top; /* that the server has named */
 	struct idset told; /* mail_each_new has visited */
+	uint64_t told_seq; /* and all records up to that one of the zone */
 	bool stale; /* who has written was pinned: people are not all yet */
 };
 

@@ -37,8 +37,13 @@ MUST_CHECK int thread_read(
 /* All messages of all conversations, in one order. */
 MUST_CHECK int thread_all(struct mail *m, struct thread *out, struct err *e);
 
+/* Those alone that are unread: of a long history the others take no memory. */
+MUST_CHECK int thread_unread(struct mail *m, struct thread *out, struct err *e);
+
 /* Those that came since the last look, in the order they came. */
 MUST_CHECK int thread_new(struct mail *m, struct thread *out, struct err *e);
+/* What there is now is none of them. */
+MUST_CHECK int thread_looked(struct mail *m, struct err *e);
 
 /* What was received until then has been read. errors: those of the zone. */
 MUST_CHECK int thread_mark_read(struct mail *m, const struct id *conv,

@@ -17,8 +17,6 @@
 #include <string.h>
 
 #define DAY_MS (24 * 3600 * 1000LL)
-#define POSTS_A_MINUTE 60 /* of one account; as many at once */
-#define POSTS_A_DAY 5000
 #define MINUTE_MS (60 * 1000LL)
 #define ASK_BYTES 1024 /* sealed: a text of 500 bytes and what it stands in */
 #define ASKS_SENT 10 /* a day, by one account */
@@ -204,22 +202,28 @@ deliver(struct tx *tx, struct post *p, size_t slot, struct err *e)
 static int
 may_post(struct tx *tx, struct call *c, bool *ok, struct err *e)
 {
-	OWN(buf_free) struct buf key = { 0 };
-	OWN(buf_free) struct buf day = { 0 };
+	const struct config *config = server_config(c->s);
+	const struct {
+		const char *what;
+		uint64_t most;
+		int64_t span_ms;
+	} limits[] = { { "", config->messages_per_minute, MINUTE_MS },
+		{ "|day", config->messages_per_day, DAY_MS } };
 
-	buf_printf(&key, "inbox|%s", id_text(&c->me->uid).s);
-	buf_printf(&day, "inbox|%s|day", id_text(&c->me->uid).s);
-	if (people_may(tx, c->me, e) < 0 ||
-	    server_drip(tx, c,
-		&(struct account_limit){ buf_text(&key), POSTS_A_MINUTE,
-		    MINUTE_MS / POSTS_A_MINUTE },
-		ok, e) < 0)
+	if (people_may(tx, c->me, e) < 0)
 		return -1;
-	return !*ok ? 0
-		    : server_drip(tx, c,
-			  &(struct account_limit){ buf_text(&day), POSTS_A_DAY,
-			      DAY_MS / POSTS_A_DAY },
-			  ok, e);
+	*ok = true;
+	for (size_t i = 0; *ok && i < ARRAY_SIZE(limits); i++) {
+		OWN(buf_free) struct buf key = { 0 };
+		buf_printf(
+		    &key, "inbox|%s%s", id_text(&c->me->uid).s, limits[i].what);
+		if (server_drip(tx, c,
+			&(struct account_limit){ buf_text(&key), limits[i].most,
+			    limits[i].span_ms / (int64_t)limits[i].most },
+			ok, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int

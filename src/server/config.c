@@ -295,6 +295,12 @@ static const struct ini_row rows[] = {
 { "limits", "signups_per_hour", &ini_count, AT(signups_per_hour), "20",
   1, 1000000,
   "New accounts in an hour from one address." },
+{ "limits", "messages_per_minute", &ini_count, AT(messages_per_minute),
+  "60", 1, 60000,
+  "Messages that an account may send at once; then as many a minute." },
+{ "limits", "messages_per_day", &ini_count, AT(messages_per_day), "5000",
+  1, 86400000,
+  "And in a day, so that a stolen account floods nobody." },
 { "limits", "connections", &ini_count, AT(connections), "4096", 64, 100000,
   "Open connections. Each takes up to 64 KiB and two open files, and every\n"
   "signed-in device keeps one or two." },
@@ -397,7 +403,8 @@ static const size_t live[] = { AT(log), AT(invitations),
 	AT(default_quota_bytes), AT(smtp_url), AT(mail_from), AT(text_url),
 	AT(text_method), AT(text_body), AT(call_command), AT(password_tries),
 	AT(code_tries), AT(prompts_per_hour), AT(signups_per_hour),
-	AT(mature_hours), AT(recovery_wait_s), AT(closing_wait_s) };
+	AT(messages_per_minute), AT(messages_per_day), AT(mature_hours),
+	AT(recovery_wait_s), AT(closing_wait_s) };
 
 static const struct ini file = { .rows = rows,
 	.n = ARRAY_SIZE(rows),

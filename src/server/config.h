@@ -56,6 +56,7 @@ struct config {
 	uint64_t code_tries; /* per challenge */
 	uint64_t prompts_per_hour; /* per account */
 	uint64_t signups_per_hour; /* per source */
+	uint64_t messages_per_minute, messages_per_day; /* per account */
 	uint64_t connections, connections_per_address;
 	uint64_t idle_s, drain_s;
 	uint64_t mature_hours;

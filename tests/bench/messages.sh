@@ -37,20 +37,26 @@ row 'to 20 accounts, us' "$(us seal 20)" 'at most 1500'
 row 'to 64 accounts, us' "$(us seal 64)" 'at most 5000'
 row 'to open one, and look at its signature, us' "$(us open 1)" 'at most 200'
 
-# From the Enter of one to the screen of the other.
-aumbry --home "$T/b" message watch >"$T/watch" 2>"$T/watch.err" </dev/null &
-HELPERS="$HELPERS $!"
-until_true 10 grep -q 'Ctrl-C' "$T/watch.err"
-i=0
-while [ $i -lt "$TIMES" ]; do
-	i=$((i + 1))
-	began=$(now)
-	at a message send ben "is it $i" >>"$T/log" 2>&1
-	until grep -q "is it $i\$" "$T/watch"; do sleep 0.002; done
-	echo $((($(now) - began) / 1000000))
-done >"$T/latency"
-row 'from one Enter to the other screen, ms' "$(median <"$T/latency")" \
-	'at most 150'
+# latency HOME: from the Enter of one to the screen of the other, ms.
+latency() {
+	aumbry --home "$T/$1" message watch >"$T/watch" 2>"$T/watch.err" \
+		</dev/null &
+	watch=$!
+	HELPERS="$HELPERS $watch"
+	until_true 30 grep -q 'Ctrl-C' "$T/watch.err"
+	i=0
+	while [ $i -lt "$TIMES" ]; do
+		i=$((i + 1))
+		began=$(now)
+		at a message send ben "is it $i" >>"$T/log" 2>&1
+		until grep -q "is it $i\$" "$T/watch"; do sleep 0.002; done
+		echo $((($(now) - began) / 1000000))
+	done >"$T/latency"
+	kill "$watch"
+	wait "$watch" 2>/dev/null
+	median <"$T/latency"
+}
+row 'from one Enter to the other screen, ms' "$(latency b)" 'at most 150'
 
 # A device that comes new to many letters.
 row "the zone with $LETTERS letters is made, ms" \
@@ -74,6 +80,8 @@ row 'to search all of them, ms' "$(median <"$T/search")" 'at most 500'
 row 'to list the conversations, ms' \
 	"$(took aumbry --home "$T/b2" message list)" ''
 
+row '- from Enter to screen with them, ms' "$(latency b2)" 'at most 150'
+
 # An agent that waits.
 aumbry --home "$T/b2" agent >"$T/agent" 2>&1 </dev/null &
 agent=$!
@@ -87,3 +95,20 @@ row 'an idle agent, ticks of CPU in 20 s' $(($(cpu) - was)) 'none'
 row '- its memory, MiB' \
 	"$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$agent/status")" \
 	'at most 30'
+kill "$agent"
+wait "$agent" 2>/dev/null
+
+# Posts: the sender's machine is this one, too, so the server's own time counts.
+stop_server
+configure limits messages_per_minute 60000
+configure limits messages_per_day 1000000
+configure limits connections_per_address 1000
+start_server
+POSTS=${POSTS:-8000}
+spent() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$SERVER/stat"; }
+was=$(spent)
+rate=$("$BUILD/tests/letters" "$T/b" "$T/a" rate "$POSTS") || exit 1
+ticks=$(($(spent) - was))
+row 'letters posted a second, sealed here as well' "$rate" ''
+row '- by one processor for the server' \
+	$((POSTS * $(getconf CLK_TCK) / (ticks + 1))) 'at least 1000'

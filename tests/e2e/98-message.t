@@ -214,4 +214,20 @@ lacks 'without an alarm' 'aumbry:'
 says 'which she reads there' 'to your other device' at c2 message show ben
 ok 'who is no contact is blocked, too' at b4 contact block ana
 says 'and is listed so' "^ana@$HOST *blocked " at b4 contact list
+
+# ---- how much ----
+
+port=${URL##*:}
+stop_server
+# The first one is posted twice: as a message, and as one that asks.
+configure limits messages_per_minute 3
+start_server --listen "127.0.0.1:${port%%[!0-9]*}"
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'Dora has an account' sign_up d dora --invite "$INVITE"
+ok 'and knows Cleo' at d contact add cleo
+ok 'she may send' at d message send cleo 'one'
+ok 'Cleo lets her' at c2 contact accept dora
+ok 'as many at once as the server has it' at d message send cleo 'two'
+refused 'and no more' 4 too-many-attempts at d message send cleo 'three'
+says 'with how long to wait' 'try again in' cat "$T/err"
 finish

@@ -5,6 +5,8 @@
  *     letters HOME OTHER seal N    how long sealing to 1, 20 and 64 accounts, and
  *                                  opening with a look at the signature, takes:
  *                                  N times, microseconds each
+ *     letters HOME OTHER rate N    HOME sends OTHER N letters by 16 connections:
+ *                                  how many a second
  *     letters HOME OTHER post WHAT HOME sends OTHER a letter in which WHAT is
  *                                  wrong: nothing, conversation, signature,
  *                                  device, author, third, text, kind, clock,
@@ -15,6 +17,7 @@
 #include "mail/mail.h"
 #include "vault/inbox.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,6 +273,58 @@ post(struct pair *p, const char *what, struct err *e)
 	return control_call(p->one->remote, "POST", "/v1/inbox", ask, NULL, e);
 }
 
+/* ---- rate ---- */
+
+#define POSTERS 16
+
+struct poster {
+	struct pair *p;
+	unsigned long n;
+	struct err e;
+	int rc;
+};
+
+static int
+post_some(struct poster *x)
+{
+	for (unsigned long i = 0; x->rc == 0 && i < x->n; i++)
+		x->rc = post(x->p, "many", &x->e);
+	return x->rc;
+}
+
+static void *
+poster(void *arg)
+{
+	(void)post_some(arg);
+	return NULL;
+}
+
+/* Letters a second, by connections that send one after the other. */
+static int
+rate(struct pair *p, unsigned long n, struct err *e)
+{
+	struct poster all[POSTERS];
+	pthread_t threads[POSTERS];
+	int64_t start = now_mono_ns();
+
+	for (size_t i = 0; i < POSTERS; i++) {
+		all[i] = (struct poster){ .p = p, .n = n / POSTERS };
+		if (pthread_create(&threads[i], NULL, poster, &all[i]) != 0)
+			abort();
+	}
+	for (size_t i = 0; i < POSTERS; i++)
+		(void)pthread_join(threads[i], NULL);
+	int64_t took_ms = (now_mono_ns() - start) / 1000000;
+	for (size_t i = 0; i < POSTERS; i++)
+		if (all[i].rc < 0) {
+			*e = all[i].e;
+			return -1;
+		}
+	(void)printf("%lld\n",
+	    (long long)(n / POSTERS * POSTERS * 1000) / (took_ms + 1));
+	return 0;
+}
+
 static int
 run(char **argv, struct err *e)
 {
@@ -287,6 +342,7 @@ run(char **argv, struct err *e)
 	};
 	return strcmp(argv[3], "fill") == 0 ? fill(&p, n, e)
 	    : strcmp(argv[3], "seal") == 0  ? seal(&p, n, e)
+	    : strcmp(argv[3], "rate") == 0  ? rate(&p, n, e)
 					    : post(&p, argv[4], e);
 }
 
@@ -297,7 +353,7 @@ main(int argc, char **argv)
 
 	if (argc != 5) {
 		(void)fputs(
-		    "letters HOME OTHER fill|seal N|post WHAT\n", stderr);
+		    "letters HOME OTHER fill|seal|rate N|post WHAT\n", stderr);
 		return 2;
 	}
 	if (run(argv, &e) == 0)

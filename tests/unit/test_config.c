@@ -49,9 +49,9 @@ default_text_has_every_key(void **state)
 		"call_command", "[auth]", "saslauthd_socket", "[place]",
 		"database", "[escrow]", "socket", "address", "dir", "user",
 		"[limits]", "password_tries", "code_tries", "prompts_per_hour",
-		"signups_per_hour", "connections", "connections_per_address",
-		"idle", "drain", "mature_hours", "recovery_wait",
-		"closing_wait" };
+		"signups_per_hour", "messages_per_minute", "messages_per_day",
+		"connections", "connections_per_address", "idle", "drain",
+		"mature_hours", "recovery_wait", "closing_wait" };
 	OWN(config_free) struct config c = { 0 };
 	OWN(buf_free) struct buf text = { 0 };
 	size_t assigned = 0;

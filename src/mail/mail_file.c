@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* mail_file.c: what waits is filed; what is filed is changed. */
+/* mail_file.c: what waits in the inbox goes into the zone. */
+#include "mail/mail_edits.h"
 #include "mail/mail_in.h"
 
 #include "base/now.h"
 
-#include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define DUE_LETTERS PAGE_LETTERS
 #define DUE_MS (3600 * 1000ULL)
@@ -37,10 +35,7 @@ struct plan {
 	struct found last; /* the newest page that has room; id zeros: none */
 	struct buf last_entries;
 	size_t last_n;
-	/* What is committed. */
-	struct zcopy_edit *edits;
-	struct buf *plains; /* of the edits, one each */
-	size_t n_edits;
+	struct mail_edits edits;
 	struct buf entries; /* of the page that is being filled */
 	size_t n_entries;
 	bool merging; /* that page is `last` */
@@ -55,10 +50,7 @@ plan_free(struct plan *p)
 		buf_free(&p->raws[i].item);
 	free(p->raws);
 	buf_free(&p->last_entries);
-	for (size_t i = 0; i < p->n_edits; i++)
-		buf_free(&p->plains[i]);
-	free(p->plains);
-	free(p->edits);
+	mail_edits_free(&p->edits);
 	buf_free(&p->entries);
 }
 
@@ -121,19 +113,6 @@ see(void *ctx, const struct zcopy_record *r, struct err *e)
 
 /* ---- edits ---- */
 
-/* One more; its plain is to be filled. */
-static struct zcopy_edit *
-add_edit(struct plan *p, const struct id *id, struct buf **plain)
-{
-	p->edits = mem_resize(p->edits, p->n_edits + 1, sizeof *p->edits);
-	p->plains = mem_resize(p->plains, p->n_edits + 1, sizeof *p->plains);
-	struct zcopy_edit *edit = &p->edits[p->n_edits];
-	*edit = (struct zcopy_edit){ .id = *id };
-	p->plains[p->n_edits] = (struct buf){ NULL, 0, 0 };
-	*plain = &p->plains[p->n_edits++];
-	return edit;
-}
-
 static void
 end_page(struct plan *p)
 {
@@ -144,7 +123,7 @@ end_page(struct plan *p)
 		return;
 	id_random(&id);
 	struct zcopy_edit *edit =
-	    add_edit(p, p->merging ? &p->last.id : &id, &plain);
+	    mail_edits_add(&p->edits, p->merging ? &p->last.id : &id, &plain);
 	edit->expects = true;
 	edit->expect = p->merging ? p->last.version : 0;
 	page_put(plain, buf_bytes(&p->entries));
@@ -163,7 +142,7 @@ add_letter(struct plan *p, const struct mail_item *x)
 	if (!idset_add(&p->filed, x->mark.b))
 		return;
 	/* The first one goes to the page that has room. */
-	if (p->n_entries == 0 && p->n_edits == 0 && !id_zero(&p->last.id)) {
+	if (p->n_entries == 0 && p->edits.n == 0 && !id_zero(&p->last.id)) {
 		buf_put_bytes(&p->entries, buf_bytes(&p->last_entries));
 		p->n_entries = p->last_n;
 		p->merging = true;
@@ -183,7 +162,7 @@ add_raw(struct plan *p, const struct mail_item *x)
 
 	if (!idset_add(&p->raw_ids, id.b))
 		return;
-	struct zcopy_edit *edit = add_edit(p, &id, &plain);
+	struct zcopy_edit *edit = mail_edits_add(&p->edits, &id, &plain);
 	edit->expects = true;
 	page_put_raw(plain, buf_bytes(&x->bytes));
 }
@@ -204,7 +183,8 @@ retry(struct plan *p, struct raw *raw, struct err *e)
 	if (!x.dropped)
 		add_letter(p, &x);
 	end_page(p);
-	struct zcopy_edit *edit = add_edit(p, &raw->at.id, &plain);
+	struct zcopy_edit *edit =
+	    mail_edits_add(&p->edits, &raw->at.id, &plain);
 	edit->deleted = true;
 	edit->expects = true;
 	edit->expect = raw->at.version;
@@ -220,7 +200,7 @@ plan_edits(struct plan *p, uint64_t *upto, struct err *e)
 {
 	for (size_t i = 0; i < p->m->n; i++) {
 		const struct mail_item *x = &p->m->items[i];
-		if (p->n_edits >= RAWS)
+		if (p->edits.n >= RAWS)
 			break;
 		*upto = x->item.number;
 		if (x->dropped)
@@ -231,11 +211,9 @@ plan_edits(struct plan *p, uint64_t *upto, struct err *e)
 			add_raw(p, x);
 	}
 	end_page(p);
-	for (size_t i = 0; i < p->n_raws && p->n_edits < RAWS; i++)
+	for (size_t i = 0; i < p->n_raws && p->edits.n < RAWS; i++)
 		if (retry(p, &p->raws[i], e) < 0)
 			return -1;
-	for (size_t i = 0; i < p->n_edits; i++)
-		p->edits[i].plain = buf_bytes(&p->plains[i]);
 	return 0;
 }
 
@@ -279,11 +257,11 @@ file_once(struct mail *m, struct err *e)
 	if (zcopy_each_all(m->zone, 0, see, &p, e) < 0 ||
 	    plan_edits(&p, &upto, e) < 0)
 		return -1;
-	if (upto == 0 && p.n_edits == 0)
+	if (upto == 0 && p.edits.n == 0)
 		return 0;
 	/* A commit of nothing takes out what is filed already. */
 	zcopy_takes(m->zone, upto);
-	int rc = zcopy_commit(m->zone, p.edits, p.n_edits, still, &p, e);
+	int rc = mail_edits_commit(m->zone, &p.edits, still, &p, e);
 	zcopy_takes(m->zone, 0);
 	if (rc == 0)
 		forget_filed(m, upto);
@@ -311,201 +289,12 @@ mail_file(struct mail *m, struct err *e)
 bool
 mail_due(const struct mail *m)
 {
+	uint64_t hour_ago = (uint64_t)now_ms() - DUE_MS;
+
+	/* What seems to come in the future has a time once it is filed. */
+	for (size_t i = 0; i < m->n; i++)
+		if (m->items[i].ahead)
+			return true;
 	return m->n >= DUE_LETTERS ||
-	    (m->n > 0 &&
-		m->items[0].item.received_ms + DUE_MS < (uint64_t)now_ms());
-}
-
-/* ---- one that goes ---- */
-
-struct drop {
-	struct id id,
-	    mark; /* of the letter; of what is none the record alone */
-	struct id author; /* zeros until it was found */
-	struct zcopy_edit *edits;
-	struct buf *plains; /* of the edits */
-	size_t n;
-};
-
-static void
-drop_free(struct drop *d)
-{
-	for (size_t i = 0; i < d->n; i++)
-		buf_free(&d->plains[i]);
-	free(d->plains);
-	free(d->edits);
-}
-
-/* Is it what goes, or what its author said of it later? */
-static bool
-goes(const struct drop *d, const struct mail_letter *x)
-{
-	struct bytes text;
-	struct err newer;
-	struct id of;
-
-	if (id_equal(&x->mark, &d->mark))
-		return true;
-	return x->letter != NULL && x->letter->kind != LETTER_TEXT &&
-	    id_equal(&x->letter->author, &d->author) &&
-	    letter_body(x->letter, &of, &text, &newer) == 0 &&
-	    id_equal(&of, &d->id);
-}
-
-static struct zcopy_edit *
-add_drop(struct drop *d, const struct zcopy_record *r, struct buf **plain)
-{
-	d->edits = mem_resize(d->edits, d->n + 1, sizeof *d->edits);
-	d->plains = mem_resize(d->plains, d->n + 1, sizeof *d->plains);
-	struct zcopy_edit *edit = &d->edits[d->n];
-	*edit = (struct zcopy_edit){
-		.id = r->id, .expects = true, .expect = r->version
-	};
-	d->plains[d->n] = (struct buf){ NULL, 0, 0 };
-	*plain = &d->plains[d->n++];
-	return edit;
-}
-
-/* The page again, with id and mark in the place of what goes. */
-static int
-drop_from(struct drop *d, const struct zcopy_record *r, struct err *e)
-{
-	OWN(buf_free) struct buf entries = { 0 };
-	OWN(buf_free) struct buf left = { 0 };
-	struct page_entry x;
-	struct buf *plain;
-	bool found = false;
-
-	if (page_open(r->plain, &entries, e) < 0)
-		return -1;
-	struct scan s = scan_of(buf_bytes(&entries));
-	while (page_next(&s, &x)) {
-		OWN(buf_free) struct buf trace = { 0 };
-		struct mail_letter shown;
-		struct letter l;
-		if (mail_show_entry(&x, &l, &shown, e) < 0)
-			return -1;
-		if (shown.letter != NULL && goes(d, &shown)) {
-			id_put(&trace, &shown.id);
-			id_put(&trace, &shown.mark);
-			x.flags |= PAGE_GONE;
-			x.letter = buf_bytes(&trace);
-			found = true;
-		}
-		page_put_entry(&left, &x);
-	}
-	if (!found)
-		return 0;
-	(void)add_drop(d, r, &plain);
-	page_put(plain, buf_bytes(&left));
-	return 0;
-}
-
-static int
-look_for(void *ctx, const struct zcopy_record *r, struct err *e)
-{
-	struct err spoiled;
-	struct drop *d = ctx;
-	struct buf *plain;
-
-	(void)e;
-	if (r->bad == NULL && page_kind(r->plain) == PAGE_LETTERS_KIND)
-		(void)!drop_from(d, r, &spoiled);
-	if (r->bad == NULL && page_kind(r->plain) == PAGE_RAW &&
-	    id_equal(&r->id, &d->id))
-		add_drop(d, r, &plain)->deleted = true;
-	return 0;
-}
-
-int
-mail_drop(struct mail *m, const struct mail_letter *x, struct err *e)
-{
-	if (mail_file(m, e) < 0)
-		return -1;
-	for (int i = 0; i < TRIES; i++) {
-		OWN(drop_free)
-		struct drop d = {
-			.id = x->id, .mark = x->mark, .author = x->from
-		};
-		if (zcopy_each_all(m->zone, 0, look_for, &d, e) < 0)
-			return -1;
-		if (d.n == 0)
-			return err_set(
-			    e, ERR_NOT_FOUND, "there is no such message");
-		for (size_t k = 0; k < d.n; k++)
-			d.edits[k].plain = buf_bytes(&d.plains[k]);
-		if (zcopy_commit(m->zone, d.edits, d.n, NULL, NULL, e) == 0)
-			return 0;
-		if (e->code != ERR_CONFLICT || zcopy_pull(m->zone, e) < 0)
-			return -1;
-	}
-	return err_set(
-	    e, ERR_CONFLICT, "other devices change the messages, too");
-}
-
-/* ---- what is noted ---- */
-
-int
-mail_noted(struct mail *m, const struct id *conv, struct page_conversation *out,
-    struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	struct id id = page_conversation_id(conv);
-	uint64_t version;
-	struct err spoiled;
-
-	if (zcopy_look(m->zone, &id, &version, &plain, e) < 0)
-		return -1;
-	if (page_take_conversation(buf_bytes(&plain), out, &spoiled) < 0)
-		*out = (struct page_conversation){ .read_ms = 0 };
-	out->conv = *conv;
-	return 0;
-}
-
-bool
-mail_muted(const struct page_conversation *c)
-{
-	return c->muted_until_ms > (uint64_t)now_ms();
-}
-
-static int
-note_once(struct mail *m, const struct page_conversation *c, struct err *e)
-{
-	OWN(buf_free) struct buf plain = { 0 };
-	OWN(buf_free) struct buf was = { 0 };
-	struct page_conversation now;
-	struct err spoiled;
-	struct zcopy_edit edit = { .id = page_conversation_id(&c->conv),
-		.expects = true };
-
-	if (zcopy_look(m->zone, &edit.id, &edit.expect, &was, e) < 0)
-		return -1;
-	if (page_take_conversation(buf_bytes(&was), &now, &spoiled) < 0)
-		now = (struct page_conversation){ .newer = false };
-	if (now.newer)
-		return err_set(e, ERR_UPDATE_NEEDED,
-		    "a newer version has noted something of this "
-		    "conversation");
-	now.conv = c->conv;
-	/* Read is read; whoever mutes says it last. */
-	if (c->read_ms > now.read_ms)
-		now.read_ms = c->read_ms;
-	if (c->mutes)
-		now.muted_until_ms = c->muted_until_ms;
-	page_put_conversation(&plain, &now);
-	edit.plain = buf_bytes(&plain);
-	return zcopy_commit(m->zone, &edit, 1, NULL, NULL, e);
-}
-
-int
-mail_note(struct mail *m, const struct page_conversation *c, struct err *e)
-{
-	for (int i = 0; i < TRIES; i++) {
-		if (note_once(m, c, e) == 0)
-			return 0;
-		if (e->code != ERR_CONFLICT || zcopy_pull(m->zone, e) < 0)
-			return -1;
-	}
-	return err_set(
-	    e, ERR_CONFLICT, "other devices change the messages, too");
+	    (m->n > 0 && m->items[0].item.received_ms < hour_ago);
 }

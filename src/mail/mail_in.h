@@ -14,6 +14,7 @@ struct mail_item {
 	struct letter l; /* borrows from letter, when that is not empty */
 	struct id mark;
 	uint8_t flags; /* enum page_flags */
+	bool ahead; /* it came, by the server's clock, in the future */
 	bool dropped; /* a blocked person's: it goes nowhere */
 	struct err why; /* ERR_NONE: it is right */
 };

@@ -164,12 +164,13 @@ check_other(struct mail *m, struct mail_item *x, struct err *e)
 
 /* By a server's clock, which may be wrong: what comes later is later, too. */
 static void
-in_time(struct packet_item *x)
+in_time(struct mail_item *x)
 {
 	uint64_t most = (uint64_t)now_ms() + LIMIT_CLOCK_SKEW_MS;
 
-	if (x->received_ms > most)
-		x->received_ms = most;
+	x->ahead = x->item.received_ms > most;
+	if (x->ahead)
+		x->item.received_ms = most;
 }
 
 /* Sent by who is blocked, since he is. */
@@ -221,7 +222,7 @@ mail_judge(
 	*bytes = (struct buf){ NULL, 0, 0 };
 	if (packet_item_take(buf_bytes(&out->bytes), &out->item, &out->why) < 0)
 		return 0;
-	in_time(&out->item);
+	in_time(out);
 	out->dropped = is_unwanted(m, &out->item);
 	if (out->dropped)
 		return 0;

@@ -72,6 +72,18 @@ id=$(at a --json message show ben |
 ok 'it goes with the letter' at a message delete --here "$id"
 ok 'and all is quiet' at a message show ben
 
+# A server whose clock is far ahead: what is read then hides nothing later.
+arrived() { sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' "UPDATE inbox_item
+	SET received_ms = received_ms + $1 WHERE number = (SELECT MAX(number)
+	FROM inbox_item AS i WHERE i.uid = inbox_item.uid)"; }
+ok 'one comes' post nothing
+arrived 31536000000
+ok 'a year ahead, and is read' at a message read ben
+ok 'the next one' post nothing
+arrived 400000
+says 'is unread' ' 1 unread' at a message list
+ok 'until it is read' at a message read ben
+
 # What was filed as it came is looked at again when he is no contact any more.
 for i in 1 2 3; do
 	ok 'noise' post signature

@@ -135,6 +135,20 @@ ok 'until one is rid of it' at b message delete --here \
 	"$(at b --json message show ana | sed -n '/letter-forged/s/.*"id":"\([0-9a-f]*\)".*/\1/p')"
 ok 'then all is quiet' at b2 message show ana
 
+# Two devices note something of one conversation at once.
+ok 'Ana writes once more' at a message send ben 'to be read'
+lie 'pause POST commits 1'
+at b2 message read ana >"$T/reads" 2>&1 &
+reads=$!
+until_true 20 grep -q "^pause 1 " "$T/lies"
+ok 'Ben mutes her, while another device notes what it has read' \
+	at b message mute ana --for 8h
+truth
+wait $reads
+equal 'which it does' 0 $?
+says 'and takes nothing back' '^ana@.*muted' at b2 message list
+ok 'she is heard again' at b message unmute ana
+
 # A contact that began anew, whom nobody has accepted: what comes meanwhile is
 # kept, and read once he is.
 ok 'Ben has compared' sh -c "echo yes | aumbry --home '$T/b' verify ana --number"

@@ -2,6 +2,10 @@
 /* rune.c: characters of UTF-8 and their kinds. */
 #include "base/rune.h"
 
+#include <locale.h>
+#include <pthread.h>
+#include <wctype.h>
+
 size_t
 rune_take(struct bytes x, uint32_t *rune)
 {
@@ -54,6 +58,27 @@ rune_put(struct buf *out, uint32_t r)
 	buf_put_u8(out, (uint8_t)(lead[n] | r >> 6 * (n - 1)));
 	for (unsigned k = n - 1; k-- > 0;)
 		buf_put_u8(out, (uint8_t)(0x80 | (r >> 6 * k & 0x3f)));
+}
+
+static locale_t letters;
+
+static void
+letters_open(void)
+{
+	letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+uint32_t
+rune_fold(uint32_t r)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (r < 0x80)
+		return r >= 'A' && r <= 'Z' ? r + 'a' - 'A' : r;
+	(void)pthread_once(&once, letters_open);
+	if (letters != (locale_t)0)
+		r = (uint32_t)towlower_l((wint_t)r, letters);
+	return r == 0x3c2 ? 0x3c3 : r;
 }
 
 struct range {

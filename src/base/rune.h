@@ -19,6 +19,9 @@ bool rune_is_dash(uint32_t r);
 bool rune_is_hidden(uint32_t r);
 /* The same without controls, which nobody pastes unseen. */
 bool rune_is_mark(uint32_t r);
+/* The letter as a search takes it: in lower case, as the C library's tables have
+ * it, whatever the language; both forms of a sigma are one. */
+uint32_t rune_fold(uint32_t r);
 /* A letter or digit of ASCII in the width of Chinese and Japanese type. */
 uint32_t rune_narrow(uint32_t r);
 

@@ -233,6 +233,23 @@ text_words(struct buf *out, struct bytes x)
 }
 
 void
+text_fold(struct buf *out, struct bytes x)
+{
+	uint32_t r;
+	size_t n;
+
+	for (size_t i = 0; i < x.n; i += n) {
+		n = rune_take(bytes_of(x.p + i, x.n - i), &r);
+		if (n == 0) {
+			buf_put_u8(out, x.p[i]);
+			n = 1;
+			continue;
+		}
+		rune_put(out, rune_fold(r));
+	}
+}
+
+void
 text_size(struct buf *out, uint64_t bytes)
 {
 	static const char *unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };

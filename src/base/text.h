@@ -36,6 +36,8 @@ void text_show(struct buf *out, struct bytes x);
  * line ends, tabs and backslashes stay. */
 void text_words(struct buf *out, struct bytes x);
 
+/* Append well-formed UTF-8 as a search takes it (rune_fold). */
+void text_fold(struct buf *out, struct bytes x);
 /* Append 1536 as "1.50 KiB", 15360 as "15.0 KiB". */
 void text_size(struct buf *out, uint64_t bytes);
 

@@ -195,13 +195,15 @@ message_search(void *line, const void *options, struct err *e)
 	const struct search_options *o = options;
 	OWN(cli_mail_free) struct cli_mail m = { NULL, NULL };
 	OWN(thread_free) struct thread all = { NULL, 0 };
+	OWN(buf_free) struct buf typed = { 0 };
 	OWN(buf_free) struct buf words = { 0 };
 	struct id conv = { { 0 } };
 	struct person p;
 	size_t found = 0;
 
 	for (int i = 0; i < cli->line.n_args; i++)
-		buf_printf(&words, "%s ", cli->line.args[i]);
+		buf_printf(&typed, "%s ", cli->line.args[i]);
+	text_fold(&words, buf_bytes(&typed));
 	if (cli_mail_open(cli, &m, e) < 0 ||
 	    (o->with != NULL && people_one(m.self, o->with, &p, e) < 0))
 		return -1;

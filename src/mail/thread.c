@@ -3,6 +3,7 @@
 #include "mail/thread.h"
 
 #include "base/now.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -491,17 +492,31 @@ thread_find(const struct thread *t, const char *start, const struct id *from,
 		  found, start);
 }
 
+static bool
+is_ascii(const char *s)
+{
+	while (*s != '\0' && (unsigned char)*s < 0x80)
+		s++;
+	return *s == '\0';
+}
+
 bool
 thread_matches(const struct thread_line *l, const char *words)
 {
 	OWN(mem_free) char *all = mem_text(words);
+	OWN(buf_free) struct buf folded = { 0 };
+	const char *text = buf_text(&l->text);
+	bool plain = is_ascii(text), any = false;
 	char *next = NULL;
-	bool any = false;
 
+	if (!plain) {
+		text_fold(&folded, buf_bytes(&l->text));
+		text = buf_text(&folded);
+	}
 	for (char *w = strtok_r(all, " \t\n", &next); w != NULL;
 	     w = strtok_r(NULL, " \t\n", &next)) {
 		any = true;
-		if (strcasestr(buf_text(&l->text), w) == NULL)
+		if ((plain ? strcasestr(text, w) : strstr(text, w)) == NULL)
 			return false;
 	}
 	return any;

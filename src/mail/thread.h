@@ -54,7 +54,8 @@ MUST_CHECK int thread_mark_read(struct mail *m, const struct id *conv,
 MUST_CHECK int thread_find(const struct thread *t, const char *start,
     const struct id *from, const struct thread_line **out, struct err *e);
 
-/* Does it hold all the words, in any order, whatever their case? */
+/* Does it hold all the words, in any order, whatever their case? words: as
+ * text_fold makes them of what was typed. */
 bool thread_matches(const struct thread_line *l, const char *words);
 
 /* A conversation at a glance. */

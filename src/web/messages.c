@@ -2,6 +2,7 @@
 /* messages.c: what people write to each other, on the page. */
 #include "web/core.h"
 
+#include "base/text.h"
 #include "client/self_wait.h"
 #include "client/self_zones.h"
 #include "mail/thread.h"
@@ -200,16 +201,19 @@ core_messages_search(
 {
 	OWN(thread_free) struct thread all = { NULL, 0 };
 	json_t *list = json_array();
-	const char *words = "";
+	OWN(buf_free) struct buf words = { 0 };
+	const char *typed = "";
 	struct mail *m;
 
 	(void)json_object_set_new(out, "found", list);
-	if (jsonio_text(in, "words", &words, e) < 0 || look(c, &m, e) < 0 ||
+	if (jsonio_text(in, "words", &typed, e) < 0 || look(c, &m, e) < 0 ||
 	    thread_all(m, &all, e) < 0)
 		return -1;
+	text_fold(&words, bytes_str(typed));
 	for (size_t i = all.n; i > 0; i--) {
 		const struct thread_line *x = &all.lines[i - 1];
-		if (x->deleted || x->gone || !thread_matches(x, words))
+		if (x->deleted || x->gone ||
+		    !thread_matches(x, buf_text(&words)))
 			continue;
 		json_t *v = json_object();
 		put_where(v, m, &x->conv);

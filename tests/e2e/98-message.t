@@ -60,6 +60,11 @@ refused 'an id that several begin with' 1 not-found at b message delete '' --her
 says 'words are found, in any order' ': Yes, what is it$' \
 	at a message search IT what
 says 'only those with all of them' 'No message has' at a message search it nowhere
+ok 'a word of another alphabet' at a message send ben 'Привет ÅRHUS, ὈΔΥΣΣΕΎΣ'
+says 'is found whatever its case' 'ÅRHUS' at a message search ПРИВЕТ århus
+says 'whichever way an end of a word is written' 'ÅRHUS' at a message search ὀδυσσεύς
+ok 'it is taken away' at a message delete --here "$(at a --json message show ben \
+	--last 1 | json id /dev/stdin)"
 says 'with one contact' ': Yes, what is it$' at a message search what --with ben
 says 'the newest' 'for a while' at a message show ben --last 1
 ok 'and no other' [ "$(at a message show ben --last 1 | wc -l)" = 1 ]

@@ -348,11 +348,34 @@ writes_time_in_utc(void **state)
 	}
 }
 
+static void
+folds_what_a_search_takes_for_one(void **state)
+{
+	static const struct {
+		const char *text, *folded;
+	} cases[] = { { "Yes, WHAT is it", "yes, what is it" },
+		{ "ÅRHUS Ünal ßẞ", "århus ünal ßß" },
+		{ "ΟΔΥΣΣΕΥΣ Οδυσσευς", "οδυσσευσ οδυσσευσ" },
+		{ "ПРИВЕТ 東京 😀", "привет 東京 😀" }, { "", "" },
+		{ "\xff"
+		  "A",
+		    "\xff"
+		    "a" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OWN(buf_free) struct buf out = { 0 };
+		text_fold(&out, bytes_str(cases[i].text));
+		assert_string_equal(buf_text(&out), cases[i].folded);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_rfc_4648),
+		cmocka_unit_test(folds_what_a_search_takes_for_one),
 		cmocka_unit_test(every_byte_survives_a_round_trip),
 		cmocka_unit_test(refuses_wrong_digits),
 		cmocka_unit_test(hex_is_lower_case_and_read_in_both),

@@ -70,7 +70,8 @@ MUST_CHECK int people_remove(
 /* What was found when a contact was looked at. */
 struct people_look {
 	struct person person; /* as it is now */
-	struct circle circle; /* owned; seq 0: it was not shown, or not right */
+	struct circle circle; /* owned; seq 0: it was not shown, or not right.
+				 Of who is gone: as it was kept */
 	unsigned added, removed; /* devices, since the last look */
 	bool anew; /* begun anew, and followed: it was never compared */
 	bool back; /* that he began anew was taken back */

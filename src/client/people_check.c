@@ -228,6 +228,15 @@ ask_heads(struct self *s, const struct person *list, size_t n, json_t **answer,
 	    s->remote, "POST", "/v1/people/heads", ask, answer, e);
 }
 
+/* What he has written may be read later than he is there. */
+static int
+gone(struct self *s, struct people_look *l, struct err *e)
+{
+	return l->why.code == ERR_NOT_FOUND
+	    ? people_kept(s, &l->person, &l->circle, e)
+	    : 0;
+}
+
 static int
 check_some(struct self *s, const struct person *list, size_t n,
     struct people_looks *out, struct err *e)
@@ -241,8 +250,9 @@ check_some(struct self *s, const struct person *list, size_t n,
 		struct people_look *l = &out->list[out->n++];
 		struct people_row row;
 		*l = (struct people_look){ .person = list[i] };
-		if (row_of(people, &list[i], &row, &l->why) == 0 &&
-		    compare(s, l, &row, e) < 0)
+		if ((row_of(people, &list[i], &row, &l->why) == 0
+			    ? compare(s, l, &row, e)
+			    : gone(s, l, e)) < 0)
 			return -1;
 		if (keep(s, &list[i], l, e) < 0)
 			return -1;

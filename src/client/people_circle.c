@@ -162,6 +162,22 @@ people_follow(struct self *s, const struct people_row *row,
 }
 
 int
+people_kept(
+    struct self *s, const struct person *pin, struct circle *c, struct err *e)
+{
+	const struct people_row any = { .uid = pin->uid, .seq = UINT32_MAX };
+	OWN(buf_free) struct buf key = { 0 };
+	OWN(buf_free) struct buf kept = { 0 };
+
+	key_of(&pin->uid, &key);
+	if (local_get(s->local, buf_text(&key), &kept, e) < 0)
+		return -1;
+	if (!take_kept(c, &any, pin, buf_bytes(&kept)))
+		circle_free(c);
+	return 0;
+}
+
+int
 people_keep(
     struct self *s, const struct id *uid, struct bytes entries, struct err *e)
 {

@@ -34,6 +34,12 @@ void people_address(const struct self *s, const char *name, char *out);
 MUST_CHECK int people_follow(struct self *s, const struct people_row *row,
     const struct person *pin, struct circle *c, struct buf *more,
     struct err *e);
+/*
+ * What is kept here of the circle of somebody who is gone: verified, and as far
+ * as the pin at least. c: all zeros; it stays so when there is nothing.
+ */
+MUST_CHECK int people_kept(struct self *s, const struct person *pin,
+    struct circle *c, struct err *e);
 /* The record as it is now. *found false: there is none. */
 MUST_CHECK int people_read(struct self *s, const struct id *uid,
     struct person *out, bool *found, struct err *e);

@@ -139,6 +139,15 @@ check_own(struct mail *m, struct mail_item *x, struct err *e)
 	    : check_signer(x, &m->self->circle);
 }
 
+/* Whose account has ended is known by what is kept of it. */
+static bool
+can_judge(const struct people_look *l, const struct mail_item *x)
+{
+	return l->circle.seq > 0 &&
+	    (l->why.code == ERR_NONE ||
+		(l->why.code == ERR_NOT_FOUND && !is_before(&l->circle, x)));
+}
+
 static int
 check_other(struct mail *m, struct mail_item *x, struct err *e)
 {
@@ -148,7 +157,7 @@ check_other(struct mail *m, struct mail_item *x, struct err *e)
 		return -1;
 	if (l == NULL)
 		return 0;
-	if (l->why.code != ERR_NONE || l->circle.seq == 0) {
+	if (!can_judge(l, x)) {
 		x->why = l->why;
 		return 0;
 	}

@@ -235,4 +235,20 @@ ok 'Cleo lets her' at c2 contact accept dora
 ok 'as many at once as the server has it' at d message send cleo 'two'
 refused 'and no more' 4 too-many-attempts at d message send cleo 'three'
 says 'with how long to wait' 'try again in' cat "$T/err"
+
+# ---- who is gone ----
+
+stop_server
+configure limits messages_per_minute 60
+start_server --listen "127.0.0.1:${port%%[!0-9]*}"
+ok 'Dora writes a last time' at d message send cleo 'my last word'
+ok 'her account ends' aumbryd account delete dora --now dora --yes dora \
+	--data "$DATA"
+stop_server
+start_server --listen "127.0.0.1:${port%%[!0-9]*}"
+says 'what she wrote is read' ': my last word$' at c2 message show dora
+says 'that she is gone is said' 'knows no dora@' sh -c \
+	"aumbry --home '$T/c2' contact list 2>&1"
+refused 'and nothing goes there' 1 not-found at c2 message send dora 'and you'
+says 'it is filed as it is' ': my last word$' at c2 message show dora
 finish

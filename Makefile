@@ -183,8 +183,10 @@ bench-peers: all
 screenshots: all
 	@tools/setup.sh check
 	@rm -rf build/screenshots && mkdir -p build/screenshots
-	@for t in page page-people page-messages page-deceived; do BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' \
-		sh tests/e2e/90-$$t.t || exit 1; done
+	@for t in tests/e2e/90-page.t tests/e2e/90-page-[dmp]*.t \
+		tests/e2e/91-page-firefox*.t; do \
+		BUILD=$(B) SHOTS='$(CURDIR)/build/screenshots' sh $$t || exit 1; \
+	done
 
 lint:
 	@tools/setup.sh check

@@ -74,6 +74,7 @@ libnet-dbus-perl           # and who shows its notifications
 faketime                   # moves the clock
 sqlite3                    # looks into databases
 chromium                   # the account page is walked through in it
+firefox-esr                # and in this one
 zbar-tools                 # reads its QR codes
 libmaxmind-db-writer-perl  # a map of addresses to look into
 clang-format-14            # the layout of code

@@ -22,7 +22,12 @@ const open = async (name) => {
 	await ana.locator(".thread").waitFor();
 };
 const write = async (text) => {
-	await ana.fill("[name=text]", text);
+	const [first, ...more] = text.split("\n");
+	await ana.fill("[name=text]", first);
+	for (const line of more) {
+		await ana.keyboard.press("Shift+Enter");
+		await ana.keyboard.insertText(line);
+	}
 	await ana.locator("[name=text]").press("Control+Enter");
 };
 

@@ -71,6 +71,8 @@ cron                       # jobs of a person
 fontconfig                 # lists fonts
 systemd                    # starts backups by themselves
 libnet-dbus-perl           # and who shows its notifications
+dunst                      # a program that really does
+xvfb                       # the screen that it does it on
 faketime                   # moves the clock
 sqlite3                    # looks into databases
 chromium                   # the account page is walked through in it

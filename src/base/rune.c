@@ -60,6 +60,14 @@ rune_put(struct buf *out, uint32_t r)
 		buf_put_u8(out, (uint8_t)(0x80 | (r >> 6 * k & 0x3f)));
 }
 
+#ifdef __wasi__
+/* It knows one locale, whose letters are those of Unicode. */
+static uint32_t
+lower(uint32_t r)
+{
+	return (uint32_t)towlower((wint_t)r);
+}
+#else
 static locale_t letters;
 
 static void
@@ -68,16 +76,23 @@ letters_open(void)
 	letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
-uint32_t
-rune_fold(uint32_t r)
+static uint32_t
+lower(uint32_t r)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	(void)pthread_once(&once, letters_open);
+	return letters != (locale_t)0 ? (uint32_t)towlower_l((wint_t)r, letters)
+				      : r;
+}
+#endif
+
+uint32_t
+rune_fold(uint32_t r)
+{
 	if (r < 0x80)
 		return r >= 'A' && r <= 'Z' ? r + 'a' - 'A' : r;
-	(void)pthread_once(&once, letters_open);
-	if (letters != (locale_t)0)
-		r = (uint32_t)towlower_l((wint_t)r, letters);
+	r = lower(r);
 	return r == 0x3c2 ? 0x3c3 : r;
 }
 

@@ -172,6 +172,15 @@ await step("words are found, and only they", async () => {
 	await press(ana, "Search");
 	await ana.getByText("No message has these words.").waitFor();
 });
+await step("of any alphabet, whatever their case", async () => {
+	at("b", "message", "send", "ana", "Žluťoučký kůň, ΟΔΥΣΣΕΥΣ");
+	await open("ben@localhost");
+	await said("Žluťoučký").waitFor();
+	await list();
+	await ana.fill("[name=words]", "KŮŇ οδυσσευς");
+	await press(ana, "Search");
+	await ana.locator("[role=status] .row", { hasText: "Žluťoučký" }).waitFor();
+});
 await step("what she writes is hers, whatever it is", async () => {
 	await open("ben@localhost");
 	await write("<script>alert(1)</script>");

@@ -33,14 +33,3 @@ pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *a)
 	(void)a;
 	return 0;
 }
-
-#define PTHREAD_ONCE_INIT 0
-
-static inline int
-pthread_once(pthread_once_t *done, void (*fn)(void))
-{
-	if (*done == PTHREAD_ONCE_INIT)
-		fn();
-	*done = 1;
-	return 0;
-}

@@ -37,7 +37,7 @@ export async function showPeople(me, again) {
 
 async function allPeople(me, again) {
 	await core.ask("messages").catch(() => {}); // who asks has written
-	const { people, address, public_code: code, findable, asks } = await core.ask("people");
+	const { people, address, public_code: code, called, findable, asks } = await core.ask("people");
 	const asking = people.filter((p) => p.level === "asks");
 	const others = people.filter((p) => p.level !== "asks");
 	return ["People",
@@ -53,11 +53,18 @@ async function allPeople(me, again) {
 		part("Who finds you, and who writes", h("ul", { class: "rows" },
 			row({ title: "Your name", lines: [findable ? "Everybody on this server who knows it can add you." :
 				"Only those whom you let write can add you."],
-			actions: setButton(findable ? "Hide my name" : "Show my name", { findable: !findable, asks }, again) }),
+			actions: setButton(findable ? "Hide my name" : "Show my name", { findable: !findable }, again) }),
 			row({ title: "First messages", lines: [asks ? "Somebody who is no contact may send you one short message." :
 				"Only contacts can write to you."],
-			actions: setButton(asks ? "Contacts only" : "Allow first messages", { findable, asks: !asks }, again) }))),
+			actions: setButton(asks ? "Contacts only" : "Allow first messages", { asks: !asks }, again) }))),
 		part("You, as others know you",
+			called && h("div", { class: "box" }, h("p", {}, "The server calls this account ", h("b", {}, called),
+				" now. Contacts take that once you say that it is right."),
+			h("div", { class: "buttons" }, button(`Go by ${called}`, async () => {
+				await core.ask("people_goes_by", { name: called });
+				announce(`Contacts take ${called} from now on.`);
+				await again();
+			}))),
 			h("p", {}, "Publish this code where people know that it is yours: on paper, on a page of your own. ",
 				"Who adds you can hold it against what this server shows."),
 			h("dl", { class: "facts" }, h("dt", {}, "Address"), h("dd", {}, h("bdi", {}, address)),

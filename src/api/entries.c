@@ -10,7 +10,10 @@
 #include "base/text.h"
 #include "factor/seckeys.h"
 #include "server/ordered.h"
+#include "server/pastname.h"
 #include "server/restored.h"
+
+#include <string.h>
 
 /* Entries an hour that one account's devices may add, so that none of them
  * makes the circle dear for everybody who reads it. Removals and vetoes are
@@ -261,14 +264,45 @@ keys_needed(struct tx *tx, struct call *c, const struct entry_view *v,
 			 "security keys alone count once there are two");
 }
 
+/* One that was made before the server was put back to a copy may be of a name
+ * that it has lost: but of none that is, or was, another account's. */
+static int
+may_again(struct tx *tx, const struct circle *c, bool *ok, struct err *e)
+{
+	char name[LIMIT_NAME_BYTES + 1] = "";
+	size_t n = strcspn(c->name, "@");
+	struct account other;
+	bool found;
+
+	*ok = false;
+	if (n >= sizeof name)
+		return 0;
+	memcpy(name, c->name, n);
+	if (account_by_name(tx, name, &other, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	*ok = pastname_check(tx, name, &c->uid, e) == 0;
+	if (*ok)
+		return 0;
+	if (e->code != ERR_NAME_TAKEN)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
 int
-entries_name(struct tx *tx, const struct circle *c, struct err *e)
+entries_name(struct tx *tx, const struct circle *c, bool again, struct err *e)
 {
 	struct account a;
+	bool ok;
 
 	if (server_account(tx, &c->uid, &a, e) < 0)
 		return -1;
-	return circle_goes_by(c, a.name)
+	ok = circle_goes_by(c, a.name);
+	if (!ok && again && may_again(tx, c, &ok, e) < 0)
+		return -1;
+	return ok
 	    ? 0
 	    : err_set(e, ERR_BAD_REQUEST,
 		  "an account goes by no other name than its own, %s", a.name);
@@ -281,7 +315,7 @@ changed(struct tx *tx, struct call *c, const struct entry_view *v,
 {
 	switch (v->type) {
 	case CIRCLE_NAME:
-		return comes_again(c, v) ? 0 : entries_name(tx, after, e);
+		return entries_name(tx, after, comes_again(c, v), e);
 	case CIRCLE_FACTORS:
 		return keys_needed(tx, c, v, after, e);
 	case CIRCLE_RECOVERY:

@@ -143,10 +143,11 @@ judge(struct tx *tx, struct post *p, size_t slot, struct err *e)
 	}
 	if (inbox_peer(tx, to, &p->c->me->uid, &p->they[slot], e) < 0)
 		return -1;
-	if (p->they[slot] == INBOX_ASKS)
+	enum inbox_peer seen = inbox_seen_as(p->they[slot]);
+	if (seen == INBOX_ASKS)
 		return server_refuse(p->c, ERR_ASK_WAITS,
 		    "the first message was not answered yet");
-	if (p->they[slot] != INBOX_STRANGER)
+	if (seen != INBOX_STRANGER)
 		return 0;
 	if (server_account(tx, to, &a, e) < 0)
 		return -1;
@@ -172,9 +173,11 @@ settle(struct tx *tx, struct post *p, size_t slot, struct err *e)
 		inbox_set_peer(tx, me, to, INBOX_ACCEPTED, p->c->now_ms, e) <
 		    0))
 		return -1;
-	return p->they[slot] == INBOX_STRANGER
-	    ? inbox_set_peer(tx, to, me, INBOX_ASKS, p->c->now_ms, e)
-	    : 0;
+	if (inbox_seen_as(p->they[slot]) != INBOX_STRANGER)
+		return 0;
+	return inbox_set_peer(tx, to, me,
+	    inbox_is_blocked(p->they[slot]) ? INBOX_BLOCKED_ASKS : INBOX_ASKS,
+	    p->c->now_ms, e);
 }
 
 static int
@@ -187,7 +190,7 @@ deliver(struct tx *tx, struct post *p, size_t slot, struct err *e)
 		return -1;
 	packet_put_rest(&rest, &p->c->me->uid, &p->packet, slot);
 	/* A full one is full for who is blocked, too: he does not see that. */
-	if (p->they[slot] == INBOX_BLOCKED)
+	if (inbox_is_blocked(p->they[slot]))
 		return inbox_room(tx, to, rest.n, e);
 	id_put(&p->c->wakes, to);
 	return inbox_add(tx,
@@ -303,7 +306,7 @@ inbox_peers(struct tx *tx, struct call *c, struct err *e)
 	    jsonio_text(c->in, "state", &name, e) < 0 ||
 	    people_may(tx, c->me, e) < 0 ||
 	    sql_count(tx, e, &n,
-		"SELECT COUNT(*) FROM inbox_peer WHERE uid = ? AND state < 3",
+		"SELECT COUNT(*) FROM inbox_peer WHERE uid = ? AND state <> 3",
 		"i", &c->me->uid) < 0 ||
 	    inbox_peer(tx, &c->me->uid, &uid, &was, e) < 0)
 		return -1;

@@ -81,9 +81,10 @@ people_find(struct tx *tx, struct call *c, struct err *e)
 	if (account_by_name(tx, buf_text(&name), &a, &found, e) < 0)
 		return -1;
 	if (found && (a.hides & ACCOUNT_HIDES_NAME) != 0 &&
+	    !id_equal(&a.uid, &c->me->uid) &&
 	    inbox_peer(tx, &a.uid, &c->me->uid, &peer, e) < 0)
 		return -1;
-	if (!found || peer != INBOX_ACCEPTED)
+	if (!found || inbox_seen_as(peer) != INBOX_ACCEPTED)
 		return nobody(c);
 	/* Only what guesses names counts. */
 	return account_unspend(tx, buf_text(&key), e) < 0

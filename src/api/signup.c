@@ -49,6 +49,7 @@ signup_info(struct tx *tx, struct call *c, struct err *e)
 	jsonio_put_u64(
 	    c->out, "mature_hours", server_config(c->s)->mature_hours);
 	jsonio_put_u64(c->out, "time_ms", (uint64_t)c->now_ms);
+	jsonio_put_true(c->out, "names", true);
 	server_put_ksf(c->out);
 	return 0;
 }
@@ -202,6 +203,10 @@ take_circle(struct tx *tx, struct call *c, const struct id *uid,
 	OWN(buf_free) struct buf named = { 0 };
 	OWN(buf_free) struct buf envelopes = { 0 };
 
+	if (json_object_get(c->in, "named") == NULL)
+		return err_set(e, ERR_UPDATE_NEEDED,
+		    "this program is older than the server, where an account "
+		    "signs its name");
 	if (jsonio_bytes(c->in, "genesis", 0, &genesis, e) < 0 ||
 	    jsonio_bytes(c->in, "named", 0, &named, e) < 0 ||
 	    jsonio_list(c->in, "envelopes", LIMIT_BUNDLE_ENVELOPES, &envelopes,
@@ -210,7 +215,7 @@ take_circle(struct tx *tx, struct call *c, const struct id *uid,
 	    account_add_entry(tx, uid, 1, buf_bytes(&genesis), e) < 0)
 		return -1;
 	return circle_apply(circle, buf_bytes(&named), e) < 0 ||
-		entries_name(tx, circle, e) < 0 ||
+		entries_name(tx, circle, false, e) < 0 ||
 		account_add_entry(tx, uid, circle->seq, buf_bytes(&named), e) <
 		    0
 	    ? -1

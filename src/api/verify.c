@@ -11,6 +11,7 @@
 #include "api/people.h"
 #include "base/now.h"
 #include "base/text.h"
+#include "store/inbox.h"
 
 #include <string.h>
 
@@ -53,6 +54,7 @@ may_ask(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
     struct err *e)
 {
 	OWN(buf_free) struct buf key = { 0 };
+	enum inbox_peer peer;
 	struct account a;
 	bool found;
 
@@ -61,6 +63,13 @@ may_ask(struct tx *tx, struct call *c, const struct id *uid, bool *ok,
 		return -1;
 	if (!found || id_equal(uid, &c->me->uid))
 		return err_set(e, ERR_NOT_FOUND, "there is no such account");
+	if (inbox_peer(tx, uid, &c->me->uid, &peer, e) < 0)
+		return -1;
+	*ok = inbox_seen_as(peer) == INBOX_ACCEPTED ||
+	    (a.hides & ACCOUNT_HIDES_INBOX) == 0;
+	if (!*ok)
+		return server_refuse(c, ERR_ASKS_CLOSED,
+		    "who is no contact of that person cannot ask there");
 	buf_printf(&key, "verify|%s", id_text(&c->me->uid).s);
 	return server_drip(tx, c,
 	    &(struct account_limit){
@@ -129,6 +138,9 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		sql_ask(tx, e, &s,
 		    "SELECT id, by_uid, nonce, claim, created_ms FROM verifying"
 		    " WHERE uid = ? AND state <= 1 AND expires_ms > ?"
+		    " AND NOT EXISTS (SELECT 1 FROM inbox_peer p"
+		    " WHERE p.uid = verifying.uid AND p.peer = verifying.by_uid"
+		    " AND p.state IN (2, 4, 5))" /* blocked: inbox.h */
 		    " ORDER BY created_ms DESC LIMIT 64",
 		    "in", &c->me->uid, c->now_ms) < 0
 	    ? -1

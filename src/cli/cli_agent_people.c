@@ -90,7 +90,7 @@ answer(struct agent *a, const struct compare_request *r, struct err *e)
 	for (size_t i = 0; i < all.n; i++)
 		if (id_equal(&all.list[i].uid, &r->uid))
 			p = &all.list[i];
-	if (p == NULL)
+	if (p == NULL || p->level == PERSON_BLOCKED || p->level == PERSON_ASKS)
 		return 0;
 	cli_say(a->cli,
 	    "%s wants to compare. With that person there: aumbry "

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/cli_qr.h"
+#include "client/self_settle.h"
 #include "client/self_zones.h"
 
 #include <jansson.h>
@@ -275,17 +276,29 @@ contact_show(void *line, const void *options, struct err *e)
 	return 0;
 }
 
+static const struct cmd_option me_options[] = {
+	{ "name", CMD_TEXT, 0, "NAME",
+	    "this account goes by the name that the server has given it" },
+};
+
 static int
 contact_me(void *line, const void *options, struct err *e)
 {
 	struct cli *cli = line;
+	const char *const *name = options;
 	OWN(self_free) struct self *s = NULL;
 	char address[PERSON_ADDRESS_MAX + 1], code[PERSON_PUBLIC + 1];
 	struct digest root;
 
-	(void)options;
-	if (begin(cli, &s, e) < 0)
+	if (begin(cli, &s, e) < 0 ||
+	    (*name != NULL && self_goes_by(s, *name, e) < 0))
 		return -1;
+	if (self_renamed(s))
+		cli_warn(
+		    "aumbry: the server calls this account %s now. If that "
+		    "is right, contacts take it once you say so: aumbry "
+		    "contact me --name %s",
+		    s->name, s->name);
 	people_self(s, address, &root);
 	person_public(&(struct person_key){ address, &root }, code);
 	if (cli->line.json)
@@ -361,17 +374,15 @@ let(struct cli *cli, enum person_level to, struct person *out, struct err *e)
 	OWN(self_free) struct self *s = NULL;
 	struct person p;
 
-	bool had;
-
-	/* Somebody who is no contact can be blocked, too. */
-	if (begin(cli, &s, e) < 0 ||
-	    (people_one(s, cli->line.args[0], &p, e) < 0 &&
-		(to != PERSON_BLOCKED || e->code != ERR_NOT_FOUND ||
-		    people_add(s, cli->line.args[0], &p, &had, e) < 0)))
+	if (begin(cli, &s, e) < 0)
+		return -1;
+	bool is = people_one(s, cli->line.args[0], &p, e) == 0;
+	if (!is && (to != PERSON_BLOCKED || e->code != ERR_NOT_FOUND))
 		return -1;
 	/* What came before stays: it is filed as his. */
 	take_asks(cli, s, true);
-	return people_let(s, &p.uid, to, out, e);
+	return is ? people_let(s, &p.uid, to, out, e)
+		  : people_block(s, cli->line.args[0], out, e);
 }
 
 static int
@@ -428,10 +439,8 @@ struct settings_options {
 static int
 yes_or_no(const char *option, const char *text, bool *out, struct err *e)
 {
-	if (text == NULL)
-		return 0;
-	*out = strcmp(text, "yes") == 0;
-	return *out || strcmp(text, "no") == 0
+	*out = text != NULL && strcmp(text, "yes") == 0;
+	return text == NULL || *out || strcmp(text, "no") == 0
 	    ? 0
 	    : err_set(e, ERR_USAGE, "%s is yes or no", option);
 }
@@ -458,16 +467,18 @@ contact_settings(void *line, const void *options, struct err *e)
 	struct cli *cli = line;
 	const struct settings_options *o = options;
 	OWN(self_free) struct self *s = NULL;
-	struct people_privacy is = { false, false }, ignored;
+	struct people_privacy is;
+	bool findable, asks;
 
-	if (yes_or_no("--findable", o->findable, &ignored.findable, e) < 0 ||
-	    yes_or_no("--asks", o->asks, &ignored.asks, e) < 0 ||
-	    begin(cli, &s, e) < 0 || people_privacy(s, &is, e) < 0 ||
-	    yes_or_no("--findable", o->findable, &is.findable, e) < 0 ||
-	    yes_or_no("--asks", o->asks, &is.asks, e) < 0)
+	if (yes_or_no("--findable", o->findable, &findable, e) < 0 ||
+	    yes_or_no("--asks", o->asks, &asks, e) < 0 || begin(cli, &s, e) < 0)
 		return -1;
-	if ((o->findable != NULL || o->asks != NULL) &&
-	    people_set_privacy(s, &is, e) < 0)
+	/* What is not named may be another device's to set just now. */
+	if ((o->findable == NULL && o->asks == NULL
+		    ? people_privacy(s, &is, e)
+		    : people_set_privacy(s,
+			  o->findable != NULL ? &findable : NULL,
+			  o->asks != NULL ? &asks : NULL, &is, e)) < 0)
 		return -1;
 	print_settings(cli, &is);
 	return 0;
@@ -500,6 +511,7 @@ const struct cmd cli_contact[] = {
 	{ "contact settings", "", "who finds this account, and who may write",
 	    contact_settings,
 	    CMD_OPTIONS(settings_options, struct settings_options) },
-	{ "contact me", "", "what others compare of this account", contact_me },
+	{ "contact me", "", "what others compare of this account", contact_me,
+	    CMD_OPTIONS(me_options, const char *) },
 	{ 0 },
 };

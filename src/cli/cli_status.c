@@ -8,6 +8,7 @@
 #include "client/alerts.h"
 #include "client/escrowlog.h"
 #include "client/people.h"
+#include "client/self_settle.h"
 #include "client/self_devices.h"
 #include "client/self_seen.h"
 #include "client/self_zones.h"
@@ -241,6 +242,18 @@ look_at_recovery(struct status *t, struct err *e)
 	return 0;
 }
 
+static void
+look_renamed(struct status *t)
+{
+	OWN(buf_free) struct buf text = { 0 };
+
+	buf_printf(&text,
+	    "the server calls this account %s now; contacts know it as %s "
+	    "until you say so: aumbry contact me --name %s",
+	    t->self->name, t->self->circle.name, t->self->name);
+	alert(t, err_name(ERR_NAME_UNCLAIMED), buf_text(&text));
+}
+
 /* Contacts as they are shown now, and what was seen of them before. */
 static int
 look_at_people(struct status *t, struct err *e)
@@ -263,6 +276,8 @@ look_at_people(struct status *t, struct err *e)
 			continue;
 		alert(t, list[i].code, list[i].words);
 	}
+	if (self_renamed(t->self))
+		look_renamed(t);
 	for (size_t i = 0; i < looks.n; i++)
 		if (err_exit(looks.list[i].why.code) == 6)
 			t->worst = looks.list[i].why;

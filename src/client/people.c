@@ -5,7 +5,6 @@
 #include "base/now.h"
 #include "base/text.h"
 #include "base/typed.h"
-#include "client/alerts.h"
 #include "client/self_note.h"
 #include "client/self_zones.h"
 #include "link/control.h"
@@ -70,8 +69,8 @@ people_address(const struct self *s, const char *name, char *out)
 	(void)snprintf(out, PERSON_ADDRESS_MAX + 1, "%s@%s", name, s->host);
 }
 
-static const struct person *
-with_address(const struct people *all, const char *address)
+const struct person *
+people_with_address(const struct people *all, const char *address)
 {
 	for (size_t i = 0; i < all->n; i++)
 		if (strcmp(all->list[i].address, address) == 0)
@@ -112,7 +111,7 @@ people_one(struct self *s, const char *typed, struct person *out, struct err *e)
 	const struct person *by_nick = with_nickname(&all, typed);
 	if (typed_account(bytes_str(typed), s->host, &name, &ignored) == 0) {
 		people_address(s, buf_text(&name), address);
-		by_name = with_address(&all, address);
+		by_name = people_with_address(&all, address);
 	}
 	/* One's own word for somebody is not taken over by another's name. */
 	if (by_nick != NULL && by_name != NULL && by_nick != by_name)
@@ -240,142 +239,13 @@ people_call(
 void
 people_self(const struct self *s, char *address, struct digest *root)
 {
-	people_address(s, s->name, address);
+	char name[PERSON_ADDRESS_MAX + 1];
+
+	/* Contacts know it by what was signed, not by what the server says. */
+	(void)snprintf(name, sizeof name, "%.*s",
+	    (int)strcspn(s->circle.name, "@"), s->circle.name);
+	people_address(s, name[0] != '\0' ? name : s->name, address);
 	person_root(&s->circle, root);
-}
-
-/* ---- one more ---- */
-
-static int
-ask_for(struct self *s, const char *name, struct people_row *out, struct err *e)
-{
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
-
-	jsonio_put_text(ask, "name", name);
-	if (control_call(
-		s->remote, "POST", "/v1/people/find", ask, &answer, e) < 0 ||
-	    people_row(answer, out, e) < 0)
-		return -1;
-	if (strcmp(out->name, name) == 0)
-		return 0;
-	return err_set(e, ERR_BAD_REQUEST,
-	    "the server was asked for %s and showed another account", name);
-}
-
-/* One more, of that name? */
-static int
-is_free(struct self *s, const char *address, struct err *e)
-{
-	OWN(people_free) struct people all = { NULL, 0 };
-	struct err ignored;
-
-	if (people_all(s, &all, e) < 0)
-		return -1;
-	if (all.n >= LIMIT_CONTACTS)
-		return err_set(e, ERR_TOO_LARGE,
-		    "an account has at most %d contacts", LIMIT_CONTACTS);
-	const struct person *other = with_address(&all, address);
-	if (other == NULL)
-		return 0;
-	(void)err_set(e, ERR_NAME_MOVED,
-	    "%s is a contact, and the server shows another account by that "
-	    "name",
-	    address);
-	if (alerts_raise(s, &other->uid, e, &ignored) < 0)
-		err_clear(&ignored);
-	return -1;
-}
-
-/*
- * Whoever was looked for by name must go by it: the server could show the
- * account of one by the name of another. Who has written is called as his own
- * devices say.
- */
-static int
-called_so(struct self *s, const struct circle *c, enum person_level level,
-    char *address, struct err *e)
-{
-	if (c->name[0] == '\0')
-		return err_set(e, ERR_NAME_UNCLAIMED,
-		    "no device of the account that the server calls %s has "
-		    "signed a name",
-		    address);
-	if (circle_goes_by(c, address))
-		return 0;
-	if (level != PERSON_ASKS)
-		return err_set(e, ERR_NAME_UNCLAIMED,
-		    "the server calls an account %s whose devices go by %s",
-		    address, c->name);
-	(void)snprintf(address, PERSON_ADDRESS_MAX + 1, "%.*s@%s",
-	    (int)strcspn(c->name, "@"), c->name, s->host);
-	return is_free(s, address, e);
-}
-
-/* As it is first seen. */
-static int
-pin(struct self *s, const struct people_row *row, enum person_level level,
-    struct person *out, struct err *e)
-{
-	OWN(circle_free) struct circle c = { 0 };
-	OWN(buf_free) struct buf more = { 0 };
-	struct person was;
-	bool found;
-	char address[PERSON_ADDRESS_MAX + 1];
-
-	people_address(s, row->name, address);
-	if (is_free(s, address, e) < 0 ||
-	    people_follow(s, row, NULL, &c, &more, e) < 0 ||
-	    called_so(s, &c, level, address, e) < 0 ||
-	    people_read(s, &row->uid, &was, &found, e) < 0)
-		return -1;
-	*out = (struct person){ .uid = row->uid,
-		.seq = c.seq,
-		.head = c.head,
-		.level = (uint8_t)level,
-		.since_ms = (uint64_t)now_ms(),
-		.version = was.version };
-	(void)snprintf(out->address, sizeof out->address, "%s", address);
-	person_root(&c, &out->root);
-	return people_put(s, out, e) < 0
-	    ? -1
-	    : people_keep(s, &row->uid, buf_bytes(&more), e);
-}
-
-/* Pin him, if he is none yet. */
-static int
-add_row(struct self *s, const struct people_row *row, enum person_level level,
-    struct person *out, bool *had, struct err *e)
-{
-	for (int i = 0; i < TRIES; i++) {
-		if (people_read(s, &row->uid, out, had, e) < 0)
-			return -1;
-		if (*had || pin(s, row, level, out, e) == 0)
-			return 0;
-		/* Another device has just added him. */
-		if (e->code != ERR_CONFLICT || self_state(s, e) < 0)
-			return -1;
-	}
-	return -1;
-}
-
-int
-people_add(struct self *s, const char *typed, struct person *out, bool *had,
-    struct err *e)
-{
-	OWN(buf_free) struct buf name = { 0 };
-	struct people_row row;
-
-	if (typed_account(bytes_str(typed), s->host, &name, e) < 0 ||
-	    ask_for(s, buf_text(&name), &row, e) < 0)
-		return -1;
-	if (id_equal(&row.uid, &s->uid))
-		return err_set(e, ERR_USAGE, "that is this account itself");
-	if (add_row(s, &row, PERSON_KNOWN, out, had, e) < 0)
-		return -1;
-	return *had && out->level != PERSON_ASKS
-	    ? 0
-	    : people_let(s, &row.uid, PERSON_KNOWN, out, e);
 }
 
 /* ---- who may write ---- */
@@ -413,32 +283,14 @@ people_let(struct self *s, const struct id *uid, enum person_level to,
 	return people_change(s, uid, set_level, &to, out, e);
 }
 
-int
-people_asked(
-    struct self *s, const struct id *uid, struct person *out, struct err *e)
-{
-	OWN(jsonio_free) json_t *ask = json_object();
-	OWN(jsonio_free) json_t *answer = NULL;
-	struct people_row row;
-	bool had;
-
-	jsonio_add_id(ask, "uids", uid);
-	if (control_call(
-		s->remote, "POST", "/v1/people/heads", ask, &answer, e) < 0)
-		return -1;
-	const json_t *list = json_object_get(answer, "people");
-	if (json_array_size(list) != 1)
-		return err_set(e, ERR_NOT_FOUND,
-		    "who has written is not on the server any more");
-	if (people_row(json_array_get(list, 0), &row, e) < 0)
-		return -1;
-	if (!id_equal(&row.uid, uid))
-		return err_set(e, ERR_BAD_REQUEST,
-		    "the server was asked for one account and showed another");
-	return add_row(s, &row, PERSON_ASKS, out, &had, e);
-}
-
 /* ---- what others may do ---- */
+
+static void
+take_privacy(const json_t *answer, struct people_privacy *out)
+{
+	out->findable = jsonio_true(answer, "findable");
+	out->asks = jsonio_true(answer, "asks");
+}
 
 int
 people_privacy(struct self *s, struct people_privacy *out, struct err *e)
@@ -448,19 +300,24 @@ people_privacy(struct self *s, struct people_privacy *out, struct err *e)
 	if (control_call(
 		s->remote, "GET", "/v1/people/settings", NULL, &answer, e) < 0)
 		return -1;
-	out->findable = jsonio_true(answer, "findable");
-	out->asks = jsonio_true(answer, "asks");
+	take_privacy(answer, out);
 	return 0;
 }
 
 int
-people_set_privacy(
-    struct self *s, const struct people_privacy *to, struct err *e)
+people_set_privacy(struct self *s, const bool *findable, const bool *asks,
+    struct people_privacy *out, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
+	OWN(jsonio_free) json_t *answer = NULL;
 
-	jsonio_put_true(ask, "findable", to->findable);
-	jsonio_put_true(ask, "asks", to->asks);
-	return control_call(
-	    s->remote, "POST", "/v1/people/settings", ask, NULL, e);
+	if (findable != NULL)
+		jsonio_put_true(ask, "findable", *findable);
+	if (asks != NULL)
+		jsonio_put_true(ask, "asks", *asks);
+	if (control_call(
+		s->remote, "POST", "/v1/people/settings", ask, &answer, e) < 0)
+		return -1;
+	take_privacy(answer, out);
+	return 0;
 }

@@ -50,6 +50,11 @@ MUST_CHECK int people_one(
 MUST_CHECK int people_add(struct self *s, const char *name, struct person *out,
     bool *had, struct err *e);
 
+/* Block somebody who may be no contact: by whatever name the server gives him.
+ * errors: as people_add, but those about his name. */
+MUST_CHECK int people_block(
+    struct self *s, const char *typed, struct person *out, struct err *e);
+
 /* Write it, in the place of what was read; its version is the new one then.
  * errors: conflict: another device has written it since. */
 MUST_CHECK int people_put(struct self *s, struct person *p, struct err *e);
@@ -156,8 +161,9 @@ struct people_privacy {
 };
 MUST_CHECK int people_privacy(
     struct self *s, struct people_privacy *out, struct err *e);
-MUST_CHECK int people_set_privacy(
-    struct self *s, const struct people_privacy *to, struct err *e);
+/* NULL: stays as it is. out: what is set then. */
+MUST_CHECK int people_set_privacy(struct self *s, const bool *findable,
+    const bool *asks, struct people_privacy *out, struct err *e);
 
 /* Oneself, as others see it. */
 void people_self(const struct self *s, char *address, struct digest *root);

@@ -17,6 +17,10 @@ struct people_row {
 MUST_CHECK int people_row(
     const json_t *j, struct people_row *out, struct err *e);
 
+/* The contact of that address; NULL: there is none. Borrowed. */
+const struct person *people_with_address(
+    const struct people *all, const char *address);
+
 /* "name@host" of this server, PERSON_ADDRESS_MAX + 1 bytes. */
 void people_address(const struct self *s, const char *name, char *out);
 
@@ -38,8 +42,8 @@ MUST_CHECK int people_follow(struct self *s, const struct people_row *row,
  * What is kept here of the circle of somebody who is gone: verified, and as far
  * as the pin at least. c: all zeros; it stays so when there is nothing.
  */
-MUST_CHECK int people_kept(struct self *s, const struct person *pin,
-    struct circle *c, struct err *e);
+MUST_CHECK int people_kept(
+    struct self *s, const struct person *pin, struct circle *c, struct err *e);
 /* The record as it is now. *found false: there is none. */
 MUST_CHECK int people_read(struct self *s, const struct id *uid,
     struct person *out, bool *found, struct err *e);

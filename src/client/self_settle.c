@@ -34,20 +34,19 @@ new_keys(struct self *s, struct err *e)
 	return 0;
 }
 
-/* The operator gave it another name, or an older version began it. */
-static int
-new_name(struct self *s, struct err *e)
+int
+self_goes_by(struct self *s, const char *name, struct err *e)
 {
-	for (int tries = 0; !circle_goes_by(&s->circle, s->name); tries++) {
-		OWN(buf_free) struct buf address = { 0 };
-		OWN(buf_free) struct buf body = { 0 };
+	OWN(buf_free) struct buf address = { 0 };
+	OWN(buf_free) struct buf body = { 0 };
+
+	buf_printf(&address, "%s@%s", name, s->host);
+	if (!circle_address_ok(buf_bytes(&address)))
+		return err_set(
+		    e, ERR_BAD_NAME, "no account can have that name: %s", name);
+	circle_name_put(&body, buf_text(&address));
+	for (int tries = 0; !circle_goes_by(&s->circle, name); tries++) {
 		OWN(buf_free) struct buf entry = { 0 };
-		if (!is_mature(s))
-			return 0;
-		buf_printf(&address, "%s@%s", s->name, s->host);
-		if (!circle_address_ok(buf_bytes(&address)))
-			return 0;
-		circle_name_put(&body, buf_text(&address));
 		self_make_entry(s, CIRCLE_NAME, buf_bytes(&body), &entry);
 		if (self_submit_entry(s, buf_bytes(&entry), bytes_str(""), e) <
 			0 &&
@@ -55,6 +54,23 @@ new_name(struct self *s, struct err *e)
 			return -1;
 	}
 	return 0;
+}
+
+bool
+self_renamed(const struct self *s)
+{
+	return s->circle.name[0] != '\0' &&
+	    !circle_goes_by(&s->circle, s->name);
+}
+
+/* An older version began it. Another name it takes by its owner's word alone: who
+ * has the server could call it by somebody else's. */
+static int
+first_name(struct self *s, struct err *e)
+{
+	return s->circle.name[0] != '\0' || !is_mature(s)
+	    ? 0
+	    : self_goes_by(s, s->name, e);
 }
 
 /* A head made before the newest keys gets an empty one after it. */
@@ -116,7 +132,7 @@ self_settle(struct self *s, struct err *e)
 	if (self_refresh(s, e) < 0)
 		return -1;
 	if (self_settle_here(s, e) < 0 || self_freshpin_renew(s, e) < 0 ||
-	    self_card(s, e) < 0 || new_name(s, e) < 0) {
+	    self_card(s, e) < 0 || first_name(s, e) < 0) {
 		if (err_exit(e->code) == EXIT_LIE)
 			return -1;
 		err_clear(e);

@@ -217,6 +217,14 @@ begin(const struct self_signup *a, struct err *e)
 		return -1;
 	plain.name = buf_text(&name);
 	buf_printf(&f.address, "%s@%s", plain.name, host);
+	if (!jsonio_true(server, "names")) {
+		(void)err_set(e, ERR_UPDATE_NEEDED,
+		    "this server is older than the program here, and would "
+		    "not take what an account begins with");
+		return err_remedy(e,
+		    "Nothing was made. Ask who runs the server to install the "
+		    "newer version.");
+	}
 	if (!circle_address_ok(buf_bytes(&f.address)))
 		return err_set(e, ERR_BAD_NAME,
 		    "no account can have that name: %s", plain.name);

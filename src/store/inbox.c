@@ -162,10 +162,52 @@ inbox_peer(struct tx *tx, const struct id *uid, const struct id *peer,
 	return 0;
 }
 
+bool
+inbox_is_blocked(enum inbox_peer state)
+{
+	return state == INBOX_BLOCKED || state == INBOX_BLOCKED_STRANGER ||
+	    state == INBOX_BLOCKED_ASKS;
+}
+
+enum inbox_peer
+inbox_seen_as(enum inbox_peer state)
+{
+	switch (state) {
+	case INBOX_BLOCKED:
+		return INBOX_ACCEPTED;
+	case INBOX_BLOCKED_STRANGER:
+		return INBOX_STRANGER;
+	case INBOX_BLOCKED_ASKS:
+		return INBOX_ASKS;
+	default:
+		return state;
+	}
+}
+
+/* As who he was. */
+static enum inbox_peer
+blocked(enum inbox_peer was)
+{
+	switch (inbox_seen_as(was)) {
+	case INBOX_STRANGER:
+		return INBOX_BLOCKED_STRANGER;
+	case INBOX_ASKS:
+		return INBOX_BLOCKED_ASKS;
+	default:
+		return INBOX_BLOCKED;
+	}
+}
+
 int
 inbox_set_peer(struct tx *tx, const struct id *uid, const struct id *peer,
     enum inbox_peer state, int64_t now_ms, struct err *e)
 {
+	enum inbox_peer was;
+
+	if (inbox_peer(tx, uid, peer, &was, e) < 0)
+		return -1;
+	if (state == INBOX_BLOCKED)
+		state = blocked(was);
 	if (state == INBOX_STRANGER)
 		return sql_run(tx, e,
 		    "DELETE FROM inbox_peer WHERE uid = ? AND peer = ?", "ii",

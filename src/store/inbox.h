@@ -9,14 +9,21 @@
 
 #include "store/sql.h"
 
-/* Whether one account may write to another. */
+/* Whether one account may write to another. Who is blocked is not told, and is
+ * treated as what he was: these are three. */
 enum inbox_peer {
 	INBOX_STRANGER = 0, /* it has to ask */
 	INBOX_ACCEPTED = 1,
-	INBOX_BLOCKED =
-	    2, /* what it sends goes nowhere, which it is not told */
-	INBOX_ASKS = 3 /* its first letter is there, and no answer yet */
+	INBOX_BLOCKED = 2, /* what it sends goes nowhere; it was accepted */
+	INBOX_ASKS = 3, /* its first letter is there, and no answer yet */
+	INBOX_BLOCKED_STRANGER = 4,
+	INBOX_BLOCKED_ASKS = 5
 };
+
+/* Does what it sends go nowhere? */
+bool inbox_is_blocked(enum inbox_peer state);
+/* What the other one may see of it: STRANGER, ACCEPTED or ASKS. */
+enum inbox_peer inbox_seen_as(enum inbox_peer state);
 
 /*
  * Add an item. The same packet again adds nothing while it waits; a device that
@@ -52,6 +59,7 @@ MUST_CHECK int inbox_take(
 /* May `peer` write to `uid`? */
 MUST_CHECK int inbox_peer(struct tx *tx, const struct id *uid,
     const struct id *peer, enum inbox_peer *out, struct err *e);
+/* state: BLOCKED: whatever he was. */
 MUST_CHECK int inbox_set_peer(struct tx *tx, const struct id *uid,
     const struct id *peer, enum inbox_peer state, int64_t now_ms,
     struct err *e);

@@ -55,6 +55,7 @@ static const struct {
 	{ "recovery_try", core_recovery_try },
 	{ "veto", core_veto },
 	{ "people", core_people },
+	{ "people_goes_by", core_people_goes_by },
 	{ "people_set_privacy", core_people_set_privacy },
 	{ "person", core_person },
 	{ "person_add", core_person_add },

@@ -79,8 +79,8 @@ core_fn core_call_server, core_step_up, core_password_ok, core_new_password,
 core_fn core_protection, core_level, core_web_access, core_alerts,
     core_recovery, core_recovery_draw, core_recovery_typed,
     core_recovery_remove, core_recovery_try, core_veto;
-core_fn core_people, core_people_set_privacy, core_person, core_person_add,
-    core_person_accept, core_person_block, core_person_rename,
+core_fn core_people, core_people_set_privacy, core_people_goes_by, core_person,
+    core_person_add, core_person_accept, core_person_block, core_person_rename,
     core_person_remove, core_person_verify, core_person_unverify,
     core_alert_dismiss;
 core_fn core_compare_requests, core_compare_show, core_compare_ask,

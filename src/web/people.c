@@ -4,6 +4,7 @@
 
 #include "client/alerts.h"
 #include "client/people.h"
+#include "client/self_settle.h"
 #include "client/self_zones.h"
 
 #include <stdlib.h>
@@ -108,6 +109,8 @@ core_people(struct core *c, const json_t *in, json_t *out, struct err *e)
 	people_self(s, own, &root);
 	jsonio_put_text(out, "address", own);
 	put_code(out, own, &root);
+	if (self_renamed(s))
+		jsonio_put_text(out, "called", s->name);
 	jsonio_put_true(out, "findable", open_to.findable);
 	jsonio_put_true(out, "asks", open_to.asks);
 	for (size_t i = 0; i < all.n; i++) {
@@ -119,16 +122,33 @@ core_people(struct core *c, const json_t *in, json_t *out, struct err *e)
 }
 
 int
-core_people_set_privacy(
+core_people_goes_by(
     struct core *c, const json_t *in, json_t *out, struct err *e)
 {
-	const struct people_privacy to = { .findable =
-					       jsonio_true(in, "findable"),
-		.asks = jsonio_true(in, "asks") };
+	const char *name = "";
 	struct self *s;
 
 	(void)out;
-	return core_self(c, &s, e) < 0 ? -1 : people_set_privacy(s, &to, e);
+	return jsonio_text(in, "name", &name, e) < 0 || core_self(c, &s, e) < 0
+	    ? -1
+	    : self_goes_by(s, name, e);
+}
+
+int
+core_people_set_privacy(
+    struct core *c, const json_t *in, json_t *out, struct err *e)
+{
+	const json_t *findable = json_object_get(in, "findable");
+	const json_t *asks = json_object_get(in, "asks");
+	bool finds = json_is_true(findable), ask = json_is_true(asks);
+	struct people_privacy is;
+	struct self *s;
+
+	(void)out;
+	return core_self(c, &s, e) < 0
+	    ? -1
+	    : people_set_privacy(s, findable != NULL ? &finds : NULL,
+		  asks != NULL ? &ask : NULL, &is, e);
 }
 
 /* ---- one of them ---- */

@@ -70,6 +70,14 @@ says 'for all devices' '^ben@.* verified ' at a contact list
 not 'no code is written anywhere else' \
 	grep -E 'V-[0-9]{3}' "$T/agent.out" "$T/agent.err"
 
+# ---- who is blocked ----
+
+cp "$SHOWN" "$T/shown.before"
+ok 'Ana blocks him' at a contact block ben
+run at b verify ana --timeout 2s --code V-123-456-782
+equal 'what he asks is not told' "$(cat "$T/shown.before")" "$(cat "$SHOWN")"
+ok 'she lets him' at a contact unblock ben
+
 # ---- what is wrong with one ----
 
 kill "$agent"

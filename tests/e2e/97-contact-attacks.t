@@ -152,5 +152,31 @@ a=$?
 wait $second
 equal 'and the other hears of it' 1 $((a + $?))
 kill %% 2>"$T/why"
+
+# ---- whose name it is ----
+
+INVITE=$(aumbryd invite --data "$DATA")
+ok 'Nel has an account' sign_up nel nel --invite "$INVITE"
+ok 'and adds Ana' at nel contact add ana
+ok 'she asks' at nel message send ana 'let me in'
+says 'which Ana sees' '^nel@.* asks ' at a contact list
+lie "person-swapped $(uid nel)"
+refused 'who asked is not let in by the name of another' 3 name-unclaimed \
+	at a contact add mal
+told person-swapped
+truth
+level nel asks
+refused 'nobody goes by the name of another' 1 bad-request \
+	at nel contact me --name boss
+ok 'the server was put back' aumbryd restored --data "$DATA" --age 1h
+refused 'then neither' 1 bad-request at nel contact me --name boss
+refused 'nor by one that was' 1 bad-request at nel contact me --name ben
+INVITE=$(aumbryd invite --data "$DATA")
+lie server-older
+refused 'a server that is older takes no account of this version' 1 \
+	update-needed at new signup "$URL" new --invite "$INVITE"
+truth
+ok 'of which nothing was used up' at new signup "$URL" new --invite "$INVITE" \
+	--no-two-factor
 equal 'the liar did not stumble' '' "$(cat "$T/liar.err")"
 finish

@@ -75,7 +75,13 @@ says 'which is told, with what to do' 'aumbry contact accept ben@' cat "$T/err"
 says 'and not taken' '^ben@.* verified ' cat "$T/list"
 refused 'nobody meets him by it' 3 name-unclaimed at c contact add benjamin
 ok 'his device hears of it' at b4 status
-ok 'and signs it' at b4 contact list
+says 'and tells, with what to do' 'contact me --name benjamin' at b4 status
+ok 'it signs nothing by itself' at b4 contact list
+run at a contact list
+says 'so nobody takes it' '^ben@.* verified ' cat "$T/out"
+refused 'he goes by no name but that' 1 bad-request at b4 contact me --name ana
+ok 'he says that it is right' at b4 contact me --name benjamin
+lacks 'and is asked no more' 'contact me --name'
 run at a contact list
 cp "$T/out" "$T/list"
 says 'then it is taken' 'ben@.* is benjamin@.* now' cat "$T/err"

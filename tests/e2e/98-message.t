@@ -194,7 +194,18 @@ says 'that is all that is set' '{"findable":true,"asks":false}' \
 	at b4 --json contact settings
 ok 'Cleo finds him' at c contact add ben
 refused 'and cannot write' 4 asks-closed at c message send ben 'let me in'
+ok 'he blocks her' at b4 contact block cleo
+refused 'which she is not told' 4 asks-closed at c message send ben 'let me in'
+ok 'and lets her' at b4 contact unblock cleo
+ok 'forgets her' at b4 contact remove cleo
 ok 'Ana can' at a message send ben 'I can'
+ok 'he blocks her, too' at b4 contact block ana
+ok 'and hides' at b4 contact settings --findable no
+ok 'she finds him as before' at a contact add ben
+ok 'he is himself to himself' sh -c "aumbry --home '$T/b4' contact add ben 2>&1 |
+	grep -q bad-usage"
+ok 'he lets her' at b4 contact unblock ana
+ok 'and is found' at b4 contact settings --findable yes
 ok 'he adds Cleo' at b4 contact add cleo
 ok 'who can as well' at c message send ben 'I can, too'
 ok 'he forgets her' at b4 contact remove cleo

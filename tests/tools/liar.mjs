@@ -611,6 +611,9 @@ const lies = {
       }
     }),
   ),
+  'server-older': about('GET', 'server', (q, words, a) =>
+    edited(a, (value) => delete value.names),
+  ),
   'person-half': about('GET', 'people/*/circle', (q, words, a) =>
     body(a, a.body.subarray(0, a.body.length - 9)),
   ),

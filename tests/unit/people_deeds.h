@@ -51,12 +51,14 @@ send_draft(struct play *p, struct phone *ph, const struct person *to,
 
 	*sent = (struct mail_sent){ .asks = false };
 	int rc = mail_send(ph->mail, to, d, sent, e);
-	if (before.state == INBOX_BLOCKED || p->blocked[y][x])
+	if (inbox_is_blocked(before.state) || p->blocked[y][x])
 		p->cut[y][x] = true;
 	if (rc < 0 &&
 	    ((e->code == ERR_ASK_WAITS &&
-		 (before.state == INBOX_ASKS || p->step->meddle_at != 0)) ||
-		(e->code == ERR_ASK_FIRST && before.state == INBOX_STRANGER &&
+		 (inbox_seen_as(before.state) == INBOX_ASKS ||
+		     p->step->meddle_at != 0)) ||
+		(e->code == ERR_ASK_FIRST &&
+		    inbox_seen_as(before.state) == INBOX_STRANGER &&
 		    d->kind != LETTER_TEXT) ||
 		e->code == ERR_TOO_MANY_ATTEMPTS)) {
 		if (p->w->talk)
@@ -92,7 +94,7 @@ do_send(struct play *p, struct phone *ph)
 	struct peer_look before = peer_look(other, ph->of);
 	l->acked = send_draft(p, ph, &to, &d, &sent, &e) == 0;
 	l->id = sent.id;
-	l->cut = before.state == INBOX_BLOCKED || p->blocked[l->to][l->from];
+	l->cut = inbox_is_blocked(before.state) || p->blocked[l->to][l->from];
 	l->number = peer_look(other, ph->of).top;
 	for (unsigned i = 0; i < p->w->n; i++)
 		l->resets[i] = p->w->a[i].resets;

@@ -400,17 +400,30 @@ expect_peer(struct tx *tx, const struct id *uid, const struct id *peer,
 static int
 say_peers(struct tx *tx, void *arg, struct err *e)
 {
-	static const enum inbox_peer states[] = { INBOX_ACCEPTED, INBOX_BLOCKED,
-		INBOX_ASKS, INBOX_STRANGER, INBOX_STRANGER, INBOX_BLOCKED };
+	/* Who is blocked is that as who he was. */
+	static const struct {
+		enum inbox_peer said, is, seen;
+	} rows[] = { { INBOX_ACCEPTED, INBOX_ACCEPTED, INBOX_ACCEPTED },
+		{ INBOX_BLOCKED, INBOX_BLOCKED, INBOX_ACCEPTED },
+		{ INBOX_BLOCKED, INBOX_BLOCKED, INBOX_ACCEPTED },
+		{ INBOX_ASKS, INBOX_ASKS, INBOX_ASKS },
+		{ INBOX_BLOCKED, INBOX_BLOCKED_ASKS, INBOX_ASKS },
+		{ INBOX_STRANGER, INBOX_STRANGER, INBOX_STRANGER },
+		{ INBOX_STRANGER, INBOX_STRANGER, INBOX_STRANGER },
+		{ INBOX_BLOCKED, INBOX_BLOCKED_STRANGER, INBOX_STRANGER },
+		{ INBOX_ACCEPTED, INBOX_ACCEPTED, INBOX_ACCEPTED } };
 
 	(void)arg;
 	expect_peer(tx, &ana, &ben, INBOX_STRANGER);
 	if (inbox_set_peer(tx, &ana, &eve, INBOX_ACCEPTED, 1, e) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		if (inbox_set_peer(tx, &ana, &ben, states[i], 1, e) < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (inbox_set_peer(tx, &ana, &ben, rows[i].said, 1, e) < 0)
 			return -1;
-		expect_peer(tx, &ana, &ben, states[i]);
+		expect_peer(tx, &ana, &ben, rows[i].is);
+		assert_int_equal(inbox_seen_as(rows[i].is), rows[i].seen);
+		assert_int_equal(inbox_is_blocked(rows[i].is),
+		    rows[i].said == INBOX_BLOCKED);
 		/* It is of one direction, and of nobody else. */
 		expect_peer(tx, &ben, &ana, INBOX_STRANGER);
 		expect_peer(tx, &ana, &eve, INBOX_ACCEPTED);

@@ -28,29 +28,53 @@ padded(size_t n)
 	return (n + step - 1) / step * step;
 }
 
-/* What one packet needs. Each secret has locked pages of its own, which cost more
- * than an exchange of keys: so these share one. */
+/* The keys of one packet, in the pages of one secret: with pages of its own each
+ * would cost as much as what it is for. */
 struct room {
-	uint8_t mk[SECRET_KEY]; /* of this packet alone */
-	uint8_t eph[KEM_PK_BYTES];
-	uint8_t exchange[3 * KEM_PK_BYTES];
-	uint8_t key[SECRET_KEY]; /* that wraps mk in a slot */
+	struct secret *pages;
+	struct secret *mk; /* drawn for the packet */
+	struct secret *box; /* seals the letter, by mk */
+	struct secret *eph; /* its half of each exchange */
+	struct secret *shared; /* what an exchange comes to, and both halves */
+	struct secret *wrap; /* seals mk in a slot, by that */
 };
 
-static struct room *
-room_of(struct secret *s)
+#define SHARED_BYTES ((size_t)3 * KEM_PK_BYTES)
+
+static void
+room_make(struct room *r)
 {
-	return (struct room *)(void *)secret_room(s);
+	const struct {
+		struct secret **at;
+		size_t n;
+	} parts[] = { { &r->mk, SECRET_KEY }, { &r->box, SECRET_KEY },
+		{ &r->eph, KEM_PK_BYTES }, { &r->shared, SHARED_BYTES },
+		{ &r->wrap, SECRET_KEY } };
+	size_t at = 0;
+
+	r->pages = secret_new(3 * SECRET_KEY + KEM_PK_BYTES + SHARED_BYTES);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		*parts[i].at = secret_part(r->pages, at, parts[i].n);
+		at += parts[i].n;
+	}
 }
 
-static struct secret *
-box_key(const struct room *r, const struct id *packet)
+static void
+room_free(struct room *r)
 {
-	struct secret *key = secret_new(SECRET_KEY);
+	secret_free(&r->mk);
+	secret_free(&r->box);
+	secret_free(&r->eph);
+	secret_free(&r->shared);
+	secret_free(&r->wrap);
+	secret_free(&r->pages);
+}
 
-	secret_derive_in(bytes_of(r->mk, sizeof r->mk), "message box",
-	    bytes_of(packet->b, ID_BYTES), secret_room(key));
-	return key;
+static void
+derive_box(struct room *r, const struct id *packet)
+{
+	secret_derive_to(
+	    r->box, r->mk, "message box", bytes_of(packet->b, ID_BYTES));
 }
 
 static void
@@ -72,15 +96,16 @@ box_ad(struct buf *out, const struct id *packet, const uint8_t *eph_pk,
 
 /* What both halves of an exchange come to; false when it is none. */
 static bool
-wrap_key(struct room *r, const uint8_t *own, const uint8_t *other,
+derive_wrap(struct room *r, const struct secret *own, const uint8_t *other,
     const uint8_t *eph_pk, const uint8_t *pk)
 {
-	if (crypto_scalarmult(r->exchange, own, other) < 0)
+	uint8_t *at = secret_room(r->shared);
+
+	if (crypto_scalarmult(at, secret_bytes(own).p, other) < 0)
 		return false;
-	memcpy(r->exchange + KEM_PK_BYTES, eph_pk, KEM_PK_BYTES);
-	memcpy(r->exchange + (size_t)2 * KEM_PK_BYTES, pk, KEM_PK_BYTES);
-	secret_derive_in(bytes_of(r->exchange, sizeof r->exchange),
-	    "message wrap", bytes_of(NULL, 0), r->key);
+	memcpy(at + KEM_PK_BYTES, eph_pk, KEM_PK_BYTES);
+	memcpy(at + (size_t)2 * KEM_PK_BYTES, pk, KEM_PK_BYTES);
+	secret_derive_to(r->wrap, r->shared, "message wrap", bytes_of(NULL, 0));
 	return true;
 }
 
@@ -103,42 +128,49 @@ wrap(struct room *r, const struct packet *p, const struct keyring_card *to,
 	OWN(buf_free) struct buf ad = { 0 };
 
 	/* keyring_card_open has looked at it */
-	if (!wrap_key(r, r->eph, to->pk, p->eph_pk, to->pk))
+	if (!derive_wrap(r, r->eph, to->pk, p->eph_pk, to->pk))
 		abort();
 	slot->uid = to->uid;
 	slot->epoch = to->epoch;
 	slot_ad(&ad, &p->id, slot);
-	crypto_aead_chacha20poly1305_ietf_encrypt(slot->wrapped, NULL, r->mk,
-	    SECRET_KEY, ad.p, ad.n, NULL, no_nonce, r->key);
+	crypto_aead_chacha20poly1305_ietf_encrypt(slot->wrapped, NULL,
+	    secret_bytes(r->mk).p, SECRET_KEY, ad.p, ad.n, NULL, no_nonce,
+	    secret_bytes(r->wrap).p);
+}
+
+static void
+draw(struct secret *s)
+{
+	randombytes_buf(secret_room(s), secret_bytes(s).n);
 }
 
 void
 inbox_seal(const struct keyring_card *to, size_t n, struct bytes letter,
     uint8_t flags, struct buf *out)
 {
-	OWN(secret_free)
-	struct secret *memory = secret_random(sizeof(struct room));
-	OWN(secret_free) struct secret *box = NULL;
+	OWN(room_free) struct room r = { .pages = NULL };
 	OWN(buf_free) struct buf ad = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
 	OWN(buf_free) struct buf sealed = { 0 };
-	struct room *r = room_of(memory);
 	struct packet p = { .flags = flags, .n = n };
 
 	assert(n >= 1 && n <= PACKET_SLOTS);
+	room_make(&r);
+	draw(r.mk);
+	draw(r.eph);
 	id_random(&p.id);
-	if (crypto_scalarmult_base(p.eph_pk, r->eph) < 0)
+	if (crypto_scalarmult_base(p.eph_pk, secret_bytes(r.eph).p) < 0)
 		abort();
 	buf_put_v32(&plain, letter);
 	size_t more = padded(plain.n) - plain.n;
 	if (more > 0)
 		memset(buf_grow(&plain, more), 0, more);
-	box = box_key(r, &p.id);
+	derive_box(&r, &p.id);
 	box_ad(&ad, &p.id, p.eph_pk, flags);
-	seal_make(box, buf_bytes(&ad), buf_bytes(&plain), &sealed);
+	seal_make(r.box, buf_bytes(&ad), buf_bytes(&plain), &sealed);
 	p.sealed = buf_bytes(&sealed);
 	for (size_t i = 0; i < n; i++)
-		wrap(r, &p, &to[i], &p.slots[i]);
+		wrap(&r, &p, &to[i], &p.slots[i]);
 	packet_put(out, &p);
 }
 
@@ -156,22 +188,18 @@ static int
 unwrap(const struct keyring *k, const struct packet_item *item, struct room *r,
     struct err *e)
 {
-	OWN(secret_free)
-	struct secret *own = keyring_inbox(k, item->slot.epoch);
+	const struct secret *own = keyring_inbox(k, item->slot.epoch);
 	OWN(buf_free) struct buf ad = { 0 };
 	uint8_t pk[KEM_PK_BYTES];
 
-	if (own == NULL)
+	if (own == NULL || keyring_inbox_pk(k, item->slot.epoch, pk, e) < 0)
 		return err_set(e, ERR_CATEGORY_CLOSED,
 		    "the key that a message was sealed to is not held here");
-	const uint8_t *sk = secret_bytes(own).p;
-	if (crypto_scalarmult_base(pk, sk) < 0)
-		abort();
 	slot_ad(&ad, &item->id, &item->slot);
-	if (!wrap_key(r, sk, item->eph_pk, item->eph_pk, pk) ||
-	    crypto_aead_chacha20poly1305_ietf_decrypt(r->mk, NULL, NULL,
-		item->slot.wrapped, PACKET_WRAPPED, ad.p, ad.n, no_nonce,
-		r->key) < 0)
+	if (!derive_wrap(r, own, item->eph_pk, item->eph_pk, pk) ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(secret_room(r->mk), NULL,
+		NULL, item->slot.wrapped, PACKET_WRAPPED, ad.p, ad.n, no_nonce,
+		secret_bytes(r->wrap).p) < 0)
 		return forged(e);
 	return 0;
 }
@@ -186,20 +214,20 @@ int
 inbox_open(const struct keyring *k, const struct id *uid,
     const struct packet_item *item, struct buf *letter, struct err *e)
 {
-	OWN(secret_free)
-	struct secret *memory = secret_new(sizeof(struct room));
-	OWN(secret_free) struct secret *box = NULL;
+	OWN(room_free) struct room r = { .pages = NULL };
 	OWN(buf_free) struct buf ad = { 0 };
 	OWN(buf_free) struct buf plain = { 0 };
 	struct err ignored;
 
 	if (!id_equal(&item->slot.uid, uid))
 		return forged(e);
-	if (unwrap(k, item, room_of(memory), e) < 0)
+	room_make(&r);
+	if (unwrap(k, item, &r, e) < 0)
 		return -1;
-	box = box_key(room_of(memory), &item->id);
+	derive_box(&r, &item->id);
 	box_ad(&ad, &item->id, item->eph_pk, item->flags);
-	if (seal_open(box, buf_bytes(&ad), item->sealed, &plain, &ignored) < 0)
+	if (seal_open(r.box, buf_bytes(&ad), item->sealed, &plain, &ignored) <
+	    0)
 		return forged(e);
 	struct scan s = scan_of(buf_bytes(&plain));
 	struct bytes x = scan_v32(&s);

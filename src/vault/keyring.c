@@ -16,9 +16,19 @@ keyring_new(const struct id *uid)
 }
 
 void
+keyring_epoch_category(struct epoch *p, enum category c, struct secret **key)
+{
+	if (c == CATEGORY_MESSAGES)
+		secret_free(&p->inbox);
+	secret_free(&p->category[c]);
+	p->category[c] = TAKE(*key);
+}
+
+void
 keyring_epoch_wipe(struct epoch *p)
 {
 	secret_free(&p->s);
+	secret_free(&p->inbox);
 	for (size_t c = 0; c < CATEGORY_END; c++) {
 		secret_free(&p->category[c]);
 		secret_free(&p->integrity[c]);
@@ -124,9 +134,13 @@ keyring_borrow(
 			    "the keys that were handed over are not "
 			    "well-formed");
 		struct secret *key = secret_of(raw);
-		struct secret **slot = kind == LENT_NAMES ? &k->names[category]
-		    : kind == LENT_CATEGORY
-		    ? &keyring_epoch_room(k, epoch)->category[category]
+		if (kind == LENT_CATEGORY) {
+			keyring_epoch_category(
+			    keyring_epoch_room(k, epoch), category, &key);
+			continue;
+		}
+		struct secret **slot = kind == LENT_NAMES
+		    ? &k->names[category]
 		    : &keyring_epoch_room(k, epoch)->integrity[category];
 		secret_free(slot);
 		*slot = key;

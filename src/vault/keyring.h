@@ -189,8 +189,10 @@ struct secret *keyring_record(const struct keyring *k, enum category c,
 /*
  * The inbox key of an epoch, X25519: HKDF(K of messages, "inbox"); to whose
  * public half others seal what the account gets (inbox.h). NULL when not held.
+ * Borrowed: it is kept from its first use on, since each letter wants it, so
+ * one thread alone asks for it at a time.
  */
-struct secret *keyring_inbox(const struct keyring *k, uint32_t epoch);
+const struct secret *keyring_inbox(const struct keyring *k, uint32_t epoch);
 /* Its public half. errors: category-closed: it is not held. */
 MUST_CHECK int keyring_inbox_pk(const struct keyring *k, uint32_t epoch,
     uint8_t out[static KEM_PK_BYTES], struct err *e);

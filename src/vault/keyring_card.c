@@ -9,27 +9,32 @@
 
 #define SUITE 1 /* X25519 */
 
-struct secret *
+const struct secret *
 keyring_inbox(const struct keyring *k, uint32_t epoch)
 {
 	const struct secret *key =
 	    keyring_category(k, CATEGORY_MESSAGES, epoch);
 
-	return key == NULL ? NULL
-			   : secret_derive(key, "inbox", bytes_of(NULL, 0));
+	if (key == NULL)
+		return NULL;
+	struct epoch *p = &k->epochs[epoch - 1];
+	if (p->inbox == NULL) {
+		p->inbox = secret_derive(key, "inbox", bytes_of(NULL, 0));
+		if (crypto_scalarmult_base(
+			p->inbox_pk, secret_bytes(p->inbox).p) < 0)
+			abort();
+	}
+	return p->inbox;
 }
 
 int
 keyring_inbox_pk(const struct keyring *k, uint32_t epoch,
     uint8_t out[static KEM_PK_BYTES], struct err *e)
 {
-	OWN(secret_free) struct secret *key = keyring_inbox(k, epoch);
-
-	if (key == NULL)
+	if (keyring_inbox(k, epoch) == NULL)
 		return err_set(e, ERR_CATEGORY_CLOSED,
 		    "the keys of messages are not held here");
-	if (crypto_scalarmult_base(out, secret_bytes(key).p) < 0)
-		abort();
+	memcpy(out, k->epochs[epoch - 1].inbox_pk, KEM_PK_BYTES);
 	return 0;
 }
 

@@ -26,6 +26,8 @@ struct epoch {
 	const struct envelope *noise; /* while opening: its maker's */
 	struct secret *category[CATEGORY_END];
 	struct secret *integrity[CATEGORY_END];
+	struct secret *inbox; /* NULL until it is asked for */
+	uint8_t inbox_pk[KEM_PK_BYTES]; /* its public half, from then on */
 };
 
 struct keyring {
@@ -51,6 +53,10 @@ struct envelope {
 const struct epoch *keyring_at(const struct keyring *k, uint32_t epoch);
 /* Of epoch n, from 1; made, with all before it, when there is none. */
 struct epoch *keyring_epoch_room(struct keyring *k, uint32_t n);
+/* It holds that K from now on, which is taken, and what followed from another is
+ * forgotten. */
+void keyring_epoch_category(
+    struct epoch *p, enum category c, struct secret **key);
 /* Forget its keys; what else is known of it stays. */
 void keyring_epoch_wipe(struct epoch *p);
 

@@ -88,7 +88,7 @@ take_wrapped(struct keyring *k, const struct circle *circle,
 	case PURPOSE_EARLIER:
 		return take_earlier(k, circle, v, key, e);
 	case PURPOSE_CATEGORY:
-		store(&p->category[v->category], &key);
+		keyring_epoch_category(p, v->category, &key);
 		return 0;
 	case PURPOSE_INTEGRITY:
 		store(&p->integrity[v->category], &key);

@@ -5,12 +5,15 @@
 #include "wire/digest.h"
 
 #include <sodium.h>
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct secret {
 	uint8_t *p;
 	size_t n;
+	bool part; /* of another, whose pages they are */
 };
 
 struct secret *
@@ -53,10 +56,22 @@ secret_copy(const struct secret *s)
 	return secret_of(secret_bytes(s));
 }
 
+struct secret *
+secret_part(struct secret *s, size_t at, size_t n)
+{
+	struct secret *part = mem_new(sizeof *part);
+
+	assert(at <= s->n && n <= s->n - at);
+	*part = (struct secret){ s->p + at, n, true };
+	return part;
+}
+
 void
 secret_free(struct secret **s)
 {
-	if (*s != NULL)
+	if (*s != NULL && (*s)->part)
+		sodium_memzero((*s)->p, (*s)->n);
+	else if (*s != NULL)
 		sodium_free((*s)->p);
 	free(*s);
 	*s = NULL;
@@ -87,14 +102,16 @@ secret_equal(const struct secret *a, const struct secret *b)
 }
 
 void
-secret_derive_in(struct bytes key, const char *label, struct bytes context,
-    uint8_t out[static SECRET_KEY])
+secret_derive_to(struct secret *out, const struct secret *s, const char *label,
+    struct bytes context)
 {
 	OWN(buf_free) struct buf info = { 0 };
 
+	assert(out->n == SECRET_KEY);
 	buf_put(&info, label, strlen(label) + 1);
 	buf_put_bytes(&info, context);
-	hkdf(key, (struct bytes){ NULL, 0 }, buf_bytes(&info), out, SECRET_KEY);
+	hkdf(secret_bytes(s), (struct bytes){ NULL, 0 }, buf_bytes(&info),
+	    out->p, out->n);
 }
 
 struct secret *
@@ -102,7 +119,7 @@ secret_derive(const struct secret *s, const char *label, struct bytes context)
 {
 	struct secret *out = secret_new(SECRET_KEY);
 
-	secret_derive_in(secret_bytes(s), label, context, out->p);
+	secret_derive_to(out, s, label, context);
 	return out;
 }
 

@@ -18,6 +18,14 @@ struct secret *secret_new(size_t n);
 struct secret *secret_of(struct bytes x); /* copies */
 struct secret *secret_random(size_t n);
 struct secret *secret_copy(const struct secret *s);
+/*
+ * n bytes of s, from `at` on, as a secret in the pages of s: freed before s is.
+ *
+ * cost    next to nothing, where pages of its own cost as much as an exchange
+ *         of keys: for what many keys are drawn for and wiped at once. Nothing
+ *         guards one part from the next.
+ */
+struct secret *secret_part(struct secret *s, size_t at, size_t n);
 void secret_free(struct secret **s);
 struct bytes secret_bytes(const struct secret *s); /* borrowed */
 uint8_t *secret_room(struct secret *s); /* to be filled, secret_bytes(s).n */
@@ -32,9 +40,9 @@ bool secret_equal(const struct secret *a, const struct secret *b);
  */
 struct secret *secret_derive(
     const struct secret *s, const char *label, struct bytes context);
-/* The same, between two places in the room of a secret. */
-void secret_derive_in(struct bytes key, const char *label, struct bytes context,
-    uint8_t out[static SECRET_KEY]);
+/* The same into `out`, of 32 bytes. */
+void secret_derive_to(struct secret *out, const struct secret *s,
+    const char *label, struct bytes context);
 
 /*
  * Argon2id (RFC 9106), p = 1: 32 bytes from a password.

@@ -619,6 +619,34 @@ a_key_that_is_not_held_has_no_card(void **state)
 	assert_int_equal(out.n, 0);
 }
 
+static void
+an_inbox_key_is_of_the_keys_that_are_held_now(void **state)
+{
+	struct account a = account_new(1, 1), b = account_new(2, 1);
+	OWN(buf_free) struct buf lent = { 0 };
+	uint8_t pk[KEM_PK_BYTES];
+	struct err e = { 0 };
+
+	(void)state;
+	/* Asked for again, it is the same. */
+	assert_ptr_equal(keyring_inbox(a.keys, 1), keyring_inbox(a.keys, 1));
+	assert_int_equal(keyring_inbox_pk(a.keys, 1, pk, &e), 0);
+	assert_memory_equal(pk, a.card.pk, sizeof pk);
+	/* With other keys it is another. */
+	keyring_lend(b.keys, CATEGORY_MESSAGES, &lent);
+	assert_int_equal(keyring_borrow(a.keys, buf_bytes(&lent), 1, &e), 0);
+	assert_int_equal(keyring_inbox_pk(a.keys, 1, pk, &e), 0);
+	assert_memory_equal(pk, b.card.pk, sizeof pk);
+	/* And none of an epoch that was dropped. */
+	struct key_change kc;
+	keyring_next_epoch(a.keys, &kc);
+	assert_non_null(keyring_inbox(a.keys, 2));
+	keyring_drop_epoch(a.keys);
+	assert_null(keyring_inbox(a.keys, 2));
+	account_free(&a);
+	account_free(&b);
+}
+
 /* Of epoch 2 when it is whole. */
 static enum err_code
 epoch_code(const struct buf *card)
@@ -779,6 +807,7 @@ main(void)
 		OF_PACKET(lengths_tell_little),
 		OF_CARD(a_bundle_has_the_card_of_its_epoch),
 		OF_CARD(a_key_that_is_not_held_has_no_card),
+		cmocka_unit_test(an_inbox_key_is_of_the_keys_that_are_held_now),
 		OF_CARD(a_changed_card_is_refused),
 		OF_CARD(a_card_is_of_its_account_now),
 		OF_CARD(a_member_signs_what_is_no_card),

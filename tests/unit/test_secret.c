@@ -106,6 +106,41 @@ label_and_context_do_not_run_together(void **state)
 }
 
 static void
+derives_the_same_into_what_is_there(void **state)
+{
+	OWN(secret_free) struct secret *s = secret_random(SECRET_KEY);
+	OWN(secret_free)
+	struct secret *fresh = secret_derive(s, "record", bytes_str("zone"));
+	OWN(secret_free) struct secret *out = secret_random(SECRET_KEY);
+
+	(void)state;
+	secret_derive_to(out, s, "record", bytes_str("zone"));
+	assert_true(secret_equal(out, fresh));
+}
+
+static void
+parts_share_pages_and_are_wiped_one_by_one(void **state)
+{
+	OWN(secret_free) struct secret *whole = secret_random(96);
+	OWN(secret_free) struct secret *before = secret_copy(whole);
+	struct secret *part = secret_part(whole, 32, SECRET_KEY);
+	OWN(secret_free) struct secret *last = secret_part(whole, 96, 0);
+	const uint8_t *p = secret_bytes(whole).p;
+	static const uint8_t zeros[SECRET_KEY];
+
+	(void)state;
+	assert_ptr_equal(secret_bytes(part).p, p + 32);
+	assert_int_equal(secret_bytes(part).n, SECRET_KEY);
+	assert_int_equal(secret_bytes(last).n, 0);
+	assert_true(secret_equal(whole, before));
+	secret_free(&part);
+	assert_null(part);
+	assert_memory_equal(p + 32, zeros, SECRET_KEY);
+	assert_memory_equal(p, secret_bytes(before).p, 32);
+	assert_memory_equal(p + 64, secret_bytes(before).p + 64, 32);
+}
+
+static void
 reading_past_the_end_kills_the_process(void **state)
 {
 	int status = 0;
@@ -135,6 +170,8 @@ main(void)
 		cmocka_unit_test(freeing_leaves_null_and_may_be_repeated),
 		cmocka_unit_test(derives_by_hkdf_over_label_nul_context),
 		cmocka_unit_test(label_and_context_do_not_run_together),
+		cmocka_unit_test(derives_the_same_into_what_is_there),
+		cmocka_unit_test(parts_share_pages_and_are_wiped_one_by_one),
 		cmocka_unit_test(reading_past_the_end_kills_the_process),
 	};
 

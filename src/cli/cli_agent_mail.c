@@ -6,6 +6,7 @@
 
 #include "base/now.h"
 #include "client/self_zones.h"
+#include "mail/unread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,37 +42,39 @@ passed_over(struct agent *a, struct err *e)
 	return 0;
 }
 
-static void
-tell_unread(struct agent *a, const struct thread_sum *s)
+static int
+tell_unread(struct agent *a, const struct unread *u, struct err *e)
 {
 	OWN(buf_free) struct buf text = { 0 };
-	const char *who =
-	    s->with != NULL ? cli_person_name(s->with) : "somebody";
+	const struct person *with = mail_with(a->mail, &u->conv);
+	struct page_conversation c;
 
-	if (s->unread == 0 || s->muted)
-		return;
-	if (s->asks)
+	if (mail_noted(a->mail, &u->conv, &c, e) < 0)
+		return -1;
+	if (u->n == 0 || mail_muted(&c))
+		return 0;
+	if (with != NULL && with->level == PERSON_ASKS)
 		buf_printf(&text, "asks to write: aumbry contact accept %s",
-		    s->with->address);
+		    with->address);
 	else
-		buf_printf(&text, "%zu unread message%s", s->unread,
-		    s->unread == 1 ? "" : "s");
-	tell(a, who, buf_text(&text));
+		buf_printf(
+		    &text, "%zu unread message%s", u->n, u->n == 1 ? "" : "s");
+	tell(a, with != NULL ? cli_person_name(with) : "somebody",
+	    buf_text(&text));
+	return 0;
 }
 
-/* What came while no agent was there. */
+/* What came while no agent was there; the text of none of it is kept. */
 static int
 tell_all(struct agent *a, struct err *e)
 {
-	OWN(thread_free) struct thread all = { NULL, 0 };
-	OWN(mem_free) struct thread_sum *sums = NULL;
-	size_t n;
+	OWN(unread_free) struct unread_list all = { NULL, 0 };
 
-	if (thread_unread(a->mail, &all, e) < 0 ||
-	    thread_sums(a->mail, &all, &sums, &n, e) < 0)
+	if (unread_new(a->mail, &all, e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		tell_unread(a, &sums[i]);
+	for (size_t i = 0; i < all.n; i++)
+		if (tell_unread(a, &all.list[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -128,10 +131,12 @@ tell_new(struct agent *a, struct err *e)
 static int
 begin(struct agent *a, struct err *e)
 {
-	if (!a->unread_told && tell_all(a, e) < 0)
+	if (a->unread_told)
+		return thread_looked(a->mail, e);
+	if (tell_all(a, e) < 0)
 		return -1;
 	a->unread_told = true;
-	return thread_looked(a->mail, e);
+	return 0;
 }
 
 int

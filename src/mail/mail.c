@@ -134,6 +134,7 @@ mail_free(struct mail **m)
 	forget_items(*m);
 	mail_forget_looks(*m);
 	idset_free(&(*m)->told);
+	free((*m)->raws);
 	people_free(&(*m)->people);
 	free((*m)->convs);
 	zcopy_free(&(*m)->zone);
@@ -183,7 +184,6 @@ mail_show_entry(const struct page_entry *x, struct letter *l,
 
 struct visit {
 	struct mail *m;
-	uint64_t seq; /* records up to this one are not visited, or were */
 	mail_visit_fn fn;
 	void *ctx;
 	struct idset *seen; /* marks */
@@ -259,7 +259,6 @@ visit_record(void *ctx, const struct zcopy_record *r, struct err *e)
 	struct visit *v = ctx;
 	struct mail_letter spoiled = { .why = e };
 
-	v->seq = r->seq;
 	if (visit_plain(v, r, e) == 0)
 		return 0;
 	if (v->stopped || show(v, &spoiled, e) < 0)
@@ -269,21 +268,27 @@ visit_record(void *ctx, const struct zcopy_record *r, struct err *e)
 }
 
 static int
+visit_raw(struct visit *v, struct bytes item, struct err *e)
+{
+	OWN(mail_item_free) struct mail_item x = { .flags = 0 };
+	struct buf bytes = { 0 };
+	struct mail_letter shown;
+
+	buf_put_bytes(&bytes, item);
+	if (mail_judge(v->m, &bytes, &x, e) < 0)
+		return -1;
+	mail_show_item(&x, &shown);
+	return x.dropped ? 0 : show(v, &shown, e);
+}
+
+static int
 visit_raws(struct visit *v, struct err *e)
 {
 	struct scan s = scan_of(buf_bytes(&v->raws));
 
-	while (s.n > 0) {
-		OWN(mail_item_free) struct mail_item x = { .flags = 0 };
-		struct buf bytes = { 0 };
-		struct mail_letter shown;
-		buf_put_bytes(&bytes, scan_v32(&s));
-		if (mail_judge(v->m, &bytes, &x, e) < 0)
+	while (s.n > 0)
+		if (visit_raw(v, scan_v32(&s), e) < 0)
 			return -1;
-		mail_show_item(&x, &shown);
-		if (!x.dropped && show(v, &shown, e) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -299,15 +304,6 @@ visit_items(struct visit *v, struct err *e)
 	return 0;
 }
 
-static int
-visit(struct visit *v, struct err *e)
-{
-	return zcopy_each_all(v->m->zone, v->seq, visit_record, v, e) < 0 ||
-		visit_raws(v, e) < 0
-	    ? -1
-	    : visit_items(v, e);
-}
-
 int
 mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
     void *ctx, struct err *e)
@@ -315,7 +311,10 @@ mail_each_marked(struct mail *m, struct idset *marks, mail_visit_fn fn,
 	OWN(visit_free)
 	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = marks };
 
-	return visit(&v, e);
+	return zcopy_each_all(m->zone, 0, visit_record, &v, e) < 0 ||
+		visit_raws(&v, e) < 0
+	    ? -1
+	    : visit_items(&v, e);
 }
 
 int
@@ -326,21 +325,67 @@ mail_each(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 	return mail_each_marked(m, &marks, fn, ctx, e);
 }
 
-/* A page that was written since holds older letters, too: the marks know them. */
+/* ---- what is new ---- */
+
+static void
+keep_raw(struct mail *m, const struct id *id)
+{
+	for (size_t i = 0; i < m->n_raws; i++)
+		if (id_equal(&m->raws[i], id))
+			return;
+	m->raws = mem_resize(m->raws, m->n_raws + 1, sizeof *m->raws);
+	m->raws[m->n_raws++] = *id;
+}
+
+static int
+visit_news(void *ctx, const struct zcopy_record *r, struct err *e)
+{
+	struct visit *v = ctx;
+	struct bytes item;
+	struct err spoiled;
+
+	if (r->deleted)
+		return 0;
+	if (r->bad != NULL || page_kind(r->plain) != PAGE_RAW ||
+	    page_take_raw(r->plain, &item, &spoiled) < 0)
+		return visit_record(v, r, e);
+	keep_raw(v->m, &r->id);
+	return 0;
+}
+
+/* Those that are still there; one that was filed as a letter is gone. */
+static int
+visit_kept(struct visit *v, struct err *e)
+{
+	struct mail *m = v->m;
+
+	for (size_t i = 0; i < m->n_raws;) {
+		OWN(buf_free) struct buf plain = { 0 };
+		struct bytes item;
+		uint64_t version;
+		struct err gone;
+		if (zcopy_look(m->zone, &m->raws[i], &version, &plain, e) < 0)
+			return -1;
+		if (page_take_raw(buf_bytes(&plain), &item, &gone) < 0) {
+			m->raws[i] = m->raws[--m->n_raws];
+			continue;
+		}
+		if (visit_raw(v, item, e) < 0)
+			return -1;
+		i++;
+	}
+	return 0;
+}
+
 int
 mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 {
 	OWN(visit_free)
-	struct visit v = { .m = m,
-		.fn = fn,
-		.ctx = ctx,
-		.seen = &m->told,
-		.seq = m->told_seq };
+	struct visit v = { .m = m, .fn = fn, .ctx = ctx, .seen = &m->told };
+	int rc = zcopy_news(m->zone, &m->told_at, visit_news, &v, e);
 
-	if (visit(&v, e) < 0)
-		return -1;
-	/* What does not open yet is tried again. */
-	if (v.raws.n == 0)
-		m->told_seq = v.seq;
-	return 0;
+	/* The copy was replaced: from its start, and marks say what is new. */
+	if (rc < 0 && !v.stopped && e->code == ERR_RESYNC)
+		rc = zcopy_news(m->zone, &m->told_at, visit_news, &v, e);
+	return rc < 0 || visit_kept(&v, e) < 0 ? -1 : visit_items(&v, e);
 }

@@ -59,7 +59,7 @@ MUST_CHECK int mail_each(
 MUST_CHECK int mail_each_marked(struct mail *m, struct idset *marks,
     mail_visit_fn fn, void *ctx, struct err *e);
 /* Those alone that no call of it has visited yet, filed or not: the first visits
- * all. */
+ * all, and each other one what came since. fn may ask for what is noted. */
 MUST_CHECK int mail_each_new(
     struct mail *m, mail_visit_fn fn, void *ctx, struct err *e);
 

@@ -32,8 +32,10 @@ struct mail {
 	size_t bytes; /* of them */
 	uint64_t fetched; /* the number of the newest */
 	uint64_t top; /* that the server has named */
-	struct idset told; /* mail_each_new has visited */
-	uint64_t told_seq; /* and all records up to that one of the zone */
+	struct idset told; /* marks of what mail_each_new has visited */
+	struct zcopy_point told_at; /* and how far it has followed the zone */
+	struct id *raws; /* it has met: they may be right later */
+	size_t n_raws;
 	bool stale; /* who has written was pinned: people are not all yet */
 };
 

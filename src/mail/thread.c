@@ -4,6 +4,7 @@
 
 #include "base/now.h"
 #include "base/text.h"
+#include "mail/unread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,43 +20,6 @@ thread_free(struct thread *t)
 	}
 	free(t->lines);
 	*t = (struct thread){ NULL, 0 };
-}
-
-/* ---- what is read ---- */
-
-struct note {
-	struct id conv;
-	struct page_conversation of;
-};
-
-struct notes {
-	struct note *list;
-	size_t n;
-};
-
-static void
-notes_free(struct notes *n)
-{
-	free(n->list);
-}
-
-static int
-noted(struct mail *m, struct notes *n, const struct id *conv,
-    const struct page_conversation **out, struct err *e)
-{
-	for (size_t i = 0; i < n->n; i++)
-		if (id_equal(&n->list[i].conv, conv)) {
-			*out = &n->list[i].of;
-			return 0;
-		}
-	n->list = mem_resize(n->list, n->n + 1, sizeof *n->list);
-	struct note *x = &n->list[n->n];
-	x->conv = *conv;
-	if (mail_noted(m, conv, &x->of, e) < 0)
-		return -1;
-	n->n++;
-	*out = &x->of;
-	return 0;
 }
 
 /* ---- gathering ---- */
@@ -86,8 +50,6 @@ struct gather {
 	struct named *named;
 	size_t n_named;
 	size_t room, room_changes;
-	struct mail *unread_of; /* what others have read is left out; or NULL */
-	struct notes notes;
 };
 
 static void
@@ -98,7 +60,6 @@ gather_free(struct gather *g)
 		buf_free(&g->changes[i].text);
 	free(g->changes);
 	free(g->named);
-	notes_free(&g->notes);
 	idset_free(&g->marks);
 }
 
@@ -151,23 +112,6 @@ note_named(
 	memcpy(n->marks, l->marks, sizeof n->marks);
 }
 
-/* An edit comes behind what it changes, so those of what is unread are, too. */
-static int
-is_read(
-    struct gather *g, const struct mail_letter *x, bool *read, struct err *e)
-{
-	const struct page_conversation *c;
-
-	*read = g->unread_of != NULL;
-	if (g->unread_of == NULL || x->letter == NULL ||
-	    mail_is_own(g->unread_of, &x->from))
-		return 0;
-	if (noted(g->unread_of, &g->notes, &x->letter->conv, &c, e) < 0)
-		return -1;
-	*read = x->received_ms <= c->read_ms;
-	return 0;
-}
-
 /* To the conversation; of what cannot be read only who sent it is known. */
 static bool
 belongs(const struct gather *g, const struct mail_letter *x)
@@ -187,12 +131,10 @@ gather(void *ctx, const struct mail_letter *x, struct err *e)
 	struct bytes text = { NULL, 0 };
 	struct err newer = { .code = ERR_NONE };
 	struct id of;
-	bool read;
 
+	(void)e;
 	if (!belongs(g, x))
 		return 0;
-	if (is_read(g, x, &read, e) < 0 || read)
-		return read ? 0 : -1;
 	/* Of a newer version: said, not read. */
 	if (l != NULL && letter_body(l, &of, &text, &newer) < 0)
 		text = bytes_of(NULL, 0);
@@ -367,14 +309,14 @@ find_missing(struct gather *g, bool reset)
 static int
 find_unread(struct mail *m, struct thread *t, struct err *e)
 {
-	OWN(notes_free) struct notes n = { NULL, 0 };
+	OWN(unread_free) struct unread_list read = { NULL, 0 };
 
 	for (size_t i = 0; i < t->n; i++) {
 		struct thread_line *x = &t->lines[i];
-		const struct page_conversation *c;
+		struct unread *c;
 		if (id_zero(&x->conv))
 			continue;
-		if (noted(m, &n, &x->conv, &c, e) < 0)
+		if (unread_of(m, &read, &x->conv, &c, e) < 0)
 			return -1;
 		x->unread = !mail_is_own(m, &x->from) && !x->gone &&
 		    !x->deleted && x->received_ms > c->read_ms;
@@ -384,21 +326,17 @@ find_unread(struct mail *m, struct thread *t, struct err *e)
 
 /* ---- threads ---- */
 
-enum which { ALL, UNREAD, NEW };
-
 static int
-read_some(struct mail *m, const struct id *conv, enum which which,
-    struct thread *out, struct err *e)
+read_some(struct mail *m, const struct id *conv, bool new, struct thread *out,
+    struct err *e)
 {
-	OWN(gather_free)
-	struct gather g = { .conv = conv,
-		.unread_of = which == UNREAD ? m : NULL };
+	OWN(gather_free) struct gather g = { .conv = conv };
 	const struct person *with = conv != NULL ? mail_with(m, conv) : NULL;
 
 	if (with != NULL)
 		g.with = with->uid;
-	if ((which == NEW ? mail_each_new(m, gather, &g, e)
-			  : mail_each_marked(m, &g.marks, gather, &g, e)) < 0)
+	if ((new ? mail_each_new(m, gather, &g, e)
+		 : mail_each_marked(m, &g.marks, gather, &g, e)) < 0)
 		return -1;
 	if (g.t.n > 0)
 		qsort(g.t.lines, g.t.n, sizeof *g.t.lines,
@@ -417,25 +355,19 @@ int
 thread_read(
     struct mail *m, const struct id *conv, struct thread *out, struct err *e)
 {
-	return read_some(m, conv, ALL, out, e);
+	return read_some(m, conv, false, out, e);
 }
 
 int
 thread_all(struct mail *m, struct thread *out, struct err *e)
 {
-	return read_some(m, NULL, ALL, out, e);
+	return read_some(m, NULL, false, out, e);
 }
 
 int
 thread_new(struct mail *m, struct thread *out, struct err *e)
 {
-	return read_some(m, NULL, NEW, out, e);
-}
-
-int
-thread_unread(struct mail *m, struct thread *out, struct err *e)
-{
-	return read_some(m, NULL, UNREAD, out, e);
+	return read_some(m, NULL, true, out, e);
 }
 
 static int

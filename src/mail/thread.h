@@ -37,12 +37,9 @@ MUST_CHECK int thread_read(
 /* All messages of all conversations, in one order. */
 MUST_CHECK int thread_all(struct mail *m, struct thread *out, struct err *e);
 
-/* Those alone that are unread: of a long history the others take no memory. */
-MUST_CHECK int thread_unread(struct mail *m, struct thread *out, struct err *e);
-
 /* Those that came since the last look, in the order they came. */
 MUST_CHECK int thread_new(struct mail *m, struct thread *out, struct err *e);
-/* What there is now is none of them. */
+/* None of those, nor any memory: what there is by now is no news. */
 MUST_CHECK int thread_looked(struct mail *m, struct err *e);
 
 /* What was received until then has been read. errors: those of the zone. */

@@ -193,6 +193,8 @@ check_phone(struct play *p, struct phone *ph, struct readings *r)
 	if (rc == 0)
 		check_wrong(p, ph);
 	if (rc == 0)
+		check_new(p, ph);
+	if (rc == 0)
 		check_alerts(p, ph);
 }
 

@@ -104,6 +104,57 @@ check_wrong(struct play *p, struct phone *ph)
 			    &t.lines[i]);
 }
 
+/* A program that begins counts what is unread, and passes over the rest. */
+static inline int
+begin_new(struct play *p, struct phone *ph, struct err *e)
+{
+	OWN(unread_free) struct unread_list u = { NULL, 0 };
+	OWN(thread_free) struct thread t = { NULL, 0 };
+	size_t counted = 0, shown = 0;
+
+	if (unread_new(ph->mail, &u, e) < 0 || thread_all(ph->mail, &t, e) < 0)
+		return -1;
+	for (size_t i = 0; i < u.n; i++)
+		counted += u.list[i].n;
+	for (size_t i = 0; i < t.n; i++) {
+		shown += t.lines[i].unread;
+		(void)idset_add(&ph->told, t.lines[i].mark.b);
+	}
+	if (counted != shown)
+		fail_sim(p->w, "%s counts %zu unread, and shows %zu",
+		    phone_name(p->w, ph).s, counted, shown);
+	return 0;
+}
+
+/* What is new is told once, and of all that is there. */
+static inline void
+check_new(struct play *p, struct phone *ph)
+{
+	OWN(thread_free) struct thread fresh = { NULL, 0 };
+	OWN(thread_free) struct thread all = { NULL, 0 };
+	bool begins = !ph->looked && p->step->dice % 2 == 0;
+	struct err e;
+
+	ph->looked = true;
+	int rc = begins ? begin_new(p, ph, &e) : 0;
+	if (rc == 0)
+		rc = thread_new(ph->mail, &fresh, &e);
+	ph->lost |= rc < 0;
+	if (rc == 0)
+		rc = thread_all(ph->mail, &all, &e);
+	judge_step(p, ph, NULL, rc, &e);
+	for (size_t i = 0; i < fresh.n; i++)
+		if (!id_zero(&fresh.lines[i].mark) &&
+		    !idset_add(&ph->told, fresh.lines[i].mark.b))
+			fail_sim(p->w, "%s is told of one twice",
+			    phone_name(p->w, ph).s);
+	for (size_t i = 0; rc == 0 && !ph->lost && i < all.n; i++)
+		if (!id_zero(&all.lines[i].mark) &&
+		    !idset_has(&ph->told, all.lines[i].mark.b))
+			fail_sim(p->w, "%s is not told of one",
+			    phone_name(p->w, ph).s);
+}
+
 static inline void
 look_at_all(struct play *p, struct phone *ph)
 {
@@ -124,6 +175,7 @@ look_at_all(struct play *p, struct phone *ph)
 			check_thread(p, ph, with, &t);
 	}
 	check_wrong(p, ph);
+	check_new(p, ph);
 }
 
 /* ---- a step ---- */

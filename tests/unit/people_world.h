@@ -20,6 +20,7 @@
 #include "client/self_settle.h"
 #include "client/self_zones.h"
 #include "mail/thread.h"
+#include "mail/unread.h"
 #include "server/ordered.h"
 #include "server/pastname.h"
 #include "vault/recseed.h"
@@ -38,6 +39,9 @@ struct phone { /* a device */
 	struct id dev_id;
 	struct self *self; /* NULL: no program runs there */
 	struct mail *mail;
+	struct idset told; /* marks of what it has named as new */
+	bool looked; /* for what is new */
+	bool lost; /* what was new then, as the look failed */
 	int64_t skew_ms;
 	int64_t away_until_ms; /* it is switched off */
 	bool in; /* the circle has it */
@@ -132,6 +136,8 @@ phone_close(struct phone *p)
 {
 	mail_free(&p->mail);
 	self_free(&p->self);
+	idset_free(&p->told);
+	p->looked = p->lost = false;
 }
 
 /* As every command begins. */

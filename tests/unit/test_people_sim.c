@@ -20,6 +20,8 @@
  *   a card of a newer epoch is a lie          what comes between
  *   what was not reached is a finding         a busy server
  *   who cannot ask for a removal was lied to  a line that breaks
+ *   what is new begins a commit later         is not told of one
+ *   what is deleted is unread                 counts one more
  */
 #include <setjmp.h>
 #include <stdarg.h>

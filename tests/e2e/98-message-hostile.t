@@ -107,4 +107,7 @@ done
 less 'nobody writes more than some sixty in a minute' 75 "$i"
 says 'by its name' too-many-attempts cat "$T/err"
 ok 'the other one does' at a message send ben 'still here'
+configure limits messages_per_minute 6000
+kill -HUP "$SERVER"
+ok 'unless the operator wants it' until_true 10 post nothing
 finish

@@ -82,7 +82,8 @@ reads_what_differs(void **state)
 				   "default_quota = 1.5T ; for all\n"
 				   "[server]\n  listen = [::1]:0\n"
 				   "trusted_proxy = 2001:db8::1\n"
-				   "[limits]\nidle = 1min\nmature_hours=0";
+				   "[limits]\nidle = 1min\nmature_hours=0\n"
+				   "messages_per_minute = 60000";
 	OWN(config_free) struct config c = { 0 };
 	struct err e = { 0 };
 
@@ -95,6 +96,8 @@ reads_what_differs(void **state)
 	assert_string_equal(c.trusted_proxy, "2001:db8::1");
 	assert_int_equal(c.idle_s, 60);
 	assert_int_equal(c.mature_hours, 0);
+	assert_int_equal(c.messages_per_minute, 60000);
+	assert_int_equal(c.messages_per_day, 5000);
 	assert_int_equal(c.threads, 4);
 }
 
@@ -128,6 +131,12 @@ names_file_line_and_key_of_what_is_wrong(void **state)
 		{ "[accounts]\ninvitations = yes\n", "f:2: invitations: " },
 		{ "[accounts]\ndefault_quota = big\n", "f:2: default_quota: " },
 		{ "[limits]\nidle = soon\n", "f:2: idle: " },
+		{ "[limits]\nmessages_per_minute = 0\n",
+		    "f:2: messages_per_minute: " },
+		{ "[limits]\nmessages_per_minute = 60001\n",
+		    "f:2: messages_per_minute: " },
+		{ "[limits]\nmessages_per_day = none\n",
+		    "f:2: messages_per_day: " },
 		{ "[storage]\nblobs = \n", "f:2: blobs: " },
 		{ "[server]\nurl = \xff\n", "f:2: url: " },
 		{ "[mail]\nfrom = a\xe2\x80\xae@b\n", "f:2: from: " },

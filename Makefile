@@ -166,7 +166,7 @@ bench: all benches
 	@$(MAKE) --no-print-directory bench-page bench-server
 bench-server: all $(B)/tests/load $(B)/tests/committer
 	@BUILD=$(B) sh tests/bench/server.sh
-bench-messages: all $(B)/tests/letters
+bench-messages: all $(B)/tests/letters $(B)/tests/load
 	@BUILD=$(B) sh tests/bench/messages.sh
 bench-memory: all
 	@BUILD=$(B) sh tests/bench/memory.sh

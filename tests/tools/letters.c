@@ -4,9 +4,9 @@
  *     letters HOME OTHER fill N    N letters, in turns, into the messages of HOME
  *     letters HOME OTHER seal N    how long sealing to 1, 20 and 64 accounts, and
  *                                  opening with a look at the signature, takes:
- *                                  N times, microseconds each
- *     letters HOME OTHER rate N    HOME sends OTHER N letters by 16 connections:
- *                                  how many a second
+ *                                  the median of N times, microseconds
+ *     letters HOME OTHER bodies N  what HOME posts for N letters to OTHER, a line
+ *                                  each
  *     letters HOME OTHER post WHAT HOME sends OTHER a letter in which WHAT is
  *                                  wrong: nothing, conversation, signature,
  *                                  device, author, third, text, kind, clock,
@@ -17,7 +17,6 @@
 #include "mail/mail.h"
 #include "vault/inbox.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,17 +118,20 @@ fill(struct pair *p, unsigned long n, struct err *e)
 
 /* ---- seal ---- */
 
-static int64_t
-seal_to(const struct keyring_card *to, size_t n, struct bytes letter,
-    unsigned long times, struct buf *packet)
+static int
+by_size(const void *a, const void *b)
 {
-	int64_t start = now_mono_ns();
+	const int64_t *x = a, *y = b;
 
-	for (unsigned long i = 0; i < times; i++) {
-		buf_clear(packet);
-		inbox_seal(to, n, letter, 0, packet);
-	}
-	return (now_mono_ns() - start) / 1000 / (int64_t)times;
+	return (*x > *y) - (*x < *y);
+}
+
+static void
+say_median(const char *what, size_t n, int64_t *took, unsigned long times)
+{
+	qsort(took, times, sizeof *took, by_size);
+	(void)printf(
+	    "%s %zu %lld\n", what, n, (long long)(took[times / 2] / 1000));
 }
 
 static int
@@ -164,6 +166,7 @@ seal(struct pair *p, unsigned long times, struct err *e)
 	static const size_t counts[] = { 2, 21, 65 }; /* one's own slot, too */
 	OWN(buf_free) struct buf letter = { 0 };
 	OWN(buf_free) struct buf packet = { 0 };
+	OWN(mem_free) int64_t *took = mem_array(times, sizeof *took);
 	struct keyring_card to[PACKET_SLOTS];
 
 	write_letter(
@@ -175,16 +178,23 @@ seal(struct pair *p, unsigned long times, struct err *e)
 			p->one->keyring, to[i].epoch, to[i].pk, e) < 0)
 			return -1;
 	}
-	for (size_t i = ARRAY_SIZE(counts); i-- > 0;)
-		(void)printf("seal %zu %lld\n", counts[i] - 1,
-		    (long long)seal_to(
-			to, counts[i], buf_bytes(&letter), times, &packet));
-	int64_t start = now_mono_ns();
-	for (unsigned long i = 0; i < times; i++)
+	for (size_t i = ARRAY_SIZE(counts); i-- > 0;) {
+		for (unsigned long k = 0; k < times; k++) {
+			buf_clear(&packet);
+			took[k] = -now_mono_ns();
+			inbox_seal(
+			    to, counts[i], buf_bytes(&letter), 0, &packet);
+			took[k] += now_mono_ns();
+		}
+		say_median("seal", counts[i] - 1, took, times);
+	}
+	for (unsigned long k = 0; k < times; k++) {
+		took[k] = -now_mono_ns();
 		if (open_it(p, buf_bytes(&packet), e) < 0)
 			return -1;
-	(void)printf("open 1 %lld\n",
-	    (long long)((now_mono_ns() - start) / 1000 / (int64_t)times));
+		took[k] += now_mono_ns();
+	}
+	say_median("open", 1, took, times);
 	return 0;
 }
 
@@ -252,77 +262,59 @@ make_wrong(const struct pair *p, const char *what, struct buf *out)
 }
 
 static int
+cards(const struct pair *p, struct keyring_card to[static 2], struct err *e)
+{
+	const struct self *both[] = { p->one, p->other };
+
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		to[i].uid = both[i]->uid;
+		to[i].epoch = keyring_epoch(both[i]->keyring);
+		if (keyring_inbox_pk(
+			both[i]->keyring, to[i].epoch, to[i].pk, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+bodies(struct pair *p, unsigned long n, struct err *e)
+{
+	struct keyring_card to[2];
+
+	if (cards(p, to, e) < 0)
+		return -1;
+	for (p->clock = 0; n > 0; n--) {
+		OWN(jsonio_free) json_t *ask = json_object();
+		OWN(buf_free) struct buf letter = { 0 };
+		OWN(buf_free) struct buf packet = { 0 };
+		p->clock += p->clock % 2; /* all are of HOME */
+		write_letter(p,
+		    "some hundred bytes of text, as people write them",
+		    &letter);
+		inbox_seal(to, 2, buf_bytes(&letter), 0, &packet);
+		jsonio_put_bytes(ask, "packet", buf_bytes(&packet));
+		OWN(mem_free) char *line = json_dumps(ask, JSON_COMPACT);
+		if (line == NULL || puts(line) == EOF)
+			return err_set(e, ERR_IO, "nobody reads it");
+	}
+	return 0;
+}
+
+static int
 post(struct pair *p, const char *what, struct err *e)
 {
 	OWN(jsonio_free) json_t *ask = json_object();
 	OWN(buf_free) struct buf letter = { 0 };
 	OWN(buf_free) struct buf packet = { 0 };
-	struct keyring_card to[2] = {
-		{ .uid = p->one->uid, .epoch = keyring_epoch(p->one->keyring) },
-		{ .uid = p->other->uid,
-		    .epoch = keyring_epoch(p->other->keyring) }
-	};
+	struct keyring_card to[2];
 
-	if (keyring_inbox_pk(p->one->keyring, to[0].epoch, to[0].pk, e) < 0 ||
-	    keyring_inbox_pk(p->other->keyring, to[1].epoch, to[1].pk, e) < 0)
+	if (cards(p, to, e) < 0)
 		return -1;
 	to[1].epoch += strcmp(what, "epoch") == 0;
 	make_wrong(p, what, &letter);
 	inbox_seal(to, 2, buf_bytes(&letter), 0, &packet);
 	jsonio_put_bytes(ask, "packet", buf_bytes(&packet));
 	return control_call(p->one->remote, "POST", "/v1/inbox", ask, NULL, e);
-}
-
-/* ---- rate ---- */
-
-#define POSTERS 16
-
-struct poster {
-	struct pair *p;
-	unsigned long n;
-	struct err e;
-	int rc;
-};
-
-static int
-post_some(struct poster *x)
-{
-	for (unsigned long i = 0; x->rc == 0 && i < x->n; i++)
-		x->rc = post(x->p, "many", &x->e);
-	return x->rc;
-}
-
-static void *
-poster(void *arg)
-{
-	(void)post_some(arg);
-	return NULL;
-}
-
-/* Letters a second, by connections that send one after the other. */
-static int
-rate(struct pair *p, unsigned long n, struct err *e)
-{
-	struct poster all[POSTERS];
-	pthread_t threads[POSTERS];
-	int64_t start = now_mono_ns();
-
-	for (size_t i = 0; i < POSTERS; i++) {
-		all[i] = (struct poster){ .p = p, .n = n / POSTERS };
-		if (pthread_create(&threads[i], NULL, poster, &all[i]) != 0)
-			abort();
-	}
-	for (size_t i = 0; i < POSTERS; i++)
-		(void)pthread_join(threads[i], NULL);
-	int64_t took_ms = (now_mono_ns() - start) / 1000000;
-	for (size_t i = 0; i < POSTERS; i++)
-		if (all[i].rc < 0) {
-			*e = all[i].e;
-			return -1;
-		}
-	(void)printf("%lld\n",
-	    (long long)(n / POSTERS * POSTERS * 1000) / (took_ms + 1));
-	return 0;
 }
 
 static int
@@ -340,10 +332,10 @@ run(char **argv, struct err *e)
 	struct pair p = {
 		.one = one, .other = other, .conv = letter_conversation(&a, &b)
 	};
-	return strcmp(argv[3], "fill") == 0 ? fill(&p, n, e)
-	    : strcmp(argv[3], "seal") == 0  ? seal(&p, n, e)
-	    : strcmp(argv[3], "rate") == 0  ? rate(&p, n, e)
-					    : post(&p, argv[4], e);
+	return strcmp(argv[3], "fill") == 0  ? fill(&p, n, e)
+	    : strcmp(argv[3], "seal") == 0   ? seal(&p, n, e)
+	    : strcmp(argv[3], "bodies") == 0 ? bodies(&p, n, e)
+					     : post(&p, argv[4], e);
 }
 
 int
@@ -352,8 +344,8 @@ main(int argc, char **argv)
 	struct err e;
 
 	if (argc != 5) {
-		(void)fputs(
-		    "letters HOME OTHER fill|seal|rate N|post WHAT\n", stderr);
+		(void)fputs("letters HOME OTHER fill|seal|bodies N|post WHAT\n",
+		    stderr);
 		return 2;
 	}
 	if (run(argv, &e) == 0)

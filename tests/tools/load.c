@@ -4,11 +4,16 @@
  *     load half PORT N              N connections, one byte of TLS on each
  *     load polls PORT N ASK TOKEN   N connections that POST it to /v1/wait
  *     load starts PORT N            N sign-ins that begin, of random names
+ *     load posts PORT N TOKEN FILE …
+ *                                   the lines of each FILE to /v1/inbox, by N
+ *                                   connections for the TOKEN before it
  *
  * Prints "ready" once all stand; polls reads the answers at a line on standard
  * input and prints "answered". half and polls end with standard input, starts by
- * itself, after the statuses that it got.
+ * itself, after the statuses that it got; posts too, and says how many a second
+ * were taken.
  */
+#include "base/now.h"
 #include "base/text.h"
 #include "wire/id.h"
 
@@ -206,6 +211,93 @@ starts(long n)
 	ready("");
 }
 
+/* ---- posts ---- */
+
+#define POSTERS 64
+
+struct poster {
+	pthread_t thread;
+	SSL *s;
+	char **asks;
+	size_t n;
+	long taken;
+};
+
+static void *
+post_all(void *arg)
+{
+	struct poster *p = arg;
+
+	for (size_t i = 0; i < p->n; i++) {
+		say(p->s, p->asks[i]);
+		int status = hear(p->s);
+		if (status == 0)
+			die("an answer");
+		p->taken += status == 200;
+	}
+	return NULL;
+}
+
+/* Deal the lines out to n posters. */
+static void
+read_asks(struct poster *p, long n, const char *token, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t got;
+
+	if (f == NULL)
+		die(path);
+	for (size_t i = 0; (got = getline(&line, &room, f)) > 1; i++) {
+		struct poster *to = &p[i % (size_t)n];
+		struct buf ask = { 0 };
+		buf_printf(&ask,
+		    "POST /v1/inbox HTTP/1.1\r\nHost: x\r\n"
+		    "Authorization: Bearer %s\r\nContent-Length: %zd\r\n\r\n",
+		    token, got - 1);
+		buf_put(&ask, line, (size_t)got - 1);
+		to->asks = mem_resize(to->asks, to->n + 1, sizeof *to->asks);
+		to->asks[to->n++] = mem_text(buf_text(&ask));
+		buf_free(&ask);
+	}
+	free(line);
+	(void)fclose(f);
+}
+
+static void
+posts(long n, char **of, int n_of)
+{
+	static struct poster all[POSTERS];
+	long used = n * (n_of / 2), taken = 0, given = 0;
+
+	if (n < 1 || used < 1 || used > POSTERS)
+		die("posts");
+	for (int i = 0; i + 1 < n_of; i += 2)
+		read_asks(&all[n * (i / 2)], n, of[i], of[i + 1]);
+	for (long i = 0; i < used; i++)
+		all[i].s = dial_tls();
+	int64_t began = now_mono_ns();
+	for (long i = 0; i < used; i++)
+		if (pthread_create(&all[i].thread, NULL, post_all, &all[i]) !=
+		    0)
+			die("thread");
+	for (long i = 0; i < used; i++)
+		(void)pthread_join(all[i].thread, NULL);
+	double s = (double)(now_mono_ns() - began) / 1e9;
+	for (long i = 0; i < used; i++) {
+		taken += all[i].taken;
+		given += (long)all[i].n;
+		for (size_t k = 0; k < all[i].n; k++)
+			free(all[i].asks[k]);
+		free(all[i].asks);
+		SSL_free(all[i].s);
+	}
+	(void)printf(
+	    "%.0f a second, %ld of %ld ", (double)taken / s, taken, given);
+	ready("");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -227,6 +319,8 @@ main(int argc, char **argv)
 		polls(n, argv[4], argv[5]);
 	else if (strcmp(argv[1], "starts") == 0)
 		starts(n);
+	else if (strcmp(argv[1], "posts") == 0)
+		posts(n, argv + 4, argc - 4);
 	else
 		return 2;
 	SSL_CTX_free(tls);

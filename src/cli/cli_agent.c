@@ -22,6 +22,7 @@ agent_free(struct agent *a)
 {
 	desktop_free(&a->desktop);
 	mail_free(&a->mail);
+	idset_free(&a->told);
 	self_free(&a->self);
 }
 
@@ -146,7 +147,7 @@ follow(struct agent *a, struct err *e)
 		return 0;
 	if (cli_self(a->cli, &s, e) < 0)
 		return -1;
-	mail_free(&a->mail);
+	cli_agent_mail_lose(a);
 	self_free(&a->self);
 	a->self = TAKE(s);
 	cli_say(a->cli, "The server is at another address from now on.");
@@ -179,7 +180,7 @@ hear(struct agent *a, unsigned wait_s, struct err *e)
 		return 0;
 	/* A server that was put back counts anew. */
 	if (a->mail != NULL && w.inbox_top < mail_top(a->mail))
-		mail_free(&a->mail);
+		cli_agent_mail_lose(a);
 	else if (a->mail != NULL)
 		mail_seen(a->mail, w.inbox_top);
 	return cli_agent_mail(a, e);

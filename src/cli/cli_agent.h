@@ -2,6 +2,7 @@
 /* cli_agent.h: what the parts of the agent share. */
 #pragma once
 
+#include "base/idset.h"
 #include "cli/cli.h"
 #include "cli/desktop.h"
 #include "mail/mail.h"
@@ -12,6 +13,7 @@ struct agent {
 	struct desktop *desktop; /* NULL: no desktop session */
 	struct mail *mail; /* NULL: none is had, or not now */
 	bool unread_told, wrong_told;
+	struct idset told; /* while there is no mail: what was told */
 	int64_t mail_again_ms; /* then it is tried again */
 	uint64_t since_ms; /* of the newest request to join that was told */
 	uint64_t compared_ms; /* the same, of those to compare */
@@ -31,3 +33,5 @@ MUST_CHECK int cli_agent_look(struct agent *a, struct err *e);
 
 /* Tell what came, and file what waits long enough. */
 MUST_CHECK int cli_agent_mail(struct agent *a, struct err *e);
+/* Close it, to be opened anew; what was told is kept. */
+void cli_agent_mail_lose(struct agent *a);

@@ -23,6 +23,17 @@ tell(struct agent *a, const char *who, const char *text)
 	cli_say(a->cli, "%s: %s", who, text);
 }
 
+void
+cli_agent_mail_lose(struct agent *a)
+{
+	if (a->mail != NULL && a->unread_told) {
+		idset_free(&a->told);
+		a->told = *mail_told(a->mail);
+		*mail_told(a->mail) = (struct idset){ 0 };
+	}
+	mail_free(&a->mail);
+}
+
 /* A server or an account without messages has none; what goes wrong otherwise
  * is tried again with the next one. */
 static int
@@ -31,7 +42,7 @@ passed_over(struct agent *a, struct err *e)
 	bool none =
 	    e->code == ERR_TWO_FACTOR_REQUIRED || e->code == ERR_NOT_FOUND;
 
-	mail_free(&a->mail);
+	cli_agent_mail_lose(a);
 	a->mail_again_ms = now_ms() + (none ? NONE_MS : AGAIN_MS);
 	if (err_unreachable(e->code))
 		return -1;
@@ -127,12 +138,15 @@ tell_new(struct agent *a, struct err *e)
 }
 
 /* What there is when the agent starts is counted, and what comes from then on is
- * told; not again when it was lost sight of. */
+ * told, also what came while it was lost sight of. */
 static int
 begin(struct agent *a, struct err *e)
 {
-	if (a->unread_told)
-		return thread_looked(a->mail, e);
+	if (a->unread_told) {
+		*mail_told(a->mail) = a->told;
+		a->told = (struct idset){ 0 };
+		return tell_new(a, e);
+	}
 	if (tell_all(a, e) < 0)
 		return -1;
 	a->unread_told = true;

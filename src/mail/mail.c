@@ -200,8 +200,10 @@ visit_free(struct visit *v)
 static int
 show(struct visit *v, const struct mail_letter *x, struct err *e)
 {
-	/* What is no letter is known by its record. */
-	const struct id *as = id_zero(&x->mark) ? &x->id : &x->mark;
+	/* What is no letter is known by its record; one that is not right may be
+	 * later, and is news then. */
+	bool wrong = v->seen == &v->m->told && x->why != NULL;
+	const struct id *as = wrong || id_zero(&x->mark) ? &x->id : &x->mark;
 
 	if (!id_zero(as) && !idset_add(v->seen, as->b))
 		return 0;
@@ -388,4 +390,10 @@ mail_each_new(struct mail *m, mail_visit_fn fn, void *ctx, struct err *e)
 	if (rc < 0 && !v.stopped && e->code == ERR_RESYNC)
 		rc = zcopy_news(m->zone, &m->told_at, visit_news, &v, e);
 	return rc < 0 || visit_kept(&v, e) < 0 ? -1 : visit_items(&v, e);
+}
+
+struct idset *
+mail_told(struct mail *m)
+{
+	return &m->told;
 }

@@ -62,6 +62,9 @@ MUST_CHECK int mail_each_marked(struct mail *m, struct idset *marks,
  * all, and each other one what came since. fn may ask for what is noted. */
 MUST_CHECK int mail_each_new(
     struct mail *m, mail_visit_fn fn, void *ctx, struct err *e);
+/* The marks of those. Who opens the same messages anew takes them along, so that
+ * nothing is news twice. */
+struct idset *mail_told(struct mail *m);
 
 /* Whom the account writes with. Borrowed until the next look; NULL: nobody that
  * is known. */

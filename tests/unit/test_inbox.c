@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "family.h"
+
 static const struct id sender = { { 0xee } };
 
 /* ---- accounts that are written to: their keys alone ---- */
@@ -425,113 +427,27 @@ lengths_tell_little(void **state)
 
 /* ---- cards ---- */
 
-/* An account of two devices; the second is put out with epoch 2. */
-struct family {
-	struct id uid;
-	struct devkey *keys[2];
-	struct device devices[2];
-	struct circle circle; /* of epoch 2 */
-	struct circle before; /* of epoch 1, both */
-	struct keyring *ring;
-	struct buf first, second; /* bundles of the epochs */
-};
-
-static void
-apply(struct family *f, enum circle_type type, const struct buf *body,
-    size_t signers)
-{
-	OWN(buf_free) struct buf entry = { 0 };
-	struct circle_sig sigs[2] = { 0 };
-	struct err e = { 0 };
-
-	circle_entry_begin(
-	    &entry, &f->circle, &f->uid, 1000, type, buf_bytes(body));
-	for (size_t i = 0; i < signers; i++) {
-		sigs[i].kind = 1;
-		sigs[i].keyref = f->devices[i].dev_id;
-		devkey_sign(
-		    f->keys[i], SIG_CIRCLE, buf_bytes(&entry), sigs[i].sig);
-	}
-	circle_entry_end(&entry, sigs, signers);
-	if (circle_apply(&f->circle, buf_bytes(&entry), &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void
-found(struct family *f)
-{
-	OWN(buf_free) struct buf body = { 0 };
-	struct recovery_set none = { 0 };
-	struct id zone = { { 0x20 } };
-	struct key_change kc;
-
-	keyring_next_epoch(f->ring, &kc);
-	device_put(&body, &f->devices[0]);
-	recovery_set_put(&body, &none);
-	buf_put_u8(&body, 1);
-	buf_put_u16(&body, 0);
-	buf_put_u8(&body, PROTECTION_ADVANCED);
-	id_put(&body, &zone);
-	key_change_put(&body, &kc);
-	apply(f, CIRCLE_GENESIS, &body, 1);
-	buf_clear(&body);
-	device_put(&body, &f->devices[1]);
-	apply(f, CIRCLE_ADD, &body, 2);
-}
-
+/* The second of two devices, which is put out, makes the card of epoch 1. */
 static struct family *
 family_made(uint8_t n)
 {
-	struct family *f = mem_new(sizeof *f);
-	OWN(buf_free) struct buf body = { 0 };
-	struct key_change kc;
-
-	f->uid = (struct id){ { 0x60, n } };
-	for (size_t i = 0; i < 2; i++) {
-		f->keys[i] = devkey_new(&f->devices[i]);
-		f->devices[i].class = CLASS_COMPUTER;
-		f->devices[i].rights = RIGHT_APPROVE;
-	}
-	f->ring = keyring_new(&f->uid);
-	found(f);
-	circle_copy(&f->before, &f->circle);
-	keyring_bundle(
-	    f->ring, &f->circle, f->keys[1], &f->devices[1].dev_id, &f->first);
-	keyring_next_epoch(f->ring, &kc);
-	buf_put_u8(&body, 1);
-	id_put(&body, &f->devices[1].dev_id);
-	buf_put_u8(&body, 0);
-	key_change_put(&body, &kc);
-	apply(f, CIRCLE_REMOVE, &body, 1);
-	keyring_bundle(
-	    f->ring, &f->circle, f->keys[0], &f->devices[0].dev_id, &f->second);
-	return f;
+	return family_new(
+	    (struct id){ { 0x60, n } }, &(struct id){ { 0x20 } }, 2, 1);
 }
 
 static int
-family_new(void **state)
+card_setup(void **state)
 {
 	*state = family_made(1);
 	return 0;
 }
 
-static void
-family_end(struct family *f)
-{
-	for (size_t i = 0; i < 2; i++)
-		devkey_free(&f->keys[i]);
-	circle_free(&f->circle);
-	circle_free(&f->before);
-	keyring_free(&f->ring);
-	buf_free(&f->first);
-	buf_free(&f->second);
-	free(f);
-}
-
 static int
-family_free(void **state)
+card_teardown(void **state)
 {
-	family_end(*state);
+	struct family *f = *state;
+
+	family_free(&f);
 	return 0;
 }
 
@@ -711,7 +627,7 @@ a_card_is_of_its_account_now(void **state)
 	keyring_put_card(f->ring, f->keys[1], &f->devices[0].dev_id, &again);
 	s = scan_of(buf_bytes(&again));
 	expect_no_card(scan_v16(&s), &f->circle, ERR_KEY_SUBSTITUTED);
-	family_end(other);
+	family_free(&other);
 }
 
 /* ---- cards that a member signs, and that are none ---- */
@@ -791,7 +707,7 @@ a_member_signs_what_is_no_card(void **state)
 #define OF_PACKET(test) \
 	cmocka_unit_test_setup_teardown(test, world_new, world_free)
 #define OF_CARD(test) \
-	cmocka_unit_test_setup_teardown(test, family_new, family_free)
+	cmocka_unit_test_setup_teardown(test, card_setup, card_teardown)
 
 int
 main(void)

@@ -12,117 +12,34 @@
 
 #include <cmocka.h>
 
+#include "family.h"
+
 static const struct id uid = { { 0xaa } }, zone = { { 0x20 } };
 
-/* An account of three devices; the third is removed at epoch 2. */
-struct world {
-	struct devkey *keys[3];
-	struct device devices[3];
-	struct circle circle; /* of epoch 2 */
-	struct circle before; /* of epoch 1, all three */
-	struct keyring *own; /* of device 0: both epochs */
-	struct buf first, second; /* bundles of the epochs */
-};
-
-static void
-apply(struct world *w, int type, const struct buf *body, int a, int b)
-{
-	OWN(buf_free) struct buf entry = { 0 };
-	const int who[] = { a, b };
-	struct circle_sig sigs[2] = { 0 };
-	size_t n = 0;
-	struct err e = { 0 };
-
-	circle_entry_begin(&entry, &w->circle, &uid, 1000,
-	    (enum circle_type)type, buf_bytes(body));
-	for (size_t i = 0; i < 2; i++) {
-		if (who[i] < 0)
-			continue;
-		sigs[n].kind = 1;
-		sigs[n].keyref = w->devices[who[i]].dev_id;
-		devkey_sign(w->keys[who[i]], SIG_CIRCLE, buf_bytes(&entry),
-		    sigs[n++].sig);
-	}
-	circle_entry_end(&entry, sigs, n);
-	if (circle_apply(&w->circle, buf_bytes(&entry), &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void
-begin(struct world *w)
-{
-	OWN(buf_free) struct buf body = { 0 };
-	struct recovery_set none = { 0 };
-	struct key_change kc;
-
-	keyring_next_epoch(w->own, &kc);
-	device_put(&body, &w->devices[0]);
-	recovery_set_put(&body, &none);
-	buf_put_u8(&body, 1);
-	buf_put_u16(&body, 0);
-	buf_put_u8(&body, PROTECTION_ADVANCED);
-	id_put(&body, &zone);
-	key_change_put(&body, &kc);
-	apply(w, CIRCLE_GENESIS, &body, 0, -1);
-	for (int i = 1; i < 3; i++) {
-		buf_clear(&body);
-		device_put(&body, &w->devices[i]);
-		apply(w, CIRCLE_ADD, &body, 0, i);
-	}
-}
-
+/* The third of its devices is removed at epoch 2. */
 static int
-world_new(void **state)
+setup(void **state)
 {
-	struct world *w = mem_new(sizeof *w);
-	OWN(buf_free) struct buf body = { 0 };
-	struct key_change kc;
-
-	*state = w;
-	for (size_t i = 0; i < 3; i++) {
-		w->keys[i] = devkey_new(&w->devices[i]);
-		w->devices[i].class = CLASS_COMPUTER;
-		w->devices[i].rights = RIGHT_APPROVE;
-	}
-	w->own = keyring_new(&uid);
-	begin(w);
-	circle_copy(&w->before, &w->circle);
-	keyring_bundle(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &w->first);
-	keyring_next_epoch(w->own, &kc);
-	buf_put_u8(&body, 1);
-	id_put(&body, &w->devices[2].dev_id);
-	buf_put_u8(&body, 0);
-	key_change_put(&body, &kc);
-	apply(w, CIRCLE_REMOVE, &body, 0, -1);
-	keyring_bundle(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &w->second);
+	*state = family_new(uid, &zone, 3, 0);
 	return 0;
 }
 
 static int
-world_free(void **state)
+teardown(void **state)
 {
-	struct world *w = *state;
+	struct family *f = *state;
 
-	for (size_t i = 0; i < 3; i++)
-		devkey_free(&w->keys[i]);
-	circle_free(&w->circle);
-	circle_free(&w->before);
-	keyring_free(&w->own);
-	buf_free(&w->first);
-	buf_free(&w->second);
-	free(w);
+	family_free(&f);
 	return 0;
 }
 
 static int
-open_as(const struct world *w, const struct circle *c, int device,
+open_as(const struct family *f, const struct circle *c, int device,
     struct bytes envelopes, struct keyring **out, struct err *e)
 {
 	*out = keyring_new(&uid);
 	return keyring_open(
-	    *out, c, w->keys[device], &w->devices[device].dev_id, envelopes, e);
+	    *out, c, f->keys[device], &f->devices[device].dev_id, envelopes, e);
 }
 
 static void
@@ -136,32 +53,32 @@ expect_same(const struct secret *a, const struct secret *b)
 static void
 a_member_opens_both_epochs(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(buf_free) struct buf all = { 0 };
 	OWN(keyring_free) struct keyring *k = NULL;
 	struct err e = { 0 };
 
 	/* The order of the envelopes does not matter. */
-	buf_put_bytes(&all, buf_bytes(&w->second));
-	buf_put_bytes(&all, buf_bytes(&w->first));
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	buf_put_bytes(&all, buf_bytes(&f->second));
+	buf_put_bytes(&all, buf_bytes(&f->first));
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&all), &k, &e), 0);
 	assert_int_equal(keyring_epoch(k), 2);
-	expect_same(keyring_circle_secret(k), keyring_circle_secret(w->own));
+	expect_same(keyring_circle_secret(k), keyring_circle_secret(f->ring));
 	for (uint32_t n = 1; n <= 2; n++)
 		for (enum category c = CATEGORY_STATE; c < CATEGORY_END; c++) {
 			OWN(secret_free)
 			struct secret *a = keyring_record(k, c, &zone, n);
 			OWN(secret_free)
-			struct secret *b = keyring_record(w->own, c, &zone, n);
+			struct secret *b = keyring_record(f->ring, c, &zone, n);
 			expect_same(a, b);
 			expect_same(keyring_integrity(k, c, n),
-			    keyring_integrity(w->own, c, n));
+			    keyring_integrity(f->ring, c, n));
 			if (c != CATEGORY_STATE)
 				expect_same(keyring_category(k, c, n),
-				    keyring_category(w->own, c, n));
+				    keyring_category(f->ring, c, n));
 			if (c != CATEGORY_STATE)
 				expect_same(keyring_names(k, c),
-				    keyring_names(w->own, c));
+				    keyring_names(f->ring, c));
 		}
 	assert_null(keyring_category(k, CATEGORY_STATE, 1));
 	assert_null(keyring_category(k, CATEGORY_BACKUP, 3));
@@ -172,16 +89,16 @@ a_member_opens_both_epochs(void **state)
 static void
 no_two_keys_are_the_same(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 
 	for (enum category c = CATEGORY_BACKUP; c < CATEGORY_END; c++) {
 		const struct secret *keys[] = {
-			keyring_category(w->own, c, 1),
-			keyring_category(w->own, c, 2),
-			keyring_integrity(w->own, c, 1),
-			keyring_integrity(w->own, c, 2),
-			keyring_names(w->own, c),
-			keyring_names(w->own, CATEGORY_BACKUP),
+			keyring_category(f->ring, c, 1),
+			keyring_category(f->ring, c, 2),
+			keyring_integrity(f->ring, c, 1),
+			keyring_integrity(f->ring, c, 2),
+			keyring_names(f->ring, c),
+			keyring_names(f->ring, CATEGORY_BACKUP),
 		};
 		size_t n = c == CATEGORY_BACKUP ? 5 : 6;
 		for (size_t i = 0; i < n; i++)
@@ -193,34 +110,34 @@ no_two_keys_are_the_same(void **state)
 static void
 a_removed_member_opens_its_time_alone(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(buf_free) struct buf all = { 0 };
 	OWN(keyring_free) struct keyring *then = NULL;
 	OWN(keyring_free) struct keyring *now = NULL;
 	struct err e = { 0 };
 
-	buf_put_bytes(&all, buf_bytes(&w->first));
-	buf_put_bytes(&all, buf_bytes(&w->second));
+	buf_put_bytes(&all, buf_bytes(&f->first));
+	buf_put_bytes(&all, buf_bytes(&f->second));
 	assert_int_equal(
-	    open_as(w, &w->before, 2, buf_bytes(&w->first), &then, &e), 0);
+	    open_as(f, &f->before, 2, buf_bytes(&f->first), &then, &e), 0);
 	assert_int_equal(
-	    open_as(w, &w->circle, 2, buf_bytes(&all), &now, &e), -1);
+	    open_as(f, &f->circle, 2, buf_bytes(&all), &now, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
 static void
 every_changed_byte_is_a_substituted_key(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(buf_free) struct buf all = { 0 };
 
-	buf_put_bytes(&all, buf_bytes(&w->first));
+	buf_put_bytes(&all, buf_bytes(&f->first));
 	for (size_t i = 0; i < all.n; i += 3) {
 		OWN(keyring_free) struct keyring *k = NULL;
 		struct err e = { 0 };
 		all.p[i] ^= 0x01;
 		assert_int_equal(
-		    open_as(w, &w->before, 1, buf_bytes(&all), &k, &e), -1);
+		    open_as(f, &f->before, 1, buf_bytes(&all), &k, &e), -1);
 		assert_true(e.code == ERR_KEY_SUBSTITUTED ||
 		    e.code == ERR_UPDATE_NEEDED);
 		all.p[i] ^= 0x01;
@@ -230,13 +147,13 @@ every_changed_byte_is_a_substituted_key(void **state)
 static void
 a_ring_cut_short_is_refused(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 
-	for (size_t n = 0; n < w->first.n; n += 13) {
+	for (size_t n = 0; n < f->first.n; n += 13) {
 		OWN(keyring_free) struct keyring *k = NULL;
 		struct err e = { 0 };
 		int got =
-		    open_as(w, &w->before, 1, bytes_of(w->first.p, n), &k, &e);
+		    open_as(f, &f->before, 1, bytes_of(f->first.p, n), &k, &e);
 		/* A cut between two envelopes only holds fewer keys. */
 		if (got == 0)
 			assert_non_null(keyring_circle_secret(k));
@@ -247,17 +164,17 @@ a_ring_cut_short_is_refused(void **state)
 
 /* One envelope: S of `k`, from device `from` to device `to`. */
 static void
-envelope(const struct world *w, const struct keyring *k, int from, int to,
+envelope(const struct family *f, const struct keyring *k, int from, int to,
     struct buf *out)
 {
 	keyring_envelope(
-	    k, &w->devices[to], w->keys[from], &w->devices[from].dev_id, out);
+	    k, &f->devices[to], f->keys[from], &f->devices[from].dev_id, out);
 }
 
 static void
 a_secret_the_circle_did_not_commit_to_is_refused(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(keyring_free) struct keyring *forged = keyring_new(&uid);
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(buf_free) struct buf b = { 0 };
@@ -265,60 +182,60 @@ a_secret_the_circle_did_not_commit_to_is_refused(void **state)
 	struct err e = { 0 };
 
 	keyring_next_epoch(forged, &kc);
-	envelope(w, forged, 0, 1, &b);
-	assert_int_equal(open_as(w, &w->before, 1, buf_bytes(&b), &k, &e), -1);
+	envelope(f, forged, 0, 1, &b);
+	assert_int_equal(open_as(f, &f->before, 1, buf_bytes(&b), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
 static void
 an_envelope_from_outside_the_circle_is_refused(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(buf_free) struct buf b = { 0 };
 	struct device stranger = { 0 };
 	OWN(devkey_free) struct devkey *key = devkey_new(&stranger);
 	struct err e = { 0 };
 
-	keyring_envelope(w->own, &w->devices[1], key, &stranger.dev_id, &b);
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	keyring_envelope(f->ring, &f->devices[1], key, &stranger.dev_id, &b);
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&b), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 	keyring_free(&k);
 	/* Nor may a stranger sign as a member. */
 	buf_clear(&b);
 	keyring_envelope(
-	    w->own, &w->devices[1], key, &w->devices[0].dev_id, &b);
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	    f->ring, &f->devices[1], key, &f->devices[0].dev_id, &b);
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&b), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
 static void
 an_older_epoch_left_out_is_refused(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(buf_free) struct buf b = { 0 };
 	struct err e = { 0 };
 
-	envelope(w, w->own, 0, 1, &b); /* S of epoch 2 and nothing else */
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&b), &k, &e), -1);
+	envelope(f, f->ring, 0, 1, &b); /* S of epoch 2 and nothing else */
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&b), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
 /* Device 0 is a thief's: epoch 2 as it seals it to device 1, who gets noise. */
 static void
-spoiled(const struct world *w, struct buf *out)
+spoiled(const struct family *f, struct buf *out)
 {
 	OWN(keyring_free) struct keyring *noise = keyring_new(&uid);
 	OWN(buf_free) struct buf good = { 0 };
 	struct key_change kc;
 
-	buf_put_bytes(out, buf_bytes(&w->first));
+	buf_put_bytes(out, buf_bytes(&f->first));
 	keyring_next_epoch(noise, &kc);
 	keyring_next_epoch(noise, &kc);
-	envelope(w, noise, 0, 1, out);
+	envelope(f, noise, 0, 1, out);
 	/* All but the sealed ones, which come first. */
-	struct scan s = scan_of(buf_bytes(&w->second));
+	struct scan s = scan_of(buf_bytes(&f->second));
 	while (s.n > 0) {
 		struct bytes x = scan_v16(&s);
 		if (x.p[1] != 1)
@@ -329,107 +246,102 @@ spoiled(const struct world *w, struct buf *out)
 static void
 keys_that_their_maker_spoiled_are_named_and_gone_past(void **state)
 {
-	struct world *w = *state;
+	struct family *f = *state;
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(keyring_free) struct keyring *later = NULL;
 	OWN(circle_free) struct circle theirs = { 0 };
 	OWN(buf_free) struct buf all = { 0 };
-	OWN(buf_free) struct buf body = { 0 };
 	OWN(buf_free) struct buf fill = { 0 };
-	struct id_text thief = id_short(&w->devices[0].dev_id);
+	struct id_text thief = id_short(&f->devices[0].dev_id);
 	struct key_change kc;
 	struct err e = { 0 };
 
-	spoiled(w, &all);
+	spoiled(f, &all);
 	assert_int_equal(
-	    open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), -1);
+	    open_as(f, &f->circle, 1, buf_bytes(&all), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEYS_SPOILED);
 	assert_non_null(strstr(e.msg, thief.s));
 	/* What was there before is still held. */
 	assert_int_equal(keyring_epoch(k), 1);
 	expect_same(keyring_category(k, CATEGORY_BACKUP, 1),
-	    keyring_category(w->own, CATEGORY_BACKUP, 1));
+	    keyring_category(f->ring, CATEGORY_BACKUP, 1));
 
 	/* Device 1 puts the thief out, with keys that go on from epoch 1. */
-	keyring_reach(k, w->circle.key.epoch);
+	keyring_reach(k, f->circle.key.epoch);
 	keyring_next_epoch(k, &kc);
 	assert_int_equal(kc.epoch, 3);
-	buf_put_u8(&body, 1);
-	id_put(&body, &w->devices[0].dev_id);
-	buf_put_u8(&body, 0);
-	key_change_put(&body, &kc);
-	apply(w, CIRCLE_REMOVE, &body, 1, -1);
-	keyring_bundle(k, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	family_remove(f, 1, 0, &kc);
+	keyring_bundle(k, &f->circle, f->keys[1], &f->devices[1].dev_id, &all);
 	assert_int_equal(
-	    open_as(w, &w->circle, 1, buf_bytes(&all), &later, &e), 0);
+	    open_as(f, &f->circle, 1, buf_bytes(&all), &later, &e), 0);
 	assert_int_equal(keyring_epoch(later), 3);
 	assert_null(keyring_category(later, CATEGORY_BACKUP, 2));
 	expect_same(keyring_category(later, CATEGORY_BACKUP, 1),
-	    keyring_category(w->own, CATEGORY_BACKUP, 1));
+	    keyring_category(f->ring, CATEGORY_BACKUP, 1));
 
 	/* One that was not spoiled hands the missing epoch on. */
 	OWN(secret_free)
 	struct secret *lost =
-	    secret_copy(keyring_category(w->own, CATEGORY_BACKUP, 2));
-	keyring_absorb(later, w->own);
+	    secret_copy(keyring_category(f->ring, CATEGORY_BACKUP, 2));
+	keyring_absorb(later, f->ring);
 	keyring_fill(
-	    later, &w->circle, w->keys[1], &w->devices[1].dev_id, &fill);
+	    later, &f->circle, f->keys[1], &f->devices[1].dev_id, &fill);
 	assert_true(fill.n > 0);
 	buf_put_bytes(&all, buf_bytes(&fill));
 	keyring_free(&k);
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&all), &k, &e), 0);
 	expect_same(keyring_category(k, CATEGORY_BACKUP, 2), lost);
 }
 
 static void
 an_epoch_that_lost_its_race_is_dropped(void **state)
 {
-	struct world *w = *state;
+	struct family *f = *state;
 	OWN(secret_free)
-	struct secret *s = secret_copy(keyring_circle_secret(w->own));
+	struct secret *s = secret_copy(keyring_circle_secret(f->ring));
 	struct key_change kc;
 
-	keyring_next_epoch(w->own, &kc);
+	keyring_next_epoch(f->ring, &kc);
 	assert_int_equal(kc.epoch, 3);
-	assert_false(secret_equal(s, keyring_circle_secret(w->own)));
-	keyring_drop_epoch(w->own);
-	assert_int_equal(keyring_epoch(w->own), 2);
-	assert_true(secret_equal(s, keyring_circle_secret(w->own)));
+	assert_false(secret_equal(s, keyring_circle_secret(f->ring)));
+	keyring_drop_epoch(f->ring);
+	assert_int_equal(keyring_epoch(f->ring), 2);
+	assert_true(secret_equal(s, keyring_circle_secret(f->ring)));
 }
 
 static void
 absorbs_what_it_lacks_and_keeps_what_it_has(void **state)
 {
-	const struct world *w = *state;
+	const struct family *f = *state;
 	OWN(buf_free) struct buf all = { 0 };
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(keyring_free) struct keyring *more = NULL;
 	struct err e = { 0 };
 
-	buf_put_bytes(&all, buf_bytes(&w->first));
-	assert_int_equal(open_as(w, &w->before, 1, buf_bytes(&all), &k, &e), 0);
+	buf_put_bytes(&all, buf_bytes(&f->first));
+	assert_int_equal(open_as(f, &f->before, 1, buf_bytes(&all), &k, &e), 0);
 	const struct secret *held = keyring_category(k, CATEGORY_BACKUP, 1);
-	buf_put_bytes(&all, buf_bytes(&w->second));
+	buf_put_bytes(&all, buf_bytes(&f->second));
 	assert_int_equal(
-	    open_as(w, &w->circle, 1, buf_bytes(&all), &more, &e), 0);
+	    open_as(f, &f->circle, 1, buf_bytes(&all), &more, &e), 0);
 	keyring_absorb(k, more);
 	assert_int_equal(keyring_epoch(k), 2);
 	assert_ptr_equal(held, keyring_category(k, CATEGORY_BACKUP, 1));
 	expect_same(keyring_category(k, CATEGORY_BACKUP, 2),
-	    keyring_category(w->own, CATEGORY_BACKUP, 2));
+	    keyring_category(f->ring, CATEGORY_BACKUP, 2));
 }
 
 /* ---- recovery keys, the escrow, a reset ---- */
 
 /* A recovery key in force, and its private half. */
 static struct devkey *
-recovery_key(struct world *w)
+recovery_key(struct family *f)
 {
 	struct device public;
 	struct devkey *k = devkey_new(&public);
-	struct recovery_key *r = &w->circle.recovery.keys[0];
+	struct recovery_key *r = &f->circle.recovery.keys[0];
 
-	w->circle.recovery.n = w->circle.recovery.t = 1;
+	f->circle.recovery.n = f->circle.recovery.t = 1;
 	*r = (struct recovery_key){ .kind = RECOVERY_KEY, .weight = 1 };
 	memcpy(r->sign_pk, public.sign_pk, SIG_PK_BYTES);
 	memcpy(r->kem_pk, public.kem_pk, KEM_PK_BYTES);
@@ -439,61 +351,61 @@ recovery_key(struct world *w)
 static void
 a_recovery_key_opens_what_a_member_opens(void **state)
 {
-	struct world *w = *state;
-	OWN(devkey_free) struct devkey *key = recovery_key(w);
+	struct family *f = *state;
+	OWN(devkey_free) struct devkey *key = recovery_key(f);
 	OWN(keyring_free) struct keyring *k = keyring_new(&uid);
 	OWN(buf_free) struct buf all = { 0 };
 	struct err e = { 0 };
 	struct id ref;
 
-	recovery_keyref(w->circle.recovery.keys[0].sign_pk, &ref);
-	buf_put_bytes(&all, buf_bytes(&w->first));
+	recovery_keyref(f->circle.recovery.keys[0].sign_pk, &ref);
+	buf_put_bytes(&all, buf_bytes(&f->first));
 	assert_int_equal(
-	    keyring_open(k, &w->circle, key, &ref, buf_bytes(&all), &e), -1);
+	    keyring_open(k, &f->circle, key, &ref, buf_bytes(&all), &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 	keyring_bundle(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	    f->ring, &f->circle, f->keys[0], &f->devices[0].dev_id, &all);
 	assert_int_equal(
-	    keyring_open(k, &w->circle, key, &ref, buf_bytes(&all), &e), 0);
+	    keyring_open(k, &f->circle, key, &ref, buf_bytes(&all), &e), 0);
 	for (uint32_t n = 1; n <= 2; n++)
 		expect_same(keyring_category(k, CATEGORY_BACKUP, n),
-		    keyring_category(w->own, CATEGORY_BACKUP, n));
+		    keyring_category(f->ring, CATEGORY_BACKUP, n));
 }
 
 /* Standard protection by an escrow whose private key comes back. */
 static struct devkey *
-escrow_key(struct world *w)
+escrow_key(struct family *f)
 {
 	struct device public;
 	struct devkey *k = devkey_new(&public);
 
-	w->circle.protection = PROTECTION_STANDARD;
-	memcpy(w->circle.escrow.kem_pk, public.kem_pk, KEM_PK_BYTES);
+	f->circle.protection = PROTECTION_STANDARD;
+	memcpy(f->circle.escrow.kem_pk, public.kem_pk, KEM_PK_BYTES);
 	return k;
 }
 
 static void
 the_escrow_opens_what_standard_protection_covers(void **state)
 {
-	struct world *w = *state;
-	OWN(devkey_free) struct devkey *key = escrow_key(w);
+	struct family *f = *state;
+	OWN(devkey_free) struct devkey *key = escrow_key(f);
 	OWN(buf_free) struct buf all = { 0 };
 	unsigned seen[3][CATEGORY_END] = { { 0 } };
 
 	keyring_for_escrow(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	    f->ring, &f->circle, f->keys[0], &f->devices[0].dev_id, &all);
 	struct scan s = scan_of(buf_bytes(&all));
 	while (s.n > 0) {
 		OWN(keyring_escrowed_free)
 		struct keyring_escrowed got = { .key = NULL };
 		struct err e = { 0 };
 		assert_int_equal(keyring_escrow_open(
-				     scan_v16(&s), &w->circle, key, &got, &e),
+				     scan_v16(&s), &f->circle, key, &got, &e),
 		    0);
 		enum category c = got.category;
 		expect_same(got.key,
-		    got.names ? keyring_names(w->own, c)
-			      : keyring_category(w->own, c, got.epoch));
+		    got.names ? keyring_names(f->ring, c)
+			      : keyring_category(f->ring, c, got.epoch));
 		seen[got.names ? 0 : got.epoch][c]++;
 	}
 	for (unsigned i = 0; i < 3; i++)
@@ -504,23 +416,23 @@ the_escrow_opens_what_standard_protection_covers(void **state)
 static void
 the_escrow_opens_nothing_else(void **state)
 {
-	struct world *w = *state;
-	OWN(devkey_free) struct devkey *key = escrow_key(w);
-	OWN(devkey_free) struct devkey *other = escrow_key(w);
+	struct family *f = *state;
+	OWN(devkey_free) struct devkey *key = escrow_key(f);
+	OWN(devkey_free) struct devkey *other = escrow_key(f);
 	OWN(buf_free) struct buf all = { 0 };
 	struct bytes x;
 	size_t n = 0;
 
 	/* Sealed to another key, and what is for members. */
 	keyring_bundle(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	    f->ring, &f->circle, f->keys[0], &f->devices[0].dev_id, &all);
 	for (struct scan s = scan_of(buf_bytes(&all)); s.n > 0; n++) {
 		OWN(keyring_escrowed_free)
 		struct keyring_escrowed got = { .key = NULL };
 		struct err e = { 0 };
 		x = scan_v16(&s);
 		assert_int_equal(
-		    keyring_escrow_open(x, &w->circle, key, &got, &e), -1);
+		    keyring_escrow_open(x, &f->circle, key, &got, &e), -1);
 		assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 	}
 	assert_true(n > 10);
@@ -529,16 +441,16 @@ the_escrow_opens_nothing_else(void **state)
 	struct err e = { 0 };
 	buf_clear(&all);
 	keyring_for_escrow(
-	    w->own, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	    f->ring, &f->circle, f->keys[0], &f->devices[0].dev_id, &all);
 	assert_int_equal(
-	    open_as(w, &w->circle, 0, buf_bytes(&all), &k, &e), -1);
+	    open_as(f, &f->circle, 0, buf_bytes(&all), &k, &e), -1);
 }
 
 /* Device 1 begins anew, with what the escrow gave of epoch 1 alone. */
 static void
 what_a_reset_carries_over_is_opened(void **state)
 {
-	struct world *w = *state;
+	struct family *f = *state;
 	OWN(keyring_free) struct keyring *fresh = keyring_new(&uid);
 	OWN(keyring_free) struct keyring *k = NULL;
 	OWN(buf_free) struct buf body = { 0 };
@@ -548,45 +460,45 @@ what_a_reset_carries_over_is_opened(void **state)
 
 	for (uint32_t n = 1; n <= 2; n++)
 		keyring_put_category(fresh, CATEGORY_BACKUP, n,
-		    keyring_category(w->own, CATEGORY_BACKUP, n));
+		    keyring_category(f->ring, CATEGORY_BACKUP, n));
 	keyring_put_names(
-	    fresh, CATEGORY_BACKUP, keyring_names(w->own, CATEGORY_BACKUP));
+	    fresh, CATEGORY_BACKUP, keyring_names(f->ring, CATEGORY_BACKUP));
 	keyring_next_epoch(fresh, &kc);
 	assert_int_equal(kc.epoch, 3);
 	/* A member of another id: none comes twice. */
-	id_random(&w->devices[1].dev_id);
-	device_put(&body, &w->devices[1]);
+	id_random(&f->devices[1].dev_id);
+	device_put(&body, &f->devices[1]);
 	id_put(&body, &zone);
 	key_change_put(&body, &kc);
-	apply(w, CIRCLE_RESET, &body, 1, -1);
+	family_entry(f, CIRCLE_RESET, &body, 1, -1);
 	keyring_bundle(
-	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	    fresh, &f->circle, f->keys[1], &f->devices[1].dev_id, &all);
 	keyring_carried(
-	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	    fresh, &f->circle, f->keys[1], &f->devices[1].dev_id, &all);
 	/* What was there before stays at the server, and is passed over. */
-	buf_put_bytes(&all, buf_bytes(&w->first));
-	buf_put_bytes(&all, buf_bytes(&w->second));
-	assert_int_equal(open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), 0);
+	buf_put_bytes(&all, buf_bytes(&f->first));
+	buf_put_bytes(&all, buf_bytes(&f->second));
+	assert_int_equal(open_as(f, &f->circle, 1, buf_bytes(&all), &k, &e), 0);
 	assert_int_equal(keyring_epoch(k), 3);
 	for (uint32_t n = 1; n <= 2; n++) {
 		expect_same(keyring_category(k, CATEGORY_BACKUP, n),
-		    keyring_category(w->own, CATEGORY_BACKUP, n));
+		    keyring_category(f->ring, CATEGORY_BACKUP, n));
 		assert_null(keyring_category(k, CATEGORY_KEYCHAIN, n));
 		assert_null(keyring_integrity(k, CATEGORY_BACKUP, n));
 	}
 	expect_same(keyring_names(k, CATEGORY_BACKUP),
-	    keyring_names(w->own, CATEGORY_BACKUP));
+	    keyring_names(f->ring, CATEGORY_BACKUP));
 	assert_false(secret_equal(keyring_names(k, CATEGORY_KEYCHAIN),
-	    keyring_names(w->own, CATEGORY_KEYCHAIN)));
+	    keyring_names(f->ring, CATEGORY_KEYCHAIN)));
 	/* Another than the device of the reset carries nothing. */
 	keyring_free(&k);
 	buf_clear(&all);
 	keyring_bundle(
-	    fresh, &w->circle, w->keys[1], &w->devices[1].dev_id, &all);
+	    fresh, &f->circle, f->keys[1], &f->devices[1].dev_id, &all);
 	keyring_carried(
-	    fresh, &w->circle, w->keys[0], &w->devices[0].dev_id, &all);
+	    fresh, &f->circle, f->keys[0], &f->devices[0].dev_id, &all);
 	assert_int_equal(
-	    open_as(w, &w->circle, 1, buf_bytes(&all), &k, &e), -1);
+	    open_as(f, &f->circle, 1, buf_bytes(&all), &k, &e), -1);
 	assert_int_equal(e.code, ERR_KEY_SUBSTITUTED);
 }
 
@@ -595,44 +507,40 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    a_member_opens_both_epochs, world_new, world_free),
+		    a_member_opens_both_epochs, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    no_two_keys_are_the_same, world_new, world_free),
+		    no_two_keys_are_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_removed_member_opens_its_time_alone, world_new,
-		    world_free),
+		    a_removed_member_opens_its_time_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    every_changed_byte_is_a_substituted_key, world_new,
-		    world_free),
+		    every_changed_byte_is_a_substituted_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_ring_cut_short_is_refused, world_new, world_free),
+		    a_ring_cut_short_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_secret_the_circle_did_not_commit_to_is_refused, world_new,
-		    world_free),
+		    a_secret_the_circle_did_not_commit_to_is_refused, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
-		    an_envelope_from_outside_the_circle_is_refused, world_new,
-		    world_free),
+		    an_envelope_from_outside_the_circle_is_refused, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
-		    an_older_epoch_left_out_is_refused, world_new, world_free),
+		    an_older_epoch_left_out_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    keys_that_their_maker_spoiled_are_named_and_gone_past,
-		    world_new, world_free),
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    an_epoch_that_lost_its_race_is_dropped, world_new,
-		    world_free),
+		    an_epoch_that_lost_its_race_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    absorbs_what_it_lacks_and_keeps_what_it_has, world_new,
-		    world_free),
+		    absorbs_what_it_lacks_and_keeps_what_it_has, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_recovery_key_opens_what_a_member_opens, world_new,
-		    world_free),
+		    a_recovery_key_opens_what_a_member_opens, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    the_escrow_opens_what_standard_protection_covers, world_new,
-		    world_free),
+		    the_escrow_opens_what_standard_protection_covers, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
-		    the_escrow_opens_nothing_else, world_new, world_free),
+		    the_escrow_opens_nothing_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    what_a_reset_carries_over_is_opened, world_new, world_free),
+		    what_a_reset_carries_over_is_opened, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -14,11 +14,12 @@
 
 #include "vectors.h"
 
+#include "family.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #define VECTORS "tests/vectors/messages.json"
-#define START_MS ((uint64_t)1700000000000)
 #define LETTERS 3
 
 /* ---- deterministic material ---- */
@@ -60,11 +61,7 @@ key_of(int i)
 /* Ana's list of devices has epoch 1; Ben's has 2, as a device was put out. */
 struct account {
 	const char *address, *host;
-	struct id uid;
-	struct devkey *keys[2];
-	struct device devices[2];
-	struct circle circle;
-	struct keyring *ring;
+	struct family *f;
 	struct buf card; /* v16 */
 	struct keyring_card shown;
 };
@@ -75,88 +72,36 @@ static struct account ana = { .address = "ana@home.example",
 			      .host = "other.example" };
 
 static void
-apply(struct account *a, enum circle_type type, const struct buf *body,
-    size_t signers)
-{
-	OWN(buf_free) struct buf entry = { 0 };
-	struct circle_sig sigs[2] = { 0 };
-	struct err e = { 0 };
-
-	circle_entry_begin(
-	    &entry, &a->circle, &a->uid, START_MS, type, buf_bytes(body));
-	for (size_t i = 0; i < signers; i++) {
-		sigs[i].kind = 1;
-		sigs[i].keyref = a->devices[i].dev_id;
-		devkey_sign(
-		    a->keys[i], SIG_CIRCLE, buf_bytes(&entry), sigs[i].sig);
-	}
-	circle_entry_end(&entry, sigs, signers);
-	if (circle_apply(&a->circle, buf_bytes(&entry), &e) < 0)
-		abort();
-}
-
-static void
-begin(struct account *a, int n)
-{
-	OWN(buf_free) struct buf body = { 0 };
-	struct recovery_set none = { 0 };
-	struct id zone = id_word("state zone", n);
-	struct key_change kc = { .epoch = 1,
-		.commitment = word("commitment", n) };
-
-	device_put(&body, &a->devices[0]);
-	recovery_set_put(&body, &none);
-	buf_put_u8(&body, 1);
-	buf_put_u16(&body, 0);
-	buf_put_u8(&body, PROTECTION_ADVANCED);
-	id_put(&body, &zone);
-	key_change_put(&body, &kc);
-	apply(a, CIRCLE_GENESIS, &body, 1);
-}
-
-/* The second device comes and is put out, with which epoch 2 begins. */
-static void
-go_on(struct account *a, int n)
-{
-	OWN(buf_free) struct buf body = { 0 };
-	struct key_change kc = { .epoch = 2,
-		.commitment = word("second commitment", n) };
-
-	device_put(&body, &a->devices[1]);
-	apply(a, CIRCLE_ADD, &body, 2);
-	buf_clear(&body);
-	buf_put_u8(&body, 1);
-	id_put(&body, &a->devices[1].dev_id);
-	buf_put_u8(&body, 0);
-	key_change_put(&body, &kc);
-	apply(a, CIRCLE_REMOVE, &body, 1);
-}
-
-static void
 account_make(struct account *a, int n)
 {
+	struct family *f = a->f = mem_new(sizeof *f);
+	struct id zone = id_word("state zone", n);
+	struct key_change first = { 1, word("commitment", n) };
+	struct key_change second = { 2, word("second commitment", n) };
 	struct digest k = word("messages", n);
 	OWN(secret_free)
 	struct secret *key = secret_of(bytes_of(k.b, DIGEST_BYTES));
 	struct err e = { 0 };
 
-	a->uid = id_word("uid", n);
+	f->uid = id_word("uid", n);
 	for (int i = 0; i < 2; i++) {
-		a->keys[i] = key_of(2 * n + i);
-		a->devices[i] = (struct device){ .class = CLASS_COMPUTER,
+		f->keys[i] = key_of(2 * n + i);
+		f->devices[i] = (struct device){ .class = CLASS_COMPUTER,
 			.rights = RIGHT_APPROVE,
 			.dev_id = id_word("device", 2 * n + i) };
-		devkey_publish(a->keys[i], &a->devices[i]);
+		devkey_publish(f->keys[i], &f->devices[i]);
 	}
-	begin(a, n);
-	if (n > 0)
-		go_on(a, n);
-	a->ring = keyring_new(&a->uid);
+	family_genesis(f, &zone, &first);
+	if (n > 0) {
+		family_add(f, 1);
+		family_remove(f, 0, 1, &second);
+	}
+	f->ring = keyring_new(&f->uid);
 	keyring_put_category(
-	    a->ring, CATEGORY_MESSAGES, a->circle.key.epoch, key);
-	keyring_put_card(a->ring, a->keys[0], &a->devices[0].dev_id, &a->card);
+	    f->ring, CATEGORY_MESSAGES, f->circle.key.epoch, key);
+	keyring_put_card(f->ring, f->keys[0], &f->devices[0].dev_id, &a->card);
 	struct scan s = scan_of(buf_bytes(&a->card));
-	if (keyring_card_open(scan_v16(&s), &a->circle, &a->shown, &e) < 0)
+	if (keyring_card_open(scan_v16(&s), &f->circle, &a->shown, &e) < 0)
 		abort();
 }
 
@@ -182,13 +127,13 @@ write_letter(int n)
 	uint8_t sig[SIG_BYTES];
 	struct letter l = { .kind = said[n].kind,
 		.conv = letter_conversation(
-		    &(struct letter_party){ ana.uid, ana.host },
-		    &(struct letter_party){ ben.uid, ben.host }),
+		    &(struct letter_party){ ana.f->uid, ana.host },
+		    &(struct letter_party){ ben.f->uid, ben.host }),
 		.id = id_word("letter", n),
-		.author = ana.uid,
-		.dev_id = ana.devices[0].dev_id,
-		.circle_seq = ana.circle.seq,
-		.time_ms = START_MS + 60000 + (uint64_t)n,
+		.author = ana.f->uid,
+		.dev_id = ana.f->devices[0].dev_id,
+		.circle_seq = ana.f->circle.seq,
+		.time_ms = FAMILY_MS + 60000 + (uint64_t)n,
 		.clock = (uint64_t)n + 1,
 		.n_marks = (uint8_t)n };
 
@@ -201,7 +146,7 @@ write_letter(int n)
 		    &body, n == 0 ? NULL : &of, bytes_str(said[n].text));
 	l.body = buf_bytes(&body);
 	letter_put_signed(&letters[n], &l);
-	devkey_sign(ana.keys[0], SIG_LETTER, buf_bytes(&letters[n]), sig);
+	devkey_sign(ana.f->keys[0], SIG_LETTER, buf_bytes(&letters[n]), sig);
 	buf_put(&letters[n], sig, sizeof sig);
 }
 
@@ -219,10 +164,7 @@ generate(void **state)
 static void
 account_end(struct account *a)
 {
-	for (int i = 0; i < 2; i++)
-		devkey_free(&a->keys[i]);
-	circle_free(&a->circle);
-	keyring_free(&a->ring);
+	family_free(&a->f);
 	buf_free(&a->card);
 }
 
@@ -264,10 +206,10 @@ static json_t *
 account_json(const struct account *a, int n)
 {
 	struct digest k = word("messages", n);
-	const struct device *d = &a->devices[0];
+	const struct device *d = &a->f->devices[0];
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o}",
-	    "address", a->address, "host", a->host, "uid", hex_id(&a->uid),
+	    "address", a->address, "host", a->host, "uid", hex_id(&a->f->uid),
 	    "dev_id", hex_id(&d->dev_id), "sign_pk",
 	    hex_of(bytes_of(d->sign_pk, SIG_PK_BYTES)), "messages_key",
 	    hex_digest(&k), "epoch", (int)a->shown.epoch, "inbox_pk",
@@ -281,7 +223,7 @@ claim_json(void)
 	OWN(buf_free) struct buf b = { 0 };
 	struct person_claim x;
 
-	person_claim_of(ben.address, &ben.circle, &x);
+	person_claim_of(ben.address, &ben.f->circle, &x);
 	person_claim_put(&b, &x);
 	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o}", "address", x.address,
 	    "uid", hex_id(&x.uid), "root", hex_digest(&x.root), "seq",
@@ -332,7 +274,7 @@ packet_json(const struct packet *p, struct bytes bytes)
 }
 
 #define ITEM_NUMBER 258
-#define ITEM_MS (START_MS + 61000)
+#define ITEM_MS (FAMILY_MS + 61000)
 
 /* What Ben gets. */
 static void
@@ -340,7 +282,7 @@ put_item(struct buf *out, const struct packet *p)
 {
 	buf_put_u64(out, ITEM_NUMBER);
 	buf_put_u64(out, ITEM_MS);
-	packet_put_rest(out, &ana.uid, p, 1);
+	packet_put_rest(out, &ana.f->uid, p, 1);
 }
 
 static json_t *
@@ -354,7 +296,7 @@ item_json(const struct packet *p)
 	page_put_raw(&raw, buf_bytes(&b));
 	return json_pack("{s:i, s:I, s:o, s:i, s:o, s:o, s:o}", "number",
 	    ITEM_NUMBER, "received_ms", (json_int_t)ITEM_MS, "from",
-	    hex_id(&ana.uid), "slot", 1, "bytes", hex_of(buf_bytes(&b)),
+	    hex_id(&ana.f->uid), "slot", 1, "bytes", hex_of(buf_bytes(&b)),
 	    "raw_id", hex_id(&raw_id), "raw", hex_of(buf_bytes(&raw)));
 }
 
@@ -498,11 +440,12 @@ the_packet_opens_for_both(void **state)
 		struct packet_item x;
 		buf_put_u64(&item, 1);
 		buf_put_u64(&item, 1);
-		packet_put_rest(&item, &ana.uid, &p, i);
+		packet_put_rest(&item, &ana.f->uid, &p, i);
 		assert_int_equal(packet_item_take(buf_bytes(&item), &x, &e), 0);
 		assert_int_equal(x.slot.epoch, i + 1);
 		assert_int_equal(
-		    inbox_open(to[i]->ring, &to[i]->uid, &x, &letter, &e), 0);
+		    inbox_open(to[i]->f->ring, &to[i]->f->uid, &x, &letter, &e),
+		    0);
 		assert_true(
 		    bytes_equal(buf_bytes(&letter), buf_bytes(&letters[0])));
 	}
@@ -515,7 +458,8 @@ letters_are_signed_by_the_device_they_name(void **state)
 	(void)state;
 	for (int i = 0; i < LETTERS; i++) {
 		struct letter l = letter_at(i);
-		const struct member *m = circle_member(&ana.circle, &l.dev_id);
+		const struct member *m =
+		    circle_member(&ana.f->circle, &l.dev_id);
 		assert_non_null(m);
 		assert_true(letter_sig_valid(&l, m->device.sign_pk));
 	}
@@ -533,8 +477,8 @@ the_claim_fits_the_list_of_devices(void **state)
 	(void)state;
 	assert_int_equal(person_claim_take(&s, &x, &e), 0);
 	assert_string_equal(x.address, ben.address);
-	assert_true(person_claim_fits(&x, &ben.circle));
-	assert_false(person_claim_fits(&x, &ana.circle));
+	assert_true(person_claim_fits(&x, &ben.f->circle));
+	assert_false(person_claim_fits(&x, &ana.f->circle));
 	json_decref(all);
 }
 

@@ -6,22 +6,9 @@
  * circle.json, for other implementations. `test_circle write` makes that file
  * anew after a change of the format.
  */
-#include "base/file.h"
-#include "base/text.h"
-#include "vault/devkey.h"
 #include "wire/circle.h"
 
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "vectors.h"
 
 #define VECTORS "tests/vectors/circle.json"
 #define START_MS 1700000000000ULL
@@ -36,23 +23,13 @@ static const struct id uid = { { 0xaa, 1 } };
 static struct digest
 word(const char *what, int i)
 {
-	OWN(buf_free) struct buf b = { 0 };
-	struct digest d;
-
-	buf_printf(&b, "circle test: %s %d", what, i);
-	digest_of(buf_bytes(&b), &d);
-	return d;
+	return vectors_word("circle", what, i);
 }
 
 static struct devkey *
 key_of(int i)
 {
-	struct digest sign = word("sign", i), kem = word("kem", i);
-	uint8_t raw[DEVKEY_BYTES];
-
-	memcpy(raw, sign.b, 32);
-	memcpy(raw + 32, kem.b, 32);
-	return devkey_of(bytes_of(raw, sizeof raw));
+	return vectors_key(word("sign", i), word("kem", i));
 }
 
 static void
@@ -607,16 +584,7 @@ forget(void **state)
 }
 
 static json_t *
-hex_of(struct bytes x)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	text_hex(&b, x);
-	return json_string(buf_text(&b));
-}
-
-static char *
-vectors_text(void)
+vectors_made(void)
 {
 	json_t *accepted = json_array(), *bad = json_array();
 
@@ -632,30 +600,19 @@ vectors_text(void)
 			refusals[i].step.name, "after", (int)refusals[i].after,
 			"code", err_name(refusals[i].code), "entry",
 			hex_of(buf_bytes(&refused[i]))));
-	json_t *all = json_pack("{s:o, s:o, s:o}", "uid",
+	return json_pack("{s:o, s:o, s:o}", "uid",
 	    hex_of(bytes_of(uid.b, ID_BYTES)), "accepted", accepted, "refused",
 	    bad);
-	char *text = json_dumps(all, JSON_INDENT(1));
-	json_decref(all);
-	return text;
 }
 
 static int
 write_vectors(void)
 {
-	struct err e = { 0 };
-	OWN(buf_free) struct buf b = { 0 };
-
 	if (generate(NULL) < 0)
 		return EXIT_FAILURE;
-	char *text = vectors_text();
-	buf_put_str(&b, text);
-	buf_put_u8(&b, '\n');
-	free(text);
-	if (file_write(VECTORS, buf_bytes(&b), 0644, &e) < 0)
-		(void)fprintf(stderr, "%s\n", e.msg);
+	int status = vectors_write(VECTORS, vectors_made());
 	(void)forget(NULL);
-	return e.code == ERR_NONE ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }
 
 /* ---- tests ---- */
@@ -663,15 +620,8 @@ write_vectors(void)
 static void
 the_vector_file_is_what_we_make(void **state)
 {
-	OWN(buf_free) struct buf file = { 0 };
-	struct err e = { 0 };
-	char *text = vectors_text();
-
 	(void)state;
-	assert_int_equal(file_read(VECTORS, 1 << 20, &file, &e), 0);
-	assert_int_equal(file.n, strlen(text) + 1);
-	assert_memory_equal(file.p, text, strlen(text));
-	free(text);
+	assert_vectors(VECTORS, vectors_made());
 }
 
 static void

@@ -7,7 +7,6 @@
  * tests/tools/message_vectors.mjs reads, too. `test_message_vectors write FILE`
  * makes such a file anew, with another packet.
  */
-#include "base/file.h"
 #include "mail/page.h"
 #include "vault/inbox.h"
 #include "wire/person.h"
@@ -15,9 +14,6 @@
 #include "vectors.h"
 
 #include "family.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #define VECTORS "tests/vectors/messages.json"
 #define LETTERS 3
@@ -27,12 +23,7 @@
 static struct digest
 word(const char *what, int i)
 {
-	OWN(buf_free) struct buf b = { 0 };
-	struct digest d;
-
-	buf_printf(&b, "message test: %s %d", what, i);
-	digest_of(buf_bytes(&b), &d);
-	return d;
+	return vectors_word("message", what, i);
 }
 
 static struct id
@@ -48,12 +39,7 @@ id_word(const char *what, int i)
 static struct devkey *
 key_of(int i)
 {
-	struct digest sign = word("sign", i), kem = word("kem", i);
-	uint8_t raw[DEVKEY_BYTES];
-
-	memcpy(raw, sign.b, 32);
-	memcpy(raw + 32, kem.b, 32);
-	return devkey_of(bytes_of(raw, sizeof raw));
+	return vectors_key(word("sign", i), word("kem", i));
 }
 
 /* ---- two accounts ---- */
@@ -180,15 +166,6 @@ forget(void **state)
 }
 
 /* ---- as JSON ---- */
-
-static json_t *
-hex_of(struct bytes x)
-{
-	OWN(buf_free) struct buf b = { 0 };
-
-	text_hex(&b, x);
-	return json_string(buf_text(&b));
-}
 
 static json_t *
 hex_id(const struct id *id)
@@ -359,8 +336,8 @@ conversation_json(void)
 }
 
 /* All of the file, around a packet. */
-static char *
-vectors_text(struct bytes packet)
+static json_t *
+vectors_made(struct bytes packet)
 {
 	json_t *list = json_array();
 	struct packet p;
@@ -370,14 +347,11 @@ vectors_text(struct bytes packet)
 		abort();
 	for (int i = 0; i < LETTERS; i++)
 		(void)json_array_append_new(list, letter_json(i));
-	json_t *all = json_pack("{s:[o, o], s:o, s:o, s:o, s:o, s:o, s:o}",
-	    "accounts", account_json(&ana, 0), account_json(&ben, 1), "claim",
-	    claim_json(), "letters", list, "packet", packet_json(&p, packet),
-	    "item", item_json(&p), "page", page_json(), "conversation",
+	return json_pack("{s:[o, o], s:o, s:o, s:o, s:o, s:o, s:o}", "accounts",
+	    account_json(&ana, 0), account_json(&ben, 1), "claim", claim_json(),
+	    "letters", list, "packet", packet_json(&p, packet), "item",
+	    item_json(&p), "page", page_json(), "conversation",
 	    conversation_json());
-	char *text = json_dumps(all, JSON_INDENT(1));
-	json_decref(all);
-	return text;
 }
 
 static int
@@ -385,22 +359,15 @@ write_vectors(const char *path)
 {
 	const struct keyring_card *cards[] = { &ana.shown, &ben.shown };
 	OWN(buf_free) struct buf packet = { 0 };
-	OWN(buf_free) struct buf b = { 0 };
 	struct keyring_card to[2];
-	struct err e = { 0 };
 
 	(void)generate(NULL);
 	for (int i = 0; i < 2; i++)
 		to[i] = *cards[i];
 	inbox_seal(to, 2, buf_bytes(&letters[0]), PACKET_QUIET, &packet);
-	char *text = vectors_text(buf_bytes(&packet));
-	buf_put_str(&b, text);
-	buf_put_u8(&b, '\n');
-	free(text);
-	if (file_write(path, buf_bytes(&b), 0644, &e) < 0)
-		(void)fprintf(stderr, "%s\n", e.msg);
+	int status = vectors_write(path, vectors_made(buf_bytes(&packet)));
 	(void)forget(NULL);
-	return e.code == ERR_NONE ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }
 
 /* ---- tests ---- */
@@ -410,15 +377,9 @@ the_vector_file_is_what_we_make(void **state)
 {
 	json_t *all = vectors_load(VECTORS);
 	HEX(packet, json_object_get(all, "packet"), "bytes");
-	OWN(buf_free) struct buf file = { 0 };
-	struct err e = { 0 };
-	char *text = vectors_text(buf_bytes(&packet));
 
 	(void)state;
-	assert_int_equal(file_read(VECTORS, 1 << 20, &file, &e), 0);
-	assert_int_equal(file.n, strlen(text) + 1);
-	assert_memory_equal(file.p, text, strlen(text));
-	free(text);
+	assert_vectors(VECTORS, vectors_made(buf_bytes(&packet)));
 	json_decref(all);
 }
 

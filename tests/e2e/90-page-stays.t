@@ -4,12 +4,9 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
 
-export T DATA
 # Devices that have just come in may let others in.
 init_server --mature-hours 0
 configure limits prompts_per_hour 100
 start_server
 page_walk stays
-ended=$?
-equal 'all was tried' 0 $ended
 finish

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/escrow.sh"
 
 MUX=$T/mux
-export T DATA MUX ESCROW
+export MUX ESCROW
 start_escrow
 # Devices that have just come in may let others in.
 init_server --mature-hours 0 --escrow "$ESCROW_SOCKET"
@@ -27,7 +27,5 @@ configure place database "$T/places.mmdb"
 start_server
 
 page_walk page
-ended=$?
 stop_kannel
-equal 'the walk came to its end' 0 $ended
 finish

@@ -6,16 +6,11 @@
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/liar.sh"
 start_liar
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-for who in ben mal; do
-	INVITE=$(aumbryd invite --data "$DATA")
-	ok "so has $who" sign_up "$who" "$who" --invite "$INVITE"
-done
+people ana ben mal
 ok "a second device of Ana's" pair a a2 ana
-ok "and of Ben's" pair ben ben2 ben
-ok 'Ana adds Ben' at a contact add ben
-ok 'and Mal' at a contact add mal
-ok 'Ben adds Ana' at ben contact add ana
+ok "and of Ben's" pair b b2 ben
+contacts ana ben
+ok 'Ana adds Mal' at a contact add mal
 uid() { at a --json contact show "$1" | json uid /dev/stdin; }
 BEN=$(uid ben)
 MAL=$(uid mal)
@@ -32,7 +27,7 @@ compare() {
 		>"$T/pipe" 2>"$T/shows.err" </dev/null &
 	showing=$!
 	(read -r code <"$T/pipe" && meanwhile && echo "$code") |
-		aumbry --home "$T/ben" verify ana --timeout 30s \
+		aumbry --home "$T/b" verify ana --timeout 30s \
 			>"$T/out" 2>"$T/err"
 	types=$?
 	wait $showing
@@ -78,7 +73,6 @@ run at a contact list
 says 'what is no name is none' '[(]bad-request[)]' cat "$T/err"
 truth
 ok 'Mal is called boss' at a contact rename mal boss
-INVITE=$(aumbryd invite --data "$DATA")
 ok 'somebody has that name' sign_up boss boss --invite "$INVITE"
 lie "person-swapped $MAL"
 at a contact remove mal >"$T/why" 2>&1
@@ -110,8 +104,8 @@ ok 'on the other device as well' quietly a2
 
 # ---- what is withheld from one side ----
 
-ok 'Ben puts a device out' at ben device remove --yes \
-	"$(at ben --json device list | sed -n '2s/.*"id":"\([0-9a-f]*\)".*/\1/p')"
+ok 'Ben puts a device out' at b device remove --yes \
+	"$(at b --json device list | sed -n '2s/.*"id":"\([0-9a-f]*\)".*/\1/p')"
 ok 'Ana forgets him' at a contact remove ben
 lie "person-older $BEN"
 ok 'and meets him without that' at a contact add ben
@@ -119,7 +113,7 @@ compare
 equal 'a code tells both' '4 4' "$shows $types"
 truth
 equal 'which is an alert' 1 "$(at a verify status 2>&1 | grep -c 'the code was right')"
-says 'on both sides' 'the code was right' at ben verify status
+says 'on both sides' 'the code was right' at b verify status
 level ben known
 
 # ---- devices at once ----
@@ -145,7 +139,7 @@ second=$!
 	(read -r code && echo "$code" >"$T/seen") <"$T/first" &
 	until_true 15 sh -c '[ -s "$1" ] || [ -s "$2" ]' sh "$T/seen" "$T/second"
 	cat "$T/seen" "$T/second" 2>"$T/why" | head -n 1
-) | aumbry --home "$T/ben" verify ana --timeout 20s >"$T/out" 2>"$T/err"
+) | aumbry --home "$T/b" verify ana --timeout 20s >"$T/out" 2>"$T/err"
 equal 'of two that show a code one does' 0 $?
 wait $first
 a=$?

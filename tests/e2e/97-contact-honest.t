@@ -8,11 +8,7 @@ KEY=$T/key
 PW2=$T/pw2
 echo 'another battery entirely' >"$PW2"
 start_server
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Cleo' sign_up c cleo --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'and Ben' sign_up b ben --invite "$INVITE"
+people ana cleo ben
 for more in 2 3; do
 	ok "another device of Ana's" pair a "a$more" ana
 	ok "and of Ben's" pair b "b$more" ben

@@ -6,9 +6,7 @@
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/liar.sh"
 start_liar
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
+people ana ben
 ok 'and another device' pair b b2 ben
 HOST=$(at a --json contact me | sed 's/.*@\([^"]*\)".*/\1/')
 

@@ -8,13 +8,8 @@ SHOWN=$T/shown
 : >"$SHOWN"
 : >"$T/answer"
 start_metered
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'and Cleo' sign_up c cleo --invite "$INVITE"
-ok 'Ana and Ben are contacts' at a contact add ben
-ok 'of each other' at b contact add ana
+people ana ben cleo
+contacts ana ben
 ok 'Ben writes while nobody is there' at b message send ana 'Good morning'
 
 DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \

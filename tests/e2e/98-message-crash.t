@@ -9,12 +9,9 @@ CRASHES=${CRASHES:-30} # how many instants
 init_server --mature-hours 0
 configure server listen "127.0.0.1:$(free_ports 1)"
 start_server
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
+people ana ben
 ok 'and another device' pair b b2 ben
-ok 'they are contacts' at a contact add ben
-ok 'of each other' at b contact add ana
+contacts ana ben
 
 # soon: after some milliseconds, another number each time.
 soon() {

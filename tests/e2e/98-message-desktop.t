@@ -49,13 +49,8 @@ shown() { until_true 10 has "$@"; }
 # ---- whom it tells of ----
 
 start_server
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'and Cleo' sign_up c cleo --invite "$INVITE"
-ok 'Ana and Ben are contacts' at a contact add ben
-ok 'of each other' at b contact add ana
+people ana ben cleo
+contacts ana ben
 ok 'Ben writes while nobody is there' at b message send ana 'Good morning'
 aumbry --home "$T/a" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
 HELPERS="$HELPERS $!"

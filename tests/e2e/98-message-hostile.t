@@ -6,11 +6,8 @@
 . "$(dirname "$0")/account.sh"
 
 start_server
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
-ok 'they are contacts' at a contact add ben
-ok 'of each other' at b contact add ana
+people ana ben
+contacts ana ben
 ok 'and write' at b message send ana 'from before'
 post() { "$BUILD/tests/letters" "$T/b" "$T/a" post "$1"; }
 

@@ -6,19 +6,13 @@
 . "$(dirname "$0")/account.sh"
 . "$(dirname "$0")/liar.sh"
 start_liar
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'and Cleo' sign_up c cleo --invite "$INVITE"
+people ana ben cleo
 for more in 2 3; do
 	ok "another device of Ana's" pair a "a$more" ana
 	ok "and of Ben's" pair b "b$more" ben
 done
-ok 'they are contacts' at a contact add ben
-ok 'of each other' at b contact add ana
-ok 'Cleo, too' at c contact add ana
-ok 'with Ana' at a contact add cleo
+contacts ana ben
+contacts cleo ana
 ok 'Ana has compared' sh -c "echo yes | aumbry --home '$T/a' verify ben --number"
 ok 'they write' at a message send ben 'one'
 ok 'to each other' at b message send ana 'two'

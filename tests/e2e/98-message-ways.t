@@ -9,25 +9,22 @@
 init_server --mature-hours 0
 configure limits recovery_wait 0s
 start_server
-ok 'Ben has an account' sign_up b ben --invite "$INVITE"
+people ben ana cleo
 # A second way back waits three days, so two people lose everything.
 for who in ana cleo; do
-	INVITE=$(aumbryd invite --data "$DATA")
-	ok "so has $who" sign_up $who $who --invite "$INVITE"
-	ok 'a contact' at $who contact add ben
-	ok "of Ben's" at b contact add $who
+	contacts $who ben
 	ok 'Ben has compared' \
 		sh -c "echo yes | aumbry --home '$T/b' verify $who --number"
-	ok 'they write' at $who message send ben "$who, before all is lost"
+	ok 'they write' at "$(initial $who)" message send ben "$who, before all is lost"
 	ok 'to each other' at b message send $who "I keep it for $who"
 done
 soft one
 soft two
-ok 'Ana has a security key' keyed one ana security-key add --name one
-ok 'and another' keyed two ana security-key add --name two
-ok 'half a key of hers for Ben' at ana recovery contact add ben --out "$T/half"
+ok 'Ana has a security key' keyed one a security-key add --name one
+ok 'and another' keyed two a security-key add --name two
+ok 'half a key of hers for Ben' at a recovery contact add ben --out "$T/half"
 ok 'who keeps it' at b recovery contact accept ana --key-file "$T/half"
-ok 'Cleo has a kit of paper' at cleo recovery kit create --out "$T/kit"
+ok 'Cleo has a kit of paper' at c recovery kit create --out "$T/kit"
 
 # all HOME: what is said there, and by whom.
 all() { at "$1" --json message show ben | sed 's/.*"from":"\([^"]*\)".*"text":"\([^"]*\)".*/\1 \2/'; }
@@ -44,7 +41,7 @@ back() {
 	N=$((N + 1))
 	rm -rf "${T:?}/$2"
 }
-rm -rf "${T:?}/ana" "${T:?}/cleo"
+rm -rf "${T:?}/a" "${T:?}/c"
 
 N=2
 calm

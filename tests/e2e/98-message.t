@@ -5,9 +5,7 @@
 . "$(dirname "$0")/account.sh"
 
 start_server
-ok 'Ana has an account' sign_up a ana --invite "$INVITE"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'so has Ben' sign_up b ben --invite "$INVITE"
+people ana ben
 ok 'and another device' pair b b2 ben
 HOST=$(at a --json contact me | sed 's/.*@\([^"]*\)".*/\1/')
 
@@ -175,8 +173,7 @@ ok 'he forgets her' at b4 contact remove ana
 refused 'then she has to ask' 4 ask-first sh -c \
 	"head -c 600 /dev/zero | tr '\\0' x | aumbry --home '$T/a' message send ben"
 
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'Cleo has an account' sign_up c cleo --invite "$INVITE"
+people cleo
 
 # ---- who keeps to himself ----
 
@@ -238,8 +235,7 @@ stop_server
 # The first one is posted twice: as a message, and as one that asks.
 configure limits messages_per_minute 3
 start_server --listen "127.0.0.1:${port%%[!0-9]*}"
-INVITE=$(aumbryd invite --data "$DATA")
-ok 'Dora has an account' sign_up d dora --invite "$INVITE"
+people dora
 ok 'and knows Cleo' at d contact add cleo
 ok 'she may send' at d message send cleo 'one'
 ok 'Cleo lets her' at c2 contact accept dora

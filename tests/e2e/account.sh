@@ -73,6 +73,24 @@ sign_up() {
 		at "$home" authenticator confirm "$(totp now)"
 }
 
+# initial NAME: its first letter, the home of whom people made.
+initial() { printf %.1s "$1"; }
+
+# people NAME…: each has an account. $SECRET is of the last, $INVITE of nobody.
+people() {
+	for person in "$@"; do
+		ok "$person has an account" sign_up "$(initial "$person")" "$person" \
+			--invite "$INVITE"
+		INVITE=$(aumbryd invite --data "$DATA")
+	done
+}
+
+# contacts ONE OTHER: people who have each other as contacts.
+contacts() {
+	ok "$1 has $2 as a contact" at "$(initial "$1")" contact add "$2"
+	ok "and $2 has $1" at "$(initial "$2")" contact add "$1"
+}
+
 # pair OLD NEW NAME [FLAGS…]: let $T/NEW into the account of $T/OLD by a code.
 pair() {
 	old=$1 new=$2 user=$3
@@ -105,8 +123,9 @@ trees_equal() {
 }
 
 # page_walk WALK: tests/tools/WALK.mjs, each of whose lines (+ or -, a name) is a
-# test; it ends as WALK did.
+# test, and so is its end.
 page_walk() {
+	export T DATA
 	node "$ROOT/tests/tools/$1.mjs" >"$T/page.out" 2>"$T/page.err" </dev/null
 	ended=$?
 	: >"$T/out"
@@ -118,7 +137,7 @@ page_walk() {
 		esac
 	done <"$T/page.out"
 	sed 's/^/# /' "$T/page.err"
-	return $ended
+	equal 'all was tried' 0 $ended
 }
 
 # guesses ADDRESS TOKEN METHOD CODE: 200 proofs at once; of the answers, in

@@ -4,10 +4,8 @@
 # never on the machine that asks, and no more often than a person can bear.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/desktop.sh"
 
-SHOWN=$T/shown
-ANSWER=$T/answer
-: >"$SHOWN"
 start_server
 ok 'an account' sign_up ana ana --invite "$INVITE"
 
@@ -62,14 +60,7 @@ kill $agent
 wait $agent 2>/dev/null
 
 # With one it asks there.
-DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
-	--print-pid=3 3>"$T/bus.pid" | head -n 1)
-export DBUS_SESSION_BUS_ADDRESS
-perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$ANSWER" >"$T/desktop.out" 2>&1 &
-HELPERS="$HELPERS $! $(cat "$T/bus.pid")"
-until_true 10 sh -c 'dbus-send --session --print-reply \
-	--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
-	string:org.freedesktop.Notifications | grep -q true'
+start_desktop
 sqlite3 -batch "$DATA/aumbryd.db" '.timeout 5000' 'DELETE FROM throttle'
 aumbry --home "$T/ana" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
 agent=$!

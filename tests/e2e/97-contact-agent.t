@@ -4,11 +4,9 @@
 # what is wrong with contacts.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/desktop.sh"
 . "$(dirname "$0")/liar.sh"
 
-SHOWN=$T/shown
-ANSWER=$T/answer
-: >"$SHOWN"
 shown() {
 	grep -q "$1" "$SHOWN"
 }
@@ -40,14 +38,7 @@ wait "$agent" 2>"$T/why"
 
 # ---- with one ----
 
-DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
-	--print-pid=3 3>"$T/bus.pid" | head -n 1)
-export DBUS_SESSION_BUS_ADDRESS
-perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$ANSWER" >"$T/desktop.out" 2>&1 &
-HELPERS="$HELPERS $! $(cat "$T/bus.pid")"
-until_true 10 sh -c 'dbus-send --session --print-reply \
-	--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
-	string:org.freedesktop.Notifications | grep -q true'
+start_desktop
 echo show >"$ANSWER"
 ok 'the agent waits, with a desktop' agent
 mkfifo "$T/codes"

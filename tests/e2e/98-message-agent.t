@@ -3,23 +3,15 @@
 # 98-message-agent.t: the agent and `message watch` tell what comes, and file it.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/desktop.sh"
 
-SHOWN=$T/shown
-: >"$SHOWN"
-: >"$T/answer"
+: >"$ANSWER"
 start_metered
 people ana ben cleo
 contacts ana ben
 ok 'Ben writes while nobody is there' at b message send ana 'Good morning'
 
-DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
-	--print-pid=3 3>"$T/bus.pid" | head -n 1)
-export DBUS_SESSION_BUS_ADDRESS
-perl "$ROOT/tests/tools/desktop.pl" "$SHOWN" "$T/answer" >"$T/desktop.out" 2>&1 &
-HELPERS="$HELPERS $! $(cat "$T/bus.pid")"
-until_true 10 sh -c 'dbus-send --session --print-reply \
-	--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
-	string:org.freedesktop.Notifications | grep -q true'
+start_desktop
 aumbry --home "$T/a" agent >"$T/agent.out" 2>"$T/agent.err" </dev/null &
 HELPERS="$HELPERS $!"
 shown() { until_true 10 grep -q "$1" "$SHOWN"; }

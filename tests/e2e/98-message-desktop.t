@@ -4,13 +4,11 @@
 # what it makes of it.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/account.sh"
+. "$(dirname "$0")/desktop.sh"
 
 # ---- a desktop ----
 
-DBUS_SESSION_BUS_ADDRESS=$(dbus-daemon --session --fork --print-address=1 \
-	--print-pid=3 3>"$T/bus.pid" | head -n 1)
-export DBUS_SESSION_BUS_ADDRESS
-HELPERS="$HELPERS $(cat "$T/bus.pid")"
+session_bus
 Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>"$T/display" \
 	>"$T/xvfb.out" 2>&1 </dev/null &
 HELPERS="$HELPERS $!"
@@ -22,12 +20,6 @@ printf '%s\n' '[global]' 'history_length = 0' 'notification_limit = 0' \
 	'idle_threshold = 0' '[urgency_normal]' 'timeout = 0' >"$T/dunstrc"
 HOME=$T dunst -conf "$T/dunstrc" >"$T/dunst.out" 2>&1 </dev/null &
 HELPERS="$HELPERS $!"
-# It is not asked before it is there: the bus would start another.
-daemon_is_there() {
-	dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
-		org.freedesktop.DBus.NameHasOwner \
-		string:org.freedesktop.Notifications | grep -q true
-}
 ok 'a daemon shows notices' until_true 10 daemon_is_there
 daemon_is_there || finish
 

@@ -1,123 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* remote.c: link/remote.h by the browser's own requests. */
-/*
- * Only to the origin of the page, so there is no address and no pin: the
- * browser has checked the certificate, and cannot say which key it saw.
- */
-#include "link/remote.h"
+#include "web/remote_in.h"
 
-#include "link/act.h"
 #include "link/depot.h"
 #include "web/browser.h"
 #include "wire/errjson.h"
 #include "wire/limits.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define TRIES 3 /* of a call whose answer was lost */
-
-struct remote {
-	char *url;
-	struct digest pin; /* zeros */
-	struct buf token;
-	remote_renew_fn renew;
-	void *renew_ctx;
-	struct local *notes; /* borrowed, or NULL */
-	struct act last; /* whose answer is to be shown */
-};
-
-int
-remote_new(const char *url, struct remote **out, struct err *e)
-{
-	struct remote *r = mem_new(sizeof *r);
-
-	(void)e;
-	r->url = mem_text(url);
-	*out = r;
-	return 0;
-}
-
-void
-remote_free(struct remote **r)
-{
-	if (*r != NULL) {
-		free((*r)->url);
-		buf_free(&(*r)->token);
-	}
-	free(*r);
-	*r = NULL;
-}
-
-const char *
-remote_url(struct remote *r)
-{
-	return r->url;
-}
-
-const struct digest *
-remote_pin(struct remote *r)
-{
-	return &r->pin;
-}
-
-/* Browsers look at certificates themselves. */
-int
-remote_adopt(struct remote *r, const struct digest *id, struct err *e)
-{
-	(void)r;
-	(void)id;
-	(void)e;
-	return 0;
-}
-
-void
-remote_shown(struct remote *r, struct buf *out)
-{
-	(void)r;
-	(void)out;
-}
-
-void
-remote_expect(struct remote *r, struct bytes shown)
-{
-	(void)r;
-	(void)shown;
-}
-
-bool
-remote_moved(struct remote *r)
-{
-	(void)r;
-	return false;
-}
-
-void
-remote_set_token(struct remote *r, const char *token)
-{
-	buf_clear(&r->token);
-	if (token != NULL)
-		buf_put_str(&r->token, token);
-}
-
-void
-remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
-{
-	r->renew = fn;
-	r->renew_ctx = ctx;
-}
-
-void
-remote_note_in(struct remote *r, struct local *notes)
-{
-	r->notes = notes;
-}
-
-void
-remote_told(struct remote *r)
-{
-	act_end(&r->last);
-}
 
 static void
 describe(const struct remote *r, const struct remote_call *c,
@@ -186,9 +76,9 @@ attempt(struct remote *r, const struct remote_call *c, const struct act *act,
 	    c->sink->ctx, bytes_of(out->p + start, out->n - start), e);
 }
 
-static int
-attempts(struct remote *r, const struct remote_call *c, const struct act *act,
-    struct buf *out, struct err *e)
+int
+remote_attempts(struct remote *r, const struct remote_call *c,
+    const struct act *act, struct buf *out, struct err *e)
 {
 	bool renewed = false;
 
@@ -205,20 +95,4 @@ attempts(struct remote *r, const struct remote_call *c, const struct act *act,
 		if (e->code != ERR_SERVER_UNREACHABLE || i >= TRIES)
 			return -1;
 	}
-}
-
-int
-remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
-    struct err *e)
-{
-	struct act act;
-
-	if (act_begin(&act, r->notes, c, e) < 0)
-		return -1;
-	int rc = attempts(r, c, &act, out, e);
-	if (rc == 0 && c->shown)
-		r->last = act;
-	else if (rc == 0 || !act_unknown(e))
-		act_end(&act);
-	return rc;
 }

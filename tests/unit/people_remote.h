@@ -4,30 +4,10 @@
 
 #include "people_net.h"
 
-#include "link/act.h"
 #include "link/depot.h"
-#include "link/remote.h"
+#include "web/remote_origin.c" /* of no archive: the page has it */
 
 /* ---- link/remote.h ---- */
-
-struct remote {
-	char *url;
-	struct digest pin;
-	struct buf token;
-	remote_renew_fn renew;
-	void *renew_ctx;
-	struct local *notes;
-	struct act last;
-};
-
-int
-remote_new(const char *url, struct remote **out, struct err *e)
-{
-	(void)e;
-	*out = mem_new(sizeof **out);
-	(*out)->url = mem_text(url);
-	return 0;
-}
 
 int
 remote_find(const char *url, struct buf *out, struct err *e)
@@ -35,59 +15,6 @@ remote_find(const char *url, struct buf *out, struct err *e)
 	(void)e;
 	buf_put_str(out, url);
 	return 0;
-}
-
-void
-remote_free(struct remote **r)
-{
-	if (*r == NULL)
-		return;
-	free((*r)->url);
-	buf_free(&(*r)->token);
-	free(*r);
-	*r = NULL;
-}
-
-const char *
-remote_url(struct remote *r)
-{
-	return r->url;
-}
-
-bool
-remote_moved(struct remote *r)
-{
-	(void)r;
-	return false;
-}
-
-const struct digest *
-remote_pin(struct remote *r)
-{
-	return &r->pin;
-}
-
-int
-remote_adopt(struct remote *r, const struct digest *id, struct err *e)
-{
-	(void)r;
-	(void)id;
-	(void)e;
-	return 0;
-}
-
-void
-remote_shown(struct remote *r, struct buf *out)
-{
-	(void)r;
-	(void)out;
-}
-
-void
-remote_expect(struct remote *r, struct bytes shown)
-{
-	(void)r;
-	(void)shown;
 }
 
 bool
@@ -99,38 +26,11 @@ remote_escrow(struct remote *r, struct digest *out)
 }
 
 void
-remote_set_token(struct remote *r, const char *token)
-{
-	buf_clear(&r->token);
-	if (token != NULL)
-		buf_put_str(&r->token, token);
-}
-
-void
 remote_limit(struct remote *r, uint64_t up, uint64_t down)
 {
 	(void)r;
 	(void)up;
 	(void)down;
-}
-
-void
-remote_on_expiry(struct remote *r, remote_renew_fn fn, void *ctx)
-{
-	r->renew = fn;
-	r->renew_ctx = ctx;
-}
-
-void
-remote_note_in(struct remote *r, struct local *notes)
-{
-	r->notes = notes;
-}
-
-void
-remote_told(struct remote *r)
-{
-	act_end(&r->last);
 }
 
 /* As it is asked of `s`; errors come as the bytes that they travel in. */
@@ -242,29 +142,21 @@ net_meddle(void)
 }
 
 int
-remote_call(struct remote *r, const struct remote_call *c, struct buf *out,
-    struct err *e)
+remote_attempts(struct remote *r, const struct remote_call *c,
+    const struct act *act, struct buf *out, struct err *e)
 {
-	struct act act;
 	bool renewed = false;
-	int rc;
 
-	if (act_begin(&act, r->notes, c, e) < 0)
-		return -1;
 	net.calls++;
 	net_meddle();
 	for (;;) {
-		rc = net_attempt(r, c, &act.key, out, e);
-		if (rc == 0 || e->code != ERR_SESSION_EXPIRED ||
-		    r->renew == NULL || c->bare || renewed)
-			break;
+		if (net_attempt(r, c, &act->key, out, e) == 0)
+			return 0;
+		if (e->code != ERR_SESSION_EXPIRED || r->renew == NULL ||
+		    c->bare || renewed)
+			return -1;
 		renewed = true;
-		if ((rc = r->renew(r->renew_ctx, e)) < 0)
-			break;
+		if (r->renew(r->renew_ctx, e) < 0)
+			return -1;
 	}
-	if (rc == 0 && c->shown)
-		r->last = act;
-	else if (rc == 0 || !act_unknown(e))
-		act_end(&act);
-	return rc;
 }

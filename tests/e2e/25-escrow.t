@@ -207,6 +207,9 @@ two=$!
 escrowask "$S" ana hello deaf >"$T/deaf" 2>&1 &
 three=$!
 HELPERS="$HELPERS $one $two $three"
+# Before they have said who they are, those who come would take their places.
+until_true 10 grep -q '^hello' "$T/slow"
+until_true 10 grep -q '^hello' "$T/deaf"
 for word in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	: "$word"
 	escrowask "$S" ana silent >/dev/null 2>&1 &

@@ -165,7 +165,8 @@ function writeForm(at, fill) {
 		drafts.delete(at);
 		if (asks)
 			announce("Sent. You may not write there yet: this first message asks, and the next one waits for the answer.");
-		await fill();
+		// It is sent: who goes on typing does not wait, and what is not shown now is with the next look.
+		fill().catch(() => {});
 	} }, area({ label: "Message", name: "text", required: true, maxlength: 16384, rows: 3,
 		hint: hasKeyboard() && "Enter sends it, Shift and Enter begin a line." }));
 	const { text } = e.elements;

@@ -46,6 +46,20 @@ row 'to 20 accounts, us' "$(us seal 20)" 'at most 1500'
 row 'to 64 accounts, us' "$(us seal 64)" 'at most 5000'
 row 'to open one, and look at its signature, us' "$(us open 1)" 'at most 200'
 
+# What can be run here of others. Theirs is sealed to each device, ours to an
+# account, whatever it has; theirs is not signed, and has forward secrecy.
+peers=${PEERS:-$ROOT/build/peers}
+if [ -d "$peers/node_modules/@signalapp" ] || npm install --silent --no-audit \
+	--no-fund --prefix "$peers" @signalapp/libsignal-client@0.103.0 \
+	>"$T/npm" 2>&1; then
+	node "$ROOT/tests/bench/message_peers.mjs" "$peers" >"$T/signal" || exit 1
+	awk '{ print $3 }' "$T/signal" | tr '\n' ' ' >"$T/theirs"
+	row '- libsignal, to 1, 20, 64 devices; to open one, us' \
+		"$(cat "$T/theirs")" ''
+else
+	row '- libsignal is not to be had here' '' ''
+fi
+
 # latency HOME: from the Enter of one to the screen of the other, ms.
 latency() {
 	aumbry --home "$T/$1" message watch >"$T/watch" 2>"$T/watch.err" \

@@ -2,8 +2,8 @@
 /* people.c: other accounts of this server: who they are, and their circles. */
 /*
  * Everybody with a device here may find an account by its whole name, unless it
- * wants otherwise, and verify its list of devices. What is wrong with that list is seen by who holds
- * an older one: the server cannot sign an entry.
+ * wants otherwise, and verify its list of devices. What is wrong with that list
+ * is seen by who holds an older one: the server cannot sign an entry.
  */
 #include "api/people.h"
 

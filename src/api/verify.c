@@ -140,9 +140,11 @@ list_job(struct tx *tx, void *arg, struct err *e)
 		    " WHERE uid = ? AND state <= 1 AND expires_ms > ?"
 		    " AND NOT EXISTS (SELECT 1 FROM inbox_peer p"
 		    " WHERE p.uid = verifying.uid AND p.peer = verifying.by_uid"
-		    " AND p.state IN (2, 4, 5))" /* blocked: inbox.h */
+		    " AND p.state IN (?, ?, ?))"
 		    " ORDER BY created_ms DESC LIMIT 64",
-		    "in", &c->me->uid, c->now_ms) < 0
+		    "inuuu", &c->me->uid, c->now_ms, (uint64_t)INBOX_BLOCKED,
+		    (uint64_t)INBOX_BLOCKED_STRANGER,
+		    (uint64_t)INBOX_BLOCKED_ASKS) < 0
 	    ? -1
 	    : server_rows(s, c, "requests", put_request, e);
 }

@@ -69,6 +69,13 @@ people_address(const struct self *s, const char *name, char *out)
 	(void)snprintf(out, PERSON_ADDRESS_MAX + 1, "%s@%s", name, s->host);
 }
 
+void
+people_claimed(const struct self *s, const struct circle *c, char *out)
+{
+	(void)snprintf(out, PERSON_ADDRESS_MAX + 1, "%.*s@%s",
+	    (int)strcspn(c->name, "@"), c->name, s->host);
+}
+
 const struct person *
 people_with_address(const struct people *all, const char *address)
 {
@@ -239,12 +246,11 @@ people_call(
 void
 people_self(const struct self *s, char *address, struct digest *root)
 {
-	char name[PERSON_ADDRESS_MAX + 1];
-
 	/* Contacts know it by what was signed, not by what the server says. */
-	(void)snprintf(name, sizeof name, "%.*s",
-	    (int)strcspn(s->circle.name, "@"), s->circle.name);
-	people_address(s, name[0] != '\0' ? name : s->name, address);
+	if (s->circle.name[0] != '\0')
+		people_claimed(s, &s->circle, address);
+	else
+		people_address(s, s->name, address);
 	person_root(&s->circle, root);
 }
 

@@ -82,8 +82,7 @@ called_so(struct self *s, const struct circle *c, enum person_level level,
 		return err_set(e, ERR_NAME_UNCLAIMED,
 		    "the server calls an account %s whose devices go by %s",
 		    address, c->name);
-	(void)snprintf(address, PERSON_ADDRESS_MAX + 1, "%.*s@%s",
-	    (int)strcspn(c->name, "@"), c->name, s->host);
+	people_claimed(s, c, address);
 	return is_free(s, address, level, e);
 }
 

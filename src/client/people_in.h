@@ -21,6 +21,9 @@ MUST_CHECK int people_row(
 const struct person *people_with_address(
     const struct people *all, const char *address);
 
+/* The address that the circle claims, at this server as it is called here; the
+ * same room. c: it claims one. */
+void people_claimed(const struct self *s, const struct circle *c, char *out);
 /* "name@host" of this server, PERSON_ADDRESS_MAX + 1 bytes. */
 void people_address(const struct self *s, const char *name, char *out);
 
